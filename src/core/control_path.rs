@@ -1,0 +1,189 @@
+//! ControlPath: what it may be, the templates of the ssh configuration, and the pattern a template makes.
+//!
+//! Sources: ssh_config(5) "ControlPath" and "TOKENS"; `muxserver_listen()` in OpenSSH's mux.c for the temporary
+//! name and the room it takes; unix(7) for the length of a socket address.
+
+use std::fmt;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+
+/// The longest ControlPath a master can use on Linux: 108 bytes of `sun_path`, less the NUL and the temporary
+/// suffix (a dot and 16 characters).
+pub const MAX_USABLE_BYTES: usize = 108 - 1 - (1 + TEMPORARY_SUFFIX);
+
+/// The longest path that fits a socket address at all: `sun_path` less the NUL.
+pub const MAX_ADDRESS_BYTES: usize = 107;
+
+/// Letters and digits after the dot of a temporary name (`muxserver_listen()`).
+const TEMPORARY_SUFFIX: usize = 16;
+
+/// The absolute path of a control socket: begins with `/`, has a file name, holds no NUL, and no `.` or `..` and
+/// no doubled slash.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ControlPath(PathBuf);
+
+impl ControlPath {
+    /// The path, where it can be one; purely by its text, no symlink is looked at.
+    #[must_use]
+    pub fn new(path: impl AsRef<Path>) -> Option<Self> {
+        let path = path.as_ref();
+        if !path.is_absolute() || path.as_os_str().as_bytes().contains(&0) {
+            return None;
+        }
+        let mut clean = PathBuf::from("/");
+        for component in path.components() {
+            match component {
+                std::path::Component::Normal(name) => clean.push(name),
+                std::path::Component::RootDir | std::path::Component::CurDir => {}
+                std::path::Component::ParentDir | std::path::Component::Prefix(_) => return None,
+            }
+        }
+        clean.file_name()?;
+        Some(Self(clean))
+    }
+
+    /// As a path.
+    #[must_use]
+    pub fn as_path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The directory it lies in.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.0.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// The last part.
+    #[must_use]
+    pub fn name(&self) -> &[u8] {
+        self.0.file_name().map_or(&[], |name| name.as_bytes())
+    }
+
+    /// Its length as the kernel counts it.
+    #[must_use]
+    pub fn len_bytes(&self) -> usize {
+        self.0.as_os_str().len()
+    }
+
+    /// The path this one is the temporary name of, if it has the form `PATH.<16 letters or digits>`.
+    #[must_use]
+    pub fn without_temporary_suffix(&self) -> Option<Self> {
+        let bytes = self.0.as_os_str().as_bytes();
+        let (rest, suffix) = bytes.split_at_checked(bytes.len().checked_sub(TEMPORARY_SUFFIX)?)?;
+        let stem = rest.strip_suffix(b".")?;
+        if !suffix.iter().all(u8::is_ascii_alphanumeric) || stem.ends_with(b"/") {
+            return None;
+        }
+        Self::new(PathBuf::from(std::ffi::OsString::from_vec(stem.to_vec())))
+    }
+}
+
+impl fmt::Debug for ControlPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// As [`super::text::path`] shows it: one printable line.
+impl fmt::Display for ControlPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&super::text::path(&self.0))
+    }
+}
+
+/// A host's name in the ssh configuration, as a person types it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HostAlias(pub String);
+
+impl fmt::Display for HostAlias {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&super::text::line(&self.0))
+    }
+}
+
+/// Where a connection leads.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Destination {
+    /// The user on the other side; unknown where a ControlPath does not hold `%r`.
+    pub user: Option<String>,
+    /// The host name or address.
+    pub host: String,
+    /// The port; unknown where a ControlPath does not hold `%p`.
+    pub port: Option<u16>,
+}
+
+/// `user@host:port`, an IPv6 address in brackets when a port follows.
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(user) = &self.user {
+            write!(f, "{}@", super::text::line(user))?;
+        }
+        let host = super::text::line(&self.host);
+        match self.port {
+            Some(port) if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Some(port) => write!(f, "{host}:{port}"),
+            None => f.write_str(&host),
+        }
+    }
+}
+
+/// The paths that a ControlPath template can expand to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_control_path_is_absolute_and_plain() {
+        for (text, path) in [
+            ("/home/u/.ssh/s/u@h-22", Some("/home/u/.ssh/s/u@h-22")),
+            ("/home//u/./s", Some("/home/u/s")),
+            ("s/u@h", None),
+            ("/home/../s", None),
+            ("/", None),
+            ("/a\0b", None),
+        ] {
+            assert_eq!(
+                ControlPath::new(text).map(|path| path.0),
+                path.map(PathBuf::from)
+            );
+        }
+    }
+
+    #[test]
+    fn ninety_bytes_are_usable() {
+        assert_eq!(MAX_USABLE_BYTES, 90);
+    }
+
+    #[test]
+    fn the_temporary_suffix_is_a_dot_and_sixteen() {
+        for (text, stem) in [
+            ("/s/u@h-22.yDXYs2d7ScOlhAEI", Some("/s/u@h-22")),
+            ("/s/u@h-22.yDXYs2d7ScOlhAE", None),
+            ("/s/u@h-22.yDXYs2d7ScOlh-EI", None),
+            ("/s/.yDXYs2d7ScOlhAEI", None),
+            ("/s/u@h-22", None),
+        ] {
+            let path = ControlPath::new(text).unwrap();
+            assert_eq!(
+                path.without_temporary_suffix(),
+                stem.and_then(ControlPath::new)
+            );
+        }
+    }
+
+    #[test]
+    fn destinations_read_like_ssh() {
+        let destination = |user: Option<&str>, host: &str, port| Destination {
+            user: user.map(str::to_owned),
+            host: host.to_owned(),
+            port,
+        };
+        assert_eq!(destination(Some("u"), "h", Some(22)).to_string(), "u@h:22");
+        assert_eq!(destination(None, "::1", Some(22)).to_string(), "[::1]:22");
+        assert_eq!(destination(Some("u"), "::1", None).to_string(), "u@::1");
+    }
+}

@@ -1,0 +1,155 @@
+//! Where control sockets can be: the value that `discover` makes and everything else reads.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::control_path::{ControlPath, Destination, HostAlias, Pattern};
+use super::finding::Finding;
+
+/// Everything that is known of where control sockets can be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Places {
+    /// Every concrete `Host` alias of the ssh configuration, as `ssh -G` expands it.
+    pub hosts: Vec<Host>,
+    /// Where else to look: one for each ControlPath template, extra path and known program.
+    pub patterns: Vec<Place>,
+    /// Globs of paths to leave alone altogether, from the configuration. Matched against the whole path.
+    pub ignored: Vec<glob::Pattern>,
+    /// What was wrong on the way.
+    pub findings: Vec<Finding>,
+}
+
+/// A pattern of paths and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Which paths.
+    pub pattern: Pattern,
+    /// The program that makes sockets there, where it is not the user's own configuration.
+    pub managed_by: Option<Managed>,
+}
+
+/// A configured host, as `ssh -G` expands it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// Its name in the configuration.
+    pub alias: HostAlias,
+    /// The file and line that names it, for evidence.
+    pub source: Option<(PathBuf, usize)>,
+    /// Its expanded ControlPath; `None` for "none" or unset.
+    pub control_path: Option<ControlPath>,
+    /// user, host name and port.
+    pub destination: Destination,
+    /// Whether a plain `ssh alias` makes or uses a master (ControlMaster other than "no").
+    pub multiplexes: bool,
+    /// ControlPersist.
+    pub persist: Persist,
+    /// ServerAliveInterval in seconds; 0 is off.
+    pub server_alive_interval: u32,
+}
+
+/// How long a master outlives its last session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Persist {
+    /// Not at all (`no`, or not set).
+    #[default]
+    No,
+    /// For ever (`yes`, `0`).
+    Forever,
+    /// So many seconds.
+    Seconds(u32),
+}
+
+impl Persist {
+    /// As `list --json` tells it: 0 is "for ever", `None` is "no".
+    #[must_use]
+    pub const fn as_secs(self) -> Option<u32> {
+        match self {
+            Self::No => None,
+            Self::Forever => Some(0),
+            Self::Seconds(seconds) => Some(seconds),
+        }
+    }
+}
+
+/// A program that keeps masters of its own. They are shown labelled, and left out of "all" actions unless asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Managed {
+    /// `~/.ansible/cp/<10 hex>`
+    Ansible,
+    /// `$XDG_RUNTIME_DIR/kssh-<pid>-…`
+    Kitty,
+    /// `~/.lima/NAME/ssh.sock`
+    Lima,
+    /// `~/.colima/_lima/NAME/ssh.sock`
+    Colima,
+    /// `~/.cache/datalad/sockets/…`
+    Datalad,
+    /// `REPOSITORY/.git/annex/ssh/…`
+    GitAnnex,
+    /// `$TMPDIR/nix-…/ssh.sock`
+    Nix,
+    /// `/tmp/syncoid-…`
+    Syncoid,
+}
+
+impl fmt::Display for Managed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ansible => "ansible",
+            Self::Kitty => "kitty",
+            Self::Lima => "lima",
+            Self::Colima => "colima",
+            Self::Datalad => "datalad",
+            Self::GitAnnex => "git-annex",
+            Self::Nix => "nix",
+            Self::Syncoid => "syncoid",
+        })
+    }
+}
+
+/// Why we look at a path. It decides what may be said of it: a file that a vague pattern happens to match is
+/// nobody's problem, the same file at a configured host's exact path is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Origin {
+    /// A configured host's exact path, or one the user named.
+    Exact,
+    /// It matches a pattern that only control sockets match (it has `%C` or `%p`, or a directory of its own).
+    Pattern,
+    /// It matches a pattern that other files may match too (`~/.ssh/%h`): only sockets that prove to be ours count.
+    VaguePattern,
+    /// The temporary name (`.` and 16 letters or digits) of a path that a pattern or host has.
+    Temporary,
+    /// A name that muxtray's own `clean` gave to a socket and did not live to remove or put back.
+    Aside,
+    /// Only the kernel told us: a listener of one of the user's own ssh processes.
+    Kernel,
+}
+
+/// A path to look at, and why.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Candidate {
+    /// Where.
+    pub path: ControlPath,
+    /// Why.
+    pub origin: Origin,
+}
+
+impl Places {
+    /// Whether the configuration tells us to leave this path alone.
+    #[must_use]
+    pub fn ignores(&self, path: &ControlPath) -> bool {
+        self.ignored
+            .iter()
+            .any(|pattern| pattern.matches_path(path.as_path()))
+    }
+
+    /// The configured hosts whose ControlPath this is, in the order of the configuration.
+    pub fn hosts_at<'a>(&'a self, path: &'a ControlPath) -> impl Iterator<Item = &'a Host> + 'a {
+        self.hosts
+            .iter()
+            .filter(move |host| host.control_path.as_ref() == Some(path))
+    }
+}

@@ -1,0 +1,130 @@
+//! Text that is safe to show: what comes from a disk or another process may hold anything.
+//!
+//! A file name can carry newlines, terminal escapes, right-to-left overrides and bytes that are no text at all.
+//! Every renderer (terminal, menu, notification) shows names through here, so none has to think of it.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+/// The path as one line of printable text: control characters and invisible direction marks as `\u{…}`, bytes
+/// that are no UTF-8 as `\x…`, and a backslash doubled so that the result names one path only.
+#[must_use]
+pub fn path(path: &Path) -> String {
+    bytes(path.as_os_str().as_bytes())
+}
+
+/// Like [`path`], for any string of the system's.
+#[must_use]
+pub fn os(text: &OsStr) -> String {
+    bytes(text.as_bytes())
+}
+
+/// Like [`path`], for text that another program sent.
+#[must_use]
+pub fn line(text: &str) -> String {
+    bytes(text.as_bytes())
+}
+
+fn bytes(bytes: &[u8]) -> String {
+    let mut shown = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                '\\' => shown.push_str("\\\\"),
+                hidden if is_hidden(hidden) => {
+                    let _ = write!(shown, "\\u{{{:x}}}", u32::from(hidden));
+                }
+                plain => shown.push(plain),
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(shown, "\\x{byte:02x}");
+        }
+    }
+    shown
+}
+
+/// Characters that move the cursor, change the direction of what follows, or cannot be seen.
+fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+}
+
+/// A word for a POSIX shell: as it is where that is safe, otherwise in single quotes.
+#[must_use]
+pub fn shell_word(text: &OsStr) -> String {
+    let bytes = text.as_bytes();
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+:@%=,".contains(byte);
+    if !bytes.is_empty() && bytes[0] != b'-' && bytes.iter().all(plain) {
+        return String::from_utf8_lossy(bytes).into_owned();
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !text.chars().any(is_hidden) => format!("'{}'", text.replace('\'', r"'\''")),
+        // Bash, zsh and ksh understand $'…'; a name like this is beyond what plain quotes can show on one line.
+        _ => {
+            let mut word = String::from("$'");
+            for byte in bytes {
+                match byte {
+                    b'\'' | b'\\' => {
+                        word.push('\\');
+                        word.push(char::from(*byte));
+                    }
+                    0x20..=0x7e => word.push(char::from(*byte)),
+                    _ => {
+                        let _ = write!(word, "\\x{byte:02x}");
+                    }
+                }
+            }
+            word.push('\'');
+            word
+        }
+    }
+}
+
+/// `1 master`, `2 masters`.
+#[must_use]
+pub fn count(number: usize, singular: &str) -> String {
+    if number == 1 {
+        format!("1 {singular}")
+    } else {
+        format!("{number} {singular}s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_one_printable_line() {
+        for (raw, shown) in [
+            (&b"u@h-22"[..], "u@h-22"),
+            (b"a\nb", "a\\u{a}b"),
+            (b"\x1b[31mred", "\\u{1b}[31mred"),
+            (b"bad\xff", "bad\\xff"),
+            (b"back\\slash", "back\\\\slash"),
+            ("m\u{fc}ller".as_bytes(), "m\u{fc}ller"),
+            ("\u{202e}gpj".as_bytes(), "\\u{202e}gpj"),
+        ] {
+            assert_eq!(bytes(raw), shown);
+        }
+    }
+
+    #[test]
+    fn shell_words_survive_a_shell() {
+        for (raw, word) in [
+            (&b"/home/u/.ssh/s/u@h-22"[..], "/home/u/.ssh/s/u@h-22"),
+            (b"", "''"),
+            (b"-rf", "'-rf'"),
+            (b"a b", "'a b'"),
+            (b"it's", r"'it'\''s'"),
+            (b"a\nb\xff", r"$'a\x0ab\xff'"),
+        ] {
+            assert_eq!(shell_word(OsStr::from_bytes(raw)), word);
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! muxtray watches OpenSSH's control sockets without touching them.
+
+pub mod core;
