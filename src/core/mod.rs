@@ -6,6 +6,9 @@
 
 pub mod control_path;
 pub mod finding;
+pub mod intent;
+pub mod notice;
 pub mod places;
 pub mod socket;
 pub mod text;
+pub mod view;

@@ -1,0 +1,37 @@
+//! What a person can ask for, by menu, by a notification's button or by a signal: data, not closures.
+
+use std::path::PathBuf;
+
+use super::socket::Target;
+
+/// A wish. The engine checks it against what is true by then, and says what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Intent {
+    /// Ask one master whether it answers.
+    Check(Target),
+    /// Ask every master of the user's own configuration.
+    CheckAll,
+    /// Ask a master to end now.
+    Exit {
+        /// Which.
+        target: Target,
+        /// How many sessions the person agreed to close; with more open by then, it is refused.
+        closing: u32,
+    },
+    /// Ask these masters to end now, each with the number of sessions agreed to.
+    ExitAll(Vec<(Target, u32)>),
+    /// Ask a master to accept no more sessions and end with its last one.
+    Stop(Target),
+    /// Remove a socket that is proven stale.
+    Clean(Target),
+    /// Remove these.
+    CleanAll(Vec<Target>),
+    /// Put this text on the clipboard.
+    Copy(PathBuf),
+    /// Show the details of one socket; with `None`, of everything.
+    Show(Option<Target>),
+    /// Show what this program is.
+    About,
+    /// End the applet.
+    Quit,
+}
