@@ -2,6 +2,7 @@
 
 mod drawn;
 mod icons;
+mod patience;
 mod tray;
 mod windows;
 
