@@ -94,7 +94,7 @@ impl<S: Fn(Intent)> Desk<S> {
             } else {
                 self.warned = true;
                 tracing::warn!(
-                    "cannot show notifications: {error}; the tray and `muxtray doctor` still tell of every problem"
+                    "cannot show notifications: {error}; `muxtray list` still tells of every problem"
                 );
             }
         }
