@@ -1,3 +1,4 @@
-//! muxtray watches OpenSSH's control sockets without touching them.
+//! muxtray watches OpenSSH control sockets without touching them.
 
+pub mod config;
 pub mod core;
