@@ -143,7 +143,7 @@ impl Lab {
             .into_iter()
             .map(|glob| format!("{glob:?}"))
             .collect();
-        let text = format!("ignore = [{}]\n{lines}", ignore.join(", "));
+        let text = format!("ignored_paths = [{}]\n{lines}", ignore.join(", "));
         self.write("config/muxtray/config.toml", text)
     }
 
