@@ -136,14 +136,31 @@ impl Lab {
         )
     }
 
+    /// Puts these lines before the standard configuration. ssh takes the first value it meets.
+    pub(crate) fn configure(&self, lines: &str) {
+        let standard = self.standard_configuration();
+        self.write("ssh_config", format!("{lines}\n{standard}"));
+    }
+
     /// Writes muxtray's configuration: these lines, and before them that everything outside this laboratory is
     /// ignored. Other tests run at the same time as the same user, and a developer may have masters of their own.
     pub(crate) fn write_muxtray_config(&self, lines: &str) -> PathBuf {
-        let ignore: Vec<_> = globs_of_everything_outside(self.dir.path())
-            .into_iter()
-            .map(|glob| format!("{glob:?}"))
+        self.write_ignoring(&[], lines)
+    }
+
+    /// Writes muxtray's configuration: these globs are ignored too.
+    pub(crate) fn ignore(&self, globs: &[&str]) -> PathBuf {
+        self.write_ignoring(globs, "")
+    }
+
+    fn write_ignoring(&self, globs: &[&str], lines: &str) -> PathBuf {
+        let outside = globs_of_everything_outside(self.dir.path());
+        let ignored: Vec<_> = outside
+            .iter()
+            .map(String::as_str)
+            .chain(globs.iter().copied())
             .collect();
-        let text = format!("ignored_paths = [{}]\n{lines}", ignore.join(", "));
+        let text = format!("ignored_paths = {ignored:?}\n{lines}");
         self.write("config/muxtray/config.toml", text)
     }
 

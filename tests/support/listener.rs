@@ -14,6 +14,8 @@ use super::user::User;
 /// What a listener does with a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Behaviour {
+    /// Leaves it waiting, as a wedged master does.
+    NeverAccepts,
     /// Accepts it and never says a word.
     Silent,
     /// Sends bytes that are no protocol.
@@ -37,6 +39,7 @@ pub(crate) enum Behaviour {
 impl Behaviour {
     /// Everything that a broken master may do with an alive check.
     pub(crate) const BROKEN: &[Self] = &[
+        Self::NeverAccepts,
         Self::Silent,
         Self::Garbage,
         Self::Gigabyte,
@@ -96,6 +99,7 @@ def serve(connection):
             else: connection.sendall(packet(0x80000001, identifier))
         while connection.recv(65536): pass
     except (OSError, EOFError): pass
+while behaviour == "NeverAccepts": time.sleep(60)
 while True:
     connection, _ = listener.accept()
     print("accepted", flush=True)

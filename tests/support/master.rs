@@ -22,7 +22,7 @@ impl Lab {
     pub(crate) fn master(&self, alias: &str) -> Master {
         let path = self.control_path(alias);
         let mut command = self.ssh();
-        command.args(["-N", "-M", alias]);
+        command.args(["-N", "-M", "-o", "ControlPersist=no", alias]);
         Master::start(command, path)
     }
 
@@ -30,7 +30,10 @@ impl Lab {
     #[track_caller]
     pub(crate) fn master_at(&self, path: &Path) -> Master {
         let mut command = self.ssh();
-        command.args(["-N", "-M", "-S"]).arg(path).arg("web");
+        command
+            .args(["-N", "-M", "-o", "ControlPersist=no", "-S"])
+            .arg(path)
+            .arg("web");
         Master::start(command, path.to_owned())
     }
 
@@ -39,7 +42,13 @@ impl Lab {
     pub(crate) fn master_with_own_session(&self, alias: &str) -> Master {
         let path = self.control_path(alias);
         let mut command = self.ssh();
-        command.args(["-M", alias, "echo open; exec cat"]);
+        command.args([
+            "-M",
+            "-o",
+            "ControlPersist=no",
+            alias,
+            "echo open; exec cat",
+        ]);
         let mut master = Master {
             process: Process::start_with_open_input(command),
             path,
@@ -102,7 +111,7 @@ impl Lab {
                 "ProxyCommand=/usr/sbin/sshd -i -e -f {}",
                 self.path("sshd_config").display()
             ))
-            .args(["-N", "-M", alias]);
+            .args(["-N", "-M", "-o", "ControlPersist=no", alias]);
         let path = self.control_path(alias);
         let mut process = Process::start(command);
         wait_until(

@@ -70,35 +70,43 @@ impl Lab {
     #[track_caller]
     pub(crate) fn list(&self) -> Report {
         let finished = self.muxtray(["list", "--json"]);
-        let report = Report::parse(&finished.stdout);
+        let status = finished.code();
         assert!(
-            matches!(finished.code(), 0 | 1),
-            "list found out, so it says 0 or 1: {finished:#?}"
+            matches!(status, 0 | 1) && finished.stderr.is_empty(),
+            "list found out, says 0 or 1 and nothing else: {finished:#?}"
         );
-        report
+        Report {
+            status,
+            ..Report::parse(&finished.stdout)
+        }
     }
 }
 
 /// What `list --json` printed.
 #[derive(Debug, Clone)]
-pub(crate) struct Report(pub(crate) Value);
+pub(crate) struct Report {
+    /// The JSON value.
+    pub(crate) json: Value,
+    /// The exit status it came with.
+    pub(crate) status: i32,
+}
 
 impl Report {
     /// Reads one report; panics with the text where it is none.
     #[track_caller]
     pub(crate) fn parse(text: &str) -> Self {
-        let value: Value = serde_json::from_str(text)
+        let json: Value = serde_json::from_str(text)
             .unwrap_or_else(|error| panic!("not one JSON value: {error}\n{text}"));
-        assert_eq!(value["schema"], 1, "{value:#}");
-        Self(value)
+        assert_eq!(json["schema"], 1, "{json:#}");
+        Self { json, status: 0 }
     }
 
     /// Every socket.
     #[track_caller]
     pub(crate) fn sockets(&self) -> Vec<SocketReport> {
-        self.0["sockets"]
+        self.json["sockets"]
             .as_array()
-            .unwrap_or_else(|| panic!("no sockets in {:#}", self.0))
+            .unwrap_or_else(|| panic!("no sockets in {:#}", self.json))
             .iter()
             .cloned()
             .map(SocketReport)
@@ -124,14 +132,14 @@ impl Report {
             1,
             "one socket at {}: {:#}",
             path.display(),
-            self.0
+            self.json
         );
         found.remove(0)
     }
 
     /// The ids of the findings that belong to no socket.
     pub(crate) fn finding_ids(&self) -> Vec<String> {
-        finding_ids(&self.0["findings"])
+        finding_ids(&self.json["findings"])
     }
 }
 
