@@ -28,7 +28,10 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(path).unwrap() {
             collect(&entry.unwrap().path(), files);
         }
-    } else if path.extension().is_some_and(|extension| extension == "rs") && !is_test(path) {
+    } else if path.is_file()
+        && path.extension().is_some_and(|extension| extension == "rs")
+        && !is_test(path)
+    {
         files.push(path.to_owned());
     }
 }
