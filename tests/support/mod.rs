@@ -23,11 +23,11 @@ mod process;
 mod truth;
 mod user;
 
-pub(crate) use lab::Lab;
+pub(crate) use lab::{Lab, PATH};
 pub(crate) use listener::{Behaviour, Listener};
 pub(crate) use master::{Master, Session};
 pub(crate) use muxtray::{Report, SocketReport, program};
-pub(crate) use process::{Finished, PATIENCE, Process, wait_for, wait_until};
+pub(crate) use process::{Finished, PATIENCE, Process, look_for, wait_for, wait_until};
 pub(crate) use truth::{is_listening, is_socket, pid_of_persisted, process_state};
 pub(crate) use user::{NOBODY, User};
 

@@ -12,24 +12,24 @@ use nix::unistd::Pid;
 /// How long a test waits for what takes milliseconds on an idle machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Waits until `look` finds something; panics with `what` when the deadline passes first.
-#[track_caller]
-pub(crate) fn wait_for<T>(
-    what: &str,
-    deadline: Duration,
-    mut look: impl FnMut() -> Option<T>,
-) -> T {
+/// Waits until `look` finds something; `None` when the deadline passes first.
+pub(crate) fn look_for<T>(deadline: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let end = Instant::now() + deadline;
     loop {
         if let Some(found) = look() {
-            return found;
+            return Some(found);
         }
-        assert!(
-            Instant::now() < end,
-            "waited {deadline:?} in vain until {what}"
-        );
+        if Instant::now() >= end {
+            return None;
+        }
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Waits until `look` finds something; panics with `what` when the deadline passes first.
+#[track_caller]
+pub(crate) fn wait_for<T>(what: &str, deadline: Duration, look: impl FnMut() -> Option<T>) -> T {
+    look_for(deadline, look).unwrap_or_else(|| panic!("waited {deadline:?} in vain until {what}"))
 }
 
 /// Waits until `condition` holds; panics with `what` when the deadline passes first.
