@@ -153,7 +153,11 @@ impl Observer {
         let mut observations: Vec<Observation> = sights
             .into_iter()
             .zip(listeners)
-            .filter(|(sight, _)| sight.file != File::Missing)
+            .filter(|(sight, listener)| {
+                let is_linked = listener.is_some_and(|it| known.contains(&it.socket_inode));
+                let is_temporary = sight.candidate.origin == Origin::Temporary;
+                sight.file != File::Missing && !(is_temporary && is_linked)
+            })
             .map(|(sight, listener)| Observation {
                 path: sight.candidate.path.clone(),
                 origin: sight.candidate.origin,
@@ -346,9 +350,11 @@ impl Observer {
             .collect();
         for (path, file, listener) in found {
             let origin = origins.get(&path).copied();
-            if origin.is_some() {
-                observations.retain(|observation| observation.path != path);
-            }
+            observations.retain(|observation| {
+                let is_its_temporary = observation.origin == Origin::Temporary
+                    && observation.listener.as_ref() == Some(&listener);
+                observation.path != path && !is_its_temporary
+            });
             let directory = Directory::of(path.directory(), self.uid);
             observations.push(Observation {
                 path,

@@ -218,7 +218,7 @@ mod tests {
             ("ssh\0-fMN\0h\0", false),
             ("ssh\0h\0-N\0", false),
             ("ssh\0h\0ls\0-N\0", true),
-            ("ssh\0-p\022\0-N\0h\0", false),
+            ("ssh\0-p\x0022\0-N\0h\0", false),
             // -N is the argument of another option.
             ("ssh\0-l\0-N\0h\0", true),
             ("ssh\0-lN\0h\0", true),

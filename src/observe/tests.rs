@@ -188,7 +188,7 @@ fn names(look: &Look) -> Vec<(&str, Origin)> {
         .collect()
 }
 
-fn process(listener: &Listener) -> Option<&Process> {
+fn process_of(listener: &Listener) -> Option<&Process> {
     match &listener.holder {
         Holder::Ssh(process) | Holder::Other(process) => Some(process),
         Holder::Unknown => None,
@@ -231,7 +231,7 @@ fn a_listener_is_seen_and_not_touched() {
     assert!(is_untouched(&bound));
     eventually("this process is seen as the holder", || {
         let listener = scene.one("u@h", Origin::Exact).unwrap().listener.unwrap();
-        process(&listener).is_some_and(|process| process.pid == own_pid())
+        process_of(&listener).is_some_and(|process| process.pid == own_pid())
     });
 
     let _client = UnixStream::connect(scene.at("u@h")).unwrap();
@@ -327,7 +327,7 @@ fn without_sock_diag_names_still_tell_of_listeners() {
     assert_eq!(look.table, Table::ProcNetUnix);
     let listener = look.observations[0].listener.as_ref().unwrap();
     assert_eq!((listener.cookie, listener.sessions), (None, 1));
-    assert!(process(listener).is_some());
+    assert!(process_of(listener).is_some());
     assert_eq!(look.observations[1].connect, Some(Connect::Refused));
     assert!(is_untouched(&bound));
 }
@@ -390,10 +390,6 @@ fn a_master_is_found_wherever_it_lies() {
     });
 }
 
-fn process_of(listener: &Listener) -> Option<&Process> {
-    process(listener)
-}
-
 #[test]
 fn forwardings_of_an_ssh_are_no_masters() {
     let mut scene = Scene::new();
@@ -407,7 +403,7 @@ fn a_master_without_its_file_is_an_orphan() {
     let mut scene = Scene::new();
     let master = Master::start(scene.bind_master("u@h"));
     fs::remove_file(scene.at("u@h")).unwrap();
-    let pid = |look: &Look| process(&look.orphans[0].listener).map(|process| process.pid);
+    let pid = |look: &Look| process_of(&look.orphans[0].listener).map(|process| process.pid);
     let look = scene.look(&[("u@h", Origin::Exact)]);
     assert_eq!(names(&look), []);
     assert_eq!(
