@@ -1,5 +1,4 @@
 //! muxtray watches OpenSSH's control sockets without touching them.
 
 pub mod core;
-
 pub mod discover;

@@ -158,6 +158,41 @@ fn a_cache_that_is_not_whole_or_not_safe_is_none() {
 }
 
 #[test]
+fn a_host_without_an_answer_is_asked_again_after_a_while_and_only_that() {
+    let scratch = Scratch::new();
+    let ssh = scratch.counting_ssh();
+    // An answer without end, until the file `calm` is there.
+    let wrapper = scratch.program(
+        "bin/moody",
+        &format!(
+            "for last; do :; done; if [ \"$last\" = moody ] && ! [ -e '{}' ]; then exec yes; fi; exec '{}' \"$@\"",
+            scratch.path("calm").display(),
+            ssh.display()
+        ),
+    );
+    let config = scratch.write("config", "Host web moody\nControlPath /s/%h\n");
+    let request = scratch.request(&wrapper, Some(&config));
+    let first = discover(&request, &scratch.surroundings);
+    assert_eq!(scratch.calls(), ["web"]);
+    assert_eq!(first.places.findings.len(), 1);
+    assert!(first.identity.still_holds(&request, &scratch.surroundings));
+    scratch.write("calm", "");
+    assert_eq!(discover(&request, &scratch.surroundings), first);
+
+    // Some minutes later, told by moving what was remembered back in time.
+    let cache = request.cache.clone().unwrap();
+    let mut record = Record::load(&cache, scratch.surroundings.known.uid).unwrap();
+    record.identity = record.identity.retried(Some(SystemTime::UNIX_EPOCH));
+    record.store(&cache).unwrap();
+    assert!(!record.identity.still_holds(&request, &scratch.surroundings));
+    let second = discover(&request, &scratch.surroundings);
+    assert_eq!(scratch.calls(), ["moody"]);
+    assert_eq!(control_paths(&second.places), ["/s/web", "/s/moody"]);
+    assert_eq!(second.places.findings, []);
+    assert!(second.identity.still_holds(&request, &scratch.surroundings));
+}
+
+#[test]
 fn a_missing_ssh_is_one_finding_and_patterns_remain() {
     let scratch = Scratch::new();
     scratch.user_config("Host a b\nControlPath ~/s/%h\n");
