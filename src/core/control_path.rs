@@ -10,12 +10,16 @@ mod capture;
 mod pattern;
 mod template;
 
+use std::cmp::Ordering;
 use std::ffi::OsStr;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 pub use pattern::{Component, Pattern};
+#[cfg(test)]
+pub(crate) use template::known_for_tests;
 pub use template::{Known, TemplateError, variables};
 
 /// The longest ControlPath a master can use on Linux: 108 bytes of `sun_path`, less the NUL and the temporary
@@ -33,9 +37,36 @@ const TEMPORARY_SUFFIX: usize = 16;
 pub const ASIDE_PREFIX: &str = ".muxtray-aside.";
 
 /// The absolute path of a control socket: begins with `/`, has a file name, holds no NUL, and no `.` or `..` and
-/// no doubled slash.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// no doubled slash. So two of them are the same path exactly where their bytes are the same; they compare and sort by
+/// those, which is many times faster than [`Path`]'s way, part by part.
+#[derive(Clone)]
 pub struct ControlPath(PathBuf);
+
+impl PartialEq for ControlPath {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_os_str() == other.0.as_os_str()
+    }
+}
+
+impl Eq for ControlPath {}
+
+impl PartialOrd for ControlPath {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ControlPath {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.as_os_str().cmp(other.0.as_os_str())
+    }
+}
+
+impl Hash for ControlPath {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.as_os_str().hash(state);
+    }
+}
 
 impl ControlPath {
     /// The path, where it can be one; purely by its text, no symlink is looked at.

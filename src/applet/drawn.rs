@@ -1,0 +1,256 @@
+//! The menu as it is drawn: rows of muda's, what each was drawn for, and how one step of an update is drawn.
+//!
+//! Decides nothing: which steps there are is `muxtray::desktop::menu`'s to say.
+
+use std::collections::HashMap;
+
+use gtk::prelude::*;
+use muxtray::core::intent::Intent;
+use muxtray::core::view::Entry;
+use muxtray::desktop::label;
+use muxtray::desktop::menu::{self, Edit};
+use tray_icon::menu::{
+    ContextMenu as _, IsMenuItem, Menu, MenuId, MenuItem, PredefinedMenuItem, Submenu,
+};
+
+/// The menu on the panel.
+pub(crate) struct DrawnMenu {
+    menu: Menu,
+    rows: Vec<Row>,
+    /// What the rows were drawn from.
+    entries: Vec<Entry>,
+    /// What a click on a row asks for. An id is never given out twice, so a click that arrives late names the row it
+    /// was made on or none.
+    intents: HashMap<MenuId, Intent>,
+    next_id: u64,
+    watch: Box<dyn Fn(&gtk::Menu)>,
+}
+
+/// A row that is drawn.
+enum Row {
+    Separator(PredefinedMenuItem),
+    Item(MenuItem),
+    Submenu(Submenu, Vec<Row>),
+}
+
+impl Row {
+    fn as_item(&self) -> &dyn IsMenuItem {
+        match self {
+            Self::Separator(item) => item,
+            Self::Item(item) => item,
+            Self::Submenu(item, _) => item,
+        }
+    }
+}
+
+impl DrawnMenu {
+    /// An empty menu. `watch` gets each submenu when it is drawn.
+    pub(crate) fn new(watch: impl Fn(&gtk::Menu) + 'static) -> Self {
+        Self {
+            menu: Menu::new(),
+            rows: Vec::new(),
+            entries: Vec::new(),
+            intents: HashMap::new(),
+            next_id: 0,
+            watch: Box::new(watch),
+        }
+    }
+
+    /// For the tray icon to hold.
+    pub(crate) fn menu(&self) -> Menu {
+        self.menu.clone()
+    }
+
+    /// What it was drawn from.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// What a click on this row asks for.
+    pub(crate) fn intent(&self, id: &MenuId) -> Option<&Intent> {
+        self.intents.get(id)
+    }
+
+    /// Draws one step.
+    pub(crate) fn draw(&mut self, edit: &Edit) {
+        match edit {
+            Edit::Label { at, label } => self.draw_label(at, label),
+            Edit::Intent { at, intent } => self.draw_intent(at, intent.as_ref()),
+            Edit::Remove { at } => self.remove(at),
+            Edit::Insert { at, entry } => self.insert(at, entry),
+        }
+        menu::apply(&mut self.entries, edit);
+    }
+
+    fn draw_label(&self, at: &[usize], text: &str) {
+        match self.row(at) {
+            Some(Row::Item(item)) => item.set_text(label::escaped(text)),
+            // muda does not reach the label of a submenu that is drawn; taking the row out and putting it back would
+            // close it.
+            Some(Row::Submenu(submenu, _)) => {
+                submenu.set_text(label::escaped(text));
+                if let Some(label) = self.gtk_item(at).and_then(|item| find_label(item.upcast())) {
+                    label.set_label(&label::shown(text));
+                }
+            }
+            Some(Row::Separator(_)) | None => {}
+        }
+    }
+
+    fn draw_intent(&mut self, at: &[usize], intent: Option<&Intent>) {
+        let Some(Row::Item(item)) = self.row(at) else {
+            return;
+        };
+        item.set_enabled(intent.is_some());
+        let id = item.id().clone();
+        match intent {
+            Some(intent) => self.intents.insert(id, intent.clone()),
+            None => self.intents.remove(&id),
+        };
+    }
+
+    fn remove(&mut self, at: &[usize]) {
+        let Some((&index, parents)) = at.split_last() else {
+            return;
+        };
+        let Some((parent, siblings)) = self.siblings(parents) else {
+            return;
+        };
+        if index >= siblings.len() {
+            return;
+        }
+        let row = siblings.remove(index);
+        match parent {
+            Some(parent) => parent.remove_at(index),
+            None => self.menu.remove_at(index),
+        };
+        self.forget(&row);
+    }
+
+    fn insert(&mut self, at: &[usize], entry: &Entry) {
+        let Some((&index, parents)) = at.split_last() else {
+            return;
+        };
+        let row = self.row_for(entry);
+        let menu = self.menu.clone();
+        let Some((parent, siblings)) = self.siblings(parents) else {
+            return;
+        };
+        if index > siblings.len() {
+            return;
+        }
+        let inserted = match parent {
+            Some(parent) => parent.insert(row.as_item(), index),
+            None => menu.insert(row.as_item(), index),
+        };
+        if let Err(error) = inserted {
+            tracing::error!("cannot draw a row of the menu: {error}");
+        }
+        siblings.insert(index, row);
+        if let Some(item) = self.gtk_item(at) {
+            self.watch_below(&item);
+        }
+    }
+
+    /// A row for the entry, with all below it, in no menu yet.
+    fn row_for(&mut self, entry: &Entry) -> Row {
+        match entry {
+            Entry::Separator => Row::Separator(PredefinedMenuItem::separator()),
+            Entry::Item { label, intent, .. } => {
+                let id = MenuId::new(self.next_id.to_string());
+                self.next_id += 1;
+                let item =
+                    MenuItem::with_id(id.clone(), label::escaped(label), intent.is_some(), None);
+                if let Some(intent) = intent {
+                    self.intents.insert(id, intent.clone());
+                }
+                Row::Item(item)
+            }
+            Entry::Submenu { label, entries, .. } => {
+                let submenu = Submenu::new(label::escaped(label), true);
+                let rows: Vec<_> = entries.iter().map(|entry| self.row_for(entry)).collect();
+                for row in &rows {
+                    if let Err(error) = submenu.append(row.as_item()) {
+                        tracing::error!("cannot draw a row of the menu: {error}");
+                    }
+                }
+                Row::Submenu(submenu, rows)
+            }
+        }
+    }
+
+    fn forget(&mut self, row: &Row) {
+        match row {
+            Row::Separator(_) => {}
+            Row::Item(item) => {
+                self.intents.remove(item.id());
+            }
+            Row::Submenu(_, rows) => rows.iter().for_each(|row| self.forget(row)),
+        }
+    }
+
+    fn watch_below(&self, item: &gtk::MenuItem) {
+        let Some(submenu) = item
+            .submenu()
+            .and_then(|menu| menu.downcast::<gtk::Menu>().ok())
+        else {
+            return;
+        };
+        (self.watch)(&submenu);
+        for child in submenu.children() {
+            if let Ok(child) = child.downcast() {
+                self.watch_below(&child);
+            }
+        }
+    }
+
+    fn row(&self, at: &[usize]) -> Option<&Row> {
+        let (&index, parents) = at.split_last()?;
+        let mut siblings = &self.rows;
+        for &parent in parents {
+            let Row::Submenu(_, rows) = siblings.get(parent)? else {
+                return None;
+            };
+            siblings = rows;
+        }
+        siblings.get(index)
+    }
+
+    /// The rows below a position, and the submenu they are in; `None` for the top.
+    fn siblings(&mut self, parents: &[usize]) -> Option<(Option<Submenu>, &mut Vec<Row>)> {
+        let mut submenu = None;
+        let mut siblings = &mut self.rows;
+        for &parent in parents {
+            let Row::Submenu(next, rows) = siblings.get_mut(parent)? else {
+                return None;
+            };
+            submenu = Some(next.clone());
+            siblings = rows;
+        }
+        Some((submenu, siblings))
+    }
+
+    fn gtk_item(&self, at: &[usize]) -> Option<gtk::MenuItem> {
+        let (&index, parents) = at.split_last()?;
+        let mut shell: gtk::Widget = self.menu.gtk_context_menu().upcast();
+        for &parent in parents {
+            shell = child_at(&shell, parent)?.submenu()?;
+        }
+        child_at(&shell, index)
+    }
+}
+
+fn child_at(shell: &gtk::Widget, index: usize) -> Option<gtk::MenuItem> {
+    let children = shell.downcast_ref::<gtk::Container>()?.children();
+    children.into_iter().nth(index)?.downcast().ok()
+}
+
+fn find_label(widget: gtk::Widget) -> Option<gtk::Label> {
+    match widget.downcast::<gtk::Label>() {
+        Ok(label) => Some(label),
+        Err(widget) => {
+            let container = widget.downcast::<gtk::Container>().ok()?;
+            container.children().into_iter().find_map(find_label)
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! The tray icon: draws the views it is sent, and sends back what a person clicks.
+//!
+//! It knows nothing of sockets. All of it lives on the main thread, in tao's event loop; other threads speak to it
+//! through the loop's proxy. Idle, it sleeps: nothing here polls.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gtk::glib;
+use gtk::prelude::*;
+use muxtray::core::intent::Intent;
+use muxtray::core::view::{Icon, TrayView};
+use muxtray::desktop::menu::{edits, edits_while_open};
+use tao::event::Event;
+use tao::event_loop::{ControlFlow, EventLoop, EventLoopBuilder, EventLoopProxy};
+use tao::platform::run_return::EventLoopExtRunReturn as _;
+use tray_icon::menu::{MenuEvent, MenuId};
+use tray_icon::{TrayIcon, TrayIconBuilder};
+
+use crate::drawn::DrawnMenu;
+use crate::icons::{IconDirectory, Icons};
+use crate::windows::Windows;
+
+/// How long rows that come and go wait for an open menu to be closed. A panel that dies never says that it closed
+/// one, and a person who looks at a menu for this long wants to see what is true.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What the tray can be told, from any thread.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Show this from now on.
+    Draw(TrayView),
+    /// Show a text to read and to copy, in the one window there is for that.
+    ShowDetails {
+        /// The window's title.
+        title: String,
+        /// The text, with its line breaks.
+        text: String,
+    },
+    /// End [`Tray::run`].
+    End,
+    /// What the tray tells itself.
+    Heard(Heard),
+}
+
+/// What GTK told the tray.
+#[derive(Debug)]
+pub(crate) struct Heard(News);
+
+#[derive(Debug)]
+enum News {
+    Clicked(MenuId),
+    MenuOpened,
+    MenuClosed,
+    PatienceOver(u64),
+}
+
+/// Why there is no tray icon.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TrayError {
+    /// No X or Wayland display, or it does not let us in.
+    #[error(
+        "no display to show the tray icon on (neither DISPLAY nor WAYLAND_DISPLAY leads to one); \
+         `muxtray run --no-tray` works without"
+    )]
+    NoDisplay,
+    /// The library that puts icons into panels is not installed.
+    #[error(
+        "the library libayatana-appindicator3.so.1 cannot be loaded; install libayatana-appindicator3-1 (Debian, \
+         Ubuntu), libayatana-appindicator-gtk3 (Fedora) or libayatana-appindicator (Arch)"
+    )]
+    NoAppIndicator,
+    /// The panel reads the icon from a file, and it cannot be written.
+    #[error("cannot write the tray icon to a directory of its own: {0}")]
+    Directory(std::io::Error),
+    /// Anything else the libraries say.
+    #[error("cannot make the tray icon: {0}")]
+    Other(String),
+}
+
+/// The icon in the panel, and the event loop it lives in.
+pub(crate) struct Tray {
+    events: EventLoop<Order>,
+    icon: TrayIcon,
+    icons: Icons,
+    menu: DrawnMenu,
+    // After the icon, which has a file in it.
+    _directory: IconDirectory,
+}
+
+impl Tray {
+    /// Puts an empty icon into the panel. To be called once, on the main thread.
+    ///
+    /// # Errors
+    /// Where there is no display or no way to show an icon; see [`TrayError`]. A missing panel is no error: the icon
+    /// appears when one starts.
+    pub(crate) fn open() -> Result<Self, TrayError> {
+        // tao panics without a display; this asks first. Programs are shown in a panel's tooltip by this name.
+        glib::set_application_name("muxtray");
+        gtk::init().map_err(|_| TrayError::NoDisplay)?;
+        let events = EventLoopBuilder::<Order>::with_user_event().build();
+        let icons = Icons::new().map_err(TrayError::Other)?;
+        let runtime = std::env::var_os("XDG_RUNTIME_DIR")
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute());
+        let directory = IconDirectory::new(runtime.as_deref()).map_err(TrayError::Directory)?;
+
+        let proxy = events.create_proxy();
+        let menu = DrawnMenu::new(move |submenu| {
+            watch(&proxy, submenu);
+        });
+        let root = menu.menu();
+        let builder = TrayIconBuilder::new()
+            .with_id("muxtray")
+            .with_icon(icons.of(Icon::Idle))
+            .with_temp_dir_path(directory.path())
+            .with_menu(Box::new(root));
+        // Without the library, this panics deep inside, with a text for developers.
+        let icon = quietly(|| builder.build())
+            .ok_or(TrayError::NoAppIndicator)?
+            .map_err(|error| TrayError::Other(error.to_string()))?;
+
+        let proxy = events.create_proxy();
+        MenuEvent::set_event_handler(Some(move |event: MenuEvent| {
+            hear(&proxy, News::Clicked(event.id));
+        }));
+        Ok(Self {
+            events,
+            icon,
+            icons,
+            menu,
+            _directory: directory,
+        })
+    }
+
+    /// What other threads send orders through.
+    #[must_use]
+    pub(crate) fn proxy(&self) -> EventLoopProxy<Order> {
+        self.events.create_proxy()
+    }
+
+    /// Shows what it is told until [`Order::End`], and sends what is clicked. The icon is gone when this returns.
+    ///
+    /// [`Intent::Copy`] and [`Intent::About`] are done here; all others go to `send`, on this thread, which must not
+    /// be kept waiting.
+    pub(crate) fn run(self, send: impl Fn(Intent) + 'static) {
+        let Self {
+            mut events,
+            icon,
+            icons,
+            menu,
+            _directory,
+        } = self;
+        let mut screen = Screen {
+            proxy: events.create_proxy(),
+            icon,
+            icons,
+            look: Icon::Idle,
+            menu,
+            wanted: None,
+            open: 0,
+            patience: 0,
+            windows: Windows::default(),
+            send,
+        };
+        events.run_return(move |event, _, control| {
+            *control = ControlFlow::Wait;
+            if let Event::UserEvent(order) = event {
+                match order {
+                    Order::Draw(view) => screen.draw(view),
+                    Order::ShowDetails { title, text } => {
+                        screen.windows.show_details(&title, &text);
+                    }
+                    Order::Heard(Heard(news)) => screen.hear(news),
+                    Order::End => *control = ControlFlow::Exit,
+                }
+            }
+        });
+    }
+}
+
+/// What the event loop's thread holds.
+struct Screen<S> {
+    proxy: EventLoopProxy<Order>,
+    icon: TrayIcon,
+    icons: Icons,
+    look: Icon,
+    menu: DrawnMenu,
+    /// The view that is not wholly drawn yet, because a menu is open.
+    wanted: Option<TrayView>,
+    /// How many submenus are open.
+    open: usize,
+    /// Counts the waits for an open menu; an alarm of an earlier one is not heeded.
+    patience: u64,
+    windows: Windows,
+    send: S,
+}
+
+impl<S: Fn(Intent)> Screen<S> {
+    fn draw(&mut self, view: TrayView) {
+        if self.look != view.icon {
+            match self.icon.set_icon(Some(self.icons.of(view.icon))) {
+                Ok(()) => self.look = view.icon,
+                Err(error) => tracing::warn!("cannot change the tray icon: {error}"),
+            }
+        }
+        if self.open == 0 {
+            self.draw_whole(&view);
+            return;
+        }
+        for edit in edits_while_open(self.menu.entries(), &view.menu) {
+            self.menu.draw(&edit);
+        }
+        if self.menu.entries() == view.menu {
+            self.wanted = None;
+        } else if self.wanted.replace(view).is_none() {
+            self.set_alarm();
+        }
+    }
+
+    fn draw_whole(&mut self, view: &TrayView) {
+        for edit in edits(self.menu.entries(), &view.menu) {
+            self.menu.draw(&edit);
+        }
+        self.wanted = None;
+    }
+
+    fn set_alarm(&mut self) {
+        self.patience += 1;
+        let alarm = News::PatienceOver(self.patience);
+        let proxy = self.proxy.clone();
+        glib::timeout_add_local_once(PATIENCE, move || hear(&proxy, alarm));
+    }
+
+    fn hear(&mut self, news: News) {
+        tracing::trace!("the tray heard {news:?}");
+        match news {
+            News::Clicked(id) => match self.menu.intent(&id) {
+                Some(Intent::Copy(path)) => self.windows.copy(path),
+                Some(Intent::About) => self.windows.show_about(),
+                Some(intent) => (self.send)(intent.clone()),
+                None => tracing::debug!("a click on a row that is no longer there"),
+            },
+            News::MenuOpened => self.open += 1,
+            News::MenuClosed => {
+                self.open = self.open.saturating_sub(1);
+                if self.open == 0 {
+                    self.catch_up();
+                }
+            }
+            News::PatienceOver(alarm) if alarm == self.patience => {
+                self.open = 0;
+                self.catch_up();
+            }
+            News::PatienceOver(_) => {}
+        }
+    }
+
+    fn catch_up(&mut self) {
+        if let Some(view) = self.wanted.take() {
+            self.draw_whole(&view);
+        }
+    }
+}
+
+/// Tells when a submenu is opened and closed. AppIndicator shows and hides the GTK menu when a panel says so.
+fn watch(proxy: &EventLoopProxy<Order>, submenu: &gtk::Menu) {
+    let opened = proxy.clone();
+    submenu.connect_show(move |_| hear(&opened, News::MenuOpened));
+    let closed = proxy.clone();
+    submenu.connect_hide(move |_| hear(&closed, News::MenuClosed));
+}
+
+fn hear(proxy: &EventLoopProxy<Order>, news: News) {
+    // The loop is gone only at the very end, when news no longer matters.
+    let _ = proxy.send_event(Order::Heard(Heard(news)));
+}
+
+/// What `build` returns, or `None` if it panics, with nothing printed.
+fn quietly<T>(build: impl FnOnce() -> T) -> Option<T> {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let built = catch_unwind(AssertUnwindSafe(build));
+    std::panic::set_hook(hook);
+    built.ok()
+}

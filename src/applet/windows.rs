@@ -1,0 +1,160 @@
+//! The few windows: details to read, and what this program is. And the clipboard, which needs one at times.
+
+use std::path::Path;
+
+use gtk::glib;
+use gtk::prelude::*;
+use muxtray::core::text;
+use muxtray::desktop::APP_ID;
+
+/// The windows that are open, each at most once.
+#[derive(Default)]
+pub(crate) struct Windows {
+    details: Option<Details>,
+    about: Option<gtk::AboutDialog>,
+}
+
+struct Details {
+    window: gtk::Window,
+    text: gtk::TextView,
+}
+
+impl Windows {
+    /// Shows the text, in the window that is open for one already if there is.
+    pub(crate) fn show_details(&mut self, title: &str, text: &str) {
+        self.details_window().fill(title, text);
+    }
+
+    /// Puts the path on the clipboard.
+    ///
+    /// A Wayland compositor takes a clipboard only from a program that has just been clicked or typed to, and a menu
+    /// in the panel is the panel's. There the path is shown, selected, beside a Copy button.
+    pub(crate) fn copy(&mut self, path: &Path) {
+        // What is no text cannot be pasted as it is; the quoted form means the same path to a shell.
+        let words = path
+            .to_str()
+            .map_or_else(|| text::shell_word(path.as_os_str()), str::to_owned);
+        let wayland = gtk::gdk::Display::default()
+            .is_some_and(|display| display.backend() == gtk::gdk::Backend::Wayland);
+        if wayland {
+            let details = self.details_window();
+            details.fill("Copy path", &words);
+            details.select_all();
+        } else {
+            set_clipboard(&words);
+        }
+    }
+
+    /// Shows what this program is.
+    pub(crate) fn show_about(&mut self) {
+        let about = self.about.get_or_insert_with(|| {
+            let about = gtk::AboutDialog::builder()
+                .program_name("muxtray")
+                .version(env!("CARGO_PKG_VERSION"))
+                .comments(env!("CARGO_PKG_DESCRIPTION"))
+                .license("MIT OR Apache-2.0")
+                .logo_icon_name(APP_ID)
+                .icon_name(APP_ID)
+                .title("About muxtray")
+                .build();
+            about.connect_response(|about, _| about.hide());
+            about.connect_delete_event(|about, _| about.hide_on_delete());
+            about
+        });
+        about.present();
+    }
+
+    fn details_window(&mut self) -> &Details {
+        self.details.get_or_insert_with(Details::new)
+    }
+}
+
+impl Details {
+    fn new() -> Self {
+        let text = gtk::TextView::builder()
+            .editable(false)
+            .cursor_visible(false)
+            .monospace(true)
+            .wrap_mode(gtk::WrapMode::WordChar)
+            .left_margin(12)
+            .right_margin(12)
+            .top_margin(12)
+            .bottom_margin(12)
+            .build();
+        let scrolled = gtk::ScrolledWindow::builder()
+            .hscrollbar_policy(gtk::PolicyType::Never)
+            .child(&text)
+            .build();
+
+        let copy = gtk::Button::with_mnemonic("_Copy");
+        let close = gtk::Button::with_mnemonic("C_lose");
+        let buttons = gtk::ButtonBox::builder()
+            .orientation(gtk::Orientation::Horizontal)
+            .layout_style(gtk::ButtonBoxStyle::End)
+            .spacing(6)
+            .margin(6)
+            .build();
+        buttons.add(&copy);
+        buttons.add(&close);
+
+        let all = gtk::Box::new(gtk::Orientation::Vertical, 0);
+        all.pack_start(&scrolled, true, true, 0);
+        all.pack_start(&buttons, false, false, 0);
+        let window = gtk::Window::builder()
+            .type_(gtk::WindowType::Toplevel)
+            .type_hint(gtk::gdk::WindowTypeHint::Dialog)
+            .icon_name(APP_ID)
+            .default_width(640)
+            .default_height(400)
+            .child(&all)
+            .build();
+        all.show_all();
+
+        let buffer = text.buffer();
+        copy.connect_clicked(move |_| {
+            if let Some(text) = buffer.as_ref().and_then(all_text) {
+                set_clipboard(&text);
+            }
+        });
+        let closing = window.downgrade();
+        close.connect_clicked(move |_| {
+            if let Some(window) = closing.upgrade() {
+                window.hide();
+            }
+        });
+        window.connect_key_press_event(|window, event| {
+            if event.keyval() == gtk::gdk::keys::constants::Escape {
+                window.hide();
+                return glib::Propagation::Stop;
+            }
+            glib::Propagation::Proceed
+        });
+        window.connect_delete_event(|window, _| window.hide_on_delete());
+        close.grab_focus();
+        Self { window, text }
+    }
+
+    fn fill(&self, title: &str, text: &str) {
+        self.window.set_title(title);
+        if let Some(buffer) = self.text.buffer() {
+            // GTK's strings end at a NUL.
+            buffer.set_text(&text.replace('\0', "\u{fffd}"));
+        }
+        self.window.present();
+    }
+
+    fn select_all(&self) {
+        if let Some(buffer) = self.text.buffer() {
+            buffer.select_range(&buffer.start_iter(), &buffer.end_iter());
+        }
+    }
+}
+
+fn all_text(buffer: &gtk::TextBuffer) -> Option<String> {
+    let (start, end) = buffer.bounds();
+    Some(buffer.text(&start, &end, false)?.to_string())
+}
+
+fn set_clipboard(text: &str) {
+    gtk::Clipboard::get(&gtk::gdk::SELECTION_CLIPBOARD).set_text(text);
+}

@@ -1,0 +1,238 @@
+//! Cases for the steps between two menus, and that they lead there whatever the two are.
+
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn copy(path: &str) -> Option<Intent> {
+    Some(Intent::Copy(PathBuf::from(path)))
+}
+
+fn item(key: &str, label: &str, intent: Option<Intent>) -> Entry {
+    Entry::Item {
+        key: key.to_owned(),
+        label: label.to_owned(),
+        intent,
+    }
+}
+
+fn submenu(key: &str, label: &str, entries: Vec<Entry>) -> Entry {
+    Entry::Submenu {
+        key: key.to_owned(),
+        label: label.to_owned(),
+        entries,
+    }
+}
+
+#[test]
+fn equal_menus_need_no_edit() {
+    let menu = [submenu(
+        "web",
+        "web",
+        vec![item("copy", "Copy", copy("/a"))],
+    )];
+    assert_eq!(edits(&menu, &menu), []);
+    assert_eq!(edits_while_open(&menu, &menu), []);
+}
+
+#[test]
+fn a_new_text_is_set_in_place() {
+    let drawn = [submenu(
+        "web",
+        "web, 1 session",
+        vec![item("copy", "Copy", copy("/a"))],
+    )];
+    let wanted = [submenu(
+        "web",
+        "web, 2 sessions",
+        vec![item("copy", "Copy path", copy("/a"))],
+    )];
+    let steps = [
+        Edit::Label {
+            at: vec![0],
+            label: "web, 2 sessions".to_owned(),
+        },
+        Edit::Label {
+            at: vec![0, 0],
+            label: "Copy path".to_owned(),
+        },
+    ];
+    assert_eq!(edits(&drawn, &wanted), steps);
+    assert_eq!(edits_while_open(&drawn, &wanted), steps);
+}
+
+#[test]
+fn another_meaning_is_another_row() {
+    let drawn = [item("copy", "Copy", copy("/old"))];
+    let wanted = [item("copy", "Copy", copy("/new"))];
+    assert_eq!(
+        edits(&drawn, &wanted),
+        [
+            Edit::Remove { at: vec![0] },
+            Edit::Insert {
+                at: vec![0],
+                entry: wanted[0].clone(),
+            },
+        ]
+    );
+    assert_eq!(edits_while_open(&drawn, &wanted), []);
+}
+
+#[test]
+fn a_row_is_enabled_in_place_but_not_under_the_pointer() {
+    let off = [item("copy", "Copy: nothing there", None)];
+    let on = [item("copy", "Copy", copy("/a"))];
+    assert_eq!(
+        edits(&off, &on),
+        [
+            Edit::Label {
+                at: vec![0],
+                label: "Copy".to_owned(),
+            },
+            Edit::Intent {
+                at: vec![0],
+                intent: copy("/a"),
+            },
+        ]
+    );
+    assert_eq!(edits_while_open(&off, &on), []);
+    assert_eq!(
+        edits_while_open(&on, &off),
+        [
+            Edit::Label {
+                at: vec![0],
+                label: "Copy: nothing there".to_owned(),
+            },
+            Edit::Intent {
+                at: vec![0],
+                intent: None,
+            },
+        ]
+    );
+}
+
+#[test]
+fn a_row_between_two_is_one_insert() {
+    let drawn = [item("a", "a", None), Entry::Separator, item("c", "c", None)];
+    let mut wanted = drawn.to_vec();
+    wanted.insert(1, item("b", "b", None));
+    assert_eq!(
+        edits(&drawn, &wanted),
+        [Edit::Insert {
+            at: vec![1],
+            entry: item("b", "b", None),
+        }]
+    );
+    assert_eq!(edits(&wanted, &drawn), [Edit::Remove { at: vec![1] }]);
+}
+
+#[test]
+fn what_is_gone_can_no_longer_be_clicked_in_an_open_menu() {
+    let drawn = [
+        submenu("web", "web", vec![item("copy", "Copy", copy("/a"))]),
+        item("quit", "Quit", Some(Intent::Quit)),
+    ];
+    let wanted = [item("quit", "Quit", Some(Intent::Quit))];
+    assert_eq!(
+        edits_while_open(&drawn, &wanted),
+        [Edit::Intent {
+            at: vec![0, 0],
+            intent: None,
+        }]
+    );
+}
+
+fn any_entry() -> impl Strategy<Value = Entry> {
+    let key = "[a-d]";
+    let leaf = prop_oneof![
+        1 => Just(Entry::Separator),
+        6 => (key, "[xy]", prop::option::of("/[pq]")).prop_map(|(key, label, path)| Entry::Item {
+            key,
+            label,
+            intent: path.map(|path| Intent::Copy(PathBuf::from(path))),
+        }),
+    ];
+    leaf.prop_recursive(2, 24, 5, move |inner| {
+        (key, "[xy]", prop::collection::vec(inner, 0..5)).prop_map(|(key, label, entries)| {
+            Entry::Submenu {
+                key,
+                label,
+                entries,
+            }
+        })
+    })
+}
+
+fn any_menu() -> impl Strategy<Value = Vec<Entry>> {
+    prop::collection::vec(any_entry(), 0..7)
+}
+
+/// The positions and kinds of all rows, and what those that can be clicked would do.
+fn shape(entries: &[Entry], at: &mut Vec<usize>, rows: &mut Vec<(Vec<usize>, Option<Intent>)>) {
+    for (index, entry) in entries.iter().enumerate() {
+        at.push(index);
+        match entry {
+            Entry::Separator => rows.push((at.clone(), None)),
+            Entry::Item { intent, .. } => rows.push((at.clone(), intent.clone())),
+            Entry::Submenu { entries, .. } => {
+                rows.push((at.clone(), None));
+                shape(entries, at, rows);
+            }
+        }
+        at.pop();
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_edits_lead_from_any_menu_to_any_other(drawn in any_menu(), wanted in any_menu()) {
+        let mut menu = drawn.clone();
+        for edit in edits(&drawn, &wanted) {
+            apply(&mut menu, &edit);
+        }
+        prop_assert_eq!(menu, wanted);
+    }
+
+    #[test]
+    fn no_edit_exchanges_one_intent_for_another(drawn in any_menu(), wanted in any_menu()) {
+        let mut menu = drawn.clone();
+        for edit in edits(&drawn, &wanted) {
+            if let Edit::Intent { at, intent: Some(_) } = &edit {
+                let mut rows = Vec::new();
+                shape(&menu, &mut Vec::new(), &mut rows);
+                prop_assert!(rows.contains(&(at.clone(), None)));
+            }
+            apply(&mut menu, &edit);
+        }
+    }
+
+    #[test]
+    fn an_open_menu_keeps_its_rows_and_gains_no_meaning(drawn in any_menu(), wanted in any_menu()) {
+        let mut menu = drawn.clone();
+        for edit in edits_while_open(&drawn, &wanted) {
+            apply(&mut menu, &edit);
+        }
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        shape(&drawn, &mut Vec::new(), &mut before);
+        shape(&menu, &mut Vec::new(), &mut after);
+        prop_assert_eq!(before.len(), after.len());
+        for ((old_at, old), (new_at, new)) in before.into_iter().zip(after) {
+            prop_assert_eq!(old_at, new_at);
+            prop_assert!(new.is_none() || new == old);
+        }
+    }
+
+    #[test]
+    fn what_an_open_menu_left_undone_is_done_after_it(drawn in any_menu(), wanted in any_menu()) {
+        let mut menu = drawn.clone();
+        for edit in edits_while_open(&drawn, &wanted) {
+            apply(&mut menu, &edit);
+        }
+        for edit in edits(&menu.clone(), &wanted) {
+            apply(&mut menu, &edit);
+        }
+        prop_assert_eq!(menu, wanted);
+    }
+}

@@ -1,0 +1,105 @@
+//! Notifications: one thread that shows, replaces and closes them, and tells which button was pressed.
+//!
+//! Knows no problem and no socket: a [`Notice`] says everything, its key says what it replaces. Without a daemon or
+//! a bus the thread says so once in the log and tries again with the next notice.
+
+mod compose;
+mod desk;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use crate::core::intent::Intent;
+use crate::core::notice::{Notice, NoticeKey};
+
+use desk::Desk;
+
+/// How long [`Notifier::end`] waits for the last notifications to be closed.
+const END_LIMIT: Duration = Duration::from_secs(2);
+
+/// A handle to the thread. Clones speak to the same one.
+#[derive(Debug, Clone)]
+pub struct Notifier {
+    commands: Sender<Command>,
+    thread: Thread,
+    ending: Arc<AtomicBool>,
+}
+
+#[derive(Debug)]
+enum Command {
+    Show(Notice),
+    Close(NoticeKey),
+    End(Sender<()>),
+}
+
+impl Notifier {
+    /// Starts the thread. Nothing is asked of the bus before the first notice.
+    ///
+    /// `send` gets the intent of a pressed button, on that thread.
+    ///
+    /// # Errors
+    /// Where no thread can be started.
+    pub fn start(send: impl Fn(Intent) + Send + 'static) -> io::Result<Self> {
+        let (commands, inbox) = mpsc::channel();
+        let ending = Arc::new(AtomicBool::new(false));
+        let thread = thread::Builder::new().name("notify".to_owned()).spawn({
+            let ending = Arc::clone(&ending);
+            move || run(&inbox, Desk::new(send, ending))
+        })?;
+        Ok(Self {
+            commands,
+            thread: thread.thread().clone(),
+            ending,
+        })
+    }
+
+    /// Shows the notice, in the place of the one with the same key. Returns at once.
+    pub fn show(&self, notice: Notice) {
+        self.tell(Command::Show(notice));
+    }
+
+    /// Closes the notice with this key, if it is open. Returns at once.
+    pub fn close(&self, key: NoticeKey) {
+        self.tell(Command::Close(key));
+    }
+
+    /// Closes what is open and ends the thread; waits two seconds for it at most.
+    pub fn end(self) {
+        let (done, wait) = mpsc::channel();
+        // Whatever the thread waits for now, a daemon that does not answer shall not hold up the end.
+        self.ending.store(true, Ordering::Release);
+        self.tell(Command::End(done));
+        let _ = wait.recv_timeout(END_LIMIT);
+    }
+
+    fn tell(&self, command: Command) {
+        // The thread is gone only after its end; nothing is to be shown then.
+        let _ = self.commands.send(command);
+        self.thread.unpark();
+    }
+}
+
+/// Serves commands first, then looks at what the daemon said, then sleeps until either has something new.
+fn run(inbox: &Receiver<Command>, mut desk: Desk<impl Fn(Intent)>) {
+    loop {
+        match inbox.try_recv() {
+            Ok(Command::Show(notice)) => desk.show(&notice),
+            Ok(Command::Close(key)) => desk.close(&key),
+            Ok(Command::End(done)) => {
+                desk.close_all();
+                let _ = done.send(());
+                return;
+            }
+            Err(TryRecvError::Empty) => {
+                if !desk.listen() {
+                    thread::park();
+                }
+            }
+            Err(TryRecvError::Disconnected) => return desk.close_all(),
+        }
+    }
+}

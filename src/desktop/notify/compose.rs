@@ -1,0 +1,203 @@
+//! A [`Notice`] as the daemon at hand is to be given it. Pure.
+//!
+//! Source: the Desktop Notifications Specification 1.2, "Markup", "Actions" and "Hints".
+
+use notify_rust::{Hint, Notification, Timeout, Urgency};
+
+use crate::core::intent::Intent;
+use crate::core::notice::Notice;
+use crate::desktop::APP_ID;
+
+/// The action that a click on the notification itself invokes.
+const DEFAULT_ACTION: &str = "default";
+
+/// What matters here of a daemon's capabilities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Capabilities {
+    /// It shows buttons, and says when one is pressed.
+    pub(super) actions: bool,
+    /// It renders markup in the body, so `&`, `<` and `>` are no text there.
+    pub(super) body_markup: bool,
+}
+
+impl Capabilities {
+    /// From the daemon's own list.
+    pub(super) fn new(names: &[String]) -> Self {
+        let has = |wanted: &str| names.iter().any(|name| name == wanted);
+        Self {
+            actions: has("actions"),
+            body_markup: has("body-markup"),
+        }
+    }
+}
+
+/// What each action asks for.
+pub(super) type Actions = Vec<(String, Intent)>;
+
+/// The notification, and what its actions ask for.
+pub(super) fn compose(notice: &Notice, capabilities: Capabilities) -> (Notification, Actions) {
+    let mut notification = Notification::new();
+    notification
+        .appname("muxtray")
+        .icon(APP_ID)
+        .summary(&printable(&notice.summary))
+        .body(&body(&notice.body, capabilities))
+        .urgency(Urgency::Normal)
+        .hint(Hint::Category("network".to_owned()))
+        .hint(Hint::DesktopEntry(APP_ID.to_owned()));
+    if notice.transient {
+        notification
+            .hint(Hint::Transient(true))
+            .timeout(Timeout::Default);
+    } else {
+        notification.timeout(Timeout::Never);
+    }
+
+    let mut actions = Actions::new();
+    if capabilities.actions {
+        // A click beside the buttons shows more where there is more; it never acts on a master.
+        if let Some(show) = notice
+            .buttons
+            .iter()
+            .find(|button| matches!(button.intent, Intent::Show(_)))
+        {
+            notification.action(DEFAULT_ACTION, &printable(&show.label));
+            actions.push((DEFAULT_ACTION.to_owned(), show.intent.clone()));
+        }
+        for (index, button) in notice.buttons.iter().enumerate() {
+            let name = format!("button-{index}");
+            notification.action(&name, &printable(&button.label));
+            actions.push((name, button.intent.clone()));
+        }
+    }
+    (notification, actions)
+}
+
+fn body(text: &str, capabilities: Capabilities) -> String {
+    let text = printable(text);
+    if capabilities.body_markup {
+        text.replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;")
+    } else {
+        text
+    }
+}
+
+/// Without control characters, but for the newline: D-Bus refuses a NUL, and daemons draw the others as they like.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|character| match character {
+            '\n' => '\n',
+            hidden if hidden.is_control() => '\u{fffd}',
+            plain => plain,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::notice::{Button, NoticeKey};
+
+    const PLAIN: Capabilities = Capabilities {
+        actions: false,
+        body_markup: false,
+    };
+    const FULL: Capabilities = Capabilities {
+        actions: true,
+        body_markup: true,
+    };
+
+    fn notice(body: &str, buttons: Vec<Button>) -> Notice {
+        Notice {
+            key: NoticeKey::Summary,
+            summary: "web & <b>db</b>".to_owned(),
+            body: body.to_owned(),
+            buttons,
+            transient: false,
+        }
+    }
+
+    fn button(label: &str, intent: Intent) -> Button {
+        Button {
+            label: label.to_owned(),
+            intent,
+        }
+    }
+
+    #[test]
+    fn capabilities_are_found_by_name() {
+        let names = ["body", "actions", "icon-static"].map(str::to_owned);
+        let capabilities = Capabilities::new(&names);
+        assert!(capabilities.actions && !capabilities.body_markup);
+    }
+
+    #[test]
+    fn the_body_is_escaped_only_where_markup_is_rendered() {
+        let notice = notice("1 < 2 & <i>x</i>\nnext", Vec::new());
+        let (escaped, _) = compose(&notice, FULL);
+        assert_eq!(escaped.body, "1 &lt; 2 &amp; &lt;i&gt;x&lt;/i&gt;\nnext");
+        assert_eq!(escaped.summary, "web & <b>db</b>");
+        let (plain, _) = compose(&notice, PLAIN);
+        assert_eq!(plain.body, "1 < 2 & <i>x</i>\nnext");
+    }
+
+    #[test]
+    fn control_characters_do_not_reach_the_bus() {
+        let (notification, _) = compose(&notice("a\0b\u{1b}[31m", Vec::new()), PLAIN);
+        assert_eq!(notification.body, "a\u{fffd}b\u{fffd}[31m");
+    }
+
+    #[test]
+    fn buttons_are_actions_and_show_is_the_default_one() {
+        let buttons = vec![
+            button("Clean all", Intent::CleanAll(Vec::new())),
+            button("Show", Intent::Show(None)),
+        ];
+        let (notification, actions) = compose(&notice("", buttons), FULL);
+        assert_eq!(
+            notification.actions,
+            [
+                "default",
+                "Show",
+                "button-0",
+                "Clean all",
+                "button-1",
+                "Show"
+            ]
+        );
+        assert_eq!(
+            actions,
+            [
+                ("default".to_owned(), Intent::Show(None)),
+                ("button-0".to_owned(), Intent::CleanAll(Vec::new())),
+                ("button-1".to_owned(), Intent::Show(None)),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_click_beside_the_buttons_never_acts() {
+        let buttons = vec![button("Clean all", Intent::CleanAll(Vec::new()))];
+        let (_, actions) = compose(&notice("", buttons), FULL);
+        assert!(actions.iter().all(|(name, _)| name != DEFAULT_ACTION));
+    }
+
+    #[test]
+    fn a_daemon_without_actions_gets_no_buttons() {
+        let buttons = vec![button("Show", Intent::Show(None))];
+        let (notification, actions) = compose(&notice("", buttons), PLAIN);
+        assert!(notification.actions.is_empty() && actions.is_empty());
+    }
+
+    #[test]
+    fn a_problem_stays_and_an_answer_may_vanish() {
+        let mut notice = notice("", Vec::new());
+        let (problem, _) = compose(&notice, FULL);
+        assert_eq!(problem.timeout, Timeout::Never);
+        notice.transient = true;
+        let (answer, _) = compose(&notice, FULL);
+        assert_eq!(answer.timeout, Timeout::Default);
+    }
+}
