@@ -459,6 +459,10 @@ fn the_table_is_aligned_plain_and_says_what_to_do() {
 
 #[test]
 fn colour_comes_on_a_terminal_and_goes_with_no_color() {
+    let name = "colour_comes_on_a_terminal_and_goes_with_no_color";
+    if Command::new("script").arg("--version").output().is_err() {
+        return skip(name, "script(1), which makes terminals, is not installed");
+    }
     let lab = Lab::new();
     let _master = lab.master("web");
     let on_a_terminal = |no_color: bool| {
