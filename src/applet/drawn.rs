@@ -71,6 +71,15 @@ impl DrawnMenu {
         self.intents.get(id)
     }
 
+    /// Takes every submenu for closed, whatever the panel said last: one that counts as open already could not be
+    /// seen to open. It is the panel that shows the menu, so nothing vanishes from the screen.
+    pub(crate) fn hide_submenus(&self) {
+        let root = self.menu.gtk_context_menu();
+        for item in root.children() {
+            hide_below(&item);
+        }
+    }
+
     /// Draws one step.
     pub(crate) fn draw(&mut self, edit: &Edit) {
         match edit {
@@ -237,6 +246,16 @@ impl DrawnMenu {
             shell = child_at(&shell, parent)?.submenu()?;
         }
         child_at(&shell, index)
+    }
+}
+
+fn hide_below(item: &gtk::Widget) {
+    let submenu = item
+        .downcast_ref::<gtk::MenuItem>()
+        .and_then(GtkMenuItemExt::submenu);
+    if let Some(submenu) = submenu.and_then(|menu| menu.downcast::<gtk::Menu>().ok()) {
+        submenu.children().iter().for_each(hide_below);
+        submenu.hide();
     }
 }
 

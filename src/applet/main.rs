@@ -3,6 +3,7 @@
 
 mod drawn;
 mod icons;
+mod patience;
 mod tray;
 mod windows;
 

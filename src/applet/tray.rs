@@ -5,7 +5,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::Instant;
 
 use gtk::glib;
 use gtk::prelude::*;
@@ -20,11 +20,8 @@ use tray_icon::{TrayIcon, TrayIconBuilder};
 
 use crate::drawn::DrawnMenu;
 use crate::icons::{IconDirectory, Icons};
+use crate::patience::Patience;
 use crate::windows::Windows;
-
-/// How long rows that come and go wait for an open menu to be closed. A panel that dies never says that it closed
-/// one, and a person who looks at a menu for this long wants to see what is true.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the tray can be told, from any thread.
 #[derive(Debug)]
@@ -53,7 +50,7 @@ enum News {
     Clicked(MenuId),
     MenuOpened,
     MenuClosed,
-    PatienceOver(u64),
+    Alarm,
 }
 
 /// Why there is no tray icon.
@@ -159,8 +156,8 @@ impl Tray {
             look: Icon::Idle,
             menu,
             wanted: None,
-            open: 0,
-            patience: 0,
+            patience: Patience::default(),
+            alarm_is_set: false,
             windows: Windows::default(),
             send,
         };
@@ -189,10 +186,8 @@ struct Screen<S> {
     menu: DrawnMenu,
     /// The view that is not wholly drawn yet, because a menu is open.
     wanted: Option<TrayView>,
-    /// How many submenus are open.
-    open: usize,
-    /// Counts the waits for an open menu; an alarm of an earlier one is not heeded.
-    patience: u64,
+    patience: Patience,
+    alarm_is_set: bool,
     windows: Windows,
     send: S,
 }
@@ -205,61 +200,55 @@ impl<S: Fn(Intent)> Screen<S> {
                 Err(error) => tracing::warn!("cannot change the tray icon: {error}"),
             }
         }
-        if self.open == 0 {
-            self.draw_whole(&view);
+        self.wanted = Some(view);
+        self.draw_wanted();
+    }
+
+    /// Draws of the view that is wanted what can be drawn now, and sets the alarm for the rest.
+    fn draw_wanted(&mut self) {
+        let Some(view) = &self.wanted else {
             return;
-        }
-        for edit in edits_while_open(self.menu.entries(), &view.menu) {
+        };
+        let wait = self.patience.wait(Instant::now());
+        let plan = if wait.is_none() {
+            self.menu.hide_submenus();
+            edits
+        } else {
+            edits_while_open
+        };
+        for edit in plan(self.menu.entries(), &view.menu) {
             self.menu.draw(&edit);
         }
         if self.menu.entries() == view.menu {
             self.wanted = None;
-        } else if self.wanted.replace(view).is_none() {
-            self.set_alarm();
+        } else if let (Some(wait), false) = (wait, self.alarm_is_set) {
+            self.alarm_is_set = true;
+            let proxy = self.proxy.clone();
+            glib::timeout_add_local_once(wait, move || hear(&proxy, News::Alarm));
         }
-    }
-
-    fn draw_whole(&mut self, view: &TrayView) {
-        for edit in edits(self.menu.entries(), &view.menu) {
-            self.menu.draw(&edit);
-        }
-        self.wanted = None;
-    }
-
-    fn set_alarm(&mut self) {
-        self.patience += 1;
-        let alarm = News::PatienceOver(self.patience);
-        let proxy = self.proxy.clone();
-        glib::timeout_add_local_once(PATIENCE, move || hear(&proxy, alarm));
     }
 
     fn hear(&mut self, news: News) {
         tracing::trace!("the tray heard {news:?}");
         match news {
-            News::Clicked(id) => match self.menu.intent(&id) {
-                Some(Intent::Copy(path)) => self.windows.copy(path),
-                Some(Intent::About) => self.windows.show_about(),
-                Some(intent) => (self.send)(intent.clone()),
-                None => tracing::debug!("a click on a row that is no longer there"),
-            },
-            News::MenuOpened => self.open += 1,
-            News::MenuClosed => {
-                self.open = self.open.saturating_sub(1);
-                if self.open == 0 {
-                    self.catch_up();
+            News::Clicked(id) => {
+                match self.menu.intent(&id) {
+                    Some(Intent::Copy(path)) => self.windows.copy(path),
+                    Some(Intent::About) => self.windows.show_about(),
+                    Some(intent) => (self.send)(intent.clone()),
+                    None => tracing::debug!("a click on a row that is no longer there"),
                 }
+                // A click closes the menu, and Xfce's panel does not mention it then.
+                self.patience = Patience::default();
+                self.menu.hide_submenus();
+                self.draw_wanted();
             }
-            News::PatienceOver(alarm) if alarm == self.patience => {
-                self.open = 0;
-                self.catch_up();
+            News::MenuOpened => self.patience.opened(Instant::now()),
+            News::MenuClosed => self.patience.closed(Instant::now()),
+            News::Alarm => {
+                self.alarm_is_set = false;
+                self.draw_wanted();
             }
-            News::PatienceOver(_) => {}
-        }
-    }
-
-    fn catch_up(&mut self) {
-        if let Some(view) = self.wanted.take() {
-            self.draw_whole(&view);
         }
     }
 }

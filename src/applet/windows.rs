@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use gtk::gdk_pixbuf::Pixbuf;
 use gtk::glib;
 use gtk::prelude::*;
 use muxtray::core::text;
-use muxtray::desktop::APP_ID;
 
 /// The windows that are open, each at most once.
 #[derive(Default)]
@@ -52,11 +52,11 @@ impl Windows {
                 .program_name("muxtray")
                 .version(env!("CARGO_PKG_VERSION"))
                 .comments(env!("CARGO_PKG_DESCRIPTION"))
-                .license("MIT OR Apache-2.0")
-                .logo_icon_name(APP_ID)
-                .icon_name(APP_ID)
+                .copyright(concat!("Licence: ", env!("CARGO_PKG_LICENSE")))
                 .title("About muxtray")
                 .build();
+            about.set_logo(picture().as_ref());
+            about.set_icon(picture().as_ref());
             about.connect_response(|about, _| about.hide());
             about.connect_delete_event(|about, _| about.hide_on_delete());
             about
@@ -103,11 +103,11 @@ impl Details {
         let window = gtk::Window::builder()
             .type_(gtk::WindowType::Toplevel)
             .type_hint(gtk::gdk::WindowTypeHint::Dialog)
-            .icon_name(APP_ID)
             .default_width(640)
             .default_height(400)
             .child(&all)
             .build();
+        window.set_icon(picture().as_ref());
         all.show_all();
 
         let buffer = text.buffer();
@@ -153,6 +153,15 @@ impl Details {
 fn all_text(buffer: &gtk::TextBuffer) -> Option<String> {
     let (start, end) = buffer.bounds();
     Some(buffer.text(&start, &end, false)?.to_string())
+}
+
+/// The application's icon. Built in, so that it is there before anything is installed.
+fn picture() -> Option<Pixbuf> {
+    let file: &[u8] =
+        include_bytes!("../../icons/hicolor/128x128/apps/io.github.muxtray.Muxtray.png");
+    Pixbuf::from_read(file)
+        .inspect_err(|error| tracing::error!("cannot decode the built-in icon: {error}"))
+        .ok()
 }
 
 fn set_clipboard(text: &str) {
