@@ -38,6 +38,12 @@ pub fn probe_at(directory: impl AsFd, name: &OsStr) -> Connect {
     }
 }
 
+/// Like [`probe`], for the file behind an `O_PATH` descriptor, whatever its name leads to by now.
+#[must_use]
+pub fn probe_held(held: &fs::File) -> Connect {
+    ask(held, None)
+}
+
 /// Like [`probe`], but only where this very file is still there; otherwise `None`, and nothing was touched.
 pub(super) fn probe_same(path: &Path, id: &SocketId) -> Option<Connect> {
     let held = fs::File::from(open(path, FLAGS, Mode::empty()).ok()?);
