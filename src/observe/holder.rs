@@ -1,15 +1,15 @@
 //! Which process holds a listener: a search through the descriptors of the user's own processes, remembered.
 //!
-//! Only processes of the user's own are opened, those called ssh first. Once found, a look costs two reads of
-//! `/proc` for each master: its status, and whether the descriptor is still the listener. The latter matters: with
-//! ControlPersist the process that made the listener hands it to a child and lives on as its first client
-//! (`control_persist_detach()` in ssh.c).
+//! Only processes of the user's own are opened, those called ssh first. Once found, a look costs one read of the
+//! process's status, and now and then one more to see that the descriptor is still the listener: with ControlPersist
+//! the process that made the listener hands it to a child and lives on as its first client
+//! (`control_persist_detach()` in ssh.c). That happens early, so the older a holder, the rarer the question.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::process;
 use super::unix_table::UnixListener;
@@ -44,6 +44,8 @@ struct Found {
     start_ticks: u64,
     descriptor: OsString,
     process: Process,
+    since: Instant,
+    verified: Instant,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -80,7 +82,7 @@ impl Holders {
                     let status = statuses
                         .entry(known.pid)
                         .or_insert_with(|| process::status(known.pid));
-                    match status.and_then(|status| known.still(inode, &status)) {
+                    match status.and_then(|status| known.still(inode, &status, now)) {
                         Some(known) => drop(found.insert(inode, known)),
                         None => drop(wanted.insert(inode, (listener.cookie, *reach))),
                     }
@@ -101,12 +103,12 @@ impl Holders {
             return 0;
         }
         let mut searches = 1;
-        self.search(&mut wanted);
+        self.search(&mut wanted, now);
         // A master that goes to the background while we search can be missed: its parent has let go of the
         // listener when we come to it, and the child was not yet there when we listed the processes.
         if !wanted.is_empty() {
             searches += 1;
-            self.search(&mut wanted);
+            self.search(&mut wanted, now);
         }
         for (inode, (cookie, reach)) in wanted {
             let before = self.missing.get(&inode);
@@ -151,71 +153,76 @@ impl Holders {
     }
 
     /// Searches once through all processes, and takes what it finds out of `wanted`.
-    fn search(&mut self, wanted: &mut HashMap<u32, (Option<Cookie>, Reach)>) {
+    fn search(&mut self, wanted: &mut HashMap<u32, (Option<Cookie>, Reach)>, now: Instant) {
         let boot = process::boot_time();
         let (ssh, others): (Vec<_>, Vec<_>) = own_processes(self.uid)
             .filter_map(|pid| Some((pid, process::name(pid)?)))
             .partition(|(_, name)| name == SSH);
         for (reach, processes) in [(Reach::Ssh, ssh), (Reach::Everyone, others)] {
             for (pid, name) in processes {
+                let wants = |inode| {
+                    wanted
+                        .get(&inode)
+                        .is_some_and(|(_, wanted)| *wanted >= reach)
+                };
                 if !wanted.values().any(|(_, wanted)| *wanted >= reach) {
                     return;
                 }
-                self.search_in(pid, &name, boot, reach, wanted);
+                let held: Vec<_> = process::sockets(pid)
+                    .filter(|(_, inode)| wants(*inode))
+                    .collect();
+                if held.is_empty() {
+                    continue;
+                }
+                let Some(status) = process::status(pid) else {
+                    continue;
+                };
+                let process = Process {
+                    pid,
+                    own_session: name == SSH && process::has_own_session(pid),
+                    name,
+                    started: process::started(&status, boot),
+                    stopped: status.stopped,
+                };
+                for (descriptor, inode) in held {
+                    // The same socket may have several descriptors.
+                    let Some((cookie, _)) = wanted.remove(&inode) else {
+                        continue;
+                    };
+                    self.missing.remove(&inode);
+                    let found = Found {
+                        cookie,
+                        pid,
+                        start_ticks: status.start_ticks,
+                        descriptor,
+                        process: process.clone(),
+                        since: now,
+                        verified: now,
+                    };
+                    self.found.insert(inode, found);
+                }
             }
-        }
-    }
-
-    fn search_in(
-        &mut self,
-        pid: MasterPid,
-        name: &str,
-        boot: Option<SystemTime>,
-        reach: Reach,
-        wanted: &mut HashMap<u32, (Option<Cookie>, Reach)>,
-    ) {
-        let Some(status) = process::status(pid) else {
-            return;
-        };
-        let mut process = None;
-        for (descriptor, inode) in process::sockets(pid) {
-            if wanted.get(&inode).is_none_or(|(_, wanted)| *wanted < reach) {
-                continue;
-            }
-            let Some((cookie, _)) = wanted.remove(&inode) else {
-                continue;
-            };
-            let process = process.get_or_insert_with(|| Process {
-                pid,
-                name: name.to_owned(),
-                started: process::started(&status, boot),
-                stopped: status.stopped,
-                own_session: name == SSH && process::has_own_session(pid),
-            });
-            let found = Found {
-                cookie,
-                pid,
-                start_ticks: status.start_ticks,
-                descriptor,
-                process: process.clone(),
-            };
-            self.missing.remove(&inode);
-            self.found.insert(inode, found);
         }
     }
 }
 
 impl Found {
     /// The same, with what can change of it, if it is still the holder.
-    fn still(mut self, socket: u32, status: &process::Status) -> Option<Self> {
-        if status.start_ticks != self.start_ticks
-            || !process::holds(self.pid, &self.descriptor, socket)
-        {
+    fn still(mut self, socket: u32, status: &process::Status, now: Instant) -> Option<Self> {
+        if status.start_ticks != self.start_ticks {
             return None;
         }
         self.process.stopped = status.stopped;
-        // A master takes its title a moment after it went to the background.
-        self.process.own_session = self.process.own_session && process::has_own_session(self.pid);
+        let proven = self.verified.duration_since(self.since).min(LONGEST_PAUSE);
+        if now.duration_since(self.verified) >= proven {
+            if !process::holds(self.pid, &self.descriptor, socket) {
+                return None;
+            }
+            self.verified = now;
+            // A master takes its title a moment after it went to the background.
+            self.process.own_session =
+                self.process.own_session && process::has_own_session(self.pid);
+        }
         Some(self)
     }
 }
