@@ -1,7 +1,8 @@
 //! Which process holds a listener: a search through the descriptors of the user's own processes, remembered.
 //!
 //! Only processes of the user's own are opened, those called ssh first. Once found, a look costs one read of the
-//! process's status, and now and then one more to see that the descriptor is still the listener: with ControlPersist
+//! process's status (of hundreds of processes, in turns), and now and then one more to see that the descriptor is
+//! still the listener: with ControlPersist
 //! the process that made the listener hands it to a child and lives on as its first client
 //! (`control_persist_detach()` in ssh.c). That happens early, so the older a holder, the rarer the question.
 
@@ -19,6 +20,10 @@ use crate::core::socket::{Cookie, Holder, MasterPid, Process, UserId};
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
+/// How many listeners' processes are asked for their status in one look, beside those where connections wait. Each
+/// costs some ten microseconds.
+const STATUSES: usize = 128;
+
 /// How far to search for a listener's holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reach {
@@ -35,6 +40,8 @@ pub(super) struct Holders {
     /// By sockfs inode.
     found: HashMap<u32, Found>,
     missing: HashMap<u32, Missing>,
+    /// Counts the looks, for the turns.
+    turn: usize,
 }
 
 #[derive(Debug)]
@@ -62,6 +69,7 @@ impl Holders {
             uid,
             found: HashMap::new(),
             missing: HashMap::new(),
+            turn: 0,
         }
     }
 
@@ -71,13 +79,18 @@ impl Holders {
         let mut statuses = HashMap::new();
         let mut found = HashMap::new();
         let mut wanted = HashMap::new();
-        for (listener, reach) in listeners {
+        let turns = listeners.len().div_ceil(STATUSES).max(1);
+        self.turn = self.turn.wrapping_add(1);
+        for (place, (listener, reach)) in listeners.iter().enumerate() {
             let inode = listener.socket_inode;
             if found.contains_key(&inode) || wanted.contains_key(&inode) {
                 continue;
             }
             let known = self.found.remove(&inode);
             match known.filter(|known| known.cookie == listener.cookie) {
+                Some(known) if listener.backlog == 0 && place % turns != self.turn % turns => {
+                    found.insert(inode, known);
+                }
                 Some(known) => {
                     let status = statuses
                         .entry(known.pid)
@@ -291,6 +304,31 @@ mod tests {
             holders.refresh(&[(&listener, Reach::Everyone)], Instant::now());
             matches!(holders.holder(&listener), Holder::Ssh(process) if process.pid == master.pid())
         });
+    }
+
+    #[test]
+    fn of_many_listeners_none_is_forgotten_between_its_turns() {
+        let directory = tempfile::tempdir().unwrap();
+        let many = STATUSES * 2 + 1;
+        let bound: Vec<Bound> = (0..many)
+            .map(|number| Bound::bind(directory.path().join(number.to_string())).unwrap())
+            .collect();
+        let table = sock_diag::dump().unwrap();
+        let listeners = table.listeners();
+        let wanted: Vec<(&UnixListener, Reach)> = listeners
+            .filter(|listener| listener.name.starts_with(directory.path()))
+            .map(|listener| (listener, Reach::Everyone))
+            .collect();
+        assert_eq!(wanted.len(), bound.len());
+        let mut holders = Holders::new(own_uid());
+        let start = Instant::now();
+        eventually("nobody is searched for any more", || {
+            let searches = (0..3).map(|_| holders.refresh(&wanted, start));
+            searches.sum::<u32>() == 0
+        });
+        for (listener, _) in wanted {
+            assert!(matches!(holders.holder(listener), Holder::Other(_)));
+        }
     }
 
     #[test]
