@@ -221,9 +221,9 @@ impl Observer {
         let File::Socket(stat) = sight.file else {
             return None;
         };
-        let age = at.duration_since(stat.modified);
-        let starting =
-            sight.candidate.origin == Origin::Temporary && age.is_ok_and(|age| age < STARTS_WITHIN);
+        // One from the future tells no age.
+        let age = at.duration_since(stat.modified).unwrap_or_default();
+        let starting = sight.candidate.origin == Origin::Temporary && age < STARTS_WITHIN;
         let local = sight.directory.filesystem == Filesystem::Local;
         (stat.uid == self.uid && local && !starting).then_some(stat)
     }
