@@ -4,6 +4,16 @@
 //! The masters are stand-ins in this process that answer the alive check at once, so `ssh -O check` is shown at its
 //! best; muxtray's time does not depend on them, it never asks.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a benchmark prints its table, and has nobody to report errors to"
+)]
+#![allow(
+    clippy::cast_precision_loss,
+    reason = "as many sockets as lose precision do not fit on a disk"
+)]
+
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+use super::clean::{Cleaned, Kind};
 use super::control::{Checked, Exited, Stopped};
+use crate::core::socket::State;
 use crate::core::text;
 
 /// `answered in 0.8 ms, pid 4711`
@@ -44,6 +46,35 @@ impl fmt::Display for Stopped {
                 count(sessions)
             ),
             None => f.write_str("accepts no more sessions, and ends with its last one"),
+        }
+    }
+}
+
+/// `removed`
+impl fmt::Display for Cleaned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Removed => f.write_str("removed"),
+            Self::PutBack(path) => write!(f, "may be in use, so it has its name back: {path}"),
+        }
+    }
+}
+
+impl Kind {
+    /// What `clean` is to take a socket of this state for; `None` where it is not its business.
+    #[must_use]
+    pub const fn of(state: &State) -> Option<Self> {
+        match state {
+            State::Stale => Some(Self::Stale),
+            State::Leftover => Some(Self::Leftover),
+            State::Running
+            | State::Unresponsive(_)
+            | State::Misowned(_)
+            | State::Foreign(_)
+            | State::NotASocket(_)
+            | State::Denied(_)
+            | State::Orphaned { .. }
+            | State::Unverifiable(_) => None,
         }
     }
 }

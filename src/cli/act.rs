@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::SystemTime;
 
-use crate::act::clean::{self, Kind};
+use crate::act::clean::{self, Cleaned, Kind};
 use crate::act::control::{self, ANY_SESSIONS, CHECK_LIMIT};
 use crate::act::{System, each};
 use crate::core::report::Report;
@@ -141,40 +141,32 @@ pub(super) fn clean(
 }
 
 fn clean_one(socket: &Socket, dry_run: bool) -> Told {
-    let kind = match &socket.state {
-        State::Stale => Kind::Stale,
-        State::Leftover => Kind::Leftover,
-        State::Running
-        | State::Unresponsive(_)
-        | State::Misowned(_)
-        | State::Foreign(_)
-        | State::NotASocket(_)
-        | State::Denied(_)
-        | State::Orphaned { .. }
-        | State::Unverifiable(_) => {
-            let line = format!(
-                "{} is {}, not stale: nothing removed",
-                socket.path,
-                socket.state.name()
-            );
-            return Err((line, Outcome::Wrong));
-        }
+    let Some(kind) = Kind::of(&socket.state) else {
+        let line = format!(
+            "{} is {}, not stale: nothing removed",
+            socket.path,
+            socket.state.name()
+        );
+        return Err((line, Outcome::Wrong));
     };
     let target = socket.target();
     let now = SystemTime::now();
-    if dry_run {
-        return match clean::would_clean(&target, kind, now) {
-            Ok(()) => Ok(format!(
-                "would remove {} ({})",
-                socket.path,
-                socket.state.name()
-            )),
-            Err(error) => Err((error.to_string(), Outcome::Wrong)),
-        };
-    }
-    match clean::clean(&target, kind, now) {
-        Ok(_) => Ok(format!("removed {} ({})", socket.path, socket.state.name())),
-        Err(error) => Err((error.to_string(), Outcome::Wrong)),
+    let path = &socket.path;
+    let cleaned = if dry_run {
+        clean::would_clean(&System, &target, kind, now)
+    } else {
+        clean::clean(&System, &target, kind, now)
+    };
+    match cleaned {
+        Ok(Cleaned::Removed) if dry_run => {
+            Ok(format!("would remove {path} ({})", socket.state.name()))
+        }
+        Ok(Cleaned::Removed) => Ok(format!("removed {path} ({})", socket.state.name())),
+        Ok(Cleaned::PutBack(home)) if dry_run => {
+            Ok(format!("would give {path} its name back: {home}"))
+        }
+        Ok(Cleaned::PutBack(home)) => Ok(format!("gave {path} its name back: {home}")),
+        Err(error) => Err((format!("{path} {error}"), Outcome::Wrong)),
     }
 }
 

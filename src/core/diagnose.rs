@@ -319,11 +319,6 @@ fn socket(
     context: Context<'_>,
 ) -> Socket {
     let hosts: Vec<_> = context.places.hosts_at(path).collect();
-    let place = context
-        .places
-        .patterns
-        .iter()
-        .find(|place| place.pattern.matches(path));
     let process = listener.and_then(process);
     Socket {
         path: path.clone(),
@@ -342,7 +337,7 @@ fn socket(
         }),
         mode: stat.map(|stat| stat.mode),
         since,
-        managed_by: place.and_then(|place| place.managed_by),
+        managed_by: context.places.managed_by(path),
         findings: Vec::new(),
     }
 }
@@ -361,10 +356,7 @@ fn destination(path: &ControlPath, places: &Places) -> Option<Destination> {
         Some(first) => configured
             .all(|other| other == first)
             .then(|| first.clone()),
-        None => places
-            .patterns
-            .iter()
-            .find_map(|place| place.pattern.captures(path)),
+        None => places.destination_of(path),
     }
 }
 

@@ -110,10 +110,10 @@ impl Expansion {
         }
     }
 
-    fn into_host(self, alias: &Written<String>) -> Host {
+    pub(super) fn into_host(self, alias: HostAlias, source: Option<(PathBuf, usize)>) -> Host {
         Host {
-            alias: HostAlias(alias.text.clone()),
-            source: Some((alias.file.clone(), alias.line)),
+            alias,
+            source,
             control_path: self.control_path.and_then(ControlPath::new),
             destination: Destination {
                 user: (!self.user.is_empty()).then_some(self.user),
@@ -259,7 +259,8 @@ pub(super) fn judge(
     for (alias, answer) in aliases.iter().zip(answers) {
         let (complaint, refused) = match answer {
             Answer::Expanded(expansion) => {
-                hosts.push(expansion.into_host(alias));
+                let source = Some((alias.file.clone(), alias.line));
+                hosts.push(expansion.into_host(HostAlias(alias.text.clone()), source));
                 continue;
             }
             Answer::Refused(complaint) => (complaint, true),

@@ -29,9 +29,9 @@ pub use cache::Identity;
 pub use sockets::candidates;
 pub use surroundings::Surroundings;
 
-use crate::core::control_path::{Pattern, TemplateError};
+use crate::core::control_path::{HostAlias, Pattern, TemplateError};
 use crate::core::finding::{Finding, FindingId};
-use crate::core::places::{Place, Places};
+use crate::core::places::{Host, Place, Places};
 use crate::core::text;
 use cache::{Key, Record};
 use hosts::{Answer, Asked};
@@ -192,6 +192,21 @@ fn ask_again(record: Record, request: &Request, findings: &mut Vec<Finding>) -> 
 
 fn retry_at(answers: &[Answer]) -> Option<SystemTime> {
     answers.iter().filter_map(Answer::retry_at).min()
+}
+
+/// What ssh makes of one host that a person named, alias or not: `host`, `user@host` or `ssh://user@host:port`.
+///
+/// `None` where ssh has no answer within its deadline, or refuses the name.
+#[must_use]
+pub fn host(destination: &str, request: &Request, surroundings: &Surroundings) -> Option<Host> {
+    let key = Key::of(request, surroundings);
+    let asked = Asked::new(key.program.as_deref()?, key.config.as_deref());
+    match asked.ask(&[destination]).ok()?.pop()? {
+        Answer::Expanded(expansion) => {
+            Some(expansion.into_host(HostAlias(destination.to_owned()), None))
+        }
+        Answer::Refused(_) | Answer::Unanswered { .. } => None,
+    }
 }
 
 /// One answer for each alias, or none at all where ssh cannot be started.

@@ -97,11 +97,13 @@ fn perform(job: Job) -> Message {
         Job::Clean(named, asked) => {
             let now = SystemTime::now();
             let results = each(&named, |named| {
-                let kind = match named.state {
-                    Some(State::Leftover) => Kind::Leftover,
-                    _ => Kind::Stale,
-                };
-                Result::Cleaned(clean::clean(&named.target, kind, now))
+                // What is not there any more cannot be judged anew; `clean` then says that it is gone.
+                let kind = named
+                    .state
+                    .as_ref()
+                    .and_then(Kind::of)
+                    .unwrap_or(Kind::Stale);
+                Result::Cleaned(clean::clean(&System, &named.target, kind, now))
             });
             answered(named, results, asked)
         }

@@ -20,7 +20,7 @@ pub fn lstat(path: &Path) -> File {
 }
 
 /// The facts of metadata that was got without following a symlink.
-pub(super) fn file(metadata: &Metadata) -> File {
+pub(crate) fn file(metadata: &Metadata) -> File {
     let stat = Stat {
         id: SocketId {
             device: metadata.dev(),
@@ -48,7 +48,7 @@ pub(super) fn file(metadata: &Metadata) -> File {
 }
 
 /// The failure of an lstat or of an open that stands for one.
-pub(super) fn unseen(error: &io::Error) -> File {
+pub(crate) fn unseen(error: &io::Error) -> File {
     match error.kind() {
         // ENOTDIR: a part of the way is a file, so there can be nothing below it.
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => File::Missing,

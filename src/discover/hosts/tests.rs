@@ -29,7 +29,7 @@ fn the_output_of_ssh_is_read() {
     let output =
         b"user me\nhostname h.example.org\nport 2222\ncontrolmaster auto\nserveraliveinterval 15\n\
         controlpath /s s/me@h\ncontrolpersist 600\nidentityfile ~/.ssh/id\n";
-    let host = Expansion::parse(output).into_host(&written("web"));
+    let host = Expansion::parse(output).into_host(HostAlias("web".to_owned()), None);
     assert_eq!(host.control_path, ControlPath::new("/s s/me@h"));
     assert_eq!(host.destination.to_string(), "me@h.example.org:2222");
     assert_eq!(host.persist, Persist::Seconds(600));
@@ -60,7 +60,7 @@ fn the_output_of_ssh_is_read() {
             false,
         ),
     ] {
-        let host = Expansion::parse(output).into_host(&written("web"));
+        let host = Expansion::parse(output).into_host(HostAlias("web".to_owned()), None);
         assert_eq!((host.persist, host.multiplexes), (persist, multiplexes));
     }
     for (output, path) in [
@@ -68,7 +68,7 @@ fn the_output_of_ssh_is_read() {
         (b"controlpath /a/../b\n", None),
         (b"controlpath /a/b\n", Some("/a/b")),
     ] {
-        let host = Expansion::parse(output).into_host(&written("web"));
+        let host = Expansion::parse(output).into_host(HostAlias("web".to_owned()), None);
         assert_eq!(host.control_path, path.and_then(ControlPath::new));
     }
 }
