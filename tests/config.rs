@@ -13,7 +13,7 @@ use support::{Finished, Lab, PATIENCE, Process, Report, User, skip, wait_until};
 
 /// Files that are not valid, and a word that the complaint has.
 const BAD: &[(&str, &str)] = &[
-    ("interval_secs = \"soon\"\n", "interval_secs"),
+    ("interval_secs = \"soon\"\n", "line 1"),
     ("interval_secs = 0\n", "interval_secs"),
     ("no_such_key = 1\n", "no_such_key"),
     ("interval_secs = \n", "line 1"),

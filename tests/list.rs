@@ -535,15 +535,20 @@ struct NetworkMount<'a> {
 impl<'a> NetworkMount<'a> {
     fn new(lab: &'a Lab, from: &str, to: &str) -> Result<Self, String> {
         let directory = lab.make_directory(to);
-        let mut command = lab.command("sshfs");
+        if Command::new("sshfs").arg("--version").output().is_err() {
+            return Err("sshfs is not installed".to_owned());
+        }
+        // Root mounts for the user: where /dev/fuse is not open to everybody, nobody else can.
+        let mut command = Command::new("sshfs");
+        lab.set_environment(&mut command);
+        if User::tests_are_root() {
+            command.args(["-o", "allow_other"]);
+        }
         command
             .arg("-F")
             .arg(lab.path("ssh_config"))
             .arg(format!("web:{}", lab.path(from).display()))
             .arg(&directory);
-        if Command::new("sshfs").arg("--version").output().is_err() {
-            return Err("sshfs is not installed".to_owned());
-        }
         let mounted = Process::run(command, PATIENCE);
         if !mounted.status.success() {
             return Err(format!("sshfs cannot mount: {}", mounted.stderr.trim()));
@@ -558,7 +563,8 @@ impl<'a> NetworkMount<'a> {
 
 impl Drop for NetworkMount<'_> {
     fn drop(&mut self) {
-        let mut command = self.lab.command("fusermount3");
+        let mut command = Command::new("fusermount3");
+        self.lab.set_environment(&mut command);
         command.args(["-u", "-z"]).arg(&self.directory);
         Process::run(command, PATIENCE);
     }

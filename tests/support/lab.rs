@@ -329,7 +329,7 @@ fn server_configuration(dir: &Path, port: u16) -> String {
     format!(
         "ListenAddress 127.0.0.1:{port}\nHostKey {dir}/host_key\nAuthorizedKeysFile {dir}/user_key.pub\n\
          PasswordAuthentication no\nKbdInteractiveAuthentication no\nUsePAM no\nStrictModes no\nPidFile none\n\
-         MaxStartups 100\nMaxSessions 10\nUseDNS no\nPrintMotd no\nPrintLastLog no\n"
+         MaxStartups 100\nMaxSessions 10\nUseDNS no\nSubsystem sftp internal-sftp\nPrintMotd no\nPrintLastLog no\n"
     )
 }
 
