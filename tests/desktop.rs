@@ -307,14 +307,11 @@ fn hostile_names_are_escaped_in_menu_and_notification() {
     let applet = desktop.muxtray_run(&[]);
     let icon = desktop.tray_icon(applet.pid());
     let row = icon.wait_for_row(&["\u{25b2} "]);
-    let shown = format!("{row:?}");
-    assert!(!row.label.contains(['\u{1b}', '\u{202e}', '\n']), "{shown}");
-    assert!(
-        row.rows
-            .iter()
-            .any(|row| row.label.contains("<b>a_b&\\u{1b}[31m\\u{202e}\\u{a}-22")),
-        "{row:#?}"
-    );
+    assert!(!row.label.contains(['\u{1b}', '\u{202e}', '\n']), "{row:?}");
+    // Panels built with GTK take underscores out, so they get a look-alike.
+    let escaped = "<b>a_b&\\u{1b}[31m\\u{202e}\\u{a}-22";
+    let shows_path = |row: &desktop::Row| row.label.replace('\u{2cd}', "_").ends_with(escaped);
+    assert!(row.rows.iter().any(shows_path), "{row:#?}");
     wait_until("it is told of", PATIENCE, || !desktop.messages().is_empty());
     let Message::Notify { body, .. } = &desktop.messages()[0] else {
         panic!("{:?}", desktop.messages())

@@ -471,7 +471,7 @@ fn bus_address(lab: &Lab) -> String {
     format!("unix:path={}", lab.path("run/bus").display())
 }
 
-/// A session bus that starts nothing by itself but what the panel needs to read its configuration.
+/// A session bus that lets root in too, which may run the tests, and starts nothing by itself but what the panel needs to read its configuration.
 fn start_bus(lab: &Lab) -> Process {
     let service = "org.xfce.Xfconf.service";
     let services = lab.make_directory("services");
@@ -486,7 +486,7 @@ fn start_bus(lab: &Lab) -> Process {
              <busconfig>\n  <type>session</type>\n  <listen>{}</listen>\n  <auth>EXTERNAL</auth>\n  \
              <servicedir>{}</servicedir>\n  <policy context=\"default\">\n    \
              <allow send_destination=\"*\" eavesdrop=\"true\"/>\n    <allow eavesdrop=\"true\"/>\n    \
-             <allow own=\"*\"/>\n  </policy>\n</busconfig>\n",
+             <allow own=\"*\"/>\n    <allow user=\"*\"/>\n  </policy>\n</busconfig>\n",
             bus_address(lab),
             services.display()
         ),
