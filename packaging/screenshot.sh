@@ -96,11 +96,12 @@ for session in 1 2; do
     start "session-$session" ssh -F "$work/ssh_config" web "sleep 600"
 done
 kill -KILL "$dead"
+{ wait "$dead" || true; } 2>/dev/null
 
 # The desktop. The panel has a clock and, at its right end, the notification area.
-start xvfb Xvfb -displayfd 1 -screen 0 "${width}x768x24" -nolisten tcp -noreset
-wait_for "the X server is there" test -s "$work/log/xvfb"
-DISPLAY=:$(cat "$work/log/xvfb")
+start xvfb Xvfb -displayfd 3 -screen 0 "${width}x768x24" -nolisten tcp -noreset 3>"$work/display"
+wait_for "the X server is there" test -s "$work/display"
+DISPLAY=:$(cat "$work/display")
 export DISPLAY DBUS_SESSION_BUS_ADDRESS="unix:path=$work/run/bus"
 start bus dbus-daemon --session --nofork --nopidfile --address="$DBUS_SESSION_BUS_ADDRESS"
 wait_for "the bus is there" test -S "$work/run/bus"

@@ -320,6 +320,15 @@ impl<'a> Desktop<'a> {
     }
 }
 
+impl Drop for Desktop<'_> {
+    fn drop(&mut self) {
+        // A killed X server would leave its number taken.
+        if let Some(xvfb) = &mut self.xvfb {
+            xvfb.end();
+        }
+    }
+}
+
 /// A tray icon as a panel sees it.
 pub(crate) struct TrayIcon<'a> {
     connection: &'a Connection,

@@ -153,6 +153,15 @@ impl Process {
         let _ = self.child.wait();
     }
 
+    /// SIGTERM, and SIGKILL where that does not end it.
+    pub(crate) fn end(&mut self) {
+        let _ = kill(Pid::from_raw(self.pid()), Signal::SIGTERM);
+        let ended = look_for(PATIENCE, || (!self.is_running()).then_some(()));
+        if ended.is_none() {
+            self.kill();
+        }
+    }
+
     /// Waits for the end; panics with what it wrote when the deadline passes first.
     #[track_caller]
     pub(crate) fn finish(mut self, deadline: Duration) -> Finished {
