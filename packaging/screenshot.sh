@@ -145,6 +145,9 @@ start openbox openbox
 start panel xfce4-panel --disable-wm-check --sm-client-disable
 wait_for "the panel is there" has_name org.kde.StatusNotifierWatcher
 
+# A notification would stand half behind the menu.
+mkdir "$work/config/muxtray"
+printf '[notifications]\nenabled = false\n' >"$work/config/muxtray/config.toml"
 start muxtray "$programs/muxtray" -F "$work/ssh_config" run
 has_icon() {
     gdbus call --session -d org.kde.StatusNotifierWatcher -o /StatusNotifierWatcher \
@@ -164,14 +167,15 @@ wait_for "the panel is drawn" still
 xdotool mousemove $((width - 16)) 15 click 1
 wait_for "the menu is open" still
 xdotool key Down
-xdotool key Down
 xdotool key Right
 wait_for "the submenu is open" still
 
-# What is left of the empty desktop goes: the picture ends a little below and beside the menu.
+# The empty desktop gets a colour. What is left of it beside and below the menus goes.
+empty='#3d5a6c'
+convert "$work/after.png" -fill "$empty" -draw 'color 0,767 floodfill' "$work/coloured.png"
 read -r left bottom < <(
-    convert "$work/after.png" -crop "${width}x738+0+30" +repage -trim -format '%X %[fx:page.y+h+30]' info: | tr -d '+'
+    convert "$work/coloured.png" -crop "${width}x736+0+32" +repage -trim -format '%[fx:page.x] %[fx:page.y+h+32]\n' info:
 )
 left=$((left > 16 ? left - 16 : 0))
-convert "$work/after.png" -crop "$((width - left))x$((bottom + 16))+$left+0" +repage -strip "$picture"
+convert "$work/coloured.png" -crop "$((width - left))x$((bottom + 16))+$left+0" +repage -strip "$picture"
 echo "$picture"
