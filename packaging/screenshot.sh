@@ -92,8 +92,12 @@ for host in web db build; do
     wait_for "the master of $host is there" ssh -F "$work/ssh_config" -O check "$host"
     [ "$host" != db ] || dead=$master
 done
+# Sessions that end with the connection: nothing is ever written to what they read.
+mkfifo "$work/silence"
+exec 4<>"$work/silence"
 for session in 1 2; do
-    start "session-$session" ssh -F "$work/ssh_config" web "sleep 600"
+    ssh -F "$work/ssh_config" web cat <&4 >"$work/log/session-$session" 2>&1 &
+    started+=("$!")
 done
 kill -KILL "$dead"
 { wait "$dead" || true; } 2>/dev/null
