@@ -424,53 +424,52 @@ fn a_panel_that_starts_later_gets_the_icon() {
     end(applet);
 }
 
+/// Demands that the applet has said one sentence, with this word, and watches on: what is stale gets cleaned.
+#[track_caller]
+fn expect_one_sentence_and_watching(lab: &Lab, mut applet: Process, word: &str) {
+    wait_until("it says what is missing", PATIENCE, || {
+        assert!(applet.is_running(), "it has ended: {}", applet.stderr());
+        applet.stderr().contains(word)
+    });
+    assert_eq!(applet.stderr().lines().count(), 1, "{}", applet.stderr());
+    let stale = lab.control_path("web");
+    lab.dead_socket(&stale);
+    wait_until("the stale socket is cleaned", PATIENCE, || !stale.exists());
+    end(applet);
+}
+
 #[test]
 fn without_a_display_it_says_so_and_watches_on() {
     let Some(lab) = lab("without_a_display_it_says_so_and_watches_on") else {
         return;
     };
-    let desktop = Desktop::new(
-        &lab,
-        Parts {
-            display: false,
-            panel: false,
-            daemon: false,
-        },
-    );
-    let mut applet = desktop.muxtray_run(&[]);
-    wait_until(
-        "it says that there is no display, or ends",
-        PATIENCE,
-        || applet.stderr().contains("display") || !applet.is_running(),
-    );
-    assert!(applet.stderr().contains("display"), "{}", applet.stderr());
-    assert!(!applet.stderr().contains("panicked"), "{}", applet.stderr());
+    lab.write_muxtray_config("interval_secs = 1\nclean_automatically = true\n");
+    let parts = Parts {
+        display: false,
+        panel: false,
+        daemon: false,
+    };
+    let mut desktop = Desktop::new(&lab, parts);
+    expect_one_sentence_and_watching(&lab, desktop.muxtray_run(&[]), "no display");
+    desktop.set_display(":987");
+    expect_one_sentence_and_watching(&lab, desktop.muxtray_run(&[]), "no display");
 }
 
 #[test]
-fn without_a_bus_it_says_so() {
-    let Some(lab) = lab("without_a_bus_it_says_so") else {
+fn without_a_bus_it_says_so_and_watches_on() {
+    let Some(lab) = lab("without_a_bus_it_says_so_and_watches_on") else {
         return;
     };
-    let mut desktop = Desktop::new(
-        &lab,
-        Parts {
-            panel: false,
-            daemon: false,
-            ..Parts::ALL
-        },
-    );
+    lab.write_muxtray_config("interval_secs = 1\nclean_automatically = true\n");
+    let parts = Parts {
+        panel: false,
+        daemon: false,
+        ..Parts::ALL
+    };
+    let mut desktop = Desktop::new(&lab, parts);
     desktop.end_bus();
-    let mut applet = desktop.muxtray_run(&[]);
-    wait_until("it says that there is no bus", PATIENCE, || {
-        applet.stderr().contains("session bus") || !applet.is_running()
-    });
-    assert!(
-        applet.stderr().contains("session bus"),
-        "{}",
-        applet.stderr()
-    );
-    assert!(!applet.stderr().contains("panicked"), "{}", applet.stderr());
+    expect_one_sentence_and_watching(&lab, desktop.muxtray_run(&[]), "session bus");
+    expect_one_sentence_and_watching(&lab, desktop.muxtray_run(&["--no-tray"]), "session bus");
 }
 
 #[test]

@@ -161,6 +161,11 @@ impl<'a> Desktop<'a> {
         self.xvfb = Some(xvfb);
     }
 
+    /// Has programs that are started from now on believe in this display.
+    pub(crate) fn set_display(&mut self, display: &str) {
+        self.display = Some(display.to_owned());
+    }
+
     /// Starts the panel, and waits until it registers icons.
     #[track_caller]
     pub(crate) fn start_panel(&mut self) {
