@@ -3,3 +3,4 @@
 pub mod act;
 pub mod core;
 pub mod mux;
+pub mod observe;
