@@ -15,9 +15,10 @@ use thiserror::Error;
 use super::held::{Held, Unfit};
 use super::{Eyes, Master};
 use crate::core::control_path::ControlPath;
-use crate::core::socket::{Connect, MasterPid, Target};
+use crate::core::socket::{Connect, File, MasterPid, Target};
 use crate::core::text;
 use crate::mux::client::{Client, Deadline, MuxError};
+use crate::observe::filesystem;
 
 /// How long a check may take in all.
 pub const CHECK_LIMIT: Duration = Duration::from_secs(2);
@@ -27,6 +28,11 @@ pub const VERIFY_LIMIT: Duration = Duration::from_secs(2);
 
 /// As `closing`: however many sessions are open, and even where that cannot be told.
 pub const ANY_SESSIONS: u32 = u32::MAX;
+
+/// How long to let the number of sessions fall to what may be closed. A client that has just left, such as an alive
+/// check, counts until the master has noticed.
+const SETTLE_LIMIT: Duration = Duration::from_millis(250);
+const SETTLE_POLL: Duration = Duration::from_millis(25);
 
 const VERIFY_POLL: Duration = Duration::from_millis(10);
 
@@ -49,6 +55,8 @@ pub struct Exited {
     pub closed: Option<u32>,
     /// From the request to the verification.
     pub took: Duration,
+    /// Whether its file stays behind although nobody listens: stale, and clean removes it.
+    pub file_remains: bool,
 }
 
 /// A master that accepts no more sessions, verified.
@@ -130,7 +138,15 @@ pub fn exit(
     let deadline = Deadline::within(limit);
     let begun = Instant::now();
     let held = Held::of(target)?;
-    let master = master(eyes, target, &held)?;
+    let settled = Deadline::within(SETTLE_LIMIT);
+    let master = loop {
+        let master = master(eyes, target, &held)?;
+        let too_many = master.is_some_and(|master| master.sessions > closing);
+        match settled.remaining() {
+            Some(left) if too_many => thread::sleep(left.min(SETTLE_POLL)),
+            Some(_) | None => break master,
+        }
+    };
     match master {
         Some(Master { sessions, .. }) if sessions > closing => {
             return Err(ActError::SessionsOpen { sessions });
@@ -156,6 +172,7 @@ pub fn exit(
     Ok(Exited {
         closed: master.map(|master| master.sessions),
         took: begun.elapsed(),
+        file_remains: file_remains(&target.path, &held, until),
     })
 }
 
@@ -210,6 +227,23 @@ fn verify_silence(
             return Err(ActError::StillListening {
                 waited: until.limit(),
             });
+        };
+        thread::sleep(left.min(VERIFY_POLL));
+    }
+}
+
+/// Whether the file is still at its path at the deadline. A master that ends closes its listener a moment before it
+/// unlinks the file; who started another one in that moment would lose its socket to the first one's cleanup.
+fn file_remains(path: &ControlPath, held: &Held, until: Deadline) -> bool {
+    loop {
+        match filesystem::lstat(path.as_path()) {
+            File::Socket(stat) if stat.id.same_file(&held.stat().id) => {}
+            File::Socket(_) | File::Other(..) | File::Missing | File::Denied | File::Failed(_) => {
+                return false;
+            }
+        }
+        let Some(left) = until.remaining() else {
+            return true;
         };
         thread::sleep(left.min(VERIFY_POLL));
     }

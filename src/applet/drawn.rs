@@ -71,6 +71,12 @@ impl DrawnMenu {
         self.intents.get(id)
     }
 
+    /// Whether the panel shows a submenu, as far as it told. Of the top menu it tells nothing.
+    pub(crate) fn has_open_submenu(&self) -> bool {
+        let root = self.menu.gtk_context_menu();
+        root.children().iter().any(is_open_below)
+    }
+
     /// Takes every submenu for closed, whatever the panel said last: one that counts as open already could not be
     /// seen to open. It is the panel that shows the menu, so nothing vanishes from the screen.
     pub(crate) fn hide_submenus(&self) {
@@ -157,7 +163,7 @@ impl DrawnMenu {
         }
         siblings.insert(index, row);
         if let Some(item) = self.gtk_item(at) {
-            self.watch_below(&item);
+            self.watch_below(item.upcast_ref());
         }
     }
 
@@ -198,18 +204,13 @@ impl DrawnMenu {
         }
     }
 
-    fn watch_below(&self, item: &gtk::MenuItem) {
-        let Some(submenu) = item
-            .submenu()
-            .and_then(|menu| menu.downcast::<gtk::Menu>().ok())
-        else {
-            return;
-        };
-        (self.watch)(&submenu);
-        for child in submenu.children() {
-            if let Ok(child) = child.downcast() {
-                self.watch_below(&child);
-            }
+    fn watch_below(&self, item: &gtk::Widget) {
+        if let Some(submenu) = submenu_of(item) {
+            (self.watch)(&submenu);
+            submenu
+                .children()
+                .iter()
+                .for_each(|child| self.watch_below(child));
         }
     }
 
@@ -249,14 +250,21 @@ impl DrawnMenu {
     }
 }
 
+fn is_open_below(item: &gtk::Widget) -> bool {
+    submenu_of(item)
+        .is_some_and(|submenu| submenu.is_visible() || submenu.children().iter().any(is_open_below))
+}
+
 fn hide_below(item: &gtk::Widget) {
-    let submenu = item
-        .downcast_ref::<gtk::MenuItem>()
-        .and_then(GtkMenuItemExt::submenu);
-    if let Some(submenu) = submenu.and_then(|menu| menu.downcast::<gtk::Menu>().ok()) {
+    if let Some(submenu) = submenu_of(item) {
         submenu.children().iter().for_each(hide_below);
         submenu.hide();
     }
+}
+
+fn submenu_of(item: &gtk::Widget) -> Option<gtk::Menu> {
+    let submenu = item.downcast_ref::<gtk::MenuItem>()?.submenu()?;
+    submenu.downcast().ok()
 }
 
 fn child_at(shell: &gtk::Widget, index: usize) -> Option<gtk::MenuItem> {

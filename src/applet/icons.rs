@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use muxtray::core::view::Icon as Look;
 use tray_icon::Icon;
 
-/// What the names of our directories begin with.
+/// What the names of our directories in the runtime directory begin with.
 const PREFIX: &str = "icons-";
 
 /// The looks, decoded once.
@@ -68,7 +68,7 @@ impl IconDirectory {
         if let Some(runtime) = runtime {
             match home(runtime).and_then(|home| {
                 remove_old(&home);
-                fresh(&home)
+                fresh(&home, PREFIX)
             }) {
                 Ok(path) => return Ok(Self(path)),
                 Err(error) => tracing::warn!(
@@ -77,7 +77,7 @@ impl IconDirectory {
                 ),
             }
         }
-        fresh(&std::env::temp_dir()).map(Self)
+        fresh(&std::env::temp_dir(), "muxtray-icons-").map(Self)
     }
 
     /// Where it is.
@@ -112,9 +112,9 @@ fn home(runtime: &Path) -> io::Result<PathBuf> {
 }
 
 /// A new directory with a name that nobody could foresee, mode 0700.
-fn fresh(parent: &Path) -> io::Result<PathBuf> {
+fn fresh(parent: &Path, prefix: &str) -> io::Result<PathBuf> {
     Ok(nix::unistd::mkdtemp(
-        &parent.join(format!("{PREFIX}XXXXXX")),
+        &parent.join(format!("{prefix}XXXXXX")),
     )?)
 }
 

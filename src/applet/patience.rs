@@ -15,12 +15,10 @@ const SETTLE: Duration = Duration::from_secs(3);
 /// No hand opens and closes a menu within this time. AppIndicator does, with each submenu that is put in.
 const BLINK: Duration = Duration::from_millis(20);
 
-/// What is known of the menu on the panel.
+/// What is known of the menu on the panel, beside whether one of its submenus is open.
 #[derive(Debug, Default)]
 pub(crate) struct Patience {
-    /// How many submenus are open.
-    open: usize,
-    /// When the first of them was opened.
+    /// Since when a submenu is open.
     since: Option<Instant>,
     /// Until when the top menu counts as open.
     until: Option<Instant>,
@@ -29,17 +27,12 @@ pub(crate) struct Patience {
 impl Patience {
     /// A submenu was opened.
     pub(crate) fn opened(&mut self, now: Instant) {
-        if self.open == 0 {
-            self.since = Some(now);
-        }
-        self.open += 1;
+        self.since.get_or_insert(now);
     }
 
-    /// A submenu was closed.
+    /// The last open submenu was closed.
     pub(crate) fn closed(&mut self, now: Instant) {
-        self.open = self.open.saturating_sub(1);
-        if self.open == 0
-            && let Some(since) = self.since.take()
+        if let Some(since) = self.since.take()
             && now.duration_since(since) > BLINK
         {
             self.until = Some(now + SETTLE);
@@ -47,19 +40,20 @@ impl Patience {
     }
 
     /// How long rows that come and go are to wait before they ask again; `None`: they need not.
-    pub(crate) fn wait(&mut self, now: Instant) -> Option<Duration> {
-        if let Some(since) = self.since {
-            let left = (since + LIMIT).saturating_duration_since(now);
-            if left.is_zero() {
-                // From here on it counts as closed, until it is opened again.
-                *self = Self::default();
-                return None;
-            }
-            // Nobody tells when it is closed and settled, so ask again soon enough to see it.
-            return Some(left.min(SETTLE));
+    pub(crate) fn wait(&mut self, submenu_open: bool, now: Instant) -> Option<Duration> {
+        if !submenu_open {
+            let left = self.until?.saturating_duration_since(now);
+            return (!left.is_zero()).then_some(left);
         }
-        let left = self.until?.saturating_duration_since(now);
-        (!left.is_zero()).then_some(left)
+        let since = *self.since.get_or_insert(now);
+        let left = (since + LIMIT).saturating_duration_since(now);
+        if left.is_zero() {
+            // From here on it counts as closed, until it is opened again.
+            *self = Self::default();
+            return None;
+        }
+        // It closes and settles without a word, so ask again soon enough to see it.
+        Some(left.min(SETTLE))
     }
 }
 
@@ -67,9 +61,11 @@ impl Patience {
 mod tests {
     use super::*;
 
+    const SECOND: Duration = Duration::from_secs(1);
+
     #[test]
     fn a_closed_menu_waits_for_nobody() {
-        assert_eq!(Patience::default().wait(Instant::now()), None);
+        assert_eq!(Patience::default().wait(false, Instant::now()), None);
     }
 
     #[test]
@@ -77,25 +73,23 @@ mod tests {
         let start = Instant::now();
         let mut patience = Patience::default();
         patience.opened(start);
-        assert!(patience.wait(start + Duration::from_secs(9)).is_some());
-        let closed = start + Duration::from_secs(10);
+        assert!(patience.wait(true, start + 9 * SECOND).is_some());
+        let closed = start + 10 * SECOND;
         patience.closed(closed);
-        assert_eq!(patience.wait(closed), Some(SETTLE));
-        assert_eq!(patience.wait(closed + SETTLE), None);
+        assert_eq!(patience.wait(false, closed), Some(SETTLE));
+        assert_eq!(patience.wait(false, closed + SETTLE), None);
     }
 
     #[test]
-    fn going_from_one_submenu_to_the_next_is_one_visit() {
+    fn the_next_submenu_prolongs_the_visit() {
         let start = Instant::now();
-        let second = Duration::from_secs(1);
         let mut patience = Patience::default();
         patience.opened(start);
-        patience.opened(start + second);
-        patience.closed(start + 2 * second);
-        assert!(patience.wait(start + 2 * second).is_some());
-        patience.closed(start + 3 * second);
-        patience.opened(start + 4 * second);
-        assert!(patience.wait(start + 9 * second).is_some());
+        patience.closed(start + SECOND);
+        patience.opened(start + 2 * SECOND);
+        assert!(patience.wait(true, start + 9 * SECOND).is_some());
+        patience.closed(start + 10 * SECOND);
+        assert_eq!(patience.wait(false, start + 11 * SECOND), Some(2 * SECOND));
     }
 
     #[test]
@@ -103,8 +97,8 @@ mod tests {
         let start = Instant::now();
         let mut patience = Patience::default();
         patience.opened(start);
-        assert_eq!(patience.wait(start + LIMIT), None);
-        assert_eq!(patience.wait(start + LIMIT + SETTLE), None);
+        assert_eq!(patience.wait(true, start + LIMIT), None);
+        assert_eq!(patience.wait(false, start + LIMIT), None);
     }
 
     #[test]
@@ -112,7 +106,8 @@ mod tests {
         let start = Instant::now();
         let mut patience = Patience::default();
         patience.opened(start);
+        assert_eq!(patience.wait(false, start), None);
         patience.closed(start + Duration::from_millis(1));
-        assert_eq!(patience.wait(start + Duration::from_millis(2)), None);
+        assert_eq!(patience.wait(false, start + Duration::from_millis(2)), None);
     }
 }

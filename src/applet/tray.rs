@@ -209,7 +209,8 @@ impl<S: Fn(Intent)> Screen<S> {
         let Some(view) = &self.wanted else {
             return;
         };
-        let wait = self.patience.wait(Instant::now());
+        let open = self.menu.has_open_submenu();
+        let wait = self.patience.wait(open, Instant::now());
         let plan = if wait.is_none() {
             self.menu.hide_submenus();
             edits
@@ -244,7 +245,11 @@ impl<S: Fn(Intent)> Screen<S> {
                 self.draw_wanted();
             }
             News::MenuOpened => self.patience.opened(Instant::now()),
-            News::MenuClosed => self.patience.closed(Instant::now()),
+            News::MenuClosed => {
+                if !self.menu.has_open_submenu() {
+                    self.patience.closed(Instant::now());
+                }
+            }
             News::Alarm => {
                 self.alarm_is_set = false;
                 self.draw_wanted();

@@ -145,11 +145,14 @@ fn steady(drawn: &[Entry], wanted: &[Entry], parents: &mut Vec<usize>, edits: &m
         match (old, twin) {
             (Entry::Separator, _) => {}
             (Entry::Submenu { entries: drawn, .. }, Some(new)) => {
-                words(old, new, index, parents, edits);
                 if let Entry::Submenu {
                     entries: wanted, ..
                 } = new
                 {
+                    // "Exit, closing 3 sessions" belongs to the row below it that closes three.
+                    if !means_something_else(drawn, wanted) {
+                        words(old, new, index, parents, edits);
+                    }
                     parents.push(index);
                     steady(drawn, wanted, parents, edits);
                     parents.pop();
@@ -169,6 +172,14 @@ fn steady(drawn: &[Entry], wanted: &[Entry], parents: &mut Vec<usize>, edits: &m
             }
         }
     }
+}
+
+/// Whether a row in `drawn` itself, not further below, does something else in `wanted`.
+fn means_something_else(drawn: &[Entry], wanted: &[Entry]) -> bool {
+    drawn.iter().any(|old| {
+        let twin = wanted.iter().find(|new| same_row(old, new));
+        twin.is_some_and(|new| !same_meaning(old, new))
+    })
 }
 
 /// Disables the row and all below it.

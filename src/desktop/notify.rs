@@ -10,12 +10,13 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
-use std::thread::{self, Thread};
+use std::thread;
 use std::time::Duration;
 
 use crate::core::intent::Intent;
 use crate::core::notice::{Notice, NoticeKey};
 
+use super::wait::Bell;
 use desk::Desk;
 
 /// How long [`Notifier::end`] waits for the last notifications to be closed.
@@ -25,7 +26,7 @@ const END_LIMIT: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub struct Notifier {
     commands: Sender<Command>,
-    thread: Thread,
+    bell: Arc<Bell>,
     ending: Arc<AtomicBool>,
 }
 
@@ -45,14 +46,15 @@ impl Notifier {
     /// Where no thread can be started.
     pub fn start(send: impl Fn(Intent) + Send + 'static) -> io::Result<Self> {
         let (commands, inbox) = mpsc::channel();
+        let bell = Arc::new(Bell::default());
         let ending = Arc::new(AtomicBool::new(false));
-        let thread = thread::Builder::new().name("notify".to_owned()).spawn({
-            let ending = Arc::clone(&ending);
-            move || run(&inbox, Desk::new(send, ending))
+        thread::Builder::new().name("notify".to_owned()).spawn({
+            let (bell, ending) = (Arc::clone(&bell), Arc::clone(&ending));
+            move || run(&inbox, Desk::new(send, bell, ending))
         })?;
         Ok(Self {
             commands,
-            thread: thread.thread().clone(),
+            bell,
             ending,
         })
     }
@@ -79,7 +81,7 @@ impl Notifier {
     fn tell(&self, command: Command) {
         // The thread is gone only after its end; nothing is to be shown then.
         let _ = self.commands.send(command);
-        self.thread.unpark();
+        self.bell.ring();
     }
 }
 
@@ -96,7 +98,7 @@ fn run(inbox: &Receiver<Command>, mut desk: Desk<impl Fn(Intent)>) {
             }
             Err(TryRecvError::Empty) => {
                 if !desk.listen() {
-                    thread::park();
+                    desk.wait();
                 }
             }
             Err(TryRecvError::Disconnected) => return desk.close_all(),

@@ -1,55 +1,96 @@
 //! Waiting for a future with a deadline, on the thread that asks.
 //!
-//! zbus offers no clock of its own, and a call to another program may never be answered. A thread that parks can
-//! have both: the future's waker unparks it, and so does the deadline.
+//! zbus offers no clock of its own, and a call to another program may never be answered. A [`Bell`] has both: the
+//! future's waker rings it, and so does whoever else wants this thread's attention.
 
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-/// Unparks a thread.
-struct Unpark(Thread);
+/// What is left of a wait once it is to stop: enough for an answer that is on its way.
+const LAST_MOMENT: Duration = Duration::from_millis(300);
 
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
+/// Wakes the thread that waits for it, from any thread; a ring before the wait ends the wait at once.
+///
+/// Not `Thread::unpark`: whatever parks in between, deep inside a library, would swallow that.
+#[derive(Debug, Default)]
+pub(crate) struct Bell {
+    rung: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Bell {
+    /// Ends the wait, or the next one.
+    pub(crate) fn ring(&self) {
+        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_one();
+    }
+
+    /// Waits for the next ring.
+    pub(crate) fn wait(&self) {
+        let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rung = self
+            .changed
+            .wait_while(rung, |rung| !*rung)
+            .unwrap_or_else(PoisonError::into_inner);
+        *rung = false;
+    }
+
+    fn wait_for(&self, limit: Duration) {
+        let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut rung, _) = self
+            .changed
+            .wait_timeout_while(rung, limit, |rung| !*rung)
+            .unwrap_or_else(PoisonError::into_inner);
+        *rung = false;
     }
 }
 
-/// A waker that unparks the calling thread.
-pub(crate) fn unparking_waker() -> Waker {
-    Waker::from(Arc::new(Unpark(std::thread::current())))
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.ring();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.ring();
+    }
 }
 
 /// The future's output, or `None` when `limit` is over first. The future is dropped then, which cancels it.
 pub(crate) fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
-    within_unless(&AtomicBool::new(false), limit, future)
+    let bell = Arc::new(Bell::default());
+    within_unless(&bell, &AtomicBool::new(false), limit, future)
 }
 
-/// Like [`within`], and `None` at once when `stop` is set; who sets it unparks this thread.
+/// Like [`within`], but once `stop` is set only a moment is left; who sets it rings the bell.
 ///
-/// A wake-up that was meant for something else on this thread may be consumed here: after a wait, look at
-/// everything again before parking.
+/// A ring that was meant for something else is consumed here: after this, look at everything again before waiting.
 pub(crate) fn within_unless<F: Future>(
+    bell: &Arc<Bell>,
     stop: &AtomicBool,
     limit: Duration,
     future: F,
 ) -> Option<F::Output> {
-    let waker = unparking_waker();
-    let deadline = Instant::now() + limit;
+    let waker = Waker::from(Arc::clone(bell));
+    let mut deadline = Instant::now() + limit;
+    let mut stopping = false;
     let mut future = pin!(future);
     loop {
         if let Some(output) = poll_once(future.as_mut(), &waker) {
             return Some(output);
         }
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() || stop.load(Ordering::Acquire) {
+        let now = Instant::now();
+        if !stopping && stop.load(Ordering::Acquire) {
+            stopping = true;
+            deadline = deadline.min(now + LAST_MOMENT);
+        }
+        let left = deadline.saturating_duration_since(now);
+        if left.is_zero() {
             return None;
         }
-        std::thread::park_timeout(left);
+        bell.wait_for(left);
     }
 }
 
@@ -83,10 +124,22 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_ends_the_wait() {
+    fn a_stop_shortens_the_wait() {
+        let bell = Arc::default();
         let stop = AtomicBool::new(true);
-        let output = within_unless(&stop, Duration::from_secs(60), future::pending::<()>());
+        let begun = Instant::now();
+        let long = Duration::from_secs(60);
+        let output = within_unless(&bell, &stop, long, future::pending::<()>());
         assert_eq!(output, None);
+        assert!(begun.elapsed() < long / 2);
+    }
+
+    #[test]
+    fn a_ring_before_the_wait_is_not_lost() {
+        let bell = Bell::default();
+        bell.ring();
+        bell.wait();
+        assert!(!*bell.rung.lock().unwrap());
     }
 
     #[test]

@@ -144,6 +144,25 @@ fn what_is_gone_can_no_longer_be_clicked_in_an_open_menu() {
     );
 }
 
+#[test]
+fn the_label_above_a_row_waits_with_what_the_row_does() {
+    let web = |sessions: u32| {
+        let exit = submenu(
+            "exit",
+            &format!("Exit, closing {sessions}"),
+            vec![item("now", "Exit now", copy(&format!("/{sessions}")))],
+        );
+        [submenu("web", &format!("web, {sessions}"), vec![exit])]
+    };
+    assert_eq!(
+        edits_while_open(&web(3), &web(4)),
+        [Edit::Label {
+            at: vec![0],
+            label: "web, 4".to_owned(),
+        }]
+    );
+}
+
 fn any_entry() -> impl Strategy<Value = Entry> {
     let key = "[a-d]";
     let leaf = prop_oneof![

@@ -55,17 +55,18 @@ pub(super) fn compose(notice: &Notice, capabilities: Capabilities) -> (Notificat
 
     let mut actions = Actions::new();
     if capabilities.actions {
-        // A click beside the buttons shows more where there is more; it never acts on a master.
-        if let Some(show) = notice
+        // A click beside the buttons shows more where there is more; it never acts on a master. Some daemons
+        // (xfce4-notifyd) draw the default action as a button too, so it is that button, not one more.
+        let show = notice
             .buttons
             .iter()
-            .find(|button| matches!(button.intent, Intent::Show(_)))
-        {
-            notification.action(DEFAULT_ACTION, &printable(&show.label));
-            actions.push((DEFAULT_ACTION.to_owned(), show.intent.clone()));
-        }
+            .position(|button| matches!(button.intent, Intent::Show(_)));
         for (index, button) in notice.buttons.iter().enumerate() {
-            let name = format!("button-{index}");
+            let name = if show == Some(index) {
+                DEFAULT_ACTION.to_owned()
+            } else {
+                format!("button-{index}")
+            };
             notification.action(&name, &printable(&button.label));
             actions.push((name, button.intent.clone()));
         }
@@ -158,21 +159,13 @@ mod tests {
         let (notification, actions) = compose(&notice("", buttons), FULL);
         assert_eq!(
             notification.actions,
-            [
-                "default",
-                "Show",
-                "button-0",
-                "Clean all",
-                "button-1",
-                "Show"
-            ]
+            ["button-0", "Clean all", "default", "Show"]
         );
         assert_eq!(
             actions,
             [
-                ("default".to_owned(), Intent::Show(None)),
                 ("button-0".to_owned(), Intent::CleanAll(Vec::new())),
-                ("button-1".to_owned(), Intent::Show(None)),
+                ("default".to_owned(), Intent::Show(None)),
             ]
         );
     }

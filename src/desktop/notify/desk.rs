@@ -18,7 +18,7 @@ use zbus::fdo::{DBusProxy, NameOwnerChangedStream};
 
 use crate::core::intent::Intent;
 use crate::core::notice::{Notice, NoticeKey};
-use crate::desktop::wait::{poll_once, unparking_waker, within, within_unless};
+use crate::desktop::wait::{Bell, poll_once, within, within_unless};
 
 use super::compose::{Actions, Capabilities, compose};
 
@@ -34,8 +34,8 @@ const DAEMON_PATH: &str = "/org/freedesktop/Notifications";
 /// Everything the thread knows.
 pub(super) struct Desk<S> {
     send: S,
+    bell: Arc<Bell>,
     ending: Arc<AtomicBool>,
-    waker: Waker,
     daemon: Option<Daemon>,
     open: HashMap<NoticeKey, Open>,
     warned: bool,
@@ -71,12 +71,12 @@ enum ShowError {
 }
 
 impl<S: Fn(Intent)> Desk<S> {
-    /// Of the calling thread, which is to call everything else too. `ending` ends a wait for the daemon early.
-    pub(super) fn new(send: S, ending: Arc<AtomicBool>) -> Self {
+    /// `bell` is rung when the daemon has said something; `ending` ends a wait for the daemon early.
+    pub(super) fn new(send: S, bell: Arc<Bell>, ending: Arc<AtomicBool>) -> Self {
         Self {
             send,
+            bell,
             ending,
-            waker: unparking_waker(),
             daemon: None,
             open: HashMap::new(),
             warned: false,
@@ -94,7 +94,7 @@ impl<S: Fn(Intent)> Desk<S> {
             } else {
                 self.warned = true;
                 tracing::warn!(
-                    "cannot show notifications: {error}; the tray and `muxtray doctor` still tell of every problem"
+                    "cannot show notifications: {error}; `muxtray list` still tells of every problem"
                 );
             }
         }
@@ -107,8 +107,13 @@ impl<S: Fn(Intent)> Desk<S> {
         if let Some(open) = &replaced {
             notification.id(open.handle.id());
         }
-        let handle = within_unless(&self.ending, CALL_LIMIT, notification.show_async())
-            .ok_or(ShowError::Late)??;
+        let handle = within_unless(
+            &self.bell,
+            &self.ending,
+            CALL_LIMIT,
+            notification.show_async(),
+        )
+        .ok_or(ShowError::Late)??;
         self.open
             .insert(notice.key.clone(), Open::new(handle, actions));
         Ok(())
@@ -116,16 +121,18 @@ impl<S: Fn(Intent)> Desk<S> {
 
     /// The capabilities of the daemon, which is found and if need be started by this.
     fn capabilities(&mut self) -> Result<Capabilities, ShowError> {
-        let ending = &self.ending;
+        let (bell, ending) = (&self.bell, &self.ending);
         let daemon = match &mut self.daemon {
             Some(daemon) => daemon,
-            none => none
-                .insert(within_unless(ending, CALL_LIMIT, Daemon::find()).ok_or(ShowError::Late)??),
+            none => none.insert(
+                within_unless(bell, ending, CALL_LIMIT, Daemon::find())
+                    .ok_or(ShowError::Late)??,
+            ),
         };
         if let Some(capabilities) = daemon.capabilities {
             return Ok(capabilities);
         }
-        let asked = within_unless(ending, CALL_LIMIT, daemon.ask_capabilities());
+        let asked = within_unless(bell, ending, CALL_LIMIT, daemon.ask_capabilities());
         let capabilities = asked.ok_or(ShowError::Late)??;
         daemon.capabilities = Some(capabilities);
         Ok(capabilities)
@@ -135,7 +142,12 @@ impl<S: Fn(Intent)> Desk<S> {
     pub(super) fn close(&mut self, key: &NoticeKey) {
         if let Some(open) = self.open.remove(key) {
             // Where the daemon has closed it itself, it answers with an error that says nothing new.
-            let closed = within_unless(&self.ending, CALL_LIMIT, open.handle.close_async());
+            let closed = within_unless(
+                &self.bell,
+                &self.ending,
+                CALL_LIMIT,
+                open.handle.close_async(),
+            );
             if closed.is_none() {
                 tracing::debug!("the notification daemon did not close a notification in time");
             }
@@ -155,7 +167,12 @@ impl<S: Fn(Intent)> Desk<S> {
         }
     }
 
-    /// Takes in what the daemon has said. Whether there was anything; if not, this thread is woken by the next.
+    /// Waits until the bell is rung.
+    pub(super) fn wait(&self) {
+        self.bell.wait();
+    }
+
+    /// Takes in what the daemon has said. Whether there was anything; if not, the bell rings with the next.
     pub(super) fn listen(&mut self) -> bool {
         let news = self.listen_to_owner();
         self.listen_to_all() || news
@@ -166,8 +183,8 @@ impl<S: Fn(Intent)> Desk<S> {
         let Some(daemon) = &mut self.daemon else {
             return false;
         };
-        let mut context = Context::from_waker(&self.waker);
-        match Pin::new(&mut daemon.owners).poll_next(&mut context) {
+        let waker = Waker::from(Arc::clone(&self.bell));
+        match Pin::new(&mut daemon.owners).poll_next(&mut Context::from_waker(&waker)) {
             Poll::Pending => false,
             Poll::Ready(Some(signal)) => {
                 // A daemon that merely appears is the one our own call has started.
@@ -190,11 +207,12 @@ impl<S: Fn(Intent)> Desk<S> {
 
     /// Acts on pressed buttons, and forgets what is closed.
     fn listen_to_all(&mut self) -> bool {
+        let waker = Waker::from(Arc::clone(&self.bell));
         let mut over = Vec::new();
         for (key, open) in &mut self.open {
             // notify-rust unwraps what the bus answers while it begins to listen; a bus that breaks then must not
             // end this thread.
-            let poll = AssertUnwindSafe(|| poll_once(open.response.as_mut(), &self.waker));
+            let poll = AssertUnwindSafe(|| poll_once(open.response.as_mut(), &waker));
             if let Some(response) = catch_unwind(poll).unwrap_or(Some(None)) {
                 over.push((key.clone(), response));
             }

@@ -1,0 +1,89 @@
+//! A private session bus for a test, with nothing on it that could be started by itself.
+//!
+//! The programs under test find their bus through the environment, and a process has only one of those. So a test
+//! runs itself again, alone, in a process of its own whose environment names the private bus.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "used by tests only, which clippy does not see here"
+)]
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const MARK: &str = "MUXTRAY_TEST_ON_PRIVATE_BUS";
+
+/// Runs `case` with a private bus; `test` is the name of the test that calls this. Skips, and says so, where
+/// dbus-daemon is not installed.
+pub(crate) fn with_private_bus(test: &str, case: impl FnOnce()) {
+    if std::env::var_os(MARK).is_some() {
+        return case();
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let configuration = directory.path().join("bus.conf");
+    std::fs::write(
+        &configuration,
+        format!(
+            r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>session</type>
+  <listen>unix:path={}/bus</listen>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>"#,
+            directory.path().display()
+        ),
+    )
+    .unwrap();
+    let Ok(mut daemon) = Command::new("dbus-daemon")
+        .arg("--nofork")
+        .arg("--print-address=1")
+        .arg(format!("--config-file={}", configuration.display()))
+        .stdout(Stdio::piped())
+        .spawn()
+    else {
+        eprintln!("{test}: skipped, dbus-daemon is not installed");
+        return;
+    };
+    let mut address = String::new();
+    BufReader::new(daemon.stdout.take().unwrap())
+        .read_line(&mut address)
+        .unwrap();
+    let _daemon = Ended(daemon);
+    let status = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--nocapture", test])
+        .env("DBUS_SESSION_BUS_ADDRESS", address.trim())
+        .env(MARK, "1")
+        .status()
+        .unwrap();
+    assert!(status.success(), "{test} failed on its private bus");
+}
+
+/// A child that does not outlive the test.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Waits until `condition` holds, and fails with its description after ten seconds.
+#[allow(
+    dead_code,
+    reason = "not every test that has a bus waits for something"
+)]
+pub(crate) fn wait_until(description: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited in vain: {description}");
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
