@@ -1,4 +1,5 @@
-//! `muxtray-applet`: what `muxtray run` becomes. Draws trial views for now, one for each line of standard input.
+//! `muxtray-applet`: what `muxtray run` becomes. The user-interface thread draws what the engine sends and passes
+//! on what a person clicks; it decides nothing.
 
 mod drawn;
 mod icons;
@@ -6,98 +7,87 @@ mod patience;
 mod tray;
 mod windows;
 
-use std::io::BufRead as _;
-use std::path::PathBuf;
+use std::io;
 use std::process::ExitCode;
 
-use muxtray::core::intent::Intent;
-use muxtray::core::view::{Entry, Icon, TrayView};
+use clap::Parser as _;
+use muxtray::cli::{self, args::Arguments};
+use muxtray::core::notice::{Notice, NoticeKey};
+use muxtray::core::view::TrayView;
+use muxtray::engine::{self, Outlet};
+use muxtray::run::{self, Begun, Notices};
+use tao::event_loop::EventLoopProxy;
 use tray::{Order, Tray};
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_max_level(tracing::Level::TRACE)
-        .init();
-    let tray = match Tray::open() {
-        Ok(tray) => tray,
-        Err(error) => {
-            tracing::error!("{error}");
-            return ExitCode::from(3);
-        }
-    };
-    let proxy = tray.proxy();
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-            let _ = proxy.send_event(order(&line));
-        }
-        let _ = proxy.send_event(Order::End);
-    });
-    let proxy = tray.proxy();
-    tray.run(move |intent| {
-        tracing::info!("intent {intent:?}");
-        if intent == Intent::Quit {
-            let _ = proxy.send_event(Order::End);
-        }
-    });
-    tracing::info!("ended in order");
-    ExitCode::SUCCESS
+    let arguments = Arguments::parse();
+    cli::run::log_to_stderr(arguments.global.verbose);
+    let outcome = cli::run::begin(&arguments.global, &mut io::stdout(), with_icon);
+    ExitCode::from(cli::forgive_closed_reader(outcome, &mut io::stderr()).status())
 }
 
-/// `LOOK name=sessions name=sessions …`, `details TEXT`, or `end`.
-fn order(line: &str) -> Order {
-    let mut words = line.split_whitespace();
-    let icon = match words.next() {
-        Some("idle") => Icon::Idle,
-        Some("running") => Icon::Running,
-        Some("attention") => Icon::Attention,
-        Some("details") => {
-            return Order::ShowDetails {
-                title: "Details".to_owned(),
-                text: words.collect::<Vec<_>>().join("\n"),
-            };
+/// Runs with an icon, or without where there can be none.
+fn with_icon(begun: Begun) -> io::Result<()> {
+    // The icon is shown over the session bus.
+    if begun.desktop.has_bus() {
+        match Tray::open() {
+            Ok(tray) => return run_tray(tray, begun),
+            Err(error) => tracing::warn!("{error}; watching without an icon"),
         }
-        _ => return Order::End,
-    };
-    let hosts: Vec<_> = words
-        .map(|word| word.split_once('=').unwrap_or((word, "0")))
-        .collect();
-    let item = |key: &str, label: String, intent| Entry::Item {
-        key: key.to_owned(),
-        label,
-        intent,
-    };
-    let mut menu = vec![
-        item("summary", format!("{} masters", hosts.len()), None),
-        Entry::Separator,
-    ];
-    for (name, sessions) in &hosts {
-        let path = PathBuf::from(format!("/home/u/.ssh/s/{name}"));
-        let mut entries = vec![
-            item("path", path.display().to_string(), None),
-            item("check", "Check".to_owned(), Some(Intent::CheckAll)),
-            item("copy", "Copy path".to_owned(), Some(Intent::Copy(path))),
-        ];
-        if sessions.starts_with('!') {
-            entries.insert(1, item("problem", "nobody listens".to_owned(), None));
-        }
-        entries.push(Entry::Submenu {
-            key: "exit".to_owned(),
-            label: format!("Exit, closing {sessions} sessions"),
-            entries: vec![item("now", "Exit now".to_owned(), Some(Intent::Show(None)))],
-        });
-        menu.push(Entry::Submenu {
-            key: format!("socket {name}"),
-            label: format!("{name}   running, {sessions} sessions"),
-            entries,
-        });
     }
-    menu.push(Entry::Separator);
-    menu.push(item("about", "About".to_owned(), Some(Intent::About)));
-    menu.push(item("quit", "Quit".to_owned(), Some(Intent::Quit)));
-    Order::Draw(TrayView {
-        icon,
-        summary: format!("{} masters", hosts.len()),
-        menu,
-    })
+    run::without_icon(begun)
+}
+
+fn run_tray(tray: Tray, begun: Begun) -> io::Result<()> {
+    let Begun {
+        options,
+        desktop,
+        asker,
+        inbox,
+    } = begun;
+    desktop.warn_without_tray_host();
+    let outlet = Screen {
+        notices: desktop.notices(),
+        proxy: tray.proxy(),
+    };
+    let engine = engine::start(options, inbox, outlet)?;
+    tray.run(move |intent| asker.ask(intent));
+    let ended = engine.join();
+    desktop.close();
+    ended.map_err(|_| io::Error::other("the engine ended in a panic"))
+}
+
+/// The outlet with an icon: views and texts go to the user-interface thread, notices to the notifier's.
+struct Screen {
+    notices: Notices,
+    proxy: EventLoopProxy<Order>,
+}
+
+impl Screen {
+    fn order(&self, order: Order) {
+        // The loop is gone only once the person has asked to quit; then nothing is to be drawn.
+        let _ = self.proxy.send_event(order);
+    }
+}
+
+impl Outlet for Screen {
+    fn draw(&mut self, view: &TrayView) {
+        self.order(Order::Draw(view.clone()));
+    }
+
+    fn show_details(&mut self, title: String, text: String) {
+        self.order(Order::ShowDetails { title, text });
+    }
+
+    fn notify(&mut self, notice: Notice) {
+        self.notices.notify(notice);
+    }
+
+    fn withdraw(&mut self, key: NoticeKey) {
+        self.notices.withdraw(key);
+    }
+
+    fn end(&mut self) {
+        self.order(Order::End);
+    }
 }

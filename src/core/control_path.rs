@@ -1,11 +1,26 @@
 //! ControlPath: what it may be, the templates of the ssh configuration, and the pattern a template makes.
 //!
+//! In reading order: [`ControlPath`] and [`Destination`] here, then [`Pattern`], how a template or glob becomes one
+//! ([`Known`], [`TemplateError`]), and how a path is read backwards ([`Pattern::captures`]).
+//!
 //! Sources: ssh_config(5) "ControlPath" and "TOKENS"; `muxserver_listen()` in OpenSSH's mux.c for the temporary
 //! name and the room it takes; unix(7) for the length of a socket address.
 
+mod capture;
+mod pattern;
+mod template;
+
+use std::cmp::Ordering;
+use std::ffi::OsStr;
 use std::fmt;
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::hash::{Hash, Hasher};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+
+pub use pattern::{Component, Pattern};
+#[cfg(test)]
+pub(crate) use template::known_for_tests;
+pub use template::{Known, TemplateError, variables};
 
 /// The longest ControlPath a master can use on Linux: 108 bytes of `sun_path`, less the NUL and the temporary
 /// suffix (a dot and 16 characters).
@@ -17,10 +32,41 @@ pub const MAX_ADDRESS_BYTES: usize = 107;
 /// Letters and digits after the dot of a temporary name (`muxserver_listen()`).
 const TEMPORARY_SUFFIX: usize = 16;
 
+/// What `clean` puts before the name of a socket that it takes aside to look at: `NAME` becomes
+/// `.muxtray-aside.NAME` in the same directory.
+pub const ASIDE_PREFIX: &str = ".muxtray-aside.";
+
 /// The absolute path of a control socket: begins with `/`, has a file name, holds no NUL, and no `.` or `..` and
-/// no doubled slash.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// no doubled slash. So two of them are the same path exactly where their bytes are the same; they compare and sort by
+/// those, which is many times faster than [`Path`]'s way, part by part.
+#[derive(Clone)]
 pub struct ControlPath(PathBuf);
+
+impl PartialEq for ControlPath {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_os_str() == other.0.as_os_str()
+    }
+}
+
+impl Eq for ControlPath {}
+
+impl PartialOrd for ControlPath {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ControlPath {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.as_os_str().cmp(other.0.as_os_str())
+    }
+}
+
+impl Hash for ControlPath {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.as_os_str().hash(state);
+    }
+}
 
 impl ControlPath {
     /// The path, where it can be one; purely by its text, no symlink is looked at.
@@ -40,6 +86,15 @@ impl ControlPath {
         }
         clean.file_name()?;
         Some(Self(clean))
+    }
+
+    /// The path of a file in a directory, where the directory's path is one that [`ControlPath::new`] would leave
+    /// as it is (or `/`) and the name is a directory entry's.
+    #[must_use]
+    pub(crate) fn in_directory(directory: &Path, name: &OsStr) -> Self {
+        let path = directory.join(name);
+        debug_assert_eq!(Self::new(&path).as_ref().map(Self::as_path), Some(&*path));
+        Self(path)
     }
 
     /// As a path.
@@ -69,14 +124,42 @@ impl ControlPath {
     /// The path this one is the temporary name of, if it has the form `PATH.<16 letters or digits>`.
     #[must_use]
     pub fn without_temporary_suffix(&self) -> Option<Self> {
-        let bytes = self.0.as_os_str().as_bytes();
-        let (rest, suffix) = bytes.split_at_checked(bytes.len().checked_sub(TEMPORARY_SUFFIX)?)?;
-        let stem = rest.strip_suffix(b".")?;
-        if !suffix.iter().all(u8::is_ascii_alphanumeric) || stem.ends_with(b"/") {
-            return None;
-        }
-        Self::new(PathBuf::from(std::ffi::OsString::from_vec(stem.to_vec())))
+        let stem = stem_of_temporary(self.name())?;
+        Some(Self::in_directory(
+            self.directory(),
+            OsStr::from_bytes(stem),
+        ))
     }
+
+    /// The path that `clean` took this one aside from, if its name has the form [`ASIDE_PREFIX`]`NAME`.
+    #[must_use]
+    pub fn without_aside_prefix(&self) -> Option<Self> {
+        let stem = stem_of_aside(self.name())?;
+        Some(Self::in_directory(
+            self.directory(),
+            OsStr::from_bytes(stem),
+        ))
+    }
+}
+
+/// `NAME` of a temporary file name `NAME.<16 letters or digits>`.
+#[must_use]
+pub fn stem_of_temporary(name: &[u8]) -> Option<&[u8]> {
+    let (rest, suffix) = name.split_at_checked(name.len().checked_sub(TEMPORARY_SUFFIX)?)?;
+    let stem = rest.strip_suffix(b".")?;
+    (suffix.iter().all(u8::is_ascii_alphanumeric) && is_name(stem)).then_some(stem)
+}
+
+/// `NAME` of a file name that `clean` gave: [`ASIDE_PREFIX`]`NAME`.
+#[must_use]
+pub fn stem_of_aside(name: &[u8]) -> Option<&[u8]> {
+    name.strip_prefix(ASIDE_PREFIX.as_bytes())
+        .filter(|stem| is_name(stem))
+}
+
+/// Whether a directory entry can be called so.
+fn is_name(name: &[u8]) -> bool {
+    !matches!(name, b"" | b"." | b"..") && !name.contains(&b'/')
 }
 
 impl fmt::Debug for ControlPath {
@@ -128,10 +211,6 @@ impl fmt::Display for Destination {
     }
 }
 
-/// The paths that a ControlPath template can expand to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pattern;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,6 +251,19 @@ mod tests {
                 path.without_temporary_suffix(),
                 stem.and_then(ControlPath::new)
             );
+        }
+    }
+
+    #[test]
+    fn a_name_taken_aside_tells_where_it_was() {
+        for (text, stem) in [
+            ("/s/.muxtray-aside.u@h-22", Some("/s/u@h-22")),
+            ("/s/.muxtray-aside.", None),
+            ("/s/.muxtray-aside...", None),
+            ("/s/muxtray-aside.u@h-22", None),
+        ] {
+            let path = ControlPath::new(text).unwrap();
+            assert_eq!(path.without_aside_prefix(), stem.and_then(ControlPath::new));
         }
     }
 

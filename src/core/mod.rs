@@ -5,10 +5,19 @@
 //! In reading order:
 
 pub mod control_path;
+pub mod decide;
+pub mod diagnose;
 pub mod finding;
 pub mod intent;
 pub mod notice;
 pub mod places;
+pub mod remedy;
+pub mod report;
 pub mod socket;
+pub mod table;
+
+#[cfg(test)]
+mod samples;
+pub mod target;
 pub mod text;
 pub mod view;

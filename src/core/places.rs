@@ -146,6 +146,32 @@ impl Places {
             .any(|pattern| pattern.matches_path(path.as_path()))
     }
 
+    /// The program whose socket this is by its path, where it is not the user's own configuration that puts it there.
+    ///
+    /// A host of the user's can have the path too (lima's own configuration, included); it is lima's master still.
+    #[must_use]
+    pub fn managed_by(&self, path: &ControlPath) -> Option<Managed> {
+        let by_pattern = self
+            .patterns
+            .iter()
+            .find(|place| place.managed_by.is_some() && place.pattern.matches(path));
+        match by_pattern {
+            Some(place) => place.managed_by,
+            // Repositories are anywhere, so no pattern leads there; only the kernel shows these.
+            None if path.directory().ends_with("annex/ssh") => Some(Managed::GitAnnex),
+            None => None,
+        }
+    }
+
+    /// Where the master at this path leads by the path alone: what the first of the user's patterns tells that matches
+    /// it and tells anything.
+    #[must_use]
+    pub fn destination_of(&self, path: &ControlPath) -> Option<Destination> {
+        self.patterns
+            .iter()
+            .find_map(|place| place.pattern.captures(path))
+    }
+
     /// The configured hosts whose ControlPath this is, in the order of the configuration.
     pub fn hosts_at<'a>(&'a self, path: &'a ControlPath) -> impl Iterator<Item = &'a Host> + 'a {
         self.hosts

@@ -2,6 +2,7 @@
 //!
 //! The two never mix: `observe` fills the first and has no opinion, `diagnose` makes the second and touches nothing.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -42,6 +43,25 @@ pub struct MasterPid(pub i32);
 /// A numeric user id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(pub u32);
+
+/// A user, with the name the password file has for the id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The id.
+    pub uid: UserId,
+    /// The name; `None` where there is none.
+    pub name: Option<String>,
+}
+
+/// `root (uid 0)`, or `uid 1234` where there is no name.
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{} (uid {})", super::text::line(name), self.uid.0),
+            None => write!(f, "uid {}", self.uid.0),
+        }
+    }
+}
 
 /// What lstat says of a path. Symlinks are never followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -234,7 +254,7 @@ pub enum State {
     /// Nobody listens: refused on connect, local filesystem, own uid.
     Stale,
     /// The file belongs to another user; never connected to.
-    Misowned(UserId),
+    Misowned(Owner),
     /// Something that is not an ssh of the user's listens there.
     Foreign(ForeignHolder),
     /// A file, directory or symlink stands where a control socket should.
@@ -276,7 +296,7 @@ pub enum ForeignHolder {
         pid: MasterPid,
     },
     /// A process of another user's.
-    User(UserId),
+    User(Owner),
 }
 
 /// What may not be done.
@@ -293,8 +313,6 @@ pub enum Denied {
 pub enum Unverifiable {
     /// The network filesystem of this name: another machine may listen.
     Network(&'static str),
-    /// Somebody accepts whom our kernel does not show: another network namespace, such as a container's.
-    ElsewhereListening,
     /// A system call failed in a way that proves nothing; its text.
     Failed(String),
 }
@@ -374,7 +392,7 @@ pub struct Socket {
     /// Whether the master carries a session of its own beside those.
     pub own_session: bool,
     /// Who owns the file.
-    pub owner: Option<UserId>,
+    pub owner: Option<Owner>,
     /// Its permission bits.
     pub mode: Option<u32>,
     /// Since when it is there.
@@ -388,10 +406,39 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Every session that ends with the master: the multiplexed ones and its own.
+    /// Every session that ends with the master: the multiplexed ones and its own. `None` where they cannot be
+    /// counted.
     #[must_use]
-    pub fn sessions_at_stake(&self) -> u32 {
-        self.sessions.unwrap_or(0) + u32::from(self.own_session)
+    pub fn sessions_at_stake(&self) -> Option<u32> {
+        self.sessions
+            .map(|multiplexed| multiplexed + u32::from(self.own_session))
+    }
+
+    /// What a person calls it: its host aliases, else where it leads, else its path.
+    #[must_use]
+    pub fn title(&self) -> String {
+        if self.hosts.is_empty() {
+            self.destination
+                .as_ref()
+                .map_or_else(|| self.path.to_string(), ToString::to_string)
+        } else {
+            let hosts: Vec<String> = self.hosts.iter().map(ToString::to_string).collect();
+            hosts.join(", ")
+        }
+    }
+
+    /// Whether a master listens there that can be asked something.
+    #[must_use]
+    pub const fn is_running(&self) -> bool {
+        matches!(self.state, State::Running)
+    }
+
+    /// Whether something is wrong with it that a person should see first.
+    #[must_use]
+    pub fn is_problem(&self) -> bool {
+        self.findings
+            .iter()
+            .any(|finding| finding.severity >= Severity::Warning)
     }
 
     /// What an action on this socket must still find there.
@@ -428,4 +475,12 @@ pub struct Snapshot {
     pub sockets: Vec<Socket>,
     /// What is wrong with directories, hosts and configuration.
     pub findings: Vec<Finding>,
+}
+
+impl Snapshot {
+    /// Whether nothing changed but the time of the look.
+    #[must_use]
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        self.sockets == other.sockets && self.findings == other.findings
+    }
 }

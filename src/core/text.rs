@@ -7,6 +7,7 @@ use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 /// The path as one line of printable text: control characters and invisible direction marks as `\u{…}`, bytes
 /// that are no UTF-8 as `\x…`, and a backslash doubled so that the result names one path only.
@@ -95,9 +96,33 @@ pub fn count(number: usize, singular: &str) -> String {
     }
 }
 
+/// A length of time as a person says it, in its largest unit: `40 s`, `5 min`, `3 h`, `2 days`.
+#[must_use]
+pub fn duration(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7_200 => format!("{} min", seconds / 60),
+        seconds @ 7_200..172_800 => format!("{} h", seconds / 3_600),
+        seconds => format!("{} days", seconds / 86_400),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_are_told_in_their_largest_unit() {
+        for (seconds, told) in [
+            (0, "0 s"),
+            (119, "119 s"),
+            (120, "2 min"),
+            (7_200, "2 h"),
+            (172_800, "2 days"),
+        ] {
+            assert_eq!(duration(Duration::from_secs(seconds)), told);
+        }
+    }
 
     #[test]
     fn names_become_one_printable_line() {

@@ -1,0 +1,496 @@
+//! Removing a socket that nobody listens on, without ever taking one that somebody does.
+//!
+//! A check and then an unlink would take a master that came in between. So: judge the file; rename it, within its
+//! directory and never over another, to a name of ours; look at what was actually taken; unlink it if it is the file
+//! that was judged and still refuses connections, and put anything else back, again never over another.
+//! If this is cut short, the file stays behind under our name, and [`Kind::Aside`] puts it back or removes it.
+//!
+//! The judged file is held by a descriptor all the while ([`Held`]), so its inode cannot come back as another file;
+//! and the directory is locked, so no other muxtray touches our name between the look and the unlink.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use nix::errno::Errno;
+use thiserror::Error;
+
+use super::Eyes;
+use super::directory::{Directory, LockError, LockedDirectory};
+use super::held::{Held, Unfit};
+use crate::core::control_path::{ASIDE_PREFIX, ControlPath, stem_of_aside, stem_of_temporary};
+use crate::core::socket::{Connect, Filesystem, Target};
+use crate::core::text;
+use crate::mux::client::Deadline;
+
+/// How old a temporary name must be: between bind, listen and link a starting master's refuses connections, too.
+pub const LEFTOVER_AGE: Duration = Duration::from_secs(60);
+
+/// How long to wait for another muxtray that cleans in the same directory.
+const LOCK_LIMIT: Duration = Duration::from_secs(1);
+
+/// What a file was judged to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A control socket nobody listens on.
+    Stale,
+    /// The temporary name of a start that broke off: only when older than [`LEFTOVER_AGE`]. A name of that form is
+    /// taken for one whatever the caller says.
+    Leftover,
+    /// A name that an earlier clean gave and did not live to settle: `.muxtray-aside.NAME`.
+    Aside,
+}
+
+/// What became of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Cleaned {
+    /// It is gone.
+    Removed,
+    /// It may be in use, and has its old name back: only for [`Kind::Aside`].
+    PutBack(ControlPath),
+}
+
+/// What stood in the way. Unless it says otherwise, the file is where it was.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CleanError {
+    /// It is not the file that was judged, or none that may be removed.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+    /// Somebody listens there by now.
+    #[error("is in use by now: somebody listens there; it is left alone")]
+    Live,
+    /// Connect said neither that somebody listens nor that nobody does; its words.
+    #[error("is not proven stale: {0}; it is left alone")]
+    Unproven(String),
+    /// Another machine may listen there.
+    #[error(
+        "lies on a network filesystem ({0}): another machine may listen there; it is left alone"
+    )]
+    NetworkFilesystem(&'static str),
+    /// Statfs failed.
+    #[error("lies on a filesystem that cannot be told; it is left alone")]
+    UnknownFilesystem,
+    /// A master may just be starting there.
+    #[error("is younger than a minute: a master may just be starting there; try again then")]
+    TooYoung,
+    /// Not a name that clean gives.
+    #[error("has no name that muxtray gave it")]
+    NotAside,
+    /// EACCES or EPERM on opening the directory or changing a name in it.
+    #[error("cannot be removed: permission denied on its directory")]
+    DirectoryDenied,
+    /// Symlinks are not followed.
+    #[error("cannot be removed: its directory is a symbolic link; name it by its real path")]
+    DirectoryIsSymlink,
+    /// EROFS.
+    #[error("cannot be removed: its filesystem is mounted read-only")]
+    ReadOnly,
+    /// The filesystem cannot rename without replacing, so nothing can be taken aside and put back safely.
+    #[error(
+        "cannot be removed safely: its filesystem cannot rename without replacing; the next ssh there removes it, or rm does"
+    )]
+    RenameUnsupported,
+    /// With our prefix the name exceeds what the filesystem allows.
+    #[error("cannot be taken aside: its name is too long; rm removes it")]
+    NameTooLong,
+    /// Another muxtray cleans in this directory.
+    #[error("is being cleaned by another muxtray; try again")]
+    Busy,
+    /// An earlier clean left its own file under the name that this one needs.
+    #[error("cannot be taken aside: {} is still there from an earlier clean; clean that first", text::path(.0))]
+    AsideTaken(PathBuf),
+    /// What was renamed is not what was judged, and another file took its name before it could be put back. Both are
+    /// whole; this one has another name now. If it belongs to a master, that is an orphan with a successor.
+    #[error("was taken by a new master meanwhile; what stood there before is kept as {}, and a later clean settles it", text::path(.aside))]
+    LeftAside {
+        /// Where it is.
+        aside: PathBuf,
+    },
+    /// Another system call failed.
+    #[error("cannot be removed: {doing}: {}", .errno.desc())]
+    Failed {
+        /// Which.
+        doing: &'static str,
+        /// How.
+        errno: Errno,
+    },
+}
+
+/// Where a clean is at, for a witness. Between two of these, anything may happen to the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The file has been judged, and is about to be renamed.
+    Judged,
+    /// Something has been renamed, and is about to be looked at.
+    Taken,
+    /// It is what was judged, and about to be unlinked.
+    Removing,
+    /// It is not, and about to get its name back.
+    PuttingBack,
+    /// It has its name back.
+    PutBack,
+}
+
+/// Removes a socket that is proven to be what `kind` says, or puts back what an earlier clean left aside.
+///
+/// `now` is the wall clock, against which a leftover's age is measured. Another muxtray in the same directory is
+/// waited for, a second at most.
+///
+/// # Errors
+/// [`CleanError`]: what stood in the way. A [`Unfit::Missing`] among them means that the file went away by itself.
+pub fn clean(
+    eyes: &impl Eyes,
+    target: &Target,
+    kind: Kind,
+    now: SystemTime,
+) -> Result<Cleaned, CleanError> {
+    clean_witnessed(eyes, target, kind, now, &|step| {
+        tracing::trace!(path = %target.path, ?step, "clean");
+    })
+}
+
+/// Like [`clean`], telling a witness each [`Step`] as it is reached.
+///
+/// # Errors
+/// Those of [`clean`].
+pub fn clean_witnessed(
+    eyes: &impl Eyes,
+    target: &Target,
+    kind: Kind,
+    now: SystemTime,
+    witness: &dyn Fn(Step),
+) -> Result<Cleaned, CleanError> {
+    let case = Case::of(eyes, target, kind, now)?;
+    match case.names.role {
+        Role::Home => {
+            let directory = case.open()?;
+            let judged = case.judge(&directory)?;
+            witness(Step::Judged);
+            case.remove(&lock(directory)?, &judged, witness)?;
+            Ok(Cleaned::Removed)
+        }
+        Role::Aside => {
+            case.check_filesystem()?;
+            // Without the lock it could be the file of a clean that is under way.
+            let directory = lock(case.open()?)?;
+            let held = case.meant(directory.hold(&case.names.aside)?)?;
+            case.settle(&directory, &held, witness)
+        }
+    }
+}
+
+/// What [`clean`] would do, by the same judgement, changing nothing.
+///
+/// # Errors
+/// Those of [`clean`], as far as they show beforehand.
+pub fn would_clean(
+    eyes: &impl Eyes,
+    target: &Target,
+    kind: Kind,
+    now: SystemTime,
+) -> Result<Cleaned, CleanError> {
+    let case = Case::of(eyes, target, kind, now)?;
+    let directory = case.open()?;
+    let outcome = match case.names.role {
+        Role::Home => {
+            case.judge(&directory)?;
+            if directory.has(&case.names.aside) {
+                return Err(case.aside_taken());
+            }
+            Cleaned::Removed
+        }
+        Role::Aside => {
+            case.check_filesystem()?;
+            let held = case.meant(directory.hold(&case.names.aside)?)?;
+            match case.condemn(&held) {
+                Ok(()) => Cleaned::Removed,
+                Err(_) if directory.has(&case.names.home) => return Err(case.left_aside()),
+                Err(_) => Cleaned::PutBack(case.home_path()),
+            }
+        }
+    };
+    directory.check_writable().map_err(refused_by_directory)?;
+    Ok(outcome)
+}
+
+/// Settles a file that an earlier clean left under its own name: removed where it is proven stale, put back
+/// otherwise.
+///
+/// # Errors
+/// Those of [`clean`].
+pub fn recover(
+    eyes: &impl Eyes,
+    aside: &ControlPath,
+    now: SystemTime,
+) -> Result<Cleaned, CleanError> {
+    let target = Target {
+        path: aside.clone(),
+        id: None,
+        cookie: None,
+    };
+    clean(eyes, &target, Kind::Aside, now)
+}
+
+/// Under which of its two names a file was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Home,
+    Aside,
+}
+
+/// The two names of a file within its directory.
+struct Names {
+    role: Role,
+    home: PathBuf,
+    aside: PathBuf,
+}
+
+impl Names {
+    fn of(path: &ControlPath, kind: Kind) -> Result<Self, CleanError> {
+        let name = path.name();
+        let pathed = |name: &[u8]| PathBuf::from(OsStr::from_bytes(name));
+        match (stem_of_aside(name), kind) {
+            // What lies aside is never taken aside once more, whatever it was judged to be.
+            (Some(stem), Kind::Aside | Kind::Stale | Kind::Leftover) => Ok(Self {
+                role: Role::Aside,
+                home: pathed(stem),
+                aside: pathed(name),
+            }),
+            (None, Kind::Aside) => Err(CleanError::NotAside),
+            (None, Kind::Stale | Kind::Leftover) => {
+                let mut aside = ASIDE_PREFIX.as_bytes().to_vec();
+                aside.extend(name);
+                Ok(Self {
+                    role: Role::Home,
+                    home: pathed(name),
+                    aside: OsString::from_vec(aside).into(),
+                })
+            }
+        }
+    }
+
+    /// Whether a master that is just starting may have given the name.
+    fn is_temporary(&self) -> bool {
+        stem_of_temporary(self.home.as_os_str().as_bytes()).is_some()
+    }
+}
+
+/// One clean: who looks, at what, when.
+struct Case<'a, E> {
+    eyes: &'a E,
+    target: &'a Target,
+    names: Names,
+    /// Modified after this, a temporary name may be a start in progress.
+    young_since: Option<SystemTime>,
+}
+
+impl<'a, E: Eyes> Case<'a, E> {
+    fn of(
+        eyes: &'a E,
+        target: &'a Target,
+        kind: Kind,
+        now: SystemTime,
+    ) -> Result<Self, CleanError> {
+        let names = Names::of(&target.path, kind)?;
+        let may_be_starting = kind == Kind::Leftover || names.is_temporary();
+        // A clock that cannot go back a minute makes everything young.
+        let limit = now
+            .checked_sub(LEFTOVER_AGE)
+            .unwrap_or(SystemTime::UNIX_EPOCH);
+        Ok(Self {
+            eyes,
+            target,
+            names,
+            young_since: may_be_starting.then_some(limit),
+        })
+    }
+
+    fn home_path(&self) -> ControlPath {
+        match self.names.role {
+            Role::Home => self.target.path.clone(),
+            Role::Aside => self
+                .target
+                .path
+                .without_aside_prefix()
+                .unwrap_or_else(|| self.target.path.clone()),
+        }
+    }
+
+    fn open(&self) -> Result<Directory, CleanError> {
+        Directory::open(self.target.path.directory()).map_err(|errno| match errno {
+            Errno::ENOENT => Unfit::Missing.into(),
+            // With O_DIRECTORY the kernel says ENOTDIR of a symlink, too.
+            Errno::ENOTDIR | Errno::ELOOP if self.target.path.directory().is_symlink() => {
+                CleanError::DirectoryIsSymlink
+            }
+            Errno::ENOTDIR => Unfit::Missing.into(),
+            other => refused_by_directory(other),
+        })
+    }
+
+    /// The file under its own name, if it may be removed.
+    fn judge(&self, directory: &Directory) -> Result<Held, CleanError> {
+        if self.target.id.is_none() {
+            return Err(Unfit::Missing.into());
+        }
+        let held = self.meant(directory.hold(&self.names.home)?)?;
+        self.check_filesystem()?;
+        self.condemn(&held)?;
+        Ok(held)
+    }
+
+    /// The same, if it is the file that the target names.
+    fn meant(&self, held: Held) -> Result<Held, Unfit> {
+        match self.target.id {
+            Some(id) if id != held.stat().id => Err(Unfit::Changed),
+            Some(_) | None => Ok(held),
+        }
+    }
+
+    fn check_filesystem(&self) -> Result<(), CleanError> {
+        match self.eyes.filesystem(self.target.path.directory()) {
+            Filesystem::Local => Ok(()),
+            Filesystem::Network(name) => Err(CleanError::NetworkFilesystem(name)),
+            Filesystem::Unknown => Err(CleanError::UnknownFilesystem),
+        }
+    }
+
+    /// Whether it is proven that nobody uses the file or is about to. The table is asked first: connecting to a
+    /// master makes its ControlPersist start afresh.
+    fn condemn(&self, held: &Held) -> Result<(), CleanError> {
+        let stat = held.stat();
+        if self.young_since.is_some_and(|limit| stat.modified > limit) {
+            return Err(CleanError::TooYoung);
+        }
+        if self.eyes.is_listened(&self.home_path(), stat) {
+            return Err(CleanError::Live);
+        }
+        match self.eyes.probe(held.file()) {
+            Connect::Refused => Ok(()),
+            Connect::Accepted | Connect::Full => Err(CleanError::Live),
+            Connect::Denied => Err(CleanError::Unproven(
+                "permission denied on connect".to_owned(),
+            )),
+            Connect::Failed(text) => Err(CleanError::Unproven(text)),
+        }
+    }
+
+    /// Takes aside what stands there now, and removes it if it is what was judged.
+    fn remove(
+        &self,
+        directory: &LockedDirectory,
+        judged: &Held,
+        witness: &dyn Fn(Step),
+    ) -> Result<(), CleanError> {
+        let Names { home, aside, .. } = &self.names;
+        directory.rename(home, aside).map_err(|errno| match errno {
+            Errno::ENOENT => Unfit::Missing.into(),
+            Errno::EEXIST => self.aside_taken(),
+            Errno::EINVAL | Errno::ENOSYS => CleanError::RenameUnsupported,
+            Errno::ENAMETOOLONG => CleanError::NameTooLong,
+            other => refused_by_directory(other),
+        })?;
+        witness(Step::Taken);
+        let verdict = match directory.hold(aside) {
+            // Only its name has changed; whoever else removed our name meant it.
+            Err(Unfit::Missing) => return Err(Unfit::Missing.into()),
+            Err(unfit) => Err(CleanError::from(unfit)),
+            Ok(taken) if !taken.is_same(judged) => Err(Unfit::Changed.into()),
+            Ok(taken) => self.condemn(&taken),
+        };
+        let cause = match verdict {
+            Ok(()) => {
+                witness(Step::Removing);
+                match directory.unlink(aside) {
+                    Ok(()) | Err(Errno::ENOENT) => return Ok(()),
+                    Err(errno) => refused_by_directory(errno),
+                }
+            }
+            Err(cause) => cause,
+        };
+        self.put_back(directory, witness)?;
+        Err(cause)
+    }
+
+    /// Decides over a file that lies aside since an earlier clean.
+    fn settle(
+        &self,
+        directory: &LockedDirectory,
+        held: &Held,
+        witness: &dyn Fn(Step),
+    ) -> Result<Cleaned, CleanError> {
+        match self.condemn(held) {
+            Ok(()) => {
+                witness(Step::Removing);
+                match directory.unlink(&self.names.aside) {
+                    Ok(()) | Err(Errno::ENOENT) => Ok(Cleaned::Removed),
+                    Err(errno) => Err(refused_by_directory(errno)),
+                }
+            }
+            Err(cause) => {
+                tracing::debug!(path = %self.target.path, "put back: {cause}");
+                self.put_back(directory, witness)?;
+                Ok(Cleaned::PutBack(self.home_path()))
+            }
+        }
+    }
+
+    fn put_back(
+        &self,
+        directory: &LockedDirectory,
+        witness: &dyn Fn(Step),
+    ) -> Result<(), CleanError> {
+        witness(Step::PuttingBack);
+        directory
+            .rename(&self.names.aside, &self.names.home)
+            .map_err(|errno| match errno {
+                Errno::EEXIST => self.left_aside(),
+                other => refused_by_directory(other),
+            })?;
+        witness(Step::PutBack);
+        Ok(())
+    }
+
+    fn aside_path(&self) -> PathBuf {
+        self.target.path.directory().join(&self.names.aside)
+    }
+
+    fn aside_taken(&self) -> CleanError {
+        CleanError::AsideTaken(self.aside_path())
+    }
+
+    fn left_aside(&self) -> CleanError {
+        CleanError::LeftAside {
+            aside: self.aside_path(),
+        }
+    }
+}
+
+fn lock(directory: Directory) -> Result<LockedDirectory, CleanError> {
+    directory
+        .lock(Deadline::within(LOCK_LIMIT))
+        .map_err(|error| match error {
+            LockError::Busy => CleanError::Busy,
+            LockError::Failed(errno) => CleanError::Failed {
+                doing: "lock its directory",
+                errno,
+            },
+        })
+}
+
+/// What a failed change of names means where nothing more is known.
+fn refused_by_directory(errno: Errno) -> CleanError {
+    match errno {
+        Errno::EACCES | Errno::EPERM => CleanError::DirectoryDenied,
+        Errno::EROFS => CleanError::ReadOnly,
+        other => CleanError::Failed {
+            doing: "change a name in its directory",
+            errno: other,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,229 @@
+//! `muxtray check`, `exit`, `stop` and `clean`: one line for each TARGET, and one that fails stops no other.
+
+use std::io::{self, Write};
+use std::time::SystemTime;
+
+use crate::act::clean::{self, Cleaned, Kind};
+use crate::act::control::{self, ANY_SESSIONS, CHECK_LIMIT};
+use crate::act::{System, each};
+use crate::core::report::Report;
+use crate::core::socket::{Socket, State};
+use crate::core::target::TargetError;
+use crate::core::text;
+
+use super::Outcome;
+use super::args::{Check, Clean, Exit, Global, Stop};
+use super::world::{World, misused};
+
+/// What came of one TARGET: the line to print, and what it means for the exit status.
+type Told = Result<String, (String, Outcome)>;
+
+pub(super) fn check(
+    global: &Global,
+    check: &Check,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<Outcome> {
+    let mut world = match World::open(global) {
+        Ok(world) => world,
+        Err(error) => return misused(&error, err),
+    };
+    if !check.targets.is_empty() {
+        let resolved = world.resolve(&check.targets);
+        return tell(all(&resolved, check_one), out, err);
+    }
+    let snapshot = world.snapshot();
+    let found = Outcome::from(Report::from(&snapshot).worst());
+    let asked = snapshot
+        .sockets
+        .into_iter()
+        .filter(|socket| check.managed || socket.managed_by.is_none());
+    let asked: Vec<Result<Socket, TargetError>> = asked.map(Ok).collect();
+    if asked.is_empty() {
+        writeln!(out, "no control sockets")?;
+    }
+    // What is only a warning was not asked for by name, so it is told but does not fail the check.
+    let answers = all(&asked, |socket| match check_one(socket) {
+        Err((line, _))
+            if !socket.findings.is_empty() && Outcome::from(worst(socket)) == Outcome::Well =>
+        {
+            Ok(line)
+        }
+        told => told,
+    });
+    Ok(tell(answers, out, err)?.max(found))
+}
+
+fn worst(socket: &Socket) -> Option<crate::core::finding::Severity> {
+    socket.findings.iter().map(|finding| finding.severity).max()
+}
+
+fn check_one(socket: &Socket) -> Told {
+    let title = socket.title();
+    can_be_asked(socket)?;
+    match control::check(&socket.target(), CHECK_LIMIT) {
+        Ok(checked) => {
+            let sessions = socket.sessions.map_or_else(String::new, |sessions| {
+                format!(
+                    ", {}",
+                    text::count(usize::try_from(sessions).unwrap_or(usize::MAX), "session")
+                )
+            });
+            Ok(format!("{title}: {checked}{sessions}"))
+        }
+        Err(error) => Err((format!("{title}: {error}"), Outcome::Wrong)),
+    }
+}
+
+pub(super) fn exit(
+    global: &Global,
+    exit: &Exit,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<Outcome> {
+    on_targets(global, &exit.targets, out, err, |socket| {
+        can_be_asked(socket)?;
+        let closing = if exit.force { ANY_SESSIONS } else { 0 };
+        match control::exit(&System, &socket.target(), closing, CHECK_LIMIT) {
+            Ok(ended) => Ok(format!("{}: {ended}", socket.title())),
+            Err(error @ control::ActError::SessionsOpen { .. }) => Err((
+                format!("{}: {error}; --force ends them", socket.title()),
+                Outcome::Wrong,
+            )),
+            Err(error) => Err((format!("{}: {error}", socket.title()), Outcome::Wrong)),
+        }
+    })
+}
+
+pub(super) fn stop(
+    global: &Global,
+    stop: &Stop,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<Outcome> {
+    on_targets(global, &stop.targets, out, err, |socket| {
+        can_be_asked(socket)?;
+        match control::stop(&System, &socket.target(), CHECK_LIMIT) {
+            Ok(stopped) => Ok(format!("{}: {stopped}", socket.title())),
+            Err(error) => Err((format!("{}: {error}", socket.title()), Outcome::Wrong)),
+        }
+    })
+}
+
+pub(super) fn clean(
+    global: &Global,
+    clean: &Clean,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<Outcome> {
+    let clean_one = |socket: &Socket| clean_one(socket, clean.dry_run);
+    if !clean.targets.is_empty() {
+        return on_targets(global, &clean.targets, out, err, clean_one);
+    }
+    let mut world = match World::open(global) {
+        Ok(world) => world,
+        Err(error) => return misused(&error, err),
+    };
+    let snapshot = world.snapshot();
+    let wanted = |socket: &Socket| {
+        socket.state.is_cleanable() && (clean.managed || socket.managed_by.is_none())
+    };
+    let stale: Vec<Result<Socket, TargetError>> = snapshot
+        .sockets
+        .into_iter()
+        .filter(wanted)
+        .map(Ok)
+        .collect();
+    if stale.is_empty() {
+        writeln!(out, "nothing to clean")?;
+    }
+    tell(all(&stale, clean_one), out, err)
+}
+
+fn clean_one(socket: &Socket, dry_run: bool) -> Told {
+    let Some(kind) = Kind::of(&socket.state) else {
+        let line = format!(
+            "{} is {}, not stale: nothing removed",
+            socket.path,
+            socket.state.name()
+        );
+        return Err((line, Outcome::Wrong));
+    };
+    let target = socket.target();
+    let now = SystemTime::now();
+    let path = &socket.path;
+    let cleaned = if dry_run {
+        clean::would_clean(&System, &target, kind, now)
+    } else {
+        clean::clean(&System, &target, kind, now)
+    };
+    match cleaned {
+        Ok(Cleaned::Removed) if dry_run => {
+            Ok(format!("would remove {path} ({})", socket.state.name()))
+        }
+        Ok(Cleaned::Removed) => Ok(format!("removed {path} ({})", socket.state.name())),
+        Ok(Cleaned::PutBack(home)) if dry_run => {
+            Ok(format!("would give {path} its name back: {home}"))
+        }
+        Ok(Cleaned::PutBack(home)) => Ok(format!("gave {path} its name back: {home}")),
+        Err(error) => Err((format!("{path} {error}"), Outcome::Wrong)),
+    }
+}
+
+fn on_targets(
+    global: &Global,
+    targets: &[String],
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+    act: impl Fn(&Socket) -> Told + Sync,
+) -> io::Result<Outcome> {
+    match World::open(global) {
+        Ok(mut world) => tell(all(&world.resolve(targets), act), out, err),
+        Err(error) => misused(&error, err),
+    }
+}
+
+/// Does it to each, several at a time; the answers come in the order of the targets.
+fn all(targets: &[Result<Socket, TargetError>], act: impl Fn(&Socket) -> Told + Sync) -> Vec<Told> {
+    each(targets, |target| match target {
+        Ok(socket) => act(socket),
+        Err(error) => Err((error.to_string(), Outcome::Wrong)),
+    })
+}
+
+fn tell(all: Vec<Told>, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Outcome> {
+    let mut outcome = Outcome::Well;
+    for told in all {
+        match told {
+            Ok(line) => writeln!(out, "{line}")?,
+            Err((line, wrong)) => {
+                writeln!(err, "muxtray: {line}")?;
+                outcome = outcome.max(wrong);
+            }
+        }
+    }
+    out.flush()?;
+    Ok(outcome)
+}
+
+/// A master that cannot be asked anything says why, with the remedy of its finding.
+fn can_be_asked(socket: &Socket) -> Result<(), (String, Outcome)> {
+    let outcome = match &socket.state {
+        // An unresponsive master may answer yet, and the deadline bounds the wait.
+        State::Running | State::Unresponsive(_) => return Ok(()),
+        State::Denied(_) | State::Unverifiable(_) => Outcome::Unknown,
+        State::Stale
+        | State::Leftover
+        | State::Misowned(_)
+        | State::Foreign(_)
+        | State::NotASocket(_)
+        | State::Orphaned { .. } => Outcome::Wrong,
+    };
+    let why = socket.findings.first().map_or_else(String::new, |finding| {
+        format!(": {}; {}", finding.evidence, finding.remedy)
+    });
+    Err((
+        format!("{} is {}{why}", socket.title(), socket.state.name()),
+        outcome,
+    ))
+}

@@ -1,0 +1,163 @@
+//! The command line as it is typed: names, options and their help. What they do is elsewhere.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+/// Watches OpenSSH's control sockets from the desktop tray, without touching them.
+///
+/// Without a command it runs the tray applet. TARGET is a host alias of the ssh configuration,
+/// user@host[:port], or the path of a control socket.
+#[derive(Debug, Clone, PartialEq, Eq, Parser)]
+#[command(name = "muxtray", version, max_term_width = 100, after_help = EXIT_STATUS)]
+pub struct Arguments {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do; `run` where nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+const EXIT_STATUS: &str = "\
+Exit status: 0 all well or done; 1 something is wrong with a TARGET, or an error was found; \
+2 wrong usage or configuration; 3 could not find out.";
+
+/// Options of every command.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+pub struct Global {
+    /// Use this ssh configuration only, as ssh -F does
+    #[arg(short = 'F', long, value_name = "FILE", global = true)]
+    pub ssh_config: Option<PathBuf>,
+    /// Use this configuration file of muxtray's
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// Say more on standard error; twice, still more
+    #[arg(short, long, action = ArgAction::Count, global = true)]
+    pub verbose: u8,
+}
+
+/// The commands.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Run the tray applet: watch, show, notify
+    Run(Run),
+    /// Print every control socket and its state, touching none
+    List(List),
+    /// Ask masters whether they answer; without TARGET, all of them
+    Check(Check),
+    /// Ask masters to end now, and verify that they have
+    Exit(Exit),
+    /// Ask masters to accept no more sessions and end with their last one
+    Stop(Stop),
+    /// Remove what is proven stale, nothing else; without TARGET, all of it
+    Clean(Clean),
+    /// Print, edit or check muxtray's configuration file
+    Config {
+        /// What to do with it.
+        #[command(subcommand)]
+        action: Config,
+    },
+}
+
+/// Without a command the applet runs.
+impl Default for Command {
+    fn default() -> Self {
+        Self::Run(Run::default())
+    }
+}
+
+/// `muxtray run`
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+pub struct Run {
+    /// Watch and notify without an icon; needs no display
+    #[arg(long)]
+    pub no_tray: bool,
+}
+
+/// `muxtray list`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct List {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Print again on each change; with --json, one object a line
+    #[arg(long)]
+    pub watch: bool,
+}
+
+/// `muxtray check`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Check {
+    /// Masters to ask
+    #[arg(value_name = "TARGET")]
+    pub targets: Vec<String>,
+    /// Without TARGET: also the masters of Ansible, kitty and other programs
+    #[arg(long)]
+    pub managed: bool,
+}
+
+/// `muxtray exit`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Exit {
+    /// Masters to end
+    #[arg(value_name = "TARGET", required = true)]
+    pub targets: Vec<String>,
+    /// End them though sessions are open; the sessions end too
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `muxtray stop`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Stop {
+    /// Masters to stop
+    #[arg(value_name = "TARGET", required = true)]
+    pub targets: Vec<String>,
+}
+
+/// `muxtray clean`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Clean {
+    /// Sockets to remove
+    #[arg(value_name = "TARGET")]
+    pub targets: Vec<String>,
+    /// Say what would be removed, and remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Without TARGET: also the sockets of Ansible, kitty and other programs
+    #[arg(long)]
+    pub managed: bool,
+}
+
+/// `muxtray config`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum Config {
+    /// Print where it is
+    Path,
+    /// Print the settings in force, as a file
+    Show,
+    /// Open it in $VISUAL or $EDITOR, and check it afterwards
+    Edit,
+    /// Say whether it is valid
+    Check,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_stand_before_or_after_the_command() {
+        for line in ["muxtray -F /f list --json", "muxtray list --json -F /f"] {
+            let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();
+            assert_eq!(arguments.global.ssh_config, Some(PathBuf::from("/f")));
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! `muxtray config`: where the file is, what is in force, editing and checking it.
+
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::Command;
+
+use crate::config::{self, ConfigError};
+use crate::core::text;
+
+use super::Outcome;
+use super::args::{Config, Global};
+use super::world::{misused, settings};
+
+pub(super) fn run(
+    global: &Global,
+    action: Config,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<Outcome> {
+    let path = match global.config.clone().map_or_else(config::default_path, Ok) {
+        Ok(path) => path,
+        Err(error) => return misused(&error, err),
+    };
+    match action {
+        Config::Path => {
+            writeln!(out, "{}", path.display())?;
+            Ok(Outcome::Well)
+        }
+        Config::Show => match settings(global) {
+            Ok((settings, None)) => {
+                write!(out, "{}", settings.documented())?;
+                Ok(Outcome::Well)
+            }
+            Ok((settings, Some(error))) => {
+                write!(out, "{}", settings.documented())?;
+                misused(&error, err)
+            }
+            Err(error) => misused(&error, err),
+        },
+        Config::Edit => edit(&path, out, err),
+        Config::Check => check(&path, out, err),
+    }
+}
+
+fn check(path: &Path, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Outcome> {
+    match config::load(path) {
+        Ok(_) => {
+            writeln!(out, "{}: valid", text::path(path))?;
+            Ok(Outcome::Well)
+        }
+        Err(ConfigError::Missing(_)) => {
+            writeln!(out, "{}: not there, so the defaults hold", text::path(path))?;
+            Ok(Outcome::Well)
+        }
+        Err(error) => misused(&error, err),
+    }
+}
+
+/// `$VISUAL` and `$EDITOR` are shell commands by custom, with options, so a shell runs them.
+fn edit(path: &Path, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Outcome> {
+    if let Err(error) = config::write_first(path) {
+        return misused(&error, err);
+    }
+    let set = |name| env::var_os(name).filter(|value: &OsString| !value.is_empty());
+    let editor = set("VISUAL")
+        .or_else(|| set("EDITOR"))
+        .unwrap_or_else(|| OsString::from("vi"));
+    let mut command = editor.clone();
+    command.push(" \"$1\"");
+    let status = Command::new("/bin/sh")
+        .arg("-c")
+        .arg(command)
+        .arg("muxtray")
+        .arg(path)
+        .status();
+    match status {
+        Ok(status) if status.success() => check(path, out, err),
+        Ok(status) => {
+            writeln!(
+                err,
+                "muxtray: editor `{}` ended with {status}; set VISUAL or EDITOR",
+                text::os(&editor)
+            )?;
+            Ok(Outcome::Unknown)
+        }
+        Err(error) => {
+            writeln!(
+                err,
+                "muxtray: editor `{}` cannot be started: {error}",
+                text::os(&editor)
+            )?;
+            Ok(Outcome::Unknown)
+        }
+    }
+}

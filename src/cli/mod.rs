@@ -1,0 +1,86 @@
+//! The command line: one walk from discovery to a report, and the actions a person names.
+//!
+//! Results go to standard output, everything else to standard error. It knows nothing of the desktop.
+
+mod act;
+pub mod args;
+mod config;
+mod list;
+mod paint;
+pub mod run;
+mod world;
+
+use std::io::{self, Write};
+
+use crate::core::finding::Severity;
+use args::{Command, Global};
+
+/// What a command comes to; see the exit statuses of `muxtray --help`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// All well, or done.
+    Well,
+    /// Could not find out.
+    Unknown,
+    /// Something is wrong with a TARGET, or an error-level finding was there.
+    Wrong,
+    /// Wrong usage or configuration.
+    Misused,
+}
+
+impl Outcome {
+    /// The exit status.
+    #[must_use]
+    pub const fn status(self) -> u8 {
+        match self {
+            Self::Well => 0,
+            Self::Wrong => 1,
+            Self::Misused => 2,
+            Self::Unknown => 3,
+        }
+    }
+}
+
+impl From<Option<Severity>> for Outcome {
+    fn from(worst: Option<Severity>) -> Self {
+        if worst == Some(Severity::Error) {
+            Self::Wrong
+        } else {
+            Self::Well
+        }
+    }
+}
+
+/// Does what a command says.
+///
+/// # Errors
+/// Writing to `out` or `err` failed (see [`forgive_closed_reader`]), or `run` could not set itself up.
+pub fn run(
+    global: &Global,
+    command: &Command,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<Outcome> {
+    match command {
+        Command::Run(run) => run::run(global, run, out, err),
+        Command::List(list) => list::run(global, list, out, err),
+        Command::Check(check) => act::check(global, check, out, err),
+        Command::Exit(exit) => act::exit(global, exit, out, err),
+        Command::Stop(stop) => act::stop(global, stop, out, err),
+        Command::Clean(clean) => act::clean(global, clean, out, err),
+        Command::Config { action } => config::run(global, *action, out, err),
+    }
+}
+
+/// A reader that closed its end (`muxtray list | head`) wanted no more: no error. Any other is told.
+pub fn forgive_closed_reader(outcome: io::Result<Outcome>, err: &mut dyn Write) -> Outcome {
+    match outcome {
+        Ok(outcome) => outcome,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Outcome::Well,
+        Err(error) => {
+            // Where standard error is gone too, nobody can be told.
+            let _ = writeln!(err, "muxtray: {error}");
+            Outcome::Unknown
+        }
+    }
+}

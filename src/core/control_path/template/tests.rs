@@ -1,0 +1,332 @@
+use std::ffi::OsStr;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::core::control_path::{ControlPath, Destination};
+
+fn template(text: &str) -> Pattern {
+    Pattern::from_template(OsStr::new(text), &known_for_tests())
+        .unwrap()
+        .unwrap()
+}
+
+fn glob(text: &str) -> Pattern {
+    Pattern::from_glob(OsStr::new(text), &known_for_tests()).unwrap()
+}
+
+fn path(text: &str) -> ControlPath {
+    ControlPath::new(text).unwrap()
+}
+
+const HASH: &str = "753a402d6e1222f9e166ff6663c842a3cdfb37e8";
+
+#[test]
+fn a_template_matches_what_ssh_makes_of_it() {
+    for (text, expanded, matches) in [
+        ("~/.ssh/s/%r@%h-%p", "/home/u/.ssh/s/u@h-22", true),
+        ("~/.ssh/s/%r@%h-%p", "/home/u/.ssh/s/u@h-", false),
+        ("~/.ssh/s/%r@%h-%p", "/home/u/.ssh/s/u@h-123456", false),
+        ("~/.ssh/s/%r@%h-%p", "/home/u/.ssh/s/x/u@h-22", false),
+        ("~/.ssh/s/%r@%h-%p", "/home/u/.ssh/su@h-22", false),
+        ("~v/%h", "/home/v/web", true),
+        (
+            "%d/.cm/%i-%u-%l-%L-%n",
+            "/home/u/.cm/1000-u-box.example.org-box-web",
+            true,
+        ),
+        (
+            "${WHERE}/%C",
+            "/srv/mux/753a402d6e1222f9e166ff6663c842a3cdfb37e8",
+            true,
+        ),
+        (
+            "${WHERE}/%C",
+            "/srv/mux/753a402d6e1222f9e166ff6663c842a3cdfb37eg",
+            false,
+        ),
+        ("/s/100%%-%h", "/s/100%-web", true),
+        ("/s//./cm-%h", "/s/cm-web", true),
+        ("/s/%r/%h/sock", "/s/me/web/sock", true),
+        ("/s/%r/%h/sock", "/s/me/sock", false),
+        ("/s/%h%j", "/s/h", true),
+        ("/%C", "/753a402d6e1222f9e166ff6663c842a3cdfb37e8", true),
+        ("/s/*%h", "/s/axb", false),
+        ("/s/master", "/s/master", true),
+        ("/s/master", "/s/masters", false),
+    ] {
+        assert_eq!(
+            template(text).matches(&path(expanded)),
+            matches,
+            "{text} {expanded}"
+        );
+    }
+}
+
+#[test]
+fn a_template_that_ssh_or_we_cannot_use_says_why() {
+    for (text, error) in [
+        ("/s/%z", TemplateError::UnknownToken("z".into())),
+        ("/s/%\u{e9}", TemplateError::UnknownToken("\u{e9}".into())),
+        ("/s/%", TemplateError::LoneEscape),
+        ("/s/${WHERE", TemplateError::BadVariable),
+        ("/s/${}", TemplateError::BadVariable),
+        (
+            "/s/${NOWHERE}",
+            TemplateError::UnsetVariable("NOWHERE".into()),
+        ),
+        (
+            "~nobody-at-all/%h",
+            TemplateError::UnknownUser("nobody-at-all".into()),
+        ),
+        ("s/%h", TemplateError::Relative),
+        ("%h", TemplateError::Relative),
+        ("", TemplateError::Relative),
+        ("/s/../%h", TemplateError::ParentDirectory),
+        ("/", TemplateError::NoName),
+        ("/a\0/%h", TemplateError::NoName),
+        ("/s/a\0%h", TemplateError::NoName),
+    ] {
+        assert_eq!(
+            Pattern::from_template(OsStr::new(text), &known_for_tests()),
+            Err(error),
+            "{text}"
+        );
+    }
+    for none in ["none", "NONE"] {
+        let pattern = Pattern::from_template(OsStr::new(none), &known_for_tests());
+        assert_eq!(pattern, Ok(None));
+    }
+}
+
+#[test]
+fn a_glob_matches_like_a_shell() {
+    for (text, file, matches) in [
+        ("~/s/*", "/home/u/s/web", true),
+        ("~/s/*", "/home/u/s/.hidden", false),
+        ("~/s/.*", "/home/u/s/.hidden", true),
+        ("~/s/**", "/home/u/s/web", true),
+        ("~/s/*", "/home/u/s/x/web", false),
+        ("~/*/ssh.sock", "/home/u/vm/ssh.sock", true),
+        ("~/*/ssh.sock", "/home/u/.vm/ssh.sock", false),
+        ("/s/?b", "/s/ab", true),
+        ("/s/?b", "/s/\u{e4}b", true),
+        ("/s/?b", "/s/b", false),
+        ("/s/[a-c]x", "/s/bx", true),
+        ("/s/[a-c]x", "/s/dx", false),
+        ("/s/[!a-c]x", "/s/dx", true),
+        ("/s/[^a-c]x", "/s/ax", false),
+        ("/s/[]x]", "/s/]", true),
+        ("/s/[x", "/s/[x", true),
+        ("/s/\\*", "/s/*", true),
+        ("/s/\\*", "/s/a", false),
+        ("/s/%h", "/s/%h", true),
+        ("/s/a*b*c", "/s/a-b-b-c", true),
+    ] {
+        assert_eq!(glob(text).matches(&path(file)), matches, "{text} {file}");
+    }
+}
+
+#[test]
+fn an_include_has_tokens_and_wildcards() {
+    let pattern = Pattern::from_include(OsStr::new("~/.ssh/%u-*/%h.conf"), &known_for_tests());
+    assert!(pattern.unwrap().matches(&path("/home/u/.ssh/u-x/web.conf")));
+}
+
+#[test]
+fn vague_is_what_other_files_match_too() {
+    for (text, vague) in [
+        ("~/.ssh/%h", true),
+        ("~/.ssh/cm-%r@%h", true),
+        ("~/%h", true),
+        ("/tmp/%r@%h", true),
+        ("/home/%h", true),
+        ("/run/user/1000/%h", true),
+        ("~/.ssh/%r@%h:%p", false),
+        ("~/.ssh/%C", false),
+        ("/tmp/%C", false),
+        ("~/.ssh/cm/%h", false),
+        ("/run/user/1000/ssh/%h", false),
+        ("~/.ssh/master", false),
+    ] {
+        assert_eq!(template(text).is_vague(), vague, "{text}");
+    }
+    assert!(glob("/tmp/nix-*/ssh.sock").is_vague());
+    assert!(!glob("~/.lima/*/ssh.sock").is_vague());
+    assert!(!glob("/tmp/syncoid-*").distinct().is_vague());
+}
+
+#[test]
+fn a_path_tells_where_its_master_leads() {
+    let full = |user: Option<&str>, host: &str, port| {
+        Some(Destination {
+            user: user.map(str::to_owned),
+            host: host.to_owned(),
+            port,
+        })
+    };
+    for (text, file, destination) in [
+        ("/s/%r@%h:%p", "/s/u@h:22", full(Some("u"), "h", Some(22))),
+        (
+            "/s/%r@%h-%p",
+            "/s/u@my-host-22",
+            full(Some("u"), "my-host", Some(22)),
+        ),
+        (
+            "/s/%r@%h-%p",
+            "/s/u@corp@h-22",
+            full(Some("u@corp"), "h", Some(22)),
+        ),
+        (
+            "/s/%r@%h:%p",
+            "/s/u@fe80::1:22",
+            full(Some("u"), "fe80::1", Some(22)),
+        ),
+        ("/s/%h", "/s/web", full(None, "web", None)),
+        ("/s/%n-%h", "/s/web-web", full(None, "web", None)),
+        ("/s/%k:%p", "/s/key:2222", full(None, "key", Some(2222))),
+        ("/s/%r/%h/%p", "/s/u/h/22", full(Some("u"), "h", Some(22))),
+        (
+            "/s/%h-%C",
+            &format!("/s/web-{HASH}"),
+            full(None, "web", None),
+        ),
+        // One host, but the user could be "a" or "a-b".
+        ("/s/%h:%r-%j", "/s/web:a-b-c", full(None, "web", None)),
+        // Two readings, two hosts.
+        ("/s/%r-%h", "/s/a-b-c", None),
+        ("/s/%h%p", "/s/host22", None),
+        ("/s/%h%h", "/s/webweb", full(None, "web", None)),
+        ("/s/%h%h", "/s/webwob", None),
+        ("/s/%h:%p", "/s/web:022", None),
+        ("/s/%h:%p", "/s/web:70000", None),
+        ("/s/%C", &format!("/s/{HASH}"), None),
+        ("/s/%r:%p", "/s/u:22", None),
+        ("/s/%h", "/t/web", None),
+    ] {
+        assert_eq!(
+            template(text).captures(&path(file)),
+            destination,
+            "{text} {file}"
+        );
+    }
+    assert_eq!(glob("/s/*").captures(&path("/s/web")), None);
+}
+
+#[test]
+fn a_name_with_too_many_readings_ends_soon_and_tells_nothing() {
+    let pattern = template(&format!("/s/{}%h", "%j-".repeat(40)));
+    let file = path(&format!("/s/{}", "-".repeat(200)));
+    assert_eq!(pattern.captures(&file), None);
+}
+
+#[test]
+fn a_literal_is_one_path() {
+    assert_eq!(
+        template("~/.ssh/master").as_literal(),
+        Some(path("/home/u/.ssh/master"))
+    );
+    assert_eq!(template("~/.ssh/%h").as_literal(), None);
+    assert_eq!(template("/%h").root(), Path::new("/"));
+}
+
+#[test]
+fn variables_are_found_wherever_they_stand() {
+    let names: Vec<&OsStr> = variables(b"a ${ONE}/${} ${TWO}${").collect();
+    assert_eq!(names, ["ONE", "TWO"]);
+}
+
+/// The value that ssh would put for a token, and the token.
+#[derive(Debug, Clone)]
+enum Part {
+    Text(String),
+    User,
+    Host,
+    Alias,
+    Port,
+    Hash,
+    Home,
+    Slash,
+}
+
+fn part() -> impl Strategy<Value = Part> {
+    prop_oneof![
+        "[a-z.@:_-]{1,3}".prop_map(Part::Text),
+        Just(Part::User),
+        Just(Part::Host),
+        Just(Part::Alias),
+        Just(Part::Port),
+        Just(Part::Hash),
+        Just(Part::Home),
+        Just(Part::Slash),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn an_expanded_template_matches_its_own_pattern(
+        parts in proptest::collection::vec(part(), 1..8),
+        user in "[a-z][a-z0-9_.@-]{0,12}",
+        host in "[a-z0-9][a-z0-9.:-]{0,20}",
+        port in 1..=u16::MAX,
+    ) {
+        let (mut text, mut expanded) = (String::from("/srv/x"), String::from("/srv/x"));
+        for part in &parts {
+            let (token, value) = match part {
+                Part::Text(plain) => (plain.as_str(), plain.clone()),
+                Part::User => ("%r", user.clone()),
+                Part::Host => ("%h", host.clone()),
+                Part::Alias => ("%n", host.clone()),
+                Part::Port => ("%p", port.to_string()),
+                Part::Hash => ("%C", HASH.to_owned()),
+                Part::Home => ("%d", "/home/u".to_owned()),
+                Part::Slash => ("/x", "/x".to_owned()),
+            };
+            text.push_str(token);
+            expanded.push_str(&value);
+        }
+        let file = path(&expanded);
+        prop_assume!(file.name().len() <= 255);
+        let pattern = template(&text);
+        prop_assert!(pattern.matches(&file), "{text} {expanded}");
+        // What is told is never wrong, however ambiguous the template.
+        if let Some(told) = pattern.captures(&file) {
+            prop_assert_eq!(&told.host, &host);
+            prop_assert!(told.user.is_none_or(|told| told == user));
+            prop_assert!(told.port.is_none_or(|told| told == port));
+        }
+    }
+
+    #[test]
+    fn the_usual_templates_tell_everything(
+        shape in proptest::sample::select(vec!["~/.ssh/s/%r@%h:%p", "~/.ssh/%r@%h-%p", "/tmp/cm_%r@%h_%p", "~/cm/%p.%h/%r"]),
+        user in "[a-z][a-z0-9_.@-]{0,12}",
+        host in "[a-z0-9][a-z0-9.:-]{0,20}",
+        port in 1..=u16::MAX,
+    ) {
+        let expanded = shape
+            .replacen('~', "/home/u", 1)
+            .replace("%r", &user)
+            .replace("%h", &host)
+            .replace("%p", &port.to_string());
+        let told = template(shape).captures(&path(&expanded));
+        prop_assert_eq!(told, Some(Destination { user: Some(user), host, port: Some(port) }));
+    }
+
+    #[test]
+    fn no_text_and_no_path_is_too_strange(text in "\\PC{0,40}|[%$*?\\[\\]{}~/.a\\\\!^-]{0,40}", file in "/[\\PC]{1,40}") {
+        let known = known_for_tests();
+        let patterns = [
+            Pattern::from_template(OsStr::new(&text), &known).ok().flatten(),
+            Pattern::from_glob(OsStr::new(&text), &known).ok(),
+            Pattern::from_include(OsStr::new(&text), &known).ok(),
+        ];
+        for pattern in patterns.into_iter().flatten() {
+            prop_assert!(!pattern.components().is_empty());
+            prop_assert!(pattern.root().is_absolute());
+            if let Some(file) = ControlPath::new(&file) {
+                prop_assert!(pattern.matches(&file) || pattern.captures(&file).is_none());
+            }
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! What is worth saying, and when: (memory, snapshot, now) to (memory, effects).
+//!
+//! One notice for each socket and problem, when it begins; taken back when it is over. Several that begin at once
+//! are one summary. It knows nothing of daemons and menus.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use super::finding::{Finding, FindingId, Severity};
+use super::intent::Intent;
+use super::notice::{Button, Notice, NoticeKey};
+use super::socket::{Cookie, Snapshot, Socket, SocketId, Target};
+use super::text;
+
+/// How long nothing is announced after a resume: most of it heals by itself.
+pub const QUIET_AFTER_RESUME: Duration = Duration::from_secs(15);
+
+/// From so many problems on that begin in one look, one summary stands for all.
+const SUMMARY_FROM: usize = 2;
+
+/// What a person wants to hear of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Kinds of findings that are announced.
+    pub announce: BTreeSet<FindingId>,
+    /// Whether proven-stale sockets are removed without asking.
+    pub clean_automatically: bool,
+    /// Whether details can be shown in a window: only then "Show" is offered.
+    pub can_show: bool,
+}
+
+/// What was said, and what was tried.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Memory {
+    announced: BTreeMap<NoticeKey, Announced>,
+    cleaned: BTreeSet<Target>,
+    quiet_until: Option<Instant>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Announced {
+    of: Identity,
+    in_summary: bool,
+}
+
+/// Tells a problem from the next one of the same kind at the same path.
+type Identity = (Option<SocketId>, Option<Cookie>);
+
+/// What the shell is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Effect {
+    /// Show this, replacing what has its key.
+    Notify(Notice),
+    /// Take this back.
+    Withdraw(NoticeKey),
+    /// Remove these; each is proven again by then.
+    Clean(Vec<Target>),
+}
+
+impl Memory {
+    /// Says nothing until the quiet time after a resume at `now` is over.
+    #[must_use]
+    pub fn resumed(mut self, now: Instant) -> Self {
+        self.quiet_until = Some(now + QUIET_AFTER_RESUME);
+        self
+    }
+}
+
+/// A problem that is there now.
+struct Problem<'a> {
+    key: NoticeKey,
+    of: Identity,
+    finding: &'a Finding,
+    socket: Option<&'a Socket>,
+}
+
+/// What to do about a snapshot, and what to remember.
+#[must_use]
+pub fn decide(
+    memory: Memory,
+    snapshot: &Snapshot,
+    policy: &Policy,
+    now: Instant,
+) -> (Memory, Vec<Effect>) {
+    let Memory {
+        announced,
+        mut cleaned,
+        quiet_until,
+    } = memory;
+    let quiet_until = quiet_until.filter(|until| now < *until);
+    let mut effects = Vec::new();
+
+    let present: BTreeSet<Target> = snapshot.sockets.iter().map(Socket::target).collect();
+    cleaned.retain(|target| present.contains(target));
+    if policy.clean_automatically {
+        let cleanable = snapshot
+            .sockets
+            .iter()
+            .filter(|socket| is_cleaned_with_all(socket));
+        let targets: Vec<Target> = cleanable
+            .map(Socket::target)
+            .filter(|target| !cleaned.contains(target))
+            .collect();
+        if !targets.is_empty() {
+            effects.push(Effect::Clean(targets));
+        }
+    }
+
+    let problems: Vec<Problem<'_>> = problems(snapshot, policy)
+        .filter(|problem| {
+            // What is about to be removed is only worth a word if it could not be.
+            let being_cleaned = |socket: &Socket| {
+                policy.clean_automatically
+                    && is_cleaned_with_all(socket)
+                    && !cleaned.contains(&socket.target())
+            };
+            !problem.socket.is_some_and(being_cleaned)
+        })
+        .collect();
+    for effect in &effects {
+        if let Effect::Clean(targets) = effect {
+            cleaned.extend(targets.iter().cloned());
+        }
+    }
+
+    let (announced, over): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        announced.into_iter().partition(|(key, said)| {
+            problems
+                .iter()
+                .any(|problem| problem.key == *key && problem.of == said.of)
+        });
+    let new: Vec<&Problem<'_>> = problems
+        .iter()
+        .filter(|problem| !announced.contains_key(&problem.key))
+        .collect();
+    let summary_over = over.values().any(|said| said.in_summary)
+        && !announced.values().any(|said| said.in_summary);
+    let replaced = |key: &NoticeKey| new.iter().any(|problem| problem.key == *key);
+    effects.extend(
+        over.iter()
+            .filter(|(key, said)| !said.in_summary && !replaced(key))
+            .map(|(key, _)| Effect::Withdraw(key.clone())),
+    );
+    let mut announced = announced;
+    let summarised = new.len() >= SUMMARY_FROM;
+    if summary_over && !(summarised && quiet_until.is_none()) {
+        effects.push(Effect::Withdraw(NoticeKey::Summary));
+    }
+    if quiet_until.is_none() && !new.is_empty() {
+        if summarised {
+            effects.push(Effect::Notify(summary(&new, policy)));
+        } else {
+            effects.extend(
+                new.iter()
+                    .map(|problem| Effect::Notify(single(problem, policy))),
+            );
+        }
+        announced.extend(new.iter().map(|problem| {
+            (
+                problem.key.clone(),
+                Announced {
+                    of: problem.of,
+                    in_summary: summarised,
+                },
+            )
+        }));
+    }
+    (
+        Memory {
+            announced,
+            cleaned,
+            quiet_until,
+        },
+        effects,
+    )
+}
+
+/// Whether "all" includes it: another program's sockets are left to that program unless a person asks.
+#[must_use]
+pub fn is_cleaned_with_all(socket: &Socket) -> bool {
+    socket.state.is_cleanable() && socket.managed_by.is_none()
+}
+
+fn problems<'a>(snapshot: &'a Snapshot, policy: &'a Policy) -> impl Iterator<Item = Problem<'a>> {
+    let own = snapshot
+        .sockets
+        .iter()
+        .filter(|socket| socket.managed_by.is_none());
+    let of_sockets = own.flat_map(|socket| {
+        socket.findings.iter().map(move |finding| Problem {
+            key: NoticeKey::Socket(socket.path.clone(), finding.id),
+            of: (socket.id, socket.cookie),
+            finding,
+            socket: Some(socket),
+        })
+    });
+    let of_places = snapshot.findings.iter().map(|finding| Problem {
+        key: NoticeKey::Place(finding.id, finding.subject.clone()),
+        of: (None, None),
+        finding,
+        socket: None,
+    });
+    of_sockets.chain(of_places).filter(|problem| {
+        problem.finding.severity >= Severity::Warning
+            && policy.announce.contains(&problem.finding.id)
+    })
+}
+
+fn single(problem: &Problem<'_>, policy: &Policy) -> Notice {
+    let finding = problem.finding;
+    let mut buttons = Vec::new();
+    let (summary, body) = match problem.socket {
+        Some(socket) => {
+            if socket.state.is_cleanable() {
+                buttons.push(Button {
+                    label: "Clean".to_owned(),
+                    intent: Intent::Clean(socket.target()),
+                });
+            }
+            let title = format!("{}: {}", socket.title(), headline(finding.id));
+            (title, format!("{}\n{}.", socket.path, finding.evidence))
+        }
+        None => (
+            format!("ssh: {}", headline(finding.id)),
+            format!("{}\n{}.", finding.subject, finding.evidence),
+        ),
+    };
+    // A button does what the remedy says; without one the remedy has to be read.
+    let body = if buttons.is_empty() {
+        format!("{body}\n{}", finding.remedy)
+    } else {
+        body
+    };
+    if policy.can_show {
+        let target = problem.socket.map(Socket::target);
+        buttons.push(Button {
+            label: "Show".to_owned(),
+            intent: Intent::Show(target),
+        });
+    }
+    Notice {
+        key: problem.key.clone(),
+        summary,
+        body,
+        buttons,
+        transient: false,
+    }
+}
+
+fn summary(problems: &[&Problem<'_>], policy: &Policy) -> Notice {
+    const SHOWN: usize = 5;
+    let line = |problem: &&Problem<'_>| match problem.socket {
+        Some(socket) => format!("{}: {}", socket.title(), headline(problem.finding.id)),
+        None => format!(
+            "{}: {}",
+            problem.finding.subject,
+            headline(problem.finding.id)
+        ),
+    };
+    let mut lines: Vec<String> = problems.iter().take(SHOWN).map(line).collect();
+    if problems.len() > SHOWN {
+        lines.push(format!("and {} more", problems.len() - SHOWN));
+    }
+    let mut buttons = Vec::new();
+    let cleanable: BTreeSet<Target> = problems
+        .iter()
+        .filter_map(|problem| problem.socket)
+        .filter(|socket| socket.state.is_cleanable())
+        .map(Socket::target)
+        .collect();
+    if !cleanable.is_empty() {
+        let label = format!("Clean {}", text::count(cleanable.len(), "socket"));
+        buttons.push(Button {
+            label,
+            intent: Intent::CleanAll(cleanable.into_iter().collect()),
+        });
+    }
+    if policy.can_show {
+        buttons.push(Button {
+            label: "Show".to_owned(),
+            intent: Intent::Show(None),
+        });
+    }
+    Notice {
+        key: NoticeKey::Summary,
+        summary: format!(
+            "{} with control sockets",
+            text::count(problems.len(), "problem")
+        ),
+        body: lines.join("\n"),
+        buttons,
+        transient: false,
+    }
+}
+
+/// A finding's kind in a few words, for a title.
+#[must_use]
+pub const fn headline(id: FindingId) -> &'static str {
+    match id {
+        FindingId::Unresponsive => "master does not answer",
+        FindingId::Stale => "stale control socket",
+        FindingId::Misowned => "control socket of another user",
+        FindingId::Foreign => "control socket is not held by ssh",
+        FindingId::NotASocket => "no socket at its ControlPath",
+        FindingId::Denied => "no access to the control socket",
+        FindingId::Leftover => "leftover of a broken start",
+        FindingId::Orphaned => "master without its control socket",
+        FindingId::Unverifiable => "control socket cannot be verified",
+        FindingId::InsecureMode => "control socket open to others",
+        FindingId::PathTooLong => "ControlPath too long",
+        FindingId::ConfigInvalid => "muxtray's configuration is not valid",
+        FindingId::SshConfigInvalid => "problem in the ssh configuration",
+        FindingId::SshMissing => "ssh cannot be started",
+    }
+}
+
+#[cfg(test)]
+mod tests;

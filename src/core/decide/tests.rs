@@ -1,0 +1,178 @@
+use super::super::diagnose::{Context, History, snapshot};
+use super::super::samples::{ME, look, observation, path, places, running, stat, users};
+use super::super::socket::{Connect, File, Observation, Stat};
+use super::*;
+
+fn policy() -> Policy {
+    Policy {
+        announce: FindingId::ALL.iter().copied().collect(),
+        clean_automatically: false,
+        can_show: true,
+    }
+}
+
+fn stale(name: &str, inode: u64) -> Observation {
+    let id = SocketId { inode, ..stat().id };
+    let file = File::Socket(Stat { id, ..stat() });
+    Observation {
+        path: path(name),
+        file,
+        connect: Some(Connect::Refused),
+        ..observation()
+    }
+}
+
+fn seen(observations: Vec<Observation>) -> Snapshot {
+    let (users, places, history) = (users(), places(), History::default());
+    snapshot(
+        &look(observations),
+        Context {
+            uid: ME,
+            users: &users,
+            places: &places,
+            history: &history,
+        },
+    )
+}
+
+/// What each look in turn makes it say, in short.
+fn told(looks: Vec<Snapshot>, policy: &Policy) -> Vec<Vec<String>> {
+    let now = Instant::now();
+    let mut memory = Memory::default();
+    let mut all = Vec::new();
+    for look in looks {
+        let effects;
+        (memory, effects) = decide(memory, &look, policy, now);
+        all.push(effects.iter().map(short).collect());
+    }
+    all
+}
+
+fn short(effect: &Effect) -> String {
+    match effect {
+        Effect::Notify(notice) => {
+            let buttons: Vec<&str> = notice
+                .buttons
+                .iter()
+                .map(|button| button.label.as_str())
+                .collect();
+            format!("{} [{}]", notice.summary, buttons.join(", "))
+        }
+        Effect::Withdraw(NoticeKey::Socket(path, id)) => format!("withdraw {path} {}", id.as_str()),
+        Effect::Withdraw(NoticeKey::Summary) => "withdraw summary".to_owned(),
+        Effect::Withdraw(key) => format!("withdraw {key:?}"),
+        Effect::Clean(targets) => format!("clean {}", targets.len()),
+    }
+}
+
+#[test]
+fn a_problem_is_said_once_and_taken_back_when_it_is_over() {
+    let stale = || seen(vec![stale("/s/u@h-22", 7)]);
+    let said = told(
+        vec![stale(), stale(), seen(vec![]), seen(vec![])],
+        &policy(),
+    );
+    assert_eq!(
+        said,
+        [
+            vec!["web: stale control socket [Clean, Show]"],
+            vec![],
+            vec!["withdraw /s/u@h-22 stale"],
+            vec![]
+        ]
+    );
+}
+
+#[test]
+fn a_successor_with_the_same_problem_replaces_the_notice() {
+    let said = told(
+        vec![
+            seen(vec![stale("/s/u@h-22", 7)]),
+            seen(vec![stale("/s/u@h-22", 8)]),
+        ],
+        &policy(),
+    );
+    assert_eq!(said[1], ["web: stale control socket [Clean, Show]"]);
+}
+
+#[test]
+fn several_at_once_are_one_summary() {
+    let both = || seen(vec![stale("/s/a", 1), stale("/s/b", 2)]);
+    let one = || seen(vec![stale("/s/b", 2)]);
+    let said = told(vec![both(), one(), seen(vec![])], &policy());
+    assert_eq!(
+        said,
+        [
+            vec!["2 problems with control sockets [Clean 2 sockets, Show]"],
+            vec![],
+            vec!["withdraw summary"]
+        ]
+    );
+}
+
+#[test]
+fn a_later_problem_does_not_repeat_the_summary() {
+    let both = || vec![stale("/s/a", 1), stale("/s/b", 2)];
+    let three = [both(), vec![stale("/s/c", 3)]].concat();
+    let said = told(vec![seen(both()), seen(three)], &policy());
+    assert_eq!(said[1], ["/s/c: stale control socket [Clean, Show]"]);
+}
+
+#[test]
+fn a_master_that_ends_in_order_says_nothing() {
+    let said = told(vec![seen(vec![running()]), seen(vec![])], &policy());
+    assert_eq!(said, [Vec::<String>::new(), vec![]]);
+}
+
+#[test]
+fn a_kind_that_is_switched_off_is_not_said() {
+    let quiet = Policy {
+        announce: BTreeSet::new(),
+        ..policy()
+    };
+    assert_eq!(
+        told(vec![seen(vec![stale("/s/a", 1)])], &quiet),
+        [Vec::<String>::new()]
+    );
+}
+
+#[test]
+fn after_a_resume_it_is_said_only_when_it_lasts() {
+    let now = Instant::now();
+    let look = seen(vec![stale("/s/a", 1)]);
+    let (memory, effects) = decide(Memory::default().resumed(now), &look, &policy(), now);
+    assert_eq!(effects, []);
+    let (_, effects) = decide(memory, &look, &policy(), now + QUIET_AFTER_RESUME);
+    assert_eq!(effects.len(), 1);
+}
+
+#[test]
+fn what_is_cleaned_automatically_is_only_said_when_it_could_not_be() {
+    let tidy = Policy {
+        clean_automatically: true,
+        ..policy()
+    };
+    let stale = || seen(vec![stale("/s/a", 1)]);
+    let said = told(vec![stale(), seen(vec![])], &tidy);
+    assert_eq!(said, [vec!["clean 1"], vec![]]);
+    let said = told(vec![stale(), stale()], &tidy);
+    assert_eq!(
+        said,
+        [
+            vec!["clean 1"],
+            vec!["/s/a: stale control socket [Clean, Show]"]
+        ]
+    );
+}
+
+#[test]
+fn show_is_only_offered_where_it_can_be_followed() {
+    let bare = Policy {
+        can_show: false,
+        ..policy()
+    };
+    assert_eq!(
+        told(vec![seen(vec![stale("/s/a", 1)])], &bare),
+        [vec!["/s/a: stale control socket [Clean]"]]
+    );
+}

@@ -1,0 +1,110 @@
+//! Facts and sockets for the tests of the core, each as it most often is; a test changes what it is about.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use super::control_path::{ControlPath, Destination, HostAlias};
+use super::places::{Host, Origin, Persist, Places};
+use super::socket::{
+    Cookie, File, Filesystem, Holder, Listener, Look, MasterPid, Observation, Process, SocketId,
+    Stat, Table, UserId,
+};
+
+pub(super) const ME: UserId = UserId(1000);
+
+pub(super) fn at() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+}
+
+pub(super) fn path(path: &str) -> ControlPath {
+    ControlPath::new(path).unwrap()
+}
+
+pub(super) fn users() -> BTreeMap<UserId, String> {
+    BTreeMap::from([(UserId(0), "root".to_owned()), (ME, "u".to_owned())])
+}
+
+pub(super) fn stat() -> Stat {
+    Stat {
+        id: SocketId {
+            device: 1,
+            inode: 7,
+            changed: (1_799_999_000, 0),
+        },
+        uid: ME,
+        mode: 0o600,
+        modified: at() - Duration::from_secs(1000),
+    }
+}
+
+pub(super) fn process(name: &str) -> Process {
+    Process {
+        pid: MasterPid(4711),
+        name: name.to_owned(),
+        started: None,
+        stopped: false,
+        own_session: false,
+    }
+}
+
+pub(super) fn listener(holder: Holder) -> Listener {
+    Listener {
+        cookie: Some(Cookie(99)),
+        bound_name: PathBuf::from("/s/u@h-22.yDXYs2d7ScOlhAEI"),
+        backlog: 0,
+        sessions: 2,
+        uid: Some(ME),
+        holder,
+    }
+}
+
+/// A socket file of ours at the exact path of host `web`, with no listener and nothing asked.
+pub(super) fn observation() -> Observation {
+    Observation {
+        path: path("/s/u@h-22"),
+        origin: Origin::Exact,
+        file: File::Socket(stat()),
+        filesystem: Filesystem::Local,
+        shared_directory: false,
+        listener: None,
+        connect: None,
+    }
+}
+
+/// The same with a healthy master.
+pub(super) fn running() -> Observation {
+    Observation {
+        listener: Some(listener(Holder::Ssh(process("ssh")))),
+        ..observation()
+    }
+}
+
+pub(super) fn look(observations: Vec<Observation>) -> Look {
+    Look {
+        at: at(),
+        observations,
+        orphans: Vec::new(),
+        table: Table::SockDiag,
+    }
+}
+
+pub(super) fn places() -> Places {
+    let web = Host {
+        alias: HostAlias("web".to_owned()),
+        source: None,
+        control_path: Some(path("/s/u@h-22")),
+        destination: Destination {
+            user: Some("u".to_owned()),
+            host: "h".to_owned(),
+            port: Some(22),
+        },
+        multiplexes: true,
+        persist: Persist::Seconds(600),
+        server_alive_interval: 0,
+    };
+    Places {
+        hosts: vec![web],
+        ..Places::default()
+    }
+}

@@ -1,0 +1,322 @@
+//! What ssh makes of each host: `ssh -G alias`. The only place that runs it.
+//!
+//! It costs some milliseconds a host and runs the configuration's `Match exec` commands, so the answers are kept
+//! (`cache`) until something they depend on changes. Nothing here is called by a timer.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::num::NonZero;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::child::{self, Failure};
+use super::ssh_config::Written;
+use crate::core::control_path::{ControlPath, Destination, HostAlias};
+use crate::core::finding::{Finding, FindingId};
+use crate::core::places::{Host, Persist};
+use crate::core::text;
+
+/// How long one `ssh -G` may take. Tests run beside others on a busy machine, and what they ask does answer.
+const DEADLINE: Duration = Duration::from_secs(if cfg!(test) { 30 } else { 2 });
+
+/// How long all of them together may take.
+const DEADLINE_OF_ALL: Duration = Duration::from_secs(30);
+
+/// After as many that did not answer the others are not asked: what makes one hang (a `Match exec`, a name server)
+/// mostly makes all hang.
+const MAX_UNANSWERED: usize = 4;
+
+/// No more run at once, however many processors there are.
+const MAX_PARALLEL: usize = 8;
+
+/// After so long a host that did not answer is asked again.
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(300);
+
+/// What ssh said of a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Answer {
+    /// The configuration it has.
+    Expanded(Expansion),
+    /// ssh ended with an error, and would again: its message.
+    Refused(String),
+    /// No answer; another time there may be one.
+    Unanswered { why: String, at: u64 },
+}
+
+impl Answer {
+    fn unanswered(why: String) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        Self::Unanswered {
+            why,
+            at: now.map_or(0, |now| now.as_secs()),
+        }
+    }
+
+    /// When it is worth asking again.
+    pub(super) fn retry_at(&self) -> Option<SystemTime> {
+        match self {
+            Self::Expanded(_) | Self::Refused(_) => None,
+            Self::Unanswered { at, .. } => {
+                UNIX_EPOCH.checked_add(Duration::from_secs(*at) + RETRY_AFTER)
+            }
+        }
+    }
+}
+
+/// What `ssh -G` prints, as far as it matters here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Expansion {
+    control_path: Option<PathBuf>,
+    user: String,
+    host: String,
+    port: Option<u16>,
+    multiplexes: bool,
+    /// As [`Persist::as_secs`].
+    persist: Option<u32>,
+    server_alive_interval: u32,
+}
+
+impl Expansion {
+    /// Reads the `keyword value` lines; bytes that are no text only matter in a path.
+    fn parse(output: &[u8]) -> Self {
+        let lines = output.split(|byte| *byte == b'\n');
+        let values: BTreeMap<&[u8], &[u8]> = lines
+            .filter_map(|line| {
+                let end = line.iter().position(|byte| *byte == b' ')?;
+                Some((&line[..end], &line[end + 1..]))
+            })
+            .collect();
+        let bytes = |keyword: &str| values.get(keyword.as_bytes()).copied();
+        let value = |keyword: &str| String::from_utf8_lossy(bytes(keyword).unwrap_or_default());
+        Self {
+            control_path: bytes("controlpath").map(|path| PathBuf::from(OsStr::from_bytes(path))),
+            user: value("user").into_owned(),
+            host: value("hostname").into_owned(),
+            port: value("port").parse().ok(),
+            multiplexes: !matches!(&*value("controlmaster"), "" | "no" | "false"),
+            persist: match &*value("controlpersist") {
+                "" | "no" | "false" => None,
+                "yes" | "true" => Some(0),
+                seconds => seconds.parse().ok(),
+            },
+            server_alive_interval: value("serveraliveinterval").parse().unwrap_or(0),
+        }
+    }
+
+    pub(super) fn into_host(self, alias: HostAlias, source: Option<(PathBuf, usize)>) -> Host {
+        Host {
+            alias,
+            source,
+            control_path: self.control_path.and_then(ControlPath::new),
+            destination: Destination {
+                user: (!self.user.is_empty()).then_some(self.user),
+                host: self.host,
+                port: self.port,
+            },
+            multiplexes: self.multiplexes,
+            persist: match self.persist {
+                None => Persist::No,
+                Some(0) => Persist::Forever,
+                Some(seconds) => Persist::Seconds(seconds),
+            },
+            server_alive_interval: self.server_alive_interval,
+        }
+    }
+}
+
+/// The ssh that is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// The program's file.
+    pub(super) program: &'a Path,
+    /// What it gets as `-F`.
+    pub(super) config: Option<&'a Path>,
+    /// How long one answer may take.
+    deadline: Duration,
+}
+
+impl<'a> Asked<'a> {
+    pub(super) fn new(program: &'a Path, config: Option<&'a Path>) -> Self {
+        Self {
+            program,
+            config,
+            deadline: DEADLINE,
+        }
+    }
+
+    /// Asks about every alias, some at a time. The answers are in the order of the aliases.
+    ///
+    /// # Errors
+    /// Where ssh cannot be started: the system's message.
+    pub(super) fn ask(&self, aliases: &[&str]) -> Result<Vec<Answer>, String> {
+        let parallel = thread::available_parallelism()
+            .map_or(1, NonZero::get)
+            .min(MAX_PARALLEL)
+            .min(aliases.len());
+        let end = Instant::now() + DEADLINE_OF_ALL;
+        let next = AtomicUsize::new(0);
+        let unanswered = AtomicUsize::new(0);
+        let answers = Mutex::new(Vec::with_capacity(aliases.len()));
+        let work = || {
+            while let Some((index, alias)) = {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                aliases.get(index).map(|alias| (index, alias))
+            } {
+                let hopeless = unanswered.load(Ordering::Relaxed) >= MAX_UNANSWERED;
+                let answer = if hopeless || Instant::now() >= end {
+                    Ok(Answer::unanswered(
+                        "not asked, because others took too long".to_owned(),
+                    ))
+                } else {
+                    self.ask_one(alias)
+                };
+                if matches!(answer, Ok(Answer::Unanswered { .. })) {
+                    unanswered.fetch_add(1, Ordering::Relaxed);
+                }
+                let failed = answer.is_err();
+                if let Ok(mut answers) = answers.lock() {
+                    answers.push((index, answer));
+                }
+                if failed {
+                    next.store(aliases.len(), Ordering::Relaxed);
+                }
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 1..parallel {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let mut answers = answers.into_inner().unwrap_or_default();
+        answers.sort_by_key(|(index, _)| *index);
+        answers.into_iter().map(|(_, answer)| answer).collect()
+    }
+
+    fn ask_one(&self, alias: &str) -> Result<Answer, String> {
+        let mut command = Command::new(self.program);
+        if let Some(config) = self.config {
+            command.arg("-F").arg(config);
+        }
+        command.arg("-G").arg("--").arg(alias);
+        match child::run(command, self.deadline) {
+            Ok(output) if output.status.success() => {
+                Ok(Answer::Expanded(Expansion::parse(&output.stdout)))
+            }
+            Ok(output) => Ok(Answer::Refused(complaint(&output.stderr).unwrap_or_else(
+                || format!("ssh ended with {} and no message", output.status),
+            ))),
+            Err(Failure::NotStarted(error)) => Err(text::line(&error.to_string())),
+            Err(failure @ (Failure::TimedOut(_) | Failure::TooMuch | Failure::Pipe(_))) => {
+                Ok(Answer::unanswered(failure.to_string()))
+            }
+        }
+    }
+}
+
+/// The line of ssh's error output that says what is wrong, escaped: the last one, leaving aside those that only
+/// follow from another.
+fn complaint(stderr: &[u8]) -> Option<String> {
+    const EMPTY: [&[u8]; 4] = [
+        b"Pseudo-terminal will not be allocated",
+        b"percent_dollar_expand: failed",
+        b"invalid environment variable expansion",
+        b": terminating, ",
+    ];
+    let lines = || {
+        stderr
+            .split(|byte| matches!(byte, b'\n' | b'\r'))
+            .filter(|line| !line.trim_ascii().is_empty())
+    };
+    let says_something = |line: &&[u8]| {
+        !EMPTY
+            .iter()
+            .any(|empty| line.windows(empty.len()).any(|part| part == *empty))
+    };
+    lines()
+        .rfind(says_something)
+        .or_else(|| lines().next_back())
+        .map(|line| text::os(OsStr::from_bytes(&line[..line.len().min(500)])))
+}
+
+/// The hosts that ssh told about, and one finding for each different complaint, not counting files that another
+/// finding names already.
+pub(super) fn judge(
+    aliases: &[Written<String>],
+    answers: Vec<Answer>,
+    config: Option<&Path>,
+    findings: &mut Vec<Finding>,
+) -> Vec<Host> {
+    let mut hosts = Vec::new();
+    let mut complaints: Vec<(String, bool, Vec<&Written<String>>)> = Vec::new();
+    for (alias, answer) in aliases.iter().zip(answers) {
+        let (complaint, refused) = match answer {
+            Answer::Expanded(expansion) => {
+                let source = Some((alias.file.clone(), alias.line));
+                hosts.push(expansion.into_host(HostAlias(alias.text.clone()), source));
+                continue;
+            }
+            Answer::Refused(complaint) => (complaint, true),
+            Answer::Unanswered { why, .. } => (why, false),
+        };
+        match complaints.iter_mut().find(|known| known.0 == complaint) {
+            Some((_, _, aliases)) => aliases.push(alias),
+            None => complaints.push((complaint, refused, vec![alias])),
+        }
+    }
+    let known = findings.len();
+    for (complaint, refused, aliases) in complaints {
+        let is_told = findings[..known].iter().any(|finding| {
+            complaint.starts_with("Bad owner or permissions on ")
+                && complaint.ends_with(&finding.subject)
+        });
+        if !is_told {
+            findings.push(finding(&complaint, refused, &aliases, config));
+        }
+    }
+    hosts
+}
+
+fn finding(
+    complaint: &str,
+    refused: bool,
+    aliases: &[&Written<String>],
+    config: Option<&Path>,
+) -> Finding {
+    let alias = &aliases[0].text;
+    let shown = text::line(alias);
+    let subject = match aliases.len() {
+        1 => format!("host {shown}"),
+        more => format!("host {shown} and {} more", more - 1),
+    };
+    let command = match config {
+        None => format!("ssh -G {}", text::shell_word(OsStr::new(alias))),
+        Some(config) => format!(
+            "ssh -F {} -G {}",
+            text::shell_word(config.as_os_str()),
+            text::shell_word(OsStr::new(alias))
+        ),
+    };
+    let (evidence, remedy) = if refused {
+        (
+            format!("ssh refuses its configuration: {complaint}"),
+            format!("mend the configuration until {command} prints it"),
+        )
+    } else {
+        (
+            format!("ssh did not tell its configuration: {complaint}"),
+            format!("see what {command} waits for, such as a Match exec or a name server"),
+        )
+    };
+    Finding::new(FindingId::SshConfigInvalid, subject, evidence, remedy)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,347 @@
+//! Discover: which paths can be control sockets.
+//!
+//! Reads the ssh configuration and what other programs are known to do, asks `ssh -G` about every named host, and
+//! lists directories. It looks at no socket and judges none. In reading order:
+//!
+//! - [`Surroundings`], what has to be known of the process, the user and the machine;
+//! - `ssh_config`, the files: ControlPath templates and host names; `trail`, how a change of them is noticed;
+//! - `hosts`, `ssh -G`, run with a deadline (`child`) and remembered (`cache`);
+//! - `managed`, other programs' places;
+//! - [`candidates`], which paths to look at now (`sockets`, `walk`).
+
+mod cache;
+mod child;
+mod hosts;
+mod managed;
+mod sockets;
+mod ssh_config;
+mod stamp;
+mod surroundings;
+mod trail;
+mod walk;
+
+use std::ffi::OsStr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+pub use cache::Identity;
+pub use sockets::candidates;
+pub use surroundings::Surroundings;
+
+use crate::core::control_path::{HostAlias, Pattern, TemplateError};
+use crate::core::finding::{Finding, FindingId};
+use crate::core::places::{Host, Place, Places};
+use crate::core::text;
+use cache::{Key, Record};
+use hosts::{Answer, Asked};
+use ssh_config::{Configuration, Written};
+
+/// What discovery is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Which ssh, with which configuration.
+    pub ssh: Ssh,
+    /// Further places, as globs.
+    pub extra_paths: Vec<String>,
+    /// Places to leave alone, as globs over whole paths; `*` reaches over slashes there.
+    pub ignored_paths: Vec<String>,
+    /// The file in which the answers of ssh are kept; `None` keeps none.
+    pub cache: Option<PathBuf>,
+}
+
+/// Which ssh, with which configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ssh {
+    /// The program: a path, or a name that is looked up in `$PATH`.
+    pub program: PathBuf,
+    /// The file given with `-F`, read instead of the user's and the system's; "none" for no file at all.
+    pub config: Option<PathBuf>,
+}
+
+impl Ssh {
+    /// The program's file; `None` where `$PATH` has none.
+    #[must_use]
+    pub fn file(&self, surroundings: &Surroundings) -> Option<PathBuf> {
+        if self.program.components().count() != 1 || self.program.is_absolute() {
+            return self.program.exists().then(|| self.program.clone());
+        }
+        let path = surroundings.known.variable("PATH")?;
+        std::env::split_paths(path)
+            .map(|directory| directory.join(&self.program))
+            .find(|file| {
+                file.metadata()
+                    .is_ok_and(|stat| stat.is_file() && stat.permissions().mode() & 0o111 != 0)
+            })
+    }
+
+    /// What ssh gets as `-F`, absolute so that it stays true wherever muxtray is.
+    #[must_use]
+    pub fn config_file(&self) -> Option<PathBuf> {
+        let config = self.config.as_deref()?;
+        Some(if config.as_os_str().eq_ignore_ascii_case("none") {
+            config.to_path_buf()
+        } else {
+            std::path::absolute(config).unwrap_or_else(|_| config.to_path_buf())
+        })
+    }
+}
+
+/// What was discovered, and by what a change can be noticed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Discovered {
+    /// Where control sockets can be.
+    pub places: Places,
+    /// What it depends on. [`Identity::still_holds`] tells whether discovering again could say anything new, as long
+    /// as the request stays the same.
+    pub identity: Identity,
+}
+
+/// Where control sockets can be. Like [`discover`], for those who look once.
+#[must_use]
+pub fn places(request: &Request, surroundings: &Surroundings) -> Places {
+    discover(request, surroundings).places
+}
+
+/// Finds out where control sockets can be.
+///
+/// With a cache that still holds this takes some stats and reads one file. Without, it reads the ssh configuration and
+/// runs `ssh -G` for every named host: some milliseconds each, at most 30 seconds in all. So call it from a thread that
+/// may take its time.
+#[must_use]
+pub fn discover(request: &Request, surroundings: &Surroundings) -> Discovered {
+    let mut findings = Vec::new();
+    let key = Key::of(request, surroundings);
+    if key.program.is_none() {
+        findings.push(ssh_missing(request, "there is no such program"));
+    }
+    let remembered = request
+        .cache
+        .as_deref()
+        .and_then(|path| Record::load(path, surroundings.known.uid))
+        .filter(|record| record.identity.is_current(&key, surroundings));
+    let (record, is_news) = match remembered {
+        Some(record) if record.identity.still_holds(request, surroundings) => (record, false),
+        Some(record) => (ask_again(record, request, &mut findings), true),
+        None => (ask(key, request, surroundings, &mut findings), true),
+    };
+    let is_whole = record.answers.len() == record.configuration.aliases.len();
+    if let Some(path) = request.cache.as_deref()
+        && is_news
+        && is_whole
+        && let Err(error) = record.store(path)
+    {
+        tracing::debug!("{}: cannot keep what ssh said: {error}", text::path(path));
+    }
+    let Record {
+        identity,
+        configuration,
+        answers,
+    } = record;
+    Discovered {
+        places: assemble(request, surroundings, configuration, answers, findings),
+        identity,
+    }
+}
+
+/// Reads the configuration and asks ssh about every host.
+fn ask(
+    key: Key,
+    request: &Request,
+    surroundings: &Surroundings,
+    findings: &mut Vec<Finding>,
+) -> Record {
+    let (configuration, trail) = ssh_config::read(key.config.as_deref(), surroundings);
+    let aliases: Vec<&str> = configuration
+        .aliases
+        .iter()
+        .map(|alias| alias.text.as_str())
+        .collect();
+    let answers = run_ssh(&key, request, &aliases, findings);
+    Record {
+        identity: Identity::new(key, trail, retry_at(&answers)),
+        configuration,
+        answers,
+    }
+}
+
+/// Asks ssh again about the hosts for which it had no answer.
+fn ask_again(record: Record, request: &Request, findings: &mut Vec<Finding>) -> Record {
+    let Record {
+        identity,
+        configuration,
+        mut answers,
+    } = record;
+    let open: Vec<usize> = (0..answers.len())
+        .filter(|index| answers[*index].retry_at().is_some())
+        .collect();
+    let aliases: Vec<&str> = open
+        .iter()
+        .map(|index| configuration.aliases[*index].text.as_str())
+        .collect();
+    let again = run_ssh(identity.key(), request, &aliases, findings);
+    for (index, answer) in open.into_iter().zip(again) {
+        answers[index] = answer;
+    }
+    Record {
+        identity: identity.retried(retry_at(&answers)),
+        configuration,
+        answers,
+    }
+}
+
+fn retry_at(answers: &[Answer]) -> Option<SystemTime> {
+    answers.iter().filter_map(Answer::retry_at).min()
+}
+
+/// What ssh makes of one host that a person named, alias or not: `host`, `user@host` or `ssh://user@host:port`.
+///
+/// `None` where ssh has no answer within its deadline, or refuses the name.
+#[must_use]
+pub fn host(destination: &str, request: &Request, surroundings: &Surroundings) -> Option<Host> {
+    let key = Key::of(request, surroundings);
+    let asked = Asked::new(key.program.as_deref()?, key.config.as_deref());
+    match asked.ask(&[destination]).ok()?.pop()? {
+        Answer::Expanded(expansion) => {
+            Some(expansion.into_host(HostAlias(destination.to_owned()), None))
+        }
+        Answer::Refused(_) | Answer::Unanswered { .. } => None,
+    }
+}
+
+/// One answer for each alias, or none at all where ssh cannot be started.
+fn run_ssh(
+    key: &Key,
+    request: &Request,
+    aliases: &[&str],
+    findings: &mut Vec<Finding>,
+) -> Vec<Answer> {
+    let Some(program) = &key.program else {
+        return Vec::new();
+    };
+    Asked::new(program, key.config.as_deref())
+        .ask(aliases)
+        .unwrap_or_else(|error| {
+            findings.push(ssh_missing(request, &error));
+            Vec::new()
+        })
+}
+
+fn ssh_missing(request: &Request, error: &str) -> Finding {
+    Finding::new(
+        FindingId::SshMissing,
+        text::path(&request.ssh.program),
+        format!("ssh cannot be started: {error}"),
+        "install OpenSSH's client, or name the program in muxtray's configuration",
+    )
+}
+
+/// Puts the parts together: hosts, the user's patterns, other programs', and what is wrong.
+fn assemble(
+    request: &Request,
+    surroundings: &Surroundings,
+    configuration: Configuration,
+    answers: Vec<Answer>,
+    mut findings: Vec<Finding>,
+) -> Places {
+    let Configuration {
+        templates,
+        aliases,
+        remarks,
+    } = configuration;
+    findings.extend(remarks.into_iter().map(|remark| {
+        Finding::new(
+            FindingId::SshConfigInvalid,
+            remark.subject,
+            remark.evidence,
+            remark.remedy,
+        )
+    }));
+    let config = request.ssh.config.as_deref();
+    let hosts = hosts::judge(&aliases, answers, config, &mut findings);
+    let mut patterns: Vec<Place> = Vec::new();
+    let known = &surroundings.known;
+    for template in &templates {
+        match Pattern::from_template(&template.text, known) {
+            Ok(Some(pattern)) => patterns.push(users(pattern)),
+            Ok(None) => {}
+            Err(error) => findings.push(bad_template(template, &error)),
+        }
+    }
+    for glob in &request.extra_paths {
+        match Pattern::from_glob(OsStr::new(glob), known) {
+            Ok(pattern) => patterns.push(users(pattern)),
+            Err(error) => findings.push(bad_glob("extra path", glob, &error.to_string())),
+        }
+    }
+    let mut seen = std::collections::HashSet::new();
+    patterns.retain(|place| seen.insert(place.pattern.clone()));
+    patterns.extend(managed::places(known));
+    let mut ignored = Vec::new();
+    for glob in &request.ignored_paths {
+        match ignored_glob(glob, &known.home) {
+            Ok(pattern) => ignored.push(pattern),
+            Err(error) => findings.push(bad_glob("ignored path", glob, error.msg)),
+        }
+    }
+    Places {
+        hosts,
+        patterns,
+        ignored,
+        findings,
+    }
+}
+
+fn users(pattern: Pattern) -> Place {
+    Place {
+        pattern,
+        managed_by: None,
+    }
+}
+
+/// The glob with its `~` filled in; the home's own name is taken as it is.
+fn ignored_glob(glob: &str, home: &Path) -> Result<glob::Pattern, glob::PatternError> {
+    match glob.strip_prefix('~') {
+        Some(below) if below.is_empty() || below.starts_with('/') => {
+            let home = glob::Pattern::escape(&home.to_string_lossy());
+            glob::Pattern::new(&format!("{home}{below}"))
+        }
+        _ => glob::Pattern::new(glob),
+    }
+}
+
+fn bad_template(template: &Written<std::ffi::OsString>, error: &TemplateError) -> Finding {
+    let remedy = match error {
+        TemplateError::UnsetVariable(_) => {
+            "set the variable for the whole session, or write the path out; until then muxtray does not look there"
+        }
+        TemplateError::Relative | TemplateError::ParentDirectory => {
+            "write an absolute path, or one that begins with ~/; until then muxtray does not look there"
+        }
+        TemplateError::UnknownToken(_)
+        | TemplateError::LoneEscape
+        | TemplateError::BadVariable
+        | TemplateError::UnknownUser(_)
+        | TemplateError::NoName => "mend the line; until then muxtray does not look there",
+    };
+    Finding::new(
+        FindingId::SshConfigInvalid,
+        ssh_config::place(&template.file, template.line),
+        format!("ControlPath {}: {error}", text::os(&template.text)),
+        remedy,
+    )
+}
+
+fn bad_glob(what: &str, glob: &str, error: &str) -> Finding {
+    Finding::new(
+        FindingId::ConfigInvalid,
+        format!("{what} {}", text::line(glob)),
+        error,
+        "mend the glob in muxtray's configuration",
+    )
+}
+
+#[cfg(test)]
+mod scratch;
+#[cfg(test)]
+mod tests;

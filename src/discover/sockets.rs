@@ -1,0 +1,176 @@
+//! Which paths to look at now: the names that directories show, judged by their form alone.
+//!
+//! Runs on every look, so it lists each directory once and does nothing else: no stat, no connect, no `ssh -G`.
+//! Names count up to the bounds of [`super::walk`]; beyond those, and in directories that cannot be listed, the
+//! exact paths of hosts are still looked at.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use nix::dir::Type;
+
+use super::walk::{self, Links, Listing};
+use crate::core::control_path::{Component, ControlPath, stem_of_aside, stem_of_temporary};
+use crate::core::places::{Candidate, Origin, Places};
+
+/// Every path to look at now, sorted and each once, without those that the configuration says to leave alone.
+///
+/// A name can be read in several ways. A configured host's exact path is that, whatever else it looks like; then a
+/// name that `clean` gave, then a temporary name of a path that a pattern or host has, then a pattern's.
+/// What is no socket by the directory's own account is left out where that is nobody's problem: in vague places, in
+/// those of other programs, in globs, and under temporary names.
+#[must_use]
+pub fn candidates(places: &Places) -> Vec<Candidate> {
+    let exact = exact_paths(places);
+    let mut directories: BTreeMap<PathBuf, Expected<'_>> = BTreeMap::new();
+    for path in &exact {
+        match directories.get_mut(path.directory()) {
+            Some(expected) => expected,
+            None => directories
+                .entry(path.directory().to_path_buf())
+                .or_default(),
+        }
+        .exact
+        .insert(path.name());
+    }
+    for place in &places.patterns {
+        if place.pattern.as_literal().is_some() {
+            continue;
+        }
+        let reading = Reading {
+            origin: if place.pattern.is_vague() {
+                Origin::VaguePattern
+            } else {
+                Origin::Pattern
+            },
+            sockets_only: place.pattern.is_vague()
+                || place.pattern.is_glob()
+                || place.managed_by.is_some(),
+        };
+        let (found, name) = walk::directories(&place.pattern, Links::Skip);
+        for directory in found {
+            let expected = directories.entry(directory).or_default();
+            if !expected.patterns.contains(&(name, reading)) {
+                expected.patterns.push((name, reading));
+            }
+        }
+    }
+    let mut candidates = Vec::new();
+    for (directory, expected) in &directories {
+        expected.collect(directory, &mut candidates);
+    }
+    if !places.ignored.is_empty() {
+        candidates.retain(|candidate| !is_ignored(places, &candidate.path));
+    }
+    candidates.sort_unstable();
+    candidates
+}
+
+/// The paths of hosts and of patterns without wildcards.
+fn exact_paths(places: &Places) -> HashSet<ControlPath> {
+    let hosts = places
+        .hosts
+        .iter()
+        .filter_map(|host| host.control_path.clone());
+    let patterns = places
+        .patterns
+        .iter()
+        .filter_map(|place| place.pattern.as_literal());
+    hosts.chain(patterns).collect()
+}
+
+/// A path is left alone with the temporary and other names it can have.
+fn is_ignored(places: &Places, path: &ControlPath) -> bool {
+    let stem = path.without_aside_prefix();
+    let stem = stem.as_ref().unwrap_or(path);
+    places.ignores(path)
+        || places.ignores(stem)
+        || stem
+            .without_temporary_suffix()
+            .is_some_and(|stem| places.ignores(&stem))
+}
+
+/// What a name is taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Reading {
+    origin: Origin,
+    /// Whether a file that is no socket is left out.
+    sockets_only: bool,
+}
+
+/// What is looked for in one directory.
+#[derive(Debug, Default)]
+struct Expected<'a> {
+    exact: HashSet<&'a [u8]>,
+    patterns: Vec<(&'a Component, Reading)>,
+}
+
+impl Expected<'_> {
+    fn collect(&self, directory: &Path, candidates: &mut Vec<Candidate>) {
+        let mut seen = HashSet::new();
+        let listing = walk::list(directory, |name, kind| {
+            let Some(reading) = self.read(name) else {
+                return;
+            };
+            if reading.sockets_only && !matches!(kind, Some(Type::Socket) | None) {
+                return;
+            }
+            if reading.origin == Origin::Exact {
+                seen.extend(self.exact.get(name));
+            }
+            candidates.push(Candidate {
+                path: ControlPath::in_directory(directory, OsStr::from_bytes(name)),
+                origin: reading.origin,
+            });
+        });
+        match listing {
+            Listing::Complete | Listing::Missing => {}
+            Listing::Unknown => {
+                candidates.extend(self.exact.difference(&seen).map(|name| Candidate {
+                    path: ControlPath::in_directory(directory, OsStr::from_bytes(name)),
+                    origin: Origin::Exact,
+                }));
+            }
+        }
+    }
+
+    fn read(&self, name: &[u8]) -> Option<Reading> {
+        const TEMPORARY: Reading = Reading {
+            origin: Origin::Temporary,
+            sockets_only: true,
+        };
+        const ASIDE: Reading = Reading {
+            origin: Origin::Aside,
+            sockets_only: false,
+        };
+        let is_named = |name: &[u8]| self.exact.contains(name) || self.pattern(name).is_some();
+        let is_temporary = |name: &[u8]| stem_of_temporary(name).is_some_and(is_named);
+        if self.exact.contains(name) {
+            return Some(Reading {
+                origin: Origin::Exact,
+                sockets_only: false,
+            });
+        }
+        if stem_of_aside(name).is_some_and(|stem| is_named(stem) || is_temporary(stem)) {
+            return Some(ASIDE);
+        }
+        if is_temporary(name) {
+            return Some(TEMPORARY);
+        }
+        self.pattern(name)
+    }
+
+    /// The best reading that a pattern has for a name: sorted by origin, then the one that shows more.
+    fn pattern(&self, name: &[u8]) -> Option<Reading> {
+        self.patterns
+            .iter()
+            .filter(|(component, _)| component.matches(name))
+            .map(|(_, reading)| *reading)
+            .min()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,250 @@
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
+
+use super::*;
+use crate::core::control_path::{Destination, HostAlias, Pattern};
+use crate::core::places::{Host, Persist, Place};
+use crate::discover::scratch::Scratch;
+
+fn template(scratch: &Scratch, text: &str) -> Place {
+    let pattern = Pattern::from_template(OsStr::new(text), &scratch.surroundings.known);
+    Place {
+        pattern: pattern.unwrap().unwrap(),
+        managed_by: None,
+    }
+}
+
+fn glob(scratch: &Scratch, text: &str) -> Place {
+    Place {
+        pattern: Pattern::from_glob(OsStr::new(text), &scratch.surroundings.known).unwrap(),
+        managed_by: None,
+    }
+}
+
+fn host(path: &Path) -> Host {
+    Host {
+        alias: HostAlias("web".to_owned()),
+        source: None,
+        control_path: ControlPath::new(path),
+        destination: Destination {
+            user: None,
+            host: "web".to_owned(),
+            port: None,
+        },
+        multiplexes: true,
+        persist: Persist::No,
+        server_alive_interval: 0,
+    }
+}
+
+fn socket(scratch: &Scratch, below: &str) {
+    let path = scratch.path(below);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    drop(UnixListener::bind(path).unwrap());
+}
+
+/// The candidates by their paths below the scratch directory.
+fn found(scratch: &Scratch, places: &Places) -> Vec<(String, Origin)> {
+    let root = scratch.path("");
+    candidates(places)
+        .into_iter()
+        .map(|candidate| {
+            let below = candidate.path.as_path().strip_prefix(&root).unwrap();
+            (below.to_str().unwrap().to_owned(), candidate.origin)
+        })
+        .collect()
+}
+
+fn expected(paths: &[(&str, Origin)]) -> Vec<(String, Origin)> {
+    paths
+        .iter()
+        .map(|(path, origin)| ((*path).to_owned(), *origin))
+        .collect()
+}
+
+const TEMPORARY: &str = "home/.ssh/s/u@web:22.yDXYs2d7ScOlhAEI";
+
+#[test]
+fn names_are_read_by_their_form() {
+    let scratch = Scratch::new();
+    for below in [
+        "home/.ssh/s/u@web:22",
+        "home/.ssh/s/u@db:22",
+        "home/.ssh/s/other",
+        TEMPORARY,
+        "home/.ssh/s/.muxtray-aside.u@web:22",
+        "home/.ssh/s/.muxtray-aside.u@db:22.yDXYs2d7ScOlhAEI",
+        "home/.ssh/s/.muxtray-aside.other",
+    ] {
+        socket(&scratch, below);
+    }
+    let places = Places {
+        hosts: vec![
+            host(&scratch.path("home/.ssh/s/u@web:22")),
+            host(&scratch.path("home/.ssh/s/u@nobody:22")),
+        ],
+        patterns: vec![template(&scratch, "~/.ssh/s/%r@%h:%p")],
+        ..Places::default()
+    };
+    assert_eq!(
+        found(&scratch, &places),
+        expected(&[
+            (
+                "home/.ssh/s/.muxtray-aside.u@db:22.yDXYs2d7ScOlhAEI",
+                Origin::Aside
+            ),
+            ("home/.ssh/s/.muxtray-aside.u@web:22", Origin::Aside),
+            ("home/.ssh/s/u@db:22", Origin::Pattern),
+            ("home/.ssh/s/u@web:22", Origin::Exact),
+            (TEMPORARY, Origin::Temporary),
+        ])
+    );
+}
+
+#[test]
+fn a_host_whose_path_looks_temporary_is_exact_and_others_are_not() {
+    let scratch = Scratch::new();
+    for below in [
+        "home/.ssh/s/web.abcdefghijklmnop",
+        "home/.ssh/s/db.abcdefghijklmnop",
+    ] {
+        socket(&scratch, below);
+    }
+    let places = Places {
+        hosts: vec![host(&scratch.path("home/.ssh/s/web.abcdefghijklmnop"))],
+        patterns: vec![template(&scratch, "~/.ssh/s/%h")],
+        ..Places::default()
+    };
+    assert_eq!(
+        found(&scratch, &places),
+        expected(&[
+            ("home/.ssh/s/db.abcdefghijklmnop", Origin::Temporary),
+            ("home/.ssh/s/web.abcdefghijklmnop", Origin::Exact),
+        ])
+    );
+}
+
+#[test]
+fn only_sockets_show_where_other_files_may_be() {
+    let scratch = Scratch::new();
+    socket(&scratch, "home/.ssh/web");
+    scratch.write("home/.ssh/known_hosts", "");
+    scratch.write("home/.ssh/known_hosts.yDXYs2d7ScOlhAEI", "");
+    scratch.write("home/.ssh/exact", "");
+    scratch.write("home/.ssh/s/file", "");
+    symlink("/nowhere", scratch.path("home/.ssh/s/link")).unwrap();
+    socket(&scratch, "home/extra/sock");
+    scratch.write("home/extra/file", "");
+    let places = Places {
+        hosts: vec![host(&scratch.path("home/.ssh/exact"))],
+        patterns: vec![
+            template(&scratch, "~/.ssh/%h"),
+            template(&scratch, "~/.ssh/s/%h"),
+            glob(&scratch, "~/extra/*"),
+        ],
+        ..Places::default()
+    };
+    assert_eq!(
+        found(&scratch, &places),
+        expected(&[
+            ("home/.ssh/exact", Origin::Exact),
+            ("home/.ssh/s/file", Origin::Pattern),
+            ("home/.ssh/s/link", Origin::Pattern),
+            ("home/.ssh/web", Origin::VaguePattern),
+            ("home/extra/sock", Origin::Pattern),
+        ])
+    );
+}
+
+#[test]
+fn wildcards_in_directories_reach_no_further_than_directories() {
+    let scratch = Scratch::new();
+    for below in [
+        "home/vm/a/ssh.sock",
+        "home/vm/b/ssh.sock",
+        "home/vm/b/other",
+        "home/elsewhere/ssh.sock",
+    ] {
+        socket(&scratch, below);
+    }
+    scratch.write("home/vm/file", "");
+    symlink(scratch.path("home/elsewhere"), scratch.path("home/vm/link")).unwrap();
+    let places = Places {
+        patterns: vec![glob(&scratch, "~/vm/*/ssh.sock")],
+        ..Places::default()
+    };
+    assert_eq!(
+        found(&scratch, &places),
+        expected(&[
+            ("home/vm/a/ssh.sock", Origin::Pattern),
+            ("home/vm/b/ssh.sock", Origin::Pattern),
+        ])
+    );
+    // In the plain part of a path a link is as good as what it leads to.
+    let places = Places {
+        patterns: vec![glob(&scratch, "~/vm/link/*")],
+        ..Places::default()
+    };
+    let linked = [("home/vm/link/ssh.sock", Origin::Pattern)];
+    assert_eq!(found(&scratch, &places), expected(&linked));
+}
+
+#[test]
+fn an_exact_path_is_looked_at_where_its_directory_cannot_be_listed() {
+    let scratch = Scratch::new();
+    fs::create_dir_all(scratch.path("home")).unwrap();
+    symlink("loop", scratch.path("home/loop")).unwrap();
+    let places = Places {
+        hosts: vec![
+            host(&scratch.path("home/loop/web")),
+            host(&scratch.path("home/missing/web")),
+        ],
+        patterns: vec![
+            template(&scratch, "~/loop/%h"),
+            template(&scratch, "~/missing/%h"),
+        ],
+        ..Places::default()
+    };
+    let unlisted = [("home/loop/web", Origin::Exact)];
+    assert_eq!(found(&scratch, &places), expected(&unlisted));
+}
+
+#[test]
+fn ignored_paths_are_left_alone_under_all_their_names() {
+    let scratch = Scratch::new();
+    for below in [
+        "home/.ssh/s/u@web:22",
+        TEMPORARY,
+        "home/.ssh/s/.muxtray-aside.u@web:22",
+        "home/.ssh/s/u@db:22",
+    ] {
+        socket(&scratch, below);
+    }
+    let places = Places {
+        patterns: vec![template(&scratch, "~/.ssh/s/%r@%h:%p")],
+        ignored: vec![glob::Pattern::new("*/u@web:22").unwrap()],
+        ..Places::default()
+    };
+    let left = [("home/.ssh/s/u@db:22", Origin::Pattern)];
+    assert_eq!(found(&scratch, &places), expected(&left));
+}
+
+#[test]
+fn strange_names_and_thousands_of_files_are_no_trouble() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let scratch = Scratch::new();
+    let directory = scratch.path("home/.ssh/s");
+    fs::create_dir_all(&directory).unwrap();
+    for number in 0..3_000 {
+        fs::File::create(directory.join(format!("u@h{number}:22"))).unwrap();
+    }
+    for name in [&b"a\nb"[..], b"\xff\x1b[31m", &[b'x'; 255]] {
+        fs::File::create(directory.join(std::ffi::OsString::from_vec(name.to_vec()))).unwrap();
+    }
+    let places = Places {
+        patterns: vec![template(&scratch, "~/.ssh/s/%h")],
+        ..Places::default()
+    };
+    assert_eq!(candidates(&places).len(), 3_003);
+}

@@ -1,0 +1,343 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use super::scratch::Scratch;
+use super::*;
+use crate::core::control_path::ControlPath;
+
+fn control_paths(places: &Places) -> Vec<String> {
+    places
+        .hosts
+        .iter()
+        .filter_map(|host| host.control_path.as_ref())
+        .map(ToString::to_string)
+        .collect()
+}
+
+#[test]
+fn ssh_is_asked_once_and_again_when_its_configuration_changes() {
+    let scratch = Scratch::new();
+    let ssh = scratch.counting_ssh();
+    let included = scratch.path("conf.d");
+    let config = scratch.write(
+        "config",
+        format!(
+            "Include {}/*\nHost web\nControlPath /s/%h\n",
+            included.display()
+        ),
+    );
+    let request = scratch.request(&ssh, Some(&config));
+
+    let first = discover(&request, &scratch.surroundings);
+    assert_eq!(scratch.calls(), ["web"]);
+    assert_eq!(control_paths(&first.places), ["/s/web"]);
+    assert!(first.identity.still_holds(&request, &scratch.surroundings));
+
+    assert_eq!(discover(&request, &scratch.surroundings), first);
+    assert_eq!(scratch.calls(), [""; 0]);
+
+    // A file that an Include begins to mean.
+    scratch.write("conf.d/db", "Host db\nControlPath /s/%n\n");
+    assert!(!first.identity.still_holds(&request, &scratch.surroundings));
+    let second = discover(&request, &scratch.surroundings);
+    assert_eq!(scratch.calls(), ["db", "web"]);
+    assert_eq!(control_paths(&second.places), ["/s/db", "/s/web"]);
+
+    // Another size.
+    fs::write(&config, "Host mail\nControlPath /s/%h\n").unwrap();
+    assert!(!second.identity.still_holds(&request, &scratch.surroundings));
+    let third = discover(&request, &scratch.surroundings);
+    assert_eq!(scratch.calls(), ["mail"]);
+    assert_eq!(control_paths(&third.places), ["/s/mail"]);
+
+    // The file is gone: said, and the old answer is not used.
+    fs::remove_file(&config).unwrap();
+    let fourth = discover(&request, &scratch.surroundings);
+    assert_eq!(fourth.places.hosts, []);
+    assert_eq!(fourth.places.findings.len(), 1);
+    assert_eq!(fourth.places.findings[0].id, FindingId::SshConfigInvalid);
+}
+
+#[test]
+fn a_directory_that_fills_with_sockets_changes_nothing() {
+    let scratch = Scratch::new();
+    let ssh = scratch.counting_ssh();
+    let directory = scratch.path("dir");
+    let config = scratch.write(
+        "config",
+        format!("Include {}/*.conf\nHost web\n", directory.display()),
+    );
+    scratch.write("dir/a.conf", "Host a\n");
+    let request = scratch.request(&ssh, Some(&config));
+    let discovered = discover(&request, &scratch.surroundings);
+    drop(std::os::unix::net::UnixListener::bind(directory.join("u@web-22")).unwrap());
+    assert!(
+        discovered
+            .identity
+            .still_holds(&request, &scratch.surroundings)
+    );
+}
+
+#[test]
+fn a_variable_the_user_or_the_program_can_change_the_answers() {
+    let scratch = Scratch::new();
+    let ssh = scratch.counting_ssh();
+    let config = scratch.write("config", "Host web\nControlPath ${WHERE}/%h\n");
+    let request = scratch.request(&ssh, Some(&config));
+    // ssh itself does not have the variable, so it refuses; the template has it from the surroundings.
+    let discovered = discover(&request, &scratch.surroundings);
+    let path = ControlPath::new("/srv/mux/web").unwrap();
+    assert!(discovered.places.patterns[0].pattern.matches(&path));
+
+    let holds = |surroundings: &Surroundings, request: &Request| {
+        discovered.identity.still_holds(request, surroundings)
+    };
+    assert!(holds(&scratch.surroundings, &request));
+    let mut other = scratch.surroundings.clone();
+    other.known.environment.remove(OsStr::new("WHERE"));
+    assert!(!holds(&other, &request));
+    let mut other = scratch.surroundings.clone();
+    other.known.environment.insert("UNNAMED".into(), "x".into());
+    assert!(holds(&other, &request));
+    let mut other = scratch.surroundings.clone();
+    other.known.host_name = "elsewhere".into();
+    assert!(!holds(&other, &request));
+    assert!(!holds(
+        &scratch.surroundings,
+        &scratch.request(Path::new("ssh"), Some(&config))
+    ));
+    assert!(!holds(&scratch.surroundings, &scratch.request(&ssh, None)));
+}
+
+#[test]
+fn a_cache_that_is_not_whole_or_not_safe_is_none() {
+    let scratch = Scratch::new();
+    let ssh = scratch.counting_ssh();
+    let config = scratch.write("config", "Host web\nControlPath /s/%h\n");
+    let request = scratch.request(&ssh, Some(&config));
+    let cache = request.cache.clone().unwrap();
+    let fresh = discover(&request, &scratch.surroundings);
+    assert_eq!(scratch.calls(), ["web"]);
+    assert_eq!(
+        fs::metadata(&cache).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    let directory = fs::metadata(cache.parent().unwrap()).unwrap();
+    assert_eq!(directory.permissions().mode() & 0o777, 0o700);
+    let good = fs::read(&cache).unwrap();
+
+    let spoil: [&dyn Fn(); 5] = [
+        &|| fs::write(&cache, b"{").unwrap(),
+        &|| fs::write(&cache, &good[..good.len() / 2]).unwrap(),
+        &|| {
+            let text = String::from_utf8_lossy(&good);
+            let short = text.replace("\"answers\":[{", "\"answers\":[],\"x\":[{");
+            fs::write(&cache, short).unwrap();
+        },
+        &|| fs::set_permissions(&cache, fs::Permissions::from_mode(0o666)).unwrap(),
+        &|| {
+            fs::rename(&cache, scratch.path("moved")).unwrap();
+            std::os::unix::fs::symlink(scratch.path("moved"), &cache).unwrap();
+        },
+    ];
+    for spoil in spoil {
+        spoil();
+        assert_eq!(discover(&request, &scratch.surroundings), fresh);
+        assert_eq!(scratch.calls(), ["web"]);
+        // And a good one takes its place.
+        assert_eq!(discover(&request, &scratch.surroundings), fresh);
+        assert_eq!(scratch.calls(), [""; 0]);
+    }
+
+    fs::remove_file(&cache).unwrap();
+    fs::create_dir(&cache).unwrap();
+    assert_eq!(
+        discover(&request, &scratch.surroundings).places,
+        fresh.places
+    );
+}
+
+#[test]
+fn a_host_without_an_answer_is_asked_again_after_a_while_and_only_that() {
+    let scratch = Scratch::new();
+    let ssh = scratch.counting_ssh();
+    // An answer without end, until the file `calm` is there.
+    let wrapper = scratch.program(
+        "bin/moody",
+        &format!(
+            "for last; do :; done; if [ \"$last\" = moody ] && ! [ -e '{}' ]; then exec yes; fi; exec '{}' \"$@\"",
+            scratch.path("calm").display(),
+            ssh.display()
+        ),
+    );
+    let config = scratch.write("config", "Host web moody\nControlPath /s/%h\n");
+    let request = scratch.request(&wrapper, Some(&config));
+    let first = discover(&request, &scratch.surroundings);
+    assert_eq!(scratch.calls(), ["web"]);
+    assert_eq!(first.places.findings.len(), 1);
+    assert!(first.identity.still_holds(&request, &scratch.surroundings));
+    scratch.write("calm", "");
+    assert_eq!(discover(&request, &scratch.surroundings), first);
+
+    // Some minutes later, told by moving what was remembered back in time.
+    let cache = request.cache.clone().unwrap();
+    let mut record = Record::load(&cache, scratch.surroundings.known.uid).unwrap();
+    record.identity = record.identity.retried(Some(SystemTime::UNIX_EPOCH));
+    record.store(&cache).unwrap();
+    assert!(!record.identity.still_holds(&request, &scratch.surroundings));
+    let second = discover(&request, &scratch.surroundings);
+    assert_eq!(scratch.calls(), ["moody"]);
+    assert_eq!(control_paths(&second.places), ["/s/web", "/s/moody"]);
+    assert_eq!(second.places.findings, []);
+    assert!(second.identity.still_holds(&request, &scratch.surroundings));
+}
+
+#[test]
+fn a_missing_ssh_is_one_finding_and_patterns_remain() {
+    let scratch = Scratch::new();
+    scratch.user_config("Host a b\nControlPath ~/s/%h\n");
+    for program in ["no-such-ssh", "/nonexistent/ssh"] {
+        let request = scratch.request(Path::new(program), None);
+        for _ in 0..2 {
+            let places = places(&request, &scratch.surroundings);
+            let ids: Vec<FindingId> = places.findings.iter().map(|finding| finding.id).collect();
+            assert_eq!(ids, [FindingId::SshMissing]);
+            let path = ControlPath::new(scratch.path("home/s/web")).unwrap();
+            assert!(places.patterns[0].pattern.matches(&path));
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_is_said_and_the_rest_works() {
+    let scratch = Scratch::new();
+    let config = scratch.write(
+        "config",
+        "Host a\nControlPath /s/%z\nHost b\nControlPath ${NOWHERE_TO_GO}/%C\nHost c\nControlPath /good/%h\n",
+    );
+    let mut request = scratch.request(Path::new("ssh"), Some(&config));
+    request.extra_paths = vec!["~/extra/*".to_owned(), "relative/*".to_owned()];
+    request.ignored_paths = vec!["~/ignored/*".to_owned(), "[".to_owned()];
+    let places = places(&request, &scratch.surroundings);
+    let told: Vec<(&str, &str)> = places
+        .findings
+        .iter()
+        .map(|finding| (finding.id.as_str(), finding.subject.as_str()))
+        .collect();
+    let line = |number: usize| format!("{} line {number}", config.display());
+    assert_eq!(
+        told,
+        [
+            ("ssh-config-invalid", "host a"),
+            ("ssh-config-invalid", "host b"),
+            ("ssh-config-invalid", &line(2)),
+            ("ssh-config-invalid", &line(4)),
+            ("config-invalid", "extra path relative/*"),
+            ("config-invalid", "ignored path ["),
+        ]
+    );
+    assert_eq!(control_paths(&places), ["/good/c"]);
+    let in_home = |below: &str| ControlPath::new(scratch.path("home").join(below)).unwrap();
+    assert!(places.ignores(&in_home("ignored/x")));
+    assert!(
+        places
+            .patterns
+            .iter()
+            .any(|place| place.pattern.matches(&in_home("extra/x")))
+    );
+}
+
+#[test]
+fn without_multiplexing_there_is_nothing_of_the_users() {
+    let scratch = Scratch::new();
+    for contents in ["Host web\n", "Host web\nControlPath none\n", ""] {
+        let config = scratch.write("config", contents);
+        let request = scratch.request(Path::new("ssh"), Some(&config));
+        let places = places(&request, &scratch.surroundings);
+        assert!(
+            places
+                .patterns
+                .iter()
+                .all(|place| place.managed_by.is_some())
+        );
+        assert_eq!(control_paths(&places), [""; 0]);
+        assert_eq!(places.findings, []);
+    }
+}
+
+/// OpenSSH is the reference: what it makes of a template, the template's pattern matches and reads back.
+#[test]
+fn patterns_match_what_ssh_expands() {
+    let scratch = Scratch::new();
+    let mut surroundings = Surroundings::of_this_process();
+    surroundings.system_config = scratch.surroundings.system_config.clone();
+    let cases = [
+        ("/s/%r@%h:%p", true),
+        ("\"/s s/%h-%p\"", true),
+        ("/s/%C", false),
+        ("~/.ssh/%n:%k", true),
+        ("%d/s/%i.%u.%l.%L/%h", true),
+        ("=/s/100%%/%r/%h/%p", true),
+        ("${PATH}/%h", true),
+        ("/s/a\\ b'c d'\\\"/%h # comment", true),
+        ("/s//./%h", true),
+        ("/s/literal", false),
+    ];
+    let config: String = cases
+        .iter()
+        .enumerate()
+        .map(|(number, (template, _))| {
+            format!("Host h-{number}\nHostname h{number}.example.org\nHostKeyAlias h{number}.example.org\nUser me@corp\nPort 2222\nControlPath {template}\n")
+        })
+        .collect();
+    let config = scratch.write("config", config);
+    let places = places(
+        &scratch.request(Path::new("ssh"), Some(&config)),
+        &surroundings,
+    );
+    assert_eq!(places.findings, []);
+    assert_eq!(places.hosts.len(), cases.len());
+    for ((host, place), (template, tells)) in places.hosts.iter().zip(&places.patterns).zip(cases) {
+        let path = host.control_path.as_ref().unwrap();
+        assert!(place.pattern.matches(path), "{template} {path}");
+        let told = place.pattern.captures(path);
+        assert_eq!(told.is_some(), tells, "{template} {path}");
+        if let Some(told) = told {
+            let host = &host.destination;
+            assert_eq!(told.host, host.host, "{template} {path}");
+            assert!(
+                told.user.is_none_or(|user| Some(user) == host.user),
+                "{template} {path}"
+            );
+            assert!(
+                told.port.is_none_or(|port| Some(port) == host.port),
+                "{template} {path}"
+            );
+        }
+    }
+}
+
+/// What we take for an alias and a ControlPath, ssh does too.
+#[test]
+fn lines_mean_what_they_mean_to_ssh() {
+    let scratch = Scratch::new();
+    for line in [
+        "ControlPath /s/a",
+        "controlpath=/s/a",
+        "  CONTROLPATH = /s/a  ",
+        "ControlPath\t\"/s/a b\"",
+        "ControlPath '/s/a b'",
+        "ControlPath /s/a\\ b",
+        "ControlPath /s/a#b #c",
+        "\"ControlPath\" /s/a",
+        "ControlPath /s/\"a b\"c",
+        "ControlPath /s/a\r",
+    ] {
+        let config = scratch.write("config", format!("Host web\n{line}\n"));
+        let request = scratch.request(Path::new("ssh"), Some(&config));
+        let places = places(&request, &scratch.surroundings);
+        let literal = places.patterns[0].pattern.as_literal();
+        assert!(literal.is_some(), "{line}");
+        assert_eq!(places.hosts[0].control_path, literal, "{line}");
+    }
+}

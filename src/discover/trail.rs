@@ -1,0 +1,102 @@
+//! [`Trail`]: everything of the ssh configuration that a reading depended on, so that a few stats and listings can
+//! tell whether another reading would say the same.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::stamp::Stamp;
+use super::surroundings::Surroundings;
+use super::walk;
+use crate::core::control_path::{self, Pattern, TemplateError};
+
+/// The files that were read or missing, what the Includes meant, and the environment variables that were named.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Trail {
+    files: BTreeMap<PathBuf, Stamp>,
+    /// Not the directories' stamps: a directory that also holds sockets changes all the time.
+    includes: Vec<(Include, Vec<PathBuf>)>,
+    /// Names and values; pairs, because JSON has no keys but text.
+    variables: Vec<(OsString, Option<OsString>)>,
+}
+
+/// One argument of an Include.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Include {
+    /// As ssh completes it: absolute, or beginning with `~`.
+    argument: OsString,
+}
+
+impl Include {
+    /// The argument; a relative one starts from `~/.ssh`, or from the directory of the system's configuration.
+    pub(super) fn new(argument: &OsStr, system_dir: Option<&Path>) -> Self {
+        let is_complete = matches!(argument.as_bytes().first(), Some(b'/' | b'~'));
+        let mut complete = OsString::new();
+        if !is_complete {
+            complete.push(system_dir.map_or(OsStr::new("~/.ssh"), Path::as_os_str));
+            complete.push("/");
+        }
+        complete.push(argument);
+        Self { argument: complete }
+    }
+
+    /// The files it means now.
+    fn paths(&self, surroundings: &Surroundings) -> Result<Vec<PathBuf>, TemplateError> {
+        let known = surroundings.known_to_includes();
+        Pattern::from_include(&self.argument, &known).map(|pattern| walk::paths(&pattern))
+    }
+}
+
+impl Trail {
+    pub(super) fn note_file(&mut self, path: &Path, stamp: Stamp) {
+        self.files.entry(path.to_path_buf()).or_insert(stamp);
+    }
+
+    /// Notes every `${NAME}` of a line, whatever the line is about: the answers of ssh may depend on it.
+    pub(super) fn note_variables(&mut self, line: &[u8], surroundings: &Surroundings) {
+        for name in control_path::variables(line) {
+            self.note_variable(name, surroundings);
+        }
+    }
+
+    fn note_variable(&mut self, name: &OsStr, surroundings: &Surroundings) {
+        if self.variables.iter().any(|(noted, _)| noted == name) {
+            return;
+        }
+        let value = surroundings.known.variable(name).map(OsStr::to_os_string);
+        self.variables.push((name.to_os_string(), value));
+    }
+
+    /// Notes an Include, and returns the files it means.
+    pub(super) fn note_include(
+        &mut self,
+        include: Include,
+        surroundings: &Surroundings,
+    ) -> Result<Vec<PathBuf>, TemplateError> {
+        self.note_variable(OsStr::new("HOME"), surroundings);
+        let paths = include.paths(surroundings)?;
+        self.includes.push((include, paths.clone()));
+        Ok(paths)
+    }
+
+    /// Whether everything is as it was. Lists the directories of Includes with wildcards and stats the files;
+    /// opens none.
+    pub(super) fn still_holds(&self, surroundings: &Surroundings) -> bool {
+        let same_variable = |(name, value): &(OsString, Option<OsString>)| {
+            surroundings.known.variable(name) == value.as_deref()
+        };
+        self.variables.iter().all(same_variable)
+            && self
+                .files
+                .iter()
+                .all(|(path, stamp)| Stamp::of(path) == *stamp)
+            && self.includes.iter().all(|(include, paths)| {
+                include
+                    .paths(surroundings)
+                    .is_ok_and(|paths_now| paths_now == *paths)
+            })
+    }
+}

@@ -1,0 +1,199 @@
+//! What came of something a person asked for: a line for the menu, a notice, and what the engine learns from it.
+
+use std::time::Duration;
+
+use crate::act::clean::{CleanError, Cleaned};
+use crate::act::control::{ActError, Checked, Exited, Stopped};
+use crate::core::intent::Intent;
+use crate::core::notice::{Button, Notice, NoticeKey};
+use crate::core::socket::{Cookie, Target};
+use crate::core::text;
+use crate::mux::client::MuxError;
+
+use super::work::Named;
+
+/// How it was asked for, which decides how it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// For one socket.
+    ByName,
+    /// For all there were.
+    OfAll,
+    /// By the settings, not by a person: only the log hears of it.
+    ByPolicy,
+}
+
+/// What came of it for one socket.
+#[derive(Debug)]
+pub(super) enum Result {
+    Checked(std::result::Result<Checked, ActError>),
+    Ended(std::result::Result<Exited, ActError>),
+    Stopped(std::result::Result<Stopped, ActError>),
+    Cleaned(std::result::Result<Cleaned, CleanError>),
+}
+
+/// What came of it for each socket.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(super) results: Vec<(Named, Result)>,
+    pub(super) asked: Asked,
+}
+
+impl Result {
+    /// The answer in one line, and whether it is what was asked for.
+    fn told(&self) -> (String, bool) {
+        match self {
+            Self::Checked(Ok(checked)) => (checked.to_string(), true),
+            Self::Ended(Ok(ended)) => (ended.to_string(), true),
+            Self::Stopped(Ok(stopped)) => (stopped.to_string(), true),
+            Self::Cleaned(Ok(cleaned)) => (cleaned.to_string(), true),
+            Self::Checked(Err(error)) | Self::Ended(Err(error)) | Self::Stopped(Err(error)) => {
+                (error.to_string(), false)
+            }
+            Self::Cleaned(Err(error)) => (error.to_string(), false),
+        }
+    }
+}
+
+impl Answered {
+    /// Which listeners answered an alive check in time, and which did not.
+    pub(super) fn checks(&self) -> Vec<(Cookie, bool)> {
+        let check = |(named, result): &(Named, Result)| match result {
+            Result::Checked(Ok(_)) => named.target.cookie.map(|cookie| (cookie, true)),
+            Result::Checked(Err(ActError::Mux(MuxError::TimedOut { .. }))) => {
+                named.target.cookie.map(|cookie| (cookie, false))
+            }
+            Result::Checked(Err(_))
+            | Result::Ended(_)
+            | Result::Stopped(_)
+            | Result::Cleaned(_) => None,
+        };
+        self.results.iter().filter_map(check).collect()
+    }
+
+    /// A line for the menu of each socket that was checked.
+    pub(super) fn lines(&self) -> Vec<(Target, String)> {
+        let line = |(named, result): &(Named, Result)| match result {
+            Result::Checked(_) => Some((
+                named.target.clone(),
+                format!("Last check: {}", result.told().0),
+            )),
+            Result::Ended(_) | Result::Stopped(_) | Result::Cleaned(_) => None,
+        };
+        self.results.iter().filter_map(line).collect()
+    }
+
+    /// What to tell the person who asked; nothing where the settings did, and nothing where it went as asked and
+    /// can be seen in the menu (a socket that is gone needs no popup).
+    pub(super) fn notice(&self, can_show: bool) -> Option<Notice> {
+        match self.asked {
+            Asked::ByPolicy => {
+                for (named, result) in &self.results {
+                    tracing::info!("{}: {}", named.title, result.told().0);
+                }
+                None
+            }
+            Asked::ByName => self
+                .results
+                .first()
+                .map(|(named, result)| single(named, result, can_show)),
+            Asked::OfAll => self.of_all(can_show),
+        }
+    }
+
+    fn of_all(&self, can_show: bool) -> Option<Notice> {
+        const SHOWN: usize = 5;
+        let failed: Vec<String> = self
+            .results
+            .iter()
+            .filter_map(|(named, result)| match result.told() {
+                (_, true) => None,
+                (line, false) => Some(format!("{}: {line}", named.title)),
+            })
+            .collect();
+        let (_, first) = self.results.first()?;
+        let done = self.results.len() - failed.len();
+        let summary = match first {
+            Result::Checked(_) => format!("{} answered", text::count(done, "master")),
+            Result::Ended(_) => format!("{} ended", text::count(done, "master")),
+            Result::Stopped(_) => format!("{} stopped", text::count(done, "master")),
+            Result::Cleaned(_) => format!("{} removed", text::count(done, "socket")),
+        };
+        let summary = if failed.is_empty() {
+            summary
+        } else {
+            format!("{summary}, {} did not work", failed.len())
+        };
+        let mut lines: Vec<String> = failed.iter().take(SHOWN).cloned().collect();
+        if failed.len() > SHOWN {
+            lines.push(format!("and {} more", failed.len() - SHOWN));
+        }
+        if failed.is_empty() {
+            lines = self.slowest().into_iter().collect();
+        }
+        let mut buttons = Vec::new();
+        if can_show && !failed.is_empty() {
+            buttons.push(Button {
+                label: "Show".to_owned(),
+                intent: Intent::Show(None),
+            });
+        }
+        Some(Notice {
+            key: NoticeKey::AnswerAll,
+            summary,
+            body: lines.join("\n"),
+            buttons,
+            transient: failed.is_empty(),
+        })
+    }
+
+    fn slowest(&self) -> Option<String> {
+        let round_trip = |(named, result): &(Named, Result)| match result {
+            Result::Checked(Ok(checked)) => Some((checked.round_trip, named.title.clone())),
+            Result::Checked(Err(_))
+            | Result::Ended(_)
+            | Result::Stopped(_)
+            | Result::Cleaned(_) => None,
+        };
+        let slowest: Option<(Duration, String)> = self.results.iter().filter_map(round_trip).max();
+        slowest.map(|(round_trip, title)| {
+            format!(
+                "the slowest in {:.1} ms: {title}",
+                round_trip.as_secs_f64() * 1000.0
+            )
+        })
+    }
+}
+
+fn single(named: &Named, result: &Result, can_show: bool) -> Notice {
+    let (line, done) = result.told();
+    let mut buttons = Vec::new();
+    // Sessions were opened after the menu was drawn: the person may agree to close these too.
+    if let Result::Ended(Err(ActError::SessionsOpen { sessions })) = result {
+        let target = named.target.clone();
+        let label = format!(
+            "Exit, closing {}",
+            text::count(usize::try_from(*sessions).unwrap_or(usize::MAX), "session")
+        );
+        buttons.push(Button {
+            label,
+            intent: Intent::Exit {
+                target,
+                closing: *sessions,
+            },
+        });
+    }
+    if can_show && !done {
+        buttons.push(Button {
+            label: "Show".to_owned(),
+            intent: Intent::Show(Some(named.target.clone())),
+        });
+    }
+    Notice {
+        key: NoticeKey::Answer(named.target.path.clone()),
+        summary: named.title.clone(),
+        body: line,
+        buttons,
+        transient: done,
+    }
+}

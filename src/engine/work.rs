@@ -1,0 +1,118 @@
+//! What takes time, on threads of its own: discovery and the actions. Each brings its answer back as a message.
+
+use std::thread;
+use std::time::SystemTime;
+
+use calloop::channel::Sender;
+
+use crate::act::clean::{self, Kind};
+use crate::act::control::{self, CHECK_LIMIT};
+use crate::act::{System, each};
+use crate::core::socket::{State, Target};
+use crate::discover::{self, Request, Surroundings};
+
+use super::Message;
+use super::answers::{Answered, Asked, Result};
+
+/// A target, with what a person calls it and what was known of it when it was asked for.
+#[derive(Debug, Clone)]
+pub(super) struct Named {
+    pub(super) target: Target,
+    pub(super) title: String,
+    pub(super) state: Option<State>,
+}
+
+/// Something to do.
+#[derive(Debug)]
+pub(super) enum Job {
+    Discover {
+        request: Box<Request>,
+        surroundings: Box<Surroundings>,
+    },
+    Check(Vec<Named>, Asked),
+    Exit(Vec<(Named, u32)>, Asked),
+    Stop(Named),
+    Clean(Vec<Named>, Asked),
+}
+
+/// Starts jobs.
+#[derive(Debug, Clone)]
+pub(super) struct Worker(Sender<Message>);
+
+impl Worker {
+    pub(super) fn new(sender: Sender<Message>) -> Self {
+        Self(sender)
+    }
+
+    /// Starts a thread for the job; tells whether that succeeded.
+    pub(super) fn start(&self, job: Job) -> bool {
+        let name = match &job {
+            Job::Discover { .. } => "discover",
+            Job::Check(..) => "check",
+            Job::Exit(..) => "exit",
+            Job::Stop(_) => "stop",
+            Job::Clean(..) => "clean",
+        };
+        let sender = self.0.clone();
+        let started = thread::Builder::new().name(name.to_owned()).spawn(move || {
+            // The engine may have ended meanwhile; then nobody waits for the answer.
+            let _ = sender.send(perform(job));
+        });
+        if let Err(error) = &started {
+            tracing::error!("no thread to {name}: {error}");
+        }
+        started.is_ok()
+    }
+}
+
+fn perform(job: Job) -> Message {
+    match job {
+        Job::Discover {
+            request,
+            surroundings,
+        } => {
+            let discovered = discover::discover(&request, &surroundings);
+            Message::Discovered(Box::new(discovered), request)
+        }
+        Job::Check(named, asked) => {
+            let results = each(&named, |named| {
+                Result::Checked(control::check(&named.target, CHECK_LIMIT))
+            });
+            answered(named, results, asked)
+        }
+        Job::Exit(named, asked) => {
+            let results = each(&named, |(named, closing)| {
+                Result::Ended(control::exit(&System, &named.target, *closing, CHECK_LIMIT))
+            });
+            answered(
+                named.into_iter().map(|(named, _)| named).collect(),
+                results,
+                asked,
+            )
+        }
+        Job::Stop(named) => {
+            let result = Result::Stopped(control::stop(&System, &named.target, CHECK_LIMIT));
+            answered(vec![named], vec![result], Asked::ByName)
+        }
+        Job::Clean(named, asked) => {
+            let now = SystemTime::now();
+            let results = each(&named, |named| {
+                // What is not there any more cannot be judged anew; `clean` then says that it is gone.
+                let kind = named
+                    .state
+                    .as_ref()
+                    .and_then(Kind::of)
+                    .unwrap_or(Kind::Stale);
+                Result::Cleaned(clean::clean(&System, &named.target, kind, now))
+            });
+            answered(named, results, asked)
+        }
+    }
+}
+
+fn answered(named: Vec<Named>, results: Vec<Result>, asked: Asked) -> Message {
+    Message::Answered(Answered {
+        results: named.into_iter().zip(results).collect(),
+        asked,
+    })
+}

@@ -1,0 +1,108 @@
+//! A master of a test's own: a listening socket in a scratch directory, and a thread that says what it is told.
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+
+use nix::libc;
+
+use super::wire::Reply;
+
+/// One connection's worth of a master. Its thread ends with that connection; dropping this waits for it.
+pub(crate) struct FakeMaster {
+    path: PathBuf,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl FakeMaster {
+    /// Listens at `path`, accepts one connection, lets `behave` have it, and stops listening.
+    pub(crate) fn serve(
+        path: &Path,
+        behave: impl FnOnce(UnixStream, UnixListener) + Send + 'static,
+    ) -> Self {
+        let listener = UnixListener::bind(path).unwrap();
+        let thread = std::thread::spawn(move || {
+            let Ok((stream, _)) = listener.accept() else {
+                return;
+            };
+            behave(stream, listener);
+        });
+        Self {
+            path: path.to_owned(),
+            thread: Some(thread),
+        }
+    }
+
+    /// Greets, then answers each packet's type with `answer`; ends when that says nothing or the client leaves.
+    pub(crate) fn answering(
+        path: &Path,
+        hello: Reply,
+        answer: impl Fn(u32, u32) -> Option<Vec<u8>> + Send + 'static,
+    ) -> Self {
+        Self::serve(path, move |mut stream, _listener| {
+            let _ = stream.write_all(&hello.encode());
+            let mut greeted = false;
+            while let Some((kind, id)) = read_request(&mut stream) {
+                if !greeted {
+                    greeted = true;
+                    continue;
+                }
+                match answer(kind, id) {
+                    Some(bytes) => drop(stream.write_all(&bytes)),
+                    None => return,
+                }
+            }
+        })
+    }
+}
+
+impl Drop for FakeMaster {
+    fn drop(&mut self) {
+        // A thread that still waits in accept gets a client that leaves at once.
+        let _ = UnixStream::connect(&self.path);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+            && !std::thread::panicking()
+        {
+            panic!("the fake master at {} panicked", self.path.display());
+        }
+    }
+}
+
+/// Blocks until the client has closed its side.
+pub(crate) fn until_closed(mut stream: UnixStream) {
+    let mut scrap = [0; 64];
+    while matches!(stream.read(&mut scrap), Ok(read) if read > 0) {}
+}
+
+/// The type and first number of the next packet.
+pub(crate) fn read_request(stream: &mut UnixStream) -> Option<(u32, u32)> {
+    let mut header = [0; 4];
+    stream.read_exact(&mut header).ok()?;
+    let mut body = vec![0; u32::from_be_bytes(header) as usize];
+    stream.read_exact(&mut body).ok()?;
+    let number = |at: usize| {
+        body.get(at..at + 4)
+            .map_or(0, |bytes| u32::from_be_bytes(bytes.try_into().unwrap()))
+    };
+    Some((number(0), number(4)))
+}
+
+/// A greeting without extensions.
+pub(crate) fn hello() -> Reply {
+    Reply::Hello {
+        version: 4,
+        extensions: Vec::new(),
+    }
+}
+
+/// The `O_PATH` descriptor a client connects through.
+pub(crate) fn handle(path: &Path) -> std::fs::File {
+    std::fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_PATH | libc::O_NOFOLLOW)
+        .open(path)
+        .unwrap()
+}

@@ -1,0 +1,10 @@
+//! OpenSSH's multiplexing protocol, as far as a watcher speaks it: alive check, exit request, stop request, and
+//! the master's account of its connection. No sessions, no forwardings.
+//!
+//! In reading order:
+
+pub mod client;
+pub mod wire;
+
+#[cfg(test)]
+pub(crate) mod fake;

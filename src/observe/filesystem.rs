@@ -1,0 +1,289 @@
+//! What lies at a path and on what kind of filesystem: lstat, statfs and the mount table. Opens no file.
+
+use std::fs::Metadata;
+use std::io;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::Path;
+use std::time::SystemTime;
+
+use nix::sys::stat::{major, minor};
+
+use crate::core::socket::{File, FileKind, Filesystem, SocketId, Stat, UserId};
+
+/// What lstat says of the path. The last part is never followed.
+#[must_use]
+pub fn lstat(path: &Path) -> File {
+    match path.symlink_metadata() {
+        Ok(metadata) => file(&metadata),
+        Err(error) => unseen(&error),
+    }
+}
+
+/// The facts of metadata that was got without following a symlink.
+pub(crate) fn file(metadata: &Metadata) -> File {
+    let stat = Stat {
+        id: SocketId {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        },
+        uid: UserId(metadata.uid()),
+        mode: metadata.mode() & 0o7777,
+        modified: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+    };
+    let kind = metadata.file_type();
+    if kind.is_socket() {
+        File::Socket(stat)
+    } else if kind.is_file() {
+        File::Other(FileKind::Regular, stat)
+    } else if kind.is_dir() {
+        File::Other(FileKind::Directory, stat)
+    } else if kind.is_symlink() {
+        File::Other(FileKind::Symlink, stat)
+    } else if kind.is_fifo() {
+        File::Other(FileKind::Fifo, stat)
+    } else {
+        File::Other(FileKind::Device, stat)
+    }
+}
+
+/// The failure of an lstat or of an open that stands for one.
+pub(crate) fn unseen(error: &io::Error) -> File {
+    match error.kind() {
+        // ENOTDIR: a part of the way is a file, so there can be nothing below it.
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => File::Missing,
+        io::ErrorKind::PermissionDenied => File::Denied,
+        _ => File::Failed(text_of(error)),
+    }
+}
+
+/// An error's text without the number that Rust appends to it.
+pub(super) fn text_of(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(code) => nix::errno::Errno::from_raw(code).desc().to_owned(),
+        None => error.to_string(),
+    }
+}
+
+/// Whether others may put files into this directory and only the sticky bit keeps theirs from ours, as in `/tmp`,
+/// or it belongs to someone else who lets everybody write. `false` where stat fails.
+#[must_use]
+pub fn is_shared(directory: &Path, uid: UserId) -> bool {
+    directory.metadata().is_ok_and(|metadata| {
+        let mode = metadata.mode();
+        let sticky = mode & 0o1000 != 0 && mode & 0o022 != 0;
+        sticky || (metadata.uid() != uid.0 && mode & 0o002 != 0)
+    })
+}
+
+/// Filesystems that other machines may share, by the magic number of statfs(2) (`linux/magic.h` and each one's
+/// own sources). Cluster filesystems count too: the disk is shared, the sockets are not.
+const NETWORK: &[(u32, &str)] = &[
+    (0x0000_6969, "nfs"),
+    (0x0000_517b, "smbfs"),
+    (0xff53_4d42, "cifs"),
+    (0xfe53_4d42, "smb3"),
+    (0x0102_1997, "9p"),
+    (0x5346_414f, "afs"),
+    (0x6b41_4653, "afs"),
+    (0x00c3_6400, "ceph"),
+    (0x7375_7245, "coda"),
+    (0x0000_564c, "ncpfs"),
+    (0x7461_636f, "ocfs2"),
+    (0x0116_1970, "gfs2"),
+    (0x0bd0_0bd0, "lustre"),
+    (0x4750_4653, "gpfs"),
+    (0x1983_0326, "beegfs"),
+    (0x2003_0528, "orangefs"),
+    (0x786f_4256, "vboxsf"),
+    (0xbacb_acbc, "vmhgfs"),
+];
+
+const FUSE: u32 = 0x6573_5546;
+
+/// FUSE filesystems over what is this machine's own.
+const LOCAL_FUSE: &[&[u8]] = &[
+    b"fuseblk",
+    b"fuse.ntfs-3g",
+    b"fuse.exfat",
+    b"fuse.fuse-overlayfs",
+    b"fuse.gocryptfs",
+    b"fuse.encfs",
+    b"fuse.cryfs",
+    b"fuse.securefs",
+];
+
+/// FUSE filesystems of other machines, for their names; what is in neither list is taken for one, too.
+const NETWORK_FUSE: &[&str] = &[
+    "fuse.sshfs",
+    "fuse.rclone",
+    "fuse.s3fs",
+    "fuse.glusterfs",
+    "fuse.davfs",
+    "fuse.gvfsd-fuse",
+    "fuse.mfs",
+    "fuse.juicefs",
+    "virtiofs",
+];
+
+/// What kind of filesystem the path lies on. Ask for the directory of a socket: the path is followed to its end.
+#[must_use]
+pub fn filesystem_of(path: &Path) -> Filesystem {
+    let Ok(statfs) = nix::sys::statfs::statfs(path) else {
+        return Filesystem::Unknown;
+    };
+    // The field is a signed or unsigned word, of 32 or 64 bits; the magic number is its low 32.
+    let magic = i128::from(statfs.filesystem_type().0) & i128::from(u32::MAX);
+    let magic = u32::try_from(magic).unwrap_or_default();
+    if magic == FUSE {
+        return fuse(path);
+    }
+    match NETWORK.iter().find(|(number, _)| *number == magic) {
+        Some((_, name)) => Filesystem::Network(name),
+        None => Filesystem::Local,
+    }
+}
+
+/// Statfs says "FUSE" for all of them; which one it is stands in the mount table.
+fn fuse(path: &Path) -> Filesystem {
+    let (Ok(metadata), Ok(table)) = (path.metadata(), std::fs::read("/proc/self/mountinfo")) else {
+        return Filesystem::Unknown;
+    };
+    let device = format!("{}:{}", major(metadata.dev()), minor(metadata.dev()));
+    match mounted_as(&table, &device) {
+        Some(kind) => fuse_kind(kind),
+        None => Filesystem::Unknown,
+    }
+}
+
+fn fuse_kind(kind: &[u8]) -> Filesystem {
+    if LOCAL_FUSE.contains(&kind) {
+        return Filesystem::Local;
+    }
+    let known = NETWORK_FUSE.iter().find(|name| name.as_bytes() == kind);
+    Filesystem::Network(known.unwrap_or(&"fuse"))
+}
+
+/// The filesystem type of a device (`MAJOR:MINOR`) in a mountinfo; see proc_pid_mountinfo(5).
+fn mounted_as<'a>(mountinfo: &'a [u8], device: &str) -> Option<&'a [u8]> {
+    mountinfo.split(|byte| *byte == b'\n').find_map(|line| {
+        let mut fields = line.split(|byte| *byte == b' ');
+        if fields.nth(2)? != device.as_bytes() {
+            return None;
+        }
+        // Any number of optional fields ends with a single hyphen.
+        fields.find(|field| *field == b"-")?;
+        fields.next()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::os::unix::net::UnixListener;
+
+    use nix::sys::stat::Mode;
+
+    use super::*;
+
+    #[test]
+    fn everything_that_can_stand_at_a_path_is_told_apart() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let _bound = UnixListener::bind(at("socket")).unwrap();
+        std::fs::write(at("file"), "").unwrap();
+        symlink(at("socket"), at("link")).unwrap();
+        symlink(at("loop"), at("loop")).unwrap();
+        nix::unistd::mkfifo(&at("fifo"), Mode::S_IRUSR).unwrap();
+        let kind = |path: &Path| match lstat(path) {
+            File::Other(kind, _) => Some(kind),
+            File::Socket(_) | File::Missing | File::Denied | File::Failed(_) => None,
+        };
+        assert!(matches!(lstat(&at("socket")), File::Socket(_)));
+        assert_eq!(kind(&at("file")), Some(FileKind::Regular));
+        assert_eq!(kind(&at("link")), Some(FileKind::Symlink));
+        assert_eq!(kind(&at("loop")), Some(FileKind::Symlink));
+        assert_eq!(kind(&at("fifo")), Some(FileKind::Fifo));
+        assert_eq!(kind(directory.path()), Some(FileKind::Directory));
+        assert_eq!(kind(Path::new("/dev/null")), Some(FileKind::Device));
+        assert_eq!(lstat(&at("nothing")), File::Missing);
+        assert_eq!(lstat(&at("file/below")), File::Missing);
+        assert_eq!(
+            lstat(&at("loop/below")),
+            File::Failed("Too many symbolic links encountered".to_owned())
+        );
+        let denied = io::Error::from_raw_os_error(nix::libc::EACCES);
+        assert_eq!(unseen(&denied), File::Denied);
+    }
+
+    #[test]
+    fn a_stat_carries_the_files_identity_owner_and_mode() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        let _bound = UnixListener::bind(&path).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let File::Socket(stat) = lstat(&path) else {
+            panic!("not a socket");
+        };
+        let metadata = path.symlink_metadata().unwrap();
+        assert_eq!(stat.id.inode, metadata.ino());
+        assert_eq!(stat.mode, 0o600);
+        assert_eq!(stat.uid, UserId(nix::unistd::geteuid().as_raw()));
+        assert_eq!(stat.modified, metadata.modified().unwrap());
+    }
+
+    #[test]
+    fn a_directory_that_others_may_write_to_is_shared() {
+        let directory = tempfile::tempdir().unwrap();
+        let own = UserId(nix::unistd::geteuid().as_raw());
+        let other = UserId(own.0 + 1);
+        for (mode, uid, shared) in [
+            (0o700, own, false),
+            (0o1777, own, true),
+            (0o1777, other, true),
+            (0o1755, other, false),
+            (0o777, other, true),
+            (0o777, own, false),
+            (0o755, other, false),
+        ] {
+            let permissions = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(directory.path(), permissions).unwrap();
+            assert_eq!(is_shared(directory.path(), uid), shared, "{mode:o}");
+        }
+        assert!(!is_shared(&directory.path().join("nothing"), own));
+    }
+
+    #[test]
+    fn filesystems_are_local_network_or_unknown() {
+        assert_eq!(filesystem_of(Path::new("/proc")), Filesystem::Local);
+        assert_eq!(
+            filesystem_of(Path::new("/nowhere/at/all")),
+            Filesystem::Unknown
+        );
+        for (kind, filesystem) in [
+            ("fuseblk", Filesystem::Local),
+            ("fuse.sshfs", Filesystem::Network("fuse.sshfs")),
+            ("virtiofs", Filesystem::Network("virtiofs")),
+            ("fuse.something-new", Filesystem::Network("fuse")),
+        ] {
+            assert_eq!(fuse_kind(kind.as_bytes()), filesystem);
+        }
+    }
+
+    #[test]
+    fn the_mount_table_names_a_devices_filesystem() {
+        let table = b"\
+22 28 0:20 / /sys rw,relatime shared:7 - sysfs sysfs rw
+36 28 0:32 / /mnt/far\\040away rw shared:8 master:1 - fuse.sshfs host: rw
+41 28 0:33 / /old rw - ext4 /dev/sda rw
+nonsense
+";
+        for (device, kind) in [
+            ("0:32", Some(&b"fuse.sshfs"[..])),
+            ("0:33", Some(b"ext4")),
+            ("0:3", None),
+        ] {
+            assert_eq!(mounted_as(table, device), kind);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The kernel's table of unix sockets as `/proc/net/unix` shows it: for kernels and sandboxes without sock_diag.
+//!
+//! It knows names, states and sockfs inodes, but not which file a name belonged to. So an orphan cannot be told
+//! from its successor here. Format: unix(7), and `unix_seq_show()` in af_unix.c.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use super::unix_table::{Row, UnixListener, UnixTable};
+use crate::core::socket::Table;
+
+/// `__SO_ACCEPTCON`: the socket listens.
+const LISTENS: u32 = 1 << 16;
+/// `SS_CONNECTED` of a socket that a process holds.
+const CONNECTED: u32 = 3;
+
+/// Reads the table.
+///
+/// # Errors
+/// Whatever reading the file says. Lines that are not understood are left out.
+pub fn read() -> io::Result<UnixTable> {
+    Ok(parse(&std::fs::read(Path::new("/proc/net/unix"))?))
+}
+
+/// The table in this text. A name with a newline in it is cut there: the kernel does not escape it.
+fn parse(text: &[u8]) -> UnixTable {
+    let lines = text.split(|byte| *byte == b'\n').skip(1);
+    UnixTable::new(Table::ProcNetUnix, lines.filter_map(row))
+}
+
+fn row(line: &[u8]) -> Option<Row> {
+    // Num RefCount Protocol Flags Type St Inode Path; the inode is padded with spaces, the path may hold some.
+    let mut rest = line;
+    let mut field = || {
+        let text = rest.trim_ascii_start();
+        let end = text.iter().position(|byte| *byte == b' ')?;
+        rest = &text[end..];
+        std::str::from_utf8(&text[..end]).ok()
+    };
+    let (_number, _references, _protocol) = (field()?, field()?, field()?);
+    let flags = u32::from_str_radix(field()?, 16).ok()?;
+    let _kind = field()?;
+    let state = u32::from_str_radix(field()?, 16).ok()?;
+    let socket_inode = field()?.parse().ok()?;
+    let name = rest.strip_prefix(b" ")?;
+    if name.is_empty() || name.starts_with(b"@") {
+        return None;
+    }
+    let name = PathBuf::from(OsStr::from_bytes(name));
+    if flags & LISTENS != 0 {
+        Some(Row::Listener(UnixListener {
+            socket_inode,
+            cookie: None,
+            name,
+            vfs: None,
+            backlog: 0,
+            sessions: 0,
+            uid: None,
+        }))
+    } else {
+        (state == CONNECTED).then_some(Row::Accepted {
+            socket_inode,
+            vfs: None,
+            name,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TEXT: &str = "\
+Num       RefCount Protocol Flags    Type St Inode Path
+000000004b95531a: 00000003 00000000 00000000 0001 02     0 /s/a.yDXYs2d7ScOlhAEI
+000000001a58ede0: 00000002 00000000 00010000 0001 01 22637 /s/a.yDXYs2d7ScOlhAEI
+000000002938b2c5: 00000003 00000000 00000000 0001 03 22641 /s/a.yDXYs2d7ScOlhAEI
+000000002938b2c6: 00000003 00000000 00000000 0001 03  1055
+000000002938b2c7: 00000002 00000000 00010000 0001 01 12345678 @/tmp/.X11-unix/X0
+000000002938b2c8: 00000002 00000000 00010000 0001 01   7 /with a space
+0000000000000000: nonsense
+";
+
+    #[test]
+    fn listeners_and_accepted_connections_are_found() {
+        let table = parse(TEXT.as_bytes());
+        let listeners: Vec<_> = table
+            .listeners()
+            .map(|listener| {
+                let name = listener.name.to_str().unwrap();
+                (listener.socket_inode, name, listener.sessions)
+            })
+            .collect();
+        assert_eq!(
+            listeners,
+            [(7, "/with a space", 0), (22637, "/s/a.yDXYs2d7ScOlhAEI", 1)]
+        );
+        assert_eq!(table.source(), Table::ProcNetUnix);
+    }
+
+    #[test]
+    fn the_kernels_own_text_is_understood() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let _bound = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let table = read().unwrap();
+        assert!(table.listeners().any(|listener| listener.name == path));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
+            prop_assert!(parse(&bytes).listeners().count() <= lines);
+        }
+    }
+}

@@ -1,0 +1,486 @@
+//! Looks at sockets that these tests make themselves, whatever else listens on the machine.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::{UnixListener as Bound, UnixStream};
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use nix::sys::signal::{Signal, kill};
+use nix::sys::stat::{UtimensatFlags, utimensat};
+use nix::sys::time::TimeSpec;
+use nix::unistd::{Pid, geteuid};
+use tempfile::TempDir;
+
+use super::*;
+use crate::core::socket::{FileKind, Process};
+
+const SUFFIX: &str = ".yDXYs2d7ScOlhAEI";
+
+pub(super) fn own_uid() -> UserId {
+    UserId(geteuid().as_raw())
+}
+
+pub(super) fn own_pid() -> MasterPid {
+    MasterPid(std::process::id().cast_signed())
+}
+
+/// Waits for the condition. Between fork and exec a process that another test starts holds copies of our sockets,
+/// so what is closed may be open for a moment longer.
+pub(super) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !condition() {
+        assert!(Instant::now() < deadline, "it never came about that {what}");
+        thread::yield_now();
+    }
+}
+
+/// A process called ssh that holds a listener as its standard input, and does nothing. Killed when dropped.
+pub(super) struct Master {
+    child: Child,
+    _program: TempDir,
+}
+
+impl Master {
+    pub(super) fn start(bound: Bound) -> Self {
+        // Beside the test program, for a file that is surely allowed to be executed.
+        let beside = std::env::current_exe().unwrap();
+        let program = tempfile::tempdir_in(beside.parent().unwrap())
+            .or_else(|_| tempfile::tempdir())
+            .unwrap();
+        let ssh = program.path().join("ssh");
+        let sleep = ["/usr/bin/sleep", "/bin/sleep"]
+            .iter()
+            .find(|path| Path::new(path).exists());
+        fs::copy(sleep.unwrap(), &ssh).unwrap();
+        let standard_input = OwnedFd::from(bound);
+        let mut command = Command::new(&ssh);
+        command
+            .arg0("sleep")
+            .arg("3600")
+            .stdin(Stdio::from(standard_input));
+        let mut child = None;
+        // Another test's process may hold the program's file open for writing until it execs.
+        eventually("the program can be started", || match command.spawn() {
+            Ok(started) => child.insert(started).id() > 0,
+            Err(error) => {
+                assert_eq!(error.kind(), io::ErrorKind::ExecutableFileBusy, "{error}");
+                false
+            }
+        });
+        Self {
+            child: child.unwrap(),
+            _program: program,
+        }
+    }
+
+    pub(super) fn pid(&self) -> MasterPid {
+        MasterPid(self.child.id().cast_signed())
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.pid().0), signal).unwrap();
+    }
+
+    fn end(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Master {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A directory with sockets, and an observer.
+struct Scene {
+    directory: TempDir,
+    observer: Observer,
+}
+
+impl Scene {
+    fn new() -> Self {
+        Self::of(Observer::new(own_uid()))
+    }
+
+    fn of(observer: Observer) -> Self {
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+            observer,
+        }
+    }
+
+    fn without_tables() -> Self {
+        Self::of(Observer::with_tables(
+            own_uid(),
+            Tables {
+                sock_diag: || Err(io::ErrorKind::Unsupported.into()),
+                proc_net_unix: || Err(io::ErrorKind::NotFound.into()),
+            },
+        ))
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Binds as a master does: under a temporary name, which it links to the real one.
+    fn bind_master(&self, name: &str) -> Bound {
+        let temporary = self.at(&format!("{name}{SUFFIX}"));
+        let bound = Bound::bind(&temporary).unwrap();
+        fs::hard_link(&temporary, self.at(name)).unwrap();
+        fs::remove_file(&temporary).unwrap();
+        bound
+    }
+
+    /// A socket that nobody listens on.
+    fn bind_stale(&self, name: &str) {
+        drop(Bound::bind(self.at(name)).unwrap());
+        eventually("nobody listens", || {
+            connect::probe(&self.at(name)) == Connect::Refused
+        });
+    }
+
+    fn look(&mut self, candidates: &[(&str, Origin)]) -> Look {
+        let candidates: Vec<Candidate> = candidates
+            .iter()
+            .map(|(name, origin)| Candidate {
+                path: ControlPath::new(self.at(name)).unwrap(),
+                origin: *origin,
+            })
+            .collect();
+        let mut look = self.observer.look(&candidates);
+        let ours = |path: &ControlPath| path.as_path().starts_with(self.directory.path());
+        look.observations
+            .retain(|observation| ours(&observation.path));
+        look.orphans.retain(|orphan| ours(&orphan.path));
+        look
+    }
+
+    fn one(&mut self, name: &str, origin: Origin) -> Option<Observation> {
+        let mut look = self.look(&[(name, origin)]);
+        assert!(look.observations.len() <= 1, "{look:?}");
+        look.observations.pop()
+    }
+}
+
+fn names(look: &Look) -> Vec<(&str, Origin)> {
+    look.observations
+        .iter()
+        .map(|seen| {
+            (
+                seen.path
+                    .as_path()
+                    .file_name()
+                    .and_then(OsStr::to_str)
+                    .unwrap(),
+                seen.origin,
+            )
+        })
+        .collect()
+}
+
+fn process_of(listener: &Listener) -> Option<&Process> {
+    match &listener.holder {
+        Holder::Ssh(process) | Holder::Other(process) => Some(process),
+        Holder::Unknown => None,
+    }
+}
+
+fn is_untouched(bound: &Bound) -> bool {
+    bound.set_nonblocking(true).unwrap();
+    bound.accept().unwrap_err().kind() == io::ErrorKind::WouldBlock
+}
+
+fn age(path: &Path, seconds: i64) {
+    let time = TimeSpec::new(nix::libc::time_t::from(1_000_000_000 - seconds), 0);
+    utimensat(
+        nix::fcntl::AT_FDCWD,
+        path,
+        &time,
+        &time,
+        UtimensatFlags::NoFollowSymlink,
+    )
+    .unwrap();
+}
+
+#[test]
+fn a_listener_is_seen_and_not_touched() {
+    let mut scene = Scene::new();
+    let bound = scene.bind_master("u@h");
+    let seen = scene.one("u@h", Origin::Exact).unwrap();
+    assert_eq!(
+        (&seen.filesystem, &seen.connect),
+        (&Filesystem::Local, &None)
+    );
+    let File::Socket(stat) = seen.file else {
+        panic!("not a socket: {seen:?}");
+    };
+    assert_eq!(stat.uid, own_uid());
+    let listener = seen.listener.unwrap();
+    assert_eq!(listener.bound_name, scene.at(&format!("u@h{SUFFIX}")));
+    assert_eq!((listener.backlog, listener.sessions), (0, 0));
+    assert!(is_untouched(&bound));
+    eventually("this process is seen as the holder", || {
+        let listener = scene.one("u@h", Origin::Exact).unwrap().listener.unwrap();
+        process_of(&listener).is_some_and(|process| process.pid == own_pid())
+    });
+
+    let _client = UnixStream::connect(scene.at("u@h")).unwrap();
+    let _accepted = bound.accept().unwrap();
+    let _waiting = UnixStream::connect(scene.at("u@h")).unwrap();
+    let listener = scene.one("u@h", Origin::Exact).unwrap().listener.unwrap();
+    assert_eq!((listener.backlog, listener.sessions), (1, 1));
+}
+
+#[test]
+fn what_nobody_listens_on_is_refused() {
+    let mut scene = Scene::new();
+    scene.bind_stale("stale");
+    fs::write(scene.at("file"), "").unwrap();
+    symlink(scene.at("stale"), scene.at("link")).unwrap();
+    let look = scene.look(&[
+        ("stale", Origin::Pattern),
+        ("missing", Origin::Exact),
+        ("file", Origin::Pattern),
+        ("link", Origin::VaguePattern),
+    ]);
+    assert_eq!(look.table, Table::SockDiag);
+    assert_eq!(
+        names(&look),
+        [
+            ("stale", Origin::Pattern),
+            ("file", Origin::Pattern),
+            ("link", Origin::VaguePattern)
+        ]
+    );
+    let seen: Vec<_> = look
+        .observations
+        .iter()
+        .map(|seen| (&seen.file, &seen.connect))
+        .collect();
+    assert!(matches!(seen[0], (File::Socket(_), Some(Connect::Refused))));
+    assert!(matches!(seen[1], (File::Other(FileKind::Regular, _), None)));
+    assert!(matches!(seen[2], (File::Other(FileKind::Symlink, _), None)));
+}
+
+#[test]
+fn another_users_socket_is_not_connected_to() {
+    let mut scene = Scene::of(Observer::new(UserId(own_uid().0 + 1)));
+    scene.bind_stale("s");
+    let seen = scene.one("s", Origin::Exact).unwrap();
+    assert_eq!((seen.listener, seen.connect), (None, None));
+}
+
+#[test]
+fn a_temporary_name_is_connected_to_when_its_start_must_be_over() {
+    let mut scene = Scene::new();
+    let name = format!("u@h{SUFFIX}");
+    scene.bind_stale(&name);
+    assert_eq!(scene.one(&name, Origin::Temporary).unwrap().connect, None);
+    age(&scene.at(&name), 0);
+    let seen = scene.one(&name, Origin::Temporary).unwrap();
+    assert_eq!(seen.connect, Some(Connect::Refused));
+}
+
+#[test]
+fn without_any_table_an_accepted_connect_is_remembered() {
+    let mut scene = Scene::without_tables();
+    let bound = Bound::bind(scene.at("s")).unwrap();
+    for _ in 0..2 {
+        let look = scene.look(&[("s", Origin::Exact)]);
+        assert_eq!(look.table, Table::None);
+        assert_eq!(look.observations[0].connect, Some(Connect::Accepted));
+    }
+    bound.accept().unwrap();
+    assert!(is_untouched(&bound), "connected to twice");
+
+    // Another socket at the same path is another matter.
+    fs::remove_file(scene.at("s")).unwrap();
+    scene.bind_stale("s");
+    let seen = scene.one("s", Origin::Exact).unwrap();
+    assert_eq!(seen.connect, Some(Connect::Refused));
+}
+
+#[test]
+fn without_sock_diag_names_still_tell_of_listeners() {
+    let mut scene = Scene::of(Observer::with_tables(
+        own_uid(),
+        Tables {
+            sock_diag: || Err(io::ErrorKind::Unsupported.into()),
+            proc_net_unix: proc_net_unix::read,
+        },
+    ));
+    let bound = scene.bind_master("u@h");
+    scene.bind_stale("stale");
+    let _client = UnixStream::connect(scene.at("u@h")).unwrap();
+    let _accepted = bound.accept().unwrap();
+    let look = scene.look(&[("u@h", Origin::Exact), ("stale", Origin::Exact)]);
+    assert_eq!(look.table, Table::ProcNetUnix);
+    let listener = look.observations[0].listener.as_ref().unwrap();
+    assert_eq!((listener.cookie, listener.sessions), (None, 1));
+    assert!(process_of(listener).is_some());
+    assert_eq!(look.observations[1].connect, Some(Connect::Refused));
+    assert!(is_untouched(&bound));
+}
+
+#[test]
+fn what_one_dump_missed_is_not_connected_to() {
+    static DUMPS: AtomicU32 = AtomicU32::new(0);
+    let mut scene = Scene::of(Observer::with_tables(
+        own_uid(),
+        Tables {
+            sock_diag: || match DUMPS.fetch_add(1, Ordering::Relaxed) {
+                0 => Ok(UnixTable::new(Table::SockDiag, [])),
+                _ => sock_diag::dump(),
+            },
+            proc_net_unix: proc_net_unix::read,
+        },
+    ));
+    let bound = scene.bind_master("u@h");
+    let seen = scene.one("u@h", Origin::Exact).unwrap();
+    assert!(seen.listener.is_some());
+    assert!(is_untouched(&bound));
+    assert_eq!(DUMPS.load(Ordering::Relaxed), 2);
+    // A stale socket costs a second dump once only.
+    drop(bound);
+    eventually("nobody listens", || {
+        connect::probe(&scene.at("u@h")) == Connect::Refused
+    });
+    for dumps in [4, 5, 6] {
+        let seen = scene.one("u@h", Origin::Exact).unwrap();
+        assert_eq!(seen.connect, Some(Connect::Refused));
+        assert_eq!(DUMPS.load(Ordering::Relaxed), dumps);
+    }
+}
+
+#[test]
+fn a_master_is_found_wherever_it_lies() {
+    let mut scene = Scene::new();
+    let master = Master::start(scene.bind_master("u@h"));
+    let look = scene.look(&[]);
+    assert_eq!(names(&look), [("u@h", Origin::Kernel)]);
+    assert_eq!(look.orphans, []);
+    let listener = look.observations[0].listener.as_ref().unwrap();
+    let Holder::Ssh(process) = &listener.holder else {
+        panic!("not an ssh: {listener:?}");
+    };
+    assert_eq!((process.pid, process.name.as_str()), (master.pid(), "ssh"));
+    assert!(!process.stopped);
+    let age = look.at.duration_since(process.started.unwrap());
+    assert!(age.unwrap_or_default() < Duration::from_secs(60));
+
+    master.signal(Signal::SIGSTOP);
+    eventually("the master is seen to be stopped", || {
+        let seen = scene.one("u@h", Origin::Exact).unwrap();
+        seen.origin == Origin::Exact
+            && seen
+                .listener
+                .as_ref()
+                .and_then(process_of)
+                .is_some_and(|process| process.stopped)
+    });
+}
+
+#[test]
+fn forwardings_of_an_ssh_are_no_masters() {
+    let mut scene = Scene::new();
+    let _ssh = Master::start(Bound::bind(scene.at("forwarded")).unwrap());
+    let look = scene.look(&[]);
+    assert_eq!((names(&look), &look.orphans[..]), (vec![], &[][..]));
+}
+
+#[test]
+fn a_master_without_its_file_is_an_orphan() {
+    let mut scene = Scene::new();
+    let master = Master::start(scene.bind_master("u@h"));
+    fs::remove_file(scene.at("u@h")).unwrap();
+    let pid = |look: &Look| process_of(&look.orphans[0].listener).map(|process| process.pid);
+    let look = scene.look(&[("u@h", Origin::Exact)]);
+    assert_eq!(names(&look), []);
+    assert_eq!(
+        look.orphans[0].path,
+        ControlPath::new(scene.at("u@h")).unwrap()
+    );
+    assert_eq!(
+        (pid(&look), look.orphans[0].successor),
+        (Some(master.pid()), false)
+    );
+
+    let successor = scene.bind_master("u@h");
+    let look = scene.look(&[("u@h", Origin::Exact)]);
+    assert_eq!(names(&look), [("u@h", Origin::Exact)]);
+    assert!(look.observations[0].listener.is_some());
+    assert_eq!(
+        (pid(&look), look.orphans[0].successor),
+        (Some(master.pid()), true)
+    );
+
+    // A successor that died is stale; the orphan is none the less.
+    drop(successor);
+    eventually("the successor is stale", || {
+        let look = scene.look(&[("u@h", Origin::Exact)]);
+        look.observations[0].connect == Some(Connect::Refused) && look.orphans.len() == 1
+    });
+
+    fs::remove_file(scene.at("u@h")).unwrap();
+    fs::write(scene.at("u@h"), "").unwrap();
+    let look = scene.look(&[]);
+    assert_eq!(
+        (pid(&look), look.orphans[0].successor),
+        (Some(master.pid()), false)
+    );
+}
+
+#[test]
+fn a_master_that_ends_in_order_is_no_orphan() {
+    let mut scene = Scene::new();
+    let mut master = Master::start(scene.bind_master("u@h"));
+    fs::remove_file(scene.at("u@h")).unwrap();
+    let look = thread::scope(|scope| {
+        scope.spawn(|| master.end());
+        scene.look(&[])
+    });
+    assert_eq!(look.orphans, []);
+}
+
+#[test]
+fn a_start_in_progress_is_neither_orphan_nor_found() {
+    let mut scene = Scene::new();
+    let temporary = format!("u@h{SUFFIX}");
+    let _master = Master::start(Bound::bind(scene.at(&temporary)).unwrap());
+    let look = scene.look(&[("u@h", Origin::Exact)]);
+    assert_eq!((names(&look), &look.orphans[..]), (vec![], &[][..]));
+    let seen = scene.one(&temporary, Origin::Temporary).unwrap();
+    assert!(seen.listener.is_some());
+    assert_eq!(seen.connect, None);
+
+    // Linked, and its temporary name not removed yet, or never.
+    fs::hard_link(scene.at(&temporary), scene.at("u@h")).unwrap();
+    let look = scene.look(&[("u@h", Origin::Exact), (&temporary, Origin::Temporary)]);
+    assert_eq!(names(&look), [("u@h", Origin::Exact)]);
+    assert_eq!(look.orphans, []);
+    let look = scene.look(&[(&temporary, Origin::Temporary)]);
+    assert_eq!(names(&look), [("u@h", Origin::Kernel)]);
+}
+
+#[test]
+fn a_master_that_was_moved_aside_is_no_orphan() {
+    let mut scene = Scene::new();
+    let _master = Master::start(scene.bind_master("u@h"));
+    fs::rename(scene.at("u@h"), scene.at("aside")).unwrap();
+    let look = scene.look(&[("aside", Origin::Aside)]);
+    assert_eq!(
+        (names(&look), &look.orphans[..]),
+        (vec![("aside", Origin::Aside)], &[][..])
+    );
+    assert!(look.observations[0].listener.is_some());
+}

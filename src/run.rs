@@ -1,0 +1,202 @@
+//! `muxtray run`: the engine with its desktop around it, or with as much of a desktop as there is.
+
+use std::env;
+use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::config;
+use crate::core::intent::Intent;
+use crate::core::notice::{Notice, NoticeKey};
+use crate::core::view::TrayView;
+use crate::desktop::instance::{self, Instance, InstanceError};
+use crate::desktop::notify::Notifier;
+use crate::engine::{self, Asker, Inbox, Options, Outlet};
+
+/// The program that `muxtray run` becomes where an icon is wanted.
+const APPLET: &str = "muxtray-applet";
+
+/// Replaces this process by the applet, with the same arguments; the process id stays.
+///
+/// Returns only where that is not possible, with the reason.
+#[must_use]
+pub fn become_applet() -> String {
+    let Some(applet) = applet() else {
+        return format!("{APPLET} is not installed beside muxtray: watching without an icon");
+    };
+    // GTK would load GL drivers for nothing: tens of megabytes.
+    let error = Command::new(&applet)
+        .args(env::args_os().skip(1))
+        .env("GDK_GL", "disable")
+        .exec();
+    format!(
+        "{} cannot be started ({error}): watching without an icon",
+        crate::core::text::path(&applet)
+    )
+}
+
+fn applet() -> Option<PathBuf> {
+    let beside = env::current_exe().ok()?.parent()?.join(APPLET);
+    let libexec = beside
+        .parent()?
+        .parent()?
+        .join("libexec/muxtray")
+        .join(APPLET);
+    [beside, libexec].into_iter().find(|path| path.is_file())
+}
+
+/// What is there of a desktop before the engine starts.
+#[derive(Debug)]
+pub struct Desktop {
+    /// Held for as long as the program runs; `None` without a session bus.
+    instance: Option<Instance>,
+    notifier: Option<Notifier>,
+}
+
+/// Another instance runs for this session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AlreadyRunning;
+
+impl Desktop {
+    /// Takes the single instance's name on the session bus and starts the notifier, whose buttons ask `asker`.
+    /// Without a bus it says so in the log.
+    ///
+    /// # Errors
+    /// [`AlreadyRunning`].
+    pub fn open(asker: &Asker) -> Result<Self, AlreadyRunning> {
+        match instance::acquire() {
+            Ok(instance) => {
+                let asker = asker.clone();
+                let notifier = Notifier::start(move |intent: Intent| asker.ask(intent));
+                if let Err(error) = &notifier {
+                    tracing::error!("no notifications: {error}");
+                }
+                Ok(Self {
+                    instance: Some(instance),
+                    notifier: notifier.ok(),
+                })
+            }
+            Err(InstanceError::AlreadyRunning) => Err(AlreadyRunning),
+            Err(error @ InstanceError::NoBus(_)) => {
+                tracing::warn!(
+                    "{error}; watching without icon and notifications, findings go to this log"
+                );
+                Ok(Self {
+                    instance: None,
+                    notifier: None,
+                })
+            }
+        }
+    }
+
+    /// Whether there is a session bus.
+    #[must_use]
+    pub fn has_bus(&self) -> bool {
+        self.instance.is_some()
+    }
+
+    /// Says so in the log if no panel is there that would show an icon.
+    pub fn warn_without_tray_host(&self) {
+        if !instance::tray_host() {
+            tracing::warn!(
+                "no panel shows StatusNotifierItem icons yet; the icon appears when one starts (GNOME needs its \
+                 AppIndicator extension)"
+            );
+        }
+    }
+
+    /// Where notices go.
+    #[must_use]
+    pub fn notices(&self) -> Notices {
+        Notices(self.notifier.clone())
+    }
+
+    /// Takes back what is shown, within a deadline.
+    pub fn close(self) {
+        if let Some(notifier) = self.notifier {
+            notifier.end();
+        }
+    }
+}
+
+/// Everything an engine is started from.
+#[derive(Debug)]
+pub struct Begun {
+    /// Its options.
+    pub options: Options,
+    /// What is around it.
+    pub desktop: Desktop,
+    /// How to ask it.
+    pub asker: Asker,
+    /// What it was asked already.
+    pub inbox: Inbox,
+}
+
+/// Watches and notifies without an icon, until a signal ends it.
+///
+/// # Errors
+/// The engine could not be started.
+pub fn without_icon(begun: Begun) -> io::Result<()> {
+    let Begun {
+        options,
+        desktop,
+        asker: _,
+        inbox,
+    } = begun;
+    let engine = engine::start(
+        Options {
+            can_show: false,
+            ..options
+        },
+        inbox,
+        desktop.notices(),
+    )?;
+    let ended = engine.join();
+    desktop.close();
+    ended.map_err(|_| io::Error::other("the engine ended in a panic"))
+}
+
+/// Where notices go: to the notifier, or to the log where there is none. All there is of an outlet without an icon.
+#[derive(Debug, Clone)]
+pub struct Notices(Option<Notifier>);
+
+impl Outlet for Notices {
+    fn draw(&mut self, view: &TrayView) {
+        tracing::info!("{}", view.summary);
+    }
+
+    fn show_details(&mut self, title: String, text: String) {
+        tracing::info!("{title}\n{text}");
+    }
+
+    fn notify(&mut self, notice: Notice) {
+        match &self.0 {
+            Some(notifier) => notifier.show(notice),
+            None => tracing::warn!("{}: {}", notice.summary, notice.body.replace('\n', "; ")),
+        }
+    }
+
+    fn withdraw(&mut self, key: NoticeKey) {
+        if let Some(notifier) = &self.0 {
+            notifier.close(key);
+        }
+    }
+
+    fn end(&mut self) {}
+}
+
+/// The engine's options for these arguments.
+#[must_use]
+pub fn options(config: Option<PathBuf>, ssh_config: Option<PathBuf>) -> Options {
+    let default = || {
+        config::default_path()
+            .map_err(|error| tracing::warn!("{error}"))
+            .ok()
+    };
+    Options {
+        config: config.or_else(default),
+        ssh_config,
+        can_show: true,
+    }
+}

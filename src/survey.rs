@@ -1,0 +1,153 @@
+//! One walk down the road: candidates, a look, the judgement. The command line walks it once, the engine again and
+//! again; both get the same snapshot from the same facts.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::unistd::{Uid, User};
+
+use crate::config::Settings;
+use crate::core::control_path::ControlPath;
+use crate::core::diagnose::{self, Context, History};
+use crate::core::places::{Candidate, Origin, Places};
+use crate::core::socket::{Cookie, File, Holder, Listener, Look, Snapshot, UserId};
+use crate::discover::{self, Request, Ssh, Surroundings};
+use crate::observe::Observer;
+
+/// How often a waiting backlog is looked at again while [`Survey::settled`] waits for it.
+const BACKLOG_PAUSE: Duration = Duration::from_millis(100);
+
+/// What to discover under these settings; `ssh_config` is ssh's own `-F`.
+#[must_use]
+pub fn request(
+    settings: &Settings,
+    ssh_config: Option<&Path>,
+    surroundings: &Surroundings,
+) -> Request {
+    Request {
+        ssh: Ssh {
+            program: settings.ssh_program.clone(),
+            config: ssh_config.map(Path::to_owned),
+        },
+        extra_paths: settings.extra_paths.clone(),
+        ignored_paths: settings.ignored_paths.clone(),
+        cache: cache_directory(surroundings).map(|directory| directory.join("hosts.json")),
+    }
+}
+
+/// `$XDG_CACHE_HOME/muxtray`, by default below `~/.cache`.
+fn cache_directory(surroundings: &Surroundings) -> Option<PathBuf> {
+    let absolute = |name| {
+        surroundings
+            .known
+            .variable(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+    Some(cache.join("muxtray"))
+}
+
+/// Looks at control sockets and remembers what one look alone cannot tell.
+#[derive(Debug)]
+pub struct Survey {
+    surroundings: Surroundings,
+    uid: UserId,
+    observer: Observer,
+    history: History,
+    users: BTreeMap<UserId, String>,
+}
+
+impl Survey {
+    /// For the sockets of the user of `surroundings`.
+    #[must_use]
+    pub fn new(surroundings: Surroundings) -> Self {
+        let uid = UserId(surroundings.known.uid);
+        Self {
+            surroundings,
+            uid,
+            observer: Observer::new(uid),
+            history: History::default(),
+            users: BTreeMap::new(),
+        }
+    }
+
+    /// The machine and user it looks at.
+    #[must_use]
+    pub fn surroundings(&self) -> &Surroundings {
+        &self.surroundings
+    }
+
+    /// One look. `named` are paths to look at beside those that `places` tells of.
+    ///
+    /// Connects to no master that the kernel shows, and waits for nothing.
+    pub fn look(&mut self, places: &Places, named: &[ControlPath]) -> Snapshot {
+        let mut candidates = discover::candidates(places);
+        candidates.retain(|candidate| !named.contains(&candidate.path));
+        let exact = |path: &ControlPath| Candidate {
+            path: path.clone(),
+            origin: Origin::Exact,
+        };
+        candidates.extend(named.iter().map(exact));
+        let look = self.observer.look(&candidates);
+        self.history = std::mem::take(&mut self.history).after(&look, Instant::now());
+        self.learn_names(&look);
+        let context = Context {
+            uid: self.uid,
+            users: &self.users,
+            places,
+            history: &self.history,
+        };
+        diagnose::snapshot(&look, context)
+    }
+
+    /// Like [`Self::look`], but where connections wait to be accepted it looks on until they were or until that
+    /// proves the master stuck: [`diagnose::STUCK_AFTER`] at the longest.
+    pub fn settled(&mut self, places: &Places, named: &[ControlPath]) -> Snapshot {
+        let mut snapshot = self.look(places, named);
+        while let Some(due) = self.history.look_again_at() {
+            thread::sleep(BACKLOG_PAUSE.min(due.saturating_duration_since(Instant::now())));
+            snapshot = self.look(places, named);
+        }
+        snapshot
+    }
+
+    /// When the next look has to be taken at the latest to tell whether a backlog is stuck.
+    #[must_use]
+    pub fn look_again_at(&self) -> Option<Instant> {
+        self.history.look_again_at()
+    }
+
+    /// Takes note of whether a listener answered an alive check in time.
+    pub fn note_check(&mut self, cookie: Cookie, answered: bool) {
+        self.history = std::mem::take(&mut self.history).after_check(cookie, answered);
+    }
+
+    /// The password file is asked once for each user id that is met.
+    fn learn_names(&mut self, look: &Look) {
+        let of_file = look
+            .observations
+            .iter()
+            .filter_map(|observation| match &observation.file {
+                File::Socket(stat) | File::Other(_, stat) => Some(stat.uid),
+                File::Missing | File::Denied | File::Failed(_) => None,
+            });
+        let stranger = |listener: &Listener| match listener.holder {
+            Holder::Unknown => listener.uid,
+            Holder::Ssh(_) | Holder::Other(_) => None,
+        };
+        let of_listener = look
+            .observations
+            .iter()
+            .filter_map(|seen| seen.listener.as_ref().and_then(stranger));
+        for uid in of_file.chain(of_listener) {
+            if !self.users.contains_key(&uid)
+                && let Ok(Some(user)) = User::from_uid(Uid::from_raw(uid.0))
+            {
+                self.users.insert(uid, user.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,513 @@
+//! The applet in a real panel with a real notification daemon: its menu is read and clicked as a panel does it, its
+//! notifications' buttons are pressed, and what comes of it is looked for on the real master.
+
+#![cfg(feature = "tray")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+#[path = "support/desktop.rs"]
+mod desktop;
+
+use desktop::{Desktop, Message, Parts, files_below, missing};
+use nix::sys::signal::Signal;
+use support::{Lab, PATIENCE, Process, is_socket, skip, wait_until};
+
+/// The interval of the tests' watchers, in seconds; a look costs next to nothing.
+const CONFIGURATION: &str = "interval_secs = 1\n";
+
+/// A lab whose watchers look every second; nothing where there are no programs to make a desktop of.
+fn lab(test: &str) -> Option<Lab> {
+    if let Some(why) = missing() {
+        skip(test, &why);
+        return None;
+    }
+    let lab = Lab::new();
+    lab.write_muxtray_config(CONFIGURATION);
+    Some(lab)
+}
+
+/// Has the applet end, and demands that it does so in order.
+#[track_caller]
+fn end(applet: Process) {
+    applet.signal(Signal::SIGTERM);
+    applet.finish(PATIENCE).expect(0);
+}
+
+#[test]
+fn the_menu_shows_masters_and_check_answers() {
+    let Some(lab) = lab("the_menu_shows_masters_and_check_answers") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let master = lab.master("web");
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+
+    let summary = icon.wait_for_row(&["1 master"]);
+    assert!(
+        !summary.enabled && summary.label == "1 master",
+        "{summary:?}"
+    );
+    assert_eq!(
+        icon.menu().unwrap().rows[0],
+        summary,
+        "the summary is the first row"
+    );
+    let row = icon.wait_for_row(&["\u{25cf} web"]);
+    assert!(row.label.contains("running"), "{row:?}");
+    let path = row.find(master.path().to_str().unwrap());
+    assert!(path.is_some_and(|path| !path.enabled), "{row:#?}");
+    for label in ["Check", "Exit", "Stop accepting sessions", "Copy path"] {
+        assert!(
+            row.find(label).is_some_and(|row| row.enabled),
+            "{label}: {row:#?}"
+        );
+    }
+    assert!(row.find("Clean").is_none(), "{row:#?}");
+
+    icon.click(&["\u{25cf} web", "Check"]);
+    wait_until("the answer is told", PATIENCE, || {
+        let said = desktop.messages();
+        said.iter().any(|message| {
+            matches!(message, Message::Notify { summary, body, .. }
+                if format!("{summary} {body}").contains(&master.pid().to_string()))
+        })
+    });
+    end(applet);
+}
+
+#[test]
+fn exit_from_the_menu_ends_the_master() {
+    let Some(lab) = lab("exit_from_the_menu_ends_the_master") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let (mut web, mut db) = (lab.master("web"), lab.master("db"));
+    let mut session = db.session(&lab);
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+
+    icon.click(&["\u{25cf} web", "Exit"]);
+    web.wait_for_end();
+    icon.wait_for_row(&["1 master"]);
+    assert!(icon.menu().unwrap().find("\u{25cf} web").is_none());
+
+    assert!(
+        icon.wait_for_row(&["\u{25cf} db"])
+            .label
+            .contains("1 session")
+    );
+    icon.click(&["\u{25cf} db", "Exit, closing 1 session", "Exit now"]);
+    db.wait_for_end();
+    wait_until("the session has ended", PATIENCE, || !session.is_open());
+    icon.wait_for_row(&["no masters"]);
+    end(applet);
+}
+
+#[test]
+fn exit_that_was_drawn_for_fewer_sessions_is_refused() {
+    let Some(lab) = lab("exit_that_was_drawn_for_fewer_sessions_is_refused") else {
+        return;
+    };
+    lab.write_muxtray_config("interval_secs = 3600\n");
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let mut master = lab.master("web");
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    icon.wait_for_row(&["\u{25cf} web", "Exit"]);
+    let mut session = master.session(&lab);
+    icon.click(&["\u{25cf} web", "Exit"]);
+    wait_until("the refusal is told", PATIENCE, || {
+        !desktop.summaries().is_empty()
+    });
+    assert!(master.is_running() && session.is_open());
+    end(applet);
+}
+
+#[test]
+fn stop_from_the_menu_lets_the_session_go_on() {
+    let Some(lab) = lab("stop_from_the_menu_lets_the_session_go_on") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let mut master = lab.master("web");
+    let mut session = master.session(&lab);
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    icon.click(&["\u{25cf} web", "Stop accepting sessions"]);
+    wait_until("the master has taken its socket away", PATIENCE, || {
+        !master.path().exists()
+    });
+    assert!(master.is_running() && session.is_open());
+    session.close();
+    master.wait_for_end();
+    end(applet);
+}
+
+#[test]
+fn clean_from_the_menu_removes_the_stale_socket_only() {
+    let Some(lab) = lab("clean_from_the_menu_removes_the_stale_socket_only") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let mut stale = lab.master("web");
+    stale.kill();
+    let running = lab.master("db");
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    icon.wait_for_row(&["1 master, 1 problem"]);
+    let row = icon.wait_for_row(&["\u{25b2} web"]);
+    assert_eq!(
+        icon.menu()
+            .unwrap()
+            .rows
+            .iter()
+            .filter(|row| !row.rows.is_empty())
+            .map(|row| &row.label)
+            .next(),
+        Some(&row.label),
+        "problems come first"
+    );
+    let check = row.find("Check").unwrap();
+    assert!(
+        !check.enabled && check.label.contains("nobody listens"),
+        "{check:?}"
+    );
+    icon.click(&["\u{25b2} web", "Clean"]);
+    wait_until("the stale socket is gone", PATIENCE, || {
+        !stale.path().exists()
+    });
+    icon.wait_for_row(&["1 master"]);
+    assert!(is_socket(running.path()));
+    end(applet);
+}
+
+#[test]
+fn an_open_submenu_is_updated_in_place() {
+    let Some(lab) = lab("an_open_submenu_is_updated_in_place") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let _web = lab.master("web");
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    let before = icon.wait_for_row(&["\u{25cf} web"]);
+    let db = lab.master("db");
+    icon.wait_for_row(&["\u{25cf} db"]);
+    let after = icon.wait_for_row(&["\u{25cf} web"]);
+    assert_eq!(before, after, "the row, with its ids, is the one it was");
+    drop(db);
+    end(applet);
+}
+
+#[test]
+fn the_clean_button_of_a_notification_cleans_and_closes_it() {
+    let Some(lab) = lab("the_clean_button_of_a_notification_cleans_and_closes_it") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let mut master = lab.master("web");
+    let applet = desktop.muxtray_run(&[]);
+    desktop.tray_icon(applet.pid()).wait_for_row(&["1 master"]);
+    assert!(desktop.messages().is_empty(), "{:?}", desktop.messages());
+
+    master.kill();
+    wait_until("the stale socket is told of", PATIENCE, || {
+        desktop.summaries() == ["web: stale control socket"] && desktop.displayed() == 1
+    });
+    desktop.press("Clean");
+    wait_until("the socket is gone", PATIENCE, || !master.path().exists());
+    wait_until("the notification is closed", PATIENCE, || {
+        desktop
+            .messages()
+            .iter()
+            .any(|message| matches!(message, Message::Closed(_)))
+    });
+    assert!(!desktop.messages().iter().any(|message| {
+        matches!(message, Message::Notify { summary, .. } if summary.contains("problem"))
+    }));
+    end(applet);
+}
+
+#[test]
+fn a_notification_is_taken_back_when_its_problem_is_over() {
+    let Some(lab) = lab("a_notification_is_taken_back_when_its_problem_is_over") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let applet = desktop.muxtray_run(&["--no-tray"]);
+    let mut master = lab.master("web");
+    wait_until("muxtray is there", PATIENCE, || {
+        desktop.has_name("io.github.muxtray.Muxtray")
+    });
+    master.kill();
+    wait_until("the stale socket is told of", PATIENCE, || {
+        desktop.displayed() == 1
+    });
+    std::fs::remove_file(master.path()).unwrap();
+    wait_until("the notification is taken back", PATIENCE, || {
+        desktop.displayed() == 0
+            && desktop
+                .messages()
+                .iter()
+                .any(|message| matches!(message, Message::Close(_)))
+    });
+    end(applet);
+}
+
+#[test]
+fn an_orderly_end_of_a_master_says_nothing() {
+    let Some(lab) = lab("an_orderly_end_of_a_master_says_nothing") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let mut master = lab.master("web");
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    icon.wait_for_row(&["1 master"]);
+    lab.ssh_request("exit", master.path()).expect(0);
+    master.wait_for_end();
+    icon.wait_for_row(&["no masters"]);
+    assert_eq!(desktop.messages(), []);
+    end(applet);
+}
+
+#[test]
+fn several_problems_at_once_are_one_summary() {
+    let Some(lab) = lab("several_problems_at_once_are_one_summary") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    for alias in ["web", "db", "build"] {
+        lab.dead_socket(&lab.control_path(alias));
+    }
+    let applet = desktop.muxtray_run(&[]);
+    wait_until("they are told of", PATIENCE, || desktop.displayed() == 1);
+    let summaries = desktop.summaries();
+    assert!(
+        summaries.len() == 1 && summaries[0].starts_with("3 problems"),
+        "{summaries:?}"
+    );
+    desktop.press("Clean 3 sockets");
+    for alias in ["web", "db", "build"] {
+        wait_until("it is gone", PATIENCE, || !lab.control_path(alias).exists());
+    }
+    end(applet);
+}
+
+#[test]
+fn hostile_names_are_escaped_in_menu_and_notification() {
+    let Some(lab) = lab("hostile_names_are_escaped_in_menu_and_notification") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let name = "<b>a_b&\u{1b}[31m\u{202e}\n-22";
+    lab.dead_socket(&lab.path("s").join(name));
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    let row = icon.wait_for_row(&["\u{25b2} "]);
+    assert!(!row.label.contains(['\u{1b}', '\u{202e}', '\n']), "{row:?}");
+    // Panels built with GTK take underscores out, so they get a look-alike.
+    let escaped = "<b>a_b&\\u{1b}[31m\\u{202e}\\u{a}-22";
+    let shows_path = |row: &desktop::Row| row.label.replace('\u{2cd}', "_").ends_with(escaped);
+    assert!(row.rows.iter().any(shows_path), "{row:#?}");
+    wait_until("it is told of", PATIENCE, || !desktop.messages().is_empty());
+    let Message::Notify { body, .. } = &desktop.messages()[0] else {
+        panic!("{:?}", desktop.messages())
+    };
+    assert!(
+        body.contains("&lt;b&gt;a_b&amp;") && !body.contains("<b>"),
+        "{body}"
+    );
+    end(applet);
+}
+
+#[test]
+fn a_second_start_says_so_and_ends_well() {
+    let Some(lab) = lab("a_second_start_says_so_and_ends_well") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let mut first = desktop.muxtray_run(&[]);
+    desktop.tray_icon(first.pid());
+    for arguments in [&[][..], &["--no-tray"]] {
+        let second = desktop.muxtray_run(arguments).finish(PATIENCE).expect(0);
+        let said = format!("{}{}", second.stdout, second.stderr);
+        assert!(
+            said.contains("running already") || said.contains("already running"),
+            "{second:#?}"
+        );
+    }
+    assert!(first.is_running());
+    end(first);
+}
+
+#[test]
+fn sigterm_and_quit_end_in_order_and_leave_nothing() {
+    let Some(lab) = lab("sigterm_and_quit_end_in_order_and_leave_nothing") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    type End = fn(&Process, &desktop::TrayIcon<'_>);
+    let ends: [(&str, End); 3] = [
+        ("SIGTERM", |applet, _| applet.signal(Signal::SIGTERM)),
+        ("SIGINT", |applet, _| applet.signal(Signal::SIGINT)),
+        ("Quit", |_, icon| icon.click(&["Quit"])),
+    ];
+    for (what, end) in ends {
+        let applet = desktop.muxtray_run(&[]);
+        let icon = desktop.tray_icon(applet.pid());
+        icon.wait_for_row(&["no masters"]);
+        let pictures = || {
+            let mut files = files_below(&lab.path("run"));
+            files.extend(files_below(&lab.path("tmp")));
+            files.retain(|file| file.extension().is_some_and(|extension| extension == "png"));
+            files
+        };
+        assert!(
+            !pictures().is_empty(),
+            "the panel reads the icon from a file"
+        );
+        end(&applet, &icon);
+        applet.finish(PATIENCE).expect(0);
+        assert!(pictures().is_empty(), "{what} leaves {:?}", pictures());
+        wait_until("its name is free again", PATIENCE, || {
+            !desktop.has_name("io.github.muxtray.Muxtray")
+        });
+    }
+}
+
+#[test]
+fn a_restarted_panel_gets_the_icon_back() {
+    let Some(lab) = lab("a_restarted_panel_gets_the_icon_back") else {
+        return;
+    };
+    let mut desktop = Desktop::new(&lab, Parts::ALL);
+    let _master = lab.master("web");
+    let mut applet = desktop.muxtray_run(&[]);
+    desktop.tray_icon(applet.pid()).wait_for_row(&["1 master"]);
+    desktop.kill_panel();
+    assert!(applet.is_running());
+    desktop.start_panel();
+    desktop.tray_icon(applet.pid()).wait_for_row(&["1 master"]);
+    end(applet);
+}
+
+#[test]
+fn a_panel_that_starts_later_gets_the_icon() {
+    let Some(lab) = lab("a_panel_that_starts_later_gets_the_icon") else {
+        return;
+    };
+    let mut desktop = Desktop::new(
+        &lab,
+        Parts {
+            panel: false,
+            ..Parts::ALL
+        },
+    );
+    let mut applet = desktop.muxtray_run(&[]);
+    wait_until("it says that there is no panel", PATIENCE, || {
+        assert!(applet.is_running(), "{}", applet.stderr());
+        applet.stderr().contains("panel") || applet.stderr().contains("tray")
+    });
+    assert_eq!(
+        applet.stderr().lines().count(),
+        1,
+        "one sentence: {}",
+        applet.stderr()
+    );
+    desktop.start_panel();
+    desktop
+        .tray_icon(applet.pid())
+        .wait_for_row(&["no masters"]);
+    end(applet);
+}
+
+/// Demands that the applet has said one sentence, with this word, and watches on: what is stale gets cleaned.
+#[track_caller]
+fn expect_one_sentence_and_watching(lab: &Lab, mut applet: Process, word: &str) {
+    wait_until("it says what is missing", PATIENCE, || {
+        assert!(applet.is_running(), "it has ended: {}", applet.stderr());
+        applet.stderr().contains(word)
+    });
+    assert_eq!(applet.stderr().lines().count(), 1, "{}", applet.stderr());
+    let stale = lab.control_path("web");
+    lab.dead_socket(&stale);
+    wait_until("the stale socket is cleaned", PATIENCE, || !stale.exists());
+    end(applet);
+}
+
+#[test]
+fn without_a_display_it_says_so_and_watches_on() {
+    let Some(lab) = lab("without_a_display_it_says_so_and_watches_on") else {
+        return;
+    };
+    lab.write_muxtray_config("interval_secs = 1\nclean_automatically = true\n");
+    let parts = Parts {
+        display: false,
+        panel: false,
+        daemon: false,
+    };
+    let mut desktop = Desktop::new(&lab, parts);
+    expect_one_sentence_and_watching(&lab, desktop.muxtray_run(&[]), "no display");
+    desktop.set_display(":987");
+    expect_one_sentence_and_watching(&lab, desktop.muxtray_run(&[]), "no display");
+}
+
+#[test]
+fn without_a_bus_it_says_so_and_watches_on() {
+    let Some(lab) = lab("without_a_bus_it_says_so_and_watches_on") else {
+        return;
+    };
+    lab.write_muxtray_config("interval_secs = 1\nclean_automatically = true\n");
+    let parts = Parts {
+        panel: false,
+        daemon: false,
+        ..Parts::ALL
+    };
+    let mut desktop = Desktop::new(&lab, parts);
+    desktop.end_bus();
+    expect_one_sentence_and_watching(&lab, desktop.muxtray_run(&[]), "session bus");
+    expect_one_sentence_and_watching(&lab, desktop.muxtray_run(&["--no-tray"]), "session bus");
+}
+
+#[test]
+fn without_a_notification_daemon_it_says_so_once_and_goes_on() {
+    let Some(lab) = lab("without_a_notification_daemon_it_says_so_once_and_goes_on") else {
+        return;
+    };
+    let mut desktop = Desktop::new(
+        &lab,
+        Parts {
+            daemon: false,
+            ..Parts::ALL
+        },
+    );
+    let mut master = lab.master("web");
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    icon.wait_for_row(&["1 master"]);
+    master.kill();
+    icon.wait_for_row(&["\u{25b2} web"]);
+    wait_until("it says that nobody shows notifications", PATIENCE, || {
+        applet.stderr().contains("notifications")
+    });
+    std::fs::remove_file(master.path()).unwrap();
+    icon.wait_for_row(&["no masters"]);
+    lab.dead_socket(&lab.control_path("db"));
+    icon.wait_for_row(&["\u{25b2} db"]);
+    assert_eq!(
+        applet.stderr().matches("notifications").count(),
+        1,
+        "{}",
+        applet.stderr()
+    );
+
+    desktop.start_daemon();
+    lab.dead_socket(&lab.control_path("build"));
+    wait_until("a daemon that starts later shows them", PATIENCE, || {
+        desktop.displayed() == 1
+    });
+    end(applet);
+}

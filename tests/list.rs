@@ -1,0 +1,571 @@
+//! `muxtray list` against real masters in every state: what it reports is compared with what is true.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+use serde_json::json;
+use support::{
+    Behaviour, Lab, Listener, NOBODY, PATIENCE, Process, Report, Session, SocketReport, User, skip,
+    wait_until,
+};
+
+/// The state of what is at the path, and the status that `list` ended with.
+#[track_caller]
+fn state(lab: &Lab, path: &Path) -> (String, i32) {
+    let report = lab.list();
+    (report.at(path).state().to_owned(), report.status)
+}
+
+/// Demands the state, that it is the socket's own first finding, and the exit status that its severity asks for.
+#[track_caller]
+fn expect_state(lab: &Lab, path: &Path, state: &str, status: i32) -> SocketReport {
+    let report = lab.list();
+    let socket = report.at(path);
+    assert_eq!(socket.state(), state, "{:#}", report.json);
+    assert_eq!(
+        socket.finding_ids().first().map(String::as_str),
+        Some(state)
+    );
+    assert_eq!(report.status, status, "{:#}", report.json);
+    socket
+}
+
+#[test]
+fn a_running_master_is_reported_as_it_is() {
+    let lab = Lab::new();
+    lab.configure("Host web\n    ControlPersist 600\n");
+    let master = lab.master("web");
+    let _first = master.session(&lab);
+    let _second = master.session(&lab);
+    let user = User::get();
+
+    let report = lab.list();
+    let socket = report.at(master.path()).0;
+
+    assert_eq!(report.status, 0);
+    assert_eq!(socket["state"], "running");
+    assert_eq!(socket["hosts"], json!(["web"]));
+    assert_eq!(socket["destination"], lab.destination());
+    assert_eq!(socket["pid"], master.pid());
+    assert_eq!(socket["sessions"], 2);
+    assert_eq!(socket["owner"], json!({"uid": user.uid, "name": user.name}));
+    assert_eq!(socket["mode"], "0600");
+    assert_eq!(socket["persist_secs"], 600);
+    assert_eq!(socket["managed_by"], json!(null));
+    assert_eq!(socket["findings"], json!([]));
+    let since = humantime::parse_rfc3339(socket["since"].as_str().unwrap()).unwrap();
+    let bound = fs::symlink_metadata(master.path())
+        .unwrap()
+        .modified()
+        .unwrap();
+    let difference = bound.duration_since(since).unwrap_or_default();
+    assert!(
+        difference < Duration::from_secs(1),
+        "{since:?} is not {bound:?}"
+    );
+    assert_eq!(report.sockets().len(), 1);
+    assert_eq!(report.json["findings"], json!([]));
+}
+
+#[test]
+fn control_persist_is_told_apart() {
+    let lab = Lab::new();
+    lab.configure("Host web\n    ControlPersist yes\nHost db\n    ControlPersist 10m\n");
+    let masters = ["web", "db", "build"].map(|alias| lab.master(alias));
+    let report = lab.list();
+    let persist = masters
+        .each_ref()
+        .map(|master| report.at(master.path()).0["persist_secs"].clone());
+    assert_eq!(persist, [json!(0), json!(600), json!(null)]);
+}
+
+#[test]
+fn a_persisted_master_has_the_pid_that_is_in_the_background() {
+    let lab = Lab::new();
+    let pid = lab.persisted_master("web", "600");
+    let socket = lab.list().at(&lab.control_path("web")).0;
+    assert_eq!(
+        (&socket["state"], &socket["pid"]),
+        (&json!("running"), &json!(pid))
+    );
+    assert_eq!(socket["sessions"], 0);
+}
+
+#[test]
+fn a_session_of_the_masters_own_is_no_multiplexed_one() {
+    let lab = Lab::new();
+    let master = lab.master_with_own_session("web");
+    let socket = lab.list().at(master.path()).0;
+    assert_eq!(
+        (&socket["sessions"], &socket["own_session"]),
+        (&json!(0), &json!(true))
+    );
+    let session = Session::open(&lab, master.path());
+    assert_eq!(lab.list().at(master.path()).0["sessions"], 1);
+    session.close();
+    wait_until("the session is not counted any more", PATIENCE, || {
+        lab.list().at(master.path()).0["sessions"] == 0
+    });
+}
+
+#[test]
+fn nothing_is_listed_where_nothing_is() {
+    let lab = Lab::new();
+    let report = lab.list();
+    assert_eq!(report.json["sockets"], json!([]));
+    assert_eq!(report.status, 0);
+}
+
+#[test]
+fn a_suspended_master_is_unresponsive() {
+    let lab = Lab::new();
+    let master = lab.master("web");
+    master.suspend();
+    let socket = expect_state(&lab, master.path(), "unresponsive", 1);
+    assert_eq!(socket.0["pid"], master.pid());
+    master.resume();
+    assert_eq!(state(&lab, master.path()), ("running".to_owned(), 0));
+}
+
+#[test]
+fn a_master_that_does_not_accept_is_unresponsive() {
+    let lab = Lab::new();
+    let listener = Listener::called_ssh(&lab, &lab.control_path("web"), Behaviour::NeverAccepts);
+    let _waiting = std::os::unix::net::UnixStream::connect(listener.path()).unwrap();
+    expect_state(&lab, listener.path(), "unresponsive", 1);
+}
+
+#[test]
+fn a_killed_master_is_stale() {
+    let lab = Lab::new();
+    let mut master = lab.master("web");
+    master.kill();
+    let socket = expect_state(&lab, master.path(), "stale", 0);
+    assert_eq!(
+        (&socket.0["pid"], &socket.0["sessions"]),
+        (&json!(null), &json!(null))
+    );
+    assert_eq!(socket.0["findings"][0]["fixable"], true);
+    assert!(
+        socket.0["findings"][0]["remedy"]
+            .as_str()
+            .unwrap()
+            .contains("muxtray clean"),
+        "{:#}",
+        socket.0
+    );
+}
+
+#[test]
+fn a_socket_of_another_user_is_misowned_and_never_touched() {
+    let name = "a_socket_of_another_user_is_misowned_and_never_touched";
+    if !User::tests_are_root() {
+        return skip(name, "only root can give files away");
+    }
+    let lab = Lab::new();
+    let mut master = lab.master("web");
+    master.kill();
+    std::os::unix::fs::chown(master.path(), Some(NOBODY), None).unwrap();
+    let root = Listener::of_root(&lab.control_path("db"), Behaviour::Silent);
+
+    let socket = expect_state(&lab, master.path(), "misowned", 1);
+    assert_eq!(socket.0["owner"]["uid"], NOBODY);
+    let socket = expect_state(&lab, root.path(), "misowned", 1);
+    assert_eq!(socket.0["owner"], json!({"uid": 0, "name": "root"}));
+    assert_eq!(root.accepted(), 0);
+}
+
+#[test]
+fn another_program_is_foreign_and_not_connected_to() {
+    let lab = Lab::new();
+    let listener = Listener::foreign(&lab, &lab.control_path("web"), Behaviour::Silent);
+    let socket = expect_state(&lab, listener.path(), "foreign", 1);
+    assert_eq!(socket.0["pid"], listener.pid());
+    assert_eq!(listener.accepted(), 0);
+}
+
+#[test]
+fn a_listener_of_another_user_is_foreign() {
+    if !User::tests_are_root() {
+        return skip(
+            "a_listener_of_another_user_is_foreign",
+            "only root can be somebody else",
+        );
+    }
+    let lab = Lab::new();
+    let listener = Listener::of_root(&lab.control_path("web"), Behaviour::Silent);
+    User::get().own(listener.path());
+    expect_state(&lab, listener.path(), "foreign", 1);
+    assert_eq!(listener.accepted(), 0);
+}
+
+#[test]
+fn what_is_not_a_socket_is_told_and_not_followed() {
+    let lab = Lab::new();
+    let master = lab.master("build");
+    type Make = fn(&Lab, &Path);
+    let cases: [(&str, Make); 4] = [
+        ("a regular file", |lab, path| drop(lab.write(path, "kept"))),
+        ("a directory", |lab, path| drop(lab.make_directory(path))),
+        ("a symlink to a live socket", |lab, path| {
+            symlink(lab.control_path("build"), path).unwrap();
+        }),
+        ("a FIFO", |_, path| mkfifo(path, Mode::S_IRWXU).unwrap()),
+    ];
+    for (what, make) in cases {
+        let path = lab.control_path("web");
+        make(&lab, &path);
+        User::get().own(&path);
+        let socket = expect_state(&lab, &path, "not-a-socket", 1);
+        assert_eq!(socket.0["hosts"], json!(["web"]), "{what}");
+        assert!(fs::symlink_metadata(&path).is_ok(), "{what} is still there");
+        fs::rename(&path, lab.path(format!("moved {what}"))).unwrap();
+    }
+    assert_eq!(lab.list().at(master.path()).state(), "running");
+}
+
+#[test]
+fn a_closed_directory_is_denied() {
+    let lab = Lab::new();
+    let master = lab.master("web");
+    let directory = lab.path("s");
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o000)).unwrap();
+    let report = lab.list();
+    assert_eq!(report.status, 1, "{:#}", report.json);
+    let socket = report.at(master.path());
+    assert_eq!(socket.state(), "denied", "{:#}", report.json);
+    assert_eq!(socket.0["owner"], json!(null));
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(state(&lab, master.path()), ("running".to_owned(), 0));
+}
+
+#[test]
+fn a_master_that_may_not_be_connected_to_is_denied() {
+    let lab = Lab::new();
+    let master = lab.master("web");
+    fs::set_permissions(master.path(), fs::Permissions::from_mode(0o000)).unwrap();
+    expect_state(&lab, master.path(), "denied", 1);
+}
+
+#[test]
+fn an_old_temporary_name_is_a_leftover_and_a_young_one_a_start() {
+    let lab = Lab::new();
+    let old = lab.leftover(&lab.control_path("web"), Duration::from_secs(61));
+    let young = lab.leftover(&lab.control_path("db"), Duration::from_secs(1));
+    expect_state(&lab, &old, "leftover", 0);
+    assert!(lab.list().all_at(&young).is_empty());
+}
+
+#[test]
+fn an_unlinked_master_is_orphaned_beside_its_successor() {
+    let lab = Lab::new();
+    let orphan = lab.master("web");
+    let session = orphan.session(&lab);
+    fs::remove_file(orphan.path()).unwrap();
+    let socket = expect_state(&lab, orphan.path(), "orphaned", 1);
+    assert_eq!(
+        (&socket.0["pid"], &socket.0["sessions"]),
+        (&json!(orphan.pid()), &json!(1))
+    );
+
+    let successor = lab.master("web");
+    let both = lab.list().all_at(orphan.path());
+    let found: Vec<_> = both
+        .iter()
+        .map(|socket| (socket.state(), socket.0["pid"].clone()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("orphaned", json!(orphan.pid())),
+            ("running", json!(successor.pid()))
+        ]
+    );
+    drop(session);
+}
+
+#[test]
+fn what_cannot_be_looked_at_is_unverifiable() {
+    let lab = Lab::new();
+    symlink("loop", lab.path("loop")).unwrap();
+    let path = lab.path("loop/web");
+    lab.configure(&format!("Host web\n    ControlPath {}\n", path.display()));
+    expect_state(&lab, &path, "unverifiable", 1);
+}
+
+#[test]
+fn a_socket_on_a_network_filesystem_is_unverifiable() {
+    let name = "a_socket_on_a_network_filesystem_is_unverifiable";
+    let lab = Lab::new();
+    let mount = match NetworkMount::new(&lab, "s", "net") {
+        Ok(mount) => mount,
+        Err(why) => return skip(name, &why),
+    };
+    lab.dead_socket(&lab.path("s/web"));
+    let path = mount.directory().join("web");
+    lab.configure(&format!("Host web\n    ControlPath {}\n", path.display()));
+    let report = lab.list();
+    assert_eq!(
+        report.at(&path).state(),
+        "unverifiable",
+        "{:#}",
+        report.json
+    );
+    assert_eq!(report.status, 1);
+    let refused = lab.muxtray(["clean".as_ref(), path.as_os_str()]).expect(1);
+    assert!(path.symlink_metadata().is_ok(), "{refused:?}");
+}
+
+#[test]
+fn a_master_in_another_network_namespace_is_running() {
+    let name = "a_master_in_another_network_namespace_is_running";
+    let lab = Lab::new();
+    let master = match lab.master_in_another_namespace("web") {
+        Ok(master) => master,
+        Err(why) => return skip(name, &why),
+    };
+    assert_eq!(state(&lab, master.path()), ("running".to_owned(), 0));
+}
+
+#[test]
+fn a_mode_that_lets_others_in_is_a_finding() {
+    let lab = Lab::new();
+    let master = lab.master("web");
+    fs::set_permissions(master.path(), fs::Permissions::from_mode(0o666)).unwrap();
+    let report = lab.list();
+    let socket = report.at(master.path());
+    assert_eq!(socket.state(), "running");
+    assert_eq!(socket.0["mode"], "0666");
+    assert_eq!(socket.finding_ids(), ["insecure-mode"]);
+    assert_eq!(report.status, 0);
+}
+
+#[test]
+fn a_master_outside_every_configured_place_is_found_through_the_kernel() {
+    let lab = Lab::new();
+    let deep = "d/".repeat(10);
+    let mut path = lab.path("");
+    for part in deep.split_terminator('/') {
+        path.push(part);
+        lab.make_directory(&path);
+    }
+    let master = lab.master_at(&path.join("elsewhere"));
+    let socket = lab.list().at(master.path()).0;
+    assert_eq!(
+        (&socket["state"], &socket["pid"]),
+        (&json!("running"), &json!(master.pid()))
+    );
+    assert_eq!(socket["hosts"], json!([]));
+}
+
+#[test]
+fn a_path_of_ninety_bytes_is_used_and_a_longer_one_told() {
+    let lab = Lab::new();
+    let of_length = |length: usize| {
+        let directory = lab.path("s").display().to_string();
+        format!("{directory}/{}", "x".repeat(length - directory.len() - 1))
+    };
+    let longest = of_length(90);
+    lab.configure(&format!(
+        "Host web\n    ControlPath {longest}\nHost db\n    ControlPath {}\n",
+        of_length(91)
+    ));
+    let master = lab.master_at(longest.as_ref());
+    let report = lab.list();
+    assert_eq!(report.at(master.path()).state(), "running");
+    assert_eq!(report.finding_ids(), ["path-too-long"]);
+    assert_eq!(report.status, 1);
+}
+
+#[test]
+fn problems_come_first_in_json_and_text() {
+    let lab = Lab::new();
+    let _running = lab.master("build");
+    let mut stale = lab.master("web");
+    stale.kill();
+    let suspended = lab.master("db");
+    suspended.suspend();
+    let report = lab.list();
+    let states: Vec<_> = report
+        .sockets()
+        .iter()
+        .map(|socket| socket.state().to_owned())
+        .collect();
+    assert_eq!(states, ["unresponsive", "stale", "running"]);
+
+    let text = lab.muxtray(["list"]).expect(1).stdout;
+    let at = |word: &str| {
+        text.find(word)
+            .unwrap_or_else(|| panic!("no {word:?} in\n{text}"))
+    };
+    assert!(
+        at("unresponsive") < at("stale") && at("stale") < at("running"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_table_is_aligned_plain_and_says_what_to_do() {
+    let lab = Lab::new();
+    let running = lab.master("build");
+    let mut stale = lab.master("web");
+    stale.kill();
+    let text = lab.muxtray(["list"]).expect(0).stdout;
+    let lines: Vec<_> = text.lines().collect();
+    assert!(!text.contains('\u{1b}'), "no colour in a pipe: {text:?}");
+    assert!(lines.iter().all(|line| !line.ends_with(' ')), "{text:?}");
+
+    let column = |word: &str, line: &str| {
+        line.find(word)
+            .map(|at| line[..at].chars().count())
+            .unwrap_or_else(|| panic!("no {word:?} in {line:?}"))
+    };
+    let row = |word: &str| {
+        *lines
+            .iter()
+            .find(|line| line.contains(word) && line.contains("/s/"))
+            .unwrap_or_else(|| panic!("no row with {word:?} in\n{text}"))
+    };
+    let (stale_row, running_row) = (row(" stale "), row(" running "));
+    assert_eq!(
+        column("stale", stale_row),
+        column("running", running_row),
+        "{text}"
+    );
+    assert_eq!(
+        column("/tmp/", stale_row),
+        column("/tmp/", running_row),
+        "{text}"
+    );
+    assert!(running_row.contains(&running.pid().to_string()), "{text}");
+    let below = lines.iter().position(|line| *line == stale_row).unwrap() + 1;
+    let remedy = format!("muxtray clean {}", stale.path().display());
+    assert!(
+        lines[below..below + 2]
+            .iter()
+            .any(|line| line.contains(&remedy)),
+        "{text}"
+    );
+}
+
+#[test]
+fn colour_comes_on_a_terminal_and_goes_with_no_color() {
+    let name = "colour_comes_on_a_terminal_and_goes_with_no_color";
+    if Command::new("script").arg("--version").output().is_err() {
+        return skip(name, "script(1), which makes terminals, is not installed");
+    }
+    let lab = Lab::new();
+    let _master = lab.master("web");
+    let on_a_terminal = |no_color: bool| {
+        let muxtray = lab.muxtray_command(["list"]);
+        let line: Vec<_> = std::iter::once(muxtray.get_program())
+            .chain(muxtray.get_args())
+            .map(|word| word.to_str().unwrap())
+            .collect();
+        // script(1) gives it a terminal of its own.
+        let mut script = lab.command("script");
+        script.args([
+            "--quiet",
+            "--return",
+            "--command",
+            &line.join(" "),
+            "/dev/null",
+        ]);
+        script.env("TERM", "xterm-256color");
+        if no_color {
+            script.env("NO_COLOR", "1");
+        }
+        Process::run(script, PATIENCE).expect(0).stdout
+    };
+    assert!(on_a_terminal(false).contains("\u{1b}["));
+    let plain = on_a_terminal(true);
+    assert!(
+        plain.contains("running") && !plain.contains("\u{1b}["),
+        "{plain:?}"
+    );
+}
+
+#[test]
+fn watch_prints_one_object_a_line_on_each_change() {
+    let lab = Lab::new();
+    let mut watch = Process::start(lab.muxtray_command(["list", "--watch", "--json"]));
+    // The states that each line reports, a line that is still being written left out.
+    let lines = |watch: &Process| -> Vec<Vec<String>> {
+        let text = watch.stdout();
+        let complete = text.rfind('\n').map_or("", |end| &text[..end]);
+        let states = |report: Report| {
+            let sockets = report.sockets();
+            sockets
+                .iter()
+                .map(|socket| socket.state().to_owned())
+                .collect()
+        };
+        complete.lines().map(Report::parse).map(states).collect()
+    };
+    let last_is =
+        |watch: &Process, states: &[&str]| lines(watch).last().is_some_and(|last| last == states);
+    wait_until("it prints the beginning", PATIENCE, || last_is(&watch, &[]));
+    let mut master = lab.master("web");
+    wait_until("it prints the new master", PATIENCE, || {
+        last_is(&watch, &["running"])
+    });
+    master.kill();
+    wait_until("it prints the stale socket", PATIENCE, || {
+        last_is(&watch, &["stale"])
+    });
+    assert!(watch.is_running(), "{}", watch.stderr());
+    assert_eq!(lines(&watch), [vec![], vec!["running"], vec!["stale"]]);
+}
+
+/// One directory of the laboratory mounted through ssh onto another, as a home on a file server would be.
+struct NetworkMount<'a> {
+    lab: &'a Lab,
+    directory: std::path::PathBuf,
+}
+
+impl<'a> NetworkMount<'a> {
+    fn new(lab: &'a Lab, from: &str, to: &str) -> Result<Self, String> {
+        let directory = lab.make_directory(to);
+        if Command::new("sshfs").arg("--version").output().is_err() {
+            return Err("sshfs is not installed".to_owned());
+        }
+        // Root mounts for the user: where /dev/fuse is not open to everybody, nobody else can.
+        let mut command = Command::new("sshfs");
+        lab.set_environment(&mut command);
+        if User::tests_are_root() {
+            command.args(["-o", "allow_other"]);
+        }
+        command
+            .arg("-F")
+            .arg(lab.path("ssh_config"))
+            .arg(format!("web:{}", lab.path(from).display()))
+            .arg(&directory);
+        let mounted = Process::run(command, PATIENCE);
+        if !mounted.status.success() {
+            return Err(format!("sshfs cannot mount: {}", mounted.stderr.trim()));
+        }
+        Ok(Self { lab, directory })
+    }
+
+    fn directory(&self) -> &Path {
+        &self.directory
+    }
+}
+
+impl Drop for NetworkMount<'_> {
+    fn drop(&mut self) {
+        let mut command = Command::new("fusermount3");
+        self.lab.set_environment(&mut command);
+        command.args(["-u", "-z"]).arg(&self.directory);
+        Process::run(command, PATIENCE);
+    }
+}

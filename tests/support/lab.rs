@@ -1,0 +1,344 @@
+//! One test's laboratory: a scratch directory, keys, an sshd and an ssh configuration.
+
+use std::cell::RefCell;
+use std::ffi::OsStr;
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use nix::fcntl::AT_FDCWD;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::stat::{UtimensatFlags, utimensat};
+use nix::sys::time::TimeSpec;
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+use super::process::{Finished, PATIENCE, Process, wait_until};
+use super::truth;
+use super::user::User;
+
+/// Where programs are looked for, whatever the tests' own environment says.
+pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The server's program; sshd insists on being started by an absolute path.
+const SSHD: &str = "/usr/sbin/sshd";
+
+/// A scratch directory with an sshd and a configuration that leads to it.
+///
+/// The directory is `/tmp/mt.XXXXXX`, short because a ControlPath has 90 bytes. The configuration names the hosts
+/// `web`, `db` and `build`; all three are the same server, with the ControlPath `s/ALIAS-PORT`.
+pub(crate) struct Lab {
+    sshd: Process,
+    /// The server's port on 127.0.0.1.
+    pub(crate) port: u16,
+    /// Masters that are nobody's child, each with the time its process began.
+    daemons: RefCell<Vec<(i32, Option<u64>)>>,
+    dir: TempDir,
+}
+
+impl Lab {
+    /// Builds everything and waits until sshd answers.
+    #[track_caller]
+    pub(crate) fn new() -> Self {
+        let user = User::get();
+        let dir = tempfile::Builder::new()
+            .prefix("mt.")
+            .rand_bytes(6)
+            .tempdir_in("/tmp")
+            .unwrap();
+        user.own(dir.path());
+        for name in [
+            "s", "home", "run", "config", "cache", "data", "state", "tmp",
+        ] {
+            let directory = dir.path().join(name);
+            fs::create_dir(&directory).unwrap();
+            fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).unwrap();
+            user.own(&directory);
+        }
+        make_key(dir.path(), "host_key");
+        make_key(dir.path(), "user_key");
+        let (sshd, port) = start_sshd(dir.path());
+        let lab = Self {
+            sshd,
+            port,
+            daemons: RefCell::default(),
+            dir,
+        };
+        let configuration = lab.standard_configuration();
+        lab.write("ssh_config", &configuration);
+        lab.write_muxtray_config("");
+        lab
+    }
+
+    /// The path of a file in the scratch directory.
+    pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Writes a file that belongs to the user, making its directories.
+    pub(crate) fn write(&self, name: impl AsRef<Path>, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        let missing: Vec<_> = path
+            .ancestors()
+            .take_while(|directory| !directory.exists())
+            .skip(1)
+            .collect();
+        for directory in missing.into_iter().rev() {
+            fs::create_dir(directory).unwrap();
+            User::get().own(directory);
+        }
+        fs::write(&path, text).unwrap();
+        User::get().own(&path);
+        path
+    }
+
+    /// Makes a directory that belongs to the user.
+    pub(crate) fn make_directory(&self, name: impl AsRef<Path>) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir(&path).unwrap();
+        User::get().own(&path);
+        path
+    }
+
+    /// The ControlPath of a host of the standard configuration.
+    pub(crate) fn control_path(&self, alias: &str) -> PathBuf {
+        self.path(format!("s/{alias}-{}", self.port))
+    }
+
+    /// Where a host of the standard configuration leads, as ssh writes it.
+    pub(crate) fn destination(&self) -> String {
+        format!("{}@127.0.0.1:{}", User::get().name, self.port)
+    }
+
+    /// What every host needs in order to reach the laboratory's server and nothing else.
+    pub(crate) fn connection_options(&self) -> String {
+        format!(
+            "    HostName 127.0.0.1\n    Port {port}\n    User {user}\n    IdentityFile {key}\n    \
+             IdentitiesOnly yes\n    IdentityAgent none\n    UserKnownHostsFile {known}\n    \
+             GlobalKnownHostsFile none\n    StrictHostKeyChecking no\n    LogLevel ERROR\n",
+            port = self.port,
+            user = User::get().name,
+            key = self.path("user_key").display(),
+            known = self.path("known_hosts").display(),
+        )
+    }
+
+    /// The configuration that a new laboratory begins with.
+    pub(crate) fn standard_configuration(&self) -> String {
+        format!(
+            "Host web\nHost db\nHost build\nHost *\n    ControlPath {}/%n-%p\n{}",
+            self.path("s").display(),
+            self.connection_options()
+        )
+    }
+
+    /// Puts these lines before the standard configuration. ssh takes the first value it meets.
+    pub(crate) fn configure(&self, lines: &str) {
+        let standard = self.standard_configuration();
+        self.write("ssh_config", format!("{lines}\n{standard}"));
+    }
+
+    /// Writes muxtray's configuration: these lines, and before them that everything outside this laboratory is
+    /// ignored. Other tests run at the same time as the same user, and a developer may have masters of their own.
+    pub(crate) fn write_muxtray_config(&self, lines: &str) -> PathBuf {
+        self.write_ignoring(&[], lines)
+    }
+
+    /// Writes muxtray's configuration: these globs are ignored too.
+    pub(crate) fn ignore(&self, globs: &[&str]) -> PathBuf {
+        self.write_ignoring(globs, "")
+    }
+
+    fn write_ignoring(&self, globs: &[&str], lines: &str) -> PathBuf {
+        let outside = globs_of_everything_outside(self.dir.path());
+        let ignored: Vec<_> = outside
+            .iter()
+            .map(String::as_str)
+            .chain(globs.iter().copied())
+            .collect();
+        let text = format!("ignored_paths = {ignored:?}\n{lines}");
+        self.write("config/muxtray/config.toml", text)
+    }
+
+    /// A command that runs as the user, in an environment that is the laboratory's alone.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = User::get().command(program);
+        self.set_environment(&mut command);
+        command
+    }
+
+    /// Sets the environment of [`Lab::command`].
+    pub(crate) fn set_environment(&self, command: &mut Command) {
+        let user = &User::get().name;
+        command
+            .current_dir(self.dir.path())
+            .env_clear()
+            .env("PATH", PATH)
+            .env("LANG", "C.UTF-8")
+            .env("USER", user)
+            .env("LOGNAME", user)
+            .env("SHELL", "/bin/sh")
+            .env("HOME", self.path("home"))
+            .env("XDG_RUNTIME_DIR", self.path("run"))
+            .env("XDG_CONFIG_HOME", self.path("config"))
+            .env("XDG_CACHE_HOME", self.path("cache"))
+            .env("XDG_DATA_HOME", self.path("data"))
+            .env("XDG_STATE_HOME", self.path("state"))
+            .env("TMPDIR", self.path("tmp"));
+    }
+
+    /// `ssh -F` the laboratory's configuration.
+    pub(crate) fn ssh(&self) -> Command {
+        let mut command = self.command("ssh");
+        command.arg("-F").arg(self.path("ssh_config"));
+        command
+    }
+
+    /// `ssh -O REQUEST` to the master at this path.
+    #[track_caller]
+    pub(crate) fn ssh_request(&self, request: &str, control_path: &Path) -> Finished {
+        let mut command = self.ssh();
+        command
+            .arg("-S")
+            .arg(control_path)
+            .args(["-O", request, "web"]);
+        Process::run(command, PATIENCE)
+    }
+
+    /// A socket file that nobody listens on: bound by this process and closed again.
+    pub(crate) fn dead_socket(&self, path: &Path) {
+        drop(UnixListener::bind(path).unwrap());
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+        User::get().own(path);
+    }
+
+    /// The temporary name of a start that broke off this long ago.
+    pub(crate) fn leftover(&self, control_path: &Path, age: Duration) -> PathBuf {
+        let path = PathBuf::from(format!("{}.yDXYs2d7ScOlhAEI", control_path.display()));
+        self.dead_socket(&path);
+        let then = (SystemTime::now() - age)
+            .duration_since(UNIX_EPOCH)
+            .unwrap();
+        let then = TimeSpec::from_duration(then);
+        utimensat(
+            AT_FDCWD,
+            &path,
+            &then,
+            &then,
+            UtimensatFlags::NoFollowSymlink,
+        )
+        .unwrap();
+        path
+    }
+
+    /// Has a process ended with the laboratory that is no child of this one.
+    pub(crate) fn end_with_lab(&self, pid: i32) {
+        self.daemons
+            .borrow_mut()
+            .push((pid, truth::process_start(pid)));
+    }
+
+    /// The processes of the server: its listener and what serves connections.
+    fn server_processes(&self) -> Vec<i32> {
+        let mut found = vec![self.sshd.pid()];
+        let all = truth::processes();
+        let mut next = 0;
+        while let Some(parent) = found.get(next).copied() {
+            found.extend(
+                all.iter()
+                    .filter(|pid| truth::process_parent(**pid) == Some(parent)),
+            );
+            next += 1;
+        }
+        found
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        let daemons = self.daemons.take().into_iter();
+        let mut doomed: Vec<_> = daemons
+            .filter(|(pid, start)| start.is_some() && truth::process_start(*pid) == *start)
+            .map(|(pid, _)| pid)
+            .collect();
+        doomed.extend(self.server_processes());
+        // Whatever else was started in here and detached itself names the scratch directory, which is nobody else's.
+        let scratch = self.dir.path().display().to_string();
+        doomed.extend(
+            truth::processes()
+                .into_iter()
+                .filter(|pid| truth::command_line(*pid).contains(&scratch)),
+        );
+        for pid in doomed {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        // Directories that a test closed have to be opened before they can be removed by an ordinary user.
+        let _ = Command::new("chmod")
+            .args(["-R", "u+rwx"])
+            .arg(self.dir.path())
+            .stderr(std::process::Stdio::null())
+            .status();
+    }
+}
+
+fn make_key(dir: &Path, name: &str) {
+    let mut command = User::get().command("ssh-keygen");
+    command
+        .env("PATH", PATH)
+        .args(["-q", "-t", "ed25519", "-N", "", "-C", "muxtray-test", "-f"])
+        .arg(dir.join(name));
+    Process::run(command, PATIENCE).expect(0);
+}
+
+/// Starts sshd on a free port. Between finding the port and sshd's taking it somebody else may: then another is tried.
+#[track_caller]
+fn start_sshd(dir: &Path) -> (Process, u16) {
+    let mut problems = Vec::new();
+    for _ in 0..10 {
+        let port = TcpListener::bind(("127.0.0.1", 0))
+            .and_then(|listener| listener.local_addr())
+            .unwrap()
+            .port();
+        let configuration = dir.join("sshd_config");
+        fs::write(&configuration, server_configuration(dir, port)).unwrap();
+        let mut command = User::get().command(SSHD);
+        command
+            .env("PATH", PATH)
+            .current_dir(dir)
+            .args(["-D", "-e", "-f"])
+            .arg(&configuration);
+        let mut sshd = Process::start(command);
+        let ready = format!("Server listening on 127.0.0.1 port {port}");
+        wait_until("sshd listens or has ended", PATIENCE, || {
+            sshd.stderr().contains(&ready) || !sshd.is_running()
+        });
+        if sshd.is_running() {
+            return (sshd, port);
+        }
+        problems.push(sshd.stderr());
+    }
+    panic!("sshd does not start: {problems:#?}");
+}
+
+fn server_configuration(dir: &Path, port: u16) -> String {
+    let dir = dir.display();
+    format!(
+        "ListenAddress 127.0.0.1:{port}\nHostKey {dir}/host_key\nAuthorizedKeysFile {dir}/user_key.pub\n\
+         PasswordAuthentication no\nKbdInteractiveAuthentication no\nUsePAM no\nStrictModes no\nPidFile none\n\
+         MaxStartups 100\nMaxSessions 10\nUseDNS no\nSubsystem sftp internal-sftp\nPrintMotd no\nPrintLastLog no\n"
+    )
+}
+
+/// Globs that together match every absolute path but those in this directory and the directories above it: for each
+/// place in its name, everything that agrees up to there and then differs.
+fn globs_of_everything_outside(directory: &Path) -> Vec<String> {
+    let name = format!("{}/", directory.display());
+    name.char_indices()
+        .skip(1)
+        .map(|(at, character)| format!("{}[!{character}]*", &name[..at]))
+        .collect()
+}

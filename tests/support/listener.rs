@@ -1,0 +1,185 @@
+//! Listeners that are no master of ssh's, among them ones that play a master badly.
+//!
+//! They are a few lines of Python, run as the user. For one that counts as an ssh, the interpreter is copied under
+//! that name: the program's name is all that tells a master from others before it is spoken to.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::lab::{Lab, PATH};
+use super::process::{PATIENCE, Process};
+use super::user::User;
+
+/// What a listener does with a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Behaviour {
+    /// Leaves it waiting, as a wedged master does.
+    NeverAccepts,
+    /// Accepts it and never says a word.
+    Silent,
+    /// Sends bytes that are no protocol.
+    Garbage,
+    /// Announces a packet of a gigabyte and sends a little of it.
+    Gigabyte,
+    /// Closes it at once.
+    Close,
+    /// Sends a proper hello, then nothing.
+    HelloOnly,
+    /// Sends a hello with a version that nobody knows.
+    OtherVersion,
+    /// Sends the answers of a master one byte every tenth of a second.
+    Trickle,
+    /// Answers the alive check with the id of another request.
+    WrongId,
+    /// Answers as a master does, whatever it is asked, and never ends.
+    Immortal,
+}
+
+impl Behaviour {
+    /// Everything that a broken master may do with an alive check.
+    pub(crate) const BROKEN: &[Self] = &[
+        Self::NeverAccepts,
+        Self::Silent,
+        Self::Garbage,
+        Self::Gigabyte,
+        Self::Close,
+        Self::HelloOnly,
+        Self::OtherVersion,
+        Self::Trickle,
+        Self::WrongId,
+    ];
+}
+
+/// A process that listens at a path.
+pub(crate) struct Listener {
+    process: Process,
+    path: PathBuf,
+}
+
+const SCRIPT: &str = r#"
+import os, socket, struct, sys, threading, time
+path, behaviour = sys.argv[1:3]
+os.umask(0o177)
+listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+temporary = path + ".AAAAAAAAAAAAAAAA"
+listener.bind(temporary)
+listener.listen(64)
+os.link(temporary, path)
+os.unlink(temporary)
+print("ready", flush=True)
+packet = lambda *words: struct.pack(">%dI" % (len(words) + 1), 4 * len(words), *words)
+hello = packet(1, 4)
+def read(connection, length):
+    data = b""
+    while len(data) < length:
+        part = connection.recv(length - len(data))
+        if not part: raise EOFError
+        data += part
+    return data
+def request(connection):
+    (length,) = struct.unpack(">I", read(connection, 4))
+    return struct.unpack(">%dI" % (length // 4), read(connection, length // 4 * 4))
+def serve(connection):
+    try:
+        if behaviour == "Garbage": connection.sendall(os.urandom(1 << 16))
+        if behaviour == "Gigabyte": connection.sendall(struct.pack(">II", 1 << 30, 1) + bytes(1 << 16))
+        if behaviour == "Close": connection.close()
+        if behaviour == "HelloOnly": connection.sendall(hello)
+        if behaviour == "OtherVersion": connection.sendall(packet(1, 99))
+        if behaviour == "Trickle":
+            for byte in hello + packet(0x80000005, 0, os.getpid()):
+                connection.sendall(bytes([byte])); time.sleep(0.1)
+        if behaviour in ("WrongId", "Immortal"):
+            connection.sendall(hello)
+            request(connection)
+            kind, identifier = request(connection)[:2]
+            if behaviour == "WrongId": identifier += 77
+            if kind == 0x10000004: connection.sendall(packet(0x80000005, identifier, os.getpid()))
+            else: connection.sendall(packet(0x80000001, identifier))
+        while connection.recv(65536): pass
+    except (OSError, EOFError): pass
+while behaviour == "NeverAccepts": time.sleep(60)
+while True:
+    connection, _ = listener.accept()
+    print("accepted", flush=True)
+    threading.Thread(target=serve, args=(connection,), daemon=True).start()
+"#;
+
+impl Listener {
+    /// A listener of the user's that is not ssh.
+    #[track_caller]
+    pub(crate) fn foreign(lab: &Lab, path: &Path, behaviour: Behaviour) -> Self {
+        let (python, _) = python();
+        Self::start(lab.command(python), path, behaviour)
+    }
+
+    /// A listener whose program is called ssh.
+    #[track_caller]
+    pub(crate) fn called_ssh(lab: &Lab, path: &Path, behaviour: Behaviour) -> Self {
+        let (python, home) = python();
+        let ssh = lab.path("fake-ssh/ssh");
+        if !ssh.exists() {
+            lab.write("fake-ssh/ssh", fs::read(python).unwrap());
+            fs::set_permissions(&ssh, fs::metadata("/bin/sh").unwrap().permissions()).unwrap();
+        }
+        let mut command = lab.command(ssh);
+        command.env("PYTHONHOME", home);
+        Self::start(command, path, behaviour)
+    }
+
+    /// A listener that belongs to root, as another user's would; for tests that run as root.
+    #[track_caller]
+    pub(crate) fn of_root(path: &Path, behaviour: Behaviour) -> Self {
+        assert!(User::tests_are_root());
+        Self::start(Command::new(python().0), path, behaviour)
+    }
+
+    #[track_caller]
+    fn start(mut command: Command, path: &Path, behaviour: Behaviour) -> Self {
+        command
+            .args(["-c", SCRIPT])
+            .arg(path)
+            .arg(format!("{behaviour:?}"));
+        let mut process = Process::start(command);
+        process.wait_for_output("ready", PATIENCE);
+        Self {
+            process,
+            path: path.to_owned(),
+        }
+    }
+
+    /// Where it listens.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> i32 {
+        self.process.pid()
+    }
+
+    /// Whether it is still there.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.process.is_running()
+    }
+
+    /// How many connections it has accepted.
+    pub(crate) fn accepted(&self) -> usize {
+        self.process.stdout().matches("accepted").count()
+    }
+}
+
+/// The system's Python and the directory it belongs to. A version manager's would lie in somebody's home, where the
+/// user of the tests cannot go.
+fn python() -> (PathBuf, String) {
+    let mut command = Command::new("python3");
+    command.env("PATH", PATH).args([
+        "-c",
+        "import os, sys; print(os.path.realpath(sys.executable)); print(sys.base_prefix)",
+    ]);
+    let answer = Process::run(command, PATIENCE).expect(0).stdout;
+    let mut lines = answer.lines();
+    let (program, home) = (lines.next().unwrap(), lines.next().unwrap());
+    (PathBuf::from(program), home.to_owned())
+}

@@ -1,0 +1,40 @@
+//! The laboratory that the integration tests work in: an sshd on loopback, an unprivileged user, and real masters
+//! brought into every state a control socket can have.
+//!
+//! A test makes a [`Lab`], starts masters in it and runs the built program against them. Nothing outlives the lab:
+//! what it started is ended by process id when it is dropped, and its directory goes with it. The laboratory knows
+//! nothing of how the program works; what it says of a socket it learns from lstat, `/proc` and ssh itself.
+
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "every test program uses its own part of the laboratory"
+)]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a laboratory that cannot be set up fails the test that wanted it"
+)]
+
+mod lab;
+mod listener;
+mod master;
+mod muxtray;
+mod process;
+mod truth;
+mod user;
+
+pub(crate) use lab::{Lab, PATH};
+pub(crate) use listener::{Behaviour, Listener};
+pub(crate) use master::{Master, Session};
+pub(crate) use muxtray::{Report, SocketReport, program};
+pub(crate) use process::{Finished, PATIENCE, Process, look_for, wait_for, wait_until};
+pub(crate) use truth::{is_listening, is_socket, pid_of_persisted, process_state};
+pub(crate) use user::{NOBODY, User};
+
+use std::io::Write as _;
+
+/// Says on standard error that a test, or a part of one, did not run, and why. Written past the test harness, which
+/// would swallow it.
+pub(crate) fn skip(name: &str, why: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {name}: {why}");
+}

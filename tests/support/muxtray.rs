@@ -1,0 +1,189 @@
+//! Runs the built program and reads what it reports.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::lab::Lab;
+use super::process::{Finished, Process};
+use super::user::User;
+
+/// No call of the program may take longer, whatever state the sockets are in.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// The program under test.
+pub(crate) fn program() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_muxtray"))
+}
+
+impl Lab {
+    /// The program where the user can run it: where cargo built it, or a copy in the laboratory.
+    pub(crate) fn reachable_program(&self) -> PathBuf {
+        let built = program();
+        if User::get().can_reach(built) {
+            return built.to_owned();
+        }
+        let directory = self.path("bin");
+        let copy = directory.join("muxtray");
+        if !copy.exists() {
+            self.make_directory("bin");
+            for name in ["muxtray", "muxtray-applet"] {
+                let built = built.with_file_name(name);
+                if built.exists() {
+                    let copy = directory.join(name);
+                    fs::hard_link(&built, &copy)
+                        .or_else(|_| fs::copy(&built, &copy).map(drop))
+                        .unwrap();
+                }
+            }
+        }
+        copy
+    }
+
+    /// A command that runs muxtray as the user with the laboratory's ssh configuration.
+    pub(crate) fn muxtray_command<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Command {
+        let mut command = self.command(self.reachable_program());
+        command
+            .arg("--ssh-config")
+            .arg(self.path("ssh_config"))
+            .args(arguments);
+        command
+    }
+
+    /// Runs muxtray to its end.
+    #[track_caller]
+    pub(crate) fn muxtray<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Finished {
+        Process::run(self.muxtray_command(arguments), DEADLINE)
+    }
+
+    /// `muxtray list --json`, whatever its exit status.
+    #[track_caller]
+    pub(crate) fn list(&self) -> Report {
+        let finished = self.muxtray(["list", "--json"]);
+        let status = finished.code();
+        assert!(
+            matches!(status, 0 | 1) && finished.stderr.is_empty(),
+            "list found out, says 0 or 1 and nothing else: {finished:#?}"
+        );
+        Report {
+            status,
+            ..Report::parse(&finished.stdout)
+        }
+    }
+}
+
+/// What `list --json` printed.
+#[derive(Debug, Clone)]
+pub(crate) struct Report {
+    /// The JSON value.
+    pub(crate) json: Value,
+    /// The exit status it came with.
+    pub(crate) status: i32,
+}
+
+impl Report {
+    /// Reads one report; panics with the text where it is none.
+    #[track_caller]
+    pub(crate) fn parse(text: &str) -> Self {
+        let json: Value = serde_json::from_str(text)
+            .unwrap_or_else(|error| panic!("not one JSON value: {error}\n{text}"));
+        assert_eq!(json["schema"], 1, "{json:#}");
+        Self { json, status: 0 }
+    }
+
+    /// Every socket.
+    #[track_caller]
+    pub(crate) fn sockets(&self) -> Vec<SocketReport> {
+        self.json["sockets"]
+            .as_array()
+            .unwrap_or_else(|| panic!("no sockets in {:#}", self.json))
+            .iter()
+            .cloned()
+            .map(SocketReport)
+            .collect()
+    }
+
+    /// The sockets that are reported at this path, in their order.
+    #[track_caller]
+    pub(crate) fn all_at(&self, path: &Path) -> Vec<SocketReport> {
+        let path = path.to_str().unwrap();
+        self.sockets()
+            .into_iter()
+            .filter(|socket| socket.0["path"] == path)
+            .collect()
+    }
+
+    /// The one socket at this path.
+    #[track_caller]
+    pub(crate) fn at(&self, path: &Path) -> SocketReport {
+        let mut found = self.all_at(path);
+        assert_eq!(
+            found.len(),
+            1,
+            "one socket at {}: {:#}",
+            path.display(),
+            self.json
+        );
+        found.remove(0)
+    }
+
+    /// The ids of the findings that belong to no socket.
+    pub(crate) fn finding_ids(&self) -> Vec<String> {
+        finding_ids(&self.json["findings"])
+    }
+}
+
+/// One socket of a report.
+#[derive(Debug, Clone)]
+pub(crate) struct SocketReport(pub(crate) Value);
+
+impl SocketReport {
+    /// Its state.
+    #[track_caller]
+    pub(crate) fn state(&self) -> &str {
+        self.0["state"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no state in {:#}", self.0))
+    }
+
+    /// The ids of its findings.
+    pub(crate) fn finding_ids(&self) -> Vec<String> {
+        finding_ids(&self.0["findings"])
+    }
+}
+
+/// The ids; and that each finding has everything the contract promises.
+#[track_caller]
+fn finding_ids(findings: &Value) -> Vec<String> {
+    let findings = findings.as_array().expect("findings are a list");
+    for finding in findings {
+        for text in ["subject", "evidence", "remedy"] {
+            let shown = finding[text].as_str().unwrap_or_default();
+            assert!(!shown.is_empty(), "{text} is missing in {finding:#}");
+            assert!(
+                !shown.contains(char::is_control),
+                "{text} is one printable line: {finding:#}"
+            );
+        }
+        let severity = finding["severity"].as_str().unwrap_or_default();
+        assert!(
+            ["info", "warning", "error"].contains(&severity),
+            "{finding:#}"
+        );
+        assert!(finding["fixable"].is_boolean(), "{finding:#}");
+    }
+    findings
+        .iter()
+        .map(|finding| finding["id"].as_str().expect("an id").to_owned())
+        .collect()
+}

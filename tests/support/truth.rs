@@ -1,0 +1,78 @@
+//! What is true of a socket or process, learnt without muxtray and without connecting.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::Path;
+
+/// Whether a socket stands at the path itself.
+pub(crate) fn is_socket(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket())
+}
+
+/// Whether the kernel has a listener that was bound for this ControlPath: under the path itself, or, as masters do
+/// it, under the path with a dot and 16 characters.
+pub(crate) fn is_listening(path: &Path) -> bool {
+    let path = path.as_os_str().as_bytes();
+    fs::read("/proc/net/unix")
+        .unwrap()
+        .split(|byte| *byte == b'\n')
+        .any(|row| {
+            let mut columns = row.splitn(8, |byte| *byte == b' ').skip(3);
+            // __SO_ACCEPTCON: the socket listens.
+            let listens = columns.next() == Some(b"00010000");
+            let name = row
+                .iter()
+                .position(|byte| *byte == b'/')
+                .map_or(&row[..0], |start| &row[start..]);
+            listens
+                && name.strip_prefix(path).is_some_and(|rest| {
+                    rest.is_empty() || (rest.len() == 17 && rest.starts_with(b"."))
+                })
+        })
+}
+
+/// The letter that `/proc` gives for what the process does: `S` sleeping, `T` stopped; nothing once it is gone.
+pub(crate) fn process_state(pid: i32) -> Option<char> {
+    stat(pid)?.chars().next()
+}
+
+/// When the process began, in clock ticks since boot: with the id, its identity.
+pub(crate) fn process_start(pid: i32) -> Option<u64> {
+    // Counted from the state, the third field of proc(5)'s list; starttime is the 22nd.
+    stat(pid)?.split(' ').nth(19)?.parse().ok()
+}
+
+/// The parent's id.
+pub(crate) fn process_parent(pid: i32) -> Option<i32> {
+    stat(pid)?.split(' ').nth(1)?.parse().ok()
+}
+
+/// `/proc/PID/stat` from the third field on: the second, the name, may hold spaces and parentheses.
+fn stat(pid: i32) -> Option<String> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let stat = String::from_utf8_lossy(&stat).into_owned();
+    Some(stat[stat.rfind(')')? + 2..].to_owned())
+}
+
+/// Every process id there is.
+pub(crate) fn processes() -> Vec<i32> {
+    fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect()
+}
+
+/// The command line, arguments separated by spaces.
+pub(crate) fn command_line(pid: i32) -> String {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&line).replace('\0', " ")
+}
+
+/// The master that ControlPersist left in the background: ssh names it `ssh: PATH [mux]`.
+pub(crate) fn pid_of_persisted(path: &Path) -> Option<i32> {
+    let title = format!("ssh: {} [mux]", path.display());
+    processes()
+        .into_iter()
+        .find(|pid| command_line(*pid).starts_with(&title))
+}
