@@ -2,8 +2,11 @@
 
 mod session_bus;
 
+use futures_lite::StreamExt as _;
+use futures_lite::future::block_on;
 use muxtray::desktop::instance::{InstanceError, acquire, tray_host};
 use session_bus::{wait_until, with_private_bus};
+use zbus::{Connection, MessageStream, Variant};
 
 #[test]
 fn a_second_instance_is_told_and_a_later_one_may_start() {
@@ -22,5 +25,28 @@ fn a_second_instance_is_told_and_a_later_one_may_start() {
 fn without_a_watcher_there_is_no_tray_host() {
     with_private_bus("without_a_watcher_there_is_no_tray_host", || {
         assert!(!tray_host());
+    });
+}
+
+#[test]
+fn a_watcher_says_whether_there_is_a_tray_host() {
+    with_private_bus("a_watcher_says_whether_there_is_a_tray_host", || {
+        let watcher = block_on(Connection::session()).unwrap();
+        let mut calls = MessageStream::from(&watcher);
+        block_on(watcher.request_name("org.kde.StatusNotifierWatcher")).unwrap();
+        std::thread::spawn(move || {
+            let mut answers = [false, true].into_iter();
+            block_on(async {
+                while let Some(Ok(message)) = calls.next().await {
+                    let header = message.header();
+                    if header.member().is_some_and(|member| member == "Get") {
+                        let answer = Variant::from(answers.next().unwrap());
+                        watcher.reply(&header, &answer).await.unwrap();
+                    }
+                }
+            });
+        });
+        assert!(!tray_host(), "a watcher without a panel");
+        assert!(tray_host(), "a watcher with a panel");
     });
 }

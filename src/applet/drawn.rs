@@ -251,8 +251,9 @@ impl DrawnMenu {
 }
 
 fn is_open_below(item: &gtk::Widget) -> bool {
-    submenu_of(item)
-        .is_some_and(|submenu| submenu.is_visible() || submenu.children().iter().any(is_open_below))
+    submenu_of(item).is_some_and(|submenu| {
+        submenu.get_visible() || submenu.children().iter().any(is_open_below)
+    })
 }
 
 fn hide_below(item: &gtk::Widget) {

@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::control_path::{ControlPath, Destination};
-use super::finding::Severity;
-use super::places::{Origin, Places};
+use super::control_path::{ControlPath, Destination, MAX_USABLE_BYTES};
+use super::finding::{Finding, FindingId, Severity};
+use super::places::{Host, Origin, Places};
 use super::remedy;
 use super::socket::{
     Connect, Cookie, Denied, File, Filesystem, ForeignHolder, Holder, Listener, Look, Observation,
@@ -146,6 +146,7 @@ pub fn snapshot(look: &Look, context: Context<'_>) -> Snapshot {
         )
     });
     let mut findings = context.places.findings.clone();
+    findings.extend(context.places.hosts.iter().filter_map(path_too_long));
     findings.sort_by(|a, b| {
         b.severity
             .cmp(&a.severity)
@@ -156,6 +157,22 @@ pub fn snapshot(look: &Look, context: Context<'_>) -> Snapshot {
         sockets,
         findings,
     }
+}
+
+/// A host whose master could not make its socket.
+fn path_too_long(host: &Host) -> Option<Finding> {
+    let path = host.control_path.as_ref()?;
+    let length = path.len_bytes();
+    (length > MAX_USABLE_BYTES).then(|| {
+        Finding::new(
+            FindingId::PathTooLong,
+            format!("host {}", host.alias),
+            format!(
+                "its ControlPath expands to {length} bytes, the limit is {MAX_USABLE_BYTES}: {path}"
+            ),
+            "use a shorter one, such as: ControlPath ~/.ssh/s/%C",
+        )
+    })
 }
 
 /// One socket, or nothing where there is nothing to say: no file, a start under way, another user's file in a

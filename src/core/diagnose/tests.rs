@@ -382,3 +382,26 @@ fn a_mode_that_lets_others_in_is_a_warning() {
     assert_eq!(socket.findings[0].id.as_str(), "insecure-mode");
     assert!(socket.is_problem());
 }
+
+#[test]
+fn ninety_bytes_are_usable_and_one_more_is_told() {
+    let finding_of = |length: usize| {
+        let mut places = places();
+        places.hosts[0].control_path = ControlPath::new(format!("/{}", "x".repeat(length - 1)));
+        let (users, history) = (users(), History::default());
+        let context = Context {
+            uid: ME,
+            users: &users,
+            places: &places,
+            history: &history,
+        };
+        snapshot(&look(Vec::new()), context).findings
+    };
+    assert_eq!(finding_of(90), []);
+    let told = finding_of(91);
+    assert_eq!(
+        (told[0].id, told[0].subject.as_str()),
+        (FindingId::PathTooLong, "host web")
+    );
+    assert!(told[0].evidence.contains("91 bytes, the limit is 90"));
+}
