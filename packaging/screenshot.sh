@@ -76,6 +76,8 @@ Host db
     HostName db.example.org
 Host build
     HostName build.example.org
+Host backup
+    HostName backup.example.org
 Host *
     ControlPath $work/ssh/%n
     ControlPersist 10m
@@ -86,7 +88,7 @@ Host *
     StrictHostKeyChecking no
     LogLevel ERROR
 END
-for host in web db build; do
+for host in web db build backup; do
     start "$host" ssh -F "$work/ssh_config" -N -M -o ControlPersist=no "$host"
     master=$!
     wait_for "the master of $host is there" ssh -F "$work/ssh_config" -O check "$host"

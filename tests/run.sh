@@ -17,6 +17,6 @@ export MUXTRAY_TESTS_REQUIRE_DESKTOP
 
 cd "$here"
 say "Testing with all features."
-cargo test --locked --all-features "$@"
+cargo test --locked --no-fail-fast --all-features "$@"
 say "Testing the build without GTK."
-cargo test --locked --no-default-features --lib --bins --test list --test act --test config --test linkage "$@"
+cargo test --locked --no-fail-fast --no-default-features --lib --bins --test list --test act --test config --test linkage "$@"
