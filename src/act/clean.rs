@@ -163,18 +163,18 @@ pub fn clean_witnessed(
     witness: &dyn Fn(Step),
 ) -> Result<Cleaned, CleanError> {
     let case = Case::of(eyes, target, kind, now)?;
+    case.check_filesystem()?;
+    // Before the look, so that the file has no time to become another while we wait. And without the lock, a file
+    // that lies aside could be that of a clean under way.
+    let directory = lock(case.open()?)?;
     match case.names.role {
         Role::Home => {
-            let directory = case.open()?;
             let judged = case.judge(&directory)?;
             witness(Step::Judged);
-            case.remove(&lock(directory)?, &judged, witness)?;
+            case.remove(&directory, &judged, witness)?;
             Ok(Cleaned::Removed)
         }
         Role::Aside => {
-            case.check_filesystem()?;
-            // Without the lock it could be the file of a clean that is under way.
-            let directory = lock(case.open()?)?;
             let held = case.meant(directory.hold(&case.names.aside)?)?;
             case.settle(&directory, &held, witness)
         }
@@ -192,6 +192,7 @@ pub fn would_clean(
     now: SystemTime,
 ) -> Result<Cleaned, CleanError> {
     let case = Case::of(eyes, target, kind, now)?;
+    case.check_filesystem()?;
     let directory = case.open()?;
     let outcome = match case.names.role {
         Role::Home => {
@@ -202,7 +203,6 @@ pub fn would_clean(
             Cleaned::Removed
         }
         Role::Aside => {
-            case.check_filesystem()?;
             let held = case.meant(directory.hold(&case.names.aside)?)?;
             match case.condemn(&held) {
                 Ok(()) => Cleaned::Removed,
@@ -336,7 +336,6 @@ impl<'a, E: Eyes> Case<'a, E> {
             return Err(Unfit::Missing.into());
         }
         let held = self.meant(directory.hold(&self.names.home)?)?;
-        self.check_filesystem()?;
         self.condemn(&held)?;
         Ok(held)
     }
