@@ -79,6 +79,9 @@ impl Stage {
             kind,
             SystemTime::now(),
             &|step| match step {
+                // What lies at the path is held until the next master comes; a temporary name, which no clean should
+                // get this far with, is taken at once.
+                Step::Judged if kind == Kind::Leftover => {}
                 Step::Judged => {
                     self.judged.fetch_add(1, Ordering::SeqCst);
                     let now = self.started.lock().unwrap();
@@ -118,9 +121,9 @@ impl Stage {
         )
         .unwrap();
         bind(master.as_raw_fd(), &UnixAddr::new(&temporary).unwrap()).unwrap();
-        std::thread::yield_now();
+        self.let_cleaners_look();
         listen(&master, Backlog::new(64).unwrap()).unwrap();
-        std::thread::yield_now();
+        self.let_cleaners_look();
         fs::hard_link(&temporary, &path).expect("a start in progress was broken");
         let inode = fs::symlink_metadata(&temporary)
             .expect("a temporary name was taken")
@@ -129,6 +132,21 @@ impl Stage {
         *self.started.lock().unwrap() += 1;
         self.start.notify_all();
         (master, inode)
+    }
+
+    /// Waits until the cleaners may have found a new file, but not for long: a start is quick.
+    fn let_cleaners_look(&self) {
+        let count = || -> u64 {
+            let counts = self.at_work.each_ref();
+            counts
+                .map(|count| count.load(Ordering::SeqCst))
+                .iter()
+                .sum()
+        };
+        let (before, moment) = (count(), Instant::now() + WINDOW / 4);
+        while count() < before + 4 && Instant::now() < moment {
+            pause();
+        }
     }
 
     /// Waits until each cleaner has finished the clean it was at: a master lives longer than that.
