@@ -48,7 +48,7 @@ pub fn probe_held(held: &fs::File) -> Connect {
 pub(super) fn probe_same(path: &Path, id: &SocketId) -> Option<Connect> {
     let held = fs::File::from(open(path, FLAGS, Mode::empty()).ok()?);
     match filesystem::file(&held.metadata().ok()?) {
-        File::Socket(stat) if stat.id == *id => Some(ask(&held, Some(path))),
+        File::Socket(stat) if stat.id == *id => Some(ask_socket(&held, Some(path))),
         File::Socket(_) | File::Other(..) | File::Missing | File::Denied | File::Failed(_) => None,
     }
 }
@@ -57,25 +57,27 @@ const FLAGS: OFlag = OFlag::O_PATH
     .union(OFlag::O_NOFOLLOW)
     .union(OFlag::O_CLOEXEC);
 
-/// Connects to the file that is held, whatever its name leads to by now.
 fn ask(held: &fs::File, path: Option<&Path>) -> Connect {
     match held.metadata().map(|metadata| filesystem::file(&metadata)) {
-        Ok(File::Socket(_)) => {
-            // The link in /proc leads to the very file, is short, and cannot be swapped.
-            let link = PathBuf::from(format!("/proc/self/fd/{}", held.as_raw_fd()));
-            match (knock(&link), path) {
-                // Only without a /proc: the name itself then, if it fits.
-                (Err(Errno::ENOENT | Errno::ENOTDIR), Some(path)) => knock(path),
-                (answer, _) => answer,
-            }
-            .map_or_else(verdict, |()| Connect::Accepted)
-        }
+        Ok(File::Socket(_)) => ask_socket(held, path),
         // The kernel says ECONNREFUSED of these, too, which would prove nothing.
         Ok(File::Other(kind, _)) => Connect::Failed(format!("it is {}", kind.phrase())),
         Ok(File::Missing | File::Denied | File::Failed(_)) | Err(_) => {
             Connect::Failed("it cannot be looked at".to_owned())
         }
     }
+}
+
+/// Connects to the file that is held, whatever its name leads to by now.
+fn ask_socket(held: &fs::File, path: Option<&Path>) -> Connect {
+    // The link in /proc leads to the very file, is short, and cannot be swapped.
+    let link = PathBuf::from(format!("/proc/self/fd/{}", held.as_raw_fd()));
+    match (knock(&link), path) {
+        // Only without a /proc: the name itself then, if it fits.
+        (Err(Errno::ENOENT | Errno::ENOTDIR), Some(path)) => knock(path),
+        (answer, _) => answer,
+    }
+    .map_or_else(verdict, |()| Connect::Accepted)
 }
 
 fn knock(path: &Path) -> nix::Result<()> {

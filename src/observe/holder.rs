@@ -1,15 +1,16 @@
 //! Which process holds a listener: a search through the descriptors of the user's own processes, remembered.
 //!
-//! Only processes of the user's own are opened, those called ssh first. Once found, a look costs two reads of
-//! `/proc` for each master: its status, and whether the descriptor is still the listener. The latter matters: with
-//! ControlPersist the process that made the listener hands it to a child and lives on as its first client
-//! (`control_persist_detach()` in ssh.c).
+//! Only processes of the user's own are opened, those called ssh first. Once found, a look costs one read of the
+//! process's status (of hundreds of processes, in turns), and now and then one more to see that the descriptor is
+//! still the listener: with ControlPersist
+//! the process that made the listener hands it to a child and lives on as its first client
+//! (`control_persist_detach()` in ssh.c). That happens early, so the older a holder, the rarer the question.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::process;
 use super::unix_table::UnixListener;
@@ -18,6 +19,10 @@ use crate::core::socket::{Cookie, Holder, MasterPid, Process, UserId};
 /// How soon to search again for a holder that was not found, at first. Doubles each time, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+
+/// How many listeners' processes are asked for their status in one look, beside those where connections wait. Each
+/// costs some ten microseconds.
+const STATUSES: usize = 128;
 
 /// How far to search for a listener's holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +40,8 @@ pub(super) struct Holders {
     /// By sockfs inode.
     found: HashMap<u32, Found>,
     missing: HashMap<u32, Missing>,
+    /// Counts the looks, for the turns.
+    turn: usize,
 }
 
 #[derive(Debug)]
@@ -44,6 +51,8 @@ struct Found {
     start_ticks: u64,
     descriptor: OsString,
     process: Process,
+    since: Instant,
+    verified: Instant,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +69,7 @@ impl Holders {
             uid,
             found: HashMap::new(),
             missing: HashMap::new(),
+            turn: 0,
         }
     }
 
@@ -69,18 +79,23 @@ impl Holders {
         let mut statuses = HashMap::new();
         let mut found = HashMap::new();
         let mut wanted = HashMap::new();
-        for (listener, reach) in listeners {
+        let turns = listeners.len().div_ceil(STATUSES).max(1);
+        self.turn = self.turn.wrapping_add(1);
+        for (place, (listener, reach)) in listeners.iter().enumerate() {
             let inode = listener.socket_inode;
             if found.contains_key(&inode) || wanted.contains_key(&inode) {
                 continue;
             }
             let known = self.found.remove(&inode);
             match known.filter(|known| known.cookie == listener.cookie) {
+                Some(known) if listener.backlog == 0 && place % turns != self.turn % turns => {
+                    found.insert(inode, known);
+                }
                 Some(known) => {
                     let status = statuses
                         .entry(known.pid)
                         .or_insert_with(|| process::status(known.pid));
-                    match status.and_then(|status| known.still(inode, &status)) {
+                    match status.and_then(|status| known.still(inode, &status, now)) {
                         Some(known) => drop(found.insert(inode, known)),
                         None => drop(wanted.insert(inode, (listener.cookie, *reach))),
                     }
@@ -101,12 +116,12 @@ impl Holders {
             return 0;
         }
         let mut searches = 1;
-        self.search(&mut wanted);
+        self.search(&mut wanted, now);
         // A master that goes to the background while we search can be missed: its parent has let go of the
         // listener when we come to it, and the child was not yet there when we listed the processes.
         if !wanted.is_empty() {
             searches += 1;
-            self.search(&mut wanted);
+            self.search(&mut wanted, now);
         }
         for (inode, (cookie, reach)) in wanted {
             let before = self.missing.get(&inode);
@@ -151,71 +166,76 @@ impl Holders {
     }
 
     /// Searches once through all processes, and takes what it finds out of `wanted`.
-    fn search(&mut self, wanted: &mut HashMap<u32, (Option<Cookie>, Reach)>) {
+    fn search(&mut self, wanted: &mut HashMap<u32, (Option<Cookie>, Reach)>, now: Instant) {
         let boot = process::boot_time();
         let (ssh, others): (Vec<_>, Vec<_>) = own_processes(self.uid)
             .filter_map(|pid| Some((pid, process::name(pid)?)))
             .partition(|(_, name)| name == SSH);
         for (reach, processes) in [(Reach::Ssh, ssh), (Reach::Everyone, others)] {
             for (pid, name) in processes {
+                let wants = |inode| {
+                    wanted
+                        .get(&inode)
+                        .is_some_and(|(_, wanted)| *wanted >= reach)
+                };
                 if !wanted.values().any(|(_, wanted)| *wanted >= reach) {
                     return;
                 }
-                self.search_in(pid, &name, boot, reach, wanted);
+                let held: Vec<_> = process::sockets(pid)
+                    .filter(|(_, inode)| wants(*inode))
+                    .collect();
+                if held.is_empty() {
+                    continue;
+                }
+                let Some(status) = process::status(pid) else {
+                    continue;
+                };
+                let process = Process {
+                    pid,
+                    own_session: name == SSH && process::has_own_session(pid),
+                    name,
+                    started: process::started(&status, boot),
+                    stopped: status.stopped,
+                };
+                for (descriptor, inode) in held {
+                    // The same socket may have several descriptors.
+                    let Some((cookie, _)) = wanted.remove(&inode) else {
+                        continue;
+                    };
+                    self.missing.remove(&inode);
+                    let found = Found {
+                        cookie,
+                        pid,
+                        start_ticks: status.start_ticks,
+                        descriptor,
+                        process: process.clone(),
+                        since: now,
+                        verified: now,
+                    };
+                    self.found.insert(inode, found);
+                }
             }
-        }
-    }
-
-    fn search_in(
-        &mut self,
-        pid: MasterPid,
-        name: &str,
-        boot: Option<SystemTime>,
-        reach: Reach,
-        wanted: &mut HashMap<u32, (Option<Cookie>, Reach)>,
-    ) {
-        let Some(status) = process::status(pid) else {
-            return;
-        };
-        let mut process = None;
-        for (descriptor, inode) in process::sockets(pid) {
-            if wanted.get(&inode).is_none_or(|(_, wanted)| *wanted < reach) {
-                continue;
-            }
-            let Some((cookie, _)) = wanted.remove(&inode) else {
-                continue;
-            };
-            let process = process.get_or_insert_with(|| Process {
-                pid,
-                name: name.to_owned(),
-                started: process::started(&status, boot),
-                stopped: status.stopped,
-                own_session: name == SSH && process::has_own_session(pid),
-            });
-            let found = Found {
-                cookie,
-                pid,
-                start_ticks: status.start_ticks,
-                descriptor,
-                process: process.clone(),
-            };
-            self.missing.remove(&inode);
-            self.found.insert(inode, found);
         }
     }
 }
 
 impl Found {
     /// The same, with what can change of it, if it is still the holder.
-    fn still(mut self, socket: u32, status: &process::Status) -> Option<Self> {
-        if status.start_ticks != self.start_ticks
-            || !process::holds(self.pid, &self.descriptor, socket)
-        {
+    fn still(mut self, socket: u32, status: &process::Status, now: Instant) -> Option<Self> {
+        if status.start_ticks != self.start_ticks {
             return None;
         }
         self.process.stopped = status.stopped;
-        // A master takes its title a moment after it went to the background.
-        self.process.own_session = self.process.own_session && process::has_own_session(self.pid);
+        let proven = self.verified.duration_since(self.since).min(LONGEST_PAUSE);
+        if now.duration_since(self.verified) >= proven {
+            if !process::holds(self.pid, &self.descriptor, socket) {
+                return None;
+            }
+            self.verified = now;
+            // A master takes its title a moment after it went to the background.
+            self.process.own_session =
+                self.process.own_session && process::has_own_session(self.pid);
+        }
         Some(self)
     }
 }
@@ -284,6 +304,31 @@ mod tests {
             holders.refresh(&[(&listener, Reach::Everyone)], Instant::now());
             matches!(holders.holder(&listener), Holder::Ssh(process) if process.pid == master.pid())
         });
+    }
+
+    #[test]
+    fn of_many_listeners_none_is_forgotten_between_its_turns() {
+        let directory = tempfile::tempdir().unwrap();
+        let many = STATUSES * 2 + 1;
+        let bound: Vec<Bound> = (0..many)
+            .map(|number| Bound::bind(directory.path().join(number.to_string())).unwrap())
+            .collect();
+        let table = sock_diag::dump().unwrap();
+        let listeners = table.listeners();
+        let wanted: Vec<(&UnixListener, Reach)> = listeners
+            .filter(|listener| listener.name.starts_with(directory.path()))
+            .map(|listener| (listener, Reach::Everyone))
+            .collect();
+        assert_eq!(wanted.len(), bound.len());
+        let mut holders = Holders::new(own_uid());
+        let start = Instant::now();
+        eventually("nobody is searched for any more", || {
+            let searches = (0..3).map(|_| holders.refresh(&wanted, start));
+            searches.sum::<u32>() == 0
+        });
+        for (listener, _) in wanted {
+            assert!(matches!(holders.holder(listener), Holder::Other(_)));
+        }
     }
 
     #[test]

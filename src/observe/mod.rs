@@ -31,15 +31,18 @@ use crate::core::control_path::ControlPath;
 use crate::core::places::{Candidate, Origin};
 use crate::core::socket::{
     Connect, Cookie, File, Filesystem, Holder, Listener, Look, MasterPid, Observation, Orphan,
-    SocketId, Table, UserId,
+    SocketId, Stat, Table, UserId,
 };
 use holder::{Holders, Reach};
 use masters::Whereabouts;
 use unix_table::{UnixListener, UnixTable};
 
-/// For how long a socket that accepted our connect is not asked again. Each connect starts a master's
-/// ControlPersist afresh: asked at every look, a master in a container would never end.
-pub const ACCEPTED_FOR: Duration = Duration::from_secs(600);
+/// For how long the answer of a connect holds for the same file.
+///
+/// When it accepted, since each connect starts a master's ControlPersist afresh: asked at every look, a master in a
+/// container would never end. When it refused, since that is for good, but for a program that has bound and is about
+/// to listen: a file never gets a second socket. Whatever is to be removed is proven again first.
+pub const ANSWER_HOLDS: Duration = Duration::from_secs(600);
 
 /// How old a temporary name must be to be connected to. A younger one may be a master that is just starting.
 const STARTS_WITHIN: Duration = Duration::from_secs(60);
@@ -112,14 +115,14 @@ impl Observer {
 
         let now = Instant::now();
         self.asked
-            .retain(|_, (when, _)| now.duration_since(*when) < ACCEPTED_FOR);
+            .retain(|_, (when, _)| now.duration_since(*when) < ANSWER_HOLDS);
         let mut listeners = Vec::with_capacity(sights.len());
         for sight in &mut sights {
             let mut listener = find(&sight.candidate.path, &sight.file);
             if listener.is_none()
-                && let Some(id) = self.may_ask(sight, at)
+                && let Some(stat) = self.may_ask(sight, at)
             {
-                sight.connect = self.ask(sight.candidate.path.as_path(), id, now);
+                sight.connect = self.ask(sight.candidate.path.as_path(), stat.id, now);
                 if sight.connect.is_none() {
                     // Another file took the path in between.
                     sight.file = filesystem::lstat(sight.candidate.path.as_path());
@@ -214,22 +217,21 @@ impl Observer {
     }
 
     /// The file to connect to, where a refusal would be proof and nobody else's socket is touched.
-    fn may_ask(&self, sight: &Sight<'_>, at: SystemTime) -> Option<SocketId> {
-        let File::Socket(stat) = &sight.file else {
+    fn may_ask(&self, sight: &Sight<'_>, at: SystemTime) -> Option<Stat> {
+        let File::Socket(stat) = sight.file else {
             return None;
         };
-        let young = at
-            .duration_since(stat.modified)
-            .is_ok_and(|age| age < STARTS_WITHIN);
-        let starting = sight.candidate.origin == Origin::Temporary && young;
+        // One from the future tells no age.
+        let age = at.duration_since(stat.modified).unwrap_or_default();
+        let starting = sight.candidate.origin == Origin::Temporary && age < STARTS_WITHIN;
         let local = sight.directory.filesystem == Filesystem::Local;
-        (stat.uid == self.uid && local && !starting).then_some(stat.id)
+        (stat.uid == self.uid && local && !starting).then_some(stat)
     }
 
     /// Connects, or remembers; `None` where another file stands there by now.
     fn ask(&mut self, path: &Path, id: SocketId, now: Instant) -> Option<Connect> {
-        if let Some((_, Connect::Accepted)) = self.asked.get(&id) {
-            return Some(Connect::Accepted);
+        if let Some((_, known @ (Connect::Accepted | Connect::Refused))) = self.asked.get(&id) {
+            return Some(known.clone());
         }
         let answer = connect::probe_same(path, &id)?;
         self.asked.insert(id, (now, answer.clone()));
