@@ -5,6 +5,8 @@
 //! others clean whatever they find in the directory, all the time, and stand still between their look and their
 //! rename until the next master has come: the worst moment there is.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail like the test")]
+
 use std::fs;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;

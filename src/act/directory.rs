@@ -15,7 +15,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::{AccessFlags, UnlinkatFlags, faccessat, unlinkat};
 
 use super::held::{Held, Unfit};
-use crate::mux::client::Deadline;
+use crate::mux::deadline::Deadline;
 
 const LOCK_POLL: Duration = Duration::from_micros(200);
 
