@@ -4,6 +4,7 @@
 //! meanwhile.
 
 use std::fs::{self, TryLockError};
+use std::ops::Deref;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -14,9 +15,9 @@ use nix::sys::stat::Mode;
 use nix::unistd::{AccessFlags, UnlinkatFlags, faccessat, unlinkat};
 
 use super::held::{Held, Unfit};
-use crate::mux::client::Deadline;
+use crate::mux::deadline::Deadline;
 
-const LOCK_POLL: Duration = Duration::from_millis(2);
+const LOCK_POLL: Duration = Duration::from_micros(200);
 
 /// An open directory.
 #[derive(Debug)]
@@ -79,12 +80,15 @@ impl Directory {
     }
 }
 
-impl LockedDirectory {
-    /// Holds the socket of this name in it.
-    pub(super) fn hold(&self, name: &Path) -> Result<Held, Unfit> {
-        self.0.hold(name)
-    }
+impl Deref for LockedDirectory {
+    type Target = Directory;
 
+    fn deref(&self) -> &Directory {
+        &self.0
+    }
+}
+
+impl LockedDirectory {
     /// Gives a file another name, never one that is taken: EEXIST then. EINVAL where the filesystem cannot.
     pub(super) fn rename(&self, from: &Path, to: &Path) -> Result<(), Errno> {
         let directory = &self.0.0;

@@ -173,10 +173,16 @@ fn another_file_than_the_one_judged_stays() {
     scene.stale("u@h-22");
     let cleaned = clean(&System, &target, Kind::Stale, later());
     assert_eq!(cleaned, Err(Unfit::Changed.into()));
-    let unknown = Target { id: None, ..target };
+    let unknown = Target {
+        id: None,
+        ..target.clone()
+    };
     let cleaned = clean(&System, &unknown, Kind::Stale, later());
     assert_eq!(cleaned, Err(Unfit::Missing.into()));
     assert_eq!(scene.names(), ["u@h-22"]);
+    fs::remove_dir_all(scene.directory.path()).unwrap();
+    let cleaned = clean(&System, &target, Kind::Stale, later());
+    assert_eq!(cleaned, Err(Unfit::Missing.into()));
 }
 
 #[test]
