@@ -20,14 +20,12 @@ use super::Eyes;
 use super::directory::{Directory, LockError, LockedDirectory};
 use super::held::{Held, Unfit};
 use crate::core::control_path::ControlPath;
+use crate::core::diagnose::LEFTOVER_AFTER;
 use crate::core::socket::{Connect, Filesystem, Target};
 use crate::mux::deadline::Deadline;
 
 pub use error::CleanError;
 use names::{Names, Role};
-
-/// How old a temporary name must be: between bind, listen and link a starting master's refuses connections, too.
-pub const LEFTOVER_AGE: Duration = Duration::from_secs(60);
 
 /// How long to wait for another muxtray that cleans in the same directory.
 const LOCK_LIMIT: Duration = Duration::from_secs(1);
@@ -37,7 +35,7 @@ const LOCK_LIMIT: Duration = Duration::from_secs(1);
 pub enum Kind {
     /// A control socket nobody listens on.
     Stale,
-    /// The temporary name of a start that broke off: only when older than [`LEFTOVER_AGE`]. A name of that form is
+    /// The temporary name of a start that broke off: only when older than [`LEFTOVER_AFTER`]. A name of that form is
     /// taken for one whatever the caller says.
     Leftover,
     /// A name that an earlier clean gave and did not live to settle: `.muxtray-aside.NAME`.
@@ -192,7 +190,7 @@ impl<'a, E: Eyes> Case<'a, E> {
         let may_be_starting = kind == Kind::Leftover || names.is_temporary();
         // A clock that cannot go back a minute makes everything young.
         let limit = now
-            .checked_sub(LEFTOVER_AGE)
+            .checked_sub(LEFTOVER_AFTER)
             .unwrap_or(SystemTime::UNIX_EPOCH);
         Ok(Self {
             eyes,
@@ -215,12 +213,7 @@ impl<'a, E: Eyes> Case<'a, E> {
 
     fn open(&self) -> Result<Directory, CleanError> {
         Directory::open(self.target.path.directory()).map_err(|errno| match errno {
-            Errno::ENOENT => Unfit::Missing.into(),
-            // With O_DIRECTORY the kernel says ENOTDIR of a symlink, too.
-            Errno::ENOTDIR | Errno::ELOOP if self.target.path.directory().is_symlink() => {
-                CleanError::DirectoryIsSymlink
-            }
-            Errno::ENOTDIR => Unfit::Missing.into(),
+            Errno::ENOENT | Errno::ENOTDIR => Unfit::Missing.into(),
             other => CleanError::of_directory(other),
         })
     }

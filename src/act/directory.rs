@@ -37,9 +37,10 @@ pub(super) enum LockError {
 }
 
 impl Directory {
-    /// Opens it; ELOOP or ENOTDIR where it is a symlink.
+    /// Opens it. A symlink that stands for the directory is followed, as ssh follows it (`~/.ssh` is often kept
+    /// elsewhere): what counts is the file found in it, and that is told by its identity.
     pub(super) fn open(path: &Path) -> Result<Self, Errno> {
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         openat(AT_FDCWD, path, flags, Mode::empty()).map(|directory| Self(directory.into()))
     }
 

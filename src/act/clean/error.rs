@@ -37,9 +37,6 @@ pub enum CleanError {
     /// EACCES or EPERM on opening the directory or changing a name in it.
     #[error("cannot be removed: permission denied on its directory")]
     DirectoryDenied,
-    /// Symlinks are not followed.
-    #[error("cannot be removed: its directory is a symbolic link; name it by its real path")]
-    DirectoryIsSymlink,
     /// EROFS.
     #[error("cannot be removed: its filesystem is mounted read-only")]
     ReadOnly,
