@@ -1,5 +1,6 @@
 //! `muxtray`: arguments, what they ask for, exit status; nothing else. It loads no GTK.
 
+use std::io::{BufWriter, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -8,9 +9,11 @@ use muxtray::cli::{self, args::Arguments};
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     cli::run::log_to_stderr(arguments.global.verbose);
-    let mut out = anstream::stdout();
+    // A report is many small pieces; unbuffered, each would be a system call.
+    let mut out = BufWriter::new(anstream::stdout());
     let mut err = anstream::stderr();
     let command = arguments.command.unwrap_or_default();
     let outcome = cli::run(&arguments.global, &command, &mut out, &mut err);
+    let outcome = outcome.and_then(|outcome| out.flush().map(|()| outcome));
     ExitCode::from(cli::forgive_closed_reader(outcome, &mut err).status())
 }

@@ -394,3 +394,30 @@ fn help_and_version_go_to_standard_output() {
         assert!(said.stdout.contains("Usage: muxtray"), "{said:?}");
     }
 }
+
+#[test]
+fn a_clean_that_broke_off_is_settled_by_the_next() {
+    let lab = Lab::new();
+    let live = lab.master("web");
+    let mut dead = lab.master("db");
+    dead.kill();
+    let aside = |path: &Path| {
+        path.with_file_name(format!(
+            ".muxtray-aside.{}",
+            path.file_name().unwrap().display()
+        ))
+    };
+    for path in [live.path(), dead.path()] {
+        fs::rename(path, aside(path)).unwrap();
+    }
+    let planned = lab.muxtray(["clean", "--dry-run"]).expect(0);
+    assert!(planned.stdout.contains("would give"), "{planned:?}");
+    assert!(!live.path().exists());
+    let said = lab.muxtray(["clean"]).expect(0);
+    assert!(is_socket(live.path()) && !dead.path().exists(), "{said:?}");
+    assert!(
+        !aside(live.path()).exists() && !aside(dead.path()).exists(),
+        "{said:?}"
+    );
+    lab.muxtray(["check", "web"]).expect(0);
+}

@@ -187,7 +187,9 @@ impl<'a, E: Eyes> Case<'a, E> {
         now: SystemTime,
     ) -> Result<Self, CleanError> {
         let names = Names::of(&target.path, kind)?;
-        let may_be_starting = kind == Kind::Leftover || names.is_temporary();
+        // What lies aside was old enough when it was taken there, unless its own name says otherwise.
+        let claimed = kind == Kind::Leftover && names.role == Role::Home;
+        let may_be_starting = claimed || names.is_temporary();
         // A clock that cannot go back a minute makes everything young.
         let limit = now
             .checked_sub(LEFTOVER_AFTER)

@@ -7,7 +7,7 @@ use crate::act::clean::{self, Cleaned, Kind};
 use crate::act::control::{self, ANY_SESSIONS, CHECK_LIMIT};
 use crate::act::{System, each};
 use crate::core::report::Report;
-use crate::core::socket::{Socket, State};
+use crate::core::socket::{Snapshot, Socket, State, Target};
 use crate::core::target::TargetError;
 use crate::core::text;
 
@@ -128,16 +128,39 @@ pub(super) fn clean(
     let wanted = |socket: &Socket| {
         socket.state.is_cleanable() && (clean.managed || socket.managed_by.is_none())
     };
+    let live_asides = live_asides(&snapshot);
     let stale: Vec<Result<Socket, TargetError>> = snapshot
         .sockets
         .into_iter()
         .filter(wanted)
         .map(Ok)
         .collect();
-    if stale.is_empty() {
+    if stale.is_empty() && live_asides.is_empty() {
         writeln!(out, "nothing to clean")?;
     }
-    tell(all(&stale, clean_one), out, err)
+    let mut told = all(&stale, clean_one);
+    told.extend(
+        live_asides
+            .iter()
+            .map(|target| settle(target, Kind::Aside, "taken aside", clean.dry_run)),
+    );
+    tell(told, out, err)
+}
+
+/// What an earlier clean took aside and somebody listens on: no socket of the list, for it has no place of its own.
+fn live_asides(snapshot: &Snapshot) -> Vec<Target> {
+    let is_listed = |target: &Target| {
+        snapshot
+            .sockets
+            .iter()
+            .any(|socket| socket.target() == *target)
+    };
+    snapshot
+        .asides
+        .iter()
+        .filter(|target| !is_listed(target))
+        .cloned()
+        .collect()
 }
 
 fn clean_one(socket: &Socket, dry_run: bool) -> Told {
@@ -149,19 +172,20 @@ fn clean_one(socket: &Socket, dry_run: bool) -> Told {
         );
         return Err((line, Outcome::Wrong));
     };
-    let target = socket.target();
+    settle(&socket.target(), kind, socket.state.name(), dry_run)
+}
+
+fn settle(target: &Target, kind: Kind, what: &str, dry_run: bool) -> Told {
     let now = SystemTime::now();
-    let path = &socket.path;
+    let path = &target.path;
     let cleaned = if dry_run {
-        clean::would_clean(&System, &target, kind, now)
+        clean::would_clean(&System, target, kind, now)
     } else {
-        clean::clean(&System, &target, kind, now)
+        clean::clean(&System, target, kind, now)
     };
     match cleaned {
-        Ok(Cleaned::Removed) if dry_run => {
-            Ok(format!("would remove {path} ({})", socket.state.name()))
-        }
-        Ok(Cleaned::Removed) => Ok(format!("removed {path} ({})", socket.state.name())),
+        Ok(Cleaned::Removed) if dry_run => Ok(format!("would remove {path} ({what})")),
+        Ok(Cleaned::Removed) => Ok(format!("removed {path} ({what})")),
         Ok(Cleaned::PutBack(home)) if dry_run => {
             Ok(format!("would give {path} its name back: {home}"))
         }

@@ -36,6 +36,7 @@ pub fn begin(
     match Desktop::open(&asker) {
         Err(AlreadyRunning) => {
             writeln!(out, "muxtray is running already")?;
+            out.flush()?;
             Ok(Outcome::Well)
         }
         Ok(desktop) => {

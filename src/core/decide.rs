@@ -91,37 +91,36 @@ pub fn decide(
     let quiet_until = quiet_until.filter(|until| now < *until);
     let mut effects = Vec::new();
 
-    let present: BTreeSet<Target> = snapshot.sockets.iter().map(Socket::target).collect();
-    cleaned.retain(|target| present.contains(target));
-    if policy.clean_automatically {
-        let cleanable = snapshot
-            .sockets
-            .iter()
-            .filter(|socket| is_cleaned_with_all(socket));
-        let targets: Vec<Target> = cleanable
-            .map(Socket::target)
-            .filter(|target| !cleaned.contains(target))
-            .collect();
-        if !targets.is_empty() {
-            effects.push(Effect::Clean(targets));
-        }
-    }
-
-    let problems: Vec<Problem<'_>> = problems(snapshot, policy)
-        .filter(|problem| {
-            // What is about to be removed is only worth a word if it could not be.
-            let being_cleaned = |socket: &Socket| {
-                policy.clean_automatically
-                    && is_cleaned_with_all(socket)
-                    && !cleaned.contains(&socket.target())
-            };
-            !problem.socket.is_some_and(being_cleaned)
-        })
+    let asides: BTreeSet<&Target> = snapshot.asides.iter().collect();
+    // Finishing a clean that broke off needs no new permission.
+    let is_to_clean = |socket: &Socket| {
+        asides.contains(&socket.target())
+            || (policy.clean_automatically && is_cleaned_with_all(socket))
+    };
+    let present: BTreeSet<Target> = snapshot
+        .sockets
+        .iter()
+        .map(Socket::target)
+        .chain(snapshot.asides.iter().cloned())
         .collect();
-    for effect in &effects {
-        if let Effect::Clean(targets) = effect {
-            cleaned.extend(targets.iter().cloned());
-        }
+    cleaned.retain(|target| present.contains(target));
+    let to_clean: BTreeSet<Target> = snapshot
+        .sockets
+        .iter()
+        .filter(|socket| is_to_clean(socket))
+        .map(Socket::target)
+        .chain(snapshot.asides.iter().cloned())
+        .filter(|target| !cleaned.contains(target))
+        .collect();
+
+    // What is about to be removed is only worth a word if it could not be.
+    let being_cleaned = |socket: &Socket| to_clean.contains(&socket.target());
+    let problems: Vec<Problem<'_>> = problems(snapshot, policy)
+        .filter(|problem| !problem.socket.is_some_and(being_cleaned))
+        .collect();
+    if !to_clean.is_empty() {
+        effects.push(Effect::Clean(to_clean.iter().cloned().collect()));
+        cleaned.extend(to_clean);
     }
 
     let (announced, over): (BTreeMap<_, _>, BTreeMap<_, _>) =

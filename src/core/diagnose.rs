@@ -13,7 +13,8 @@ use super::places::{Host, Origin, Places};
 use super::remedy;
 use super::socket::{
     Connect, Cookie, Denied, File, Filesystem, ForeignHolder, Holder, Listener, Look, Observation,
-    Orphan, Owner, Process, Snapshot, Socket, Stat, State, Unresponsive, Unverifiable, UserId,
+    Orphan, Owner, Process, Snapshot, Socket, Stat, State, Target, Unresponsive, Unverifiable,
+    UserId,
 };
 
 /// How long connections may wait unaccepted before a master counts as wedged. A healthy one accepts within
@@ -152,10 +153,30 @@ pub fn snapshot(look: &Look, context: Context<'_>) -> Snapshot {
             .cmp(&a.severity)
             .then_with(|| (a.id, &a.subject).cmp(&(b.id, &b.subject)))
     });
+    let asides = look
+        .observations
+        .iter()
+        .filter_map(|observation| aside(observation, context));
     Snapshot {
         at: look.at,
         sockets,
         findings,
+        asides: asides.collect(),
+    }
+}
+
+/// A socket of ours that a clean which broke off has left under its own name, whether or not somebody listens.
+fn aside(observation: &Observation, context: Context<'_>) -> Option<Target> {
+    match (&observation.origin, &observation.file) {
+        (Origin::Aside, File::Socket(stat)) if stat.uid == context.uid => Some(Target {
+            path: observation.path.clone(),
+            id: Some(stat.id),
+            cookie: observation
+                .listener
+                .as_ref()
+                .and_then(|listener| listener.cookie),
+        }),
+        _ => None,
     }
 }
 
@@ -335,14 +356,15 @@ fn socket(
     since: Option<SystemTime>,
     context: Context<'_>,
 ) -> Socket {
-    let hosts: Vec<_> = context.places.hosts_at(path).collect();
+    let meant = meant_by(path, &state);
+    let hosts: Vec<_> = context.places.hosts_at(&meant).collect();
     let process = listener.and_then(process);
     Socket {
         path: path.clone(),
         state,
         id: stat.map(|stat| stat.id),
         cookie: listener.and_then(|listener| listener.cookie),
-        destination: destination(path, context.places),
+        destination: destination(&meant, context.places),
         persist_secs: hosts.first().and_then(|host| host.persist.as_secs()),
         hosts: hosts.into_iter().map(|host| host.alias.clone()).collect(),
         pid: process.map(|process| process.pid),
@@ -354,9 +376,28 @@ fn socket(
         }),
         mode: stat.map(|stat| stat.mode),
         since,
-        managed_by: context.places.managed_by(path),
+        managed_by: context.places.managed_by(&meant),
         findings: Vec::new(),
     }
+}
+
+/// The path that a leftover is the remains of; any other is itself.
+fn meant_by(path: &ControlPath, state: &State) -> ControlPath {
+    let stem = match state {
+        State::Leftover => path
+            .without_aside_prefix()
+            .or_else(|| path.without_temporary_suffix()),
+        State::Running
+        | State::Unresponsive(_)
+        | State::Stale
+        | State::Misowned(_)
+        | State::Foreign(_)
+        | State::NotASocket(_)
+        | State::Denied(_)
+        | State::Orphaned { .. }
+        | State::Unverifiable(_) => None,
+    };
+    stem.unwrap_or_else(|| path.clone())
 }
 
 fn process(listener: &Listener) -> Option<&Process> {

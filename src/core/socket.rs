@@ -475,12 +475,17 @@ pub struct Snapshot {
     pub sockets: Vec<Socket>,
     /// What is wrong with directories, hosts and configuration.
     pub findings: Vec<Finding>,
+    /// Files that a clean of muxtray's own took aside and did not live to remove or put back. Settling them finishes
+    /// what was asked for then; one that nobody listens on is among the sockets too, as a leftover.
+    pub asides: Vec<Target>,
 }
 
 impl Snapshot {
     /// Whether nothing changed but the time of the look.
     #[must_use]
     pub fn says_the_same(&self, other: &Self) -> bool {
-        self.sockets == other.sockets && self.findings == other.findings
+        self.sockets == other.sockets
+            && self.findings == other.findings
+            && self.asides == other.asides
     }
 }

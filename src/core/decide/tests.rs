@@ -1,4 +1,5 @@
 use super::super::diagnose::{Context, History, snapshot};
+use super::super::places::Origin;
 use super::super::samples::{ME, look, observation, path, places, running, stat, users};
 use super::super::socket::{Connect, File, Observation, Stat};
 use super::*;
@@ -174,5 +175,25 @@ fn show_is_only_offered_where_it_can_be_followed() {
     assert_eq!(
         told(vec![seen(vec![stale("/s/a", 1)])], &bare),
         [vec!["/s/a: stale control socket [Clean]"]]
+    );
+}
+
+#[test]
+fn a_clean_that_broke_off_is_finished_without_asking() {
+    let aside = |connect, listener| Observation {
+        origin: Origin::Aside,
+        connect,
+        listener,
+        ..stale("/s/.muxtray-aside.u@h-22", 7)
+    };
+    let dead = || seen(vec![aside(Some(Connect::Refused), None)]);
+    let live = || seen(vec![aside(None, running().listener)]);
+    assert_eq!(
+        told(vec![dead(), seen(vec![])], &policy()),
+        [vec!["clean 1"], vec![]]
+    );
+    assert_eq!(
+        told(vec![live(), live()], &policy()),
+        [vec!["clean 1"], vec![]]
     );
 }
