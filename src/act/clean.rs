@@ -8,24 +8,24 @@
 //! The judged file is held by a descriptor all the while ([`Held`]), so its inode cannot come back as another file;
 //! and the directory is locked, so no other muxtray touches our name between the look and the unlink.
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+mod error;
+mod names;
+
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use nix::errno::Errno;
-use thiserror::Error;
 
 use super::Eyes;
 use super::directory::{Directory, LockError, LockedDirectory};
 use super::held::{Held, Unfit};
-use crate::core::control_path::{ASIDE_PREFIX, ControlPath, stem_of_aside, stem_of_temporary};
+use crate::core::control_path::ControlPath;
+use crate::core::diagnose::LEFTOVER_AFTER;
 use crate::core::socket::{Connect, Filesystem, Target};
-use crate::core::text;
-use crate::mux::client::Deadline;
+use crate::mux::deadline::Deadline;
 
-/// How old a temporary name must be: between bind, listen and link a starting master's refuses connections, too.
-pub const LEFTOVER_AGE: Duration = Duration::from_secs(60);
+pub use error::CleanError;
+use names::{Names, Role};
 
 /// How long to wait for another muxtray that cleans in the same directory.
 const LOCK_LIMIT: Duration = Duration::from_secs(1);
@@ -35,7 +35,7 @@ const LOCK_LIMIT: Duration = Duration::from_secs(1);
 pub enum Kind {
     /// A control socket nobody listens on.
     Stale,
-    /// The temporary name of a start that broke off: only when older than [`LEFTOVER_AGE`]. A name of that form is
+    /// The temporary name of a start that broke off: only when older than [`LEFTOVER_AFTER`]. A name of that form is
     /// taken for one whatever the caller says.
     Leftover,
     /// A name that an earlier clean gave and did not live to settle: `.muxtray-aside.NAME`.
@@ -50,72 +50,6 @@ pub enum Cleaned {
     Removed,
     /// It may be in use, and has its old name back: only for [`Kind::Aside`].
     PutBack(ControlPath),
-}
-
-/// What stood in the way. Unless it says otherwise, the file is where it was.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum CleanError {
-    /// It is not the file that was judged, or none that may be removed.
-    #[error(transparent)]
-    Unfit(#[from] Unfit),
-    /// Somebody listens there by now.
-    #[error("is in use by now: somebody listens there; it is left alone")]
-    Live,
-    /// Connect said neither that somebody listens nor that nobody does; its words.
-    #[error("is not proven stale: {0}; it is left alone")]
-    Unproven(String),
-    /// Another machine may listen there.
-    #[error(
-        "lies on a network filesystem ({0}): another machine may listen there; it is left alone"
-    )]
-    NetworkFilesystem(&'static str),
-    /// Statfs failed.
-    #[error("lies on a filesystem that cannot be told; it is left alone")]
-    UnknownFilesystem,
-    /// A master may just be starting there.
-    #[error("is younger than a minute: a master may just be starting there; try again then")]
-    TooYoung,
-    /// Not a name that clean gives.
-    #[error("has no name that muxtray gave it")]
-    NotAside,
-    /// EACCES or EPERM on opening the directory or changing a name in it.
-    #[error("cannot be removed: permission denied on its directory")]
-    DirectoryDenied,
-    /// Symlinks are not followed.
-    #[error("cannot be removed: its directory is a symbolic link; name it by its real path")]
-    DirectoryIsSymlink,
-    /// EROFS.
-    #[error("cannot be removed: its filesystem is mounted read-only")]
-    ReadOnly,
-    /// The filesystem cannot rename without replacing, so nothing can be taken aside and put back safely.
-    #[error(
-        "cannot be removed safely: its filesystem cannot rename without replacing; the next ssh there removes it, or rm does"
-    )]
-    RenameUnsupported,
-    /// With our prefix the name exceeds what the filesystem allows.
-    #[error("cannot be taken aside: its name is too long; rm removes it")]
-    NameTooLong,
-    /// Another muxtray cleans in this directory.
-    #[error("is being cleaned by another muxtray; try again")]
-    Busy,
-    /// An earlier clean left its own file under the name that this one needs.
-    #[error("cannot be taken aside: {} is still there from an earlier clean; clean that first", text::path(.0))]
-    AsideTaken(PathBuf),
-    /// What was renamed is not what was judged, and another file took its name before it could be put back. Both are
-    /// whole; this one has another name now. If it belongs to a master, that is an orphan with a successor.
-    #[error("was taken by a new master meanwhile; what stood there before is kept as {}, and a later clean settles it", text::path(.aside))]
-    LeftAside {
-        /// Where it is.
-        aside: PathBuf,
-    },
-    /// Another system call failed.
-    #[error("cannot be removed: {doing}: {}", .errno.desc())]
-    Failed {
-        /// Which.
-        doing: &'static str,
-        /// How.
-        errno: Errno,
-    },
 }
 
 /// Where a clean is at, for a witness. Between two of these, anything may happen to the files.
@@ -163,18 +97,19 @@ pub fn clean_witnessed(
     witness: &dyn Fn(Step),
 ) -> Result<Cleaned, CleanError> {
     let case = Case::of(eyes, target, kind, now)?;
+    let directory = case.open()?;
+    case.check_filesystem()?;
+    // Before the look, so that the file has no time to become another while we wait. And without the lock, a file
+    // that lies aside could be that of a clean under way.
+    let directory = lock(directory)?;
     match case.names.role {
         Role::Home => {
-            let directory = case.open()?;
             let judged = case.judge(&directory)?;
             witness(Step::Judged);
-            case.remove(&lock(directory)?, &judged, witness)?;
+            case.remove(&directory, &judged, witness)?;
             Ok(Cleaned::Removed)
         }
         Role::Aside => {
-            case.check_filesystem()?;
-            // Without the lock it could be the file of a clean that is under way.
-            let directory = lock(case.open()?)?;
             let held = case.meant(directory.hold(&case.names.aside)?)?;
             case.settle(&directory, &held, witness)
         }
@@ -193,6 +128,7 @@ pub fn would_clean(
 ) -> Result<Cleaned, CleanError> {
     let case = Case::of(eyes, target, kind, now)?;
     let directory = case.open()?;
+    case.check_filesystem()?;
     let outcome = match case.names.role {
         Role::Home => {
             case.judge(&directory)?;
@@ -202,7 +138,6 @@ pub fn would_clean(
             Cleaned::Removed
         }
         Role::Aside => {
-            case.check_filesystem()?;
             let held = case.meant(directory.hold(&case.names.aside)?)?;
             match case.condemn(&held) {
                 Ok(()) => Cleaned::Removed,
@@ -211,7 +146,9 @@ pub fn would_clean(
             }
         }
     };
-    directory.check_writable().map_err(refused_by_directory)?;
+    directory
+        .check_writable()
+        .map_err(CleanError::of_directory)?;
     Ok(outcome)
 }
 
@@ -231,50 +168,6 @@ pub fn recover(
         cookie: None,
     };
     clean(eyes, &target, Kind::Aside, now)
-}
-
-/// Under which of its two names a file was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Home,
-    Aside,
-}
-
-/// The two names of a file within its directory.
-struct Names {
-    role: Role,
-    home: PathBuf,
-    aside: PathBuf,
-}
-
-impl Names {
-    fn of(path: &ControlPath, kind: Kind) -> Result<Self, CleanError> {
-        let name = path.name();
-        let pathed = |name: &[u8]| PathBuf::from(OsStr::from_bytes(name));
-        match (stem_of_aside(name), kind) {
-            // What lies aside is never taken aside once more, whatever it was judged to be.
-            (Some(stem), Kind::Aside | Kind::Stale | Kind::Leftover) => Ok(Self {
-                role: Role::Aside,
-                home: pathed(stem),
-                aside: pathed(name),
-            }),
-            (None, Kind::Aside) => Err(CleanError::NotAside),
-            (None, Kind::Stale | Kind::Leftover) => {
-                let mut aside = ASIDE_PREFIX.as_bytes().to_vec();
-                aside.extend(name);
-                Ok(Self {
-                    role: Role::Home,
-                    home: pathed(name),
-                    aside: OsString::from_vec(aside).into(),
-                })
-            }
-        }
-    }
-
-    /// Whether a master that is just starting may have given the name.
-    fn is_temporary(&self) -> bool {
-        stem_of_temporary(self.home.as_os_str().as_bytes()).is_some()
-    }
 }
 
 /// One clean: who looks, at what, when.
@@ -297,7 +190,7 @@ impl<'a, E: Eyes> Case<'a, E> {
         let may_be_starting = kind == Kind::Leftover || names.is_temporary();
         // A clock that cannot go back a minute makes everything young.
         let limit = now
-            .checked_sub(LEFTOVER_AGE)
+            .checked_sub(LEFTOVER_AFTER)
             .unwrap_or(SystemTime::UNIX_EPOCH);
         Ok(Self {
             eyes,
@@ -320,13 +213,8 @@ impl<'a, E: Eyes> Case<'a, E> {
 
     fn open(&self) -> Result<Directory, CleanError> {
         Directory::open(self.target.path.directory()).map_err(|errno| match errno {
-            Errno::ENOENT => Unfit::Missing.into(),
-            // With O_DIRECTORY the kernel says ENOTDIR of a symlink, too.
-            Errno::ENOTDIR | Errno::ELOOP if self.target.path.directory().is_symlink() => {
-                CleanError::DirectoryIsSymlink
-            }
-            Errno::ENOTDIR => Unfit::Missing.into(),
-            other => refused_by_directory(other),
+            Errno::ENOENT | Errno::ENOTDIR => Unfit::Missing.into(),
+            other => CleanError::of_directory(other),
         })
     }
 
@@ -336,7 +224,6 @@ impl<'a, E: Eyes> Case<'a, E> {
             return Err(Unfit::Missing.into());
         }
         let held = self.meant(directory.hold(&self.names.home)?)?;
-        self.check_filesystem()?;
         self.condemn(&held)?;
         Ok(held)
     }
@@ -390,7 +277,7 @@ impl<'a, E: Eyes> Case<'a, E> {
             Errno::EEXIST => self.aside_taken(),
             Errno::EINVAL | Errno::ENOSYS => CleanError::RenameUnsupported,
             Errno::ENAMETOOLONG => CleanError::NameTooLong,
-            other => refused_by_directory(other),
+            other => CleanError::of_directory(other),
         })?;
         witness(Step::Taken);
         let verdict = match directory.hold(aside) {
@@ -405,7 +292,7 @@ impl<'a, E: Eyes> Case<'a, E> {
                 witness(Step::Removing);
                 match directory.unlink(aside) {
                     Ok(()) | Err(Errno::ENOENT) => return Ok(()),
-                    Err(errno) => refused_by_directory(errno),
+                    Err(errno) => CleanError::of_directory(errno),
                 }
             }
             Err(cause) => cause,
@@ -426,7 +313,7 @@ impl<'a, E: Eyes> Case<'a, E> {
                 witness(Step::Removing);
                 match directory.unlink(&self.names.aside) {
                     Ok(()) | Err(Errno::ENOENT) => Ok(Cleaned::Removed),
-                    Err(errno) => Err(refused_by_directory(errno)),
+                    Err(errno) => Err(CleanError::of_directory(errno)),
                 }
             }
             Err(cause) => {
@@ -447,7 +334,7 @@ impl<'a, E: Eyes> Case<'a, E> {
             .rename(&self.names.aside, &self.names.home)
             .map_err(|errno| match errno {
                 Errno::EEXIST => self.left_aside(),
-                other => refused_by_directory(other),
+                other => CleanError::of_directory(other),
             })?;
         witness(Step::PutBack);
         Ok(())
@@ -478,18 +365,6 @@ fn lock(directory: Directory) -> Result<LockedDirectory, CleanError> {
                 errno,
             },
         })
-}
-
-/// What a failed change of names means where nothing more is known.
-fn refused_by_directory(errno: Errno) -> CleanError {
-    match errno {
-        Errno::EACCES | Errno::EPERM => CleanError::DirectoryDenied,
-        Errno::EROFS => CleanError::ReadOnly,
-        other => CleanError::Failed {
-            doing: "change a name in its directory",
-            errno: other,
-        },
-    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,9 @@ use super::{Eyes, Master};
 use crate::core::control_path::ControlPath;
 use crate::core::socket::{Connect, File, MasterPid, Target};
 use crate::core::text;
-use crate::mux::client::{Client, Deadline, MuxError};
+use crate::mux::client::Client;
+use crate::mux::deadline::Deadline;
+use crate::mux::error::MuxError;
 use crate::observe::filesystem;
 
 /// How long a check may take in all.

@@ -4,6 +4,7 @@
 //! meanwhile.
 
 use std::fs::{self, TryLockError};
+use std::ops::Deref;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -14,9 +15,9 @@ use nix::sys::stat::Mode;
 use nix::unistd::{AccessFlags, UnlinkatFlags, faccessat, unlinkat};
 
 use super::held::{Held, Unfit};
-use crate::mux::client::Deadline;
+use crate::mux::deadline::Deadline;
 
-const LOCK_POLL: Duration = Duration::from_millis(2);
+const LOCK_POLL: Duration = Duration::from_micros(200);
 
 /// An open directory.
 #[derive(Debug)]
@@ -36,9 +37,10 @@ pub(super) enum LockError {
 }
 
 impl Directory {
-    /// Opens it; ELOOP or ENOTDIR where it is a symlink.
+    /// Opens it. A symlink that stands for the directory is followed, as ssh follows it (`~/.ssh` is often kept
+    /// elsewhere): what counts is the file found in it, and that is told by its identity.
     pub(super) fn open(path: &Path) -> Result<Self, Errno> {
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         openat(AT_FDCWD, path, flags, Mode::empty()).map(|directory| Self(directory.into()))
     }
 
@@ -79,12 +81,15 @@ impl Directory {
     }
 }
 
-impl LockedDirectory {
-    /// Holds the socket of this name in it.
-    pub(super) fn hold(&self, name: &Path) -> Result<Held, Unfit> {
-        self.0.hold(name)
-    }
+impl Deref for LockedDirectory {
+    type Target = Directory;
 
+    fn deref(&self) -> &Directory {
+        &self.0
+    }
+}
+
+impl LockedDirectory {
     /// Gives a file another name, never one that is taken: EEXIST then. EINVAL where the filesystem cannot.
     pub(super) fn rename(&self, from: &Path, to: &Path) -> Result<(), Errno> {
         let directory = &self.0.0;

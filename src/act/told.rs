@@ -29,9 +29,13 @@ impl fmt::Display for Checked {
 impl fmt::Display for Exited {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.closed {
-            None | Some(0) => f.write_str("ended"),
-            Some(sessions) => write!(f, "ended, closing {}", count(sessions)),
+            None | Some(0) => f.write_str("ended")?,
+            Some(sessions) => write!(f, "ended, closing {}", count(sessions))?,
         }
+        if self.file_remains {
+            f.write_str("; its socket file is still there")?;
+        }
+        Ok(())
     }
 }
 

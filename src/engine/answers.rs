@@ -8,7 +8,7 @@ use crate::core::intent::Intent;
 use crate::core::notice::{Button, Notice, NoticeKey};
 use crate::core::socket::{Cookie, Target};
 use crate::core::text;
-use crate::mux::client::MuxError;
+use crate::mux::error::MuxError;
 
 use super::work::Named;
 

@@ -7,7 +7,7 @@ use super::*;
 use crate::act::System;
 use crate::act::held::tests::target_of;
 use crate::core::socket::{Cookie, FileKind, Filesystem, Stat};
-use crate::mux::client::Step;
+use crate::mux::error::Step;
 use crate::mux::fake::{FakeMaster, hello, read_request, until_closed};
 use crate::mux::wire::{Reply, RequestId};
 

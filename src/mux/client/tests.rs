@@ -1,8 +1,10 @@
 use super::*;
 use crate::mux::fake::{FakeMaster, handle, hello, read_request, until_closed};
+use crate::mux::wire::WireError;
 use std::io::Write as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::time::Instant;
 
 const SHORT: Duration = Duration::from_millis(150);
 const LONG: Duration = Duration::from_secs(20);

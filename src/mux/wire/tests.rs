@@ -1,0 +1,156 @@
+use super::*;
+use proptest::prelude::*;
+
+#[test]
+fn requests_are_the_bytes_of_the_protocol() {
+    let id = RequestId(7);
+    for (request, bytes) in [
+        (Request::Hello, &b"\0\0\0\x08\0\0\0\x01\0\0\0\x04"[..]),
+        (Request::AliveCheck(id), b"\0\0\0\x08\x10\0\0\x04\0\0\0\x07"),
+        (Request::Terminate(id), b"\0\0\0\x08\x10\0\0\x05\0\0\0\x07"),
+        (
+            Request::StopListening(id),
+            b"\0\0\0\x08\x10\0\0\x09\0\0\0\x07",
+        ),
+        (
+            Request::ConnectionInfo(id),
+            b"\0\0\0\x16\x20\0\0\x01\0\0\0\x07\0\0\0\x0aconnection",
+        ),
+    ] {
+        assert_eq!(request.encode(), bytes, "{request:?}");
+    }
+}
+
+#[test]
+fn replies_are_read_as_the_protocol_has_them() {
+    let id = RequestId(7);
+    for (body, reply) in [
+        (
+            &b"\0\0\0\x01\0\0\0\x04"[..],
+            Ok(Reply::Hello {
+                version: 4,
+                extensions: vec![],
+            }),
+        ),
+        (
+            b"\0\0\0\x01\0\0\0\x04\0\0\0\x04info\0\0\0\x010",
+            Ok(Reply::Hello {
+                version: 4,
+                extensions: vec![(b"info".to_vec(), b"0".to_vec())],
+            }),
+        ),
+        (b"\x80\0\0\x01\0\0\0\x07", Ok(Reply::Ok(id))),
+        (b"\x80\0\0\x01\0\0\0\x07more to come", Ok(Reply::Ok(id))),
+        (
+            b"\x80\0\0\x02\0\0\0\x07\0\0\0\x02no",
+            Ok(Reply::PermissionDenied(id, b"no".to_vec())),
+        ),
+        (
+            b"\x80\0\0\x03\0\0\0\x07\0\0\0\0",
+            Ok(Reply::Failure(id, vec![])),
+        ),
+        (
+            b"\x80\0\0\x05\0\0\0\x07\0\0\x12\x67",
+            Ok(Reply::Alive { id, pid: 4711 }),
+        ),
+        (
+            b"\x90\0\0\x01\0\0\0\x07\0\0\0\x01\0\0\0\x02ab",
+            Ok(Reply::Info {
+                id,
+                status: 1,
+                text: b"ab".to_vec(),
+            }),
+        ),
+        (b"", Err(WireError::Short { kind: 0 })),
+        (b"\0\0\0", Err(WireError::Short { kind: 0 })),
+        (b"\0\0\0\x01\0\0", Err(WireError::Short { kind: HELLO })),
+        (
+            b"\0\0\0\x01\0\0\0\x04\0\0\0\x04info",
+            Err(WireError::Short { kind: HELLO }),
+        ),
+        (
+            b"\x80\0\0\x02\0\0\0\x07\xff\xff\xff\xffno",
+            Err(WireError::Short {
+                kind: PERMISSION_DENIED,
+            }),
+        ),
+        (
+            b"\x80\0\0\x06\0\0\0\x07",
+            Err(WireError::UnknownType(0x8000_0006)),
+        ),
+    ] {
+        assert_eq!(Reply::decode(body), reply, "{body:?}");
+    }
+}
+
+#[test]
+fn lengths_are_bounded_before_anything_is_allocated() {
+    for (announced, length) in [
+        (0, Err(WireError::Length(0))),
+        (3, Err(WireError::Length(3))),
+        (4, Ok(4)),
+        (256 * 1024, Ok(MAX_PACKET)),
+        (256 * 1024 + 1, Err(WireError::Length(256 * 1024 + 1))),
+        (1 << 30, Err(WireError::Length(1 << 30))),
+        (u32::MAX, Err(WireError::Length(u32::MAX))),
+    ] {
+        assert_eq!(body_length(announced.to_be_bytes()), length);
+    }
+}
+
+fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
+    proptest::collection::vec(any::<u8>(), 0..64)
+}
+
+fn any_reply() -> impl Strategy<Value = Reply> {
+    let id = any::<u32>().prop_map(RequestId);
+    prop_oneof![
+        (
+            any::<u32>(),
+            proptest::collection::vec((any_bytes(), any_bytes()), 0..4)
+        )
+            .prop_map(|(version, extensions)| Reply::Hello {
+                version,
+                extensions
+            }),
+        id.clone().prop_map(Reply::Ok),
+        (id.clone(), any_bytes()).prop_map(|(id, reason)| Reply::PermissionDenied(id, reason)),
+        (id.clone(), any_bytes()).prop_map(|(id, reason)| Reply::Failure(id, reason)),
+        (id.clone(), any::<u32>()).prop_map(|(id, pid)| Reply::Alive { id, pid }),
+        (id, any::<u32>(), any_bytes()).prop_map(|(id, status, text)| Reply::Info {
+            id,
+            status,
+            text
+        }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_reply_survives_the_wire(reply in any_reply()) {
+        let packet = reply.encode();
+        let (header, body) = packet.split_first_chunk().unwrap();
+        prop_assert_eq!(body_length(*header), Ok(body.len()));
+        prop_assert_eq!(Reply::decode(body), Ok(reply));
+    }
+
+    #[test]
+    fn a_reply_cut_anywhere_is_short_or_a_shorter_greeting(reply in any_reply(), cut in any::<prop::sample::Index>()) {
+        let packet = reply.encode();
+        let body = &packet[4..];
+        let cut = cut.index(body.len());
+        match Reply::decode(&body[..cut]) {
+            Err(WireError::Short { .. }) | Ok(Reply::Hello { .. }) => {}
+            other => prop_assert!(false, "{:?}", other),
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in any_bytes(), kind in prop::sample::select(vec![HELLO, OK, FAILURE, ALIVE, EXT_INFO_REPLY])) {
+        let _ = Reply::decode(&bytes);
+        let mut body = kind.to_be_bytes().to_vec();
+        body.extend(&bytes);
+        let decoded = Reply::decode(&body);
+        prop_assert!(!matches!(decoded, Err(WireError::UnknownType(_))));
+    }
+}
