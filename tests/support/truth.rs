@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::FileTypeExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Whether a socket stands at the path itself.
 pub(crate) fn is_socket(path: &Path) -> bool {
@@ -75,4 +75,22 @@ pub(crate) fn pid_of_persisted(path: &Path) -> Option<i32> {
     processes()
         .into_iter()
         .find(|pid| command_line(*pid).starts_with(&title))
+}
+
+/// The files in a directory and below it.
+pub(crate) fn files_below(directory: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .flat_map(|entry| {
+            let path = entry.path();
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                files_below(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
 }

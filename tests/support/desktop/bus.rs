@@ -1,0 +1,164 @@
+//! The laboratory's session bus, and what goes over it to and from the notification daemon.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use futures_lite::StreamExt as _;
+use futures_lite::future::block_on;
+use zbus::{Connection, MessageStream, OwnedVariant};
+
+use crate::support::{Lab, PATIENCE, Process};
+
+/// The name of a notification daemon.
+pub(crate) const NOTIFICATIONS: &str = "org.freedesktop.Notifications";
+
+/// The bus itself.
+const BUS: &str = "org.freedesktop.DBus";
+
+/// What went over the bus to or from the notification daemon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Message {
+    /// A program asked the daemon to show this.
+    Notify {
+        /// The notification it replaces; 0 for none.
+        replaces: u32,
+        /// Its title.
+        summary: String,
+        /// Its text, markup and all.
+        body: String,
+        /// Its actions: key and label in turn.
+        actions: Vec<String>,
+    },
+    /// A program asked the daemon to take this one back.
+    Close(u32),
+    /// The daemon said that this one is closed.
+    Closed(u32),
+}
+
+/// Asks the bus itself.
+pub(super) fn ask<R>(connection: &Connection, method: &str, name: &str) -> Option<R>
+where
+    R: serde::de::DeserializeOwned + zbus::Type,
+{
+    let path = "/org/freedesktop/DBus";
+    let reply = block_on(connection.call_method(Some(BUS), path, Some(BUS), method, &name));
+    reply.ok()?.body().deserialize().ok()
+}
+
+/// A property of an object on the bus.
+pub(super) fn property(
+    connection: &Connection,
+    owner: &str,
+    path: &str,
+    interface: &str,
+    name: &str,
+) -> Option<OwnedVariant> {
+    let reply = block_on(connection.call_method(
+        Some(owner),
+        path,
+        Some("org.freedesktop.DBus.Properties"),
+        "Get",
+        &(interface, name),
+    ));
+    reply.ok()?.body().deserialize().ok()
+}
+/// Where the bus is found.
+pub(super) fn bus_address(lab: &Lab) -> String {
+    format!("unix:path={}", lab.path("run/bus").display())
+}
+
+/// A session bus that lets root in too, which may run the tests. By itself it starts only what the panel needs to
+/// read its configuration.
+pub(super) fn start_bus(lab: &Lab) -> Process {
+    let service = "org.xfce.Xfconf.service";
+    let services = lab.make_directory("services");
+    if let Ok(text) = fs::read(Path::new("/usr/share/dbus-1/services").join(service)) {
+        lab.write(services.join(service), text);
+    }
+    let configuration = lab.write(
+        "bus.conf",
+        format!(
+            "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\" \
+             \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n\
+             <busconfig>\n  <type>session</type>\n  <listen>{}</listen>\n  <auth>EXTERNAL</auth>\n  \
+             <servicedir>{}</servicedir>\n  <policy context=\"default\">\n    \
+             <allow send_destination=\"*\" eavesdrop=\"true\"/>\n    <allow eavesdrop=\"true\"/>\n    \
+             <allow own=\"*\"/>\n    <allow user=\"*\"/>\n  </policy>\n</busconfig>\n",
+            bus_address(lab),
+            services.display()
+        ),
+    );
+    let mut command = lab.command("dbus-daemon");
+    command
+        .arg(format!("--config-file={}", configuration.display()))
+        .args(["--nofork", "--nopidfile", "--print-address=1"]);
+    let mut bus = Process::start(command);
+    bus.wait_for_output("\n", PATIENCE);
+    bus
+}
+
+/// A connection to it, on which no call waits for ever.
+pub(super) fn connect(lab: &Lab) -> Connection {
+    let connection = zbus::connection::Builder::address(bus_address(lab).as_str())
+        .method_timeout(PATIENCE)
+        .build();
+    block_on(connection).expect("the bus has just been started")
+}
+
+/// Keeps what goes to and from the notification daemon, on a thread that ends with the bus.
+pub(super) fn monitor(lab: &Lab, messages: &Arc<Mutex<Vec<Message>>>) {
+    let connection = connect(lab);
+    let rules = vec![format!("interface='{NOTIFICATIONS}'")];
+    block_on(connection.call_method(
+        Some(BUS),
+        "/org/freedesktop/DBus",
+        Some("org.freedesktop.DBus.Monitoring"),
+        "BecomeMonitor",
+        &(rules, 0_u32),
+    ))
+    .expect("the bus lets its owner listen");
+    let mut stream = MessageStream::from(connection);
+    let messages = Arc::clone(messages);
+    thread::spawn(move || {
+        while let Some(Ok(message)) = block_on(stream.next()) {
+            if let Some(message) = read(&message) {
+                messages.lock().unwrap().push(message);
+            }
+        }
+    });
+}
+
+fn read(message: &zbus::Message) -> Option<Message> {
+    type Notify = (
+        String,
+        u32,
+        String,
+        String,
+        String,
+        Vec<String>,
+        HashMap<String, OwnedVariant>,
+        i32,
+    );
+    let header = message.header();
+    let body = message.body();
+    match header.member()?.as_str() {
+        "Notify" => {
+            let (_, replaces, _, summary, text, actions, _, _): Notify = body.deserialize().ok()?;
+            Some(Message::Notify {
+                replaces,
+                summary,
+                body: text,
+                actions,
+            })
+        }
+        "CloseNotification" => Some(Message::Close(body.deserialize().ok()?)),
+        "NotificationClosed" => {
+            let (id, _): (u32, u32) = body.deserialize().ok()?;
+            Some(Message::Closed(id))
+        }
+        _ => None,
+    }
+}

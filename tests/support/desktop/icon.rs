@@ -1,0 +1,135 @@
+//! The tray icon as a panel sees it: its menu, read and clicked over `com.canonical.dbusmenu`.
+
+use std::collections::HashMap;
+
+use futures_lite::future::block_on;
+use zbus::{Connection, OwnedVariant};
+
+use super::bus::property;
+use crate::support::{PATIENCE, look_for};
+
+/// A tray icon as a panel sees it.
+pub(crate) struct TrayIcon<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) owner: String,
+    pub(super) path: String,
+}
+
+/// One row of a menu.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    id: i32,
+    /// Its text as a person reads it; empty for a line.
+    pub(crate) label: String,
+    /// Whether it can be clicked.
+    pub(crate) enabled: bool,
+    /// The rows of its submenu.
+    pub(crate) rows: Vec<Row>,
+}
+
+impl Row {
+    /// The row below this one whose label begins like this.
+    pub(crate) fn find(&self, label: &str) -> Option<&Self> {
+        self.rows.iter().find(|row| row.label.starts_with(label))
+    }
+}
+
+/// How `com.canonical.dbusmenu.GetLayout` describes a row: id, properties, rows below.
+type Layout = (i32, HashMap<String, OwnedVariant>, Vec<OwnedVariant>);
+
+const ITEM: &str = "org.kde.StatusNotifierItem";
+const MENU: &str = "com.canonical.dbusmenu";
+
+impl TrayIcon<'_> {
+    fn menu_path(&self) -> Option<String> {
+        let path = property(self.connection, &self.owner, &self.path, ITEM, "Menu")?;
+        let path = zbus::OwnedObjectPath::try_from(path).ok()?;
+        Some(path.as_str().to_owned())
+    }
+
+    /// The whole menu, as the panel would draw it; nothing while it is being changed.
+    pub(crate) fn menu(&self) -> Option<Row> {
+        let reply = block_on(self.connection.call_method(
+            Some(self.owner.as_str()),
+            self.menu_path()?.as_str(),
+            Some(MENU),
+            "GetLayout",
+            &(0, -1, Vec::<&str>::new()),
+        ))
+        .ok()?;
+        let (_, layout): (u32, Layout) = reply.body().deserialize().ok()?;
+        row(layout)
+    }
+
+    /// Waits until the menu has the row that these labels lead to, each by its beginning.
+    #[track_caller]
+    pub(crate) fn wait_for_row(&self, labels: &[&str]) -> Row {
+        let mut last = None;
+        let found = look_for(PATIENCE, || {
+            last = self.menu();
+            labels
+                .iter()
+                .try_fold(last.as_ref()?, |row, label| row.find(label))
+                .cloned()
+        });
+        found.unwrap_or_else(|| panic!("no {labels:?} in {last:#?}"))
+    }
+
+    /// Clicks the row that these labels lead to, as a panel does: each submenu is opened first.
+    #[track_caller]
+    pub(crate) fn click(&self, labels: &[&str]) {
+        let row = self.wait_for_row(labels);
+        assert!(row.enabled, "{labels:?} cannot be clicked: {row:?}");
+        for depth in 0..labels.len() {
+            let parent = if depth == 0 {
+                0
+            } else {
+                self.wait_for_row(&labels[..depth]).id
+            };
+            let _: bool = self
+                .call("AboutToShow", &parent)
+                .body()
+                .deserialize()
+                .unwrap();
+        }
+        let event = (row.id, "clicked", zbus::Variant::from(0), 0_u32);
+        self.call("Event", &event);
+    }
+
+    #[track_caller]
+    fn call<B: serde::Serialize + zbus::Type>(&self, method: &str, body: &B) -> zbus::Message {
+        let menu = self.menu_path().expect("the icon has a menu");
+        block_on(self.connection.call_method(
+            Some(self.owner.as_str()),
+            menu.as_str(),
+            Some(MENU),
+            method,
+            body,
+        ))
+        .unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+}
+
+fn row((id, properties, below): Layout) -> Option<Row> {
+    let text = |name: &str| -> Option<String> { properties.get(name)?.clone().try_into().ok() };
+    let enabled = properties
+        .get("enabled")
+        .and_then(|enabled| bool::try_from(enabled.clone()).ok())
+        .unwrap_or(true);
+    // An underscore marks the letter to press; a doubled one is an underscore.
+    let label = text("label")
+        .unwrap_or_default()
+        .replace("__", "\0")
+        .replace('_', "")
+        .replace('\0', "_");
+    let rows = below
+        .into_iter()
+        .map(|variant| row(Layout::try_from(variant).ok()?))
+        .collect::<Option<_>>()?;
+    Some(Row {
+        id,
+        label,
+        enabled,
+        rows,
+    })
+}

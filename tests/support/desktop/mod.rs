@@ -1,0 +1,317 @@
+//! A desktop of the laboratory's own: an X server, a session bus, a real panel with a notification area, a real
+//! notification daemon; and what a test needs to see and press there.
+
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each test program of the desktop uses its own part of it"
+)]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a desktop that cannot be set up fails the test that wanted it"
+)]
+
+mod bus;
+mod icon;
+
+use std::env;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use nix::sys::signal::Signal;
+use zbus::Connection;
+
+use crate::support::{Lab, PATH, PATIENCE, Process, skip, wait_for, wait_until};
+use bus::{NOTIFICATIONS, ask, bus_address, connect, monitor, property, start_bus};
+
+pub(crate) use bus::Message;
+pub(crate) use icon::{Row, TrayIcon};
+
+/// The name of a panel's register of tray icons.
+const WATCHER: &str = "org.kde.StatusNotifierWatcher";
+
+/// What the panel consists of: a notification area that shows every icon.
+const PANEL: &str = include_str!("panel.xml");
+
+/// Where the panel reads that.
+const PANEL_FILE: &str = "config/xfce4/xfconf/xfce-perchannel-xml/xfce4-panel.xml";
+
+/// The parts of a desktop that a test wants.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parts {
+    /// An X server.
+    pub(crate) display: bool,
+    /// A panel that shows tray icons.
+    pub(crate) panel: bool,
+    /// A notification daemon.
+    pub(crate) daemon: bool,
+}
+
+impl Parts {
+    /// All of them.
+    pub(crate) const ALL: Self = Self {
+        display: true,
+        panel: true,
+        daemon: true,
+    };
+}
+
+/// A running desktop. What it started ends with it.
+pub(crate) struct Desktop<'a> {
+    lab: &'a Lab,
+    display: Option<String>,
+    daemon: Option<Process>,
+    panel: Option<Process>,
+    xvfb: Option<Process>,
+    connection: Connection,
+    messages: Arc<Mutex<Vec<Message>>>,
+    bus: Process,
+}
+
+/// A lab for a test that needs a desktop, whose watchers look every second; nothing, and a word about it, where there
+/// are no programs to make a desktop of.
+pub(crate) fn lab(test: &str) -> Option<Lab> {
+    if let Some(why) = missing() {
+        skip(test, &why);
+        return None;
+    }
+    let lab = Lab::new();
+    lab.write_muxtray_config("interval_secs = 1\n");
+    Some(lab)
+}
+
+/// Has the applet end, and demands that it does so in order.
+#[track_caller]
+pub(crate) fn end(applet: Process) {
+    applet.signal(Signal::SIGTERM);
+    applet.finish(PATIENCE).expect(0);
+}
+
+/// Why there is no desktop here: the first program that is missing. Panics instead where the test command has
+/// installed everything, so that nothing is left out in silence.
+fn missing() -> Option<String> {
+    let programs = ["Xvfb", "dbus-daemon", "xfce4-panel", "dunst", "dunstctl"];
+    let is_there = |program: &str| {
+        PATH.split(':')
+            .any(|directory| Path::new(directory).join(program).is_file())
+    };
+    let missing = programs.into_iter().find(|program| !is_there(program))?;
+    let why = format!("{missing} is not installed; tests/run.sh installs it");
+    assert!(
+        env::var_os("MUXTRAY_TESTS_REQUIRE_DESKTOP").is_none(),
+        "{why}, and MUXTRAY_TESTS_REQUIRE_DESKTOP is set"
+    );
+    Some(why)
+}
+
+impl<'a> Desktop<'a> {
+    /// Starts the bus and the parts, and waits until each is ready.
+    #[track_caller]
+    pub(crate) fn new(lab: &'a Lab, parts: Parts) -> Self {
+        let bus = start_bus(lab);
+        let connection = connect(lab);
+        let messages = Arc::default();
+        monitor(lab, &messages);
+        let mut desktop = Self {
+            lab,
+            display: None,
+            daemon: None,
+            panel: None,
+            xvfb: None,
+            connection,
+            messages,
+            bus,
+        };
+        if parts.display {
+            desktop.start_display();
+        }
+        if parts.panel {
+            desktop.start_panel();
+        }
+        if parts.daemon {
+            desktop.start_daemon();
+        }
+        desktop
+    }
+
+    /// Makes the command one of a program on this desktop.
+    pub(crate) fn join(&self, mut command: Command) -> Command {
+        command
+            .env("DBUS_SESSION_BUS_ADDRESS", bus_address(self.lab))
+            .env("NO_AT_BRIDGE", "1")
+            .env("GSETTINGS_BACKEND", "memory")
+            .env("LIBGL_ALWAYS_SOFTWARE", "1");
+        if let Some(display) = &self.display {
+            command.env("DISPLAY", display);
+        }
+        command
+    }
+
+    /// Starts `muxtray run` with these further arguments.
+    #[track_caller]
+    pub(crate) fn muxtray_run(&self, arguments: &[&str]) -> Process {
+        let command = self.lab.muxtray_command(["run"].iter().chain(arguments));
+        Process::start(self.join(command))
+    }
+
+    fn start_display(&mut self) {
+        let mut command = self.lab.command("Xvfb");
+        command.args([
+            "-displayfd",
+            "1",
+            "-screen",
+            "0",
+            "1024x768x24",
+            "-nolisten",
+            "tcp",
+            "-noreset",
+        ]);
+        let mut xvfb = Process::start(command);
+        xvfb.wait_for_output("\n", PATIENCE);
+        self.display = Some(format!(":{}", xvfb.stdout().trim()));
+        self.xvfb = Some(xvfb);
+    }
+
+    /// Has programs that are started from now on believe in this display.
+    pub(crate) fn set_display(&mut self, display: &str) {
+        self.display = Some(display.to_owned());
+    }
+
+    /// Starts the panel, and waits until it registers icons.
+    #[track_caller]
+    pub(crate) fn start_panel(&mut self) {
+        self.lab.write(PANEL_FILE, PANEL);
+        let mut command = self.lab.command("xfce4-panel");
+        command.args(["--disable-wm-check", "--sm-client-disable"]);
+        let mut panel = Process::start(self.join(command));
+        wait_until("the panel registers tray icons", PATIENCE, || {
+            assert!(
+                panel.is_running(),
+                "the panel has ended: {}",
+                panel.stderr()
+            );
+            self.has_name(WATCHER)
+        });
+        self.panel = Some(panel);
+    }
+
+    /// Kills the panel as a crash would.
+    pub(crate) fn kill_panel(&mut self) {
+        self.panel = None;
+        wait_until("the panel is gone", PATIENCE, || !self.has_name(WATCHER));
+    }
+
+    /// Starts the notification daemon, and waits until it is there.
+    #[track_caller]
+    pub(crate) fn start_daemon(&mut self) {
+        let choose = self.lab.path("choose");
+        self.lab.write(
+            "choose",
+            format!(
+                "#!/bin/sh\ngrep -m 1 \"^#$(cat {})\"\n",
+                self.lab.path("choice").display()
+            ),
+        );
+        fs::set_permissions(&choose, fs::Permissions::from_mode(0o755)).unwrap();
+        let configuration = self.lab.write(
+            "dunstrc",
+            format!(
+                "[global]\n    markup = full\n    dmenu = {}\n    icon_path = \"\"\n",
+                choose.display()
+            ),
+        );
+        let mut command = self.lab.command("dunst");
+        command.arg("-conf").arg(configuration);
+        let mut daemon = Process::start(self.join(command));
+        wait_until("the notification daemon is there", PATIENCE, || {
+            assert!(daemon.is_running(), "dunst has ended: {}", daemon.stderr());
+            self.has_name(NOTIFICATIONS)
+        });
+        self.daemon = Some(daemon);
+    }
+
+    /// Whether somebody owns this name on the bus.
+    pub(crate) fn has_name(&self, name: &str) -> bool {
+        ask(&self.connection, "NameHasOwner", name).unwrap_or(false)
+    }
+
+    /// What has gone over the bus to and from the notification daemon so far.
+    pub(crate) fn messages(&self) -> Vec<Message> {
+        self.messages.lock().unwrap().clone()
+    }
+
+    /// The summaries of what programs have asked to be shown.
+    pub(crate) fn summaries(&self) -> Vec<String> {
+        let of = |message| match message {
+            Message::Notify { summary, .. } => Some(summary),
+            Message::Close(_) | Message::Closed(_) => None,
+        };
+        self.messages().into_iter().filter_map(of).collect()
+    }
+
+    /// How many notifications are on the screen.
+    #[track_caller]
+    pub(crate) fn displayed(&self) -> u32 {
+        let counted = self.dunstctl(&["count", "displayed"]);
+        counted
+            .trim()
+            .parse()
+            .unwrap_or_else(|_| panic!("no number: {counted:?}"))
+    }
+
+    /// Presses the button with this label on a notification, through the daemon's own menu of actions.
+    #[track_caller]
+    pub(crate) fn press(&self, label: &str) {
+        self.lab.write("choice", label);
+        self.dunstctl(&["context"]);
+    }
+
+    #[track_caller]
+    fn dunstctl(&self, arguments: &[&str]) -> String {
+        let mut command = self.lab.command("dunstctl");
+        command.args(arguments);
+        Process::run(self.join(command), PATIENCE).expect(0).stdout
+    }
+
+    /// The tray icon of a process, once the panel has it.
+    #[track_caller]
+    pub(crate) fn tray_icon(&self, pid: i32) -> TrayIcon<'_> {
+        let registered = "RegisteredStatusNotifierItems";
+        wait_for("the panel has the icon", PATIENCE, || {
+            let items = property(
+                &self.connection,
+                WATCHER,
+                "/StatusNotifierWatcher",
+                WATCHER,
+                registered,
+            );
+            let items: Vec<String> = items?.try_into().ok()?;
+            items.into_iter().find_map(|item| {
+                let (owner, path) = item.split_at(item.find('/')?);
+                let process: u32 = ask(&self.connection, "GetConnectionUnixProcessID", owner)?;
+                (i32::try_from(process) == Ok(pid)).then(|| TrayIcon {
+                    connection: &self.connection,
+                    owner: owner.to_owned(),
+                    path: path.to_owned(),
+                })
+            })
+        })
+    }
+
+    /// Ends the bus, as the end of a session does.
+    pub(crate) fn end_bus(&mut self) {
+        self.bus.kill();
+    }
+}
+
+impl Drop for Desktop<'_> {
+    fn drop(&mut self) {
+        // A killed X server would leave its number taken.
+        if let Some(xvfb) = &mut self.xvfb {
+            xvfb.end();
+        }
+    }
+}
