@@ -78,7 +78,7 @@ pub enum ActError {
     #[error(transparent)]
     Mux(#[from] MuxError),
     /// More sessions are open than the caller agreed to close. The master was not asked.
-    #[error("has {} open; exit closes them only when told to (--force)", text::count(usize::try_from(*.sessions).unwrap_or(usize::MAX), "session"))]
+    #[error("has {} open; exit closes them only when told to (--force)", text::count(*.sessions, "session"))]
     SessionsOpen {
         /// How many.
         sessions: u32,

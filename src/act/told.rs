@@ -30,7 +30,7 @@ impl fmt::Display for Exited {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.closed {
             None | Some(0) => f.write_str("ended")?,
-            Some(sessions) => write!(f, "ended, closing {}", count(sessions))?,
+            Some(sessions) => write!(f, "ended, closing {}", text::count(sessions, "session"))?,
         }
         if self.file_remains {
             f.write_str("; its socket file is still there")?;
@@ -47,7 +47,7 @@ impl fmt::Display for Stopped {
             Some(sessions) => write!(
                 f,
                 "accepts no more sessions, and ends with the {} it has",
-                count(sessions)
+                text::count(sessions, "session")
             ),
             None => f.write_str("accepts no more sessions, and ends with its last one"),
         }
@@ -81,8 +81,4 @@ impl Kind {
             | State::Unverifiable(_) => None,
         }
     }
-}
-
-fn count(sessions: u32) -> String {
-    text::count(usize::try_from(sessions).unwrap_or(usize::MAX), "session")
 }

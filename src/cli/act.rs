@@ -64,10 +64,7 @@ fn check_one(socket: &Socket) -> Told {
     match control::check(&socket.target(), CHECK_LIMIT) {
         Ok(checked) => {
             let sessions = socket.sessions.map_or_else(String::new, |sessions| {
-                format!(
-                    ", {}",
-                    text::count(usize::try_from(sessions).unwrap_or(usize::MAX), "session")
-                )
+                format!(", {}", text::count(sessions, "session"))
             });
             Ok(format!("{title}: {checked}{sessions}"))
         }

@@ -107,7 +107,7 @@ fn unresponsive(socket: &Socket, why: Unresponsive) -> (String, String) {
             format!(
                 "{} does not accept: {} waiting over two looks",
                 process(socket.pid),
-                text::count(usize::try_from(waiting).unwrap_or(usize::MAX), "connection")
+                text::count(waiting, "connection")
             ),
             end(),
         ),
@@ -160,7 +160,7 @@ fn process(pid: Option<MasterPid>) -> String {
 
 fn sessions(socket: &Socket) -> String {
     match socket.sessions_at_stake() {
-        Some(sessions) => text::count(usize::try_from(sessions).unwrap_or(usize::MAX), "session"),
+        Some(sessions) => text::count(sessions, "session"),
         None => "its sessions".to_owned(),
     }
 }

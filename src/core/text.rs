@@ -88,11 +88,10 @@ pub fn shell_word(text: &OsStr) -> String {
 
 /// `1 master`, `2 masters`.
 #[must_use]
-pub fn count(number: usize, singular: &str) -> String {
-    if number == 1 {
-        format!("1 {singular}")
-    } else {
-        format!("{number} {singular}s")
+pub fn count(number: impl TryInto<usize>, singular: &str) -> String {
+    match number.try_into().unwrap_or(usize::MAX) {
+        1 => format!("1 {singular}"),
+        number => format!("{number} {singular}s"),
     }
 }
 

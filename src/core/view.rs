@@ -98,7 +98,7 @@ pub fn view(snapshot: &Snapshot, answers: &Answers) -> TrayView {
         menu.push(problems_menu(&snapshot.findings));
         menu.push(Entry::Separator);
     }
-    menu.push(Entry::item("about", "About muxtray", Intent::About));
+    menu.push(Entry::item("about", "About", Intent::About));
     menu.push(Entry::item("quit", "Quit", Intent::Quit));
     TrayView {
         icon: icon(snapshot),
@@ -114,7 +114,7 @@ pub fn starting() -> TrayView {
     let menu = vec![
         Entry::text("summary", summary.clone()),
         Entry::Separator,
-        Entry::item("about", "About muxtray", Intent::About),
+        Entry::item("about", "About", Intent::About),
         Entry::item("quit", "Quit", Intent::Quit),
     ];
     TrayView {
@@ -252,7 +252,7 @@ fn exit(socket: &Socket) -> Entry {
         ),
         Some(sessions) => Entry::Submenu {
             key: "exit-closing".to_owned(),
-            label: format!("Exit, closing {}", session_count(sessions)),
+            label: format!("Exit, closing {}", text::count(sessions, "session")),
             entries: vec![Entry::item(
                 "exit-now",
                 "Exit now",
@@ -320,7 +320,10 @@ fn actions_on_all(snapshot: &Snapshot) -> Vec<Entry> {
         let masters = text::count(each.len(), "master");
         let label = match sessions {
             0 => format!("Exit {masters} now"),
-            sessions => format!("Exit {masters} now, closing {}", session_count(sessions)),
+            sessions => format!(
+                "Exit {masters} now, closing {}",
+                text::count(sessions, "session")
+            ),
         };
         entries.push(Entry::Submenu {
             key: "exit-all-menu".to_owned(),
@@ -369,7 +372,7 @@ fn socket_label(socket: &Socket) -> String {
         .managed_by
         .map_or_else(String::new, |program| format!(" ({program})"));
     let sessions = match socket.sessions {
-        Some(sessions) if sessions > 0 => format!(", {}", session_count(sessions)),
+        Some(sessions) if sessions > 0 => format!(", {}", text::count(sessions, "session")),
         Some(_) | None => String::new(),
     };
     format!(
@@ -387,10 +390,6 @@ pub fn mark(socket: &Socket) -> &'static str {
     } else {
         "\u{25cf}"
     }
-}
-
-fn session_count(sessions: u32) -> String {
-    text::count(usize::try_from(sessions).unwrap_or(usize::MAX), "session")
 }
 
 fn sentence(text: &str) -> String {

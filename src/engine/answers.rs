@@ -47,6 +47,14 @@ impl Result {
             Self::Ended(Ok(ended)) => (ended.to_string(), true),
             Self::Stopped(Ok(stopped)) => (stopped.to_string(), true),
             Self::Cleaned(Ok(cleaned)) => (cleaned.to_string(), true),
+            // The error's own words name an option that a menu does not have.
+            Self::Ended(Err(ActError::SessionsOpen { sessions })) => (
+                format!(
+                    "{} open by now, so nothing was closed",
+                    text::count(*sessions, "session")
+                ),
+                false,
+            ),
             Self::Checked(Err(error)) | Self::Ended(Err(error)) | Self::Stopped(Err(error)) => {
                 (error.to_string(), false)
             }
@@ -171,10 +179,7 @@ fn single(named: &Named, result: &Result, can_show: bool) -> Notice {
     // Sessions were opened after the menu was drawn: the person may agree to close these too.
     if let Result::Ended(Err(ActError::SessionsOpen { sessions })) = result {
         let target = named.target.clone();
-        let label = format!(
-            "Exit, closing {}",
-            text::count(usize::try_from(*sessions).unwrap_or(usize::MAX), "session")
-        );
+        let label = format!("Exit, closing {}", text::count(*sessions, "session"));
         buttons.push(Button {
             label,
             intent: Intent::Exit {
