@@ -3,9 +3,10 @@
 use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::fs;
+use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -210,8 +211,14 @@ impl Lab {
     }
 
     /// A socket file that nobody listens on: bound by this process and closed again.
+    #[track_caller]
     pub(crate) fn dead_socket(&self, path: &Path) {
         drop(UnixListener::bind(path).unwrap());
+        // A child that another test forks at this moment holds the listener until it has become its program.
+        wait_until("nobody listens on it", PATIENCE, || {
+            UnixStream::connect(path)
+                .is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+        });
         fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
         User::get().own(path);
     }
