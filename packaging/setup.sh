@@ -83,6 +83,7 @@ start_applet() {
     done
     if kill -0 "$started" 2>/dev/null; then
         say "The applet is running; it writes its log to $log."
+        cat "$log"
     elif wait "$started"; then
         say "The applet has ended again:"
         cat "$log"
