@@ -85,85 +85,21 @@ pub fn decide(
 ) -> (Memory, Vec<Effect>) {
     let Memory {
         announced,
-        mut cleaned,
+        cleaned,
         quiet_until,
     } = memory;
     let quiet_until = quiet_until.filter(|until| now < *until);
-    let mut effects = Vec::new();
-
-    let asides: BTreeSet<&Target> = snapshot.asides.iter().collect();
-    // Finishing a clean that broke off needs no new permission.
-    let is_to_clean = |socket: &Socket| {
-        asides.contains(&socket.target())
-            || (policy.clean_automatically && is_cleaned_with_all(socket))
-    };
-    let present: BTreeSet<Target> = snapshot
-        .sockets
-        .iter()
-        .map(Socket::target)
-        .chain(snapshot.asides.iter().cloned())
-        .collect();
-    cleaned.retain(|target| present.contains(target));
-    let to_clean: BTreeSet<Target> = snapshot
-        .sockets
-        .iter()
-        .filter(|socket| is_to_clean(socket))
-        .map(Socket::target)
-        .chain(snapshot.asides.iter().cloned())
-        .filter(|target| !cleaned.contains(target))
-        .collect();
-
+    let (cleaned, to_clean) = clean(&cleaned, snapshot, policy);
     // What is about to be removed is only worth a word if it could not be.
-    let being_cleaned = |socket: &Socket| to_clean.contains(&socket.target());
-    let problems: Vec<Problem<'_>> = problems(snapshot, policy)
-        .filter(|problem| !problem.socket.is_some_and(being_cleaned))
-        .collect();
+    let is_told = |problem: &Problem<'_>| {
+        !problem
+            .socket
+            .is_some_and(|socket| to_clean.contains(&socket.target()))
+    };
+    let problems: Vec<Problem<'_>> = problems(snapshot, policy).filter(is_told).collect();
+    let (announced, mut effects) = announce(announced, &problems, quiet_until.is_some(), policy);
     if !to_clean.is_empty() {
-        effects.push(Effect::Clean(to_clean.iter().cloned().collect()));
-        cleaned.extend(to_clean);
-    }
-
-    let (announced, over): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        announced.into_iter().partition(|(key, said)| {
-            problems
-                .iter()
-                .any(|problem| problem.key == *key && problem.of == said.of)
-        });
-    let new: Vec<&Problem<'_>> = problems
-        .iter()
-        .filter(|problem| !announced.contains_key(&problem.key))
-        .collect();
-    let summary_over = over.values().any(|said| said.in_summary)
-        && !announced.values().any(|said| said.in_summary);
-    let replaced = |key: &NoticeKey| new.iter().any(|problem| problem.key == *key);
-    effects.extend(
-        over.iter()
-            .filter(|(key, said)| !said.in_summary && !replaced(key))
-            .map(|(key, _)| Effect::Withdraw(key.clone())),
-    );
-    let mut announced = announced;
-    let summarised = new.len() >= SUMMARY_FROM;
-    if summary_over && !(summarised && quiet_until.is_none()) {
-        effects.push(Effect::Withdraw(NoticeKey::Summary));
-    }
-    if quiet_until.is_none() && !new.is_empty() {
-        if summarised {
-            effects.push(Effect::Notify(summary(&new, policy)));
-        } else {
-            effects.extend(
-                new.iter()
-                    .map(|problem| Effect::Notify(single(problem, policy))),
-            );
-        }
-        announced.extend(new.iter().map(|problem| {
-            (
-                problem.key.clone(),
-                Announced {
-                    of: problem.of,
-                    in_summary: summarised,
-                },
-            )
-        }));
+        effects.push(Effect::Clean(to_clean.into_iter().collect()));
     }
     (
         Memory {
@@ -173,6 +109,85 @@ pub fn decide(
         },
         effects,
     )
+}
+
+/// What is to be removed without asking, and everything for which that was tried: once for each file. Finishing a
+/// clean that broke off needs no new permission; anything else does.
+fn clean(
+    cleaned: &BTreeSet<Target>,
+    snapshot: &Snapshot,
+    policy: &Policy,
+) -> (BTreeSet<Target>, BTreeSet<Target>) {
+    let by_policy = snapshot
+        .sockets
+        .iter()
+        .filter(|socket| policy.clean_automatically && is_cleaned_with_all(socket))
+        .map(Socket::target);
+    let wanted: BTreeSet<Target> = by_policy.chain(snapshot.asides.iter().cloned()).collect();
+    let to_clean = wanted.difference(cleaned).cloned().collect();
+    // What is not there any more is forgotten.
+    (wanted, to_clean)
+}
+
+/// What begins is said, what is over is taken back; in the quiet time what begins has to wait.
+fn announce(
+    announced: BTreeMap<NoticeKey, Announced>,
+    problems: &[Problem<'_>],
+    is_quiet: bool,
+    policy: &Policy,
+) -> (BTreeMap<NoticeKey, Announced>, Vec<Effect>) {
+    let there: BTreeMap<&NoticeKey, Identity> = problems
+        .iter()
+        .map(|problem| (&problem.key, problem.of))
+        .collect();
+    let (mut announced, over): (BTreeMap<_, _>, BTreeMap<_, _>) = announced
+        .into_iter()
+        .partition(|(key, said)| there.get(key) == Some(&said.of));
+    let new: Vec<&Problem<'_>> = if is_quiet {
+        Vec::new()
+    } else {
+        problems
+            .iter()
+            .filter(|problem| !announced.contains_key(&problem.key))
+            .collect()
+    };
+    let in_summary = new.len() >= SUMMARY_FROM;
+
+    let mut effects = Vec::new();
+    // A notice that is shown in the place of another needs no withdrawal of that.
+    let replaced: BTreeSet<&NoticeKey> = if in_summary {
+        BTreeSet::new()
+    } else {
+        new.iter().map(|problem| &problem.key).collect()
+    };
+    let alone = over
+        .iter()
+        .filter(|(key, said)| !said.in_summary && !replaced.contains(key));
+    effects.extend(alone.map(|(key, _)| Effect::Withdraw(key.clone())));
+    let is_summary_over = over.values().any(|said| said.in_summary)
+        && !announced.values().any(|said| said.in_summary);
+    if is_summary_over && !in_summary {
+        effects.push(Effect::Withdraw(NoticeKey::Summary));
+    }
+    if in_summary {
+        effects.push(Effect::Notify(summary(&new, policy)));
+    } else {
+        effects.extend(
+            new.iter()
+                .map(|problem| Effect::Notify(single(problem, policy))),
+        );
+    }
+    let said = |problem: &&Problem<'_>| {
+        (
+            problem.key.clone(),
+            Announced {
+                of: problem.of,
+                in_summary,
+            },
+        )
+    };
+    announced.extend(new.iter().map(said));
+    (announced, effects)
 }
 
 /// Whether "all" includes it: another program's sockets are left to that program unless a person asks.

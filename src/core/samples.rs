@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::control_path::{ControlPath, Destination, HostAlias};
+use super::diagnose::{Context, History, snapshot};
 use super::places::{Host, Origin, Persist, Places};
 use super::socket::{
-    Cookie, File, Filesystem, Holder, Listener, Look, MasterPid, Observation, Process, SocketId,
-    Stat, Table, UserId,
+    Cookie, File, Filesystem, Holder, Listener, Look, MasterPid, Observation, Process, Snapshot,
+    SocketId, Stat, Table, UserId,
 };
 
 pub(super) const ME: UserId = UserId(1000);
@@ -107,4 +108,16 @@ pub(super) fn places() -> Places {
         hosts: vec![web],
         ..Places::default()
     }
+}
+
+/// What a first look that saw this comes to.
+pub(super) fn seen(observations: Vec<Observation>) -> Snapshot {
+    let (users, places, history) = (users(), places(), History::default());
+    let context = Context {
+        uid: ME,
+        users: &users,
+        places: &places,
+        history: &history,
+    };
+    snapshot(&look(observations), context)
 }

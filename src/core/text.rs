@@ -29,6 +29,11 @@ pub fn line(text: &str) -> String {
 }
 
 fn bytes(bytes: &[u8]) -> String {
+    // Nearly every name is plain; a look shows thousands.
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
+    if bytes.iter().all(is_plain) {
+        return String::from_utf8_lossy(bytes).into_owned();
+    }
     let mut shown = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {

@@ -156,6 +156,8 @@ struct Engine {
     discovering: bool,
     memory: Memory,
     answers: view::Answers,
+    /// Whether there are answers that the drawn view does not show yet.
+    has_new_answers: bool,
     snapshot: Option<Snapshot>,
     drawn: Option<TrayView>,
     asleep: Duration,
@@ -184,6 +186,7 @@ impl Engine {
             discovering: false,
             memory: Memory::default(),
             answers: BTreeMap::new(),
+            has_new_answers: false,
             snapshot: None,
             drawn: None,
             asleep: time_asleep(),
@@ -296,6 +299,27 @@ impl Engine {
         let memory = std::mem::take(&mut self.memory);
         let (memory, effects) = decide::decide(memory, &snapshot, &policy, Instant::now());
         self.memory = memory;
+        self.answers.retain(|target, _| {
+            snapshot
+                .sockets
+                .iter()
+                .any(|socket| socket.target() == *target)
+        });
+        let is_news = self.has_new_answers
+            || !self
+                .snapshot
+                .as_ref()
+                .is_some_and(|last| last.says_the_same(&snapshot));
+        if is_news {
+            self.has_new_answers = false;
+            self.draw(view::view(&snapshot, &self.answers));
+        }
+        self.snapshot = Some(snapshot);
+        self.carry_out(effects);
+        self.schedule();
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
                 Effect::Notify(notice) => self.outlet.notify(notice),
@@ -303,15 +327,6 @@ impl Engine {
                 Effect::Clean(targets) => self.clean(&targets, answers::Asked::ByPolicy),
             }
         }
-        self.answers.retain(|target, _| {
-            snapshot
-                .sockets
-                .iter()
-                .any(|socket| socket.target() == *target)
-        });
-        self.draw(view::view(&snapshot, &self.answers));
-        self.snapshot = Some(snapshot);
-        self.schedule();
     }
 
     fn draw(&mut self, view: TrayView) {
@@ -394,6 +409,7 @@ impl Engine {
             self.survey.note_check(cookie, in_time);
         }
         self.answers.extend(answered.lines());
+        self.has_new_answers = true;
         if let Some(notice) = answered.notice(self.options.can_show) {
             self.outlet.notify(notice);
         }

@@ -1,6 +1,5 @@
-use super::super::diagnose::{Context, History, snapshot};
 use super::super::places::Origin;
-use super::super::samples::{ME, look, observation, path, places, running, stat, users};
+use super::super::samples::{observation, path, running, seen, stat};
 use super::super::socket::{Connect, File, Observation, Stat};
 use super::*;
 
@@ -21,19 +20,6 @@ fn stale(name: &str, inode: u64) -> Observation {
         connect: Some(Connect::Refused),
         ..observation()
     }
-}
-
-fn seen(observations: Vec<Observation>) -> Snapshot {
-    let (users, places, history) = (users(), places(), History::default());
-    snapshot(
-        &look(observations),
-        Context {
-            uid: ME,
-            users: &users,
-            places: &places,
-            history: &history,
-        },
-    )
 }
 
 /// What each look in turn makes it say, in short.

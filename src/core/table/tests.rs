@@ -1,21 +1,7 @@
-use super::super::diagnose::{Context, History, snapshot};
 use super::super::report::Report;
-use super::super::samples::{ME, look, observation, path, places, running, stat, users};
+use super::super::samples::{observation, path, running, seen, stat};
 use super::super::socket::{Connect, File, Observation, Stat, UserId};
 use super::*;
-
-fn seen(observations: Vec<Observation>) -> Snapshot {
-    let (users, places, history) = (users(), places(), History::default());
-    snapshot(
-        &look(observations),
-        Context {
-            uid: ME,
-            users: &users,
-            places: &places,
-            history: &history,
-        },
-    )
-}
 
 fn a_bit_of_everything() -> Snapshot {
     let stale = Observation {

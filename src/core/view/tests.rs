@@ -1,22 +1,6 @@
-use super::super::diagnose::{Context, History, snapshot};
-use super::super::samples::{
-    ME, listener, look, observation, path, places, process, running, stat, users,
-};
+use super::super::samples::{listener, observation, path, process, running, seen, stat};
 use super::super::socket::{Connect, File, Holder, Listener, Observation, Stat, UserId};
 use super::*;
-
-fn seen(observations: Vec<Observation>) -> Snapshot {
-    let (users, places, history) = (users(), places(), History::default());
-    snapshot(
-        &look(observations),
-        Context {
-            uid: ME,
-            users: &users,
-            places: &places,
-            history: &history,
-        },
-    )
-}
 
 /// The menu as indented text: what a person reads, `[…]` what a click asks for.
 fn drawn(view: &TrayView) -> String {
