@@ -120,8 +120,14 @@ impl Listener {
         let (python, home) = python();
         let ssh = lab.path("fake-ssh/ssh");
         if !ssh.exists() {
-            lab.write("fake-ssh/ssh", fs::read(python).unwrap());
-            fs::set_permissions(&ssh, fs::metadata("/bin/sh").unwrap().permissions()).unwrap();
+            lab.make_directory("fake-ssh");
+            // Written by this process, it could still be open for writing in a child that another thread has just
+            // forked, and executing it would fail with ETXTBSY.
+            let copied = Command::new("cp").arg("--").args([&python, &ssh]).status();
+            assert!(
+                copied.is_ok_and(|status| status.success()),
+                "no copy of {python:?}"
+            );
         }
         let mut command = lab.command(ssh);
         command.env("PYTHONHOME", home);
