@@ -4,12 +4,16 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-/// Watches OpenSSH's control sockets from the desktop tray, without touching them.
-///
-/// Without a command it runs the tray applet. TARGET is a host alias of the ssh configuration,
-/// user@host[:port], or the path of a control socket.
+/// Everything that was typed.
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
-#[command(name = "muxtray", version, max_term_width = 100, after_help = EXIT_STATUS)]
+#[command(
+    name = "muxtray",
+    version,
+    about = "Watches OpenSSH's control sockets from the desktop tray, without touching them.",
+    long_about = LONG_ABOUT,
+    after_help = EXIT_STATUS,
+    max_term_width = 100
+)]
 pub struct Arguments {
     /// What holds for every command.
     #[command(flatten)]
@@ -18,6 +22,12 @@ pub struct Arguments {
     #[command(subcommand)]
     pub command: Option<Command>,
 }
+
+const LONG_ABOUT: &str = "\
+Watches OpenSSH's control sockets from the desktop tray, without touching them.
+
+Without a command it runs the tray applet. TARGET is a host alias of the ssh configuration, user@host[:port], \
+or the path of a control socket.";
 
 const EXIT_STATUS: &str = "\
 Exit status: 0 all well or done; 1 something is wrong with a TARGET, or an error was found; \
