@@ -288,6 +288,7 @@ ssh_program = {ssh}
 [notifications]
 # false: nothing is announced; the icon and the menu still show it.
 enabled = {enabled}
+
 # Which kinds of findings are announced when they begin. Only warnings and errors ever are.
 {kinds}"#,
             interval = self.interval_secs,
