@@ -90,7 +90,12 @@ impl<'a> Search<'a> {
         };
         let rest = &name[position..];
         let (shortest, longest) = current.lengths(rest);
+        let next = component.pieces.get(piece + 1);
         for length in shortest..=longest {
+            // Most lengths end where the text that has to follow does not stand: not worth a reading.
+            if matches!(next, Some(Piece::Literal(text)) if !rest[length..].starts_with(text)) {
+                continue;
+            }
             if let Some(reading) = reading.with(current, &rest[..length]) {
                 self.read(part, piece + 1, position + length, reading);
             }
