@@ -82,7 +82,8 @@ impl Survey {
 
     /// One look. `named` are paths to look at beside those that `places` tells of.
     ///
-    /// Connects to no master that the kernel shows, and waits for nothing.
+    /// Connects to no master that the kernel shows, and waits for nothing but a master that may just be ending: an
+    /// orphan is only told after a fifth of a second.
     pub fn look(&mut self, places: &Places, named: &[ControlPath]) -> Snapshot {
         let mut candidates = discover::candidates(places);
         candidates.retain(|candidate| !named.contains(&candidate.path));
