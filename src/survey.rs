@@ -86,12 +86,23 @@ impl Survey {
     /// orphan is only told after a fifth of a second.
     pub fn look(&mut self, places: &Places, named: &[ControlPath]) -> Snapshot {
         let mut candidates = discover::candidates(places);
-        candidates.retain(|candidate| !named.contains(&candidate.path));
-        let exact = |path: &ControlPath| Candidate {
-            path: path.clone(),
-            origin: Origin::Exact,
-        };
-        candidates.extend(named.iter().map(exact));
+        // Who names a path means it, whatever pattern it matches; but a temporary name stays one.
+        for path in named {
+            let known = candidates
+                .iter_mut()
+                .find(|candidate| candidate.path == *path);
+            match known {
+                Some(Candidate {
+                    origin: Origin::Temporary | Origin::Aside,
+                    ..
+                }) => {}
+                Some(candidate) => candidate.origin = Origin::Exact,
+                None => candidates.push(Candidate {
+                    path: path.clone(),
+                    origin: Origin::Exact,
+                }),
+            }
+        }
         let look = self.observer.look(&candidates);
         self.history = std::mem::take(&mut self.history).after(&look, Instant::now());
         self.learn_names(&look);

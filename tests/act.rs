@@ -421,3 +421,15 @@ fn a_clean_that_broke_off_is_settled_by_the_next() {
     );
     lab.muxtray(["check", "web"]).expect(0);
 }
+
+#[test]
+fn a_leftover_that_is_named_is_still_a_leftover() {
+    let lab = Lab::new();
+    let old = lab.leftover(&lab.control_path("old"), Duration::from_secs(3600));
+    let said = lab.muxtray(words("clean", &old)).expect(0);
+    assert!(said.stdout.contains("(leftover)"), "{said:?}");
+    assert!(!old.exists());
+    let young = lab.leftover(&lab.control_path("young"), Duration::from_secs(1));
+    lab.muxtray(words("clean", &young)).expect(1);
+    assert!(is_socket(&young));
+}
