@@ -152,24 +152,6 @@ pub fn would_clean(
     Ok(outcome)
 }
 
-/// Settles a file that an earlier clean left under its own name: removed where it is proven stale, put back
-/// otherwise.
-///
-/// # Errors
-/// Those of [`clean`].
-pub fn recover(
-    eyes: &impl Eyes,
-    aside: &ControlPath,
-    now: SystemTime,
-) -> Result<Cleaned, CleanError> {
-    let target = Target {
-        path: aside.clone(),
-        id: None,
-        cookie: None,
-    };
-    clean(eyes, &target, Kind::Aside, now)
-}
-
 /// One clean: who looks, at what, when.
 struct Case<'a, E> {
     eyes: &'a E,

@@ -45,17 +45,13 @@ pub(super) fn check(
     // What is only a warning was not asked for by name, so it is told but does not fail the check.
     let answers = all(&asked, |socket| match check_one(socket) {
         Err((line, _))
-            if !socket.findings.is_empty() && Outcome::from(worst(socket)) == Outcome::Well =>
+            if !socket.findings.is_empty() && Outcome::from(socket.worst()) == Outcome::Well =>
         {
             Ok(line)
         }
         told => told,
     });
     Ok(tell(answers, out, err)?.max(found))
-}
-
-fn worst(socket: &Socket) -> Option<crate::core::finding::Severity> {
-    socket.findings.iter().map(|finding| finding.severity).max()
 }
 
 fn check_one(socket: &Socket) -> Told {
@@ -83,10 +79,6 @@ pub(super) fn exit(
         let closing = if exit.force { ANY_SESSIONS } else { 0 };
         match control::exit(&System, &socket.target(), closing, CHECK_LIMIT) {
             Ok(ended) => Ok(format!("{}: {ended}", socket.title())),
-            Err(error @ control::ActError::SessionsOpen { .. }) => Err((
-                format!("{}: {error}; --force ends them", socket.title()),
-                Outcome::Wrong,
-            )),
             Err(error) => Err((format!("{}: {error}", socket.title()), Outcome::Wrong)),
         }
     })
@@ -146,16 +138,10 @@ pub(super) fn clean(
 
 /// What an earlier clean took aside and somebody listens on: no socket of the list, for it has no place of its own.
 fn live_asides(snapshot: &Snapshot) -> Vec<Target> {
-    let is_listed = |target: &Target| {
-        snapshot
-            .sockets
-            .iter()
-            .any(|socket| socket.target() == *target)
-    };
     snapshot
         .asides
         .iter()
-        .filter(|target| !is_listed(target))
+        .filter(|target| snapshot.find(target).is_none())
         .cloned()
         .collect()
 }

@@ -137,8 +137,7 @@ pub fn snapshot(look: &Look, context: Context<'_>) -> Snapshot {
         .filter(|socket| !context.places.ignores(&socket.path))
         .collect();
     sockets.sort_by_cached_key(|socket| {
-        let worst = socket.findings.iter().map(|finding| finding.severity).max();
-        let rank = worst.filter(|severity| *severity > Severity::Info);
+        let rank = socket.worst().filter(|severity| *severity > Severity::Info);
         (
             std::cmp::Reverse(rank),
             socket.title(),

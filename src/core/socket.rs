@@ -433,12 +433,16 @@ impl Socket {
         matches!(self.state, State::Running)
     }
 
+    /// The severity of the worst that is wrong with it.
+    #[must_use]
+    pub fn worst(&self) -> Option<Severity> {
+        self.findings.iter().map(|finding| finding.severity).max()
+    }
+
     /// Whether something is wrong with it that a person should see first.
     #[must_use]
     pub fn is_problem(&self) -> bool {
-        self.findings
-            .iter()
-            .any(|finding| finding.severity >= Severity::Warning)
+        self.worst() >= Some(Severity::Warning)
     }
 
     /// What an action on this socket must still find there.
@@ -481,6 +485,14 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// The socket that a target was made of, if it is still the same.
+    #[must_use]
+    pub fn find(&self, target: &Target) -> Option<&Socket> {
+        self.sockets.iter().find(|socket| {
+            socket.path == target.path && socket.id == target.id && socket.cookie == target.cookie
+        })
+    }
+
     /// Whether nothing changed but the time of the look.
     #[must_use]
     pub fn says_the_same(&self, other: &Self) -> bool {

@@ -133,7 +133,7 @@ fn sockets(snapshot: &Snapshot, home: Option<&std::path::Path>) -> Vec<Line> {
         format!("{MARGIN}{}", join(&HEADS.map(str::to_owned), &widths)),
     )]];
     for (socket, row) in snapshot.sockets.iter().zip(&rows) {
-        let style = style_of(worst(socket));
+        let style = style_of(socket.worst());
         let [host, state, rest @ ..] = row;
         lines.push(vec![
             (style, format!("{} ", mark(socket))),
@@ -188,10 +188,6 @@ fn under(finding: &Finding) -> [Line; 2] {
         vec![(Style::Plain, format!("    {}", finding.evidence))],
         vec![(Style::Remedy, format!("    \u{2192} {}", finding.remedy))],
     ]
-}
-
-fn worst(socket: &Socket) -> Option<Severity> {
-    socket.findings.iter().map(|finding| finding.severity).max()
 }
 
 const fn style_of(severity: Option<Severity>) -> Style {

@@ -91,8 +91,7 @@ impl Answered {
         self.results.iter().filter_map(line).collect()
     }
 
-    /// What to tell the person who asked; nothing where the settings did, and nothing where it went as asked and
-    /// can be seen in the menu (a socket that is gone needs no popup).
+    /// What to tell the person who asked; nothing where the settings did.
     pub(super) fn notice(&self, can_show: bool) -> Option<Notice> {
         match self.asked {
             Asked::ByPolicy => {

@@ -232,8 +232,6 @@ impl Engine {
             Message::Discovered(discovered, request) => {
                 self.discovering = false;
                 self.discovered = Some((*discovered, *request));
-                // The settings may have changed while ssh was asked.
-                self.discover_if_changed();
                 self.look();
             }
             Message::Answered(answered) => self.answered(&answered),
@@ -299,12 +297,8 @@ impl Engine {
         let memory = std::mem::take(&mut self.memory);
         let (memory, effects) = decide::decide(memory, &snapshot, &policy, Instant::now());
         self.memory = memory;
-        self.answers.retain(|target, _| {
-            snapshot
-                .sockets
-                .iter()
-                .any(|socket| socket.target() == *target)
-        });
+        self.answers
+            .retain(|target, _| snapshot.find(target).is_some());
         let is_news = self.has_new_answers
             || !self
                 .snapshot
@@ -439,7 +433,10 @@ impl Engine {
 
     /// The target with what a person calls it and what is known of it now.
     fn named(&self, target: &Target) -> work::Named {
-        let socket = self.sockets().find(|socket| socket.target() == *target);
+        let socket = self
+            .snapshot
+            .as_ref()
+            .and_then(|snapshot| snapshot.find(target));
         work::Named {
             target: target.clone(),
             title: socket.map_or_else(|| target.path.to_string(), Socket::title),

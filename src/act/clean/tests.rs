@@ -11,6 +11,16 @@ use crate::act::held::tests::target_of;
 use crate::act::{Master, System};
 use crate::core::socket::{FileKind, Stat};
 
+/// What the next clean does with a file that one which broke off has left, whichever it is.
+fn recover(eyes: &impl Eyes, aside: &ControlPath, now: SystemTime) -> Result<Cleaned, CleanError> {
+    let target = Target {
+        path: aside.clone(),
+        id: None,
+        cookie: None,
+    };
+    clean(eyes, &target, Kind::Aside, now)
+}
+
 /// The real kernel, but for what a test wants it to say.
 #[derive(Default)]
 struct Says {
