@@ -24,7 +24,7 @@ const MAX_BYTES: u64 = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Seconds between two looks, 1 to 86,400.
+    /// Seconds after which to look without an event, 1 to 86,400.
     pub interval_secs: u32,
     /// Remove what is proven stale without asking.
     pub clean_automatically: bool,
@@ -52,7 +52,7 @@ pub struct Notifications {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            interval_secs: 30,
+            interval_secs: 300,
             clean_automatically: false,
             extra_paths: Vec::new(),
             ignored_paths: Vec::new(),
@@ -199,7 +199,7 @@ pub fn version(path: &Path) -> Version {
 }
 
 impl Settings {
-    /// The time between two looks.
+    /// The longest time between two looks.
     #[must_use]
     pub fn interval(&self) -> Duration {
         Duration::from_secs(u64::from(self.interval_secs))
@@ -268,8 +268,9 @@ impl Settings {
             r#"# The configuration of muxtray. Every key may be left out; it then has the value given here.
 # A running muxtray takes changes over by itself. `muxtray config check` tells whether the file is valid.
 
-# Seconds between two looks at the control sockets, 1 to 86400. A look reads the kernel's tables and touches no
-# master, so none is kept alive by it.
+# Seconds after which the control sockets are looked at even if nothing seems to have happened, 1 to 86400. Nearly
+# everything is noticed at once without this; where something is not, such as sessions that close, muxtray looks every
+# 30 seconds, or as often as said here. A look reads the kernel's tables and touches no master: it keeps none alive.
 interval_secs = {interval}
 
 # Remove sockets that are proven stale without asking: refused on connect, your own, on a local filesystem.

@@ -54,3 +54,4 @@ pub mod mux;
 pub mod observe;
 pub mod run;
 pub mod survey;
+pub mod watch;

@@ -147,6 +147,7 @@ pub fn without_icon(begun: Begun) -> io::Result<()> {
     let engine = engine::start(
         Options {
             can_show: false,
+            has_icon: false,
             ..options
         },
         inbox,
@@ -198,5 +199,6 @@ pub fn options(config: Option<PathBuf>, ssh_config: Option<PathBuf>) -> Options 
         config: config.or_else(default),
         ssh_config,
         can_show: true,
+        has_icon: true,
     }
 }

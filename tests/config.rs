@@ -163,11 +163,11 @@ fn edit_writes_the_documented_file_once_and_checks_what_comes_of_it() {
     };
     edit("test -s").expect(0);
     let first = fs::read_to_string(file(&lab)).unwrap();
-    assert!(first.contains("interval_secs = 30"), "{first}");
+    assert!(first.contains("interval_secs = 300"), "{first}");
     let mode = fs::metadata(file(&lab)).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 
-    let said = edit("sed -i 's/interval_secs = 30/interval_secs = never/'").expect(2);
+    let said = edit("sed -i 's/interval_secs = 300/interval_secs = never/'").expect(2);
     assert!(said.stderr.contains("line"), "{said:?}");
     let changed = fs::read_to_string(file(&lab)).unwrap();
     assert!(

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use crate::config::{self, ConfigError, Settings};
 use crate::core::control_path::{ControlPath, HostAlias};
 use crate::core::finding::Finding;
+use crate::core::interest::Interest;
 use crate::core::places::Places;
 use crate::core::socket::{Snapshot, Socket};
 use crate::core::target::{self, Named, TargetError};
@@ -62,6 +63,12 @@ impl World {
             self.places = places;
             self.places.findings.extend(self.finding.clone());
         }
+    }
+
+    /// What on disk could change the next look.
+    pub(super) fn interests(&self) -> Vec<Interest> {
+        let of_configuration = self.identity.interests(self.survey.surroundings());
+        [discover::interests(&self.places), of_configuration].concat()
     }
 
     /// One look, and the sockets that were named in it, each or why not.

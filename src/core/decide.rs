@@ -65,6 +65,12 @@ impl Memory {
         self.quiet_until = Some(now + QUIET_AFTER_RESUME);
         self
     }
+
+    /// When the quiet time is over: what had to wait is to be said then.
+    #[must_use]
+    pub const fn quiet_until(&self) -> Option<Instant> {
+        self.quiet_until
+    }
 }
 
 /// A problem that is there now.
@@ -325,6 +331,7 @@ pub const fn headline(id: FindingId) -> &'static str {
         FindingId::PathTooLong => "ControlPath too long",
         FindingId::ConfigInvalid => "muxtray's configuration is not valid",
         FindingId::SshConfigInvalid => "problem in the ssh configuration",
+        FindingId::WatchLimit => "changes are noticed late",
         FindingId::SshMissing => "ssh cannot be started",
     }
 }

@@ -55,6 +55,7 @@ finding_ids! {
     PathTooLong "path-too-long" Error "A configured host's ControlPath does not fit a socket address."
     ConfigInvalid "config-invalid" Error "muxtray's own configuration file is not valid."
     SshConfigInvalid "ssh-config-invalid" Warning "A part of the ssh configuration could not be read or understood."
+    WatchLimit "watch-limit" Info "The kernel's limits leave something unwatched, so changes are noticed late."
     SshMissing "ssh-missing" Error "The ssh program cannot be started."
 }
 

@@ -9,6 +9,7 @@ pub mod decide;
 pub mod diagnose;
 pub mod finding;
 pub mod intent;
+pub mod interest;
 pub mod notice;
 pub mod places;
 pub mod remedy;

@@ -18,6 +18,7 @@ use super::ssh_config::Configuration;
 use super::stamp::Stamp;
 use super::surroundings::Surroundings;
 use super::trail::Trail;
+use crate::core::interest::Interest;
 
 /// Goes up with every change of what is stored or of how it is made.
 const FORMAT: u32 = 1;
@@ -85,6 +86,23 @@ impl Identity {
     pub fn still_holds(&self, request: &Request, surroundings: &Surroundings) -> bool {
         self.retry_at.is_none_or(|at| SystemTime::now() < at)
             && self.is_current(&Key::of(request, surroundings), surroundings)
+    }
+
+    /// Whether it turns false by a change alone, and not by time.
+    #[must_use]
+    pub const fn is_settled(&self) -> bool {
+        self.retry_at.is_none()
+    }
+
+    /// What on disk would make it turn false, and that an ssh starts.
+    #[must_use]
+    pub fn interests(&self, surroundings: &Surroundings) -> Vec<Interest> {
+        let user_config = surroundings.user_config();
+        let read: Vec<&Path> = match &self.key.config {
+            Some(config) => vec![config],
+            None => vec![&user_config, &self.key.system_config],
+        };
+        self.trail.interests(&read, surroundings)
     }
 
     /// What was asked.

@@ -7,11 +7,13 @@
 //! - `ssh_config`, the files: ControlPath templates and host names; `trail`, how a change of them is noticed;
 //! - `hosts`, `ssh -G`, run with a deadline (`child`) and remembered (`cache`);
 //! - `managed`, other programs' places;
-//! - [`candidates`], which paths to look at now (`sockets`, `walk`).
+//! - [`candidates`], which paths to look at now (`sockets`, `walk`);
+//! - [`interests`] and [`Identity::interests`], what on disk would change either.
 
 mod cache;
 mod child;
 mod hosts;
+mod interests;
 mod managed;
 mod sockets;
 mod ssh_config;
@@ -26,6 +28,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 pub use cache::Identity;
+pub use interests::interests;
 pub use sockets::candidates;
 pub use surroundings::Surroundings;
 

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::interests;
 use super::stamp::Stamp;
 use super::surroundings::Surroundings;
 use super::walk;
 use crate::core::control_path::{self, Pattern, TemplateError};
+use crate::core::interest::Interest;
 
 /// The files that were read or missing, what the Includes meant, and the environment variables that were named.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,10 +45,14 @@ impl Include {
         Self { argument: complete }
     }
 
+    fn pattern(&self, surroundings: &Surroundings) -> Result<Pattern, TemplateError> {
+        Pattern::from_include(&self.argument, &surroundings.known_to_includes())
+    }
+
     /// The files it means now.
     fn paths(&self, surroundings: &Surroundings) -> Result<Vec<PathBuf>, TemplateError> {
-        let known = surroundings.known_to_includes();
-        Pattern::from_include(&self.argument, &known).map(|pattern| walk::paths(&pattern))
+        let pattern = self.pattern(surroundings)?;
+        Ok(walk::paths(&pattern))
     }
 }
 
@@ -80,6 +86,27 @@ impl Trail {
         let paths = include.paths(surroundings)?;
         self.includes.push((include, paths.clone()));
         Ok(paths)
+    }
+
+    /// What would change it. Of these files the first that is there is read by every ssh that starts: that, too, is
+    /// to be heard of.
+    pub(super) fn interests(
+        &self,
+        read_by_every_ssh: &[&Path],
+        surroundings: &Surroundings,
+    ) -> Vec<Interest> {
+        let is_there = |path: &&&Path| matches!(self.files.get(**path), Some(Stamp::File { .. }));
+        let read = read_by_every_ssh.iter().find(is_there).copied();
+        let files = self.files.keys().map(|path| Interest::File {
+            path: path.clone(),
+            reading: read == Some(path),
+        });
+        let includes = self.includes.iter().filter_map(|(include, _)| {
+            let pattern = include.pattern(surroundings).ok()?;
+            pattern.as_literal().is_none().then_some(pattern)
+        });
+        let includes = includes.flat_map(|pattern| interests::of_include(&pattern));
+        files.chain(includes).collect()
     }
 
     /// Whether everything is as it was. Lists the directories of Includes with wildcards and stats the files;

@@ -68,6 +68,16 @@ pub(super) fn list(directory: &Path, mut each: impl FnMut(&[u8], Option<Type>)) 
 
 /// The directories that the pattern's last component can lie in. Those without a wildcard are not looked for.
 pub(super) fn directories(pattern: &Pattern, links: Links) -> (Vec<PathBuf>, &Component) {
+    directories_by(pattern, links, |_, _| {})
+}
+
+/// The same; `wild` gets every directory on the way that a component with a wildcard is looked for in, and that
+/// component.
+pub(super) fn directories_by(
+    pattern: &Pattern,
+    links: Links,
+    mut wild: impl FnMut(&Path, &Component),
+) -> (Vec<PathBuf>, &Component) {
     let mut directories = vec![pattern.root().to_path_buf()];
     let mut rest = pattern.components().iter();
     let name = rest
@@ -79,7 +89,12 @@ pub(super) fn directories(pattern: &Pattern, links: Links) -> (Vec<PathBuf>, &Co
                 .into_iter()
                 .map(|directory| directory.join(literal))
                 .collect(),
-            None => matching_directories(&directories, component, links),
+            None => {
+                directories
+                    .iter()
+                    .for_each(|parent| wild(parent, component));
+                matching_directories(&directories, component, links)
+            }
         };
     }
     (directories, name)

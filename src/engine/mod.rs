@@ -1,10 +1,15 @@
 //! The engine: one thread that owns all state and turns the wheel (discover, observe, diagnose, decide, do).
 //!
-//! Everything that can wake it is a source of one calloop loop: the timer, messages (what a person asks for, what
-//! workers bring back) and signals. What takes time happens on named worker threads and comes back as a message, so
-//! a look is never late for a master that does not answer or an `ssh -G` that runs a `Match exec`.
+//! Everything that can wake it is a source of one calloop loop: what [`watch`] notices, messages (what a person asks
+//! for, what workers bring back) and signals; and the time of the next look, which [`rest`] waits for. What takes time
+//! happens on named worker threads and comes back as a message, so a look is never late for a master that does not
+//! answer or an `ssh -G` that runs a `Match exec`.
+//!
+//! Idle, it sleeps: the timer is a safety net for what no event tells of, in minutes, and gone where there is nothing
+//! to look at and nobody to show it to.
 
 mod answers;
+mod rest;
 mod work;
 
 use std::collections::BTreeMap;
@@ -15,26 +20,37 @@ use std::time::{Duration, Instant};
 
 use calloop::channel::{self, Channel, Sender};
 use calloop::signals::{Signal, Signals};
-use calloop::timer::{TimeoutAction, Timer};
-use calloop::{EventLoop, LoopHandle, LoopSignal, RegistrationToken};
+use calloop::{EventLoop, LoopHandle};
 use nix::sys::signal::SigSet;
 use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGTERM};
 use nix::time::{ClockId, clock_gettime};
 
 use crate::config::{self, ConfigError, Settings};
 use crate::core::decide::{self, Effect, Memory, Policy};
+use crate::core::finding::{Finding, FindingId};
 use crate::core::intent::Intent;
+use crate::core::interest::Interest;
 use crate::core::notice::{Notice, NoticeKey};
 use crate::core::socket::{Snapshot, Socket, Target};
 use crate::core::table;
 use crate::core::view::{self, TrayView};
-use crate::discover::{Discovered, Request, Surroundings};
+use crate::discover::{self, Discovered, Request, Surroundings};
 use crate::survey::Survey;
+use crate::watch::{self, News, Pace, Watch, Watcher};
 use answers::Answered;
+use rest::{Due, Rest};
 use work::{Job, Worker};
 
 /// A resume shows as a jump of the clock that counts sleep against the one that does not.
 const SLEPT: Duration = Duration::from_secs(2);
+
+/// The longest time between two looks where something can change without an event: sessions that close, and what
+/// the kernel's limits leave unwatched.
+const WITHOUT_EVENTS: Duration = Duration::from_secs(30);
+
+/// How long an ssh that has read its configuration takes at most, usually, until its session is open: names are to be
+/// resolved, and `Match exec` commands to be run.
+const CONNECTS_WITHIN: Duration = Duration::from_secs(2);
 
 /// How the engine is set up.
 #[derive(Debug, Clone)]
@@ -45,6 +61,8 @@ pub struct Options {
     pub ssh_config: Option<PathBuf>,
     /// Whether the outlet can show details.
     pub can_show: bool,
+    /// Whether the outlet shows something all the time, which has to stay true.
+    pub has_icon: bool,
 }
 
 /// Where everything goes that a person is to see. Called on the engine's thread; must not block.
@@ -134,14 +152,21 @@ fn turn(options: Options, inbox: Inbox, outlet: Box<dyn Outlet>) -> calloop::Res
     handle
         .insert_source(Signals::new(&ENDING)?, |event, (), engine: &mut Engine| {
             tracing::info!("{:?}: ending", event.signal());
-            engine.signal.stop();
+            engine.has_ended = true;
         })
         .map_err(|error| error.error)?;
-    let mut engine = Engine::new(options, outlet, sender, handle, event_loop.get_signal());
+    let mut engine = Engine::new(options, outlet, sender, handle);
     engine.begin();
-    let ended = event_loop.run(None, &mut engine, |_| {});
+    let mut rest = Rest::default();
+    while !engine.has_ended {
+        rest.until(engine.due(), &event_loop)?;
+        event_loop.dispatch(Some(Duration::ZERO), &mut engine)?;
+        if engine.due().is_some_and(|due| due.at <= Instant::now()) {
+            engine.tick();
+        }
+    }
     engine.outlet.end();
-    ended
+    Ok(())
 }
 
 /// The owner of all state.
@@ -163,9 +188,13 @@ struct Engine {
     asleep: Duration,
     outlet: Box<dyn Outlet>,
     worker: Worker,
-    handle: LoopHandle<'static, Engine>,
-    timer: Option<RegistrationToken>,
-    signal: LoopSignal,
+    watch: Watch<Engine>,
+    pace: Pace,
+    /// When the last look was begun.
+    looked: Instant,
+    /// When an ssh that has started is likely to have connected.
+    connects_by: Option<Instant>,
+    has_ended: bool,
 }
 
 impl Engine {
@@ -174,7 +203,6 @@ impl Engine {
         outlet: Box<dyn Outlet>,
         sender: Sender<Message>,
         handle: LoopHandle<'static, Engine>,
-        signal: LoopSignal,
     ) -> Self {
         Self {
             options,
@@ -192,9 +220,11 @@ impl Engine {
             asleep: time_asleep(),
             outlet,
             worker: Worker::new(sender),
-            handle,
-            timer: None,
-            signal,
+            watch: Watch::new(handle),
+            pace: Pace::default(),
+            looked: Instant::now(),
+            connects_by: None,
+            has_ended: false,
         }
     }
 
@@ -207,10 +237,9 @@ impl Engine {
         }
         self.reload_settings();
         self.discover_if_changed();
-        self.schedule();
     }
 
-    /// The safety net: everything that can have changed unnoticed is looked at again.
+    /// Everything that can have changed is looked at again: an event does not say enough, and costs no less.
     fn tick(&mut self) {
         let asleep = time_asleep();
         if asleep.saturating_sub(self.asleep) > SLEPT {
@@ -282,13 +311,19 @@ impl Engine {
     }
 
     fn look(&mut self) {
+        let began = Instant::now();
+        self.looked = began;
+        self.connects_by = self.connects_by.filter(|by| began < *by);
         let Some((discovered, _)) = &self.discovered else {
+            self.pace.looked(began, began);
             return;
         };
         let mut snapshot = self.survey.look(&discovered.places, &[]);
+        self.watch_what_was_seen(&snapshot);
         snapshot
             .findings
             .extend(self.config_error.as_ref().map(ConfigError::finding));
+        snapshot.findings.extend(self.shortage());
         let policy = Policy {
             announce: self.settings.announced(),
             clean_automatically: self.settings.clean_automatically,
@@ -310,7 +345,6 @@ impl Engine {
         }
         self.snapshot = Some(snapshot);
         self.carry_out(effects);
-        self.schedule();
     }
 
     fn carry_out(&mut self, effects: Vec<Effect>) {
@@ -330,26 +364,76 @@ impl Engine {
         }
     }
 
-    /// Sets the timer for the next look, or for the moment that proves a backlog stuck.
-    fn schedule(&mut self) {
-        if let Some(token) = self.timer.take() {
-            self.handle.remove(token);
+    /// Watches everything that the next look could see otherwise.
+    fn watch_what_was_seen(&mut self, snapshot: &Snapshot) {
+        let Some((discovered, _)) = &self.discovered else {
+            return;
+        };
+        let mut interests = discover::interests(&discovered.places);
+        interests.extend(discovered.identity.interests(self.survey.surroundings()));
+        let own = self.options.config.clone();
+        interests.extend(own.map(|path| Interest::File {
+            path,
+            reading: false,
+        }));
+        let (masters, strays) = watch::masters_and_strays(snapshot, &interests);
+        interests.extend(strays);
+        let is_new = self.watch.follow(&interests, &masters);
+        let now = Instant::now();
+        self.pace.looked(self.looked, now);
+        if is_new {
+            // It may have changed between the look and the watch.
+            self.pace.heard(now);
         }
-        let regular = Instant::now() + self.settings.interval();
-        let due = self
-            .survey
-            .look_again_at()
-            .map_or(regular, |again| again.min(regular));
-        let timer =
-            self.handle
-                .insert_source(Timer::from_deadline(due), |_, (), engine: &mut Engine| {
-                    engine.timer = None;
-                    engine.tick();
-                    TimeoutAction::Drop
-                });
-        match timer {
-            Ok(token) => self.timer = Some(token),
-            Err(error) => tracing::error!("no timer for the next look: {error}"),
+    }
+
+    /// What cannot be watched, as a finding; said in the log when it begins.
+    fn shortage(&mut self) -> Option<Finding> {
+        let secs = self.interval().as_secs();
+        let finding = self.watch.shortage().map(|shortage| shortage.finding(secs));
+        let is_known = self.snapshot.as_ref().is_some_and(|last| {
+            last.findings
+                .iter()
+                .any(|known| known.id == FindingId::WatchLimit)
+        });
+        if let (Some(finding), false) = (&finding, is_known) {
+            tracing::warn!("{}; {}", finding.evidence, finding.remedy);
+        }
+        finding
+    }
+
+    /// When to look next, whatever asks for it; `None` where nothing does.
+    fn due(&self) -> Option<Due> {
+        let quiet_until = self
+            .snapshot
+            .as_ref()
+            .and_then(|_| self.memory.quiet_until());
+        let exact = [
+            self.pace.due(),
+            self.connects_by,
+            self.survey.look_again_at(),
+            quiet_until,
+        ];
+        let exact = exact.into_iter().flatten().min().map(Due::exactly);
+        let is_needed = self.options.has_icon
+            || self.watch.shortage().is_some()
+            || self.sockets().next().is_some()
+            || !self
+                .discovered
+                .as_ref()
+                .is_some_and(|(discovered, _)| discovered.identity.is_settled());
+        let net = is_needed.then(|| Due::about(self.looked, self.interval()));
+        exact.into_iter().chain(net).min_by_key(|due| due.at)
+    }
+
+    /// How long nothing may be looked at without an event.
+    fn interval(&self) -> Duration {
+        let regular = self.settings.interval();
+        let has_sessions = self.sockets().any(|socket| socket.sessions > Some(0));
+        if has_sessions || self.watch.shortage().is_some() {
+            regular.min(WITHOUT_EVENTS)
+        } else {
+            regular
         }
     }
 
@@ -376,7 +460,7 @@ impl Engine {
             Intent::Show(target) => self.show(target.as_ref()),
             // The clipboard and the About window are the desktop's own.
             Intent::Copy(_) | Intent::About => {}
-            Intent::Quit => self.signal.stop(),
+            Intent::Quit => self.has_ended = true,
         }
     }
 
@@ -441,6 +525,25 @@ impl Engine {
             target: target.clone(),
             title: socket.map_or_else(|| target.path.to_string(), Socket::title),
             state: socket.map(|socket| socket.state.clone()),
+        }
+    }
+}
+
+impl Watcher for Engine {
+    fn watch(&mut self) -> &mut Watch<Self> {
+        &mut self.watch
+    }
+
+    fn heard(&mut self, news: News) {
+        match news {
+            News::Changed => self.pace.heard(Instant::now()),
+            // The one that starts is our own `ssh -G`.
+            News::Begun if self.discovering => {}
+            News::Begun => {
+                let now = Instant::now();
+                self.pace.heard(now);
+                self.connects_by = Some(now + CONNECTS_WITHIN);
+            }
         }
     }
 }
