@@ -10,7 +10,7 @@
 //!         = Places                      = Look                       = Snapshot               │
 //!                                                                                             ├─► act
 //!                                                                                             ├─► notices
-//!    one engine thread turns the wheel; the timer wakes it, and what people ask for           └─► TrayView
+//!    one engine thread turns the wheel; events wake it (watch), and what people ask for       └─► TrayView
 //!
 //!  Intent (click, button) ──────────────────────────────────────────────────────────────────► engine
 //! ```
@@ -27,6 +27,7 @@
 //! - [`mux`]: the protocol of a control socket: bytes, and one request with one deadline.
 //! - [`act`]: check, exit, stop, clean. The only room that changes anything outside muxtray's own files.
 //! - [`survey`]: discover, observe and diagnose as one walk.
+//! - [`watch`]: what wakes a loop when the next look could see something new: inotify, pidfds, mounts, the clock.
 //! - [`engine`]: the thread that walks it again and again, and owns all state.
 //! - [`desktop`]: the session bus: the one instance, notifications. No GTK.
 //! - [`run`]: the engine with as much of a desktop around it as there is.

@@ -1,0 +1,97 @@
+//! What a person asks for: done here where it takes no time, by a worker where it does, and what came of it.
+
+use super::Engine;
+use super::answers::{Answered, Asked};
+use super::work::{Job, Named};
+use crate::core::intent::Intent;
+use crate::core::socket::{Socket, Target};
+use crate::core::table;
+
+impl Engine {
+    pub(super) fn follow(&mut self, intent: Intent) {
+        match intent {
+            Intent::Check(target) => self.check(&[target], Asked::ByName),
+            Intent::CheckAll => {
+                let masters = self
+                    .sockets()
+                    .filter(|socket| socket.is_running() && socket.managed_by.is_none());
+                let targets: Vec<Target> = masters.map(Socket::target).collect();
+                self.check(&targets, Asked::OfAll);
+            }
+            Intent::Exit { target, closing } => {
+                self.exit(&[(target, closing)], Asked::ByName);
+            }
+            Intent::ExitAll(each) => self.exit(&each, Asked::OfAll),
+            Intent::Stop(target) => {
+                let asked = self.named(&target);
+                self.worker.start(Job::Stop(asked));
+            }
+            Intent::Clean(target) => self.clean(&[target], Asked::ByName),
+            Intent::CleanAll(targets) => self.clean(&targets, Asked::OfAll),
+            Intent::Show(target) => self.show(target.as_ref()),
+            // The clipboard and the About window are the desktop's own.
+            Intent::Copy(_) | Intent::About => {}
+            Intent::Quit => self.has_ended = true,
+        }
+    }
+
+    fn check(&mut self, targets: &[Target], asked: Asked) {
+        let named = targets.iter().map(|target| self.named(target)).collect();
+        self.worker.start(Job::Check(named, asked));
+    }
+
+    fn exit(&mut self, each: &[(Target, u32)], asked: Asked) {
+        let named = each
+            .iter()
+            .map(|(target, closing)| (self.named(target), *closing))
+            .collect();
+        self.worker.start(Job::Exit(named, asked));
+    }
+
+    pub(super) fn clean(&mut self, targets: &[Target], asked: Asked) {
+        let named = targets.iter().map(|target| self.named(target)).collect();
+        self.worker.start(Job::Clean(named, asked));
+    }
+
+    pub(super) fn answered(&mut self, answered: &Answered) {
+        for (cookie, in_time) in answered.checks() {
+            self.survey.note_check(cookie, in_time);
+        }
+        self.answers.extend(answered.lines());
+        self.has_new_answers = true;
+        if let Some(notice) = answered.notice(self.options.can_show) {
+            self.outlet.notify(notice);
+        }
+        self.look();
+    }
+
+    fn show(&mut self, target: Option<&Target>) {
+        let Some(snapshot) = &self.snapshot else {
+            return;
+        };
+        let socket = target.and_then(|target| {
+            snapshot
+                .sockets
+                .iter()
+                .find(|socket| socket.path == target.path)
+        });
+        let (title, lines) = match socket {
+            Some(socket) => (socket.title(), table::details(socket, snapshot.at)),
+            None => ("Control sockets".to_owned(), table::report(snapshot, None)),
+        };
+        self.outlet.show_details(title, table::plain(&lines));
+    }
+
+    /// The target with what a person calls it and what is known of it now.
+    fn named(&self, target: &Target) -> Named {
+        let socket = self
+            .snapshot
+            .as_ref()
+            .and_then(|snapshot| snapshot.find(target));
+        Named {
+            target: target.clone(),
+            title: socket.map_or_else(|| target.path.to_string(), Socket::title),
+            state: socket.map(|socket| socket.state.clone()),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! One turn of the wheel: settings, discovery, a look, and what comes of it.
+
+use std::time::{Duration, Instant};
+
+use nix::time::{ClockId, clock_gettime};
+
+use super::work::Job;
+use super::{Engine, answers};
+use crate::config::{self, ConfigError};
+use crate::core::decide::{self, Effect, Policy};
+use crate::core::view::{self, TrayView};
+
+/// A resume shows as a jump of the clock that counts sleep against the one that does not.
+const SLEPT: Duration = Duration::from_secs(2);
+
+impl Engine {
+    /// Everything that can have changed is looked at again: an event does not say enough, and costs no less.
+    pub(super) fn tick(&mut self) {
+        let asleep = time_asleep();
+        if asleep.saturating_sub(self.asleep) > SLEPT {
+            tracing::info!(
+                "resumed after {:?} asleep",
+                asleep.saturating_sub(self.asleep)
+            );
+            self.memory = std::mem::take(&mut self.memory).resumed(Instant::now());
+        }
+        self.asleep = asleep;
+        self.reload_settings();
+        self.discover_if_changed();
+        self.look();
+    }
+
+    /// Takes over the configuration file if it is another version; a bad one leaves the settings as they are.
+    pub(super) fn reload_settings(&mut self) {
+        let Some(path) = &self.options.config else {
+            return;
+        };
+        let version = config::version(path);
+        if self.config_version == Some(version) {
+            return;
+        }
+        self.config_version = Some(version);
+        self.config_error = None;
+        match config::load(path) {
+            Ok(settings) => self.settings = settings,
+            // Who removes the file has not asked for other settings; the next start has the defaults.
+            Err(ConfigError::Missing(_)) => {}
+            Err(error) => {
+                tracing::warn!("{error}; the last good settings stay in force");
+                self.config_error = Some(error);
+            }
+        }
+    }
+
+    /// Where the settings or anything that the ssh configuration depends on changed, reads it and asks `ssh -G` on a
+    /// worker; the answer comes back as a message.
+    pub(super) fn discover_if_changed(&mut self) {
+        let surroundings = self.survey.surroundings();
+        let request = crate::survey::request(
+            &self.settings,
+            self.options.ssh_config.as_deref(),
+            surroundings,
+        );
+        let holds = self.discovered.as_ref().is_some_and(|(discovered, asked)| {
+            *asked == request && discovered.identity.still_holds(&request, surroundings)
+        });
+        if !holds && !self.discovering {
+            let surroundings = Box::new(surroundings.clone());
+            self.discovering = self.worker.start(Job::Discover {
+                request: Box::new(request),
+                surroundings,
+            });
+        }
+    }
+
+    pub(super) fn look(&mut self) {
+        let began = Instant::now();
+        self.looked = began;
+        self.connects_by = self.connects_by.filter(|by| began < *by);
+        let Some((discovered, _)) = &self.discovered else {
+            self.pace.looked(began, began);
+            return;
+        };
+        let mut snapshot = self.survey.look(&discovered.places, &[]);
+        self.watch_what_was_seen(&snapshot);
+        snapshot
+            .findings
+            .extend(self.config_error.as_ref().map(ConfigError::finding));
+        snapshot.findings.extend(self.shortage());
+        let policy = Policy {
+            announce: self.settings.announced(),
+            clean_automatically: self.settings.clean_automatically,
+            can_show: self.options.can_show,
+        };
+        let memory = std::mem::take(&mut self.memory);
+        let (memory, effects) = decide::decide(memory, &snapshot, &policy, Instant::now());
+        self.memory = memory;
+        self.answers
+            .retain(|target, _| snapshot.find(target).is_some());
+        let is_news = self.has_new_answers
+            || !self
+                .snapshot
+                .as_ref()
+                .is_some_and(|last| last.says_the_same(&snapshot));
+        if is_news {
+            self.has_new_answers = false;
+            self.draw(view::view(&snapshot, &self.answers));
+        }
+        self.snapshot = Some(snapshot);
+        self.carry_out(effects);
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Notify(notice) => self.outlet.notify(notice),
+                Effect::Withdraw(key) => self.outlet.withdraw(key),
+                Effect::Clean(targets) => self.clean(&targets, answers::Asked::ByPolicy),
+            }
+        }
+    }
+
+    pub(super) fn draw(&mut self, view: TrayView) {
+        if self.drawn.as_ref() != Some(&view) {
+            self.outlet.draw(&view);
+            self.drawn = Some(view);
+        }
+    }
+}
+
+/// How long the machine has slept since it started: CLOCK_BOOTTIME runs on in sleep, CLOCK_MONOTONIC does not.
+pub(super) fn time_asleep() -> Duration {
+    let now = |clock| clock_gettime(clock).map_or(Duration::ZERO, Duration::from);
+    now(ClockId::CLOCK_BOOTTIME).saturating_sub(now(ClockId::CLOCK_MONOTONIC))
+}
