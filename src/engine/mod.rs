@@ -1,7 +1,7 @@
 //! The engine: one thread that owns all state and turns the wheel (discover, observe, diagnose, decide, do).
 //!
 //! Everything that can wake it is a source of one calloop loop: what [`crate::watch`] notices, messages (what a person asks
-//! for, what workers bring back) and signals; and the time of the next look, which [`rest`] waits for. What takes time
+//! for, what workers bring back) and signals; and the time of the next look, which `rest` waits for. What takes time
 //! happens on named worker threads and comes back as a message, so a look is never late for a master that does not
 //! answer or an `ssh -G` that runs a `Match exec`.
 //!
