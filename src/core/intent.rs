@@ -30,6 +30,8 @@ pub enum Intent {
     Copy(PathBuf),
     /// Show the details of one socket; with `None`, of everything.
     Show(Option<Target>),
+    /// Look now: somebody is opening the menu.
+    Look,
     /// Show what this program is.
     About,
     /// End the applet.

@@ -1,6 +1,8 @@
 //! What a person asks for: done here where it takes no time, by a worker where it does, and what came of it.
 
 use super::Engine;
+use std::time::Instant;
+
 use super::answers::{Answered, Asked};
 use super::work::{Job, Named};
 use crate::core::intent::Intent;
@@ -29,6 +31,7 @@ impl Engine {
             Intent::Clean(target) => self.clean(&[target], Asked::ByName),
             Intent::CleanAll(targets) => self.clean(&targets, Asked::OfAll),
             Intent::Show(target) => self.show(target.as_ref()),
+            Intent::Look => self.pace.heard(Instant::now()),
             // The clipboard and the About window are the desktop's own.
             Intent::Copy(_) | Intent::About => {}
             Intent::Quit => self.has_ended = true,
