@@ -10,6 +10,7 @@ pub mod control;
 mod directory;
 mod each;
 pub mod held;
+pub mod terminate;
 mod told;
 
 pub use each::each;

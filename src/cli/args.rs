@@ -56,7 +56,7 @@ pub enum Command {
     List(List),
     /// Ask masters whether they answer; without TARGET, all of them
     Check(Check),
-    /// Ask masters to end now, and verify that they have
+    /// End masters now, and verify that they have; with --all, reset everything
     Exit(Exit),
     /// Ask masters to accept no more sessions and end with their last one
     Stop(Stop),
@@ -111,11 +111,24 @@ pub struct Check {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Exit {
     /// Masters to end
-    #[arg(value_name = "TARGET", required = true)]
+    #[arg(
+        value_name = "TARGET",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
     pub targets: Vec<String>,
+    /// End every master of yours, then remove what is proven stale: a whole reset
+    #[arg(long)]
+    pub all: bool,
+    /// With --all: also the masters of Ansible, kitty and other programs
+    #[arg(long, requires = "all")]
+    pub managed: bool,
     /// End them though sessions are open; the sessions end too
     #[arg(long)]
     pub force: bool,
+    /// End the process of a master that does not answer or has lost its socket; one that answers is left alone
+    #[arg(long)]
+    pub end_process: bool,
 }
 
 /// `muxtray stop`

@@ -7,6 +7,7 @@ pub mod args;
 mod config;
 mod list;
 mod paint;
+mod reset;
 pub mod run;
 mod world;
 

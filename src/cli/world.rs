@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use crate::config::{self, ConfigError, Settings};
 use crate::core::control_path::{ControlPath, HostAlias};
+use crate::core::ending;
 use crate::core::finding::Finding;
 use crate::core::places::Places;
 use crate::core::socket::{Snapshot, Socket};
@@ -66,6 +67,22 @@ impl World {
 
     /// One look, and the sockets that were named in it, each or why not.
     pub(super) fn resolve(&mut self, typed: &[String]) -> Vec<Result<Socket, TargetError>> {
+        self.find(typed, |typed, named, snapshot| {
+            target::resolve(typed, named, snapshot).map(|socket| vec![socket])
+        })
+    }
+
+    /// The same where it is about ending processes: an orphan is meant rather than its successor, see
+    /// [`ending::resolve`].
+    pub(super) fn resolve_to_end(&mut self, typed: &[String]) -> Vec<Result<Socket, TargetError>> {
+        self.find(typed, ending::resolve)
+    }
+
+    fn find(
+        &mut self,
+        typed: &[String],
+        find: impl for<'a> Fn(&str, &Named, &'a Snapshot) -> Result<Vec<&'a Socket>, TargetError>,
+    ) -> Vec<Result<Socket, TargetError>> {
         let directory = std::env::current_dir().unwrap_or_else(|_| "/".into());
         let named: Vec<Result<Named, TargetError>> = typed
             .iter()
@@ -77,10 +94,14 @@ impl World {
         };
         let paths: Vec<ControlPath> = named.iter().flatten().filter_map(path).collect();
         let snapshot = self.survey.settled(&self.places, &paths);
-        let find = |(typed, named): (&String, Result<Named, TargetError>)| {
-            target::resolve(typed, &named?, &snapshot).cloned()
-        };
-        typed.iter().zip(named).map(find).collect()
+        let mut found = Vec::with_capacity(typed.len());
+        for (typed, named) in typed.iter().zip(named) {
+            match named.and_then(|named| find(typed, &named, &snapshot)) {
+                Ok(sockets) => found.extend(sockets.into_iter().cloned().map(Ok)),
+                Err(error) => found.push(Err(error)),
+            }
+        }
+        found
     }
 
     /// A host that has no alias of its own may have a ControlPath all the same, by `Host *` or a pattern: ssh knows.

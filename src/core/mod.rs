@@ -7,6 +7,7 @@
 pub mod control_path;
 pub mod decide;
 pub mod diagnose;
+pub mod ending;
 pub mod finding;
 pub mod intent;
 pub mod notice;

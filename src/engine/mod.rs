@@ -366,6 +366,10 @@ impl Engine {
             Intent::Exit { target, closing } => {
                 self.exit(&[(target, closing)], answers::Asked::ByName);
             }
+            Intent::EndProcess { target, closing } => {
+                let asked = self.named(&target);
+                self.worker.start(Job::EndProcess(asked, closing));
+            }
             Intent::ExitAll(each) => self.exit(&each, answers::Asked::OfAll),
             Intent::Stop(target) => {
                 let asked = self.named(&target);
