@@ -121,7 +121,7 @@ pub struct Exit {
     #[arg(long)]
     pub all: bool,
     /// With --all: also the masters of Ansible, kitty and other programs
-    #[arg(long, requires = "all")]
+    #[arg(long, requires = "all", conflicts_with = "targets")]
     pub managed: bool,
     /// End them though sessions are open; the sessions end too
     #[arg(long)]
