@@ -62,6 +62,8 @@ pub enum Command {
     Stop(Stop),
     /// Remove what is proven stale, nothing else; without TARGET, all of it
     Clean(Clean),
+    /// Time a connection of its own against a multiplexed one, and say what stands in the way
+    Test(Test),
     /// Print, edit or check muxtray's configuration file
     Config {
         /// What to do with it.
@@ -151,6 +153,20 @@ pub struct Clean {
     /// Without TARGET: also the sockets of Ansible, kitty and other programs
     #[arg(long)]
     pub managed: bool,
+}
+
+/// `muxtray test`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Test {
+    /// A host, as ssh takes it: an alias, or user@host[:port]
+    #[arg(value_name = "HOST")]
+    pub host: String,
+    /// How many connections of each kind
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub runs: u32,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `muxtray config`

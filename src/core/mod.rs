@@ -21,4 +21,5 @@ pub mod table;
 mod samples;
 pub mod target;
 pub mod text;
+pub mod trial;
 pub mod view;
