@@ -41,6 +41,13 @@ fn nothing_is_left(lab: &Lab) {
     );
 }
 
+/// The signals that a process has blocked, as `/proc` says it.
+fn signals_blocked_in(pid: i32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
+    u64::from_str_radix(blocked.unwrap().trim(), 16).unwrap()
+}
+
 #[test]
 fn sessions_through_a_running_master_are_faster_and_it_goes_on() {
     let lab = Lab::new();
@@ -107,6 +114,12 @@ fn a_signal_ends_what_was_started_first() {
         wait_until("a master was started", PATIENCE, || {
             pid_of_persisted(&path).is_some() && is_socket(&path)
         });
+        let blocked = signals_blocked_in(pid_of_persisted(&path).unwrap());
+        assert_eq!(
+            blocked & (1 << (Signal::SIGTERM as u32 - 1)),
+            0,
+            "{blocked:x}"
+        );
         test.signal(signal);
         let said = test.finish(PATIENCE);
         assert_eq!(said.status.signal(), Some(signal as i32), "{said:?}");

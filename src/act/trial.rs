@@ -31,7 +31,7 @@ use crate::mux::client::path_of;
 use crate::observe::filesystem;
 
 pub use interrupt::Interrupt;
-use session::Ran;
+use session::{Lives, Ran};
 
 /// How long ssh may take to connect (ConnectTimeout), in seconds.
 const CONNECT_SECONDS: u32 = 10;
@@ -67,7 +67,7 @@ pub fn fresh(ssh: &Ssh, interrupt: &Interrupt) -> Result<Series, Interrupted> {
     series(ssh.runs, || {
         let mut command = ssh.command();
         command.args(["-o", "ControlPath=none", "-o", "ControlMaster=no"]);
-        ssh.run(command, interrupt, |_| {})
+        ssh.run(command, Lives::ForTheRun, interrupt, |_| {})
     })
 }
 
@@ -85,7 +85,7 @@ pub fn through(
         // Without the master there is no way: a connection of its own would be no multiplexed session.
         command.args(["-o", "ControlMaster=no", "-o", "ProxyCommand=false"]);
         command.arg("-S").arg(escaped(path));
-        ssh.run(command, interrupt, |_| {})
+        ssh.run(command, Lives::ForTheRun, interrupt, |_| {})
     })
 }
 
@@ -105,7 +105,9 @@ pub fn started(
         .arg("-S")
         .arg(escaped(path));
     let mut ours = None;
-    let ran = ssh.run(command, interrupt, |pid| ours = made_by(pid, path));
+    let ran = ssh.run(command, Lives::On, interrupt, |pid| {
+        ours = made_by(pid, path)
+    });
     let is_there = filesystem::lstat(path.as_path()) != File::Missing;
     let outcome = match ran {
         Ran::Through(_) if is_there => through(ssh, path, interrupt),
@@ -174,10 +176,16 @@ impl Ssh {
         command
     }
 
-    fn run(&self, mut command: Command, interrupt: &Interrupt, at_end: impl FnOnce(u32)) -> Ran {
+    fn run(
+        &self,
+        mut command: Command,
+        lives: Lives,
+        interrupt: &Interrupt,
+        at_end: impl FnOnce(u32),
+    ) -> Ran {
         command.arg("--").arg(&self.host).arg("true");
         tracing::debug!(?command, "run");
-        let ran = session::run(command, RUN_LIMIT, interrupt, at_end);
+        let ran = session::run(command, RUN_LIMIT, lives, interrupt, at_end);
         tracing::debug!(?ran, "ran");
         ran
     }

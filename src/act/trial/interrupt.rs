@@ -1,15 +1,15 @@
 //! The signals that end the program, put off until what was started has been ended.
 //!
 //! They are blocked and only looked at, never taken: once they are let through again they do what they always do, and
-//! whoever waits for this program sees which one ended it. What is started meanwhile inherits them blocked, so it can
-//! be ended by SIGKILL alone.
+//! whoever waits for this program sees which one ended it. What is started meanwhile inherits them blocked, and is ended
+//! by SIGKILL; what may live on must not, so for the moment of its start they come through ([`Interrupt::let_through`]).
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::SigSet;
 use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGTERM};
+use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 /// While this lives, SIGINT, SIGTERM and SIGHUP wait. It has to live on the program's only thread.
@@ -34,6 +34,17 @@ impl Interrupt {
         let before = SigSet::thread_get_mask()?;
         set.thread_block()?;
         Ok(Self { pending, before })
+    }
+
+    /// Does this with the signals as they were before. One that comes in this moment ends the program at once.
+    ///
+    /// # Errors
+    /// The system calls' own, and those of `work`.
+    pub fn let_through<T>(&self, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        let blocked = self.before.thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
+        let result = work();
+        blocked.thread_set_mask()?;
+        result
     }
 
     /// Whether one of them waits.

@@ -41,20 +41,36 @@ pub(super) enum Ran {
     Interrupted,
 }
 
+/// Whether what is started may live on after the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lives {
+    /// A session: no.
+    ForTheRun,
+    /// A master that goes to the background.
+    On,
+}
+
 /// Runs it. `at_end` is told its process id when it has ended or been killed, while that id is still its own.
 pub(super) fn run(
     mut command: Command,
     limit: Duration,
+    lives: Lives,
     interrupt: &Interrupt,
     at_end: impl FnOnce(u32),
 ) -> Ran {
     let begun = Instant::now();
-    let child = command
+    command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn();
+        .process_group(0);
+    if interrupt.is_pending() {
+        return Ran::Interrupted;
+    }
+    let child = match lives {
+        Lives::ForTheRun => command.spawn(),
+        Lives::On => interrupt.let_through(|| command.spawn()),
+    };
     let mut child = match child {
         Ok(child) => child,
         Err(error) => return Ran::Failed(Failure::NotStarted(text::line(&error.to_string()))),
@@ -214,7 +230,9 @@ mod tests {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", script]);
         let told = Cell::new(0);
-        let ran = run(command, limit, &interrupt, |pid| told.set(pid));
+        let ran = run(command, limit, Lives::ForTheRun, &interrupt, |pid| {
+            told.set(pid);
+        });
         assert_ne!(told.get(), 0, "its process id was told");
         ran
     }
@@ -274,7 +292,13 @@ mod tests {
     #[test]
     fn what_is_no_program_is_not_started() {
         let interrupt = Interrupt::put_off().unwrap();
-        let ran = run(Command::new("/nowhere/ssh"), LONG, &interrupt, |_| {});
+        let ran = run(
+            Command::new("/nowhere/ssh"),
+            LONG,
+            Lives::On,
+            &interrupt,
+            |_| {},
+        );
         assert!(
             matches!(ran, Ran::Failed(Failure::NotStarted(_))),
             "{ran:?}"
