@@ -12,8 +12,8 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use support::{
-    Finished, Lab, PATIENCE, Process, files_below, is_listening, is_socket, pid_of_persisted,
-    wait_until,
+    Finished, Lab, PATIENCE, Process, Session, files_below, is_listening, is_socket,
+    pid_of_persisted, wait_for, wait_until,
 };
 
 /// Puts something slow before every connection of its own.
@@ -21,6 +21,16 @@ fn slow_connections(lab: &Lab, lines: &str) {
     lab.configure(&format!(
         "Host web\n    ProxyCommand sh -c 'sleep 0.3; exec /usr/sbin/sshd -i -f {}'\n{lines}",
         lab.path("sshd_config").display()
+    ));
+}
+
+/// Has the first connection fail, so that the master is started at once and not after so many of their own.
+fn fail_the_first_connection(lab: &Lab, flag: &str) {
+    lab.configure(&format!(
+        "Host web\n    ControlMaster auto\n    ProxyCommand sh -c 'test -e {flag} || {{ : >{flag}; exit 1; }}; \
+         exec /usr/sbin/sshd -i -f {}'",
+        lab.path("sshd_config").display(),
+        flag = lab.path(flag).display()
     ));
 }
 
@@ -101,14 +111,7 @@ fn a_signal_ends_what_was_started_first() {
     let lab = Lab::new();
     let path = lab.control_path("web");
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
-        // The first connection fails, so that there are no hundred of their own before the master is started.
-        let flag = lab.path(format!("{signal}"));
-        lab.configure(&format!(
-            "Host web\n    ControlMaster auto\n    ProxyCommand sh -c 'test -e {flag} || {{ : >{flag}; exit 1; }}; \
-             exec /usr/sbin/sshd -i -f {}'",
-            lab.path("sshd_config").display(),
-            flag = flag.display()
-        ));
+        fail_the_first_connection(&lab, &format!("{signal}"));
         let command = lab.muxtray_command(["test", "--runs", "100", "web"]);
         let test = Process::start(command);
         wait_until("a master was started", PATIENCE, || {
@@ -125,6 +128,23 @@ fn a_signal_ends_what_was_started_first() {
         assert_eq!(said.status.signal(), Some(signal as i32), "{said:?}");
         nothing_is_left(&lab);
     }
+}
+
+#[test]
+fn a_session_that_somebody_opened_meanwhile_keeps_the_master() {
+    let lab = Lab::new();
+    let path = lab.control_path("web");
+    fail_the_first_connection(&lab, "flag");
+    let test = Process::start(lab.muxtray_command(["test", "--json", "--runs", "100", "web"]));
+    let pid = wait_for("a master was started", PATIENCE, || {
+        pid_of_persisted(&path).filter(|_| is_socket(&path))
+    });
+    lab.end_with_lab(pid);
+    let mut session = Session::open(&lab, &path);
+    let said = test.finish(PATIENCE).expect(0);
+    assert_eq!(json(&said)["master"], "left", "{said:?}");
+    assert!(session.is_open() && is_socket(&path));
+    lab.ssh_request("check", &path).expect(0);
 }
 
 #[test]

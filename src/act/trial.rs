@@ -265,3 +265,39 @@ pub fn missing_directory(path: &ControlPath) -> Option<&Path> {
     let directory = path.directory();
     (filesystem::lstat(directory) == File::Missing).then_some(directory)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn a_master_is_ours_only_if_our_process_made_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = ControlPath::new(directory.path().join("u@h-22")).unwrap();
+        let me = std::process::id();
+        assert_eq!(made_by(me, &path), None);
+        let _listener = UnixListener::bind(path.as_path()).unwrap();
+        let target = made_by(me, &path).unwrap();
+        assert!(target.id.is_some() && target.cookie.is_some());
+        assert_eq!(made_by(me + 1, &path), None);
+    }
+
+    #[test]
+    fn a_path_keeps_its_percent_signs() {
+        for (path, escaped_path) in [("/s/u@h", "/s/u@h"), ("/s/100%h", "/s/100%%h")] {
+            let path = ControlPath::new(path).unwrap();
+            assert_eq!(escaped(&path), escaped_path);
+        }
+    }
+
+    #[test]
+    fn only_a_directory_that_is_missing_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, missing) in [("s", false), ("no/s", true)] {
+            let path = ControlPath::new(directory.path().join(name)).unwrap();
+            assert_eq!(missing_directory(&path).is_some(), missing);
+        }
+    }
+}
