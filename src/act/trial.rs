@@ -106,7 +106,7 @@ pub fn started(
         .arg(escaped(path));
     let mut ours = None;
     let ran = ssh.run(command, Lives::On, interrupt, |pid| {
-        ours = made_by(pid, path)
+        ours = made_by(pid, path);
     });
     let is_there = filesystem::lstat(path.as_path()) != File::Missing;
     let outcome = match ran {

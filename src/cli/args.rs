@@ -158,7 +158,7 @@ pub struct Clean {
 /// `muxtray test`
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Test {
-    /// A host, as ssh takes it: an alias, or user@host[:port]
+    /// A host: an alias of the ssh configuration, or user@host:port
     #[arg(value_name = "HOST")]
     pub host: String,
     /// How many connections of each kind
