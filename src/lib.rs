@@ -25,7 +25,8 @@
 //! - [`discover`]: which paths can be control sockets. The only room that runs `ssh -G`, never on the timer.
 //! - [`observe`]: what is there, from the kernel's tables. Connects only where the kernel shows no listener.
 //! - [`mux`]: the protocol of a control socket: bytes, and one request with one deadline.
-//! - [`act`]: check, exit, stop, clean. The only room that changes anything outside muxtray's own files.
+//! - [`act`]: check, exit, stop, clean, end a process, test a host. The only room that changes anything outside
+//!   muxtray's own files.
 //! - [`survey`]: discover, observe and diagnose as one walk.
 //! - [`watch`]: what wakes a loop when the next look could see something new: inotify, pidfds, mounts, the clock.
 //! - [`engine`]: the thread that walks it again and again, and owns all state.
@@ -41,6 +42,7 @@
 //! - Watching never connects to a live master: a connection would restart its ControlPersist time.
 //! - Only [`act`] and `observe::connect` connect at all; only [`act`] removes, and only what it has proven.
 //! - The engine is the only writer of its state. The user-interface thread holds the last view and sends intents.
+//! - No process is signalled but by a pidfd, and only once it is proven to be the ssh of ours that holds that listener.
 //! - A click or a command names what it was meant for ([`core::socket::Target`]), so it never reaches a successor.
 //! - Every wait has a deadline. Names from a disk are escaped before a person sees them ([`core::text`]).
 

@@ -388,7 +388,9 @@ fn help_and_version_go_to_standard_output() {
         format!("muxtray {}", env!("CARGO_PKG_VERSION"))
     );
     let help = lab.muxtray(["--help"]).expect(0).stdout;
-    for command in ["run", "list", "check", "exit", "stop", "clean", "config"] {
+    for command in [
+        "run", "list", "check", "exit", "stop", "clean", "test", "config",
+    ] {
         assert!(help.contains(command), "{help}");
         let said = lab.muxtray([command, "--help"]).expect(0);
         assert!(said.stdout.contains("Usage: muxtray"), "{said:?}");

@@ -96,6 +96,30 @@ pub enum ActError {
     },
 }
 
+impl ActError {
+    /// Whether the master was asked and gave no proper answer, or did not do as it agreed. Ending its process is left.
+    #[must_use]
+    pub const fn is_in_vain(&self) -> bool {
+        match self {
+            Self::Mux(error) => match error {
+                MuxError::TimedOut { .. }
+                | MuxError::Closed { .. }
+                | MuxError::Version(_)
+                | MuxError::Protocol(_)
+                | MuxError::Unexpected { .. } => true,
+                MuxError::Refused
+                | MuxError::Denied
+                | MuxError::RefusedByMaster { .. }
+                | MuxError::Failed { .. }
+                | MuxError::NoProc
+                | MuxError::Io { .. } => false,
+            },
+            Self::StillListening { .. } => true,
+            Self::Unfit(_) | Self::SessionsOpen { .. } | Self::SessionsUnknown => false,
+        }
+    }
+}
+
 /// Asks a master whether it is there, within `limit` for everything ([`CHECK_LIMIT`]).
 ///
 /// Connecting makes a master's ControlPersist start afresh: only when a person asks.

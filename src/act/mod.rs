@@ -1,4 +1,4 @@
-//! Acting on control sockets: the only room that changes the world.
+//! Acting on control sockets and their masters: the only room that changes the world.
 //!
 //! Every action looks again before it does anything ([`held`]), asks the kernel only through [`Eyes`], and has a
 //! deadline. An action's errors are worded to stand behind the socket's name: `control socket PATH: ERROR`.
@@ -10,7 +10,9 @@ pub mod control;
 mod directory;
 mod each;
 pub mod held;
+pub mod terminate;
 mod told;
+pub mod trial;
 
 pub use each::each;
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::clean::{Cleaned, Kind};
 use super::control::{Checked, Exited, Stopped};
+use super::terminate::{Ended, FileLeft};
 use crate::core::socket::State;
 use crate::core::text;
 
@@ -50,6 +51,21 @@ impl fmt::Display for Stopped {
                 text::count(sessions, "session")
             ),
             None => f.write_str("accepts no more sessions, and ends with its last one"),
+        }
+    }
+}
+
+/// `process 4711 ended (SIGKILL), closing 2 sessions`
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let signal = if self.killed { "SIGKILL" } else { "SIGTERM" };
+        write!(f, "process {} ended ({signal})", self.pid.0)?;
+        if self.closed > 0 {
+            write!(f, ", closing {}", text::count(self.closed, "session"))?;
+        }
+        match &self.file {
+            FileLeft::NeverThere | FileLeft::Gone => Ok(()),
+            FileLeft::Remains(error) => write!(f, "; its socket file {error}"),
         }
     }
 }

@@ -4,8 +4,11 @@ use std::io::{self, Write};
 use std::time::SystemTime;
 
 use crate::act::clean::{self, Cleaned, Kind};
-use crate::act::control::{self, ANY_SESSIONS, CHECK_LIMIT};
+use crate::act::control::{self, ANY_SESSIONS, ActError, CHECK_LIMIT};
+use crate::act::terminate::{self, EndError};
 use crate::act::{System, each};
+use crate::core::ending;
+use crate::core::finding::FindingId;
 use crate::core::report::Report;
 use crate::core::socket::{Snapshot, Socket, State, Target};
 use crate::core::target::TargetError;
@@ -13,10 +16,11 @@ use crate::core::text;
 
 use super::Outcome;
 use super::args::{Check, Clean, Exit, Global, Stop};
+use super::reset;
 use super::world::{World, misused};
 
 /// What came of one TARGET: the line to print, and what it means for the exit status.
-type Told = Result<String, (String, Outcome)>;
+pub(super) type Told = Result<String, (String, Outcome)>;
 
 pub(super) fn check(
     global: &Global,
@@ -64,7 +68,23 @@ fn check_one(socket: &Socket) -> Told {
             });
             Ok(format!("{title}: {checked}{sessions}"))
         }
-        Err(error) => Err((format!("{title}: {error}"), Outcome::Wrong)),
+        Err(error) => Err((unanswered(socket, &error), Outcome::Wrong)),
+    }
+}
+
+/// Why a master did not do what it was asked; where that was in vain, with what was seen of it and the way out.
+pub(super) fn unanswered(socket: &Socket, error: &ActError) -> String {
+    let title = socket.title();
+    let seen = socket
+        .findings
+        .first()
+        .filter(|finding| finding.id == FindingId::Unresponsive);
+    match seen {
+        Some(finding) if error.is_in_vain() => {
+            format!("{title}: {}; {error}; {}", finding.evidence, finding.remedy)
+        }
+        None if error.is_in_vain() => format!("{title}: {error}; {}", ending::way_out(socket)),
+        Some(_) | None => format!("{title}: {error}"),
     }
 }
 
@@ -74,14 +94,61 @@ pub(super) fn exit(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<Outcome> {
-    on_targets(global, &exit.targets, out, err, |socket| {
+    if exit.all {
+        return reset::reset(global, exit, out, err);
+    }
+    let mut world = match World::open(global) {
+        Ok(world) => world,
+        Err(error) => return misused(&error, err),
+    };
+    let told = if exit.end_process {
+        all(&world.resolve_to_end(&exit.targets), |socket| {
+            end_process(socket, exit.force)
+        })
+    } else {
+        all(&world.resolve(&exit.targets), |socket| {
+            exit_one(socket, exit.force)
+        })
+    };
+    tell(told, out, err)
+}
+
+fn exit_one(socket: &Socket, force: bool) -> Told {
+    can_be_asked(socket)?;
+    match control::exit(&System, &socket.target(), closing(force), CHECK_LIMIT) {
+        Ok(ended) => Ok(format!("{}: {ended}", socket.title())),
+        Err(error) => Err((unanswered(socket, &error), Outcome::Wrong)),
+    }
+}
+
+pub(super) fn end_process(socket: &Socket, force: bool) -> Told {
+    if !matches!(socket.state, State::Orphaned { .. }) {
         can_be_asked(socket)?;
-        let closing = if exit.force { ANY_SESSIONS } else { 0 };
-        match control::exit(&System, &socket.target(), closing, CHECK_LIMIT) {
-            Ok(ended) => Ok(format!("{}: {ended}", socket.title())),
-            Err(error) => Err((format!("{}: {error}", socket.title()), Outcome::Wrong)),
+    }
+    match terminate::end(&System, &socket.target(), closing(force)) {
+        Ok(ended) => Ok(format!("{}: {ended}", socket.title())),
+        Err(error) => {
+            let outcome = match error {
+                EndError::NoIdentity | EndError::HolderUnknown | EndError::Unasked(_) => {
+                    Outcome::Unknown
+                }
+                EndError::Gone
+                | EndError::NotSsh(..)
+                | EndError::ChangedHands
+                | EndError::Unfit(_)
+                | EndError::Answers
+                | EndError::SessionsOpen { .. }
+                | EndError::Survives { .. }
+                | EndError::StillHeld(_)
+                | EndError::Failed { .. } => Outcome::Wrong,
+            };
+            Err((format!("{}: {error}", socket.title()), outcome))
         }
-    })
+    }
+}
+
+pub(super) const fn closing(force: bool) -> u32 {
+    if force { ANY_SESSIONS } else { 0 }
 }
 
 pub(super) fn stop(
@@ -113,27 +180,29 @@ pub(super) fn clean(
         Ok(world) => world,
         Err(error) => return misused(&error, err),
     };
-    let snapshot = world.snapshot();
-    let wanted = |socket: &Socket| {
-        socket.state.is_cleanable() && (clean.managed || socket.managed_by.is_none())
-    };
-    let live_asides = live_asides(&snapshot);
-    let stale: Vec<Result<Socket, TargetError>> = snapshot
-        .sockets
-        .into_iter()
-        .filter(wanted)
-        .map(Ok)
-        .collect();
-    if stale.is_empty() && live_asides.is_empty() {
+    let told = clean_all(&world.snapshot(), clean.managed, clean.dry_run);
+    if told.is_empty() {
         writeln!(out, "nothing to clean")?;
     }
-    let mut told = all(&stale, clean_one);
-    told.extend(
-        live_asides
-            .iter()
-            .map(|target| settle(target, Kind::Aside, "taken aside", clean.dry_run)),
-    );
     tell(told, out, err)
+}
+
+/// Cleans what the snapshot shows to be stale, and settles what lies aside.
+pub(super) fn clean_all(snapshot: &Snapshot, managed: bool, dry_run: bool) -> Vec<Told> {
+    let stale: Vec<Result<Socket, TargetError>> = snapshot
+        .sockets
+        .iter()
+        .filter(|socket| socket.state.is_cleanable() && (managed || socket.managed_by.is_none()))
+        .cloned()
+        .map(Ok)
+        .collect();
+    let mut told = all(&stale, |socket| clean_one(socket, dry_run));
+    told.extend(
+        live_asides(snapshot)
+            .iter()
+            .map(|target| settle(target, Kind::Aside, "taken aside", dry_run)),
+    );
+    told
 }
 
 /// What an earlier clean took aside and somebody listens on: no socket of the list, for it has no place of its own.
@@ -191,14 +260,21 @@ fn on_targets(
 }
 
 /// Does it to each, several at a time; the answers come in the order of the targets.
-fn all(targets: &[Result<Socket, TargetError>], act: impl Fn(&Socket) -> Told + Sync) -> Vec<Told> {
+pub(super) fn all(
+    targets: &[Result<Socket, TargetError>],
+    act: impl Fn(&Socket) -> Told + Sync,
+) -> Vec<Told> {
     each(targets, |target| match target {
         Ok(socket) => act(socket),
         Err(error) => Err((error.to_string(), Outcome::Wrong)),
     })
 }
 
-fn tell(all: Vec<Told>, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Outcome> {
+pub(super) fn tell(
+    all: impl IntoIterator<Item = Told>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<Outcome> {
     let mut outcome = Outcome::Well;
     for told in all {
         match told {
@@ -214,7 +290,7 @@ fn tell(all: Vec<Told>, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<
 }
 
 /// A master that cannot be asked anything says why, with the remedy of its finding.
-fn can_be_asked(socket: &Socket) -> Result<(), (String, Outcome)> {
+pub(super) fn can_be_asked(socket: &Socket) -> Result<(), (String, Outcome)> {
     let outcome = match &socket.state {
         // An unresponsive master may answer yet, and the deadline bounds the wait.
         State::Running | State::Unresponsive(_) => return Ok(()),
@@ -226,11 +302,13 @@ fn can_be_asked(socket: &Socket) -> Result<(), (String, Outcome)> {
         | State::NotASocket(_)
         | State::Orphaned { .. } => Outcome::Wrong,
     };
+    Err((described(socket), outcome))
+}
+
+/// What is wrong with it, with the remedy.
+pub(super) fn described(socket: &Socket) -> String {
     let why = socket.findings.first().map_or_else(String::new, |finding| {
         format!(": {}; {}", finding.evidence, finding.remedy)
     });
-    Err((
-        format!("{} is {}{why}", socket.title(), socket.state.name()),
-        outcome,
-    ))
+    format!("{} is {}{why}", socket.title(), socket.state.name())
 }

@@ -56,12 +56,14 @@ pub enum Command {
     List(List),
     /// Ask masters whether they answer; without TARGET, all of them
     Check(Check),
-    /// Ask masters to end now, and verify that they have
+    /// End masters now, and verify that they have; with --all, reset everything
     Exit(Exit),
     /// Ask masters to accept no more sessions and end with their last one
     Stop(Stop),
     /// Remove what is proven stale, nothing else; without TARGET, all of it
     Clean(Clean),
+    /// Time a connection of its own against a multiplexed one, and say what stands in the way
+    Test(Test),
     /// Print, edit or check muxtray's configuration file
     Config {
         /// What to do with it.
@@ -111,11 +113,24 @@ pub struct Check {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Exit {
     /// Masters to end
-    #[arg(value_name = "TARGET", required = true)]
+    #[arg(
+        value_name = "TARGET",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
     pub targets: Vec<String>,
+    /// End every master of yours, then remove what is proven stale: a whole reset
+    #[arg(long)]
+    pub all: bool,
+    /// With --all: also the masters of Ansible, kitty and other programs
+    #[arg(long, requires = "all", conflicts_with = "targets")]
+    pub managed: bool,
     /// End them though sessions are open; the sessions end too
     #[arg(long)]
     pub force: bool,
+    /// End the process of a master that does not answer or has lost its socket; one that answers is left alone
+    #[arg(long)]
+    pub end_process: bool,
 }
 
 /// `muxtray stop`
@@ -138,6 +153,20 @@ pub struct Clean {
     /// Without TARGET: also the sockets of Ansible, kitty and other programs
     #[arg(long)]
     pub managed: bool,
+}
+
+/// `muxtray test`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Test {
+    /// A host: an alias of the ssh configuration, or user@host:port
+    #[arg(value_name = "HOST")]
+    pub host: String,
+    /// How many connections of each kind
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub runs: u32,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `muxtray config`

@@ -7,7 +7,9 @@ pub mod args;
 mod config;
 mod list;
 mod paint;
+mod reset;
 pub mod run;
+mod trial;
 mod world;
 
 use std::io::{self, Write};
@@ -68,6 +70,7 @@ pub fn run(
         Command::Exit(exit) => act::exit(global, exit, out, err),
         Command::Stop(stop) => act::stop(global, stop, out, err),
         Command::Clean(clean) => act::clean(global, clean, out, err),
+        Command::Test(test) => trial::test(global, test, out, err),
         Command::Config { action } => config::run(global, *action, out, err),
     }
 }

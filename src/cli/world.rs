@@ -1,12 +1,14 @@
 //! What every command starts from: settings, places, and a survey of them.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use crate::config::{self, ConfigError, Settings};
 use crate::core::control_path::{ControlPath, HostAlias};
+use crate::core::ending;
 use crate::core::finding::Finding;
 use crate::core::interest::Interest;
-use crate::core::places::Places;
+use crate::core::places::{Host, Places};
 use crate::core::socket::{Snapshot, Socket};
 use crate::core::target::{self, Named, TargetError};
 use crate::discover::{self, Discovered, Identity, Request, Surroundings};
@@ -73,6 +75,22 @@ impl World {
 
     /// One look, and the sockets that were named in it, each or why not.
     pub(super) fn resolve(&mut self, typed: &[String]) -> Vec<Result<Socket, TargetError>> {
+        self.find(typed, |typed, named, snapshot| {
+            target::resolve(typed, named, snapshot).map(|socket| vec![socket])
+        })
+    }
+
+    /// The same where it is about ending processes: an orphan is meant rather than its successor, see
+    /// [`ending::resolve`].
+    pub(super) fn resolve_to_end(&mut self, typed: &[String]) -> Vec<Result<Socket, TargetError>> {
+        self.find(typed, ending::resolve)
+    }
+
+    fn find(
+        &mut self,
+        typed: &[String],
+        find: impl for<'a> Fn(&str, &Named, &'a Snapshot) -> Result<Vec<&'a Socket>, TargetError>,
+    ) -> Vec<Result<Socket, TargetError>> {
         let directory = std::env::current_dir().unwrap_or_else(|_| "/".into());
         let named: Vec<Result<Named, TargetError>> = typed
             .iter()
@@ -84,26 +102,27 @@ impl World {
         };
         let paths: Vec<ControlPath> = named.iter().flatten().filter_map(path).collect();
         let snapshot = self.survey.settled(&self.places, &paths);
-        let find = |(typed, named): (&String, Result<Named, TargetError>)| {
-            target::resolve(typed, &named?, &snapshot).cloned()
-        };
-        typed.iter().zip(named).map(find).collect()
+        let mut found = Vec::with_capacity(typed.len());
+        for (typed, named) in typed.iter().zip(named) {
+            match named.and_then(|named| find(typed, &named, &snapshot)) {
+                Ok(sockets) => found.extend(sockets.into_iter().cloned().map(Ok)),
+                Err(error) => found.push(Err(error)),
+            }
+        }
+        found
     }
 
     /// A host that has no alias of its own may have a ControlPath all the same, by `Host *` or a pattern: ssh knows.
     /// Where something is at that path, that is what was meant.
     fn expanded(&mut self, typed: &str, named: Named) -> Named {
-        let destination = match &named {
+        match &named {
             Named::Path(_) => return named,
             Named::Host(host) if self.places.hosts.iter().any(|known| known.alias.0 == *host) => {
                 return named;
             }
-            Named::Host(_) | Named::Destination { port: None, .. } => typed.to_owned(),
-            Named::Destination { port: Some(_), .. } => format!("ssh://{typed}"),
-        };
-        let Some(mut host) =
-            discover::host(&destination, &self.request, self.survey.surroundings())
-        else {
+            Named::Host(_) | Named::Destination { .. } => {}
+        }
+        let Some(host) = self.ask(typed, &named) else {
             return named;
         };
         let path = host
@@ -112,10 +131,41 @@ impl World {
             .filter(|path| path.as_path().symlink_metadata().is_ok());
         let Some(path) = path else { return named };
         if self.places.hosts_at(&path).next().is_none() {
-            host.alias = HostAlias(typed.to_owned());
             self.places.hosts.push(host);
         }
         Named::Path(path)
+    }
+
+    /// What ssh makes of a host that a person named. From then on it counts as a configured one.
+    pub(super) fn host(&mut self, typed: &str, named: &Named) -> Option<Host> {
+        let known = self.places.hosts.iter().find(|host| host.alias.0 == typed);
+        if let Some(host) = known {
+            return Some(host.clone());
+        }
+        let host = self.ask(typed, named)?;
+        self.places.hosts.push(host.clone());
+        Some(host)
+    }
+
+    fn ask(&self, typed: &str, named: &Named) -> Option<Host> {
+        let destination = destination(typed, named);
+        let mut host = discover::host(&destination, &self.request, self.survey.surroundings())?;
+        host.alias = HostAlias(typed.to_owned());
+        Some(host)
+    }
+
+    /// The ssh in force: the program's file, where there is one, and what it gets as `-F`.
+    pub(super) fn ssh(&self) -> (Option<PathBuf>, Option<PathBuf>) {
+        let ssh = &self.request.ssh;
+        (ssh.file(self.survey.surroundings()), ssh.config_file())
+    }
+}
+
+/// What a person typed as ssh is to get it: a port makes a URI of it.
+pub(super) fn destination(typed: &str, named: &Named) -> String {
+    match named {
+        Named::Path(_) | Named::Host(_) | Named::Destination { port: None, .. } => typed.to_owned(),
+        Named::Destination { port: Some(_), .. } => format!("ssh://{typed}"),
     }
 }
 

@@ -18,6 +18,13 @@ pub enum Intent {
         /// How many sessions the person agreed to close; with more open by then, it is refused.
         closing: u32,
     },
+    /// End the process of a master that cannot be asked.
+    EndProcess {
+        /// Which.
+        target: Target,
+        /// How many sessions the person agreed to close, as with [`Intent::Exit`].
+        closing: u32,
+    },
     /// Ask these masters to end now, each with the number of sessions agreed to.
     ExitAll(Vec<(Target, u32)>),
     /// Ask a master to accept no more sessions and end with its last one.

@@ -7,6 +7,7 @@
 pub mod control_path;
 pub mod decide;
 pub mod diagnose;
+pub mod ending;
 pub mod finding;
 pub mod intent;
 pub mod interest;
@@ -21,4 +22,5 @@ pub mod table;
 mod samples;
 pub mod target;
 pub mod text;
+pub mod trial;
 pub mod view;

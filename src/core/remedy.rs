@@ -1,5 +1,6 @@
 //! The words of each socket finding: what was seen, and what to do about it.
 
+use super::ending;
 use super::finding::{Finding, FindingId};
 use super::socket::{Denied, ForeignHolder, MasterPid, Socket, State, Unresponsive, Unverifiable};
 use super::text;
@@ -92,16 +93,13 @@ fn words(socket: &Socket, listening: bool) -> Option<(String, String)> {
 }
 
 fn unresponsive(socket: &Socket, why: Unresponsive) -> (String, String) {
-    let end = || match socket.pid {
-        Some(pid) => format!("end it, which closes {}: kill {}", sessions(socket), pid.0),
-        None => "end its process, then run muxtray clean".to_owned(),
-    };
+    let end = || ending::way_out(socket);
     match why {
         Unresponsive::Stopped => (
             format!("{} is stopped, so it cannot answer", process(socket.pid)),
-            socket
-                .pid
-                .map_or_else(end, |pid| format!("let it go on: kill -CONT {}", pid.0)),
+            socket.pid.map_or_else(end, |pid| {
+                format!("let it go on: kill -CONT {}; or {}", pid.0, end())
+            }),
         ),
         Unresponsive::Backlog(waiting) => (
             format!(
@@ -138,15 +136,13 @@ fn orphaned(socket: &Socket, successor: bool) -> (String, String) {
         process(socket.pid),
         sessions(socket)
     );
-    let remedy = match socket.pid {
-        Some(pid) if successor => {
-            format!(
-                "let its sessions end, then: kill -KILL {} (a plain kill would remove its successor's socket)",
-                pid.0
-            )
-        }
-        Some(pid) => format!("let its sessions end, then: kill -KILL {}", pid.0),
-        None => "let its sessions end".to_owned(),
+    let remedy = match socket.sessions_at_stake() {
+        // Without --force it refuses while they are open.
+        Some(1..) | None if socket.cookie.is_some() => format!(
+            "let its sessions end, then: {}",
+            ending::command(&socket.path, false)
+        ),
+        Some(_) | None => ending::way_out(socket),
     };
     (evidence, remedy)
 }

@@ -72,7 +72,9 @@ impl Named {
         })
     }
 
-    fn matches(&self, socket: &Socket) -> bool {
+    /// Whether the socket is meant by it, maybe with others.
+    #[must_use]
+    pub fn matches(&self, socket: &Socket) -> bool {
         match self {
             Self::Path(path) => socket.path == *path,
             Self::Host(host) => {
@@ -137,19 +139,23 @@ pub fn resolve<'a>(
             Named::Path(path) => TargetError::NothingThere(path.to_string()),
             Named::Host(_) | Named::Destination { .. } => TargetError::NoSocket(text::line(typed)),
         }),
-        several => {
-            let list: Vec<String> = several
-                .iter()
-                .map(|socket| {
-                    format!(
-                        "  {} ({}, {})",
-                        socket.path,
-                        socket.title(),
-                        socket.state.name()
-                    )
-                })
-                .collect();
-            Err(TargetError::Several(text::line(typed), list.join("\n")))
-        }
+        several => Err(self::several(typed, several)),
     }
+}
+
+/// The refusal of what names all of these.
+#[must_use]
+pub(super) fn several(typed: &str, sockets: &[&Socket]) -> TargetError {
+    let list: Vec<String> = sockets
+        .iter()
+        .map(|socket| {
+            format!(
+                "  {} ({}, {})",
+                socket.path,
+                socket.title(),
+                socket.state.name()
+            )
+        })
+        .collect();
+    TargetError::Several(text::line(typed), list.join("\n"))
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::decide::{headline, is_cleaned_with_all};
+use super::ending;
 use super::finding::{Finding, Severity};
 use super::intent::Intent;
 use super::socket::{Snapshot, Socket, State, Target};
@@ -205,6 +206,9 @@ fn socket_menu(socket: &Socket, answers: &Answers) -> Entry {
             ));
         }
     }
+    if ending::is_needed(&socket.state) {
+        entries.push(end_process(socket));
+    }
     if socket.state.is_cleanable() {
         entries.push(Entry::item("clean", "Clean", Intent::Clean(target)));
     }
@@ -272,6 +276,27 @@ fn exit(socket: &Socket) -> Entry {
                     target: socket.target(),
                     closing: u32::MAX,
                 },
+            )],
+        },
+    }
+}
+
+/// What is left where a master cannot be asked.
+fn end_process(socket: &Socket) -> Entry {
+    let intent = |closing| Intent::EndProcess {
+        target: socket.target(),
+        closing,
+    };
+    // Without a number there is no listener in our table, and no proof of whose process it is: the error says so.
+    match socket.sessions_at_stake() {
+        None | Some(0) => Entry::item("end-process", "End process", intent(0)),
+        Some(sessions) => Entry::Submenu {
+            key: "end-process-closing".to_owned(),
+            label: format!("End process, closing {}", text::count(sessions, "session")),
+            entries: vec![Entry::item(
+                "end-process-now",
+                "End process now",
+                intent(sessions),
             )],
         },
     }

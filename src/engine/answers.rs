@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::act::clean::{CleanError, Cleaned};
 use crate::act::control::{ActError, Checked, Exited, Stopped};
+use crate::act::terminate::{EndError, Ended};
 use crate::core::intent::Intent;
 use crate::core::notice::{Button, Notice, NoticeKey};
 use crate::core::socket::{Cookie, Target};
@@ -29,6 +30,7 @@ pub(super) enum Result {
     Checked(std::result::Result<Checked, ActError>),
     Ended(std::result::Result<Exited, ActError>),
     Stopped(std::result::Result<Stopped, ActError>),
+    ProcessEnded(std::result::Result<Ended, EndError>),
     Cleaned(std::result::Result<Cleaned, CleanError>),
 }
 
@@ -46,9 +48,11 @@ impl Result {
             Self::Checked(Ok(checked)) => (checked.to_string(), true),
             Self::Ended(Ok(ended)) => (ended.to_string(), true),
             Self::Stopped(Ok(stopped)) => (stopped.to_string(), true),
+            Self::ProcessEnded(Ok(ended)) => (ended.to_string(), true),
             Self::Cleaned(Ok(cleaned)) => (cleaned.to_string(), true),
             // The error's own words name an option that a menu does not have.
-            Self::Ended(Err(ActError::SessionsOpen { sessions })) => (
+            Self::Ended(Err(ActError::SessionsOpen { sessions }))
+            | Self::ProcessEnded(Err(EndError::SessionsOpen { sessions })) => (
                 format!(
                     "{} open by now, so nothing was closed",
                     text::count(*sessions, "session")
@@ -58,6 +62,7 @@ impl Result {
             Self::Checked(Err(error)) | Self::Ended(Err(error)) | Self::Stopped(Err(error)) => {
                 (error.to_string(), false)
             }
+            Self::ProcessEnded(Err(error)) => (error.to_string(), false),
             Self::Cleaned(Err(error)) => (error.to_string(), false),
         }
     }
@@ -74,6 +79,7 @@ impl Answered {
             Result::Checked(Err(_))
             | Result::Ended(_)
             | Result::Stopped(_)
+            | Result::ProcessEnded(_)
             | Result::Cleaned(_) => None,
         };
         self.results.iter().filter_map(check).collect()
@@ -86,7 +92,10 @@ impl Answered {
                 named.target.clone(),
                 format!("Last check: {}", result.told().0),
             )),
-            Result::Ended(_) | Result::Stopped(_) | Result::Cleaned(_) => None,
+            Result::Ended(_)
+            | Result::Stopped(_)
+            | Result::ProcessEnded(_)
+            | Result::Cleaned(_) => None,
         };
         self.results.iter().filter_map(line).collect()
     }
@@ -122,7 +131,9 @@ impl Answered {
         let done = self.results.len() - failed.len();
         let summary = match first {
             Result::Checked(_) => format!("{} answered", text::count(done, "master")),
-            Result::Ended(_) => format!("{} ended", text::count(done, "master")),
+            Result::Ended(_) | Result::ProcessEnded(_) => {
+                format!("{} ended", text::count(done, "master"))
+            }
             Result::Stopped(_) => format!("{} stopped", text::count(done, "master")),
             Result::Cleaned(_) => format!("{} removed", text::count(done, "socket")),
         };
@@ -160,6 +171,7 @@ impl Answered {
             Result::Checked(Err(_))
             | Result::Ended(_)
             | Result::Stopped(_)
+            | Result::ProcessEnded(_)
             | Result::Cleaned(_) => None,
         };
         let slowest: Option<(Duration, String)> = self.results.iter().filter_map(round_trip).max();
@@ -175,18 +187,7 @@ impl Answered {
 fn single(named: &Named, result: &Result, can_show: bool) -> Notice {
     let (line, done) = result.told();
     let mut buttons = Vec::new();
-    // Sessions were opened after the menu was drawn: the person may agree to close these too.
-    if let Result::Ended(Err(ActError::SessionsOpen { sessions })) = result {
-        let target = named.target.clone();
-        let label = format!("Exit, closing {}", text::count(*sessions, "session"));
-        buttons.push(Button {
-            label,
-            intent: Intent::Exit {
-                target,
-                closing: *sessions,
-            },
-        });
-    }
+    buttons.extend(agree_to_more(named, result));
     if can_show && !done {
         buttons.push(Button {
             label: "Show".to_owned(),
@@ -200,4 +201,32 @@ fn single(named: &Named, result: &Result, can_show: bool) -> Notice {
         buttons,
         transient: done,
     }
+}
+
+/// Sessions were opened after the menu was drawn: the person may agree to close these too.
+fn agree_to_more(named: &Named, result: &Result) -> Option<Button> {
+    let target = named.target.clone();
+    let (verb, sessions, intent) = match result {
+        Result::Ended(Err(ActError::SessionsOpen { sessions })) => {
+            let closing = *sessions;
+            ("Exit", sessions, Intent::Exit { target, closing })
+        }
+        Result::ProcessEnded(Err(EndError::SessionsOpen { sessions })) => {
+            let closing = *sessions;
+            (
+                "End process",
+                sessions,
+                Intent::EndProcess { target, closing },
+            )
+        }
+        Result::Checked(_)
+        | Result::Ended(_)
+        | Result::Stopped(_)
+        | Result::ProcessEnded(_)
+        | Result::Cleaned(_) => return None,
+    };
+    Some(Button {
+        label: format!("{verb}, closing {}", text::count(*sessions, "session")),
+        intent,
+    })
 }

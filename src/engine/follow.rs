@@ -23,6 +23,10 @@ impl Engine {
             Intent::Exit { target, closing } => {
                 self.exit(&[(target, closing)], Asked::ByName);
             }
+            Intent::EndProcess { target, closing } => {
+                let asked = self.named(&target);
+                self.worker.start(Job::EndProcess(asked, closing));
+            }
             Intent::ExitAll(each) => self.exit(&each, Asked::OfAll),
             Intent::Stop(target) => {
                 let asked = self.named(&target);

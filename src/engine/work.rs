@@ -7,6 +7,7 @@ use calloop::channel::Sender;
 
 use crate::act::clean::{self, Kind};
 use crate::act::control::{self, CHECK_LIMIT};
+use crate::act::terminate;
 use crate::act::{System, each};
 use crate::core::socket::{State, Target};
 use crate::discover::{self, Request, Surroundings};
@@ -32,6 +33,7 @@ pub(super) enum Job {
     Check(Vec<Named>, Asked),
     Exit(Vec<(Named, u32)>, Asked),
     Stop(Named),
+    EndProcess(Named, u32),
     Clean(Vec<Named>, Asked),
 }
 
@@ -51,6 +53,7 @@ impl Worker {
             Job::Check(..) => "check",
             Job::Exit(..) => "exit",
             Job::Stop(_) => "stop",
+            Job::EndProcess(..) => "end process",
             Job::Clean(..) => "clean",
         };
         let sender = self.0.clone();
@@ -92,6 +95,10 @@ fn perform(job: Job) -> Message {
         }
         Job::Stop(named) => {
             let result = Result::Stopped(control::stop(&System, &named.target, CHECK_LIMIT));
+            answered(vec![named], vec![result], Asked::ByName)
+        }
+        Job::EndProcess(named, closing) => {
+            let result = Result::ProcessEnded(terminate::end(&System, &named.target, closing));
             answered(vec![named], vec![result], Asked::ByName)
         }
         Job::Clean(named, asked) => {

@@ -2,7 +2,8 @@
 //!
 //! Sources: sock_diag(7), netlink(7), `linux/unix_diag.h`, and `net/unix/diag.c` for what it says nothing of: a
 //! connection that waits to be accepted has no socket inode yet and is left out of a dump, so every row in state
-//! ESTABLISHED with a listener's file is an accepted one.
+//! ESTABLISHED with a listener's file is an accepted one. Its peer has no inode once the client has closed it: no
+//! session any more, though a master that hangs has not noticed.
 
 use std::ffi::OsStr;
 use std::io;
@@ -44,11 +45,13 @@ const LISTEN: u8 = 10;
 
 const SHOW_NAME: u32 = 0x1;
 const SHOW_VFS: u32 = 0x2;
+const SHOW_PEER: u32 = 0x4;
 const SHOW_RQLEN: u32 = 0x10;
 const SHOW_UID: u32 = 0x40;
 
 const ATTRIBUTE_NAME: u16 = 0;
 const ATTRIBUTE_VFS: u16 = 1;
+const ATTRIBUTE_PEER: u16 = 2;
 const ATTRIBUTE_RQLEN: u16 = 4;
 const ATTRIBUTE_UID: u16 = 7;
 
@@ -116,7 +119,7 @@ fn dump_once(deadline: Instant) -> io::Result<(Vec<Row>, bool)> {
 /// `struct nlmsghdr` and `struct unix_diag_req`, in the machine's byte order.
 fn request() -> Vec<u8> {
     let states = 1_u32 << ESTABLISHED | 1 << LISTEN;
-    let show = SHOW_NAME | SHOW_VFS | SHOW_RQLEN | SHOW_UID;
+    let show = SHOW_NAME | SHOW_VFS | SHOW_PEER | SHOW_RQLEN | SHOW_UID;
     let mut bytes = Vec::with_capacity(40);
     bytes.extend(40_u32.to_ne_bytes());
     bytes.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
@@ -174,12 +177,13 @@ impl Answer {
     }
 }
 
-/// `struct unix_diag_msg` and its attributes; `None` for a socket without a path, or in another state.
+/// `struct unix_diag_msg` and its attributes; `None` for a socket without a path, in another state, or whose client is
+/// gone.
 fn row(body: &[u8]) -> Option<Row> {
     let state = *body.get(2)?;
     let socket_inode = u32_at(body, 4)?;
     let cookie = u64::from(u32_at(body, 8)?) | u64::from(u32_at(body, 12)?) << 32;
-    let (mut name, mut vfs, mut backlog, mut uid) = (None, None, 0, None);
+    let (mut name, mut vfs, mut peer, mut backlog, mut uid) = (None, None, None, 0, None);
     let mut attributes = body.get(16..)?;
     while let (Some(length), Some(kind)) = (u16_at(attributes, 0), u16_at(attributes, 2)) {
         let length = usize::from(length);
@@ -193,6 +197,7 @@ fn row(body: &[u8]) -> Option<Row> {
                     .zip(u32_at(value, 4))
                     .map(|(inode, device)| Vfs { inode, device });
             }
+            ATTRIBUTE_PEER => peer = u32_at(value, 0),
             ATTRIBUTE_RQLEN => backlog = u32_at(value, 0)?,
             ATTRIBUTE_UID => uid = u32_at(value, 0).map(UserId),
             _ => {}
@@ -212,7 +217,7 @@ fn row(body: &[u8]) -> Option<Row> {
             sessions: 0,
             uid,
         })),
-        ESTABLISHED => Some(Row::Accepted {
+        ESTABLISHED if peer != Some(0) => Some(Row::Accepted {
             socket_inode,
             vfs,
             name,
@@ -383,12 +388,22 @@ mod tests {
         assert_eq!((fresh.backlog, fresh.sessions), (0, 0));
         assert_ne!(fresh.vfs, None);
 
+        let client = UnixStream::connect(&path).unwrap();
         let _waiting = UnixStream::connect(&path).unwrap();
-        let _second = UnixStream::connect(&path).unwrap();
         let (accepted, _) = bound.accept().unwrap();
         let busy = find().unwrap();
         assert_eq!((busy.backlog, busy.sessions), (1, 1));
         assert_eq!(busy.cookie, fresh.cookie);
+
+        // A child that another test forks at this moment holds the client's end until it has become its program.
+        drop(client);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while find().is_some_and(|listener| listener.sessions > 0) {
+            assert!(
+                Instant::now() < deadline,
+                "a client that is gone still counts"
+            );
+        }
 
         drop(accepted);
         drop(bound);

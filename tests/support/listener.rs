@@ -16,6 +16,8 @@ use super::user::User;
 pub(crate) enum Behaviour {
     /// Leaves it waiting, as a wedged master does.
     NeverAccepts,
+    /// The same, and SIGTERM does not end it.
+    Stubborn,
     /// Accepts it and never says a word.
     Silent,
     /// Sends bytes that are no protocol.
@@ -58,9 +60,10 @@ pub(crate) struct Listener {
 }
 
 const SCRIPT: &str = r#"
-import os, socket, struct, sys, threading, time
+import os, signal, socket, struct, sys, threading, time
 path, behaviour = sys.argv[1:3]
 os.umask(0o177)
+if behaviour == "Stubborn": signal.signal(signal.SIGTERM, signal.SIG_IGN)
 listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 temporary = path + ".AAAAAAAAAAAAAAAA"
 listener.bind(temporary)
@@ -99,7 +102,7 @@ def serve(connection):
             else: connection.sendall(packet(0x80000001, identifier))
         while connection.recv(65536): pass
     except (OSError, EOFError): pass
-while behaviour == "NeverAccepts": time.sleep(60)
+while behaviour in ("NeverAccepts", "Stubborn"): time.sleep(60)
 while True:
     connection, _ = listener.accept()
     print("accepted", flush=True)

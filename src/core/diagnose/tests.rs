@@ -309,7 +309,10 @@ fn an_orphan_says_how_to_end_it_without_harm() {
         let finding = &snapshot.sockets[0].findings[0];
         assert_eq!(snapshot.sockets[0].state, State::Orphaned { successor });
         assert!(
-            finding.evidence.contains("pid 4711") && finding.remedy.contains("kill -KILL 4711"),
+            finding.evidence.contains("pid 4711")
+                && finding
+                    .remedy
+                    .contains("muxtray exit --end-process /s/u@h-22"),
             "{finding:?}"
         );
     }

@@ -1,5 +1,5 @@
 use super::super::samples::{listener, observation, path, process, running, seen, stat};
-use super::super::socket::{Connect, File, Holder, Listener, Observation, Stat, UserId};
+use super::super::socket::{Connect, File, Holder, Listener, Observation, Process, Stat, UserId};
 use super::*;
 
 /// The menu as indented text: what a person reads, `[…]` what a click asks for.
@@ -93,6 +93,36 @@ fn the_icon_follows_the_worst() {
         view(&seen(vec![quiet("/s/x"), stale()]), &Answers::new()).icon,
         Icon::Attention
     );
+}
+
+#[test]
+fn a_master_that_cannot_be_asked_can_be_ended_at_the_price_of_its_sessions() {
+    let stopped = |sessions| {
+        let process = Process {
+            stopped: true,
+            ..process("ssh")
+        };
+        let listener = Listener {
+            sessions,
+            ..listener(Holder::Ssh(process))
+        };
+        seen(vec![Observation {
+            listener: Some(listener),
+            ..observation()
+        }])
+    };
+    for (sessions, lines) in [
+        (0, "    End process  [EndProcess]\n"),
+        (
+            3,
+            "    End process, closing 3 sessions >\n        End process now  [EndProcess]\n",
+        ),
+    ] {
+        let menu = drawn(&view(&stopped(sessions), &Answers::new()));
+        assert!(menu.contains(lines), "{menu}");
+    }
+    let running = drawn(&view(&seen(vec![running()]), &Answers::new()));
+    assert!(!running.contains("End process"), "{running}");
 }
 
 #[test]

@@ -1,0 +1,125 @@
+//! `muxtray test HOST`: measures, and prints the verdict.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::act::trial::{self, Interrupt, Interrupted, Ssh};
+use crate::core::finding::FindingId;
+use crate::core::places::Host;
+use crate::core::socket::Snapshot;
+use crate::core::target::Named;
+use crate::core::text;
+use crate::core::trial::{self as verdict, Master, Plan, Series, Trial};
+
+use super::Outcome;
+use super::args::{Global, Test};
+use super::world::{self, World, misused};
+
+pub(super) fn test(
+    global: &Global,
+    test: &Test,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<Outcome> {
+    let mut world = match World::open(global) {
+        Ok(world) => world,
+        Err(error) => return misused(&error, err),
+    };
+    let shown = text::line(&test.host);
+    let named = match Named::parse(&test.host, Path::new("/")) {
+        Ok(named @ (Named::Host(_) | Named::Destination { .. })) => named,
+        Ok(Named::Path(_)) | Err(_) => {
+            writeln!(err, "muxtray: `{shown}` is not a host")?;
+            return Ok(Outcome::Misused);
+        }
+    };
+    let Some(host) = world.host(&test.host, &named) else {
+        return unknown(&shown, &world.snapshot(), err);
+    };
+    let snapshot = world.snapshot();
+    let (Some(program), config) = world.ssh() else {
+        return unknown(&shown, &snapshot, err);
+    };
+    let ssh = Ssh {
+        program,
+        config,
+        host: world::destination(&test.host, &named),
+        runs: test.runs,
+    };
+    // The signals come through when this is dropped, after all that was started has ended.
+    let interrupt = Interrupt::put_off()?;
+    let Ok(trial) = measure(test, &ssh, &host, &snapshot, &interrupt) else {
+        writeln!(err, "muxtray: interrupted")?;
+        return Ok(Outcome::Unknown);
+    };
+    drop(interrupt);
+    if test.json {
+        serde_json::to_writer_pretty(&mut *out, &trial.report())?;
+        writeln!(out)?;
+    } else {
+        for line in trial.lines() {
+            writeln!(out, "{line}")?;
+        }
+    }
+    out.flush()?;
+    Ok(if trial.works() {
+        Outcome::Well
+    } else {
+        Outcome::Wrong
+    })
+}
+
+fn measure(
+    test: &Test,
+    ssh: &Ssh,
+    host: &Host,
+    snapshot: &Snapshot,
+    interrupt: &Interrupt,
+) -> Result<Trial, Interrupted> {
+    let plan = verdict::plan(&test.host, host, snapshot);
+    let fresh = trial::fresh(ssh, interrupt)?;
+    let (multiplexed, master, blocked) = match plan {
+        Plan::Through(path) => {
+            let series = trial::through(ssh, &path, interrupt)?;
+            (series, Master::Running, None)
+        }
+        Plan::Start(path) => {
+            let (series, master) = trial::started(ssh, &path, interrupt)?;
+            (series, master, None)
+        }
+        Plan::Blocked(obstacle) => (Series::default(), Master::None, Some(obstacle)),
+    };
+    let known = verdict::obstacles(&test.host, host, snapshot);
+    let missing = host
+        .control_path
+        .as_ref()
+        .and_then(trial::missing_directory);
+    let obstacles = verdict::hindrances(blocked, known, missing, &fresh, &multiplexed);
+    Ok(Trial {
+        host: test.host.clone(),
+        control_path: host.control_path.clone(),
+        fresh,
+        multiplexed,
+        master,
+        obstacles,
+    })
+}
+
+/// Without the host's configuration there is nothing to measure; what is known of ssh says why.
+fn unknown(shown: &str, snapshot: &Snapshot, err: &mut dyn Write) -> io::Result<Outcome> {
+    writeln!(
+        err,
+        "muxtray: ssh does not tell its configuration for {shown}"
+    )?;
+    let about_ssh = snapshot.findings.iter().filter(|finding| {
+        matches!(
+            finding.id,
+            FindingId::SshMissing | FindingId::SshConfigInvalid
+        )
+    });
+    for finding in about_ssh {
+        writeln!(err, "    {}: {}", finding.subject, finding.evidence)?;
+        writeln!(err, "    \u{2192} {}", finding.remedy)?;
+    }
+    Ok(Outcome::Unknown)
+}

@@ -1,0 +1,178 @@
+use std::path::Path;
+
+use super::super::diagnose::{Context, History, snapshot};
+use super::super::samples::{
+    ME, listener, look, observation, path, places, process, running, users,
+};
+use super::super::socket::{Cookie, Holder, Listener, Look, Orphan, Process};
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn seen(place: Place, waited: Duration) -> Seen {
+    Seen {
+        ended: false,
+        stopped: false,
+        place,
+        waited,
+    }
+}
+
+#[test]
+fn a_master_with_its_own_file_may_end_in_order_and_has_to_end() {
+    let begun = seen(Place::Own, Duration::ZERO);
+    for (stage, seen, action) in [
+        (
+            Stage::Begun,
+            begun,
+            Action::Send(&[Signal::Terminate], Stage::Terminated),
+        ),
+        (
+            Stage::Begun,
+            Seen {
+                stopped: true,
+                ..begun
+            },
+            Action::Send(&[Signal::Terminate, Signal::Continue], Stage::Terminated),
+        ),
+        (Stage::Terminated, begun, Action::Wait(TERM_LIMIT)),
+        (
+            Stage::Terminated,
+            seen(Place::Own, SECOND),
+            Action::Wait(SECOND),
+        ),
+        // It unlinks its file, and ends a moment later.
+        (
+            Stage::Terminated,
+            seen(Place::Empty, SECOND),
+            Action::Wait(SECOND),
+        ),
+        (
+            Stage::Terminated,
+            seen(Place::Own, TERM_LIMIT),
+            Action::Send(&[Signal::Kill], Stage::Killed),
+        ),
+        (
+            Stage::Killed,
+            seen(Place::Own, SECOND),
+            Action::Wait(SECOND),
+        ),
+        (Stage::Killed, seen(Place::Own, KILL_LIMIT), Action::GiveUp),
+    ] {
+        assert_eq!(next(stage, seen), action, "{stage:?} {seen:?}");
+    }
+}
+
+#[test]
+fn a_successor_is_never_in_danger_of_a_clean_up() {
+    let kill = Action::Send(&[Signal::Kill], Stage::Killed);
+    for stopped in [false, true] {
+        for waited in [Duration::ZERO, SECOND, TERM_LIMIT] {
+            for (stage, place) in [
+                (Stage::Begun, Place::Empty),
+                (Stage::Begun, Place::Successor),
+                (Stage::Terminated, Place::Successor),
+            ] {
+                let seen = Seen {
+                    stopped,
+                    ..seen(place, waited)
+                };
+                assert_eq!(next(stage, seen), kill, "{stage:?} {seen:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_has_ended_is_not_signalled() {
+    for stage in [Stage::Begun, Stage::Terminated, Stage::Killed] {
+        for place in [Place::Own, Place::Empty, Place::Successor] {
+            let seen = Seen {
+                ended: true,
+                ..seen(place, 9 * SECOND)
+            };
+            assert_eq!(next(stage, seen), Action::Ended, "{stage:?} {seen:?}");
+        }
+    }
+}
+
+/// A look at a running master, and at an orphan of this path with so many sessions.
+fn with_orphan(at: &str, sessions: u32) -> Snapshot {
+    let orphan = Orphan {
+        path: path(at),
+        listener: Listener {
+            cookie: Some(Cookie(7)),
+            sessions,
+            ..listener(Holder::Ssh(process("ssh")))
+        },
+        successor: true,
+    };
+    judged(&Look {
+        orphans: vec![orphan],
+        ..look(vec![running()])
+    })
+}
+
+fn judged(look: &Look) -> Snapshot {
+    let (users, places, history) = (users(), places(), History::default());
+    let context = Context {
+        uid: ME,
+        users: &users,
+        places: &places,
+        history: &history,
+    };
+    snapshot(look, context)
+}
+
+#[test]
+fn an_orphan_is_meant_rather_than_its_successor() {
+    let named = |typed| Named::parse(typed, Path::new("/")).unwrap();
+    let found = |snapshot: &Snapshot, typed| {
+        resolve(typed, &named(typed), snapshot).map(|sockets| {
+            let states = sockets.iter().map(|socket| socket.state.name());
+            states.collect::<Vec<_>>()
+        })
+    };
+    let snapshot = with_orphan("/s/u@h-22", 0);
+    for typed in ["web", "/s/u@h-22", "u@h"] {
+        assert_eq!(found(&snapshot, typed), Ok(vec!["orphaned"]), "{typed}");
+    }
+    let alone = judged(&look(vec![running()]));
+    assert_eq!(found(&alone, "web"), Ok(vec!["running"]));
+    assert!(matches!(found(&alone, "db"), Err(TargetError::NoSocket(_))));
+
+    let stopped = Holder::Ssh(Process {
+        stopped: true,
+        ..process("ssh")
+    });
+    let mut look = look(vec![
+        observation(),
+        super::super::socket::Observation {
+            path: path("/s/other"),
+            ..observation()
+        },
+    ]);
+    for observation in &mut look.observations {
+        observation.listener = Some(listener(stopped.clone()));
+    }
+    let two = judged(&look);
+    assert_eq!(found(&two, "/s/other"), Ok(vec!["unresponsive"]));
+    assert_eq!(found(&two, "web"), Ok(vec!["unresponsive"]));
+}
+
+#[test]
+fn the_way_out_tells_what_it_costs() {
+    for (sessions, told) in [
+        (0, "end its process: muxtray exit --end-process /s/u@h-22"),
+        (
+            3,
+            "end its process, which closes 3 sessions: muxtray exit --end-process --force /s/u@h-22",
+        ),
+    ] {
+        let mut snapshot = with_orphan("/s/u@h-22", sessions);
+        let orphan = &mut snapshot.sockets[0];
+        assert_eq!(way_out(orphan), told);
+        orphan.cookie = None;
+        assert!(way_out(orphan).ends_with("kill -KILL 4711"));
+    }
+}

@@ -1,0 +1,396 @@
+//! `muxtray test HOST`: from runs that were measured to a verdict, and its words.
+//!
+//! First [`plan`]: what stands at the host's ControlPath decides whether sessions can go through it, whether a master
+//! may be started for them, or what stands in the way. Then [`Trial`]: what came of the runs. It starts nothing itself.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::control_path::ControlPath;
+use super::ending;
+use super::finding::{Finding, FindingId, Severity};
+use super::places::Host;
+use super::socket::{Snapshot, Socket, State};
+use super::text;
+
+/// What to do for a multiplexed session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Plan {
+    /// A master runs there: open sessions through it.
+    Through(ControlPath),
+    /// None runs, and a plain ssh would make one: start one for the test, and end it.
+    Start(ControlPath),
+    /// Neither is possible.
+    Blocked(Obstacle),
+}
+
+/// What stands in the way of multiplexing, and what to do. Each one printable line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Obstacle {
+    /// What was seen.
+    pub evidence: String,
+    /// What to do; none where only ssh's own words are known.
+    pub remedy: Option<String>,
+}
+
+/// Decides how to get multiplexed sessions to a host, as `typed`.
+pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot) -> Plan {
+    let typed = text::line(typed);
+    let blocked = |evidence: String, remedy: String| {
+        let remedy = Some(remedy);
+        Plan::Blocked(Obstacle { evidence, remedy })
+    };
+    let Some(path) = host.control_path.clone() else {
+        return blocked(
+            format!("ssh has no ControlPath for {typed}"),
+            "put these into its Host block: ControlMaster auto, ControlPath ~/.ssh/s/%C, ControlPersist 10m"
+                .to_owned(),
+        );
+    };
+    match at(&path, snapshot) {
+        Some(socket) if socket.is_running() => Plan::Through(path),
+        Some(socket) => match socket.findings.first() {
+            Some(finding) => blocked(
+                format!("{} is {}: {}", path, socket.state.name(), finding.evidence),
+                finding.remedy.clone(),
+            ),
+            None => blocked(
+                format!("{path} is {}", socket.state.name()),
+                ending::way_out(socket),
+            ),
+        },
+        None if host.multiplexes => Plan::Start(path),
+        None => blocked(
+            format!("ControlMaster is no for {typed}, and no master runs at {path}"),
+            "put ControlMaster auto into its Host block, or start one: ssh -M".to_owned(),
+        ),
+    }
+}
+
+/// What stands at the path. An orphan does not: it has no socket there.
+fn at<'a>(path: &ControlPath, snapshot: &'a Snapshot) -> Option<&'a Socket> {
+    snapshot
+        .sockets
+        .iter()
+        .find(|socket| socket.path == *path && !matches!(socket.state, State::Orphaned { .. }))
+}
+
+/// What the snapshot knows against multiplexing to this host beside the socket itself: warnings and errors of its path,
+/// its directory, the host and ssh.
+#[must_use]
+pub fn obstacles(typed: &str, host: &Host, snapshot: &Snapshot) -> Vec<Obstacle> {
+    let path = host.control_path.as_ref();
+    let path_name = path.map(ToString::to_string);
+    let directory = path.map(|path| text::path(path.directory()));
+    let names = [text::line(typed), host.alias.to_string()];
+    let is_about = |finding: &Finding| {
+        let subject = Some(&finding.subject);
+        let is_host = finding.subject.strip_prefix("host").is_some_and(|hosts| {
+            let mut words = hosts.split([' ', ',']);
+            words.any(|word| names.iter().any(|name| name == word))
+        });
+        subject == path_name.as_ref()
+            || subject == directory.as_ref()
+            || is_host
+            || finding.id == FindingId::SshMissing
+    };
+    let of_socket = snapshot
+        .sockets
+        .iter()
+        .filter(|socket| Some(&socket.path) == path && socket.is_running())
+        .flat_map(|socket| &socket.findings);
+    of_socket
+        .chain(snapshot.findings.iter().filter(|finding| is_about(finding)))
+        .filter(|finding| finding.severity >= Severity::Warning)
+        .map(|finding| Obstacle {
+            evidence: format!("{}: {}", finding.subject, finding.evidence),
+            remedy: Some(finding.remedy.clone()),
+        })
+        .collect()
+}
+
+/// Runs of one kind, up to the first that failed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Series {
+    /// How long each took that reached the other side.
+    pub runs: Vec<Duration>,
+    /// Why the next one did not.
+    pub failure: Option<Failure>,
+}
+
+impl Series {
+    /// The one in the middle; of an even number the lower.
+    #[must_use]
+    pub fn median(&self) -> Option<Duration> {
+        let mut runs = self.runs.clone();
+        runs.sort_unstable();
+        runs.get(runs.len().checked_sub(1)? / 2).copied()
+    }
+
+    /// Whether there were runs and all of them went well.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.failure.is_none() && !self.runs.is_empty()
+    }
+}
+
+/// Why a run did not reach the other side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// ssh gave up; its last line of substance, one printable line.
+    Refused(Option<String>),
+    /// It was ended after this long; its last line, where it had said anything.
+    TimedOut(Duration, Option<String>),
+    /// ssh connected as a master, and left none at this path.
+    NoMaster(ControlPath),
+    /// ssh could not be started: the system's words.
+    NotStarted(String),
+}
+
+/// `Permission denied (publickey).`
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Refused(Some(said)) => write!(f, "ssh said: {said}"),
+            Self::Refused(None) => f.write_str("ssh gave up and did not say why"),
+            Self::TimedOut(limit, said) => {
+                write!(f, "no end within {}", humantime::format_duration(*limit))?;
+                match said {
+                    Some(said) => write!(f, "; ssh said: {said}"),
+                    None => Ok(()),
+                }
+            }
+            Self::NoMaster(path) => write!(f, "ssh connected, but made no master at {path}"),
+            Self::NotStarted(error) => write!(f, "ssh cannot be started: {error}"),
+        }
+    }
+}
+
+/// What stood in the way of the multiplexed runs, the nearest first; nothing where they went well.
+///
+/// `blocked` is why they were not tried, `known` what [`obstacles`] says, `missing` the ControlPath's directory where
+/// that does not exist.
+#[must_use]
+pub fn hindrances(
+    blocked: Option<Obstacle>,
+    mut known: Vec<Obstacle>,
+    missing: Option<&Path>,
+    fresh: &Series,
+    multiplexed: &Series,
+) -> Vec<Obstacle> {
+    if multiplexed.is_whole() {
+        return Vec::new();
+    }
+    if let Some(directory) = missing {
+        let shown = text::path(directory);
+        if !known.iter().any(|known| known.evidence.starts_with(&shown)) {
+            known.insert(
+                0,
+                Obstacle {
+                    evidence: format!("{shown}: the directory of its ControlPath does not exist"),
+                    remedy: Some(format!(
+                        "mkdir -m 700 -p {}",
+                        text::shell_word(directory.as_os_str())
+                    )),
+                },
+            );
+        }
+    }
+    if fresh.failure.is_some() && multiplexed.failure.is_some() {
+        known.push(Obstacle {
+            evidence: "a connection of its own fails, too".to_owned(),
+            remedy: Some("look at that first: ssh -v says more".to_owned()),
+        });
+    }
+    blocked.into_iter().chain(known).collect()
+}
+
+/// The master that the multiplexed runs went through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Master {
+    /// There was none.
+    None,
+    /// One that ran before, and still does.
+    Running,
+    /// One that was started for the test and has ended again.
+    Started,
+    /// One that was started for the test and could not be ended: why. It ends by itself, a minute after its last
+    /// session.
+    Left(String),
+}
+
+/// Everything that came of a test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trial {
+    /// The host, as it was typed.
+    pub host: String,
+    /// Its ControlPath.
+    pub control_path: Option<ControlPath>,
+    /// Connections of their own.
+    pub fresh: Series,
+    /// Sessions through a master.
+    pub multiplexed: Series,
+    /// Which master that was.
+    pub master: Master,
+    /// What stood in the way, the nearest first; empty where multiplexing works.
+    pub obstacles: Vec<Obstacle>,
+}
+
+impl Trial {
+    /// Whether sessions were multiplexed, all that were asked for.
+    #[must_use]
+    pub fn works(&self) -> bool {
+        self.multiplexed.is_whole()
+    }
+
+    /// How many times as fast a multiplexed session is.
+    #[must_use]
+    pub fn factor(&self) -> Option<f64> {
+        let (fresh, multiplexed) = (self.fresh.median()?, self.multiplexed.median()?);
+        (!multiplexed.is_zero()).then(|| fresh.as_secs_f64() / multiplexed.as_secs_f64())
+    }
+
+    /// The verdict, for people.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let host = text::line(&self.host);
+        let mut lines = vec![row("fresh", &self.fresh)];
+        if self.multiplexed != Series::default() {
+            lines.push(row("multiplexed", &self.multiplexed));
+        }
+        lines.push(match self.factor() {
+            Some(factor) if self.works() && factor >= 1.0 => {
+                format!("multiplexing works for {host}: {factor:.1} times as fast")
+            }
+            Some(factor) if self.works() => {
+                format!(
+                    "multiplexing works for {host}, but gains nothing: {factor:.1} times as fast"
+                )
+            }
+            None if self.works() => format!("multiplexing works for {host}"),
+            Some(_) | None => format!("multiplexing does not work for {host}"),
+        });
+        for obstacle in &self.obstacles {
+            lines.push(format!("    {}", obstacle.evidence));
+            lines.extend(
+                obstacle
+                    .remedy
+                    .iter()
+                    .map(|remedy| format!("    \u{2192} {remedy}")),
+            );
+        }
+        match &self.master {
+            Master::None | Master::Running => {}
+            Master::Started => lines
+                .push("no master ran: one was started for this test, and has ended".to_owned()),
+            Master::Left(why) => lines.push(format!(
+                "the master that was started for this test {why}; it ends a minute after its last session"
+            )),
+        }
+        lines
+    }
+
+    /// The verdict, for programs.
+    #[must_use]
+    pub fn report(&self) -> TrialReport {
+        TrialReport {
+            schema: super::report::SCHEMA,
+            host: self.host.clone(),
+            control_path: self.control_path.as_ref().map(|path| {
+                let path = path.as_path();
+                path.to_str()
+                    .map_or_else(|| text::path(path), str::to_owned)
+            }),
+            works: self.works(),
+            factor: self.factor().map(tenths),
+            fresh: SeriesReport::from(&self.fresh),
+            multiplexed: SeriesReport::from(&self.multiplexed),
+            master: match self.master {
+                Master::None => None,
+                Master::Running => Some("running"),
+                Master::Started => Some("started"),
+                Master::Left(_) => Some("left"),
+            },
+            obstacles: self.obstacles.clone(),
+        }
+    }
+}
+
+/// `fresh:        3 runs, median 212.0 ms (208.1 to 230.9 ms)`
+fn row(name: &str, series: &Series) -> String {
+    let mut words = Vec::new();
+    if let (Some(median), Some(least), Some(most)) = (
+        series.median(),
+        series.runs.iter().min(),
+        series.runs.iter().max(),
+    ) {
+        words.push(format!(
+            "{}, median {:.1} ms ({:.1} to {:.1} ms)",
+            text::count(series.runs.len(), "run"),
+            millis(median),
+            millis(*least),
+            millis(*most)
+        ));
+    }
+    words.extend(series.failure.as_ref().map(ToString::to_string));
+    format!("{:<13} {}", format!("{name}:"), words.join("; then "))
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+fn tenths(number: f64) -> f64 {
+    (number * 10.0).round() / 10.0
+}
+
+/// What `test --json` prints. Unknown values are null.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TrialReport {
+    /// [`super::report::SCHEMA`].
+    pub schema: u32,
+    /// The host, as it was typed.
+    pub host: String,
+    /// Its ControlPath.
+    pub control_path: Option<String>,
+    /// Whether multiplexing works.
+    pub works: bool,
+    /// How many times as fast a multiplexed session is.
+    pub factor: Option<f64>,
+    /// Connections of their own.
+    pub fresh: SeriesReport,
+    /// Sessions through a master.
+    pub multiplexed: SeriesReport,
+    /// `running` before the test; `started` for it and ended; `left` where that could not be ended.
+    pub master: Option<&'static str>,
+    /// What stood in the way.
+    pub obstacles: Vec<Obstacle>,
+}
+
+/// Runs of one kind, in milliseconds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SeriesReport {
+    /// Each.
+    pub runs_ms: Vec<f64>,
+    /// The one in the middle.
+    pub median_ms: Option<f64>,
+    /// Why the next one failed.
+    pub failure: Option<String>,
+}
+
+impl From<&Series> for SeriesReport {
+    fn from(series: &Series) -> Self {
+        let rounded = |run: Duration| tenths(millis(run));
+        Self {
+            runs_ms: series.runs.iter().copied().map(rounded).collect(),
+            median_ms: series.median().map(rounded),
+            failure: series.failure.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

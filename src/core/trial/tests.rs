@@ -1,0 +1,163 @@
+use super::super::samples::{observation, path, places, running, seen};
+use super::super::socket::{Connect, Observation};
+use super::*;
+
+fn host() -> Host {
+    places().hosts.remove(0)
+}
+
+fn stale() -> Observation {
+    Observation {
+        connect: Some(Connect::Refused),
+        ..observation()
+    }
+}
+
+#[test]
+fn what_stands_at_the_path_decides_what_is_tried() {
+    let socket = path("/s/u@h-22");
+    let quiet = Host {
+        multiplexes: false,
+        ..host()
+    };
+    let pathless = Host {
+        control_path: None,
+        ..host()
+    };
+    let evidence = |plan| match plan {
+        Plan::Blocked(obstacle) => obstacle.evidence,
+        Plan::Through(_) | Plan::Start(_) => panic!("not blocked"),
+    };
+    for host in [host(), quiet.clone()] {
+        let through = plan("web", &host, &seen(vec![running()]));
+        assert_eq!(through, Plan::Through(socket.clone()));
+        let blocked = evidence(plan("web", &host, &seen(vec![stale()])));
+        assert!(blocked.contains("stale: connection refused"), "{blocked}");
+    }
+    let empty = seen(Vec::new());
+    assert_eq!(plan("web", &host(), &empty), Plan::Start(socket));
+    let blocked = evidence(plan("web", &quiet, &empty));
+    assert!(blocked.contains("ControlMaster is no for web"), "{blocked}");
+    let blocked = evidence(plan("web", &pathless, &seen(vec![running()])));
+    assert!(blocked.contains("no ControlPath for web"), "{blocked}");
+}
+
+fn finding(id: FindingId, subject: &str) -> Finding {
+    Finding::new(id, subject, "seen", "do")
+}
+
+#[test]
+fn only_findings_about_this_host_stand_in_its_way() {
+    let mut snapshot = seen(Vec::new());
+    for (subject, told) in [
+        ("/s", true),
+        ("/s/u@h-22", true),
+        ("/other", false),
+        ("host web", true),
+        ("host web and 3 more", true),
+        ("hosts db, web", true),
+        ("host webmail", false),
+    ] {
+        snapshot.findings = vec![finding(FindingId::PathTooLong, subject)];
+        let obstacles = obstacles("web", &host(), &snapshot);
+        assert_eq!(obstacles.len(), usize::from(told), "{subject}");
+    }
+    snapshot.findings = vec![Finding {
+        severity: Severity::Info,
+        ..finding(FindingId::PathTooLong, "host web")
+    }];
+    assert!(obstacles("web", &host(), &snapshot).is_empty());
+}
+
+fn series(millis: &[u64], failure: Option<Failure>) -> Series {
+    Series {
+        runs: millis.iter().copied().map(Duration::from_millis).collect(),
+        failure,
+    }
+}
+
+fn denied() -> Option<Failure> {
+    Some(Failure::Refused(Some(
+        "Permission denied (publickey).".to_owned(),
+    )))
+}
+
+fn trial(fresh: Series, multiplexed: Series, master: Master) -> Trial {
+    let blocked = multiplexed.runs.is_empty().then(|| Obstacle {
+        evidence: "ControlMaster is no".to_owned(),
+        remedy: Some("put ControlMaster auto into its Host block".to_owned()),
+    });
+    Trial {
+        host: "web".to_owned(),
+        control_path: Some(path("/s/u@h-22")),
+        obstacles: hindrances(blocked, Vec::new(), None, &fresh, &multiplexed),
+        fresh,
+        multiplexed,
+        master,
+    }
+}
+
+#[test]
+fn the_median_is_the_one_in_the_middle() {
+    for (millis, median) in [
+        (&[][..], None),
+        (&[7], Some(7)),
+        (&[9, 1], Some(1)),
+        (&[9, 1, 5], Some(5)),
+    ] {
+        assert_eq!(
+            series(millis, None).median(),
+            median.map(Duration::from_millis)
+        );
+    }
+}
+
+#[test]
+fn the_verdict_reads_so() {
+    let fast = || series(&[11, 10, 12], None);
+    let slow = || series(&[208, 231, 212], None);
+    let texts = [
+        trial(slow(), fast(), Master::Running),
+        trial(slow(), fast(), Master::Started),
+        trial(fast(), slow(), Master::Running),
+        trial(series(&[], denied()), fast(), Master::Running),
+        trial(slow(), Series::default(), Master::None),
+        trial(series(&[], denied()), series(&[], denied()), Master::None),
+        trial(
+            slow(),
+            series(
+                &[11],
+                Some(Failure::TimedOut(Duration::from_secs(15), None)),
+            ),
+            Master::Left("has 1 session open".to_owned()),
+        ),
+    ]
+    .map(|trial| trial.lines().join("\n"));
+    insta::assert_snapshot!(texts.join("\n\n"));
+}
+
+#[test]
+fn the_report_has_the_same_numbers() {
+    let report = trial(
+        series(&[208, 231, 212], None),
+        series(&[10], None),
+        Master::Started,
+    );
+    insta::assert_snapshot!(serde_json::to_string_pretty(&report.report()).unwrap());
+}
+
+#[test]
+fn a_missing_directory_is_told_once() {
+    let nothing = Series::default();
+    let missing = Some(Path::new("/s"));
+    let known = Obstacle {
+        evidence: "/s: there is no such directory".to_owned(),
+        remedy: None,
+    };
+    for known in [Vec::new(), vec![known]] {
+        let all = hindrances(None, known, missing, &nothing, &nothing);
+        assert_eq!(all.len(), 1, "{all:?}");
+    }
+    let whole = series(&[1], None);
+    assert!(hindrances(None, Vec::new(), missing, &nothing, &whole).is_empty());
+}
