@@ -306,11 +306,11 @@ fn common(drawn: &[Entry], wanted: &[Entry]) -> Vec<(usize, usize)> {
         let new = *places.get(&row(entry)?)?;
         same_meaning(entry, &wanted[new]).then_some((old, new))
     };
-    let rows = drawn.iter().enumerate().filter_map(stays).collect();
+    let rows: Vec<_> = drawn.iter().enumerate().filter_map(stays).collect();
 
     let mut pairs = Vec::new();
     let (mut old, mut new) = (0, 0);
-    for (next_old, next_new) in growing(rows)
+    for (next_old, next_new) in growing(&rows)
         .into_iter()
         .chain([(drawn.len(), wanted.len())])
     {
@@ -340,7 +340,7 @@ fn separators(entries: &[Entry], range: Range<usize>) -> impl Iterator<Item = us
 
 /// Of pairs whose first numbers grow, as many as can stay so that the second ones grow too: a longest increasing
 /// subsequence, by the piles of patience sorting.
-fn growing(pairs: Vec<(usize, usize)>) -> Vec<(usize, usize)> {
+fn growing(pairs: &[(usize, usize)]) -> Vec<(usize, usize)> {
     // Of all that end a growing run of a length, the pair with the least second number; each remembers its run.
     let mut piles: Vec<usize> = Vec::new();
     let mut before: Vec<Option<usize>> = Vec::with_capacity(pairs.len());
