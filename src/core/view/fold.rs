@@ -18,8 +18,10 @@ const PROBLEMS: usize = 8;
 /// Rows for everything else, folds included. With the rest of the menu that is as much as a small screen shows.
 const OTHERS: usize = 12;
 
-/// Sockets that a fold lists; of more it gives the number.
-const LISTED: usize = 25;
+/// Sockets that a fold lists; of more it gives the number. Many problems of one kind mostly have one cause and one
+/// remedy, but a master is looked for by its name.
+const LISTED_PROBLEMS: usize = 10;
+const LISTED_OTHERS: usize = 30;
 
 /// A row of the menu: one socket, or those of one kind that have no row of their own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,11 +60,16 @@ impl Kind {
 impl<'a> Fold<'a> {
     /// Those that the fold lists, in the order of the snapshot, and how many it does not.
     pub(super) fn listed(&self) -> (Vec<&'a Socket>, usize) {
+        let room = if self.kind.is_problem {
+            LISTED_PROBLEMS
+        } else {
+            LISTED_OTHERS
+        };
         // A line that stands for one would take the room of that one.
-        if self.sockets.len() <= LISTED + 1 {
+        if self.sockets.len() <= room + 1 {
             return (self.sockets.clone(), 0);
         }
-        let listed: BTreeSet<usize> = ranked(&self.sockets).into_iter().take(LISTED).collect();
+        let listed: BTreeSet<usize> = ranked(&self.sockets).into_iter().take(room).collect();
         let listed: Vec<_> = listed.iter().map(|index| self.sockets[*index]).collect();
         let unlisted = self.sockets.len() - listed.len();
         (listed, unlisted)

@@ -97,8 +97,8 @@ fn the_worse_come_first_and_other_programs_last() {
 
 #[test]
 fn a_fold_lists_some_and_counts_the_rest() {
-    let listed = |number: u32| {
-        let sockets = many("running", number);
+    let listed = |state: &str, number: u32| {
+        let sockets = many(state, number);
         let rows = rows(&sockets);
         let Some(Row::Fold(fold)) = rows.last() else {
             panic!("no fold of {number}");
@@ -108,10 +108,11 @@ fn a_fold_lists_some_and_counts_the_rest() {
         assert!(sorted && listed.len() + unlisted == fold.sockets.len());
         (listed.len(), unlisted)
     };
-    assert_eq!(listed(13), (2, 0));
-    assert_eq!(listed(37), (26, 0));
-    assert_eq!(listed(38), (25, 2));
-    assert_eq!(listed(1000), (25, 964));
+    assert_eq!(listed("running", 13), (2, 0));
+    assert_eq!(listed("running", 42), (31, 0));
+    assert_eq!(listed("running", 43), (30, 2));
+    assert_eq!(listed("running", 1000), (30, 959));
+    assert_eq!(listed("stale", 1000), (10, 983));
 }
 
 fn any_socket() -> impl Strategy<Value = Socket> {
