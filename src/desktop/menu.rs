@@ -292,11 +292,35 @@ fn same_meaning(old: &Entry, new: &Entry) -> bool {
         }
 }
 
-/// The rows that can stay, as pairs of indices, both growing: a longest run of rows that are told apart by their keys,
-/// and between two of those as many lines as both have. Where siblings share a key fewer may stay than could.
+/// The rows that can stay, as pairs of indices, both growing: the equal beginning and end that nearly every change
+/// leaves, and what can stay of the rest.
+fn common(drawn: &[Entry], wanted: &[Entry]) -> Vec<(usize, usize)> {
+    let head = drawn
+        .iter()
+        .zip(wanted)
+        .take_while(|(old, new)| same_meaning(old, new))
+        .count();
+    let (old, new) = (&drawn[head..], &wanted[head..]);
+    let tail = old
+        .iter()
+        .rev()
+        .zip(new.iter().rev())
+        .take_while(|(old, new)| same_meaning(old, new))
+        .count();
+    let (old, new) = (&old[..old.len() - tail], &new[..new.len() - tail]);
+
+    let mut pairs: Vec<_> = (0..head).map(|index| (index, index)).collect();
+    let rest = common_of_rest(old, new);
+    pairs.extend(rest.into_iter().map(|(old, new)| (head + old, head + new)));
+    pairs.extend((0..tail).map(|index| (head + old.len() + index, head + new.len() + index)));
+    pairs
+}
+
+/// A longest run of rows that are told apart by their keys, and between two of those as many lines as both have. Where
+/// siblings share a key fewer may stay than could.
 ///
 /// The time it takes grows little faster than the menus do, whatever they are.
-fn common(drawn: &[Entry], wanted: &[Entry]) -> Vec<(usize, usize)> {
+fn common_of_rest(drawn: &[Entry], wanted: &[Entry]) -> Vec<(usize, usize)> {
     let places: HashMap<Row<'_>, usize> = wanted
         .iter()
         .enumerate()
@@ -310,10 +334,8 @@ fn common(drawn: &[Entry], wanted: &[Entry]) -> Vec<(usize, usize)> {
 
     let mut pairs = Vec::new();
     let (mut old, mut new) = (0, 0);
-    for (next_old, next_new) in growing(&rows)
-        .into_iter()
-        .chain([(drawn.len(), wanted.len())])
-    {
+    let the_end = (drawn.len(), wanted.len());
+    for (next_old, next_new) in growing(&rows).into_iter().chain([the_end]) {
         let lines = separators(drawn, old..next_old).zip(separators(wanted, new..next_new));
         pairs.extend(lines);
         pairs.push((next_old, next_new));
