@@ -1,7 +1,7 @@
 //! What the tray shows, as data: the summary, the icon, and a menu whose entries hold an [`Intent`].
 //!
 //! A view is compared before it is drawn: no change, no redraw. However many sockets there are, the menu stays one
-//! that a person reads and that is drawn at once: what is too much is folded ([`fold`]), and counted.
+//! that a person reads and that is drawn at once: what is too much is folded, and counted.
 
 mod fold;
 mod problems;
