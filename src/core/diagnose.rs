@@ -363,7 +363,7 @@ fn socket(
         state,
         id: stat.map(|stat| stat.id),
         cookie: listener.and_then(|listener| listener.cookie),
-        destination: destination(&meant, context.places),
+        destination: destination(&meant, &hosts, context.places),
         persist_secs: hosts.first().and_then(|host| host.persist.as_secs()),
         hosts: hosts.into_iter().map(|host| host.alias.clone()).collect(),
         pid: process.map(|process| process.pid),
@@ -407,8 +407,8 @@ fn process(listener: &Listener) -> Option<&Process> {
 }
 
 /// The one destination of the hosts configured for this path, else what the path itself says.
-fn destination(path: &ControlPath, places: &Places) -> Option<Destination> {
-    let mut configured = places.hosts_at(path).map(|host| &host.destination);
+fn destination(path: &ControlPath, hosts: &[&Host], places: &Places) -> Option<Destination> {
+    let mut configured = hosts.iter().map(|host| &host.destination);
     match configured.next() {
         Some(first) => configured
             .all(|other| other == first)

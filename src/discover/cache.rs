@@ -84,8 +84,12 @@ impl Identity {
     /// It turns false five minutes after a host did not answer in time, so that it is asked again.
     #[must_use]
     pub fn still_holds(&self, request: &Request, surroundings: &Surroundings) -> bool {
-        self.retry_at.is_none_or(|at| SystemTime::now() < at)
-            && self.is_current(&Key::of(request, surroundings), surroundings)
+        !self.is_to_be_retried() && self.is_current(&Key::of(request, surroundings), surroundings)
+    }
+
+    /// Whether it is time to ask hosts again that did not answer.
+    pub(super) fn is_to_be_retried(&self) -> bool {
+        self.retry_at.is_some_and(|at| at <= SystemTime::now())
     }
 
     /// Whether it turns false by a change alone, and not by time.
@@ -143,7 +147,7 @@ impl Record {
         if !is_ours || stat.len() > MAX_BYTES {
             return None;
         }
-        let mut text = Vec::new();
+        let mut text = Vec::with_capacity(usize::try_from(stat.len()).ok()? + 1);
         file.take(MAX_BYTES).read_to_end(&mut text).ok()?;
         let record: Self = serde_json::from_slice(&text).ok()?;
         let is_whole = record.answers.len() == record.configuration.aliases.len();

@@ -124,8 +124,10 @@ pub fn discover(request: &Request, surroundings: &Surroundings) -> Discovered {
         .and_then(|path| Record::load(path, surroundings.known.uid))
         .filter(|record| record.identity.is_current(&key, surroundings));
     let (record, is_news) = match remembered {
-        Some(record) if record.identity.still_holds(request, surroundings) => (record, false),
-        Some(record) => (ask_again(record, request, &mut findings), true),
+        Some(record) if record.identity.is_to_be_retried() => {
+            (ask_again(record, request, &mut findings), true)
+        }
+        Some(record) => (record, false),
         None => (ask(key, request, surroundings, &mut findings), true),
     };
     let is_whole = record.answers.len() == record.configuration.aliases.len();
