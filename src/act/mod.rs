@@ -10,7 +10,9 @@ pub mod control;
 mod directory;
 mod each;
 pub mod held;
+pub mod mend;
 mod told;
+pub mod trial;
 
 pub use each::each;
 

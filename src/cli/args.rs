@@ -62,6 +62,8 @@ pub enum Command {
     Stop(Stop),
     /// Remove what is proven stale, nothing else; without TARGET, all of it
     Clean(Clean),
+    /// Say everything that is or will be wrong, each with evidence and remedy
+    Doctor(Doctor),
     /// Print, edit or check muxtray's configuration file
     Config {
         /// What to do with it.
@@ -138,6 +140,30 @@ pub struct Clean {
     /// Without TARGET: also the sockets of Ansible, kitty and other programs
     #[arg(long)]
     pub managed: bool,
+}
+
+/// `muxtray doctor`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Doctor {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Apply the safe remedies first: missing directories, modes, stale sockets
+    #[arg(long)]
+    pub fix: bool,
+    /// Say what a line that ssh printed means, and what is true now; without LINE, of standard input
+    #[arg(
+        long,
+        value_name = "LINE",
+        num_args = 0..=1,
+        conflicts_with_all = ["json", "fix"],
+        allow_hyphen_values = true
+    )]
+    #[expect(
+        clippy::option_option,
+        reason = "not given, given, and given with a line are three things"
+    )]
+    pub explain: Option<Option<String>>,
 }
 
 /// `muxtray config`

@@ -7,7 +7,11 @@
 pub mod control_path;
 pub mod decide;
 pub mod diagnose;
+pub mod directory;
+pub mod doctor;
+pub mod explain;
 pub mod finding;
+pub mod fix;
 pub mod intent;
 pub mod notice;
 pub mod places;

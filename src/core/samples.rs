@@ -1,7 +1,7 @@
 //! Facts and sockets for the tests of the core, each as it most often is; a test changes what it is about.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::control_path::{ControlPath, Destination, HostAlias};
@@ -36,6 +36,7 @@ pub(super) fn stat() -> Stat {
         uid: ME,
         mode: 0o600,
         modified: at() - Duration::from_secs(1000),
+        accessed: at() - Duration::from_secs(1000),
     }
 }
 
@@ -102,7 +103,7 @@ pub(super) fn places() -> Places {
         },
         multiplexes: true,
         persist: Persist::Seconds(600),
-        server_alive_interval: 0,
+        server_alive_interval: 15,
     };
     Places {
         hosts: vec![web],
@@ -116,7 +117,9 @@ pub(super) fn seen(observations: Vec<Observation>) -> Snapshot {
     let context = Context {
         uid: ME,
         users: &users,
+        home: Path::new("/home/u"),
         places: &places,
+        directories: &[],
         history: &history,
     };
     snapshot(&look(observations), context)

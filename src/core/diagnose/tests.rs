@@ -1,7 +1,10 @@
+use std::time::Instant;
+
+use super::super::finding::FindingId;
 use super::super::samples::{
     ME, at, listener, look, observation, path, places, process, running, stat, users,
 };
-use super::super::socket::FileKind;
+use super::super::socket::{Connect, Cookie, FileKind, Filesystem, Process, Unresponsive};
 use super::*;
 
 fn judged(observation: &Observation) -> Option<Socket> {
@@ -15,7 +18,9 @@ fn judged_with(observation: &Observation, history: &History) -> Option<Socket> {
         Context {
             uid: ME,
             users: &users(),
+            home: Path::new("/home/u"),
             places: &places(),
+            directories: &[],
             history,
         },
     )
@@ -297,7 +302,9 @@ fn an_orphan_says_how_to_end_it_without_harm() {
     let context = Context {
         uid: ME,
         users: &users,
+        home: Path::new("/home/u"),
         places: &places,
+        directories: &[],
         history: &history,
     };
     for successor in [true, false] {
@@ -337,7 +344,9 @@ fn problems_come_first_and_ignored_paths_not_at_all() {
         Context {
             uid: ME,
             users: &users,
+            home: Path::new("/home/u"),
             places: &places,
+            directories: &[],
             history: &history,
         },
     );
@@ -363,7 +372,7 @@ fn every_state_but_running_has_evidence_and_remedy() {
         let finding = &socket.findings[0];
         assert_eq!(Some(finding.id), socket.state.finding_id());
         assert!(!finding.evidence.is_empty() && !finding.remedy.is_empty());
-        assert_eq!(finding.fixable, socket.state.is_cleanable());
+        assert_eq!(finding.fix.is_some(), socket.state.is_cleanable());
     }
 }
 
@@ -392,7 +401,9 @@ fn ninety_bytes_are_usable_and_one_more_is_told() {
         let context = Context {
             uid: ME,
             users: &users,
+            home: Path::new("/home/u"),
             places: &places,
+            directories: &[],
             history: &history,
         };
         snapshot(&look(Vec::new()), context).findings
