@@ -65,7 +65,7 @@ impl World {
     /// How much there is to examine.
     pub(super) fn examined(&self) -> Examined {
         Examined {
-            hosts: self.places.hosts.len(),
+            hosts: self.places.own_hosts().count(),
             directories: self.places.directories(&[]).len(),
         }
     }

@@ -11,7 +11,7 @@ use super::text;
 /// How much was looked at, for the last line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Examined {
-    /// Hosts of the ssh configuration.
+    /// Hosts of the ssh configuration that have a ControlPath.
     pub hosts: usize,
     /// Directories of control sockets.
     pub directories: usize,
@@ -35,7 +35,7 @@ pub fn report(snapshot: &Snapshot, examined: Examined) -> Vec<Line> {
     all.sort_by_key(|(finding, _)| std::cmp::Reverse(finding.severity));
     let mut lines = Vec::new();
     for (finding, socket) in &all {
-        lines.extend(self::finding(finding, *socket));
+        lines.extend(self::finding(finding, *socket, Place::Report));
         lines.push(Vec::new());
     }
     let findings: Vec<&Finding> = all.iter().map(|(finding, _)| *finding).collect();
@@ -53,13 +53,21 @@ pub fn answer(answer: &Answer) -> Vec<Line> {
     ];
     for finding in &answer.findings {
         lines.push(Vec::new());
-        lines.extend(self::finding(finding, None));
+        lines.extend(self::finding(finding, None, Place::Answer));
     }
     lines
 }
 
-/// One finding at length.
-fn finding(finding: &Finding, socket: Option<&Socket>) -> Vec<Line> {
+/// Where a finding is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Among all there are: at length.
+    Report,
+    /// Under a message of ssh's, which need not be quoted again, on a path that need not be a configured one.
+    Answer,
+}
+
+fn finding(finding: &Finding, socket: Option<&Socket>, place: Place) -> Vec<Line> {
     let style = style_of(finding.severity);
     let hosts = socket
         .filter(|socket| !socket.hosts.is_empty())
@@ -75,7 +83,9 @@ fn finding(finding: &Finding, socket: Option<&Socket>) -> Vec<Line> {
         ],
         labelled("seen", &finding.evidence),
     ];
-    lines.extend(ssh_says(finding.id).map(|said| labelled("ssh says", said)));
+    if place == Place::Report {
+        lines.extend(ssh_says(finding.id).map(|said| labelled("ssh says", said)));
+    }
     lines.push(vec![(
         Style::Remedy,
         format!("    \u{2192} {}", finding.remedy),
@@ -86,7 +96,7 @@ fn finding(finding: &Finding, socket: Option<&Socket>) -> Vec<Line> {
             .iter()
             .map(|line| vec![(Style::Plain, format!("          {line}"))]),
     );
-    if finding.fix.is_some() {
+    if finding.fix.is_some() && place == Place::Report {
         lines.push(vec![(
             Style::Dim,
             "      muxtray doctor --fix does this".to_owned(),

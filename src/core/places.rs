@@ -62,7 +62,7 @@ impl Host {
     #[must_use]
     pub fn title(&self) -> String {
         if self.is_stand_in() {
-            "any other host".to_owned()
+            "any host not named".to_owned()
         } else {
             format!("host {}", self.alias)
         }

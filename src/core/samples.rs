@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::control_path::{ControlPath, Destination, HostAlias};
 use super::diagnose::{Context, History, snapshot};
+use super::directory::Directory;
 use super::places::{Host, Origin, Persist, Places};
 use super::socket::{
     Cookie, File, Filesystem, Holder, Listener, Look, MasterPid, Observation, Process, Snapshot,
@@ -111,16 +112,25 @@ pub(super) fn places() -> Places {
     }
 }
 
+/// Calls it with what a first look knows.
+pub(super) fn context_with<R>(
+    places: &Places,
+    directories: &[Directory],
+    work: impl FnOnce(Context<'_>) -> R,
+) -> R {
+    work(Context {
+        uid: ME,
+        users: &users(),
+        home: Path::new("/home/u"),
+        places,
+        directories,
+        history: &History::default(),
+    })
+}
+
 /// What a first look that saw this comes to.
 pub(super) fn seen(observations: Vec<Observation>) -> Snapshot {
-    let (users, places, history) = (users(), places(), History::default());
-    let context = Context {
-        uid: ME,
-        users: &users,
-        home: Path::new("/home/u"),
-        places: &places,
-        directories: &[],
-        history: &history,
-    };
-    snapshot(&look(observations), context)
+    context_with(&places(), &[], |context| {
+        snapshot(&look(observations), context)
+    })
 }
