@@ -159,10 +159,6 @@ pub struct Doctor {
         conflicts_with_all = ["json", "fix"],
         allow_hyphen_values = true
     )]
-    #[expect(
-        clippy::option_option,
-        reason = "not given, given, and given with a line are three things"
-    )]
     pub explain: Option<Option<String>>,
 }
 

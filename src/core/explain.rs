@@ -200,7 +200,7 @@ fn connect(line: &str) -> Option<(Kind, Option<&str>)> {
     Some((kind, Some(path)))
 }
 
-/// `cannot bind to path PATH: WORDS`, by older versions with a colon before the path. It is a master's temporary name.
+/// `cannot bind to path PATH: WORDS`, by older versions with a colon before the path, which is a master's temporary name.
 fn bind(line: &str) -> Option<(Kind, Option<&str>)> {
     let (_, rest) = line.split_once("cannot bind to path")?;
     let rest = rest.trim_start_matches(':').trim_start();
@@ -247,7 +247,6 @@ fn named(line: &str) -> Option<(Kind, Option<&str>)> {
         (Kind::AlreadyThere, "ControlSocket ", " already exists"),
         (Kind::NoSocket, "ControlPath ", " is not a socket"),
         (Kind::ControlPathTooLong, "ControlPath too long ('", "' >="),
-        (Kind::TooLong, "\"", "\" too long for Unix domain socket"),
     ];
     if let Some((kind, path)) = rows
         .into_iter()
@@ -255,9 +254,13 @@ fn named(line: &str) -> Option<(Kind, Option<&str>)> {
     {
         return found(kind, path);
     }
-    // Versions differ in the quotes.
-    line.contains("too long for Unix domain socket")
-        .then_some((Kind::TooLong, None))
+    let (before, _) = line.split_once(" too long for Unix domain socket")?;
+    // A master's temporary name; versions differ in the quotes.
+    let path = before
+        .strip_suffix('"')
+        .and_then(|before| before.split_once('"'))
+        .map(|(_, path)| without_suffix(path));
+    Some((Kind::TooLong, path))
 }
 
 /// Messages without a path.

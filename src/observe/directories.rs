@@ -37,7 +37,7 @@ pub fn look(wanted: Vec<Wanted>) -> Vec<Directory> {
 fn look_at(wanted: Wanted, mounts: &mut MountTable) -> Directory {
     let mut walk = Walk::default();
     let end = match walk.to(&wanted.path) {
-        Err(end) => end,
+        Err(end) => *end,
         Ok(device) => End::There(There {
             access: access(&walk.at),
             volume: volume(&walk.at, device, mounts),
@@ -62,7 +62,7 @@ struct Walk {
 
 impl Walk {
     /// Goes to a directory and returns its device, or what the way ends in before.
-    fn to(&mut self, path: &Path) -> Result<u64, End> {
+    fn to(&mut self, path: &Path) -> Result<u64, Box<End>> {
         let mut ahead = names(path);
         let mut device = self.enter_root()?;
         while let Some(name) = ahead.pop_front() {
@@ -74,7 +74,7 @@ impl Walk {
             let metadata = match next.symlink_metadata() {
                 Ok(metadata) => metadata,
                 Err(error) => {
-                    return Err(match filesystem::unseen(&error) {
+                    return Err(Box::new(match filesystem::unseen(&error) {
                         File::Missing => {
                             let mut path = next;
                             path.extend(ahead);
@@ -86,18 +86,16 @@ impl Walk {
                         File::Denied => End::Denied,
                         File::Failed(words) => End::Failed(words),
                         File::Socket(_) | File::Other(..) => End::Failed(error.to_string()),
-                    });
+                    }));
                 }
             };
             if metadata.is_symlink() {
                 self.note(&next, &metadata);
                 self.links += 1;
                 if self.links > MAX_SYMLINKS {
-                    return Err(End::Failed(Errno::ELOOP.desc().to_owned()));
+                    return Err(Box::new(End::Failed(Errno::ELOOP.desc().to_owned())));
                 }
-                let target = next
-                    .read_link()
-                    .map_err(|error| End::Failed(filesystem::text_of(&error)))?;
+                let target = next.read_link().map_err(|error| failed(&error))?;
                 if target.is_absolute() {
                     self.at = PathBuf::from("/");
                 }
@@ -109,12 +107,12 @@ impl Walk {
                 device = metadata.dev();
                 self.at = next;
             } else {
-                return Err(match filesystem::file(&metadata) {
+                return Err(Box::new(match filesystem::file(&metadata) {
                     File::Other(kind, _) => End::Other { path: next, kind },
                     File::Socket(_) | File::Missing | File::Denied | File::Failed(_) => {
-                        End::Failed("it is a socket".to_owned())
+                        End::Failed("a socket stands on its path".to_owned())
                     }
-                });
+                }));
             }
         }
         // Where the way came back to a directory it had passed, that is the last part all the same.
@@ -126,12 +124,10 @@ impl Walk {
         Ok(device)
     }
 
-    fn enter_root(&mut self) -> Result<u64, End> {
+    fn enter_root(&mut self) -> Result<u64, Box<End>> {
         self.at = PathBuf::from("/");
         let root = Path::new("/");
-        let metadata = root
-            .symlink_metadata()
-            .map_err(|error| End::Failed(filesystem::text_of(&error)))?;
+        let metadata = root.symlink_metadata().map_err(|error| failed(&error))?;
         self.note(root, &metadata);
         Ok(metadata.dev())
     }
@@ -151,6 +147,10 @@ impl Walk {
             is_symlink: metadata.is_symlink(),
         });
     }
+}
+
+fn failed(error: &std::io::Error) -> Box<End> {
+    Box::new(End::Failed(filesystem::text_of(error)))
 }
 
 /// The names in a path; a `..` stays one.
@@ -201,6 +201,10 @@ const NAMES: &[(u32, &str)] = &[
     (0x7366_746e, "ntfs3"),
 ];
 
+#[allow(
+    clippy::useless_conversion,
+    reason = "the kernel's words are narrower on some machines"
+)]
 fn volume(directory: &Path, device: u64, mounts: &mut MountTable) -> Option<Volume> {
     let magic = filesystem::magic_of(directory)?;
     let numbers = statvfs(directory).ok()?;

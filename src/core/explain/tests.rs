@@ -69,7 +69,7 @@ fn every_message_is_recognised_with_its_path() {
             true,
         ),
         (
-            format!("unix_listener: path \"{path}\" too long for Unix domain socket"),
+            format!("unix_listener: path \"{temporary}\" too long for Unix domain socket"),
             Kind::TooLong,
             true,
         ),
