@@ -1,5 +1,9 @@
 //! One walk down the road: candidates, a look, the judgement. The command line walks it once, the engine again and
 //! again; both get the same snapshot from the same facts.
+//!
+//! Every look also stats the directories of control sockets, some system calls for each, so that `list` and the tray say
+//! what is wrong with them. What only making a socket there can tell (a quota, a filesystem of a kind that nobody
+//! knows) is left to [`Survey::examined`], which `doctor` asks for and nothing else does.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -10,16 +10,24 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use support::{Lab, Report};
+use support::{Lab, PATIENCE, Process, Report, skip};
 
-/// Makes muxtray use an ssh that notes what it is asked about. Another process writes it: a file that this one has
-/// open for writing, even in the copy of a fork, cannot be executed.
+/// Makes muxtray use an ssh that notes what it is asked about.
 fn counting_ssh(lab: &Lab) {
-    let script = format!(
-        "#!/bin/sh\nfor last; do :; done\necho \"$last\" >> '{}'\nexec /usr/bin/ssh \"$@\"\n",
-        lab.path("asked").display()
+    ssh_that(
+        lab,
+        &format!(
+            "for last; do :; done; echo \"$last\" >> '{}'",
+            lab.path("asked").display()
+        ),
     );
-    let program = lab.path("counting-ssh");
+}
+
+/// Makes muxtray use an ssh that does this first. Another process writes it: a file that this one has open for writing,
+/// even in the copy of a fork, cannot be executed.
+fn ssh_that(lab: &Lab, does: &str) {
+    let script = format!("#!/bin/sh\n{does}\nexec /usr/bin/ssh \"$@\"\n");
+    let program = lab.path("bin-ssh");
     let mut shell = Command::new("/bin/sh")
         .args(["-c", "cat > \"$1\" && chmod 755 \"$1\"", "sh"])
         .arg(&program)
@@ -138,4 +146,24 @@ fn three_hundred_hosts_take_less_than_a_second_the_second_time() {
     assert_eq!(second.stdout, first.stdout);
     assert_eq!(taken(&lab, "asked"), [""; 0]);
     assert!(second.took < Duration::from_secs(1), "{:?}", second.took);
+}
+
+#[test]
+fn a_person_at_a_terminal_sees_how_far_it_has_come() {
+    let name = "a_person_at_a_terminal_sees_how_far_it_has_come";
+    let lab = Lab::new();
+    ssh_that(&lab, "sleep 1");
+    let doctor = format!(
+        "{} --ssh-config {} doctor",
+        lab.reachable_program().display(),
+        lab.path("ssh_config").display()
+    );
+    let mut command = lab.command("script");
+    command.args(["-q", "-e", "-c", &doctor, "/dev/null"]);
+    if Command::new("script").arg("--version").output().is_err() {
+        return skip(name, "script(1) is not installed");
+    }
+    let text = Process::run(command, PATIENCE).expect(0).stdout;
+    assert!(text.contains("of 3 hosts"), "{text:?}");
+    assert!(text.contains("\r\u{1b}[Kall is well"), "{text:?}");
 }

@@ -12,46 +12,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use nix::fcntl::AT_FDCWD;
 use nix::sys::stat::{UtimensatFlags, utimensat};
 use nix::sys::time::TimeSpec;
-use serde_json::{Value, json};
-use support::{Lab, NOBODY, NetworkMount, Report, Session, User, files_below, skip};
-
-/// What multiplexing hosts need so that nothing is to be said of them.
-const GOOD: &str = "    ControlMaster auto\n    ControlPersist 10m\n    ServerAliveInterval 15\n";
-
-/// `doctor --json`, whatever its exit status.
-#[track_caller]
-fn doctor(lab: &Lab) -> Report {
-    let finished = lab.muxtray(["doctor", "--json"]);
-    let status = finished.code();
-    assert!(
-        matches!(status, 0 | 1) && finished.stderr.is_empty(),
-        "{finished:#?}"
-    );
-    Report {
-        status,
-        ..Report::parse(&finished.stdout)
-    }
-}
-
-/// The ids of all findings, of sockets and others.
-fn ids(report: &Report) -> Vec<String> {
-    let mut ids = report.finding_ids();
-    for socket in report.sockets() {
-        ids.extend(socket.finding_ids());
-    }
-    ids
-}
-
-/// The one finding of this kind that belongs to no socket.
-#[track_caller]
-fn finding(report: &Report, id: &str) -> Value {
-    let all = report.json["findings"].as_array().unwrap();
-    let mut found = all.iter().filter(|finding| finding["id"] == id);
-    match (found.next(), found.next()) {
-        (Some(finding), None) => finding.clone(),
-        _ => panic!("not one {id}: {:#}", report.json),
-    }
-}
+use serde_json::json;
+use support::{GOOD, Lab, NOBODY, Report, Session, User, files_below, skip};
 
 fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
@@ -59,13 +21,6 @@ fn set_mode(path: &Path, mode: u32) {
 
 fn mode(path: &Path) -> u32 {
     path.symlink_metadata().unwrap().mode() & 0o7777
-}
-
-/// A laboratory whose host `web` has everything that is good.
-fn good_lab() -> Lab {
-    let lab = Lab::new();
-    lab.configure(&format!("Host web\n{GOOD}"));
-    lab
 }
 
 #[test]
@@ -82,13 +37,13 @@ fn the_configuration_of_the_readme_is_silent() {
         lab.write("ssh_config", format!("{hosts}{block}"));
         let text = lab.muxtray(["doctor"]).expect(0).stdout;
         assert!(text.starts_with("all is well"), "{text}");
-        assert_eq!(ids(&doctor(&lab)), [""; 0]);
+        assert_eq!(lab.doctor().all_ids(), [""; 0]);
     }
 }
 
 #[test]
 fn healthy_setups_are_silent() {
-    let lab = good_lab();
+    let lab = Lab::good();
     let scratch = lab.path("");
     let scratch = scratch.display();
     let cases = [
@@ -118,14 +73,14 @@ fn healthy_setups_are_silent() {
     ];
     for (what, configuration) in cases {
         lab.write("ssh_config", configuration);
-        let report = doctor(&lab);
-        assert_eq!(ids(&report), [""; 0], "{what}: {:#}", report.json);
+        let report = lab.doctor();
+        assert_eq!(report.all_ids(), [""; 0], "{what}: {:#}", report.json);
         assert_eq!(report.status, 0, "{what}");
     }
     lab.configure(&format!("Host web\n{GOOD}"));
     set_mode(&lab.path("s"), 0o755);
     let _master = lab.master("web");
-    assert_eq!(ids(&doctor(&lab)), [""; 0]);
+    assert_eq!(lab.doctor().all_ids(), [""; 0]);
 }
 
 #[test]
@@ -215,10 +170,10 @@ fn every_cause_has_its_finding() {
         ),
     ];
     for (what, make, expected, status) in cases {
-        let lab = good_lab();
+        let lab = Lab::good();
         make(&lab);
-        let report = doctor(&lab);
-        assert_eq!(ids(&report), *expected, "{what}: {:#}", report.json);
+        let report = lab.doctor();
+        assert_eq!(report.all_ids(), *expected, "{what}: {:#}", report.json);
         assert_eq!(report.status, *status, "{what}");
         assert_eq!(
             lab.list().json["findings"],
@@ -235,7 +190,7 @@ fn another_users_directory_is_misowned_and_told_with_the_command() {
     if !User::tests_are_root() {
         return skip(name, "only root can give files away");
     }
-    let lab = good_lab();
+    let lab = Lab::good();
     let directory = lab.path("s");
     for (owner, mode) in [(0, 0o755), (NOBODY, 0o777)] {
         chown(&directory, Some(owner), Some(owner)).unwrap();
@@ -245,7 +200,7 @@ fn another_users_directory_is_misowned_and_told_with_the_command() {
         let command = format!("sudo chown {}: {}", User::get().name, directory.display());
         assert!(text.contains(&command), "{text}");
         assert_eq!(directory.metadata().unwrap().mode(), before);
-        assert_eq!(ids(&doctor(&lab)), ["directory-misowned"]);
+        assert_eq!(lab.doctor().all_ids(), ["directory-misowned"]);
     }
 }
 
@@ -270,12 +225,12 @@ fn what_is_wrong_with_sockets_is_told() {
         UtimensatFlags::NoFollowSymlink,
     )
     .unwrap();
-    let report = doctor(&lab);
+    let report = lab.doctor();
     assert_eq!(report.at(&path).finding_ids(), ["no-persist-expiry"]);
 
     let master = lab.master("db");
     let _sessions: Vec<Session> = (0..10).map(|_| master.session(&lab)).collect();
-    let report = doctor(&lab);
+    let report = lab.doctor();
     assert_eq!(
         report.at(master.path()).finding_ids(),
         ["sessions-at-limit"]
@@ -284,118 +239,8 @@ fn what_is_wrong_with_sockets_is_told() {
 }
 
 #[test]
-fn a_network_filesystem_is_a_warning_and_takes_no_sockets_by_trial() {
-    let name = "a_network_filesystem_is_a_warning_and_takes_no_sockets_by_trial";
-    let lab = Lab::new();
-    let mount = match NetworkMount::new(&lab, "s", "net") {
-        Ok(mount) => mount,
-        Err(why) => return skip(name, &why),
-    };
-    lab.configure(&format!(
-        "Host web\n    ControlPath {}/%n\n{GOOD}",
-        mount.directory().display()
-    ));
-    assert_eq!(
-        lab.list().finding_ids(),
-        ["filesystem-network", "path-not-per-machine"]
-    );
-    // sshfs lets nobody make a socket, which only a trial tells.
-    let report = doctor(&lab);
-    assert_eq!(
-        report.finding_ids(),
-        ["filesystem-unsupported", "path-not-per-machine"],
-        "{:#}",
-        report.json
-    );
-}
-
-/// What doctor finds below mounts that a script makes over the directory `s`.
-fn below_mounts(script: &str) -> Result<Report, String> {
-    let lab = good_lab();
-    let finished = lab.muxtray_below_mounts(script, ["doctor", "--json"])?;
-    let status = finished.code();
-    assert!(matches!(status, 0 | 1), "{finished:#?}");
-    Ok(Report {
-        status,
-        ..Report::parse(&finished.stdout)
-    })
-}
-
-/// Mounts a tmpfs with these options over `s`, for the user.
-fn tmpfs(options: &str) -> String {
-    let User { uid, gid, .. } = User::get();
-    format!("mount -t tmpfs -o mode=700,uid={uid},gid={gid},{options} tmpfs \"$1/s\"")
-}
-
-#[test]
-fn a_full_filesystem_is_told_with_its_numbers() {
-    let name = "a_full_filesystem_is_told_with_its_numbers";
-    let full = [
-        (
-            format!(
-                "{}\nhead -c 200k /dev/zero > \"$1/s/full\" 2>/dev/null || :",
-                tmpfs("size=64k")
-            ),
-            "0 bytes of 64.0 KiB free",
-        ),
-        (
-            format!(
-                "{}\ntouch \"$1/s/one\" \"$1/s/two\" \"$1/s/three\"",
-                tmpfs("nr_inodes=4")
-            ),
-            "0 of 4 inodes",
-        ),
-    ];
-    for (script, seen) in full {
-        let report = match below_mounts(&script) {
-            Ok(report) => report,
-            Err(why) => return skip(name, &why),
-        };
-        assert_eq!(ids(&report), ["filesystem-full"], "{:#}", report.json);
-        let evidence = finding(&report, "filesystem-full")["evidence"].clone();
-        assert!(evidence.as_str().unwrap().contains(seen), "{evidence}");
-        assert_eq!(report.status, 1);
-    }
-}
-
-#[test]
-fn a_filesystem_that_has_room_is_silent_and_a_read_only_one_is_not() {
-    let name = "a_filesystem_that_has_room_is_silent_and_a_read_only_one_is_not";
-    for (options, expected) in [
-        ("size=64k", &[][..]),
-        ("size=64k,ro", &["directory-not-writable"]),
-    ] {
-        match below_mounts(&tmpfs(options)) {
-            Ok(report) => assert_eq!(ids(&report), expected, "{:#}", report.json),
-            Err(why) => return skip(name, &why),
-        }
-    }
-}
-
-#[test]
-fn a_filesystem_without_hard_links_is_told() {
-    let name = "a_filesystem_without_hard_links_is_told";
-    let User { uid, gid, .. } = User::get();
-    let script = format!(
-        "truncate -s 4M \"$1/image\" && mkfs.vfat \"$1/image\" >/dev/null && \
-         mount -o loop,uid={uid},gid={gid},umask=077 -t vfat \"$1/image\" \"$1/s\""
-    );
-    match below_mounts(&script) {
-        Ok(report) => {
-            assert_eq!(
-                ids(&report),
-                ["filesystem-unsupported"],
-                "{:#}",
-                report.json
-            );
-        }
-        Err(why) => skip(name, &why),
-    }
-}
-
-#[test]
 fn fix_mends_what_is_safe_and_nothing_twice() {
-    let lab = good_lab();
+    let lab = Lab::good();
     let (open, missing) = (lab.path("s"), lab.path("new/deep"));
     lab.configure(&format!(
         "Host web\n{GOOD}Host db\n    ControlPath {}/%n\n{GOOD}",
@@ -408,7 +253,7 @@ fn fix_mends_what_is_safe_and_nothing_twice() {
     set_mode(live.path(), 0o666);
     set_mode(&open, 0o777);
 
-    let before = doctor(&lab);
+    let before = lab.doctor();
     assert_eq!(before.status, 1);
     let told = lab.muxtray(["doctor", "--fix"]).expect(0).stdout;
     for done in [
@@ -445,7 +290,7 @@ fn fix_mends_what_is_safe_and_nothing_twice() {
 
 #[test]
 fn what_cannot_be_mended_remains_and_decides_the_status() {
-    let lab = good_lab();
+    let lab = Lab::good();
     set_mode(&lab.path("s"), 0o500);
     lab.configure(&format!(
         "Host web\n{GOOD}Host db\n    ControlPath {}/%n\n{GOOD}",
@@ -453,8 +298,8 @@ fn what_cannot_be_mended_remains_and_decides_the_status() {
     ));
     let finished = lab.muxtray(["doctor", "--fix", "--json"]).expect(1);
     let report = Report::parse(&finished.stdout);
-    assert_eq!(ids(&report), ["directory-not-writable"]);
-    let remains = finding(&report, "directory-not-writable");
+    assert_eq!(report.all_ids(), ["directory-not-writable"]);
+    let remains = report.finding("directory-not-writable");
     assert_eq!(remains["fixable"], json!(false));
     let command = format!("chmod u+rwx {}", lab.path("s").display());
     assert_eq!(remains["command"], json!(command));
@@ -463,7 +308,7 @@ fn what_cannot_be_mended_remains_and_decides_the_status() {
 
 #[test]
 fn a_trial_leaves_nothing_behind_and_an_ordinary_look_makes_none() {
-    let lab = good_lab();
+    let lab = Lab::good();
     let directory = lab.path("s");
     let changed = || {
         let metadata = directory.metadata().unwrap();
@@ -472,6 +317,6 @@ fn a_trial_leaves_nothing_behind_and_an_ordinary_look_makes_none() {
     let before = changed();
     lab.list();
     assert_eq!(changed(), before, "list changes nothing");
-    assert_eq!(ids(&doctor(&lab)), [""; 0]);
+    assert_eq!(lab.doctor().all_ids(), [""; 0]);
     assert_eq!(fs::read_dir(&directory).unwrap().count(), 0);
 }

@@ -28,7 +28,7 @@ pub(crate) use lab::{Lab, PATH};
 pub(crate) use listener::{Behaviour, Listener};
 pub(crate) use master::{Master, Session};
 pub(crate) use mount::NetworkMount;
-pub(crate) use muxtray::{Report, SocketReport, program};
+pub(crate) use muxtray::{GOOD, Report, SocketReport, program};
 pub(crate) use process::{Finished, PATIENCE, Process, look_for, wait_for, wait_until};
 pub(crate) use truth::{files_below, is_listening, is_socket, pid_of_persisted, process_state};
 pub(crate) use user::{NOBODY, User};

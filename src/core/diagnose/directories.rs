@@ -257,7 +257,8 @@ fn described(part: &Part, context: Context<'_>) -> String {
 /// The directories, each once, in which others than the user and root can replace or plant what a ControlPath names.
 fn insecure(context: Context<'_>) -> impl Iterator<Item = Finding> {
     let mut found: BTreeMap<&Path, (&Part, Why, Vec<&Directory>)> = BTreeMap::new();
-    for directory in context.directories {
+    let used = |directory: &&Directory| directory.wanted.makes_masters || directory.own().is_some();
+    for directory in context.directories.iter().filter(used) {
         for (part, why) in weak_parts(directory, context.uid) {
             found
                 .entry(&part.path)

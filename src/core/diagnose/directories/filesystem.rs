@@ -85,16 +85,16 @@ impl Case<'_> {
         if tried.is_none() && !no_space && !no_inode {
             return None;
         }
-        let space = format!(
-            "{} of {} free",
-            bytes(volume.space.free),
-            bytes(volume.space.total)
-        );
+        // Only what is used up: a number that changes by itself would make every look news.
+        let space = (no_space || tried.is_some()).then(|| {
+            let Room { free, total } = volume.space;
+            format!("{} of {} free", bytes(free), bytes(total))
+        });
         let inodes = volume
             .inodes
-            .map_or_else(String::new, |Room { free, total }| {
-                format!(", {free} of {total} inodes")
-            });
+            .filter(|_| no_inode || tried.is_some())
+            .map(|Room { free, total }| format!("{free} of {total} inodes free"));
+        let numbers: Vec<String> = space.into_iter().chain(inodes).collect();
         let word = text::shell_word(self.directory.path().as_os_str());
         let flag = if no_inode { "-i" } else { "-h" };
         Some(
@@ -102,9 +102,10 @@ impl Case<'_> {
                 FindingId::FilesystemFull,
                 self.subject(),
                 format!(
-                    "{}{} is full for you: {space}{inodes}{}",
+                    "{}{} is full for you: {}{}",
                     tried.unwrap_or_default(),
                     text::line(&volume.kind),
+                    numbers.join(", "),
                     self.used_by()
                 ),
                 "make room there, or look at your quota",

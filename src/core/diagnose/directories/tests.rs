@@ -319,6 +319,10 @@ fn what_no_host_makes_masters_in_may_be_missing() {
         directory.wanted.makes_masters = false;
         assert_eq!(told(directory), []);
     }
+    let mut nowhere = below((UserId(0), 0o777), (ME, 0o700));
+    nowhere.wanted.makes_masters = false;
+    nowhere.end = End::Denied;
+    assert_eq!(told(nowhere), []);
     // One that is there counts all the same.
     let mut open = with_own(ME, 0o777);
     open.wanted.makes_masters = false;
@@ -433,7 +437,7 @@ fn evidence_has_the_numbers() {
     for (directory, seen) in [
         (
             on(|volume| volume.space.free = 0),
-            "ext4 is full for you: 0 bytes of 10.0 MiB free, 10 of 1000 inodes; the ControlPath of host web is there",
+            "ext4 is full for you: 0 bytes of 10.0 MiB free; the ControlPath of host web is there",
         ),
         (
             with_own(ME, 0o777),
