@@ -134,8 +134,8 @@ fn not_per_machine(hosts: &[(&Host, &ControlPath)], context: Context<'_>) -> Opt
     };
     let found: Vec<(&Host, &ControlPath, &str)> = hosts
         .iter()
-        .filter(|(_, path)| context.places.is_per_machine(path) == Some(false))
         .filter_map(|(host, path)| Some((*host, *path, shared(path)?)))
+        .filter(|(_, path, _)| context.places.is_per_machine(path) == Some(false))
         .collect();
     let (_, path, kind) = found.first()?;
     let named: Vec<&Host> = found.iter().map(|(host, ..)| *host).collect();
