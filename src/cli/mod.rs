@@ -5,8 +5,10 @@
 mod act;
 pub mod args;
 mod config;
+mod doctor;
 mod list;
 mod paint;
+mod progress;
 mod reset;
 pub mod run;
 mod trial;
@@ -70,6 +72,7 @@ pub fn run(
         Command::Exit(exit) => act::exit(global, exit, out, err),
         Command::Stop(stop) => act::stop(global, stop, out, err),
         Command::Clean(clean) => act::clean(global, clean, out, err),
+        Command::Doctor(doctor) => doctor::run(global, doctor, out, err),
         Command::Test(test) => trial::test(global, test, out, err),
         Command::Config { action } => config::run(global, *action, out, err),
     }

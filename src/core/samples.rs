@@ -1,11 +1,12 @@
 //! Facts and sockets for the tests of the core, each as it most often is; a test changes what it is about.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::control_path::{ControlPath, Destination, HostAlias};
 use super::diagnose::{Context, History, snapshot};
+use super::directory::Directory;
 use super::places::{Host, Origin, Persist, Places};
 use super::socket::{
     Cookie, File, Filesystem, Holder, Listener, Look, MasterPid, Observation, Process, Snapshot,
@@ -36,6 +37,7 @@ pub(super) fn stat() -> Stat {
         uid: ME,
         mode: 0o600,
         modified: at() - Duration::from_secs(1000),
+        accessed: at() - Duration::from_secs(1000),
     }
 }
 
@@ -102,7 +104,7 @@ pub(super) fn places() -> Places {
         },
         multiplexes: true,
         persist: Persist::Seconds(600),
-        server_alive_interval: 0,
+        server_alive_interval: 15,
     };
     Places {
         hosts: vec![web],
@@ -110,14 +112,25 @@ pub(super) fn places() -> Places {
     }
 }
 
+/// Calls it with what a first look knows.
+pub(super) fn context_with<R>(
+    places: &Places,
+    directories: &[Directory],
+    work: impl FnOnce(Context<'_>) -> R,
+) -> R {
+    work(Context {
+        uid: ME,
+        users: &users(),
+        home: Path::new("/home/u"),
+        places,
+        directories,
+        history: &History::default(),
+    })
+}
+
 /// What a first look that saw this comes to.
 pub(super) fn seen(observations: Vec<Observation>) -> Snapshot {
-    let (users, places, history) = (users(), places(), History::default());
-    let context = Context {
-        uid: ME,
-        users: &users,
-        places: &places,
-        history: &history,
-    };
-    snapshot(&look(observations), context)
+    context_with(&places(), &[], |context| {
+        snapshot(&look(observations), context)
+    })
 }

@@ -21,7 +21,7 @@ use super::trail::Trail;
 use crate::core::interest::Interest;
 
 /// Goes up with every change of what is stored or of how it is made.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// A cache file beyond this size is not ours.
 const MAX_BYTES: u64 = 32 << 20;
@@ -132,6 +132,8 @@ pub(super) struct Record {
     pub(super) configuration: Configuration,
     /// One for each alias of the configuration, in their order; none at all where ssh could not be started.
     pub(super) answers: Vec<Answer>,
+    /// What ssh said of a host that no alias names, where it was asked.
+    pub(super) other: Option<Answer>,
 }
 
 impl Record {

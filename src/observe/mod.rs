@@ -11,9 +11,11 @@
 //! lstat and statfs have no deadline: on a network filesystem whose server is away they wait for it.
 
 pub mod connect;
+pub mod directories;
 pub mod filesystem;
 mod holder;
 mod masters;
+pub mod mounts;
 pub mod proc_net_unix;
 mod process;
 pub mod sock_diag;
