@@ -112,7 +112,7 @@ impl Desktop {
     }
 
     /// Asks to quit once the session bus has ended: nobody will see the icon or a notification again, and the next
-    /// session starts an instance of its own.
+    /// session starts an instance of its own. GLib would raise SIGTERM then, but in a thread that holds it.
     pub fn quit_with_bus(&self, asker: &Asker) {
         let asker = asker.clone();
         self.on_thread("bus", move |instance| {

@@ -68,8 +68,6 @@ fn run_tray(tray: Tray, begun: Begun) -> io::Result<()> {
     };
     let engine = engine::start(options, inbox, outlet)?;
     desktop.warn_without_tray_host();
-    // GLib ends a program that spoke over the session bus together with it; so does the lean tray.
-    #[cfg(feature = "lean-tray")]
     desktop.quit_with_bus(&asker);
     tray.run(move |intent| asker.ask(intent));
     let ended = engine.join();
