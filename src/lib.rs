@@ -35,7 +35,7 @@
 //! - [`cli`]: the command line.
 //!
 //! The tray itself is in the second program, `muxtray-applet` (`src/applet`): `muxtray run` becomes it. So the
-//! command line loads no GTK, and a build without the feature `tray` needs none at all.
+//! command line loads no GTK, and a build with the feature `lean-tray` instead of `tray`, or with neither, needs none.
 //!
 //! # What always holds
 //!

@@ -180,6 +180,18 @@ impl<'a> Desktop<'a> {
         self.display = Some(display.to_owned());
     }
 
+    /// Has programs that are started from now on know of no display.
+    pub(crate) fn hide_display(&mut self) {
+        self.display = None;
+    }
+
+    /// Stops the panel where it is: it answers nothing any more.
+    pub(crate) fn suspend_panel(&self) {
+        if let Some(panel) = &self.panel {
+            panel.signal(Signal::SIGSTOP);
+        }
+    }
+
     /// Starts the panel, and waits until it registers icons.
     #[track_caller]
     pub(crate) fn start_panel(&mut self) {
