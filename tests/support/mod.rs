@@ -24,7 +24,7 @@ mod truth;
 mod user;
 
 pub(crate) use lab::{Lab, PATH};
-pub(crate) use listener::{Behaviour, Listener};
+pub(crate) use listener::{Behaviour, Listener, Listeners};
 pub(crate) use master::{Master, Session};
 pub(crate) use muxtray::{Report, SocketReport, program};
 pub(crate) use process::{Finished, PATIENCE, Process, look_for, wait_for, wait_until};
