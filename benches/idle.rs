@@ -20,13 +20,15 @@ mod desktop;
 
 mod measure;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use desktop::{Desktop, Parts, end, lab};
 use measure::{
-    Activity, Build, Memory, Table, activity, memory, quick, ratio, time, with_icon, without_icon,
+    Activity, Build, Memory, Part, Table, activity, memory, memory_by_part, quick, ratio, time,
+    with_icon, without_icon,
 };
 use support::{Lab, Master, PATH, PATIENCE, Process, skip, wait_until};
 
@@ -175,6 +177,7 @@ struct Idle<'a> {
     wakeups: Vec<(String, u64)>,
     processor_time: Duration,
     memory: Memory,
+    parts: BTreeMap<Part, u64>,
 }
 
 impl<'a> Idle<'a> {
@@ -190,6 +193,7 @@ impl<'a> Idle<'a> {
             wakeups: after.wakeups_since(&before),
             processor_time: after.processor_time.saturating_sub(before.processor_time),
             memory: memory(running.process.pid())?,
+            parts: memory_by_part(running.process.pid())?,
         })
     }
 
@@ -234,7 +238,17 @@ fn print(idle: &[Idle<'_>], while_idle: Duration) {
     table.print(
         &format!("{seconds} s of nothing"),
         "All in the same minute, each on a desktop of its own; three masters are running for each muxtray. PSS is \
-         lower than it would be alone, for the programs share libraries.",
+         lower than it would be alone, for the programs share libraries. nm-applet has no NetworkManager to talk to.",
+    );
+
+    let mut parts = Table::new(&[&[""], Part::ALL.map(Part::name).as_slice()].concat());
+    for one in idle.iter().filter(|one| one.is_ours) {
+        let of = |part| mebibytes(one.parts.get(&part).copied().unwrap_or(0));
+        parts.row([one.name.to_owned()].into_iter().chain(Part::ALL.map(of)));
+    }
+    parts.print(
+        "RSS by part",
+        "What is mapped and present, by what it belongs to.",
     );
 
     let mut threads = Table::new(&["thread", "wake-ups"]);

@@ -13,7 +13,7 @@ mod usage;
 
 pub(crate) use builds::{Build, with_icon, without_icon};
 pub(crate) use stand_in::{StandIns, answer_as_a_master_if_told_to};
-pub(crate) use usage::{Activity, Memory, activity, memory};
+pub(crate) use usage::{Activity, Memory, Part, activity, memory, memory_by_part};
 
 use std::time::{Duration, Instant};
 

@@ -80,6 +80,77 @@ pub(crate) fn memory(pid: i32) -> Option<Memory> {
     })
 }
 
+/// What the resident memory of a process consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Part {
+    /// The program's own code and data.
+    Program,
+    /// What it allocated, with the stacks of its threads.
+    Heap,
+    /// The C library, its loader and its like.
+    System,
+    /// Libraries for D-Bus, its menus and indicators.
+    Bus,
+    /// GTK, what that stands on, and the data they read.
+    Toolkit,
+}
+
+impl Part {
+    /// All of them, in the order of a table.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Program,
+        Self::Heap,
+        Self::System,
+        Self::Bus,
+        Self::Toolkit,
+    ];
+
+    /// What a table calls it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Program => "own program",
+            Self::Heap => "heap, stacks",
+            Self::System => "C library",
+            Self::Bus => "D-Bus libraries",
+            Self::Toolkit => "GTK and below",
+        }
+    }
+
+    fn of_mapping(path: &str, program: &str) -> Self {
+        const SYSTEM: [&str; 4] = ["/libc.so", "/libm.so", "/libgcc_s.so", "/ld-linux"];
+        const BUS: [&str; 2] = ["dbus", "indicator"];
+        let is_of = |names: &[&str]| names.iter().any(|name| path.contains(name));
+        match path {
+            _ if path == program => Self::Program,
+            _ if !path.starts_with('/') => Self::Heap,
+            _ if is_of(&SYSTEM) => Self::System,
+            _ if is_of(&BUS) => Self::Bus,
+            _ => Self::Toolkit,
+        }
+    }
+}
+
+/// The resident memory by part, in bytes; `None` once the process is gone.
+pub(crate) fn memory_by_part(pid: i32) -> Option<BTreeMap<Part, u64>> {
+    let smaps = fs::read_to_string(format!("/proc/{pid}/smaps")).ok()?;
+    let program = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    let program = program.to_string_lossy();
+    let mut parts = BTreeMap::new();
+    let mut part = Part::Heap;
+    for line in smaps.lines() {
+        let mut words = line.split_whitespace();
+        let first = words.next()?;
+        if first == "Rss:" {
+            let kibibytes: u64 = words.next()?.parse().ok()?;
+            *parts.entry(part).or_default() += kibibytes * 1024;
+        } else if !first.ends_with(':') {
+            // The head of a mapping: range, permissions, offset, device, inode, and a path where there is one.
+            part = Part::of_mapping(words.nth(4).unwrap_or_default(), &program);
+        }
+    }
+    Some(parts)
+}
+
 /// The value after `NAME:` at the beginning of a line.
 fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines()
