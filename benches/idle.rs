@@ -59,6 +59,10 @@ impl Subject {
 }
 
 fn main() {
+    // Asked before the lean build is built, which takes minutes.
+    if lab("idle").is_none() {
+        return;
+    }
     println!("## Idle\n");
     let mut subjects: Vec<Subject> = with_icon("idle")
         .into_iter()
