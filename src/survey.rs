@@ -85,7 +85,8 @@ impl Survey {
         &self.surroundings
     }
 
-    /// One look, with some stats of every directory that decides whether masters work. `named` are paths to look at beside those that `places` tells of.
+    /// One look, with some stats of every directory that decides whether masters work. `named` are paths to look at
+    /// beside those that `places` tells of.
     ///
     /// Connects to no master that the kernel shows, and waits for nothing but a master that may just be ending: an
     /// orphan is only told after a fifth of a second.

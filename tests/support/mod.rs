@@ -25,7 +25,7 @@ mod truth;
 mod user;
 
 pub(crate) use lab::{Lab, PATH};
-pub(crate) use listener::{Behaviour, Listener};
+pub(crate) use listener::{Behaviour, Listener, Listeners};
 pub(crate) use master::{Master, Session};
 pub(crate) use mount::NetworkMount;
 pub(crate) use muxtray::{GOOD, Report, SocketReport, program};

@@ -35,7 +35,11 @@ impl Lab {
 
     /// The program where the user can run it: where cargo built it, or a copy in the laboratory.
     pub(crate) fn reachable_program(&self) -> PathBuf {
-        let built = program();
+        self.reachable(program())
+    }
+
+    /// The same for another build of it. A laboratory has room for a copy of one build.
+    fn reachable(&self, built: &Path) -> PathBuf {
         if User::get().can_reach(built) {
             return built.to_owned();
         }
@@ -61,7 +65,16 @@ impl Lab {
         &self,
         arguments: impl IntoIterator<Item = A>,
     ) -> Command {
-        let mut command = self.command(self.reachable_program());
+        self.command_of_build(program(), arguments)
+    }
+
+    /// The same with another build of muxtray.
+    pub(crate) fn command_of_build<A: AsRef<OsStr>>(
+        &self,
+        built: &Path,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Command {
+        let mut command = self.command(self.reachable(built));
         command
             .arg("--ssh-config")
             .arg(self.path("ssh_config"))
