@@ -9,9 +9,11 @@ mod support;
 #[path = "support/desktop/mod.rs"]
 mod desktop;
 
+use std::time::{Duration, Instant};
+
 use desktop::{Desktop, Message, Parts, TrayIcon, end, lab};
 use nix::sys::signal::Signal;
-use support::{Lab, PATIENCE, Process, files_below, is_socket, skip, wait_until};
+use support::{Lab, PATIENCE, Process, Session, files_below, is_socket, skip, wait_until};
 
 /// Whether the applet is the one without GTK.
 const LEAN: bool = cfg!(feature = "lean-tray");
@@ -100,18 +102,43 @@ fn exit_from_the_menu_ends_the_master() {
     end(applet);
 }
 
+/// Waits until nothing of it has run for a second: no look is under way or due that could see what comes next.
+fn wait_until_at_rest(process: &Process) {
+    let mut last = (context_switches(process.pid()), Instant::now());
+    wait_until("it is at rest", PATIENCE, || {
+        let now = context_switches(process.pid());
+        if now != last.0 {
+            last = (now, Instant::now());
+        }
+        last.1.elapsed() > Duration::from_secs(1)
+    });
+}
+
+/// How often the threads of a process have gone to sleep.
+fn context_switches(pid: i32) -> u64 {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let switches = threads.flatten().filter_map(|thread| {
+        let status = std::fs::read_to_string(thread.path().join("status")).ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+        line.trim().parse::<u64>().ok()
+    });
+    switches.sum()
+}
+
 #[test]
 fn exit_that_was_drawn_for_fewer_sessions_is_refused() {
     let Some(lab) = lab("exit_that_was_drawn_for_fewer_sessions_is_refused") else {
         return;
     };
-    lab.write_muxtray_config("interval_secs = 3600\n");
     let desktop = Desktop::new(&lab, Parts::ALL);
     let mut master = lab.master("web");
     let applet = desktop.muxtray_run(&[]);
     let icon = desktop.tray_icon(applet.pid());
     icon.wait_for_row(&["\u{25cf} web", "Exit"]);
-    let mut session = master.session(&lab);
+    wait_until_at_rest(&applet);
+    let mut session = Session::open_unnoticed(&lab, master.path());
     icon.click(&["\u{25cf} web", "Exit"]);
     wait_until("the refusal is told", PATIENCE, || {
         !desktop.summaries().is_empty()
@@ -364,7 +391,7 @@ fn a_panel_that_hangs_holds_up_nothing() {
     let Some(lab) = lab("a_panel_that_hangs_holds_up_nothing") else {
         return;
     };
-    lab.write_muxtray_config("interval_secs = 1\nclean_automatically = true\n");
+    lab.write_muxtray_config("interval_secs = 3600\nclean_automatically = true\n");
     let desktop = Desktop::new(&lab, Parts::ALL);
     desktop.suspend_panel();
     let applet = desktop.muxtray_run(&[]);
@@ -413,7 +440,7 @@ fn without_a_display_it_says_so_and_watches_on() {
     let Some(lab) = lab("without_a_display_it_says_so_and_watches_on") else {
         return;
     };
-    lab.write_muxtray_config("interval_secs = 1\nclean_automatically = true\n");
+    lab.write_muxtray_config("interval_secs = 3600\nclean_automatically = true\n");
     let parts = Parts {
         display: false,
         panel: false,
@@ -430,7 +457,7 @@ fn without_a_bus_it_says_so_and_watches_on() {
     let Some(lab) = lab("without_a_bus_it_says_so_and_watches_on") else {
         return;
     };
-    lab.write_muxtray_config("interval_secs = 1\nclean_automatically = true\n");
+    lab.write_muxtray_config("interval_secs = 3600\nclean_automatically = true\n");
     let parts = Parts {
         panel: false,
         daemon: false,

@@ -35,7 +35,7 @@ use crate::core::socket::{Snapshot, Socket};
 use crate::core::view::{self, TrayView};
 use crate::discover::{Discovered, Request, Surroundings};
 use crate::survey::Survey;
-use crate::watch::{Pace, Watch};
+use crate::watch::{Pace, Watch, Watcher as _};
 use answers::Answered;
 use rest::Rest;
 use work::Worker;
@@ -231,6 +231,10 @@ impl Engine {
         match message {
             Message::Intent(intent) => self.follow(intent),
             Message::Discovered(discovered, request) => {
+                // Our own `ssh -G` has been heard as well, and is to be known as that.
+                for news in self.watch.heard_of_paths() {
+                    self.heard(news);
+                }
                 self.discovering = false;
                 self.discovered = Some((*discovered, *request));
                 self.look();

@@ -116,8 +116,10 @@ impl Observer {
         };
 
         let now = Instant::now();
+        // What is gone is forgotten: a directory may see thousands of sockets come and go in that time.
+        let there: HashSet<SocketId> = sights.iter().filter_map(Sight::socket).collect();
         self.asked
-            .retain(|_, (when, _)| now.duration_since(*when) < ANSWER_HOLDS);
+            .retain(|id, (when, _)| there.contains(id) && now.duration_since(*when) < ANSWER_HOLDS);
         let mut listeners = Vec::with_capacity(sights.len());
         for sight in &mut sights {
             let mut listener = find(&sight.candidate.path, &sight.file);
@@ -379,6 +381,16 @@ struct Sight<'a> {
     file: File,
     directory: Directory,
     connect: Option<Connect>,
+}
+
+impl Sight<'_> {
+    /// Which socket stands there.
+    fn socket(&self) -> Option<SocketId> {
+        match &self.file {
+            File::Socket(stat) => Some(stat.id),
+            File::Other(..) | File::Missing | File::Denied | File::Failed(_) => None,
+        }
+    }
 }
 
 /// What is the same for all sockets of one directory.

@@ -253,7 +253,10 @@ impl<S: Fn(Intent)> Screen<S> {
                 self.widgets.hide_submenus();
                 self.draw_wanted();
             }
-            News::MenuOpened => self.patience.opened(Instant::now()),
+            News::MenuOpened => {
+                self.patience.opened(Instant::now());
+                (self.send)(Intent::Look);
+            }
             News::MenuClosed => {
                 if !self.widgets.has_open_submenu() {
                     self.patience.closed(Instant::now());
