@@ -37,7 +37,6 @@ use crate::discover::{Discovered, Request, Surroundings};
 use crate::survey::Survey;
 use crate::watch::{Pace, Watch, Watcher as _};
 use answers::Answered;
-use rest::Rest;
 use work::Worker;
 
 /// How the engine is set up.
@@ -145,9 +144,8 @@ fn turn(options: Options, inbox: Inbox, outlet: Box<dyn Outlet>) -> calloop::Res
         .map_err(|error| error.error)?;
     let mut engine = Engine::new(options, outlet, sender, handle);
     engine.begin();
-    let mut rest = Rest::default();
     while !engine.has_ended {
-        rest.until(engine.due(), &event_loop)?;
+        rest::until(engine.due(), &event_loop)?;
         event_loop.dispatch(Some(Duration::ZERO), &mut engine)?;
         if engine.due().is_some_and(|due| due.at <= Instant::now()) {
             engine.tick();
