@@ -168,6 +168,53 @@ fn stop_from_the_menu_lets_the_session_go_on() {
 }
 
 #[test]
+fn exit_all_from_the_menu_is_the_whole_reset() {
+    let Some(lab) = lab("exit_all_from_the_menu_is_the_whole_reset") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let (mut stale, mut web) = (lab.master("db"), lab.master("web"));
+    stale.kill();
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    icon.wait_for_row(&["1 master, 1 problem"]);
+    icon.click(&["Exit all masters", "Exit 1 master now"]);
+    web.wait_for_end();
+    icon.wait_for_row(&["no masters"]);
+    assert!(!stale.path().exists());
+    wait_until("it says what became of each", PATIENCE, || {
+        let said = desktop.summaries();
+        said.contains(&"1 master ended, 1 socket removed".to_owned())
+    });
+    end(applet);
+}
+
+#[test]
+fn a_missing_directory_is_made_from_the_menu() {
+    let Some(lab) = lab("a_missing_directory_is_made_from_the_menu") else {
+        return;
+    };
+    let directory = lab.path("missing");
+    lab.configure(&format!(
+        "Host far\n  ControlPath {}/%C\n  ControlMaster auto\n",
+        directory.display()
+    ));
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    icon.wait_for_row(&["no masters, 1 problem"]);
+    icon.click(&["Problems (1)", "Make the directory"]);
+    icon.wait_for_row(&["no masters"]);
+    assert!(directory.is_dir());
+    wait_until("the notice of it is taken back", PATIENCE, || {
+        let said = desktop.messages();
+        said.iter()
+            .any(|message| matches!(message, Message::Close { .. }))
+    });
+    end(applet);
+}
+
+#[test]
 fn clean_from_the_menu_removes_the_stale_socket_only() {
     let Some(lab) = lab("clean_from_the_menu_removes_the_stale_socket_only") else {
         return;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::finding::{Finding, FindingId, Severity};
+use super::fix::Fix;
 use super::intent::Intent;
 use super::notice::{Button, Notice, NoticeKey};
 use super::socket::{Cookie, Snapshot, Socket, SocketId, Target};
@@ -246,6 +247,14 @@ fn single(problem: &Problem<'_>, policy: &Policy) -> Notice {
             format!("{}\n{}.", finding.subject, finding.evidence),
         ),
     };
+    match &finding.fix {
+        // The socket's own state has that button.
+        Some(Fix::Clean { .. }) | None => {}
+        Some(fix) => buttons.push(Button {
+            label: fix.label().to_owned(),
+            intent: Intent::Mend(fix.clone()),
+        }),
+    }
     // A button does what the remedy says; without one the remedy has to be read.
     let body = if buttons.is_empty() {
         format!("{body}\n{}", finding.remedy)

@@ -7,7 +7,7 @@ use super::directory::DirectoryId;
 use super::socket::Target;
 
 /// A safe remedy, and what it was judged for.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[must_use]
 pub enum Fix {
     /// Make this directory and what is missing above it, for the user alone (mode 0700).

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::fix::Fix;
 use super::socket::Target;
 
 /// A wish. The engine checks it against what is true by then, and says what came of it.
@@ -33,8 +34,12 @@ pub enum Intent {
     Clean(Target),
     /// Remove these.
     CleanAll(Vec<Target>),
-    /// Put this text on the clipboard.
+    /// Carry out a safe remedy.
+    Mend(Fix),
+    /// Put this path on the clipboard.
     Copy(PathBuf),
+    /// Put this text on the clipboard.
+    CopyText(String),
     /// Show the details of one socket; with `None`, of everything.
     Show(Option<Target>),
     /// Look now: somebody is opening the menu.

@@ -1,5 +1,7 @@
 //! Desktop notifications, as data.
 
+use std::path::PathBuf;
+
 use super::control_path::ControlPath;
 use super::finding::FindingId;
 use super::intent::Intent;
@@ -15,6 +17,8 @@ pub enum NoticeKey {
     Summary,
     /// The answer to something a person asked for at this path.
     Answer(ControlPath),
+    /// What came of a remedy for this file or directory.
+    Mended(PathBuf),
     /// The answer to something asked of all.
     AnswerAll,
 }

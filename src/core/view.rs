@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use super::decide::is_cleaned_with_all;
 use super::finding::{Finding, Severity};
+use super::fix::Fix;
 use super::intent::Intent;
 use super::socket::{Snapshot, Socket, Target};
 use super::text;
@@ -275,15 +276,40 @@ pub fn mark(socket: &Socket) -> &'static str {
     }
 }
 
-/// What was seen and what to do, as rows; the number keeps their keys apart.
-fn remark(number: usize, finding: &Finding) -> [Entry; 2] {
-    [
+/// What was seen and what to do, as rows, and the remedy itself to click: carried out where that is safe, else to be
+/// copied. The number keeps their keys apart.
+fn remark(number: usize, finding: &Finding) -> Vec<Entry> {
+    let mut entries = vec![
         Entry::text(&format!("evidence-{number}"), sentence(&finding.evidence)),
         Entry::text(
             &format!("remedy-{number}"),
             format!("\u{2192} {}", finding.remedy),
         ),
-    ]
+    ];
+    match (&finding.fix, &finding.command) {
+        // The socket's own row has that.
+        (Some(Fix::Clean { .. }), _) => {}
+        (Some(fix), _) => entries.push(Entry::item(
+            &format!("fix-{number}"),
+            fix.label(),
+            Intent::Mend(fix.clone()),
+        )),
+        // What muxtray can do it has a row for.
+        (None, Some(command)) if !command.starts_with("muxtray ") => entries.push(Entry::item(
+            &format!("copy-command-{number}"),
+            "Copy command",
+            Intent::CopyText(command.clone()),
+        )),
+        (None, _) => {}
+    }
+    if !finding.lines.is_empty() {
+        entries.push(Entry::item(
+            &format!("copy-lines-{number}"),
+            "Copy lines for the ssh configuration",
+            Intent::CopyText(format!("{}\n", finding.lines.join("\n"))),
+        ));
+    }
+    entries
 }
 
 fn sentence(text: &str) -> String {

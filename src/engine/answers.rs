@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::act::clean::{CleanError, Cleaned};
 use crate::act::control::{ActError, Checked, Exited, Stopped};
+use crate::act::mend::{self, MendError, Mended};
 use crate::act::terminate::{EndError, Ended};
+use crate::core::fix::Fix;
 use crate::core::intent::Intent;
 use crate::core::notice::{Button, Notice, NoticeKey};
 use crate::core::socket::{Cookie, Target};
@@ -127,21 +129,14 @@ impl Answered {
                 (line, false) => Some(format!("{}: {line}", named.title)),
             })
             .collect();
-        let (_, first) = self.results.first()?;
-        let done = self.results.len() - failed.len();
-        let summary = match first {
-            Result::Checked(_) => format!("{} answered", text::count(done, "master")),
-            Result::Ended(_) | Result::ProcessEnded(_) => {
-                format!("{} ended", text::count(done, "master"))
-            }
-            Result::Stopped(_) => format!("{} stopped", text::count(done, "master")),
-            Result::Cleaned(_) => format!("{} removed", text::count(done, "socket")),
-        };
-        let summary = if failed.is_empty() {
-            summary
-        } else {
-            format!("{summary}, {} did not work", failed.len())
-        };
+        let mut parts = self.parts();
+        if parts.is_empty() {
+            return None;
+        }
+        if !failed.is_empty() {
+            parts.push(format!("{} did not work", failed.len()));
+        }
+        let summary = parts.join(", ");
         let mut lines: Vec<String> = failed.iter().take(SHOWN).cloned().collect();
         if failed.len() > SHOWN {
             lines.push(format!("and {} more", failed.len() - SHOWN));
@@ -165,6 +160,28 @@ impl Answered {
         })
     }
 
+    /// "3 masters ended", "2 sockets removed": how many of each kind of act worked, for the kinds there were.
+    fn parts(&self) -> Vec<String> {
+        let mut kinds: Vec<(&str, &str, usize)> = Vec::new();
+        for (_, result) in &self.results {
+            let (of, done) = match result {
+                Result::Checked(_) => ("master", "answered"),
+                Result::Ended(_) | Result::ProcessEnded(_) => ("master", "ended"),
+                Result::Stopped(_) => ("master", "stopped"),
+                Result::Cleaned(_) => ("socket", "removed"),
+            };
+            let worked = usize::from(result.told().1);
+            match kinds.iter_mut().find(|kind| kind.1 == done) {
+                Some((.., count)) => *count += worked,
+                None => kinds.push((of, done, worked)),
+            }
+        }
+        kinds
+            .into_iter()
+            .map(|(of, done, count)| format!("{} {done}", text::count(count, of)))
+            .collect()
+    }
+
     fn slowest(&self) -> Option<String> {
         let round_trip = |(named, result): &(Named, Result)| match result {
             Result::Checked(Ok(checked)) => Some((checked.round_trip, named.title.clone())),
@@ -181,6 +198,22 @@ impl Answered {
                 round_trip.as_secs_f64() * 1000.0
             )
         })
+    }
+}
+
+/// What to tell of a remedy that was asked for.
+pub(super) fn of_mending(fix: &Fix, result: &std::result::Result<Mended, MendError>) -> Notice {
+    let subject = mend::subject(fix);
+    let body = match result {
+        Ok(mended) => mended.to_string(),
+        Err(error) => error.to_string(),
+    };
+    Notice {
+        key: NoticeKey::Mended(subject.to_owned()),
+        summary: text::path(subject),
+        body,
+        buttons: Vec::new(),
+        transient: result.is_ok(),
     }
 }
 

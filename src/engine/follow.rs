@@ -1,10 +1,11 @@
 //! What a person asks for: done here where it takes no time, by a worker where it does, and what came of it.
 
-use super::Engine;
 use std::time::Instant;
 
+use super::Engine;
 use super::answers::{Answered, Asked};
 use super::work::{Job, Named};
+use crate::core::decide::is_cleaned_with_all;
 use crate::core::intent::Intent;
 use crate::core::socket::{Socket, Target};
 use crate::core::table;
@@ -21,23 +22,27 @@ impl Engine {
                 self.check(&targets, Asked::OfAll);
             }
             Intent::Exit { target, closing } => {
-                self.exit(&[(target, closing)], Asked::ByName);
+                let asked = self.named(&target);
+                self.worker.start(Job::Exit(asked, closing));
             }
             Intent::EndProcess { target, closing } => {
                 let asked = self.named(&target);
                 self.worker.start(Job::EndProcess(asked, closing));
             }
-            Intent::ExitAll(each) => self.exit(&each, Asked::OfAll),
+            Intent::ExitAll(each) => self.reset(&each),
             Intent::Stop(target) => {
                 let asked = self.named(&target);
                 self.worker.start(Job::Stop(asked));
             }
             Intent::Clean(target) => self.clean(&[target], Asked::ByName),
             Intent::CleanAll(targets) => self.clean(&targets, Asked::OfAll),
+            Intent::Mend(fix) => {
+                self.worker.start(Job::Mend(fix));
+            }
             Intent::Show(target) => self.show(target.as_ref()),
             Intent::Look => self.pace.heard(Instant::now()),
             // The clipboard and the About window are the desktop's own.
-            Intent::Copy(_) | Intent::About => {}
+            Intent::Copy(_) | Intent::CopyText(_) | Intent::About => {}
             Intent::Quit => self.has_ended = true,
         }
     }
@@ -47,12 +52,15 @@ impl Engine {
         self.worker.start(Job::Check(named, asked));
     }
 
-    fn exit(&mut self, each: &[(Target, u32)], asked: Asked) {
-        let named = each
+    /// Ends these masters, and removes what is stale by now.
+    fn reset(&mut self, each: &[(Target, u32)]) {
+        let masters = each
             .iter()
             .map(|(target, closing)| (self.named(target), *closing))
             .collect();
-        self.worker.start(Job::Exit(named, asked));
+        let stale = self.sockets().filter(|socket| is_cleaned_with_all(socket));
+        let stale = stale.map(|socket| self.named(&socket.target())).collect();
+        self.worker.start(Job::Reset(masters, stale));
     }
 
     pub(super) fn clean(&mut self, targets: &[Target], asked: Asked) {

@@ -27,8 +27,10 @@ use calloop::{EventLoop, LoopHandle};
 use nix::sys::signal::SigSet;
 use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGTERM};
 
+use crate::act::mend::{MendError, Mended};
 use crate::config::{self, ConfigError, Settings};
 use crate::core::decide::Memory;
+use crate::core::fix::Fix;
 use crate::core::intent::Intent;
 use crate::core::notice::{Notice, NoticeKey};
 use crate::core::socket::{Snapshot, Socket};
@@ -72,6 +74,7 @@ pub(crate) enum Message {
     Intent(Intent),
     Discovered(Box<Discovered>, Box<Request>),
     Answered(Answered),
+    Mended(Fix, Result<Mended, MendError>),
 }
 
 /// A way to tell the engine what a person asks for. Cheap to clone, never blocks.
@@ -238,6 +241,10 @@ impl Engine {
                 self.look();
             }
             Message::Answered(answered) => self.answered(&answered),
+            Message::Mended(fix, result) => {
+                self.outlet.notify(answers::of_mending(&fix, &result));
+                self.look();
+            }
         }
     }
 

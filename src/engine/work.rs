@@ -7,8 +7,8 @@ use calloop::channel::Sender;
 
 use crate::act::clean::{self, Kind};
 use crate::act::control::{self, CHECK_LIMIT};
-use crate::act::terminate;
-use crate::act::{System, each};
+use crate::act::{System, each, mend, terminate};
+use crate::core::fix::Fix;
 use crate::core::socket::{State, Target};
 use crate::discover::{self, Request, Surroundings};
 
@@ -31,10 +31,13 @@ pub(super) enum Job {
         surroundings: Box<Surroundings>,
     },
     Check(Vec<Named>, Asked),
-    Exit(Vec<(Named, u32)>, Asked),
+    Exit(Named, u32),
+    /// End these masters, then remove what is stale.
+    Reset(Vec<(Named, u32)>, Vec<Named>),
     Stop(Named),
     EndProcess(Named, u32),
     Clean(Vec<Named>, Asked),
+    Mend(Fix),
 }
 
 /// Starts jobs.
@@ -52,9 +55,11 @@ impl Worker {
             Job::Discover { .. } => "discover",
             Job::Check(..) => "check",
             Job::Exit(..) => "exit",
+            Job::Reset(..) => "reset",
             Job::Stop(_) => "stop",
             Job::EndProcess(..) => "end process",
             Job::Clean(..) => "clean",
+            Job::Mend(_) => "mend",
         };
         let sender = self.0.clone();
         let started = thread::Builder::new().name(name.to_owned()).spawn(move || {
@@ -83,15 +88,15 @@ fn perform(job: Job) -> Message {
             });
             answered(named, results, asked)
         }
-        Job::Exit(named, asked) => {
-            let results = each(&named, |(named, closing)| {
-                Result::Ended(control::exit(&System, &named.target, *closing, CHECK_LIMIT))
-            });
-            answered(
-                named.into_iter().map(|(named, _)| named).collect(),
-                results,
-                asked,
-            )
+        Job::Exit(named, closing) => {
+            let result = exit(&named, closing);
+            answered(vec![named], vec![result], Asked::ByName)
+        }
+        Job::Reset(masters, stale) => {
+            let mut results = each(&masters, |(named, closing)| exit(named, *closing));
+            results.extend(each(&stale, clean));
+            let masters = masters.into_iter().map(|(named, _)| named);
+            answered(masters.chain(stale).collect(), results, Asked::OfAll)
         }
         Job::Stop(named) => {
             let result = Result::Stopped(control::stop(&System, &named.target, CHECK_LIMIT));
@@ -102,19 +107,29 @@ fn perform(job: Job) -> Message {
             answered(vec![named], vec![result], Asked::ByName)
         }
         Job::Clean(named, asked) => {
-            let now = SystemTime::now();
-            let results = each(&named, |named| {
-                // What is not there any more cannot be judged anew; `clean` then says that it is gone.
-                let kind = named
-                    .state
-                    .as_ref()
-                    .and_then(Kind::of)
-                    .unwrap_or(Kind::Stale);
-                Result::Cleaned(clean::clean(&System, &named.target, kind, now))
-            });
+            let results = each(&named, clean);
             answered(named, results, asked)
         }
+        Job::Mend(fix) => {
+            let result = mend::mend(&fix);
+            Message::Mended(fix, result)
+        }
     }
+}
+
+fn exit(named: &Named, closing: u32) -> Result {
+    Result::Ended(control::exit(&System, &named.target, closing, CHECK_LIMIT))
+}
+
+fn clean(named: &Named) -> Result {
+    // What is not there any more cannot be judged anew; `clean` then says that it is gone.
+    let kind = named
+        .state
+        .as_ref()
+        .and_then(Kind::of)
+        .unwrap_or(Kind::Stale);
+    let now = SystemTime::now();
+    Result::Cleaned(clean::clean(&System, &named.target, kind, now))
 }
 
 fn answered(named: Vec<Named>, results: Vec<Result>, asked: Asked) -> Message {

@@ -143,7 +143,7 @@ impl Tray {
 
     /// Shows what it is told until [`Order::End`], and sends what is clicked. The icon is gone when this returns.
     ///
-    /// [`Intent::Copy`] and [`Intent::About`] are done here; all others go to `send`, on this thread, which must not
+    /// [`Intent::Copy`], [`Intent::CopyText`] and [`Intent::About`] are done here; all others go to `send`, on this thread, which must not
     /// be kept waiting.
     pub(crate) fn run(self, send: impl Fn(Intent) + 'static) {
         let Self {
@@ -243,7 +243,8 @@ impl<S: Fn(Intent)> Screen<S> {
             News::Ordered(Order::End) => {}
             News::Clicked(id) => {
                 match self.menu.intent(&id) {
-                    Some(Intent::Copy(path)) => self.windows.copy(path),
+                    Some(Intent::Copy(path)) => self.windows.copy_path(path),
+                    Some(Intent::CopyText(text)) => self.windows.copy("Copy", text),
                     Some(Intent::About) => self.windows.show_about(),
                     Some(intent) => (self.send)(intent.clone()),
                     None => tracing::debug!("a click on a row that is no longer there"),

@@ -25,23 +25,28 @@ impl Windows {
         self.details_window().fill(title, text);
     }
 
-    /// Puts the path on the clipboard.
+    /// Puts the path on the clipboard. What is no text cannot be pasted as it is; the quoted form means the same path
+    /// to a shell.
+    pub(crate) fn copy_path(&mut self, path: &Path) {
+        match path.to_str() {
+            Some(path) => self.copy("Copy path", path),
+            None => self.copy("Copy path", &text::shell_word(path.as_os_str())),
+        }
+    }
+
+    /// Puts the text on the clipboard.
     ///
     /// A Wayland compositor takes a clipboard only from a program that has just been clicked or typed to, and a menu
-    /// in the panel is the panel's. There the path is shown, selected, beside a Copy button.
-    pub(crate) fn copy(&mut self, path: &Path) {
-        // What is no text cannot be pasted as it is; the quoted form means the same path to a shell.
-        let words = path
-            .to_str()
-            .map_or_else(|| text::shell_word(path.as_os_str()), str::to_owned);
+    /// in the panel is the panel's. There the text is shown under this title, selected, beside a Copy button.
+    pub(crate) fn copy(&mut self, title: &str, text: &str) {
         let wayland = gtk::gdk::Display::default()
             .is_some_and(|display| display.backend() == gtk::gdk::Backend::Wayland);
         if wayland {
             let details = self.details_window();
-            details.fill("Copy path", &words);
+            details.fill(title, text);
             details.select_all();
         } else {
-            set_clipboard(&words);
+            set_clipboard(text);
         }
     }
 

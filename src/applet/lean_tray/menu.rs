@@ -3,8 +3,8 @@
 use muxtray::core::intent::Intent;
 use muxtray::core::view::Entry;
 
-/// The entries without what this tray cannot do: Copy path is left out, as the path itself stands in the row above it,
-/// and About is the row of text that its window would show.
+/// The entries without what this tray cannot do: what copies is left out, as the path or command itself stands in a row
+/// above it, and About is the row of text that its window would show.
 pub(super) fn fitted(entries: Vec<Entry>) -> Vec<Entry> {
     entries.into_iter().filter_map(fit).collect()
 }
@@ -12,7 +12,7 @@ pub(super) fn fitted(entries: Vec<Entry>) -> Vec<Entry> {
 fn fit(entry: Entry) -> Option<Entry> {
     match entry {
         Entry::Item {
-            intent: Some(Intent::Copy(_)),
+            intent: Some(Intent::Copy(_) | Intent::CopyText(_)),
             ..
         } => None,
         Entry::Item {
@@ -64,6 +64,7 @@ mod tests {
                 item("check", Some(Intent::CheckAll)),
                 item("path", None),
                 item("copy", Some(Intent::Copy("/s/u@h".into()))),
+                item("copy-command-0", Some(Intent::CopyText("ls".into()))),
             ]),
             Entry::Separator,
             item("about", Some(Intent::About)),

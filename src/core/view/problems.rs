@@ -1,7 +1,7 @@
 //! What is wrong with directories, hosts and configuration: the submenu that tells each with its remedy.
 
 use super::super::decide::headline;
-use super::super::finding::{Finding, FindingId};
+use super::super::finding::{Finding, FindingId, Severity};
 use super::{Entry, remark};
 
 /// Findings of one kind that are told. Three hundred hosts can have the same one, and the third tells no more than
@@ -44,7 +44,18 @@ pub(super) fn problems_menu(findings: &[Finding]) -> Entry {
     }
     Entry::Submenu {
         key: "problems".to_owned(),
-        label: format!("Problems ({})", findings.len()),
+        label: label(findings),
         entries,
+    }
+}
+
+/// What is only worth knowing is no problem.
+fn label(findings: &[Finding]) -> String {
+    let is_problem = |finding: &&Finding| finding.severity >= Severity::Warning;
+    let problems = findings.iter().filter(is_problem).count();
+    match (problems, findings.len() - problems) {
+        (0, notes) => format!("Notes ({notes})"),
+        (problems, 0) => format!("Problems ({problems})"),
+        (problems, notes) => format!("Problems ({problems}) and notes ({notes})"),
     }
 }

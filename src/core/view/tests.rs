@@ -272,3 +272,70 @@ fn keys_are_unique_among_siblings() {
     check(&view(&few, &Answers::new()).menu);
     check(&view(&thousand(), &Answers::new()).menu);
 }
+
+#[test]
+fn a_remedy_can_be_clicked_where_it_is_safe_and_copied_where_not() {
+    let missing = Finding::new(
+        FindingId::DirectoryMissing,
+        "/s",
+        "no such directory",
+        "make it",
+    )
+    .with_command("mkdir -m 700 /s")
+    .with_fix(Fix::MakeDirectory("/s".into()));
+    let misowned = Finding::new(
+        FindingId::DirectoryMisowned,
+        "/t",
+        "it is root's",
+        "take it",
+    )
+    .with_command("sudo chown u: /t");
+    let keepalive = Finding::new(FindingId::NoKeepalive, "host web", "off", "switch it on")
+        .with_lines([
+            "Host web".to_owned(),
+            "    ServerAliveInterval 15".to_owned(),
+        ]);
+    let snapshot = Snapshot {
+        findings: vec![missing, misowned, keepalive],
+        ..seen(vec![])
+    };
+    let view = view(&snapshot, &Answers::new());
+    let problems = view.menu.iter().find_map(|entry| match entry {
+        Entry::Submenu {
+            key,
+            label,
+            entries,
+        } if key == "problems" => Some((label, entries)),
+        _ => None,
+    });
+    let (label, entries) = problems.unwrap();
+    assert_eq!(label, "Problems (2) and notes (1)");
+    let clicks: Vec<(&str, &Intent)> = entries
+        .iter()
+        .filter_map(|entry| match entry {
+            Entry::Item {
+                label,
+                intent: Some(intent),
+                ..
+            } => Some((label.as_str(), intent)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        clicks,
+        [
+            (
+                "Make the directory",
+                &Intent::Mend(Fix::MakeDirectory("/s".into()))
+            ),
+            (
+                "Copy command",
+                &Intent::CopyText("sudo chown u: /t".to_owned())
+            ),
+            (
+                "Copy lines for the ssh configuration",
+                &Intent::CopyText("Host web\n    ServerAliveInterval 15\n".to_owned())
+            ),
+        ]
+    );
+}
