@@ -3,11 +3,7 @@
 //!
 //! Whether a socket can really be made there, only a rehearsal tells (`act::rehearsal`).
 
-use std::collections::VecDeque;
-use std::ffi::OsString;
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags};
@@ -16,13 +12,9 @@ use nix::unistd::{AccessFlags, faccessat};
 
 use super::filesystem;
 use super::mounts::Mounts;
-use crate::core::directory::{
-    Access, Directory, DirectoryId, End, Part, Room, There, Volume, Wanted,
-};
-use crate::core::socket::{File, Filesystem, UserId};
-
-/// As many symlinks may be on a way, as for the kernel.
-const MAX_SYMLINKS: usize = 40;
+use super::way::{Stop, Way};
+use crate::core::directory::{Access, Directory, End, Room, There, Volume, Wanted};
+use crate::core::socket::Filesystem;
 
 /// What is there now of each, in their order.
 #[must_use]
@@ -35,133 +27,26 @@ pub fn look(wanted: Vec<Wanted>) -> Vec<Directory> {
 }
 
 fn look_at(wanted: Wanted, mounts: &mut MountTable) -> Directory {
-    let mut walk = Walk::default();
-    let end = match walk.to(&wanted.path) {
-        Err(end) => *end,
-        Ok(device) => End::There(There {
-            access: access(&walk.at),
-            volume: volume(&walk.at, device, mounts),
+    let way = Way::to(&wanted.path);
+    let end = match way.stop {
+        Stop::There { device } => End::There(There {
+            access: access(&way.at),
+            volume: volume(&way.at, device, mounts),
             rehearsal: None,
         }),
+        Stop::Missing { rest } => End::Missing {
+            can_make: access(&way.at) == Access::Full,
+            path: way.at.join(rest),
+        },
+        Stop::Other { path, kind } => End::Other { path, kind },
+        Stop::Denied => End::Denied,
+        Stop::Failed(words) => End::Failed(words),
     };
     Directory {
         wanted,
-        parts: walk.parts,
+        parts: way.parts,
         end,
     }
-}
-
-/// A way through directories and symlinks, noting each.
-#[derive(Default)]
-struct Walk {
-    parts: Vec<Part>,
-    /// Where it has come to, without symlinks.
-    at: PathBuf,
-    links: usize,
-}
-
-impl Walk {
-    /// Goes to a directory and returns its device, or what the way ends in before.
-    fn to(&mut self, path: &Path) -> Result<u64, Box<End>> {
-        let mut ahead = names(path);
-        let mut device = self.enter_root()?;
-        while let Some(name) = ahead.pop_front() {
-            if name == ".." {
-                self.at.pop();
-                continue;
-            }
-            let next = self.at.join(&name);
-            let metadata = match next.symlink_metadata() {
-                Ok(metadata) => metadata,
-                Err(error) => {
-                    return Err(Box::new(match filesystem::unseen(&error) {
-                        File::Missing => {
-                            let mut path = next;
-                            path.extend(ahead);
-                            End::Missing {
-                                path,
-                                can_make: access(&self.at) == Access::Full,
-                            }
-                        }
-                        File::Denied => End::Denied,
-                        File::Failed(words) => End::Failed(words),
-                        File::Socket(_) | File::Other(..) => End::Failed(error.to_string()),
-                    }));
-                }
-            };
-            if metadata.is_symlink() {
-                self.note(&next, &metadata);
-                self.links += 1;
-                if self.links > MAX_SYMLINKS {
-                    return Err(Box::new(End::Failed(Errno::ELOOP.desc().to_owned())));
-                }
-                let target = next.read_link().map_err(|error| failed(&error))?;
-                if target.is_absolute() {
-                    self.at = PathBuf::from("/");
-                }
-                let mut through = names(&target);
-                through.append(&mut ahead);
-                ahead = through;
-            } else if metadata.is_dir() {
-                self.note(&next, &metadata);
-                device = metadata.dev();
-                self.at = next;
-            } else {
-                return Err(Box::new(match filesystem::file(&metadata) {
-                    File::Other(kind, _) => End::Other { path: next, kind },
-                    File::Socket(_) | File::Missing | File::Denied | File::Failed(_) => {
-                        End::Failed("a socket stands on its path".to_owned())
-                    }
-                }));
-            }
-        }
-        // Where the way came back to a directory it had passed, that is the last part all the same.
-        if let Some(last) = self.parts.iter().rposition(|part| part.path == self.at) {
-            let own = self.parts.remove(last);
-            device = own.id.device;
-            self.parts.push(own);
-        }
-        Ok(device)
-    }
-
-    fn enter_root(&mut self) -> Result<u64, Box<End>> {
-        self.at = PathBuf::from("/");
-        let root = Path::new("/");
-        let metadata = root.symlink_metadata().map_err(|error| failed(&error))?;
-        self.note(root, &metadata);
-        Ok(metadata.dev())
-    }
-
-    fn note(&mut self, path: &Path, metadata: &Metadata) {
-        if self.parts.iter().any(|part| part.path == path) {
-            return;
-        }
-        self.parts.push(Part {
-            path: path.to_owned(),
-            id: DirectoryId {
-                device: metadata.dev(),
-                inode: metadata.ino(),
-            },
-            uid: UserId(metadata.uid()),
-            mode: metadata.mode() & 0o7777,
-            is_symlink: metadata.is_symlink(),
-        });
-    }
-}
-
-fn failed(error: &std::io::Error) -> Box<End> {
-    Box::new(End::Failed(filesystem::text_of(error)))
-}
-
-/// The names in a path; a `..` stays one.
-fn names(path: &Path) -> VecDeque<OsString> {
-    path.components()
-        .filter_map(|component| match component {
-            Component::Normal(name) => Some(name.to_owned()),
-            Component::ParentDir => Some(OsString::from("..")),
-            Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
-        })
-        .collect()
 }
 
 /// Whether names can be made in a directory, by the effective ids.
@@ -249,6 +134,7 @@ fn name_from(mounts: &Mounts, directory: &Path, device: u64) -> String {
 mod tests {
     use std::fs::Permissions;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::path::PathBuf;
 
     use super::*;
     use crate::core::socket::FileKind;

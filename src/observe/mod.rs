@@ -20,6 +20,7 @@ pub mod proc_net_unix;
 mod process;
 pub mod sock_diag;
 pub mod unix_table;
+pub(crate) mod way;
 
 use std::collections::{HashMap, HashSet};
 use std::io;

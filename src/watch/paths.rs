@@ -4,12 +4,12 @@
 //! becoming another, and where the way ends early, the last directory for the next name to come. [`Paths::follow`]
 //! walks every way anew; an inode that is on none any more is let go.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::ffi::{OsStr, OsString};
-use std::fs::{self, Metadata};
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
+use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use nix::errno::Errno;
@@ -17,9 +17,7 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDe
 
 use super::News;
 use crate::core::interest::{Interest, Names};
-
-/// As many links one way leads through at most (path_resolution(7)).
-const MAX_LINKS: usize = 40;
+use crate::observe::way::{MAX_SYMLINKS, Stop, Way};
 
 /// The inode itself goes away or gets another path.
 const SELF: AddWatchFlags = AddWatchFlags::IN_DELETE_SELF.union(AddWatchFlags::IN_MOVE_SELF);
@@ -200,10 +198,9 @@ impl Paths {
     }
 }
 
-/// The ways from the root to what is of interest, and the inodes they lead over. Each path is looked at once.
+/// The inodes that the ways to what is of interest lead over.
 #[derive(Default)]
 struct Ways {
-    seen: HashMap<PathBuf, Option<Metadata>>,
     wanted: BTreeMap<FileId, Wanted>,
 }
 
@@ -238,7 +235,7 @@ impl Ways {
 
     fn follow_file(&mut self, path: &Path, reading: bool) {
         let mut path = path.to_owned();
-        for _ in 0..MAX_LINKS {
+        for _ in 0..=MAX_SYMLINKS {
             let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
                 return;
             };
@@ -249,58 +246,37 @@ impl Ways {
             };
             self.want(&directory, CHILDREN, &Names::exactly(name));
             let file = directory.join(name);
-            let Some(stat) = self.look(&file) else {
-                return;
-            };
-            if !stat.is_symlink() {
+            let Ok(target) = fs::read_link(&file) else {
                 let opening = if reading {
                     AddWatchFlags::IN_OPEN
                 } else {
                     AddWatchFlags::empty()
                 };
                 return self.want(&file, CONTENTS | opening, &Names::default());
-            }
-            match fs::read_link(&file) {
-                Ok(target) => path = directory.join(target),
-                Err(_) => return,
-            }
+            };
+            path = directory.join(target);
         }
     }
 
-    /// Walks to a directory, link by link as the kernel does, and wants every inode on the way.
+    /// Walks to a directory, and wants every inode on the way.
     fn walk(&mut self, directory: &Path) -> End {
-        let mut here = PathBuf::from("/");
-        let mut links = 0;
-        let mut ahead: VecDeque<OsString> = names_of(directory).collect();
-        while let Some(name) = ahead.pop_front() {
-            if name == ".." {
-                here.pop();
-                continue;
-            }
-            let next = here.join(&name);
-            match self.look(&next) {
-                Some(stat) if stat.is_dir() => {
-                    self.want(&next, SELF, &Names::default());
-                    here = next;
-                }
-                Some(stat) if stat.is_symlink() && links < MAX_LINKS => {
-                    links += 1;
-                    self.want(&next, SELF, &Names::default());
-                    let Ok(target) = fs::read_link(&next) else {
-                        return End::Lost;
-                    };
-                    if target.is_absolute() {
-                        here = PathBuf::from("/");
-                    }
-                    for name in names_of(&target).collect::<Vec<_>>().into_iter().rev() {
-                        ahead.push_front(name);
-                    }
-                }
-                Some(stat) if stat.is_symlink() => return End::Lost,
-                Some(_) | None => return End::Missing(here, name),
-            }
+        let way = Way::to(directory);
+        for part in &way.parts {
+            let file = (part.id.device, part.id.inode);
+            self.want_file(file, &part.path, SELF, &Names::default());
         }
-        End::At(here)
+        match way.stop {
+            Stop::There { .. } => End::At(way.at),
+            Stop::Missing { rest } => match rest.iter().next() {
+                Some(name) => End::Missing(way.at, name.to_owned()),
+                None => End::Lost,
+            },
+            Stop::Other { path, .. } => match path.file_name() {
+                Some(name) => End::Missing(way.at, name.to_owned()),
+                None => End::Lost,
+            },
+            Stop::Denied | Stop::Failed(_) => End::Lost,
+        }
     }
 
     fn want_arrival(&mut self, parent: &Path, name: OsString) {
@@ -308,36 +284,18 @@ impl Ways {
     }
 
     fn want(&mut self, path: &Path, flags: AddWatchFlags, names: &Names) {
-        let Some(stat) = self.look(path) else {
-            return;
-        };
-        let wanted = self
-            .wanted
-            .entry((stat.dev(), stat.ino()))
-            .or_insert_with(|| Wanted {
-                path: path.to_owned(),
-                flags: AddWatchFlags::empty(),
-                names: Names::default(),
-            });
+        if let Ok(stat) = fs::symlink_metadata(path) {
+            self.want_file((stat.dev(), stat.ino()), path, flags, names);
+        }
+    }
+
+    fn want_file(&mut self, file: FileId, path: &Path, flags: AddWatchFlags, names: &Names) {
+        let wanted = self.wanted.entry(file).or_insert_with(|| Wanted {
+            path: path.to_owned(),
+            flags: AddWatchFlags::empty(),
+            names: Names::default(),
+        });
         wanted.flags |= flags;
         wanted.names.extend(names);
     }
-
-    fn look(&mut self, path: &Path) -> Option<Metadata> {
-        if let Some(known) = self.seen.get(path) {
-            return known.clone();
-        }
-        let stat = fs::symlink_metadata(path).ok();
-        self.seen.insert(path.to_owned(), stat.clone());
-        stat
-    }
-}
-
-/// The names of a path, without the root and without what means nothing.
-fn names_of(path: &Path) -> impl Iterator<Item = OsString> + '_ {
-    path.components().filter_map(|component| match component {
-        Component::Normal(name) => Some(name.to_owned()),
-        Component::ParentDir => Some(OsStr::new("..").to_owned()),
-        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
-    })
 }
