@@ -68,6 +68,7 @@ fn main() {
         "one look",
         "a socket",
         "find",
+        "directories",
         "stat",
         "dump",
         "/proc, connect",
@@ -238,10 +239,8 @@ impl Scene {
         };
         let whole = of_looks(|| drop(survey.look(&places, &[])));
         let find = of_looks(|| drop(discover::candidates(&places)));
-        let stat = of_looks(|| {
-            stat(&candidates, uid);
-            drop(directories::look(places.directories(&[])));
-        });
+        let ways = of_looks(|| drop(directories::look(places.directories(&[]))));
+        let stat = of_looks(|| stat(&candidates, uid));
         let dump = of_looks(|| drop(sock_diag::dump().unwrap()));
         let observe = of_looks(|| drop(observer.look(&candidates)));
         let judge = of_looks(|| {
@@ -257,6 +256,7 @@ impl Scene {
                 whole,
                 self.of_one(whole),
                 find,
+                ways,
                 stat,
                 dump,
                 processes,
