@@ -293,7 +293,9 @@ pub(super) fn tell(
 pub(super) fn can_be_asked(socket: &Socket) -> Result<(), (String, Outcome)> {
     let outcome = match &socket.state {
         // An unresponsive master may answer yet, and the deadline bounds the wait.
-        State::Running | State::Unresponsive(_) => return Ok(()),
+        State::Running | State::Suspect(_) | State::Stranded(_) | State::Unresponsive(_) => {
+            return Ok(());
+        }
         State::Denied(_) | State::Unverifiable(_) => Outcome::Unknown,
         State::Stale
         | State::Leftover

@@ -318,6 +318,8 @@ fn summary(problems: &[&Problem<'_>], policy: &Policy) -> Notice {
 #[must_use]
 pub const fn headline(id: FindingId) -> &'static str {
     match id {
+        FindingId::Suspect => "network of the master is doubtful",
+        FindingId::Stranded => "master has lost its network",
         FindingId::Unresponsive => "master does not answer",
         FindingId::Stale => "stale control socket",
         FindingId::Misowned => "control socket of another user",

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::control_path::{ControlPath, Destination, MAX_USABLE_BYTES};
 use super::finding::{Finding, FindingId, Severity};
+use super::network::{self, Facts, Judgement};
 use super::places::{Host, Origin, Places};
 use super::remedy;
 use super::socket::{
@@ -43,6 +44,7 @@ pub struct History {
     now: Option<Instant>,
     backlog_since: BTreeMap<Cookie, Instant>,
     silent: BTreeSet<Cookie>,
+    network: network::Memory,
 }
 
 impl History {
@@ -72,7 +74,15 @@ impl History {
             now: Some(now),
             backlog_since,
             silent,
+            network: self.network,
         }
+    }
+
+    /// The history with what that look found of the networks behind the masters.
+    #[must_use]
+    pub fn after_network(mut self, facts: Facts, now: Instant) -> Self {
+        self.network = self.network.after(facts, now);
+        self
     }
 
     /// The history after an alive check of this listener that was or was not answered in time.
@@ -207,6 +217,13 @@ pub fn judge(observation: &Observation, at: SystemTime, context: Context<'_>) ->
     let since = stat.map(|stat| stat.modified);
     let listener = observation.listener.as_ref();
     let mut socket = socket(&observation.path, state, stat, listener, since, context);
+    if let (State::Running, Some(verdict)) = (&socket.state, &socket.network) {
+        socket.state = match verdict.judgement {
+            Judgement::Well => State::Running,
+            Judgement::Suspect(doubt) => State::Suspect(doubt),
+            Judgement::Stranded(cause) => State::Stranded(cause),
+        };
+    }
     socket.findings = remedy::findings(&socket, observation.listener.is_some());
     Some(socket)
 }
@@ -358,6 +375,11 @@ fn socket(
     let meant = meant_by(path, &state);
     let hosts: Vec<_> = context.places.hosts_at(&meant).collect();
     let process = listener.and_then(process);
+    let limit = hosts.iter().find_map(|host| host.unanswered_limit());
+    let verdict = |process: &Process| {
+        let limit = limit.unwrap_or(network::LIMIT);
+        context.history.network.verdict(process.pid, limit)
+    };
     Socket {
         path: path.clone(),
         state,
@@ -376,6 +398,7 @@ fn socket(
         mode: stat.map(|stat| stat.mode),
         since,
         managed_by: context.places.managed_by(&meant),
+        network: process.and_then(verdict),
         findings: Vec::new(),
     }
 }
@@ -387,6 +410,8 @@ fn meant_by(path: &ControlPath, state: &State) -> ControlPath {
             .without_aside_prefix()
             .or_else(|| path.without_temporary_suffix()),
         State::Running
+        | State::Suspect(_)
+        | State::Stranded(_)
         | State::Unresponsive(_)
         | State::Stale
         | State::Misowned(_)

@@ -11,6 +11,7 @@ pub mod ending;
 pub mod finding;
 pub mod intent;
 pub mod interest;
+pub mod network;
 pub mod notice;
 pub mod places;
 pub mod remedy;

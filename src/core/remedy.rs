@@ -23,7 +23,7 @@ pub fn findings(socket: &Socket, listening: bool) -> Vec<Finding> {
     // (mux_client's peer check in mux.c), but nothing else that listens there would.
     if let Some(mode) = socket.mode
         && mode & 0o022 != 0
-        && matches!(socket.state, State::Running | State::Unresponsive(_))
+        && (socket.is_running() || matches!(socket.state, State::Unresponsive(_)))
     {
         findings.push(Finding::new(
             FindingId::InsecureMode,
@@ -40,6 +40,10 @@ fn words(socket: &Socket, listening: bool) -> Option<(String, String)> {
     let path = shell(socket);
     Some(match &socket.state {
         State::Running => return None,
+        State::Suspect(_) | State::Stranded(_) => {
+            let verdict = socket.network.as_ref()?;
+            (verdict.evidence()?, verdict.remedy(&exit(socket)))
+        }
         State::Stale => (
             "connection refused: no process listens".to_owned(),
             format!("muxtray clean {path}"),
@@ -90,6 +94,15 @@ fn words(socket: &Socket, listening: bool) -> Option<(String, String)> {
         ),
         State::Unresponsive(why) => unresponsive(socket, *why),
     })
+}
+
+/// What ends a master that can be asked.
+fn exit(socket: &Socket) -> String {
+    let force = match socket.sessions_at_stake() {
+        Some(0) => "",
+        Some(_) | None => "--force ",
+    };
+    format!("muxtray exit {force}{}", shell(socket))
 }
 
 fn unresponsive(socket: &Socket, why: Unresponsive) -> (String, String) {

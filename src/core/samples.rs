@@ -103,6 +103,7 @@ pub(super) fn places() -> Places {
         multiplexes: true,
         persist: Persist::Seconds(600),
         server_alive_interval: 0,
+        server_alive_count_max: 3,
     };
     Places {
         hosts: vec![web],

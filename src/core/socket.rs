@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use super::control_path::{ControlPath, Destination, HostAlias};
 use super::finding::{Finding, FindingId, Severity};
+use super::network::{Cause, Doubt, Verdict};
 use super::places::{Managed, Origin};
 
 /// What tells one socket file from its successor at the same path.
@@ -249,6 +250,10 @@ pub enum Table {
 pub enum State {
     /// A master listens, and accepts.
     Running,
+    /// It is running, but the network behind it is doubtful.
+    Suspect(Doubt),
+    /// It is running, but its connection cannot work any more.
+    Stranded(Cause),
     /// A master holds the socket but does not accept or answer.
     Unresponsive(Unresponsive),
     /// Nobody listens: refused on connect, local filesystem, own uid.
@@ -332,6 +337,8 @@ impl State {
     pub const fn finding_id(&self) -> Option<FindingId> {
         Some(match self {
             Self::Running => return None,
+            Self::Suspect(_) => FindingId::Suspect,
+            Self::Stranded(_) => FindingId::Stranded,
             Self::Unresponsive(_) => FindingId::Unresponsive,
             Self::Stale => FindingId::Stale,
             Self::Misowned(_) => FindingId::Misowned,
@@ -359,6 +366,8 @@ impl State {
         match self {
             Self::Stale | Self::Leftover => true,
             Self::Running
+            | Self::Suspect(_)
+            | Self::Stranded(_)
             | Self::Unresponsive(_)
             | Self::Misowned(_)
             | Self::Foreign(_)
@@ -401,6 +410,8 @@ pub struct Socket {
     pub persist_secs: Option<u32>,
     /// The program it belongs to, where that is not the user's own configuration.
     pub managed_by: Option<Managed>,
+    /// What is known of the network behind it, where the connection was found.
+    pub network: Option<Verdict>,
     /// What is wrong with it; the state's own finding first.
     pub findings: Vec<Finding>,
 }
@@ -427,10 +438,13 @@ impl Socket {
         }
     }
 
-    /// Whether a master listens there that can be asked something.
+    /// Whether a master listens there that can be asked something, whatever its network does.
     #[must_use]
     pub const fn is_running(&self) -> bool {
-        matches!(self.state, State::Running)
+        matches!(
+            self.state,
+            State::Running | State::Suspect(_) | State::Stranded(_)
+        )
     }
 
     /// The severity of the worst that is wrong with it.

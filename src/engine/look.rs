@@ -1,17 +1,14 @@
 //! One turn of the wheel: settings, discovery, a look, and what comes of it.
 
-use std::time::{Duration, Instant};
-
-use nix::time::{ClockId, clock_gettime};
+use std::time::Instant;
 
 use super::work::Job;
 use super::{Engine, answers};
 use crate::config::{self, ConfigError};
 use crate::core::decide::{self, Effect, Policy};
+use crate::core::network::SLEPT;
 use crate::core::view::{self, TrayView};
-
-/// A resume shows as a jump of the clock that counts sleep against the one that does not.
-const SLEPT: Duration = Duration::from_secs(2);
+use crate::observe::time_asleep;
 
 impl Engine {
     /// Everything that can have changed is looked at again: an event does not say enough, and costs no less.
@@ -126,10 +123,4 @@ impl Engine {
             self.drawn = Some(view);
         }
     }
-}
-
-/// How long the machine has slept since it started: CLOCK_BOOTTIME runs on in sleep, CLOCK_MONOTONIC does not.
-pub(super) fn time_asleep() -> Duration {
-    let now = |clock| clock_gettime(clock).map_or(Duration::ZERO, Duration::from);
-    now(ClockId::CLOCK_BOOTTIME).saturating_sub(now(ClockId::CLOCK_MONOTONIC))
 }

@@ -205,7 +205,7 @@ impl Engine {
             has_new_answers: false,
             snapshot: None,
             drawn: None,
-            asleep: look::time_asleep(),
+            asleep: crate::observe::time_asleep(),
             outlet,
             worker: Worker::new(sender),
             watch: Watch::new(handle),

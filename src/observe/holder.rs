@@ -241,13 +241,13 @@ impl Found {
 }
 
 /// The program's name that makes a process an ssh.
-const SSH: &str = "ssh";
+pub(super) const SSH: &str = "ssh";
 
 fn is_ssh(process: &Process) -> bool {
     process.name == SSH
 }
 
-fn own_processes(uid: UserId) -> impl Iterator<Item = MasterPid> {
+pub(super) fn own_processes(uid: UserId) -> impl Iterator<Item = MasterPid> {
     let entries = fs::read_dir("/proc").into_iter().flatten();
     entries.filter_map(move |entry| {
         let entry = entry.ok()?;
