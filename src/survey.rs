@@ -122,7 +122,10 @@ impl Survey {
             history: &self.history,
         };
         let snapshot = diagnose::snapshot(&look, context);
-        let verdicts = snapshot.sockets.iter().filter_map(|socket| socket.network.as_ref());
+        let verdicts = snapshot
+            .sockets
+            .iter()
+            .filter_map(|socket| socket.network.as_ref());
         self.look_again_at = verdicts
             .filter_map(|verdict| verdict.look_again)
             .min()

@@ -6,6 +6,7 @@ mod act;
 pub mod args;
 mod config;
 mod list;
+mod network;
 mod paint;
 mod reset;
 pub mod run;

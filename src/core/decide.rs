@@ -3,14 +3,18 @@
 //! One notice for each socket and problem, when it begins; taken back when it is over. Several that begin at once
 //! are one summary. It knows nothing of daemons and menus.
 
+mod stranded;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::finding::{Finding, FindingId, Severity};
 use super::intent::Intent;
 use super::notice::{Button, Notice, NoticeKey};
-use super::socket::{Cookie, Snapshot, Socket, SocketId, Target};
+use super::socket::{Cookie, Snapshot, Socket, SocketId, State, Target};
 use super::text;
+pub use stranded::EXIT_AFTER;
+use stranded::Stranded;
 
 /// How long nothing is announced after a resume: most of it heals by itself.
 pub const QUIET_AFTER_RESUME: Duration = Duration::from_secs(15);
@@ -25,6 +29,8 @@ pub struct Policy {
     pub announce: BTreeSet<FindingId>,
     /// Whether proven-stale sockets are removed without asking.
     pub clean_automatically: bool,
+    /// Whether masters that have lost their network are ended without asking.
+    pub exit_stranded: bool,
     /// Whether details can be shown in a window: only then "Show" is offered.
     pub can_show: bool,
 }
@@ -34,6 +40,7 @@ pub struct Policy {
 pub struct Memory {
     announced: BTreeMap<NoticeKey, Announced>,
     cleaned: BTreeSet<Target>,
+    stranded: Stranded,
     quiet_until: Option<Instant>,
 }
 
@@ -56,6 +63,8 @@ pub enum Effect {
     Withdraw(NoticeKey),
     /// Remove these; each is proven again by then.
     Clean(Vec<Target>),
+    /// Ask these to end, whatever sessions they have: no byte of those comes through any more.
+    Exit(Vec<Target>),
 }
 
 impl Memory {
@@ -70,6 +79,12 @@ impl Memory {
     #[must_use]
     pub const fn quiet_until(&self) -> Option<Instant> {
         self.quiet_until
+    }
+
+    /// When a master that has lost its network is to end.
+    #[must_use]
+    pub const fn exits_at(&self) -> Option<Instant> {
+        self.stranded.due
     }
 }
 
@@ -92,6 +107,7 @@ pub fn decide(
     let Memory {
         announced,
         cleaned,
+        stranded,
         quiet_until,
     } = memory;
     let quiet_until = quiet_until.filter(|until| now < *until);
@@ -107,10 +123,20 @@ pub fn decide(
     if !to_clean.is_empty() {
         effects.push(Effect::Clean(to_clean.into_iter().collect()));
     }
+    let stranded = if policy.exit_stranded {
+        let (stranded, to_end) = stranded.after(snapshot, quiet_until.is_some(), now);
+        if !to_end.is_empty() {
+            effects.push(Effect::Exit(to_end));
+        }
+        stranded
+    } else {
+        Stranded::default()
+    };
     (
         Memory {
             announced,
             cleaned,
+            stranded,
             quiet_until,
         },
         effects,
@@ -238,6 +264,7 @@ fn single(problem: &Problem<'_>, policy: &Policy) -> Notice {
                     intent: Intent::Clean(socket.target()),
                 });
             }
+            buttons.extend(exit_button(socket));
             let title = format!("{}: {}", socket.title(), headline(finding.id));
             (title, format!("{}\n{}.", socket.path, finding.evidence))
         }
@@ -268,6 +295,30 @@ fn single(problem: &Problem<'_>, policy: &Policy) -> Notice {
     }
 }
 
+/// Ends a master that has lost its network.
+fn exit_button(socket: &Socket) -> Option<Button> {
+    if !matches!(socket.state, State::Stranded(_)) {
+        return None;
+    }
+    let label = match socket.sessions_at_stake() {
+        Some(0) => "Exit".to_owned(),
+        Some(sessions) => format!("Exit, closing {}", text::count(sessions, "session")),
+        None => "Exit, closing its sessions".to_owned(),
+    };
+    Some(Button {
+        label,
+        intent: Intent::Exit {
+            target: socket.target(),
+            closing: closing(socket),
+        },
+    })
+}
+
+/// How many sessions who ends it agrees to close; all, where they cannot be counted.
+fn closing(socket: &Socket) -> u32 {
+    socket.sessions_at_stake().unwrap_or(u32::MAX)
+}
+
 fn summary(problems: &[&Problem<'_>], policy: &Policy) -> Notice {
     const SHOWN: usize = 5;
     let line = |problem: &&Problem<'_>| match problem.socket {
@@ -294,6 +345,20 @@ fn summary(problems: &[&Problem<'_>], policy: &Policy) -> Notice {
         buttons.push(Button {
             label,
             intent: Intent::CleanAll(cleanable.into_iter().collect()),
+        });
+    }
+    let stranded: Vec<&Socket> = problems
+        .iter()
+        .filter_map(|problem| problem.socket)
+        .filter(|socket| matches!(socket.state, State::Stranded(_)))
+        .collect();
+    if !stranded.is_empty() {
+        let each = stranded
+            .iter()
+            .map(|socket| (socket.target(), closing(socket)));
+        buttons.push(Button {
+            label: format!("Exit {}", text::count(stranded.len(), "stranded master")),
+            intent: Intent::ExitAll(each.collect()),
         });
     }
     if policy.can_show {

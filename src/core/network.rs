@@ -332,7 +332,10 @@ fn judge(connection: &Connection, history: History, limit: Duration) -> Verdict 
         (_, Some(attempt)) => {
             let left = unanswered.and_then(|unanswered| limit.checked_sub(unanswered));
             let left = left.filter(|left| !left.is_zero());
-            Some(left.map_or(attempt, |left| left.min(attempt)).max(ANSWER_SLACK))
+            Some(
+                left.map_or(attempt, |left| left.min(attempt))
+                    .max(ANSWER_SLACK),
+            )
         }
         (Judgement::Suspect(_), None) => since
             .filter(|since| *since < DOUBT_WATCHED)

@@ -56,7 +56,8 @@ impl Host {
     /// For how long ssh bears a server that does not answer; `None` where it does not ask.
     #[must_use]
     pub fn unanswered_limit(&self) -> Option<Duration> {
-        let seconds = u64::from(self.server_alive_interval) * u64::from(self.server_alive_count_max);
+        let seconds =
+            u64::from(self.server_alive_interval) * u64::from(self.server_alive_count_max);
         (seconds > 0).then(|| Duration::from_secs(seconds))
     }
 }

@@ -447,6 +447,51 @@ impl Socket {
         )
     }
 
+    /// Whether nothing changed but the age of what is known of its network.
+    #[must_use]
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let is_same_finding = |(one, other): (&Finding, &Finding)| match one.id {
+            FindingId::Suspect | FindingId::Stranded => {
+                one.id == other.id && one.subject == other.subject && one.remedy == other.remedy
+            }
+            _ => one == other,
+        };
+        let Self {
+            path,
+            state,
+            id,
+            cookie,
+            hosts,
+            destination,
+            pid,
+            sessions,
+            own_session,
+            owner,
+            mode,
+            since,
+            persist_secs,
+            managed_by,
+            network: _,
+            findings,
+        } = self;
+        *path == other.path
+            && *state == other.state
+            && *id == other.id
+            && *cookie == other.cookie
+            && *hosts == other.hosts
+            && *destination == other.destination
+            && *pid == other.pid
+            && *sessions == other.sessions
+            && *own_session == other.own_session
+            && *owner == other.owner
+            && *mode == other.mode
+            && *since == other.since
+            && *persist_secs == other.persist_secs
+            && *managed_by == other.managed_by
+            && findings.len() == other.findings.len()
+            && findings.iter().zip(&other.findings).all(is_same_finding)
+    }
+
     /// The severity of the worst that is wrong with it.
     #[must_use]
     pub fn worst(&self) -> Option<Severity> {
@@ -507,10 +552,14 @@ impl Snapshot {
         })
     }
 
-    /// Whether nothing changed but the time of the look.
+    /// Whether nothing changed but the time of the look, and what only ages with it.
     #[must_use]
     pub fn says_the_same(&self, other: &Self) -> bool {
-        self.sockets == other.sockets
+        let pairs = self.sockets.iter().zip(&other.sockets);
+        self.sockets.len() == other.sockets.len()
+            && pairs
+                .into_iter()
+                .all(|(one, other)| one.says_the_same(other))
             && self.findings == other.findings
             && self.asides == other.asides
     }

@@ -20,7 +20,7 @@ pub(super) enum Asked {
     ByName,
     /// For all there were.
     OfAll,
-    /// By the settings, not by a person: only the log hears of it.
+    /// By the settings, not by a person: only the log hears of it, but for masters that were ended.
     ByPolicy,
 }
 
@@ -100,14 +100,14 @@ impl Answered {
         self.results.iter().filter_map(line).collect()
     }
 
-    /// What to tell the person who asked; nothing where the settings did.
+    /// What to tell the person who asked; where the settings did, only that masters were ended.
     pub(super) fn notice(&self, can_show: bool) -> Option<Notice> {
         match self.asked {
             Asked::ByPolicy => {
                 for (named, result) in &self.results {
                     tracing::info!("{}: {}", named.title, result.told().0);
                 }
-                None
+                self.of_policy(can_show)
             }
             Asked::ByName => self
                 .results
@@ -115,6 +115,28 @@ impl Answered {
                 .map(|(named, result)| single(named, result, can_show)),
             Asked::OfAll => self.of_all(can_show),
         }
+    }
+
+    fn of_policy(&self, can_show: bool) -> Option<Notice> {
+        let notice = match &self.results[..] {
+            [(named, result @ Result::Ended(_))] => Notice {
+                summary: format!("{}: had lost its network", named.title),
+                ..single(named, result, can_show)
+            },
+            [(_, Result::Ended(_)), ..] => {
+                let notice = self.of_all(can_show)?;
+                Notice {
+                    summary: format!("{} that had lost their network", notice.summary),
+                    ..notice
+                }
+            }
+            _ => return None,
+        };
+        // Nobody waits for this answer.
+        Some(Notice {
+            transient: false,
+            ..notice
+        })
     }
 
     fn of_all(&self, can_show: bool) -> Option<Notice> {

@@ -47,7 +47,7 @@ impl Engine {
         self.worker.start(Job::Check(named, asked));
     }
 
-    fn exit(&mut self, each: &[(Target, u32)], asked: Asked) {
+    pub(super) fn exit(&mut self, each: &[(Target, u32)], asked: Asked) {
         let named = each
             .iter()
             .map(|(target, closing)| (self.named(target), *closing))

@@ -4,9 +4,11 @@ use std::time::Instant;
 
 use super::work::Job;
 use super::{Engine, answers};
+use crate::act::control::ANY_SESSIONS;
 use crate::config::{self, ConfigError};
 use crate::core::decide::{self, Effect, Policy};
-use crate::core::network::SLEPT;
+use crate::core::network::{SLEPT, Verdict};
+use crate::core::socket::Socket;
 use crate::core::view::{self, TrayView};
 use crate::observe::time_asleep;
 
@@ -87,6 +89,7 @@ impl Engine {
         let policy = Policy {
             announce: self.settings.announced(),
             clean_automatically: self.settings.clean_automatically,
+            exit_stranded: self.settings.exit_stranded,
             can_show: self.options.can_show,
         };
         let memory = std::mem::take(&mut self.memory);
@@ -94,7 +97,10 @@ impl Engine {
         self.memory = memory;
         self.answers
             .retain(|target, _| snapshot.find(target).is_some());
+        // What is said of a doubtful network is told with its age.
+        let ages = |socket: &Socket| socket.network.as_ref().is_some_and(Verdict::ages);
         let is_news = self.has_new_answers
+            || snapshot.sockets.iter().any(ages)
             || !self
                 .snapshot
                 .as_ref()
@@ -113,6 +119,13 @@ impl Engine {
                 Effect::Notify(notice) => self.outlet.notify(notice),
                 Effect::Withdraw(key) => self.outlet.withdraw(key),
                 Effect::Clean(targets) => self.clean(&targets, answers::Asked::ByPolicy),
+                Effect::Exit(targets) => {
+                    let each: Vec<_> = targets
+                        .into_iter()
+                        .map(|target| (target, ANY_SESSIONS))
+                        .collect();
+                    self.exit(&each, answers::Asked::ByPolicy);
+                }
             }
         }
     }

@@ -69,6 +69,7 @@ impl Engine {
             self.connects_by,
             self.survey.look_again_at(),
             quiet_until,
+            self.memory.exits_at(),
         ];
         let exact = exact.into_iter().flatten().min().map(Due::exactly);
         let is_needed = self.options.has_icon
@@ -101,7 +102,7 @@ impl Watcher for Engine {
 
     fn heard(&mut self, news: News) {
         match news {
-            News::Changed => self.pace.heard(Instant::now()),
+            News::Changed | News::Network => self.pace.heard(Instant::now()),
             // The one that starts is our own `ssh -G`.
             News::Begun if self.discovering => {}
             News::Begun => {

@@ -87,7 +87,12 @@ pub(super) fn dump() -> io::Result<Vec<Row>> {
             family,
             bytes: [0; ID],
         };
-        rows.extend(netlink::dump(protocol, SOCK_DIAG_BY_FAMILY, &question(&any), row)?);
+        rows.extend(netlink::dump(
+            protocol,
+            SOCK_DIAG_BY_FAMILY,
+            &question(&any),
+            row,
+        )?);
     }
     Ok(rows)
 }

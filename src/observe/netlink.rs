@@ -131,11 +131,7 @@ fn send(socket: &OwnedFd, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-fn receive<'a>(
-    socket: &OwnedFd,
-    buffer: &'a mut [u8],
-    deadline: Instant,
-) -> io::Result<&'a [u8]> {
+fn receive<'a>(socket: &OwnedFd, buffer: &'a mut [u8], deadline: Instant) -> io::Result<&'a [u8]> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -260,15 +256,13 @@ pub(crate) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])>
         let length = usize::from(u16_at(bytes, 0)?);
         let kind = u16_at(bytes, 2)? & NLA_TYPE_MASK;
         let value = bytes.get(4..length)?;
-        bytes = bytes
-            .get(length.next_multiple_of(4)..)
-            .unwrap_or_default();
+        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
         Some((kind, value))
     })
 }
 
 /// The same, the other way round.
-pub(super) fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+pub(crate) fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     let length = u16::try_from(4 + value.len()).unwrap_or(u16::MAX);
     let mut bytes = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
     bytes.extend(value);
@@ -339,7 +333,12 @@ mod tests {
 
     #[test]
     fn attributes_are_read_as_they_were_written() {
-        let bytes = [attribute(1, b"abc"), attribute(2, b""), attribute(3, b"abcd")].concat();
+        let bytes = [
+            attribute(1, b"abc"),
+            attribute(2, b""),
+            attribute(3, b"abcd"),
+        ]
+        .concat();
         let read: Vec<_> = attributes(&bytes).collect();
         assert_eq!(read, [(1, &b"abc"[..]), (2, b""), (3, b"abcd")]);
     }

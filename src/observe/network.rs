@@ -30,7 +30,10 @@ impl Networks {
     /// What can be told of the masters that a look saw.
     #[must_use]
     pub fn look(&mut self, look: &Look) -> Facts {
-        let listeners = look.observations.iter().filter_map(|seen| seen.listener.as_ref());
+        let listeners = look
+            .observations
+            .iter()
+            .filter_map(|seen| seen.listener.as_ref());
         let masters: BTreeSet<Master> = listeners
             .filter_map(|listener| match &listener.holder {
                 Holder::Ssh(process) => Some((process.pid, process.started)),

@@ -167,7 +167,11 @@ mod tests {
             (LISTEN, b"", 0),
             (7, b"/bound/only", 0),
         ] {
-            assert_eq!(rows(&socket_row(state, name)).len(), count, "{state} {name:?}");
+            assert_eq!(
+                rows(&socket_row(state, name)).len(),
+                count,
+                "{state} {name:?}"
+            );
         }
     }
 

@@ -133,7 +133,9 @@ impl Transports {
         let same = pairs.filter_map(|((pid, id, inode, proxy), row)| {
             let row = row.filter(|row| row.id.cookie() == id.cookie() && row.inode == inode)?;
             let proxy = proxy.clone();
-            row.numbers.is_some().then_some((pid, Connected { row, proxy }))
+            row.numbers
+                .is_some()
+                .then_some((pid, Connected { row, proxy }))
         });
         same.collect()
     }
@@ -178,9 +180,7 @@ impl Search {
 
     fn of_master(&mut self, master: MasterPid) -> Option<Connected> {
         let (holder, inode) = self.connection(master, 0)?;
-        let proxy = (holder != master)
-            .then(|| process::name(holder))
-            .flatten();
+        let proxy = (holder != master).then(|| process::name(holder)).flatten();
         let row = self.rows.get(&inode)?.clone();
         Some(Connected { row, proxy })
     }
@@ -246,9 +246,9 @@ impl Search {
     /// The processes that read what this one writes, and write what it reads, as their standard streams.
     fn proxies(&mut self, ssh: MasterPid, descriptors: &Descriptors) -> Vec<Plumbed> {
         let uid = self.uid;
-        let plumbed = self.plumbed.get_or_insert_with(|| {
-            holder::own_processes(uid).filter_map(Plumbed::of).collect()
-        });
+        let plumbed = self
+            .plumbed
+            .get_or_insert_with(|| holder::own_processes(uid).filter_map(Plumbed::of).collect());
         let is_between = |other: &&Plumbed| {
             other.pid != ssh
                 && descriptors.writes.contains(&other.reads)

@@ -7,6 +7,7 @@ fn policy() -> Policy {
     Policy {
         announce: FindingId::ALL.iter().copied().collect(),
         clean_automatically: false,
+        exit_stranded: false,
         can_show: true,
     }
 }
@@ -49,6 +50,7 @@ fn short(effect: &Effect) -> String {
         Effect::Withdraw(NoticeKey::Summary) => "withdraw summary".to_owned(),
         Effect::Withdraw(key) => format!("withdraw {key:?}"),
         Effect::Clean(targets) => format!("clean {}", targets.len()),
+        Effect::Exit(targets) => format!("exit {}", targets.len()),
     }
 }
 

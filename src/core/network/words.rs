@@ -95,6 +95,17 @@ impl Verdict {
     }
 }
 
+impl Verdict {
+    /// Whether what is said of it is another with every look.
+    #[must_use]
+    pub fn ages(&self) -> bool {
+        match self.judgement {
+            Judgement::Well => false,
+            Judgement::Suspect(_) | Judgement::Stranded(_) => true,
+        }
+    }
+}
+
 /// "round trip 6.2 ms, last heard 31 s ago"
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

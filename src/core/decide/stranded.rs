@@ -1,0 +1,56 @@
+//! Ending masters that have lost their network, for those who want it: once each, and not before it is plain that the
+//! network does not come back at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use crate::core::socket::{Snapshot, State, Target};
+
+/// How long a master has to have been stranded: a VPN that connects again often has the same address.
+pub const EXIT_AFTER: Duration = Duration::from_secs(15);
+
+/// The masters that are stranded, and those of them that were asked to end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Stranded {
+    since: BTreeMap<Target, Instant>,
+    asked: BTreeSet<Target>,
+    /// When the next of them is to end.
+    pub(super) due: Option<Instant>,
+}
+
+impl Stranded {
+    /// What is to end now, and what to remember. Another program's masters are left to it; in the quiet time after a
+    /// resume nothing is ended.
+    #[must_use]
+    pub(super) fn after(
+        self,
+        snapshot: &Snapshot,
+        is_quiet: bool,
+        now: Instant,
+    ) -> (Self, Vec<Target>) {
+        let stranded = snapshot.sockets.iter().filter(|socket| {
+            matches!(socket.state, State::Stranded(_)) && socket.managed_by.is_none()
+        });
+        let since: BTreeMap<Target, Instant> = stranded
+            .map(|socket| {
+                let target = socket.target();
+                let since = self.since.get(&target).copied().unwrap_or(now);
+                (target, since)
+            })
+            .collect();
+        let asked: BTreeSet<Target> = self
+            .asked
+            .into_iter()
+            .filter(|target| since.contains_key(target))
+            .collect();
+        let waiting = since.iter().filter(|(target, _)| !asked.contains(target));
+        let (over, later): (Vec<_>, Vec<_>) =
+            waiting.partition(|(_, since)| now >= **since + EXIT_AFTER && !is_quiet);
+        let to_end: Vec<Target> = over.into_iter().map(|(target, _)| target.clone()).collect();
+        let due = later.into_iter().map(|(_, since)| *since + EXIT_AFTER);
+        // The end of the quiet time is a look anyway.
+        let due = due.filter(|due| *due > now).min();
+        let asked = asked.into_iter().chain(to_end.iter().cloned()).collect();
+        (Self { since, asked, due }, to_end)
+    }
+}
