@@ -75,7 +75,7 @@ impl Engine {
     pub(super) fn look(&mut self) {
         let began = Instant::now();
         self.looked = began;
-        self.connects_by = self.connects_by.filter(|by| began < *by);
+        self.shows_by = self.shows_by.filter(|by| began < *by);
         let Some((discovered, _)) = &self.discovered else {
             self.pace.looked(began, began);
             return;

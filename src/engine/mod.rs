@@ -180,8 +180,9 @@ struct Engine {
     pace: Pace,
     /// When the last look was begun.
     looked: Instant,
-    /// When an ssh that has started is likely to have connected.
-    connects_by: Option<Instant>,
+    /// When it is likely to show what came of the last event: an ssh that started has connected, data that a network has
+    /// lost was sent again.
+    shows_by: Option<Instant>,
     has_ended: bool,
 }
 
@@ -211,7 +212,7 @@ impl Engine {
             watch: Watch::new(handle),
             pace: Pace::default(),
             looked: Instant::now(),
-            connects_by: None,
+            shows_by: None,
             has_ended: false,
         }
     }

@@ -1,10 +1,10 @@
 //! Which TCP connection a master's packets go over: its own, or that of the programs which stand between.
 //!
 //! ssh closes what it inherits and opens its connection before any other, so of several sockets (forwardings have some
-//! too) its connection has the lowest descriptor. With a ProxyCommand it has two pipes instead, whose other ends are
-//! the standard input and output of the proxy (`ssh_proxy_connect()` in sshconnect.c); the proxy need not be its child,
-//! for a master that went to the background has left its children behind. A ProxyJump is a ProxyCommand of `ssh -W`.
-//! Where that goes through a master in turn, that one has got the same two pipes from it.
+//! too) its connection has the lowest descriptor. With a ProxyCommand it has two pipes instead (`ssh_proxy_connect()` in
+//! sshconnect.c); who reads the one as its standard input and writes the other is the proxy. It need not be a child, for
+//! a master that went to the background has left its children behind. A ProxyJump is a ProxyCommand of `ssh -W`. Where
+//! that goes through a master in turn, that one has got the same two pipes from it.
 //!
 //! It searches once and remembers the connection, which the kernel then tells the numbers of. Where anything is left to
 //! guess there is none.
@@ -146,12 +146,13 @@ struct Search {
     uid: UserId,
     rows: HashMap<u32, Row>,
     descriptors: HashMap<MasterPid, Descriptors>,
-    /// The user's processes whose standard input and output are pipes: what they read, what they write, and who.
-    plumbed: Option<Vec<Plumbed>>,
+    /// The user's processes whose standard input is a pipe, and which.
+    readers: Option<Vec<(MasterPid, u64)>>,
 }
 
+/// A process between an ssh and its server, and the pipes through which it has to do with the ssh.
 #[derive(Debug, Clone, Copy)]
-struct Plumbed {
+struct Proxy {
     pid: MasterPid,
     reads: u64,
     writes: u64,
@@ -165,6 +166,8 @@ struct Descriptors {
     /// The pipes that it reads from, and those that it writes to, but for its standard streams.
     reads: BTreeSet<u64>,
     writes: BTreeSet<u64>,
+    /// The pipe that is its standard output.
+    stdout: Option<u64>,
 }
 
 impl Search {
@@ -174,7 +177,7 @@ impl Search {
             uid,
             rows: rows.collect(),
             descriptors: HashMap::new(),
-            plumbed: None,
+            readers: None,
         }
     }
 
@@ -212,7 +215,7 @@ impl Search {
         }
     }
 
-    fn of_proxy(&mut self, proxy: Plumbed, depth: u32) -> Option<(MasterPid, u32)> {
+    fn of_proxy(&mut self, proxy: Proxy, depth: u32) -> Option<(MasterPid, u32)> {
         if process::name(proxy.pid)? == SSH {
             return self.connection(proxy.pid, depth + 1).or_else(|| {
                 let master = self.master_of_client(proxy)?;
@@ -243,22 +246,30 @@ impl Search {
             .collect()
     }
 
-    /// The processes that read what this one writes, and write what it reads, as their standard streams.
-    fn proxies(&mut self, ssh: MasterPid, descriptors: &Descriptors) -> Vec<Plumbed> {
+    /// The processes that read what this ssh writes as their standard input, and write what it reads. That does
+    /// not hold the other way round: what an ssh reads of its proxy is not its standard input.
+    fn proxies(&mut self, ssh: MasterPid, descriptors: &Descriptors) -> Vec<Proxy> {
         let uid = self.uid;
-        let plumbed = self
-            .plumbed
-            .get_or_insert_with(|| holder::own_processes(uid).filter_map(Plumbed::of).collect());
-        let is_between = |other: &&Plumbed| {
-            other.pid != ssh
-                && descriptors.writes.contains(&other.reads)
-                && descriptors.reads.contains(&other.writes)
+        let readers = self.readers.get_or_insert_with(|| {
+            let stdin = |pid| Some((pid, stdin_pipe(pid)?));
+            holder::own_processes(uid).filter_map(stdin).collect()
+        });
+        let readers: Vec<(MasterPid, u64)> = readers
+            .iter()
+            .filter(|(pid, reads)| *pid != ssh && descriptors.writes.contains(reads))
+            .copied()
+            .collect();
+        let proxy = |(pid, reads): (MasterPid, u64)| {
+            let theirs = self.descriptors(pid);
+            let mut written = theirs.stdout.iter().chain(&theirs.writes);
+            let writes = *written.find(|pipe| descriptors.reads.contains(pipe))?;
+            Some(Proxy { pid, reads, writes })
         };
-        plumbed.iter().filter(is_between).copied().collect()
+        readers.into_iter().filter_map(proxy).collect()
     }
 
     /// The master that this ssh has handed its standard streams to.
-    fn master_of_client(&mut self, client: Plumbed) -> Option<MasterPid> {
+    fn master_of_client(&mut self, client: Proxy) -> Option<MasterPid> {
         let others = holder::own_processes(self.uid).filter(|pid| *pid != client.pid);
         let ssh: Vec<MasterPid> = others
             .filter(|pid| process::name(*pid).as_deref() == Some(SSH))
@@ -280,18 +291,11 @@ impl Search {
     }
 }
 
-impl Plumbed {
-    fn of(pid: MasterPid) -> Option<Self> {
-        let directory = process::directory(pid).join("fd");
-        let pipe = |name| match kind(&fs::read_link(directory.join(name)).ok()?)? {
-            Kind::Pipe(inode) => Some(inode),
-            Kind::Socket(_) => None,
-        };
-        Some(Self {
-            pid,
-            reads: pipe("0")?,
-            writes: pipe("1")?,
-        })
+fn stdin_pipe(pid: MasterPid) -> Option<u64> {
+    let target = fs::read_link(process::directory(pid).join("fd/0")).ok()?;
+    match kind(&target)? {
+        Kind::Pipe(inode) => Some(inode),
+        Kind::Socket(_) => None,
     }
 }
 
@@ -314,7 +318,8 @@ impl Descriptors {
             };
             match (kind, number) {
                 (Kind::Socket(inode), _) => descriptors.sockets.push(inode),
-                (Kind::Pipe(_), 0..=2) => {}
+                (Kind::Pipe(inode), 1) => descriptors.stdout = Some(inode),
+                (Kind::Pipe(_), 0 | 2) => {}
                 (Kind::Pipe(inode), _) => {
                     // The link's own mode tells which end it is.
                     let mode = fs::symlink_metadata(&path).map_or(0, |link| link.mode());
