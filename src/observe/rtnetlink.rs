@@ -179,3 +179,96 @@ fn ip(bytes: &[u8]) -> Option<IpAddr> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::netlink::sent;
+    use super::*;
+
+    fn read<T>(kind: u16, body: &[u8], read: impl Fn(Message<'_>) -> Option<T>) -> Option<T> {
+        let mut answer = netlink::Answer::new();
+        answer.read(&sent(kind, 0, body), read).unwrap();
+        answer.items.pop()
+    }
+
+    #[test]
+    fn an_address_is_read_with_its_age() {
+        let mut body = vec![2, 24, 0, 0, 7, 0, 0, 0];
+        body.extend(attribute(IFA_ADDRESS, &[10, 8, 0, 1]));
+        body.extend(attribute(IFA_LOCAL, &[10, 8, 0, 6]));
+        let times = [u32::MAX, u32::MAX, 500, 700].map(u32::to_ne_bytes);
+        body.extend(attribute(IFA_CACHEINFO, &times.concat()));
+        let now = Duration::from_secs(65);
+        let read = read(RTM_NEWADDR, &body, |message| address(message, now));
+        let ours = IpAddr::from([10, 8, 0, 6]);
+        assert_eq!(read, Some((ours, Some(Duration::from_secs(60)))));
+    }
+
+    #[test]
+    fn ages_survive_the_end_of_the_counter() {
+        let wrap = Duration::from_millis((1 << 32) * 10);
+        for (created, now, seconds) in [
+            (0, Duration::ZERO, 0),
+            (100, Duration::from_secs(3), 2),
+            (u32::MAX - 99, wrap + Duration::from_secs(1), 2),
+            // A little ahead of our clock.
+            (103, Duration::from_secs(1), 0),
+        ] {
+            assert_eq!(age(created, now), Duration::from_secs(seconds), "{created}");
+        }
+    }
+
+    #[test]
+    fn a_way_is_its_interface_and_gateway() {
+        let body = |kind: u8, attributes: &[Vec<u8>]| {
+            let head = vec![2, 32, 0, 0, 254, 3, 0, kind, 0, 0, 0, 0];
+            [&[head], attributes].concat().concat()
+        };
+        let interface = attribute(RTA_OIF, &3_u32.to_ne_bytes());
+        let gateway = attribute(RTA_GATEWAY, &[10, 0, 0, 1]);
+        let via = attribute(RTA_VIA, &[&[10, 0][..], &[0; 15], &[1]].concat());
+        let hop = |gateway: Option<&str>| {
+            let gateway = gateway.map(|gateway| gateway.parse().unwrap());
+            Some(Route::Via(Hop {
+                interface: 3,
+                gateway,
+            }))
+        };
+        for (body, expected) in [
+            (body(RTN_UNICAST, &[interface.clone()]), hop(None)),
+            (
+                body(RTN_UNICAST, &[interface.clone(), gateway]),
+                hop(Some("10.0.0.1")),
+            ),
+            (
+                body(RTN_UNICAST, &[interface.clone(), via]),
+                hop(Some("::1")),
+            ),
+            (body(6, &[interface]), Some(Route::None)),
+            (vec![2, 32], None),
+        ] {
+            assert_eq!(read(RTM_NEWROUTE, &body, route), expected, "{body:?}");
+        }
+    }
+
+    #[test]
+    fn the_kernel_tells_of_the_loopback() {
+        let loopback = IpAddr::from([127, 0, 0, 1]);
+        assert!(addresses().unwrap().contains_key(&loopback));
+        assert!(is_local(IpAddr::from([127, 3, 2, 1])).unwrap());
+        // TEST-NET-1: no interface of any machine has it.
+        let nobodys = IpAddr::from([192, 0, 2, 1]);
+        assert!(!is_local(nobodys).unwrap());
+        let way = Way {
+            from: loopback,
+            to: loopback,
+            interface: 0,
+        };
+        let hop = Hop {
+            interface: 1,
+            gateway: None,
+        };
+        assert_eq!(routes(&[way, way]).unwrap(), [Route::Via(hop); 2]);
+        assert_eq!(routes(&[]).unwrap(), []);
+    }
+}
