@@ -132,23 +132,27 @@ fn send(socket: &OwnedFd, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn receive<'a>(socket: &OwnedFd, buffer: &'a mut [u8], deadline: Instant) -> io::Result<&'a [u8]> {
+    // The kernel answers while it is asked, so there is mostly something.
+    let mut flags = MsgFlags::MSG_TRUNC | MsgFlags::MSG_DONTWAIT;
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        // A timeout of zero would mean none at all.
-        let micros = i64::try_from(left.as_micros()).unwrap_or(i64::MAX).max(1);
-        let seconds = TimeVal::new(micros / 1_000_000, micros % 1_000_000);
-        setsockopt(socket, sockopt::ReceiveTimeout, &seconds)?;
-        match recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_TRUNC) {
+        match recv(socket.as_raw_fd(), buffer, flags) {
             Ok(length) => {
                 return buffer
                     .get(..length)
                     .ok_or_else(|| invalid("a message longer than the kernel makes them"));
             }
             Err(Errno::EINTR) => {}
-            Err(Errno::EAGAIN) => return Err(io::ErrorKind::TimedOut.into()),
+            Err(Errno::EAGAIN) => {
+                flags = MsgFlags::MSG_TRUNC;
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+                // A timeout of zero would mean none at all.
+                let micros = i64::try_from(left.as_micros()).unwrap_or(i64::MAX).max(1);
+                let left = TimeVal::new(micros / 1_000_000, micros % 1_000_000);
+                setsockopt(socket, sockopt::ReceiveTimeout, &left)?;
+            }
             Err(errno) => return Err(errno.into()),
         }
     }
