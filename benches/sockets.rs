@@ -1,193 +1,318 @@
-//! How long a list of N control sockets takes, beside asking each with `ssh -O check`; and what one look of the
-//! engine costs. Run it with `cargo bench`; the ratios hold on any machine, the times only on yours.
+//! What watching N control sockets costs: `muxtray list` beside `ssh -O check` on each, and one look of the engine
+//! with its parts. Half of the sockets are live and half stale; both are what a list has to tell apart.
 //!
-//! The masters are stand-ins in this process that answer the alive check at once, so `ssh -O check` is shown at its
-//! best; muxtray's time does not depend on them, it never asks.
+//! Where there are many sockets their masters are stand-ins that answer the alive check at once, so `ssh -O check` is
+//! shown at its best; muxtray's time does not depend on that, it never asks. One against one it is a real master.
 
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a benchmark prints its table, and has nobody to report errors to"
+    reason = "a benchmark prints its tables, and has nobody to report errors to"
 )]
 #![allow(
     clippy::cast_precision_loss,
     reason = "as many sockets as lose precision do not fit on a disk"
 )]
 
-use std::io::{Read as _, Write as _};
-use std::os::unix::net::{UnixListener, UnixStream};
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+mod measure;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
+use measure::{
+    StandIns, Table, Times, answer_as_a_master_if_told_to, number, processor_time, quick,
+    ratio_of_times, time, time_if_any, wall_time,
+};
 use muxtray::config::Settings;
+use muxtray::core::diagnose::{self, Context, History};
+use muxtray::core::places::Candidate;
 use muxtray::core::report::Report;
-use muxtray::core::socket::Socket;
+use muxtray::core::socket::{Socket, UserId};
 use muxtray::core::view;
 use muxtray::discover::{self, Surroundings};
+use muxtray::observe::{Observer, directories, filesystem, sock_diag};
 use muxtray::survey::{self, Survey};
-use nix::time::{ClockId, clock_gettime};
+use support::{Lab, program};
 
 const SIZES: [usize; 4] = [10, 100, 1_000, 10_000];
-const LOOKS: usize = 50;
-const LISTS: usize = 10;
+/// How many processes there are that hold listeners.
+const MASTERS: usize = 200;
 /// More would only take longer: the loop is linear.
 const MOST_CHECKS: usize = 200;
+const LISTS: usize = 20;
+const LOOKS: usize = 50;
+const DUELS: usize = 300;
 
 fn main() {
-    println!(
-        "| sockets | muxtray list | ssh -O check on each | ratio | one look, processor time | with view and report |"
-    );
-    println!("| ---: | ---: | ---: | ---: | ---: | ---: |");
-    for size in SIZES {
-        let scratch = Scratch::with_sockets(size);
-        let list = scratch.list();
-        let checks = scratch.checks();
-        let (look, whole) = scratch.look();
-        println!(
-            "| {size} | {} | {} | {:.0}x | {} | {} |",
-            shown(list),
-            shown(checks),
-            checks.as_secs_f64() / list.as_secs_f64(),
-            shown(look),
-            shown(whole)
-        );
+    answer_as_a_master_if_told_to();
+    println!("## Control sockets\n");
+    one_against_one();
+    let sizes = &SIZES[..if quick() { 2 } else { SIZES.len() }];
+    let mut lists = Table::new(&[
+        "sockets",
+        "`muxtray list`",
+        "a socket",
+        "`ssh -O check` on each",
+        "ratio",
+    ]);
+    let mut looks = Table::new(&[
+        "sockets",
+        "one look",
+        "a socket",
+        "find",
+        "stat",
+        "dump",
+        "/proc, connect",
+        "judge",
+        "view",
+        "report",
+    ]);
+    for size in sizes {
+        let scene = Scene::with_sockets(*size);
+        lists.row(scene.lists());
+        looks.row(scene.looks());
     }
+    lists.print(
+        "A list of N sockets",
+        &format!(
+            "Start to exit, median of {LISTS}; `ssh -O check` from a loop over {MOST_CHECKS} at most, the rest by \
+             proportion. Half of the sockets are live, held by {MASTERS} processes at most; half are stale."
+        ),
+    );
+    looks.print(
+        "One look of the engine",
+        &format!(
+            "Processor time, program and kernel, median of {LOOKS}, once warm: find the candidates, lstat and statfs, \
+             the kernel's table, the processes behind the listeners, the judgement; beside the look, the menu and the \
+             report that are made of it when something changed."
+        ),
+    );
 }
 
-fn shown(duration: Duration) -> String {
-    format!("{:.2} ms", duration.as_secs_f64() * 1_000.0)
+/// `muxtray list` and `ssh -O check` in turn, both on the same real master.
+fn one_against_one() {
+    let lab = Lab::new();
+    // What keeps other tests out takes time to read, and is in nobody's configuration.
+    lab.write("config/muxtray/config.toml", "");
+    let _master = lab.master("web");
+    let list = || silent(lab.muxtray_command(["list"]));
+    let check = || {
+        let mut check = lab.ssh();
+        check.args(["-O", "check", "web"]);
+        silent(check)
+    };
+    assert_eq!(lab.list().status, 0, "one running master and no error");
+    let duels = if quick() { 20 } else { DUELS };
+    let (lists, checks): (Vec<_>, Vec<_>) = (0..duels).map(|_| (list(), check())).unzip();
+    let (lists, checks) = (Times::from_iter(lists), Times::from_iter(checks));
+    let mut table = Table::new(&["one master", "median", "worst", "ratio"]);
+    for (name, times) in [("`muxtray list`", &lists), ("`ssh -O check`", &checks)] {
+        table.row([
+            name.to_owned(),
+            time_if_any(times.median()),
+            time_if_any(times.worst()),
+            ratio_of_times(times.median(), checks.median()),
+        ]);
+    }
+    table.print(
+        "One master",
+        &format!("Start to exit, {duels} runs of each in turn."),
+    );
 }
 
-struct Scratch {
+/// A directory of control sockets, and the ssh configuration that leads there.
+struct Scene {
     directory: tempfile::TempDir,
     paths: Vec<PathBuf>,
+    _masters: StandIns,
 }
 
-impl Scratch {
+impl Scene {
     fn with_sockets(size: usize) -> Self {
-        let (_, most) =
-            nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).unwrap();
-        let _ =
-            nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE, most, most);
         let directory = tempfile::Builder::new()
             .prefix("mtb")
             .tempdir_in("/tmp")
             .unwrap();
-        let control_path = directory.path().join("s/%r@%h-%p");
-        std::fs::create_dir(directory.path().join("s")).unwrap();
+        let sockets = directory.path().join("s");
+        fs::create_dir(&sockets).unwrap();
+        fs::set_permissions(&sockets, fs::Permissions::from_mode(0o700)).unwrap();
         let config = format!(
-            "Host *\n  ControlPath {}\n  ControlMaster auto\n",
-            control_path.display()
+            "Host *\n  ControlPath {}/%r@%h-%p\n  ControlMaster auto\n",
+            sockets.display()
         );
-        std::fs::write(directory.path().join("config"), config).unwrap();
+        fs::write(directory.path().join("config"), config).unwrap();
+        fs::write(directory.path().join("muxtray.toml"), "").unwrap();
         let paths: Vec<PathBuf> = (0..size)
-            .map(|number| directory.path().join(format!("s/u@host{number}-22")))
+            .map(|number| sockets.join(format!("u@host{number}-22")))
             .collect();
-        // Half of them live, half stale: both are what a list has to tell apart.
-        for (number, path) in paths.iter().enumerate() {
-            let listener = UnixListener::bind(path).unwrap();
-            if number % 2 == 0 && number < MOST_CHECKS {
-                thread::spawn(move || listener.incoming().flatten().for_each(answer));
-            }
+        let (live, stale): (Vec<_>, Vec<_>) = paths
+            .iter()
+            .cloned()
+            .enumerate()
+            .partition(|(number, _)| number % 2 == 0);
+        let live: Vec<PathBuf> = live.into_iter().map(|(_, path)| path).collect();
+        let masters = StandIns::listen(directory.path(), &live, MASTERS);
+        for (_, path) in stale {
+            drop(UnixListener::bind(&path).unwrap());
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         }
-        Self { directory, paths }
+        Self {
+            directory,
+            paths,
+            _masters: masters,
+        }
     }
 
     fn config(&self) -> PathBuf {
         self.directory.path().join("config")
     }
 
-    /// The median of some runs of the program itself, start to exit.
-    fn list(&self) -> Duration {
+    /// The row of the table of lists.
+    fn lists(&self) -> Vec<String> {
         let run = || {
-            time(|| {
-                let mut list = Command::new(env!("CARGO_BIN_EXE_muxtray"));
-                list.arg("-F").arg(self.config()).args(["list", "--json"]);
-                list.env("XDG_CACHE_HOME", self.directory.path())
-                    .stdout(Stdio::null())
-                    .stderr(Stdio::null());
-                let _ = list.status().unwrap();
-            })
+            let mut list = Command::new(program());
+            list.arg("--ssh-config").arg(self.config());
+            list.arg("--config")
+                .arg(self.directory.path().join("muxtray.toml"));
+            list.args(["list", "--json"]);
+            list.env("XDG_CACHE_HOME", self.directory.path());
+            silent(list)
         };
         run();
-        median((0..LISTS).map(|_| run()).collect())
+        let lists: Times = (0..LISTS).map(|_| run()).collect();
+        let list = lists.median();
+        let checks = self.checks();
+        vec![
+            number(self.paths.len()),
+            time_if_any(list),
+            time_if_any(list.map(|list| self.of_one(list))),
+            time(checks),
+            ratio_of_times(Some(checks), list),
+        ]
+    }
+
+    fn of_one(&self, whole: Duration) -> Duration {
+        whole.div_f64(self.paths.len() as f64)
     }
 
     /// What the loop over all would take, from as many as are worth waiting for.
     fn checks(&self) -> Duration {
         let some = &self.paths[..self.paths.len().min(MOST_CHECKS)];
-        let taken = time(|| some.iter().for_each(|path| check(path)));
+        let taken = wall_time(|| some.iter().for_each(|path| check(path)));
         taken.mul_f64(self.paths.len() as f64 / some.len() as f64)
     }
 
-    /// The processor time of one look, and of a look with all that is made of it.
-    fn look(&self) -> (Duration, Duration) {
+    /// The row of the table of looks.
+    fn looks(&self) -> Vec<String> {
         let surroundings = Surroundings::of_this_process();
+        let uid = UserId(surroundings.known.uid);
         let config = self.config();
         let request = survey::request(&Settings::default(), Some(&config), &surroundings);
         let places = discover::places(&request, &surroundings);
+        let home = surroundings.known.home.clone();
         let mut survey = Survey::new(surroundings);
-        let first = survey.look(&places, &[]);
-        let ours = |socket: &&Socket| socket.path.as_path().starts_with(self.directory.path());
-        let seen = first.sockets.iter().filter(ours).count();
-        assert_eq!(seen, self.paths.len(), "the look has to see every socket");
-        let looks = (0..LOOKS)
-            .map(|_| processor_time(|| drop(survey.look(&places, &[]))))
-            .collect();
-        let whole = (0..LOOKS).map(|_| {
-            processor_time(|| {
-                let snapshot = survey.look(&places, &[]);
-                let view = view::view(&snapshot, &view::Answers::new());
-                assert!(!view.menu.is_empty() && Report::from(&snapshot).schema == 1);
-            })
+        let snapshot = survey.look(&places, &[]);
+        self.assert_half_is_live(&snapshot.sockets);
+
+        let candidates = discover::candidates(&places);
+        let mut observer = Observer::new(uid);
+        let look = observer.look(&candidates);
+        let users = BTreeMap::new();
+        let history = History::default().after(&look, Instant::now());
+        let seen = directories::look(places.directories(&[]));
+        let context = Context {
+            uid,
+            users: &users,
+            home: &home,
+            places: &places,
+            directories: &seen,
+            history: &history,
+        };
+        let whole = of_looks(|| drop(survey.look(&places, &[])));
+        let find = of_looks(|| drop(discover::candidates(&places)));
+        let stat = of_looks(|| {
+            stat(&candidates, uid);
+            drop(directories::look(places.directories(&[])));
         });
-        let whole = whole.collect();
-        (median(looks), median(whole))
+        let dump = of_looks(|| drop(sock_diag::dump().unwrap()));
+        let observe = of_looks(|| drop(observer.look(&candidates)));
+        let judge = of_looks(|| {
+            drop(history.clone().after(&look, Instant::now()));
+            drop(diagnose::snapshot(&look, context));
+        });
+        let view = of_looks(|| drop(view::view(&snapshot, &view::Answers::new())));
+        let report = of_looks(|| drop(serde_json::to_vec(&Report::from(&snapshot)).unwrap()));
+        let processes = observe.saturating_sub(stat + dump);
+        let mut row = vec![number(self.paths.len())];
+        row.extend(
+            [
+                whole,
+                self.of_one(whole),
+                find,
+                stat,
+                dump,
+                processes,
+                judge,
+            ]
+            .map(time),
+        );
+        row.extend([view, report].map(time));
+        row
     }
+
+    fn assert_half_is_live(&self, sockets: &[Socket]) {
+        let ours = |socket: &&Socket| socket.path.as_path().starts_with(self.directory.path());
+        let ours: Vec<&Socket> = sockets.iter().filter(ours).collect();
+        let live = ours.iter().filter(|socket| socket.is_running()).count();
+        let all = self.paths.len();
+        assert_eq!(
+            (ours.len(), live),
+            (all, all.div_ceil(2)),
+            "what is measured is a look that sees every socket as what it is"
+        );
+    }
+}
+
+/// What a look asks the filesystem.
+fn stat(candidates: &[Candidate], uid: UserId) {
+    let mut directories = std::collections::BTreeSet::new();
+    for candidate in candidates {
+        drop(filesystem::lstat(candidate.path.as_path()));
+        directories.insert(candidate.path.directory());
+    }
+    for directory in directories {
+        drop(filesystem::filesystem_of(directory));
+        let _ = filesystem::is_shared(directory, uid);
+    }
+}
+
+fn of_looks(mut part: impl FnMut()) -> Duration {
+    let times: Times = (0..LOOKS).map(|_| processor_time(&mut part)).collect();
+    times.median().expect("there are looks")
 }
 
 fn check(path: &Path) {
     let mut check = Command::new("ssh");
-    check
-        .args(["-F", "none", "-O", "check", "-S"])
-        .arg(path)
-        .arg("host");
-    check
+    check.args(["-F", "none", "-O", "check", "-S"]);
+    check.arg(path).arg("host");
+    silent(check);
+}
+
+/// Runs it from start to exit, whatever its status.
+fn silent(mut command: Command) -> Duration {
+    command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    let _ = check.status().unwrap();
-}
-
-/// The master's side of PROTOCOL.mux: hello, and "alive" to whatever is asked.
-fn answer(mut stream: UnixStream) {
-    let hello = [0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0, 4];
-    let mut request = [0; 24];
-    if stream.write_all(&hello).is_ok() && stream.read_exact(&mut request).is_ok() {
-        let mut alive = vec![0, 0, 0, 12, 0x80, 0, 0, 5];
-        alive.extend_from_slice(&request[20..24]);
-        alive.extend_from_slice(&std::process::id().to_be_bytes());
-        let _ = stream.write_all(&alive);
-        let _ = stream.read(&mut request);
-    }
-}
-
-fn time(work: impl FnOnce()) -> Duration {
-    let start = Instant::now();
-    work();
-    start.elapsed()
-}
-
-fn processor_time(work: impl FnOnce()) -> Duration {
-    let now = || Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap());
-    let start = now();
-    work();
-    now() - start
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
+    wall_time(|| {
+        let _ = command.status().unwrap();
+    })
 }

@@ -5,8 +5,9 @@ set -eu
 
 usage() {
     cat <<'END'
-Usage: packaging/setup.sh [--no-tray] [--no-start]
+Usage: packaging/setup.sh [--lean | --no-tray] [--no-start]
 
+  --lean      the small build without GTK, for panels that speak StatusNotifierItem
   --no-tray   the build for servers: the command line and `muxtray run --no-tray`, no GTK, nothing started
   --no-start  install only
 
@@ -18,10 +19,11 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 # shellcheck source=packaging/packages.sh
 . "$here/packaging/packages.sh"
 
-tray=yes
+tray=gtk
 start=yes
 for argument in "$@"; do
     case $argument in
+    --lean) tray=lean ;;
     --no-tray) tray=no ;;
     --no-start) start=no ;;
     -h | --help)
@@ -95,26 +97,26 @@ start_applet() {
 
 find_cargo
 install_build_packages
-if [ "$tray" = yes ]; then
+if [ "$tray" = gtk ]; then
     install_tray_packages
 fi
 
 say "Building muxtray; the first time takes a few minutes."
 cd "$here"
-if [ "$tray" = yes ]; then
-    cargo build --release --locked
-else
-    cargo build --release --locked --no-default-features
-fi
+case $tray in
+gtk) cargo build --release --locked ;;
+lean) cargo build --release --locked --no-default-features --features lean-tray ;;
+no) cargo build --release --locked --no-default-features ;;
+esac
 built=${CARGO_TARGET_DIR:-target}/release
 
 say "Installing under $prefix."
-if [ "$tray" = yes ] && [ "$start" = yes ]; then
+if [ "$tray" != no ] && [ "$start" = yes ]; then
     stop_running_applets
 fi
 mkdir -p "$prefix/bin"
 install -m 755 "$built/muxtray" "$prefix/bin/muxtray"
-if [ "$tray" = yes ]; then
+if [ "$tray" != no ]; then
     install -m 755 "$built/muxtray-applet" "$prefix/bin/muxtray-applet"
     (
         cd icons/hicolor

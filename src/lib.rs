@@ -23,9 +23,9 @@
 //! - [`core`]: types, judgement, decisions, menu, report. Values in, values out; imports nothing of the others.
 //! - [`config`]: muxtray's own settings and the file that documents them.
 //! - [`discover`]: which paths can be control sockets. The only room that runs `ssh -G`, never on the timer.
-//! - [`observe`]: what is there, from the kernel's tables. Connects only where the kernel shows no listener.
+//! - [`observe`]: what is there, from the kernel's tables and stats. Connects only where the kernel shows no listener.
 //! - [`mux`]: the protocol of a control socket: bytes, and one request with one deadline.
-//! - [`act`]: check, exit, stop, clean, end a process, test a host. The only room that changes anything outside
+//! - [`act`]: check, exit, stop, clean, mend, end a process, test a host. The only room that changes anything outside
 //!   muxtray's own files.
 //! - [`survey`]: discover, observe and diagnose as one walk.
 //! - [`watch`]: what wakes a loop when the next look could see something new: inotify, pidfds, mounts, the clock.
@@ -35,7 +35,7 @@
 //! - [`cli`]: the command line.
 //!
 //! The tray itself is in the second program, `muxtray-applet` (`src/applet`): `muxtray run` becomes it. So the
-//! command line loads no GTK, and a build without the feature `tray` needs none at all.
+//! command line loads no GTK, and a build with the feature `lean-tray` instead of `tray`, or with neither, needs none.
 //!
 //! # What always holds
 //!

@@ -1,16 +1,21 @@
 //! `muxtray`: arguments, what they ask for, exit status; nothing else. It loads no GTK.
 
-use std::io::{BufWriter, Write as _};
+use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
+use anstream::AutoStream;
 use clap::Parser as _;
 use muxtray::cli::{self, args::Arguments};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     cli::run::log_to_stderr(arguments.global.verbose);
-    // A report is many small pieces; unbuffered, each would be a system call.
-    let mut out = BufWriter::new(anstream::stdout());
+    // A report is many small pieces; unbuffered, each would be a system call. The buffer comes after what drops the
+    // colours, which makes the pieces smaller still.
+    let stdout = io::stdout();
+    let colours = AutoStream::choice(&stdout);
+    let buffer: Box<dyn Write> = Box::new(BufWriter::new(stdout));
+    let mut out = AutoStream::new(buffer, colours);
     let mut err = anstream::stderr();
     let command = arguments.command.unwrap_or_default();
     let outcome = cli::run(&arguments.global, &command, &mut out, &mut err);

@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
+use std::thread;
 
 use crate::config;
 use crate::core::intent::Intent;
@@ -50,7 +52,7 @@ fn applet() -> Option<PathBuf> {
 #[derive(Debug)]
 pub struct Desktop {
     /// Held for as long as the program runs; `None` without a session bus.
-    instance: Option<Instance>,
+    instance: Option<Arc<Instance>>,
     notifier: Option<Notifier>,
 }
 
@@ -73,7 +75,7 @@ impl Desktop {
                     tracing::error!("no notifications: {error}");
                 }
                 Ok(Self {
-                    instance: Some(instance),
+                    instance: Some(Arc::new(instance)),
                     notifier: notifier.ok(),
                 })
             }
@@ -96,13 +98,37 @@ impl Desktop {
         self.instance.is_some()
     }
 
-    /// Says so in the log if no panel is there that would show an icon.
+    /// Says so in the log if no panel is there that would show an icon. Asks on a thread of its own and returns at
+    /// once: nothing is to wait for a panel.
     pub fn warn_without_tray_host(&self) {
-        if !instance::tray_host() {
-            tracing::warn!(
-                "no panel shows StatusNotifierItem icons yet; the icon appears when one starts (GNOME needs its \
-                 AppIndicator extension)"
-            );
+        self.on_thread("panel", |instance| {
+            if !instance.has_tray_host() {
+                tracing::warn!(
+                    "no panel shows StatusNotifierItem icons yet; the icon appears when one starts (GNOME needs its \
+                     AppIndicator extension)"
+                );
+            }
+        });
+    }
+
+    /// Asks to quit once the session bus has ended: nobody will see the icon or a notification again, and the next
+    /// session starts an instance of its own. GLib would raise SIGTERM then, but in a thread that holds it.
+    pub fn quit_with_bus(&self, asker: &Asker) {
+        let asker = asker.clone();
+        self.on_thread("bus", move |instance| {
+            instance.wait_for_end_of_bus();
+            tracing::info!("the session bus has ended: ending");
+            asker.ask(Intent::Quit);
+        });
+    }
+
+    fn on_thread(&self, name: &str, ask: impl FnOnce(&Instance) + Send + 'static) {
+        let Some(instance) = self.instance.clone() else {
+            return;
+        };
+        let thread = thread::Builder::new().name(name.to_owned());
+        if let Err(error) = thread.spawn(move || ask(&instance)) {
+            tracing::warn!("no thread to ask the session bus: {error}");
         }
     }
 

@@ -1,5 +1,9 @@
 //! One walk down the road: candidates, a look, the judgement. The command line walks it once, the engine again and
 //! again; both get the same snapshot from the same facts.
+//!
+//! Every look also stats the directories of control sockets, some system calls for each, so that `list` and the tray say
+//! what is wrong with them. What only making a socket there can tell (a quota, a filesystem of a kind that nobody
+//! knows) is left to [`Survey::examined`], which `doctor` asks for and nothing else does.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,11 +15,12 @@ use nix::unistd::{Uid, User};
 use crate::config::Settings;
 use crate::core::control_path::ControlPath;
 use crate::core::diagnose::{self, Context, History};
+use crate::core::directory::{Access, Directory, End, Rehearsal};
 use crate::core::places::{Candidate, Origin, Places};
 use crate::core::socket::{Cookie, File, Holder, Listener, Look, Snapshot, UserId};
 use crate::discover::{self, Request, Ssh, Surroundings};
-use crate::observe::Observer;
 use crate::observe::network::Networks;
+use crate::observe::{Observer, directories};
 
 /// How often a waiting backlog is looked at again while [`Survey::settled`] waits for it.
 const BACKLOG_PAUSE: Duration = Duration::from_millis(100);
@@ -85,11 +90,23 @@ impl Survey {
         &self.surroundings
     }
 
-    /// One look. `named` are paths to look at beside those that `places` tells of.
+    /// One look, with some stats of every directory that decides whether masters work. `named` are paths to look at
+    /// beside those that `places` tells of.
     ///
     /// Connects to no master that the kernel shows, and waits for nothing but a master that may just be ending: an
     /// orphan is only told after a fifth of a second.
     pub fn look(&mut self, places: &Places, named: &[ControlPath]) -> Snapshot {
+        let directories = directories::look(places.directories(named));
+        self.look_beside(places, named, &directories)
+    }
+
+    /// A look at the sockets, judged with what was seen of the directories.
+    fn look_beside(
+        &mut self,
+        places: &Places,
+        named: &[ControlPath],
+        directories: &[Directory],
+    ) -> Snapshot {
         let mut candidates = discover::candidates(places);
         // Who names a path means it, whatever pattern it matches; but a temporary name stays one.
         for path in named {
@@ -114,11 +131,13 @@ impl Survey {
         self.history = std::mem::take(&mut self.history)
             .after(&look, now)
             .after_network(facts, now);
-        self.learn_names(&look);
+        self.learn_names(&look, directories);
         let context = Context {
             uid: self.uid,
             users: &self.users,
+            home: &self.surroundings.known.home,
             places,
+            directories,
             history: &self.history,
         };
         let snapshot = diagnose::snapshot(&look, context);
@@ -136,10 +155,40 @@ impl Survey {
     /// Like [`Self::look`], but where connections wait to be accepted it looks on until they were or until that
     /// proves the master stuck: [`diagnose::STUCK_AFTER`] at the longest.
     pub fn settled(&mut self, places: &Places, named: &[ControlPath]) -> Snapshot {
-        let mut snapshot = self.look(places, named);
+        let directories = directories::look(places.directories(named));
+        self.settle(places, named, &directories)
+    }
+
+    /// Like [`Self::settled`], with a rehearsal of every directory that the user may make files in: what only making a
+    /// socket and a hard link there can tell. `rehearsal` makes it, by the directory's path without symlinks.
+    pub fn examined(
+        &mut self,
+        places: &Places,
+        named: &[ControlPath],
+        rehearsal: impl Fn(&Path) -> Option<Rehearsal>,
+    ) -> Snapshot {
+        let mut directories = directories::look(places.directories(named));
+        for directory in &mut directories {
+            let path = directory.own().map(|(own, _)| own.path.clone());
+            if let (Some(path), End::There(there)) = (path, &mut directory.end)
+                && there.access == Access::Full
+            {
+                there.rehearsal = rehearsal(&path);
+            }
+        }
+        self.settle(places, named, &directories)
+    }
+
+    fn settle(
+        &mut self,
+        places: &Places,
+        named: &[ControlPath],
+        directories: &[Directory],
+    ) -> Snapshot {
+        let mut snapshot = self.look_beside(places, named, directories);
         while let Some(due) = self.history.look_again_at() {
             thread::sleep(BACKLOG_PAUSE.min(due.saturating_duration_since(Instant::now())));
-            snapshot = self.look(places, named);
+            snapshot = self.look_beside(places, named, directories);
         }
         snapshot
     }
@@ -158,7 +207,7 @@ impl Survey {
     }
 
     /// The password file is asked once for each user id that is met.
-    fn learn_names(&mut self, look: &Look) {
+    fn learn_names(&mut self, look: &Look, directories: &[Directory]) {
         let of_file = look
             .observations
             .iter()
@@ -174,7 +223,11 @@ impl Survey {
             .observations
             .iter()
             .filter_map(|seen| seen.listener.as_ref().and_then(stranger));
-        for uid in of_file.chain(of_listener) {
+        let of_directory = directories
+            .iter()
+            .flat_map(|directory| directory.parts.iter().map(|part| part.uid));
+        let own = std::iter::once(self.uid);
+        for uid in of_file.chain(of_listener).chain(of_directory).chain(own) {
             if !self.users.contains_key(&uid)
                 && let Ok(Some(user)) = User::from_uid(Uid::from_raw(uid.0))
             {

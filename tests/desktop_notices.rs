@@ -1,7 +1,7 @@
 //! Notifications in a real daemon: when they come, what they say, what their buttons do to the real master, and that
 //! they go when their problem is over.
 
-#![cfg(feature = "tray")]
+#![cfg(feature = "applet")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;

@@ -4,7 +4,7 @@ mod session_bus;
 
 use futures_lite::StreamExt as _;
 use futures_lite::future::block_on;
-use muxtray::desktop::instance::{InstanceError, acquire, tray_host};
+use muxtray::desktop::instance::{InstanceError, acquire};
 use session_bus::{wait_until, with_private_bus};
 use zbus::{Connection, MessageStream, Variant};
 
@@ -24,7 +24,7 @@ fn a_second_instance_is_told_and_a_later_one_may_start() {
 #[test]
 fn without_a_watcher_there_is_no_tray_host() {
     with_private_bus("without_a_watcher_there_is_no_tray_host", || {
-        assert!(!tray_host());
+        assert!(!acquire().unwrap().has_tray_host());
     });
 }
 
@@ -46,7 +46,8 @@ fn a_watcher_says_whether_there_is_a_tray_host() {
                 }
             });
         });
-        assert!(!tray_host(), "a watcher without a panel");
-        assert!(tray_host(), "a watcher with a panel");
+        let instance = acquire().unwrap();
+        assert!(!instance.has_tray_host(), "a watcher without a panel");
+        assert!(instance.has_tray_host(), "a watcher with a panel");
     });
 }

@@ -7,14 +7,13 @@ mod support;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use serde_json::json;
 use support::{
-    Behaviour, Lab, Listener, NOBODY, PATIENCE, Process, Session, SocketReport, User, skip,
+    Behaviour, Lab, Listener, NOBODY, NetworkMount, PATIENCE, Session, SocketReport, User, skip,
     wait_until,
 };
 
@@ -384,48 +383,4 @@ fn a_path_of_ninety_bytes_is_used_and_a_longer_one_told() {
     assert_eq!(report.at(master.path()).state(), "running");
     assert_eq!(report.finding_ids(), ["path-too-long"]);
     assert_eq!(report.status, 1);
-}
-
-/// One directory of the laboratory mounted through ssh onto another, as a home on a file server would be.
-struct NetworkMount<'a> {
-    lab: &'a Lab,
-    directory: std::path::PathBuf,
-}
-
-impl<'a> NetworkMount<'a> {
-    fn new(lab: &'a Lab, from: &str, to: &str) -> Result<Self, String> {
-        let directory = lab.make_directory(to);
-        if Command::new("sshfs").arg("--version").output().is_err() {
-            return Err("sshfs is not installed".to_owned());
-        }
-        // Root mounts for the user: where /dev/fuse is not open to everybody, nobody else can.
-        let mut command = Command::new("sshfs");
-        lab.set_environment(&mut command);
-        if User::tests_are_root() {
-            command.args(["-o", "allow_other"]);
-        }
-        command
-            .arg("-F")
-            .arg(lab.path("ssh_config"))
-            .arg(format!("web:{}", lab.path(from).display()))
-            .arg(&directory);
-        let mounted = Process::run(command, PATIENCE);
-        if !mounted.status.success() {
-            return Err(format!("sshfs cannot mount: {}", mounted.stderr.trim()));
-        }
-        Ok(Self { lab, directory })
-    }
-
-    fn directory(&self) -> &Path {
-        &self.directory
-    }
-}
-
-impl Drop for NetworkMount<'_> {
-    fn drop(&mut self) {
-        let mut command = Command::new("fusermount3");
-        self.lab.set_environment(&mut command);
-        command.args(["-u", "-z"]).arg(&self.directory);
-        Process::run(command, PATIENCE);
-    }
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Sets up and runs every test: installs what they drive, then `cargo test` with all features and without GTK.
-# Arguments go to both runs of cargo test.
+# Sets up and runs every test: installs what they drive, then `cargo test` as people build it, and what differs in the
+# lean build and in the one for servers. Arguments go to all three runs of cargo test.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -16,7 +16,10 @@ MUXTRAY_TESTS_REQUIRE_DESKTOP=1
 export MUXTRAY_TESTS_REQUIRE_DESKTOP
 
 cd "$here"
-say "Testing with all features."
-cargo test --locked --no-fail-fast --all-features "$@"
-say "Testing the build without GTK."
+say "Testing the default build."
+cargo test --locked --no-fail-fast "$@"
+say "Testing the lean build, without GTK."
+cargo test --locked --no-fail-fast --no-default-features --features lean-tray \
+    --bin muxtray-applet --test desktop --test desktop_notices --test linkage "$@"
+say "Testing the build for servers, without a tray."
 cargo test --locked --no-fail-fast --no-default-features --lib --bins --test list --test list_output --test act --test config --test linkage "$@"

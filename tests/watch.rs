@@ -93,13 +93,17 @@ fn the_directory_comes_later() {
         far.display()
     ));
     let mut run = watcher(&lab);
+    wait_for_line(&mut run, 0, "no directory for control sockets");
+    let before = run.stderr().len();
     lab.make_directory("far");
     lab.make_directory("far/away");
+    wait_for_line(&mut run, before, "no masters\n");
+    let before = run.stderr().len();
     lab.dead_socket(&far);
-    wait_for_line(&mut run, 0, "1 problem");
+    wait_for_line(&mut run, before, "stale control socket");
     let before = run.stderr().len();
     fs::remove_dir_all(lab.path("far")).unwrap();
-    wait_for_line(&mut run, before, "no masters\n");
+    wait_for_line(&mut run, before, "no directory for control sockets");
     end(run);
 }
 

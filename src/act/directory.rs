@@ -1,18 +1,19 @@
-//! The directory of a socket, held open, and what `clean` does to names in it. It judges nothing.
+//! The directory of a socket, held open, and what `clean` and `rehearse` do to names in it. It judges nothing.
 //!
 //! Everything goes through one descriptor, so all of it happens in one directory, whatever its path comes to mean
 //! meanwhile.
 
 use std::fs::{self, TryLockError};
 use std::ops::Deref;
-use std::path::Path;
+use std::os::fd::AsRawFd as _;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, RenameFlags, openat, renameat2};
 use nix::sys::stat::Mode;
-use nix::unistd::{AccessFlags, UnlinkatFlags, faccessat, unlinkat};
+use nix::unistd::{AccessFlags, UnlinkatFlags, faccessat, linkat, unlinkat};
 
 use super::held::{Held, Unfit};
 use crate::mux::deadline::Deadline;
@@ -100,6 +101,17 @@ impl LockedDirectory {
             to,
             RenameFlags::RENAME_NOREPLACE,
         )
+    }
+
+    /// Gives a file a second name.
+    pub(super) fn link(&self, from: &Path, to: &Path) -> Result<(), Errno> {
+        let directory = &self.0.0;
+        linkat(directory, from, directory, to, AtFlags::empty())
+    }
+
+    /// The directory's link in /proc: a short way to this very directory, for as long as this lives.
+    pub(super) fn descriptor_path(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", self.0.0.as_raw_fd()))
     }
 
     /// Removes a name.

@@ -10,6 +10,8 @@ pub mod control;
 mod directory;
 mod each;
 pub mod held;
+pub mod mend;
+pub mod rehearsal;
 pub mod terminate;
 mod told;
 pub mod trial;

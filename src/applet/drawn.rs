@@ -1,17 +1,15 @@
 //! The menu as it is drawn: rows of muda's, what each was drawn for, and how one step of an update is drawn.
 //!
-//! Decides nothing: which steps there are is `muxtray::desktop::menu`'s to say.
+//! Decides nothing: which steps there are is `muxtray::desktop::menu`'s to say. Knows no widget: how the rows get onto
+//! a panel is the tray's.
 
 use std::collections::HashMap;
 
-use gtk::prelude::*;
 use muxtray::core::intent::Intent;
 use muxtray::core::view::Entry;
 use muxtray::desktop::label;
 use muxtray::desktop::menu::{self, Edit};
-use tray_icon::menu::{
-    ContextMenu as _, IsMenuItem, Menu, MenuId, MenuItem, PredefinedMenuItem, Submenu,
-};
+use tray_icon::menu::{IsMenuItem, Menu, MenuId, MenuItem, PredefinedMenuItem, Submenu};
 
 /// The menu on the panel.
 pub(crate) struct DrawnMenu {
@@ -23,7 +21,6 @@ pub(crate) struct DrawnMenu {
     /// was made on or none.
     intents: HashMap<MenuId, Intent>,
     next_id: u64,
-    watch: Box<dyn Fn(&gtk::Menu)>,
 }
 
 /// A row that is drawn.
@@ -44,15 +41,14 @@ impl Row {
 }
 
 impl DrawnMenu {
-    /// An empty menu. `watch` gets each submenu when it is drawn.
-    pub(crate) fn new(watch: impl Fn(&gtk::Menu) + 'static) -> Self {
+    /// An empty menu.
+    pub(crate) fn new() -> Self {
         Self {
             menu: Menu::new(),
             rows: Vec::new(),
             entries: Vec::new(),
             intents: HashMap::new(),
             next_id: 0,
-            watch: Box::new(watch),
         }
     }
 
@@ -71,21 +67,6 @@ impl DrawnMenu {
         self.intents.get(id)
     }
 
-    /// Whether the panel shows a submenu, as far as it told. Of the top menu it tells nothing.
-    pub(crate) fn has_open_submenu(&self) -> bool {
-        let root = self.menu.gtk_context_menu();
-        root.children().iter().any(is_open_below)
-    }
-
-    /// Takes every submenu for closed, whatever the panel said last: one that counts as open already could not be
-    /// seen to open. It is the panel that shows the menu, so nothing vanishes from the screen.
-    pub(crate) fn hide_submenus(&self) {
-        let root = self.menu.gtk_context_menu();
-        for item in root.children() {
-            hide_below(&item);
-        }
-    }
-
     /// Draws one step.
     pub(crate) fn draw(&mut self, edit: &Edit) {
         match edit {
@@ -100,14 +81,7 @@ impl DrawnMenu {
     fn draw_label(&self, at: &[usize], text: &str) {
         match self.row(at) {
             Some(Row::Item(item)) => item.set_text(label::escaped(text)),
-            // muda does not reach the label of a submenu that is drawn; taking the row out and putting it back would
-            // close it.
-            Some(Row::Submenu(submenu, _)) => {
-                submenu.set_text(label::escaped(text));
-                if let Some(label) = self.gtk_item(at).and_then(|item| find_label(item.upcast())) {
-                    label.set_label(&label::shown(text));
-                }
-            }
+            Some(Row::Submenu(submenu, _)) => submenu.set_text(label::escaped(text)),
             Some(Row::Separator(_)) | None => {}
         }
     }
@@ -162,9 +136,6 @@ impl DrawnMenu {
             tracing::error!("cannot draw a row of the menu: {error}");
         }
         siblings.insert(index, row);
-        if let Some(item) = self.gtk_item(at) {
-            self.watch_below(item.upcast_ref());
-        }
     }
 
     /// A row for the entry, with all below it, in no menu yet.
@@ -204,16 +175,6 @@ impl DrawnMenu {
         }
     }
 
-    fn watch_below(&self, item: &gtk::Widget) {
-        if let Some(submenu) = submenu_of(item) {
-            (self.watch)(&submenu);
-            submenu
-                .children()
-                .iter()
-                .for_each(|child| self.watch_below(child));
-        }
-    }
-
     fn row(&self, at: &[usize]) -> Option<&Row> {
         let (&index, parents) = at.split_last()?;
         let mut siblings = &self.rows;
@@ -238,47 +199,5 @@ impl DrawnMenu {
             siblings = rows;
         }
         Some((submenu, siblings))
-    }
-
-    fn gtk_item(&self, at: &[usize]) -> Option<gtk::MenuItem> {
-        let (&index, parents) = at.split_last()?;
-        let mut shell: gtk::Widget = self.menu.gtk_context_menu().upcast();
-        for &parent in parents {
-            shell = child_at(&shell, parent)?.submenu()?;
-        }
-        child_at(&shell, index)
-    }
-}
-
-fn is_open_below(item: &gtk::Widget) -> bool {
-    submenu_of(item).is_some_and(|submenu| {
-        submenu.get_visible() || submenu.children().iter().any(is_open_below)
-    })
-}
-
-fn hide_below(item: &gtk::Widget) {
-    if let Some(submenu) = submenu_of(item) {
-        submenu.children().iter().for_each(hide_below);
-        submenu.hide();
-    }
-}
-
-fn submenu_of(item: &gtk::Widget) -> Option<gtk::Menu> {
-    let submenu = item.downcast_ref::<gtk::MenuItem>()?.submenu()?;
-    submenu.downcast().ok()
-}
-
-fn child_at(shell: &gtk::Widget, index: usize) -> Option<gtk::MenuItem> {
-    let children = shell.downcast_ref::<gtk::Container>()?.children();
-    children.into_iter().nth(index)?.downcast().ok()
-}
-
-fn find_label(widget: gtk::Widget) -> Option<gtk::Label> {
-    match widget.downcast::<gtk::Label>() {
-        Ok(label) => Some(label),
-        Err(widget) => {
-            let container = widget.downcast::<gtk::Container>().ok()?;
-            container.children().into_iter().find_map(find_label)
-        }
     }
 }

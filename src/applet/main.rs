@@ -1,11 +1,20 @@
-//! `muxtray-applet`: what `muxtray run` becomes. The user-interface thread draws what the engine sends and passes
-//! on what a person clicks; it decides nothing.
+//! `muxtray-applet`: what `muxtray run` becomes. The tray draws what the engine sends and passes on what a person
+//! clicks; it decides nothing.
+//!
+//! There are two trays, one to a build: `gtk_tray` (feature `tray`) for every kind of panel, with windows, and
+//! `lean_tray` (feature `lean-tray`) without GTK, for panels that speak StatusNotifierItem. Both draw the same views
+//! by the same steps.
+
+#[cfg(not(any(feature = "tray", feature = "lean-tray")))]
+compile_error!("the applet needs a tray to draw in: choose the feature `tray` or `lean-tray`");
 
 mod drawn;
 mod icons;
-mod patience;
-mod tray;
-mod windows;
+
+#[cfg(not(feature = "lean-tray"))]
+mod gtk_tray;
+#[cfg(feature = "lean-tray")]
+mod lean_tray;
 
 use std::io;
 use std::process::ExitCode;
@@ -14,10 +23,14 @@ use clap::Parser as _;
 use muxtray::cli::{self, args::Arguments};
 use muxtray::core::notice::{Notice, NoticeKey};
 use muxtray::core::view::TrayView;
-use muxtray::engine::{self, Outlet};
+use muxtray::engine::{self, Options, Outlet};
 use muxtray::run::{self, Begun, Notices};
-use tao::event_loop::EventLoopProxy;
-use tray::{Order, Tray};
+
+#[cfg(not(feature = "lean-tray"))]
+use gtk_tray as tray;
+#[cfg(feature = "lean-tray")]
+use lean_tray as tray;
+use tray::{Orders, Tray};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -45,38 +58,52 @@ fn run_tray(tray: Tray, begun: Begun) -> io::Result<()> {
         asker,
         inbox,
     } = begun;
-    desktop.warn_without_tray_host();
+    let options = Options {
+        can_show: tray::CAN_SHOW,
+        ..options
+    };
     let outlet = Screen {
         notices: desktop.notices(),
-        proxy: tray.proxy(),
+        orders: tray.orders(),
     };
     let engine = engine::start(options, inbox, outlet)?;
+    desktop.warn_without_tray_host();
+    desktop.quit_with_bus(&asker);
     tray.run(move |intent| asker.ask(intent));
     let ended = engine.join();
     desktop.close();
     ended.map_err(|_| io::Error::other("the engine ended in a panic"))
 }
 
-/// The outlet with an icon: views and texts go to the user-interface thread, notices to the notifier's.
-struct Screen {
-    notices: Notices,
-    proxy: EventLoopProxy<Order>,
+/// What the tray can be told, from any thread.
+#[derive(Debug)]
+enum Order {
+    /// Show this from now on.
+    Draw(TrayView),
+    /// Show a text to read and to copy, where there are windows.
+    ShowDetails {
+        /// The window's title.
+        title: String,
+        /// The text, with its line breaks.
+        text: String,
+    },
+    /// End `Tray::run`.
+    End,
 }
 
-impl Screen {
-    fn order(&self, order: Order) {
-        // The loop is gone only once the person has asked to quit; then nothing is to be drawn.
-        let _ = self.proxy.send_event(order);
-    }
+/// The outlet with an icon: views and texts go to the tray, notices to the notifier.
+struct Screen {
+    notices: Notices,
+    orders: Orders,
 }
 
 impl Outlet for Screen {
     fn draw(&mut self, view: &TrayView) {
-        self.order(Order::Draw(view.clone()));
+        self.orders.give(Order::Draw(view.clone()));
     }
 
     fn show_details(&mut self, title: String, text: String) {
-        self.order(Order::ShowDetails { title, text });
+        self.orders.give(Order::ShowDetails { title, text });
     }
 
     fn notify(&mut self, notice: Notice) {
@@ -88,6 +115,6 @@ impl Outlet for Screen {
     }
 
     fn end(&mut self) {
-        self.order(Order::End);
+        self.orders.give(Order::End);
     }
 }

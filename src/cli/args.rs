@@ -62,6 +62,8 @@ pub enum Command {
     Stop(Stop),
     /// Remove what is proven stale, nothing else; without TARGET, all of it
     Clean(Clean),
+    /// Say everything that is or will be wrong, each with evidence and remedy
+    Doctor(Doctor),
     /// Time a connection of its own against a multiplexed one, and say what stands in the way
     Test(Test),
     /// Print, edit or check muxtray's configuration file
@@ -167,6 +169,26 @@ pub struct Test {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// `muxtray doctor`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Doctor {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Apply the safe remedies first: missing directories, modes, stale sockets
+    #[arg(long)]
+    pub fix: bool,
+    /// Say what a line that ssh printed means, and what is true now; without LINE, of standard input
+    #[arg(
+        long,
+        value_name = "LINE",
+        num_args = 0..=1,
+        conflicts_with_all = ["json", "fix"],
+        allow_hyphen_values = true
+    )]
+    pub explain: Option<Option<String>>,
 }
 
 /// `muxtray config`

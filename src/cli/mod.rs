@@ -5,9 +5,11 @@
 mod act;
 pub mod args;
 mod config;
+mod doctor;
 mod list;
 mod network;
 mod paint;
+mod progress;
 mod reset;
 pub mod run;
 mod trial;
@@ -71,6 +73,7 @@ pub fn run(
         Command::Exit(exit) => act::exit(global, exit, out, err),
         Command::Stop(stop) => act::stop(global, stop, out, err),
         Command::Clean(clean) => act::clean(global, clean, out, err),
+        Command::Doctor(doctor) => doctor::run(global, doctor, out, err),
         Command::Test(test) => trial::test(global, test, out, err),
         Command::Config { action } => config::run(global, *action, out, err),
     }

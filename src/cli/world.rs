@@ -3,8 +3,10 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use crate::act::rehearsal;
 use crate::config::{self, ConfigError, Settings};
 use crate::core::control_path::{ControlPath, HostAlias};
+use crate::core::doctor::Examined;
 use crate::core::ending;
 use crate::core::finding::Finding;
 use crate::core::interest::Interest;
@@ -14,8 +16,8 @@ use crate::core::target::{self, Named, TargetError};
 use crate::discover::{self, Discovered, Identity, Request, Surroundings};
 use crate::survey::Survey;
 
-use super::Outcome;
 use super::args::Global;
+use super::{Outcome, progress};
 
 /// The settings and the places they lead to.
 pub(super) struct World {
@@ -39,7 +41,9 @@ impl World {
         let Discovered {
             mut places,
             identity,
-        } = discover::discover(&request, &surroundings);
+        } = progress::telling(|progress| {
+            discover::discover_telling(&request, &surroundings, progress)
+        });
         let finding = error.map(|error| error.finding());
         places.findings.extend(finding.clone());
         Ok(Self {
@@ -54,6 +58,20 @@ impl World {
     /// One look; what waits to be accepted gets the time to prove itself stuck or not.
     pub(super) fn snapshot(&mut self) -> Snapshot {
         self.survey.settled(&self.places, &[])
+    }
+
+    /// Like [`Self::snapshot`], with a rehearsal in the directories, and with these paths beside the known ones.
+    pub(super) fn examination(&mut self, named: &[ControlPath]) -> Snapshot {
+        self.survey
+            .examined(&self.places, named, rehearsal::rehearse)
+    }
+
+    /// How much there is to examine.
+    pub(super) fn examined(&self) -> Examined {
+        Examined {
+            hosts: self.places.own_hosts().count(),
+            directories: self.places.directories(&[]).len(),
+        }
     }
 
     /// Discovers again where something that decides it has changed.

@@ -7,6 +7,7 @@
 //!
 //! It knows nothing of pidfds, and proves nothing: who sends the signals has proven whose process it is.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::control_path::ControlPath;
@@ -135,9 +136,28 @@ pub fn command(path: &ControlPath, force: bool) -> String {
     )
 }
 
-/// The way to end it, in words: "end its process, which closes 2 sessions: muxtray exit --end-process --force PATH".
+/// The way to end a master that cannot be asked: "end its process, which closes 2 sessions: muxtray exit
+/// --end-process --force PATH" by its [`fmt::Display`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WayOut {
+    /// What to do, and what it costs.
+    pub what: String,
+    /// The command for it, where there is one.
+    pub command: Option<String>,
+}
+
+impl fmt::Display for WayOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.command {
+            Some(command) => write!(f, "{}: {command}", self.what),
+            None => f.write_str(&self.what),
+        }
+    }
+}
+
+/// The way to end this master.
 #[must_use]
-pub fn way_out(socket: &Socket) -> String {
+pub fn way_out(socket: &Socket) -> WayOut {
     let (closes, force) = match socket.sessions_at_stake() {
         Some(0) => (String::new(), false),
         Some(sessions) => {
@@ -147,13 +167,20 @@ pub fn way_out(socket: &Socket) -> String {
         None => (", which closes its sessions".to_owned(), true),
     };
     // What has no identity cannot be proven; a person may know.
-    match (socket.cookie, socket.pid, &socket.state) {
-        (Some(_), ..) => format!("end its process{closes}: {}", command(&socket.path, force)),
-        (None, Some(pid), State::Orphaned { .. }) => {
-            format!("end its process{closes}: kill -KILL {}", pid.0)
+    let command = match (socket.cookie, socket.pid, &socket.state) {
+        (Some(_), ..) => command(&socket.path, force),
+        (None, Some(pid), State::Orphaned { .. }) => format!("kill -KILL {}", pid.0),
+        (None, Some(pid), _) => format!("kill {}", pid.0),
+        (None, None, _) => {
+            return WayOut {
+                what: format!("end its process where it runs, maybe in a container{closes}"),
+                command: None,
+            };
         }
-        (None, Some(pid), _) => format!("end its process{closes}: kill {}", pid.0),
-        (None, None, _) => format!("end its process where it runs, maybe in a container{closes}"),
+    };
+    WayOut {
+        what: format!("end its process{closes}"),
+        command: Some(command),
     }
 }
 

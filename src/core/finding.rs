@@ -1,6 +1,8 @@
 //! Findings: what is or will be wrong, what was seen of it, and what to do.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+
+use super::fix::Fix;
 
 /// How much a finding matters. `error` makes `list` and `doctor` exit with 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -54,7 +56,20 @@ finding_ids! {
     Orphaned "orphaned" Error "A master lives on without its socket file."
     Unverifiable "unverifiable" Error "On a network filesystem: may be another machine's."
     InsecureMode "insecure-mode" Warning "Group or others may use the socket."
+    SessionsAtLimit "sessions-at-limit" Info "As many sessions are open as a server allows by default."
+    NoPersistExpiry "no-persist-expiry" Info "ControlPersist never ends the master, and nobody has used it for a day."
+    DirectoryMissing "directory-missing" Error "The directory that a ControlPath names is not there."
+    DirectoryInsecure "directory-insecure" Error "Others can put their own sockets in place of the user's."
+    DirectoryMisowned "directory-misowned" Error "The directory belongs to another user."
+    DirectoryNotWritable "directory-not-writable" Error "The user may not make a socket in the directory."
+    FilesystemUnsupported "filesystem-unsupported" Error "The filesystem takes no sockets, or no hard links."
+    FilesystemFull "filesystem-full" Error "No space or no inode is left for the user."
+    FilesystemNetwork "filesystem-network" Warning "Other machines may share the directory."
     PathTooLong "path-too-long" Error "A configured host's ControlPath does not fit a socket address."
+    PathCollision "path-collision" Error "Hosts that lead to different places share a ControlPath."
+    PathNotPerMachine "path-not-per-machine" Warning "Machines that share a home share the ControlPath."
+    NoControlPersist "no-control-persist" Info "Masters end with the session that began them."
+    NoKeepalive "no-keepalive" Info "A dead network is noticed only after many minutes."
     ConfigInvalid "config-invalid" Error "muxtray's own configuration file is not valid."
     SshConfigInvalid "ssh-config-invalid" Warning "A part of the ssh configuration could not be read or understood."
     WatchLimit "watch-limit" Info "The kernel's limits leave something unwatched, so changes are noticed late."
@@ -62,7 +77,7 @@ finding_ids! {
 }
 
 impl Serialize for FindingId {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
 }
@@ -80,12 +95,21 @@ pub struct Finding {
     pub evidence: String,
     /// What to do, one sentence; with the exact command where there is one.
     pub remedy: String,
-    /// Whether muxtray can mend it safely by itself.
-    pub fixable: bool,
+    /// That command alone, quoted for a shell.
+    pub command: Option<String>,
+    /// The lines to put into the ssh configuration, where that is what helps; muxtray never writes them.
+    pub lines: Vec<String>,
+    /// What muxtray can mend safely by itself. The JSON says `fixable`, whether there is such a thing.
+    #[serde(rename = "fixable", serialize_with = "is_there")]
+    pub fix: Option<Fix>,
+}
+
+fn is_there<S: Serializer>(fix: &Option<Fix>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(fix.is_some())
 }
 
 impl Finding {
-    /// A finding with its kind's own severity, not fixable.
+    /// A finding with its kind's own severity, without a command, lines or a fix.
     #[must_use]
     pub fn new(
         id: FindingId,
@@ -99,16 +123,49 @@ impl Finding {
             subject: subject.into(),
             evidence: evidence.into(),
             remedy: remedy.into(),
-            fixable: false,
+            command: None,
+            lines: Vec::new(),
+            fix: None,
         }
     }
 
-    /// The same, mendable by muxtray.
+    /// The same, with the command that its remedy ends in. A remedy that does not name the command yet gets it.
     #[must_use]
-    pub fn fixable(self) -> Self {
+    pub fn with_command(self, command: impl Into<String>) -> Self {
+        let command = command.into();
+        let remedy = if self.remedy.contains(&command) {
+            self.remedy
+        } else {
+            format!("{}: {command}", self.remedy)
+        };
         Self {
-            fixable: true,
+            remedy,
+            command: Some(command),
             ..self
         }
+    }
+
+    /// The same, with lines for the ssh configuration.
+    #[must_use]
+    pub fn with_lines<const N: usize>(self, lines: [String; N]) -> Self {
+        Self {
+            lines: lines.into(),
+            ..self
+        }
+    }
+
+    /// The same, mendable by muxtray where there is a fix.
+    #[must_use]
+    pub fn with_fix(self, fix: impl Into<Option<Fix>>) -> Self {
+        Self {
+            fix: fix.into(),
+            ..self
+        }
+    }
+
+    /// The same, mattering more or less than its kind mostly does.
+    #[must_use]
+    pub fn with_severity(self, severity: Severity) -> Self {
+        Self { severity, ..self }
     }
 }

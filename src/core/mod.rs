@@ -7,8 +7,12 @@
 pub mod control_path;
 pub mod decide;
 pub mod diagnose;
+pub mod directory;
+pub mod doctor;
 pub mod ending;
+pub mod explain;
 pub mod finding;
+pub mod fix;
 pub mod intent;
 pub mod interest;
 pub mod network;

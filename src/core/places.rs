@@ -1,19 +1,27 @@
 //! Where control sockets can be: the value that `discover` makes and everything else reads.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::control_path::{ControlPath, Destination, HostAlias, Pattern};
+use super::directory::Wanted;
 use super::finding::Finding;
+
+/// The name by which ssh is asked about a host that the configuration does not name. It belongs to nobody (RFC 6761).
+pub const STAND_IN: &str = "host.invalid";
 
 /// Everything that is known of where control sockets can be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Places {
     /// Every concrete `Host` alias of the ssh configuration, as `ssh -G` expands it.
     pub hosts: Vec<Host>,
+    /// What ssh makes of a host that no alias names (its own is [`STAND_IN`]), where the configuration has a
+    /// ControlPath that no named host shows. It stands for no socket, only for settings and a directory.
+    pub other: Option<Host>,
     /// Where else to look: one for each ControlPath template, extra path and known program.
     pub patterns: Vec<Place>,
     /// Globs of paths to leave alone altogether, from the configuration. Matched against the whole path.
@@ -59,6 +67,30 @@ impl Host {
         let seconds =
             u64::from(self.server_alive_interval) * u64::from(self.server_alive_count_max);
         (seconds > 0).then(|| Duration::from_secs(seconds))
+    }
+
+    /// What a person calls it.
+    #[must_use]
+    pub fn title(&self) -> String {
+        if self.is_stand_in() {
+            "any host not named".to_owned()
+        } else {
+            format!("host {}", self.alias)
+        }
+    }
+
+    /// The line of the ssh configuration that a setting for it stands under.
+    #[must_use]
+    pub fn heading(&self) -> String {
+        if self.is_stand_in() {
+            "Host *".to_owned()
+        } else {
+            format!("Host {}", self.alias)
+        }
+    }
+
+    fn is_stand_in(&self) -> bool {
+        self.alias.0 == STAND_IN
     }
 }
 
@@ -183,6 +215,57 @@ impl Places {
         self.patterns
             .iter()
             .find_map(|place| place.pattern.captures(path))
+    }
+
+    /// The user's own hosts that have a ControlPath, [`Places::other`] the last of them; not those of other programs
+    /// and of ignored paths.
+    pub fn own_hosts(&self) -> impl Iterator<Item = (&Host, &ControlPath)> {
+        self.hosts
+            .iter()
+            .chain(&self.other)
+            .filter_map(|host| Some((host, host.control_path.as_ref()?)))
+            .filter(|(_, path)| self.managed_by(path).is_none() && !self.ignores(path))
+    }
+
+    /// Whether the path is another one on another machine; `None` where no template of the user's explains it.
+    #[must_use]
+    pub fn is_per_machine(&self, path: &ControlPath) -> Option<bool> {
+        let mut templates = self
+            .patterns
+            .iter()
+            .map(|place| &place.pattern)
+            .filter(|pattern| !pattern.is_glob() && pattern.matches(path))
+            .peekable();
+        templates.peek()?;
+        Some(templates.any(Pattern::is_per_machine))
+    }
+
+    /// Every directory that decides whether the user's masters work: those of [`Places::own_hosts`], of templates
+    /// whose directory does not depend on the host, and of the paths that were named.
+    #[must_use]
+    pub fn directories(&self, named: &[ControlPath]) -> Vec<Wanted> {
+        let of_hosts = self
+            .own_hosts()
+            .map(|(host, path)| (path.directory(), host.multiplexes));
+        let of_templates = self
+            .patterns
+            .iter()
+            .filter(|place| place.managed_by.is_none())
+            .map(|place| &place.pattern)
+            .filter(|pattern| !pattern.is_glob() && pattern.components().len() == 1)
+            .map(|pattern| (pattern.root(), false));
+        let of_named = named.iter().map(|path| (path.directory(), true));
+        let mut directories: BTreeMap<&Path, bool> = BTreeMap::new();
+        for (directory, makes_masters) in of_hosts.chain(of_templates).chain(of_named) {
+            *directories.entry(directory).or_default() |= makes_masters;
+        }
+        directories
+            .into_iter()
+            .map(|(path, makes_masters)| Wanted {
+                path: path.to_owned(),
+                makes_masters,
+            })
+            .collect()
     }
 
     /// The configured hosts whose ControlPath this is, in the order of the configuration.

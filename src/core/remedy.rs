@@ -1,96 +1,236 @@
 //! The words of each socket finding: what was seen, and what to do about it.
 
-use super::ending;
+use std::time::Duration;
+
+use super::diagnose::IDLE_AFTER;
+use super::ending::{self, WayOut};
 use super::finding::{Finding, FindingId};
+use super::fix::Fix;
 use super::socket::{Denied, ForeignHolder, MasterPid, Socket, State, Unresponsive, Unverifiable};
 use super::text;
 
+/// How many sessions a server takes on one connection where its administrator has not changed it (`MaxSessions` in
+/// sshd_config(5)).
+const DEFAULT_MAX_SESSIONS: u32 = 10;
+
 /// Everything that is wrong with a socket, its state's own finding first.
+///
+/// `unused_for` is how long no connection to a master without sessions was noted.
 #[must_use]
-pub fn findings(socket: &Socket, listening: bool) -> Vec<Finding> {
+pub fn findings(socket: &Socket, listening: bool, unused_for: Option<Duration>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if let (Some(id), Some((evidence, remedy))) =
-        (socket.state.finding_id(), words(socket, listening))
-    {
-        let finding = Finding::new(id, socket.path.to_string(), evidence, remedy);
-        findings.push(if socket.state.is_cleanable() {
-            finding.fixable()
-        } else {
-            finding
-        });
+    if let (Some(id), Some(words)) = (socket.state.finding_id(), words(socket, listening)) {
+        let finding = Finding::new(id, socket.path.to_string(), words.evidence, words.remedy);
+        let finding = match words.command {
+            Some(command) => finding.with_command(command),
+            None => finding,
+        };
+        findings.push(finding.with_fix(fix(socket)));
     }
-    // ssh needs write permission to connect. The master refuses other users than its own and root
-    // (mux_client's peer check in mux.c), but nothing else that listens there would.
-    if let Some(mode) = socket.mode
-        && mode & 0o022 != 0
-        && (socket.is_running() || matches!(socket.state, State::Unresponsive(_)))
-    {
-        findings.push(Finding::new(
-            FindingId::InsecureMode,
-            socket.path.to_string(),
-            format!("mode {mode:04o}: others than its owner may connect"),
-            format!("chmod 600 {}", shell(socket)),
-        ));
+    if socket.is_running() || matches!(socket.state, State::Unresponsive(_)) {
+        findings.extend(insecure_mode(socket));
+        findings.extend(sessions_at_limit(socket));
+        findings.extend(no_persist_expiry(socket, unused_for));
     }
     findings
 }
 
-/// Evidence and remedy of the state; none for a running master.
-fn words(socket: &Socket, listening: bool) -> Option<(String, String)> {
+/// What muxtray can do about the state itself.
+fn fix(socket: &Socket) -> Option<Fix> {
+    match &socket.state {
+        State::Stale | State::Leftover => Some(Fix::Clean {
+            target: socket.target(),
+            is_leftover: socket.state == State::Leftover,
+        }),
+        // A socket of the user's own without the bits to connect; who may not look has no file to hold.
+        State::Denied(Denied::Connect) if socket.id.is_some() => {
+            Some(Fix::CloseSocket(socket.target()))
+        }
+        State::Running
+        | State::Suspect(_)
+        | State::Stranded(_)
+        | State::Unresponsive(_)
+        | State::Misowned(_)
+        | State::Foreign(_)
+        | State::NotASocket(_)
+        | State::Denied(_)
+        | State::Orphaned { .. }
+        | State::Unverifiable(_) => None,
+    }
+}
+
+/// ssh needs write permission to connect. The master refuses other users than its own and root (mux_client's peer
+/// check in mux.c), but nothing else that listens there would.
+fn insecure_mode(socket: &Socket) -> Option<Finding> {
+    let mode = socket.mode.filter(|mode| mode & 0o022 != 0)?;
+    let command = format!("chmod 600 {}", shell(socket));
+    let finding = Finding::new(
+        FindingId::InsecureMode,
+        socket.path.to_string(),
+        format!("mode {mode:04o}: others than its owner may connect"),
+        command.clone(),
+    );
+    let fix = Fix::CloseSocket(socket.target());
+    Some(finding.with_command(command).with_fix(fix))
+}
+
+/// The server counts every session of the connection, the master's own among them.
+fn sessions_at_limit(socket: &Socket) -> Option<Finding> {
+    let sessions = socket
+        .sessions_at_stake()
+        .filter(|sessions| *sessions >= DEFAULT_MAX_SESSIONS)?;
+    let finding = Finding::new(
+        FindingId::SessionsAtLimit,
+        socket.path.to_string(),
+        format!(
+            "{} are open; a server takes {DEFAULT_MAX_SESSIONS} on one connection unless its MaxSessions says \
+             otherwise, which cannot be seen from here",
+            text::count(sessions, "session")
+        ),
+        "where the next one is refused, raise MaxSessions in the server's sshd_config, or open it beside the master",
+    );
+    Some(match socket.hosts.first() {
+        Some(alias) => finding.with_command(format!(
+            "ssh -o ControlPath=none {}",
+            text::shell_word(alias.0.as_ref())
+        )),
+        None => finding,
+    })
+}
+
+fn no_persist_expiry(socket: &Socket, unused_for: Option<Duration>) -> Option<Finding> {
+    let unused = unused_for.filter(|unused| *unused > IDLE_AFTER)?;
+    if socket.persist_secs != Some(0) || socket.managed_by.is_some() {
+        return None;
+    }
+    let finding = Finding::new(
+        FindingId::NoPersistExpiry,
+        socket.path.to_string(),
+        format!(
+            "ControlPersist never ends it; no session is open, and no connection was noted for {}",
+            text::duration(unused)
+        ),
+        "give ControlPersist a time, such as 10m, and end this master",
+    );
+    let finding = finding.with_command(format!("muxtray exit {}", shell(socket)));
+    Some(match socket.hosts.first() {
+        Some(alias) => {
+            finding.with_lines([format!("Host {alias}"), "    ControlPersist 10m".to_owned()])
+        }
+        None => finding,
+    })
+}
+
+/// What was seen, what to do, and the command for it alone.
+struct Words {
+    evidence: String,
+    remedy: String,
+    command: Option<String>,
+}
+
+impl Words {
+    fn new(evidence: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            evidence: evidence.into(),
+            remedy: remedy.into(),
+            command: None,
+        }
+    }
+
+    /// The command is the whole remedy.
+    fn run(evidence: impl Into<String>, command: impl Into<String>) -> Self {
+        let command = command.into();
+        Self {
+            remedy: command.clone(),
+            ..Self::new(evidence, "")
+        }
+        .with(command)
+    }
+
+    /// To end its process is what is left.
+    fn way_out(evidence: String, WayOut { what, command }: WayOut) -> Self {
+        Self {
+            command,
+            ..Self::new(evidence, what)
+        }
+    }
+
+    fn with(self, command: impl Into<String>) -> Self {
+        Self {
+            command: Some(command.into()),
+            ..self
+        }
+    }
+}
+
+/// The words for the state; none for a running master.
+fn words(socket: &Socket, listening: bool) -> Option<Words> {
     let path = shell(socket);
     Some(match &socket.state {
         State::Running => return None,
         State::Suspect(_) | State::Stranded(_) => {
             let verdict = socket.network.as_ref()?;
-            (verdict.evidence()?, verdict.remedy(&exit(socket)))
+            let exit = exit(socket);
+            Words::new(verdict.evidence()?, verdict.remedy(&exit)).with(exit)
         }
-        State::Stale => (
-            "connection refused: no process listens".to_owned(),
+        State::Stale => Words::run(
+            "connection refused: no process listens",
             format!("muxtray clean {path}"),
         ),
-        State::Leftover => (
-            "the temporary name of a start that broke off; connection refused: no process listens".to_owned(),
+        State::Leftover => Words::run(
+            "the temporary name of a start that broke off; connection refused: no process listens",
             format!("muxtray clean {path}"),
         ),
-        State::Misowned(owner) => (
-            format!("the file belongs to {owner}, not to you"),
+        State::Misowned(owner) => {
+            let evidence = format!("the file belongs to {owner}, not to you");
             if listening {
-                format!("a master of theirs listens there; end it, then remove the file: sudo ssh -S {path} -O exit -")
+                Words::new(
+                    evidence,
+                    "a master of theirs listens there; end it, then remove the file",
+                )
+                .with(format!("sudo ssh -S {path} -O exit -"))
             } else {
-                format!("sudo rm {path}")
-            },
+                Words::run(evidence, format!("sudo rm {path}"))
+            }
+        }
+        State::Foreign(ForeignHolder::Program { name, pid }) => Words::new(
+            format!(
+                "{} (pid {}) listens there, which is not an ssh",
+                text::line(name),
+                pid.0
+            ),
+            "do not connect through it; end that program, or give ssh another ControlPath",
         ),
-        State::Foreign(ForeignHolder::Program { name, pid }) => (
-            format!("{} (pid {}) listens there, which is not an ssh", text::line(name), pid.0),
-            "do not connect through it; end that program, or give ssh another ControlPath".to_owned(),
-        ),
-        State::Foreign(ForeignHolder::User(owner)) => (
+        State::Foreign(ForeignHolder::User(owner)) => Words::new(
             format!("a process of {owner} listens there"),
-            "do not connect through it: it would receive your sessions; use a directory only you can write to"
-                .to_owned(),
+            "do not connect through it: it would receive your sessions; use a directory only you can write to",
         ),
-        State::NotASocket(kind) => (
-            format!("{} stands where the control socket should be", kind.phrase()),
-            format!("move it away: mv {path} {path}.saved"),
-        ),
-        State::Denied(Denied::Look) => (
-            "you may not look there: permission denied on a directory of its path".to_owned(),
-            format!("see which one: namei -l {path}"),
-        ),
-        State::Denied(Denied::Connect) => (
+        State::NotASocket(kind) => Words::new(
+            format!(
+                "{} stands where the control socket should be",
+                kind.phrase()
+            ),
+            "move it away",
+        )
+        .with(format!("mv {path} {path}.saved")),
+        State::Denied(Denied::Look) => Words::new(
+            "you may not look there: permission denied on a directory of its path",
+            "see which one",
+        )
+        .with(format!("namei -l {path}")),
+        State::Denied(Denied::Connect) => Words::run(
             format!("you may not connect: permission denied{}", mode(socket)),
             format!("chmod 600 {path}"),
         ),
         State::Orphaned { successor } => orphaned(socket, *successor),
-        State::Unverifiable(Unverifiable::Network(name)) => (
+        State::Unverifiable(Unverifiable::Network(name)) => Words::new(
             format!("on {name}, and nobody on this machine listens: it may be another machine's"),
             "look on the machines that share this directory, or put %C or %L into ControlPath so that they do not \
-             share sockets"
-                .to_owned(),
+             share sockets",
         ),
-        State::Unverifiable(Unverifiable::Failed(cause)) => (
+        State::Unverifiable(Unverifiable::Failed(cause)) => Words::new(
             format!("nothing could be proven: {}", text::line(cause)),
-            "mend that cause first; nothing is removed on a guess".to_owned(),
+            "mend that cause first; nothing is removed on a guess",
         ),
         State::Unresponsive(why) => unresponsive(socket, *why),
     })
@@ -105,40 +245,32 @@ fn exit(socket: &Socket) -> String {
     format!("muxtray exit {force}{}", shell(socket))
 }
 
-fn unresponsive(socket: &Socket, why: Unresponsive) -> (String, String) {
-    let end = || ending::way_out(socket);
-    match why {
-        Unresponsive::Stopped => (
-            format!("{} is stopped, so it cannot answer", process(socket.pid)),
-            socket.pid.map_or_else(end, |pid| {
-                format!("let it go on: kill -CONT {}; or {}", pid.0, end())
-            }),
+fn unresponsive(socket: &Socket, why: Unresponsive) -> Words {
+    let who = process(socket.pid);
+    let evidence = match why {
+        Unresponsive::Stopped => format!("{who} is stopped, so it cannot answer"),
+        Unresponsive::Backlog(waiting) => format!(
+            "{who} does not accept: {} waiting over two looks",
+            text::count(waiting, "connection")
         ),
-        Unresponsive::Backlog(waiting) => (
-            format!(
-                "{} does not accept: {} waiting over two looks",
-                process(socket.pid),
-                text::count(waiting, "connection")
-            ),
-            end(),
-        ),
-        Unresponsive::BacklogFull => (
-            "connections are not accepted: its queue is full".to_owned(),
-            end(),
-        ),
-        Unresponsive::CheckTimedOut => (
-            format!(
-                "{} did not answer the last alive check in time",
-                process(socket.pid)
-            ),
-            end(),
-        ),
+        Unresponsive::BacklogFull => "connections are not accepted: its queue is full".to_owned(),
+        Unresponsive::CheckTimedOut => {
+            format!("{who} did not answer the last alive check in time")
+        }
+    };
+    let way_out = ending::way_out(socket);
+    match (why, socket.pid) {
+        (Unresponsive::Stopped, Some(pid)) => {
+            let go_on = format!("kill -CONT {}", pid.0);
+            Words::new(evidence, format!("let it go on: {go_on}; or {way_out}")).with(go_on)
+        }
+        _ => Words::way_out(evidence, way_out),
     }
 }
 
 /// An orphan must not be asked to end, nor get SIGTERM: either makes it unlink its ControlPath, which by then may
 /// be its successor's socket (`client_loop()` and `cleanup_exit()`). SIGKILL runs no clean-up.
-fn orphaned(socket: &Socket, successor: bool) -> (String, String) {
+fn orphaned(socket: &Socket, successor: bool) -> Words {
     let gone = if successor {
         "another socket stands at its path"
     } else {
@@ -149,15 +281,14 @@ fn orphaned(socket: &Socket, successor: bool) -> (String, String) {
         process(socket.pid),
         sessions(socket)
     );
-    let remedy = match socket.sessions_at_stake() {
+    match socket.sessions_at_stake() {
         // Without --force it refuses while they are open.
-        Some(1..) | None if socket.cookie.is_some() => format!(
-            "let its sessions end, then: {}",
-            ending::command(&socket.path, false)
-        ),
-        Some(_) | None => ending::way_out(socket),
-    };
-    (evidence, remedy)
+        Some(1..) | None if socket.cookie.is_some() => {
+            Words::new(evidence, "let its sessions end, then")
+                .with(ending::command(&socket.path, false))
+        }
+        Some(_) | None => Words::way_out(evidence, ending::way_out(socket)),
+    }
 }
 
 fn process(pid: Option<MasterPid>) -> String {

@@ -2,11 +2,12 @@
 
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::control_path::{ControlPath, Destination, HostAlias};
 use super::diagnose::{Context, History, snapshot};
+use super::directory::Directory;
 use super::network::{Address, Connection, Facts, Numbers, Route, Timer};
 use super::places::{Host, Origin, Persist, Places};
 use super::socket::{
@@ -38,6 +39,7 @@ pub(super) fn stat() -> Stat {
         uid: ME,
         mode: 0o600,
         modified: at() - Duration::from_secs(1000),
+        accessed: at() - Duration::from_secs(1000),
     }
 }
 
@@ -104,13 +106,38 @@ pub(super) fn places() -> Places {
         },
         multiplexes: true,
         persist: Persist::Seconds(600),
-        server_alive_interval: 0,
+        server_alive_interval: 15,
         server_alive_count_max: 3,
     };
     Places {
         hosts: vec![web],
         ..Places::default()
     }
+}
+
+/// Calls it with what a first look knows.
+pub(super) fn context_with<R>(
+    places: &Places,
+    directories: &[Directory],
+    work: impl FnOnce(Context<'_>) -> R,
+) -> R {
+    context_after(&History::default(), places, directories, work)
+}
+
+fn context_after<R>(
+    history: &History,
+    places: &Places,
+    directories: &[Directory],
+    work: impl FnOnce(Context<'_>) -> R,
+) -> R {
+    work(Context {
+        uid: ME,
+        users: &users(),
+        home: Path::new("/home/u"),
+        places,
+        directories,
+        history,
+    })
 }
 
 /// A connection that has not been heard of for a minute, and has nothing to send.
@@ -156,12 +183,7 @@ pub(super) fn seen_over(
         connections,
     };
     let history = History::default().after_network(facts, Instant::now());
-    let (users, places) = (users(), places());
-    let context = Context {
-        uid: ME,
-        users: &users,
-        places: &places,
-        history: &history,
-    };
-    snapshot(&look(observations), context)
+    context_after(&history, &places(), &[], |context| {
+        snapshot(&look(observations), context)
+    })
 }

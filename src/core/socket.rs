@@ -90,6 +90,8 @@ pub struct Stat {
     pub mode: u32,
     /// `st_mtime`: for a socket, when it was bound.
     pub modified: SystemTime,
+    /// `st_atime`: for a socket, when it was last connected to, as far as the mount notes it.
+    pub accessed: SystemTime,
 }
 
 /// What stands where a socket should.

@@ -59,7 +59,7 @@ pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot) -> Plan {
             ),
             None => blocked(
                 format!("{path} is {}", socket.state.name()),
-                ending::way_out(socket),
+                ending::way_out(socket).to_string(),
             ),
         },
         None if host.multiplexes => Plan::Start(path),

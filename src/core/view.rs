@@ -1,15 +1,22 @@
 //! What the tray shows, as data: the summary, the icon, and a menu whose entries hold an [`Intent`].
 //!
-//! A view is compared before it is drawn: no change, no redraw.
+//! A view is compared before it is drawn: no change, no redraw. However many sockets there are, the menu stays one
+//! that a person reads and that is drawn at once: what is too much is folded, and counted.
+
+mod fold;
+mod problems;
+mod row;
 
 use std::collections::BTreeMap;
 
-use super::decide::{headline, is_cleaned_with_all};
-use super::ending;
+use super::decide::is_cleaned_with_all;
 use super::finding::{Finding, Severity};
 use super::intent::Intent;
-use super::socket::{Snapshot, Socket, State, Target};
+use super::socket::{Snapshot, Socket, Target};
 use super::text;
+use fold::{Fold, Row};
+use problems::problems_menu;
+use row::socket_menu;
 
 /// Everything the tray shows at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,12 +91,10 @@ pub type Answers = BTreeMap<Target, String>;
 pub fn view(snapshot: &Snapshot, answers: &Answers) -> TrayView {
     let summary = summary(snapshot);
     let mut menu = vec![Entry::text("summary", summary.clone()), Entry::Separator];
-    menu.extend(
-        snapshot
-            .sockets
-            .iter()
-            .map(|socket| socket_menu(socket, answers)),
-    );
+    menu.extend(fold::rows(&snapshot.sockets).iter().map(|row| match row {
+        Row::One(socket) => socket_menu(socket, answers),
+        Row::Fold(fold) => fold_menu(fold, answers),
+    }));
     if !snapshot.sockets.is_empty() {
         menu.push(Entry::Separator);
         menu.extend(actions_on_all(snapshot));
@@ -168,137 +173,32 @@ fn icon(snapshot: &Snapshot) -> Icon {
     }
 }
 
-fn socket_menu(socket: &Socket, answers: &Answers) -> Entry {
-    let target = socket.target();
+/// One row for many sockets of a kind; below it their own rows, as far as a person reads on.
+fn fold_menu(fold: &Fold<'_>, answers: &Answers) -> Entry {
     let mut entries = Vec::new();
-    for (number, finding) in socket.findings.iter().enumerate() {
-        entries.push(Entry::text(
-            &format!("evidence-{number}"),
-            sentence(&finding.evidence),
-        ));
-        entries.push(Entry::text(
-            &format!("remedy-{number}"),
-            format!("\u{2192} {}", finding.remedy),
-        ));
-    }
-    if let Some(answer) = answers.get(&target) {
-        entries.push(Entry::text("answer", answer.clone()));
-    }
-    if !entries.is_empty() {
+    let cleanable = cleaned_with_all(fold.sockets.iter().copied());
+    if !cleanable.is_empty() {
+        let label = format!("Clean these {}", cleanable.len());
+        entries.push(Entry::item("clean-all", label, Intent::CleanAll(cleanable)));
         entries.push(Entry::Separator);
     }
-    match cannot_ask(&socket.state) {
-        None => {
-            entries.push(Entry::item("check", "Check", Intent::Check(target.clone())));
-            entries.push(exit(socket));
-            entries.push(Entry::item(
-                "stop",
-                "Stop accepting sessions",
-                Intent::Stop(target.clone()),
-            ));
-        }
-        Some(why) => {
-            entries.push(Entry::text("check", format!("Check: {why}")));
-            entries.push(Entry::text("exit", format!("Exit: {why}")));
-            entries.push(Entry::text(
-                "stop",
-                format!("Stop accepting sessions: {why}"),
-            ));
-        }
+    let (listed, unlisted) = fold.listed();
+    entries.extend(listed.iter().map(|socket| socket_menu(socket, answers)));
+    if unlisted > 0 {
+        let label = format!("\u{2026} {unlisted} more: muxtray list");
+        entries.push(Entry::text("more", label));
     }
-    if ending::is_needed(&socket.state) {
-        entries.push(end_process(socket));
-    }
-    if socket.state.is_cleanable() {
-        entries.push(Entry::item("clean", "Clean", Intent::Clean(target)));
-    }
-    entries.push(Entry::Separator);
-    if let (Some(destination), false) = (&socket.destination, socket.hosts.is_empty()) {
-        entries.push(Entry::text("destination", destination.to_string()));
-    }
-    entries.push(Entry::text("path", socket.path.to_string()));
-    entries.push(Entry::item(
-        "copy",
-        "Copy path",
-        Intent::Copy(socket.path.as_path().to_owned()),
-    ));
-    Entry::Submenu {
-        key: socket_key(socket),
-        label: socket_label(socket),
-        entries,
-    }
-}
-
-/// Why a master cannot be asked anything, as a menu says it; `None` where it can.
-fn cannot_ask(state: &State) -> Option<&'static str> {
-    match state {
-        // An unresponsive master may answer yet, and the deadline bounds the wait.
-        State::Running | State::Suspect(_) | State::Stranded(_) | State::Unresponsive(_) => None,
-        State::Stale | State::Leftover => Some("nobody listens"),
-        State::Misowned(_) => Some("it is another user's"),
-        State::Foreign(_) => Some("no ssh of yours listens"),
-        State::NotASocket(_) => Some("it is not a socket"),
-        State::Denied(_) => Some("no permission"),
-        State::Orphaned { .. } => Some("its socket file is gone"),
-        State::Unverifiable(_) => Some("nobody here listens"),
-    }
-}
-
-fn exit(socket: &Socket) -> Entry {
-    match socket.sessions_at_stake() {
-        Some(0) => Entry::item(
-            "exit",
-            "Exit",
-            Intent::Exit {
-                target: socket.target(),
-                closing: 0,
-            },
-        ),
-        Some(sessions) => Entry::Submenu {
-            key: "exit-closing".to_owned(),
-            label: format!("Exit, closing {}", text::count(sessions, "session")),
-            entries: vec![Entry::item(
-                "exit-now",
-                "Exit now",
-                Intent::Exit {
-                    target: socket.target(),
-                    closing: sessions,
-                },
-            )],
-        },
-        None => Entry::Submenu {
-            key: "exit-closing".to_owned(),
-            label: "Exit, closing its sessions".to_owned(),
-            entries: vec![Entry::item(
-                "exit-now",
-                "Exit now",
-                Intent::Exit {
-                    target: socket.target(),
-                    closing: u32::MAX,
-                },
-            )],
-        },
-    }
-}
-
-/// What is left where a master cannot be asked.
-fn end_process(socket: &Socket) -> Entry {
-    let intent = |closing| Intent::EndProcess {
-        target: socket.target(),
-        closing,
+    let kind = fold.kind;
+    let (mark, problem) = if kind.is_problem {
+        (PROBLEM, "problem ")
+    } else {
+        ("\u{2026}", "")
     };
-    // Without a number there is no listener in our table, and no proof of whose process it is: the error says so.
-    match socket.sessions_at_stake() {
-        None | Some(0) => Entry::item("end-process", "End process", intent(0)),
-        Some(sessions) => Entry::Submenu {
-            key: "end-process-closing".to_owned(),
-            label: format!("End process, closing {}", text::count(sessions, "session")),
-            entries: vec![Entry::item(
-                "end-process-now",
-                "End process now",
-                intent(sessions),
-            )],
-        },
+    let more = if fold.are_more { "more " } else { "" };
+    Entry::Submenu {
+        key: format!("fold {problem}{}", kind.state),
+        label: format!("{mark} {} {more}{}", fold.sockets.len(), kind.state),
+        entries,
     }
 }
 
@@ -308,12 +208,7 @@ fn actions_on_all(snapshot: &Snapshot) -> Vec<Entry> {
         .iter()
         .filter(|socket| socket.is_running() && socket.managed_by.is_none())
         .collect();
-    let cleanable: Vec<Target> = snapshot
-        .sockets
-        .iter()
-        .filter(|socket| is_cleaned_with_all(socket))
-        .map(Socket::target)
-        .collect();
+    let cleanable = cleaned_with_all(&snapshot.sockets);
     let mut entries = Vec::new();
     if masters.is_empty() {
         entries.push(Entry::text("check-all", "Check all: no masters"));
@@ -359,62 +254,36 @@ fn actions_on_all(snapshot: &Snapshot) -> Vec<Entry> {
     entries
 }
 
-fn problems_menu(findings: &[Finding]) -> Entry {
-    let mut entries = Vec::new();
-    for (number, finding) in findings.iter().enumerate() {
-        if number > 0 {
-            entries.push(Entry::Separator);
-        }
-        let title = format!("{}: {}", finding.subject, headline(finding.id));
-        entries.push(Entry::text(&format!("title-{number}"), title));
-        entries.push(Entry::text(
-            &format!("evidence-{number}"),
-            sentence(&finding.evidence),
-        ));
-        entries.push(Entry::text(
-            &format!("remedy-{number}"),
-            format!("\u{2192} {}", finding.remedy),
-        ));
-    }
-    Entry::Submenu {
-        key: "problems".to_owned(),
-        label: format!("Problems ({})", findings.len()),
-        entries,
-    }
+/// What "all" would clean of these.
+fn cleaned_with_all<'a>(sockets: impl IntoIterator<Item = &'a Socket>) -> Vec<Target> {
+    let cleaned = sockets
+        .into_iter()
+        .filter(|socket| is_cleaned_with_all(socket));
+    cleaned.map(Socket::target).collect()
 }
 
-fn socket_key(socket: &Socket) -> String {
-    // An orphan shares its path with its successor.
-    match (&socket.state, socket.cookie) {
-        (State::Orphaned { .. }, Some(cookie)) => format!("orphan {} {}", cookie.0, socket.path),
-        _ => format!("socket {}", socket.path),
-    }
-}
-
-fn socket_label(socket: &Socket) -> String {
-    let mark = mark(socket);
-    let managed = socket
-        .managed_by
-        .map_or_else(String::new, |program| format!(" ({program})"));
-    let sessions = match socket.sessions {
-        Some(sessions) if sessions > 0 => format!(", {}", text::count(sessions, "session")),
-        Some(_) | None => String::new(),
-    };
-    format!(
-        "{mark} {}{managed} \u{2014} {}{sessions}",
-        socket.title(),
-        socket.state.name()
-    )
-}
+/// The mark of a problem.
+const PROBLEM: &str = "\u{25b2}";
 
 /// The mark before a socket's name, in menu and table: a problem differs in shape, not in colour only.
 #[must_use]
 pub fn mark(socket: &Socket) -> &'static str {
     if socket.is_problem() {
-        "\u{25b2}"
+        PROBLEM
     } else {
         "\u{25cf}"
     }
+}
+
+/// What was seen and what to do, as rows; the number keeps their keys apart.
+fn remark(number: usize, finding: &Finding) -> [Entry; 2] {
+    [
+        Entry::text(&format!("evidence-{number}"), sentence(&finding.evidence)),
+        Entry::text(
+            &format!("remedy-{number}"),
+            format!("\u{2192} {}", finding.remedy),
+        ),
+    ]
 }
 
 fn sentence(text: &str) -> String {

@@ -1,12 +1,13 @@
-//! One muxtray for each session, by a name on the session bus; and whether a panel shows tray icons at all.
+//! One muxtray for each session, by a name on the session bus; what the bus knows of panels; and when it ends.
 //!
 //! Knows nothing of what the instance does. Every question to the bus has a deadline.
 
 use std::time::Duration;
 
-use zbus::Connection;
-use zbus::OwnedVariant;
+use futures_lite::StreamExt as _;
+use futures_lite::future::block_on;
 use zbus::fdo::RequestNameFlags;
+use zbus::{Connection, MessageStream, OwnedVariant};
 
 use super::APP_ID;
 use super::wait::within;
@@ -20,7 +21,7 @@ const WATCHER_PATH: &str = "/StatusNotifierWatcher";
 /// Being the one instance of this session. It ends when the value is dropped.
 #[derive(Debug)]
 pub struct Instance {
-    _connection: Connection,
+    connection: Connection,
 }
 
 /// Why this is not the one instance.
@@ -48,9 +49,7 @@ pub fn acquire() -> Result<Instance, InstanceError> {
         Ok(connection)
     });
     match asked {
-        Some(Ok(connection)) => Ok(Instance {
-            _connection: connection,
-        }),
+        Some(Ok(connection)) => Ok(Instance { connection }),
         Some(Err(zbus::Error::NameTaken)) => Err(InstanceError::AlreadyRunning),
         Some(Err(error)) => Err(InstanceError::NoBus(error.to_string())),
         None => Err(InstanceError::NoBus(format!(
@@ -60,26 +59,33 @@ pub fn acquire() -> Result<Instance, InstanceError> {
     }
 }
 
-/// Whether a panel of this session shows tray icons now: a StatusNotifier watcher is there and has a host.
-///
-/// `false` is no verdict for ever: a panel may start later, and gets the icon then.
-#[must_use]
-pub fn tray_host() -> bool {
-    within(BUS_LIMIT, async {
-        let connection = Connection::session().await.ok()?;
-        let reply = connection
-            .call_method(
-                Some(WATCHER),
-                WATCHER_PATH,
-                Some("org.freedesktop.DBus.Properties"),
-                "Get",
-                &(WATCHER, "IsStatusNotifierHostRegistered"),
-            )
-            .await
-            .ok()?;
-        let value: OwnedVariant = reply.body().deserialize().ok()?;
+impl Instance {
+    /// Whether a panel of this session shows tray icons now: a StatusNotifier watcher is there and has a host.
+    ///
+    /// `false` is no verdict for ever: a panel may start later, and gets the icon then.
+    #[must_use]
+    pub fn has_tray_host(&self) -> bool {
+        within(BUS_LIMIT, self.ask_for_tray_host())
+            .flatten()
+            .unwrap_or(false)
+    }
+
+    async fn ask_for_tray_host(&self) -> Option<bool> {
+        let asked = self.connection.call_method(
+            Some(WATCHER),
+            WATCHER_PATH,
+            Some("org.freedesktop.DBus.Properties"),
+            "Get",
+            &(WATCHER, "IsStatusNotifierHostRegistered"),
+        );
+        let value: OwnedVariant = asked.await.ok()?.body().deserialize().ok()?;
         bool::try_from(value).ok()
-    })
-    .flatten()
-    .unwrap_or(false)
+    }
+
+    /// Waits until the session bus has ended, and the session with it. Sleeps; there is no deadline, so this is for a
+    /// thread of its own.
+    pub fn wait_for_end_of_bus(&self) {
+        let mut messages = MessageStream::from(&self.connection);
+        block_on(async { while let Some(Ok(_)) = messages.next().await {} });
+    }
 }

@@ -10,6 +10,9 @@
 //! While the menu is open, only [`edits_while_open`] are due: texts, and rows that can do nothing any more. The rest
 //! waits until it is closed, as hosts draw an open menu wrong when rows come and go.
 
+use std::collections::HashMap;
+use std::ops::Range;
+
 use crate::core::intent::Intent;
 use crate::core::view::Entry;
 
@@ -56,7 +59,9 @@ pub fn edits(drawn: &[Entry], wanted: &[Entry]) -> Vec<Edit> {
 #[must_use]
 pub fn edits_while_open(drawn: &[Entry], wanted: &[Entry]) -> Vec<Edit> {
     let mut edits = Vec::new();
-    steady(drawn, wanted, &mut Vec::new(), &mut edits);
+    let mut elsewhere = Elsewhere::new();
+    note_submenus(wanted, &mut elsewhere);
+    steady(drawn, wanted, &elsewhere, &mut Vec::new(), &mut edits);
     edits
 }
 
@@ -139,23 +144,46 @@ fn whole(drawn: &[Entry], wanted: &[Entry], parents: &mut Vec<usize>, edits: &mu
     }
 }
 
-fn steady(drawn: &[Entry], wanted: &[Entry], parents: &mut Vec<usize>, edits: &mut Vec<Edit>) {
+fn steady(
+    drawn: &[Entry],
+    wanted: &[Entry],
+    elsewhere: &Elsewhere<'_>,
+    parents: &mut Vec<usize>,
+    edits: &mut Vec<Edit>,
+) {
+    let twins = by_row(wanted);
     for (index, old) in drawn.iter().enumerate() {
-        let twin = wanted.iter().find(|new| same_row(old, new));
-        match (old, twin) {
+        let Some(row) = row(old) else {
+            continue;
+        };
+        match (old, twins.get(&row).copied()) {
             (Entry::Separator, _) => {}
-            (Entry::Submenu { entries: drawn, .. }, Some(new)) => {
-                if let Entry::Submenu {
-                    entries: wanted, ..
-                } = new
-                {
-                    // "Exit, closing 3 sessions" belongs to the row below it that closes three.
-                    if !means_something_else(drawn, wanted) {
-                        words(old, new, index, parents, edits);
+            (
+                Entry::Submenu {
+                    entries: drawn,
+                    key,
+                    ..
+                },
+                twin,
+            ) => {
+                match twin.or_else(|| elsewhere.get(key.as_str()).copied().flatten()) {
+                    Some(
+                        new @ Entry::Submenu {
+                            entries: wanted, ..
+                        },
+                    ) => {
+                        // "Exit, closing 3 sessions" belongs to the row below it that closes three.
+                        if !means_something_else(drawn, wanted) {
+                            words(old, new, index, parents, edits);
+                        }
+                        parents.push(index);
+                        steady(drawn, wanted, elsewhere, parents, edits);
+                        parents.pop();
                     }
-                    parents.push(index);
-                    steady(drawn, wanted, parents, edits);
-                    parents.pop();
+                    // Gone from the menu that is wanted, so nothing in it is true any more. It stays to be looked at.
+                    Some(Entry::Separator | Entry::Item { .. }) | None => {
+                        disable(old, &mut position(parents, index), edits);
+                    }
                 }
             }
             (Entry::Item { intent: before, .. }, Some(new)) => {
@@ -166,18 +194,39 @@ fn steady(drawn: &[Entry], wanted: &[Entry], parents: &mut Vec<usize>, edits: &m
                     words(old, new, index, parents, edits);
                 }
             }
-            // Gone from the menu that is wanted, so nothing in it is true any more. The row stays to be looked at.
-            (Entry::Item { .. } | Entry::Submenu { .. }, None) => {
-                disable(old, &mut position(parents, index), edits);
-            }
+            (Entry::Item { .. }, None) => disable(old, &mut position(parents, index), edits),
         }
     }
 }
 
+/// Submenus by their keys, for one that the wanted menu has in another place, as when it came into a fold or out of
+/// it; `None` for a key that several have.
+type Elsewhere<'a> = HashMap<&'a str, Option<&'a Entry>>;
+
+fn note_submenus<'a>(entries: &'a [Entry], submenus: &mut Elsewhere<'a>) {
+    for entry in entries {
+        if let Entry::Submenu { key, entries, .. } = entry {
+            submenus
+                .entry(key)
+                .and_modify(|known| *known = None)
+                .or_insert(Some(entry));
+            note_submenus(entries, submenus);
+        }
+    }
+}
+
+fn by_row(entries: &[Entry]) -> HashMap<Row<'_>, &Entry> {
+    // The first of a key counts.
+    let rows = entries.iter().rev();
+    rows.filter_map(|entry| Some((row(entry)?, entry)))
+        .collect()
+}
+
 /// Whether a row in `drawn` itself, not further below, does something else in `wanted`.
 fn means_something_else(drawn: &[Entry], wanted: &[Entry]) -> bool {
+    let twins = by_row(wanted);
     drawn.iter().any(|old| {
-        let twin = wanted.iter().find(|new| same_row(old, new));
+        let twin = row(old).and_then(|row| twins.get(&row));
         twin.is_some_and(|new| !same_meaning(old, new))
     })
 }
@@ -227,19 +276,9 @@ fn position(parents: &[usize], index: usize) -> Vec<usize> {
     parents.iter().copied().chain([index]).collect()
 }
 
-/// Whether both are the same row, whatever it says and whether or not it can be clicked.
-fn same_row(old: &Entry, new: &Entry) -> bool {
-    match (old, new) {
-        (Entry::Separator, Entry::Separator) => true,
-        (Entry::Item { key: old, .. }, Entry::Item { key: new, .. })
-        | (Entry::Submenu { key: old, .. }, Entry::Submenu { key: new, .. }) => old == new,
-        (Entry::Separator | Entry::Item { .. } | Entry::Submenu { .. }, _) => false,
-    }
-}
-
 /// Whether the old row can become the new one where it stands.
 fn same_meaning(old: &Entry, new: &Entry) -> bool {
-    same_row(old, new)
+    row(old) == row(new)
         && match (old, new) {
             (
                 Entry::Item {
@@ -253,8 +292,8 @@ fn same_meaning(old: &Entry, new: &Entry) -> bool {
         }
 }
 
-/// The longest row of rows that can stay, as pairs of indices: a longest common subsequence, after the equal
-/// beginning and end that nearly every change leaves.
+/// The rows that can stay, as pairs of indices, both growing: the equal beginning and end that nearly every change
+/// leaves, and what can stay of the rest.
 fn common(drawn: &[Entry], wanted: &[Entry]) -> Vec<(usize, usize)> {
     let head = drawn
         .iter()
@@ -270,32 +309,80 @@ fn common(drawn: &[Entry], wanted: &[Entry]) -> Vec<(usize, usize)> {
         .count();
     let (old, new) = (&old[..old.len() - tail], &new[..new.len() - tail]);
 
-    // length[i][j]: of the longest common subsequence of old[i..] and new[j..].
-    let mut length = vec![vec![0_usize; new.len() + 1]; old.len() + 1];
-    for i in (0..old.len()).rev() {
-        for j in (0..new.len()).rev() {
-            length[i][j] = if same_meaning(&old[i], &new[j]) {
-                length[i + 1][j + 1] + 1
-            } else {
-                length[i + 1][j].max(length[i][j + 1])
-            };
-        }
-    }
-
     let mut pairs: Vec<_> = (0..head).map(|index| (index, index)).collect();
-    let (mut i, mut j) = (0, 0);
-    while i < old.len() && j < new.len() {
-        if same_meaning(&old[i], &new[j]) {
-            pairs.push((head + i, head + j));
-            (i, j) = (i + 1, j + 1);
-        } else if length[i + 1][j] >= length[i][j + 1] {
-            i += 1;
-        } else {
-            j += 1;
-        }
-    }
+    let rest = common_of_rest(old, new);
+    pairs.extend(rest.into_iter().map(|(old, new)| (head + old, head + new)));
     pairs.extend((0..tail).map(|index| (head + old.len() + index, head + new.len() + index)));
     pairs
+}
+
+/// A longest run of rows that are told apart by their keys, and between two of those as many lines as both have. Where
+/// siblings share a key fewer may stay than could.
+///
+/// The time it takes grows little faster than the menus do, whatever they are.
+fn common_of_rest(drawn: &[Entry], wanted: &[Entry]) -> Vec<(usize, usize)> {
+    let places: HashMap<Row<'_>, usize> = wanted
+        .iter()
+        .enumerate()
+        .filter_map(|(place, entry)| Some((row(entry)?, place)))
+        .collect();
+    let stays = |(old, entry): (usize, &Entry)| {
+        let new = *places.get(&row(entry)?)?;
+        same_meaning(entry, &wanted[new]).then_some((old, new))
+    };
+    let rows: Vec<_> = drawn.iter().enumerate().filter_map(stays).collect();
+
+    let mut pairs = Vec::new();
+    let (mut old, mut new) = (0, 0);
+    let the_end = (drawn.len(), wanted.len());
+    for (next_old, next_new) in growing(&rows).into_iter().chain([the_end]) {
+        let lines = separators(drawn, old..next_old).zip(separators(wanted, new..next_new));
+        pairs.extend(lines);
+        pairs.push((next_old, next_new));
+        (old, new) = (next_old + 1, next_new + 1);
+    }
+    pairs.pop();
+    pairs
+}
+
+/// What tells a row from its siblings; a line has nothing.
+type Row<'a> = (bool, &'a str);
+
+fn row(entry: &Entry) -> Option<Row<'_>> {
+    match entry {
+        Entry::Separator => None,
+        Entry::Item { key, .. } => Some((false, key)),
+        Entry::Submenu { key, .. } => Some((true, key)),
+    }
+}
+
+fn separators(entries: &[Entry], range: Range<usize>) -> impl Iterator<Item = usize> {
+    range.filter(|index| matches!(entries[*index], Entry::Separator))
+}
+
+/// Of pairs whose first numbers grow, as many as can stay so that the second ones grow too: a longest increasing
+/// subsequence, by the piles of patience sorting.
+fn growing(pairs: &[(usize, usize)]) -> Vec<(usize, usize)> {
+    // Of all that end a growing run of a length, the pair with the least second number; each remembers its run.
+    let mut piles: Vec<usize> = Vec::new();
+    let mut before: Vec<Option<usize>> = Vec::with_capacity(pairs.len());
+    for (place, (_, new)) in pairs.iter().enumerate() {
+        let pile = piles.partition_point(|top| pairs[*top].1 < *new);
+        before.push(pile.checked_sub(1).map(|shorter| piles[shorter]));
+        if pile < piles.len() {
+            piles[pile] = place;
+        } else {
+            piles.push(place);
+        }
+    }
+    let mut run = Vec::with_capacity(piles.len());
+    let mut last = piles.last().copied();
+    while let Some(place) = last {
+        run.push(pairs[place]);
+        last = before[place];
+    }
+    run.reverse();
+    run
 }
 
 #[cfg(test)]

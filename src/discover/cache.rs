@@ -84,8 +84,12 @@ impl Identity {
     /// It turns false five minutes after a host did not answer in time, so that it is asked again.
     #[must_use]
     pub fn still_holds(&self, request: &Request, surroundings: &Surroundings) -> bool {
-        self.retry_at.is_none_or(|at| SystemTime::now() < at)
-            && self.is_current(&Key::of(request, surroundings), surroundings)
+        !self.is_to_be_retried() && self.is_current(&Key::of(request, surroundings), surroundings)
+    }
+
+    /// Whether it is time to ask hosts again that did not answer.
+    pub(super) fn is_to_be_retried(&self) -> bool {
+        self.retry_at.is_some_and(|at| at <= SystemTime::now())
     }
 
     /// Whether it turns false by a change alone, and not by time.
@@ -128,6 +132,8 @@ pub(super) struct Record {
     pub(super) configuration: Configuration,
     /// One for each alias of the configuration, in their order; none at all where ssh could not be started.
     pub(super) answers: Vec<Answer>,
+    /// What ssh said of a host that no alias names, where it was asked.
+    pub(super) other: Option<Answer>,
 }
 
 impl Record {
@@ -143,7 +149,7 @@ impl Record {
         if !is_ours || stat.len() > MAX_BYTES {
             return None;
         }
-        let mut text = Vec::new();
+        let mut text = Vec::with_capacity(usize::try_from(stat.len()).ok()? + 1);
         file.take(MAX_BYTES).read_to_end(&mut text).ok()?;
         let record: Self = serde_json::from_slice(&text).ok()?;
         let is_whole = record.answers.len() == record.configuration.aliases.len();

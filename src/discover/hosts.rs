@@ -20,7 +20,7 @@ use super::child::{self, Failure};
 use super::ssh_config::Written;
 use crate::core::control_path::{ControlPath, Destination, HostAlias};
 use crate::core::finding::{Finding, FindingId};
-use crate::core::places::{Host, Persist};
+use crate::core::places::{Host, Persist, STAND_IN};
 use crate::core::text;
 
 /// How long one `ssh -G` may take. Tests run beside others on a busy machine, and what they ask does answer.
@@ -85,6 +85,10 @@ pub(super) struct Expansion {
 }
 
 impl Expansion {
+    pub(super) fn control_path(&self) -> Option<ControlPath> {
+        self.control_path.as_ref().and_then(ControlPath::new)
+    }
+
     /// Reads the `keyword value` lines; bytes that are no text only matter in a path.
     fn parse(output: &[u8]) -> Self {
         let lines = output.split(|byte| *byte == b'\n');
@@ -116,7 +120,7 @@ impl Expansion {
         Host {
             alias,
             source,
-            control_path: self.control_path.and_then(ControlPath::new),
+            control_path: self.control_path(),
             destination: Destination {
                 user: (!self.user.is_empty()).then_some(self.user),
                 host: self.host,
@@ -133,6 +137,10 @@ impl Expansion {
         }
     }
 }
+
+/// What is told while ssh is asked: how many answers there are by now, and how many there will be. Called by several
+/// threads.
+pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
 /// The ssh that is asked.
 #[derive(Debug, Clone, Copy)]
@@ -158,7 +166,11 @@ impl<'a> Asked<'a> {
     ///
     /// # Errors
     /// Where ssh cannot be started: the system's message.
-    pub(super) fn ask(&self, aliases: &[&str]) -> Result<Vec<Answer>, String> {
+    pub(super) fn ask(
+        &self,
+        aliases: &[&str],
+        progress: Progress<'_>,
+    ) -> Result<Vec<Answer>, String> {
         let parallel = thread::available_parallelism()
             .map_or(1, NonZero::get)
             .min(MAX_PARALLEL)
@@ -184,9 +196,11 @@ impl<'a> Asked<'a> {
                     unanswered.fetch_add(1, Ordering::Relaxed);
                 }
                 let failed = answer.is_err();
-                if let Ok(mut answers) = answers.lock() {
+                let answered = answers.lock().map_or(0, |mut answers| {
                     answers.push((index, answer));
-                }
+                    answers.len()
+                });
+                progress(answered, aliases.len());
                 if failed {
                     next.store(aliases.len(), Ordering::Relaxed);
                 }
@@ -276,15 +290,29 @@ pub(super) fn judge(
     }
     let known = findings.len();
     for (complaint, refused, aliases) in complaints {
-        let is_told = findings[..known].iter().any(|finding| {
-            complaint.starts_with("Bad owner or permissions on ")
-                && complaint.ends_with(&finding.subject)
-        });
-        if !is_told {
+        if !is_told(&complaint, &findings[..known]) {
             findings.push(finding(&complaint, refused, &aliases, config));
         }
     }
     hosts
+}
+
+/// Whether another finding names the file already that ssh complains of.
+fn is_told(complaint: &str, findings: &[Finding]) -> bool {
+    complaint.starts_with("Bad owner or permissions on ")
+        && findings
+            .iter()
+            .any(|finding| complaint.ends_with(&finding.subject))
+}
+
+/// What ssh says of a host that nobody has named, where there is no other to say it of.
+pub(super) fn refused_for_all(
+    complaint: &str,
+    config: Option<&Path>,
+    findings: &[Finding],
+) -> Option<Finding> {
+    let is_news = !is_told(complaint, findings);
+    is_news.then(|| told("every host".to_owned(), STAND_IN, complaint, true, config))
 }
 
 fn finding(
@@ -299,6 +327,16 @@ fn finding(
         1 => format!("host {shown}"),
         more => format!("host {shown} and {} more", more - 1),
     };
+    told(subject, alias, complaint, refused, config)
+}
+
+fn told(
+    subject: String,
+    alias: &str,
+    complaint: &str,
+    refused: bool,
+    config: Option<&Path>,
+) -> Finding {
     let command = match config {
         None => format!("ssh -G {}", text::shell_word(OsStr::new(alias))),
         Some(config) => format!(
@@ -318,7 +356,7 @@ fn finding(
             format!("see what {command} waits for, such as a Match exec or a name server"),
         )
     };
-    Finding::new(FindingId::SshConfigInvalid, subject, evidence, remedy)
+    Finding::new(FindingId::SshConfigInvalid, subject, evidence, remedy).with_command(command)
 }
 
 #[cfg(test)]

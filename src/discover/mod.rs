@@ -28,13 +28,14 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 pub use cache::Identity;
+pub use hosts::Progress;
 pub use interests::interests;
 pub use sockets::candidates;
 pub use surroundings::Surroundings;
 
-use crate::core::control_path::{HostAlias, Pattern, TemplateError};
+use crate::core::control_path::{ControlPath, HostAlias, Pattern, TemplateError};
 use crate::core::finding::{Finding, FindingId};
-use crate::core::places::{Host, Place, Places};
+use crate::core::places::{Host, Place, Places, STAND_IN};
 use crate::core::text;
 use cache::{Key, Record};
 use hosts::{Answer, Asked};
@@ -113,6 +114,16 @@ pub fn places(request: &Request, surroundings: &Surroundings) -> Places {
 /// may take its time.
 #[must_use]
 pub fn discover(request: &Request, surroundings: &Surroundings) -> Discovered {
+    discover_telling(request, surroundings, &|_, _| {})
+}
+
+/// Like [`discover`], telling how it goes on with the hosts while it asks ssh.
+#[must_use]
+pub fn discover_telling(
+    request: &Request,
+    surroundings: &Surroundings,
+    progress: Progress<'_>,
+) -> Discovered {
     let mut findings = Vec::new();
     let key = Key::of(request, surroundings);
     if key.program.is_none() {
@@ -124,9 +135,14 @@ pub fn discover(request: &Request, surroundings: &Surroundings) -> Discovered {
         .and_then(|path| Record::load(path, surroundings.known.uid))
         .filter(|record| record.identity.is_current(&key, surroundings));
     let (record, is_news) = match remembered {
-        Some(record) if record.identity.still_holds(request, surroundings) => (record, false),
-        Some(record) => (ask_again(record, request, &mut findings), true),
-        None => (ask(key, request, surroundings, &mut findings), true),
+        Some(record) if record.identity.is_to_be_retried() => {
+            (ask_again(record, request, &mut findings, progress), true)
+        }
+        Some(record) => (record, false),
+        None => (
+            ask(key, request, surroundings, &mut findings, progress),
+            true,
+        ),
     };
     let is_whole = record.answers.len() == record.configuration.aliases.len();
     if let Some(path) = request.cache.as_deref()
@@ -140,11 +156,23 @@ pub fn discover(request: &Request, surroundings: &Surroundings) -> Discovered {
         identity,
         configuration,
         answers,
+        other,
     } = record;
-    Discovered {
-        places: assemble(request, surroundings, configuration, answers, findings),
-        identity,
+    let names_hosts = !configuration.aliases.is_empty();
+    let mut places = assemble(request, surroundings, configuration, answers, findings);
+    match other {
+        Some(Answer::Expanded(expansion)) => {
+            places.other = Some(expansion.into_host(HostAlias(STAND_IN.to_owned()), None));
+        }
+        // Where hosts are named, they have told the same complaint.
+        Some(Answer::Refused(complaint)) if !names_hosts => {
+            let config = request.ssh.config.as_deref();
+            let finding = hosts::refused_for_all(&complaint, config, &places.findings);
+            places.findings.extend(finding);
+        }
+        Some(Answer::Refused(_) | Answer::Unanswered { .. }) | None => {}
     }
+    Discovered { places, identity }
 }
 
 /// Reads the configuration and asks ssh about every host.
@@ -153,6 +181,7 @@ fn ask(
     request: &Request,
     surroundings: &Surroundings,
     findings: &mut Vec<Finding>,
+    progress: Progress<'_>,
 ) -> Record {
     let (configuration, trail) = ssh_config::read(key.config.as_deref(), surroundings);
     let aliases: Vec<&str> = configuration
@@ -160,20 +189,55 @@ fn ask(
         .iter()
         .map(|alias| alias.text.as_str())
         .collect();
-    let answers = run_ssh(&key, request, &aliases, findings);
+    let answers = run_ssh(&key, request, &aliases, findings, progress);
+    let is_shown = !has_unshown(&configuration, &answers, surroundings);
+    let other = if is_shown {
+        None
+    } else {
+        run_ssh(&key, request, &[STAND_IN], &mut Vec::new(), &|_, _| {}).pop()
+    };
     Record {
-        identity: Identity::new(key, trail, retry_at(&answers)),
+        identity: Identity::new(key, trail, retry_at(answers.iter().chain(&other))),
         configuration,
         answers,
+        other,
     }
 }
 
+/// Whether some ControlPath of the configuration is that of no named host. Then it is one for hosts that nobody has
+/// named, mostly by `Host *`, and one of those has to be asked about; otherwise asking would tell nothing new.
+fn has_unshown(
+    configuration: &Configuration,
+    answers: &[Answer],
+    surroundings: &Surroundings,
+) -> bool {
+    let shown: Vec<ControlPath> = answers
+        .iter()
+        .filter_map(|answer| match answer {
+            Answer::Expanded(expansion) => expansion.control_path(),
+            Answer::Refused(_) | Answer::Unanswered { .. } => None,
+        })
+        .collect();
+    configuration.templates.iter().any(|template| {
+        Pattern::from_template(&template.text, &surroundings.known)
+            .ok()
+            .flatten()
+            .is_some_and(|pattern| !shown.iter().any(|path| pattern.matches(path)))
+    })
+}
+
 /// Asks ssh again about the hosts for which it had no answer.
-fn ask_again(record: Record, request: &Request, findings: &mut Vec<Finding>) -> Record {
+fn ask_again(
+    record: Record,
+    request: &Request,
+    findings: &mut Vec<Finding>,
+    progress: Progress<'_>,
+) -> Record {
     let Record {
         identity,
         configuration,
         mut answers,
+        mut other,
     } = record;
     let open: Vec<usize> = (0..answers.len())
         .filter(|index| answers[*index].retry_at().is_some())
@@ -182,19 +246,23 @@ fn ask_again(record: Record, request: &Request, findings: &mut Vec<Finding>) -> 
         .iter()
         .map(|index| configuration.aliases[*index].text.as_str())
         .collect();
-    let again = run_ssh(identity.key(), request, &aliases, findings);
+    let again = run_ssh(identity.key(), request, &aliases, findings, progress);
     for (index, answer) in open.into_iter().zip(again) {
         answers[index] = answer;
     }
+    if other.as_ref().and_then(Answer::retry_at).is_some() {
+        other = run_ssh(identity.key(), request, &[STAND_IN], findings, &|_, _| {}).pop();
+    }
     Record {
-        identity: identity.retried(retry_at(&answers)),
+        identity: identity.retried(retry_at(answers.iter().chain(&other))),
         configuration,
         answers,
+        other,
     }
 }
 
-fn retry_at(answers: &[Answer]) -> Option<SystemTime> {
-    answers.iter().filter_map(Answer::retry_at).min()
+fn retry_at<'a>(answers: impl Iterator<Item = &'a Answer>) -> Option<SystemTime> {
+    answers.filter_map(Answer::retry_at).min()
 }
 
 /// What ssh makes of one host that a person named, alias or not: `host`, `user@host` or `ssh://user@host:port`.
@@ -204,7 +272,7 @@ fn retry_at(answers: &[Answer]) -> Option<SystemTime> {
 pub fn host(destination: &str, request: &Request, surroundings: &Surroundings) -> Option<Host> {
     let key = Key::of(request, surroundings);
     let asked = Asked::new(key.program.as_deref()?, key.config.as_deref());
-    match asked.ask(&[destination]).ok()?.pop()? {
+    match asked.ask(&[destination], &|_, _| {}).ok()?.pop()? {
         Answer::Expanded(expansion) => {
             Some(expansion.into_host(HostAlias(destination.to_owned()), None))
         }
@@ -218,12 +286,13 @@ fn run_ssh(
     request: &Request,
     aliases: &[&str],
     findings: &mut Vec<Finding>,
+    progress: Progress<'_>,
 ) -> Vec<Answer> {
     let Some(program) = &key.program else {
         return Vec::new();
     };
     Asked::new(program, key.config.as_deref())
-        .ask(aliases)
+        .ask(aliases, progress)
         .unwrap_or_else(|error| {
             findings.push(ssh_missing(request, &error));
             Vec::new()
@@ -289,6 +358,7 @@ fn assemble(
     }
     Places {
         hosts,
+        other: None,
         patterns,
         ignored,
         findings,

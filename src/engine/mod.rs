@@ -35,9 +35,8 @@ use crate::core::socket::{Snapshot, Socket};
 use crate::core::view::{self, TrayView};
 use crate::discover::{Discovered, Request, Surroundings};
 use crate::survey::Survey;
-use crate::watch::{Pace, Watch};
+use crate::watch::{Pace, Watch, Watcher as _};
 use answers::Answered;
-use rest::Rest;
 use work::Worker;
 
 /// How the engine is set up.
@@ -145,9 +144,8 @@ fn turn(options: Options, inbox: Inbox, outlet: Box<dyn Outlet>) -> calloop::Res
         .map_err(|error| error.error)?;
     let mut engine = Engine::new(options, outlet, sender, handle);
     engine.begin();
-    let mut rest = Rest::default();
     while !engine.has_ended {
-        rest.until(engine.due(), &event_loop)?;
+        rest::until(engine.due(), &event_loop)?;
         event_loop.dispatch(Some(Duration::ZERO), &mut engine)?;
         if engine.due().is_some_and(|due| due.at <= Instant::now()) {
             engine.tick();
@@ -232,6 +230,10 @@ impl Engine {
         match message {
             Message::Intent(intent) => self.follow(intent),
             Message::Discovered(discovered, request) => {
+                // Our own `ssh -G` has been heard as well, and is to be known as that.
+                for news in self.watch.heard_of_paths() {
+                    self.heard(news);
+                }
                 self.discovering = false;
                 self.discovered = Some((*discovered, *request));
                 self.look();

@@ -40,45 +40,41 @@ impl Due {
     }
 }
 
-/// The waiting of one thread.
-#[derive(Debug, Default)]
-pub(super) struct Rest {
-    /// The thread's timer slack as it was set; zero is the thread's default.
-    slack: Duration,
+/// Waits until there are events, or until it is due; without a time, for events alone.
+///
+/// # Errors
+/// The system call's own.
+pub(super) fn until(due: Option<Due>, events: &impl AsFd) -> io::Result<()> {
+    let mut events = [PollFd::new(events.as_fd(), PollFlags::POLLIN)];
+    let timeout = match due {
+        None => PollTimeout::NONE,
+        Some(due) => {
+            // Rounded up: a millisecond early would be a turn for nothing.
+            let left = due.at.saturating_duration_since(Instant::now());
+            let milliseconds = left.as_nanos().div_ceil(1_000_000);
+            PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
+        }
+    };
+    let slack = due.map_or(Duration::ZERO, |due| due.slack);
+    if !slack.is_zero() {
+        set_slack(slack);
+    }
+    let polled = poll(&mut events, timeout);
+    // Threads that are started from here inherit what is set, and their waits would be late by as much.
+    if !slack.is_zero() {
+        set_slack(Duration::ZERO);
+    }
+    match polled {
+        Ok(_) | Err(Errno::EINTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
-impl Rest {
-    /// Waits until there are events, or until it is due; without a time, for events alone.
-    ///
-    /// # Errors
-    /// The system call's own.
-    pub(super) fn until(&mut self, due: Option<Due>, events: &impl AsFd) -> io::Result<()> {
-        let timeout = match due {
-            None => PollTimeout::NONE,
-            Some(due) => {
-                self.set_slack(due.slack);
-                // Rounded up: a millisecond early would be a turn for nothing.
-                let left = due.at.saturating_duration_since(Instant::now());
-                let milliseconds = left.as_nanos().div_ceil(1_000_000);
-                PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
-            }
-        };
-        let mut events = [PollFd::new(events.as_fd(), PollFlags::POLLIN)];
-        match poll(&mut events, timeout) {
-            Ok(_) | Err(Errno::EINTR) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn set_slack(&mut self, slack: Duration) {
-        if self.slack == slack {
-            return;
-        }
-        self.slack = slack;
-        let nanoseconds = slack.as_nanos().try_into().unwrap_or(u64::MAX);
-        if let Err(error) = prctl::set_timerslack(nanoseconds) {
-            tracing::debug!("no timer slack: {error}");
-        }
+/// Sets this thread's timer slack; zero is its default.
+fn set_slack(slack: Duration) {
+    let nanoseconds = slack.as_nanos().try_into().unwrap_or(u64::MAX);
+    if let Err(error) = prctl::set_timerslack(nanoseconds) {
+        tracing::debug!("no timer slack: {error}");
     }
 }
 
@@ -90,33 +86,28 @@ mod tests {
     fn events_end_a_rest_without_a_time() {
         let (mut writer, reader) = std::os::unix::net::UnixStream::pair().unwrap();
         io::Write::write_all(&mut writer, b".").unwrap();
-        Rest::default().until(None, &reader).unwrap();
+        until(None, &reader).unwrap();
     }
 
     #[test]
     fn a_rest_is_over_when_it_is_due_and_not_before() {
         let (_writer, reader) = std::os::unix::net::UnixStream::pair().unwrap();
-        let mut rest = Rest::default();
         let start = Instant::now();
         for due in [
             Due::exactly(start + Duration::from_millis(20)),
             Due::about(start, Duration::from_millis(40)),
         ] {
-            rest.until(Some(due), &reader).unwrap();
+            until(Some(due), &reader).unwrap();
             assert!(Instant::now() >= due.at);
         }
     }
 
     #[test]
-    fn only_a_rest_that_may_be_late_has_slack() {
+    fn only_the_rest_itself_may_be_late() {
         let (_writer, reader) = std::os::unix::net::UnixStream::pair().unwrap();
-        let mut rest = Rest::default();
         let usual = prctl::get_timerslack().unwrap();
         let past = Instant::now() - Duration::from_secs(100);
-        rest.until(Some(Due::about(past, Duration::from_secs(1))), &reader)
-            .unwrap();
-        assert_eq!(prctl::get_timerslack().unwrap(), 100_000_000);
-        rest.until(Some(Due::exactly(past)), &reader).unwrap();
+        until(Some(Due::about(past, Duration::from_secs(1))), &reader).unwrap();
         assert_eq!(prctl::get_timerslack().unwrap(), usual);
     }
 }

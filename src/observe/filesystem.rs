@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use nix::sys::stat::{major, minor};
 
+use super::mounts::Mounts;
 use crate::core::socket::{File, FileKind, Filesystem, SocketId, Stat, UserId};
 
 /// What lstat says of the path. The last part is never followed.
@@ -30,6 +31,7 @@ pub(crate) fn file(metadata: &Metadata) -> File {
         uid: UserId(metadata.uid()),
         mode: metadata.mode() & 0o7777,
         modified: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+        accessed: metadata.accessed().unwrap_or(SystemTime::UNIX_EPOCH),
     };
     let kind = metadata.file_type();
     if kind.is_socket() {
@@ -129,12 +131,11 @@ const NETWORK_FUSE: &[&str] = &[
 /// What kind of filesystem the path lies on. Ask for the directory of a socket: the path is followed to its end.
 #[must_use]
 pub fn filesystem_of(path: &Path) -> Filesystem {
-    let Ok(statfs) = nix::sys::statfs::statfs(path) else {
-        return Filesystem::Unknown;
-    };
-    // The field is a signed or unsigned word, of 32 or 64 bits; the magic number is its low 32.
-    let magic = i128::from(statfs.filesystem_type().0) & i128::from(u32::MAX);
-    let magic = u32::try_from(magic).unwrap_or_default();
+    magic_of(path).map_or(Filesystem::Unknown, |magic| by_magic(magic, path))
+}
+
+/// The same, for one whose magic number is known.
+pub(super) fn by_magic(magic: u32, path: &Path) -> Filesystem {
     if magic == FUSE {
         return fuse(path);
     }
@@ -144,14 +145,26 @@ pub fn filesystem_of(path: &Path) -> Filesystem {
     }
 }
 
+/// What statfs(2) calls the filesystem.
+pub(super) fn magic_of(path: &Path) -> Option<u32> {
+    let statfs = nix::sys::statfs::statfs(path).ok()?;
+    // The field is a signed or unsigned word, of 32 or 64 bits; the magic number is its low 32.
+    let magic = i128::from(statfs.filesystem_type().0) & i128::from(u32::MAX);
+    u32::try_from(magic).ok()
+}
+
+/// `MAJOR:MINOR`, as the mount table writes it.
+pub(super) fn device_name(device: u64) -> String {
+    format!("{}:{}", major(device), minor(device))
+}
+
 /// Statfs says "FUSE" for all of them; which one it is stands in the mount table.
 fn fuse(path: &Path) -> Filesystem {
-    let (Ok(metadata), Ok(table)) = (path.metadata(), std::fs::read("/proc/self/mountinfo")) else {
+    let (Ok(metadata), Ok(mounts)) = (path.metadata(), Mounts::read()) else {
         return Filesystem::Unknown;
     };
-    let device = format!("{}:{}", major(metadata.dev()), minor(metadata.dev()));
-    match mounted_as(&table, &device) {
-        Some(kind) => fuse_kind(kind),
+    match mounts.of_device(&device_name(metadata.dev())) {
+        Some(mount) => fuse_kind(mount.kind.as_bytes()),
         None => Filesystem::Unknown,
     }
 }
@@ -162,19 +175,6 @@ fn fuse_kind(kind: &[u8]) -> Filesystem {
     }
     let known = NETWORK_FUSE.iter().find(|name| name.as_bytes() == kind);
     Filesystem::Network(known.unwrap_or(&"fuse"))
-}
-
-/// The filesystem type of a device (`MAJOR:MINOR`) in a mountinfo; see proc_pid_mountinfo(5).
-fn mounted_as<'a>(mountinfo: &'a [u8], device: &str) -> Option<&'a [u8]> {
-    mountinfo.split(|byte| *byte == b'\n').find_map(|line| {
-        let mut fields = line.split(|byte| *byte == b' ');
-        if fields.nth(2)? != device.as_bytes() {
-            return None;
-        }
-        // Any number of optional fields ends with a single hyphen.
-        fields.find(|field| *field == b"-")?;
-        fields.next()
-    })
 }
 
 #[cfg(test)]
@@ -267,23 +267,6 @@ mod tests {
             ("fuse.something-new", Filesystem::Network("fuse")),
         ] {
             assert_eq!(fuse_kind(kind.as_bytes()), filesystem);
-        }
-    }
-
-    #[test]
-    fn the_mount_table_names_a_devices_filesystem() {
-        let table = b"\
-22 28 0:20 / /sys rw,relatime shared:7 - sysfs sysfs rw
-36 28 0:32 / /mnt/far\\040away rw shared:8 master:1 - fuse.sshfs host: rw
-41 28 0:33 / /old rw - ext4 /dev/sda rw
-nonsense
-";
-        for (device, kind) in [
-            ("0:32", Some(&b"fuse.sshfs"[..])),
-            ("0:33", Some(b"ext4")),
-            ("0:3", None),
-        ] {
-            assert_eq!(mounted_as(table, device), kind);
         }
     }
 }

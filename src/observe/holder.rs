@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::process;
 use super::unix_table::UnixListener;
@@ -165,56 +165,75 @@ impl Holders {
         })
     }
 
-    /// Searches once through all processes, and takes what it finds out of `wanted`.
+    /// Searches once through all processes, and takes what it finds out of `wanted`. It ends with the last one found.
     fn search(&mut self, wanted: &mut HashMap<u32, (Option<Cookie>, Reach)>, now: Instant) {
         let boot = process::boot_time();
-        let (ssh, others): (Vec<_>, Vec<_>) = own_processes(self.uid)
-            .filter_map(|pid| Some((pid, process::name(pid)?)))
-            .partition(|(_, name)| name == SSH);
-        for (reach, processes) in [(Reach::Ssh, ssh), (Reach::Everyone, others)] {
-            for (pid, name) in processes {
-                let wants = |inode| {
-                    wanted
-                        .get(&inode)
-                        .is_some_and(|(_, wanted)| *wanted >= reach)
-                };
-                if !wanted.values().any(|(_, wanted)| *wanted >= reach) {
-                    return;
-                }
-                let held: Vec<_> = process::sockets(pid)
-                    .filter(|(_, inode)| wants(*inode))
-                    .collect();
-                if held.is_empty() {
-                    continue;
-                }
-                let Some(status) = process::status(pid) else {
-                    continue;
-                };
-                let process = Process {
-                    pid,
-                    own_session: name == SSH && process::has_own_session(pid),
-                    name,
-                    started: process::started(&status, boot),
-                    stopped: status.stopped,
-                };
-                for (descriptor, inode) in held {
-                    // The same socket may have several descriptors.
-                    let Some((cookie, _)) = wanted.remove(&inode) else {
-                        continue;
-                    };
-                    self.missing.remove(&inode);
-                    let found = Found {
-                        cookie,
-                        pid,
-                        start_ticks: status.start_ticks,
-                        descriptor,
-                        process: process.clone(),
-                        since: now,
-                        verified: now,
-                    };
-                    self.found.insert(inode, found);
-                }
+        let mut others = Vec::new();
+        for pid in own_processes(self.uid) {
+            match process::name(pid) {
+                Some(name) if name == SSH => self.take(pid, name, Reach::Ssh, wanted, boot, now),
+                Some(name) => others.push((pid, name)),
+                None => {}
             }
+            if wanted.is_empty() {
+                return;
+            }
+        }
+        for (pid, name) in others {
+            if !wanted.values().any(|(_, reach)| *reach >= Reach::Everyone) {
+                return;
+            }
+            self.take(pid, name, Reach::Everyone, wanted, boot, now);
+        }
+    }
+
+    /// Takes out of `wanted` what this process holds of it, where that is wanted of such a process.
+    fn take(
+        &mut self,
+        pid: MasterPid,
+        name: String,
+        reach: Reach,
+        wanted: &mut HashMap<u32, (Option<Cookie>, Reach)>,
+        boot: Option<SystemTime>,
+        now: Instant,
+    ) {
+        let wants = |inode| {
+            wanted
+                .get(&inode)
+                .is_some_and(|(_, wanted)| *wanted >= reach)
+        };
+        let held: Vec<_> = process::sockets(pid)
+            .filter(|(_, inode)| wants(*inode))
+            .collect();
+        if held.is_empty() {
+            return;
+        }
+        let Some(status) = process::status(pid) else {
+            return;
+        };
+        let process = Process {
+            pid,
+            own_session: name == SSH && process::has_own_session(pid),
+            name,
+            started: process::started(&status, boot),
+            stopped: status.stopped,
+        };
+        for (descriptor, inode) in held {
+            // The same socket may have several descriptors.
+            let Some((cookie, _)) = wanted.remove(&inode) else {
+                continue;
+            };
+            self.missing.remove(&inode);
+            let found = Found {
+                cookie,
+                pid,
+                start_ticks: status.start_ticks,
+                descriptor,
+                process: process.clone(),
+                since: now,
+                verified: now,
+            };
+            self.found.insert(inode, found);
         }
     }
 }
@@ -247,13 +266,19 @@ fn is_ssh(process: &Process) -> bool {
     process.name == SSH
 }
 
+/// The newest first: the kernel's own threads and what the system started come last, mostly never. Each is looked at
+/// only when it is its turn.
 pub(super) fn own_processes(uid: UserId) -> impl Iterator<Item = MasterPid> {
     let entries = fs::read_dir("/proc").into_iter().flatten();
-    entries.filter_map(move |entry| {
+    let processes = entries.filter_map(|entry| {
         let entry = entry.ok()?;
         let pid = entry.file_name().to_str()?.parse().ok()?;
-        (entry.metadata().ok()?.uid() == uid.0).then_some(MasterPid(pid))
-    })
+        Some((MasterPid(pid), entry))
+    });
+    let processes: Vec<_> = processes.collect();
+    let own = move |entry: &fs::DirEntry| entry.metadata().is_ok_and(|stat| stat.uid() == uid.0);
+    let newest_first = processes.into_iter().rev();
+    newest_first.filter_map(move |(pid, entry)| own(&entry).then_some(pid))
 }
 
 #[cfg(test)]

@@ -11,10 +11,12 @@
 //! lstat and statfs have no deadline: on a network filesystem whose server is away they wait for it.
 
 pub mod connect;
+pub mod directories;
 pub mod filesystem;
 mod holder;
 mod inet_diag;
 mod masters;
+pub mod mounts;
 pub(crate) mod netlink;
 pub mod network;
 pub mod proc_net_unix;
@@ -122,8 +124,10 @@ impl Observer {
         };
 
         let now = Instant::now();
+        // What is gone is forgotten: a directory may see thousands of sockets come and go in that time.
+        let there: HashSet<SocketId> = sights.iter().filter_map(Sight::socket).collect();
         self.asked
-            .retain(|_, (when, _)| now.duration_since(*when) < ANSWER_HOLDS);
+            .retain(|id, (when, _)| there.contains(id) && now.duration_since(*when) < ANSWER_HOLDS);
         let mut listeners = Vec::with_capacity(sights.len());
         for sight in &mut sights {
             let mut listener = find(&sight.candidate.path, &sight.file);
@@ -385,6 +389,16 @@ struct Sight<'a> {
     file: File,
     directory: Directory,
     connect: Option<Connect>,
+}
+
+impl Sight<'_> {
+    /// Which socket stands there.
+    fn socket(&self) -> Option<SocketId> {
+        match &self.file {
+            File::Socket(stat) => Some(stat.id),
+            File::Other(..) | File::Missing | File::Denied | File::Failed(_) => None,
+        }
+    }
 }
 
 /// What is the same for all sockets of one directory.

@@ -234,6 +234,7 @@ mod tests {
             uid: UserId(0),
             mode: 0o600,
             modified: SystemTime::UNIX_EPOCH,
+            accessed: SystemTime::UNIX_EPOCH,
         }
     }
 

@@ -183,12 +183,17 @@ impl<D: Watcher> Watch<D> {
         }
     }
 
+    /// What has happened to paths and was not heard yet; the loop would bring it a moment later.
+    #[must_use]
+    pub fn heard_of_paths(&mut self) -> Vec<News> {
+        self.paths.as_mut().map(Paths::read).unwrap_or_default()
+    }
+
     fn open_paths(&mut self) {
         let opened = Paths::open().and_then(|paths| {
             let source = Generic::new(paths.events(), Readiness::READ, Mode::Level);
             insert(&self.handle, source, |_, data: &mut D| {
-                let heard = data.watch().paths.as_mut().map(Paths::read);
-                for news in heard.into_iter().flatten() {
+                for news in data.watch().heard_of_paths() {
                     data.heard(news);
                 }
             })?;

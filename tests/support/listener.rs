@@ -120,21 +120,7 @@ impl Listener {
     /// A listener whose program is called ssh.
     #[track_caller]
     pub(crate) fn called_ssh(lab: &Lab, path: &Path, behaviour: Behaviour) -> Self {
-        let (python, home) = python();
-        let ssh = lab.path("fake-ssh/ssh");
-        if !ssh.exists() {
-            lab.make_directory("fake-ssh");
-            // Written by this process, it could still be open for writing in a child that another thread has just
-            // forked, and executing it would fail with ETXTBSY.
-            let copied = Command::new("cp").arg("--").args([&python, &ssh]).status();
-            assert!(
-                copied.is_ok_and(|status| status.success()),
-                "no copy of {python:?}"
-            );
-        }
-        let mut command = lab.command(ssh);
-        command.env("PYTHONHOME", home);
-        Self::start(command, path, behaviour)
+        Self::start(python_called_ssh(lab), path, behaviour)
     }
 
     /// A listener that belongs to root, as another user's would; for tests that run as root.
@@ -177,6 +163,64 @@ impl Listener {
     pub(crate) fn accepted(&self) -> usize {
         self.process.stdout().matches("accepted").count()
     }
+}
+
+/// One process called ssh that listens at many paths, and does nothing else.
+pub(crate) struct Listeners {
+    process: Process,
+}
+
+const MANY: &str = r#"
+import os, signal, socket, sys
+os.umask(0o177)
+held = []
+for path in sys.argv[1:]:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    temporary = path + ".AAAAAAAAAAAAAAAA"
+    listener.bind(temporary)
+    listener.listen(64)
+    os.link(temporary, path)
+    os.unlink(temporary)
+    held.append(listener)
+print("ready", flush=True)
+signal.pause()
+"#;
+
+impl Listeners {
+    /// Listens at all of them, each under a temporary name first, as masters do.
+    #[track_caller]
+    pub(crate) fn called_ssh(lab: &Lab, paths: &[PathBuf]) -> Self {
+        let mut command = python_called_ssh(lab);
+        command.args(["-c", MANY]).args(paths);
+        let mut process = Process::start(command);
+        process.wait_for_output("ready", PATIENCE);
+        Self { process }
+    }
+
+    /// Kills the process, so that its socket files stay behind.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill();
+    }
+}
+
+/// The system's Python under the name of ssh.
+#[track_caller]
+fn python_called_ssh(lab: &Lab) -> Command {
+    let (python, home) = python();
+    let ssh = lab.path("fake-ssh/ssh");
+    if !ssh.exists() {
+        lab.make_directory("fake-ssh");
+        // Written by this process, it could still be open for writing in a child that another thread has just
+        // forked, and executing it would fail with ETXTBSY.
+        let copied = Command::new("cp").arg("--").args([&python, &ssh]).status();
+        assert!(
+            copied.is_ok_and(|status| status.success()),
+            "no copy of {python:?}"
+        );
+    }
+    let mut command = lab.command(ssh);
+    command.env("PYTHONHOME", home);
+    command
 }
 
 /// The system's Python and the directory it belongs to. A version manager's would lie in somebody's home, where the

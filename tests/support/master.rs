@@ -210,7 +210,19 @@ impl Session {
     /// is a multiplexed one or the test fails.
     #[track_caller]
     pub(crate) fn open(lab: &Lab, control_path: &Path) -> Self {
-        let mut command = lab.ssh();
+        Self::with(lab.ssh(), control_path)
+    }
+
+    /// The same by an ssh that reads no configuration, which nothing tells a watcher of.
+    #[track_caller]
+    pub(crate) fn open_unnoticed(lab: &Lab, control_path: &Path) -> Self {
+        let mut ssh = lab.command("ssh");
+        ssh.args(["-F", "none"]);
+        Self::with(ssh, control_path)
+    }
+
+    #[track_caller]
+    fn with(mut command: Command, control_path: &Path) -> Self {
         command
             .args(["-o", "ControlMaster=no", "-o", "ProxyCommand=/bin/false"])
             .arg("-S")

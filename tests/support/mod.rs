@@ -18,6 +18,7 @@
 mod lab;
 mod listener;
 mod master;
+mod mount;
 mod muxtray;
 mod network;
 mod process;
@@ -25,9 +26,10 @@ mod truth;
 mod user;
 
 pub(crate) use lab::{Lab, PATH};
-pub(crate) use listener::{Behaviour, Listener};
+pub(crate) use listener::{Behaviour, Listener, Listeners};
 pub(crate) use master::{Master, Session};
-pub(crate) use muxtray::{Report, SocketReport, program};
+pub(crate) use mount::NetworkMount;
+pub(crate) use muxtray::{GOOD, Report, SocketReport, program};
 pub(crate) use network::{CLIENT, Network, WEB};
 pub(crate) use process::{Finished, PATIENCE, Process, look_for, wait_for, wait_until};
 pub(crate) use truth::{files_below, is_listening, is_socket, pid_of_persisted, process_state};

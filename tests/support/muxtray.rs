@@ -15,15 +15,31 @@ use super::user::User;
 /// No call of the program may take longer, whatever state the sockets are in.
 const DEADLINE: Duration = Duration::from_secs(30);
 
+/// What a host that multiplexes needs so that nothing is to be said of it.
+pub(crate) const GOOD: &str =
+    "    ControlMaster auto\n    ControlPersist 10m\n    ServerAliveInterval 15\n";
+
 /// The program under test.
 pub(crate) fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_muxtray"))
 }
 
 impl Lab {
+    /// A laboratory whose host `web` has everything that is good.
+    #[track_caller]
+    pub(crate) fn good() -> Self {
+        let lab = Self::new();
+        lab.configure(&format!("Host web\n{GOOD}"));
+        lab
+    }
+
     /// The program where the user can run it: where cargo built it, or a copy in the laboratory.
     pub(crate) fn reachable_program(&self) -> PathBuf {
-        let built = program();
+        self.reachable(program())
+    }
+
+    /// The same for another build of it. A laboratory has room for a copy of one build.
+    fn reachable(&self, built: &Path) -> PathBuf {
         if User::get().can_reach(built) {
             return built.to_owned();
         }
@@ -49,7 +65,16 @@ impl Lab {
         &self,
         arguments: impl IntoIterator<Item = A>,
     ) -> Command {
-        let mut command = self.command(self.reachable_program());
+        self.command_of_build(program(), arguments)
+    }
+
+    /// The same with another build of muxtray.
+    pub(crate) fn command_of_build<A: AsRef<OsStr>>(
+        &self,
+        built: &Path,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Command {
+        let mut command = self.command(self.reachable(built));
         command
             .arg("--ssh-config")
             .arg(self.path("ssh_config"))
@@ -69,20 +94,17 @@ impl Lab {
     /// `muxtray list --json`, whatever its exit status.
     #[track_caller]
     pub(crate) fn list(&self) -> Report {
-        let finished = self.muxtray(["list", "--json"]);
-        let status = finished.code();
-        assert!(
-            matches!(status, 0 | 1) && finished.stderr.is_empty(),
-            "list found out, says 0 or 1 and nothing else: {finished:#?}"
-        );
-        Report {
-            status,
-            ..Report::parse(&finished.stdout)
-        }
+        Report::of(&self.muxtray(["list", "--json"]))
+    }
+
+    /// `muxtray doctor --json`, whatever its exit status.
+    #[track_caller]
+    pub(crate) fn doctor(&self) -> Report {
+        Report::of(&self.muxtray(["doctor", "--json"]))
     }
 }
 
-/// What `list --json` printed.
+/// What `list --json` or `doctor --json` printed.
 #[derive(Debug, Clone)]
 pub(crate) struct Report {
     /// The JSON value.
@@ -99,6 +121,20 @@ impl Report {
             .unwrap_or_else(|error| panic!("not one JSON value: {error}\n{text}"));
         assert_eq!(json["schema"], 1, "{json:#}");
         Self { json, status: 0 }
+    }
+
+    /// The report of a command that found out, said 0 or 1, and nothing on standard error.
+    #[track_caller]
+    pub(crate) fn of(finished: &Finished) -> Self {
+        let status = finished.code();
+        assert!(
+            matches!(status, 0 | 1) && finished.stderr.is_empty(),
+            "found out, says 0 or 1 and nothing else: {finished:#?}"
+        );
+        Self {
+            status,
+            ..Self::parse(&finished.stdout)
+        }
     }
 
     /// Every socket.
@@ -135,6 +171,24 @@ impl Report {
             self.json
         );
         found.remove(0)
+    }
+
+    /// The ids of all findings, those that belong to no socket first.
+    pub(crate) fn all_ids(&self) -> Vec<String> {
+        let of_sockets = self.sockets().into_iter();
+        let of_sockets = of_sockets.flat_map(|socket| socket.finding_ids());
+        self.finding_ids().into_iter().chain(of_sockets).collect()
+    }
+
+    /// The one finding of this kind that belongs to no socket.
+    #[track_caller]
+    pub(crate) fn finding(&self, id: &str) -> Value {
+        let all = self.json["findings"].as_array().expect("a list");
+        let mut found = all.iter().filter(|finding| finding["id"] == id);
+        match (found.next(), found.next()) {
+            (Some(finding), None) => finding.clone(),
+            _ => panic!("not one {id}: {:#}", self.json),
+        }
     }
 
     /// The ids of the findings that belong to no socket.

@@ -23,6 +23,7 @@ pub struct Pattern {
     pub(super) components: Vec<Component>,
     pub(super) vague: bool,
     pub(super) glob: bool,
+    pub(super) per_machine: bool,
 }
 
 /// One part of a path, between two slashes.
@@ -127,6 +128,12 @@ impl Pattern {
     #[must_use]
     pub fn is_glob(&self) -> bool {
         self.glob
+    }
+
+    /// Whether its paths are other ones on another machine: its template has `%C`, `%l` or `%L`.
+    #[must_use]
+    pub fn is_per_machine(&self) -> bool {
+        self.per_machine
     }
 
     /// The same pattern, known to match nothing but control sockets for a reason that it does not show.

@@ -188,6 +188,7 @@ enum Atom {
 #[derive(Default)]
 struct Builder {
     atoms: Vec<Atom>,
+    per_machine: bool,
 }
 
 impl Builder {
@@ -248,6 +249,7 @@ impl Builder {
     /// Takes the token after a `%`, and returns what follows.
     fn token<'a>(&mut self, text: &'a [u8], known: &Known) -> Result<&'a [u8], TemplateError> {
         let (key, after) = text.split_first().ok_or(TemplateError::LoneEscape)?;
+        self.per_machine |= matches!(key, b'C' | b'l' | b'L');
         match key {
             b'%' => self.text(b"%"),
             b'd' => self.text(known.home.as_os_str().as_bytes()),
@@ -334,6 +336,7 @@ impl Builder {
             root,
             components: components_below,
             glob,
+            per_machine: self.per_machine,
         })
     }
 }

@@ -1,7 +1,10 @@
+use std::time::Instant;
+
+use super::super::places::Persist;
 use super::super::samples::{
-    ME, at, listener, look, observation, path, places, process, running, stat, users,
+    ME, at, context_with, listener, look, observation, path, places, process, running, stat, users,
 };
-use super::super::socket::FileKind;
+use super::super::socket::{Connect, Cookie, FileKind, Filesystem, Process, Unresponsive};
 use super::*;
 
 fn judged(observation: &Observation) -> Option<Socket> {
@@ -15,7 +18,9 @@ fn judged_with(observation: &Observation, history: &History) -> Option<Socket> {
         Context {
             uid: ME,
             users: &users(),
+            home: Path::new("/home/u"),
             places: &places(),
+            directories: &[],
             history,
         },
     )
@@ -297,7 +302,9 @@ fn an_orphan_says_how_to_end_it_without_harm() {
     let context = Context {
         uid: ME,
         users: &users,
+        home: Path::new("/home/u"),
         places: &places,
+        directories: &[],
         history: &history,
     };
     for successor in [true, false] {
@@ -340,7 +347,9 @@ fn problems_come_first_and_ignored_paths_not_at_all() {
         Context {
             uid: ME,
             users: &users,
+            home: Path::new("/home/u"),
             places: &places,
+            directories: &[],
             history: &history,
         },
     );
@@ -366,7 +375,7 @@ fn every_state_but_running_has_evidence_and_remedy() {
         let finding = &socket.findings[0];
         assert_eq!(Some(finding.id), socket.state.finding_id());
         assert!(!finding.evidence.is_empty() && !finding.remedy.is_empty());
-        assert_eq!(finding.fixable, socket.state.is_cleanable());
+        assert_eq!(finding.fix.is_some(), socket.state.is_cleanable());
     }
 }
 
@@ -386,25 +395,55 @@ fn a_mode_that_lets_others_in_is_a_warning() {
     assert!(socket.is_problem());
 }
 
-#[test]
-fn ninety_bytes_are_usable_and_one_more_is_told() {
-    let finding_of = |length: usize| {
-        let mut places = places();
-        places.hosts[0].control_path = ControlPath::new(format!("/{}", "x".repeat(length - 1)));
-        let (users, history) = (users(), History::default());
-        let context = Context {
-            uid: ME,
-            users: &users,
-            places: &places,
-            history: &history,
-        };
-        snapshot(&look(Vec::new()), context).findings
+/// A running master with so many sessions, of a host with this ControlPersist, last used so long ago.
+fn used(sessions: u32, persist: Persist, hours_ago: u64) -> Vec<&'static str> {
+    let then = at() - Duration::from_secs(hours_ago * 3600);
+    let observation = Observation {
+        file: File::Socket(Stat {
+            modified: at() - Duration::from_secs(100 * 3600),
+            accessed: then,
+            ..stat()
+        }),
+        listener: Some(Listener {
+            sessions,
+            ..listener(Holder::Ssh(process("ssh")))
+        }),
+        ..observation()
     };
-    assert_eq!(finding_of(90), []);
-    let told = finding_of(91);
-    assert_eq!(
-        (told[0].id, told[0].subject.as_str()),
-        (FindingId::PathTooLong, "host web")
+    let mut places = places();
+    places.hosts[0].persist = persist;
+    let socket = context_with(&places, &[], |context| judge(&observation, at(), context)).unwrap();
+    socket.findings.iter().map(|it| it.id.as_str()).collect()
+}
+
+#[test]
+fn a_master_that_never_ends_is_told_once_it_is_idle_for_a_day() {
+    assert_eq!(used(0, Persist::Forever, 25), ["no-persist-expiry"]);
+    assert_eq!(used(0, Persist::Forever, 23), [""; 0]);
+    assert_eq!(used(1, Persist::Forever, 25), [""; 0]);
+    assert_eq!(used(0, Persist::Seconds(600), 25), [""; 0]);
+    assert_eq!(used(0, Persist::No, 25), [""; 0]);
+}
+
+#[test]
+fn a_session_that_a_look_saw_counts_as_a_use_for_a_day() {
+    let start = Instant::now();
+    let busy = look(vec![running()]);
+    let history = History::default().after(&busy, start);
+    assert!(history.was_used(Some(Cookie(99))));
+    let mut idle = busy;
+    idle.observations[0].listener.as_mut().unwrap().sessions = 0;
+    let later = history.after(&idle, start + IDLE_AFTER - Duration::from_secs(1));
+    assert!(later.was_used(Some(Cookie(99))));
+    assert!(
+        !later
+            .after(&idle, start + IDLE_AFTER)
+            .was_used(Some(Cookie(99)))
     );
-    assert!(told[0].evidence.contains("91 bytes, the limit is 90"));
+}
+
+#[test]
+fn ten_sessions_are_as_many_as_a_server_takes_by_default() {
+    assert_eq!(used(9, Persist::Seconds(600), 1), [""; 0]);
+    assert_eq!(used(10, Persist::Seconds(600), 1), ["sessions-at-limit"]);
 }

@@ -1,3 +1,7 @@
+use std::time::{Duration, SystemTime};
+
+use super::super::finding::FindingId;
+use super::super::places::Managed;
 use super::super::samples::{listener, observation, path, process, running, seen, stat};
 use super::super::socket::{Connect, File, Holder, Listener, Observation, Process, Stat, UserId};
 use super::*;
@@ -78,6 +82,110 @@ fn nothing_there() {
     insta::assert_snapshot!(drawn(&view(&seen(Vec::new()), &Answers::new())));
 }
 
+/// The part of a drawn menu that a person sees at once, and the rows of one submenu in it.
+fn unfolded(view: &TrayView, open: &str) -> String {
+    let mut depth_shown = false;
+    let rows = drawn(view);
+    let lines = rows.lines().filter(|line| {
+        let depth = line.len() - line.trim_start().len();
+        if depth == 0 {
+            depth_shown = line.starts_with(open);
+        }
+        depth == 0 || (depth_shown && depth == 4)
+    });
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+/// A thousand sockets, as after a power cut of a machine with many: half of them stale.
+fn thousand() -> Snapshot {
+    let sockets = (0..1000_u64).map(|number| {
+        let path = path(&format!("/s/u@host{number:03}-22"));
+        let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(number);
+        let file = File::Socket(Stat { modified, ..stat() });
+        match number {
+            0..200 => Observation {
+                path,
+                file,
+                ..quiet("/s/x")
+            },
+            200 => Observation {
+                path,
+                file: File::Socket(Stat {
+                    uid: UserId(0),
+                    ..stat()
+                }),
+                ..observation()
+            },
+            _ => Observation {
+                path,
+                file,
+                connect: Some(Connect::Refused),
+                ..observation()
+            },
+        }
+    });
+    let mut snapshot = seen(sockets.collect());
+    let finding = |id, number: usize| Finding::new(id, format!("host h{number}"), "seen", "do");
+    snapshot.findings = (0..300)
+        .map(|number| finding(FindingId::PathTooLong, number))
+        .collect();
+    snapshot
+        .findings
+        .push(finding(FindingId::SshConfigInvalid, 1));
+    snapshot
+}
+
+#[test]
+fn a_thousand_sockets_are_folded() {
+    let view = view(&thousand(), &Answers::new());
+    insta::assert_snapshot!(
+        "a_thousand_sockets",
+        unfolded(&view, "\u{25b2} 793 more stale")
+    );
+    insta::assert_snapshot!("three_hundred_hosts", unfolded(&view, "Problems"));
+}
+
+#[test]
+fn a_thousand_sockets_make_few_rows() {
+    fn count(entries: &[Entry]) -> usize {
+        entries
+            .iter()
+            .map(|entry| match entry {
+                Entry::Separator | Entry::Item { .. } => 1,
+                Entry::Submenu { entries, .. } => 1 + count(entries),
+            })
+            .sum()
+    }
+    let rows = count(&view(&thousand(), &Answers::new()).menu);
+    assert!(rows < 800, "{rows}");
+}
+
+#[test]
+fn clean_in_a_fold_cleans_what_is_folded_and_the_users_own() {
+    let mut snapshot = thousand();
+    snapshot.sockets[600].managed_by = Some(Managed::Ansible);
+    let view = view(&snapshot, &Answers::new());
+    let fold = view.menu.iter().find_map(|entry| match entry {
+        Entry::Submenu { key, entries, .. } if key == "fold problem stale" => Some(entries),
+        Entry::Separator | Entry::Item { .. } | Entry::Submenu { .. } => None,
+    });
+    let Some(Entry::Item {
+        label,
+        intent: Some(Intent::CleanAll(targets)),
+        ..
+    }) = fold.and_then(|rows| rows.first())
+    else {
+        panic!("no clean in {fold:?}");
+    };
+    assert_eq!(label, "Clean these 792");
+    assert_eq!(targets.len(), 792);
+    assert!(
+        targets
+            .iter()
+            .all(|target| snapshot.find(target).is_some_and(is_cleaned_with_all))
+    );
+}
+
 #[test]
 fn the_icon_follows_the_worst() {
     let stale = || Observation {
@@ -139,7 +247,7 @@ fn time_alone_changes_nothing() {
         },
     ]);
     let later = Snapshot {
-        at: now.at + std::time::Duration::from_secs(86_400),
+        at: now.at + Duration::from_secs(86_400),
         ..now.clone()
     };
     assert_eq!(view(&now, &Answers::new()), view(&later, &Answers::new()));
@@ -160,11 +268,7 @@ fn keys_are_unique_among_siblings() {
             }
         }
     }
-    check(
-        &view(
-            &seen(vec![running(), quiet("/s/quiet"), quiet("/s/other")]),
-            &Answers::new(),
-        )
-        .menu,
-    );
+    let few = seen(vec![running(), quiet("/s/quiet"), quiet("/s/other")]);
+    check(&view(&few, &Answers::new()).menu);
+    check(&view(&thousand(), &Answers::new()).menu);
 }

@@ -163,6 +163,65 @@ fn the_label_above_a_row_waits_with_what_the_row_does() {
     );
 }
 
+#[test]
+fn a_row_that_comes_into_a_fold_can_still_be_clicked_in_an_open_menu() {
+    let web = |label: &str| submenu("web", label, vec![item("copy", "Copy", copy("/a"))]);
+    let drawn = [web("web"), submenu("fold", "2 more", Vec::new())];
+    let wanted = [submenu("fold", "3 more", vec![web("web, 1 session")])];
+    let labels = |labels: [(usize, &str); 2]| {
+        labels.map(|(index, label)| Edit::Label {
+            at: vec![index],
+            label: label.to_owned(),
+        })
+    };
+    assert_eq!(
+        edits_while_open(&drawn, &wanted),
+        labels([(0, "web, 1 session"), (1, "3 more")])
+    );
+    // Two rows with the key: which one it came to cannot be told.
+    let doubled = [submenu("fold", "3 more", vec![web("web"), web("web")])];
+    let off = Edit::Intent {
+        at: vec![0, 0],
+        intent: None,
+    };
+    assert!(edits_while_open(&drawn, &doubled).contains(&off));
+}
+
+#[test]
+fn of_rows_in_another_order_as_many_stay_as_can() {
+    let menu = |keys: &str| -> Vec<Entry> {
+        let row = |key: char| match key {
+            '-' => Entry::Separator,
+            key => item(&key.to_string(), "", None),
+        };
+        keys.chars().map(row).collect()
+    };
+    for (drawn, wanted, steps) in [
+        ("abcde", "bcdea", 2),
+        ("abcde", "edcba", 8),
+        ("a-b-c", "a-c", 2),
+        ("a-b-c", "a-x-b-c", 2),
+        ("abc", "xyz", 6),
+        ("", "ab", 2),
+    ] {
+        let taken = edits(&menu(drawn), &menu(wanted)).len();
+        assert_eq!(taken, steps, "{drawn} to {wanted}");
+    }
+}
+
+/// A row for each number, some of them lines and some with rows below.
+fn many(numbers: &[u16]) -> Vec<Entry> {
+    let row = |number: &u16| {
+        let key = number.to_string();
+        match number % 7 {
+            0 => Entry::Separator,
+            1 => submenu(&key, &key, vec![item("copy", &key, copy(&key))]),
+            _ => item(&key, &key, copy(&key)),
+        }
+    };
+    numbers.iter().map(row).collect()
+}
+
 fn any_entry() -> impl Strategy<Value = Entry> {
     let key = "[a-d]";
     let leaf = prop_oneof![
@@ -210,6 +269,20 @@ proptest! {
         let mut menu = drawn.clone();
         for edit in edits(&drawn, &wanted) {
             apply(&mut menu, &edit);
+        }
+        prop_assert_eq!(menu, wanted);
+    }
+
+    #[test]
+    fn the_edits_lead_through_any_change_of_a_thousand_rows(
+        drawn in Just((0..1000).collect::<Vec<u16>>()).prop_shuffle(),
+        wanted in prop::sample::subsequence((500..1500).collect::<Vec<u16>>(), 0..=1000).prop_shuffle(),
+    ) {
+        let (mut menu, wanted) = (many(&drawn), many(&wanted));
+        let steps = edits(&menu, &wanted);
+        prop_assert!(steps.len() <= menu.len() + wanted.len());
+        for edit in &steps {
+            apply(&mut menu, edit);
         }
         prop_assert_eq!(menu, wanted);
     }

@@ -105,7 +105,7 @@ fn ssh_itself_answers_for_each_host() {
          \x20ControlPersist 10m\n ServerAliveInterval 20\nHost plain\n User u\nHost -x\n",
     );
     let answers = patient(Path::new("ssh"), &config)
-        .ask(&["web", "plain", "web", "-x"])
+        .ask(&["web", "plain", "web", "-x"], &|_, _| {})
         .unwrap();
     let expanded = |control_path: Option<&str>, user: &str, host: &str, port| Expansion {
         control_path: control_path.map(PathBuf::from),
@@ -137,7 +137,7 @@ fn a_host_that_ssh_refuses_is_one_finding_in_its_own_words() {
     let scratch = Scratch::new();
     let config = scratch.write("config", "Host a b\nControlPath /s/%z\nHost c\n");
     let answers = patient(Path::new("ssh"), &config)
-        .ask(&["a", "b", "c"])
+        .ask(&["a", "b", "c"], &|_, _| {})
         .unwrap();
     let mut findings = Vec::new();
     let aliases = ["a", "b", "c"].map(written);
@@ -168,7 +168,7 @@ fn hosts_that_hang_are_given_up_one_by_one_then_altogether() {
     let aliases: Vec<String> = (0..100).map(|number| format!("h{number}")).collect();
     let aliases: Vec<&str> = aliases.iter().map(String::as_str).collect();
     let started = Instant::now();
-    let answers = impatient(&program).ask(&aliases).unwrap();
+    let answers = impatient(&program).ask(&aliases, &|_, _| {}).unwrap();
     assert!(started.elapsed() < Duration::from_secs(30));
     assert_eq!(answers.len(), 100);
     assert!(
@@ -193,7 +193,10 @@ fn hosts_that_hang_are_given_up_one_by_one_then_altogether() {
 fn a_program_that_cannot_be_started_is_an_error_and_asked_no_further() {
     let scratch = Scratch::new();
     for program in [scratch.path("missing"), scratch.write("no-program", "x")] {
-        assert!(impatient(&program).ask(&["a", "b"]).is_err());
+        assert!(impatient(&program).ask(&["a", "b"], &|_, _| {}).is_err());
     }
-    assert_eq!(impatient(Path::new("/nonexistent")).ask(&[]), Ok(vec![]));
+    assert_eq!(
+        impatient(Path::new("/nonexistent")).ask(&[], &|_, _| {}),
+        Ok(vec![])
+    );
 }

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
+use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Instant;
 
 use futures_lite::StreamExt as _;
 use futures_lite::future::block_on;
@@ -108,10 +110,10 @@ pub(super) fn connect(lab: &Lab) -> Connection {
     block_on(connection).expect("the bus has just been started")
 }
 
-/// Keeps what goes to and from the notification daemon, on a thread that ends with the bus.
-pub(super) fn monitor(lab: &Lab, messages: &Arc<Mutex<Vec<Message>>>) {
+/// Every message on the bus that one of these rules matches, each with the moment it arrived, from a thread that ends
+/// with the bus.
+pub(super) fn overhear(lab: &Lab, rules: &[&str]) -> Receiver<(Instant, zbus::Message)> {
     let connection = connect(lab);
-    let rules = vec![format!("interface='{NOTIFICATIONS}'")];
     block_on(connection.call_method(
         Some(BUS),
         "/org/freedesktop/DBus",
@@ -121,44 +123,62 @@ pub(super) fn monitor(lab: &Lab, messages: &Arc<Mutex<Vec<Message>>>) {
     ))
     .expect("the bus lets its owner listen");
     let mut stream = MessageStream::from(connection);
-    let messages = Arc::clone(messages);
+    let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         while let Some(Ok(message)) = block_on(stream.next()) {
-            if let Some(message) = read(&message) {
+            if sender.send((Instant::now(), message)).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+/// Keeps what goes to and from the notification daemon, on a thread that ends with the bus.
+pub(super) fn monitor(lab: &Lab, messages: &Arc<Mutex<Vec<Message>>>) {
+    let overheard = overhear(lab, &[&format!("interface='{NOTIFICATIONS}'")]);
+    let messages = Arc::clone(messages);
+    thread::spawn(move || {
+        for (_, message) in overheard {
+            if let Some(message) = Message::read(&message) {
                 messages.lock().unwrap().push(message);
             }
         }
     });
 }
 
-fn read(message: &zbus::Message) -> Option<Message> {
-    type Notify = (
-        String,
-        u32,
-        String,
-        String,
-        String,
-        Vec<String>,
-        HashMap<String, OwnedVariant>,
-        i32,
-    );
-    let header = message.header();
-    let body = message.body();
-    match header.member()?.as_str() {
-        "Notify" => {
-            let (_, replaces, _, summary, text, actions, _, _): Notify = body.deserialize().ok()?;
-            Some(Message::Notify {
-                replaces,
-                summary,
-                body: text,
-                actions,
-            })
+impl Message {
+    /// Reads it; nothing where it is none of these.
+    pub(crate) fn read(message: &zbus::Message) -> Option<Self> {
+        type Notify = (
+            String,
+            u32,
+            String,
+            String,
+            String,
+            Vec<String>,
+            HashMap<String, OwnedVariant>,
+            i32,
+        );
+        let header = message.header();
+        let body = message.body();
+        match header.member()?.as_str() {
+            "Notify" => {
+                let (_, replaces, _, summary, text, actions, _, _): Notify =
+                    body.deserialize().ok()?;
+                Some(Self::Notify {
+                    replaces,
+                    summary,
+                    body: text,
+                    actions,
+                })
+            }
+            "CloseNotification" => Some(Self::Close(body.deserialize().ok()?)),
+            "NotificationClosed" => {
+                let (id, _): (u32, u32) = body.deserialize().ok()?;
+                Some(Self::Closed(id))
+            }
+            _ => None,
         }
-        "CloseNotification" => Some(Message::Close(body.deserialize().ok()?)),
-        "NotificationClosed" => {
-            let (id, _): (u32, u32) = body.deserialize().ok()?;
-            Some(Message::Closed(id))
-        }
-        _ => None,
     }
 }

@@ -92,12 +92,26 @@ impl TrayIcon<'_> {
                 .deserialize()
                 .unwrap();
         }
+        self.try_click(&row)
+            .unwrap_or_else(|error| panic!("{labels:?}: {error}"));
+    }
+
+    /// Clicks a row as it was drawn once, which may have gone by now.
+    pub(crate) fn try_click(&self, row: &Row) -> zbus::Result<()> {
         let event = (row.id, "clicked", zbus::Variant::from(0), 0_u32);
-        self.call("Event", &event);
+        self.try_call("Event", &event).map(drop)
     }
 
     #[track_caller]
     fn call<B: serde::Serialize + zbus::Type>(&self, method: &str, body: &B) -> zbus::Message {
+        self.try_call(method, body)
+            .unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    fn try_call<B>(&self, method: &str, body: &B) -> zbus::Result<zbus::Message>
+    where
+        B: serde::Serialize + zbus::Type,
+    {
         let menu = self.menu_path().expect("the icon has a menu");
         block_on(self.connection.call_method(
             Some(self.owner.as_str()),
@@ -106,7 +120,6 @@ impl TrayIcon<'_> {
             method,
             body,
         ))
-        .unwrap_or_else(|error| panic!("{method}: {error}"))
     }
 }
 

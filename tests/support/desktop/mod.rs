@@ -15,17 +15,20 @@ mod bus;
 mod icon;
 
 use std::env;
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use nix::sys::signal::Signal;
 use zbus::Connection;
 
-use crate::support::{Lab, PATH, PATIENCE, Process, skip, wait_for, wait_until};
-use bus::{NOTIFICATIONS, ask, bus_address, connect, monitor, property, start_bus};
+use crate::support::{Lab, PATH, PATIENCE, Process, program, skip, wait_for, wait_until};
+use bus::{NOTIFICATIONS, ask, bus_address, connect, monitor, overhear, property, start_bus};
 
 pub(crate) use bus::Message;
 pub(crate) use icon::{Row, TrayIcon};
@@ -71,7 +74,7 @@ pub(crate) struct Desktop<'a> {
     bus: Process,
 }
 
-/// A lab for a test that needs a desktop, whose watchers look every second; nothing, and a word about it, where there
+/// A lab for a test that needs a desktop, whose watchers see what they are told of by events alone; nothing, and a word about it, where there
 /// are no programs to make a desktop of.
 pub(crate) fn lab(test: &str) -> Option<Lab> {
     if let Some(why) = missing() {
@@ -79,7 +82,7 @@ pub(crate) fn lab(test: &str) -> Option<Lab> {
         return None;
     }
     let lab = Lab::new();
-    lab.write_muxtray_config("interval_secs = 1\n");
+    lab.write_muxtray_config("interval_secs = 3600\n");
     Some(lab)
 }
 
@@ -153,8 +156,23 @@ impl<'a> Desktop<'a> {
     /// Starts `muxtray run` with these further arguments.
     #[track_caller]
     pub(crate) fn muxtray_run(&self, arguments: &[&str]) -> Process {
-        let command = self.lab.muxtray_command(["run"].iter().chain(arguments));
+        self.start(program(), ["run"].iter().chain(arguments))
+    }
+
+    /// Starts this build of muxtray with these arguments.
+    #[track_caller]
+    pub(crate) fn start<A: AsRef<OsStr>>(
+        &self,
+        built: &Path,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Process {
+        let command = self.lab.command_of_build(built, arguments);
         Process::start(self.join(command))
+    }
+
+    /// Where its session bus is found.
+    pub(crate) fn bus_address(&self) -> String {
+        bus_address(self.lab)
     }
 
     fn start_display(&mut self) {
@@ -178,6 +196,18 @@ impl<'a> Desktop<'a> {
     /// Has programs that are started from now on believe in this display.
     pub(crate) fn set_display(&mut self, display: &str) {
         self.display = Some(display.to_owned());
+    }
+
+    /// Has programs that are started from now on know of no display.
+    pub(crate) fn hide_display(&mut self) {
+        self.display = None;
+    }
+
+    /// Stops the panel where it is: it answers nothing any more.
+    pub(crate) fn suspend_panel(&self) {
+        if let Some(panel) = &self.panel {
+            panel.signal(Signal::SIGSTOP);
+        }
     }
 
     /// Starts the panel, and waits until it registers icons.
@@ -241,6 +271,11 @@ impl<'a> Desktop<'a> {
     /// What has gone over the bus to and from the notification daemon so far.
     pub(crate) fn messages(&self) -> Vec<Message> {
         self.messages.lock().unwrap().clone()
+    }
+
+    /// Every message on the bus that one of these match rules matches, from now on, each with the moment it arrived.
+    pub(crate) fn overhear(&self, rules: &[&str]) -> Receiver<(Instant, zbus::Message)> {
+        overhear(self.lab, rules)
     }
 
     /// The summaries of what programs have asked to be shown.

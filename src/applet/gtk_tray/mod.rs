@@ -1,7 +1,12 @@
-//! The tray icon: draws the views it is sent, and sends back what a person clicks.
+//! The tray on GTK and AppIndicator: works on every kind of panel, those that only know XEmbed too, and has windows.
 //!
-//! It knows nothing of sockets. All of it lives on the main thread, in tao's event loop; other threads speak to it
-//! through the loop's proxy. Idle, it sleeps: nothing here polls.
+//! All of it lives on the main thread, in tao's event loop; other threads speak to it through the loop's proxy. Idle,
+//! it sleeps: nothing here polls.
+
+mod icon_directory;
+mod patience;
+mod widgets;
+mod windows;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -15,38 +20,34 @@ use muxtray::desktop::menu::{edits, edits_while_open};
 use tao::event::Event;
 use tao::event_loop::{ControlFlow, EventLoop, EventLoopBuilder, EventLoopProxy};
 use tao::platform::run_return::EventLoopExtRunReturn as _;
-use tray_icon::menu::{MenuEvent, MenuId};
+use tray_icon::menu::{ContextMenu as _, MenuEvent, MenuId};
 use tray_icon::{TrayIcon, TrayIconBuilder};
 
+use crate::Order;
 use crate::drawn::DrawnMenu;
-use crate::icons::{IconDirectory, Icons};
-use crate::patience::Patience;
-use crate::windows::Windows;
+use crate::icons::Icons;
+use icon_directory::IconDirectory;
+use patience::Patience;
+use widgets::Widgets;
+use windows::Windows;
 
-/// What the tray can be told, from any thread.
-#[derive(Debug)]
-pub(crate) enum Order {
-    /// Show this from now on.
-    Draw(TrayView),
-    /// Show a text to read and to copy, in the one window there is for that.
-    ShowDetails {
-        /// The window's title.
-        title: String,
-        /// The text, with its line breaks.
-        text: String,
-    },
-    /// End [`Tray::run`].
-    End,
-    /// What the tray tells itself.
-    Heard(Heard),
+/// Whether there are windows to show a text in.
+pub(crate) const CAN_SHOW: bool = true;
+
+/// Gives the tray its orders, from any thread.
+pub(crate) struct Orders(EventLoopProxy<News>);
+
+impl Orders {
+    /// Gives one; returns at once.
+    pub(crate) fn give(&self, order: Order) {
+        hear(&self.0, News::Ordered(order));
+    }
 }
 
-/// What GTK told the tray.
-#[derive(Debug)]
-pub(crate) struct Heard(News);
-
+/// What wakes the event loop.
 #[derive(Debug)]
 enum News {
+    Ordered(Order),
     Clicked(MenuId),
     MenuOpened,
     MenuClosed,
@@ -78,10 +79,11 @@ pub(crate) enum TrayError {
 
 /// The icon in the panel, and the event loop it lives in.
 pub(crate) struct Tray {
-    events: EventLoop<Order>,
+    events: EventLoop<News>,
     icon: TrayIcon,
     icons: Icons,
     menu: DrawnMenu,
+    widgets: Widgets,
     // After the icon, which has a file in it.
     _directory: IconDirectory,
 }
@@ -96,18 +98,19 @@ impl Tray {
         // tao panics without a display; this asks first. Programs are shown in a panel's tooltip by this name.
         glib::set_application_name("muxtray");
         gtk::init().map_err(|_| TrayError::NoDisplay)?;
-        let events = EventLoopBuilder::<Order>::with_user_event().build();
+        let events = EventLoopBuilder::<News>::with_user_event().build();
         let icons = Icons::new().map_err(TrayError::Other)?;
         let runtime = std::env::var_os("XDG_RUNTIME_DIR")
             .map(PathBuf::from)
             .filter(|path| path.is_absolute());
         let directory = IconDirectory::new(runtime.as_deref()).map_err(TrayError::Directory)?;
 
+        let menu = DrawnMenu::new();
+        let root = menu.menu();
         let proxy = events.create_proxy();
-        let menu = DrawnMenu::new(move |submenu| {
+        let widgets = Widgets::new(root.gtk_context_menu(), move |submenu| {
             watch(&proxy, submenu);
         });
-        let root = menu.menu();
         let builder = TrayIconBuilder::new()
             .with_id("muxtray")
             .with_icon(icons.of(Icon::Idle))
@@ -127,14 +130,15 @@ impl Tray {
             icon,
             icons,
             menu,
+            widgets,
             _directory: directory,
         })
     }
 
-    /// What other threads send orders through.
+    /// How to give it orders.
     #[must_use]
-    pub(crate) fn proxy(&self) -> EventLoopProxy<Order> {
-        self.events.create_proxy()
+    pub(crate) fn orders(&self) -> Orders {
+        Orders(self.events.create_proxy())
     }
 
     /// Shows what it is told until [`Order::End`], and sends what is clicked. The icon is gone when this returns.
@@ -147,6 +151,7 @@ impl Tray {
             icon,
             icons,
             menu,
+            widgets,
             _directory,
         } = self;
         let mut screen = Screen {
@@ -155,6 +160,7 @@ impl Tray {
             icons,
             look: Icon::Idle,
             menu,
+            widgets,
             wanted: None,
             patience: Patience::default(),
             alarm_is_set: false,
@@ -163,15 +169,10 @@ impl Tray {
         };
         events.run_return(move |event, _, control| {
             *control = ControlFlow::Wait;
-            if let Event::UserEvent(order) = event {
-                match order {
-                    Order::Draw(view) => screen.draw(view),
-                    Order::ShowDetails { title, text } => {
-                        screen.windows.show_details(&title, &text);
-                    }
-                    Order::Heard(Heard(news)) => screen.hear(news),
-                    Order::End => *control = ControlFlow::Exit,
-                }
+            match event {
+                Event::UserEvent(News::Ordered(Order::End)) => *control = ControlFlow::Exit,
+                Event::UserEvent(news) => screen.hear(news),
+                _ => {}
             }
         });
     }
@@ -179,11 +180,12 @@ impl Tray {
 
 /// What the event loop's thread holds.
 struct Screen<S> {
-    proxy: EventLoopProxy<Order>,
+    proxy: EventLoopProxy<News>,
     icon: TrayIcon,
     icons: Icons,
     look: Icon,
     menu: DrawnMenu,
+    widgets: Widgets,
     /// The view that is not wholly drawn yet, because a menu is open.
     wanted: Option<TrayView>,
     patience: Patience,
@@ -209,16 +211,17 @@ impl<S: Fn(Intent)> Screen<S> {
         let Some(view) = &self.wanted else {
             return;
         };
-        let open = self.menu.has_open_submenu();
+        let open = self.widgets.has_open_submenu();
         let wait = self.patience.wait(open, Instant::now());
         let plan = if wait.is_none() {
-            self.menu.hide_submenus();
+            self.widgets.hide_submenus();
             edits
         } else {
             edits_while_open
         };
         for edit in plan(self.menu.entries(), &view.menu) {
             self.menu.draw(&edit);
+            self.widgets.follow(&edit);
         }
         if self.menu.entries() == view.menu {
             self.wanted = None;
@@ -232,6 +235,12 @@ impl<S: Fn(Intent)> Screen<S> {
     fn hear(&mut self, news: News) {
         tracing::trace!("the tray heard {news:?}");
         match news {
+            News::Ordered(Order::Draw(view)) => self.draw(view),
+            News::Ordered(Order::ShowDetails { title, text }) => {
+                self.windows.show_details(&title, &text);
+            }
+            // The loop itself ends.
+            News::Ordered(Order::End) => {}
             News::Clicked(id) => {
                 match self.menu.intent(&id) {
                     Some(Intent::Copy(path)) => self.windows.copy(path),
@@ -241,12 +250,15 @@ impl<S: Fn(Intent)> Screen<S> {
                 }
                 // A click closes the menu, and Xfce's panel does not mention it then.
                 self.patience = Patience::default();
-                self.menu.hide_submenus();
+                self.widgets.hide_submenus();
                 self.draw_wanted();
             }
-            News::MenuOpened => self.patience.opened(Instant::now()),
+            News::MenuOpened => {
+                self.patience.opened(Instant::now());
+                (self.send)(Intent::Look);
+            }
             News::MenuClosed => {
-                if !self.menu.has_open_submenu() {
+                if !self.widgets.has_open_submenu() {
                     self.patience.closed(Instant::now());
                 }
             }
@@ -259,16 +271,16 @@ impl<S: Fn(Intent)> Screen<S> {
 }
 
 /// Tells when a submenu is opened and closed. AppIndicator shows and hides the GTK menu when a panel says so.
-fn watch(proxy: &EventLoopProxy<Order>, submenu: &gtk::Menu) {
+fn watch(proxy: &EventLoopProxy<News>, submenu: &gtk::Menu) {
     let opened = proxy.clone();
     submenu.connect_show(move |_| hear(&opened, News::MenuOpened));
     let closed = proxy.clone();
     submenu.connect_hide(move |_| hear(&closed, News::MenuClosed));
 }
 
-fn hear(proxy: &EventLoopProxy<Order>, news: News) {
-    // The loop is gone only at the very end, when news no longer matters.
-    let _ = proxy.send_event(Order::Heard(Heard(news)));
+fn hear(proxy: &EventLoopProxy<News>, news: News) {
+    // The loop is gone only at the very end, when nothing is to be drawn any more.
+    let _ = proxy.send_event(news);
 }
 
 /// What `build` returns, or `None` if it panics, with nothing printed.

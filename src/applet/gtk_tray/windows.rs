@@ -158,7 +158,7 @@ fn all_text(buffer: &gtk::TextBuffer) -> Option<String> {
 /// The application's icon. Built in, so that it is there before anything is installed.
 fn picture() -> Option<Pixbuf> {
     let file: &[u8] =
-        include_bytes!("../../icons/hicolor/128x128/apps/io.github.muxtray.Muxtray.png");
+        include_bytes!("../../../icons/hicolor/128x128/apps/io.github.muxtray.Muxtray.png");
     Pixbuf::from_read(file)
         .inspect_err(|error| tracing::error!("cannot decode the built-in icon: {error}"))
         .ok()

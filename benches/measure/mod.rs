@@ -1,0 +1,152 @@
+//! What the benchmarks share: samples and what is said of them, Markdown tables, what a process uses, stand-ins for
+//! masters, the builds that are compared. It knows no single benchmark.
+
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "every benchmark uses its own part of what they share"
+)]
+
+mod builds;
+mod stand_in;
+mod usage;
+
+pub(crate) use builds::{Build, with_icon, without_icon};
+pub(crate) use stand_in::{StandIns, answer_as_a_master_if_told_to};
+pub(crate) use usage::{Activity, Memory, Part, activity, memory, memory_by_part};
+
+use std::time::{Duration, Instant};
+
+use nix::time::{ClockId, clock_gettime};
+
+/// Whether only to try the benchmark out, with fewer and shorter measurements: `cargo bench -- --quick`.
+pub(crate) fn quick() -> bool {
+    std::env::args().any(|argument| argument == "--quick")
+}
+
+/// Several measurements of the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Times(Vec<Duration>);
+
+impl FromIterator<Duration> for Times {
+    fn from_iter<I: IntoIterator<Item = Duration>>(times: I) -> Self {
+        let mut times: Vec<_> = times.into_iter().collect();
+        times.sort_unstable();
+        Self(times)
+    }
+}
+
+impl Times {
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The one in the middle; nothing where there is none.
+    pub(crate) fn median(&self) -> Option<Duration> {
+        self.0.get(self.0.len() / 2).copied()
+    }
+
+    /// The longest.
+    pub(crate) fn worst(&self) -> Option<Duration> {
+        self.0.last().copied()
+    }
+}
+
+/// How long the work takes by the clock on the wall.
+pub(crate) fn wall_time(work: impl FnOnce()) -> Duration {
+    let start = Instant::now();
+    work();
+    start.elapsed()
+}
+
+/// How much processor time the work takes on this thread, in the program and in the kernel.
+pub(crate) fn processor_time(work: impl FnOnce()) -> Duration {
+    let clock = ClockId::CLOCK_THREAD_CPUTIME_ID;
+    let now = || clock_gettime(clock).map_or(Duration::ZERO, Duration::from);
+    let start = now();
+    work();
+    now() - start
+}
+
+/// A Markdown table: the first column names the row, the others are numbers.
+#[derive(Debug)]
+pub(crate) struct Table {
+    headings: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// An empty one.
+    pub(crate) fn new(headings: &[&str]) -> Self {
+        Self {
+            headings: headings.iter().map(ToString::to_string).collect(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds a row.
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+
+    /// Prints it under a heading, with a line on how it was measured.
+    pub(crate) fn print(&self, heading: &str, how: &str) {
+        println!("### {heading}\n\n{how}\n");
+        println!("| {} |", self.headings.join(" | "));
+        println!("| --- |{}", " ---: |".repeat(self.headings.len() - 1));
+        for row in &self.rows {
+            println!("| {} |", row.join(" | "));
+        }
+        println!();
+    }
+}
+
+/// A duration with as many digits as mean something.
+pub(crate) fn time(duration: Duration) -> String {
+    let milliseconds = duration.as_secs_f64() * 1_000.0;
+    match milliseconds {
+        ms if ms >= 9_950.0 => format!("{:.0} s", ms / 1_000.0),
+        ms if ms >= 999.5 => format!("{:.1} s", ms / 1_000.0),
+        ms if ms >= 9.95 => format!("{ms:.0} ms"),
+        ms if ms >= 0.995 => format!("{ms:.1} ms"),
+        ms if ms >= 0.095 => format!("{ms:.2} ms"),
+        ms => format!("{:.1} µs", ms * 1_000.0),
+    }
+}
+
+/// The same, or a dash where there was nothing to measure.
+pub(crate) fn time_if_any(duration: Option<Duration>) -> String {
+    duration.map_or_else(|| "-".to_owned(), time)
+}
+
+/// How many times the second is contained in the first.
+pub(crate) fn ratio(first: f64, second: f64) -> String {
+    match first / second {
+        ratio if !ratio.is_finite() => "-".to_owned(),
+        ratio if ratio >= 9.95 => format!("{ratio:.0}x"),
+        ratio if ratio >= 0.995 => format!("{ratio:.1}x"),
+        ratio => format!("{ratio:.2}x"),
+    }
+}
+
+/// The same of durations; a dash where one is missing.
+pub(crate) fn ratio_of_times(first: Option<Duration>, second: Option<Duration>) -> String {
+    match (first, second) {
+        (Some(first), Some(second)) => ratio(first.as_secs_f64(), second.as_secs_f64()),
+        _ => "-".to_owned(),
+    }
+}
+
+/// A whole number with a comma between thousands.
+pub(crate) fn number(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

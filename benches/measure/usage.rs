@@ -1,0 +1,159 @@
+//! What a process uses, from `/proc` and its processor clock. Reading neither wakes it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::Duration;
+
+use nix::time::{clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
+
+/// What a process has done since it began.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Activity {
+    /// By thread id: its name, and how often it has gone to sleep, which is how often it was woken.
+    threads: BTreeMap<i32, (String, u64)>,
+    /// All its threads, also those that have ended.
+    pub(crate) processor_time: Duration,
+}
+
+impl Activity {
+    /// How many threads there are.
+    pub(crate) fn threads(&self) -> usize {
+        self.threads.len()
+    }
+
+    /// The wake-ups of each thread since `before`, the restless first.
+    pub(crate) fn wakeups_since(&self, before: &Self) -> Vec<(String, u64)> {
+        let mut wakeups: Vec<_> = self
+            .threads
+            .iter()
+            .map(|(id, (name, now))| {
+                let then = before.threads.get(id).map_or(0, |(_, then)| *then);
+                (name.clone(), now.saturating_sub(then))
+            })
+            .collect();
+        wakeups.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        wakeups
+    }
+}
+
+/// What the process has done so far; `None` once it is gone.
+pub(crate) fn activity(pid: i32) -> Option<Activity> {
+    let clock = clock_getcpuclockid(Pid::from_raw(pid)).ok()?;
+    let processor_time = clock_gettime(clock).ok()?.into();
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    let threads = tasks.flatten().filter_map(|task| {
+        let id = task.file_name().to_str()?.parse().ok()?;
+        let status = fs::read_to_string(task.path().join("status")).ok()?;
+        let name = field(&status, "Name")?.to_owned();
+        let sleeps = field(&status, "voluntary_ctxt_switches")?.parse().ok()?;
+        Some((id, (name, sleeps)))
+    });
+    Some(Activity {
+        threads: threads.collect(),
+        processor_time,
+    })
+}
+
+/// The memory of a process, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Memory {
+    /// Everything that is mapped and present.
+    pub(crate) resident: u64,
+    /// The same, with what is shared divided among those who share it.
+    pub(crate) proportional: u64,
+    /// What is no file: heap, stacks, what was written to.
+    pub(crate) anonymous: u64,
+}
+
+/// The memory it has now; `None` once it is gone.
+pub(crate) fn memory(pid: i32) -> Option<Memory> {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    let bytes = |name| {
+        let kibibytes = field(&rollup, name)?.strip_suffix(" kB")?;
+        Some(kibibytes.trim().parse::<u64>().ok()? * 1024)
+    };
+    Some(Memory {
+        resident: bytes("Rss")?,
+        proportional: bytes("Pss")?,
+        anonymous: bytes("Anonymous")?,
+    })
+}
+
+/// What the resident memory of a process consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Part {
+    /// The program's own code and data.
+    Program,
+    /// What it allocated, with the stacks of its threads.
+    Heap,
+    /// The C library, its loader and its like.
+    System,
+    /// Libraries for D-Bus, its menus and indicators.
+    Bus,
+    /// GTK, what that stands on, and the data they read.
+    Toolkit,
+}
+
+impl Part {
+    /// All of them, in the order of a table.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Program,
+        Self::Heap,
+        Self::System,
+        Self::Bus,
+        Self::Toolkit,
+    ];
+
+    /// What a table calls it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Program => "own program",
+            Self::Heap => "heap, stacks",
+            Self::System => "C library",
+            Self::Bus => "D-Bus libraries",
+            Self::Toolkit => "GTK and below",
+        }
+    }
+
+    fn of_mapping(path: &str, program: &str) -> Self {
+        const SYSTEM: [&str; 4] = ["/libc.so", "/libm.so", "/libgcc_s.so", "/ld-linux"];
+        const BUS: [&str; 2] = ["dbus", "indicator"];
+        let is_of = |names: &[&str]| names.iter().any(|name| path.contains(name));
+        match path {
+            _ if path == program => Self::Program,
+            _ if !path.starts_with('/') => Self::Heap,
+            _ if is_of(&SYSTEM) => Self::System,
+            _ if is_of(&BUS) => Self::Bus,
+            _ => Self::Toolkit,
+        }
+    }
+}
+
+/// The resident memory by part, in bytes; `None` once the process is gone.
+pub(crate) fn memory_by_part(pid: i32) -> Option<BTreeMap<Part, u64>> {
+    let smaps = fs::read_to_string(format!("/proc/{pid}/smaps")).ok()?;
+    let program = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    let program = program.to_string_lossy();
+    let mut parts = BTreeMap::new();
+    let mut part = Part::Heap;
+    for line in smaps.lines() {
+        let mut words = line.split_whitespace();
+        let first = words.next()?;
+        if first == "Rss:" {
+            let kibibytes: u64 = words.next()?.parse().ok()?;
+            *parts.entry(part).or_default() += kibibytes * 1024;
+        } else if !first.ends_with(':') {
+            // The head of a mapping: range, permissions, offset, device, inode, and a path where there is one.
+            part = Part::of_mapping(words.nth(4).unwrap_or_default(), &program);
+        }
+    }
+    Some(parts)
+}
+
+/// The value after `NAME:` at the beginning of a line.
+fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+        .map(str::trim)
+}

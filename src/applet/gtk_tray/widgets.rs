@@ -1,0 +1,105 @@
+//! The widgets behind the menu: AppIndicator shows and hides them when the panel says so, and tells by that what is
+//! open. And the one thing that muda leaves undone: the label of a submenu that is drawn.
+
+use gtk::prelude::*;
+use muxtray::desktop::label;
+use muxtray::desktop::menu::Edit;
+
+/// The widgets of one menu.
+pub(super) struct Widgets {
+    root: gtk::Menu,
+    watch: Box<dyn Fn(&gtk::Menu)>,
+}
+
+impl Widgets {
+    /// Those of this menu. `watch` gets each submenu when it is drawn.
+    pub(super) fn new(root: gtk::Menu, watch: impl Fn(&gtk::Menu) + 'static) -> Self {
+        Self {
+            root,
+            watch: Box::new(watch),
+        }
+    }
+
+    /// Brings the widgets up to a step that muda has just drawn.
+    pub(super) fn follow(&self, edit: &Edit) {
+        match edit {
+            // muda does not reach the label of a submenu that is drawn; taking the row out and putting it back would
+            // close it.
+            Edit::Label { at, label } => {
+                let item = self.item(at).filter(|item| item.submenu().is_some());
+                if let Some(drawn) = item.and_then(|item| find_label(item.upcast())) {
+                    drawn.set_label(&label::shown(label));
+                }
+            }
+            Edit::Insert { at, .. } => {
+                if let Some(item) = self.item(at) {
+                    self.watch_below(item.upcast_ref());
+                }
+            }
+            Edit::Intent { .. } | Edit::Remove { .. } => {}
+        }
+    }
+
+    /// Whether the panel shows a submenu, as far as it told. Of the top menu it tells nothing.
+    pub(super) fn has_open_submenu(&self) -> bool {
+        self.root.children().iter().any(is_open_below)
+    }
+
+    /// Takes every submenu for closed, whatever the panel said last: one that counts as open already could not be
+    /// seen to open. It is the panel that shows the menu, so nothing vanishes from the screen.
+    pub(super) fn hide_submenus(&self) {
+        self.root.children().iter().for_each(hide_below);
+    }
+
+    fn watch_below(&self, item: &gtk::Widget) {
+        if let Some(submenu) = submenu_of(item) {
+            (self.watch)(&submenu);
+            submenu
+                .children()
+                .iter()
+                .for_each(|child| self.watch_below(child));
+        }
+    }
+
+    fn item(&self, at: &[usize]) -> Option<gtk::MenuItem> {
+        let (&index, parents) = at.split_last()?;
+        let mut shell: gtk::Widget = self.root.clone().upcast();
+        for &parent in parents {
+            shell = child_at(&shell, parent)?.submenu()?;
+        }
+        child_at(&shell, index)
+    }
+}
+
+fn is_open_below(item: &gtk::Widget) -> bool {
+    submenu_of(item).is_some_and(|submenu| {
+        submenu.get_visible() || submenu.children().iter().any(is_open_below)
+    })
+}
+
+fn hide_below(item: &gtk::Widget) {
+    if let Some(submenu) = submenu_of(item) {
+        submenu.children().iter().for_each(hide_below);
+        submenu.hide();
+    }
+}
+
+fn submenu_of(item: &gtk::Widget) -> Option<gtk::Menu> {
+    let submenu = item.downcast_ref::<gtk::MenuItem>()?.submenu()?;
+    submenu.downcast().ok()
+}
+
+fn child_at(shell: &gtk::Widget, index: usize) -> Option<gtk::MenuItem> {
+    let children = shell.downcast_ref::<gtk::Container>()?.children();
+    children.into_iter().nth(index)?.downcast().ok()
+}
+
+fn find_label(widget: gtk::Widget) -> Option<gtk::Label> {
+    match widget.downcast::<gtk::Label>() {
+        Ok(label) => Some(label),
+        Err(widget) => {
+            let container = widget.downcast::<gtk::Container>().ok()?;
+            container.children().into_iter().find_map(find_label)
+        }
+    }
+}

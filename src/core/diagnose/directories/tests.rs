@@ -1,0 +1,488 @@
+use std::path::PathBuf;
+
+use super::super::super::samples::{ME, context_with, path, places};
+use super::*;
+use crate::core::directory::{DirectoryId, Room, Volume, Wanted};
+use crate::core::places::Places;
+use crate::core::socket::Filesystem;
+
+const MODE: u32 = 0o700;
+
+fn part(path: &str, uid: UserId, mode: u32) -> Part {
+    Part {
+        path: PathBuf::from(path),
+        id: DirectoryId {
+            device: 1,
+            inode: 2,
+        },
+        uid,
+        mode,
+        is_symlink: false,
+    }
+}
+
+fn volume(kind: &str) -> Volume {
+    Volume {
+        kind: kind.to_owned(),
+        filesystem: Filesystem::Local,
+        space: Room {
+            free: 5 << 20,
+            total: 10 << 20,
+        },
+        inodes: Some(Room {
+            free: 10,
+            total: 1000,
+        }),
+    }
+}
+
+/// A healthy `/s` of ours, the directory of the sample host's socket.
+fn healthy() -> Directory {
+    Directory {
+        wanted: Wanted {
+            path: PathBuf::from("/s"),
+            makes_masters: true,
+        },
+        parts: vec![part("/", UserId(0), 0o755), part("/s", ME, MODE)],
+        end: End::There(There {
+            access: Access::Full,
+            volume: Some(volume("ext4")),
+            rehearsal: None,
+        }),
+    }
+}
+
+fn with_own(uid: UserId, mode: u32) -> Directory {
+    let mut directory = healthy();
+    directory.parts[1] = part("/s", uid, mode);
+    directory
+}
+
+fn with_there(change: impl FnOnce(&mut There)) -> Directory {
+    let mut directory = healthy();
+    if let End::There(there) = &mut directory.end {
+        change(there);
+    }
+    directory
+}
+
+fn on(change: impl FnOnce(&mut Volume)) -> Directory {
+    with_there(|there| change(there.volume.as_mut().unwrap()))
+}
+
+fn kind(kind: &str, filesystem: Filesystem) -> Directory {
+    on(|volume| {
+        volume.kind = kind.to_owned();
+        volume.filesystem = filesystem;
+    })
+}
+
+fn ending(end: End) -> Directory {
+    let mut directory = healthy();
+    directory.parts.pop();
+    directory.end = end;
+    directory
+}
+
+fn tried(step: Step, refusal: Refusal) -> Directory {
+    with_there(|there| {
+        there.rehearsal = Some(Rehearsal::Failed {
+            step,
+            refusal,
+            words: "No such luck".to_owned(),
+        });
+    })
+}
+
+/// What is said of the directory, and of the hosts in it.
+fn all(directory: Directory, places: &Places) -> Vec<Finding> {
+    let directories = [directory];
+    context_with(places, &directories, |context| {
+        let mut findings = findings(context);
+        findings.extend(hosts::findings(context));
+        findings
+    })
+}
+
+fn told(directory: Directory) -> Vec<Finding> {
+    all(directory, &places())
+}
+
+fn ids(findings: &[Finding]) -> Vec<&'static str> {
+    findings.iter().map(|finding| finding.id.as_str()).collect()
+}
+
+#[test]
+fn every_fact_has_its_finding() {
+    let other = UserId(1234);
+    let roots = UserId(0);
+    let empty = Room {
+        free: 0,
+        total: 1000,
+    };
+    let missing = |can_make| {
+        ending(End::Missing {
+            path: PathBuf::from("/s"),
+            can_make,
+        })
+    };
+    let access = |access| with_there(|there| there.access = access);
+    let cases: Vec<(&str, Directory, &[&str])> = vec![
+        ("healthy", healthy(), &[]),
+        ("mode 0755", with_own(ME, 0o755), &[]),
+        ("no such directory", missing(true), &["directory-missing"]),
+        (
+            "no such directory in one of root's",
+            missing(false),
+            &["directory-missing"],
+        ),
+        (
+            "a file in its place",
+            ending(End::Other {
+                path: PathBuf::from("/s"),
+                kind: FileKind::Regular,
+            }),
+            &["directory-missing"],
+        ),
+        (
+            "a closed parent",
+            ending(End::Denied),
+            &["directory-not-writable"],
+        ),
+        (
+            "a way that cannot be gone",
+            ending(End::Failed("loops".to_owned())),
+            &["directory-not-writable"],
+        ),
+        (
+            "group may write",
+            with_own(ME, 0o770),
+            &["directory-insecure"],
+        ),
+        (
+            "others may write",
+            with_own(ME, 0o707),
+            &["directory-insecure"],
+        ),
+        (
+            "others may write to root's",
+            with_own(roots, 0o777),
+            &["directory-insecure"],
+        ),
+        (
+            "root's and closed",
+            {
+                let mut directory = access(Access::Denied);
+                directory.parts[1] = part("/s", roots, 0o755);
+                directory
+            },
+            &["directory-misowned"],
+        ),
+        (
+            "another user's",
+            with_own(other, 0o777),
+            &["directory-misowned"],
+        ),
+        (
+            "ours without the bits",
+            access(Access::Denied),
+            &["directory-not-writable"],
+        ),
+        (
+            "mounted read-only",
+            access(Access::ReadOnly),
+            &["directory-not-writable"],
+        ),
+        (
+            "no blocks",
+            on(|volume| volume.space.free = 0),
+            &["filesystem-full"],
+        ),
+        (
+            "no inodes",
+            on(|volume| volume.inodes = Some(empty)),
+            &["filesystem-full"],
+        ),
+        (
+            "inodes as they are needed",
+            on(|volume| volume.inodes = None),
+            &[],
+        ),
+        (
+            "vfat",
+            kind("vfat", Filesystem::Local),
+            &["filesystem-unsupported"],
+        ),
+        (
+            "exfat",
+            kind("exfat", Filesystem::Local),
+            &["filesystem-unsupported"],
+        ),
+        (
+            "ntfs3",
+            kind("ntfs3", Filesystem::Local),
+            &["filesystem-unsupported"],
+        ),
+        (
+            "fuseblk",
+            kind("fuseblk", Filesystem::Local),
+            &["filesystem-unsupported"],
+        ),
+        (
+            "drvfs",
+            kind("drvfs", Filesystem::Local),
+            &["filesystem-unsupported"],
+        ),
+        (
+            "nfs",
+            kind("nfs4", Filesystem::Network("nfs")),
+            &["filesystem-network"],
+        ),
+        (
+            "cifs",
+            kind("cifs", Filesystem::Network("cifs")),
+            &["filesystem-network"],
+        ),
+        (
+            "sshfs",
+            kind("fuse.sshfs", Filesystem::Network("fuse.sshfs")),
+            &["filesystem-network"],
+        ),
+        ("btrfs", kind("btrfs", Filesystem::Local), &[]),
+        (
+            "a rehearsal that passed",
+            with_there(|there| there.rehearsal = Some(Rehearsal::Passed)),
+            &[],
+        ),
+        (
+            "a rehearsal that knows better than the type",
+            {
+                let mut directory = kind("ntfs3", Filesystem::Local);
+                if let End::There(there) = &mut directory.end {
+                    there.rehearsal = Some(Rehearsal::Passed);
+                }
+                directory
+            },
+            &[],
+        ),
+        (
+            "no sockets",
+            tried(Step::Socket, Refusal::Unsupported),
+            &["filesystem-unsupported"],
+        ),
+        (
+            "no hard links",
+            tried(Step::HardLink, Refusal::Unsupported),
+            &["filesystem-unsupported"],
+        ),
+        (
+            "a quota",
+            tried(Step::Socket, Refusal::Full),
+            &["filesystem-full"],
+        ),
+        (
+            "a security module",
+            tried(Step::Socket, Refusal::Denied),
+            &["directory-not-writable"],
+        ),
+    ];
+    for (what, directory, expected) in cases {
+        let findings = told(directory);
+        assert_eq!(ids(&findings), expected, "{what}: {findings:#?}");
+        for finding in findings {
+            assert!(
+                !finding.evidence.is_empty() && !finding.remedy.is_empty(),
+                "{finding:?}"
+            );
+            assert_eq!(finding.severity, finding.id.severity(), "{what}");
+            if let Some(command) = &finding.command {
+                assert!(finding.remedy.contains(command), "{finding:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_no_host_makes_masters_in_may_be_missing() {
+    for end in [
+        End::Missing {
+            path: PathBuf::from("/s"),
+            can_make: true,
+        },
+        End::Denied,
+        End::Other {
+            path: PathBuf::from("/s"),
+            kind: FileKind::Fifo,
+        },
+    ] {
+        let mut directory = ending(end);
+        directory.wanted.makes_masters = false;
+        assert_eq!(told(directory), []);
+    }
+    let mut nowhere = below((UserId(0), 0o777), (ME, 0o700));
+    nowhere.wanted.makes_masters = false;
+    nowhere.end = End::Denied;
+    assert_eq!(told(nowhere), []);
+    // One that is there counts all the same.
+    let mut open = with_own(ME, 0o777);
+    open.wanted.makes_masters = false;
+    assert_eq!(ids(&told(open)), ["directory-insecure"]);
+}
+
+/// `/tmp/mine/s`, with these owners and modes.
+fn below(tmp: (UserId, u32), mine: (UserId, u32)) -> Directory {
+    Directory {
+        parts: vec![
+            part("/", UserId(0), 0o755),
+            part("/tmp", tmp.0, tmp.1),
+            part("/tmp/mine", mine.0, mine.1),
+            part("/tmp/mine/s", ME, 0o700),
+        ],
+        ..healthy()
+    }
+}
+
+#[test]
+fn a_parent_counts_unless_it_is_sticky_and_what_is_in_it_ours() {
+    let (root, other) = (UserId(0), UserId(1234));
+    for (tmp, mine, insecure) in [
+        ((root, 0o1777), (ME, 0o700), &[][..]),
+        ((root, 0o1777), (root, 0o755), &[]),
+        ((root, 0o777), (ME, 0o700), &["/tmp"]),
+        // Its owner can put another in its place.
+        ((root, 0o1777), (other, 0o755), &["/tmp"]),
+        ((other, 0o1777), (ME, 0o700), &["/tmp"]),
+        ((root, 0o1777), (ME, 0o775), &["/tmp/mine"]),
+        ((root, 0o755), (ME, 0o755), &[]),
+    ] {
+        let findings = told(below(tmp, mine));
+        let subjects: Vec<&str> = findings.iter().map(|it| it.subject.as_str()).collect();
+        assert_eq!(subjects, insecure, "{tmp:?} {mine:?}");
+        assert!(
+            findings
+                .iter()
+                .all(|it| it.id == FindingId::DirectoryInsecure)
+        );
+    }
+}
+
+#[test]
+fn a_symlink_in_an_open_directory_can_be_replaced() {
+    let mut directory = below((UserId(0), 0o777), (ME, 0o700));
+    directory.parts[2].is_symlink = true;
+    directory.parts[3].path = PathBuf::from("/data");
+    let findings = told(directory);
+    assert_eq!(findings[0].subject, "/tmp");
+    assert_eq!(findings.len(), 1);
+}
+
+#[test]
+fn an_open_parent_of_several_directories_is_told_once() {
+    let first = below((UserId(0), 0o777), (ME, 0o700));
+    let mut second = first.clone();
+    second.parts[3].path = PathBuf::from("/tmp/mine/t");
+    let directories = [first, second];
+    let findings = context_with(&places(), &directories, findings);
+    assert_eq!(ids(&findings), ["directory-insecure"]);
+}
+
+#[test]
+fn a_socket_directly_in_tmp_is_a_note() {
+    let mut directory = with_own(UserId(0), 0o1777);
+    directory.parts[1].path = PathBuf::from("/s");
+    let findings = told(directory);
+    assert_eq!(ids(&findings), ["directory-insecure"]);
+    assert_eq!(findings[0].severity, Severity::Info);
+}
+
+#[test]
+fn ours_is_mended_and_anothers_told() {
+    let fix = |directory| told(directory)[0].fix.clone();
+    let command = |directory| told(directory)[0].command.clone().unwrap();
+    let missing = |can_make| {
+        ending(End::Missing {
+            path: PathBuf::from("/s"),
+            can_make,
+        })
+    };
+    assert_eq!(
+        fix(missing(true)),
+        Some(Fix::MakeDirectory(PathBuf::from("/s")))
+    );
+    assert_eq!(command(missing(true)), "mkdir -m 700 /s");
+    assert_eq!(fix(missing(false)), None);
+    assert_eq!(command(missing(false)), "sudo install -d -m 700 -o u /s");
+    let deep = ending(End::Missing {
+        path: PathBuf::from("/a b/s"),
+        can_make: true,
+    });
+    assert_eq!(command(deep), "(umask 077 && mkdir -p '/a b/s')");
+    assert!(matches!(
+        fix(with_own(ME, 0o777)),
+        Some(Fix::CloseDirectory { .. })
+    ));
+    assert_eq!(command(with_own(ME, 0o777)), "chmod go-w /s");
+    assert_eq!(fix(with_own(UserId(0), 0o777)), None);
+    assert_eq!(command(with_own(UserId(0), 0o777)), "sudo chmod go-w /s");
+    assert_eq!(command(with_own(UserId(7), 0o755)), "sudo chown u: /s");
+    let runtime = ending(End::Missing {
+        path: PathBuf::from("/run/user/1000"),
+        can_make: false,
+    });
+    assert_eq!(command(runtime), "sudo loginctl enable-linger u");
+}
+
+#[test]
+fn evidence_has_the_numbers() {
+    for (directory, seen) in [
+        (
+            on(|volume| volume.space.free = 0),
+            "ext4 is full for you: 0 bytes of 10.0 MiB free; the ControlPath of host web is there",
+        ),
+        (
+            with_own(ME, 0o777),
+            "mode 0777, owner u (uid 1000): others can put something of theirs in place of the sockets in it",
+        ),
+        (
+            tried(Step::HardLink, Refusal::Unsupported),
+            "a hard link to a socket cannot be made on ext4: No such luck; the ControlPath of host web is there",
+        ),
+    ] {
+        assert_eq!(told(directory)[0].evidence, seen);
+    }
+    let sticky = below((UserId(0), 0o1777), (ME, 0o777));
+    assert!(
+        told(sticky)[0]
+            .evidence
+            .ends_with("in place of /s; its parent /tmp is sticky"),
+        "{:?}",
+        told(below((UserId(0), 0o1777), (ME, 0o777)))
+    );
+}
+
+#[test]
+fn a_shared_home_wants_a_path_for_each_machine() {
+    use crate::core::control_path::{Pattern, known_for_tests};
+    use crate::core::places::Place;
+    let of = |template: &str, expanded: &str| {
+        let pattern = Pattern::from_template(template.as_ref(), &known_for_tests())
+            .unwrap()
+            .unwrap();
+        let mut places = places();
+        places.hosts[0].control_path = Some(path(expanded));
+        places.patterns = vec![Place {
+            pattern,
+            managed_by: None,
+        }];
+        ids(&all(kind("nfs4", Filesystem::Network("nfs")), &places))
+    };
+    let hash = "0123456789abcdef0123456789abcdef01234567";
+    assert_eq!(
+        of("/s/%r@%h-%p", "/s/u@h-22"),
+        ["filesystem-network", "path-not-per-machine"]
+    );
+    assert_eq!(of("/s/%C", &format!("/s/{hash}")), ["filesystem-network"]);
+    assert_eq!(of("/s/%L-%h", "/s/box-h"), ["filesystem-network"]);
+    // What no template explains is not judged.
+    assert_eq!(of("/t/%h", "/s/u@h-22"), ["filesystem-network"]);
+}

@@ -1,0 +1,171 @@
+//! The report of `muxtray doctor` as text: every finding at length, with what ssh says because of it, so that who
+//! searches for that finds it here.
+
+use super::decide::headline;
+use super::explain::{Answer, ssh_says};
+use super::finding::{Finding, Severity};
+use super::socket::{Snapshot, Socket};
+use super::table::{Line, Style};
+use super::text;
+
+/// How much was looked at, for the last line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Examined {
+    /// Hosts of the ssh configuration that have a ControlPath.
+    pub hosts: usize,
+    /// Directories of control sockets.
+    pub directories: usize,
+}
+
+/// The whole report: errors first, then warnings, then notes.
+#[must_use]
+pub fn report(snapshot: &Snapshot, examined: Examined) -> Vec<Line> {
+    let mut all: Vec<(&Finding, Option<&Socket>)> = snapshot
+        .sockets
+        .iter()
+        .flat_map(|socket| {
+            socket
+                .findings
+                .iter()
+                .map(move |finding| (finding, Some(socket)))
+        })
+        .chain(snapshot.findings.iter().map(|finding| (finding, None)))
+        .collect();
+    // A stable sort: within a severity, sockets come first, as the list has them.
+    all.sort_by_key(|(finding, _)| std::cmp::Reverse(finding.severity));
+    let mut lines = Vec::new();
+    for (finding, socket) in &all {
+        lines.extend(self::finding(finding, *socket, Place::Report));
+        lines.push(Vec::new());
+    }
+    let findings: Vec<&Finding> = all.iter().map(|(finding, _)| *finding).collect();
+    lines.push(vec![(Style::Dim, summary(&findings, snapshot, examined))]);
+    lines
+}
+
+/// The answer to a message of ssh's.
+#[must_use]
+pub fn answer(answer: &Answer) -> Vec<Line> {
+    let mut lines = vec![
+        vec![(Style::Head, answer.line.clone())],
+        labelled("means", answer.meaning),
+        labelled("now", &answer.now),
+    ];
+    for finding in &answer.findings {
+        lines.push(Vec::new());
+        lines.extend(self::finding(finding, None, Place::Answer));
+    }
+    lines
+}
+
+/// Where a finding is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Among all there are: at length.
+    Report,
+    /// Under a message of ssh's, which need not be quoted again, on a path that need not be a configured one.
+    Answer,
+}
+
+fn finding(finding: &Finding, socket: Option<&Socket>, place: Place) -> Vec<Line> {
+    let style = style_of(finding.severity);
+    let hosts = socket
+        .filter(|socket| !socket.hosts.is_empty())
+        .map_or_else(String::new, |socket| format!(" ({})", socket.title()));
+    let mut lines = vec![
+        vec![
+            (style, format!("{} ", word(finding.severity))),
+            (Style::Plain, format!("{}{hosts}", finding.subject)),
+        ],
+        vec![
+            (Style::Plain, format!("    {}", headline(finding.id))),
+            (Style::Dim, format!(" [{}]", finding.id.as_str())),
+        ],
+        labelled("seen", &finding.evidence),
+    ];
+    if place == Place::Report {
+        lines.extend(ssh_says(finding.id).map(|said| labelled("ssh says", said)));
+    }
+    lines.push(vec![(
+        Style::Remedy,
+        format!("    \u{2192} {}", finding.remedy),
+    )]);
+    lines.extend(
+        finding
+            .lines
+            .iter()
+            .map(|line| vec![(Style::Plain, format!("          {line}"))]),
+    );
+    if finding.fix.is_some() && place == Place::Report {
+        lines.push(vec![(
+            Style::Dim,
+            "      muxtray doctor --fix does this".to_owned(),
+        )]);
+    }
+    lines
+}
+
+fn labelled(label: &str, text: &str) -> Line {
+    vec![
+        (Style::Dim, format!("    {label}: ")),
+        (Style::Plain, text.to_owned()),
+    ]
+}
+
+const fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "note",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    }
+}
+
+const fn style_of(severity: Severity) -> Style {
+    match severity {
+        Severity::Info => Style::Info,
+        Severity::Warning => Style::Warning,
+        Severity::Error => Style::Error,
+    }
+}
+
+/// `1 error, 2 notes; muxtray doctor --fix mends 1`, or what was looked at.
+fn summary(findings: &[&Finding], snapshot: &Snapshot, examined: Examined) -> String {
+    let looked_at = format!(
+        "{}, {}, {}",
+        text::count(examined.hosts, "host"),
+        count_directories(examined.directories),
+        text::count(snapshot.sockets.len(), "socket")
+    );
+    let counts: Vec<String> = [Severity::Error, Severity::Warning, Severity::Info]
+        .into_iter()
+        .filter_map(|severity| {
+            let number = findings
+                .iter()
+                .filter(|finding| finding.severity == severity)
+                .count();
+            (number > 0).then(|| text::count(number, word(severity)))
+        })
+        .collect();
+    if counts.is_empty() {
+        return format!("all is well ({looked_at})");
+    }
+    let fixable = findings
+        .iter()
+        .filter(|finding| finding.fix.is_some())
+        .count();
+    let fix = match fixable {
+        0 => String::new(),
+        number => format!("; muxtray doctor --fix mends {number}"),
+    };
+    format!("{} ({looked_at}){fix}", counts.join(", "))
+}
+
+fn count_directories(number: usize) -> String {
+    match number {
+        1 => "1 directory".to_owned(),
+        number => format!("{number} directories"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,44 @@
+//! [`Fix`]: what muxtray can mend by itself without harm, as a value. `act::mend` carries it out, and proves again
+//! what it stands on; everything that is not one of these is told as a command for a person to run.
+
+use std::path::PathBuf;
+
+use super::directory::DirectoryId;
+use super::socket::Target;
+
+/// A safe remedy, and what it was judged for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[must_use]
+pub enum Fix {
+    /// Make this directory and what is missing above it, for the user alone (mode 0700).
+    MakeDirectory(PathBuf),
+    /// Take the write permission of group and others from this directory of the user's.
+    CloseDirectory {
+        /// Where, without symlinks.
+        path: PathBuf,
+        /// Which.
+        id: DirectoryId,
+    },
+    /// Give this socket of the user's the mode 0600.
+    CloseSocket(Target),
+    /// Remove this socket, after proving once more that nobody listens on it.
+    Clean {
+        /// Which.
+        target: Target,
+        /// Whether it is the temporary name of a start that broke off.
+        is_leftover: bool,
+    },
+}
+
+impl Fix {
+    /// A few words for a menu entry or button.
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::MakeDirectory(_) => "Make the directory",
+            Self::CloseDirectory { .. } => "Close the directory to others",
+            Self::CloseSocket(_) => "Close the socket to others",
+            Self::Clean { .. } => "Clean",
+        }
+    }
+}

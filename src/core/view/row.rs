@@ -1,0 +1,159 @@
+//! One control socket in the menu: its row, and what can be done with it below that.
+
+use super::super::ending;
+use super::super::intent::Intent;
+use super::super::socket::{Socket, State};
+use super::super::text;
+use super::{Answers, Entry, mark, remark};
+
+/// The socket's row with all below it.
+pub(super) fn socket_menu(socket: &Socket, answers: &Answers) -> Entry {
+    let target = socket.target();
+    let mut entries = Vec::new();
+    for (number, finding) in socket.findings.iter().enumerate() {
+        entries.extend(remark(number, finding));
+    }
+    if let Some(answer) = answers.get(&target) {
+        entries.push(Entry::text("answer", answer.clone()));
+    }
+    if !entries.is_empty() {
+        entries.push(Entry::Separator);
+    }
+    match cannot_ask(&socket.state) {
+        None => {
+            entries.push(Entry::item("check", "Check", Intent::Check(target.clone())));
+            entries.push(exit(socket));
+            entries.push(Entry::item(
+                "stop",
+                "Stop accepting sessions",
+                Intent::Stop(target.clone()),
+            ));
+        }
+        Some(why) => {
+            entries.push(Entry::text("check", format!("Check: {why}")));
+            entries.push(Entry::text("exit", format!("Exit: {why}")));
+            entries.push(Entry::text(
+                "stop",
+                format!("Stop accepting sessions: {why}"),
+            ));
+        }
+    }
+    if ending::is_needed(&socket.state) {
+        entries.push(end_process(socket));
+    }
+    if socket.state.is_cleanable() {
+        entries.push(Entry::item("clean", "Clean", Intent::Clean(target)));
+    }
+    entries.push(Entry::Separator);
+    if let (Some(destination), false) = (&socket.destination, socket.hosts.is_empty()) {
+        entries.push(Entry::text("destination", destination.to_string()));
+    }
+    entries.push(Entry::text("path", socket.path.to_string()));
+    entries.push(Entry::item(
+        "copy",
+        "Copy path",
+        Intent::Copy(socket.path.as_path().to_owned()),
+    ));
+    Entry::Submenu {
+        key: socket_key(socket),
+        label: socket_label(socket),
+        entries,
+    }
+}
+
+/// Why a master cannot be asked anything, as a menu says it; `None` where it can.
+fn cannot_ask(state: &State) -> Option<&'static str> {
+    match state {
+        // An unresponsive master may answer yet, and the deadline bounds the wait.
+        State::Running | State::Suspect(_) | State::Stranded(_) | State::Unresponsive(_) => None,
+        State::Stale | State::Leftover => Some("nobody listens"),
+        State::Misowned(_) => Some("it is another user's"),
+        State::Foreign(_) => Some("no ssh of yours listens"),
+        State::NotASocket(_) => Some("it is not a socket"),
+        State::Denied(_) => Some("no permission"),
+        State::Orphaned { .. } => Some("its socket file is gone"),
+        State::Unverifiable(_) => Some("nobody here listens"),
+    }
+}
+
+fn exit(socket: &Socket) -> Entry {
+    match socket.sessions_at_stake() {
+        Some(0) => Entry::item(
+            "exit",
+            "Exit",
+            Intent::Exit {
+                target: socket.target(),
+                closing: 0,
+            },
+        ),
+        Some(sessions) => Entry::Submenu {
+            key: "exit-closing".to_owned(),
+            label: format!("Exit, closing {}", text::count(sessions, "session")),
+            entries: vec![Entry::item(
+                "exit-now",
+                "Exit now",
+                Intent::Exit {
+                    target: socket.target(),
+                    closing: sessions,
+                },
+            )],
+        },
+        None => Entry::Submenu {
+            key: "exit-closing".to_owned(),
+            label: "Exit, closing its sessions".to_owned(),
+            entries: vec![Entry::item(
+                "exit-now",
+                "Exit now",
+                Intent::Exit {
+                    target: socket.target(),
+                    closing: u32::MAX,
+                },
+            )],
+        },
+    }
+}
+
+/// What is left where a master cannot be asked.
+fn end_process(socket: &Socket) -> Entry {
+    let intent = |closing| Intent::EndProcess {
+        target: socket.target(),
+        closing,
+    };
+    // Without a number there is no listener in our table, and no proof of whose process it is: the error says so.
+    match socket.sessions_at_stake() {
+        None | Some(0) => Entry::item("end-process", "End process", intent(0)),
+        Some(sessions) => Entry::Submenu {
+            key: "end-process-closing".to_owned(),
+            label: format!("End process, closing {}", text::count(sessions, "session")),
+            entries: vec![Entry::item(
+                "end-process-now",
+                "End process now",
+                intent(sessions),
+            )],
+        },
+    }
+}
+
+fn socket_key(socket: &Socket) -> String {
+    // An orphan shares its path with its successor.
+    match (&socket.state, socket.cookie) {
+        (State::Orphaned { .. }, Some(cookie)) => format!("orphan {} {}", cookie.0, socket.path),
+        _ => format!("socket {}", socket.path),
+    }
+}
+
+fn socket_label(socket: &Socket) -> String {
+    let mark = mark(socket);
+    let managed = socket
+        .managed_by
+        .map_or_else(String::new, |program| format!(" ({program})"));
+    let sessions = match socket.sessions {
+        Some(sessions) if sessions > 0 => format!(", {}", text::count(sessions, "session")),
+        Some(_) | None => String::new(),
+    };
+    format!(
+        "{mark} {}{managed} \u{2014} {}{sessions}",
+        socket.title(),
+        socket.state.name()
+    )
+}
