@@ -152,6 +152,58 @@ fn a_jump_through_another_master_stands_or_falls_with_it() {
     assert_eq!(local("hop"), local("build"));
 }
 
+/// Forwardings are connections of the master's, too, whichever side they come from.
+#[test]
+fn a_forwarded_connection_is_not_taken_for_the_masters() {
+    let network = network_or_skip!("a_forwarded_connection_is_not_taken_for_the_masters");
+    let _masters = [network.master("web"), network.master("db")];
+    network.persisted_master("build");
+    let clients = [("web", 7001), ("build", 7002)].map(|(alias, port)| {
+        network.forward(alias, &format!("-L{port}:127.0.0.1:2222"));
+        let connect = format!("exec 3<>/dev/tcp/127.0.0.1/{port}; exec cat <&3");
+        let client = network.shell(&connect);
+        wait_until("it is forwarded", PATIENCE, || {
+            client.stdout().starts_with("SSH-")
+        });
+        client
+    });
+    for alias in ["web", "build"] {
+        let report = network.report(alias);
+        assert_eq!(
+            report.0["network"]["remote"],
+            format!("{WEB}:2222"),
+            "{alias}"
+        );
+    }
+    drop(clients);
+}
+
+/// There is no room for the master's farewell, and it waits for some.
+#[test]
+fn a_stranded_master_ends_although_its_connection_is_full() {
+    let name = "a_stranded_master_ends_although_its_connection_is_full";
+    let network = network_or_skip!("a_stranded_master_ends_although_its_connection_is_full");
+    if let Err(why) = network.slow_down() {
+        return skip(name, &why);
+    }
+    let mut web = network.master("web");
+    let _neighbour = network.master("db");
+    let _busy = network.session("web", "cat /dev/zero");
+    wait_until("the connection is full", PATIENCE, || {
+        network.queued_bytes() > 100_000
+    });
+    network.cut(true);
+    network.wait_for_state("web", "stranded", &["running", "suspect"]);
+    network.muxtray(&["exit", "web"]).expect(1);
+    let asked = network.muxtray(&["exit", "--force", "web"]);
+    if asked.code() != 0 {
+        assert!(asked.stderr.contains("--end-process"), "{asked:#?}");
+        let end = ["exit", "--end-process", "--force", "web"];
+        network.muxtray(&end).expect(0);
+    }
+    wait_until("the master has ended", PATIENCE, || !web.is_running());
+}
+
 #[test]
 fn a_stranded_master_is_ended_where_that_is_wanted() {
     let network = network_or_skip!("a_stranded_master_is_ended_where_that_is_wanted");

@@ -7,7 +7,7 @@ use crate::act::control::{ActError, Checked, Exited, Stopped};
 use crate::act::terminate::{EndError, Ended};
 use crate::core::intent::Intent;
 use crate::core::notice::{Button, Notice, NoticeKey};
-use crate::core::socket::{Cookie, Target};
+use crate::core::socket::{Cookie, State, Target};
 use crate::core::text;
 use crate::mux::error::MuxError;
 
@@ -119,11 +119,11 @@ impl Answered {
 
     fn of_policy(&self, can_show: bool) -> Option<Notice> {
         let notice = match &self.results[..] {
-            [(named, result @ Result::Ended(_))] => Notice {
+            [(named, result @ (Result::Ended(_) | Result::ProcessEnded(_)))] => Notice {
                 summary: format!("{}: had lost its network", named.title),
                 ..single(named, result, can_show)
             },
-            [(_, Result::Ended(_)), ..] => {
+            [(_, Result::Ended(_) | Result::ProcessEnded(_)), ..] => {
                 let notice = self.of_all(can_show)?;
                 Notice {
                     summary: format!("{} that had lost their network", notice.summary),
@@ -225,13 +225,25 @@ fn single(named: &Named, result: &Result, can_show: bool) -> Notice {
     }
 }
 
-/// Sessions were opened after the menu was drawn: the person may agree to close these too.
+/// Sessions were opened after the menu was drawn: the person may agree to close these too. And a master that has lost
+/// its network with a full connection cannot say farewell, so its process has to be ended.
 fn agree_to_more(named: &Named, result: &Result) -> Option<Button> {
     let target = named.target.clone();
     let (verb, sessions, intent) = match result {
         Result::Ended(Err(ActError::SessionsOpen { sessions })) => {
             let closing = *sessions;
             ("Exit", sessions, Intent::Exit { target, closing })
+        }
+        Result::Ended(Err(error))
+            if error.is_in_vain() && matches!(named.state, Some(State::Stranded(_))) =>
+        {
+            let sessions = named.sessions.as_ref().unwrap_or(&0);
+            let closing = *sessions;
+            (
+                "End process",
+                sessions,
+                Intent::EndProcess { target, closing },
+            )
         }
         Result::ProcessEnded(Err(EndError::SessionsOpen { sessions })) => {
             let closing = *sessions;

@@ -99,6 +99,7 @@ impl Engine {
             target: target.clone(),
             title: socket.map_or_else(|| target.path.to_string(), Socket::title),
             state: socket.map(|socket| socket.state.clone()),
+            sessions: socket.and_then(Socket::sessions_at_stake),
         }
     }
 }

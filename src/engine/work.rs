@@ -21,6 +21,8 @@ pub(super) struct Named {
     pub(super) target: Target,
     pub(super) title: String,
     pub(super) state: Option<State>,
+    /// Every session that would end with it.
+    pub(super) sessions: Option<u32>,
 }
 
 /// Something to do.
@@ -85,7 +87,14 @@ fn perform(job: Job) -> Message {
         }
         Job::Exit(named, asked) => {
             let results = each(&named, |(named, closing)| {
-                Result::Ended(control::exit(&System, &named.target, *closing, CHECK_LIMIT))
+                match control::exit(&System, &named.target, *closing, CHECK_LIMIT) {
+                    // A connection that is full has no room for the farewell, which the master waits for.
+                    Err(error) if asked == Asked::ByPolicy && error.is_in_vain() => {
+                        tracing::info!("{}: {error}", named.title);
+                        Result::ProcessEnded(terminate::end(&System, &named.target, *closing))
+                    }
+                    ended => Result::Ended(ended),
+                }
             });
             answered(
                 named.into_iter().map(|(named, _)| named).collect(),

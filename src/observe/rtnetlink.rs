@@ -235,7 +235,10 @@ mod tests {
             }))
         };
         for (body, expected) in [
-            (body(RTN_UNICAST, &[interface.clone()]), hop(None)),
+            (
+                body(RTN_UNICAST, std::slice::from_ref(&interface)),
+                hop(None),
+            ),
             (
                 body(RTN_UNICAST, &[interface.clone(), gateway]),
                 hop(Some("10.0.0.1")),

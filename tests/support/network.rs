@@ -102,6 +102,34 @@ impl Network {
         Process::start(self.client.enter(&command))
     }
 
+    /// Runs a shell's command on the client.
+    pub(crate) fn shell(&self, command: &str) -> Process {
+        let mut bash = self.lab.command("bash");
+        bash.args(["-c", command]);
+        Process::start(self.client.enter(&bash))
+    }
+
+    /// How many bytes wait in the connections to `web`, by ss(8).
+    #[track_caller]
+    pub(crate) fn queued_bytes(&self) -> u32 {
+        let listed = self.shell(&format!("ss -Htn dst {WEB}"));
+        let listed = listed.finish(PATIENCE).expect(0).stdout;
+        let queued = listed
+            .lines()
+            .filter_map(|line| line.split_whitespace().nth(2));
+        queued.map(|bytes| bytes.parse::<u32>().unwrap()).sum()
+    }
+
+    /// Has a master forward a port of the client to another of the server's.
+    #[track_caller]
+    pub(crate) fn forward(&self, alias: &str, forwarding: &str) {
+        let mut command = self.lab.ssh();
+        let path = self.lab.control_path_on(alias, PORT);
+        command.arg("-S").arg(path).args(["-O", "forward"]);
+        command.args([forwarding, alias]);
+        Process::run(self.client.enter(&command), PATIENCE).expect(0);
+    }
+
     /// `list --json` on the client.
     #[track_caller]
     pub(crate) fn list(&self) -> Report {

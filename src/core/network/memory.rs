@@ -32,7 +32,10 @@ impl Memory {
         let known = facts.connections.into_iter().map(|(pid, connection)| {
             let before = self.known.remove(&pid);
             let before = before.filter(|before| before.connection.cookie == connection.cookie);
-            (pid, Known::after(before, connection, has_slept, now))
+            (
+                pid,
+                Known::after(before.as_ref(), connection, has_slept, now),
+            )
         });
         Self {
             known: known.collect(),
@@ -56,11 +59,10 @@ impl Memory {
 }
 
 impl Known {
-    fn after(before: Option<Self>, connection: Connection, has_slept: bool, now: Instant) -> Self {
+    fn after(before: Option<&Self>, connection: Connection, has_slept: bool, now: Instant) -> Self {
         let heard = connection.numbers.last_heard();
         let is_silent_since = |then: &Instant| now.saturating_duration_since(*then) <= heard;
         let earlier = |ago| now.checked_sub(ago).unwrap_or(now);
-        let before = before.as_ref();
 
         let unanswered_since = connection.numbers.waiting().map(|waiting| {
             let by_numbers = earlier(waiting.at_least);
