@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::finding::{Finding, FindingId, Severity};
 use super::intent::Intent;
 use super::notice::{Button, Notice, NoticeKey};
-use super::socket::{Cookie, Snapshot, Socket, SocketId, State, Target};
+use super::socket::{Cookie, Snapshot, Socket, SocketId, Target};
 use super::text;
 pub use stranded::EXIT_AFTER;
 use stranded::Stranded;
@@ -264,7 +264,7 @@ fn single(problem: &Problem<'_>, policy: &Policy) -> Notice {
                     intent: Intent::Clean(socket.target()),
                 });
             }
-            buttons.extend(exit_button(socket));
+            buttons.extend(stranded::exit_button(socket));
             let title = format!("{}: {}", socket.title(), headline(finding.id));
             (title, format!("{}\n{}.", socket.path, finding.evidence))
         }
@@ -295,30 +295,6 @@ fn single(problem: &Problem<'_>, policy: &Policy) -> Notice {
     }
 }
 
-/// Ends a master that has lost its network.
-fn exit_button(socket: &Socket) -> Option<Button> {
-    if !matches!(socket.state, State::Stranded(_)) {
-        return None;
-    }
-    let label = match socket.sessions_at_stake() {
-        Some(0) => "Exit".to_owned(),
-        Some(sessions) => format!("Exit, closing {}", text::count(sessions, "session")),
-        None => "Exit, closing its sessions".to_owned(),
-    };
-    Some(Button {
-        label,
-        intent: Intent::Exit {
-            target: socket.target(),
-            closing: closing(socket),
-        },
-    })
-}
-
-/// How many sessions who ends it agrees to close; all, where they cannot be counted.
-fn closing(socket: &Socket) -> u32 {
-    socket.sessions_at_stake().unwrap_or(u32::MAX)
-}
-
 fn summary(problems: &[&Problem<'_>], policy: &Policy) -> Notice {
     const SHOWN: usize = 5;
     let line = |problem: &&Problem<'_>| match problem.socket {
@@ -347,20 +323,8 @@ fn summary(problems: &[&Problem<'_>], policy: &Policy) -> Notice {
             intent: Intent::CleanAll(cleanable.into_iter().collect()),
         });
     }
-    let stranded: Vec<&Socket> = problems
-        .iter()
-        .filter_map(|problem| problem.socket)
-        .filter(|socket| matches!(socket.state, State::Stranded(_)))
-        .collect();
-    if !stranded.is_empty() {
-        let each = stranded
-            .iter()
-            .map(|socket| (socket.target(), closing(socket)));
-        buttons.push(Button {
-            label: format!("Exit {}", text::count(stranded.len(), "stranded master")),
-            intent: Intent::ExitAll(each.collect()),
-        });
-    }
+    let sockets = problems.iter().filter_map(|problem| problem.socket);
+    buttons.extend(stranded::exit_all_button(sockets));
     if policy.can_show {
         buttons.push(Button {
             label: "Show".to_owned(),

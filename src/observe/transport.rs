@@ -351,3 +351,6 @@ fn kind(target: &std::path::Path) -> Option<Kind> {
     let socket = || u32::try_from(number(b"socket:[")?).ok().map(Kind::Socket);
     socket().or_else(|| number(b"pipe:[").map(Kind::Pipe))
 }
+
+#[cfg(test)]
+mod tests;
