@@ -28,6 +28,8 @@ pub struct Settings {
     pub interval_secs: u32,
     /// Remove what is proven stale without asking.
     pub clean_automatically: bool,
+    /// End masters that have lost their network without asking.
+    pub exit_stranded: bool,
     /// Globs of further paths that can be control sockets.
     pub extra_paths: Vec<String>,
     /// Globs of paths to leave alone altogether.
@@ -54,6 +56,7 @@ impl Default for Settings {
         Self {
             interval_secs: 300,
             clean_automatically: false,
+            exit_stranded: false,
             extra_paths: Vec::new(),
             ignored_paths: Vec::new(),
             ssh_program: PathBuf::from("ssh"),
@@ -276,6 +279,11 @@ interval_secs = {interval}
 # Remove sockets that are proven stale without asking: refused on connect, your own, on a local filesystem.
 clean_automatically = {clean}
 
+# End masters that have lost their network without asking, and the sessions that hang in them: those whose local address
+# is on no interface any more, or whose data has met no answer for 15 seconds (ServerAliveInterval times
+# ServerAliveCountMax where that is set), once that has lasted another 15 seconds. It is announced.
+exit_stranded = {exit_stranded}
+
 # Further paths that can be control sockets, as globs: "~/.cache/tool/ssh-*.sock". The ControlPaths of the ssh
 # configuration and every master that runs are known without this.
 extra_paths = {extra}
@@ -294,6 +302,7 @@ enabled = {enabled}
 {kinds}"#,
             interval = self.interval_secs,
             clean = self.clean_automatically,
+            exit_stranded = self.exit_stranded,
             extra = list(&self.extra_paths),
             ignored = list(&self.ignored_paths),
             ssh = quoted(&self.ssh_program.to_string_lossy()),

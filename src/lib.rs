@@ -28,7 +28,8 @@
 //! - [`act`]: check, exit, stop, clean, mend, end a process, test a host. The only room that changes anything outside
 //!   muxtray's own files.
 //! - [`survey`]: discover, observe and diagnose as one walk.
-//! - [`watch`]: what wakes a loop when the next look could see something new: inotify, pidfds, mounts, the clock.
+//! - [`watch`]: what wakes a loop when the next look could see something new: inotify, pidfds, rtnetlink, mounts, the
+//!   clock.
 //! - [`engine`]: the thread that walks it again and again, and owns all state.
 //! - [`desktop`]: the session bus: the one instance, notifications. No GTK.
 //! - [`run`]: the engine with as much of a desktop around it as there is.

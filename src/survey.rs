@@ -19,6 +19,7 @@ use crate::core::directory::{Access, Directory, End, Rehearsal};
 use crate::core::places::{Candidate, Origin, Places};
 use crate::core::socket::{Cookie, File, Holder, Listener, Look, Snapshot, UserId};
 use crate::discover::{self, Request, Ssh, Surroundings};
+use crate::observe::network::Networks;
 use crate::observe::{Observer, directories};
 
 /// How often a waiting backlog is looked at again while [`Survey::settled`] waits for it.
@@ -61,7 +62,9 @@ pub struct Survey {
     surroundings: Surroundings,
     uid: UserId,
     observer: Observer,
+    networks: Networks,
     history: History,
+    look_again_at: Option<Instant>,
     users: BTreeMap<UserId, String>,
 }
 
@@ -74,7 +77,9 @@ impl Survey {
             surroundings,
             uid,
             observer: Observer::new(uid),
+            networks: Networks::new(uid),
             history: History::default(),
+            look_again_at: None,
             users: BTreeMap::new(),
         }
     }
@@ -121,7 +126,11 @@ impl Survey {
             }
         }
         let look = self.observer.look(&candidates);
-        self.history = std::mem::take(&mut self.history).after(&look, Instant::now());
+        let facts = self.networks.look(&look);
+        let now = Instant::now();
+        self.history = std::mem::take(&mut self.history)
+            .after(&look, now)
+            .after_network(facts, now);
         self.learn_names(&look, directories);
         let context = Context {
             uid: self.uid,
@@ -131,7 +140,16 @@ impl Survey {
             directories,
             history: &self.history,
         };
-        diagnose::snapshot(&look, context)
+        let snapshot = diagnose::snapshot(&look, context);
+        let verdicts = snapshot
+            .sockets
+            .iter()
+            .filter_map(|socket| socket.network.as_ref());
+        self.look_again_at = verdicts
+            .filter_map(|verdict| verdict.look_again)
+            .min()
+            .map(|pause| now + pause);
+        snapshot
     }
 
     /// Like [`Self::look`], but where connections wait to be accepted it looks on until they were or until that
@@ -175,10 +193,12 @@ impl Survey {
         snapshot
     }
 
-    /// When the next look has to be taken at the latest to tell whether a backlog is stuck.
+    /// When the next look has to be taken at the latest to tell whether a backlog is stuck, or what has become of a
+    /// connection that waits for an answer.
     #[must_use]
     pub fn look_again_at(&self) -> Option<Instant> {
-        self.history.look_again_at()
+        let all = [self.history.look_again_at(), self.look_again_at];
+        all.into_iter().flatten().min()
     }
 
     /// Takes note of whether a listener answered an alive check in time.

@@ -88,6 +88,8 @@ impl Kind {
             State::Stale => Some(Self::Stale),
             State::Leftover => Some(Self::Leftover),
             State::Running
+            | State::Suspect(_)
+            | State::Stranded(_)
             | State::Unresponsive(_)
             | State::Misowned(_)
             | State::Foreign(_)

@@ -16,6 +16,7 @@ use crate::core::text;
 
 use super::Outcome;
 use super::args::{Check, Clean, Exit, Global, Stop};
+use super::network;
 use super::reset;
 use super::world::{World, misused};
 
@@ -49,7 +50,9 @@ pub(super) fn check(
     // What is only a warning was not asked for by name, so it is told but does not fail the check.
     let answers = all(&asked, |socket| match check_one(socket) {
         Err((line, _))
-            if !socket.findings.is_empty() && Outcome::from(socket.worst()) == Outcome::Well =>
+            if !socket.findings.is_empty()
+                && !matches!(socket.state, State::Suspect(_))
+                && Outcome::from(socket.worst()) == Outcome::Well =>
         {
             Ok(line)
         }
@@ -66,7 +69,8 @@ fn check_one(socket: &Socket) -> Told {
             let sessions = socket.sessions.map_or_else(String::new, |sessions| {
                 format!(", {}", text::count(sessions, "session"))
             });
-            Ok(format!("{title}: {checked}{sessions}"))
+            let told = format!("{title}: {checked}{sessions}");
+            network::judged(socket, told)
         }
         Err(error) => Err((unanswered(socket, &error), Outcome::Wrong)),
     }
@@ -293,7 +297,9 @@ pub(super) fn tell(
 pub(super) fn can_be_asked(socket: &Socket) -> Result<(), (String, Outcome)> {
     let outcome = match &socket.state {
         // An unresponsive master may answer yet, and the deadline bounds the wait.
-        State::Running | State::Unresponsive(_) => return Ok(()),
+        State::Running | State::Suspect(_) | State::Stranded(_) | State::Unresponsive(_) => {
+            return Ok(());
+        }
         State::Denied(_) | State::Unverifiable(_) => Outcome::Unknown,
         State::Stale
         | State::Leftover

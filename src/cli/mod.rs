@@ -7,6 +7,7 @@ pub mod args;
 mod config;
 mod doctor;
 mod list;
+mod network;
 mod paint;
 mod progress;
 mod reset;

@@ -3,6 +3,8 @@
 //! One notice for each socket and problem, when it begins; taken back when it is over. Several that begin at once
 //! are one summary. It knows nothing of daemons and menus.
 
+mod stranded;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -12,6 +14,8 @@ use super::intent::Intent;
 use super::notice::{Button, Notice, NoticeKey};
 use super::socket::{Cookie, Snapshot, Socket, SocketId, Target};
 use super::text;
+pub use stranded::EXIT_AFTER;
+use stranded::Stranded;
 
 /// How long nothing is announced after a resume: most of it heals by itself.
 pub const QUIET_AFTER_RESUME: Duration = Duration::from_secs(15);
@@ -26,6 +30,8 @@ pub struct Policy {
     pub announce: BTreeSet<FindingId>,
     /// Whether proven-stale sockets are removed without asking.
     pub clean_automatically: bool,
+    /// Whether masters that have lost their network are ended without asking.
+    pub exit_stranded: bool,
     /// Whether details can be shown in a window: only then "Show" is offered.
     pub can_show: bool,
 }
@@ -35,6 +41,7 @@ pub struct Policy {
 pub struct Memory {
     announced: BTreeMap<NoticeKey, Announced>,
     cleaned: BTreeSet<Target>,
+    stranded: Stranded,
     quiet_until: Option<Instant>,
 }
 
@@ -57,6 +64,8 @@ pub enum Effect {
     Withdraw(NoticeKey),
     /// Remove these; each is proven again by then.
     Clean(Vec<Target>),
+    /// Ask these to end, whatever sessions they have: no byte of those comes through any more.
+    Exit(Vec<Target>),
 }
 
 impl Memory {
@@ -71,6 +80,12 @@ impl Memory {
     #[must_use]
     pub const fn quiet_until(&self) -> Option<Instant> {
         self.quiet_until
+    }
+
+    /// When a master that has lost its network is to end.
+    #[must_use]
+    pub const fn exits_at(&self) -> Option<Instant> {
+        self.stranded.due
     }
 }
 
@@ -93,6 +108,7 @@ pub fn decide(
     let Memory {
         announced,
         cleaned,
+        stranded,
         quiet_until,
     } = memory;
     let quiet_until = quiet_until.filter(|until| now < *until);
@@ -108,10 +124,20 @@ pub fn decide(
     if !to_clean.is_empty() {
         effects.push(Effect::Clean(to_clean.into_iter().collect()));
     }
+    let stranded = if policy.exit_stranded {
+        let (stranded, to_end) = stranded.after(snapshot, quiet_until.is_some(), now);
+        if !to_end.is_empty() {
+            effects.push(Effect::Exit(to_end));
+        }
+        stranded
+    } else {
+        Stranded::default()
+    };
     (
         Memory {
             announced,
             cleaned,
+            stranded,
             quiet_until,
         },
         effects,
@@ -239,6 +265,7 @@ fn single(problem: &Problem<'_>, policy: &Policy) -> Notice {
                     intent: Intent::Clean(socket.target()),
                 });
             }
+            buttons.extend(stranded::exit_button(socket));
             let title = format!("{}: {}", socket.title(), headline(finding.id));
             (title, format!("{}\n{}.", socket.path, finding.evidence))
         }
@@ -305,6 +332,8 @@ fn summary(problems: &[&Problem<'_>], policy: &Policy) -> Notice {
             intent: Intent::CleanAll(cleanable.into_iter().collect()),
         });
     }
+    let sockets = problems.iter().filter_map(|problem| problem.socket);
+    buttons.extend(stranded::exit_all_button(sockets));
     if policy.can_show {
         buttons.push(Button {
             label: "Show".to_owned(),
@@ -327,6 +356,8 @@ fn summary(problems: &[&Problem<'_>], policy: &Policy) -> Notice {
 #[must_use]
 pub const fn headline(id: FindingId) -> &'static str {
     match id {
+        FindingId::Suspect => "network of the master is doubtful",
+        FindingId::Stranded => "master has lost its network",
         FindingId::Unresponsive => "master does not answer",
         FindingId::Stale => "stale control socket",
         FindingId::Misowned => "control socket of another user",

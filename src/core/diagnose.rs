@@ -17,6 +17,7 @@ use std::time::{Duration, SystemTime};
 use super::control_path::{ControlPath, Destination};
 use super::directory::Directory;
 use super::finding::Severity;
+use super::network::{self, Judgement};
 use super::places::{Host, Origin, Places};
 use super::remedy;
 use super::socket::{
@@ -126,6 +127,13 @@ pub fn judge(observation: &Observation, at: SystemTime, context: Context<'_>) ->
     let since = stat.map(|stat| stat.modified);
     let listener = observation.listener.as_ref();
     let mut socket = socket(&observation.path, state, stat, listener, since, context);
+    if let (State::Running, Some(verdict)) = (&socket.state, &socket.network) {
+        socket.state = match verdict.judgement {
+            Judgement::Well => State::Running,
+            Judgement::Suspect(doubt) => State::Suspect(doubt),
+            Judgement::Stranded(cause) => State::Stranded(cause),
+        };
+    }
     let unused_for = stat.and_then(|stat| unused_for(&socket, stat, at, context));
     socket.findings = remedy::findings(&socket, observation.listener.is_some(), unused_for);
     Some(socket)
@@ -175,6 +183,11 @@ fn socket(
     let meant = meant_by(path, &state);
     let hosts: Vec<_> = context.places.hosts_at(&meant).collect();
     let process = listener.and_then(process);
+    let limit = hosts.iter().find_map(|host| host.unanswered_limit());
+    let verdict = |process: &Process| {
+        let limit = limit.unwrap_or(network::LIMIT);
+        context.history.verdict(process.pid, limit)
+    };
     Socket {
         path: path.clone(),
         state,
@@ -190,6 +203,7 @@ fn socket(
         mode: stat.map(|stat| stat.mode),
         since,
         managed_by: context.places.managed_by(&meant),
+        network: process.and_then(verdict),
         findings: Vec::new(),
     }
 }
@@ -201,6 +215,8 @@ fn meant_by(path: &ControlPath, state: &State) -> ControlPath {
             .without_aside_prefix()
             .or_else(|| path.without_temporary_suffix()),
         State::Running
+        | State::Suspect(_)
+        | State::Stranded(_)
         | State::Unresponsive(_)
         | State::Stale
         | State::Misowned(_)

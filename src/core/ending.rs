@@ -114,6 +114,8 @@ pub const fn is_needed(state: &State) -> bool {
     match state {
         State::Unresponsive(_) | State::Orphaned { .. } => true,
         State::Running
+        | State::Suspect(_)
+        | State::Stranded(_)
         | State::Stale
         | State::Misowned(_)
         | State::Foreign(_)

@@ -44,6 +44,8 @@ macro_rules! finding_ids {
 }
 
 finding_ids! {
+    Suspect "suspect" Info "The network behind a running master is doubtful."
+    Stranded "stranded" Error "The connection of a running master cannot work any more."
     Unresponsive "unresponsive" Error "A master holds the socket but does not accept or answer."
     Stale "stale" Warning "Nobody listens on the socket."
     Misowned "misowned" Error "The file belongs to another user."

@@ -28,6 +28,8 @@ pub enum Intent {
     },
     /// Ask these masters to end now, each with the number of sessions agreed to.
     ExitAll(Vec<(Target, u32)>),
+    /// The same, and then remove every stale socket there is.
+    Reset(Vec<(Target, u32)>),
     /// Ask a master to accept no more sessions and end with its last one.
     Stop(Target),
     /// Remove a socket that is proven stale.

@@ -15,6 +15,7 @@ pub mod finding;
 pub mod fix;
 pub mod intent;
 pub mod interest;
+pub mod network;
 pub mod notice;
 pub mod places;
 pub mod remedy;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -55,9 +56,19 @@ pub struct Host {
     pub persist: Persist,
     /// ServerAliveInterval in seconds; 0 is off.
     pub server_alive_interval: u32,
+    /// ServerAliveCountMax.
+    pub server_alive_count_max: u32,
 }
 
 impl Host {
+    /// For how long ssh bears a server that does not answer; `None` where it does not ask.
+    #[must_use]
+    pub fn unanswered_limit(&self) -> Option<Duration> {
+        let seconds =
+            u64::from(self.server_alive_interval) * u64::from(self.server_alive_count_max);
+        (seconds > 0).then(|| Duration::from_secs(seconds))
+    }
+
     /// What a person calls it.
     #[must_use]
     pub fn title(&self) -> String {

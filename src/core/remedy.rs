@@ -27,7 +27,7 @@ pub fn findings(socket: &Socket, listening: bool, unused_for: Option<Duration>) 
         };
         findings.push(finding.with_fix(fix(socket)));
     }
-    if matches!(socket.state, State::Running | State::Unresponsive(_)) {
+    if socket.is_running() || matches!(socket.state, State::Unresponsive(_)) {
         findings.extend(insecure_mode(socket));
         findings.extend(sessions_at_limit(socket));
         findings.extend(no_persist_expiry(socket, unused_for));
@@ -47,6 +47,8 @@ fn fix(socket: &Socket) -> Option<Fix> {
             Some(Fix::CloseSocket(socket.target()))
         }
         State::Running
+        | State::Suspect(_)
+        | State::Stranded(_)
         | State::Unresponsive(_)
         | State::Misowned(_)
         | State::Foreign(_)
@@ -166,6 +168,11 @@ fn words(socket: &Socket, listening: bool) -> Option<Words> {
     let path = shell(socket);
     Some(match &socket.state {
         State::Running => return None,
+        State::Suspect(_) | State::Stranded(_) => {
+            let verdict = socket.network.as_ref()?;
+            let exit = exit(socket);
+            Words::new(verdict.evidence()?, verdict.remedy(&exit)).with(exit)
+        }
         State::Stale => Words::run(
             "connection refused: no process listens",
             format!("muxtray clean {path}"),
@@ -227,6 +234,15 @@ fn words(socket: &Socket, listening: bool) -> Option<Words> {
         ),
         State::Unresponsive(why) => unresponsive(socket, *why),
     })
+}
+
+/// What ends a master that can be asked.
+fn exit(socket: &Socket) -> String {
+    let force = match socket.sessions_at_stake() {
+        Some(0) => "",
+        Some(_) | None => "--force ",
+    };
+    format!("muxtray exit {force}{}", shell(socket))
 }
 
 fn unresponsive(socket: &Socket, why: Unresponsive) -> Words {

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use super::finding::{Finding, Severity};
+use super::network::Verdict;
 use super::places::Managed;
 use super::socket::{Snapshot, Socket};
 use super::text;
@@ -51,8 +52,29 @@ pub struct SocketReport {
     pub persist_secs: Option<u32>,
     /// The program it belongs to.
     pub managed_by: Option<Managed>,
+    /// What is known of the network behind it; null where its connection was not found for certain.
+    pub network: Option<NetworkReport>,
     /// What is wrong with it.
     pub findings: Vec<Finding>,
+}
+
+/// The TCP connection of a master, or of its ProxyCommand or ProxyJump.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NetworkReport {
+    /// `well`, `suspect` or `stranded`.
+    pub state: &'static str,
+    /// Our end, `address:port`.
+    pub local: String,
+    /// The other end.
+    pub remote: String,
+    /// The program that holds it in the master's stead.
+    pub proxy: Option<String>,
+    /// The smoothed round trip in microseconds.
+    pub round_trip_us: u64,
+    /// How long ago anything last came, in seconds, the sleep of the machine not counted.
+    pub last_heard_secs: u64,
+    /// How long data has been waiting for an answer, in seconds, where it had to be sent again.
+    pub unanswered_secs: Option<u64>,
 }
 
 /// A user.
@@ -107,7 +129,24 @@ impl From<&Socket> for SocketReport {
             since: socket.since.map(rfc3339),
             persist_secs: socket.persist_secs,
             managed_by: socket.managed_by,
+            network: socket.network.as_ref().map(NetworkReport::from),
             findings: socket.findings.clone(),
+        }
+    }
+}
+
+impl From<&Verdict> for NetworkReport {
+    fn from(verdict: &Verdict) -> Self {
+        let connection = &verdict.connection;
+        let round_trip = connection.numbers.round_trip.as_micros();
+        Self {
+            state: verdict.judgement.name(),
+            local: connection.local.to_string(),
+            remote: connection.remote.to_string(),
+            proxy: connection.proxy.clone(),
+            round_trip_us: u64::try_from(round_trip).unwrap_or(u64::MAX),
+            last_heard_secs: connection.numbers.last_heard().as_secs(),
+            unanswered_secs: verdict.unanswered.map(|unanswered| unanswered.as_secs()),
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Facts and sockets for the tests of the core, each as it most often is; a test changes what it is about.
 
+use core::net::SocketAddr;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::control_path::{ControlPath, Destination, HostAlias};
 use super::diagnose::{Context, History, snapshot};
 use super::directory::Directory;
+use super::network::{Address, Connection, Facts, Numbers, Route, Timer};
 use super::places::{Host, Origin, Persist, Places};
 use super::socket::{
     Cookie, File, Filesystem, Holder, Listener, Look, MasterPid, Observation, Process, Snapshot,
@@ -105,6 +107,7 @@ pub(super) fn places() -> Places {
         multiplexes: true,
         persist: Persist::Seconds(600),
         server_alive_interval: 15,
+        server_alive_count_max: 3,
     };
     Places {
         hosts: vec![web],
@@ -118,19 +121,69 @@ pub(super) fn context_with<R>(
     directories: &[Directory],
     work: impl FnOnce(Context<'_>) -> R,
 ) -> R {
+    context_after(&History::default(), places, directories, work)
+}
+
+fn context_after<R>(
+    history: &History,
+    places: &Places,
+    directories: &[Directory],
+    work: impl FnOnce(Context<'_>) -> R,
+) -> R {
     work(Context {
         uid: ME,
         users: &users(),
         home: Path::new("/home/u"),
         places,
         directories,
-        history: &History::default(),
+        history,
     })
+}
+
+/// A connection that has not been heard of for a minute, and has nothing to send.
+pub(super) fn connection() -> Connection {
+    let minute = Duration::from_secs(60);
+    Connection {
+        cookie: 5,
+        local: SocketAddr::from(([10, 8, 0, 6], 40_000)),
+        remote: SocketAddr::from(([10, 99, 0, 9], 22)),
+        proxy: None,
+        numbers: Numbers {
+            queued_bytes: 0,
+            unacked: 0,
+            retransmits: 0,
+            probes: 0,
+            backoff: 0,
+            rto: Duration::from_millis(208),
+            round_trip: Duration::from_millis(6),
+            timer: Timer::None,
+            expires: Duration::ZERO,
+            last_data_sent: minute,
+            last_data_received: minute,
+            last_ack_received: minute,
+            recoveries: None,
+        },
+        address: Address::Present(None),
+        route: Route::Unknown,
+    }
 }
 
 /// What a first look that saw this comes to.
 pub(super) fn seen(observations: Vec<Observation>) -> Snapshot {
-    context_with(&places(), &[], |context| {
+    seen_over(observations, BTreeMap::new())
+}
+
+/// The same, with the connections behind the masters.
+pub(super) fn seen_over(
+    observations: Vec<Observation>,
+    connections: BTreeMap<MasterPid, Connection>,
+) -> Snapshot {
+    let facts = Facts {
+        asleep: Duration::ZERO,
+        connections,
+    };
+    let history = History::default().after_network(facts, Instant::now());
+    context_after(&history, &places(), &[], |context| {
         snapshot(&look(observations), context)
     })
 }

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use super::control_path::{ControlPath, Destination, HostAlias};
 use super::finding::{Finding, FindingId, Severity};
+use super::network::{Cause, Doubt, Verdict};
 use super::places::{Managed, Origin};
 
 /// What tells one socket file from its successor at the same path.
@@ -251,6 +252,10 @@ pub enum Table {
 pub enum State {
     /// A master listens, and accepts.
     Running,
+    /// It is running, but the network behind it is doubtful.
+    Suspect(Doubt),
+    /// It is running, but its connection cannot work any more.
+    Stranded(Cause),
     /// A master holds the socket but does not accept or answer.
     Unresponsive(Unresponsive),
     /// Nobody listens: refused on connect, local filesystem, own uid.
@@ -334,6 +339,8 @@ impl State {
     pub const fn finding_id(&self) -> Option<FindingId> {
         Some(match self {
             Self::Running => return None,
+            Self::Suspect(_) => FindingId::Suspect,
+            Self::Stranded(_) => FindingId::Stranded,
             Self::Unresponsive(_) => FindingId::Unresponsive,
             Self::Stale => FindingId::Stale,
             Self::Misowned(_) => FindingId::Misowned,
@@ -361,6 +368,8 @@ impl State {
         match self {
             Self::Stale | Self::Leftover => true,
             Self::Running
+            | Self::Suspect(_)
+            | Self::Stranded(_)
             | Self::Unresponsive(_)
             | Self::Misowned(_)
             | Self::Foreign(_)
@@ -403,6 +412,8 @@ pub struct Socket {
     pub persist_secs: Option<u32>,
     /// The program it belongs to, where that is not the user's own configuration.
     pub managed_by: Option<Managed>,
+    /// What is known of the network behind it, where the connection was found.
+    pub network: Option<Verdict>,
     /// What is wrong with it; the state's own finding first.
     pub findings: Vec<Finding>,
 }
@@ -429,10 +440,58 @@ impl Socket {
         }
     }
 
-    /// Whether a master listens there that can be asked something.
+    /// Whether a master listens there that can be asked something, whatever its network does.
     #[must_use]
     pub const fn is_running(&self) -> bool {
-        matches!(self.state, State::Running)
+        matches!(
+            self.state,
+            State::Running | State::Suspect(_) | State::Stranded(_)
+        )
+    }
+
+    /// Whether nothing changed but the age of what is known of its network.
+    #[must_use]
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let is_same_finding = |(one, other): (&Finding, &Finding)| match one.id {
+            FindingId::Suspect | FindingId::Stranded => {
+                one.id == other.id && one.subject == other.subject && one.remedy == other.remedy
+            }
+            _ => one == other,
+        };
+        let Self {
+            path,
+            state,
+            id,
+            cookie,
+            hosts,
+            destination,
+            pid,
+            sessions,
+            own_session,
+            owner,
+            mode,
+            since,
+            persist_secs,
+            managed_by,
+            network: _,
+            findings,
+        } = self;
+        *path == other.path
+            && *state == other.state
+            && *id == other.id
+            && *cookie == other.cookie
+            && *hosts == other.hosts
+            && *destination == other.destination
+            && *pid == other.pid
+            && *sessions == other.sessions
+            && *own_session == other.own_session
+            && *owner == other.owner
+            && *mode == other.mode
+            && *since == other.since
+            && *persist_secs == other.persist_secs
+            && *managed_by == other.managed_by
+            && findings.len() == other.findings.len()
+            && findings.iter().zip(&other.findings).all(is_same_finding)
     }
 
     /// The severity of the worst that is wrong with it.
@@ -495,10 +554,14 @@ impl Snapshot {
         })
     }
 
-    /// Whether nothing changed but the time of the look.
+    /// Whether nothing changed but the time of the look, and what only ages with it.
     #[must_use]
     pub fn says_the_same(&self, other: &Self) -> bool {
-        self.sockets == other.sockets
+        let pairs = self.sockets.iter().zip(&other.sockets);
+        self.sockets.len() == other.sockets.len()
+            && pairs
+                .into_iter()
+                .all(|(one, other)| one.says_the_same(other))
             && self.findings == other.findings
             && self.asides == other.asides
     }

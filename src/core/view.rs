@@ -249,7 +249,7 @@ fn actions_on_all(snapshot: &Snapshot) -> Vec<Entry> {
         entries.push(Entry::Submenu {
             key: "exit-all-menu".to_owned(),
             label: "Exit all masters".to_owned(),
-            entries: vec![Entry::item("exit-all-now", label, Intent::ExitAll(each))],
+            entries: vec![Entry::item("exit-all-now", label, Intent::Reset(each))],
         });
     }
     entries

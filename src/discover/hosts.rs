@@ -81,6 +81,7 @@ pub(super) struct Expansion {
     /// As [`Persist::as_secs`].
     persist: Option<u32>,
     server_alive_interval: u32,
+    server_alive_count_max: u32,
 }
 
 impl Expansion {
@@ -111,6 +112,7 @@ impl Expansion {
                 seconds => seconds.parse().ok(),
             },
             server_alive_interval: value("serveraliveinterval").parse().unwrap_or(0),
+            server_alive_count_max: value("serveralivecountmax").parse().unwrap_or(3),
         }
     }
 
@@ -131,6 +133,7 @@ impl Expansion {
                 Some(seconds) => Persist::Seconds(seconds),
             },
             server_alive_interval: self.server_alive_interval,
+            server_alive_count_max: self.server_alive_count_max,
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::act::terminate::{EndError, Ended};
 use crate::core::fix::Fix;
 use crate::core::intent::Intent;
 use crate::core::notice::{Button, Notice, NoticeKey};
-use crate::core::socket::{Cookie, Target};
+use crate::core::socket::{Cookie, State, Target};
 use crate::core::text;
 use crate::mux::error::MuxError;
 
@@ -22,7 +22,7 @@ pub(super) enum Asked {
     ByName,
     /// For all there were.
     OfAll,
-    /// By the settings, not by a person: only the log hears of it.
+    /// By the settings, not by a person: only the log hears of it, but for masters that were ended.
     ByPolicy,
 }
 
@@ -102,14 +102,14 @@ impl Answered {
         self.results.iter().filter_map(line).collect()
     }
 
-    /// What to tell the person who asked; nothing where the settings did.
+    /// What to tell the person who asked; where the settings did, only that masters were ended.
     pub(super) fn notice(&self, can_show: bool) -> Option<Notice> {
         match self.asked {
             Asked::ByPolicy => {
                 for (named, result) in &self.results {
                     tracing::info!("{}: {}", named.title, result.told().0);
                 }
-                None
+                self.of_policy(can_show)
             }
             Asked::ByName => self
                 .results
@@ -117,6 +117,28 @@ impl Answered {
                 .map(|(named, result)| single(named, result, can_show)),
             Asked::OfAll => self.of_all(can_show),
         }
+    }
+
+    fn of_policy(&self, can_show: bool) -> Option<Notice> {
+        let notice = match &self.results[..] {
+            [(named, result @ (Result::Ended(_) | Result::ProcessEnded(_)))] => Notice {
+                summary: format!("{}: had lost its network", named.title),
+                ..single(named, result, can_show)
+            },
+            [(_, Result::Ended(_) | Result::ProcessEnded(_)), ..] => {
+                let notice = self.of_all(can_show)?;
+                Notice {
+                    summary: format!("{} that had lost their network", notice.summary),
+                    ..notice
+                }
+            }
+            _ => return None,
+        };
+        // Nobody waits for this answer.
+        Some(Notice {
+            transient: false,
+            ..notice
+        })
     }
 
     fn of_all(&self, can_show: bool) -> Option<Notice> {
@@ -236,13 +258,25 @@ fn single(named: &Named, result: &Result, can_show: bool) -> Notice {
     }
 }
 
-/// Sessions were opened after the menu was drawn: the person may agree to close these too.
+/// Sessions were opened after the menu was drawn: the person may agree to close these too. And a master that has lost
+/// its network with a full connection cannot say farewell, so its process has to be ended.
 fn agree_to_more(named: &Named, result: &Result) -> Option<Button> {
     let target = named.target.clone();
     let (verb, sessions, intent) = match result {
         Result::Ended(Err(ActError::SessionsOpen { sessions })) => {
             let closing = *sessions;
             ("Exit", sessions, Intent::Exit { target, closing })
+        }
+        Result::Ended(Err(error))
+            if error.is_in_vain() && matches!(named.state, Some(State::Stranded(_))) =>
+        {
+            let sessions = named.sessions.as_ref().unwrap_or(&0);
+            let closing = *sessions;
+            (
+                "End process",
+                sessions,
+                Intent::EndProcess { target, closing },
+            )
         }
         Result::ProcessEnded(Err(EndError::SessionsOpen { sessions })) => {
             let closing = *sessions;

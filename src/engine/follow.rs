@@ -22,14 +22,14 @@ impl Engine {
                 self.check(&targets, Asked::OfAll);
             }
             Intent::Exit { target, closing } => {
-                let asked = self.named(&target);
-                self.worker.start(Job::Exit(asked, closing));
+                self.exit(&[(target, closing)], Asked::ByName);
             }
             Intent::EndProcess { target, closing } => {
                 let asked = self.named(&target);
                 self.worker.start(Job::EndProcess(asked, closing));
             }
-            Intent::ExitAll(each) => self.reset(&each),
+            Intent::ExitAll(each) => self.exit(&each, Asked::OfAll),
+            Intent::Reset(each) => self.reset(&each),
             Intent::Stop(target) => {
                 let asked = self.named(&target);
                 self.worker.start(Job::Stop(asked));
@@ -52,12 +52,14 @@ impl Engine {
         self.worker.start(Job::Check(named, asked));
     }
 
+    pub(super) fn exit(&mut self, each: &[(Target, u32)], asked: Asked) {
+        let masters = self.all_named(each);
+        self.worker.start(Job::Exit(masters, asked));
+    }
+
     /// Ends these masters, and removes what is stale by now.
     fn reset(&mut self, each: &[(Target, u32)]) {
-        let masters = each
-            .iter()
-            .map(|(target, closing)| (self.named(target), *closing))
-            .collect();
+        let masters = self.all_named(each);
         let stale = self.sockets().filter(|socket| is_cleaned_with_all(socket));
         let stale = stale.map(|socket| self.named(&socket.target())).collect();
         self.worker.start(Job::Reset(masters, stale));
@@ -97,6 +99,12 @@ impl Engine {
         self.outlet.show_details(title, table::plain(&lines));
     }
 
+    fn all_named(&self, each: &[(Target, u32)]) -> Vec<(Named, u32)> {
+        each.iter()
+            .map(|(target, closing)| (self.named(target), *closing))
+            .collect()
+    }
+
     /// The target with what a person calls it and what is known of it now.
     fn named(&self, target: &Target) -> Named {
         let socket = self
@@ -107,6 +115,7 @@ impl Engine {
             target: target.clone(),
             title: socket.map_or_else(|| target.path.to_string(), Socket::title),
             state: socket.map(|socket| socket.state.clone()),
+            sessions: socket.and_then(Socket::sessions_at_stake),
         }
     }
 }

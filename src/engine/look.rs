@@ -1,17 +1,16 @@
 //! One turn of the wheel: settings, discovery, a look, and what comes of it.
 
-use std::time::{Duration, Instant};
-
-use nix::time::{ClockId, clock_gettime};
+use std::time::Instant;
 
 use super::work::Job;
 use super::{Engine, answers};
+use crate::act::control::ANY_SESSIONS;
 use crate::config::{self, ConfigError};
 use crate::core::decide::{self, Effect, Policy};
+use crate::core::network::{SLEPT, Verdict};
+use crate::core::socket::Socket;
 use crate::core::view::{self, TrayView};
-
-/// A resume shows as a jump of the clock that counts sleep against the one that does not.
-const SLEPT: Duration = Duration::from_secs(2);
+use crate::observe::time_asleep;
 
 impl Engine {
     /// Everything that can have changed is looked at again: an event does not say enough, and costs no less.
@@ -76,7 +75,7 @@ impl Engine {
     pub(super) fn look(&mut self) {
         let began = Instant::now();
         self.looked = began;
-        self.connects_by = self.connects_by.filter(|by| began < *by);
+        self.shows_by = self.shows_by.filter(|by| began < *by);
         let Some((discovered, _)) = &self.discovered else {
             self.pace.looked(began, began);
             return;
@@ -90,6 +89,7 @@ impl Engine {
         let policy = Policy {
             announce: self.settings.announced(),
             clean_automatically: self.settings.clean_automatically,
+            exit_stranded: self.settings.exit_stranded,
             can_show: self.options.can_show,
         };
         let memory = std::mem::take(&mut self.memory);
@@ -97,7 +97,10 @@ impl Engine {
         self.memory = memory;
         self.answers
             .retain(|target, _| snapshot.find(target).is_some());
+        // What is said of a doubtful network is told with its age.
+        let ages = |socket: &Socket| socket.network.as_ref().is_some_and(Verdict::ages);
         let is_news = self.has_new_answers
+            || snapshot.sockets.iter().any(ages)
             || !self
                 .snapshot
                 .as_ref()
@@ -116,6 +119,13 @@ impl Engine {
                 Effect::Notify(notice) => self.outlet.notify(notice),
                 Effect::Withdraw(key) => self.outlet.withdraw(key),
                 Effect::Clean(targets) => self.clean(&targets, answers::Asked::ByPolicy),
+                Effect::Exit(targets) => {
+                    let each: Vec<_> = targets
+                        .into_iter()
+                        .map(|target| (target, ANY_SESSIONS))
+                        .collect();
+                    self.exit(&each, answers::Asked::ByPolicy);
+                }
             }
         }
     }
@@ -126,10 +136,4 @@ impl Engine {
             self.drawn = Some(view);
         }
     }
-}
-
-/// How long the machine has slept since it started: CLOCK_BOOTTIME runs on in sleep, CLOCK_MONOTONIC does not.
-pub(super) fn time_asleep() -> Duration {
-    let now = |clock| clock_gettime(clock).map_or(Duration::ZERO, Duration::from);
-    now(ClockId::CLOCK_BOOTTIME).saturating_sub(now(ClockId::CLOCK_MONOTONIC))
 }

@@ -181,8 +181,9 @@ struct Engine {
     pace: Pace,
     /// When the last look was begun.
     looked: Instant,
-    /// When an ssh that has started is likely to have connected.
-    connects_by: Option<Instant>,
+    /// When it is likely to show what came of the last event: an ssh that started has connected, data that a network has
+    /// lost was sent again.
+    shows_by: Option<Instant>,
     has_ended: bool,
 }
 
@@ -206,13 +207,13 @@ impl Engine {
             has_new_answers: false,
             snapshot: None,
             drawn: None,
-            asleep: look::time_asleep(),
+            asleep: crate::observe::time_asleep(),
             outlet,
             worker: Worker::new(sender),
             watch: Watch::new(handle),
             pace: Pace::default(),
             looked: Instant::now(),
-            connects_by: None,
+            shows_by: None,
             has_ended: false,
         }
     }

@@ -19,6 +19,10 @@ const WITHOUT_EVENTS: Duration = Duration::from_secs(30);
 /// resolved, and `Match exec` commands to be run.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(2);
 
+/// How long after a change of the network data that was under way seems lost, usually: it was sent again several times
+/// by then ([`crate::core::network::SUSPECT_AFTER`]).
+const LOST_WITHIN: Duration = Duration::from_secs(5);
+
 impl Engine {
     /// Watches everything that the next look could see otherwise.
     pub(super) fn watch_what_was_seen(&mut self, snapshot: &Snapshot) {
@@ -66,9 +70,10 @@ impl Engine {
             .and_then(|_| self.memory.quiet_until());
         let exact = [
             self.pace.due(),
-            self.connects_by,
+            self.shows_by,
             self.survey.look_again_at(),
             quiet_until,
+            self.memory.exits_at(),
         ];
         let exact = exact.into_iter().flatten().min().map(Due::exactly);
         let is_needed = self.options.has_icon
@@ -102,12 +107,17 @@ impl Watcher for Engine {
     fn heard(&mut self, news: News) {
         match news {
             News::Changed => self.pace.heard(Instant::now()),
+            News::Network => {
+                let now = Instant::now();
+                self.pace.heard(now);
+                self.shows_by = Some(now + LOST_WITHIN);
+            }
             // The one that starts is our own `ssh -G`.
             News::Begun if self.discovering => {}
             News::Begun => {
                 let now = Instant::now();
                 self.pace.heard(now);
-                self.connects_by = Some(now + CONNECTS_WITHIN);
+                self.shows_by = Some(now + CONNECTS_WITHIN);
             }
         }
     }

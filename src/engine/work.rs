@@ -21,6 +21,8 @@ pub(super) struct Named {
     pub(super) target: Target,
     pub(super) title: String,
     pub(super) state: Option<State>,
+    /// Every session that would end with it.
+    pub(super) sessions: Option<u32>,
 }
 
 /// Something to do.
@@ -31,7 +33,7 @@ pub(super) enum Job {
         surroundings: Box<Surroundings>,
     },
     Check(Vec<Named>, Asked),
-    Exit(Named, u32),
+    Exit(Vec<(Named, u32)>, Asked),
     /// End these masters, then remove what is stale.
     Reset(Vec<(Named, u32)>, Vec<Named>),
     Stop(Named),
@@ -88,9 +90,19 @@ fn perform(job: Job) -> Message {
             });
             answered(named, results, asked)
         }
-        Job::Exit(named, closing) => {
-            let result = exit(&named, closing);
-            answered(vec![named], vec![result], Asked::ByName)
+        Job::Exit(masters, asked) => {
+            let results = each(&masters, |(named, closing)| {
+                match (exit(named, *closing), asked) {
+                    // A connection that is full has no room for the farewell, which the master waits for.
+                    (Result::Ended(Err(error)), Asked::ByPolicy) if error.is_in_vain() => {
+                        tracing::info!("{}: {error}", named.title);
+                        Result::ProcessEnded(terminate::end(&System, &named.target, *closing))
+                    }
+                    (result, _) => result,
+                }
+            });
+            let masters = masters.into_iter().map(|(named, _)| named);
+            answered(masters.collect(), results, asked)
         }
         Job::Reset(masters, stale) => {
             let mut results = each(&masters, |(named, closing)| exit(named, *closing));

@@ -260,7 +260,7 @@ impl Found {
 }
 
 /// The program's name that makes a process an ssh.
-const SSH: &str = "ssh";
+pub(super) const SSH: &str = "ssh";
 
 fn is_ssh(process: &Process) -> bool {
     process.name == SSH
@@ -268,7 +268,7 @@ fn is_ssh(process: &Process) -> bool {
 
 /// The newest first: the kernel's own threads and what the system started come last, mostly never. Each is looked at
 /// only when it is its turn.
-fn own_processes(uid: UserId) -> impl Iterator<Item = MasterPid> {
+pub(super) fn own_processes(uid: UserId) -> impl Iterator<Item = MasterPid> {
     let entries = fs::read_dir("/proc").into_iter().flatten();
     let processes = entries.filter_map(|entry| {
         let entry = entry.ok()?;

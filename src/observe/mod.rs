@@ -14,13 +14,21 @@ pub mod connect;
 pub mod directories;
 pub mod filesystem;
 mod holder;
+mod inet_diag;
 mod masters;
 pub mod mounts;
+pub(crate) mod netlink;
+pub mod network;
 pub mod proc_net_unix;
 mod process;
+mod rtnetlink;
+mod sleep;
 pub mod sock_diag;
+mod transport;
 pub mod unix_table;
 pub(crate) mod way;
+
+pub use sleep::time_asleep;
 
 use std::collections::{HashMap, HashSet};
 use std::io;

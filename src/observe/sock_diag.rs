@@ -7,37 +7,16 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::AsRawFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto,
-    setsockopt, socket, sockopt,
-};
-use nix::sys::time::TimeVal;
+use nix::sys::socket::SockProtocol;
 
+use super::netlink::{self, Message, attributes, u32_at};
 use super::unix_table::{Row, UnixListener, UnixTable, Vfs};
 use crate::core::socket::{Cookie, Table, UserId};
 
-/// How long the kernel may take for one dump. It answers within milliseconds.
-const DEADLINE: Duration = Duration::from_secs(2);
-
-/// How often a dump is asked for while the kernel says that it was not consistent.
-const ATTEMPTS: u32 = 3;
-
-/// The kernel sends at most 32 KiB at once (`netlink_dump()` in af_netlink.c).
-const BUFFER: usize = 64 * 1024;
-
-const HEADER: usize = 16;
-const NLMSG_ERROR: u16 = 2;
-const NLMSG_DONE: u16 = 3;
-const NLM_F_REQUEST: u16 = 0x1;
-const NLM_F_DUMP: u16 = 0x300;
-const NLM_F_DUMP_INTR: u16 = 0x10;
-const SOCK_DIAG_BY_FAMILY: u16 = 20;
+pub(super) const SOCK_DIAG_BY_FAMILY: u16 = 20;
 
 const AF_UNIX: u8 = 1;
 const ESTABLISHED: u8 = 1;
@@ -64,68 +43,16 @@ const ATTRIBUTE_UID: u16 = 7;
 /// Whatever socket, send or receive say: `EPROTONOSUPPORT` or `ENOENT` without the kernel module, `EPERM` or
 /// `EACCES` under a sandbox. `TimedOut` after two seconds; `InvalidData` for an answer that is none.
 pub fn dump() -> io::Result<UnixTable> {
-    let deadline = Instant::now() + DEADLINE;
-    let mut attempt = 1;
-    loop {
-        let (rows, interrupted) = dump_once(deadline)?;
-        if !interrupted || attempt == ATTEMPTS {
-            return Ok(UnixTable::new(Table::SockDiag, rows));
-        }
-        attempt += 1;
-    }
+    let protocol = SockProtocol::NetlinkSockDiag;
+    let rows = netlink::dump(protocol, SOCK_DIAG_BY_FAMILY, &question(), row)?;
+    Ok(UnixTable::new(Table::SockDiag, rows))
 }
 
-fn dump_once(deadline: Instant) -> io::Result<(Vec<Row>, bool)> {
-    let socket = socket(
-        AddressFamily::Netlink,
-        SockType::Raw,
-        SockFlag::SOCK_CLOEXEC,
-        SockProtocol::NetlinkSockDiag,
-    )?;
-    let kernel = NetlinkAddr::new(0, 0);
-    sendto(
-        socket.as_raw_fd(),
-        &request(),
-        &kernel,
-        MsgFlags::MSG_DONTWAIT,
-    )?;
-
-    let mut answer = Answer::default();
-    let mut buffer = vec![0; BUFFER];
-    while !answer.done {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        // A timeout of zero would mean none at all.
-        let micros = i64::try_from(left.as_micros()).unwrap_or(i64::MAX).max(1);
-        let seconds = TimeVal::new(micros / 1_000_000, micros % 1_000_000);
-        setsockopt(&socket, sockopt::ReceiveTimeout, &seconds)?;
-        match recv(socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_TRUNC) {
-            Ok(length) => {
-                let datagram = buffer
-                    .get(..length)
-                    .ok_or_else(|| invalid("a message longer than the kernel makes them"))?;
-                answer.read(datagram)?;
-            }
-            Err(Errno::EINTR) => {}
-            Err(Errno::EAGAIN) => return Err(io::ErrorKind::TimedOut.into()),
-            Err(errno) => return Err(errno.into()),
-        }
-    }
-    Ok((answer.rows, answer.interrupted))
-}
-
-/// `struct nlmsghdr` and `struct unix_diag_req`, in the machine's byte order.
-fn request() -> Vec<u8> {
+/// `struct unix_diag_req`, in the machine's byte order.
+fn question() -> Vec<u8> {
     let states = 1_u32 << ESTABLISHED | 1 << LISTEN;
     let show = SHOW_NAME | SHOW_VFS | SHOW_PEER | SHOW_RQLEN | SHOW_UID;
-    let mut bytes = Vec::with_capacity(40);
-    bytes.extend(40_u32.to_ne_bytes());
-    bytes.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
-    bytes.extend((NLM_F_REQUEST | NLM_F_DUMP).to_ne_bytes());
-    bytes.extend([0; 8]); // sequence number and port: one request a socket needs neither
-    bytes.extend([AF_UNIX, 0, 0, 0]);
+    let mut bytes = vec![AF_UNIX, 0, 0, 0];
     bytes.extend(states.to_ne_bytes());
     bytes.extend(0_u32.to_ne_bytes()); // all inodes
     bytes.extend(show.to_ne_bytes());
@@ -133,63 +60,15 @@ fn request() -> Vec<u8> {
     bytes
 }
 
-/// What was understood of the kernel's answer so far.
-#[derive(Debug, Default)]
-struct Answer {
-    rows: Vec<Row>,
-    interrupted: bool,
-    done: bool,
-}
-
-impl Answer {
-    /// Reads one datagram: any number of messages. Bytes that are no such thing are an error, never a panic.
-    fn read(&mut self, mut datagram: &[u8]) -> io::Result<()> {
-        while !datagram.is_empty() && !self.done {
-            let length = u32_at(datagram, 0).and_then(|length| usize::try_from(length).ok());
-            let message = length
-                .and_then(|length| datagram.get(..length))
-                .ok_or_else(|| invalid("a message that is cut off"))?;
-            let (Some(kind), Some(flags), Some(body)) = (
-                u16_at(message, 4),
-                u16_at(message, 6),
-                message.get(HEADER..),
-            ) else {
-                return Err(invalid("a message without a header"));
-            };
-            self.interrupted |= flags & NLM_F_DUMP_INTR != 0;
-            match kind {
-                NLMSG_ERROR | NLMSG_DONE => {
-                    // Both begin with a negative errno, or 0; an empty DONE is old, and success.
-                    let code = u32_at(body, 0).map_or(0, u32::cast_signed);
-                    if code < 0 {
-                        return Err(io::Error::from_raw_os_error(code.saturating_neg()));
-                    }
-                    self.done = true;
-                }
-                SOCK_DIAG_BY_FAMILY => self.rows.extend(row(body)),
-                _ => {}
-            }
-            datagram = datagram
-                .get(message.len().next_multiple_of(4)..)
-                .unwrap_or_default();
-        }
-        Ok(())
-    }
-}
-
 /// `struct unix_diag_msg` and its attributes; `None` for a socket without a path, in another state, or whose client is
 /// gone.
-fn row(body: &[u8]) -> Option<Row> {
+fn row(message: Message<'_>) -> Option<Row> {
+    let body = (message.kind == SOCK_DIAG_BY_FAMILY).then_some(message.body)?;
     let state = *body.get(2)?;
     let socket_inode = u32_at(body, 4)?;
     let cookie = u64::from(u32_at(body, 8)?) | u64::from(u32_at(body, 12)?) << 32;
     let (mut name, mut vfs, mut peer, mut backlog, mut uid) = (None, None, None, 0, None);
-    let mut attributes = body.get(16..)?;
-    while let (Some(length), Some(kind)) = (u16_at(attributes, 0), u16_at(attributes, 2)) {
-        let length = usize::from(length);
-        let Some(value) = attributes.get(4..length) else {
-            break;
-        };
+    for (kind, value) in attributes(body.get(16..)?) {
         match kind {
             ATTRIBUTE_NAME => name = path_name(value),
             ATTRIBUTE_VFS => {
@@ -202,9 +81,6 @@ fn row(body: &[u8]) -> Option<Row> {
             ATTRIBUTE_UID => uid = u32_at(value, 0).map(UserId),
             _ => {}
         }
-        attributes = attributes
-            .get(length.next_multiple_of(4)..)
-            .unwrap_or_default();
     }
     let name = name?;
     match state {
@@ -232,44 +108,22 @@ fn path_name(value: &[u8]) -> Option<PathBuf> {
     (!name.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(name)))
 }
 
-fn u16_at(bytes: &[u8], offset: usize) -> Option<u16> {
-    let bytes = bytes.get(offset..)?.first_chunk()?;
-    Some(u16::from_ne_bytes(*bytes))
-}
-
-fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
-    let bytes = bytes.get(offset..)?.first_chunk()?;
-    Some(u32::from_ne_bytes(*bytes))
-}
-
-fn invalid(what: &str) -> io::Error {
-    let text = format!("the kernel's socket table holds {what}");
-    io::Error::new(io::ErrorKind::InvalidData, text)
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::net::{UnixListener as Bound, UnixStream};
 
+    use std::time::{Duration, Instant};
+
     use proptest::prelude::*;
 
+    use super::super::netlink::{Answer, attribute, sent};
     use super::*;
 
-    fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-        let length = u16::try_from(4 + value.len()).unwrap();
-        let mut bytes = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
-        bytes.extend(value);
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        bytes
-    }
-
-    fn message(kind: u16, flags: u16, body: &[u8]) -> Vec<u8> {
-        let length = u32::try_from(HEADER + body.len()).unwrap();
-        let mut bytes = length.to_ne_bytes().to_vec();
-        bytes.extend([kind.to_ne_bytes(), flags.to_ne_bytes()].concat());
-        bytes.extend([0; 8]);
-        bytes.extend(body);
-        bytes
+    fn rows(bytes: &[u8]) -> Vec<Row> {
+        let mut answer = Answer::new();
+        // Damage ends the answer; what came before it counts.
+        let _ = answer.read(bytes, row);
+        answer.items
     }
 
     fn socket_row(state: u8, name: &[u8]) -> Vec<u8> {
@@ -283,16 +137,13 @@ mod tests {
         let rqlen = [3_u32.to_ne_bytes(), 64_u32.to_ne_bytes()].concat();
         body.extend(attribute(ATTRIBUTE_RQLEN, &rqlen));
         body.extend(attribute(ATTRIBUTE_UID, &1000_u32.to_ne_bytes()));
-        message(SOCK_DIAG_BY_FAMILY, 2, &body)
+        sent(SOCK_DIAG_BY_FAMILY, 2, &body)
     }
 
     #[test]
     fn a_listener_is_read_with_all_its_attributes() {
-        let mut answer = Answer::default();
-        answer.read(&socket_row(LISTEN, b"/s/u@h\0")).unwrap();
-        assert!(!answer.done);
         assert_eq!(
-            answer.rows,
+            rows(&socket_row(LISTEN, b"/s/u@h\0")),
             [Row::Listener(UnixListener {
                 socket_inode: 22637,
                 cookie: Some(Cookie(5 | 1 << 32)),
@@ -310,53 +161,21 @@ mod tests {
 
     #[test]
     fn only_paths_that_listen_or_were_accepted_count() {
-        for (state, name, rows) in [
+        for (state, name, count) in [
             (ESTABLISHED, &b"/s"[..], 1),
             (LISTEN, b"\0abstract", 0),
             (LISTEN, b"", 0),
             (7, b"/bound/only", 0),
         ] {
-            let mut answer = Answer::default();
-            answer.read(&socket_row(state, name)).unwrap();
-            assert_eq!(answer.rows.len(), rows, "{state} {name:?}");
+            assert_eq!(
+                rows(&socket_row(state, name)).len(),
+                count,
+                "{state} {name:?}"
+            );
         }
-    }
-
-    #[test]
-    fn the_end_and_errors_are_told_apart() {
-        let refused = (-13_i32).to_ne_bytes();
-        for (bytes, result) in [
-            (message(NLMSG_DONE, 2, &[0; 4]), Ok(true)),
-            (message(NLMSG_DONE, 2, &[]), Ok(true)),
-            (message(NLMSG_DONE, 2, &refused), Err(Some(13))),
-            (message(NLMSG_ERROR, 0, &refused), Err(Some(13))),
-            (message(1, 0, &[]), Ok(false)),
-            (vec![0; 16], Err(None)),
-            (vec![1; 7], Err(None)),
-        ] {
-            let mut answer = Answer::default();
-            let read = answer.read(&bytes).map_err(|error| error.raw_os_error());
-            assert_eq!(read.map(|()| answer.done), result, "{bytes:?}");
-        }
-    }
-
-    #[test]
-    fn an_inconsistent_dump_is_noticed() {
-        let mut answer = Answer::default();
-        answer
-            .read(&message(NLMSG_DONE, 2 | NLM_F_DUMP_INTR, &[0; 4]))
-            .unwrap();
-        assert!(answer.interrupted);
     }
 
     proptest! {
-        #[test]
-        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
-            let mut answer = Answer::default();
-            let _ = answer.read(&bytes);
-            prop_assert!(answer.rows.len() <= bytes.len() / HEADER);
-        }
-
         #[test]
         fn any_damage_to_an_answer_is_survived(at in 0_usize..300, byte: u8, cut in 0_usize..300) {
             let mut bytes = socket_row(LISTEN, b"/s/u@h\0");
@@ -365,9 +184,7 @@ mod tests {
                 *place = byte;
             }
             bytes.truncate(cut);
-            let mut answer = Answer::default();
-            let _ = answer.read(&bytes);
-            prop_assert!(answer.rows.len() <= 2);
+            prop_assert!(rows(&bytes).len() <= 2);
         }
     }
 

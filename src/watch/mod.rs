@@ -1,6 +1,6 @@
 //! Watch: what wakes a loop that has looked, when looking again could show anything new.
 //!
-//! Four kinds of events, each a source of a calloop loop, none of which touches a master:
+//! Five kinds of events, each a source of a calloop loop, none of which touches a master:
 //!
 //! - `paths` (inotify): a socket is linked, removed or changed; the ssh configuration or muxtray's own is written;
 //!   a directory vanishes, comes back, or becomes another. And that the ssh configuration is opened: every ssh does
@@ -9,6 +9,7 @@
 //! - `deaths` (pidfd): a master's process ends, by `kill -9` too.
 //! - /proc/self/mountinfo: something is mounted over a directory, or from under it.
 //! - `clock` (timerfd): the machine has slept, or the clock was set.
+//! - `network` (rtnetlink): an address, a link or a route comes, goes or becomes another.
 //!
 //! What is left to the caller's timer: sessions that close, a process that is stopped, changes that other machines
 //! make on a network filesystem, and everything that the limits of the kernel leave unwatched ([`Shortage`]).
@@ -16,6 +17,7 @@
 
 mod clock;
 mod deaths;
+mod network;
 mod pace;
 mod paths;
 
@@ -33,6 +35,7 @@ use crate::core::interest::Interest;
 use crate::core::socket::{MasterPid, Snapshot};
 use clock::Clock;
 use deaths::Deaths;
+use network::Network;
 pub use pace::Pace;
 use paths::Paths;
 
@@ -41,6 +44,8 @@ use paths::Paths;
 pub enum News {
     /// Something that was looked at may be another by now.
     Changed,
+    /// The machine's addresses, links or routes are others.
+    Network,
     /// An ssh seems to start.
     Begun,
 }
@@ -101,7 +106,7 @@ pub struct Watch<D> {
 }
 
 impl<D: Watcher> Watch<D> {
-    /// Watches nothing yet but mounts and the clock. What is not to be had is left to the timer, and said in the log.
+    /// Watches nothing yet but mounts, the clock and the network. What is not to be had is left to the timer, and said in the log.
     #[must_use]
     pub fn new(handle: LoopHandle<'static, D>) -> Self {
         let mounts = File::open("/proc/self/mountinfo").and_then(|mounts| {
@@ -121,6 +126,17 @@ impl<D: Watcher> Watch<D> {
         });
         if let Err(error) = clock {
             tracing::info!("the clock is not watched: {error}");
+        }
+        let network = Network::subscribe().and_then(|network| {
+            let source = Generic::new(network, Readiness::READ, Mode::Level);
+            insert(&handle, source, |network: &Network, data: &mut D| {
+                if network.read() {
+                    data.heard(News::Network);
+                }
+            })
+        });
+        if let Err(error) = network {
+            tracing::info!("the network is not watched: {error}");
         }
         Self::of_what_is_followed(handle)
     }

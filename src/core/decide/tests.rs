@@ -1,12 +1,14 @@
+use super::super::network::{Address, Connection};
 use super::super::places::Origin;
-use super::super::samples::{observation, path, running, seen, stat};
-use super::super::socket::{Connect, File, Observation, Stat};
+use super::super::samples::{connection, observation, path, running, seen, seen_over, stat};
+use super::super::socket::{Connect, File, MasterPid, Observation, Stat};
 use super::*;
 
 fn policy() -> Policy {
     Policy {
         announce: FindingId::ALL.iter().copied().collect(),
         clean_automatically: false,
+        exit_stranded: false,
         can_show: true,
     }
 }
@@ -49,6 +51,7 @@ fn short(effect: &Effect) -> String {
         Effect::Withdraw(NoticeKey::Summary) => "withdraw summary".to_owned(),
         Effect::Withdraw(key) => format!("withdraw {key:?}"),
         Effect::Clean(targets) => format!("clean {}", targets.len()),
+        Effect::Exit(targets) => format!("exit {}", targets.len()),
     }
 }
 
@@ -181,5 +184,95 @@ fn a_clean_that_broke_off_is_finished_without_asking() {
     assert_eq!(
         told(vec![live(), live()], &policy()),
         [vec!["clean 1"], vec![]]
+    );
+}
+
+/// Masters at these paths that have lost their network, all of one process for the sake of the test.
+fn stranded(paths: &[&str]) -> Snapshot {
+    let master = |name: &&str| Observation {
+        path: path(name),
+        ..running()
+    };
+    let gone = Connection {
+        address: Address::Gone,
+        ..connection()
+    };
+    let masters = paths.iter().map(master).collect();
+    seen_over(masters, [(MasterPid(4711), gone)].into())
+}
+
+#[test]
+fn a_stranded_master_can_be_ended_from_its_notice() {
+    assert_eq!(
+        told(vec![stranded(&["/s/a"]), seen(vec![])], &policy()),
+        [
+            vec!["/s/a: master has lost its network [Exit, closing 2 sessions, Show]"],
+            vec!["withdraw /s/a stranded"]
+        ]
+    );
+    assert_eq!(
+        told(vec![stranded(&["/s/a", "/s/b"])], &policy()),
+        [vec![
+            "2 problems with control sockets [Exit 2 stranded masters, Show]"
+        ]]
+    );
+}
+
+#[test]
+fn a_stranded_master_is_ended_once_when_that_is_wanted_and_it_lasts() {
+    let tidy = Policy {
+        exit_stranded: true,
+        announce: BTreeSet::new(),
+        ..policy()
+    };
+    let start = Instant::now();
+    let mut memory = Memory::default();
+    let mut at = |after: Duration, snapshot: &Snapshot, policy: &Policy| {
+        let effects;
+        (memory, effects) = decide(std::mem::take(&mut memory), snapshot, policy, start + after);
+        (
+            effects.iter().map(short).collect::<Vec<_>>(),
+            memory.exits_at(),
+        )
+    };
+    let nothing = Vec::<String>::new;
+    let (one, due) = (stranded(&["/s/a"]), Some(start + EXIT_AFTER));
+    let second = Duration::from_secs(1);
+    assert_eq!(at(Duration::ZERO, &one, &tidy), (nothing(), due));
+    assert_eq!(at(EXIT_AFTER - second, &one, &tidy), (nothing(), due));
+    assert_eq!(
+        at(EXIT_AFTER, &one, &tidy),
+        (vec!["exit 1".to_owned()], None)
+    );
+    assert_eq!(at(EXIT_AFTER * 2, &one, &tidy), (nothing(), None));
+    // It was well in between.
+    assert_eq!(
+        at(EXIT_AFTER * 3, &seen(vec![running()]), &tidy).0,
+        nothing()
+    );
+    assert_eq!(
+        at(EXIT_AFTER * 4, &one, &tidy),
+        (nothing(), Some(start + EXIT_AFTER * 5))
+    );
+    assert_eq!(at(EXIT_AFTER * 5, &one, &policy()).1, None);
+}
+
+#[test]
+fn nothing_is_ended_in_the_quiet_time() {
+    let tidy = Policy {
+        exit_stranded: true,
+        ..policy()
+    };
+    let (one, start) = (stranded(&["/s/a"]), Instant::now());
+    let (memory, _) = decide(Memory::default(), &one, &tidy, start);
+    let memory = memory.resumed(start + EXIT_AFTER);
+    let (memory, effects) = decide(memory, &one, &tidy, start + EXIT_AFTER);
+    assert_eq!((effects.len(), memory.exits_at()), (0, None));
+    let quiet_until = memory.quiet_until().unwrap();
+    let (_, effects) = decide(memory, &one, &tidy, quiet_until);
+    assert!(
+        effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Exit(_)))
     );
 }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use crate::core::socket::{Cookie, Listener, Look};
+use crate::core::network::{Facts, Memory, Verdict};
+use crate::core::socket::{Cookie, Listener, Look, MasterPid};
 
 /// How long connections may wait unaccepted before a master counts as wedged. A healthy one accepts within
 /// milliseconds; it is as long as the deadline of an alive check.
@@ -19,6 +20,7 @@ pub struct History {
     backlog_since: BTreeMap<Cookie, Instant>,
     silent: BTreeSet<Cookie>,
     used: BTreeMap<Cookie, Instant>,
+    network: Memory,
 }
 
 impl History {
@@ -53,7 +55,20 @@ impl History {
             backlog_since,
             silent,
             used,
+            network: self.network,
         }
+    }
+
+    /// The history with what that look found of the networks behind the masters.
+    #[must_use]
+    pub fn after_network(mut self, facts: Facts, now: Instant) -> Self {
+        self.network = self.network.after(facts, now);
+        self
+    }
+
+    /// The judgement on the network behind a master, where its connection is known.
+    pub(super) fn verdict(&self, master: MasterPid, limit: Duration) -> Option<Verdict> {
+        self.network.verdict(master, limit)
     }
 
     /// The history after an alive check of this listener that was or was not answered in time.

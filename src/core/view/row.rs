@@ -65,7 +65,7 @@ pub(super) fn socket_menu(socket: &Socket, answers: &Answers) -> Entry {
 fn cannot_ask(state: &State) -> Option<&'static str> {
     match state {
         // An unresponsive master may answer yet, and the deadline bounds the wait.
-        State::Running | State::Unresponsive(_) => None,
+        State::Running | State::Suspect(_) | State::Stranded(_) | State::Unresponsive(_) => None,
         State::Stale | State::Leftover => Some("nobody listens"),
         State::Misowned(_) => Some("it is another user's"),
         State::Foreign(_) => Some("no ssh of yours listens"),

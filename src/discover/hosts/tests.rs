@@ -33,7 +33,10 @@ fn the_output_of_ssh_is_read() {
     assert_eq!(host.control_path, ControlPath::new("/s s/me@h"));
     assert_eq!(host.destination.to_string(), "me@h.example.org:2222");
     assert_eq!(host.persist, Persist::Seconds(600));
-    assert_eq!(host.server_alive_interval, 15);
+    assert_eq!(
+        (host.server_alive_interval, host.server_alive_count_max),
+        (15, 3)
+    );
     assert!(host.multiplexes);
 
     for (output, persist, multiplexes) in [
@@ -112,6 +115,7 @@ fn ssh_itself_answers_for_each_host() {
         multiplexes: control_path.is_some(),
         persist: control_path.map(|_| 600),
         server_alive_interval: if control_path.is_some() { 20 } else { 0 },
+        server_alive_count_max: 3,
     };
     let web = Answer::Expanded(expanded(
         Some("/s/me@h.example.org:2222"),

@@ -35,6 +35,7 @@ fn host(path: &Path) -> Host {
         multiplexes: true,
         persist: Persist::No,
         server_alive_interval: 0,
+        server_alive_count_max: 3,
     }
 }
 

@@ -1,0 +1,100 @@
+//! Ending masters that have lost their network: by a notice's button, and by itself for those who want that, once each
+//! and not before it is plain that the network does not come back at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use crate::core::intent::Intent;
+use crate::core::notice::Button;
+use crate::core::socket::{Snapshot, Socket, State, Target};
+use crate::core::text;
+
+/// How long a master has to have been stranded: a VPN that connects again often has the same address.
+pub const EXIT_AFTER: Duration = Duration::from_secs(15);
+
+/// The masters that are stranded, and those of them that were asked to end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Stranded {
+    since: BTreeMap<Target, Instant>,
+    asked: BTreeSet<Target>,
+    /// When the next of them is to end.
+    pub(super) due: Option<Instant>,
+}
+
+impl Stranded {
+    /// What is to end now, and what to remember. Another program's masters are left to it; in the quiet time after a
+    /// resume nothing is ended.
+    #[must_use]
+    pub(super) fn after(
+        self,
+        snapshot: &Snapshot,
+        is_quiet: bool,
+        now: Instant,
+    ) -> (Self, Vec<Target>) {
+        let stranded = snapshot
+            .sockets
+            .iter()
+            .filter(|socket| is_stranded(socket) && socket.managed_by.is_none());
+        let since: BTreeMap<Target, Instant> = stranded
+            .map(|socket| {
+                let target = socket.target();
+                let since = self.since.get(&target).copied().unwrap_or(now);
+                (target, since)
+            })
+            .collect();
+        let asked: BTreeSet<Target> = self
+            .asked
+            .into_iter()
+            .filter(|target| since.contains_key(target))
+            .collect();
+        let waiting = since.iter().filter(|(target, _)| !asked.contains(target));
+        let (over, later): (Vec<_>, Vec<_>) =
+            waiting.partition(|(_, since)| now >= **since + EXIT_AFTER && !is_quiet);
+        let to_end: Vec<Target> = over.into_iter().map(|(target, _)| target.clone()).collect();
+        let due = later.into_iter().map(|(_, since)| *since + EXIT_AFTER);
+        // The end of the quiet time is a look anyway.
+        let due = due.filter(|due| *due > now).min();
+        let asked = asked.into_iter().chain(to_end.iter().cloned()).collect();
+        (Self { since, asked, due }, to_end)
+    }
+}
+
+/// Ends a master that has lost its network.
+pub(super) fn exit_button(socket: &Socket) -> Option<Button> {
+    if !is_stranded(socket) {
+        return None;
+    }
+    let label = match socket.sessions_at_stake() {
+        Some(0) => "Exit".to_owned(),
+        Some(sessions) => format!("Exit, closing {}", text::count(sessions, "session")),
+        None => "Exit, closing its sessions".to_owned(),
+    };
+    Some(Button {
+        label,
+        intent: Intent::Exit {
+            target: socket.target(),
+            closing: closing(socket),
+        },
+    })
+}
+
+/// How many sessions who ends it agrees to close; all, where they cannot be counted.
+fn closing(socket: &Socket) -> u32 {
+    socket.sessions_at_stake().unwrap_or(u32::MAX)
+}
+
+/// Ends all of these that have lost their network; none where there are none.
+pub(super) fn exit_all_button<'a>(sockets: impl Iterator<Item = &'a Socket>) -> Option<Button> {
+    let stranded: Vec<&Socket> = sockets.filter(|socket| is_stranded(socket)).collect();
+    let each = stranded
+        .iter()
+        .map(|socket| (socket.target(), closing(socket)));
+    (!stranded.is_empty()).then(|| Button {
+        label: format!("Exit {}", text::count(stranded.len(), "stranded master")),
+        intent: Intent::ExitAll(each.collect()),
+    })
+}
+
+const fn is_stranded(socket: &Socket) -> bool {
+    matches!(socket.state, State::Stranded(_))
+}

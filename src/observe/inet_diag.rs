@@ -1,0 +1,374 @@
+//! The kernel's table of TCP connections, from sock_diag: no privilege, no connection touched.
+//!
+//! A dump walks the whole hash table, which takes the kernel a millisecond where it is large; a connection that is
+//! known is asked for by its addresses, which takes it a microsecond. Sources: sock_diag(7), `linux/inet_diag.h`,
+//! `linux/tcp.h` and `tcp_get_info()` in tcp.c, which say what the numbers mean.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use nix::sys::socket::SockProtocol;
+
+use super::netlink::{self, Message, attributes, u16_at, u32_at};
+use super::sock_diag::SOCK_DIAG_BY_FAMILY;
+use crate::core::network::{Numbers, Recoveries, Timer};
+
+const AF_INET: u8 = 2;
+const AF_INET6: u8 = 10;
+const IPPROTO_TCP: u8 = 6;
+const ESTABLISHED: u8 = 1;
+const LISTEN: u8 = 10;
+
+/// `INET_DIAG_INFO`, as an attribute, and as the bit that asks for it.
+const ATTRIBUTE_INFO: u16 = 2;
+const SHOW_INFO: u8 = 1 << (ATTRIBUTE_INFO - 1);
+
+/// `struct inet_diag_sockid`: ports, addresses, interface and cookie.
+const ID: usize = 48;
+
+/// What the kernel knows a connection by, and never gives out twice in one boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Id {
+    family: u8,
+    bytes: [u8; ID],
+}
+
+impl Id {
+    /// The connection's cookie.
+    pub(super) fn cookie(&self) -> u64 {
+        let half = |offset| u64::from(u32_at(&self.bytes, offset).unwrap_or_default());
+        half(40) | half(44) << 32
+    }
+
+    /// The interface it is bound to; 0 for none.
+    pub(super) fn interface(&self) -> u32 {
+        u32_at(&self.bytes, 36).unwrap_or_default()
+    }
+
+    fn addresses(&self) -> Option<(SocketAddr, SocketAddr)> {
+        let port = |offset| Some(u16::from_be(u16_at(&self.bytes, offset)?));
+        let address = |offset| {
+            let bytes: &[u8; 16] = self.bytes.get(offset..)?.first_chunk()?;
+            Some(match self.family {
+                AF_INET => IpAddr::V4(Ipv4Addr::from(*bytes.first_chunk::<4>()?)),
+                // An IPv4 connection of an IPv6 socket.
+                _ => Ipv6Addr::from(*bytes).to_canonical(),
+            })
+        };
+        Some((
+            SocketAddr::new(address(4)?, port(0)?),
+            SocketAddr::new(address(20)?, port(2)?),
+        ))
+    }
+}
+
+/// One TCP socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Row {
+    pub(super) id: Id,
+    /// Its number in sockfs; 0 once its process has closed it.
+    pub(super) inode: u32,
+    pub(super) local: SocketAddr,
+    pub(super) remote: SocketAddr,
+    /// `None` for one that listens.
+    pub(super) numbers: Option<Numbers>,
+}
+
+/// Every TCP socket of this network namespace that is connected or listens.
+///
+/// # Errors
+/// As for [`netlink::dump`].
+pub(super) fn dump() -> io::Result<Vec<Row>> {
+    let protocol = SockProtocol::NetlinkSockDiag;
+    let mut rows = Vec::new();
+    for family in [AF_INET, AF_INET6] {
+        let any = Id {
+            family,
+            bytes: [0; ID],
+        };
+        rows.extend(netlink::dump(
+            protocol,
+            SOCK_DIAG_BY_FAMILY,
+            &question(&any),
+            row,
+        )?);
+    }
+    Ok(rows)
+}
+
+/// These connections as they are now, in this order; `None` for one that is gone.
+///
+/// # Errors
+/// As for [`netlink::ask`].
+pub(super) fn exactly<'a>(ids: impl IntoIterator<Item = &'a Id>) -> io::Result<Vec<Option<Row>>> {
+    let questions: Vec<Vec<u8>> = ids.into_iter().map(question).collect();
+    let protocol = SockProtocol::NetlinkSockDiag;
+    let answers = netlink::ask(protocol, SOCK_DIAG_BY_FAMILY, &questions, row)?;
+    Ok(answers
+        .into_iter()
+        .map(|answer| answer.ok().flatten())
+        .collect())
+}
+
+/// `struct inet_diag_req_v2`.
+fn question(id: &Id) -> Vec<u8> {
+    let states = 1_u32 << ESTABLISHED | 1 << LISTEN;
+    let mut bytes = vec![id.family, IPPROTO_TCP, SHOW_INFO, 0];
+    bytes.extend(states.to_ne_bytes());
+    bytes.extend(id.bytes);
+    bytes
+}
+
+/// `struct inet_diag_msg` and its attributes; `None` for a socket in another state.
+fn row(message: Message<'_>) -> Option<Row> {
+    let body = (message.kind == SOCK_DIAG_BY_FAMILY).then_some(message.body)?;
+    let [family, state, timer, ..] = *body.first_chunk::<4>()?;
+    let id = Id {
+        family,
+        bytes: *body.get(4..)?.first_chunk()?,
+    };
+    let (local, remote) = id.addresses()?;
+    let expires = milliseconds(u32_at(body, 52)?);
+    let queued_bytes = u32_at(body, 60)?;
+    let inode = u32_at(body, 68)?;
+    let numbers = match state {
+        LISTEN => None,
+        ESTABLISHED => {
+            let mut attributes = attributes(body.get(72..)?);
+            let (_, info) = attributes.find(|(kind, _)| *kind == ATTRIBUTE_INFO)?;
+            Some(numbers(info, queued_bytes, timer_of(timer), expires)?)
+        }
+        _ => return None,
+    };
+    Some(Row {
+        id,
+        inode,
+        local,
+        remote,
+        numbers,
+    })
+}
+
+/// `struct tcp_info`, which grows at its end from version to version.
+fn numbers(info: &[u8], queued_bytes: u32, timer: Timer, expires: Duration) -> Option<Numbers> {
+    let number = |offset| u32_at(info, offset);
+    let recoveries = || {
+        Some(Recoveries {
+            count: u16_at(info, 242)?,
+            time: milliseconds(number(244)?),
+        })
+    };
+    Some(Numbers {
+        queued_bytes,
+        timer,
+        expires,
+        retransmits: *info.get(2)?,
+        probes: *info.get(3)?,
+        backoff: *info.get(4)?,
+        rto: Duration::from_micros(number(8)?.into()),
+        unacked: number(24)?,
+        last_data_sent: milliseconds(number(44)?),
+        last_data_received: milliseconds(number(52)?),
+        last_ack_received: milliseconds(number(56)?),
+        round_trip: Duration::from_micros(number(68)?.into()),
+        recoveries: recoveries(),
+    })
+}
+
+/// `idiag_timer`, as `inet_sk_diag_fill()` sets it.
+const fn timer_of(number: u8) -> Timer {
+    match number {
+        1 => Timer::Retransmit,
+        2 => Timer::KeepAlive,
+        4 => Timer::Probe,
+        _ => Timer::None,
+    }
+}
+
+const fn milliseconds(number: u32) -> Duration {
+    Duration::from_millis(number as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::net::{TcpListener, TcpStream};
+    use std::os::unix::fs::MetadataExt as _;
+
+    use proptest::prelude::*;
+
+    use super::super::netlink::{Answer, sent};
+    use super::*;
+
+    /// An idle connection, and one whose data is lost: `struct inet_diag_msg` as Linux 6.18 sent them.
+    const IDLE: &str = "\
+        02010200bd4808ae0a4d00010000000000000000000000000a630009000000000000000000000000000000007e6a02000000\
+        000058c26c00000000000000000000000000d35951001c010200010000000007aa01802c0300409c0000a8050000a8050000\
+        0000000000000000000000000000000000000000241a010000000000e8190100e8190100dc050000881f0100d2140000c118\
+        0000ffffff7f13000000a805000003000000282300009038000000000000e853144d00000000ffffffffffffffff320d0000\
+        00000000f90c000000000000100000000e0000000000000008000000090000000900000080ae931500000000a00901000000\
+        0000000000000000000000000000000000000a00000000000000310d00000000000000000000000000000000000000000000\
+        0000000000300100002001000000000000000000000000000000000000000000000000000000000000000000000000000000\
+        000000000000";
+    const LOST: &str = "\
+        02010102c19c08ae0a4d00010000000000000000000000000a63000900000000000000000000000000000000d45402000000\
+        00005c050000000000003400000000000000b2724c001c010200010402000107aa01c0f62500409c0000a8050000a8050000\
+        01000000000000000100000001000000000000005c0400000000000044b3000044b30000dc050000cf4a01007bfe01004163\
+        0300ffffff7f01000000a805000003000000102700009038000057000000fbfb784600000000ffffffffffffffff621f0000\
+        00000000b11f0000000000009400000039000000000000000b000000280000007d0000006dc7a81800000000807d51100000\
+        00000000000000000000000000000000000025000000000000004131000000000000ac110000000000000000000000000000\
+        00000000004c0100004c010062000000620005000e1904000000000000000000000000000000000000000000000000000000\
+        000000000000";
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        let pairs = hex.as_bytes().chunks_exact(2);
+        pairs
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+            .collect()
+    }
+
+    fn read(body: &[u8]) -> Vec<Row> {
+        let mut answer = Answer::new();
+        let _ = answer.read(&sent(SOCK_DIAG_BY_FAMILY, 2, body), row);
+        answer.items
+    }
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn recorded_connections_are_read() {
+        let ms = Duration::from_millis;
+        let [idle, lost] = [IDLE, LOST].map(|hex| read(&bytes(hex)).remove(0));
+        assert_eq!(idle.inode, 0x51_59d3);
+        assert_eq!(idle.id.cookie(), 0x2_6a7e);
+        assert_eq!(idle.local, address("10.77.0.1:48456"));
+        assert_eq!(idle.remote, address("10.99.0.9:2222"));
+        assert_eq!(
+            idle.numbers,
+            Some(Numbers {
+                queued_bytes: 0,
+                unacked: 0,
+                retransmits: 0,
+                probes: 0,
+                backoff: 0,
+                rto: ms(208),
+                round_trip: Duration::from_micros(5330),
+                timer: Timer::KeepAlive,
+                expires: ms(7_127_640),
+                last_data_sent: ms(72_228),
+                last_data_received: ms(72_168),
+                last_ack_received: ms(72_168),
+                recoveries: Some(Recoveries {
+                    count: 0,
+                    time: ms(0)
+                }),
+            })
+        );
+        assert_eq!(
+            lost.numbers,
+            Some(Numbers {
+                queued_bytes: 52,
+                unacked: 1,
+                retransmits: 2,
+                probes: 0,
+                backoff: 1,
+                rto: ms(2488),
+                round_trip: Duration::from_micros(130_683),
+                timer: Timer::Retransmit,
+                expires: ms(1372),
+                last_data_sent: ms(1116),
+                last_data_received: ms(45_892),
+                last_ack_received: ms(45_892),
+                recoveries: Some(Recoveries {
+                    count: 5,
+                    time: ms(268_558)
+                }),
+            })
+        );
+    }
+
+    #[test]
+    fn an_older_kernel_tells_less() {
+        // Linux 4.6 ended with tcpi_min_rtt and the counts of segments.
+        let mut body = bytes(LOST);
+        body.truncate(72 + 4 + 160);
+        body[72..74].copy_from_slice(&164_u16.to_ne_bytes());
+        let numbers = read(&body).remove(0).numbers.unwrap();
+        assert_eq!((numbers.retransmits, numbers.recoveries), (2, None));
+    }
+
+    #[test]
+    fn other_states_and_foreign_messages_are_left_out() {
+        let mut closing = bytes(IDLE);
+        closing[1] = 4;
+        assert_eq!(read(&closing), []);
+        let mut listening = bytes(IDLE);
+        listening[1] = LISTEN;
+        assert_eq!(read(&listening)[0].numbers, None);
+        let mut answer = Answer::new();
+        answer.read(&sent(19, 2, &bytes(IDLE)), row).unwrap();
+        assert_eq!(answer.items, []);
+    }
+
+    #[test]
+    fn an_ipv4_connection_of_an_ipv6_socket_has_its_address() {
+        let mut body = bytes(IDLE);
+        body[0] = AF_INET6;
+        body[8..24].copy_from_slice(&Ipv4Addr::new(10, 0, 0, 7).to_ipv6_mapped().octets());
+        body[24..40].copy_from_slice(&"2001:db8::1".parse::<Ipv6Addr>().unwrap().octets());
+        let row = read(&body).remove(0);
+        assert_eq!(row.local, address("10.0.0.7:48456"));
+        assert_eq!(row.remote, address("[2001:db8::1]:2222"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_damage_is_survived(at in 0_usize..360, byte: u8, cut in 0_usize..400) {
+            let mut body = bytes(LOST);
+            if let Some(place) = body.get_mut(at) {
+                *place = byte;
+            }
+            body.truncate(cut);
+            prop_assert!(read(&body).len() <= 1);
+        }
+    }
+
+    /// Everything else here is about bytes; this is about the kernel.
+    #[test]
+    fn the_kernel_tells_of_a_connection_again_and_of_its_end() {
+        for any in ["127.0.0.1:0", "[::1]:0"] {
+            let Ok(listener) = TcpListener::bind(any) else {
+                continue; // A machine without IPv6.
+            };
+            let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (server, _) = listener.accept().unwrap();
+            client.write_all(b"unread").unwrap();
+            let inode = std::fs::metadata(format!(
+                "/proc/self/fd/{}",
+                std::os::fd::AsRawFd::as_raw_fd(&client)
+            ));
+            let inode = inode.unwrap().ino();
+            let rows = dump().unwrap();
+            let find = |local| rows.iter().find(|row| row.local == local).unwrap();
+            let row = find(client.local_addr().unwrap());
+            assert_eq!(u64::from(row.inode), inode);
+            assert_eq!(row.remote, client.peer_addr().unwrap());
+            assert!(row.numbers.is_some());
+            assert_eq!(find(listener.local_addr().unwrap()).numbers, None);
+
+            let again = exactly([&row.id]).unwrap().remove(0).unwrap();
+            assert_eq!((again.id, again.inode), (row.id, row.inode));
+            let id = row.id;
+            drop(server);
+            drop(client);
+            // A child that another test forks at this moment holds it until it has become its program.
+            let deadline = std::time::Instant::now() + Duration::from_secs(20);
+            while exactly([&id]).unwrap() != [None] {
+                assert!(std::time::Instant::now() < deadline, "it is still there");
+            }
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! Machines of a test's own: network namespaces, joined by pairs of virtual cables that a test can cut.
+
+use std::process::Command;
+
+use super::lab::{Lab, PATH};
+use super::muxtray::{Report, SocketReport};
+use super::process::{Finished, PATIENCE, Process, wait_for, wait_until};
+use super::truth;
+use super::user::User;
+
+/// The port of every server.
+const PORT: u16 = 2222;
+
+/// A network namespace, which is there as long as this is.
+struct Namespace(Process);
+
+/// A client with two cables: `web` is the server at the end of the first, behind a route, `db` at the end of the
+/// second. `build` is a machine behind `web`, reached by a ProxyJump over `hop`, which is `web` by another name.
+///
+/// muxtray takes data that was not answered for 4 seconds for lost; the masters themselves never give up.
+pub(crate) struct Network {
+    pub(crate) lab: Lab,
+    _servers: Vec<Process>,
+    client: Namespace,
+    web: Namespace,
+    _db: Namespace,
+}
+
+/// The client's address on the first cable.
+pub(crate) const CLIENT: &str = "10.77.1.1";
+/// Where `web` listens.
+pub(crate) const WEB: &str = "10.99.0.9";
+
+impl Network {
+    /// Builds everything; the reason where that is not permitted here.
+    pub(crate) fn new() -> Result<Self, String> {
+        if !User::tests_are_root() {
+            return Err("only root can make network namespaces and join them".to_owned());
+        }
+        let [client, web, db] = [Namespace::new()?, Namespace::new()?, Namespace::new()?];
+        client.join(&web, "a", 1)?;
+        client.join(&db, "b", 2)?;
+        web.ip(&format!("address add {WEB}/32 dev lo"))?;
+        client.ip(&format!("route add {WEB}/32 via 10.77.1.2"))?;
+        let lab = Lab::new();
+        lab.configure(&format!(
+            "Host web build\n    ServerAliveInterval 2\n    ServerAliveCountMax 2\n\
+             Host web hop\n    HostName {WEB}\n\
+             Host db\n    HostName 10.77.2.2\n\
+             Host build\n    ProxyJump hop\n\
+             Host *\n    Port {PORT}\n"
+        ));
+        let servers = [&web, &db].map(|namespace| lab.server_in(namespace));
+        Ok(Self {
+            lab,
+            _servers: servers.into(),
+            client,
+            web,
+            _db: db,
+        })
+    }
+
+    /// Starts a master on the client.
+    #[track_caller]
+    pub(crate) fn master(&self, alias: &str) -> Process {
+        let mut command = self.lab.ssh();
+        command.args(["-N", "-M", "-o", "ControlPersist=no"]);
+        command.args(["-o", "ServerAliveInterval=0", alias]);
+        let mut master = Process::start(self.client.enter(&command));
+        wait_until("the master has its socket", PATIENCE, || {
+            assert!(master.is_running(), "it ended: {}", master.stderr());
+            truth::is_socket(&self.lab.control_path_on(alias, PORT))
+        });
+        master
+    }
+
+    /// Starts a master on the client that ControlPersist sends to the background.
+    #[track_caller]
+    pub(crate) fn persisted_master(&self, alias: &str) {
+        let mut command = self.lab.ssh();
+        command.args(["-M", "-o", "ControlPersist=yes"]);
+        command.args(["-o", "ServerAliveInterval=0", alias, "true"]);
+        Process::run(self.client.enter(&command), PATIENCE).expect(0);
+        let path = self.lab.control_path_on(alias, PORT);
+        let pid = wait_for("the persisted master is there", PATIENCE, || {
+            truth::pid_of_persisted(&path)
+        });
+        self.lab.end_with_lab(pid);
+    }
+
+    /// Begins a session through a master that takes in what `input` writes.
+    pub(crate) fn session(&self, alias: &str, input: &str) -> Process {
+        let mut ssh = self.lab.ssh();
+        let path = self.lab.control_path_on(alias, PORT);
+        ssh.args(["-o", "ControlMaster=no", "-o", "ProxyCommand=/bin/false"]);
+        ssh.arg("-S").arg(path).args([alias, "cat >/dev/null"]);
+        let mut command = self.lab.command("sh");
+        command
+            .arg("-c")
+            .arg(format!("{input} | exec \"$0\" \"$@\""));
+        command.arg("ssh").args(ssh.get_args());
+        Process::start(self.client.enter(&command))
+    }
+
+    /// Runs a shell's command on the client.
+    pub(crate) fn shell(&self, command: &str) -> Process {
+        let mut bash = self.lab.command("bash");
+        bash.args(["-c", command]);
+        Process::start(self.client.enter(&bash))
+    }
+
+    /// How many bytes wait in the connections to `web`, by ss(8).
+    #[track_caller]
+    pub(crate) fn queued_bytes(&self) -> u32 {
+        let listed = self.shell(&format!("ss -Htn dst {WEB}"));
+        let listed = listed.finish(PATIENCE).expect(0).stdout;
+        let queued = listed
+            .lines()
+            .filter_map(|line| line.split_whitespace().nth(2));
+        queued.map(|bytes| bytes.parse::<u32>().unwrap()).sum()
+    }
+
+    /// Has a master forward a port of the client to another of the server's.
+    #[track_caller]
+    pub(crate) fn forward(&self, alias: &str, forwarding: &str) {
+        let mut command = self.lab.ssh();
+        let path = self.lab.control_path_on(alias, PORT);
+        command.arg("-S").arg(path).args(["-O", "forward"]);
+        command.args([forwarding, alias]);
+        Process::run(self.client.enter(&command), PATIENCE).expect(0);
+    }
+
+    /// `list --json` on the client.
+    #[track_caller]
+    pub(crate) fn list(&self) -> Report {
+        let finished = self.muxtray(&["list", "--json"]);
+        assert!(finished.stderr.is_empty(), "{finished:#?}");
+        Report {
+            status: finished.code(),
+            ..Report::parse(&finished.stdout)
+        }
+    }
+
+    /// Runs muxtray on the client.
+    #[track_caller]
+    pub(crate) fn muxtray(&self, arguments: &[&str]) -> Finished {
+        let command = self.lab.muxtray_command(arguments);
+        Process::run(self.client.enter(&command), PATIENCE)
+    }
+
+    /// The watcher without an icon on the client, which has seen so many masters. Its timer is out of the way.
+    #[track_caller]
+    pub(crate) fn watcher(&self, masters: &str, configuration: &str) -> Process {
+        let configuration = format!("interval_secs = 3600\n{configuration}");
+        self.lab.write_muxtray_config(&configuration);
+        let command = self.lab.muxtray_command(["run", "--no-tray", "-v"]);
+        let mut run = Process::start(self.client.enter(&command));
+        wait_until("it has looked", PATIENCE, || {
+            assert!(run.is_running(), "{}", run.stderr());
+            run.stderr().contains(masters)
+        });
+        run
+    }
+
+    /// What the report says of a master.
+    #[track_caller]
+    pub(crate) fn report(&self, alias: &str) -> SocketReport {
+        self.list().at(&self.lab.control_path_on(alias, PORT))
+    }
+
+    /// Waits until a master is in this state, and sees that it is in one of `between` until then and that `db` is
+    /// running all the time.
+    #[track_caller]
+    pub(crate) fn wait_for_state(
+        &self,
+        alias: &str,
+        state: &str,
+        between: &[&str],
+    ) -> SocketReport {
+        let what = format!("{alias} is {state}");
+        wait_for(&what, PATIENCE, || {
+            let list = self.list();
+            let at = |alias| list.at(&self.lab.control_path_on(alias, PORT));
+            assert_eq!(at("db").state(), "running", "the neighbour is well");
+            let report = at(alias);
+            let is_there = report.state() == state;
+            assert!(
+                is_there || between.contains(&report.state()),
+                "{alias} is {} on its way to {state}: {:#}",
+                report.state(),
+                report.0
+            );
+            is_there.then_some(report)
+        })
+    }
+
+    /// `ip …` on the client.
+    #[track_caller]
+    pub(crate) fn ip(&self, arguments: &str) {
+        self.client.ip(arguments).unwrap();
+    }
+
+    /// Cuts the first cable in its middle, or mends it: both ends keep their addresses.
+    #[track_caller]
+    pub(crate) fn cut(&self, is_cut: bool) {
+        let state = if is_cut { "down" } else { "up" };
+        self.web.ip(&format!("link set a1 {state}")).unwrap();
+    }
+
+    /// Makes the first cable slow, with so little room to wait that much is lost; the reason where that cannot be.
+    pub(crate) fn slow_down(&self) -> Result<(), String> {
+        let shaped = "tc qdisc add dev a0 root tbf rate 400kbit burst 4kb latency 40ms";
+        self.client.run(shaped)
+    }
+}
+
+impl Lab {
+    /// The ControlPath of a host that has another port.
+    fn control_path_on(&self, alias: &str, port: u16) -> std::path::PathBuf {
+        self.path(format!("s/{alias}-{port}"))
+    }
+
+    /// An sshd in another namespace, with the keys of the laboratory's own.
+    #[track_caller]
+    fn server_in(&self, namespace: &Namespace) -> Process {
+        let own = std::fs::read_to_string(self.path("sshd_config")).unwrap();
+        let everywhere = own.replacen(
+            &format!("ListenAddress 127.0.0.1:{}", self.port),
+            &format!("ListenAddress 0.0.0.0:{PORT}"),
+            1,
+        );
+        assert_ne!(own, everywhere);
+        let configuration = self.write("sshd_config_everywhere", everywhere);
+        let mut command = self.command("/usr/sbin/sshd");
+        command.args(["-D", "-e", "-f"]).arg(configuration);
+        let mut sshd = Process::start(namespace.enter(&command));
+        wait_until("sshd listens", PATIENCE, || {
+            assert!(sshd.is_running(), "{}", sshd.stderr());
+            sshd.stderr().contains("Server listening on")
+        });
+        sshd
+    }
+}
+
+impl Namespace {
+    fn new() -> Result<Self, String> {
+        let mut command = Command::new("unshare");
+        command.args(["--net", "sh", "-c", "echo there; exec sleep 1000"]);
+        command.env("PATH", PATH);
+        let mut holder = Process::start(command);
+        let there = wait_for("the namespace is there, or not", PATIENCE, || {
+            let is_there = !holder.stdout().is_empty();
+            (is_there || !holder.is_running()).then_some(is_there)
+        });
+        if !there {
+            return Err(format!(
+                "a network namespace cannot be made: {}",
+                holder.stderr().trim()
+            ));
+        }
+        let namespace = Self(holder);
+        namespace.ip("link set lo up")?;
+        Ok(namespace)
+    }
+
+    /// Lays a cable to another: `NAME0` here, `NAME1` there, 10.77.`number`.1 and .2.
+    fn join(&self, other: &Self, name: &str, number: u8) -> Result<(), String> {
+        let theirs = other.0.pid();
+        self.ip(&format!(
+            "link add {name}0 type veth peer name {name}1 netns {theirs}"
+        ))?;
+        for (namespace, end) in [(self, 0), (other, 1)] {
+            namespace.ip(&format!(
+                "address add 10.77.{number}.{}/24 dev {name}{end}",
+                end + 1
+            ))?;
+            namespace.ip(&format!("link set {name}{end} up"))?;
+        }
+        Ok(())
+    }
+
+    fn ip(&self, arguments: &str) -> Result<(), String> {
+        self.run(&format!("ip {arguments}"))
+    }
+
+    /// Runs a command of plain words as root.
+    fn run(&self, words: &str) -> Result<(), String> {
+        let mut command = Command::new("nsenter");
+        command
+            .env("PATH", PATH)
+            .arg(self.option())
+            .args(words.split(' '));
+        let finished = Process::run(command, PATIENCE);
+        if finished.status.success() {
+            Ok(())
+        } else {
+            Err(format!("{words}: {}", finished.stderr.trim()))
+        }
+    }
+
+    /// The same command in here, as the user.
+    fn enter(&self, command: &Command) -> Command {
+        let user = User::get();
+        let mut entered = Command::new("nsenter");
+        entered
+            .arg(self.option())
+            .args(["setpriv", "--clear-groups"])
+            .args(["--reuid", &user.uid.to_string()])
+            .args(["--regid", &user.gid.to_string()])
+            .arg(command.get_program())
+            .args(command.get_args())
+            .env_clear();
+        for (name, value) in command.get_envs() {
+            if let Some(value) = value {
+                entered.env(name, value);
+            }
+        }
+        if let Some(directory) = command.get_current_dir() {
+            entered.current_dir(directory);
+        }
+        entered
+    }
+
+    fn option(&self) -> String {
+        format!("--net=/proc/{}/ns/net", self.0.pid())
+    }
+}
