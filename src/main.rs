@@ -20,5 +20,5 @@ fn main() -> ExitCode {
     let command = arguments.command.unwrap_or_default();
     let outcome = cli::run(&arguments.global, &command, &mut out, &mut err);
     let outcome = outcome.and_then(|outcome| out.flush().map(|()| outcome));
-    ExitCode::from(cli::forgive_closed_reader(outcome, &mut err).status())
+    ExitCode::from(cli::conclude(outcome, &mut err).status())
 }

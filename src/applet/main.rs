@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     cli::run::log_to_stderr(arguments.global.verbose);
     let outcome = cli::run::begin(&arguments.global, &mut io::stdout(), with_icon);
-    ExitCode::from(cli::forgive_closed_reader(outcome, &mut io::stderr()).status())
+    ExitCode::from(cli::conclude(outcome, &mut io::stderr()).status())
 }
 
 /// Runs with an icon, or without where there can be none.

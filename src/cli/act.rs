@@ -18,7 +18,7 @@ use super::Outcome;
 use super::args::{Check, Clean, Exit, Global, Stop};
 use super::network;
 use super::reset;
-use super::world::{World, misused};
+use super::world::World;
 
 /// What came of one TARGET: the line to print, and what it means for the exit status.
 pub(super) type Told = Result<String, (String, Outcome)>;
@@ -29,10 +29,7 @@ pub(super) fn check(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<Outcome> {
-    let mut world = match World::open(global) {
-        Ok(world) => world,
-        Err(error) => return misused(&error, err),
-    };
+    let mut world = World::open(global)?;
     if !check.targets.is_empty() {
         let resolved = world.resolve(&check.targets);
         return tell(all(&resolved, check_one), out, err);
@@ -101,10 +98,7 @@ pub(super) fn exit(
     if exit.all {
         return reset::reset(global, exit, out, err);
     }
-    let mut world = match World::open(global) {
-        Ok(world) => world,
-        Err(error) => return misused(&error, err),
-    };
+    let mut world = World::open(global)?;
     let told = if exit.end_process {
         all(&world.resolve_to_end(&exit.targets), |socket| {
             end_process(socket, exit.force)
@@ -180,10 +174,7 @@ pub(super) fn clean(
     if !clean.targets.is_empty() {
         return on_targets(global, &clean.targets, out, err, clean_one);
     }
-    let mut world = match World::open(global) {
-        Ok(world) => world,
-        Err(error) => return misused(&error, err),
-    };
+    let mut world = World::open(global)?;
     let told = clean_all(&world.snapshot(), clean.managed, clean.dry_run);
     if told.is_empty() {
         writeln!(out, "nothing to clean")?;
@@ -257,10 +248,8 @@ fn on_targets(
     err: &mut dyn Write,
     act: impl Fn(&Socket) -> Told + Sync,
 ) -> io::Result<Outcome> {
-    match World::open(global) {
-        Ok(mut world) => tell(all(&world.resolve(targets), act), out, err),
-        Err(error) => misused(&error, err),
-    }
+    let mut world = World::open(global)?;
+    tell(all(&world.resolve(targets), act), out, err)
 }
 
 /// Does it to each, several at a time; the answers come in the order of the targets.

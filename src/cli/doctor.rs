@@ -11,7 +11,7 @@ use crate::core::socket::Snapshot;
 use crate::core::text;
 
 use super::args::{Doctor, Global};
-use super::world::{World, misused};
+use super::world::World;
 use super::{Outcome, paint};
 
 /// As much of what was pasted is read.
@@ -29,10 +29,7 @@ pub(super) fn run(
             let text = pasted(line.as_deref(), err)?;
             explain(global, &text, out, err)
         }
-        None => match World::open(global) {
-            Ok(mut world) => examine(&mut world, doctor, out, err),
-            Err(error) => misused(&error, err),
-        },
+        None => examine(&mut World::open(global)?, doctor, out, err),
     }
 }
 
@@ -144,10 +141,7 @@ fn explain(
         )?;
         return Ok(Outcome::Unknown);
     }
-    let mut world = match World::open(global) {
-        Ok(world) => world,
-        Err(error) => return misused(&error, err),
-    };
+    let mut world = World::open(global)?;
     let named: Vec<_> = messages
         .iter()
         .filter_map(|message: &Message| message.path.clone())

@@ -11,23 +11,15 @@ use crate::core::table;
 use crate::watch::{self, News, Pace, Watch, Watcher};
 
 use super::args::{Global, List};
-use super::world::{World, misused};
+use super::world::World;
 use super::{Outcome, paint};
 
 /// How long `--watch` waits for an event before it looks all the same: a person sits before it, and some things, such
 /// as sessions that close, are no event.
 const WITHOUT_EVENTS: Duration = Duration::from_secs(5);
 
-pub(super) fn run(
-    global: &Global,
-    list: &List,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> io::Result<Outcome> {
-    let mut world = match World::open(global) {
-        Ok(world) => world,
-        Err(error) => return misused(&error, err),
-    };
+pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Result<Outcome> {
+    let mut world = World::open(global)?;
     let snapshot = world.snapshot();
     print(&world, list, &snapshot, out)?;
     if !list.watch {

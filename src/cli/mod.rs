@@ -17,6 +17,7 @@ mod world;
 
 use std::io::{self, Write};
 
+use crate::config::ConfigError;
 use crate::core::finding::Severity;
 use args::{Command, Global};
 
@@ -59,7 +60,7 @@ impl From<Option<Severity>> for Outcome {
 /// Does what a command says.
 ///
 /// # Errors
-/// Writing to `out` or `err` failed (see [`forgive_closed_reader`]), or `run` could not set itself up.
+/// Writing to `out` or `err` failed (see [`conclude`]), or `run` could not set itself up.
 pub fn run(
     global: &Global,
     command: &Command,
@@ -68,7 +69,7 @@ pub fn run(
 ) -> io::Result<Outcome> {
     match command {
         Command::Run(run) => run::run(global, run, out, err),
-        Command::List(list) => list::run(global, list, out, err),
+        Command::List(list) => list::run(global, list, out),
         Command::Check(check) => act::check(global, check, out, err),
         Command::Exit(exit) => act::exit(global, exit, out, err),
         Command::Stop(stop) => act::stop(global, stop, out, err),
@@ -79,15 +80,19 @@ pub fn run(
     }
 }
 
-/// A reader that closed its end (`muxtray list | head`) wanted no more: no error. Any other is told.
-pub fn forgive_closed_reader(outcome: io::Result<Outcome>, err: &mut dyn Write) -> Outcome {
+/// What a command comes to. A reader that closed its end (`muxtray list | head`) wanted no more: no error. Any other is
+/// told.
+pub fn conclude(outcome: io::Result<Outcome>, err: &mut dyn Write) -> Outcome {
     match outcome {
         Ok(outcome) => outcome,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Outcome::Well,
         Err(error) => {
             // Where standard error is gone too, nobody can be told.
             let _ = writeln!(err, "muxtray: {error}");
-            Outcome::Unknown
+            match error.downcast::<ConfigError>() {
+                Ok(_) => Outcome::Misused,
+                Err(_) => Outcome::Unknown,
+            }
         }
     }
 }

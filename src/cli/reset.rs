@@ -13,7 +13,7 @@ use crate::core::text;
 use super::Outcome;
 use super::act::{self, Told};
 use super::args::{Exit, Global};
-use super::world::{World, misused};
+use super::world::World;
 
 /// What became of everything, for the last line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -54,10 +54,7 @@ pub(super) fn reset(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<Outcome> {
-    let mut world = match World::open(global) {
-        Ok(world) => world,
-        Err(error) => return misused(&error, err),
-    };
+    let mut world = World::open(global)?;
     let (mine, managed): (Vec<Socket>, Vec<Socket>) = world
         .snapshot()
         .sockets

@@ -13,7 +13,7 @@ use crate::core::trial::{self as verdict, Master, Plan, Series, Trial};
 
 use super::Outcome;
 use super::args::{Global, Test};
-use super::world::{self, World, misused};
+use super::world::{self, World};
 
 pub(super) fn test(
     global: &Global,
@@ -21,10 +21,7 @@ pub(super) fn test(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<Outcome> {
-    let mut world = match World::open(global) {
-        Ok(world) => world,
-        Err(error) => return misused(&error, err),
-    };
+    let mut world = World::open(global)?;
     let shown = text::line(&test.host);
     let named = match Named::parse(&test.host, Path::new("/")) {
         Ok(named @ (Named::Host(_) | Named::Destination { .. })) => named,

@@ -32,9 +32,9 @@ impl World {
     /// Reads the settings and discovers the places. A bad file of muxtray's is a finding, and the defaults hold.
     ///
     /// # Errors
-    /// A file named with `--config` that is not there.
-    pub(super) fn open(global: &Global) -> Result<Self, ConfigError> {
-        let (settings, error) = settings(global)?;
+    /// A file named with `--config` that is not there: a [`ConfigError`] inside, which [`super::conclude`] knows.
+    pub(super) fn open(global: &Global) -> io::Result<Self> {
+        let (settings, error) = settings(global).map_err(io::Error::other)?;
         let surroundings = Surroundings::of_this_process();
         let request =
             crate::survey::request(&settings, global.ssh_config.as_deref(), &surroundings);
