@@ -14,6 +14,9 @@ pub fn escaped(label: &str) -> String {
 /// The label as a person is to see it: no control characters, at most 60 characters with an ellipsis in the
 /// middle, and no underscore.
 ///
+/// A NUL above all must not pass: no string on D-Bus may hold one, and the lean tray's icon, whose menu travels there
+/// as it is, would be gone from the bus for good.
+///
 /// An underscore marks a key in a menu that travels over D-Bus (com.canonical.dbusmenu), and is doubled to be
 /// literal. Qt's hosts undo the doubling once. GTK 3's do it twice, because a label with markup and underline loses
 /// its marks in `separate_uline_pattern()` and again in `pango_parse_markup()`: "a_b" is drawn "ab" by Xfce, MATE,
@@ -61,6 +64,18 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(escaped(label), drawn);
+        }
+    }
+
+    #[test]
+    fn no_control_character_reaches_the_bus() {
+        for control in (0..=0x9f).filter_map(char::from_u32) {
+            if control.is_control() {
+                let label = format!("a{control}b");
+                assert_eq!(escaped(&label), "a\u{fffd}b", "{control:?}");
+                let long = format!("{0}{control}{0}", "x".repeat(200));
+                assert!(!escaped(&long).contains(control), "{control:?}");
+            }
         }
     }
 
