@@ -34,6 +34,9 @@ const ARRIVALS: AddWatchFlags = AddWatchFlags::IN_CREATE.union(AddWatchFlags::IN
 /// What is in a file is another.
 const CONTENTS: AddWatchFlags = AddWatchFlags::IN_CLOSE_WRITE.union(AddWatchFlags::IN_ATTRIB);
 
+/// As many reads of 4 KiB at a time: whoever makes events faster than they are read shall not hold the loop.
+const MAX_READS: usize = 256;
+
 /// Device and inode.
 type FileId = (u64, u64);
 
@@ -155,11 +158,14 @@ impl Paths {
         }
     }
 
-    /// Everything that has happened; each kind of news once.
+    /// What has happened, each kind of news once; more than [`MAX_READS`] takes in comes with the next call.
     pub(super) fn read(&mut self) -> Vec<News> {
         let mut heard = Vec::new();
-        // EAGAIN ends it; there is no other error on an open instance.
-        while let Ok(events) = self.inotify.read_events() {
+        for _ in 0..MAX_READS {
+            // EAGAIN: that was all. There is no other error on an open instance.
+            let Ok(events) = self.inotify.read_events() else {
+                break;
+            };
             for event in events {
                 if let Some(news) = self.news(&event)
                     && !heard.contains(&news)
