@@ -2,6 +2,9 @@
 
 use std::process::Command;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use super::lab::{Lab, PATH};
 use super::muxtray::{Report, SocketReport};
 use super::process::{Finished, PATIENCE, Process, wait_for, wait_until};
@@ -239,6 +242,17 @@ impl Lab {
             sshd.stderr().contains("Server listening on")
         });
         sshd
+    }
+}
+
+impl Drop for Namespace {
+    /// Ends everything in it: what serves a connection that was cut would wait for the other end for hours.
+    fn drop(&mut self) {
+        let own = truth::network_of(self.0.pid());
+        let inside = |pid: &i32| own.is_some() && truth::network_of(*pid) == own;
+        for pid in truth::processes().into_iter().filter(inside) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
     }
 }
 

@@ -94,3 +94,8 @@ pub(crate) fn files_below(directory: &Path) -> Vec<PathBuf> {
         })
         .collect()
 }
+
+/// The network namespace that a process is in; `None` once it is gone.
+pub(super) fn network_of(pid: i32) -> Option<std::path::PathBuf> {
+    std::fs::read_link(format!("/proc/{pid}/ns/net")).ok()
+}
