@@ -205,7 +205,10 @@ fn a_missing_directory_is_made_from_the_menu() {
     icon.wait_for_row(&["no masters, 1 problem"]);
     icon.click(&["Problems (1)", "Make the directory"]);
     icon.wait_for_row(&["no masters"]);
-    assert!(directory.is_dir());
+    assert!(
+        directory.is_dir(),
+        "the row is gone, the directory is not made"
+    );
     wait_until("the notice of it is taken back", PATIENCE, || {
         let said = desktop.messages();
         said.iter()

@@ -28,9 +28,14 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// The row below this one whose label begins like this.
+    /// The row below this one with this label, which may go on with a state, a count or a reason: "▲ web" finds
+    /// "▲ web — stale", but "no masters" does not find "no masters, 1 problem", which is another summary.
     pub(crate) fn find(&self, label: &str) -> Option<&Self> {
-        self.rows.iter().find(|row| row.label.starts_with(label))
+        self.rows.iter().find(|row| {
+            row.label.strip_prefix(label).is_some_and(|rest| {
+                rest.is_empty() || rest.starts_with(' ') || rest.starts_with(": ")
+            })
+        })
     }
 }
 
