@@ -51,11 +51,16 @@ pub mod act;
 pub mod cli;
 pub mod config;
 pub mod core;
+pub mod crash;
 pub mod desktop;
 pub mod discover;
 pub mod engine;
+pub mod log;
 pub mod mux;
 pub mod observe;
 pub mod run;
 pub mod survey;
 pub mod watch;
+
+/// The version, with the commit that was built where that is known: "0.1.0 (1a2b3c4d5e)".
+pub const VERSION: &str = env!("MUXTRAY_VERSION");

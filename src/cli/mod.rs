@@ -4,9 +4,11 @@
 
 mod act;
 pub mod args;
+mod completions;
 mod config;
 mod doctor;
 mod list;
+mod man;
 mod network;
 mod paint;
 mod progress;
@@ -77,6 +79,8 @@ pub fn run(
         Command::Doctor(doctor) => doctor::run(global, doctor, out, err),
         Command::Test(test) => trial::test(global, test, out, err),
         Command::Config { action } => config::run(global, *action, out, err),
+        Command::Completions { shell } => completions::print(*shell, out),
+        Command::Man => man::print(out),
     }
 }
 
