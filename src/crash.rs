@@ -72,7 +72,15 @@ fn on_panic(panic: &PanicHookInfo<'_>) {
 
 /// "index out of bounds …, at src/engine/look.rs:7, on thread `engine`", as one printable line.
 fn described(panic: &PanicHookInfo<'_>) -> String {
-    let what = panic.payload_as_str().unwrap_or("no message");
+    let payload = panic.payload();
+    let what = match (
+        payload.downcast_ref::<&str>(),
+        payload.downcast_ref::<String>(),
+    ) {
+        (Some(text), _) => text,
+        (None, Some(text)) => text.as_str(),
+        (None, None) => "no message",
+    };
     let place = panic.location().map_or_else(String::new, |location| {
         format!(", at {}:{}", location.file(), location.line())
     });

@@ -121,7 +121,10 @@ fn synopsis(command: &Command) -> Vec<Inline> {
             (Some(short), _) => text.push(bold(format!("-{short}"))),
             (None, long) => text.push(bold(format!("--{}", long.unwrap_or_default()))),
         }
-        if let Some(values) = option.get_num_args().filter(|values| values.takes_values()) {
+        if let Some(values) = option
+            .get_num_args()
+            .filter(clap::builder::ValueRange::takes_values)
+        {
             let value = italic(value_name(option));
             if values.min_values() == 0 {
                 text.extend([roman(" ["), value, roman("]")]);
@@ -156,7 +159,7 @@ fn synopsis(command: &Command) -> Vec<Inline> {
 
 fn value_name(argument: &Arg) -> String {
     let names = argument.get_value_names().unwrap_or_default();
-    let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+    let names: Vec<&str> = names.iter().map(clap::builder::Str::as_str).collect();
     names.join(" ")
 }
 
