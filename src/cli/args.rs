@@ -66,6 +66,8 @@ pub enum Command {
     Clean(Clean),
     /// Say everything that is or will be wrong, each with evidence and remedy
     Doctor(Doctor),
+    /// Start a master in the background; one whose network is gone is ended first
+    Open(Open),
     /// Time a connection of its own against a multiplexed one, and say what stands in the way
     Test(Test),
     /// Print, edit or check muxtray's configuration file
@@ -166,6 +168,17 @@ pub struct Clean {
     /// Without TARGET: also the sockets of Ansible, kitty and other programs
     #[arg(long)]
     pub managed: bool,
+}
+
+/// `muxtray open`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Open {
+    /// A host: an alias of the ssh configuration, or user@host:port
+    #[arg(value_name = "HOST")]
+    pub host: String,
+    /// End a master whose network is gone though sessions are open; they are lost anyway
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `muxtray test`

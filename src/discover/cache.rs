@@ -21,7 +21,7 @@ use super::trail::Trail;
 use crate::core::interest::Interest;
 
 /// Goes up with every change of what is stored or of how it is made.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// A cache file beyond this size is not ours.
 const MAX_BYTES: u64 = 32 << 20;

@@ -7,7 +7,7 @@ use calloop::channel::Sender;
 
 use crate::act::clean::{self, Kind};
 use crate::act::control::{self, CHECK_LIMIT};
-use crate::act::{System, each, mend, terminate};
+use crate::act::{System, each, farewell, mend, terminate};
 use crate::core::fix::Fix;
 use crate::core::socket::{State, Target};
 use crate::discover::{self, Request, Surroundings};
@@ -92,13 +92,10 @@ fn perform(job: Job) -> Message {
         }
         Job::Exit(masters, asked) => {
             let results = each(&masters, |(named, closing)| {
-                match (exit(named, *closing), asked) {
-                    // A connection that is full has no room for the farewell, which the master waits for.
-                    (Result::Ended(Err(error)), Asked::ByPolicy) if error.is_in_vain() => {
-                        tracing::info!("{}: {error}", named.title);
-                        Result::ProcessEnded(terminate::end(&System, &named.target, *closing))
-                    }
-                    (result, _) => result,
+                if asked == Asked::ByPolicy {
+                    Result::from(farewell::say(&named.target, *closing))
+                } else {
+                    exit(named, *closing)
                 }
             });
             let masters = masters.into_iter().map(|(named, _)| named);
