@@ -174,7 +174,7 @@ pub struct Clean {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Open {
     /// A host: an alias of the ssh configuration, or user@host:port
-    #[arg(value_name = "HOST")]
+    #[arg(value_name = "HOST", value_hint = ValueHint::Hostname)]
     pub host: String,
     /// End a master whose network is gone though sessions are open; they are lost anyway
     #[arg(long)]

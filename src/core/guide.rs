@@ -64,8 +64,7 @@ const fn words(id: FindingId) -> (&'static str, &'static str) {
         FindingId::Stranded => (
             "a master runs, but its connection is dead: its local address is gone (a VPN, another Wi-Fi), or data met \
              no answer for 15 seconds (ServerAliveInterval times ServerAliveCountMax where set)",
-            "`muxtray exit --force` and connect again, which Reconnect in the menu does in one step; or bring the \
-             address back",
+            "`muxtray open --force` ends it and starts another, as Reconnect in the menu does; or bring the address back",
         ),
         FindingId::Unresponsive => (
             "a master holds the socket but does not accept or answer",

@@ -7,10 +7,6 @@ pub(super) const FILES: &[(&str, &str)] = &[
         "The configuration; below `~/.config` where the variable is not set. `muxtray config path` prints it.",
     ),
     (
-        "$XDG_CONFIG_HOME/autostart/io.github.muxtray.Muxtray.desktop",
-        "Start at login, where that is switched on.",
-    ),
-    (
         "$XDG_CACHE_HOME/muxtray/hosts.json",
         "What `ssh -G` said of each host, kept until the ssh configuration changes; below `~/.cache` where the \
          variable is not set. It may be removed at any time.",
@@ -70,9 +66,14 @@ pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
         "Where the masters of these programs and of nix are looked for.",
     ),
     (
-        "SSH_AUTH_SOCK, SSH_ASKPASS and others",
-        "Not read, but handed on to every ssh that is started. Variables that the ssh configuration names as \
-         `${NAME}` are expanded as ssh does.",
+        "SSH_ASKPASS_REQUIRE",
+        "`never`: a master that is opened without a terminal asks nobody for a passphrase. Otherwise it asks by the \
+         program of `SSH_ASKPASS`, where there is a display.",
+    ),
+    (
+        "SSH_AUTH_SOCK and others",
+        "Handed on to every ssh that is started. Variables that the ssh configuration names as `${NAME}` are expanded \
+         as ssh does.",
     ),
 ];
 
@@ -81,17 +82,21 @@ pub(super) const SECURITY: [&str; 4] = [
     "Watching reads the ssh configuration, the modes of files and directories, the kernel's tables and `/proc` of your \
      own processes; it connects to no socket that anybody listens on. It runs `ssh -G` for configured hosts when the \
      configuration has changed, and that runs the commands of `Match exec`, as ssh itself would.",
-    "A connection is made only where you ask for something, or where the kernel shows no listener. Another user's \
-     socket is never connected to.",
+    "A control socket is connected to only where you ask for something or have set `exit_stranded`, or where the \
+     kernel shows no listener; another user's never. Servers are connected to by the ssh that `open` and `test` start.",
     "Nothing is removed but a socket of yours on a local filesystem that refuses connections and is still the file \
      that was judged; no symlink is followed, and a master that takes the path in between keeps it.",
-    "A process is signalled only where you ask for it or have set `exit_stranded`, by a pidfd, and only once it is \
-     proven to be an ssh of yours that holds that listener. The ssh configuration is never written.",
+    "No master's process is signalled unless you ask for it or have set `exit_stranded`; then by a pidfd, and only \
+     once it is proven to be an ssh of yours that holds that listener. The ssh configuration is never written.",
 ];
 
 /// What people do with it.
 pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ("muxtray list", "What is there, without touching any of it."),
+    (
+        "muxtray open web",
+        "Have a master ready in the background; a stranded one is replaced.",
+    ),
     (
         "muxtray check web",
         "Whether web's master answers, and what is known of its network.",
@@ -117,3 +122,20 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
         "A line of JSON for each change, for scripts and status bars.",
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::args::Arguments;
+
+    #[test]
+    fn the_examples_are_commands() {
+        for (example, _) in EXAMPLES {
+            let (_, own) = example.split_once("muxtray ").unwrap();
+            let line = ["muxtray"].into_iter().chain(own.split(' '));
+            assert!(Arguments::try_parse_from(line).is_ok(), "{example}");
+        }
+    }
+}
