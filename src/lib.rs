@@ -56,6 +56,7 @@ pub mod discover;
 pub mod engine;
 pub mod mux;
 pub mod observe;
+pub mod own_file;
 pub mod run;
 pub mod survey;
 pub mod watch;
