@@ -58,6 +58,7 @@ pub mod engine;
 pub mod log;
 pub mod mux;
 pub mod observe;
+pub mod own_file;
 pub mod run;
 pub mod survey;
 pub mod watch;

@@ -12,12 +12,13 @@ use std::time::{Duration, Instant, SystemTime};
 use thiserror::Error;
 
 use super::clean::{self, CleanError, Kind};
-use super::control::{self, CHECK_LIMIT};
+use super::control::{self, ActError, CHECK_LIMIT};
 use super::farewell::{self, Farewell, NotEnded};
 use super::held::Unfit;
 use super::ssh::interrupt::Interrupt;
 use super::ssh::session::{self, Lives, Manner, Ran};
 use super::ssh::{Ssh, escaped, made_by, sweep};
+use super::terminate::EndError;
 use super::{Eyes as _, System};
 use crate::core::control_path::ControlPath;
 use crate::core::obstacle::Failure;
@@ -85,6 +86,20 @@ pub enum OpenError {
     /// A signal came that ends the program, and what was started has been ended.
     #[error("interrupted")]
     Interrupted,
+}
+
+impl OpenError {
+    /// How many sessions are in the way that nobody agreed to close, where that is why.
+    #[must_use]
+    pub const fn sessions_open(&self) -> Option<u32> {
+        match self {
+            Self::NotEnded(
+                NotEnded::Asked(ActError::SessionsOpen { sessions })
+                | NotEnded::Process(EndError::SessionsOpen { sessions }),
+            ) => Some(*sessions),
+            Self::NotEnded(_) | Self::NotCleaned(_) | Self::Failed(_) | Self::Interrupted => None,
+        }
+    }
 }
 
 /// Opens a master, closing at most `closing` sessions of one that is to be ended first.

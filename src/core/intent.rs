@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::control_path::HostAlias;
 use super::fix::Fix;
 use super::socket::Target;
 
@@ -36,6 +37,13 @@ pub enum Intent {
     Clean(Target),
     /// Remove these.
     CleanAll(Vec<Target>),
+    /// Open a master for a host. One of its whose network is gone is ended first.
+    Open {
+        /// Which, by its name in the ssh configuration.
+        host: HostAlias,
+        /// How many sessions the person agreed to close, as with [`Intent::Exit`].
+        closing: u32,
+    },
     /// Carry out a safe remedy.
     Mend(Fix),
     /// Put this path on the clipboard.

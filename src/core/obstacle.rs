@@ -1,4 +1,5 @@
-//! What stands in the way of a master for a host: what the snapshot knows of it, and why an ssh that was started failed.
+//! What stands in the way of a master for a host: what the snapshot knows of it, and why an ssh that was started
+//! failed.
 
 use std::fmt;
 use std::time::Duration;

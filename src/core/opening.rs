@@ -160,6 +160,38 @@ pub fn way_out(failure: &Failure, host: &str) -> String {
     }
 }
 
+/// Ending a master whose network is gone and opening another, as one action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reconnect {
+    /// What a row or button that does it says.
+    pub label: String,
+    /// For which host.
+    pub host: HostAlias,
+    /// How many sessions that closes; every one where they cannot be counted.
+    pub closing: u32,
+}
+
+/// What reconnecting this master would be; `None` where its network is not gone, or no host of the configuration leads
+/// there.
+#[must_use]
+pub fn reconnect(socket: &Socket) -> Option<Reconnect> {
+    let host = socket.hosts.first()?.clone();
+    if !matches!(socket.state, State::Stranded(_)) || socket.managed_by.is_some() {
+        return None;
+    }
+    let sessions = socket.sessions_at_stake();
+    let label = match sessions {
+        Some(0) => "Reconnect".to_owned(),
+        Some(sessions) => format!("Reconnect, closing {}", text::count(sessions, "session")),
+        None => "Reconnect, closing its sessions".to_owned(),
+    };
+    Some(Reconnect {
+        label,
+        host,
+        closing: sessions.unwrap_or(u32::MAX),
+    })
+}
+
 /// A host of the user's that has no master, for the menu.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Openable {

@@ -36,6 +36,7 @@ impl Engine {
             }
             Intent::Clean(target) => self.clean(&[target], Asked::ByName),
             Intent::CleanAll(targets) => self.clean(&targets, Asked::OfAll),
+            Intent::Open { host, closing } => self.open(&host, closing),
             Intent::Mend(fix) => {
                 self.worker.start(Job::Mend(fix));
             }
@@ -75,7 +76,7 @@ impl Engine {
             self.survey.note_check(cookie, in_time);
         }
         self.answers.extend(answered.lines());
-        self.has_new_answers = true;
+        self.has_news = true;
         if let Some(notice) = answered.notice(self.options.can_show) {
             self.outlet.notify(notice);
         }

@@ -99,15 +99,17 @@ impl Engine {
             .retain(|target, _| snapshot.find(target).is_some());
         // What is said of a doubtful network is told with its age.
         let ages = |socket: &Socket| socket.network.as_ref().is_some_and(Verdict::ages);
-        let is_news = self.has_new_answers
+        let is_news = self.has_news
             || snapshot.sockets.iter().any(ages)
             || !self
                 .snapshot
                 .as_ref()
                 .is_some_and(|last| last.says_the_same(&snapshot));
         if is_news {
-            self.has_new_answers = false;
-            self.draw(view::view(&snapshot, &self.answers));
+            self.has_news = false;
+            self.openings.after(self.snapshot.as_ref(), &snapshot);
+            let openable = self.openable(&snapshot);
+            self.draw(view::view(&snapshot, &self.answers, &openable));
         }
         self.snapshot = Some(snapshot);
         self.carry_out(effects);

@@ -11,6 +11,7 @@
 mod answers;
 mod follow;
 mod look;
+mod opening;
 mod rest;
 mod wake;
 mod work;
@@ -28,18 +29,21 @@ use nix::sys::signal::SigSet;
 use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::act::mend::{MendError, Mended};
+use crate::act::open::OpenError;
 use crate::config::{self, ConfigError, Settings};
 use crate::core::decide::Memory;
 use crate::core::fix::Fix;
 use crate::core::intent::Intent;
 use crate::core::notice::{Notice, NoticeKey};
+use crate::core::opening::Opened;
 use crate::core::socket::{Snapshot, Socket};
 use crate::core::view::{self, TrayView};
 use crate::discover::{Discovered, Request, Surroundings};
 use crate::survey::Survey;
 use crate::watch::{Pace, Watch, Watcher as _};
 use answers::Answered;
-use work::Worker;
+use opening::Openings;
+use work::{Opening, Worker};
 
 /// How the engine is set up.
 #[derive(Debug, Clone)]
@@ -75,6 +79,7 @@ pub(crate) enum Message {
     Discovered(Box<Discovered>, Box<Request>),
     Answered(Answered),
     Mended(Fix, Result<Mended, MendError>),
+    Opened(Box<Opening>, Result<Opened, OpenError>),
 }
 
 /// A way to tell the engine what a person asks for. Cheap to clone, never blocks.
@@ -185,8 +190,9 @@ struct Engine {
     discovering: bool,
     memory: Memory,
     answers: view::Answers,
-    /// Whether there are answers that the drawn view does not show yet.
-    has_new_answers: bool,
+    openings: Openings,
+    /// Whether there is something beside the snapshot that the drawn view does not show yet.
+    has_news: bool,
     snapshot: Option<Snapshot>,
     drawn: Option<TrayView>,
     asleep: Duration,
@@ -209,17 +215,20 @@ impl Engine {
         sender: Sender<Message>,
         handle: LoopHandle<'static, Engine>,
     ) -> Self {
+        let survey = Survey::new(Surroundings::of_this_process());
+        let openings = Openings::new(survey.surroundings());
         Self {
             options,
             settings: Settings::default(),
             config_version: None,
             config_error: None,
-            survey: Survey::new(Surroundings::of_this_process()),
+            survey,
             discovered: None,
             discovering: false,
             memory: Memory::default(),
             answers: BTreeMap::new(),
-            has_new_answers: false,
+            openings,
+            has_news: false,
             snapshot: None,
             drawn: None,
             asleep: crate::observe::time_asleep(),
@@ -254,6 +263,7 @@ impl Engine {
                 }
                 self.discovering = false;
                 self.discovered = Some((*discovered, *request));
+                self.has_news = true;
                 self.look();
             }
             Message::Answered(answered) => self.answered(&answered),
@@ -261,6 +271,7 @@ impl Engine {
                 self.outlet.notify(answers::of_mending(&fix, &result));
                 self.look();
             }
+            Message::Opened(opening, result) => self.opened(&opening, &result),
         }
     }
 

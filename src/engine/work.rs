@@ -7,8 +7,12 @@ use calloop::channel::Sender;
 
 use crate::act::clean::{self, Kind};
 use crate::act::control::{self, CHECK_LIMIT};
+use crate::act::open::{self, Questions};
+use crate::act::ssh::Ssh;
 use crate::act::{System, each, farewell, mend, terminate};
+use crate::core::control_path::HostAlias;
 use crate::core::fix::Fix;
+use crate::core::opening::Start;
 use crate::core::socket::{State, Target};
 use crate::discover::{self, Request, Surroundings};
 
@@ -40,6 +44,17 @@ pub(super) enum Job {
     EndProcess(Named, u32),
     Clean(Vec<Named>, Asked),
     Mend(Fix),
+    Open(Box<Opening>),
+}
+
+/// A master to open.
+#[derive(Debug, Clone)]
+pub(crate) struct Opening {
+    pub(super) ssh: Ssh,
+    pub(super) start: Start,
+    pub(super) closing: u32,
+    pub(super) questions: Questions,
+    pub(super) alias: HostAlias,
 }
 
 /// Starts jobs.
@@ -62,6 +77,7 @@ impl Worker {
             Job::EndProcess(..) => "end process",
             Job::Clean(..) => "clean",
             Job::Mend(_) => "mend",
+            Job::Open(_) => "open",
         };
         let sender = self.0.clone();
         let started = thread::Builder::new().name(name.to_owned()).spawn(move || {
@@ -122,6 +138,17 @@ fn perform(job: Job) -> Message {
         Job::Mend(fix) => {
             let result = mend::mend(&fix);
             Message::Mended(fix, result)
+        }
+        Job::Open(opening) => {
+            let Opening {
+                ssh,
+                start,
+                closing,
+                questions,
+                ..
+            } = &*opening;
+            let result = open::open(ssh, start, *closing, *questions, None);
+            Message::Opened(opening, result)
         }
     }
 }
