@@ -523,3 +523,15 @@ fn ssh_takes_the_recommended_configuration() {
         .unwrap();
     assert_eq!(Path::new(path).file_name().unwrap().len(), 40, "{path}");
 }
+
+#[test]
+fn the_map_of_the_house_names_every_room() {
+    let map = fs::read_to_string("src/lib.rs").unwrap();
+    let (page, code) = map.split_once("\npub mod ").unwrap();
+    let rooms = code
+        .split("pub mod ")
+        .map(|line| line.split(';').next().unwrap());
+    for room in rooms {
+        assert!(page.contains(&format!("[`{room}`]")), "{room}");
+    }
+}

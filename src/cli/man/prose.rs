@@ -12,6 +12,11 @@ pub(super) const FILES: &[(&str, &str)] = &[
          variable is not set. It may be removed at any time.",
     ),
     (
+        "$XDG_STATE_HOME/muxtray/recent-hosts.json",
+        "Which hosts had a master lately, for the order of Open master in the menu; below `~/.local/state` where the \
+         variable is not set. It may be removed at any time.",
+    ),
+    (
         "$XDG_RUNTIME_DIR/muxtray/",
         "While the applet with GTK runs: the picture that the panel shows.",
     ),
@@ -33,7 +38,7 @@ pub(super) const FILES: &[(&str, &str)] = &[
 /// What is read of the environment.
 pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
     (
-        "HOME, XDG_CONFIG_HOME, XDG_CACHE_HOME, XDG_RUNTIME_DIR",
+        "HOME, XDG_CONFIG_HOME, XDG_CACHE_HOME, XDG_STATE_HOME, XDG_RUNTIME_DIR",
         "Where the files above are. The `~` of a ControlPath is the home of the password file, as for ssh.",
     ),
     (
