@@ -97,7 +97,10 @@ fn its_own_control_persist_stays_in_force() {
     let lab = Lab::new();
     lab.configure("Host web\n    ControlMaster no\n    ControlPersist 10m");
     let said = lab.muxtray(["open", "web"]).expect(0);
-    assert!(said.stdout.contains("had no session for 10m"), "{said:?}");
+    assert!(
+        said.stdout.contains("it ends after 10m without a session"),
+        "{said:?}"
+    );
     master(&lab, "web");
     lab.muxtray(["exit", "web"]).expect(0);
     lab.configure("Host web\n    ControlMaster autoask");

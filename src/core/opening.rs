@@ -134,7 +134,7 @@ pub fn lasts(persist: Persist) -> String {
         // `ssh -N` knows no last session to end with.
         Persist::No | Persist::Forever => "it stays until it is told to exit".to_owned(),
         Persist::Seconds(seconds) => format!(
-            "it ends when it had no session for {}",
+            "it ends after {} without a session",
             humantime::format_duration(Duration::from_secs(u64::from(seconds)))
         ),
     }

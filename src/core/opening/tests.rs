@@ -146,10 +146,7 @@ fn how_long_it_lasts_is_said_in_words() {
     for (persist, words) in [
         (Persist::No, "it stays until it is told to exit"),
         (Persist::Forever, "it stays until it is told to exit"),
-        (
-            Persist::Seconds(600),
-            "it ends when it had no session for 10m",
-        ),
+        (Persist::Seconds(600), "it ends after 10m without a session"),
     ] {
         assert_eq!(lasts(persist), words);
     }
