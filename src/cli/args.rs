@@ -82,7 +82,7 @@ pub enum Command {
         #[arg(hide_possible_values = true)]
         shell: Shell,
     },
-    /// Print the man page, in roff: muxtray man | man -l -
+    /// Print the man page in roff (to read it: muxtray man | man -l -)
     Man,
 }
 
