@@ -86,6 +86,9 @@ fn the_man_page_tells_every_command_and_option() {
     for command in &commands {
         let name = format!(".SS \"muxtray {}\"", command.get_name());
         assert!(page.contains(&name), "{name}");
+        if let Some(more) = command.get_after_long_help() {
+            assert!(page.contains(&more.to_string()), "{more}");
+        }
         for nested in command.get_subcommands() {
             let about = nested.get_about().unwrap();
             let entry = format!(".TP {} {about}", nested.get_name());

@@ -103,6 +103,12 @@ fn write_command(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
         );
         roff.to_writer(page)?;
     }
+    if let Some(more) = command.get_after_long_help() {
+        Roff::new()
+            .control("PP", [])
+            .text([roman(more.to_string())])
+            .to_writer(page)?;
+    }
     Ok(())
 }
 
