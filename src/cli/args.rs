@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
 
 /// Everything that was typed.
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
 #[command(
     name = "muxtray",
-    version,
+    version = crate::VERSION,
     about = "Watches OpenSSH's control sockets from the desktop tray, without touching them.",
     long_about = LONG_ABOUT,
     after_help = EXIT_STATUS,
@@ -29,7 +30,8 @@ Watches OpenSSH's control sockets from the desktop tray, without touching them.
 Without a command it runs the tray applet. TARGET is a host alias of the ssh configuration, user@host[:port], \
 or the path of a control socket.";
 
-const EXIT_STATUS: &str = "\
+/// What the exit statuses mean.
+pub(super) const EXIT_STATUS: &str = "\
 Exit status: 0 all well or done; 1 something is wrong with a TARGET, or an error was found; \
 2 wrong usage or configuration; 3 could not find out.";
 
@@ -37,10 +39,10 @@ Exit status: 0 all well or done; 1 something is wrong with a TARGET, or an error
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 pub struct Global {
     /// Use this ssh configuration only, as ssh -F does
-    #[arg(short = 'F', long, value_name = "FILE", global = true)]
+    #[arg(short = 'F', long, value_name = "FILE", value_hint = ValueHint::FilePath, global = true)]
     pub ssh_config: Option<PathBuf>,
     /// Use this configuration file of muxtray's
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, global = true)]
     pub config: Option<PathBuf>,
     /// Say more on standard error; twice, still more
     #[arg(short, long, action = ArgAction::Count, global = true)]
@@ -74,6 +76,14 @@ pub enum Command {
         #[command(subcommand)]
         action: Config,
     },
+    /// Print what makes a shell complete muxtray's commands, options and hosts
+    Completions {
+        /// bash, zsh, fish, elvish or powershell
+        #[arg(hide_possible_values = true)]
+        shell: Shell,
+    },
+    /// Print the man page in roff (to read it: muxtray man | man -l -)
+    Man,
 }
 
 /// Without a command the applet runs.
@@ -106,7 +116,7 @@ pub struct List {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Check {
     /// Masters to ask
-    #[arg(value_name = "TARGET")]
+    #[arg(value_name = "TARGET", value_hint = ValueHint::Hostname)]
     pub targets: Vec<String>,
     /// Without TARGET: also the masters of Ansible, kitty and other programs
     #[arg(long)]
@@ -119,6 +129,7 @@ pub struct Exit {
     /// Masters to end
     #[arg(
         value_name = "TARGET",
+        value_hint = ValueHint::Hostname,
         required_unless_present = "all",
         conflicts_with = "all"
     )]
@@ -141,7 +152,7 @@ pub struct Exit {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Stop {
     /// Masters to stop
-    #[arg(value_name = "TARGET", required = true)]
+    #[arg(value_name = "TARGET", value_hint = ValueHint::Hostname, required = true)]
     pub targets: Vec<String>,
 }
 
@@ -149,7 +160,7 @@ pub struct Stop {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Clean {
     /// Sockets to remove
-    #[arg(value_name = "TARGET")]
+    #[arg(value_name = "TARGET", value_hint = ValueHint::Hostname)]
     pub targets: Vec<String>,
     /// Say what would be removed, and remove nothing
     #[arg(long)]
@@ -163,7 +174,7 @@ pub struct Clean {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Open {
     /// A host: an alias of the ssh configuration, or user@host:port
-    #[arg(value_name = "HOST")]
+    #[arg(value_name = "HOST", value_hint = ValueHint::Hostname)]
     pub host: String,
     /// End a master whose network is gone though sessions are open; they are lost anyway
     #[arg(long)]
@@ -174,7 +185,7 @@ pub struct Open {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Test {
     /// A host: an alias of the ssh configuration, or user@host:port
-    #[arg(value_name = "HOST")]
+    #[arg(value_name = "HOST", value_hint = ValueHint::Hostname)]
     pub host: String,
     /// How many connections of each kind
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]

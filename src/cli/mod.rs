@@ -4,9 +4,11 @@
 
 mod act;
 pub mod args;
+mod completions;
 mod config;
 mod doctor;
 mod list;
+mod man;
 mod network;
 mod open;
 mod paint;
@@ -79,6 +81,8 @@ pub fn run(
         Command::Open(open) => open::open(global, open, out, err),
         Command::Test(test) => trial::test(global, test, out, err),
         Command::Config { action } => config::run(global, *action, out, err),
+        Command::Completions { shell } => completions::print(*shell, out),
+        Command::Man => man::print(out),
     }
 }
 

@@ -13,6 +13,7 @@ pub mod ending;
 pub mod explain;
 pub mod finding;
 pub mod fix;
+pub mod guide;
 pub mod intent;
 pub mod interest;
 pub mod network;

@@ -119,18 +119,33 @@ pub fn hold_signals() -> io::Result<()> {
 
 const ENDING: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
 
-/// Starts the engine's thread.
+/// An engine that has been started.
+#[derive(Debug)]
+pub struct Running(JoinHandle<calloop::Result<()>>);
+
+impl Running {
+    /// Waits until it has ended.
+    ///
+    /// # Errors
+    /// It did not end because it was told to: its loop failed, or it panicked. Nobody watches any more then.
+    pub fn join(self) -> io::Result<()> {
+        match self.0.join() {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(io::Error::other(format!("the engine failed: {error}"))),
+            Err(_) => Err(io::Error::other("the engine ended in a panic")),
+        }
+    }
+}
+
+/// Starts the engine's thread. When it ends, for whatever reason, it drops the outlet.
 ///
 /// # Errors
-/// No thread could be started, or its loop could not be set up.
-pub fn start(options: Options, inbox: Inbox, outlet: impl Outlet) -> io::Result<JoinHandle<()>> {
+/// No thread could be started.
+pub fn start(options: Options, inbox: Inbox, outlet: impl Outlet) -> io::Result<Running> {
     thread::Builder::new()
         .name("engine".to_owned())
-        .spawn(move || {
-            if let Err(error) = turn(options, inbox, Box::new(outlet)) {
-                tracing::error!("the engine stopped: {error}");
-            }
-        })
+        .spawn(move || turn(options, inbox, Box::new(outlet)))
+        .map(Running)
 }
 
 fn turn(options: Options, inbox: Inbox, outlet: Box<dyn Outlet>) -> calloop::Result<()> {
