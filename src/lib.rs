@@ -21,7 +21,8 @@
 //! # The rooms, in reading order
 //!
 //! - [`core`]: types, judgement, decisions, menu, report. Values in, values out; imports nothing of the others.
-//! - [`config`]: muxtray's own settings and the file that documents them.
+//! - [`config`]: muxtray's own settings, the file that documents them, and changing one of them in it.
+//! - [`autostart`]: start at login: the file that desktops read, and whether systemd does it instead.
 //! - [`discover`]: which paths can be control sockets. The only room that runs `ssh -G`, never on the timer.
 //! - [`observe`]: what is there, from the kernel's tables and stats. Connects only where the kernel shows no listener.
 //! - [`mux`]: the protocol of a control socket: bytes, and one request with one deadline.
@@ -45,9 +46,11 @@
 //! - The engine is the only writer of its state. The user-interface thread holds the last view and sends intents.
 //! - No process is signalled but by a pidfd, and only once it is proven to be the ssh of ours that holds that listener.
 //! - A click or a command names what it was meant for ([`core::socket::Target`]), so it never reaches a successor.
+//! - A file of the user's that muxtray writes is replaced whole, or stays as it was; one it could not read stays.
 //! - Every wait has a deadline. Names from a disk are escaped before a person sees them ([`core::text`]).
 
 pub mod act;
+pub mod autostart;
 pub mod cli;
 pub mod config;
 pub mod core;
@@ -56,6 +59,7 @@ pub mod discover;
 pub mod engine;
 pub mod mux;
 pub mod observe;
+mod replace;
 pub mod run;
 pub mod survey;
 pub mod watch;

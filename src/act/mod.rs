@@ -15,6 +15,7 @@ pub mod rehearsal;
 pub mod terminate;
 mod told;
 pub mod trial;
+pub mod xdg_open;
 
 pub use each::each;
 

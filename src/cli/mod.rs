@@ -4,6 +4,7 @@
 
 mod act;
 pub mod args;
+mod autostart;
 mod config;
 mod doctor;
 mod list;
@@ -76,6 +77,7 @@ pub fn run(
         Command::Clean(clean) => act::clean(global, clean, out, err),
         Command::Doctor(doctor) => doctor::run(global, doctor, out, err),
         Command::Test(test) => trial::test(global, test, out, err),
+        Command::Autostart { action } => autostart::run(*action, out, err),
         Command::Config { action } => config::run(global, *action, out, err),
     }
 }

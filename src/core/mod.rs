@@ -20,6 +20,7 @@ pub mod notice;
 pub mod places;
 pub mod remedy;
 pub mod report;
+pub mod setting;
 pub mod socket;
 pub mod table;
 

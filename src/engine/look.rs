@@ -25,6 +25,7 @@ impl Engine {
         }
         self.asleep = asleep;
         self.reload_settings();
+        self.refresh_at_login();
         self.discover_if_changed();
         self.look();
     }
@@ -99,7 +100,9 @@ impl Engine {
             .retain(|target, _| snapshot.find(target).is_some());
         // What is said of a doubtful network is told with its age.
         let ages = |socket: &Socket| socket.network.as_ref().is_some_and(Verdict::ages);
+        let preferences = self.preferences();
         let is_news = self.has_new_answers
+            || self.shown_preferences.as_ref() != Some(&preferences)
             || snapshot.sockets.iter().any(ages)
             || !self
                 .snapshot
@@ -107,7 +110,8 @@ impl Engine {
                 .is_some_and(|last| last.says_the_same(&snapshot));
         if is_news {
             self.has_new_answers = false;
-            self.draw(view::view(&snapshot, &self.answers));
+            self.draw(view::view(&snapshot, &self.answers).with_settings(&preferences));
+            self.shown_preferences = Some(preferences);
         }
         self.snapshot = Some(snapshot);
         self.carry_out(effects);

@@ -11,6 +11,7 @@
 mod answers;
 mod follow;
 mod look;
+mod preferences;
 mod rest;
 mod wake;
 mod work;
@@ -28,17 +29,20 @@ use nix::sys::signal::SigSet;
 use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::act::mend::{MendError, Mended};
+use crate::autostart::Autostart;
 use crate::config::{self, ConfigError, Settings};
 use crate::core::decide::Memory;
 use crate::core::fix::Fix;
 use crate::core::intent::Intent;
 use crate::core::notice::{Notice, NoticeKey};
+use crate::core::setting::{AtLogin, Preferences};
 use crate::core::socket::{Snapshot, Socket};
 use crate::core::view::{self, TrayView};
 use crate::discover::{Discovered, Request, Surroundings};
 use crate::survey::Survey;
 use crate::watch::{Pace, Watch, Watcher as _};
 use answers::Answered;
+use preferences::Granted;
 use work::Worker;
 
 /// How the engine is set up.
@@ -75,6 +79,7 @@ pub(crate) enum Message {
     Discovered(Box<Discovered>, Box<Request>),
     Answered(Answered),
     Mended(Fix, Result<Mended, MendError>),
+    Granted(Granted),
 }
 
 /// A way to tell the engine what a person asks for. Cheap to clone, never blocks.
@@ -164,6 +169,10 @@ struct Engine {
     settings: Settings,
     config_version: Option<config::Version>,
     config_error: Option<ConfigError>,
+    autostart: Autostart,
+    at_login: AtLogin,
+    /// What the drawn view shows of the settings.
+    shown_preferences: Option<Preferences>,
     survey: Survey,
     /// What was discovered, for which request.
     discovered: Option<(Discovered, Request)>,
@@ -199,6 +208,9 @@ impl Engine {
             settings: Settings::default(),
             config_version: None,
             config_error: None,
+            autostart: Autostart::of_this_process(),
+            at_login: AtLogin::No,
+            shown_preferences: None,
             survey: Survey::new(Surroundings::of_this_process()),
             discovered: None,
             discovering: false,
@@ -226,6 +238,7 @@ impl Engine {
             tracing::warn!("{error}");
         }
         self.reload_settings();
+        self.refresh_at_login();
         self.discover_if_changed();
     }
 
@@ -246,6 +259,7 @@ impl Engine {
                 self.outlet.notify(answers::of_mending(&fix, &result));
                 self.look();
             }
+            Message::Granted(granted) => self.granted(granted),
         }
     }
 

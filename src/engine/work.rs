@@ -14,6 +14,7 @@ use crate::discover::{self, Request, Surroundings};
 
 use super::Message;
 use super::answers::{Answered, Asked, Result};
+use super::preferences::{self, Wish};
 
 /// A target, with what a person calls it and what was known of it when it was asked for.
 #[derive(Debug, Clone)]
@@ -40,6 +41,7 @@ pub(super) enum Job {
     EndProcess(Named, u32),
     Clean(Vec<Named>, Asked),
     Mend(Fix),
+    Grant(Box<Wish>),
 }
 
 /// Starts jobs.
@@ -62,6 +64,7 @@ impl Worker {
             Job::EndProcess(..) => "end process",
             Job::Clean(..) => "clean",
             Job::Mend(_) => "mend",
+            Job::Grant(_) => "settings",
         };
         let sender = self.0.clone();
         let started = thread::Builder::new().name(name.to_owned()).spawn(move || {
@@ -126,6 +129,7 @@ fn perform(job: Job) -> Message {
             let result = mend::mend(&fix);
             Message::Mended(fix, result)
         }
+        Job::Grant(wish) => Message::Granted(preferences::grant(*wish)),
     }
 }
 
