@@ -14,7 +14,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use desktop::{Desktop, Message, Parts, end, lab};
+use desktop::{Desktop, Message, Parts, TrayIcon, end, lab};
 use support::{Lab, PATH, PATIENCE, Process, wait_until};
 
 const CLEAN: &[&str] = &["Settings", "Clean stale sockets automatically"];
@@ -53,6 +53,18 @@ fn run_with_opener(lab: &Lab, desktop: &Desktop<'_>, script: Option<&str>) -> Pr
     Process::start(command)
 }
 
+/// Clicks a check mark, and waits until that is written and drawn. A panel may draw the mark of a click for a moment
+/// before it draws the one that is true, so the file comes first.
+#[track_caller]
+fn switch(icon: &TrayIcon<'_>, labels: &[&str], on: bool, file: &Path, written: &str) {
+    icon.wait_for_mark(labels, !on);
+    icon.click(labels);
+    wait_until("it is written", PATIENCE, || {
+        fs::read_to_string(file).is_ok_and(|text| text.contains(written))
+    });
+    icon.wait_for_mark(labels, on);
+}
+
 #[test]
 fn a_click_changes_the_file_and_nothing_else_in_it_and_outlives_a_restart() {
     let Some(lab) = lab("a_click_changes_the_file_and_nothing_else_in_it_and_outlives_a_restart")
@@ -63,10 +75,7 @@ fn a_click_changes_the_file_and_nothing_else_in_it_and_outlives_a_restart() {
     let desktop = Desktop::new(&lab, Parts::ALL);
     let applet = desktop.muxtray_run(&[]);
     let icon = desktop.tray_icon(applet.pid());
-    icon.wait_for_mark(CLEAN, false);
-
-    icon.click(CLEAN);
-    icon.wait_for_mark(CLEAN, true);
+    switch(&icon, CLEAN, true, &configuration(&lab), "= true # not yet");
     let on = MINE.replace("= false # not yet", "= true # not yet");
     assert_eq!(fs::read_to_string(configuration(&lab)).unwrap(), on);
     // It is in force at once.
@@ -77,9 +86,13 @@ fn a_click_changes_the_file_and_nothing_else_in_it_and_outlives_a_restart() {
 
     let applet = desktop.muxtray_run(&[]);
     let icon = desktop.tray_icon(applet.pid());
-    icon.wait_for_mark(CLEAN, true);
-    icon.click(CLEAN);
-    icon.wait_for_mark(CLEAN, false);
+    switch(
+        &icon,
+        CLEAN,
+        false,
+        &configuration(&lab),
+        "= false # not yet",
+    );
     assert_eq!(fs::read_to_string(configuration(&lab)).unwrap(), MINE);
     end(applet);
 }
@@ -92,8 +105,7 @@ fn a_kind_that_is_switched_off_is_not_announced_and_on_again_it_is() {
     let desktop = Desktop::new(&lab, Parts::ALL);
     let applet = desktop.muxtray_run(&[]);
     let icon = desktop.tray_icon(applet.pid());
-    icon.click(STALE);
-    icon.wait_for_mark(STALE, false);
+    switch(&icon, STALE, false, &configuration(&lab), "stale = false");
 
     lab.dead_socket(&lab.control_path("web"));
     icon.wait_for_row(&["\u{25b2} web"]);
@@ -103,8 +115,7 @@ fn a_kind_that_is_switched_off_is_not_announced_and_on_again_it_is() {
         desktop.summaries() == ["db: no socket at its ControlPath"]
     });
 
-    icon.click(STALE);
-    icon.wait_for_mark(STALE, true);
+    switch(&icon, STALE, true, &configuration(&lab), "stale = true");
     wait_until("the stale socket is announced now", PATIENCE, || {
         desktop
             .summaries()
@@ -123,8 +134,7 @@ fn all_notifications_can_be_switched_off_and_on_again() {
     let icon = desktop.tray_icon(applet.pid());
     lab.dead_socket(&lab.control_path("web"));
     wait_until("it is announced", PATIENCE, || desktop.displayed() == 1);
-    icon.click(ALL);
-    icon.wait_for_mark(ALL, false);
+    switch(&icon, ALL, false, &configuration(&lab), "enabled = false");
     wait_until("it is taken back", PATIENCE, || desktop.displayed() == 0);
     let kinds = icon.wait_for_row(&["Settings", "Notifications", "Control sockets"]);
     assert!(
@@ -132,8 +142,7 @@ fn all_notifications_can_be_switched_off_and_on_again() {
         "{kinds:?}"
     );
 
-    icon.click(ALL);
-    icon.wait_for_mark(ALL, true);
+    switch(&icon, ALL, true, &configuration(&lab), "enabled = true");
     wait_until("it is announced again", PATIENCE, || {
         desktop.displayed() == 1
     });
@@ -198,17 +207,11 @@ fn start_at_login_writes_the_file_and_shows_what_is_true() {
     let desktop = Desktop::new(&lab, Parts::ALL);
     let applet = desktop.muxtray_run(&[]);
     let icon = desktop.tray_icon(applet.pid());
-    icon.wait_for_mark(AT_LOGIN, false);
-    icon.click(AT_LOGIN);
-    icon.wait_for_mark(AT_LOGIN, true);
-    let text = fs::read_to_string(autostart_file(&lab)).unwrap();
-    let program = lab.reachable_program();
-    let exec = format!("\nExec={} run\n", program.display());
-    assert!(text.contains(&exec), "{text}");
+    let exec = format!("\nExec={} run\n", lab.reachable_program().display());
+    switch(&icon, AT_LOGIN, true, &autostart_file(&lab), &exec);
     lab.muxtray(["autostart", "status"]).expect(0);
 
-    icon.click(AT_LOGIN);
-    icon.wait_for_mark(AT_LOGIN, false);
+    switch(&icon, AT_LOGIN, false, &autostart_file(&lab), "Hidden=true");
     lab.muxtray(["autostart", "status"]).expect(1);
     // What happens elsewhere is seen as well.
     lab.muxtray(["autostart", "enable"]).expect(0);

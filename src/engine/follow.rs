@@ -88,7 +88,7 @@ impl Engine {
         {
             self.outlet.notify(notice);
         }
-        self.look();
+        self.tick();
     }
 
     fn show(&mut self, target: Option<&Target>) {

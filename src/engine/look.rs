@@ -13,7 +13,8 @@ use crate::core::view::{self, TrayView};
 use crate::observe::time_asleep;
 
 impl Engine {
-    /// Everything that can have changed is looked at again: an event does not say enough, and costs no less.
+    /// Everything that can have changed is looked at again: an event does not say enough, and costs no less. What was
+    /// heard before is answered by that, of whatever it told; so nothing less than all of it is a turn.
     pub(super) fn tick(&mut self) {
         let asleep = time_asleep();
         if asleep.saturating_sub(self.asleep) > SLEPT {
@@ -73,7 +74,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn look(&mut self) {
+    fn look(&mut self) {
         let began = Instant::now();
         self.looked = began;
         self.shows_by = self.shows_by.filter(|by| began < *by);

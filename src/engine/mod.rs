@@ -252,12 +252,12 @@ impl Engine {
                 }
                 self.discovering = false;
                 self.discovered = Some((*discovered, *request));
-                self.look();
+                self.tick();
             }
             Message::Answered(answered) => self.answered(&answered),
             Message::Mended(fix, result) => {
                 self.outlet.notify(answers::of_mending(&fix, &result));
-                self.look();
+                self.tick();
             }
             Message::Granted(granted) => self.granted(granted),
         }

@@ -132,10 +132,7 @@ impl Engine {
         if let Some(notice) = problem {
             self.outlet.notify(notice);
         }
-        self.reload_settings();
-        self.refresh_at_login();
-        self.discover_if_changed();
-        self.look();
+        self.tick();
     }
 
     /// A desktop without a program for it, or with one that wants a terminal that is not there, can show it at least.
