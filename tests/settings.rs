@@ -6,13 +6,14 @@ mod support;
 
 use std::env;
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use muxtray::config::{self, SetError};
 use muxtray::core::finding::FindingId;
 use muxtray::core::setting::Setting;
-use support::{Lab, PATIENCE, Process, User, skip};
+use nix::sys::signal::Signal;
+use support::{Lab, PATIENCE, Process, User, skip, wait_until};
 
 fn file(lab: &Lab) -> PathBuf {
     lab.path("config/muxtray/config.toml")
@@ -87,6 +88,35 @@ fn what_could_not_be_read_is_left_alone() {
         );
         assert_eq!(fs::read_to_string(file(&lab)).unwrap(), text);
     }
+}
+
+#[test]
+fn a_file_saved_at_the_moment_of_a_discovery_is_read() {
+    let lab = Lab::new();
+    let armed = lab.path("armed");
+    let script = format!(
+        "#!/bin/sh\nif rm {} 2>/dev/null; then echo 'interval_secs = 0' >> {}; fi\nexec ssh \"$@\"\n",
+        armed.display(),
+        file(&lab).display()
+    );
+    let ssh = lab.write("ssh", script);
+    fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
+    lab.write_muxtray_config(&format!("ssh_program = \"{}\"\n", ssh.display()));
+    let mut run = Process::start(lab.muxtray_command(["run", "--no-tray", "-v"]));
+    wait_until("it has looked once", PATIENCE, || {
+        assert!(run.is_running(), "{}", run.stderr());
+        run.stderr().contains("no masters")
+    });
+    lab.write("armed", "");
+    // Another program has it ask anew, which saves the file once more.
+    let other = lab.path("other-ssh");
+    fs::copy(&ssh, &other).unwrap();
+    lab.write_muxtray_config(&format!("ssh_program = \"{}\"\n", other.display()));
+    wait_until("it says that the file is bad", PATIENCE, || {
+        run.stderr().contains("1 problem")
+    });
+    run.signal(Signal::SIGTERM);
+    run.finish(PATIENCE).expect(0);
 }
 
 /// Where the test finds itself on a disk of its own.
