@@ -39,7 +39,8 @@
 //!
 //! What is seen:
 //!
-//! - [`config`]: muxtray's own settings and the file that documents them.
+//! - [`config`]: muxtray's own settings, the file that documents them, and changing one of them in it.
+//! - [`autostart`]: start at login: the file that desktops read, and whether systemd does it instead.
 //! - [`discover`]: which paths can be control sockets. The only room that runs `ssh -G`, never on the timer.
 //! - [`observe`]: what is there, from the kernel's tables and stats. Connects only where the kernel shows no listener.
 //! - [`survey`]: discover, observe and diagnose as one walk, with what one look alone cannot tell.
@@ -75,12 +76,14 @@
 //! - No process is signalled but by a pidfd, and only once it is proven to be the ssh of ours that holds that listener,
 //!   or one that muxtray started itself.
 //! - A click or a command names what it was meant for ([`core::socket::Target`]), so it never reaches a successor.
+//! - A file of the user's that muxtray writes is replaced whole, or stays as it was; one it could not read stays.
 //! - Every wait has a deadline. Names from a disk are escaped before a person sees them ([`core::text`]).
 //! - A panic on any thread ends the applet, with a word ([`crash`]): half a program would look alive.
 //!
 //! `tests/architecture.rs` keeps the walls between the rooms, `tests/documents.rs` what is written about them.
 
 pub mod act;
+pub mod autostart;
 pub mod cli;
 pub mod config;
 pub mod core;
@@ -92,6 +95,7 @@ pub mod log;
 pub mod mux;
 pub mod observe;
 pub mod own_file;
+mod replace;
 pub mod run;
 pub mod survey;
 pub mod watch;

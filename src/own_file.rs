@@ -4,7 +4,8 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::replace;
 
 /// What is in the file; `None` for every reason there can be, one of them that the user `uid` does not own it alone or
 /// that it is longer than `max_bytes`.
@@ -30,22 +31,13 @@ pub fn load(path: &Path, uid: u32, max_bytes: u64) -> Option<Vec<u8>> {
 /// # Errors
 /// The system calls' own. The file is as it was then.
 pub fn store(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(io::ErrorKind::InvalidInput.into());
-    };
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)?;
-    let mut temporary = std::ffi::OsString::from(".");
-    temporary.push(name);
-    temporary.push(format!(
-        ".{}.{}",
-        std::process::id(),
-        COUNT.fetch_add(1, Ordering::Relaxed)
-    ));
-    let temporary = directory.join(temporary);
+    let temporary = replace::beside(path)?;
+    if let Some(directory) = path.parent() {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)?;
+    }
     let written = File::options()
         .write(true)
         .create_new(true)

@@ -21,7 +21,7 @@ use crate::log;
 const APPLET: &str = "muxtray-applet";
 
 /// What the libraries in the applet are told so that they take less memory.
-const FRUGAL: [(&str, &str); 3] = [
+pub(crate) const FRUGAL: [(&str, &str); 3] = [
     // GTK would load GL drivers for nothing: tens of megabytes.
     ("GDK_GL", "disable"),
     // The C library would give every thread a heap of its own; ours sleep.

@@ -18,6 +18,7 @@ pub mod ssh;
 pub mod terminate;
 mod told;
 pub mod trial;
+pub mod xdg_open;
 
 pub use each::each;
 

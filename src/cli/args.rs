@@ -70,6 +70,12 @@ pub enum Command {
     Open(Open),
     /// Time a connection of its own against a multiplexed one, and say what stands in the way
     Test(Test),
+    /// Start the applet at login, or not, or say what starts it
+    Autostart {
+        /// What to do.
+        #[command(subcommand)]
+        action: Autostart,
+    },
     /// Print, edit or check muxtray's configuration file
     Config {
         /// What to do with it.
@@ -214,6 +220,24 @@ pub struct Doctor {
     )]
     pub explain: Option<Option<String>>,
 }
+
+/// `muxtray autostart`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[command(after_long_help = AUTOSTART)]
+pub enum Autostart {
+    /// Have the desktop start the applet at login; nothing to do where systemd does
+    Enable,
+    /// Have no autostart file start it, by Hidden=true in your own
+    Disable,
+    /// Say what starts it: exit status 0 if something does, 1 if nothing does
+    Status,
+}
+
+const AUTOSTART: &str = "\
+The file is $XDG_CONFIG_HOME/autostart/io.github.muxtray.Muxtray.desktop. It takes the place of a system-wide one of \
+that name, and what you changed in it stays. Who prefers systemd enables muxtray.service instead: systemctl --user \
+enable muxtray.service. It is started with graphical-session.target, where the desktop has that. Both together start \
+one applet only.";
 
 /// `muxtray config`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]

@@ -4,6 +4,7 @@
 
 mod act;
 pub mod args;
+mod autostart;
 mod completions;
 mod config;
 mod doctor;
@@ -80,6 +81,7 @@ pub fn run(
         Command::Doctor(doctor) => doctor::run(global, doctor, out, err),
         Command::Open(open) => open::open(global, open, out, err),
         Command::Test(test) => trial::test(global, test, out, err),
+        Command::Autostart { action } => autostart::run(*action, out, err),
         Command::Config { action } => config::run(global, *action, out, err),
         Command::Completions { shell } => completions::print(*shell, out),
         Command::Man => man::print(out),

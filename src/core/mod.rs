@@ -24,6 +24,7 @@ pub mod places;
 pub mod recent;
 pub mod remedy;
 pub mod report;
+pub mod setting;
 pub mod socket;
 pub mod table;
 

@@ -6,6 +6,7 @@
 mod fold;
 mod problems;
 mod row;
+mod settings;
 
 use std::collections::BTreeMap;
 
@@ -54,6 +55,17 @@ pub enum Entry {
         /// The text.
         label: String,
         /// What a click asks for; `None`: the row is disabled.
+        intent: Option<Intent>,
+    },
+    /// A row with a check mark, which shows what is true and not what was clicked.
+    Check {
+        /// As for items.
+        key: String,
+        /// The text.
+        label: String,
+        /// Whether the mark is there.
+        checked: bool,
+        /// As for items.
         intent: Option<Intent>,
     },
     /// A row that opens more rows.

@@ -114,6 +114,11 @@ impl Answered {
         self.results.iter().filter_map(line).collect()
     }
 
+    /// Whether nobody asked for it but the settings.
+    pub(super) fn is_by_policy(&self) -> bool {
+        self.asked == Asked::ByPolicy
+    }
+
     /// What to tell the person who asked; where the settings did, only that masters were ended.
     pub(super) fn notice(&self, can_show: bool) -> Option<Notice> {
         match self.asked {

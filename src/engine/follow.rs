@@ -6,6 +6,7 @@ use super::Engine;
 use super::answers::{Answered, Asked};
 use super::work::{Job, Named};
 use crate::core::decide::is_cleaned_with_all;
+use crate::core::finding::FindingId;
 use crate::core::intent::Intent;
 use crate::core::socket::{Socket, Target};
 use crate::core::table;
@@ -41,6 +42,10 @@ impl Engine {
                 self.worker.start(Job::Mend(fix));
             }
             Intent::Show(target) => self.show(target.as_ref()),
+            Intent::Set(setting, on) => self.set(setting, on),
+            Intent::StartAtLogin(on) => self.start_at_login(on),
+            Intent::OpenConfiguration => self.open_configuration(),
+            Intent::ShowConfiguration => self.show_configuration(),
             Intent::Look => self.pace.heard(Instant::now()),
             // The clipboard and the About window are the desktop's own.
             Intent::Copy(_) | Intent::CopyText(_) | Intent::About => {}
@@ -77,10 +82,14 @@ impl Engine {
         }
         self.answers.extend(answered.lines());
         self.has_news = true;
-        if let Some(notice) = answered.notice(self.options.can_show) {
+        let is_wanted =
+            !answered.is_by_policy() || self.settings.announced().contains(&FindingId::Stranded);
+        if let Some(notice) = answered.notice(self.options.can_show)
+            && is_wanted
+        {
             self.outlet.notify(notice);
         }
-        self.look();
+        self.tick();
     }
 
     fn show(&mut self, target: Option<&Target>) {

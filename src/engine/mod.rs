@@ -12,6 +12,7 @@ mod answers;
 mod follow;
 mod look;
 mod opening;
+mod preferences;
 mod rest;
 mod wake;
 mod work;
@@ -30,12 +31,14 @@ use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::act::mend::{MendError, Mended};
 use crate::act::open::OpenError;
+use crate::autostart::Autostart;
 use crate::config::{self, ConfigError, Settings};
 use crate::core::decide::Memory;
 use crate::core::fix::Fix;
 use crate::core::intent::Intent;
 use crate::core::notice::{Notice, NoticeKey};
 use crate::core::opening::Opened;
+use crate::core::setting::{AtLogin, Preferences};
 use crate::core::socket::{Snapshot, Socket};
 use crate::core::view::{self, TrayView};
 use crate::discover::{Discovered, Request, Surroundings};
@@ -43,6 +46,7 @@ use crate::survey::Survey;
 use crate::watch::{Pace, Watch, Watcher as _};
 use answers::Answered;
 use opening::Openings;
+use preferences::Granted;
 use work::{Opening, Worker};
 
 /// How the engine is set up.
@@ -80,6 +84,7 @@ pub(crate) enum Message {
     Answered(Answered),
     Mended(Fix, Result<Mended, MendError>),
     Opened(Box<Opening>, Result<Opened, OpenError>),
+    Granted(Granted),
 }
 
 /// A way to tell the engine what a person asks for. Cheap to clone, never blocks.
@@ -184,6 +189,10 @@ struct Engine {
     settings: Settings,
     config_version: Option<config::Version>,
     config_error: Option<ConfigError>,
+    autostart: Autostart,
+    at_login: AtLogin,
+    /// What the drawn view shows of the settings.
+    shown_preferences: Option<Preferences>,
     survey: Survey,
     /// What was discovered, for which request.
     discovered: Option<(Discovered, Request)>,
@@ -223,6 +232,9 @@ impl Engine {
             config_version: None,
             config_error: None,
             survey,
+            autostart: Autostart::of_this_process(),
+            at_login: AtLogin::No,
+            shown_preferences: None,
             discovered: None,
             discovering: false,
             memory: Memory::default(),
@@ -250,6 +262,7 @@ impl Engine {
             tracing::warn!("{error}");
         }
         self.reload_settings();
+        self.refresh_at_login();
         self.discover_if_changed();
     }
 
@@ -264,14 +277,15 @@ impl Engine {
                 self.discovering = false;
                 self.discovered = Some((*discovered, *request));
                 self.has_news = true;
-                self.look();
+                self.tick();
             }
             Message::Answered(answered) => self.answered(&answered),
             Message::Mended(fix, result) => {
                 self.outlet.notify(answers::of_mending(&fix, &result));
-                self.look();
+                self.tick();
             }
             Message::Opened(opening, result) => self.opened(&opening, &result),
+            Message::Granted(granted) => self.granted(granted),
         }
     }
 

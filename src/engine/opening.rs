@@ -126,7 +126,7 @@ impl Engine {
         if started {
             self.openings.under_way.insert(alias.clone());
             self.has_news = true;
-            self.look();
+            self.tick();
         }
     }
 
@@ -149,7 +149,7 @@ impl Engine {
         let mut notice = answer(alias, path, lines.join("\n"), result.is_ok());
         notice.buttons.extend(try_again(opening, result));
         self.outlet.notify(notice);
-        self.look();
+        self.tick();
     }
 }
 

@@ -18,6 +18,7 @@ use crate::discover::{self, Request, Surroundings};
 
 use super::Message;
 use super::answers::{Answered, Asked, Result};
+use super::preferences::{self, Wish};
 
 /// A target, with what a person calls it and what was known of it when it was asked for.
 #[derive(Debug, Clone)]
@@ -45,6 +46,7 @@ pub(super) enum Job {
     Clean(Vec<Named>, Asked),
     Mend(Fix),
     Open(Box<Opening>),
+    Grant(Box<Wish>),
 }
 
 /// A master to open.
@@ -78,6 +80,7 @@ impl Worker {
             Job::Clean(..) => "clean",
             Job::Mend(_) => "mend",
             Job::Open(_) => "open",
+            Job::Grant(_) => "settings",
         };
         let sender = self.0.clone();
         let started = thread::Builder::new().name(name.to_owned()).spawn(move || {
@@ -150,6 +153,7 @@ fn perform(job: Job) -> Message {
             let result = open::open(ssh, start, *closing, *questions, None);
             Message::Opened(opening, result)
         }
+        Job::Grant(wish) => Message::Granted(preferences::grant(*wish)),
     }
 }
 

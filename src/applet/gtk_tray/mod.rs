@@ -249,7 +249,7 @@ impl<S: Fn(Intent)> Screen<S> {
             // The loop itself ends.
             News::Ordered(Order::End) => {}
             News::Clicked(id) => {
-                match self.menu.intent(&id) {
+                match self.menu.clicked(&id) {
                     Some(Intent::Copy(path)) => self.windows.copy_path(path),
                     Some(Intent::CopyText(text)) => self.windows.copy("Copy", text),
                     Some(Intent::About) => self.windows.show_about(),

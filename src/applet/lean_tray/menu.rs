@@ -34,7 +34,7 @@ fn fit(entry: Entry) -> Option<Entry> {
             label,
             entries: fitted(entries),
         }),
-        other @ (Entry::Separator | Entry::Item { .. }) => Some(other),
+        other @ (Entry::Separator | Entry::Item { .. } | Entry::Check { .. }) => Some(other),
     }
 }
 

@@ -11,7 +11,7 @@ use super::super::socket::{
 use super::*;
 
 /// The menu as indented text: what a person reads, `[…]` what a click asks for.
-fn drawn(view: &TrayView) -> String {
+pub(super) fn drawn(view: &TrayView) -> String {
     fn rows(entries: &[Entry], depth: usize, text: &mut String) {
         for entry in entries {
             text.push_str(&"    ".repeat(depth));
@@ -30,6 +30,18 @@ fn drawn(view: &TrayView) -> String {
                     let intent = format!("{intent:?}");
                     let kind = intent.split([' ', '(']).next().unwrap();
                     *text += &format!("{label}  [{kind}]\n");
+                }
+                Entry::Check {
+                    label,
+                    checked,
+                    intent,
+                    ..
+                } => {
+                    let mark = if *checked { 'x' } else { ' ' };
+                    *text += &match intent {
+                        Some(intent) => format!("[{mark}] {label}  [{intent:?}]\n"),
+                        None => format!("([{mark}] {label})\n"),
+                    };
                 }
                 Entry::Submenu { label, entries, .. } => {
                     *text += &format!("{label} >\n");
@@ -155,7 +167,7 @@ fn a_thousand_sockets_make_few_rows() {
         entries
             .iter()
             .map(|entry| match entry {
-                Entry::Separator | Entry::Item { .. } => 1,
+                Entry::Separator | Entry::Item { .. } | Entry::Check { .. } => 1,
                 Entry::Submenu { entries, .. } => 1 + count(entries),
             })
             .sum()
@@ -171,7 +183,7 @@ fn clean_in_a_fold_cleans_what_is_folded_and_the_users_own() {
     let view = view(&snapshot, &Answers::new(), &[]);
     let fold = view.menu.iter().find_map(|entry| match entry {
         Entry::Submenu { key, entries, .. } if key == "fold problem stale" => Some(entries),
-        Entry::Separator | Entry::Item { .. } | Entry::Submenu { .. } => None,
+        Entry::Separator | Entry::Item { .. } | Entry::Check { .. } | Entry::Submenu { .. } => None,
     });
     let Some(Entry::Item {
         label,
@@ -267,7 +279,9 @@ fn keys_are_unique_among_siblings() {
         for entry in entries {
             match entry {
                 Entry::Separator => {}
-                Entry::Item { key, .. } => assert!(keys.insert(key), "{key} twice"),
+                Entry::Item { key, .. } | Entry::Check { key, .. } => {
+                    assert!(keys.insert(key), "{key} twice");
+                }
                 Entry::Submenu { key, entries, .. } => {
                     assert!(keys.insert(key), "{key} twice");
                     check(entries);
