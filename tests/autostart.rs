@@ -7,6 +7,7 @@ mod support;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use support::{Finished, Lab, PATH, PATIENCE, Process, User, program, skip, wait_until};
 
@@ -224,21 +225,24 @@ fn systemds_unit_is_told_apart_and_not_doubled() {
 /// Installs muxtray in a directory with this name, switches start at login on there, and puts a script in its place
 /// that keeps its arguments in the file that is returned.
 fn installed_in(lab: &Lab, name: &str) -> PathBuf {
-    let directory = lab.make_directory(name);
-    let built = directory.join("muxtray");
-    fs::copy(program(), &built).unwrap();
+    let built = lab.make_directory(name).join("muxtray");
+    // By another process: a child that a test forks at this moment would hold open what this one writes, and a program
+    // that is open to be written cannot be run.
+    let install = |from: &Path| {
+        let mut command = Command::new("install");
+        command.args(["-m", "755"]).arg(from).arg(&built);
+        Process::run(command, PATIENCE).expect(0);
+    };
+    install(program());
     let mut command = lab.command(&built);
     command.args(["autostart", "enable"]);
     Process::run(command, PATIENCE).expect(0);
     let kept = lab.path("kept");
-    // Somebody else's program may be starting at this moment with the old one open: a new file takes its place.
-    fs::remove_file(&built).unwrap();
     let script = format!(
         "#!/bin/sh\necho \"$#:$*\" > {0}.new\nmv {0}.new {0}\n",
         kept.display()
     );
-    let built = lab.write(built, script);
-    fs::set_permissions(built, fs::Permissions::from_mode(0o755)).unwrap();
+    install(&lab.write("script", script));
     kept
 }
 

@@ -165,5 +165,8 @@ fn on_a_full_disk(disk: &Path) {
     assert!(matches!(error, SetError::NotWritable(_)), "{error:?}");
     assert!(error.to_string().contains("No space left"), "{error}");
     assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    let none = disk.join("none.toml");
+    let error = config::set(&none, Setting::ExitStranded, true).unwrap_err();
+    assert!(matches!(error, SetError::NotWritable(_)), "{error:?}");
     assert_eq!(fs::read_dir(disk).unwrap().count(), 2, "nothing is left");
 }

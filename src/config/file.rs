@@ -66,7 +66,14 @@ pub fn write_first(path: &Path) -> Result<(), ConfigError> {
             .mode(0o600)
             .open(path)
         {
-            Ok(mut file) => file.write_all(Settings::default().documented().as_bytes()),
+            Ok(mut file) => {
+                let written = file.write_all(Settings::default().documented().as_bytes());
+                // Half a file would be read as if a person had written it.
+                if written.is_err() {
+                    let _ = fs::remove_file(path);
+                }
+                written
+            }
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
             Err(error) => Err(error),
         }
