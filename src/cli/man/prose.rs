@@ -7,6 +7,10 @@ pub(super) const FILES: &[(&str, &str)] = &[
         "The configuration; below `~/.config` where the variable is not set. `muxtray config path` prints it.",
     ),
     (
+        "$XDG_CONFIG_HOME/autostart/io.github.muxtray.Muxtray.desktop",
+        "Start at login, where that is switched on.",
+    ),
+    (
         "$XDG_CACHE_HOME/muxtray/hosts.json",
         "What `ssh -G` said of each host, kept until the ssh configuration changes; below `~/.cache` where the \
          variable is not set. It may be removed at any time.",
