@@ -255,7 +255,7 @@ fn sweep(path: &ControlPath) {
         cookie: None,
     };
     if let Err(error) = clean::clean(&System, &target, Kind::Stale, SystemTime::now()) {
-        tracing::debug!("{path} {error}");
+        tracing::debug!(%path, ?error, "cannot be cleaned");
     }
 }
 

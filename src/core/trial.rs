@@ -7,6 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
+use tr::tr;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::control_path::ControlPath;
 use super::ending;
@@ -45,27 +47,41 @@ pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot) -> Plan {
     };
     let Some(path) = host.control_path.clone() else {
         return blocked(
-            format!("ssh has no ControlPath for {typed}"),
-            "put these into its Host block: ControlMaster auto, ControlPath ~/.ssh/s/%C, ControlPersist 10m"
-                .to_owned(),
+            tr!("ssh has no ControlPath for {host}", host = typed),
+            tr!(
+                "put these into its Host block: {lines}",
+                lines = "ControlMaster auto, ControlPath ~/.ssh/s/%C, ControlPersist 10m"
+            ),
         );
     };
     match at(&path, snapshot) {
         Some(socket) if socket.is_running() => Plan::Through(path),
         Some(socket) => match socket.findings.first() {
             Some(finding) => blocked(
-                format!("{} is {}: {}", path, socket.state.name(), finding.evidence),
+                tr!(
+                    "{path} is {state}: {evidence}",
+                    path,
+                    state = socket.state.word(),
+                    evidence = finding.evidence
+                ),
                 finding.remedy.clone(),
             ),
             None => blocked(
-                format!("{path} is {}", socket.state.name()),
+                tr!("{path} is {state}", path, state = socket.state.word()),
                 ending::way_out(socket).to_string(),
             ),
         },
         None if host.multiplexes => Plan::Start(path),
         None => blocked(
-            format!("ControlMaster is no for {typed}, and no master runs at {path}"),
-            "put ControlMaster auto into its Host block, or start one: ssh -M".to_owned(),
+            tr!(
+                "ControlMaster is no for {host}, and no master runs at {path}",
+                host = typed,
+                path
+            ),
+            tr!(
+                "put ControlMaster auto into its Host block, or start one: {command}",
+                command = "ssh -M"
+            ),
         ),
     }
 }
@@ -85,13 +101,12 @@ pub fn obstacles(typed: &str, host: &Host, snapshot: &Snapshot) -> Vec<Obstacle>
     let path = host.control_path.as_ref();
     let path_name = path.map(ToString::to_string);
     let directory = path.map(|path| text::path(path.directory()));
-    let names = [text::line(typed), host.alias.to_string()];
     let is_about = |finding: &Finding| {
         let subject = Some(&finding.subject);
-        let is_host = finding.subject.strip_prefix("host").is_some_and(|hosts| {
-            let mut words = hosts.split([' ', ',']);
-            words.any(|word| names.iter().any(|name| name == word))
-        });
+        let is_host = finding
+            .hosts
+            .iter()
+            .any(|alias| alias.0 == typed || *alias == host.alias);
         subject == path_name.as_ref()
             || subject == directory.as_ref()
             || is_host
@@ -154,17 +169,21 @@ pub enum Failure {
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Refused(Some(said)) => write!(f, "ssh said: {said}"),
-            Self::Refused(None) => f.write_str("ssh gave up and did not say why"),
+            Self::Refused(Some(said)) => f.write_str(&tr!("ssh said: {said}", said)),
+            Self::Refused(None) => f.write_str(&tr!("ssh gave up and did not say why")),
             Self::TimedOut(limit, said) => {
-                write!(f, "no end within {}", humantime::format_duration(*limit))?;
-                match said {
-                    Some(said) => write!(f, "; ssh said: {said}"),
-                    None => Ok(()),
-                }
+                let limit = humantime::format_duration(*limit);
+                f.write_str(&match said {
+                    Some(said) => {
+                        tr!("no end within {limit}; ssh said: {said}", limit, said)
+                    }
+                    None => tr!("no end within {limit}", limit),
+                })
             }
-            Self::NoMaster(path) => write!(f, "ssh connected, but made no master at {path}"),
-            Self::NotStarted(error) => write!(f, "ssh cannot be started: {error}"),
+            Self::NoMaster(path) => {
+                f.write_str(&tr!("ssh connected, but made no master at {path}", path))
+            }
+            Self::NotStarted(error) => f.write_str(&tr!("ssh cannot be started: {error}", error)),
         }
     }
 }
@@ -190,7 +209,10 @@ pub fn hindrances(
             known.insert(
                 0,
                 Obstacle {
-                    evidence: format!("{shown}: the directory of its ControlPath does not exist"),
+                    evidence: tr!(
+                        "{path}: the directory of its ControlPath does not exist",
+                        path = shown
+                    ),
                     remedy: Some(format!(
                         "mkdir -m 700 -p {}",
                         text::shell_word(directory.as_os_str())
@@ -201,8 +223,11 @@ pub fn hindrances(
     }
     if fresh.failure.is_some() && multiplexed.failure.is_some() {
         known.push(Obstacle {
-            evidence: "a connection of its own fails, too".to_owned(),
-            remedy: Some("look at that first: ssh -v says more".to_owned()),
+            evidence: tr!("a connection of its own fails, too"),
+            remedy: Some(tr!(
+                "look at that first: {command} says more",
+                command = "ssh -v"
+            )),
         });
     }
     blocked.into_iter().chain(known).collect()
@@ -257,21 +282,33 @@ impl Trial {
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let host = text::line(&self.host);
-        let mut lines = vec![row("fresh", &self.fresh)];
+        // Translators: the runs of `muxtray test`: connections of their own, and sessions through a master.
+        let names = [tr!("fresh:"), tr!("multiplexed:")];
+        let width = names.iter().map(|name| name.width()).max().unwrap_or(0);
+        let row = |name: &str, series: &Series| {
+            let blanks = " ".repeat(width - name.width());
+            format!("{name}{blanks}  {}", words(series))
+        };
+        let [fresh, multiplexed] = &names;
+        let mut lines = vec![row(fresh, &self.fresh)];
         if self.multiplexed != Series::default() {
-            lines.push(row("multiplexed", &self.multiplexed));
+            lines.push(row(multiplexed, &self.multiplexed));
         }
         lines.push(match self.factor() {
             Some(factor) if self.works() && factor >= 1.0 => {
-                format!("multiplexing works for {host}: {factor:.1} times as fast")
-            }
-            Some(factor) if self.works() => {
-                format!(
-                    "multiplexing works for {host}, but gains nothing: {factor:.1} times as fast"
+                tr!(
+                    "multiplexing works for {host}: {factor} times as fast",
+                    host,
+                    factor = text::number(format_args!("{factor:.1}"))
                 )
             }
-            None if self.works() => format!("multiplexing works for {host}"),
-            Some(_) | None => format!("multiplexing does not work for {host}"),
+            Some(factor) if self.works() => tr!(
+                "multiplexing works for {host}, but gains nothing: {factor} times as fast",
+                host,
+                factor = text::number(format_args!("{factor:.1}"))
+            ),
+            None if self.works() => tr!("multiplexing works for {host}", host),
+            Some(_) | None => tr!("multiplexing does not work for {host}", host),
         });
         for obstacle in &self.obstacles {
             lines.push(format!("    {}", obstacle.evidence));
@@ -284,10 +321,12 @@ impl Trial {
         }
         match &self.master {
             Master::None | Master::Running => {}
-            Master::Started => lines
-                .push("no master ran: one was started for this test, and has ended".to_owned()),
-            Master::Left(why) => lines.push(format!(
-                "the master that was started for this test {why}; it ends a minute after its last session"
+            Master::Started => lines.push(tr!(
+                "no master ran: one was started for this test, and has ended"
+            )),
+            Master::Left(why) => lines.push(tr!(
+                "the master that was started for this test {why}; it ends a minute after its last session",
+                why
             )),
         }
         lines
@@ -319,24 +358,29 @@ impl Trial {
     }
 }
 
-/// `fresh:        3 runs, median 212.0 ms (208.1 to 230.9 ms)`
-fn row(name: &str, series: &Series) -> String {
-    let mut words = Vec::new();
-    if let (Some(median), Some(least), Some(most)) = (
-        series.median(),
-        series.runs.iter().min(),
-        series.runs.iter().max(),
-    ) {
-        words.push(format!(
-            "{}, median {:.1} ms ({:.1} to {:.1} ms)",
-            text::count(series.runs.len(), "run"),
-            millis(median),
-            millis(*least),
-            millis(*most)
-        ));
+/// `3 runs, median 212.0 ms (208.1 to 230.9 ms)`
+fn words(series: &Series) -> String {
+    let least_and_most = series.runs.iter().min().zip(series.runs.iter().max());
+    let runs = series
+        .median()
+        .zip(least_and_most)
+        .map(|(median, (least, most))| {
+            tr!(
+                "{n} run, median {median} ms ({least} to {most} ms)"
+                    | "{n} runs, median {median} ms ({least} to {most} ms)" % series.runs.len(),
+                median = text::millis(median),
+                least = text::millis(*least),
+                most = text::millis(*most)
+            )
+        });
+    match (runs, &series.failure) {
+        (Some(runs), Some(failure)) => tr!("{runs}; then {failure}", runs, failure),
+        (Some(words), None) => words,
+        (None, failure) => failure
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
     }
-    words.extend(series.failure.as_ref().map(ToString::to_string));
-    format!("{:<13} {}", format!("{name}:"), words.join("; then "))
 }
 
 fn millis(duration: Duration) -> f64 {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::fmt;
 use std::num::NonZero;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+use tr::tr;
 
 use super::child::{self, Failure};
 use super::ssh_config::Written;
@@ -44,14 +46,64 @@ pub(super) const RETRY_AFTER: Duration = Duration::from_secs(300);
 pub(super) enum Answer {
     /// The configuration it has.
     Expanded(Expansion),
-    /// ssh ended with an error, and would again: its message.
-    Refused(String),
+    /// ssh ended with an error, and would again.
+    Refused(Refusal),
     /// No answer; another time there may be one.
-    Unanswered { why: String, at: u64 },
+    Unanswered { why: Silence, at: u64 },
+}
+
+/// What ssh said as it ended with an error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Refusal {
+    /// Its message, as one printable line.
+    Said(String),
+    /// Nothing: how it ended.
+    Mute(String),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Said(message) => f.write_str(message),
+            Self::Mute(status) => {
+                f.write_str(&tr!("ssh ended with {status} and no message", status))
+            }
+        }
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Silence {
+    /// ssh was not asked any more.
+    NotAsked,
+    /// It did not end within this time.
+    TimedOut(Duration),
+    /// It wrote more than any configuration has.
+    TooMuch,
+    /// It could not be listened to: the system's words.
+    Broken(String),
+}
+
+impl fmt::Display for Silence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&match self {
+            Self::NotAsked => tr!("not asked, because others took too long"),
+            Self::TimedOut(limit) => tr!(
+                "no answer within {seconds} s",
+                seconds = text::number(limit.as_secs_f32())
+            ),
+            Self::TooMuch => tr!(
+                "more than {size} of output",
+                size = format_args!("{} KiB", child::MAX_OUTPUT >> 10)
+            ),
+            Self::Broken(error) => error.clone(),
+        })
+    }
 }
 
 impl Answer {
-    fn unanswered(why: String) -> Self {
+    fn unanswered(why: Silence) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         Self::Unanswered {
             why,
@@ -186,9 +238,7 @@ impl<'a> Asked<'a> {
             } {
                 let hopeless = unanswered.load(Ordering::Relaxed) >= MAX_UNANSWERED;
                 let answer = if hopeless || Instant::now() >= end {
-                    Ok(Answer::unanswered(
-                        "not asked, because others took too long".to_owned(),
-                    ))
+                    Ok(Answer::unanswered(Silence::NotAsked))
                 } else {
                     self.ask_one(alias)
                 };
@@ -227,13 +277,16 @@ impl<'a> Asked<'a> {
             Ok(output) if output.status.success() => {
                 Ok(Answer::Expanded(Expansion::parse(&output.stdout)))
             }
-            Ok(output) => Ok(Answer::Refused(complaint(&output.stderr).unwrap_or_else(
-                || format!("ssh ended with {} and no message", output.status),
-            ))),
+            Ok(output) => Ok(Answer::Refused(
+                complaint(&output.stderr)
+                    .map_or_else(|| Refusal::Mute(output.status.to_string()), Refusal::Said),
+            )),
             Err(Failure::NotStarted(error)) => Err(text::line(&error.to_string())),
-            Err(failure @ (Failure::TimedOut(_) | Failure::TooMuch | Failure::Pipe(_))) => {
-                Ok(Answer::unanswered(failure.to_string()))
-            }
+            Err(Failure::TimedOut(limit)) => Ok(Answer::unanswered(Silence::TimedOut(limit))),
+            Err(Failure::TooMuch) => Ok(Answer::unanswered(Silence::TooMuch)),
+            Err(Failure::Pipe(error)) => Ok(Answer::unanswered(Silence::Broken(text::line(
+                &error.to_string(),
+            )))),
         }
     }
 }
@@ -280,8 +333,8 @@ pub(super) fn judge(
                 hosts.push(expansion.into_host(HostAlias(alias.text.clone()), source));
                 continue;
             }
-            Answer::Refused(complaint) => (complaint, true),
-            Answer::Unanswered { why, .. } => (why, false),
+            Answer::Refused(refusal) => (refusal.to_string(), true),
+            Answer::Unanswered { why, .. } => (why.to_string(), false),
         };
         match complaints.iter_mut().find(|known| known.0 == complaint) {
             Some((_, _, aliases)) => aliases.push(alias),
@@ -312,7 +365,7 @@ pub(super) fn refused_for_all(
     findings: &[Finding],
 ) -> Option<Finding> {
     let is_news = !is_told(complaint, findings);
-    is_news.then(|| told("every host".to_owned(), STAND_IN, complaint, true, config))
+    is_news.then(|| told(tr!("every host"), STAND_IN, complaint, true, config))
 }
 
 fn finding(
@@ -324,10 +377,14 @@ fn finding(
     let alias = &aliases[0].text;
     let shown = text::line(alias);
     let subject = match aliases.len() {
-        1 => format!("host {shown}"),
-        more => format!("host {shown} and {} more", more - 1),
+        1 => tr!("host {name}", name = shown),
+        number => tr!(
+            "host {name} and {n} more" | "host {name} and {n} more" % number - 1,
+            name = shown
+        ),
     };
-    told(subject, alias, complaint, refused, config)
+    let hosts = aliases.iter().map(|alias| HostAlias(alias.text.clone()));
+    told(subject, alias, complaint, refused, config).with_hosts(hosts)
 }
 
 fn told(
@@ -347,13 +404,19 @@ fn told(
     };
     let (evidence, remedy) = if refused {
         (
-            format!("ssh refuses its configuration: {complaint}"),
-            format!("mend the configuration until {command} prints it"),
+            tr!("ssh refuses its configuration: {cause}", cause = complaint),
+            tr!("mend the configuration until {command} prints it", command),
         )
     } else {
         (
-            format!("ssh did not tell its configuration: {complaint}"),
-            format!("see what {command} waits for, such as a Match exec or a name server"),
+            tr!(
+                "ssh did not tell its configuration: {cause}",
+                cause = complaint
+            ),
+            tr!(
+                "see what {command} waits for, such as a Match exec or a name server",
+                command
+            ),
         )
     };
     Finding::new(FindingId::SshConfigInvalid, subject, evidence, remedy).with_command(command)
