@@ -34,6 +34,7 @@
 //! - [`desktop`]: the session bus: the one instance, notifications. No GTK.
 //! - [`run`]: the engine with as much of a desktop around it as there is.
 //! - [`cli`]: the command line.
+//! - [`words`]: the language of every text that a person sees.
 //!
 //! The tray itself is in the second program, `muxtray-applet` (`src/applet`): `muxtray run` becomes it. So the
 //! command line loads no GTK, and a build with the feature `lean-tray` instead of `tray`, or with neither, needs none.
@@ -59,3 +60,4 @@ pub mod observe;
 pub mod run;
 pub mod survey;
 pub mod watch;
+pub mod words;
