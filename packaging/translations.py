@@ -6,10 +6,11 @@
 
 A text is translated where it is used: tr!("{path} is {state}", path, state = socket.state.word()). What is kept for
 later stands in marked!("…"). tr! fills in the placeholders at run time, so the compiler does not see a wrong one:
-`check` does, in the source and in every catalogue. Needs Python alone; `update` needs GNU gettext's msgmerge, too.
+`check` does, in the source and in every catalogue, and has gettext's msgfmt check those, too, where it is installed.
 """
 
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -451,6 +452,15 @@ def check_catalogue(path, messages):
     return problems
 
 
+def check_by_gettext(path):
+    """What gettext's own check says, where that is installed."""
+    if not shutil.which("msgfmt"):
+        return []
+    command = ["msgfmt", "--check-format", "--check-domain", "--output-file=/dev/null", path]
+    checked = subprocess.run(command, capture_output=True, text=True)
+    return [] if checked.returncode == 0 else checked.stderr.splitlines()
+
+
 def catalogues():
     return sorted(CATALOGUES.glob("*.po"))
 
@@ -460,7 +470,7 @@ def check(messages):
     if not TEMPLATE.exists() or TEMPLATE.read_text(encoding="utf-8") != template(messages):
         problems.append("src/po/muxtray.pot is not what the source has; run packaging/translations.py update")
     for path in catalogues():
-        problems += check_catalogue(path, messages)
+        problems += check_catalogue(path, messages) + check_by_gettext(path)
     return problems
 
 

@@ -79,13 +79,18 @@ pub enum ActError {
     #[error(transparent)]
     Mux(#[from] MuxError),
     /// More sessions are open than the caller agreed to close. The master was not asked.
-    #[error("{}", tr!("has {n} session open; exit closes them only when told to (--force)" | "has {n} sessions open; exit closes them only when told to (--force)" % *.sessions))]
+    #[error("{}", tr!(
+        "has {n} session open; exit closes them only when told to (--force)"
+            | "has {n} sessions open; exit closes them only when told to (--force)" % *.sessions
+    ))]
     SessionsOpen {
         /// How many.
         sessions: u32,
     },
     /// The kernel does not tell how many sessions are open. The master was not asked.
-    #[error("{}", tr!("may have sessions open: the kernel shows no listener of this network namespace; exit closes them only when told to (--force)"))]
+    #[error("{}", tr!(
+        "may have sessions open: the kernel shows no listener of this network namespace; exit closes them only when told to (--force)"
+    ))]
     SessionsUnknown,
     /// The master agreed, and yet somebody still listens.
     #[error("{}", tr!("agreed, but still listens after {duration}", duration = humantime::format_duration(*.waited)))]

@@ -31,13 +31,24 @@ pub enum Named {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TargetError {
     /// It is no path a socket could have.
-    #[error("{}", tr!("`{typed}` is not the path of a control socket: it has to name a file, without `..`", typed = .0))]
+    #[error("{}", tr!(
+        "`{typed}` is not the path of a control socket: it has to name a file, without `..`",
+        typed = .0
+    ))]
     BadPath(String),
     /// Nothing there.
-    #[error("{}", tr!("`{typed}` has no control socket: `{command}` shows those there are", typed = .0, command = "muxtray list"))]
+    #[error("{}", tr!(
+        "`{typed}` has no control socket: `{command}` shows those there are",
+        typed = .0,
+        command = "muxtray list"
+    ))]
     NoSocket(String),
     /// A path with nothing at it.
-    #[error("{}", tr!("no control socket at {path}: `{command}` shows those there are", path = .0, command = "muxtray list"))]
+    #[error("{}", tr!(
+        "no control socket at {path}: `{command}` shows those there are",
+        path = .0,
+        command = "muxtray list"
+    ))]
     NothingThere(String),
     /// Several match.
     #[error("{}\n{}", tr!("`{typed}` names several control sockets, name one by its path:", typed = .0), .1)]

@@ -3,12 +3,13 @@
 //! First [`plan`]: what stands at the host's ControlPath decides whether sessions can go through it, whether a master
 //! may be started for them, or what stands in the way. Then [`Trial`]: what came of the runs. It starts nothing itself.
 
+mod words;
+
 use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
 use tr::tr;
-use unicode_width::UnicodeWidthStr as _;
 
 use super::control_path::ControlPath;
 use super::ending;
@@ -165,29 +166,6 @@ pub enum Failure {
     NotStarted(String),
 }
 
-/// `Permission denied (publickey).`
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Refused(Some(said)) => f.write_str(&tr!("ssh said: {said}", said)),
-            Self::Refused(None) => f.write_str(&tr!("ssh gave up and did not say why")),
-            Self::TimedOut(limit, said) => {
-                let limit = humantime::format_duration(*limit);
-                f.write_str(&match said {
-                    Some(said) => {
-                        tr!("no end within {limit}; ssh said: {said}", limit, said)
-                    }
-                    None => tr!("no end within {limit}", limit),
-                })
-            }
-            Self::NoMaster(path) => {
-                f.write_str(&tr!("ssh connected, but made no master at {path}", path))
-            }
-            Self::NotStarted(error) => f.write_str(&tr!("ssh cannot be started: {error}", error)),
-        }
-    }
-}
-
 /// What stood in the way of the multiplexed runs, the nearest first; nothing where they went well.
 ///
 /// `blocked` is why they were not tried, `known` what [`obstacles`] says, `missing` the ControlPath's directory where
@@ -278,60 +256,6 @@ impl Trial {
         (!multiplexed.is_zero()).then(|| fresh.as_secs_f64() / multiplexed.as_secs_f64())
     }
 
-    /// The verdict, for people.
-    #[must_use]
-    pub fn lines(&self) -> Vec<String> {
-        let host = text::line(&self.host);
-        // Translators: the runs of `muxtray test`: connections of their own, and sessions through a master.
-        let names = [tr!("fresh:"), tr!("multiplexed:")];
-        let width = names.iter().map(|name| name.width()).max().unwrap_or(0);
-        let row = |name: &str, series: &Series| {
-            let blanks = " ".repeat(width - name.width());
-            format!("{name}{blanks}  {}", words(series))
-        };
-        let [fresh, multiplexed] = &names;
-        let mut lines = vec![row(fresh, &self.fresh)];
-        if self.multiplexed != Series::default() {
-            lines.push(row(multiplexed, &self.multiplexed));
-        }
-        lines.push(match self.factor() {
-            Some(factor) if self.works() && factor >= 1.0 => {
-                tr!(
-                    "multiplexing works for {host}: {factor} times as fast",
-                    host,
-                    factor = text::number(format_args!("{factor:.1}"))
-                )
-            }
-            Some(factor) if self.works() => tr!(
-                "multiplexing works for {host}, but gains nothing: {factor} times as fast",
-                host,
-                factor = text::number(format_args!("{factor:.1}"))
-            ),
-            None if self.works() => tr!("multiplexing works for {host}", host),
-            Some(_) | None => tr!("multiplexing does not work for {host}", host),
-        });
-        for obstacle in &self.obstacles {
-            lines.push(format!("    {}", obstacle.evidence));
-            lines.extend(
-                obstacle
-                    .remedy
-                    .iter()
-                    .map(|remedy| format!("    \u{2192} {remedy}")),
-            );
-        }
-        match &self.master {
-            Master::None | Master::Running => {}
-            Master::Started => lines.push(tr!(
-                "no master ran: one was started for this test, and has ended"
-            )),
-            Master::Left(why) => lines.push(tr!(
-                "the master that was started for this test {why}; it ends a minute after its last session",
-                why
-            )),
-        }
-        lines
-    }
-
     /// The verdict, for programs.
     #[must_use]
     pub fn report(&self) -> TrialReport {
@@ -355,31 +279,6 @@ impl Trial {
             },
             obstacles: self.obstacles.clone(),
         }
-    }
-}
-
-/// `3 runs, median 212.0 ms (208.1 to 230.9 ms)`
-fn words(series: &Series) -> String {
-    let least_and_most = series.runs.iter().min().zip(series.runs.iter().max());
-    let runs = series
-        .median()
-        .zip(least_and_most)
-        .map(|(median, (least, most))| {
-            tr!(
-                "{n} run, median {median} ms ({least} to {most} ms)"
-                    | "{n} runs, median {median} ms ({least} to {most} ms)" % series.runs.len(),
-                median = text::millis(median),
-                least = text::millis(*least),
-                most = text::millis(*most)
-            )
-        });
-    match (runs, &series.failure) {
-        (Some(runs), Some(failure)) => tr!("{runs}; then {failure}", runs, failure),
-        (Some(words), None) => words,
-        (None, failure) => failure
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default(),
     }
 }
 

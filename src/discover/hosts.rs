@@ -3,9 +3,10 @@
 //! It costs some milliseconds a host and runs the configuration's `Match exec` commands, so the answers are kept
 //! (`cache`) until something they depend on changes. Nothing here is called by a timer.
 
+mod refusal;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fmt;
 use std::num::NonZero;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ use crate::core::control_path::{ControlPath, Destination, HostAlias};
 use crate::core::finding::{Finding, FindingId};
 use crate::core::places::{Host, Persist, STAND_IN};
 use crate::core::text;
+pub(super) use refusal::{Refusal, Silence};
 
 /// How long one `ssh -G` may take. Tests run beside others on a busy machine, and what they ask does answer.
 const DEADLINE: Duration = Duration::from_secs(if cfg!(test) { 30 } else { 2 });
@@ -50,56 +52,6 @@ pub(super) enum Answer {
     Refused(Refusal),
     /// No answer; another time there may be one.
     Unanswered { why: Silence, at: u64 },
-}
-
-/// What ssh said as it ended with an error.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Refusal {
-    /// Its message, as one printable line.
-    Said(String),
-    /// Nothing: how it ended.
-    Mute(String),
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Said(message) => f.write_str(message),
-            Self::Mute(status) => {
-                f.write_str(&tr!("ssh ended with {status} and no message", status))
-            }
-        }
-    }
-}
-
-/// Why there is no answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Silence {
-    /// ssh was not asked any more.
-    NotAsked,
-    /// It did not end within this time.
-    TimedOut(Duration),
-    /// It wrote more than any configuration has.
-    TooMuch,
-    /// It could not be listened to: the system's words.
-    Broken(String),
-}
-
-impl fmt::Display for Silence {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&match self {
-            Self::NotAsked => tr!("not asked, because others took too long"),
-            Self::TimedOut(limit) => tr!(
-                "no answer within {seconds} s",
-                seconds = text::number(limit.as_secs_f32())
-            ),
-            Self::TooMuch => tr!(
-                "more than {size} of output",
-                size = format_args!("{} KiB", child::MAX_OUTPUT >> 10)
-            ),
-            Self::Broken(error) => error.clone(),
-        })
-    }
 }
 
 impl Answer {

@@ -65,7 +65,12 @@ pub enum MuxError {
     #[error("{}", tr!("permission denied on connect: check the socket's mode"))]
     Denied,
     /// The deadline passed. An exit or stop request may still be carried out later, when a person confirms it.
-    #[error("{}", tr!("no answer to {waiting} within {limit}; {advice}", waiting = .waiting, limit = humantime::format_duration(*.limit), advice = .waiting.advice()))]
+    #[error("{}", tr!(
+        "no answer to {waiting} within {limit}; {advice}",
+        waiting = .waiting,
+        limit = humantime::format_duration(*.limit),
+        advice = .waiting.advice()
+    ))]
     TimedOut {
         /// What was being waited for.
         waiting: Step,
@@ -79,13 +84,21 @@ pub enum MuxError {
         waiting: Step,
     },
     /// It speaks another version of the protocol.
-    #[error("{}", tr!("the master speaks version {version} of the mux protocol; only {known} is known", version = .0, known = wire::VERSION))]
+    #[error("{}", tr!(
+        "the master speaks version {version} of the mux protocol; only {known} is known",
+        version = .0,
+        known = wire::VERSION
+    ))]
     Version(u32),
     /// What it sent is not of the protocol.
     #[error("{}", tr!("what listens there does not speak the mux protocol: {cause}", cause = .0))]
     Protocol(#[from] WireError),
     /// A message of the protocol, but not one that answers the question.
-    #[error("{}", tr!("what listens there does not keep to the mux protocol: {reply} answers {waiting}", reply = .reply, waiting = .waiting))]
+    #[error("{}", tr!(
+        "what listens there does not keep to the mux protocol: {reply} answers {waiting}",
+        reply = .reply,
+        waiting = .waiting
+    ))]
     Unexpected {
         /// The message's name.
         reply: &'static str,

@@ -22,7 +22,10 @@ pub enum CleanError {
     #[error("{}", tr!("is not proven stale: {cause}; it is left alone", cause = .0))]
     Unproven(String),
     /// Another machine may listen there.
-    #[error("{}", tr!("lies on a network filesystem ({filesystem}): another machine may listen there; it is left alone", filesystem = .0))]
+    #[error("{}", tr!(
+        "lies on a network filesystem ({filesystem}): another machine may listen there; it is left alone",
+        filesystem = .0
+    ))]
     NetworkFilesystem(&'static str),
     /// Statfs failed.
     #[error("{}", tr!("lies on a filesystem that cannot be told; it is left alone"))]
@@ -40,7 +43,9 @@ pub enum CleanError {
     #[error("{}", tr!("cannot be removed: its filesystem is mounted read-only"))]
     ReadOnly,
     /// The filesystem cannot rename without replacing, so nothing can be taken aside and put back safely.
-    #[error("{}", tr!("cannot be removed safely: its filesystem cannot rename without replacing; the next ssh there removes it, or rm does"))]
+    #[error("{}", tr!(
+        "cannot be removed safely: its filesystem cannot rename without replacing; the next ssh there removes it, or rm does"
+    ))]
     RenameUnsupported,
     /// With our prefix the name exceeds what the filesystem allows.
     #[error("{}", tr!("cannot be taken aside: its name is too long; rm removes it"))]
@@ -49,11 +54,17 @@ pub enum CleanError {
     #[error("{}", tr!("is being cleaned by another muxtray; try again"))]
     Busy,
     /// An earlier clean left its own file under the name that this one needs.
-    #[error("{}", tr!("cannot be taken aside: {path} is still there from an earlier clean; clean that first", path = text::path(.0)))]
+    #[error("{}", tr!(
+        "cannot be taken aside: {path} is still there from an earlier clean; clean that first",
+        path = text::path(.0)
+    ))]
     AsideTaken(PathBuf),
     /// What was renamed is not what was judged, and another file took its name before it could be put back. Both are
     /// whole; this one has another name now. If it belongs to a master, that is an orphan with a successor.
-    #[error("{}", tr!("was taken by a new master meanwhile; what stood there before is kept as {path}, and a later clean settles it", path = text::path(.aside)))]
+    #[error("{}", tr!(
+        "was taken by a new master meanwhile; what stood there before is kept as {path}, and a later clean settles it",
+        path = text::path(.aside)
+    ))]
     LeftAside {
         /// Where it is.
         aside: PathBuf,

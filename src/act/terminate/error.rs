@@ -15,13 +15,19 @@ use crate::core::text::{self, translated};
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum EndError {
     /// Its listener has no identity of the kernel's: it is of another network namespace, or sock_diag cannot be read.
-    #[error("{}", tr!("cannot be told from others: the kernel shows no identity of its listener here; end it where it runs"))]
+    #[error("{}", tr!(
+        "cannot be told from others: the kernel shows no identity of its listener here; end it where it runs"
+    ))]
     NoIdentity,
     /// Nobody holds that listener any more, or it cannot be found any more.
     #[error("{}", tr!("has no process any more; look again"))]
     Gone,
     /// Another program holds the listener.
-    #[error("{}", tr!("is held by {program} (pid {pid}), which is not an ssh; it is left alone", program = text::line(.0), pid = .1.0))]
+    #[error("{}", tr!(
+        "is held by {program} (pid {pid}), which is not an ssh; it is left alone",
+        program = text::line(.0),
+        pid = .1.0
+    ))]
     NotSsh(String, MasterPid),
     /// No process of the user's that may be looked into holds the listener.
     #[error("{}", tr!("is held by no process of yours that muxtray may look into; it is left alone"))]
@@ -39,13 +45,20 @@ pub enum EndError {
     #[error(transparent)]
     Unasked(ActError),
     /// More sessions are open than the caller agreed to close.
-    #[error("{}", tr!("has {n} session open; its process is ended, closing them, only when told to (--force)" | "has {n} sessions open; its process is ended, closing them, only when told to (--force)" % *.sessions))]
+    #[error("{}", tr!(
+        "has {n} session open; its process is ended, closing them, only when told to (--force)"
+            | "has {n} sessions open; its process is ended, closing them, only when told to (--force)" % *.sessions
+    ))]
     SessionsOpen {
         /// How many.
         sessions: u32,
     },
     /// It was sent SIGKILL and is still there.
-    #[error("{}", tr!("was sent SIGKILL, but process {pid} has not ended after {duration}: the kernel holds it, maybe on a network filesystem", pid = .pid.0, duration = humantime::format_duration(*.waited)))]
+    #[error("{}", tr!(
+        "was sent SIGKILL, but process {pid} has not ended after {duration}: the kernel holds it, maybe on a network filesystem",
+        pid = .pid.0,
+        duration = humantime::format_duration(*.waited)
+    ))]
     Survives {
         /// Which process.
         pid: MasterPid,
