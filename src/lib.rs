@@ -62,7 +62,7 @@
 //! - [`cli`]: the command line, its man page and its completions.
 //!
 //! And beside them: [`log`], where it goes and how it looks there; [`crash`], what becomes of a panic; [`own_file`], what
-//! muxtray keeps for itself.
+//! muxtray keeps for itself; [`words`], the language of every text that a person sees.
 //!
 //! There are two programs. `muxtray` (`src/main.rs`) is the command line. `muxtray run` becomes the second,
 //! `muxtray-applet` (`src/applet`), which draws the tray: so the command line loads no GTK, and a build with the feature
@@ -99,6 +99,7 @@ mod replace;
 pub mod run;
 pub mod survey;
 pub mod watch;
+pub mod words;
 
 /// The version, with the commit that was built where that is known: "0.1.0 (1a2b3c4d5e)".
 pub const VERSION: &str = env!("MUXTRAY_VERSION");

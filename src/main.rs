@@ -6,12 +6,17 @@ use std::process::ExitCode;
 use anstream::AutoStream;
 use clap::Parser as _;
 use muxtray::cli::{self, args::Arguments};
+use muxtray::words::{self, Language};
 use muxtray::{crash, log};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     log::to_stderr(arguments.global.verbose);
     crash::log_panics();
+    let command = arguments.command.unwrap_or_default();
+    if !command.is_for_programs() {
+        words::speak(Language::of(|name| std::env::var_os(name)));
+    }
     // A report is many small pieces; unbuffered, each would be a system call. The buffer comes after what drops the
     // colours, which makes the pieces smaller still.
     let stdout = io::stdout();
@@ -19,7 +24,6 @@ fn main() -> ExitCode {
     let buffer: Box<dyn Write> = Box::new(BufWriter::new(stdout));
     let mut out = AutoStream::new(buffer, colours);
     let mut err = anstream::stderr();
-    let command = arguments.command.unwrap_or_default();
     let outcome = cli::run(&arguments.global, &command, &mut out, &mut err);
     let outcome = outcome.and_then(|outcome| out.flush().map(|()| outcome));
     ExitCode::from(cli::conclude(outcome, &mut err).status())

@@ -122,7 +122,14 @@ fn dependencies() -> Vec<String> {
 
 #[test]
 fn core_is_pure() {
-    let allowed = ["serde", "glob", "thiserror", "humantime", "unicode_width"];
+    let allowed = [
+        "serde",
+        "glob",
+        "thiserror",
+        "tr",
+        "humantime",
+        "unicode_width",
+    ];
     let others: Vec<_> = dependencies()
         .into_iter()
         .filter(|name| !allowed.contains(&name.as_str()))

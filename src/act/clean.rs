@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use nix::errno::Errno;
+use tr::tr;
 
 use super::Eyes;
 use super::directory::{Directory, LockError, LockedDirectory};
@@ -22,6 +23,7 @@ use super::held::{Held, Unfit};
 use crate::core::control_path::ControlPath;
 use crate::core::diagnose::LEFTOVER_AFTER;
 use crate::core::socket::{Connect, Filesystem, Target};
+use crate::core::text::marked;
 use crate::mux::deadline::Deadline;
 
 pub use error::CleanError;
@@ -241,9 +243,7 @@ impl<'a, E: Eyes> Case<'a, E> {
         match self.eyes.probe(held.file()) {
             Connect::Refused => Ok(()),
             Connect::Accepted | Connect::Full => Err(CleanError::Live),
-            Connect::Denied => Err(CleanError::Unproven(
-                "permission denied on connect".to_owned(),
-            )),
+            Connect::Denied => Err(CleanError::Unproven(tr!("permission denied on connect"))),
             Connect::Failed(text) => Err(CleanError::Unproven(text)),
         }
     }
@@ -301,7 +301,7 @@ impl<'a, E: Eyes> Case<'a, E> {
                 }
             }
             Err(cause) => {
-                tracing::debug!(path = %self.target.path, "put back: {cause}");
+                tracing::debug!(path = %self.target.path, ?cause, "put back");
                 self.put_back(directory, witness)?;
                 Ok(Cleaned::PutBack(self.home_path()))
             }
@@ -345,7 +345,7 @@ fn lock(directory: Directory) -> Result<LockedDirectory, CleanError> {
         .map_err(|error| match error {
             LockError::Busy => CleanError::Busy,
             LockError::Failed(errno) => CleanError::Failed {
-                doing: "lock its directory",
+                doing: marked!("lock its directory"),
                 errno,
             },
         })

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
+use tr::tr;
 
 use super::held::{Held, Unfit};
 use super::{Eyes, Master};
@@ -78,18 +79,21 @@ pub enum ActError {
     #[error(transparent)]
     Mux(#[from] MuxError),
     /// More sessions are open than the caller agreed to close. The master was not asked.
-    #[error("has {} open; exit closes them only when told to (--force)", text::count(*.sessions, "session"))]
+    #[error("{}", tr!(
+        "has {n} session open; exit closes them only when told to (--force)"
+            | "has {n} sessions open; exit closes them only when told to (--force)" % *.sessions
+    ))]
     SessionsOpen {
         /// How many.
         sessions: u32,
     },
     /// The kernel does not tell how many sessions are open. The master was not asked.
-    #[error(
+    #[error("{}", tr!(
         "may have sessions open: the kernel shows no listener of this network namespace; exit closes them only when told to (--force)"
-    )]
+    ))]
     SessionsUnknown,
     /// The master agreed, and yet somebody still listens.
-    #[error("agreed, but still listens after {}", humantime::format_duration(*.waited))]
+    #[error("{}", tr!("agreed, but still listens after {duration}", duration = humantime::format_duration(*.waited)))]
     StillListening {
         /// How long was watched.
         waited: Duration,
@@ -136,7 +140,7 @@ pub fn check(target: &Target, limit: Duration) -> Result<Checked, ActError> {
     let connection = client
         .connection_info()
         .unwrap_or_else(|error| {
-            tracing::debug!(path = %target.path, "no account of the connection: {error}");
+            tracing::debug!(path = %target.path, ?error, "no account of the connection");
             None
         })
         .and_then(|text| connection_line(&text));

@@ -10,6 +10,7 @@ use std::path::Path;
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
 use thiserror::Error;
+use tr::tr;
 
 use super::own_uid;
 use crate::core::socket::{File, FileKind, Stat, Target, UserId};
@@ -19,22 +20,22 @@ use crate::observe::filesystem;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Unfit {
     /// Nothing stands there any more, or what was seen never had a file.
-    #[error("is gone")]
+    #[error("{}", tr!("is gone"))]
     Missing,
     /// Another file, or the same with another name, mode or owner.
-    #[error("has changed since it was looked at; look again")]
+    #[error("{}", tr!("has changed since it was looked at; look again"))]
     Changed,
     /// It is no socket. Symlinks are not followed.
-    #[error("is {}, not a socket; it is left alone", .0.phrase())]
+    #[error("{}", tr!("is {kind}, not a socket; it is left alone", kind = .0.phrase()))]
     NotASocket(FileKind),
     /// It belongs to another user.
-    #[error("belongs to another user (uid {}); it is left alone", .0.0)]
+    #[error("{}", tr!("belongs to another user (uid {uid}); it is left alone", uid = .0.0))]
     NotOurs(UserId),
     /// EACCES or EPERM on the way to it.
-    #[error("cannot be looked at: permission denied on a directory of its path")]
+    #[error("{}", tr!("cannot be looked at: permission denied on a directory of its path"))]
     Denied,
     /// The system's words.
-    #[error("cannot be looked at: {0}")]
+    #[error("{}", tr!("cannot be looked at: {cause}", cause = .0))]
     Failed(String),
 }
 
@@ -94,7 +95,7 @@ impl Held {
             File::Socket(stat) => Err(Unfit::NotOurs(stat.uid)),
             File::Other(kind, _) => Err(Unfit::NotASocket(kind)),
             File::Missing | File::Denied | File::Failed(_) => {
-                Err(Unfit::Failed("fstat told nothing".to_owned()))
+                Err(Unfit::Failed(tr!("fstat told nothing")))
             }
         }
     }

@@ -13,6 +13,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::stat::{FchmodatFlags, Mode, fchmod, fchmodat, fstat, mkdirat};
 use thiserror::Error;
+use tr::tr;
 
 use super::clean::{self, CleanError, Cleaned, Kind};
 use super::held::{Held, Unfit};
@@ -20,7 +21,7 @@ use super::{System, own_uid};
 use crate::core::directory::DirectoryId;
 use crate::core::fix::Fix;
 use crate::core::socket::{Target, UserId};
-use crate::core::text;
+use crate::core::text::{self, marked, translated};
 
 /// What was done: a sentence by its [`fmt::Display`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,16 +59,28 @@ impl fmt::Display for Mended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Made(paths) => {
-                let paths: Vec<String> = paths.iter().map(|path| text::path(path)).collect();
-                write!(f, "made {}, mode 0700", paths.join(" and "))
+                let paths = paths
+                    .iter()
+                    .map(|path| text::path(path))
+                    .reduce(|paths, path| tr!("{paths} and {path}", paths, path))
+                    .unwrap_or_default();
+                f.write_str(&tr!(
+                    "made {directories}, mode {mode}",
+                    directories = paths,
+                    mode = "0700"
+                ))
             }
-            Self::Closed { path, from, to } => write!(
-                f,
-                "changed the mode of {} from {from:04o} to {to:04o}",
-                text::path(path)
-            ),
+            Self::Closed { path, from, to } => f.write_str(&tr!(
+                "changed the mode of {path} from {old} to {new}",
+                path = text::path(path),
+                old = format_args!("{from:04o}"),
+                new = format_args!("{to:04o}")
+            )),
             Self::Cleaned(path, cleaned) => write!(f, "{}: {cleaned}", text::path(path)),
-            Self::Nothing(path) => write!(f, "{}: nothing to mend any more", text::path(path)),
+            Self::Nothing(path) => f.write_str(&tr!(
+                "{path}: nothing to mend any more",
+                path = text::path(path)
+            )),
         }
     }
 }
@@ -76,19 +89,19 @@ impl fmt::Display for Mended {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum MendError {
     /// Another directory stands there by now, or a symlink on the way to it.
-    #[error("it has changed since it was looked at; look again")]
+    #[error("{}", tr!("it has changed since it was looked at; look again"))]
     Changed,
     /// It belongs to another user.
-    #[error("it belongs to another user (uid {}); it is left alone", .0.0)]
+    #[error("{}", tr!("it belongs to another user (uid {uid}); it is left alone", uid = .0.0))]
     NotOurs(UserId),
     /// The socket is not what it was judged to be.
-    #[error("it {0}")]
+    #[error("{}", tr!("it {what}", what = .0))]
     Unfit(#[from] Unfit),
     /// The clean was refused.
-    #[error("it {0}")]
+    #[error("{}", tr!("it {what}", what = .0))]
     Clean(#[from] CleanError),
     /// The system's words.
-    #[error("cannot {doing}: {}", .errno.desc())]
+    #[error("{}", tr!("cannot {doing}: {cause}", doing = translated(.doing), cause = .errno.desc()))]
     Failed {
         /// What was about to be done.
         doing: &'static str,
@@ -137,7 +150,7 @@ fn make_directory(path: &Path) -> Result<Mended, MendError> {
                     Ok(()) => made.push(at.clone()),
                     // Somebody was faster; whose it is is looked at next.
                     Err(Errno::EEXIST) => {}
-                    Err(errno) => return Err(failed("make it", errno)),
+                    Err(errno) => return Err(failed(marked!("make it"), errno)),
                 }
                 let inner = enter(&directory, name).map_err(on_the_way)?;
                 let owner = owner(&inner)?;
@@ -146,7 +159,8 @@ fn make_directory(path: &Path) -> Result<Mended, MendError> {
                 }
                 if made.last() == Some(&at) {
                     // The umask may have taken more than others' bits.
-                    fchmod(&inner, PRIVATE).map_err(|errno| failed("set its mode", errno))?;
+                    fchmod(&inner, PRIVATE)
+                        .map_err(|errno| failed(marked!("set its mode"), errno))?;
                 }
                 inner
             }
@@ -165,7 +179,7 @@ fn close_directory(path: &Path, id: DirectoryId) -> Result<Mended, MendError> {
     for name in names(path) {
         directory = enter(&directory, name).map_err(on_the_way)?;
     }
-    let stat = fstat(&directory).map_err(|errno| failed("look at it", errno))?;
+    let stat = fstat(&directory).map_err(|errno| failed(marked!("look at it"), errno))?;
     if stat.st_dev != id.device || stat.st_ino != id.inode {
         return Err(MendError::Changed);
     }
@@ -178,7 +192,7 @@ fn close_directory(path: &Path, id: DirectoryId) -> Result<Mended, MendError> {
         return Ok(Mended::Nothing(path.to_owned()));
     }
     fchmod(&directory, Mode::from_bits_truncate(to))
-        .map_err(|errno| failed("set its mode", errno))?;
+        .map_err(|errno| failed(marked!("set its mode"), errno))?;
     Ok(Mended::Closed {
         path: path.to_owned(),
         from,
@@ -201,7 +215,7 @@ fn close_socket(target: &Target) -> Result<Mended, MendError> {
     // An O_PATH descriptor takes no fchmod, but its link in /proc leads to the very file.
     let link = format!("/proc/self/fd/{}", held.file().as_raw_fd());
     fchmodat(AT_FDCWD, link.as_str(), TO, FchmodatFlags::FollowSymlink)
-        .map_err(|errno| failed("set its mode", errno))?;
+        .map_err(|errno| failed(marked!("set its mode"), errno))?;
     Ok(Mended::Closed {
         path,
         from,
@@ -253,14 +267,14 @@ fn names(path: &Path) -> impl Iterator<Item = &Path> {
 fn owner(directory: &OwnedFd) -> Result<UserId, MendError> {
     fstat(directory)
         .map(|stat| UserId(stat.st_uid))
-        .map_err(|errno| failed("look at it", errno))
+        .map_err(|errno| failed(marked!("look at it"), errno))
 }
 
 fn on_the_way(errno: Errno) -> MendError {
     match errno {
         // A symlink or file where a directory was.
         Errno::ENOENT | Errno::ELOOP | Errno::ENOTDIR => MendError::Changed,
-        other => failed("open it", other),
+        other => failed(marked!("open it"), other),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use tr::tr;
+
 use super::clean::{Cleaned, Kind};
 use super::control::{Checked, Exited, Stopped};
 use super::terminate::{Ended, FileLeft};
@@ -11,11 +13,10 @@ use crate::core::text;
 /// `answered in 0.8 ms, pid 4711`
 impl fmt::Display for Checked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "answered in {:.1} ms",
-            self.round_trip.as_secs_f64() * 1000.0
-        )?;
+        f.write_str(&tr!(
+            "answered in {millis} ms",
+            millis = text::millis(self.round_trip)
+        ))?;
         if let Some(pid) = self.pid {
             write!(f, ", pid {}", pid.0)?;
         }
@@ -29,14 +30,16 @@ impl fmt::Display for Checked {
 /// `ended, closing 2 sessions`
 impl fmt::Display for Exited {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.closed {
-            None | Some(0) => f.write_str("ended")?,
-            Some(sessions) => write!(f, "ended, closing {}", text::count(sessions, "session"))?,
-        }
+        let ended = match self.closed {
+            None | Some(0) => tr!("ended"),
+            Some(sessions) => {
+                tr!("ended, closing {n} session" | "ended, closing {n} sessions" % sessions)
+            }
+        };
         if self.file_remains {
-            f.write_str("; its socket file is still there")?;
+            return f.write_str(&tr!("{ended}; its socket file is still there", ended));
         }
-        Ok(())
+        f.write_str(&ended)
     }
 }
 
@@ -44,13 +47,12 @@ impl fmt::Display for Exited {
 impl fmt::Display for Stopped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.sessions {
-            Some(0) => f.write_str("had no sessions, and has ended"),
-            Some(sessions) => write!(
-                f,
-                "accepts no more sessions, and ends with the {} it has",
-                text::count(sessions, "session")
-            ),
-            None => f.write_str("accepts no more sessions, and ends with its last one"),
+            Some(0) => f.write_str(&tr!("had no sessions, and has ended")),
+            Some(sessions) => f.write_str(&tr!(
+                "accepts no more sessions, and ends with the {n} session it has"
+                    | "accepts no more sessions, and ends with the {n} sessions it has" % sessions
+            )),
+            None => f.write_str(&tr!("accepts no more sessions, and ends with its last one")),
         }
     }
 }
@@ -59,13 +61,20 @@ impl fmt::Display for Stopped {
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let signal = if self.killed { "SIGKILL" } else { "SIGTERM" };
-        write!(f, "process {} ended ({signal})", self.pid.0)?;
-        if self.closed > 0 {
-            write!(f, ", closing {}", text::count(self.closed, "session"))?;
-        }
+        let ended = match self.closed {
+            0 => tr!("process {pid} ended ({signal})", pid = self.pid.0, signal),
+            closed => tr!(
+                "process {pid} ended ({signal}), closing {n} session"
+                    | "process {pid} ended ({signal}), closing {n} sessions" % closed,
+                pid = self.pid.0,
+                signal
+            ),
+        };
         match &self.file {
-            FileLeft::NeverThere | FileLeft::Gone => Ok(()),
-            FileLeft::Remains(error) => write!(f, "; its socket file {error}"),
+            FileLeft::NeverThere | FileLeft::Gone => f.write_str(&ended),
+            FileLeft::Remains(error) => {
+                f.write_str(&tr!("{ended}; its socket file {what}", ended, what = error))
+            }
         }
     }
 }
@@ -74,8 +83,10 @@ impl fmt::Display for Ended {
 impl fmt::Display for Cleaned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Removed => f.write_str("removed"),
-            Self::PutBack(path) => write!(f, "may be in use, so it has its name back: {path}"),
+            Self::Removed => f.write_str(&tr!("removed")),
+            Self::PutBack(path) => {
+                f.write_str(&tr!("may be in use, so it has its name back: {path}", path))
+            }
         }
     }
 }

@@ -92,6 +92,27 @@ pub enum Command {
     Man,
 }
 
+impl Command {
+    /// Whether programs read what it prints: then it is in English, whatever language the person speaks.
+    #[must_use]
+    pub const fn is_for_programs(&self) -> bool {
+        match self {
+            Self::List(list) => list.json,
+            Self::Test(test) => test.json,
+            Self::Doctor(doctor) => doctor.json,
+            Self::Completions { .. } | Self::Man => true,
+            Self::Run(_)
+            | Self::Check(_)
+            | Self::Exit(_)
+            | Self::Stop(_)
+            | Self::Clean(_)
+            | Self::Open(_)
+            | Self::Autostart { .. }
+            | Self::Config { .. } => false,
+        }
+    }
+}
+
 /// Without a command the applet runs.
 impl Default for Command {
     fn default() -> Self {

@@ -1,6 +1,8 @@
 //! The report of `muxtray doctor` as text: every finding at length, with what ssh says because of it, so that who
 //! searches for that finds it here.
 
+use tr::tr;
+
 use super::decide::headline;
 use super::explain::{Answer, ssh_says};
 use super::finding::{Finding, Severity};
@@ -48,8 +50,8 @@ pub fn report(snapshot: &Snapshot, examined: Examined) -> Vec<Line> {
 pub fn answer(answer: &Answer) -> Vec<Line> {
     let mut lines = vec![
         vec![(Style::Head, answer.line.clone())],
-        labelled("means", answer.meaning),
-        labelled("now", &answer.now),
+        labelled(&tr!("means"), &answer.meaning),
+        labelled(&tr!("now"), &answer.now),
     ];
     for finding in &answer.findings {
         lines.push(Vec::new());
@@ -81,10 +83,10 @@ fn finding(finding: &Finding, socket: Option<&Socket>, place: Place) -> Vec<Line
             (Style::Plain, format!("    {}", headline(finding.id))),
             (Style::Dim, format!(" [{}]", finding.id.as_str())),
         ],
-        labelled("seen", &finding.evidence),
+        labelled(&tr!("seen"), &finding.evidence),
     ];
     if place == Place::Report {
-        lines.extend(ssh_says(finding.id).map(|said| labelled("ssh says", said)));
+        lines.extend(ssh_says(finding.id).map(|said| labelled(&tr!("ssh says"), said)));
     }
     lines.push(vec![(
         Style::Remedy,
@@ -99,7 +101,10 @@ fn finding(finding: &Finding, socket: Option<&Socket>, place: Place) -> Vec<Line
     if finding.fix.is_some() && place == Place::Report {
         lines.push(vec![(
             Style::Dim,
-            "      muxtray doctor --fix does this".to_owned(),
+            format!(
+                "      {}",
+                tr!("{command} does this", command = "muxtray doctor --fix")
+            ),
         )]);
     }
     lines
@@ -112,11 +117,19 @@ fn labelled(label: &str, text: &str) -> Line {
     ]
 }
 
-const fn word(severity: Severity) -> &'static str {
+fn word(severity: Severity) -> String {
     match severity {
-        Severity::Info => "note",
-        Severity::Warning => "warning",
-        Severity::Error => "error",
+        Severity::Info => tr!("note"),
+        Severity::Warning => tr!("warning"),
+        Severity::Error => tr!("error"),
+    }
+}
+
+fn count(severity: Severity, number: usize) -> String {
+    match severity {
+        Severity::Info => tr!("{n} note" | "{n} notes" % number),
+        Severity::Warning => tr!("{n} warning" | "{n} warnings" % number),
+        Severity::Error => tr!("{n} error" | "{n} errors" % number),
     }
 }
 
@@ -130,41 +143,38 @@ const fn style_of(severity: Severity) -> Style {
 
 /// `1 error, 2 notes; muxtray doctor --fix mends 1`, or what was looked at.
 fn summary(findings: &[&Finding], snapshot: &Snapshot, examined: Examined) -> String {
-    let looked_at = format!(
-        "{}, {}, {}",
-        text::count(examined.hosts, "host"),
-        count_directories(examined.directories),
-        text::count(snapshot.sockets.len(), "socket")
-    );
-    let counts: Vec<String> = [Severity::Error, Severity::Warning, Severity::Info]
+    let looked_at = text::list([
+        tr!("{n} host" | "{n} hosts" % examined.hosts),
+        tr!("{n} directory" | "{n} directories" % examined.directories),
+        tr!("{n} socket" | "{n} sockets" % snapshot.sockets.len()),
+    ]);
+    let counts = [Severity::Error, Severity::Warning, Severity::Info]
         .into_iter()
         .filter_map(|severity| {
             let number = findings
                 .iter()
                 .filter(|finding| finding.severity == severity)
                 .count();
-            (number > 0).then(|| text::count(number, word(severity)))
-        })
-        .collect();
+            (number > 0).then(|| count(severity, number))
+        });
+    let counts = text::list(counts);
     if counts.is_empty() {
-        return format!("all is well ({looked_at})");
+        return tr!("all is well ({looked_at})", looked_at);
     }
     let fixable = findings
         .iter()
         .filter(|finding| finding.fix.is_some())
         .count();
-    let fix = match fixable {
-        0 => String::new(),
-        number => format!("; muxtray doctor --fix mends {number}"),
-    };
-    format!("{} ({looked_at}){fix}", counts.join(", "))
-}
-
-fn count_directories(number: usize) -> String {
-    match number {
-        1 => "1 directory".to_owned(),
-        number => format!("{number} directories"),
+    if fixable == 0 {
+        return tr!("{counts} ({looked_at})", counts, looked_at);
     }
+    tr!(
+        "{counts} ({looked_at}); {command} mends {n}"
+            | "{counts} ({looked_at}); {command} mends {n}" % fixable,
+        counts,
+        looked_at,
+        command = "muxtray doctor --fix"
+    )
 }
 
 #[cfg(test)]

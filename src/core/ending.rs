@@ -10,6 +10,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use tr::tr;
+
 use super::control_path::ControlPath;
 use super::socket::{Snapshot, Socket, State};
 use super::target::{self, Named, TargetError};
@@ -158,14 +160,8 @@ impl fmt::Display for WayOut {
 /// The way to end this master.
 #[must_use]
 pub fn way_out(socket: &Socket) -> WayOut {
-    let (closes, force) = match socket.sessions_at_stake() {
-        Some(0) => (String::new(), false),
-        Some(sessions) => {
-            let sessions = text::count(sessions, "session");
-            (format!(", which closes {sessions}"), true)
-        }
-        None => (", which closes its sessions".to_owned(), true),
-    };
+    let stake = socket.sessions_at_stake();
+    let force = stake != Some(0);
     // What has no identity cannot be proven; a person may know.
     let command = match (socket.cookie, socket.pid, &socket.state) {
         (Some(_), ..) => command(&socket.path, force),
@@ -173,13 +169,28 @@ pub fn way_out(socket: &Socket) -> WayOut {
         (None, Some(pid), _) => format!("kill {}", pid.0),
         (None, None, _) => {
             return WayOut {
-                what: format!("end its process where it runs, maybe in a container{closes}"),
+                what: match stake {
+                    Some(0) => tr!("end its process where it runs, maybe in a container"),
+                    Some(sessions) => tr!(
+                        "end its process where it runs, maybe in a container, which closes {n} session"
+                            | "end its process where it runs, maybe in a container, which closes {n} sessions"
+                                % sessions
+                    ),
+                    None => tr!(
+                        "end its process where it runs, maybe in a container, which closes its sessions"
+                    ),
+                },
                 command: None,
             };
         }
     };
     WayOut {
-        what: format!("end its process{closes}"),
+        what: match stake {
+            Some(0) => tr!("end its process"),
+            Some(sessions) => tr!("end its process, which closes {n} session"
+                | "end its process, which closes {n} sessions" % sessions),
+            None => tr!("end its process, which closes its sessions"),
+        },
         command: Some(command),
     }
 }

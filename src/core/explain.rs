@@ -9,6 +9,8 @@ mod answer;
 
 use std::path::Path;
 
+use tr::tr;
+
 pub use answer::{Answer, answer};
 
 use super::control_path::ControlPath;
@@ -26,7 +28,7 @@ pub struct Message {
 }
 
 macro_rules! kinds {
-    ($($variant:ident $form:literal $meaning:literal [$($id:ident)*])*) => {
+    ($($variant:ident $form:literal => $meaning:expr, [$($id:ident)*])*) => {
         /// A kind of message.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Kind {
@@ -45,7 +47,7 @@ macro_rules! kinds {
 
             /// What it means, in a sentence.
             #[must_use]
-            pub const fn meaning(self) -> &'static str {
+            pub fn meaning(self) -> String {
                 match self { $(Self::$variant => $meaning,)* }
             }
 
@@ -60,88 +62,88 @@ macro_rules! kinds {
 
 kinds! {
     ConnectRefused "Control socket connect(PATH): Connection refused"
-        "nobody listened on the socket: its master had ended without removing it"
+        => tr!("nobody listened on the socket: its master had ended without removing it"),
         [Stale Leftover Unverifiable]
     ConnectDenied "Control socket connect(PATH): Permission denied"
-        "the socket, or a directory on the way to it, was closed to you"
+        => tr!("the socket, or a directory on the way to it, was closed to you"),
         [Denied Misowned DirectoryMisowned DirectoryNotWritable]
     ConnectMissing "Control socket connect(PATH): No such file or directory"
-        "there was no master; that is wrong only where one was expected, or its directory is missing"
+        => tr!("there was no master; that is wrong only where one was expected, or its directory is missing"),
         [DirectoryMissing]
     ConnectNoSocket "Control socket connect(PATH): Socket operation on non-socket"
-        "something that is no socket stood where the control socket should be"
+        => tr!("something that is no socket stood where the control socket should be"),
         [NotASocket]
     NoSocket "ControlPath PATH is not a socket"
-        "something that is no socket stood where the control socket should be"
+        => tr!("something that is no socket stood where the control socket should be"),
         [NotASocket]
     ConnectFull "Control socket connect(PATH): Resource temporarily unavailable"
-        "a master held the socket but accepted no more connections: it is stopped, wedged, or very busy"
+        => tr!("a master held the socket but accepted no more connections: it is stopped, wedged, or very busy"),
         [Unresponsive]
     ConnectOther "Control socket connect(PATH): ..."
-        "ssh could not reach the master"
+        => tr!("ssh could not reach the master"),
         [Stale Denied Foreign Unresponsive Unverifiable]
     NotThere "Control socket \"PATH\" does not exist"
-        "there was no master: normal on a first connection"
+        => tr!("there was no master: normal on a first connection"),
         [DirectoryMissing]
     Healed "Stale control socket PATH, unlinking"
-        "ssh met a stale socket and removed it by itself"
+        => tr!("ssh met a stale socket and removed it by itself"),
         [Stale]
     AlreadyThere "ControlSocket PATH already exists, disabling multiplexing"
-        "the name was taken when ssh wanted to listen: two starts at once, or a stale socket under ControlMaster yes; that connection runs alone"
+        => tr!("the name was taken when ssh wanted to listen: two starts at once, or a stale socket under ControlMaster yes; that connection runs alone"),
         [Stale Orphaned]
     BindMissing "unix_listener: cannot bind to path PATH: No such file or directory"
-        "the directory of the ControlPath was not there, so ssh gave up"
+        => tr!("the directory of the ControlPath was not there, so ssh gave up"),
         [DirectoryMissing]
     BindDenied "unix_listener: cannot bind to path PATH: Permission denied"
-        "ssh was not allowed to make its socket in the directory, so it gave up"
+        => tr!("ssh was not allowed to make its socket in the directory, so it gave up"),
         [DirectoryNotWritable DirectoryMisowned]
     BindReadOnly "unix_listener: cannot bind to path PATH: Read-only file system"
-        "ssh was not allowed to make its socket in the directory, so it gave up"
+        => tr!("ssh was not allowed to make its socket in the directory, so it gave up"),
         [DirectoryNotWritable]
     BindFull "unix_listener: cannot bind to path PATH: No space left on device"
-        "the filesystem had no room or no inode left for the socket, so ssh gave up"
+        => tr!("the filesystem had no room or no inode left for the socket, so ssh gave up"),
         [FilesystemFull]
     BindQuota "unix_listener: cannot bind to path PATH: Disk quota exceeded"
-        "your quota had no room for the socket, so ssh gave up"
+        => tr!("your quota had no room for the socket, so ssh gave up"),
         [FilesystemFull]
     BindUnsupported "unix_listener: cannot bind to path PATH: Operation not supported"
-        "the filesystem takes no sockets, so ssh gave up"
+        => tr!("the filesystem takes no sockets, so ssh gave up"),
         [FilesystemUnsupported]
     BindForbidden "unix_listener: cannot bind to path PATH: Operation not permitted"
-        "the filesystem takes no sockets, so ssh gave up"
+        => tr!("the filesystem takes no sockets, so ssh gave up"),
         [FilesystemUnsupported]
     BindOther "unix_listener: cannot bind to path PATH: ..."
-        "ssh could not make its socket, so it gave up"
+        => tr!("ssh could not make its socket, so it gave up"),
         [DirectoryMissing DirectoryNotWritable FilesystemFull FilesystemUnsupported]
     TooLong "path \"PATH\" too long for Unix domain socket"
-        "the ControlPath, with the 17 bytes that ssh adds while it starts, does not fit a socket's address"
+        => tr!("the ControlPath, with the 17 bytes that ssh adds while it starts, does not fit a socket's address"),
         [PathTooLong]
     ControlPathTooLong "ControlPath too long ('PATH' >= N bytes)"
-        "the ControlPath does not fit a socket's address"
+        => tr!("the ControlPath does not fit a socket's address"),
         [PathTooLong]
     Link "link mux listener PATH => PATH: ..."
-        "the master could not link its socket to its name, and died: the filesystem has no hard links, or is full"
+        => tr!("the master could not link its socket to its name, and died: the filesystem has no hard links, or is full"),
         [FilesystemUnsupported FilesystemFull]
     UidMismatch "multiplex uid mismatch: peer euid N != uid N"
-        "another user than its own asked the master for a session, often through sudo; it refused"
+        => tr!("another user than its own asked the master for a session, often through sudo; it refused"),
         [Misowned InsecureMode]
     OpenRefused "mux_client_request_session: session request failed: Session open refused by peer"
-        "the server takes no more sessions on this connection: its MaxSessions, 10 by default"
+        => tr!("the server takes no more sessions on this connection: its MaxSessions, 10 by default"),
         [SessionsAtLimit]
     MasterDied "read from master failed: Broken pipe"
-        "the master ended while it was asked, or is no ssh"
+        => tr!("the master ended while it was asked, or is no ssh"),
         [Stale Foreign Unresponsive]
     MasterReset "read from master failed: Connection reset by peer"
-        "the master ended while it was asked, or is no ssh"
+        => tr!("the master ended while it was asked, or is no ssh"),
         [Stale Foreign Unresponsive]
     Unexpected "master returned unexpected message N"
-        "what listens there does not speak ssh's protocol, or another version of it"
+        => tr!("what listens there does not speak ssh's protocol, or another version of it"),
         [Foreign]
     NoControlPath "No ControlPath specified for \"-O\" command"
-        "ssh knows no ControlPath for this host: the configuration has none for it"
+        => tr!("ssh knows no ControlPath for this host: the configuration has none for it"),
         []
     SharedClosed "Shared connection to HOST closed."
-        "the normal end of a session through a master"
+        => tr!("the normal end of a session through a master"),
         []
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
+use super::control_path::HostAlias;
 use super::fix::Fix;
 
 /// How much a finding matters. `error` makes `list` and `doctor` exit with 1.
@@ -133,7 +134,8 @@ impl Serialize for FindingId {
     }
 }
 
-/// One thing that is wrong. Every text is one printable line.
+/// One thing that is wrong. Every text is one printable line, in the language of the person: no program may read what
+/// it needs to know out of one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Which kind.
@@ -142,6 +144,9 @@ pub struct Finding {
     pub severity: Severity,
     /// What it is about: a path, a host, a file and line.
     pub subject: String,
+    /// The hosts of the ssh configuration that it is about, where it is about hosts.
+    #[serde(skip)]
+    pub hosts: Vec<HostAlias>,
     /// What was seen, with numbers.
     pub evidence: String,
     /// What to do, one sentence; with the exact command where there is one.
@@ -172,6 +177,7 @@ impl Finding {
             id,
             severity: id.severity(),
             subject: subject.into(),
+            hosts: Vec::new(),
             evidence: evidence.into(),
             remedy: remedy.into(),
             command: None,
@@ -192,6 +198,15 @@ impl Finding {
         Self {
             remedy,
             command: Some(command),
+            ..self
+        }
+    }
+
+    /// The same, about these hosts.
+    #[must_use]
+    pub fn with_hosts(self, hosts: impl IntoIterator<Item = HostAlias>) -> Self {
+        Self {
+            hosts: hosts.into_iter().collect(),
             ..self
         }
     }

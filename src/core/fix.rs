@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use tr::tr;
+
 use super::directory::DirectoryId;
 use super::socket::Target;
 
@@ -33,12 +35,12 @@ pub enum Fix {
 impl Fix {
     /// A few words for a menu entry or button.
     #[must_use]
-    pub const fn label(&self) -> &'static str {
+    pub fn label(&self) -> String {
         match self {
-            Self::MakeDirectory(_) => "Make the directory",
-            Self::CloseDirectory { .. } => "Close the directory to others",
-            Self::CloseSocket(_) => "Close the socket to others",
-            Self::Clean { .. } => "Clean",
+            Self::MakeDirectory(_) => tr!("Make the directory"),
+            Self::CloseDirectory { .. } => tr!("Close the directory to others"),
+            Self::CloseSocket(_) => tr!("Close the socket to others"),
+            Self::Clean { .. } => tr!("Clean"),
         }
     }
 }

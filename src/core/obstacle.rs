@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
+use tr::tr;
 
 use super::control_path::ControlPath;
 use super::ending;
@@ -27,25 +28,33 @@ impl Obstacle {
     #[must_use]
     pub fn no_control_path(typed: &str) -> Self {
         Self {
-            evidence: format!("ssh has no ControlPath for {}", text::line(typed)),
-            remedy: Some(
-                "put these into its Host block: ControlMaster auto, ControlPath ~/.ssh/s/%C, ControlPersist 10m"
-                    .to_owned(),
+            evidence: tr!(
+                "ssh has no ControlPath for {host}",
+                host = text::line(typed)
             ),
+            remedy: Some(tr!(
+                "put these into its Host block: {lines}",
+                lines = "ControlMaster auto, ControlPath ~/.ssh/s/%C, ControlPersist 10m"
+            )),
         }
     }
 
     /// What stands at the ControlPath is no master to go through.
     #[must_use]
     pub fn at(socket: &Socket) -> Self {
-        let (path, state) = (&socket.path, socket.state.name());
+        let (path, state) = (&socket.path, socket.state.word());
         match socket.findings.first() {
             Some(finding) => Self {
-                evidence: format!("{path} is {state}: {}", finding.evidence),
+                evidence: tr!(
+                    "{path} is {state}: {evidence}",
+                    path,
+                    state,
+                    evidence = finding.evidence
+                ),
                 remedy: Some(finding.remedy.clone()),
             },
             None => Self {
-                evidence: format!("{path} is {state}"),
+                evidence: tr!("{path} is {state}", path, state),
                 remedy: Some(ending::way_out(socket).to_string()),
             },
         }
@@ -77,13 +86,12 @@ pub fn findings<'a>(typed: &str, host: &Host, snapshot: &'a Snapshot) -> Vec<&'a
     let path = host.control_path.as_ref();
     let path_name = path.map(ToString::to_string);
     let directory = path.map(|path| text::path(path.directory()));
-    let names = [text::line(typed), host.alias.to_string()];
     let is_about = |finding: &Finding| {
         let subject = Some(&finding.subject);
-        let is_host = finding.subject.strip_prefix("host").is_some_and(|hosts| {
-            let mut words = hosts.split([' ', ',']);
-            words.any(|word| names.iter().any(|name| name == word))
-        });
+        let is_host = finding
+            .hosts
+            .iter()
+            .any(|alias| alias.0 == typed || *alias == host.alias);
         subject == path_name.as_ref()
             || subject == directory.as_ref()
             || is_host
@@ -117,17 +125,21 @@ pub enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(Some(said)) => write!(f, "ssh said: {said}"),
-            Self::Refused(None) => f.write_str("ssh gave up and did not say why"),
+            Self::Refused(Some(said)) => f.write_str(&tr!("ssh said: {said}", said)),
+            Self::Refused(None) => f.write_str(&tr!("ssh gave up and did not say why")),
             Self::TimedOut(limit, said) => {
-                write!(f, "no end within {}", humantime::format_duration(*limit))?;
-                match said {
-                    Some(said) => write!(f, "; ssh said: {said}"),
-                    None => Ok(()),
-                }
+                let limit = humantime::format_duration(*limit);
+                f.write_str(&match said {
+                    Some(said) => {
+                        tr!("no end within {limit}; ssh said: {said}", limit, said)
+                    }
+                    None => tr!("no end within {limit}", limit),
+                })
             }
-            Self::NoMaster(path) => write!(f, "ssh connected, but made no master at {path}"),
-            Self::NotStarted(error) => write!(f, "ssh cannot be started: {error}"),
+            Self::NoMaster(path) => {
+                f.write_str(&tr!("ssh connected, but made no master at {path}", path))
+            }
+            Self::NotStarted(error) => f.write_str(&tr!("ssh cannot be started: {error}", error)),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
+use tr::tr;
 
 use super::control_path::{ControlPath, Destination, HostAlias, Pattern};
 use super::directory::Wanted;
@@ -77,9 +78,19 @@ impl Host {
     #[must_use]
     pub fn title(&self) -> String {
         if self.is_stand_in() {
-            "any host not named".to_owned()
+            self.name()
         } else {
-            format!("host {}", self.alias)
+            tr!("host {name}", name = self.alias)
+        }
+    }
+
+    /// The same among others: its name alone.
+    #[must_use]
+    pub fn name(&self) -> String {
+        if self.is_stand_in() {
+            tr!("any host not named")
+        } else {
+            self.alias.to_string()
         }
     }
 

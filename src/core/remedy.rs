@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tr::tr;
+
 use super::diagnose::IDLE_AFTER;
 use super::ending::{self, WayOut};
 use super::finding::{Finding, FindingId};
@@ -67,7 +69,10 @@ fn insecure_mode(socket: &Socket) -> Option<Finding> {
     let finding = Finding::new(
         FindingId::InsecureMode,
         socket.path.to_string(),
-        format!("mode {mode:04o}: others than its owner may connect"),
+        tr!(
+            "mode {mode}: others than its owner may connect",
+            mode = format_args!("{mode:04o}")
+        ),
         command.clone(),
     );
     let fix = Fix::CloseSocket(socket.target());
@@ -82,12 +87,15 @@ fn sessions_at_limit(socket: &Socket) -> Option<Finding> {
     let finding = Finding::new(
         FindingId::SessionsAtLimit,
         socket.path.to_string(),
-        format!(
-            "{} are open; a server takes {DEFAULT_MAX_SESSIONS} on one connection unless its MaxSessions says \
+        tr!(
+            "{sessions} are open; a server takes {limit} on one connection unless its MaxSessions says \
              otherwise, which cannot be seen from here",
-            text::count(sessions, "session")
+            sessions = text::sessions(sessions),
+            limit = DEFAULT_MAX_SESSIONS
         ),
-        "where the next one is refused, raise MaxSessions in the server's sshd_config, or open it beside the master",
+        tr!(
+            "where the next one is refused, raise MaxSessions in the server's sshd_config, or open it beside the master"
+        ),
     );
     Some(match socket.hosts.first() {
         Some(alias) => finding.with_command(format!(
@@ -106,11 +114,11 @@ fn no_persist_expiry(socket: &Socket, unused_for: Option<Duration>) -> Option<Fi
     let finding = Finding::new(
         FindingId::NoPersistExpiry,
         socket.path.to_string(),
-        format!(
-            "ControlPersist never ends it; no session is open, and no connection was noted for {}",
-            text::duration(unused)
+        tr!(
+            "ControlPersist never ends it; no session is open, and no connection was noted for {duration}",
+            duration = text::duration(unused)
         ),
-        "give ControlPersist a time, such as 10m, and end this master",
+        tr!("give ControlPersist a time, such as 10m, and end this master"),
     );
     let finding = finding.with_command(format!("muxtray exit {}", shell(socket)));
     Some(match socket.hosts.first() {
@@ -174,19 +182,21 @@ fn words(socket: &Socket, listening: bool) -> Option<Words> {
             Words::new(verdict.evidence()?, verdict.remedy(&exit)).with(exit)
         }
         State::Stale => Words::run(
-            "connection refused: no process listens",
+            tr!("connection refused: no process listens"),
             format!("muxtray clean {path}"),
         ),
         State::Leftover => Words::run(
-            "the temporary name of a start that broke off; connection refused: no process listens",
+            tr!(
+                "the temporary name of a start that broke off; connection refused: no process listens"
+            ),
             format!("muxtray clean {path}"),
         ),
         State::Misowned(owner) => {
-            let evidence = format!("the file belongs to {owner}, not to you");
+            let evidence = tr!("the file belongs to {owner}, not to you", owner);
             if listening {
                 Words::new(
                     evidence,
-                    "a master of theirs listens there; end it, then remove the file",
+                    tr!("a master of theirs listens there; end it, then remove the file"),
                 )
                 .with(format!("sudo ssh -S {path} -O exit -"))
             } else {
@@ -194,43 +204,59 @@ fn words(socket: &Socket, listening: bool) -> Option<Words> {
             }
         }
         State::Foreign(ForeignHolder::Program { name, pid }) => Words::new(
-            format!(
-                "{} (pid {}) listens there, which is not an ssh",
-                text::line(name),
-                pid.0
+            tr!(
+                "{program} (pid {pid}) listens there, which is not an ssh",
+                program = text::line(name),
+                pid = pid.0
             ),
-            "do not connect through it; end that program, or give ssh another ControlPath",
+            tr!("do not connect through it; end that program, or give ssh another ControlPath"),
         ),
         State::Foreign(ForeignHolder::User(owner)) => Words::new(
-            format!("a process of {owner} listens there"),
-            "do not connect through it: it would receive your sessions; use a directory only you can write to",
+            tr!("a process of {owner} listens there", owner),
+            tr!(
+                "do not connect through it: it would receive your sessions; use a directory only you can write to"
+            ),
         ),
         State::NotASocket(kind) => Words::new(
-            format!(
-                "{} stands where the control socket should be",
-                kind.phrase()
+            tr!(
+                "{kind} stands where the control socket should be",
+                kind = kind.phrase()
             ),
-            "move it away",
+            tr!("move it away"),
         )
         .with(format!("mv {path} {path}.saved")),
         State::Denied(Denied::Look) => Words::new(
-            "you may not look there: permission denied on a directory of its path",
-            "see which one",
+            tr!("you may not look there: permission denied on a directory of its path"),
+            tr!("see which one"),
         )
         .with(format!("namei -l {path}")),
         State::Denied(Denied::Connect) => Words::run(
-            format!("you may not connect: permission denied{}", mode(socket)),
+            match socket.mode {
+                Some(mode) => tr!(
+                    "you may not connect: permission denied (mode {mode})",
+                    mode = format_args!("{mode:04o}")
+                ),
+                None => tr!("you may not connect: permission denied"),
+            },
             format!("chmod 600 {path}"),
         ),
         State::Orphaned { successor } => orphaned(socket, *successor),
         State::Unverifiable(Unverifiable::Network(name)) => Words::new(
-            format!("on {name}, and nobody on this machine listens: it may be another machine's"),
-            "look on the machines that share this directory, or put %C or %L into ControlPath so that they do not \
-             share sockets",
+            tr!(
+                "on {filesystem}, and nobody on this machine listens: it may be another machine's",
+                filesystem = name
+            ),
+            tr!(
+                "look on the machines that share this directory, or put %C or %L into ControlPath so that they do \
+                 not share sockets"
+            ),
         ),
         State::Unverifiable(Unverifiable::Failed(cause)) => Words::new(
-            format!("nothing could be proven: {}", text::line(cause)),
-            "mend that cause first; nothing is removed on a guess",
+            tr!(
+                "nothing could be proven: {cause}",
+                cause = text::line(cause)
+            ),
+            tr!("mend that cause first; nothing is removed on a guess"),
         ),
         State::Unresponsive(why) => unresponsive(socket, *why),
     })
@@ -248,21 +274,30 @@ fn exit(socket: &Socket) -> String {
 fn unresponsive(socket: &Socket, why: Unresponsive) -> Words {
     let who = process(socket.pid);
     let evidence = match why {
-        Unresponsive::Stopped => format!("{who} is stopped, so it cannot answer"),
-        Unresponsive::Backlog(waiting) => format!(
-            "{who} does not accept: {} waiting over two looks",
-            text::count(waiting, "connection")
-        ),
-        Unresponsive::BacklogFull => "connections are not accepted: its queue is full".to_owned(),
-        Unresponsive::CheckTimedOut => {
-            format!("{who} did not answer the last alive check in time")
+        Unresponsive::Stopped => {
+            tr!("{master} is stopped, so it cannot answer", master = who)
         }
+        Unresponsive::Backlog(waiting) => tr!(
+            "{master} does not accept: {n} connection waiting over two looks"
+                | "{master} does not accept: {n} connections waiting over two looks" % waiting,
+            master = who
+        ),
+        Unresponsive::BacklogFull => tr!("connections are not accepted: its queue is full"),
+        Unresponsive::CheckTimedOut => tr!(
+            "{master} did not answer the last alive check in time",
+            master = who
+        ),
     };
     let way_out = ending::way_out(socket);
     match (why, socket.pid) {
         (Unresponsive::Stopped, Some(pid)) => {
             let go_on = format!("kill -CONT {}", pid.0);
-            Words::new(evidence, format!("let it go on: {go_on}; or {way_out}")).with(go_on)
+            let remedy = tr!(
+                "let it go on: {command}; or {way_out}",
+                command = go_on,
+                way_out
+            );
+            Words::new(evidence, remedy).with(go_on)
         }
         _ => Words::way_out(evidence, way_out),
     }
@@ -271,20 +306,24 @@ fn unresponsive(socket: &Socket, why: Unresponsive) -> Words {
 /// An orphan must not be asked to end, nor get SIGTERM: either makes it unlink its ControlPath, which by then may
 /// be its successor's socket (`client_loop()` and `cleanup_exit()`). SIGKILL runs no clean-up.
 fn orphaned(socket: &Socket, successor: bool) -> Words {
-    let gone = if successor {
-        "another socket stands at its path"
+    let (master, sessions) = (process(socket.pid), sessions(socket));
+    let evidence = if successor {
+        tr!(
+            "{master} lives on with {sessions}, but another socket stands at its path",
+            master,
+            sessions
+        )
     } else {
-        "its socket file is gone"
+        tr!(
+            "{master} lives on with {sessions}, but its socket file is gone",
+            master,
+            sessions
+        )
     };
-    let evidence = format!(
-        "{} lives on with {}, but {gone}",
-        process(socket.pid),
-        sessions(socket)
-    );
     match socket.sessions_at_stake() {
         // Without --force it refuses while they are open.
         Some(1..) | None if socket.cookie.is_some() => {
-            Words::new(evidence, "let its sessions end, then")
+            Words::new(evidence, tr!("let its sessions end, then"))
                 .with(ending::command(&socket.path, false))
         }
         Some(_) | None => Words::way_out(evidence, ending::way_out(socket)),
@@ -292,23 +331,17 @@ fn orphaned(socket: &Socket, successor: bool) -> Words {
 }
 
 fn process(pid: Option<MasterPid>) -> String {
-    pid.map_or_else(
-        || "the master".to_owned(),
-        |pid| format!("the master (pid {})", pid.0),
-    )
+    match pid {
+        Some(pid) => tr!("the master (pid {pid})", pid = pid.0),
+        None => tr!("the master"),
+    }
 }
 
 fn sessions(socket: &Socket) -> String {
     match socket.sessions_at_stake() {
-        Some(sessions) => text::count(sessions, "session"),
-        None => "its sessions".to_owned(),
+        Some(sessions) => text::sessions(sessions),
+        None => tr!("its sessions"),
     }
-}
-
-fn mode(socket: &Socket) -> String {
-    socket
-        .mode
-        .map_or_else(String::new, |mode| format!(" (mode {mode:04o})"))
 }
 
 fn shell(socket: &Socket) -> String {

@@ -6,6 +6,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use tr::tr;
+
 use super::control_path::{ControlPath, Destination, HostAlias};
 use super::finding::{Finding, FindingId, Severity};
 use super::network::{Cause, Doubt, Verdict};
@@ -112,13 +114,13 @@ pub enum FileKind {
 impl FileKind {
     /// With its article, for sentences.
     #[must_use]
-    pub const fn phrase(self) -> &'static str {
+    pub fn phrase(self) -> String {
         match self {
-            Self::Regular => "a regular file",
-            Self::Directory => "a directory",
-            Self::Symlink => "a symbolic link",
-            Self::Fifo => "a named pipe",
-            Self::Device => "a device",
+            Self::Regular => tr!("a regular file"),
+            Self::Directory => tr!("a directory"),
+            Self::Symlink => tr!("a symbolic link"),
+            Self::Fifo => tr!("a named pipe"),
+            Self::Device => tr!("a device"),
         }
     }
 }
@@ -325,12 +327,32 @@ pub enum Unverifiable {
 }
 
 impl State {
-    /// The state's name in JSON, tables and menus.
+    /// The state's name in JSON and tables: an id, the same in every language.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self.finding_id() {
             None => "running",
             Some(id) => id.as_str(),
+        }
+    }
+
+    /// The state in the language of the person, for sentences, menus and notifications.
+    #[must_use]
+    pub fn word(&self) -> String {
+        // Translators: these twelve are the states of a control socket.
+        match self {
+            Self::Running => tr!("state" => "running"),
+            Self::Suspect(_) => tr!("state" => "suspect"),
+            Self::Stranded(_) => tr!("state" => "stranded"),
+            Self::Unresponsive(_) => tr!("state" => "unresponsive"),
+            Self::Stale => tr!("state" => "stale"),
+            Self::Misowned(_) => tr!("state" => "misowned"),
+            Self::Foreign(_) => tr!("state" => "foreign"),
+            Self::NotASocket(_) => tr!("state" => "not-a-socket"),
+            Self::Denied(_) => tr!("state" => "denied"),
+            Self::Leftover => tr!("state" => "leftover"),
+            Self::Orphaned { .. } => tr!("state" => "orphaned"),
+            Self::Unverifiable(_) => tr!("state" => "unverifiable"),
         }
     }
 

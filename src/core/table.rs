@@ -4,6 +4,7 @@
 
 use std::time::SystemTime;
 
+use tr::tr;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::finding::{Finding, Severity};
@@ -35,7 +36,6 @@ pub enum Style {
 /// One line: pieces of text, each in one style.
 pub type Line = Vec<(Style, String)>;
 
-const HEADS: [&str; 6] = ["HOST", "STATE", "SESSIONS", "PID", "AGE", "PATH"];
 const MARGIN: &str = "  ";
 const GAP: &str = "  ";
 
@@ -65,31 +65,37 @@ pub fn report(snapshot: &Snapshot, home: Option<&std::path::Path>) -> Vec<Line> 
 /// One socket, whole: what the details window shows.
 #[must_use]
 pub fn details(socket: &Socket, at: SystemTime) -> Vec<Line> {
-    let row = |name: &str, value: String| {
-        vec![(Style::Dim, format!("{name:<12}")), (Style::Plain, value)]
-    };
+    let row = |name: String, value: String| vec![(Style::Dim, name), (Style::Plain, value)];
     let known = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     let mut lines = vec![
-        row("state", socket.state.name().to_owned()),
-        row("path", socket.path.to_string()),
+        row(tr!("state"), socket.state.name().to_owned()),
+        row(tr!("path"), socket.path.to_string()),
         row(
-            "destination",
+            tr!("destination"),
             known(socket.destination.as_ref().map(ToString::to_string)),
         ),
-        row("pid", known(socket.pid.map(|pid| pid.0.to_string()))),
+        row(tr!("pid"), known(socket.pid.map(|pid| pid.0.to_string()))),
         row(
-            "sessions",
+            tr!("sessions"),
             known(socket.sessions.map(|sessions| sessions.to_string())),
         ),
         row(
-            "owner",
+            tr!("owner"),
             known(socket.owner.as_ref().map(ToString::to_string)),
         ),
-        row("mode", known(socket.mode.map(|mode| format!("{mode:04o}")))),
-        row("age", age(socket, at)),
+        row(
+            tr!("mode"),
+            known(socket.mode.map(|mode| format!("{mode:04o}"))),
+        ),
+        row(tr!("age"), age(socket, at)),
     ];
     if let Some(program) = socket.managed_by {
-        lines.push(row("managed by", program.to_string()));
+        lines.push(row(tr!("managed by"), program.to_string()));
+    }
+    let name_of = |line: &Line| line.first().map_or(0, |(_, name)| name.width());
+    let width = lines.iter().map(name_of).max().unwrap_or(0);
+    for (_, name) in lines.iter_mut().filter_map(|line| line.first_mut()) {
+        *name = format!("{} ", pad(name, width));
     }
     for finding in &socket.findings {
         lines.push(Vec::new());
@@ -121,16 +127,24 @@ fn sockets(snapshot: &Snapshot, home: Option<&std::path::Path>) -> Vec<Line> {
         .iter()
         .map(|socket| cells(socket, snapshot.at, home))
         .collect();
+    let heads = [
+        tr!("table" => "HOST"),
+        tr!("table" => "STATE"),
+        tr!("table" => "SESSIONS"),
+        tr!("table" => "PID"),
+        tr!("table" => "AGE"),
+        tr!("table" => "PATH"),
+    ];
     let widths: [usize; 6] = std::array::from_fn(|column| {
         rows.iter()
             .map(|row| row[column].width())
-            .chain([HEADS[column].width()])
+            .chain([heads[column].width()])
             .max()
             .unwrap_or(0)
     });
     let mut lines = vec![vec![(
         Style::Head,
-        format!("{MARGIN}{}", join(&HEADS.map(str::to_owned), &widths)),
+        format!("{MARGIN}{}", join(&heads, &widths)),
     )]];
     for (socket, row) in snapshot.sockets.iter().zip(&rows) {
         let style = style_of(socket.worst());

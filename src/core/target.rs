@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use thiserror::Error;
+use tr::tr;
 
 use super::control_path::ControlPath;
 use super::socket::{Snapshot, Socket, State};
@@ -30,16 +31,27 @@ pub enum Named {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TargetError {
     /// It is no path a socket could have.
-    #[error("`{0}` is not the path of a control socket: it has to name a file, without `..`")]
+    #[error("{}", tr!(
+        "`{typed}` is not the path of a control socket: it has to name a file, without `..`",
+        typed = .0
+    ))]
     BadPath(String),
     /// Nothing there.
-    #[error("`{0}` has no control socket: `muxtray list` shows those there are")]
+    #[error("{}", tr!(
+        "`{typed}` has no control socket: `{command}` shows those there are",
+        typed = .0,
+        command = "muxtray list"
+    ))]
     NoSocket(String),
     /// A path with nothing at it.
-    #[error("no control socket at {0}: `muxtray list` shows those there are")]
+    #[error("{}", tr!(
+        "no control socket at {path}: `{command}` shows those there are",
+        path = .0,
+        command = "muxtray list"
+    ))]
     NothingThere(String),
     /// Several match.
-    #[error("`{0}` names several control sockets, name one by its path:\n{1}")]
+    #[error("{}\n{}", tr!("`{typed}` names several control sockets, name one by its path:", typed = .0), .1)]
     Several(String, String),
 }
 
@@ -153,7 +165,7 @@ pub(super) fn several(typed: &str, sockets: &[&Socket]) -> TargetError {
                 "  {} ({}, {})",
                 socket.path,
                 socket.title(),
-                socket.state.name()
+                socket.state.word()
             )
         })
         .collect();

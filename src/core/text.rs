@@ -2,12 +2,29 @@
 //!
 //! A file name can carry newlines, terminal escapes, right-to-left overrides and bytes that are no text at all.
 //! Every renderer (terminal, menu, notification) shows names through here, so none has to think of it.
+//! And what is said in many places alike, in the language of the person: numbers, counts, lengths of time.
 
 use std::ffi::OsStr;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::time::Duration;
+
+use tr::tr;
+
+/// Marks a text for the catalogues where it is kept; [`translated`] looks it up where it is shown.
+macro_rules! marked {
+    ($text:literal) => {
+        $text
+    };
+}
+pub(crate) use marked;
+
+/// A text that was kept under [`marked`], in the language of the person.
+#[must_use]
+pub(crate) fn translated(text: &'static str) -> String {
+    tr!(text)
+}
 
 /// The path as one line of printable text: control characters and invisible direction marks as `\u{…}`, bytes
 /// that are no UTF-8 as `\x…`, and a backslash doubled so that the result names one path only.
@@ -100,14 +117,71 @@ pub fn count(number: impl TryInto<usize>, singular: &str) -> String {
     }
 }
 
+/// `1 session`, `2 sessions`.
+#[must_use]
+pub fn sessions(number: u32) -> String {
+    tr!("{n} session" | "{n} sessions" % number)
+}
+
+/// `web`, `web, db, build`.
+#[must_use]
+pub fn list(names: impl IntoIterator<Item = String>) -> String {
+    let listed = names
+        .into_iter()
+        .reduce(|names, name| tr!("{names}, {name}", names, name));
+    listed.unwrap_or_default()
+}
+
+/// A number with a fraction, as Rust writes it, with the decimal separator of the language.
+#[must_use]
+pub fn number(shown: impl Display) -> String {
+    // Translators: between the whole part of a number and its fraction.
+    let separator = tr!("decimal separator" => ".");
+    shown.to_string().replace('.', &separator)
+}
+
+/// `1 byte`, `2048 bytes`.
+#[must_use]
+pub fn byte_count(number: u64) -> String {
+    tr!("{n} byte" | "{n} bytes" % number)
+}
+
+/// The same in its largest unit: `0 bytes`, `12.0 MiB`.
+#[must_use]
+pub fn size(number: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if number < 1024 {
+        return byte_count(number);
+    }
+    // In tenths, by whole numbers: nobody needs more, and no float is rounded.
+    let (mut tenths, mut unit) = (u128::from(number) * 10 / 1024, 0);
+    while tenths >= 10 * 1024 && unit + 1 < UNITS.len() {
+        tenths /= 1024;
+        unit += 1;
+    }
+    let shown = self::number(format_args!("{}.{}", tenths / 10, tenths % 10));
+    format!("{shown} {}", UNITS[unit])
+}
+
+/// A length of time in milliseconds, with tenths: `6.2`.
+#[must_use]
+pub fn millis(duration: Duration) -> String {
+    number(format_args!("{:.1}", duration.as_secs_f64() * 1000.0))
+}
+
 /// A length of time as a person says it, in its largest unit: `40 s`, `5 min`, `3 h`, `2 days`.
 #[must_use]
 pub fn duration(duration: Duration) -> String {
+    // Translators: these stand by themselves ("AGE: 40 s") and in sentences ("last heard 40 s ago"), so an
+    // abbreviation that is not inflected is best.
     match duration.as_secs() {
-        seconds @ 0..120 => format!("{seconds} s"),
-        seconds @ 120..7_200 => format!("{} min", seconds / 60),
-        seconds @ 7_200..172_800 => format!("{} h", seconds / 3_600),
-        seconds => format!("{} days", seconds / 86_400),
+        seconds @ 0..120 => tr!("{n} s", n = seconds),
+        seconds @ 120..7_200 => tr!("{n} min", n = seconds / 60),
+        seconds @ 7_200..172_800 => tr!("{n} h", n = seconds / 3_600),
+        seconds => {
+            let days = seconds / 86_400;
+            tr!("{n} day" | "{n} days" % days)
+        }
     }
 }
 
@@ -125,6 +199,20 @@ mod tests {
             (172_800, "2 days"),
         ] {
             assert_eq!(duration(Duration::from_secs(seconds)), told);
+        }
+    }
+
+    #[test]
+    fn sizes_are_told_in_their_largest_unit() {
+        for (number, told) in [
+            (0, "0 bytes"),
+            (1, "1 byte"),
+            (1023, "1023 bytes"),
+            (1024, "1.0 KiB"),
+            (1536 * 1024, "1.5 MiB"),
+            (u64::MAX, "15.9 EiB"),
+        ] {
+            assert_eq!(size(number), told);
         }
     }
 

@@ -3,10 +3,13 @@
 //! First [`plan`]: what stands at the host's ControlPath decides whether sessions can go through it, whether a master
 //! may be started for them, or what stands in the way. Then [`Trial`]: what came of the runs. It starts nothing itself.
 
+mod words;
+
 use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
+use tr::tr;
 
 use super::control_path::ControlPath;
 use super::obstacle::{self, Failure, Obstacle};
@@ -36,13 +39,15 @@ pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot) -> Plan {
         Some(socket) => Plan::Blocked(Obstacle::at(socket)),
         None if host.multiplexes => Plan::Start(path),
         None => Plan::Blocked(Obstacle {
-            evidence: format!(
-                "ControlMaster is no for {}, and no master runs at {path}",
-                text::line(typed)
+            evidence: tr!(
+                "ControlMaster is no for {host}, and no master runs at {path}",
+                host = text::line(typed),
+                path
             ),
-            remedy: Some(
-                "put ControlMaster auto into its Host block, or start one: muxtray open".to_owned(),
-            ),
+            remedy: Some(tr!(
+                "put ControlMaster auto into its Host block, or start one: {command}",
+                command = "muxtray open"
+            )),
         }),
     }
 }
@@ -93,7 +98,10 @@ pub fn hindrances(
             known.insert(
                 0,
                 Obstacle {
-                    evidence: format!("{shown}: the directory of its ControlPath does not exist"),
+                    evidence: tr!(
+                        "{path}: the directory of its ControlPath does not exist",
+                        path = shown
+                    ),
                     remedy: Some(format!(
                         "mkdir -m 700 -p {}",
                         text::shell_word(directory.as_os_str())
@@ -104,8 +112,11 @@ pub fn hindrances(
     }
     if fresh.failure.is_some() && multiplexed.failure.is_some() {
         known.push(Obstacle {
-            evidence: "a connection of its own fails, too".to_owned(),
-            remedy: Some("look at that first: ssh -v says more".to_owned()),
+            evidence: tr!("a connection of its own fails, too"),
+            remedy: Some(tr!(
+                "look at that first: {command} says more",
+                command = "ssh -v"
+            )),
         });
     }
     blocked.into_iter().chain(known).collect()
@@ -156,46 +167,6 @@ impl Trial {
         (!multiplexed.is_zero()).then(|| fresh.as_secs_f64() / multiplexed.as_secs_f64())
     }
 
-    /// The verdict, for people.
-    #[must_use]
-    pub fn lines(&self) -> Vec<String> {
-        let host = text::line(&self.host);
-        let mut lines = vec![row("fresh", &self.fresh)];
-        if self.multiplexed != Series::default() {
-            lines.push(row("multiplexed", &self.multiplexed));
-        }
-        lines.push(match self.factor() {
-            Some(factor) if self.works() && factor >= 1.0 => {
-                format!("multiplexing works for {host}: {factor:.1} times as fast")
-            }
-            Some(factor) if self.works() => {
-                format!(
-                    "multiplexing works for {host}, but gains nothing: {factor:.1} times as fast"
-                )
-            }
-            None if self.works() => format!("multiplexing works for {host}"),
-            Some(_) | None => format!("multiplexing does not work for {host}"),
-        });
-        for obstacle in &self.obstacles {
-            lines.push(format!("    {}", obstacle.evidence));
-            lines.extend(
-                obstacle
-                    .remedy
-                    .iter()
-                    .map(|remedy| format!("    \u{2192} {remedy}")),
-            );
-        }
-        match &self.master {
-            Master::None | Master::Running => {}
-            Master::Started => lines
-                .push("no master ran: one was started for this test, and has ended".to_owned()),
-            Master::Left(why) => lines.push(format!(
-                "the master that was started for this test {why}; it ends a minute after its last session"
-            )),
-        }
-        lines
-    }
-
     /// The verdict, for programs.
     #[must_use]
     pub fn report(&self) -> TrialReport {
@@ -220,26 +191,6 @@ impl Trial {
             obstacles: self.obstacles.clone(),
         }
     }
-}
-
-/// `fresh:        3 runs, median 212.0 ms (208.1 to 230.9 ms)`
-fn row(name: &str, series: &Series) -> String {
-    let mut words = Vec::new();
-    if let (Some(median), Some(least), Some(most)) = (
-        series.median(),
-        series.runs.iter().min(),
-        series.runs.iter().max(),
-    ) {
-        words.push(format!(
-            "{}, median {:.1} ms ({:.1} to {:.1} ms)",
-            text::count(series.runs.len(), "run"),
-            millis(median),
-            millis(*least),
-            millis(*most)
-        ));
-    }
-    words.extend(series.failure.as_ref().map(ToString::to_string));
-    format!("{:<13} {}", format!("{name}:"), words.join("; then "))
 }
 
 fn millis(duration: Duration) -> f64 {

@@ -1,7 +1,8 @@
 //! The memory of what ssh said, in a file and by its [`Identity`].
 //!
 //! A cache that cannot be read, is not the user's own, or is not whole is no cache; one that cannot be written costs
-//! time and nothing else. Paths that are no UTF-8 do not fit JSON: a configuration with such is not kept.
+//! time and nothing else. Paths that are no UTF-8 do not fit JSON: a configuration with such is not kept. What is kept
+//! is in no language: the next run may speak another.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ use crate::core::interest::Interest;
 use crate::own_file;
 
 /// Goes up with every change of what is stored or of how it is made.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// A cache file beyond this size is not ours.
 const MAX_BYTES: u64 = 32 << 20;

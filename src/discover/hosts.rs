@@ -3,6 +3,8 @@
 //! It costs some milliseconds a host and runs the configuration's `Match exec` commands, so the answers are kept
 //! (`cache`) until something they depend on changes. Nothing here is called by a timer.
 
+mod refusal;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::num::NonZero;
@@ -15,6 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+use tr::tr;
 
 use super::child::{self, Failure};
 use super::ssh_config::Written;
@@ -22,6 +25,7 @@ use crate::core::control_path::{ControlPath, Destination, HostAlias};
 use crate::core::finding::{Finding, FindingId};
 use crate::core::places::{Host, Persist, STAND_IN};
 use crate::core::text;
+pub(super) use refusal::{Refusal, Silence};
 
 /// How long one `ssh -G` may take. Tests run beside others on a busy machine, and what they ask does answer.
 const DEADLINE: Duration = Duration::from_secs(if cfg!(test) { 30 } else { 2 });
@@ -44,14 +48,14 @@ pub(super) const RETRY_AFTER: Duration = Duration::from_secs(300);
 pub(super) enum Answer {
     /// The configuration it has.
     Expanded(Expansion),
-    /// ssh ended with an error, and would again: its message.
-    Refused(String),
+    /// ssh ended with an error, and would again.
+    Refused(Refusal),
     /// No answer; another time there may be one.
-    Unanswered { why: String, at: u64 },
+    Unanswered { why: Silence, at: u64 },
 }
 
 impl Answer {
-    fn unanswered(why: String) -> Self {
+    fn unanswered(why: Silence) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         Self::Unanswered {
             why,
@@ -192,9 +196,7 @@ impl<'a> Asked<'a> {
             } {
                 let hopeless = unanswered.load(Ordering::Relaxed) >= MAX_UNANSWERED;
                 let answer = if hopeless || Instant::now() >= end {
-                    Ok(Answer::unanswered(
-                        "not asked, because others took too long".to_owned(),
-                    ))
+                    Ok(Answer::unanswered(Silence::NotAsked))
                 } else {
                     self.ask_one(alias)
                 };
@@ -233,13 +235,16 @@ impl<'a> Asked<'a> {
             Ok(output) if output.status.success() => {
                 Ok(Answer::Expanded(Expansion::parse(&output.stdout)))
             }
-            Ok(output) => Ok(Answer::Refused(complaint(&output.stderr).unwrap_or_else(
-                || format!("ssh ended with {} and no message", output.status),
-            ))),
+            Ok(output) => Ok(Answer::Refused(
+                complaint(&output.stderr)
+                    .map_or_else(|| Refusal::Mute(output.status.to_string()), Refusal::Said),
+            )),
             Err(Failure::NotStarted(error)) => Err(text::line(&error.to_string())),
-            Err(failure @ (Failure::TimedOut(_) | Failure::TooMuch | Failure::Pipe(_))) => {
-                Ok(Answer::unanswered(failure.to_string()))
-            }
+            Err(Failure::TimedOut(limit)) => Ok(Answer::unanswered(Silence::TimedOut(limit))),
+            Err(Failure::TooMuch) => Ok(Answer::unanswered(Silence::TooMuch)),
+            Err(Failure::Pipe(error)) => Ok(Answer::unanswered(Silence::Broken(text::line(
+                &error.to_string(),
+            )))),
         }
     }
 }
@@ -286,8 +291,8 @@ pub(super) fn judge(
                 hosts.push(expansion.into_host(HostAlias(alias.text.clone()), source));
                 continue;
             }
-            Answer::Refused(complaint) => (complaint, true),
-            Answer::Unanswered { why, .. } => (why, false),
+            Answer::Refused(refusal) => (refusal.to_string(), true),
+            Answer::Unanswered { why, .. } => (why.to_string(), false),
         };
         match complaints.iter_mut().find(|known| known.0 == complaint) {
             Some((_, _, aliases)) => aliases.push(alias),
@@ -318,7 +323,7 @@ pub(super) fn refused_for_all(
     findings: &[Finding],
 ) -> Option<Finding> {
     let is_news = !is_told(complaint, findings);
-    is_news.then(|| told("every host".to_owned(), STAND_IN, complaint, true, config))
+    is_news.then(|| told(tr!("every host"), STAND_IN, complaint, true, config))
 }
 
 fn finding(
@@ -330,10 +335,14 @@ fn finding(
     let alias = &aliases[0].text;
     let shown = text::line(alias);
     let subject = match aliases.len() {
-        1 => format!("host {shown}"),
-        more => format!("host {shown} and {} more", more - 1),
+        1 => tr!("host {name}", name = shown),
+        number => tr!(
+            "host {name} and {n} more" | "host {name} and {n} more" % number - 1,
+            name = shown
+        ),
     };
-    told(subject, alias, complaint, refused, config)
+    let hosts = aliases.iter().map(|alias| HostAlias(alias.text.clone()));
+    told(subject, alias, complaint, refused, config).with_hosts(hosts)
 }
 
 fn told(
@@ -353,13 +362,19 @@ fn told(
     };
     let (evidence, remedy) = if refused {
         (
-            format!("ssh refuses its configuration: {complaint}"),
-            format!("mend the configuration until {command} prints it"),
+            tr!("ssh refuses its configuration: {cause}", cause = complaint),
+            tr!("mend the configuration until {command} prints it", command),
         )
     } else {
         (
-            format!("ssh did not tell its configuration: {complaint}"),
-            format!("see what {command} waits for, such as a Match exec or a name server"),
+            tr!(
+                "ssh did not tell its configuration: {cause}",
+                cause = complaint
+            ),
+            tr!(
+                "see what {command} waits for, such as a Match exec or a name server",
+                command
+            ),
         )
     };
     Finding::new(FindingId::SshConfigInvalid, subject, evidence, remedy).with_command(command)

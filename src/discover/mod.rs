@@ -33,13 +33,15 @@ pub use interests::interests;
 pub use sockets::candidates;
 pub use surroundings::Surroundings;
 
+use tr::tr;
+
 use crate::core::control_path::{ControlPath, HostAlias, Pattern, TemplateError};
 use crate::core::finding::{Finding, FindingId};
 use crate::core::places::{Host, Place, Places, STAND_IN};
 use crate::core::text;
 use cache::{Key, Record};
 use hosts::{Answer, Asked};
-use ssh_config::{Configuration, Written};
+use ssh_config::{Configuration, Remark, Written};
 
 /// What discovery is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,7 +129,7 @@ pub fn discover_telling(
     let mut findings = Vec::new();
     let key = Key::of(request, surroundings);
     if key.program.is_none() {
-        findings.push(ssh_missing(request, "there is no such program"));
+        findings.push(ssh_missing(request, &tr!("there is no such program")));
     }
     let remembered = request
         .cache
@@ -165,9 +167,9 @@ pub fn discover_telling(
             places.other = Some(expansion.into_host(HostAlias(STAND_IN.to_owned()), None));
         }
         // Where hosts are named, they have told the same complaint.
-        Some(Answer::Refused(complaint)) if !names_hosts => {
+        Some(Answer::Refused(refusal)) if !names_hosts => {
             let config = request.ssh.config.as_deref();
-            let finding = hosts::refused_for_all(&complaint, config, &places.findings);
+            let finding = hosts::refused_for_all(&refusal.to_string(), config, &places.findings);
             places.findings.extend(finding);
         }
         Some(Answer::Refused(_) | Answer::Unanswered { .. }) | None => {}
@@ -303,8 +305,8 @@ fn ssh_missing(request: &Request, error: &str) -> Finding {
     Finding::new(
         FindingId::SshMissing,
         text::path(&request.ssh.program),
-        format!("ssh cannot be started: {error}"),
-        "install OpenSSH's client, or name the program in muxtray's configuration",
+        tr!("ssh cannot be started: {error}", error),
+        tr!("install OpenSSH's client, or name the program in muxtray's configuration"),
     )
 }
 
@@ -321,14 +323,7 @@ fn assemble(
         aliases,
         remarks,
     } = configuration;
-    findings.extend(remarks.into_iter().map(|remark| {
-        Finding::new(
-            FindingId::SshConfigInvalid,
-            remark.subject,
-            remark.evidence,
-            remark.remedy,
-        )
-    }));
+    findings.extend(remarks.iter().map(Remark::finding));
     let config = request.ssh.config.as_deref();
     let hosts = hosts::judge(&aliases, answers, config, &mut findings);
     let mut patterns: Vec<Place> = Vec::new();
@@ -343,7 +338,10 @@ fn assemble(
     for glob in &request.extra_paths {
         match Pattern::from_glob(OsStr::new(glob), known) {
             Ok(pattern) => patterns.push(users(pattern)),
-            Err(error) => findings.push(bad_glob("extra path", glob, &error.to_string())),
+            Err(error) => findings.push(bad_glob(
+                tr!("extra path {glob}", glob = text::line(glob)),
+                &error.to_string(),
+            )),
         }
     }
     let mut seen = std::collections::HashSet::new();
@@ -353,7 +351,10 @@ fn assemble(
     for glob in &request.ignored_paths {
         match ignored_glob(glob, &known.home) {
             Ok(pattern) => ignored.push(pattern),
-            Err(error) => findings.push(bad_glob("ignored path", glob, error.msg)),
+            Err(error) => findings.push(bad_glob(
+                tr!("ignored path {glob}", glob = text::line(glob)),
+                error.msg,
+            )),
         }
     }
     Places {
@@ -386,16 +387,18 @@ fn ignored_glob(glob: &str, home: &Path) -> Result<glob::Pattern, glob::PatternE
 fn bad_template(template: &Written<std::ffi::OsString>, error: &TemplateError) -> Finding {
     let remedy = match error {
         TemplateError::UnsetVariable(_) => {
-            "set the variable for the whole session, or write the path out; until then muxtray does not look there"
+            tr!(
+                "set the variable for the whole session, or write the path out; until then muxtray does not look there"
+            )
         }
-        TemplateError::Relative | TemplateError::ParentDirectory => {
+        TemplateError::Relative | TemplateError::ParentDirectory => tr!(
             "write an absolute path, or one that begins with ~/; until then muxtray does not look there"
-        }
+        ),
         TemplateError::UnknownToken(_)
         | TemplateError::LoneEscape
         | TemplateError::BadVariable
         | TemplateError::UnknownUser(_)
-        | TemplateError::NoName => "mend the line; until then muxtray does not look there",
+        | TemplateError::NoName => tr!("mend the line; until then muxtray does not look there"),
     };
     Finding::new(
         FindingId::SshConfigInvalid,
@@ -405,12 +408,12 @@ fn bad_template(template: &Written<std::ffi::OsString>, error: &TemplateError) -
     )
 }
 
-fn bad_glob(what: &str, glob: &str, error: &str) -> Finding {
+fn bad_glob(subject: String, error: &str) -> Finding {
     Finding::new(
         FindingId::ConfigInvalid,
-        format!("{what} {}", text::line(glob)),
+        subject,
         error,
-        "mend the glob in muxtray's configuration",
+        tr!("mend the glob in muxtray's configuration"),
     )
 }
 

@@ -5,6 +5,7 @@
 //!
 //! Source: readconf.c of OpenSSH, `read_config_file_depth()` and `process_config_line_depth()`.
 
+mod fault;
 mod line;
 mod statements;
 
@@ -16,11 +17,14 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _}
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use tr::tr;
 
 use super::stamp::Stamp;
 use super::surroundings::Surroundings;
 use super::trail::Trail;
 use crate::core::text;
+use fault::Fault;
+pub(super) use fault::Remark;
 use statements::At;
 
 /// As many files are read.
@@ -48,17 +52,9 @@ pub(super) struct Written<T> {
     pub(super) line: usize,
 }
 
-/// Something that is wrong with the configuration: a finding, before it is one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Remark {
-    pub(super) subject: String,
-    pub(super) evidence: String,
-    pub(super) remedy: String,
-}
-
 /// A file and line as findings name them.
 pub(super) fn place(file: &Path, line: usize) -> String {
-    format!("{} line {line}", text::path(file))
+    tr!("{file} line {line}", file = text::path(file), line)
 }
 
 /// Whose rules a file is read by.
@@ -120,12 +116,18 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn remark(&mut self, subject: String, evidence: impl Into<String>, remedy: impl Into<String>) {
-        self.configuration.remarks.push(Remark {
-            subject,
-            evidence: evidence.into(),
-            remedy: remedy.into(),
-        });
+    /// About a file as a whole.
+    fn remark(&mut self, file: &Path, fault: Fault) {
+        self.remark_line(file, None, fault);
+    }
+
+    fn remark_line(&mut self, file: &Path, line: Option<usize>, fault: Fault) {
+        let file = file.to_path_buf();
+        let remark = Remark { file, line, fault };
+        // What stops the reading is met again with every line.
+        if self.configuration.remarks.last() != Some(&remark) {
+            self.configuration.remarks.push(remark);
+        }
     }
 
     fn file(&mut self, path: &Path, flavour: Flavour, way: Way) {
@@ -146,11 +148,7 @@ impl Reader<'_> {
             return;
         }
         if !kind.is_file() {
-            self.remark(
-                text::path(path),
-                "it is no regular file, so muxtray does not read it",
-                "keep the ssh configuration in a regular file",
-            );
+            self.remark(path, Fault::NoRegularFile);
             return;
         }
         let id = (stat.dev(), stat.ino());
@@ -158,7 +156,7 @@ impl Reader<'_> {
             return;
         }
         if self.seen.len() > MAX_FILES {
-            self.too_much(path, &format!("more than {MAX_FILES} files"));
+            self.remark(path, Fault::TooManyFiles);
             return;
         }
         if way == Way::Included || (way == Way::Usual && flavour == Flavour::User) {
@@ -187,66 +185,37 @@ impl Reader<'_> {
         if length > self.bytes_left {
             let end = contents.iter().rposition(|byte| *byte == b'\n');
             contents.truncate(end.unwrap_or(0));
-            self.too_much(path, &format!("more than {} MiB", MAX_BYTES >> 20));
+            self.remark(path, Fault::TooLarge);
         }
         self.bytes_left = self.bytes_left.saturating_sub(length);
         Ok(contents)
     }
 
-    fn too_much(&mut self, path: &Path, what: &str) {
-        let remark = Remark {
-            subject: text::path(path),
-            evidence: format!("the ssh configuration has {what}; muxtray reads no further"),
-            remedy: "shorten the ssh configuration, or name the rest in extra_paths".to_owned(),
-        };
-        if self.configuration.remarks.last() != Some(&remark) {
-            self.configuration.remarks.push(remark);
-        }
-    }
-
     fn unreadable(&mut self, path: &Path, error: &std::io::Error) {
-        let shown = text::shell_word(path.as_os_str());
-        let remedy = match error.kind() {
-            std::io::ErrorKind::NotFound => format!("name a file that exists instead of {shown}"),
-            _ => format!("make {shown} readable, for example with chmod u+r {shown}"),
+        let fault = Fault::Unreadable {
+            is_missing: error.kind() == std::io::ErrorKind::NotFound,
+            error: text::line(&error.to_string()),
         };
-        let error = text::line(&error.to_string());
-        self.remark(
-            text::path(path),
-            format!("it cannot be read: {error}"),
-            remedy,
-        );
+        self.remark(path, fault);
     }
 
     /// What `SSHCONF_CHECKPERM` looks at; ssh refuses to start where it fails.
     fn check_permissions(&mut self, path: &Path, stat: &fs::Metadata) {
-        let shown = text::shell_word(path.as_os_str());
-        let (evidence, remedy) = if stat.uid() != 0 && stat.uid() != self.surroundings.known.uid {
-            (
-                format!("ssh refuses it: it belongs to user id {}", stat.uid()),
-                format!("run chown {} {shown} as root", self.surroundings.known.uid),
-            )
+        let user = self.surroundings.known.uid;
+        if stat.uid() != 0 && stat.uid() != user {
+            let owner = stat.uid();
+            self.remark(path, Fault::Misowned { owner, user });
         } else if stat.mode() & 0o022 != 0 {
             let mode = stat.mode() & 0o7777;
-            (
-                format!("ssh refuses it: group or others may write to it (mode {mode:04o})"),
-                format!("run chmod go-w {shown}"),
-            )
-        } else {
-            return;
-        };
-        self.remark(text::path(path), evidence, remedy);
+            self.remark(path, Fault::Writable { mode });
+        }
     }
 
     fn lines(&mut self, path: &Path, contents: &[u8], flavour: Flavour) {
         let contents = match contents.strip_prefix(b"\xef\xbb\xbf") {
             None => contents,
             Some(contents) => {
-                self.remark(
-                    place(path, 1),
-                    "the file begins with a byte order mark, which ssh takes for a part of the first keyword",
-                    "save the file without a byte order mark",
-                );
+                self.remark_line(path, Some(1), Fault::ByteOrderMark);
                 contents
             }
         };

@@ -22,7 +22,7 @@ use super::deadline::Deadline;
 use super::error::{MuxError, Step};
 use super::wire::{self, Reply, Request, RequestId};
 use crate::core::socket::MasterPid;
-use crate::core::text;
+use crate::core::text::{self, marked};
 
 /// How a master took an exit request. Either is success of the request, neither proves that it has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,7 +188,7 @@ impl Client {
                 }
                 Err(errno) => {
                     return Err(MuxError::Io {
-                        doing: "send",
+                        doing: marked!("send"),
                         errno,
                     });
                 }
@@ -225,7 +225,7 @@ impl Client {
                 Err(Errno::EINTR) => {}
                 Err(errno) => {
                     return Err(MuxError::Io {
-                        doing: "receive",
+                        doing: marked!("receive"),
                         errno,
                     });
                 }
@@ -242,7 +242,7 @@ impl Client {
             // What was waited for, or the deadline, or a signal: the caller tries again and comes back here.
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(MuxError::Io {
-                doing: "poll",
+                doing: marked!("poll"),
                 errno,
             }),
         }
@@ -259,14 +259,14 @@ fn remaining(deadline: &Deadline, waiting: Step) -> Result<Duration, MuxError> {
 /// Connects, waiting for a place in the backlog no longer than the deadline.
 fn open(file: BorrowedFd<'_>, deadline: &Deadline) -> Result<OwnedFd, MuxError> {
     let io = |doing| move |errno| MuxError::Io { doing, errno };
-    let address = UnixAddr::new(&path_of(file)).map_err(io("name the socket"))?;
+    let address = UnixAddr::new(&path_of(file)).map_err(io(marked!("name the socket")))?;
     let connection = socket(
         AddressFamily::Unix,
         SockType::Stream,
         SockFlag::SOCK_CLOEXEC,
         None,
     )
-    .map_err(io("make a socket"))?;
+    .map_err(io(marked!("make a socket")))?;
     loop {
         // A unix socket does not connect in the background: with a full backlog a non-blocking connect fails at
         // once and poll tells nothing. A blocking one waits for a place as long as SO_SNDTIMEO says (unix(7) is
@@ -274,7 +274,7 @@ fn open(file: BorrowedFd<'_>, deadline: &Deadline) -> Result<OwnedFd, MuxError> 
         let left = remaining(deadline, Step::Connect)?;
         let micros = i64::try_from(left.as_micros()).unwrap_or(i64::MAX).max(1);
         setsockopt(&connection, SendTimeout, &TimeVal::microseconds(micros))
-            .map_err(io("set a time limit"))?;
+            .map_err(io(marked!("set a time limit")))?;
         match connect(connection.as_raw_fd(), &address) {
             Ok(()) => return Ok(connection),
             // The time is up, or a signal came.
@@ -283,7 +283,7 @@ fn open(file: BorrowedFd<'_>, deadline: &Deadline) -> Result<OwnedFd, MuxError> 
             Err(Errno::EACCES | Errno::EPERM) => return Err(MuxError::Denied),
             // The descriptor holds the file, so it is the way to it that is missing.
             Err(Errno::ENOENT) => return Err(MuxError::NoProc),
-            Err(errno) => return Err(io("connect")(errno)),
+            Err(errno) => return Err(io(marked!("connect"))(errno)),
         }
     }
 }

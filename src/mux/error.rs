@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use thiserror::Error;
+use tr::tr;
 
 use super::wire::{self, WireError};
+use crate::core::text::translated;
 
 /// What was being waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,27 +29,28 @@ pub enum Step {
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Connect => "the connection",
-            Self::Hello => "the greeting",
-            Self::AliveCheck => "the alive check",
-            Self::ConnectionInfo => "the question for its connection",
-            Self::Exit => "the exit request",
-            Self::Stop => "the stop request",
+        // Translators: what is waited for, with its article: "no answer to the alive check within 2s".
+        f.write_str(&match self {
+            Self::Connect => tr!("the connection"),
+            Self::Hello => tr!("the greeting"),
+            Self::AliveCheck => tr!("the alive check"),
+            Self::ConnectionInfo => tr!("the question for its connection"),
+            Self::Exit => tr!("the exit request"),
+            Self::Stop => tr!("the stop request"),
         })
     }
 }
 
 impl Step {
     /// What the person in front of it can do about a silence.
-    const fn advice(self) -> &'static str {
+    fn advice(self) -> String {
         match self {
-            Self::Connect => "its backlog is full: the master is stopped or hangs",
+            Self::Connect => tr!("its backlog is full: the master is stopped or hangs"),
             Self::Hello | Self::AliveCheck | Self::ConnectionInfo => {
-                "the master is stopped or hangs"
+                tr!("the master is stopped or hangs")
             }
             // With ControlMaster ask or autoask the master opens an askpass dialog, which takes as long as a person takes.
-            Self::Exit | Self::Stop => "if the master asks for confirmation, answer there",
+            Self::Exit | Self::Stop => tr!("if the master asks for confirmation, answer there"),
         }
     }
 }
@@ -56,13 +59,18 @@ impl Step {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum MuxError {
     /// ECONNREFUSED.
-    #[error("connection refused: nobody listens there")]
+    #[error("{}", tr!("connection refused: nobody listens there"))]
     Refused,
     /// EACCES or EPERM on connect.
-    #[error("permission denied on connect: check the socket's mode")]
+    #[error("{}", tr!("permission denied on connect: check the socket's mode"))]
     Denied,
     /// The deadline passed. An exit or stop request may still be carried out later, when a person confirms it.
-    #[error("no answer to {waiting} within {}; {}", humantime::format_duration(*.limit), .waiting.advice())]
+    #[error("{}", tr!(
+        "no answer to {waiting} within {limit}; {advice}",
+        waiting = .waiting,
+        limit = humantime::format_duration(*.limit),
+        advice = .waiting.advice()
+    ))]
     TimedOut {
         /// What was being waited for.
         waiting: Step,
@@ -70,19 +78,27 @@ pub enum MuxError {
         limit: Duration,
     },
     /// The connection ended instead of an answer.
-    #[error("the other side closed the connection instead of answering {waiting}")]
+    #[error("{}", tr!("the other side closed the connection instead of answering {waiting}", waiting = .waiting))]
     Closed {
         /// What was being waited for.
         waiting: Step,
     },
     /// It speaks another version of the protocol.
-    #[error("the master speaks version {0} of the mux protocol; only {version} is known", version = wire::VERSION)]
+    #[error("{}", tr!(
+        "the master speaks version {version} of the mux protocol; only {known} is known",
+        version = .0,
+        known = wire::VERSION
+    ))]
     Version(u32),
     /// What it sent is not of the protocol.
-    #[error("what listens there does not speak the mux protocol: {0}")]
+    #[error("{}", tr!("what listens there does not speak the mux protocol: {cause}", cause = .0))]
     Protocol(#[from] WireError),
     /// A message of the protocol, but not one that answers the question.
-    #[error("what listens there does not keep to the mux protocol: {reply} answers {waiting}")]
+    #[error("{}", tr!(
+        "what listens there does not keep to the mux protocol: {reply} answers {waiting}",
+        reply = .reply,
+        waiting = .waiting
+    ))]
     Unexpected {
         /// The message's name.
         reply: &'static str,
@@ -90,7 +106,7 @@ pub enum MuxError {
         waiting: Step,
     },
     /// PERMISSION_DENIED: with ControlMaster ask, a person said no. The master's reason, one printable line.
-    #[error("the master refused {waiting}: {reason}")]
+    #[error("{}", tr!("the master refused {waiting}: {reason}", waiting = .waiting, reason = .reason))]
     RefusedByMaster {
         /// What it refused.
         waiting: Step,
@@ -98,7 +114,7 @@ pub enum MuxError {
         reason: String,
     },
     /// FAILURE. The master's reason, one printable line.
-    #[error("the master could not carry out {waiting}: {reason}")]
+    #[error("{}", tr!("the master could not carry out {waiting}: {reason}", waiting = .waiting, reason = .reason))]
     Failed {
         /// What it could not do.
         waiting: Step,
@@ -106,10 +122,10 @@ pub enum MuxError {
         reason: String,
     },
     /// `/proc` is not mounted, and the socket can only be reached through it.
-    #[error("cannot be reached: /proc is not mounted")]
+    #[error("{}", tr!("cannot be reached: /proc is not mounted"))]
     NoProc,
     /// Another system call failed.
-    #[error("{doing}: {}", .errno.desc())]
+    #[error("{}: {}", translated(.doing), .errno.desc())]
     Io {
         /// Which.
         doing: &'static str,

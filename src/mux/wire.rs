@@ -5,6 +5,7 @@
 //! which PROTOCOL.mux does not describe yet.
 
 use thiserror::Error;
+use tr::tr;
 
 /// The only version of the protocol there is (`SSHMUX_VER`).
 pub const VERSION: u32 = 4;
@@ -83,16 +84,16 @@ pub enum Reply {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum WireError {
     /// The length is beyond [`MAX_PACKET`], or too short to hold a type.
-    #[error("it announced a packet of {0} bytes")]
+    #[error("{}", tr!("it announced a packet of {n} byte" | "it announced a packet of {n} bytes" % *.0))]
     Length(u32),
     /// The packet ends before its message does.
-    #[error("its message {kind:#010x} is cut short")]
+    #[error("{}", tr!("its message {kind} is cut short", kind = format_args!("{:#010x}", .kind)))]
     Short {
         /// The packet's type; 0 where even that is missing.
         kind: u32,
     },
     /// The type is none that a master answers with here.
-    #[error("it sent an unknown message {0:#010x}")]
+    #[error("{}", tr!("it sent an unknown message {kind}", kind = format_args!("{:#010x}", .0)))]
     UnknownType(u32),
 }
 

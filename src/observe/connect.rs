@@ -15,6 +15,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 use nix::sys::stat::Mode;
+use tr::tr;
 
 use super::filesystem;
 use crate::core::socket::{Connect, File, SocketId};
@@ -61,9 +62,9 @@ fn ask(held: &fs::File, path: Option<&Path>) -> Connect {
     match held.metadata().map(|metadata| filesystem::file(&metadata)) {
         Ok(File::Socket(_)) => ask_socket(held, path),
         // The kernel says ECONNREFUSED of these, too, which would prove nothing.
-        Ok(File::Other(kind, _)) => Connect::Failed(format!("it is {}", kind.phrase())),
+        Ok(File::Other(kind, _)) => Connect::Failed(tr!("it is {kind}", kind = kind.phrase())),
         Ok(File::Missing | File::Denied | File::Failed(_)) | Err(_) => {
-            Connect::Failed("it cannot be looked at".to_owned())
+            Connect::Failed(tr!("it cannot be looked at"))
         }
     }
 }

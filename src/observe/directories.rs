@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, faccessat};
+use tr::tr;
 
 use super::filesystem;
 use super::mounts::Mounts;
@@ -126,7 +127,7 @@ fn name_from(mounts: &Mounts, directory: &Path, device: u64) -> String {
             DRVFS.to_owned()
         }
         Some(mount) => mount.kind.clone(),
-        None => "a filesystem of unknown type".to_owned(),
+        None => tr!("a filesystem of unknown type"),
     }
 }
 

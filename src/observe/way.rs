@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
+use tr::tr;
 
 use super::filesystem;
 use crate::core::directory::{DirectoryId, Part};
@@ -116,7 +117,7 @@ impl Way {
                 return Err(Box::new(match filesystem::file(&metadata) {
                     File::Other(kind, _) => Stop::Other { path: next, kind },
                     File::Socket(_) | File::Missing | File::Denied | File::Failed(_) => {
-                        Stop::Failed("a socket stands on its path".to_owned())
+                        Stop::Failed(tr!("a socket stands on its path"))
                     }
                 }));
             }

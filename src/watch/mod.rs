@@ -29,6 +29,7 @@ use std::path::Path;
 
 use calloop::generic::Generic;
 use calloop::{Interest as Readiness, LoopHandle, Mode, PostAction};
+use tr::tr;
 
 use crate::core::finding::{Finding, FindingId};
 use crate::core::interest::Interest;
@@ -76,22 +77,32 @@ impl Shortage {
     pub fn finding(self, secs: u64) -> Finding {
         let (subject, evidence, remedy) = match self {
             Self::Instances => (
-                "inotify",
-                "the user has no inotify instance left: fs.inotify.max_user_instances is reached",
-                "sudo sysctl fs.inotify.max_user_instances=1024",
+                "inotify".to_owned(),
+                tr!(
+                    "the user has no inotify instance left: {limit} is reached",
+                    limit = "fs.inotify.max_user_instances"
+                ),
+                "sudo sysctl fs.inotify.max_user_instances=1024".to_owned(),
             ),
             Self::Watches => (
-                "inotify",
-                "the user has no inotify watch left: fs.inotify.max_user_watches is reached",
-                "sudo sysctl fs.inotify.max_user_watches=524288",
+                "inotify".to_owned(),
+                tr!(
+                    "the user has no inotify watch left: {limit} is reached",
+                    limit = "fs.inotify.max_user_watches"
+                ),
+                "sudo sysctl fs.inotify.max_user_watches=524288".to_owned(),
             ),
             Self::Descriptors => (
-                "file descriptors",
-                "muxtray has no file descriptor left for another master",
-                "raise the limit of open files (ulimit -n) and start muxtray again",
+                tr!("file descriptors"),
+                tr!("muxtray has no file descriptor left for another master"),
+                tr!("raise the limit of open files (ulimit -n) and start muxtray again"),
             ),
         };
-        let remedy = format!("{remedy}; until then muxtray looks every {secs} s");
+        let remedy = tr!(
+            "{remedy}; until then muxtray looks every {seconds} s",
+            remedy,
+            seconds = secs
+        );
         Finding::new(FindingId::WatchLimit, subject, evidence, remedy)
     }
 }

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use nix::errno::Errno;
 use thiserror::Error;
+use tr::tr;
 
 use crate::act::held::Unfit;
-use crate::core::text;
+use crate::core::text::{self, marked, translated};
 
 /// What stood in the way. Unless it says otherwise, the file is where it was.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -15,54 +16,61 @@ pub enum CleanError {
     #[error(transparent)]
     Unfit(#[from] Unfit),
     /// Somebody listens there by now.
-    #[error("is in use by now: somebody listens there; it is left alone")]
+    #[error("{}", tr!("is in use by now: somebody listens there; it is left alone"))]
     Live,
     /// Connect said neither that somebody listens nor that nobody does; its words.
-    #[error("is not proven stale: {0}; it is left alone")]
+    #[error("{}", tr!("is not proven stale: {cause}; it is left alone", cause = .0))]
     Unproven(String),
     /// Another machine may listen there.
-    #[error(
-        "lies on a network filesystem ({0}): another machine may listen there; it is left alone"
-    )]
+    #[error("{}", tr!(
+        "lies on a network filesystem ({filesystem}): another machine may listen there; it is left alone",
+        filesystem = .0
+    ))]
     NetworkFilesystem(&'static str),
     /// Statfs failed.
-    #[error("lies on a filesystem that cannot be told; it is left alone")]
+    #[error("{}", tr!("lies on a filesystem that cannot be told; it is left alone"))]
     UnknownFilesystem,
     /// A master may just be starting there.
-    #[error("is younger than a minute: a master may just be starting there; try again then")]
+    #[error("{}", tr!("is younger than a minute: a master may just be starting there; try again then"))]
     TooYoung,
     /// Not a name that clean gives.
-    #[error("has no name that muxtray gave it")]
+    #[error("{}", tr!("has no name that muxtray gave it"))]
     NotAside,
     /// EACCES or EPERM on opening the directory or changing a name in it.
-    #[error("cannot be removed: permission denied on its directory")]
+    #[error("{}", tr!("cannot be removed: permission denied on its directory"))]
     DirectoryDenied,
     /// EROFS.
-    #[error("cannot be removed: its filesystem is mounted read-only")]
+    #[error("{}", tr!("cannot be removed: its filesystem is mounted read-only"))]
     ReadOnly,
     /// The filesystem cannot rename without replacing, so nothing can be taken aside and put back safely.
-    #[error(
+    #[error("{}", tr!(
         "cannot be removed safely: its filesystem cannot rename without replacing; the next ssh there removes it, or rm does"
-    )]
+    ))]
     RenameUnsupported,
     /// With our prefix the name exceeds what the filesystem allows.
-    #[error("cannot be taken aside: its name is too long; rm removes it")]
+    #[error("{}", tr!("cannot be taken aside: its name is too long; rm removes it"))]
     NameTooLong,
     /// Another muxtray cleans in this directory.
-    #[error("is being cleaned by another muxtray; try again")]
+    #[error("{}", tr!("is being cleaned by another muxtray; try again"))]
     Busy,
     /// An earlier clean left its own file under the name that this one needs.
-    #[error("cannot be taken aside: {} is still there from an earlier clean; clean that first", text::path(.0))]
+    #[error("{}", tr!(
+        "cannot be taken aside: {path} is still there from an earlier clean; clean that first",
+        path = text::path(.0)
+    ))]
     AsideTaken(PathBuf),
     /// What was renamed is not what was judged, and another file took its name before it could be put back. Both are
     /// whole; this one has another name now. If it belongs to a master, that is an orphan with a successor.
-    #[error("was taken by a new master meanwhile; what stood there before is kept as {}, and a later clean settles it", text::path(.aside))]
+    #[error("{}", tr!(
+        "was taken by a new master meanwhile; what stood there before is kept as {path}, and a later clean settles it",
+        path = text::path(.aside)
+    ))]
     LeftAside {
         /// Where it is.
         aside: PathBuf,
     },
     /// Another system call failed.
-    #[error("cannot be removed: {doing}: {}", .errno.desc())]
+    #[error("{}", tr!("cannot be removed: {doing}: {cause}", doing = translated(.doing), cause = .errno.desc()))]
     Failed {
         /// Which.
         doing: &'static str,
@@ -78,7 +86,7 @@ impl CleanError {
             Errno::EACCES | Errno::EPERM => Self::DirectoryDenied,
             Errno::EROFS => Self::ReadOnly,
             other => Self::Failed {
-                doing: "change a name in its directory",
+                doing: marked!("change a name in its directory"),
                 errno: other,
             },
         }

@@ -4,52 +4,61 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use thiserror::Error;
+use tr::tr;
 
 use crate::act::control::ActError;
 use crate::act::held::Unfit;
 use crate::core::socket::{Holder, MasterPid};
-use crate::core::text;
+use crate::core::text::{self, translated};
 
 /// Why the process of a master was not ended. Unless it says otherwise, nothing was signalled.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum EndError {
     /// Its listener has no identity of the kernel's: it is of another network namespace, or sock_diag cannot be read.
-    #[error(
+    #[error("{}", tr!(
         "cannot be told from others: the kernel shows no identity of its listener here; end it where it runs"
-    )]
+    ))]
     NoIdentity,
     /// Nobody holds that listener any more, or it cannot be found any more.
-    #[error("has no process any more; look again")]
+    #[error("{}", tr!("has no process any more; look again"))]
     Gone,
     /// Another program holds the listener.
-    #[error("is held by {} (pid {}), which is not an ssh; it is left alone", text::line(.0), .1.0)]
+    #[error("{}", tr!(
+        "is held by {program} (pid {pid}), which is not an ssh; it is left alone",
+        program = text::line(.0),
+        pid = .1.0
+    ))]
     NotSsh(String, MasterPid),
     /// No process of the user's that may be looked into holds the listener.
-    #[error("is held by no process of yours that muxtray may look into; it is left alone")]
+    #[error("{}", tr!("is held by no process of yours that muxtray may look into; it is left alone"))]
     HolderUnknown,
     /// Another process held the listener at the second look: a master that went to the background just then.
-    #[error("has just moved to another process; look again")]
+    #[error("{}", tr!("has just moved to another process; look again"))]
     ChangedHands,
     /// The file at its path is not what was seen, or not to be acted on.
     #[error(transparent)]
     Unfit(#[from] Unfit),
     /// It answered an alive check.
-    #[error("answers, so its process was left alone; an exit request ends it")]
+    #[error("{}", tr!("answers, so its process was left alone; an exit request ends it"))]
     Answers,
     /// It could not be asked whether it answers, for a reason of our own.
     #[error(transparent)]
     Unasked(ActError),
     /// More sessions are open than the caller agreed to close.
-    #[error("has {} open; its process is ended, closing them, only when told to (--force)", text::count(*.sessions, "session"))]
+    #[error("{}", tr!(
+        "has {n} session open; its process is ended, closing them, only when told to (--force)"
+            | "has {n} sessions open; its process is ended, closing them, only when told to (--force)" % *.sessions
+    ))]
     SessionsOpen {
         /// How many.
         sessions: u32,
     },
     /// It was sent SIGKILL and is still there.
-    #[error(
-        "was sent SIGKILL, but process {} has not ended after {}: the kernel holds it, maybe on a network filesystem",
-        .pid.0, humantime::format_duration(*.waited)
-    )]
+    #[error("{}", tr!(
+        "was sent SIGKILL, but process {pid} has not ended after {duration}: the kernel holds it, maybe on a network filesystem",
+        pid = .pid.0,
+        duration = humantime::format_duration(*.waited)
+    ))]
     Survives {
         /// Which process.
         pid: MasterPid,
@@ -57,10 +66,10 @@ pub enum EndError {
         waited: Duration,
     },
     /// Its process has ended, but another one shared its listener.
-    #[error("has lost its process, but {} holds its listener, too; look again", of(.0))]
+    #[error("{}", tr!("has lost its process, but {process} holds its listener, too; look again", process = of(.0)))]
     StillHeld(Holder),
     /// A system call failed; signals may have been sent before.
-    #[error("cannot be ended: {doing}: {}", .errno.desc())]
+    #[error("{}", tr!("cannot be ended: {doing}: {cause}", doing = translated(.doing), cause = .errno.desc()))]
     Failed {
         /// Which.
         doing: &'static str,
@@ -74,6 +83,6 @@ fn of(holder: &Holder) -> String {
         Holder::Ssh(process) | Holder::Other(process) => {
             format!("{} (pid {})", text::line(&process.name), process.pid.0)
         }
-        Holder::Unknown => "another process".to_owned(),
+        Holder::Unknown => tr!("another process"),
     }
 }

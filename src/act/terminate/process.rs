@@ -10,6 +10,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
 use super::EndError;
 use crate::core::ending::Signal;
 use crate::core::socket::MasterPid;
+use crate::core::text::marked;
 
 /// A process, held.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ impl Pidfd {
         match pidfd_open(number, PidfdFlags::empty()) {
             Ok(pidfd) => Ok(Self(pidfd)),
             Err(rustix::io::Errno::SRCH) => Err(EndError::Gone),
-            Err(errno) => Err(failed("open its pidfd", errno)),
+            Err(errno) => Err(failed(marked!("open its pidfd"), errno)),
         }
     }
 
@@ -35,7 +36,7 @@ impl Pidfd {
         };
         match pidfd_send_signal(&self.0, number) {
             Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
-            Err(errno) => Err(failed("signal it", errno)),
+            Err(errno) => Err(failed(marked!("signal it"), errno)),
         }
     }
 
@@ -49,7 +50,7 @@ impl Pidfd {
             Ok(ready) => Ok(ready > 0),
             Err(Errno::EINTR) => Ok(false),
             Err(errno) => Err(EndError::Failed {
-                doing: "wait for it",
+                doing: marked!("wait for it"),
                 errno,
             }),
         }

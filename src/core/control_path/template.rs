@@ -8,6 +8,9 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+use tr::tr;
+
 use super::pattern::{Component, Pattern, Piece, Token};
 use crate::core::text;
 
@@ -61,31 +64,31 @@ impl Known {
 }
 
 /// Why a text is no pattern. The messages follow the name of the text: "ControlPath X: …".
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum TemplateError {
     /// A `%` that begins no token.
-    #[error("there is no token %{0} in a ControlPath")]
+    #[error("{}", tr!("there is no token %{token} in a ControlPath", token = .0))]
     UnknownToken(String),
     /// A `%` at the end.
-    #[error("it ends in a lone %")]
+    #[error("{}", tr!("it ends in a lone %"))]
     LoneEscape,
     /// `${` without `}`, or without a name.
-    #[error("a variable is not written ${{NAME}}")]
+    #[error("{}", tr!("a variable is not written {form}", form = "${NAME}"))]
     BadVariable,
     /// A variable that is not set where muxtray runs.
-    #[error("the environment variable {0} is not set here")]
+    #[error("{}", tr!("the environment variable {name} is not set here", name = .0))]
     UnsetVariable(String),
     /// `~user` of nobody.
-    #[error("there is no user {0}")]
+    #[error("{}", tr!("there is no user {name}", name = .0))]
     UnknownUser(String),
     /// It depends on where ssh is started.
-    #[error("it is not absolute, so where it leads depends on where ssh is started")]
+    #[error("{}", tr!("it is not absolute, so where it leads depends on where ssh is started"))]
     Relative,
     /// It holds `..`.
-    #[error("it has .. in it")]
+    #[error("{}", tr!("it has .. in it"))]
     ParentDirectory,
     /// Nothing after the last slash of the root, or a NUL byte.
-    #[error("it names no file")]
+    #[error("{}", tr!("it names no file"))]
     NoName,
 }
 

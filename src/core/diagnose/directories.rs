@@ -4,24 +4,22 @@
 //! that others may write to is as bad as one that is not there. Source: `muxserver_listen()` in OpenSSH's mux.c.
 
 mod filesystem;
+mod insecure;
 
-use std::collections::BTreeMap;
 use std::path::Path;
+
+use tr::tr;
 
 use super::{Context, hosts, suggest};
 use crate::core::directory::{Access, Directory, End, Part, Refusal, Rehearsal, Step, There};
-use crate::core::finding::{Finding, FindingId, Severity};
+use crate::core::finding::{Finding, FindingId};
 use crate::core::fix::Fix;
 use crate::core::places::Host;
 use crate::core::socket::{FileKind, UserId};
 use crate::core::text;
 
-/// Whoever may write to a directory, beside its owner.
-const OTHERS_WRITE: u32 = 0o022;
-const STICKY: u32 = 0o1000;
-
 pub(super) fn findings(context: Context<'_>) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = insecure(context).collect();
+    let mut findings: Vec<Finding> = insecure::findings(context).collect();
     for directory in context.directories {
         let case = Case { directory, context };
         match &directory.end {
@@ -35,8 +33,8 @@ pub(super) fn findings(context: Context<'_>) -> Vec<Finding> {
             End::Other { path, kind } => findings.push(case.in_the_way(path, *kind)),
             End::Denied => findings.push(case.closed()),
             End::Failed(words) => findings.push(case.not_writable(
-                format!("it cannot be looked at: {}", text::line(words)),
-                "mend that cause first",
+                tr!("it cannot be looked at: {cause}", cause = text::line(words)),
+                &tr!("mend that cause first"),
             )),
         }
     }
@@ -54,8 +52,8 @@ impl Case<'_> {
         text::path(self.directory.path())
     }
 
-    /// `; host web makes its sockets there`
-    fn used_by(&self) -> String {
+    /// The evidence, with whose sockets are made there: `…; the ControlPath of host web is there`.
+    fn with_use(&self, evidence: String) -> String {
         let used: Vec<&Host> = self
             .context
             .places
@@ -64,29 +62,39 @@ impl Case<'_> {
             .map(|(host, _)| host)
             .collect();
         match used.as_slice() {
-            [] => String::new(),
-            [_] => format!("; the ControlPath of {} is there", hosts::called(&used)),
-            _ => format!("; the ControlPaths of {} are there", hosts::called(&used)),
+            [] => evidence,
+            [_] => tr!(
+                "{evidence}; the ControlPath of {host} is there",
+                evidence,
+                host = hosts::called(&used)
+            ),
+            _ => tr!(
+                "{evidence}; the ControlPaths of {hosts} are there",
+                evidence,
+                hosts = hosts::called(&used)
+            ),
         }
     }
 
     fn missing(&self, path: &Path, can_make: bool) -> Finding {
-        let nearest = self.directory.parts.last().map_or_else(
-            || "nothing of its path is there".to_owned(),
-            |part| format!("the nearest that is there is {}", self.described(part)),
-        );
+        let evidence = match self.directory.parts.last() {
+            None => tr!("no such directory; nothing of its path is there"),
+            Some(part) => tr!(
+                "no such directory; the nearest that is there is {directory}",
+                directory = self.described(part)
+            ),
+        };
         let finding = Finding::new(
             FindingId::DirectoryMissing,
             self.subject(),
-            format!("no such directory; {nearest}{}", self.used_by()),
-            "make it, for you alone",
+            self.with_use(evidence),
+            tr!("make it, for you alone"),
         );
         let word = text::shell_word(path.as_os_str());
         if path.starts_with("/run/user") && !can_make {
             let command = format!("sudo loginctl enable-linger {}", self.me());
             return Finding {
-                remedy: "it is made when you log in: log in anew, or have it there always"
-                    .to_owned(),
+                remedy: tr!("it is made when you log in: log in anew, or have it there always"),
                 ..finding
             }
             .with_command(command);
@@ -116,13 +124,12 @@ impl Case<'_> {
         Finding::new(
             FindingId::DirectoryMissing,
             self.subject(),
-            format!(
-                "{} stands where a directory should be: {}{}",
-                kind.phrase(),
-                text::path(path),
-                self.used_by()
-            ),
-            "move it away, then make the directory",
+            self.with_use(tr!(
+                "{kind} stands where a directory should be: {path}",
+                kind = kind.phrase(),
+                path = text::path(path)
+            )),
+            tr!("move it away, then make the directory"),
         )
         .with_command(format!("mv {word} {word}.saved"))
     }
@@ -130,16 +137,15 @@ impl Case<'_> {
     /// The last part may not be searched.
     fn closed(&self) -> Finding {
         let Some(part) = self.directory.parts.last() else {
-            return self.not_writable("permission denied on its path".to_owned(), "see which part");
+            return self.not_writable(tr!("permission denied on its path"), &tr!("see which part"));
         };
         let word = text::shell_word(part.path.as_os_str());
         let finding = self.not_writable(
-            format!(
-                "you may not search {}{}",
-                self.described(part),
-                self.used_by()
-            ),
-            "let yourself in",
+            self.with_use(tr!(
+                "you may not search {directory}",
+                directory = self.described(part)
+            )),
+            &tr!("let yourself in"),
         );
         if part.uid == self.context.uid {
             finding.with_command(format!("chmod u+rwx {word}"))
@@ -149,8 +155,9 @@ impl Case<'_> {
                 text::shell_word(self.directory.path().as_os_str())
             );
             Finding {
-                remedy: "have its owner let you in, or give ControlPath a directory of your own"
-                    .to_owned(),
+                remedy: tr!(
+                    "have its owner let you in, or give ControlPath a directory of your own"
+                ),
                 ..finding
             }
             .with_command(command)
@@ -178,13 +185,12 @@ impl Case<'_> {
                 Finding::new(
                     FindingId::DirectoryMisowned,
                     self.subject(),
-                    format!(
-                        "it belongs to {}, not to you; mode {:04o}{}",
-                        self.context.owner(own.uid),
-                        own.mode,
-                        self.used_by()
-                    ),
-                    "have it given to you",
+                    self.with_use(tr!(
+                        "it belongs to {owner}, not to you; mode {mode}",
+                        owner = self.context.owner(own.uid),
+                        mode = format_args!("{:04o}", own.mode)
+                    )),
+                    tr!("have it given to you"),
                 )
                 .with_command(format!("sudo chown {me}: {word}")),
             );
@@ -192,33 +198,54 @@ impl Case<'_> {
         match (&there.access, &there.rehearsal) {
             (Access::Full, Some(Rehearsal::Failed { step, refusal, words })) => match refusal {
                 Refusal::Denied | Refusal::Other => Some(self.not_writable(
-                    format!("{} cannot be made: {}", step_phrase(*step), text::line(words)),
-                    "see what forbids it, such as a security module, or give ControlPath another directory",
+                    tr!(
+                        "{thing} cannot be made: {cause}",
+                        thing = step_phrase(*step),
+                        cause = text::line(words)
+                    ),
+                    &tr!(
+                        "see what forbids it, such as a security module, or give ControlPath another directory"
+                    ),
                 )),
                 Refusal::Unsupported | Refusal::Full => None,
             },
             (Access::Full, Some(Rehearsal::Passed) | None) => None,
             (Access::Denied, _) => Some(
                 self.not_writable(
-                    format!("you may not make files in {}{}", self.described(own), self.used_by()),
-                    "let yourself in",
+                    self.with_use(tr!(
+                        "you may not make files in {directory}",
+                        directory = self.described(own)
+                    )),
+                    &tr!("let yourself in"),
                 )
                 .with_command(format!("chmod u+rwx {word}")),
             ),
             (Access::ReadOnly, _) => {
-                let kind = there.volume.as_ref().map_or("its filesystem", |volume| &volume.kind);
+                let evidence = match &there.volume {
+                    Some(volume) => tr!(
+                        "{filesystem} is mounted read-only",
+                        filesystem = text::line(&volume.kind)
+                    ),
+                    None => tr!("its filesystem is mounted read-only"),
+                };
                 let line = suggest::RUNTIME;
                 Some(
                     self.not_writable(
-                        format!("{kind} is mounted read-only{}", self.used_by()),
-                        &format!("give ControlPath a directory that can be written to, such as: {line}"),
+                        self.with_use(evidence),
+                        &tr!(
+                            "give ControlPath a directory that can be written to, such as: {line}",
+                            line
+                        ),
                     )
                     .with_lines(["Host *".to_owned(), format!("    {line}")]),
                 )
             }
             (Access::Failed(words), _) => Some(self.not_writable(
-                format!("whether you may make files in it is not known: {}", text::line(words)),
-                "mend that cause first",
+                tr!(
+                    "whether you may make files in it is not known: {cause}",
+                    cause = text::line(words)
+                ),
+                &tr!("mend that cause first"),
             )),
         }
     }
@@ -238,149 +265,20 @@ impl Case<'_> {
     }
 }
 
-fn step_phrase(step: Step) -> &'static str {
+fn step_phrase(step: Step) -> String {
     match step {
-        Step::Socket => "a socket",
-        Step::HardLink => "a hard link to a socket",
+        Step::Socket => tr!("a socket"),
+        Step::HardLink => tr!("a hard link to a socket"),
     }
 }
 
 fn described(part: &Part, context: Context<'_>) -> String {
-    format!(
-        "{} (mode {:04o}, owner {})",
-        text::path(&part.path),
-        part.mode,
-        context.owner(part.uid)
+    tr!(
+        "{path} (mode {mode}, owner {owner})",
+        path = text::path(&part.path),
+        mode = format_args!("{:04o}", part.mode),
+        owner = context.owner(part.uid)
     )
-}
-
-/// The directories, each once, in which others than the user and root can replace or plant what a ControlPath names.
-fn insecure(context: Context<'_>) -> impl Iterator<Item = Finding> {
-    let mut found: BTreeMap<&Path, (&Part, Why, Vec<&Directory>)> = BTreeMap::new();
-    let used = |directory: &&Directory| directory.wanted.makes_masters || directory.own().is_some();
-    for directory in context.directories.iter().filter(used) {
-        for (part, why) in weak_parts(directory, context.uid) {
-            found
-                .entry(&part.path)
-                .or_insert((part, why, Vec::new()))
-                .2
-                .push(directory);
-        }
-    }
-    found
-        .into_values()
-        .map(move |(part, why, directories)| insecure_finding(part, why, &directories, context))
-}
-
-/// What is weak about a directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Why {
-    /// Others can replace what is in it.
-    Open,
-    /// Its sticky bit keeps the sockets in it, but others can be there first.
-    SharedAndSticky,
-}
-
-fn weak_parts(directory: &Directory, uid: UserId) -> impl Iterator<Item = (&Part, Why)> {
-    let own = directory.own().map(|(own, _)| own);
-    directory.parts.iter().filter_map(move |part| {
-        if part.is_symlink || part.mode & OTHERS_WRITE == 0 {
-            return None;
-        }
-        let is_sticky = part.mode & STICKY != 0;
-        if own == Some(part) {
-            // What belongs to somebody else altogether is told as such.
-            let is_ours = part.uid == uid || part.uid == UserId(0);
-            return is_ours.then_some((
-                part,
-                if is_sticky {
-                    Why::SharedAndSticky
-                } else {
-                    Why::Open
-                },
-            ));
-        }
-        // The sticky bit lets only the owners of a file and of the directory rename or remove it.
-        let mut entries = directory
-            .parts
-            .iter()
-            .filter(|entry| entry.path.parent() == Some(&part.path));
-        let is_protected = is_sticky
-            && (part.uid == UserId(0) || part.uid == uid)
-            && entries.all(|entry| entry.uid == uid || entry.uid == UserId(0));
-        (!is_protected).then_some((part, Why::Open))
-    })
-}
-
-fn insecure_finding(
-    part: &Part,
-    why: Why,
-    directories: &[&Directory],
-    context: Context<'_>,
-) -> Finding {
-    let below = directories
-        .iter()
-        .find(|directory| directory.own().is_none_or(|(own, _)| own != part));
-    let what = match below {
-        Some(directory) => text::path(directory.path()),
-        None => "the sockets in it".to_owned(),
-    };
-    let facts = format!("mode {:04o}, owner {}", part.mode, context.owner(part.uid));
-    let subject = text::path(&part.path);
-    let line = suggest::control_path(&context.home.join(".ssh/s"), context.home);
-    let lines = ["Host *".to_owned(), format!("    {line}")];
-    if why == Why::SharedAndSticky {
-        return Finding::new(
-            FindingId::DirectoryInsecure,
-            subject,
-            format!(
-                "{facts}: the sticky bit protects the sockets in it, but others can listen at a ControlPath before ssh does"
-            ),
-            format!("give ControlPath a directory of your own: {line}"),
-        )
-        .with_severity(Severity::Info)
-        .with_lines(lines);
-    }
-    let finding = Finding::new(
-        FindingId::DirectoryInsecure,
-        subject,
-        format!(
-            "{facts}: others can put something of theirs in place of {what}{}",
-            sticky_parent(part, directories)
-        ),
-        "take the write permission from them",
-    );
-    let word = text::shell_word(part.path.as_os_str());
-    if part.uid == context.uid {
-        let id = part.id;
-        let path = part.path.clone();
-        return finding
-            .with_command(format!("chmod go-w {word}"))
-            .with_fix(Fix::CloseDirectory { path, id });
-    }
-    let command = format!("sudo chmod go-w {word}");
-    Finding {
-        remedy: format!("give ControlPath a directory of your own ({line}), or have others' write permission taken"),
-        ..finding
-    }
-    .with_command(command)
-    .with_lines(lines)
-}
-
-/// `; /tmp is sticky`: the parent that looks as bad and is not.
-fn sticky_parent(part: &Part, directories: &[&Directory]) -> String {
-    let parent = directories
-        .first()
-        .and_then(|directory| {
-            directory
-                .parts
-                .iter()
-                .find(|parent| part.path.parent() == Some(&parent.path))
-        })
-        .filter(|parent| parent.mode & STICKY != 0);
-    parent.map_or_else(String::new, |parent| {
-        format!("; its parent {} is sticky", text::path(&parent.path))
-    })
 }
 
 #[cfg(test)]

@@ -4,12 +4,15 @@
 
 use std::collections::BTreeMap;
 
+use tr::tr;
+
 use super::{Context, suggest};
-use crate::core::control_path::{ControlPath, MAX_USABLE_BYTES};
+use crate::core::control_path::{ControlPath, HostAlias, MAX_USABLE_BYTES};
 use crate::core::directory::Directory;
 use crate::core::finding::{Finding, FindingId};
 use crate::core::places::{Host, Persist};
 use crate::core::socket::Filesystem;
+use crate::core::text;
 
 /// So many hosts are named; the others are counted.
 const NAMED: usize = 3;
@@ -34,25 +37,27 @@ pub(super) fn findings(context: Context<'_>) -> Vec<Finding> {
 
 /// `host web`, `hosts web and db`, `hosts web, db, build and 297 more`.
 pub(super) fn called(hosts: &[&Host]) -> String {
-    let [first, rest @ ..] = hosts else {
-        return "no host".to_owned();
-    };
-    if rest.is_empty() {
-        return first.title();
+    match hosts {
+        [] => tr!("no host"),
+        [host] => host.title(),
+        _ => {
+            let (named, others) = hosts.split_at(NAMED.min(hosts.len()));
+            let mut names: Vec<String> = named.iter().map(|host| host.name()).collect();
+            if others.is_empty() {
+                let last = names.pop().unwrap_or_default();
+                tr!("hosts {names} and {last}", names = text::list(names), last)
+            } else {
+                tr!(
+                    "hosts {names} and {n} more" | "hosts {names} and {n} more" % others.len(),
+                    names = text::list(names)
+                )
+            }
+        }
     }
-    let plain = |host: &&Host| {
-        let title = host.title();
-        title
-            .strip_prefix("host ")
-            .map_or(title.clone(), str::to_owned)
-    };
-    let mut names: Vec<String> = hosts.iter().take(NAMED).map(plain).collect();
-    let last = if hosts.len() > NAMED {
-        format!("{} more", hosts.len() - NAMED)
-    } else {
-        names.pop().unwrap_or_default()
-    };
-    format!("hosts {} and {last}", names.join(", "))
+}
+
+fn aliases(hosts: &[&Host]) -> impl Iterator<Item = HostAlias> {
+    hosts.iter().map(|host| host.alias.clone())
 }
 
 /// The `Host` line that a setting for all of these goes under: at the end of the configuration, where it only counts
@@ -73,11 +78,18 @@ fn too_long(host: &Host, path: &ControlPath, context: Context<'_>) -> Option<Fin
     let finding = Finding::new(
         FindingId::PathTooLong,
         host.title(),
-        format!(
-            "its ControlPath expands to {length} bytes, the limit is {MAX_USABLE_BYTES}: {path}"
+        tr!(
+            "its ControlPath expands to {n} byte, the limit is {limit}: {path}"
+                | "its ControlPath expands to {n} bytes, the limit is {limit}: {path}" % length,
+            limit = MAX_USABLE_BYTES,
+            path
         ),
-        format!("give it a shorter one, before any other in the configuration: {line}"),
+        tr!(
+            "give it a shorter one, before any other in the configuration: {line}",
+            line
+        ),
     );
+    let finding = finding.with_hosts([host.alias.clone()]);
     Some(finding.with_lines([host.heading(), format!("    {line}")]))
 }
 
@@ -94,23 +106,29 @@ fn collisions<'a>(
         let (first, rest) = hosts.split_first()?;
         let others: Vec<&&Host> = rest.iter().filter(|host| !is_same_place(first, host)).collect();
         let other = others.first()?;
-        let more = match others.len() - 1 {
-            0 => String::new(),
-            more => format!(", and {more} more lead elsewhere"),
+        let evidence = tr!(
+            "{host} leads to {destination}, {other_host} to {other_destination}",
+            host = first.title(),
+            destination = first.destination,
+            other_host = other.title(),
+            other_destination = other.destination
+        );
+        let evidence = match others.len() - 1 {
+            0 => evidence,
+            more => tr!(
+                "{evidence}, and {n} more lead elsewhere" | "{evidence}, and {n} more lead elsewhere"
+                    % more,
+                evidence
+            ),
         };
         let line = suggest::control_path(path.directory(), context.home);
         let finding = Finding::new(
             FindingId::PathCollision,
             path.to_string(),
-            format!(
-                "{} leads to {}, {} to {}{more}",
-                first.title(),
-                first.destination,
-                other.title(),
-                other.destination
-            ),
-            format!(
-                "give each host a path of its own, such as by %C, which differs with user, host name and port: {line}"
+            evidence,
+            tr!(
+                "give each host a path of its own, such as by %C, which differs with user, host name and port: {line}",
+                line
             ),
         );
         Some(finding.with_lines([heading(&hosts), format!("    {line}")]))
@@ -143,11 +161,14 @@ fn not_per_machine(hosts: &[(&Host, &ControlPath)], context: Context<'_>) -> Opt
     let finding = Finding::new(
         FindingId::PathNotPerMachine,
         called(&named),
-        format!(
-            "{path} is on {kind} and the same on every machine: it has neither %C nor %l nor %L"
+        tr!(
+            "{path} is on {filesystem} and the same on every machine: it has neither %C nor %l nor %L",
+            path,
+            filesystem = text::line(kind)
         ),
-        format!("put %C into ControlPath: {line}"),
+        tr!("put %C into ControlPath: {line}", line),
     );
+    let finding = finding.with_hosts(aliases(&named));
     Some(finding.with_lines([heading(&named), format!("    {line}")]))
 }
 
@@ -170,9 +191,16 @@ fn no_control_persist(multiplexing: &[&Host]) -> Option<Finding> {
     let finding = Finding::new(
         FindingId::NoControlPersist,
         called(&hosts),
-        "ControlMaster without ControlPersist: the first session is the master, and stays open as long as others use it",
-        "let a process in the background be the master: ControlPersist 10m",
+        tr!(
+            "ControlMaster without ControlPersist: the first session is the master, and stays open as long as others \
+             use it"
+        ),
+        tr!(
+            "let a process in the background be the master: {line}",
+            line = "ControlPersist 10m"
+        ),
     );
+    let finding = finding.with_hosts(aliases(&hosts));
     Some(finding.with_lines([heading(&hosts), "    ControlPersist 10m".to_owned()]))
 }
 
@@ -188,10 +216,16 @@ fn no_keepalive(multiplexing: &[&Host]) -> Option<Finding> {
     let finding = Finding::new(
         FindingId::NoKeepalive,
         called(&hosts),
-        "multiplexing with ServerAliveInterval 0: over a dead network every session hangs until TCP gives up, about \
-         15 minutes",
-        "let ssh notice it within a minute: ServerAliveInterval 15",
+        tr!(
+            "multiplexing with ServerAliveInterval 0: over a dead network every session hangs until TCP gives up, \
+             about 15 minutes"
+        ),
+        tr!(
+            "let ssh notice it within a minute: {line}",
+            line = "ServerAliveInterval 15"
+        ),
     );
+    let finding = finding.with_hosts(aliases(&hosts));
     Some(finding.with_lines([heading(&hosts), "    ServerAliveInterval 15".to_owned()]))
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use tr::tr;
+
 use super::Context;
 use crate::core::places::Origin;
 use crate::core::socket::{
@@ -107,7 +109,7 @@ fn without_listener(observation: &Observation, stat: &Stat, at: SystemTime) -> O
     match (&observation.filesystem, &observation.connect) {
         (Filesystem::Network(name), _) => Some(State::Unverifiable(Unverifiable::Network(name))),
         (Filesystem::Unknown, _) => {
-            let cause = "its filesystem could not be determined".to_owned();
+            let cause = tr!("its filesystem could not be determined");
             Some(State::Unverifiable(Unverifiable::Failed(cause)))
         }
         (Filesystem::Local, Some(Connect::Refused)) => match observation.origin {

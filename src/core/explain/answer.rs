@@ -1,8 +1,10 @@
 //! What to answer to a message: what it means, and what is true of its path now.
 
+use tr::tr;
+
 use super::{Kind, Message};
 use crate::core::control_path::{ControlPath, MAX_USABLE_BYTES};
-use crate::core::finding::{Finding, Severity};
+use crate::core::finding::{Finding, FindingId, Severity};
 use crate::core::socket::{Snapshot, Socket, State};
 use crate::core::text;
 
@@ -12,7 +14,7 @@ pub struct Answer {
     /// The message, as one printable line.
     pub line: String,
     /// What it means.
-    pub meaning: &'static str,
+    pub meaning: String,
     /// What is true now, in a sentence.
     pub now: String,
     /// What is wrong now that can be behind it, each with what it is about.
@@ -57,7 +59,7 @@ fn at(path: &ControlPath, kind: Kind, snapshot: &Snapshot) -> (String, Vec<Findi
         finding.subject == directory
             || finding.evidence.contains(&directory) && is_of_directories(finding)
             || finding.subject == shown
-            || finding.evidence.ends_with(&shown)
+            || finding.id == FindingId::PathTooLong && finding.evidence.contains(&shown)
     };
     let mut findings: Vec<Finding> = sockets
         .iter()
@@ -65,14 +67,28 @@ fn at(path: &ControlPath, kind: Kind, snapshot: &Snapshot) -> (String, Vec<Findi
         .collect();
     findings.extend(snapshot.findings.iter().filter(is_about).cloned());
     let state = match sockets.as_slice() {
-        [] if matches!(kind, Kind::TooLong | Kind::ControlPathTooLong) => format!(
-            "{shown} is {} bytes long, the limit is {MAX_USABLE_BYTES}",
-            path.len_bytes()
+        [] if matches!(kind, Kind::TooLong | Kind::ControlPathTooLong) => tr!(
+            "{path} is {n} byte long, the limit is {limit}"
+                | "{path} is {n} bytes long, the limit is {limit}" % path.len_bytes(),
+            path = shown,
+            limit = MAX_USABLE_BYTES
         ),
-        [] => format!("nothing is at {shown}{}", nothing_there(&findings)),
-        sockets => {
-            let states: Vec<String> = sockets.iter().map(|socket| state(socket)).collect();
-            format!("{shown} is {}", states.join(", and "))
+        [] if findings
+            .iter()
+            .any(|finding| finding.severity >= Severity::Warning) =>
+        {
+            tr!("nothing is at {path}", path = shown)
+        }
+        [] => tr!(
+            "nothing is at {path}, and nothing is in the way: the next ssh makes a master by itself where \
+             ControlMaster says so",
+            path = shown
+        ),
+        [first, rest @ ..] => {
+            let states = rest.iter().fold(state(first), |states, socket| {
+                tr!("{states}, and {state}", states, state = state(socket))
+            });
+            tr!("{path} is {state}", path = shown, state = states)
         }
     };
     (state, findings)
@@ -82,26 +98,17 @@ fn is_of_directories(finding: &Finding) -> bool {
     finding.id.as_str().starts_with("directory-") || finding.id.as_str().starts_with("filesystem-")
 }
 
-fn nothing_there(findings: &[Finding]) -> &'static str {
-    if findings
-        .iter()
-        .any(|finding| finding.severity >= Severity::Warning)
-    {
-        ""
-    } else {
-        ", and nothing is in the way: the next ssh makes a master by itself where ControlMaster says so"
-    }
-}
-
 fn state(socket: &Socket) -> String {
-    match (&socket.state, socket.sessions) {
-        (State::Running, Some(sessions)) => {
-            let pid = socket
-                .pid
-                .map_or_else(String::new, |pid| format!(" (pid {})", pid.0));
-            format!("running{pid} with {}", text::count(sessions, "session"))
+    match (&socket.state, socket.sessions, socket.pid) {
+        (State::Running, Some(sessions), Some(pid)) => tr!(
+            "running (pid {pid}) with {n} session"
+                | "running (pid {pid}) with {n} sessions" % sessions,
+            pid = pid.0
+        ),
+        (State::Running, Some(sessions), None) => {
+            tr!("running with {n} session" | "running with {n} sessions" % sessions)
         }
-        (state, _) => state.name().to_owned(),
+        (state, ..) => state.word(),
     }
 }
 
@@ -114,19 +121,15 @@ fn anywhere(kind: Kind, snapshot: &Snapshot) -> (String, Vec<Finding>) {
         .cloned()
         .collect();
     let now = match (kind, findings.len()) {
-        (Kind::NoControlPath, _) => {
-            "to have one for every host, put this at the end of ~/.ssh/config: Host *, ControlPath ~/.ssh/s/%C"
-                .to_owned()
-        }
-        (Kind::SharedClosed, _) => "nothing is wrong".to_owned(),
-        (_, 0) => "the line names no path, and nothing of this kind is wrong anywhere".to_owned(),
-        (_, number) => format!(
-            "the line names no path; {} of this kind",
-            match number {
-                1 => "there is 1 finding".to_owned(),
-                number => format!("there are {number} findings"),
-            }
+        (Kind::NoControlPath, _) => tr!(
+            "to have one for every host, put this at the end of {file}: {lines}",
+            file = "~/.ssh/config",
+            lines = "Host *, ControlPath ~/.ssh/s/%C"
         ),
+        (Kind::SharedClosed, _) => tr!("nothing is wrong"),
+        (_, 0) => tr!("the line names no path, and nothing of this kind is wrong anywhere"),
+        (_, number) => tr!("the line names no path; there is {n} finding of this kind"
+            | "the line names no path; there are {n} findings of this kind" % number),
     };
     (now, findings)
 }

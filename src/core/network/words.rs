@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use tr::tr;
+
 use super::{Cause, Connection, Doubt, Judgement, Numbers, Route, Timer, Verdict};
 use crate::core::text;
 
@@ -22,30 +24,51 @@ impl Verdict {
         let evidence = match self.judgement {
             Judgement::Well => return None,
             Judgement::Stranded(Cause::AddressGone) => match self.since {
-                Some(since) => format!(
-                    "{ours} has been on no interface for {}, last heard {heard} ago",
-                    text::duration(since)
+                Some(since) => tr!(
+                    "{ours} has been on no interface for {duration}, last heard {heard} ago",
+                    ours,
+                    duration = text::duration(since),
+                    heard
                 ),
-                None => format!("{ours} is on no interface, last heard {heard} ago"),
+                None => tr!(
+                    "{ours} is on no interface, last heard {heard} ago",
+                    ours,
+                    heard
+                ),
             },
-            Judgement::Stranded(Cause::Unanswered) | Judgement::Suspect(Doubt::Unanswered) => {
-                format!("{}, last heard {heard} ago", self.attempts())
-            }
-            Judgement::Suspect(Doubt::NoRoute) => {
-                format!("there is no route to {theirs}, last heard {heard} ago")
-            }
-            Judgement::Suspect(Doubt::Resumed) => {
-                format!("the machine has slept since {theirs} was last heard, {heard} ago")
-            }
-            Judgement::Suspect(Doubt::Rerouted) => {
-                format!("the route to {theirs} has changed since it was last heard, {heard} ago")
-            }
-            Judgement::Suspect(Doubt::Readdressed) => format!(
-                "{ours} left its interface and came back since {theirs} was last heard, {heard} ago"
+            Judgement::Stranded(Cause::Unanswered) | Judgement::Suspect(Doubt::Unanswered) => tr!(
+                "{attempts}, last heard {heard} ago",
+                attempts = self.attempts(),
+                heard
+            ),
+            Judgement::Suspect(Doubt::NoRoute) => tr!(
+                "there is no route to {theirs}, last heard {heard} ago",
+                theirs,
+                heard
+            ),
+            Judgement::Suspect(Doubt::Resumed) => tr!(
+                "the machine has slept since {theirs} was last heard, {heard} ago",
+                theirs,
+                heard
+            ),
+            Judgement::Suspect(Doubt::Rerouted) => tr!(
+                "the route to {theirs} has changed since it was last heard, {heard} ago",
+                theirs,
+                heard
+            ),
+            Judgement::Suspect(Doubt::Readdressed) => tr!(
+                "{ours} left its interface and came back since {theirs} was last heard, {heard} ago",
+                ours,
+                theirs,
+                heard
             ),
         };
         Some(match proxy {
-            Some(proxy) => format!("{evidence} (by its proxy, {})", text::line(proxy)),
+            Some(proxy) => tr!(
+                "{evidence} (by its proxy, {proxy})",
+                evidence,
+                proxy = text::line(proxy)
+            ),
             None => evidence,
         })
     }
@@ -61,21 +84,42 @@ impl Verdict {
             ..
         } = self.connection.numbers;
         let theirs = self.connection.remote.ip();
-        let bytes = text::count(queued_bytes, "byte");
-        let ago = text::duration(self.unanswered.unwrap_or(Duration::ZERO));
+        let bytes = text::byte_count(queued_bytes.into());
+        let duration = text::duration(self.unanswered.unwrap_or(Duration::ZERO));
         if unacked > 0 {
-            let times = text::count(retransmits, "time");
-            format!("sent {bytes} to {theirs} {ago} ago, retransmitted {times}")
-        } else if timer == Timer::KeepAlive {
-            let probes = text::count(probes, "keep-alive probe");
-            format!("{theirs} left {probes} unanswered")
-        } else {
-            let times = text::count(probes, "time");
-            let route = match self.connection.route {
-                Route::None => ", as there is no route",
-                Route::Via(_) | Route::Unknown => "",
-            };
-            format!("{bytes} to {theirs} could not be sent for {ago}, tried {times}{route}")
+            return tr!(
+                "sent {bytes} to {theirs} {duration} ago, retransmitted {n} time"
+                    | "sent {bytes} to {theirs} {duration} ago, retransmitted {n} times"
+                        % retransmits,
+                bytes,
+                theirs,
+                duration
+            );
+        }
+        if timer == Timer::KeepAlive {
+            return tr!(
+                "{theirs} left {n} keep-alive probe unanswered"
+                    | "{theirs} left {n} keep-alive probes unanswered" % probes,
+                theirs
+            );
+        }
+        match self.connection.route {
+            Route::None => tr!(
+                "{bytes} to {theirs} could not be sent for {duration}, tried {n} time, as there is no route"
+                    | "{bytes} to {theirs} could not be sent for {duration}, tried {n} times, as there is no route"
+                        % probes,
+                bytes,
+                theirs,
+                duration
+            ),
+            Route::Via(_) | Route::Unknown => tr!(
+                "{bytes} to {theirs} could not be sent for {duration}, tried {n} time"
+                    | "{bytes} to {theirs} could not be sent for {duration}, tried {n} times"
+                        % probes,
+                bytes,
+                theirs,
+                duration
+            ),
         }
     }
 
@@ -83,14 +127,16 @@ impl Verdict {
     #[must_use]
     pub fn remedy(&self, exit: &str) -> String {
         match self.judgement {
-            Judgement::Stranded(Cause::AddressGone) => format!(
-                "bring {} back, such as by its VPN, or end the master: {exit}",
-                self.connection.local.ip()
+            Judgement::Stranded(Cause::AddressGone) => tr!(
+                "bring {address} back, such as by its VPN, or end the master: {command}",
+                address = self.connection.local.ip(),
+                command = exit
             ),
             Judgement::Stranded(Cause::Unanswered) => exit.to_owned(),
-            Judgement::Suspect(_) | Judgement::Well => {
-                format!("the next answer settles it; if sessions hang: {exit}")
-            }
+            Judgement::Suspect(_) | Judgement::Well => tr!(
+                "the next answer settles it; if sessions hang: {command}",
+                command = exit
+            ),
         }
     }
 }
@@ -110,17 +156,16 @@ impl Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let numbers = &self.connection.numbers;
-        write!(
-            f,
-            "round trip {:.1} ms, last heard {} ago",
-            numbers.round_trip.as_secs_f64() * 1000.0,
-            text::duration(numbers.last_heard())
-        )
+        f.write_str(&tr!(
+            "round trip {millis} ms, last heard {heard} ago",
+            millis = text::millis(numbers.round_trip),
+            heard = text::duration(numbers.last_heard())
+        ))
     }
 }
 
 impl Judgement {
-    /// Its name in JSON and texts.
+    /// Its name in JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

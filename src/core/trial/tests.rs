@@ -1,3 +1,4 @@
+use super::super::control_path::HostAlias;
 use super::super::finding::{Finding, FindingId, Severity};
 use super::super::samples::{observation, path, places, running, seen};
 use super::super::socket::{Connect, Observation};
@@ -43,29 +44,31 @@ fn what_stands_at_the_path_decides_what_is_tried() {
     assert!(blocked.contains("no ControlPath for web"), "{blocked}");
 }
 
-fn finding(id: FindingId, subject: &str) -> Finding {
-    Finding::new(id, subject, "seen", "do")
+fn finding(id: FindingId, subject: &str, hosts: &[&str]) -> Finding {
+    let hosts = hosts.iter().map(|host| HostAlias((*host).to_owned()));
+    Finding::new(id, subject, "seen", "do").with_hosts(hosts)
 }
 
 #[test]
 fn only_findings_about_this_host_stand_in_its_way() {
     let mut snapshot = seen(Vec::new());
-    for (subject, told) in [
-        ("/s", true),
-        ("/s/u@h-22", true),
-        ("/other", false),
-        ("host web", true),
-        ("host web and 3 more", true),
-        ("hosts db, web", true),
-        ("host webmail", false),
+    for (subject, hosts, told) in [
+        ("/s", &[][..], true),
+        ("/s/u@h-22", &[], true),
+        ("/other", &[], false),
+        ("host web", &["web"], true),
+        ("host db and 3 more", &["db", "build", "mail", "web"], true),
+        ("hosts db, web", &["db", "web"], true),
+        ("host webmail", &["webmail"], false),
+        ("web", &[], false),
     ] {
-        snapshot.findings = vec![finding(FindingId::PathTooLong, subject)];
+        snapshot.findings = vec![finding(FindingId::PathTooLong, subject, hosts)];
         let found = obstacle::findings("web", &host(), &snapshot);
         assert_eq!(found.len(), usize::from(told), "{subject}");
     }
     snapshot.findings = vec![Finding {
         severity: Severity::Info,
-        ..finding(FindingId::PathTooLong, "host web")
+        ..finding(FindingId::PathTooLong, "host web", &["web"])
     }];
     assert!(obstacle::findings("web", &host(), &snapshot).is_empty());
 }

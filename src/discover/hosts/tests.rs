@@ -181,7 +181,7 @@ fn hosts_that_hang_are_given_up_one_by_one_then_altogether() {
             .iter()
             .all(|answer| answer.retry_at() > Some(SystemTime::now()))
     );
-    let timed_out = |answer: &&Answer| matches!(answer, Answer::Unanswered { why, .. } if why == "no answer within 0.05 s");
+    let timed_out = |answer: &&Answer| matches!(answer, Answer::Unanswered { why, .. } if why.to_string() == "no answer within 0.05 s");
     let asked = answers.iter().filter(timed_out).count();
     assert!(
         (MAX_UNANSWERED..MAX_UNANSWERED + MAX_PARALLEL).contains(&asked),

@@ -7,19 +7,19 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use super::{Flavour, Reader, Way, Written, line, place};
-use crate::core::control_path::TemplateError;
+use super::fault::Fault;
+use super::{Flavour, Reader, Way, Written, line};
 use crate::core::text;
 use crate::discover::trail::Include;
 
 /// `READCONF_MAX_DEPTH`: Includes nest no deeper.
-const MAX_DEPTH: usize = 16;
+pub(super) const MAX_DEPTH: usize = 16;
 
 /// As many host aliases count. Each costs a run of `ssh -G` when the configuration changes.
-const MAX_ALIASES: usize = 4_096;
+pub(super) const MAX_ALIASES: usize = 4_096;
 
 /// As many different ControlPath templates count.
-const MAX_TEMPLATES: usize = 4_096;
+pub(super) const MAX_TEMPLATES: usize = 4_096;
 
 impl Reader<'_> {
     pub(super) fn statement(&mut self, keyword: &[u8], rest: &[u8], at: At<'_>) {
@@ -32,18 +32,21 @@ impl Reader<'_> {
         };
         let keyword = String::from_utf8_lossy(keyword);
         match line::words(rest) {
-            Err(line::UnclosedQuote) => self.remark(
-                at.to_string(),
-                format!("a quote after {keyword} is never closed; ssh refuses the line"),
-                "close the quote",
-            ),
-            Ok(words) if words.first().is_none_or(Vec::is_empty) => self.remark(
-                at.to_string(),
-                format!("nothing follows {keyword}; ssh refuses the line"),
-                "complete or remove the line",
-            ),
+            Err(line::UnclosedQuote) => {
+                let keyword = keyword.into_owned();
+                self.fault(at, Fault::UnclosedQuote { keyword });
+            }
+            Ok(words) if words.first().is_none_or(Vec::is_empty) => {
+                let keyword = keyword.into_owned();
+                self.fault(at, Fault::NothingFollows { keyword });
+            }
             Ok(words) => handle(self, &words, at),
         }
+    }
+
+    /// About one line.
+    fn fault(&mut self, at: At<'_>, fault: Fault) {
+        self.remark_line(at.file, Some(at.line), fault);
     }
 
     fn host(&mut self, words: &[Vec<u8>], at: At<'_>) {
@@ -84,33 +87,21 @@ impl Reader<'_> {
             return;
         }
         let Ok(alias) = std::str::from_utf8(name) else {
-            self.remark(
-                at.to_string(),
-                format!(
-                    "the host {} is not valid UTF-8",
-                    text::os(OsStr::from_bytes(name))
-                ),
-                "write the name in UTF-8; until then muxtray does not ask ssh for its path",
-            );
+            let host = text::os(OsStr::from_bytes(name));
+            self.fault(at, Fault::NotUtf8 { host });
             return;
         };
         // ssh takes the part before an @ as the user, ssh:// as an address and a dash as an option.
         if alias.starts_with('-') || alias.starts_with("ssh://") || alias.contains('@') {
-            self.remark(
-                at.to_string(),
-                format!(
-                    "no command line of ssh can name the host {}",
-                    text::line(alias)
-                ),
-                "give the host another name",
-            );
+            let host = text::line(alias);
+            self.fault(at, Fault::NotNameable { host });
             return;
         }
         if self.aliases.contains(alias) {
             return;
         }
         if self.aliases.len() >= MAX_ALIASES {
-            self.too_much(at.file, &format!("more than {MAX_ALIASES} hosts"));
+            self.remark(at.file, Fault::TooManyHosts);
             return;
         }
         self.aliases.insert(alias.to_owned());
@@ -121,11 +112,7 @@ impl Reader<'_> {
 
     fn control_path(&mut self, words: &[Vec<u8>], at: At<'_>) {
         let [template] = words else {
-            self.remark(
-                at.to_string(),
-                "more than one word follows controlpath; ssh refuses the line",
-                "put a ControlPath with spaces in double quotes",
-            );
+            self.fault(at, Fault::SeveralWords);
             return;
         };
         let template = OsString::from_vec(template.clone());
@@ -133,10 +120,7 @@ impl Reader<'_> {
             return;
         }
         if self.templates.len() >= MAX_TEMPLATES {
-            self.too_much(
-                at.file,
-                &format!("more than {MAX_TEMPLATES} different ControlPaths"),
-            );
+            self.remark(at.file, Fault::TooManyTemplates);
             return;
         }
         self.templates.insert(template.clone());
@@ -146,11 +130,7 @@ impl Reader<'_> {
     fn include(&mut self, words: &[Vec<u8>], at: At<'_>) {
         for word in words {
             if word.first() == Some(&b'~') && at.flavour == Flavour::System {
-                self.remark(
-                    at.to_string(),
-                    "an Include of the system's configuration begins with ~; ssh refuses it",
-                    "write an absolute path",
-                );
+                self.fault(at, Fault::SystemTilde);
                 continue;
             }
             let include = Include::new(
@@ -166,37 +146,22 @@ impl Reader<'_> {
                         self.included(&path, at);
                     }
                 }
-                Err(error) => self.bad_include(word, &error, at),
+                Err(error) => {
+                    let include = text::os(OsStr::from_bytes(word));
+                    self.fault(at, Fault::BadInclude { include, error });
+                }
             }
         }
-    }
-
-    fn bad_include(&mut self, word: &[u8], error: &TemplateError, at: At<'_>) {
-        self.remark(
-            at.to_string(),
-            format!("Include {}: {error}", text::os(OsStr::from_bytes(word))),
-            "mend the line; until then muxtray does not read what it means",
-        );
     }
 
     fn included(&mut self, path: &Path, at: At<'_>) {
         let is_open =
             fs::metadata(path).is_ok_and(|stat| self.open.contains(&(stat.dev(), stat.ino())));
         if is_open {
-            self.remark(
-                at.to_string(),
-                format!(
-                    "it includes {}, which leads back here; ssh gives up on that",
-                    text::path(path)
-                ),
-                "remove the Include, or make its pattern leave that file out",
-            );
+            let file = text::path(path);
+            self.fault(at, Fault::IncludesItself { file });
         } else if self.open.len() > MAX_DEPTH {
-            self.remark(
-                at.to_string(),
-                format!("Includes nest deeper than {MAX_DEPTH}; ssh gives up on that"),
-                "include the file from a file further up",
-            );
+            self.fault(at, Fault::TooDeep);
         } else {
             self.file(path, at.flavour, Way::Included);
         }
@@ -218,11 +183,5 @@ impl At<'_> {
             file: self.file.to_path_buf(),
             line: self.line,
         }
-    }
-}
-
-impl std::fmt::Display for At<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&place(self.file, self.line))
     }
 }

@@ -27,7 +27,7 @@ fn remarks(configuration: &Configuration, scratch: &Scratch) -> Vec<String> {
         .remarks
         .iter()
         .map(|remark| {
-            format!("{}: {}", remark.subject, remark.evidence)
+            format!("{}: {}", remark.subject(), remark.fault.evidence())
                 .replace(root.trim_end_matches('/'), "")
         })
         .collect()

@@ -1,5 +1,7 @@
 //! What is wrong with the filesystem a directory lies on.
 
+use tr::tr;
+
 use super::{Case, step_phrase};
 use crate::core::diagnose::{hosts, suggest};
 use crate::core::directory::{Refusal, Rehearsal, Room, There, Volume};
@@ -43,14 +45,16 @@ impl Case<'_> {
                 step,
                 refusal: Refusal::Unsupported,
                 words,
-            }) => format!(
-                "{} cannot be made on {kind}: {}",
-                step_phrase(*step),
-                text::line(words)
+            }) => tr!(
+                "{thing} cannot be made on {filesystem}: {cause}",
+                thing = step_phrase(*step),
+                filesystem = kind,
+                cause = text::line(words)
             ),
-            None if UNSUPPORTED.contains(&volume.kind.as_str()) => {
-                format!("it is on {kind}, which has no sockets or no hard links")
-            }
+            None if UNSUPPORTED.contains(&volume.kind.as_str()) => tr!(
+                "it is on {filesystem}, which has no sockets or no hard links",
+                filesystem = kind
+            ),
             Some(Rehearsal::Passed | Rehearsal::Failed { .. }) | None => return None,
         };
         let line = self.elsewhere();
@@ -58,8 +62,11 @@ impl Case<'_> {
             Finding::new(
                 FindingId::FilesystemUnsupported,
                 self.subject(),
-                format!("{evidence}{}", self.used_by()),
-                format!("give ControlPath a directory on another filesystem: {line}"),
+                self.with_use(evidence),
+                tr!(
+                    "give ControlPath a directory on another filesystem: {line}",
+                    line
+                ),
             )
             .with_lines(["Host *".to_owned(), format!("    {line}")]),
         )
@@ -71,10 +78,10 @@ impl Case<'_> {
                 step,
                 refusal: Refusal::Full,
                 words,
-            }) => Some(format!(
-                "{} cannot be made: {}; ",
-                step_phrase(*step),
-                text::line(words)
+            }) => Some(tr!(
+                "{thing} cannot be made: {cause}",
+                thing = step_phrase(*step),
+                cause = text::line(words)
             )),
             Some(Rehearsal::Passed | Rehearsal::Failed { .. }) | None => None,
         };
@@ -88,27 +95,34 @@ impl Case<'_> {
         // Only what is used up: a number that changes by itself would make every look news.
         let space = (no_space || tried.is_some()).then(|| {
             let Room { free, total } = volume.space;
-            format!("{} of {} free", bytes(free), bytes(total))
+            tr!(
+                "{free} of {total} free",
+                free = text::size(free),
+                total = text::size(total)
+            )
         });
         let inodes = volume
             .inodes
             .filter(|_| no_inode || tried.is_some())
-            .map(|Room { free, total }| format!("{free} of {total} inodes free"));
-        let numbers: Vec<String> = space.into_iter().chain(inodes).collect();
+            .map(|Room { free, total }| tr!("{free} of {total} inodes free", free, total));
+        let room = text::list(space.into_iter().chain(inodes));
+        let full = tr!(
+            "{filesystem} is full for you: {room}",
+            filesystem = text::line(&volume.kind),
+            room
+        );
+        let evidence = match tried {
+            Some(tried) => tr!("{tried}; {full}", tried, full),
+            None => full,
+        };
         let word = text::shell_word(self.directory.path().as_os_str());
         let flag = if no_inode { "-i" } else { "-h" };
         Some(
             Finding::new(
                 FindingId::FilesystemFull,
                 self.subject(),
-                format!(
-                    "{}{} is full for you: {}{}",
-                    tried.unwrap_or_default(),
-                    text::line(&volume.kind),
-                    numbers.join(", "),
-                    self.used_by()
-                ),
-                "make room there, or look at your quota",
+                self.with_use(evidence),
+                tr!("make room there, or look at your quota"),
             )
             .with_command(format!("df {flag} {word}")),
         )
@@ -121,12 +135,14 @@ impl Case<'_> {
             Finding::new(
                 FindingId::FilesystemNetwork,
                 self.subject(),
-                format!(
-                    "it is on {}: sockets in it may be other machines', so muxtray cannot prove them stale{}",
-                    text::line(kind),
-                    self.used_by()
+                self.with_use(tr!(
+                    "it is on {filesystem}: sockets in it may be other machines', so muxtray cannot prove them stale",
+                    filesystem = text::line(kind)
+                )),
+                tr!(
+                    "give ControlPath a directory of this machine's: {line}",
+                    line
                 ),
-                format!("give ControlPath a directory of this machine's: {line}"),
             )
             .with_lines(["Host *".to_owned(), format!("    {line}")]),
         )
@@ -139,40 +155,6 @@ impl Case<'_> {
             suggest::RUNTIME.to_owned()
         } else {
             suggest::control_path(&home.join(".ssh/s"), home)
-        }
-    }
-}
-
-/// `0 bytes`, `12.0 MiB`
-fn bytes(number: u64) -> String {
-    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    if number < 1024 {
-        return text::count(number, "byte");
-    }
-    // In tenths, by whole numbers: nobody needs more, and no float is rounded.
-    let (mut tenths, mut unit) = (u128::from(number) * 10 / 1024, 0);
-    while tenths >= 10 * 1024 && unit + 1 < UNITS.len() {
-        tenths /= 1024;
-        unit += 1;
-    }
-    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_told_in_their_largest_unit() {
-        for (number, told) in [
-            (0, "0 bytes"),
-            (1, "1 byte"),
-            (1023, "1023 bytes"),
-            (1024, "1.0 KiB"),
-            (1536 * 1024, "1.5 MiB"),
-            (u64::MAX, "15.9 EiB"),
-        ] {
-            assert_eq!(bytes(number), told);
         }
     }
 }

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use super::super::super::samples::{ME, context_with, path, places};
 use super::*;
 use crate::core::directory::{DirectoryId, Room, Volume, Wanted};
+use crate::core::finding::Severity;
 use crate::core::places::Places;
 use crate::core::socket::Filesystem;
 
