@@ -1,25 +1,39 @@
-//! The private directory through which a panel gets to see the icon: AppIndicator hands over file names, no pictures.
+//! The private directory through which a panel gets to see the icon: AppIndicator hands over names, no pictures.
 
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
+use super::pictures::PICTURES;
+
 /// What the names of our directories in the runtime directory begin with.
 const PREFIX: &str = "icons-";
 
-/// A directory that only this user may enter, for the picture files the panel reads. Removed when dropped.
+/// A directory that only this user may enter, with the pictures that the panel reads. Removed when dropped.
 ///
 /// tray-icon would use a fixed name, in /tmp where there is no runtime directory: anyone could make it first.
 #[derive(Debug)]
 pub(crate) struct IconDirectory(PathBuf);
 
 impl IconDirectory {
-    /// Makes one, and removes those that earlier runs could not remove.
+    /// Makes one with all the pictures, and removes those that earlier runs could not remove.
     ///
     /// # Errors
     /// Where neither the runtime directory nor the one for temporary files can be written to.
     pub(crate) fn new(runtime: Option<&Path>) -> io::Result<Self> {
+        let directory = Self::empty(runtime)?;
+        for (file, picture) in PICTURES.into_iter().flatten() {
+            let file = directory.0.join(file);
+            if let Some(parent) = file.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            fs::write(file, picture)?;
+        }
+        Ok(directory)
+    }
+
+    fn empty(runtime: Option<&Path>) -> io::Result<Self> {
         if let Some(runtime) = runtime {
             match home(runtime).and_then(|home| {
                 remove_old(&home);
@@ -92,14 +106,21 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     use super::*;
+    use crate::icons;
 
     #[test]
-    fn the_directory_is_private_and_vanishes() {
+    fn the_directory_has_the_looks_is_private_and_vanishes() {
         let runtime = tempfile::tempdir().unwrap();
         let directory = IconDirectory::new(Some(runtime.path())).unwrap();
         let path = directory.path().to_owned();
         assert!(path.starts_with(runtime.path().join("muxtray")), "{path:?}");
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
+        for look in icons::LOOKS {
+            let name = icons::name(look);
+            assert!(path.join(format!("{name}.png")).is_file());
+            let symbolic = format!("hicolor/symbolic/apps/{name}-symbolic.svg");
+            assert!(path.join(symbolic).is_file());
+        }
         drop(directory);
         assert!(!path.exists());
     }

@@ -5,6 +5,7 @@
 
 mod icon_directory;
 mod patience;
+mod pictures;
 mod widgets;
 mod windows;
 
@@ -25,7 +26,7 @@ use tray_icon::{TrayIcon, TrayIconBuilder};
 
 use crate::Order;
 use crate::drawn::DrawnMenu;
-use crate::icons::Icons;
+use crate::icons;
 use icon_directory::IconDirectory;
 use patience::Patience;
 use widgets::Widgets;
@@ -81,7 +82,6 @@ pub(crate) enum TrayError {
 pub(crate) struct Tray {
     events: EventLoop<News>,
     icon: TrayIcon,
-    icons: Icons,
     menu: DrawnMenu,
     widgets: Widgets,
     // After the icon, which has a file in it.
@@ -99,7 +99,6 @@ impl Tray {
         glib::set_application_name("muxtray");
         gtk::init().map_err(|_| TrayError::NoDisplay)?;
         let events = EventLoopBuilder::<News>::with_user_event().build();
-        let icons = Icons::new().map_err(TrayError::Other)?;
         let runtime = std::env::var_os("XDG_RUNTIME_DIR")
             .map(PathBuf::from)
             .filter(|path| path.is_absolute());
@@ -113,7 +112,7 @@ impl Tray {
         });
         let builder = TrayIconBuilder::new()
             .with_id("muxtray")
-            .with_icon(icons.of(Icon::Idle))
+            .with_native_icon(icons::named(Icon::Idle))
             .with_temp_dir_path(directory.path())
             .with_menu(Box::new(root));
         // Without the library, this panics deep inside, with a text for developers.
@@ -128,7 +127,6 @@ impl Tray {
         Ok(Self {
             events,
             icon,
-            icons,
             menu,
             widgets,
             _directory: directory,
@@ -149,7 +147,6 @@ impl Tray {
         let Self {
             mut events,
             icon,
-            icons,
             menu,
             widgets,
             _directory,
@@ -157,7 +154,6 @@ impl Tray {
         let mut screen = Screen {
             proxy: events.create_proxy(),
             icon,
-            icons,
             look: Icon::Idle,
             menu,
             widgets,
@@ -182,7 +178,6 @@ impl Tray {
 struct Screen<S> {
     proxy: EventLoopProxy<News>,
     icon: TrayIcon,
-    icons: Icons,
     look: Icon,
     menu: DrawnMenu,
     widgets: Widgets,
@@ -197,7 +192,7 @@ struct Screen<S> {
 impl<S: Fn(Intent)> Screen<S> {
     fn draw(&mut self, view: TrayView) {
         if self.look != view.icon {
-            match self.icon.set_icon(Some(self.icons.of(view.icon))) {
+            match self.icon.set_native_icon(Some(icons::named(view.icon))) {
                 Ok(()) => self.look = view.icon,
                 Err(error) => tracing::warn!("cannot change the tray icon: {error}"),
             }

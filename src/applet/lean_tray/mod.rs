@@ -7,6 +7,7 @@
 //! waits for the bus, and where a panel does not answer that can be for ever. So all of it is on a thread that nobody
 //! waits for, neither the engine nor the end of the program.
 
+mod icons;
 mod menu;
 
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -21,7 +22,7 @@ use tray_icon::{TrayIcon, TrayIconBuilder};
 
 use crate::Order;
 use crate::drawn::DrawnMenu;
-use crate::icons::Icons;
+use icons::Icons;
 
 /// Whether there are windows to show a text in.
 pub(crate) const CAN_SHOW: bool = false;
@@ -147,11 +148,12 @@ impl Panel {
         MenuEvent::set_event_handler(Some(move |event: MenuEvent| {
             let _ = news.send(News::Clicked(event.id));
         }));
-        let icon = TrayIconBuilder::new()
+        let builder = TrayIconBuilder::new()
             .with_id("muxtray")
             .with_title("muxtray")
-            .with_icon(icons.of(Icon::Idle))
-            .with_menu(Box::new(menu.menu()))
+            .with_menu(Box::new(menu.menu()));
+        let icon = icons
+            .begin(builder, Icon::Idle)
             .build()
             .map_err(|error| TrayError(error.to_string()))?;
         Ok(Self {
@@ -179,7 +181,7 @@ impl Panel {
 
     fn draw(&mut self, view: TrayView) {
         if self.look != view.icon {
-            match self.icon.set_icon(Some(self.icons.of(view.icon))) {
+            match self.icons.show(&self.icon, view.icon) {
                 Ok(()) => self.look = view.icon,
                 Err(error) => tracing::warn!("cannot change the tray icon: {error}"),
             }
