@@ -31,11 +31,8 @@ scene() {
     prefix=$tray-$desktop-$shade
     stage_begin "$4" "$here/icons"
     start_masters
-    if [ "$desktop" = sway ]; then
-        start_display bare
-    else
-        start_display
-    fi
+    start_display
+    [ "$desktop" = sway ] || start openbox openbox
     "start_${desktop}_panel" "$shade"
     start_daemon
     start_muxtray

@@ -2,7 +2,8 @@
 # What the scripts that take pictures share: ssh masters in several states, and desktops for the applet. Everything is
 # real and of its own, and ends with the script. Sourced, not run.
 #
-# The server is the other end of ssh's pipe, so its hosts can have any name.
+# The server is the other end of ssh's pipe, so its hosts can have any name; the masters log in as the user that runs
+# this, whatever the configuration says.
 
 width=1024
 height=768
@@ -86,6 +87,7 @@ END
         done
         cat <<END
 Host *
+    User ada
     ControlPath $work/ssh/%n
     ControlPersist 10m
     ServerAliveInterval 15
@@ -98,7 +100,7 @@ Host *
 END
     } >"$work/ssh_config"
     for host in web db build backup; do
-        start "$host" ssh -F "$work/ssh_config" -N -M -o ControlPersist=no "$host"
+        start "$host" ssh -F "$work/ssh_config" -l "$(id -un)" -N -M -o ControlPersist=no "$host"
         master=$!
         wait_for "the master of $host is there" ssh -F "$work/ssh_config" -O check "$host"
         [ "$host" != db ] || dead=$master
@@ -114,13 +116,12 @@ END
     { wait "$dead" || true; } 2>/dev/null
 }
 
-# An X server, with a window manager unless $1 is "bare".
+# An X server.
 start_display() {
     start xvfb Xvfb -displayfd 3 -screen 0 "${width}x${height}x24" -nolisten tcp -ac -noreset 3>"$work/display"
     wait_for "the X server is there" test -s "$work/display"
     DISPLAY=:$(cat "$work/display")
     export DISPLAY
-    [ "${1:-}" = bare ] || start openbox openbox
 }
 
 has_name() {
