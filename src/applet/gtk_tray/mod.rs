@@ -3,13 +3,11 @@
 //! All of it lives on the main thread, in tao's event loop; other threads speak to it through the loop's proxy. Idle,
 //! it sleeps: nothing here polls.
 
-mod icon_directory;
 mod patience;
 mod pictures;
 mod widgets;
 mod windows;
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use gtk::glib;
@@ -25,15 +23,18 @@ use tray_icon::menu::{ContextMenu as _, MenuEvent, MenuId};
 use tray_icon::{TrayIcon, TrayIconBuilder};
 
 use crate::Order;
+use crate::clipboard::{self, Tool};
 use crate::drawn::DrawnMenu;
 use crate::icons;
-use icon_directory::IconDirectory;
+use crate::private_directory::PrivateDirectory;
 use patience::Patience;
 use widgets::Widgets;
 use windows::Windows;
 
 /// Whether there are windows to show a text in.
-pub(crate) const CAN_SHOW: bool = true;
+pub(crate) const fn can_show() -> bool {
+    true
+}
 
 /// Gives the tray its orders, from any thread.
 pub(crate) struct Orders(EventLoopProxy<News>);
@@ -57,6 +58,7 @@ impl Drop for Orders {
 enum News {
     Ordered(Order),
     Clicked(MenuId),
+    NotCopied(String),
     MenuOpened,
     MenuClosed,
     Alarm,
@@ -92,7 +94,7 @@ pub(crate) struct Tray {
     menu: DrawnMenu,
     widgets: Widgets,
     // After the icon, which has a file in it.
-    _directory: IconDirectory,
+    _directory: PrivateDirectory,
 }
 
 impl Tray {
@@ -106,10 +108,8 @@ impl Tray {
         glib::set_application_name("muxtray");
         gtk::init().map_err(|_| TrayError::NoDisplay)?;
         let events = EventLoopBuilder::<News>::with_user_event().build();
-        let runtime = std::env::var_os("XDG_RUNTIME_DIR")
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute());
-        let directory = IconDirectory::new(runtime.as_deref()).map_err(TrayError::Directory)?;
+        let directory = PrivateDirectory::new("icons-").map_err(TrayError::Directory)?;
+        pictures::write(directory.path()).map_err(TrayError::Directory)?;
 
         let menu = DrawnMenu::new();
         let root = menu.menu();
@@ -148,8 +148,8 @@ impl Tray {
 
     /// Shows what it is told until [`Order::End`], and sends what is clicked. The icon is gone when this returns.
     ///
-    /// [`Intent::Copy`], [`Intent::CopyText`] and [`Intent::About`] are done here; all others go to `send`, on this thread, which must not
-    /// be kept waiting.
+    /// What copies and [`Intent::About`] are done here; all others go to `send`, on this thread, which must not be kept
+    /// waiting.
     pub(crate) fn run(self, send: impl Fn(Intent) + 'static) {
         let Self {
             mut events,
@@ -178,6 +178,7 @@ impl Tray {
                 _ => {}
             }
         });
+        windows::keep_clipboard();
     }
 }
 
@@ -234,6 +235,28 @@ impl<S: Fn(Intent)> Screen<S> {
         }
     }
 
+    /// Puts the text on the clipboard.
+    ///
+    /// A Wayland compositor takes a clipboard only from a program that has just been clicked or typed to, and a menu
+    /// in the panel is the panel's. wl-copy knows ways around that; without it the text is shown to be copied there.
+    fn copy(&mut self, text: String) {
+        if !windows::are_waylands() {
+            windows::set_clipboard(&text);
+            return;
+        }
+        let Some(tool) = Tool::find() else {
+            self.windows.show_to_copy(&text);
+            return;
+        };
+        let proxy = self.proxy.clone();
+        tool.copy(text, move |text, copied| {
+            if let Err(error) = copied {
+                tracing::info!("not on the clipboard: {error}");
+                hear(&proxy, News::NotCopied(text));
+            }
+        });
+    }
+
     fn hear(&mut self, news: News) {
         tracing::trace!("the tray heard {news:?}");
         match news {
@@ -245,10 +268,11 @@ impl<S: Fn(Intent)> Screen<S> {
             News::Ordered(Order::End) => {}
             News::Clicked(id) => {
                 match self.menu.clicked(&id) {
-                    Some(Intent::Copy(path)) => self.windows.copy_path(path),
-                    Some(Intent::CopyText(text)) => self.windows.copy("Copy", text),
                     Some(Intent::About) => self.windows.show_about(),
-                    Some(intent) => (self.send)(intent.clone()),
+                    Some(intent) => match clipboard::wanted(intent) {
+                        Some(text) => self.copy(text),
+                        None => (self.send)(intent.clone()),
+                    },
                     None => tracing::debug!("a click on a row that is no longer there"),
                 }
                 // A click closes the menu, and Xfce's panel does not mention it then.
@@ -256,6 +280,7 @@ impl<S: Fn(Intent)> Screen<S> {
                 self.widgets.hide_submenus();
                 self.draw_wanted();
             }
+            News::NotCopied(text) => self.windows.show_to_copy(&text),
             News::MenuOpened => {
                 self.patience.opened(Instant::now());
                 (self.send)(Intent::Look);
