@@ -1,58 +1,22 @@
-//! The icon's three looks, built in.
+//! What the icon's three looks are called in an icon theme.
 
-use std::io;
+use muxtray::core::view::Icon;
+use tray_icon::NativeIcon;
 
-use muxtray::core::view::Icon as Look;
-use tray_icon::Icon;
+/// Every look.
+#[cfg(any(test, feature = "lean-tray"))]
+pub(crate) const LOOKS: [Icon; 3] = [Icon::Idle, Icon::Running, Icon::Attention];
 
-/// The looks, decoded once.
-pub(crate) struct Icons {
-    idle: Icon,
-    running: Icon,
-    attention: Icon,
-}
-
-impl Icons {
-    /// Decodes what is built in.
-    ///
-    /// # Errors
-    /// Never, unless the build took a picture of the wrong kind.
-    pub(crate) fn new() -> Result<Self, String> {
-        Ok(Self {
-            idle: decode(include_bytes!("../../icons/tray/idle.png"))?,
-            running: decode(include_bytes!("../../icons/tray/running.png"))?,
-            attention: decode(include_bytes!("../../icons/tray/attention.png"))?,
-        })
-    }
-
-    /// The picture of a look.
-    pub(crate) fn of(&self, look: Look) -> Icon {
-        match look {
-            Look::Idle => self.idle.clone(),
-            Look::Running => self.running.clone(),
-            Look::Attention => self.attention.clone(),
-        }
+/// The name of a look's pictures.
+pub(crate) const fn name(look: Icon) -> &'static str {
+    match look {
+        Icon::Idle => "io.github.muxtray.Muxtray-idle",
+        Icon::Running => "io.github.muxtray.Muxtray",
+        Icon::Attention => "io.github.muxtray.Muxtray-attention",
     }
 }
 
-fn decode(picture: &'static [u8]) -> Result<Icon, String> {
-    let mut decoder = png::Decoder::new(io::Cursor::new(picture));
-    decoder.set_transformations(png::Transformations::normalize_to_color8());
-    let mut reader = decoder.read_info().map_err(|error| error.to_string())?;
-    let mut pixels = vec![0; reader.output_buffer_size().unwrap_or(0)];
-    let frame = reader
-        .next_frame(&mut pixels)
-        .map_err(|error| error.to_string())?;
-    pixels.truncate(frame.buffer_size());
-    Icon::from_rgba(pixels, frame.width, frame.height).map_err(|error| error.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_looks_are_pictures() {
-        assert_eq!(Icons::new().err(), None);
-    }
+/// The look by its name: the panel finds the picture of its size, or the symbolic one where it is told to use those.
+pub(crate) fn named(look: Icon) -> NativeIcon {
+    NativeIcon::from_name(name(look))
 }

@@ -8,8 +8,10 @@
 #[cfg(not(any(feature = "tray", feature = "lean-tray")))]
 compile_error!("the applet needs a tray to draw in: choose the feature `tray` or `lean-tray`");
 
+mod clipboard;
 mod drawn;
 mod icons;
+mod private_directory;
 
 #[cfg(not(feature = "lean-tray"))]
 mod gtk_tray;
@@ -61,7 +63,7 @@ fn run_tray(tray: Tray, begun: Begun) -> io::Result<()> {
         inbox,
     } = begun;
     let options = Options {
-        can_show: tray::CAN_SHOW,
+        can_show: tray::can_show(),
         ..options
     };
     let outlet = Screen {

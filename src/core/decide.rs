@@ -267,11 +267,18 @@ fn single(problem: &Problem<'_>, policy: &Policy) -> Notice {
             }
             buttons.extend(stranded::buttons(socket));
             let title = format!("{}: {}", socket.title(), headline(finding.id));
-            (title, format!("{}\n{}.", socket.path, finding.evidence))
+            (
+                title,
+                format!("{}\n{}.", socket.path, text::sentence(&finding.evidence)),
+            )
         }
         None => (
             format!("ssh: {}", headline(finding.id)),
-            format!("{}\n{}.", finding.subject, finding.evidence),
+            format!(
+                "{}\n{}.",
+                finding.subject,
+                text::sentence(&finding.evidence)
+            ),
         ),
     };
     match &finding.fix {
@@ -284,7 +291,7 @@ fn single(problem: &Problem<'_>, policy: &Policy) -> Notice {
     }
     // A button does what the remedy says; without one the remedy has to be read.
     let body = if buttons.is_empty() {
-        format!("{body}\n{}", finding.remedy)
+        format!("{body}\n{}", text::remedy(&finding.remedy))
     } else {
         body
     };

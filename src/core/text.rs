@@ -185,6 +185,22 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
+/// The text with a capital at its beginning.
+#[must_use]
+pub fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) => first.to_uppercase().chain(characters).collect(),
+        None => String::new(),
+    }
+}
+
+/// A remedy as menu and notification say it: an arrow before it, as it may be a command and stay as it is.
+#[must_use]
+pub fn remedy(remedy: &str) -> String {
+    format!("\u{2192} {remedy}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

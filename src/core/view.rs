@@ -235,14 +235,15 @@ fn actions_on_all(snapshot: &Snapshot) -> Vec<Entry> {
     } else {
         entries.push(Entry::item("check-all", "Check all", Intent::CheckAll));
     }
+    let stale = cleanable.len();
     if cleanable.is_empty() {
         entries.push(Entry::text("clean-all", "Clean: no stale sockets"));
     } else {
-        let label = format!("Clean {}", text::count(cleanable.len(), "stale socket"));
+        let label = format!("Clean {}", text::count(stale, "stale socket"));
         entries.push(Entry::item("clean-all", label, Intent::CleanAll(cleanable)));
     }
     if masters.is_empty() {
-        entries.push(Entry::text("exit-all", "Exit all masters: there are none"));
+        entries.push(Entry::text("exit-all", "Exit all masters: no masters"));
     } else {
         let each: Vec<(Target, u32)> = masters
             .iter()
@@ -258,13 +259,16 @@ fn actions_on_all(snapshot: &Snapshot) -> Vec<Entry> {
             .filter_map(|socket| socket.sessions_at_stake())
             .sum();
         let masters = text::count(each.len(), "master");
-        let label = match sessions {
+        let mut label = match sessions {
             0 => format!("Exit {masters} now"),
             sessions => format!(
                 "Exit {masters} now, closing {}",
                 text::count(sessions, "session")
             ),
         };
+        if stale > 0 {
+            label = format!("{label}; clean {}", text::count(stale, "stale socket"));
+        }
         entries.push(Entry::Submenu {
             key: "exit-all-menu".to_owned(),
             label: "Exit all masters".to_owned(),
@@ -338,16 +342,19 @@ pub fn mark(socket: &Socket) -> &'static str {
 /// What was seen and what to do, as rows, and the remedy itself to click: carried out where that is safe, else to be
 /// copied. The number keeps their keys apart.
 fn remark(number: usize, finding: &Finding) -> Vec<Entry> {
-    let mut entries = vec![
-        Entry::text(&format!("evidence-{number}"), sentence(&finding.evidence)),
-        Entry::text(
-            &format!("remedy-{number}"),
-            format!("\u{2192} {}", finding.remedy),
-        ),
-    ];
+    let mut entries = vec![Entry::text(
+        &format!("evidence-{number}"),
+        text::sentence(&finding.evidence),
+    )];
+    // The row "Clean" of the socket says and does it.
+    if matches!(finding.fix, Some(Fix::Clean { .. })) {
+        return entries;
+    }
+    entries.push(Entry::text(
+        &format!("remedy-{number}"),
+        text::remedy(&finding.remedy),
+    ));
     match (&finding.fix, &finding.command) {
-        // The socket's own row has that.
-        (Some(Fix::Clean { .. }), _) => {}
         (Some(fix), _) => entries.push(Entry::item(
             &format!("fix-{number}"),
             fix.label(),
@@ -364,19 +371,11 @@ fn remark(number: usize, finding: &Finding) -> Vec<Entry> {
     if !finding.lines.is_empty() {
         entries.push(Entry::item(
             &format!("copy-lines-{number}"),
-            "Copy lines for the ssh configuration",
+            "Copy lines for ssh_config",
             Intent::CopyText(format!("{}\n", finding.lines.join("\n"))),
         ));
     }
     entries
-}
-
-fn sentence(text: &str) -> String {
-    let mut characters = text.chars();
-    match characters.next() {
-        Some(first) => first.to_uppercase().chain(characters).collect(),
-        None => String::new(),
-    }
 }
 
 #[cfg(test)]

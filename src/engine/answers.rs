@@ -173,7 +173,7 @@ impl Answered {
             return None;
         }
         if !failed.is_empty() {
-            parts.push(format!("{} did not work", failed.len()));
+            parts.push(format!("{} failed", failed.len()));
         }
         let summary = parts.join(", ");
         let mut lines: Vec<String> = failed.iter().take(SHOWN).cloned().collect();
@@ -233,7 +233,7 @@ impl Answered {
         let slowest: Option<(Duration, String)> = self.results.iter().filter_map(round_trip).max();
         slowest.map(|(round_trip, title)| {
             format!(
-                "the slowest in {:.1} ms: {title}",
+                "The slowest in {:.1} ms: {title}",
                 round_trip.as_secs_f64() * 1000.0
             )
         })
@@ -244,8 +244,8 @@ impl Answered {
 pub(super) fn of_mending(fix: &Fix, result: &std::result::Result<Mended, MendError>) -> Notice {
     let subject = mend::subject(fix);
     let body = match result {
-        Ok(mended) => mended.to_string(),
-        Err(error) => error.to_string(),
+        Ok(mended) => text::sentence(&mended.to_string()),
+        Err(error) => text::sentence(&error.to_string()),
     };
     Notice {
         key: NoticeKey::Mended(subject.to_owned()),
@@ -269,7 +269,7 @@ fn single(named: &Named, result: &Result, can_show: bool) -> Notice {
     Notice {
         key: NoticeKey::Answer(named.target.path.clone()),
         summary: named.title.clone(),
-        body: line,
+        body: text::sentence(&line),
         buttons,
         transient: done,
     }

@@ -3,12 +3,11 @@
 //! All of it lives on the main thread, in tao's event loop; other threads speak to it through the loop's proxy. Idle,
 //! it sleeps: nothing here polls.
 
-mod icon_directory;
 mod patience;
+mod pictures;
 mod widgets;
 mod windows;
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use gtk::glib;
@@ -24,15 +23,18 @@ use tray_icon::menu::{ContextMenu as _, MenuEvent, MenuId};
 use tray_icon::{TrayIcon, TrayIconBuilder};
 
 use crate::Order;
+use crate::clipboard::{self, Tool};
 use crate::drawn::DrawnMenu;
-use crate::icons::Icons;
-use icon_directory::IconDirectory;
+use crate::icons;
+use crate::private_directory::PrivateDirectory;
 use patience::Patience;
 use widgets::Widgets;
 use windows::Windows;
 
 /// Whether there are windows to show a text in.
-pub(crate) const CAN_SHOW: bool = true;
+pub(crate) const fn can_show() -> bool {
+    true
+}
 
 /// Gives the tray its orders, from any thread.
 pub(crate) struct Orders(EventLoopProxy<News>);
@@ -56,6 +58,7 @@ impl Drop for Orders {
 enum News {
     Ordered(Order),
     Clicked(MenuId),
+    NotCopied(String),
     MenuOpened,
     MenuClosed,
     Alarm,
@@ -88,11 +91,10 @@ pub(crate) enum TrayError {
 pub(crate) struct Tray {
     events: EventLoop<News>,
     icon: TrayIcon,
-    icons: Icons,
     menu: DrawnMenu,
     widgets: Widgets,
     // After the icon, which has a file in it.
-    _directory: IconDirectory,
+    _directory: PrivateDirectory,
 }
 
 impl Tray {
@@ -106,11 +108,8 @@ impl Tray {
         glib::set_application_name("muxtray");
         gtk::init().map_err(|_| TrayError::NoDisplay)?;
         let events = EventLoopBuilder::<News>::with_user_event().build();
-        let icons = Icons::new().map_err(TrayError::Other)?;
-        let runtime = std::env::var_os("XDG_RUNTIME_DIR")
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute());
-        let directory = IconDirectory::new(runtime.as_deref()).map_err(TrayError::Directory)?;
+        let directory = PrivateDirectory::new("icons-").map_err(TrayError::Directory)?;
+        pictures::write(directory.path()).map_err(TrayError::Directory)?;
 
         let menu = DrawnMenu::new();
         let root = menu.menu();
@@ -120,7 +119,7 @@ impl Tray {
         });
         let builder = TrayIconBuilder::new()
             .with_id("muxtray")
-            .with_icon(icons.of(Icon::Idle))
+            .with_native_icon(icons::named(Icon::Idle))
             .with_temp_dir_path(directory.path())
             .with_menu(Box::new(root));
         // Without the library, this panics deep inside, with a text for developers.
@@ -135,7 +134,6 @@ impl Tray {
         Ok(Self {
             events,
             icon,
-            icons,
             menu,
             widgets,
             _directory: directory,
@@ -150,13 +148,12 @@ impl Tray {
 
     /// Shows what it is told until [`Order::End`], and sends what is clicked. The icon is gone when this returns.
     ///
-    /// [`Intent::Copy`], [`Intent::CopyText`] and [`Intent::About`] are done here; all others go to `send`, on this thread, which must not
-    /// be kept waiting.
+    /// What copies and [`Intent::About`] are done here; all others go to `send`, on this thread, which must not be kept
+    /// waiting.
     pub(crate) fn run(self, send: impl Fn(Intent) + 'static) {
         let Self {
             mut events,
             icon,
-            icons,
             menu,
             widgets,
             _directory,
@@ -164,7 +161,6 @@ impl Tray {
         let mut screen = Screen {
             proxy: events.create_proxy(),
             icon,
-            icons,
             look: Icon::Idle,
             menu,
             widgets,
@@ -182,6 +178,7 @@ impl Tray {
                 _ => {}
             }
         });
+        windows::keep_clipboard();
     }
 }
 
@@ -189,7 +186,6 @@ impl Tray {
 struct Screen<S> {
     proxy: EventLoopProxy<News>,
     icon: TrayIcon,
-    icons: Icons,
     look: Icon,
     menu: DrawnMenu,
     widgets: Widgets,
@@ -204,7 +200,7 @@ struct Screen<S> {
 impl<S: Fn(Intent)> Screen<S> {
     fn draw(&mut self, view: TrayView) {
         if self.look != view.icon {
-            match self.icon.set_icon(Some(self.icons.of(view.icon))) {
+            match self.icon.set_native_icon(Some(icons::named(view.icon))) {
                 Ok(()) => self.look = view.icon,
                 Err(error) => tracing::warn!("cannot change the tray icon: {error}"),
             }
@@ -239,6 +235,28 @@ impl<S: Fn(Intent)> Screen<S> {
         }
     }
 
+    /// Puts the text on the clipboard.
+    ///
+    /// A Wayland compositor takes a clipboard only from a program that has just been clicked or typed to, and a menu
+    /// in the panel is the panel's. wl-copy knows ways around that; without it the text is shown to be copied there.
+    fn copy(&mut self, text: String) {
+        if !windows::are_waylands() {
+            windows::set_clipboard(&text);
+            return;
+        }
+        let Some(tool) = Tool::find() else {
+            self.windows.show_to_copy(&text);
+            return;
+        };
+        let proxy = self.proxy.clone();
+        tool.copy(text, move |text, copied| {
+            if let Err(error) = copied {
+                tracing::info!("not on the clipboard: {error}");
+                hear(&proxy, News::NotCopied(text));
+            }
+        });
+    }
+
     fn hear(&mut self, news: News) {
         tracing::trace!("the tray heard {news:?}");
         match news {
@@ -250,10 +268,11 @@ impl<S: Fn(Intent)> Screen<S> {
             News::Ordered(Order::End) => {}
             News::Clicked(id) => {
                 match self.menu.clicked(&id) {
-                    Some(Intent::Copy(path)) => self.windows.copy_path(path),
-                    Some(Intent::CopyText(text)) => self.windows.copy("Copy", text),
                     Some(Intent::About) => self.windows.show_about(),
-                    Some(intent) => (self.send)(intent.clone()),
+                    Some(intent) => match clipboard::wanted(intent) {
+                        Some(text) => self.copy(text),
+                        None => (self.send)(intent.clone()),
+                    },
                     None => tracing::debug!("a click on a row that is no longer there"),
                 }
                 // A click closes the menu, and Xfce's panel does not mention it then.
@@ -261,6 +280,7 @@ impl<S: Fn(Intent)> Screen<S> {
                 self.widgets.hide_submenus();
                 self.draw_wanted();
             }
+            News::NotCopied(text) => self.windows.show_to_copy(&text),
             News::MenuOpened => {
                 self.patience.opened(Instant::now());
                 (self.send)(Intent::Look);

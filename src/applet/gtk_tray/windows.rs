@@ -1,11 +1,8 @@
 //! The few windows: details to read, and what this program is. And the clipboard, which needs one at times.
 
-use std::path::Path;
-
 use gtk::gdk_pixbuf::Pixbuf;
 use gtk::glib;
 use gtk::prelude::*;
-use muxtray::core::text;
 
 /// The windows that are open, each at most once.
 #[derive(Default)]
@@ -25,29 +22,11 @@ impl Windows {
         self.details_window().fill(title, text);
     }
 
-    /// Puts the path on the clipboard. What is no text cannot be pasted as it is; the quoted form means the same path
-    /// to a shell.
-    pub(crate) fn copy_path(&mut self, path: &Path) {
-        match path.to_str() {
-            Some(path) => self.copy("Copy path", path),
-            None => self.copy("Copy path", &text::shell_word(path.as_os_str())),
-        }
-    }
-
-    /// Puts the text on the clipboard.
-    ///
-    /// A Wayland compositor takes a clipboard only from a program that has just been clicked or typed to, and a menu
-    /// in the panel is the panel's. There the text is shown under this title, selected, beside a Copy button.
-    pub(crate) fn copy(&mut self, title: &str, text: &str) {
-        let wayland = gtk::gdk::Display::default()
-            .is_some_and(|display| display.backend() == gtk::gdk::Backend::Wayland);
-        if wayland {
-            let details = self.details_window();
-            details.fill(title, text);
-            details.select_all();
-        } else {
-            set_clipboard(text);
-        }
+    /// Shows the text, selected, beside a Copy button.
+    pub(crate) fn show_to_copy(&mut self, text: &str) {
+        let details = self.details_window();
+        details.fill("Copy", text);
+        details.select_all();
     }
 
     /// Shows what this program is.
@@ -142,8 +121,7 @@ impl Details {
     fn fill(&self, title: &str, text: &str) {
         self.window.set_title(title);
         if let Some(buffer) = self.text.buffer() {
-            // GTK's strings end at a NUL.
-            buffer.set_text(&text.replace('\0', "\u{fffd}"));
+            buffer.set_text(&shown(text));
         }
         self.window.present();
     }
@@ -169,6 +147,30 @@ fn picture() -> Option<Pixbuf> {
         .ok()
 }
 
-fn set_clipboard(text: &str) {
-    gtk::Clipboard::get(&gtk::gdk::SELECTION_CLIPBOARD).set_text(text);
+/// Whether the display is a Wayland compositor's.
+pub(crate) fn are_waylands() -> bool {
+    gtk::gdk::Display::default()
+        .is_some_and(|display| display.backend() == gtk::gdk::Backend::Wayland)
+}
+
+/// Puts the text on the clipboard.
+pub(crate) fn set_clipboard(text: &str) {
+    let buffer = gtk::TextBuffer::builder().text(shown(text)).build();
+    buffer.select_range(&buffer.start_iter(), &buffer.end_iter());
+    // Unlike the clipboard's own set_text, this lets a clipboard manager have it.
+    buffer.copy_clipboard(&clipboard());
+}
+
+/// Hands what is on the clipboard from here to the clipboard manager, if there is one: on X11 it ends with its program.
+pub(crate) fn keep_clipboard() {
+    clipboard().store();
+}
+
+/// The text without what GTK's strings end at.
+fn shown(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+fn clipboard() -> gtk::Clipboard {
+    gtk::Clipboard::get(&gtk::gdk::SELECTION_CLIPBOARD)
 }

@@ -1,21 +1,22 @@
-//! What of a menu there is without windows and a clipboard of one's own.
+//! What of a menu there is without windows of one's own, and perhaps without a clipboard.
 
 use muxtray::VERSION;
 use muxtray::core::intent::Intent;
 use muxtray::core::view::Entry;
 
-/// The entries without what this tray cannot do: what copies is left out, as the path or command itself stands in a row
-/// above it, and About is the row of text that its window would show.
-pub(super) fn fitted(entries: Vec<Entry>) -> Vec<Entry> {
-    entries.into_iter().filter_map(fit).collect()
+/// The entries without what this tray cannot do: where nothing can copy, what copies is left out, as the path or
+/// command itself stands in a row above it; and About is the row of text that its window would show.
+pub(super) fn fitted(entries: Vec<Entry>, can_copy: bool) -> Vec<Entry> {
+    let fitted = entries.into_iter().filter_map(|entry| fit(entry, can_copy));
+    fitted.collect()
 }
 
-fn fit(entry: Entry) -> Option<Entry> {
+fn fit(entry: Entry, can_copy: bool) -> Option<Entry> {
     match entry {
         Entry::Item {
             intent: Some(Intent::Copy(_) | Intent::CopyText(_)),
             ..
-        } => None,
+        } if !can_copy => None,
         Entry::Item {
             key,
             intent: Some(Intent::About),
@@ -32,7 +33,7 @@ fn fit(entry: Entry) -> Option<Entry> {
         } => Some(Entry::Submenu {
             key,
             label,
-            entries: fitted(entries),
+            entries: fitted(entries, can_copy),
         }),
         other @ (Entry::Separator | Entry::Item { .. } | Entry::Check { .. }) => Some(other),
     }
@@ -76,8 +77,10 @@ mod tests {
             label: format!("muxtray {VERSION}"),
             intent: None,
         };
+        let copying = fitted(wanted.clone(), true);
+        assert_eq!(copying[0], wanted[0], "nothing is missing");
         assert_eq!(
-            fitted(wanted),
+            fitted(wanted, false),
             [
                 submenu(vec![
                     item("check", Some(Intent::CheckAll)),

@@ -1,13 +1,15 @@
 //! The tray without GTK: an item and a menu on the session bus, for panels that speak StatusNotifierItem.
 //!
-//! It needs no display. It has no windows and no clipboard, opens its menu on a right click only, and is not told
-//! when a person has the menu open: where rows come or go then, the panel closes the submenu that is open.
+//! It needs no display. It has no windows, copies and shows texts by other programs where they are installed, opens its
+//! menu on a right click only, and is not told when a person has the menu open: where rows come or go then, the panel closes the submenu that is open.
 //!
 //! tray-icon's ksni backend does the talking, on threads of its own that sleep when nothing happens. A call into it
 //! waits for the bus, and where a panel does not answer that can be for ever. So all of it is on a thread that nobody
 //! waits for, neither the engine nor the end of the program.
 
+mod icons;
 mod menu;
+mod viewer;
 
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,15 +22,20 @@ use tray_icon::menu::{MenuEvent, MenuId};
 use tray_icon::{TrayIcon, TrayIconBuilder};
 
 use crate::Order;
+use crate::clipboard::{self, Tool};
 use crate::drawn::DrawnMenu;
-use crate::icons::Icons;
+use icons::Icons;
+use viewer::Viewer;
 
-/// Whether there are windows to show a text in.
-pub(crate) const CAN_SHOW: bool = false;
+/// Whether there is something to show a text with.
+pub(crate) fn can_show() -> bool {
+    viewer::is_there()
+}
 
 /// Gives the tray its orders, from any thread.
 pub(crate) struct Orders {
     wanted: Wanted,
+    viewer: Viewer,
     news: Sender<News>,
     /// Dropped with the orders, so the tray ends with an engine that ends without a word, too.
     end: Sender<()>,
@@ -48,7 +55,7 @@ impl Orders {
                     let _ = self.news.send(News::ViewWanted);
                 }
             }
-            Order::ShowDetails { title, text } => tracing::info!("{title}\n{text}"),
+            Order::ShowDetails { title, text } => self.viewer.show(title, text),
             Order::End => {
                 let _ = self.end.send(());
             }
@@ -71,6 +78,7 @@ pub(crate) struct TrayError(String);
 pub(crate) struct Tray {
     icons: Icons,
     wanted: Wanted,
+    viewer: Viewer,
     news: (Sender<News>, Receiver<News>),
     end: (Sender<()>, Receiver<()>),
 }
@@ -84,6 +92,7 @@ impl Tray {
         Ok(Self {
             icons: Icons::new().map_err(TrayError)?,
             wanted: Wanted::default(),
+            viewer: Viewer::default(),
             news: mpsc::channel(),
             end: mpsc::channel(),
         })
@@ -94,6 +103,7 @@ impl Tray {
     pub(crate) fn orders(&self) -> Orders {
         Orders {
             wanted: Arc::clone(&self.wanted),
+            viewer: self.viewer.clone(),
             news: self.news.0.clone(),
             end: self.end.0.clone(),
         }
@@ -107,6 +117,7 @@ impl Tray {
         let Self {
             icons,
             wanted,
+            viewer,
             news: (sender, news),
             end: (own_end, end),
         } = self;
@@ -125,6 +136,7 @@ impl Tray {
         }
         // Either is the end: the order, or that nobody is left to give it.
         let _ = end.recv();
+        viewer.close();
     }
 }
 
@@ -134,24 +146,30 @@ struct Panel {
     icons: Icons,
     look: Icon,
     menu: DrawnMenu,
+    clipboard: Option<Tool>,
 }
 
 impl Panel {
     /// Offers the icon to the panel, and to every one that starts later; waits for the bus.
     fn open(icons: Icons, news: Sender<News>) -> Result<Self, TrayError> {
+        let clipboard = Tool::find();
         let mut menu = DrawnMenu::new();
-        for edit in edits(&[], &menu::fitted(view::starting().menu)) {
+        for edit in edits(
+            &[],
+            &menu::fitted(view::starting().menu, clipboard.is_some()),
+        ) {
             menu.draw(&edit);
         }
         // Called in the middle of the backend's work, which must not wait for ours.
         MenuEvent::set_event_handler(Some(move |event: MenuEvent| {
             let _ = news.send(News::Clicked(event.id));
         }));
-        let icon = TrayIconBuilder::new()
+        let builder = TrayIconBuilder::new()
             .with_id("muxtray")
             .with_title("muxtray")
-            .with_icon(icons.of(Icon::Idle))
-            .with_menu(Box::new(menu.menu()))
+            .with_menu(Box::new(menu.menu()));
+        let icon = icons
+            .begin(builder, Icon::Idle)
             .build()
             .map_err(|error| TrayError(error.to_string()))?;
         Ok(Self {
@@ -159,6 +177,7 @@ impl Panel {
             icons,
             look: Icon::Idle,
             menu,
+            clipboard,
         })
     }
 
@@ -171,7 +190,15 @@ impl Panel {
                 }
             }
             News::Clicked(id) => match self.menu.clicked(&id) {
-                Some(intent) => send(intent.clone()),
+                Some(intent) => match (clipboard::wanted(intent), self.clipboard) {
+                    (Some(text), Some(tool)) => tool.copy(text, |_, copied| {
+                        if let Err(error) = copied {
+                            tracing::warn!("not on the clipboard: {error}");
+                        }
+                    }),
+                    (Some(_), None) => {}
+                    (None, _) => send(intent.clone()),
+                },
                 None => tracing::debug!("a click on a row that is no longer there"),
             },
         }
@@ -179,13 +206,16 @@ impl Panel {
 
     fn draw(&mut self, view: TrayView) {
         if self.look != view.icon {
-            match self.icon.set_icon(Some(self.icons.of(view.icon))) {
+            match self.icons.show(&self.icon, view.icon) {
                 Ok(()) => self.look = view.icon,
                 Err(error) => tracing::warn!("cannot change the tray icon: {error}"),
             }
         }
         let mut turns = Turns::default();
-        for edit in edits(self.menu.entries(), &menu::fitted(view.menu)) {
+        for edit in edits(
+            self.menu.entries(),
+            &menu::fitted(view.menu, self.clipboard.is_some()),
+        ) {
             if turns.turn_with(&edit) {
                 self.publish(&view.summary);
             }

@@ -31,14 +31,8 @@ pub(super) fn socket_menu(socket: &Socket, answers: &Answers) -> Entry {
                 Intent::Stop(target.clone()),
             ));
         }
-        Some(why) => {
-            entries.push(Entry::text("check", format!("Check: {why}")));
-            entries.push(Entry::text("exit", format!("Exit: {why}")));
-            entries.push(Entry::text(
-                "stop",
-                format!("Stop accepting sessions: {why}"),
-            ));
-        }
+        // One reason for all three is read once.
+        Some(why) => entries.push(Entry::text("ask", format!("Check, exit, stop: {why}"))),
     }
     if ending::is_needed(&socket.state) {
         entries.push(end_process(socket));

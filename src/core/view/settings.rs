@@ -6,7 +6,8 @@ use super::super::decide::headline;
 use super::super::finding::FindingId;
 use super::super::intent::Intent;
 use super::super::setting::{AtLogin, Preferences, Setting, Store};
-use super::{Entry, TrayView, sentence};
+use super::super::text;
+use super::{Entry, TrayView};
 
 impl TrayView {
     /// The same view with the settings in its menu, above About.
@@ -84,7 +85,7 @@ fn title(id: FindingId) -> String {
         program if program.starts_with("ssh ") || program.starts_with("muxtray") => {
             program.to_owned()
         }
-        other => sentence(other),
+        other => text::sentence(other),
     }
 }
 

@@ -354,7 +354,7 @@ fn a_remedy_can_be_clicked_where_it_is_safe_and_copied_where_not() {
                 &Intent::CopyText("sudo chown u: /t".to_owned())
             ),
             (
-                "Copy lines for the ssh configuration",
+                "Copy lines for ssh_config",
                 &Intent::CopyText("Host web\n    ServerAliveInterval 15\n".to_owned())
             ),
         ]

@@ -1,38 +1,40 @@
-//! The private directory through which a panel gets to see the icon: AppIndicator hands over file names, no pictures.
+//! Directories that only this user may enter, for files that other programs are to read.
 
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-/// What the names of our directories in the runtime directory begin with.
-const PREFIX: &str = "icons-";
-
-/// A directory that only this user may enter, for the picture files the panel reads. Removed when dropped.
-///
-/// tray-icon would use a fixed name, in /tmp where there is no runtime directory: anyone could make it first.
+/// A directory that only this user may enter. Removed with all that is in it when dropped.
 #[derive(Debug)]
-pub(crate) struct IconDirectory(PathBuf);
+pub(crate) struct PrivateDirectory(PathBuf);
 
-impl IconDirectory {
-    /// Makes one, and removes those that earlier runs could not remove.
+impl PrivateDirectory {
+    /// Makes one whose name begins with `prefix`, and removes those that earlier runs could not remove.
     ///
     /// # Errors
     /// Where neither the runtime directory nor the one for temporary files can be written to.
-    pub(crate) fn new(runtime: Option<&Path>) -> io::Result<Self> {
+    pub(crate) fn new(prefix: &str) -> io::Result<Self> {
+        let runtime = std::env::var_os("XDG_RUNTIME_DIR")
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute());
+        Self::below(runtime.as_deref(), prefix)
+    }
+
+    fn below(runtime: Option<&Path>, prefix: &str) -> io::Result<Self> {
         if let Some(runtime) = runtime {
             match home(runtime).and_then(|home| {
-                remove_old(&home);
-                fresh(&home, PREFIX)
+                remove_old(&home, prefix);
+                fresh(&home, prefix)
             }) {
                 Ok(path) => return Ok(Self(path)),
                 Err(error) => tracing::warn!(
-                    "cannot use {} for the icon: {error}; using the directory for temporary files",
+                    "cannot use {}: {error}; using the directory for temporary files",
                     runtime.join("muxtray").display()
                 ),
             }
         }
-        fresh(&std::env::temp_dir(), "muxtray-icons-").map(Self)
+        fresh(&std::env::temp_dir(), &format!("muxtray-{prefix}")).map(Self)
     }
 
     /// Where it is.
@@ -41,7 +43,7 @@ impl IconDirectory {
     }
 }
 
-impl Drop for IconDirectory {
+impl Drop for PrivateDirectory {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.0) {
             tracing::debug!("cannot remove {}: {error}", self.0.display());
@@ -74,13 +76,13 @@ fn fresh(parent: &Path, prefix: &str) -> io::Result<PathBuf> {
 }
 
 /// Removes what earlier runs left that were killed: a directory each. The one instance of the session calls this.
-fn remove_old(home: &Path) {
+fn remove_old(home: &Path, prefix: &str) {
     let Ok(entries) = fs::read_dir(home) else {
         return;
     };
     for entry in entries.flatten() {
         let old = entry.file_type().is_ok_and(|kind| kind.is_dir())
-            && entry.file_name().to_string_lossy().starts_with(PREFIX);
+            && entry.file_name().to_string_lossy().starts_with(prefix);
         if old && let Err(error) = fs::remove_dir_all(entry.path()) {
             tracing::debug!("cannot remove {}: {error}", entry.path().display());
         }
@@ -96,7 +98,7 @@ mod tests {
     #[test]
     fn the_directory_is_private_and_vanishes() {
         let runtime = tempfile::tempdir().unwrap();
-        let directory = IconDirectory::new(Some(runtime.path())).unwrap();
+        let directory = PrivateDirectory::below(Some(runtime.path()), "icons-").unwrap();
         let path = directory.path().to_owned();
         assert!(path.starts_with(runtime.path().join("muxtray")), "{path:?}");
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
@@ -112,7 +114,7 @@ mod tests {
         fs::write(left.join("tray-icon-1-0.png"), "").unwrap();
         let other = runtime.path().join("muxtray/other");
         fs::create_dir(&other).unwrap();
-        let _directory = IconDirectory::new(Some(runtime.path())).unwrap();
+        let _directory = PrivateDirectory::below(Some(runtime.path()), "icons-").unwrap();
         assert!(!left.exists());
         assert!(other.exists());
     }
@@ -129,7 +131,7 @@ mod tests {
         ] {
             let runtime = tempfile::tempdir().unwrap();
             prepare(&runtime.path().join("muxtray"));
-            let directory = IconDirectory::new(Some(runtime.path())).unwrap();
+            let directory = PrivateDirectory::below(Some(runtime.path()), "icons-").unwrap();
             assert!(!directory.path().starts_with(runtime.path()));
             assert_eq!(
                 fs::metadata(directory.path()).unwrap().mode() & 0o777,

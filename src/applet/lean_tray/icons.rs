@@ -1,0 +1,126 @@
+//! How the icon gets to the panel: by its name where the icons are installed, else as pixels.
+//!
+//! By name the panel picks the size. As pixels tray-icon sends one size only, which the panel scales: 44, twice the 22
+//! that most panels show.
+
+use std::env;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use muxtray::core::view::Icon as Look;
+use tray_icon::{Icon, TrayIcon, TrayIconBuilder};
+
+use crate::icons::{LOOKS, name, named};
+
+/// The looks, ready to be shown.
+pub(super) enum Icons {
+    Named,
+    Pixels {
+        idle: Icon,
+        running: Icon,
+        attention: Icon,
+    },
+}
+
+impl Icons {
+    /// Looks for installed icons; where there are none, decodes those built in.
+    ///
+    /// # Errors
+    /// Never, unless the build took a picture of the wrong kind.
+    pub(super) fn new() -> Result<Self, String> {
+        if are_installed(&data_directories()) {
+            return Ok(Self::Named);
+        }
+        Ok(Self::Pixels {
+            idle: decode(include_bytes!("../../../icons/tray/idle.png"))?,
+            running: decode(include_bytes!("../../../icons/tray/running.png"))?,
+            attention: decode(include_bytes!("../../../icons/tray/attention.png"))?,
+        })
+    }
+
+    /// Has the icon begin with this look.
+    pub(super) fn begin(&self, builder: TrayIconBuilder, look: Look) -> TrayIconBuilder {
+        match self.pixels(look) {
+            Some(pixels) => builder.with_icon(pixels.clone()),
+            None => builder.with_native_icon(named(look)),
+        }
+    }
+
+    /// Has the icon show this look.
+    ///
+    /// # Errors
+    /// As tray-icon says.
+    pub(super) fn show(&self, icon: &TrayIcon, look: Look) -> tray_icon::Result<()> {
+        match self.pixels(look) {
+            Some(pixels) => icon.set_icon(Some(pixels.clone())),
+            None => icon.set_native_icon(Some(named(look))),
+        }
+    }
+
+    const fn pixels(&self, look: Look) -> Option<&Icon> {
+        match (self, look) {
+            (Self::Named, _) => None,
+            (Self::Pixels { idle, .. }, Look::Idle) => Some(idle),
+            (Self::Pixels { running, .. }, Look::Running) => Some(running),
+            (Self::Pixels { attention, .. }, Look::Attention) => Some(attention),
+        }
+    }
+}
+
+/// Whether one of these directories has every look in the theme that all others fall back on.
+fn are_installed(data: &[PathBuf]) -> bool {
+    let has = |directory: &Path, look| {
+        let file = format!("icons/hicolor/22x22/apps/{}.png", name(look));
+        directory.join(file).is_file()
+    };
+    data.iter()
+        .any(|directory| LOOKS.iter().all(|look| has(directory, *look)))
+}
+
+/// Where the desktop looks for icons, by the XDG Base Directory Specification.
+fn data_directories() -> Vec<PathBuf> {
+    let variable = |name| env::var_os(name).filter(|value| !value.is_empty());
+    let own = variable("XDG_DATA_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(variable("HOME")?).join(".local/share")));
+    let shared = variable("XDG_DATA_DIRS").unwrap_or_else(|| "/usr/local/share:/usr/share".into());
+    own.into_iter().chain(env::split_paths(&shared)).collect()
+}
+
+fn decode(picture: &'static [u8]) -> Result<Icon, String> {
+    let mut decoder = png::Decoder::new(io::Cursor::new(picture));
+    decoder.set_transformations(png::Transformations::normalize_to_color8());
+    let mut reader = decoder.read_info().map_err(|error| error.to_string())?;
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap_or(0)];
+    let frame = reader
+        .next_frame(&mut pixels)
+        .map_err(|error| error.to_string())?;
+    pixels.truncate(frame.buffer_size());
+    Icon::from_rgba(pixels, frame.width, frame.height).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn the_looks_are_pictures() {
+        assert_eq!(Icons::new().err(), None);
+    }
+
+    #[test]
+    fn only_whole_sets_are_installed() {
+        let data = tempfile::tempdir().unwrap();
+        let directories = [PathBuf::from("/nonexistent"), data.path().to_owned()];
+        assert!(!are_installed(&directories));
+        let apps = data.path().join("icons/hicolor/22x22/apps");
+        fs::create_dir_all(&apps).unwrap();
+        for look in LOOKS {
+            assert!(!are_installed(&directories), "{look:?} is missing");
+            fs::write(apps.join(format!("{}.png", name(look))), "").unwrap();
+        }
+        assert!(are_installed(&directories));
+    }
+}
