@@ -14,9 +14,9 @@ Usage: packaging/build.sh [--tree FORMAT | FORMAT…]
   --tree   only lay out in dist/tree what packages of that format install; arch is known here, for the PKGBUILD
 
 Environment:
-  SOURCE_DATE_EPOCH, MUXTRAY_COMMIT   the time and the commit that go into the packages; by default git's
-  PACKAGING_TOOLS                     where cargo-deb and cargo-generate-rpm are, or are to be installed;
-                                      by default target/packaging-tools
+  SOURCE_DATE_EPOCH   the time that goes into the packages; by default the last commit's
+  PACKAGING_TOOLS     where cargo-deb and cargo-generate-rpm are, or are to be installed; by default
+                      target/packaging-tools
 END
 }
 
@@ -32,27 +32,16 @@ parts="muxtray muxtray-applet"
 
 # Both tools decide what a package looks like, so their versions are part of it.
 install_packaging_tools() {
-    for tool in cargo-deb@3.8.0 cargo-generate-rpm@0.21.0; do
+    for tool in cargo-deb@3.8.0 cargo-generate-rpm@0.21.1; do
         case $("$tools/bin/${tool%@*}" --version 2>/dev/null) in
         *"${tool#*@}") continue ;;
         esac
         say "Installing $tool in $tools."
         # A debug build packs as well, and is there in half a minute.
-        (unset CARGO_ENCODED_RUSTFLAGS && cargo install --quiet --locked --profile dev --root "$tools" \
-            --target-dir "$tools/build" "$tool") || fail "$tool could not be installed"
+        cargo install --quiet --locked --profile dev --root "$tools" --target-dir "$tools/build" "$tool" ||
+            fail "$tool could not be installed"
     done
     rm -rf "$tools/build"
-}
-
-# The paths of this machine must not show in what is built.
-build_programs() {
-    separator=$(printf '\037')
-    remap=--remap-path-prefix
-    CARGO_ENCODED_RUSTFLAGS="$remap=$(rustc --print sysroot)=rust$separator$remap=${CARGO_HOME:-$HOME/.cargo}=cargo"
-    CARGO_ENCODED_RUSTFLAGS="$CARGO_ENCODED_RUSTFLAGS$separator$remap=$here=muxtray$separator$remap=$target=target"
-    export CARGO_ENCODED_RUSTFLAGS
-    say "Building the programs; the first time takes a few minutes."
-    cargo build --release --locked --target-dir "$target"
 }
 
 # What goes beside the files that every installation has: licences, and what has changed.
@@ -96,6 +85,8 @@ lay_out() {
 }
 
 make_deb() {
+    # Without it the packages would not say which libraries they need.
+    command -v dpkg-shlibdeps >/dev/null || fail ".deb packages are built on Debian and its descendants"
     lay_out deb
     for part in $parts; do
         variant=
@@ -108,14 +99,17 @@ make_deb() {
 }
 
 make_rpm() {
+    [ -x /usr/lib/rpm/find-requires ] || fail "rpm's find-requires is not here, which says what libraries are needed"
     lay_out rpm
+    licence=$(python3 packaging/copyright.py --spdx)
     for part in $parts; do
         variant=
         [ "$part" = muxtray ] || variant=--variant=applet
-        # What is linked is found by the tool itself: rpm's own script is not on every system, and may find other things.
+        # What is linked is found by rpm's own script. The tool would name all that those libraries need here, too.
         # shellcheck disable=SC2086
-        "$tools/bin/cargo-generate-rpm" --auto-req builtin --payload-compress zstd \
-            --set-metadata "vendor = \"${maintainer% <*}\"" --output dist/ $variant
+        "$tools/bin/cargo-generate-rpm" --auto-req find-requires --payload-compress zstd \
+            --set-metadata "vendor = \"${maintainer% <*}\"" --set-metadata "license = \"$licence\"" \
+            --output dist/ $variant
     done
 }
 
@@ -153,8 +147,7 @@ target=${CARGO_TARGET_DIR:-$here/target}
 tools=${PACKAGING_TOOLS:-$here/target/packaging-tools}
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)} ||
     fail "there is no git history here to take a date from; set SOURCE_DATE_EPOCH"
-MUXTRAY_COMMIT=${MUXTRAY_COMMIT-$(git rev-parse HEAD 2>/dev/null || true)}
-export SOURCE_DATE_EPOCH MUXTRAY_COMMIT
+export SOURCE_DATE_EPOCH
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 # The applet's packages ask for the command line of their own version, and Cargo.toml cannot say it but in figures.
 [ "$(grep -c "= $version-1[\")]" Cargo.toml)" = 2 ] ||
@@ -162,8 +155,12 @@ version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 
 install_build_packages
 install_tray_packages
-[ -n "$tree" ] || install_packaging_tools
-build_programs
+if [ -z "$tree" ]; then
+    install_packing_packages
+    install_packaging_tools
+fi
+say "Building the programs; the first time takes a few minutes."
+build_release "$target"
 
 built=$target/release
 documents=$(mktemp -d)

@@ -4,6 +4,8 @@
 The programs contain the crates they are built from, so their notices go with them. What is linked is asked of Cargo;
 who holds the copyright and under what licence is read from each crate. Where a crate offers a choice, one licence is
 chosen. A licence whose text is not known here stops it: somebody has to look.
+
+With --spdx it prints all these licences as one SPDX expression instead.
 """
 
 import json
@@ -42,6 +44,12 @@ https://crates.io/crates/NAME/VERSION.
 
 On Debian systems its full text is in /usr/share/common-licenses/MPL-2.0.""",
 }
+
+# Its full text, in files that quote it among others.
+APACHE = re.compile(
+    r"(?s) *Apache License\s+Version 2\.0, January 2004.*?END OF TERMS AND CONDITIONS"
+    r"(?:\s+APPENDIX:.*?limitations under the License\.)?"
+)
 
 # With which words the others begin, below the claims of copyright.
 BEGINNINGS = {
@@ -184,7 +192,16 @@ def text_of(licence, crate, files):
     sys.exit(f"copyright.py: where is the text of {licence} in {crate['name']}?")
 
 
+def spdx():
+    """Under what the programs are, with all that is linked."""
+    licences = {licence for crate in linked() for licence in chosen(crate["license"] or "")}
+    return " AND ".join(["(MIT OR Apache-2.0)", *sorted(licences)])
+
+
 def main():
+    if sys.argv[1:] == ["--spdx"]:
+        print(spdx())
+        return
     texts = {"MIT": text_of("MIT", None, []), "Apache-2.0": SHORT_TEXTS["Apache-2.0"]}
     parts = [HEADER.rstrip()]
     others = []
@@ -205,7 +222,8 @@ def main():
             parts.append(
                 f"Files: {place}/{path.name}\nCopyright:\n{field(chr(10).join(holders(crate, [path])))}\nLicense: {name}"
             )
-            others.append(f"License: {name}\n{field(path.read_text(encoding='utf-8'))}")
+            text = APACHE.sub(SHORT_TEXTS["Apache-2.0"], path.read_text(encoding="utf-8"))
+            others.append(f"License: {name}\n{field(text)}")
     parts.append(
         "Files: rust-std/*\nCopyright: The Rust Project Developers (see https://thanks.rust-lang.org)\n"
         "License: Expat\nComment: The standard library and the crates it is made of, linked by the compiler."
