@@ -105,7 +105,7 @@ install_packing_packages() {
 # What looks at the packages, for tests/packages.sh.
 install_package_checks() {
     install_packages "what checks packages" \
-        "lintian rpmlint appstream desktop-file-utils" \
+        "lintian rpmlint appstream desktop-file-utils makepkg pacman-package-manager libarchive-tools" \
         "rpmlint appstream desktop-file-utils" \
         "appstream desktop-file-utils"
 }

@@ -87,7 +87,7 @@ linters_find_no_error() {
     appstreamcli validate --no-net packaging/*.metainfo.xml
     if command -v systemd-analyze >/dev/null; then
         sed "s|^ExecStart=[^ ]*muxtray|ExecStart=$target/release/muxtray|" packaging/muxtray.service >"$work/muxtray.service"
-        systemd-analyze --user --man=no verify "$work/muxtray.service" || fail "the user unit is wrong"
+        XDG_RUNTIME_DIR=$work systemd-analyze --user --man=no verify "$work/muxtray.service" || fail "the user unit is wrong"
     fi
 }
 
@@ -179,7 +179,7 @@ the_arch_package_is_made() {
     local part
     for part in "${parts[@]}"; do
         tar -tf "$arch"/packaging/"$part"-[0-9]*.pkg.tar | grep -v '/$\|^\.' | LC_ALL=C sort >"$work/packed"
-        tree_of arch "$part" | sed 's|^[^ ]* /||' >"$work/laid-out"
+        tree_of arch "$part" | sed 's|^[^ ]* /||' | LC_ALL=C sort >"$work/laid-out"
         same "the Arch package $part is not what was laid out" "$work/laid-out" "$work/packed"
     done
 }

@@ -16,7 +16,8 @@ wait_for() {
     local what=$1 deadline=$((SECONDS + 20))
     shift
     until "$@" >/dev/null 2>&1; do
-        [ "$SECONDS" -lt "$deadline" ] || fail "waited in vain until $what"
+        [ "$SECONDS" -lt "$deadline" ] || fail "waited in vain until $what; the logs say:
+$(tail -n 5 /tmp/tests/*.log)"
         sleep 0.1
     done
 }
@@ -42,13 +43,13 @@ outside() {
     chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp/tests LC_ALL=C.UTF-8 \
         MUXTRAY_TESTS_REQUIRE_DESKTOP=1 /tmp/source/tests/packages_installed.sh --inside
     umount -l "$root"
-    (cd "$work/layer/changed" && find . ! -type d -printf '%y %P\n') | changes >"$work/changes"
+    (cd "$work/layer/changed" && find . -mindepth 1 -printf '%y %P\n') | changes >"$work/changes"
     [ ! -s "$work/changes" ] || fail "purged, and yet these files of the system are not as before:
 $(cat "$work/changes")"
 }
 
-# Of the files in the overlay, those that the packages have to answer for: not dpkg's own notes and logs, nor the caches
-# that other packages keep of what is installed.
+# Of what is in the overlay, that which the packages have to answer for: not dpkg's own notes and logs, nor the caches that
+# other packages keep of what is installed. A directory stands there with whatever changed in it.
 changes() {
     local kind file
     while read -r kind file; do
@@ -57,7 +58,14 @@ changes() {
         usr/share/icons/hicolor/icon-theme.cache | usr/share/applications/mimeinfo.cache)
             ! grep -qi muxtray "/$file" || echo "$file names muxtray"
             ;;
-        *) [ "$kind" = c ] && echo "/$file is gone" || echo "/$file" ;;
+        *)
+            case $kind in
+            d) [ -d "/$file" ] || echo "/$file" ;;
+            # What is missing is marked by a device.
+            c) echo "/$file is gone" ;;
+            *) echo "/$file" ;;
+            esac
+            ;;
         esac
     done
 }
@@ -80,8 +88,8 @@ desktop_tests() {
 }
 
 has_name() {
-    gdbus call --session -d org.freedesktop.DBus -o /org/freedesktop/DBus -m org.freedesktop.DBus.NameHasOwner "$1" |
-        grep -q true
+    as_user gdbus call --session -d org.freedesktop.DBus -o /org/freedesktop/DBus \
+        -m org.freedesktop.DBus.NameHasOwner "$1" | grep -q true
 }
 
 has_ended() {
