@@ -247,7 +247,7 @@ impl Scene {
             drop(history.clone().after(&look, Instant::now()));
             drop(diagnose::snapshot(&look, context));
         });
-        let view = of_looks(|| drop(view::view(&snapshot, &view::Answers::new())));
+        let view = of_looks(|| drop(view::view(&snapshot, &view::Answers::new(), &[])));
         let report = of_looks(|| drop(serde_json::to_vec(&Report::from(&snapshot)).unwrap()));
         let processes = observe.saturating_sub(stat + dump);
         let mut row = vec![number(self.paths.len())];

@@ -6,10 +6,12 @@ use std::process::ExitCode;
 use anstream::AutoStream;
 use clap::Parser as _;
 use muxtray::cli::{self, args::Arguments};
+use muxtray::{crash, log};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    cli::run::log_to_stderr(arguments.global.verbose);
+    log::to_stderr(arguments.global.verbose);
+    crash::log_panics();
     // A report is many small pieces; unbuffered, each would be a system call. The buffer comes after what drops the
     // colours, which makes the pieces smaller still.
     let stdout = io::stdout();

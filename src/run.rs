@@ -13,14 +13,15 @@ use crate::core::intent::Intent;
 use crate::core::notice::{Notice, NoticeKey};
 use crate::core::view::TrayView;
 use crate::desktop::instance::{self, Instance, InstanceError};
-use crate::desktop::notify::Notifier;
+use crate::desktop::notify::{self, Notifier};
 use crate::engine::{self, Asker, Inbox, Options, Outlet};
+use crate::log;
 
 /// The program that `muxtray run` becomes where an icon is wanted.
 const APPLET: &str = "muxtray-applet";
 
 /// What the libraries in the applet are told so that they take less memory.
-const FRUGAL: [(&str, &str); 3] = [
+pub(crate) const FRUGAL: [(&str, &str); 3] = [
     // GTK would load GL drivers for nothing: tens of megabytes.
     ("GDK_GL", "disable"),
     // The C library would give every thread a heap of its own; ours sleep.
@@ -55,6 +56,16 @@ fn applet() -> Option<PathBuf> {
         .join("libexec/muxtray")
         .join(APPLET);
     [beside, libexec].into_iter().find(|path| path.is_file())
+}
+
+/// Says by a notification that the program is about to end by a crash, where there is a session bus; two seconds at
+/// most.
+pub fn tell_of_crash(what: &str) {
+    let mut body = format!("{what}\nIt watches no more. To start it again: muxtray run");
+    if log::is_in_journal() {
+        body.push_str("\nIts log: journalctl --user -t muxtray");
+    }
+    notify::last_words("muxtray has crashed", &body);
 }
 
 /// What is there of a desktop before the engine starts.
@@ -190,7 +201,7 @@ pub fn without_icon(begun: Begun) -> io::Result<()> {
     )?;
     let ended = engine.join();
     desktop.close();
-    ended.map_err(|_| io::Error::other("the engine ended in a panic"))
+    ended
 }
 
 /// Where notices go: to the notifier, or to the log where there is none. All there is of an outlet without an icon.

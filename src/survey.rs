@@ -6,7 +6,7 @@
 //! knows) is left to [`Survey::examined`], which `doctor` asks for and nothing else does.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -39,21 +39,10 @@ pub fn request(
         },
         extra_paths: settings.extra_paths.clone(),
         ignored_paths: settings.ignored_paths.clone(),
-        cache: cache_directory(surroundings).map(|directory| directory.join("hosts.json")),
+        cache: surroundings
+            .own_directory("XDG_CACHE_HOME", ".cache")
+            .map(|directory| directory.join("hosts.json")),
     }
-}
-
-/// `$XDG_CACHE_HOME/muxtray`, by default below `~/.cache`.
-fn cache_directory(surroundings: &Surroundings) -> Option<PathBuf> {
-    let absolute = |name| {
-        surroundings
-            .known
-            .variable(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
-    Some(cache.join("muxtray"))
 }
 
 /// Looks at control sockets and remembers what one look alone cannot tell.

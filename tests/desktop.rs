@@ -54,7 +54,7 @@ fn the_menu_shows_masters_and_check_answers() {
     let about = |label| menu.find(label).map(|row| row.enabled);
     if LEAN {
         assert_eq!(copy, None, "there is no clipboard without GTK");
-        assert_eq!(about("muxtray "), Some(false), "nor a window: {menu:#?}");
+        assert_eq!(about("muxtray"), Some(false), "nor a window: {menu:#?}");
     } else {
         assert_eq!(
             (copy, about("About")),

@@ -236,3 +236,35 @@ fn a_slow_and_lossy_link_is_no_alarm() {
     busy.finish(PATIENCE).expect(0);
     assert!(looks > 10, "it was busy for {looks} looks only");
 }
+
+/// As after a VPN that came back with another address: one action ends the old master and opens a new one.
+#[test]
+fn a_stranded_master_is_replaced() {
+    let network = network_or_skip!("a_stranded_master_is_replaced");
+    let old = network.master("web");
+    let _neighbour = network.master("db");
+    let session = network.session("web", "exec sleep 600");
+    wait_until("the session is open", PATIENCE, || {
+        network.report("web").0["sessions"] == 1
+    });
+    network.ip(&format!("address del {CLIENT}/24 dev a0"));
+    network.ip("address add 10.77.1.7/24 dev a0");
+    network.ip(&format!("route add {WEB}/32 via 10.77.1.2"));
+    network.wait_for_state("web", "stranded", &[]);
+
+    let refused = network.muxtray(&["open", "web"]).expect(1).stderr;
+    assert!(refused.contains("has 1 session open"), "{refused}");
+    network.report("web");
+    let told = network
+        .muxtray(&["open", "--force", "web"])
+        .expect(0)
+        .stdout;
+    assert!(
+        told.starts_with("web: ended, closing 1 session; opened in "),
+        "{told}"
+    );
+    let new = network.wait_for_state("web", "running", &[]);
+    assert_ne!(new.0["pid"], old.pid(), "{:#}", new.0);
+    assert_eq!(new.0["sessions"], 0);
+    drop(session);
+}

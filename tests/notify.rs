@@ -316,3 +316,74 @@ fn a_daemon_that_never_answers_does_not_hold_up_the_end() {
         },
     );
 }
+
+/// As the applet begins; then a thread panics.
+fn crash() -> ! {
+    muxtray::crash::log_panics();
+    muxtray::crash::end_with_panic(muxtray::run::tell_of_crash);
+    let _ = std::thread::spawn(|| panic!("on <purpose>")).join();
+    unreachable!("a panic ends the program");
+}
+
+/// Runs a test again as a program that crashes, and demands that it ends by the signal of that, in time.
+fn expect_crash(test: &str) {
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test])
+        .env(CRASHES, "1")
+        .stderr(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut status = None;
+    wait_until("the crashed program has ended", || {
+        status = child.try_wait().unwrap();
+        status.is_some()
+    });
+    let signal = std::os::unix::process::ExitStatusExt::signal(&status.unwrap());
+    assert_eq!(signal, Some(nix::sys::signal::Signal::SIGABRT as i32));
+}
+
+/// Set for the program that crashes.
+const CRASHES: &str = "MUXTRAY_TEST_CRASHES";
+
+fn is_to_crash() -> bool {
+    std::env::var_os(CRASHES).is_some()
+}
+
+#[test]
+fn a_crash_leaves_a_notification() {
+    if is_to_crash() {
+        crash();
+    }
+    with_private_bus("a_crash_leaves_a_notification", || {
+        let daemon = Daemon::start(&["body", "body-markup"], false);
+        expect_crash("a_crash_leaves_a_notification");
+        let Call::Notify {
+            summary,
+            body,
+            actions,
+            ..
+        } = daemon.next()
+        else {
+            panic!("not shown");
+        };
+        assert_eq!(summary, "muxtray has crashed");
+        assert!(
+            body.starts_with("on &lt;purpose&gt;, at tests/notify.rs:"),
+            "{body}"
+        );
+        assert!(body.contains("muxtray run"), "{body}");
+        assert!(actions.is_empty());
+    });
+}
+
+#[test]
+fn a_crash_waits_for_no_deaf_daemon() {
+    if is_to_crash() {
+        crash();
+    }
+    with_private_bus("a_crash_waits_for_no_deaf_daemon", || {
+        let _daemon = Daemon::start(&["actions"], true);
+        expect_crash("a_crash_waits_for_no_deaf_daemon");
+    });
+}

@@ -9,12 +9,16 @@ pub mod clean;
 pub mod control;
 mod directory;
 mod each;
+pub mod farewell;
 pub mod held;
 pub mod mend;
+pub mod open;
 pub mod rehearsal;
+pub mod ssh;
 pub mod terminate;
 mod told;
 pub mod trial;
+pub mod xdg_open;
 
 pub use each::each;
 

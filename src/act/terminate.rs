@@ -23,7 +23,7 @@ use crate::mux::error::MuxError;
 use crate::observe::{Observer, filesystem};
 
 pub use error::EndError;
-use process::Pidfd;
+pub(super) use process::Pidfd;
 
 /// How often the path is looked at while a master that got SIGTERM has not ended.
 const WATCH: Duration = Duration::from_millis(10);

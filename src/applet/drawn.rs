@@ -9,7 +9,9 @@ use muxtray::core::intent::Intent;
 use muxtray::core::view::Entry;
 use muxtray::desktop::label;
 use muxtray::desktop::menu::{self, Edit};
-use tray_icon::menu::{IsMenuItem, Menu, MenuId, MenuItem, PredefinedMenuItem, Submenu};
+use tray_icon::menu::{
+    CheckMenuItem, IsMenuItem, Menu, MenuId, MenuItem, PredefinedMenuItem, Submenu,
+};
 
 /// The menu on the panel.
 pub(crate) struct DrawnMenu {
@@ -27,6 +29,8 @@ pub(crate) struct DrawnMenu {
 enum Row {
     Separator(PredefinedMenuItem),
     Item(MenuItem),
+    /// With the mark that it is to have, whatever a click makes of it.
+    Check(CheckMenuItem, bool),
     Submenu(Submenu, Vec<Row>),
 }
 
@@ -35,6 +39,7 @@ impl Row {
         match self {
             Self::Separator(item) => item,
             Self::Item(item) => item,
+            Self::Check(item, _) => item,
             Self::Submenu(item, _) => item,
         }
     }
@@ -62,8 +67,10 @@ impl DrawnMenu {
         &self.entries
     }
 
-    /// What a click on this row asks for.
-    pub(crate) fn intent(&self, id: &MenuId) -> Option<&Intent> {
+    /// What a click on this row asks for, which has just happened. A mark that the click has changed goes back to what
+    /// is true: it is to change when what was asked for is done.
+    pub(crate) fn clicked(&self, id: &MenuId) -> Option<&Intent> {
+        restore_mark(&self.rows, id);
         self.intents.get(id)
     }
 
@@ -81,17 +88,24 @@ impl DrawnMenu {
     fn draw_label(&self, at: &[usize], text: &str) {
         match self.row(at) {
             Some(Row::Item(item)) => item.set_text(label::escaped(text)),
+            Some(Row::Check(item, _)) => item.set_text(label::escaped(text)),
             Some(Row::Submenu(submenu, _)) => submenu.set_text(label::escaped(text)),
             Some(Row::Separator(_)) | None => {}
         }
     }
 
     fn draw_intent(&mut self, at: &[usize], intent: Option<&Intent>) {
-        let Some(Row::Item(item)) = self.row(at) else {
-            return;
+        let id = match self.row(at) {
+            Some(Row::Item(item)) => {
+                item.set_enabled(intent.is_some());
+                item.id().clone()
+            }
+            Some(Row::Check(item, _)) => {
+                item.set_enabled(intent.is_some());
+                item.id().clone()
+            }
+            Some(Row::Separator(_) | Row::Submenu(..)) | None => return,
         };
-        item.set_enabled(intent.is_some());
-        let id = item.id().clone();
         match intent {
             Some(intent) => self.intents.insert(id, intent.clone()),
             None => self.intents.remove(&id),
@@ -143,14 +157,20 @@ impl DrawnMenu {
         match entry {
             Entry::Separator => Row::Separator(PredefinedMenuItem::separator()),
             Entry::Item { label, intent, .. } => {
-                let id = MenuId::new(self.next_id.to_string());
-                self.next_id += 1;
-                let item =
-                    MenuItem::with_id(id.clone(), label::escaped(label), intent.is_some(), None);
-                if let Some(intent) = intent {
-                    self.intents.insert(id, intent.clone());
-                }
-                Row::Item(item)
+                let id = self.id_for(intent.as_ref());
+                let text = label::escaped(label);
+                Row::Item(MenuItem::with_id(id, text, intent.is_some(), None))
+            }
+            Entry::Check {
+                label,
+                checked,
+                intent,
+                ..
+            } => {
+                let id = self.id_for(intent.as_ref());
+                let text = label::escaped(label);
+                let item = CheckMenuItem::with_id(id, text, intent.is_some(), *checked, None);
+                Row::Check(item, *checked)
             }
             Entry::Submenu { label, entries, .. } => {
                 let submenu = Submenu::new(label::escaped(label), true);
@@ -165,10 +185,23 @@ impl DrawnMenu {
         }
     }
 
+    /// A new row's id, known from now on to ask for this.
+    fn id_for(&mut self, intent: Option<&Intent>) -> MenuId {
+        let id = MenuId::new(self.next_id.to_string());
+        self.next_id += 1;
+        if let Some(intent) = intent {
+            self.intents.insert(id.clone(), intent.clone());
+        }
+        id
+    }
+
     fn forget(&mut self, row: &Row) {
         match row {
             Row::Separator(_) => {}
             Row::Item(item) => {
+                self.intents.remove(item.id());
+            }
+            Row::Check(item, _) => {
                 self.intents.remove(item.id());
             }
             Row::Submenu(_, rows) => rows.iter().for_each(|row| self.forget(row)),
@@ -199,5 +232,15 @@ impl DrawnMenu {
             siblings = rows;
         }
         Some((submenu, siblings))
+    }
+}
+
+fn restore_mark(rows: &[Row], id: &MenuId) {
+    for row in rows {
+        match row {
+            Row::Check(item, checked) if item.id() == id => item.set_checked(*checked),
+            Row::Submenu(_, rows) => restore_mark(rows, id),
+            Row::Separator(_) | Row::Item(_) | Row::Check(..) => {}
+        }
     }
 }

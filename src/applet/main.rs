@@ -25,6 +25,7 @@ use muxtray::core::notice::{Notice, NoticeKey};
 use muxtray::core::view::TrayView;
 use muxtray::engine::{self, Options, Outlet};
 use muxtray::run::{self, Begun, Notices};
+use muxtray::{crash, log};
 
 #[cfg(not(feature = "lean-tray"))]
 use gtk_tray as tray;
@@ -34,7 +35,8 @@ use tray::{Orders, Tray};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    cli::run::log_to_stderr(arguments.global.verbose);
+    log::to_stderr(arguments.global.verbose);
+    crash::log_panics();
     let outcome = cli::run::begin(&arguments.global, &mut io::stdout(), with_icon);
     ExitCode::from(cli::conclude(outcome, &mut io::stderr()).status())
 }
@@ -72,7 +74,7 @@ fn run_tray(tray: Tray, begun: Begun) -> io::Result<()> {
     tray.run(move |intent| asker.ask(intent));
     let ended = engine.join();
     desktop.close();
-    ended.map_err(|_| io::Error::other("the engine ended in a panic"))
+    ended
 }
 
 /// What the tray can be told, from any thread.

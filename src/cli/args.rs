@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
 
 /// Everything that was typed.
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
 #[command(
     name = "muxtray",
-    version,
+    version = crate::VERSION,
     about = "Watches OpenSSH's control sockets from the desktop tray, without touching them.",
     long_about = LONG_ABOUT,
     after_help = EXIT_STATUS,
@@ -29,7 +30,8 @@ Watches OpenSSH's control sockets from the desktop tray, without touching them.
 Without a command it runs the tray applet. TARGET is a host alias of the ssh configuration, user@host[:port], \
 or the path of a control socket.";
 
-const EXIT_STATUS: &str = "\
+/// What the exit statuses mean.
+pub(super) const EXIT_STATUS: &str = "\
 Exit status: 0 all well or done; 1 something is wrong with a TARGET, or an error was found; \
 2 wrong usage or configuration; 3 could not find out.";
 
@@ -37,10 +39,10 @@ Exit status: 0 all well or done; 1 something is wrong with a TARGET, or an error
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 pub struct Global {
     /// Use this ssh configuration only, as ssh -F does
-    #[arg(short = 'F', long, value_name = "FILE", global = true)]
+    #[arg(short = 'F', long, value_name = "FILE", value_hint = ValueHint::FilePath, global = true)]
     pub ssh_config: Option<PathBuf>,
     /// Use this configuration file of muxtray's
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, global = true)]
     pub config: Option<PathBuf>,
     /// Say more on standard error; twice, still more
     #[arg(short, long, action = ArgAction::Count, global = true)]
@@ -64,14 +66,30 @@ pub enum Command {
     Clean(Clean),
     /// Say everything that is or will be wrong, each with evidence and remedy
     Doctor(Doctor),
+    /// Start a master in the background; one whose network is gone is ended first
+    Open(Open),
     /// Time a connection of its own against a multiplexed one, and say what stands in the way
     Test(Test),
+    /// Start the applet at login, or not, or say what starts it
+    Autostart {
+        /// What to do.
+        #[command(subcommand)]
+        action: Autostart,
+    },
     /// Print, edit or check muxtray's configuration file
     Config {
         /// What to do with it.
         #[command(subcommand)]
         action: Config,
     },
+    /// Print what makes a shell complete muxtray's commands, options and hosts
+    Completions {
+        /// bash, zsh, fish, elvish or powershell
+        #[arg(hide_possible_values = true)]
+        shell: Shell,
+    },
+    /// Print the man page in roff (to read it: muxtray man | man -l -)
+    Man,
 }
 
 /// Without a command the applet runs.
@@ -104,7 +122,7 @@ pub struct List {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Check {
     /// Masters to ask
-    #[arg(value_name = "TARGET")]
+    #[arg(value_name = "TARGET", value_hint = ValueHint::Hostname)]
     pub targets: Vec<String>,
     /// Without TARGET: also the masters of Ansible, kitty and other programs
     #[arg(long)]
@@ -117,6 +135,7 @@ pub struct Exit {
     /// Masters to end
     #[arg(
         value_name = "TARGET",
+        value_hint = ValueHint::Hostname,
         required_unless_present = "all",
         conflicts_with = "all"
     )]
@@ -139,7 +158,7 @@ pub struct Exit {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Stop {
     /// Masters to stop
-    #[arg(value_name = "TARGET", required = true)]
+    #[arg(value_name = "TARGET", value_hint = ValueHint::Hostname, required = true)]
     pub targets: Vec<String>,
 }
 
@@ -147,7 +166,7 @@ pub struct Stop {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Clean {
     /// Sockets to remove
-    #[arg(value_name = "TARGET")]
+    #[arg(value_name = "TARGET", value_hint = ValueHint::Hostname)]
     pub targets: Vec<String>,
     /// Say what would be removed, and remove nothing
     #[arg(long)]
@@ -157,11 +176,22 @@ pub struct Clean {
     pub managed: bool,
 }
 
+/// `muxtray open`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Open {
+    /// A host: an alias of the ssh configuration, or user@host:port
+    #[arg(value_name = "HOST", value_hint = ValueHint::Hostname)]
+    pub host: String,
+    /// End a master whose network is gone though sessions are open; they are lost anyway
+    #[arg(long)]
+    pub force: bool,
+}
+
 /// `muxtray test`
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Test {
     /// A host: an alias of the ssh configuration, or user@host:port
-    #[arg(value_name = "HOST")]
+    #[arg(value_name = "HOST", value_hint = ValueHint::Hostname)]
     pub host: String,
     /// How many connections of each kind
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
@@ -190,6 +220,24 @@ pub struct Doctor {
     )]
     pub explain: Option<Option<String>>,
 }
+
+/// `muxtray autostart`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[command(after_long_help = AUTOSTART)]
+pub enum Autostart {
+    /// Have the desktop start the applet at login; nothing to do where systemd does
+    Enable,
+    /// Have no autostart file start it, by Hidden=true in your own
+    Disable,
+    /// Say what starts it: exit status 0 if something does, 1 if nothing does
+    Status,
+}
+
+const AUTOSTART: &str = "\
+The file is $XDG_CONFIG_HOME/autostart/io.github.muxtray.Muxtray.desktop. It takes the place of a system-wide one of \
+that name, and what you changed in it stays. Who prefers systemd enables muxtray.service instead: systemctl --user \
+enable muxtray.service. It is started with graphical-session.target, where the desktop has that. Both together start \
+one applet only.";
 
 /// `muxtray config`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]

@@ -4,10 +4,14 @@
 
 mod act;
 pub mod args;
+mod autostart;
+mod completions;
 mod config;
 mod doctor;
 mod list;
+mod man;
 mod network;
+mod open;
 mod paint;
 mod progress;
 mod reset;
@@ -75,8 +79,12 @@ pub fn run(
         Command::Stop(stop) => act::stop(global, stop, out, err),
         Command::Clean(clean) => act::clean(global, clean, out, err),
         Command::Doctor(doctor) => doctor::run(global, doctor, out, err),
+        Command::Open(open) => open::open(global, open, out, err),
         Command::Test(test) => trial::test(global, test, out, err),
+        Command::Autostart { action } => autostart::run(*action, out, err),
         Command::Config { action } => config::run(global, *action, out, err),
+        Command::Completions { shell } => completions::print(*shell, out),
+        Command::Man => man::print(out),
     }
 }
 

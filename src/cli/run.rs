@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use crate::engine;
 use crate::run::{self, AlreadyRunning, Begun, Desktop};
+use crate::{VERSION, crash, engine};
 
 use super::Outcome;
 use super::args::{Global, Run};
@@ -22,7 +22,7 @@ pub(super) fn run(
     begin(global, out, run::without_icon)
 }
 
-/// What both programs begin with: signals held, the one instance, its notifier.
+/// What both programs begin with: no panic without a word, signals held, the one instance, its notifier.
 ///
 /// # Errors
 /// What `go_on` returns, and failing to set the signals up.
@@ -31,6 +31,8 @@ pub fn begin(
     out: &mut dyn Write,
     go_on: impl FnOnce(Begun) -> io::Result<()>,
 ) -> io::Result<Outcome> {
+    tracing::info!("muxtray {VERSION}");
+    crash::end_with_panic(run::tell_of_crash);
     engine::hold_signals()?;
     let (asker, inbox) = engine::inbox();
     match Desktop::open(&asker) {
@@ -50,21 +52,4 @@ pub fn begin(
             .map(|()| Outcome::Well)
         }
     }
-}
-
-/// The log, on standard error: warnings, with `-v` also what happens, with `-vv` everything.
-pub fn log_to_stderr(verbose: u8) {
-    let level = match verbose {
-        0 => tracing::Level::WARN,
-        1 => tracing::Level::INFO,
-        2 => tracing::Level::DEBUG,
-        _ => tracing::Level::TRACE,
-    };
-    // The journal adds its own time, and a terminal needs none.
-    let log = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(io::stderr)
-        .without_time()
-        .with_target(false);
-    log.with_ansi(false).init();
 }

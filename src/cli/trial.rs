@@ -1,13 +1,14 @@
 //! `muxtray test HOST`: measures, and prints the verdict.
 
 use std::io::{self, Write};
-use std::path::Path;
 
-use crate::act::trial::{self, Interrupt, Interrupted, Ssh};
+use crate::act::ssh::Ssh;
+use crate::act::ssh::interrupt::Interrupt;
+use crate::act::trial::{self, Interrupted};
 use crate::core::finding::FindingId;
+use crate::core::obstacle::{self, Obstacle};
 use crate::core::places::Host;
 use crate::core::socket::Snapshot;
-use crate::core::target::Named;
 use crate::core::text;
 use crate::core::trial::{self as verdict, Master, Plan, Series, Trial};
 
@@ -23,12 +24,9 @@ pub(super) fn test(
 ) -> io::Result<Outcome> {
     let mut world = World::open(global)?;
     let shown = text::line(&test.host);
-    let named = match Named::parse(&test.host, Path::new("/")) {
-        Ok(named @ (Named::Host(_) | Named::Destination { .. })) => named,
-        Ok(Named::Path(_)) | Err(_) => {
-            writeln!(err, "muxtray: `{shown}` is not a host")?;
-            return Ok(Outcome::Misused);
-        }
+    let Some(named) = world::host_named(&test.host) else {
+        writeln!(err, "muxtray: `{shown}` is not a host")?;
+        return Ok(Outcome::Misused);
     };
     let Some(host) = world.host(&test.host, &named) else {
         return unknown(&shown, &world.snapshot(), err);
@@ -41,7 +39,6 @@ pub(super) fn test(
         program,
         config,
         host: world::destination(&test.host, &named),
-        runs: test.runs,
     };
     // The signals come through when this is dropped, after all that was started has ended.
     let interrupt = Interrupt::put_off()?;
@@ -74,19 +71,20 @@ fn measure(
     interrupt: &Interrupt,
 ) -> Result<Trial, Interrupted> {
     let plan = verdict::plan(&test.host, host, snapshot);
-    let fresh = trial::fresh(ssh, interrupt)?;
+    let fresh = trial::fresh(ssh, test.runs, interrupt)?;
     let (multiplexed, master, blocked) = match plan {
         Plan::Through(path) => {
-            let series = trial::through(ssh, &path, interrupt)?;
+            let series = trial::through(ssh, test.runs, &path, interrupt)?;
             (series, Master::Running, None)
         }
         Plan::Start(path) => {
-            let (series, master) = trial::started(ssh, &path, interrupt)?;
+            let (series, master) = trial::started(ssh, test.runs, &path, interrupt)?;
             (series, master, None)
         }
         Plan::Blocked(obstacle) => (Series::default(), Master::None, Some(obstacle)),
     };
-    let known = verdict::obstacles(&test.host, host, snapshot);
+    let known = obstacle::findings(&test.host, host, snapshot);
+    let known = known.into_iter().map(Obstacle::from).collect();
     let missing = host
         .control_path
         .as_ref()
@@ -103,7 +101,11 @@ fn measure(
 }
 
 /// Without the host's configuration there is nothing to measure; what is known of ssh says why.
-fn unknown(shown: &str, snapshot: &Snapshot, err: &mut dyn Write) -> io::Result<Outcome> {
+pub(super) fn unknown(
+    shown: &str,
+    snapshot: &Snapshot,
+    err: &mut dyn Write,
+) -> io::Result<Outcome> {
     writeln!(
         err,
         "muxtray: ssh does not tell its configuration for {shown}"

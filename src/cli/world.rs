@@ -1,7 +1,7 @@
 //! What every command starts from: settings, places, and a survey of them.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::act::rehearsal;
 use crate::config::{self, ConfigError, Settings};
@@ -176,6 +176,14 @@ impl World {
     pub(super) fn ssh(&self) -> (Option<PathBuf>, Option<PathBuf>) {
         let ssh = &self.request.ssh;
         (ssh.file(self.survey.surroundings()), ssh.config_file())
+    }
+}
+
+/// What a person typed where a host is wanted; `None` for a path.
+pub(super) fn host_named(typed: &str) -> Option<Named> {
+    match Named::parse(typed, Path::new("/")) {
+        Ok(named @ (Named::Host(_) | Named::Destination { .. })) => Some(named),
+        Ok(Named::Path(_)) | Err(_) => None,
     }
 }
 

@@ -265,7 +265,7 @@ fn single(problem: &Problem<'_>, policy: &Policy) -> Notice {
                     intent: Intent::Clean(socket.target()),
                 });
             }
-            buttons.extend(stranded::exit_button(socket));
+            buttons.extend(stranded::buttons(socket));
             let title = format!("{}: {}", socket.title(), headline(finding.id));
             (title, format!("{}\n{}.", socket.path, finding.evidence))
         }

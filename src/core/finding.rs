@@ -16,6 +16,18 @@ pub enum Severity {
     Error,
 }
 
+impl Severity {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
 macro_rules! finding_ids {
     ($($variant:ident $id:literal $severity:ident $doc:literal)*) => {
         /// The name of a kind of finding: stable, part of the JSON output and of the configuration.
@@ -74,6 +86,45 @@ finding_ids! {
     SshConfigInvalid "ssh-config-invalid" Warning "A part of the ssh configuration could not be read or understood."
     WatchLimit "watch-limit" Info "The kernel's limits leave something unwatched, so changes are noticed late."
     SshMissing "ssh-missing" Error "The ssh program cannot be started."
+}
+
+impl FindingId {
+    /// Whether it is a state that a socket can be in, beside `running`.
+    #[must_use]
+    pub const fn is_state(self) -> bool {
+        match self {
+            Self::Suspect
+            | Self::Stranded
+            | Self::Unresponsive
+            | Self::Stale
+            | Self::Misowned
+            | Self::Foreign
+            | Self::NotASocket
+            | Self::Denied
+            | Self::Leftover
+            | Self::Orphaned
+            | Self::Unverifiable => true,
+            Self::InsecureMode
+            | Self::SessionsAtLimit
+            | Self::NoPersistExpiry
+            | Self::DirectoryMissing
+            | Self::DirectoryInsecure
+            | Self::DirectoryMisowned
+            | Self::DirectoryNotWritable
+            | Self::FilesystemUnsupported
+            | Self::FilesystemFull
+            | Self::FilesystemNetwork
+            | Self::PathTooLong
+            | Self::PathCollision
+            | Self::PathNotPerMachine
+            | Self::NoControlPersist
+            | Self::NoKeepalive
+            | Self::ConfigInvalid
+            | Self::SshConfigInvalid
+            | Self::WatchLimit
+            | Self::SshMissing => false,
+        }
+    }
 }
 
 impl Serialize for FindingId {

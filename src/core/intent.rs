@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::control_path::HostAlias;
 use super::fix::Fix;
+use super::setting::Setting;
 use super::socket::Target;
 
 /// A wish. The engine checks it against what is true by then, and says what came of it.
@@ -36,6 +38,13 @@ pub enum Intent {
     Clean(Target),
     /// Remove these.
     CleanAll(Vec<Target>),
+    /// Open a master for a host. One of its whose network is gone is ended first.
+    Open {
+        /// Which, by its name in the ssh configuration.
+        host: HostAlias,
+        /// How many sessions the person agreed to close, as with [`Intent::Exit`].
+        closing: u32,
+    },
     /// Carry out a safe remedy.
     Mend(Fix),
     /// Put this path on the clipboard.
@@ -46,6 +55,14 @@ pub enum Intent {
     Show(Option<Target>),
     /// Look now: somebody is opening the menu.
     Look,
+    /// Switch a setting on or off, in the configuration file.
+    Set(Setting, bool),
+    /// Have muxtray start at login, or not.
+    StartAtLogin(bool),
+    /// Open the configuration file in the program that the desktop has for it.
+    OpenConfiguration,
+    /// Show the configuration file as it is.
+    ShowConfiguration,
     /// Show what this program is.
     About,
     /// End the applet.

@@ -13,13 +13,18 @@ pub mod ending;
 pub mod explain;
 pub mod finding;
 pub mod fix;
+pub mod guide;
 pub mod intent;
 pub mod interest;
 pub mod network;
 pub mod notice;
+pub mod obstacle;
+pub mod opening;
 pub mod places;
+pub mod recent;
 pub mod remedy;
 pub mod report;
+pub mod setting;
 pub mod socket;
 pub mod table;
 

@@ -21,6 +21,8 @@ pub enum NoticeKey {
     Mended(PathBuf),
     /// The answer to something asked of all.
     AnswerAll,
+    /// What went wrong with muxtray's own settings.
+    Settings,
 }
 
 /// A notification. Texts are plain; whoever sends them escapes markup where the daemon renders it.

@@ -52,6 +52,10 @@ pub struct Host {
     pub destination: Destination,
     /// Whether a plain `ssh alias` makes or uses a master (ControlMaster other than "no").
     pub multiplexes: bool,
+    /// Whether its master asks a person before it lets a session in (ControlMaster ask and autoask).
+    pub asks: bool,
+    /// Whether the configuration says how long connecting may take (ConnectTimeout).
+    pub has_connect_timeout: bool,
     /// ControlPersist.
     pub persist: Persist,
     /// ServerAliveInterval in seconds; 0 is off.

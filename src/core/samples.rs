@@ -105,6 +105,8 @@ pub(super) fn places() -> Places {
             port: Some(22),
         },
         multiplexes: true,
+        asks: false,
+        has_connect_timeout: false,
         persist: Persist::Seconds(600),
         server_alive_interval: 15,
         server_alive_count_max: 3,

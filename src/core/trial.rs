@@ -9,10 +9,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::control_path::ControlPath;
-use super::ending;
-use super::finding::{Finding, FindingId, Severity};
+use super::obstacle::{self, Failure, Obstacle};
 use super::places::Host;
-use super::socket::{Snapshot, Socket, State};
+use super::socket::Snapshot;
 use super::text;
 
 /// What to do for a multiplexed session.
@@ -27,89 +26,25 @@ pub enum Plan {
     Blocked(Obstacle),
 }
 
-/// What stands in the way of multiplexing, and what to do. Each one printable line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Obstacle {
-    /// What was seen.
-    pub evidence: String,
-    /// What to do; none where only ssh's own words are known.
-    pub remedy: Option<String>,
-}
-
 /// Decides how to get multiplexed sessions to a host, as `typed`.
 pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot) -> Plan {
-    let typed = text::line(typed);
-    let blocked = |evidence: String, remedy: String| {
-        let remedy = Some(remedy);
-        Plan::Blocked(Obstacle { evidence, remedy })
-    };
     let Some(path) = host.control_path.clone() else {
-        return blocked(
-            format!("ssh has no ControlPath for {typed}"),
-            "put these into its Host block: ControlMaster auto, ControlPath ~/.ssh/s/%C, ControlPersist 10m"
-                .to_owned(),
-        );
+        return Plan::Blocked(Obstacle::no_control_path(typed));
     };
-    match at(&path, snapshot) {
+    match obstacle::standing_at(&path, snapshot) {
         Some(socket) if socket.is_running() => Plan::Through(path),
-        Some(socket) => match socket.findings.first() {
-            Some(finding) => blocked(
-                format!("{} is {}: {}", path, socket.state.name(), finding.evidence),
-                finding.remedy.clone(),
-            ),
-            None => blocked(
-                format!("{path} is {}", socket.state.name()),
-                ending::way_out(socket).to_string(),
-            ),
-        },
+        Some(socket) => Plan::Blocked(Obstacle::at(socket)),
         None if host.multiplexes => Plan::Start(path),
-        None => blocked(
-            format!("ControlMaster is no for {typed}, and no master runs at {path}"),
-            "put ControlMaster auto into its Host block, or start one: ssh -M".to_owned(),
-        ),
+        None => Plan::Blocked(Obstacle {
+            evidence: format!(
+                "ControlMaster is no for {}, and no master runs at {path}",
+                text::line(typed)
+            ),
+            remedy: Some(
+                "put ControlMaster auto into its Host block, or start one: muxtray open".to_owned(),
+            ),
+        }),
     }
-}
-
-/// What stands at the path. An orphan does not: it has no socket there.
-fn at<'a>(path: &ControlPath, snapshot: &'a Snapshot) -> Option<&'a Socket> {
-    snapshot
-        .sockets
-        .iter()
-        .find(|socket| socket.path == *path && !matches!(socket.state, State::Orphaned { .. }))
-}
-
-/// What the snapshot knows against multiplexing to this host beside the socket itself: warnings and errors of its path,
-/// its directory, the host and ssh.
-#[must_use]
-pub fn obstacles(typed: &str, host: &Host, snapshot: &Snapshot) -> Vec<Obstacle> {
-    let path = host.control_path.as_ref();
-    let path_name = path.map(ToString::to_string);
-    let directory = path.map(|path| text::path(path.directory()));
-    let names = [text::line(typed), host.alias.to_string()];
-    let is_about = |finding: &Finding| {
-        let subject = Some(&finding.subject);
-        let is_host = finding.subject.strip_prefix("host").is_some_and(|hosts| {
-            let mut words = hosts.split([' ', ',']);
-            words.any(|word| names.iter().any(|name| name == word))
-        });
-        subject == path_name.as_ref()
-            || subject == directory.as_ref()
-            || is_host
-            || finding.id == FindingId::SshMissing
-    };
-    let of_socket = snapshot
-        .sockets
-        .iter()
-        .filter(|socket| Some(&socket.path) == path && socket.is_running())
-        .flat_map(|socket| &socket.findings);
-    of_socket
-        .chain(snapshot.findings.iter().filter(|finding| is_about(finding)))
-        .filter(|finding| finding.severity >= Severity::Warning)
-        .map(|finding| Obstacle {
-            evidence: format!("{}: {}", finding.subject, finding.evidence),
-            remedy: Some(finding.remedy.clone()),
-        })
-        .collect()
 }
 
 /// Runs of one kind, up to the first that failed.
@@ -137,41 +72,9 @@ impl Series {
     }
 }
 
-/// Why a run did not reach the other side.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failure {
-    /// ssh gave up; its last line of substance, one printable line.
-    Refused(Option<String>),
-    /// It was ended after this long; its last line, where it had said anything.
-    TimedOut(Duration, Option<String>),
-    /// ssh connected as a master, and left none at this path.
-    NoMaster(ControlPath),
-    /// ssh could not be started: the system's words.
-    NotStarted(String),
-}
-
-/// `Permission denied (publickey).`
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Refused(Some(said)) => write!(f, "ssh said: {said}"),
-            Self::Refused(None) => f.write_str("ssh gave up and did not say why"),
-            Self::TimedOut(limit, said) => {
-                write!(f, "no end within {}", humantime::format_duration(*limit))?;
-                match said {
-                    Some(said) => write!(f, "; ssh said: {said}"),
-                    None => Ok(()),
-                }
-            }
-            Self::NoMaster(path) => write!(f, "ssh connected, but made no master at {path}"),
-            Self::NotStarted(error) => write!(f, "ssh cannot be started: {error}"),
-        }
-    }
-}
-
 /// What stood in the way of the multiplexed runs, the nearest first; nothing where they went well.
 ///
-/// `blocked` is why they were not tried, `known` what [`obstacles`] says, `missing` the ControlPath's directory where
+/// `blocked` is why they were not tried, `known` what [`obstacle::findings`] says, `missing` the ControlPath's directory where
 /// that does not exist.
 #[must_use]
 pub fn hindrances(

@@ -6,6 +6,7 @@
 mod fold;
 mod problems;
 mod row;
+mod settings;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ use super::decide::is_cleaned_with_all;
 use super::finding::{Finding, Severity};
 use super::fix::Fix;
 use super::intent::Intent;
+use super::opening::Openable;
 use super::socket::{Snapshot, Socket, Target};
 use super::text;
 use fold::{Fold, Row};
@@ -55,6 +57,17 @@ pub enum Entry {
         /// What a click asks for; `None`: the row is disabled.
         intent: Option<Intent>,
     },
+    /// A row with a check mark, which shows what is true and not what was clicked.
+    Check {
+        /// As for items.
+        key: String,
+        /// The text.
+        label: String,
+        /// Whether the mark is there.
+        checked: bool,
+        /// As for items.
+        intent: Option<Intent>,
+    },
     /// A row that opens more rows.
     Submenu {
         /// As for items.
@@ -89,7 +102,7 @@ pub type Answers = BTreeMap<Target, String>;
 
 /// The view of a snapshot.
 #[must_use]
-pub fn view(snapshot: &Snapshot, answers: &Answers) -> TrayView {
+pub fn view(snapshot: &Snapshot, answers: &Answers, openable: &[Openable]) -> TrayView {
     let summary = summary(snapshot);
     let mut menu = vec![Entry::text("summary", summary.clone()), Entry::Separator];
     menu.extend(fold::rows(&snapshot.sockets).iter().map(|row| match row {
@@ -98,7 +111,13 @@ pub fn view(snapshot: &Snapshot, answers: &Answers) -> TrayView {
     }));
     if !snapshot.sockets.is_empty() {
         menu.push(Entry::Separator);
-        menu.extend(actions_on_all(snapshot));
+    }
+    let mut actions: Vec<Entry> = open_menu(openable).into_iter().collect();
+    if !snapshot.sockets.is_empty() {
+        actions.extend(actions_on_all(snapshot));
+    }
+    if !actions.is_empty() {
+        menu.extend(actions);
         menu.push(Entry::Separator);
     }
     if !snapshot.findings.is_empty() {
@@ -253,6 +272,46 @@ fn actions_on_all(snapshot: &Snapshot) -> Vec<Entry> {
         });
     }
     entries
+}
+
+/// So many hosts fit a menu.
+const OPENABLE: usize = 20;
+
+/// The hosts without a master, each to be opened; nothing where no host multiplexes, or every one has a master.
+fn open_menu(openable: &[Openable]) -> Option<Entry> {
+    if openable.is_empty() {
+        return None;
+    }
+    let row = |host: &Openable| {
+        let key = format!("open {}", host.alias.0);
+        let alias = text::line(&host.alias.0);
+        if host.is_opening {
+            Entry::text(&key, format!("{alias}: opening\u{2026}"))
+        } else {
+            let intent = Intent::Open {
+                host: host.alias.clone(),
+                closing: 0,
+            };
+            Entry::item(&key, alias, intent)
+        }
+    };
+    // A line that stands for one would take the room of that one.
+    let listed = if openable.len() > OPENABLE + 1 {
+        OPENABLE
+    } else {
+        openable.len()
+    };
+    let mut entries: Vec<Entry> = openable[..listed].iter().map(row).collect();
+    if listed < openable.len() {
+        let more = openable.len() - listed;
+        let label = format!("\u{2026} {more} more: muxtray open HOST");
+        entries.push(Entry::text("more", label));
+    }
+    Some(Entry::Submenu {
+        key: "open-menu".to_owned(),
+        label: "Open master".to_owned(),
+        entries,
+    })
 }
 
 /// What "all" would clean of these.

@@ -5,7 +5,8 @@
 //!
 //! - Rows are told apart by their keys, so a row whose text changed stays the row it was.
 //! - What a click does never changes in a row: a row that is to do something else is replaced by a new one. Whoever
-//!   clicks the old one has clicked what it was drawn for, or nothing.
+//!   clicks the old one has clicked what it was drawn for, or nothing. A check mark says what a click does, so a row
+//!   with another mark is another row.
 //!
 //! While the menu is open, only [`edits_while_open`] are due: texts, and rows that can do nothing any more. The rest
 //! waits until it is closed, as hosts draw an open menu wrong when rows come and go.
@@ -90,14 +91,19 @@ pub fn apply(entries: &mut Vec<Entry>, edit: &Edit) {
             siblings.remove(index);
         }
         Edit::Label { label: new, .. } => {
-            if let Some(Entry::Item { label, .. } | Entry::Submenu { label, .. }) =
-                siblings.get_mut(index)
+            if let Some(
+                Entry::Item { label, .. }
+                | Entry::Check { label, .. }
+                | Entry::Submenu { label, .. },
+            ) = siblings.get_mut(index)
             {
                 label.clone_from(new);
             }
         }
         Edit::Intent { intent: new, .. } => {
-            if let Some(Entry::Item { intent, .. }) = siblings.get_mut(index) {
+            if let Some(Entry::Item { intent, .. } | Entry::Check { intent, .. }) =
+                siblings.get_mut(index)
+            {
                 intent.clone_from(new);
             }
         }
@@ -181,20 +187,21 @@ fn steady(
                         parents.pop();
                     }
                     // Gone from the menu that is wanted, so nothing in it is true any more. It stays to be looked at.
-                    Some(Entry::Separator | Entry::Item { .. }) | None => {
+                    Some(Entry::Separator | Entry::Item { .. } | Entry::Check { .. }) | None => {
                         disable(old, &mut position(parents, index), edits);
                     }
                 }
             }
-            (Entry::Item { intent: before, .. }, Some(new)) => {
+            (Entry::Item { .. } | Entry::Check { .. }, Some(new)) => {
                 // A row that would begin to act waits too: it may have come under a pointer about to click.
-                if let Entry::Item { intent: after, .. } = new
-                    && (before == after || after.is_none())
-                {
+                let (before, after) = (intent(old), intent(new));
+                if mark(old) == mark(new) && (before == after || after.is_none()) {
                     words(old, new, index, parents, edits);
                 }
             }
-            (Entry::Item { .. }, None) => disable(old, &mut position(parents, index), edits),
+            (Entry::Item { .. } | Entry::Check { .. }, None) => {
+                disable(old, &mut position(parents, index), edits);
+            }
         }
     }
 }
@@ -234,8 +241,9 @@ fn means_something_else(drawn: &[Entry], wanted: &[Entry]) -> bool {
 /// Disables the row and all below it.
 fn disable(entry: &Entry, at: &mut Vec<usize>, edits: &mut Vec<Edit>) {
     match entry {
-        Entry::Separator | Entry::Item { intent: None, .. } => {}
-        Entry::Item { .. } => edits.push(Edit::Intent {
+        Entry::Separator | Entry::Item { intent: None, .. } | Entry::Check { intent: None, .. } => {
+        }
+        Entry::Item { .. } | Entry::Check { .. } => edits.push(Edit::Intent {
             at: at.clone(),
             intent: None,
         }),
@@ -251,24 +259,42 @@ fn disable(entry: &Entry, at: &mut Vec<usize>, edits: &mut Vec<Edit>) {
 
 /// The differences of two rows that are the same row, but for what is below them.
 fn words(old: &Entry, new: &Entry, index: usize, parents: &[usize], edits: &mut Vec<Edit>) {
-    if let (
-        Entry::Item { label: before, .. } | Entry::Submenu { label: before, .. },
-        Entry::Item { label: after, .. } | Entry::Submenu { label: after, .. },
-    ) = (old, new)
-        && before != after
+    if let Some(after) = label(new)
+        && label(old) != Some(after)
     {
         edits.push(Edit::Label {
             at: position(parents, index),
-            label: after.clone(),
+            label: after.to_owned(),
         });
     }
-    if let (Entry::Item { intent: before, .. }, Entry::Item { intent: after, .. }) = (old, new)
-        && before != after
-    {
+    if intent(old) != intent(new) {
         edits.push(Edit::Intent {
             at: position(parents, index),
-            intent: after.clone(),
+            intent: intent(new).cloned(),
         });
+    }
+}
+
+fn label(entry: &Entry) -> Option<&str> {
+    match entry {
+        Entry::Separator => None,
+        Entry::Item { label, .. } | Entry::Check { label, .. } | Entry::Submenu { label, .. } => {
+            Some(label)
+        }
+    }
+}
+
+fn intent(entry: &Entry) -> Option<&Intent> {
+    match entry {
+        Entry::Separator | Entry::Submenu { .. } => None,
+        Entry::Item { intent, .. } | Entry::Check { intent, .. } => intent.as_ref(),
+    }
+}
+
+fn mark(entry: &Entry) -> Option<bool> {
+    match entry {
+        Entry::Separator | Entry::Item { .. } | Entry::Submenu { .. } => None,
+        Entry::Check { checked, .. } => Some(*checked),
     }
 }
 
@@ -279,15 +305,9 @@ fn position(parents: &[usize], index: usize) -> Vec<usize> {
 /// Whether the old row can become the new one where it stands.
 fn same_meaning(old: &Entry, new: &Entry) -> bool {
     row(old) == row(new)
-        && match (old, new) {
-            (
-                Entry::Item {
-                    intent: Some(old), ..
-                },
-                Entry::Item {
-                    intent: Some(new), ..
-                },
-            ) => old == new,
+        && mark(old) == mark(new)
+        && match (intent(old), intent(new)) {
+            (Some(old), Some(new)) => old == new,
             _ => true,
         }
 }
@@ -346,13 +366,21 @@ fn common_of_rest(drawn: &[Entry], wanted: &[Entry]) -> Vec<(usize, usize)> {
 }
 
 /// What tells a row from its siblings; a line has nothing.
-type Row<'a> = (bool, &'a str);
+type Row<'a> = (Kind, &'a str);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    Item,
+    Check,
+    Submenu,
+}
 
 fn row(entry: &Entry) -> Option<Row<'_>> {
     match entry {
         Entry::Separator => None,
-        Entry::Item { key, .. } => Some((false, key)),
-        Entry::Submenu { key, .. } => Some((true, key)),
+        Entry::Item { key, .. } => Some((Kind::Item, key)),
+        Entry::Check { key, .. } => Some((Kind::Check, key)),
+        Entry::Submenu { key, .. } => Some((Kind::Submenu, key)),
     }
 }
 

@@ -85,6 +85,30 @@ impl Notifier {
     }
 }
 
+/// Shows a notification of a program that is about to end by a crash, and waits two seconds for that at most. It asks
+/// nothing of the rest of the program, whatever state that is in. Without a bus or a daemon it returns at once.
+pub fn last_words(summary: &str, body: &str) {
+    let notice = Notice {
+        key: NoticeKey::Summary,
+        summary: summary.to_owned(),
+        body: body.to_owned(),
+        buttons: Vec::new(),
+        transient: false,
+    };
+    let (done, wait) = mpsc::channel();
+    let show = move || {
+        Desk::new(drop, Arc::default(), Arc::default()).show(&notice);
+        let _ = done.send(());
+    };
+    if thread::Builder::new()
+        .name("last words".to_owned())
+        .spawn(show)
+        .is_ok()
+    {
+        let _ = wait.recv_timeout(END_LIMIT);
+    }
+}
+
 /// Serves commands first, then looks at what the daemon said, then sleeps until either has something new.
 fn run(inbox: &Receiver<Command>, mut desk: Desk<impl Fn(Intent)>) {
     loop {

@@ -3,11 +3,8 @@
 //! A cache that cannot be read, is not the user's own, or is not whole is no cache; one that cannot be written costs
 //! time and nothing else. Paths that are no UTF-8 do not fit JSON: a configuration with such is not kept.
 
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
@@ -19,9 +16,10 @@ use super::stamp::Stamp;
 use super::surroundings::Surroundings;
 use super::trail::Trail;
 use crate::core::interest::Interest;
+use crate::own_file;
 
 /// Goes up with every change of what is stored or of how it is made.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// A cache file beyond this size is not ours.
 const MAX_BYTES: u64 = 32 << 20;
@@ -139,18 +137,7 @@ pub(super) struct Record {
 impl Record {
     /// The record in a file; `None` for every reason there can be.
     pub(super) fn load(path: &Path, uid: u32) -> Option<Self> {
-        let file = File::options()
-            .read(true)
-            .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
-            .open(path)
-            .ok()?;
-        let stat = file.metadata().ok()?;
-        let is_ours = stat.is_file() && stat.uid() == uid && stat.mode() & 0o022 == 0;
-        if !is_ours || stat.len() > MAX_BYTES {
-            return None;
-        }
-        let mut text = Vec::with_capacity(usize::try_from(stat.len()).ok()? + 1);
-        file.take(MAX_BYTES).read_to_end(&mut text).ok()?;
+        let text = own_file::load(path, uid, MAX_BYTES)?;
         let record: Self = serde_json::from_slice(&text).ok()?;
         let is_whole = record.answers.len() == record.configuration.aliases.len();
         is_whole.then_some(record)
@@ -158,25 +145,6 @@ impl Record {
 
     /// Puts the record into the file, whole or not at all, readable to its owner only.
     pub(super) fn store(&self, path: &Path) -> io::Result<()> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let text = serde_json::to_vec(self)?;
-        let directory = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory)?;
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let temporary = directory.join(format!(".ssh-hosts.{}.{count}", std::process::id()));
-        let written = File::options()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&temporary)
-            .and_then(|mut file| file.write_all(&text))
-            .and_then(|()| fs::rename(&temporary, path));
-        if written.is_err() {
-            let _ = fs::remove_file(&temporary);
-        }
-        written
+        own_file::store(path, &serde_json::to_vec(self)?)
     }
 }

@@ -78,6 +78,8 @@ pub(super) struct Expansion {
     host: String,
     port: Option<u16>,
     multiplexes: bool,
+    asks: bool,
+    has_connect_timeout: bool,
     /// As [`Persist::as_secs`].
     persist: Option<u32>,
     server_alive_interval: u32,
@@ -106,6 +108,8 @@ impl Expansion {
             host: value("hostname").into_owned(),
             port: value("port").parse().ok(),
             multiplexes: !matches!(&*value("controlmaster"), "" | "no" | "false"),
+            asks: matches!(&*value("controlmaster"), "ask" | "autoask"),
+            has_connect_timeout: !matches!(&*value("connecttimeout"), "" | "none"),
             persist: match &*value("controlpersist") {
                 "" | "no" | "false" => None,
                 "yes" | "true" => Some(0),
@@ -127,6 +131,8 @@ impl Expansion {
                 port: self.port,
             },
             multiplexes: self.multiplexes,
+            asks: self.asks,
+            has_connect_timeout: self.has_connect_timeout,
             persist: match self.persist {
                 None => Persist::No,
                 Some(0) => Persist::Forever,

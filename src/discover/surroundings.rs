@@ -53,6 +53,20 @@ impl Surroundings {
         }
     }
 
+    /// Where muxtray keeps files of its own: in the directory of this variable (XDG Base Directory Specification), or in
+    /// its default below the home directory. `None` where there is no home.
+    #[must_use]
+    pub fn own_directory(&self, variable: &str, default: &str) -> Option<PathBuf> {
+        let absolute = |name| {
+            self.known
+                .variable(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
+        let base = absolute(variable).or_else(|| Some(absolute("HOME")?.join(default)))?;
+        Some(base.join("muxtray"))
+    }
+
     /// The user's own ssh configuration file.
     #[must_use]
     pub fn user_config(&self) -> PathBuf {

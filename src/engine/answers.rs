@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::act::clean::{CleanError, Cleaned};
 use crate::act::control::{ActError, Checked, Exited, Stopped};
+use crate::act::farewell::{Farewell, NotEnded};
 use crate::act::mend::{self, MendError, Mended};
 use crate::act::terminate::{EndError, Ended};
 use crate::core::fix::Fix;
@@ -34,6 +35,17 @@ pub(super) enum Result {
     Stopped(std::result::Result<Stopped, ActError>),
     ProcessEnded(std::result::Result<Ended, EndError>),
     Cleaned(std::result::Result<Cleaned, CleanError>),
+}
+
+impl From<std::result::Result<Farewell, NotEnded>> for Result {
+    fn from(farewell: std::result::Result<Farewell, NotEnded>) -> Self {
+        match farewell {
+            Ok(Farewell::Exited(exited)) => Self::Ended(Ok(exited)),
+            Ok(Farewell::Ended(ended)) => Self::ProcessEnded(Ok(ended)),
+            Err(NotEnded::Asked(error)) => Self::Ended(Err(error)),
+            Err(NotEnded::Process(error)) => Self::ProcessEnded(Err(error)),
+        }
+    }
 }
 
 /// What came of it for each socket.
@@ -100,6 +112,11 @@ impl Answered {
             | Result::Cleaned(_) => None,
         };
         self.results.iter().filter_map(line).collect()
+    }
+
+    /// Whether nobody asked for it but the settings.
+    pub(super) fn is_by_policy(&self) -> bool {
+        self.asked == Asked::ByPolicy
     }
 
     /// What to tell the person who asked; where the settings did, only that masters were ended.

@@ -6,6 +6,7 @@ use super::Engine;
 use super::answers::{Answered, Asked};
 use super::work::{Job, Named};
 use crate::core::decide::is_cleaned_with_all;
+use crate::core::finding::FindingId;
 use crate::core::intent::Intent;
 use crate::core::socket::{Socket, Target};
 use crate::core::table;
@@ -36,10 +37,15 @@ impl Engine {
             }
             Intent::Clean(target) => self.clean(&[target], Asked::ByName),
             Intent::CleanAll(targets) => self.clean(&targets, Asked::OfAll),
+            Intent::Open { host, closing } => self.open(&host, closing),
             Intent::Mend(fix) => {
                 self.worker.start(Job::Mend(fix));
             }
             Intent::Show(target) => self.show(target.as_ref()),
+            Intent::Set(setting, on) => self.set(setting, on),
+            Intent::StartAtLogin(on) => self.start_at_login(on),
+            Intent::OpenConfiguration => self.open_configuration(),
+            Intent::ShowConfiguration => self.show_configuration(),
             Intent::Look => self.pace.heard(Instant::now()),
             // The clipboard and the About window are the desktop's own.
             Intent::Copy(_) | Intent::CopyText(_) | Intent::About => {}
@@ -75,11 +81,15 @@ impl Engine {
             self.survey.note_check(cookie, in_time);
         }
         self.answers.extend(answered.lines());
-        self.has_new_answers = true;
-        if let Some(notice) = answered.notice(self.options.can_show) {
+        self.has_news = true;
+        let is_wanted =
+            !answered.is_by_policy() || self.settings.announced().contains(&FindingId::Stranded);
+        if let Some(notice) = answered.notice(self.options.can_show)
+            && is_wanted
+        {
             self.outlet.notify(notice);
         }
-        self.look();
+        self.tick();
     }
 
     fn show(&mut self, target: Option<&Target>) {

@@ -13,7 +13,8 @@ use crate::core::view::{self, TrayView};
 use crate::observe::time_asleep;
 
 impl Engine {
-    /// Everything that can have changed is looked at again: an event does not say enough, and costs no less.
+    /// Everything that can have changed is looked at again: an event does not say enough, and costs no less. What was
+    /// heard before is answered by that, of whatever it told; so nothing less than all of it is a turn.
     pub(super) fn tick(&mut self) {
         let asleep = time_asleep();
         if asleep.saturating_sub(self.asleep) > SLEPT {
@@ -25,6 +26,7 @@ impl Engine {
         }
         self.asleep = asleep;
         self.reload_settings();
+        self.refresh_at_login();
         self.discover_if_changed();
         self.look();
     }
@@ -72,7 +74,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn look(&mut self) {
+    fn look(&mut self) {
         let began = Instant::now();
         self.looked = began;
         self.shows_by = self.shows_by.filter(|by| began < *by);
@@ -99,15 +101,21 @@ impl Engine {
             .retain(|target, _| snapshot.find(target).is_some());
         // What is said of a doubtful network is told with its age.
         let ages = |socket: &Socket| socket.network.as_ref().is_some_and(Verdict::ages);
-        let is_news = self.has_new_answers
+        let preferences = self.preferences();
+        let is_news = self.has_news
+            || self.shown_preferences.as_ref() != Some(&preferences)
             || snapshot.sockets.iter().any(ages)
             || !self
                 .snapshot
                 .as_ref()
                 .is_some_and(|last| last.says_the_same(&snapshot));
         if is_news {
-            self.has_new_answers = false;
-            self.draw(view::view(&snapshot, &self.answers));
+            self.has_news = false;
+            self.openings.after(self.snapshot.as_ref(), &snapshot);
+            let openable = self.openable(&snapshot);
+            let view = view::view(&snapshot, &self.answers, &openable);
+            self.draw(view.with_settings(&preferences));
+            self.shown_preferences = Some(preferences);
         }
         self.snapshot = Some(snapshot);
         self.carry_out(effects);

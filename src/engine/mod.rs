@@ -11,6 +11,8 @@
 mod answers;
 mod follow;
 mod look;
+mod opening;
+mod preferences;
 mod rest;
 mod wake;
 mod work;
@@ -28,18 +30,24 @@ use nix::sys::signal::SigSet;
 use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::act::mend::{MendError, Mended};
+use crate::act::open::OpenError;
+use crate::autostart::Autostart;
 use crate::config::{self, ConfigError, Settings};
 use crate::core::decide::Memory;
 use crate::core::fix::Fix;
 use crate::core::intent::Intent;
 use crate::core::notice::{Notice, NoticeKey};
+use crate::core::opening::Opened;
+use crate::core::setting::{AtLogin, Preferences};
 use crate::core::socket::{Snapshot, Socket};
 use crate::core::view::{self, TrayView};
 use crate::discover::{Discovered, Request, Surroundings};
 use crate::survey::Survey;
 use crate::watch::{Pace, Watch, Watcher as _};
 use answers::Answered;
-use work::Worker;
+use opening::Openings;
+use preferences::Granted;
+use work::{Opening, Worker};
 
 /// How the engine is set up.
 #[derive(Debug, Clone)]
@@ -75,6 +83,8 @@ pub(crate) enum Message {
     Discovered(Box<Discovered>, Box<Request>),
     Answered(Answered),
     Mended(Fix, Result<Mended, MendError>),
+    Opened(Box<Opening>, Result<Opened, OpenError>),
+    Granted(Granted),
 }
 
 /// A way to tell the engine what a person asks for. Cheap to clone, never blocks.
@@ -114,18 +124,33 @@ pub fn hold_signals() -> io::Result<()> {
 
 const ENDING: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
 
-/// Starts the engine's thread.
+/// An engine that has been started.
+#[derive(Debug)]
+pub struct Running(JoinHandle<calloop::Result<()>>);
+
+impl Running {
+    /// Waits until it has ended.
+    ///
+    /// # Errors
+    /// It did not end because it was told to: its loop failed, or it panicked. Nobody watches any more then.
+    pub fn join(self) -> io::Result<()> {
+        match self.0.join() {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(io::Error::other(format!("the engine failed: {error}"))),
+            Err(_) => Err(io::Error::other("the engine ended in a panic")),
+        }
+    }
+}
+
+/// Starts the engine's thread. When it ends, for whatever reason, it drops the outlet.
 ///
 /// # Errors
-/// No thread could be started, or its loop could not be set up.
-pub fn start(options: Options, inbox: Inbox, outlet: impl Outlet) -> io::Result<JoinHandle<()>> {
+/// No thread could be started.
+pub fn start(options: Options, inbox: Inbox, outlet: impl Outlet) -> io::Result<Running> {
     thread::Builder::new()
         .name("engine".to_owned())
-        .spawn(move || {
-            if let Err(error) = turn(options, inbox, Box::new(outlet)) {
-                tracing::error!("the engine stopped: {error}");
-            }
-        })
+        .spawn(move || turn(options, inbox, Box::new(outlet)))
+        .map(Running)
 }
 
 fn turn(options: Options, inbox: Inbox, outlet: Box<dyn Outlet>) -> calloop::Result<()> {
@@ -164,14 +189,19 @@ struct Engine {
     settings: Settings,
     config_version: Option<config::Version>,
     config_error: Option<ConfigError>,
+    autostart: Autostart,
+    at_login: AtLogin,
+    /// What the drawn view shows of the settings.
+    shown_preferences: Option<Preferences>,
     survey: Survey,
     /// What was discovered, for which request.
     discovered: Option<(Discovered, Request)>,
     discovering: bool,
     memory: Memory,
     answers: view::Answers,
-    /// Whether there are answers that the drawn view does not show yet.
-    has_new_answers: bool,
+    openings: Openings,
+    /// Whether there is something beside the snapshot that the drawn view does not show yet.
+    has_news: bool,
     snapshot: Option<Snapshot>,
     drawn: Option<TrayView>,
     asleep: Duration,
@@ -194,17 +224,23 @@ impl Engine {
         sender: Sender<Message>,
         handle: LoopHandle<'static, Engine>,
     ) -> Self {
+        let survey = Survey::new(Surroundings::of_this_process());
+        let openings = Openings::new(survey.surroundings());
         Self {
             options,
             settings: Settings::default(),
             config_version: None,
             config_error: None,
-            survey: Survey::new(Surroundings::of_this_process()),
+            survey,
+            autostart: Autostart::of_this_process(),
+            at_login: AtLogin::No,
+            shown_preferences: None,
             discovered: None,
             discovering: false,
             memory: Memory::default(),
             answers: BTreeMap::new(),
-            has_new_answers: false,
+            openings,
+            has_news: false,
             snapshot: None,
             drawn: None,
             asleep: crate::observe::time_asleep(),
@@ -226,6 +262,7 @@ impl Engine {
             tracing::warn!("{error}");
         }
         self.reload_settings();
+        self.refresh_at_login();
         self.discover_if_changed();
     }
 
@@ -239,13 +276,16 @@ impl Engine {
                 }
                 self.discovering = false;
                 self.discovered = Some((*discovered, *request));
-                self.look();
+                self.has_news = true;
+                self.tick();
             }
             Message::Answered(answered) => self.answered(&answered),
             Message::Mended(fix, result) => {
                 self.outlet.notify(answers::of_mending(&fix, &result));
-                self.look();
+                self.tick();
             }
+            Message::Opened(opening, result) => self.opened(&opening, &result),
+            Message::Granted(granted) => self.granted(granted),
         }
     }
 

@@ -36,6 +36,7 @@ impl Engine {
             path,
             reading: false,
         }));
+        interests.extend(self.autostart.interest());
         let (masters, strays) = watch::masters_and_strays(snapshot, &interests);
         interests.extend(strays);
         let is_new = self.watch.follow(&interests, &masters);

@@ -7,13 +7,18 @@ use calloop::channel::Sender;
 
 use crate::act::clean::{self, Kind};
 use crate::act::control::{self, CHECK_LIMIT};
-use crate::act::{System, each, mend, terminate};
+use crate::act::open::{self, Questions};
+use crate::act::ssh::Ssh;
+use crate::act::{System, each, farewell, mend, terminate};
+use crate::core::control_path::HostAlias;
 use crate::core::fix::Fix;
+use crate::core::opening::Start;
 use crate::core::socket::{State, Target};
 use crate::discover::{self, Request, Surroundings};
 
 use super::Message;
 use super::answers::{Answered, Asked, Result};
+use super::preferences::{self, Wish};
 
 /// A target, with what a person calls it and what was known of it when it was asked for.
 #[derive(Debug, Clone)]
@@ -40,6 +45,18 @@ pub(super) enum Job {
     EndProcess(Named, u32),
     Clean(Vec<Named>, Asked),
     Mend(Fix),
+    Open(Box<Opening>),
+    Grant(Box<Wish>),
+}
+
+/// A master to open.
+#[derive(Debug, Clone)]
+pub(crate) struct Opening {
+    pub(super) ssh: Ssh,
+    pub(super) start: Start,
+    pub(super) closing: u32,
+    pub(super) questions: Questions,
+    pub(super) alias: HostAlias,
 }
 
 /// Starts jobs.
@@ -62,6 +79,8 @@ impl Worker {
             Job::EndProcess(..) => "end process",
             Job::Clean(..) => "clean",
             Job::Mend(_) => "mend",
+            Job::Open(_) => "open",
+            Job::Grant(_) => "settings",
         };
         let sender = self.0.clone();
         let started = thread::Builder::new().name(name.to_owned()).spawn(move || {
@@ -92,13 +111,10 @@ fn perform(job: Job) -> Message {
         }
         Job::Exit(masters, asked) => {
             let results = each(&masters, |(named, closing)| {
-                match (exit(named, *closing), asked) {
-                    // A connection that is full has no room for the farewell, which the master waits for.
-                    (Result::Ended(Err(error)), Asked::ByPolicy) if error.is_in_vain() => {
-                        tracing::info!("{}: {error}", named.title);
-                        Result::ProcessEnded(terminate::end(&System, &named.target, *closing))
-                    }
-                    (result, _) => result,
+                if asked == Asked::ByPolicy {
+                    Result::from(farewell::say(&named.target, *closing))
+                } else {
+                    exit(named, *closing)
                 }
             });
             let masters = masters.into_iter().map(|(named, _)| named);
@@ -126,6 +142,18 @@ fn perform(job: Job) -> Message {
             let result = mend::mend(&fix);
             Message::Mended(fix, result)
         }
+        Job::Open(opening) => {
+            let Opening {
+                ssh,
+                start,
+                closing,
+                questions,
+                ..
+            } = &*opening;
+            let result = open::open(ssh, start, *closing, *questions, None);
+            Message::Opened(opening, result)
+        }
+        Job::Grant(wish) => Message::Granted(preferences::grant(*wish)),
     }
 }
 

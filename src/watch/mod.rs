@@ -106,7 +106,8 @@ pub struct Watch<D> {
 }
 
 impl<D: Watcher> Watch<D> {
-    /// Watches nothing yet but mounts, the clock and the network. What is not to be had is left to the timer, and said in the log.
+    /// Watches nothing yet but mounts, the clock and the network. What is not to be had is left to the timer, and said in
+    /// the log.
     #[must_use]
     pub fn new(handle: LoopHandle<'static, D>) -> Self {
         let mounts = File::open("/proc/self/mountinfo").and_then(|mounts| {
@@ -114,9 +115,6 @@ impl<D: Watcher> Watch<D> {
             let source = Generic::new(mounts, Readiness::READ, Mode::Edge);
             insert(&handle, source, |_, data: &mut D| data.heard(News::Changed))
         });
-        if let Err(error) = mounts {
-            tracing::info!("mounts are not watched: {error}");
-        }
         let clock = Clock::start().and_then(|clock| {
             let source = Generic::new(clock, Readiness::READ, Mode::Level);
             insert(&handle, source, |clock: &Clock, data: &mut D| {
@@ -124,9 +122,6 @@ impl<D: Watcher> Watch<D> {
                 data.heard(News::Changed);
             })
         });
-        if let Err(error) = clock {
-            tracing::info!("the clock is not watched: {error}");
-        }
         let network = Network::subscribe().and_then(|network| {
             let source = Generic::new(network, Readiness::READ, Mode::Level);
             insert(&handle, source, |network: &Network, data: &mut D| {
@@ -135,8 +130,15 @@ impl<D: Watcher> Watch<D> {
                 }
             })
         });
-        if let Err(error) = network {
-            tracing::info!("the network is not watched: {error}");
+        let all = [
+            ("mounts are", mounts),
+            ("the clock is", clock),
+            ("the network is", network),
+        ];
+        for (what, watched) in all {
+            if let Err(error) = watched {
+                tracing::info!("{what} not watched: {error}");
+            }
         }
         Self::of_what_is_followed(handle)
     }

@@ -32,7 +32,9 @@ pub(crate) use mount::NetworkMount;
 pub(crate) use muxtray::{GOOD, Report, SocketReport, program};
 pub(crate) use network::{CLIENT, Network, WEB};
 pub(crate) use process::{Finished, PATIENCE, Process, look_for, wait_for, wait_until};
-pub(crate) use truth::{files_below, is_listening, is_socket, pid_of_persisted, process_state};
+pub(crate) use truth::{
+    command_line, files_below, is_listening, is_socket, pid_of_persisted, process_state, processes,
+};
 pub(crate) use user::{NOBODY, User};
 
 use std::io::Write as _;

@@ -13,11 +13,11 @@ use crate::core::socket::MasterPid;
 
 /// A process, held.
 #[derive(Debug)]
-pub(super) struct Pidfd(OwnedFd);
+pub(in crate::act) struct Pidfd(OwnedFd);
 
 impl Pidfd {
     /// Holds the process that has this id now.
-    pub(super) fn open(pid: MasterPid) -> Result<Self, EndError> {
+    pub(in crate::act) fn open(pid: MasterPid) -> Result<Self, EndError> {
         let number = Pid::from_raw(pid.0).ok_or(EndError::Gone)?;
         match pidfd_open(number, PidfdFlags::empty()) {
             Ok(pidfd) => Ok(Self(pidfd)),
@@ -27,7 +27,7 @@ impl Pidfd {
     }
 
     /// Sends it a signal. One that has ended needs none.
-    pub(super) fn send(&self, signal: Signal) -> Result<(), EndError> {
+    pub(in crate::act) fn send(&self, signal: Signal) -> Result<(), EndError> {
         let number = match signal {
             Signal::Terminate => rustix::process::Signal::TERM,
             Signal::Continue => rustix::process::Signal::CONT,
@@ -40,7 +40,7 @@ impl Pidfd {
     }
 
     /// Whether it has ended, waited for so long at most. One that its parent has not waited for yet has.
-    pub(super) fn has_ended(&self, limit: Duration) -> Result<bool, EndError> {
+    pub(in crate::act) fn has_ended(&self, limit: Duration) -> Result<bool, EndError> {
         // The next whole millisecond, so that a wait is never none at all.
         let millis = limit.as_micros().div_ceil(1000);
         let timeout = PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX);

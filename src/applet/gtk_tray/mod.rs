@@ -8,7 +8,6 @@ mod patience;
 mod widgets;
 mod windows;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -16,6 +15,7 @@ use gtk::glib;
 use gtk::prelude::*;
 use muxtray::core::intent::Intent;
 use muxtray::core::view::{Icon, TrayView};
+use muxtray::crash::contained;
 use muxtray::desktop::menu::{edits, edits_while_open};
 use tao::event::Event;
 use tao::event_loop::{ControlFlow, EventLoop, EventLoopBuilder, EventLoopProxy};
@@ -41,6 +41,13 @@ impl Orders {
     /// Gives one; returns at once.
     pub(crate) fn give(&self, order: Order) {
         hear(&self.0, News::Ordered(order));
+    }
+}
+
+/// Who gives orders has ended, if without a word: nothing would ever be drawn again.
+impl Drop for Orders {
+    fn drop(&mut self) {
+        self.give(Order::End);
     }
 }
 
@@ -117,7 +124,7 @@ impl Tray {
             .with_temp_dir_path(directory.path())
             .with_menu(Box::new(root));
         // Without the library, this panics deep inside, with a text for developers.
-        let icon = quietly(|| builder.build())
+        let icon = contained(|| builder.build())
             .ok_or(TrayError::NoAppIndicator)?
             .map_err(|error| TrayError::Other(error.to_string()))?;
 
@@ -242,7 +249,7 @@ impl<S: Fn(Intent)> Screen<S> {
             // The loop itself ends.
             News::Ordered(Order::End) => {}
             News::Clicked(id) => {
-                match self.menu.intent(&id) {
+                match self.menu.clicked(&id) {
                     Some(Intent::Copy(path)) => self.windows.copy_path(path),
                     Some(Intent::CopyText(text)) => self.windows.copy("Copy", text),
                     Some(Intent::About) => self.windows.show_about(),
@@ -282,13 +289,4 @@ fn watch(proxy: &EventLoopProxy<News>, submenu: &gtk::Menu) {
 fn hear(proxy: &EventLoopProxy<News>, news: News) {
     // The loop is gone only at the very end, when nothing is to be drawn any more.
     let _ = proxy.send_event(news);
-}
-
-/// What `build` returns, or `None` if it panics, with nothing printed.
-fn quietly<T>(build: impl FnOnce() -> T) -> Option<T> {
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
-    let built = catch_unwind(AssertUnwindSafe(build));
-    std::panic::set_hook(hook);
-    built.ok()
 }

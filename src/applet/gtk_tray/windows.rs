@@ -55,7 +55,7 @@ impl Windows {
         let about = self.about.get_or_insert_with(|| {
             let about = gtk::AboutDialog::builder()
                 .program_name("muxtray")
-                .version(env!("CARGO_PKG_VERSION"))
+                .version(muxtray::VERSION)
                 .comments(env!("CARGO_PKG_DESCRIPTION"))
                 .copyright(concat!("Licence: ", env!("CARGO_PKG_LICENSE")))
                 .title("About muxtray")

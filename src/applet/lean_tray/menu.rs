@@ -1,5 +1,6 @@
 //! What of a menu there is without windows and a clipboard of one's own.
 
+use muxtray::VERSION;
 use muxtray::core::intent::Intent;
 use muxtray::core::view::Entry;
 
@@ -21,7 +22,7 @@ fn fit(entry: Entry) -> Option<Entry> {
             ..
         } => Some(Entry::Item {
             key,
-            label: concat!("muxtray ", env!("CARGO_PKG_VERSION")).to_owned(),
+            label: format!("muxtray {VERSION}"),
             intent: None,
         }),
         Entry::Submenu {
@@ -33,7 +34,7 @@ fn fit(entry: Entry) -> Option<Entry> {
             label,
             entries: fitted(entries),
         }),
-        other @ (Entry::Separator | Entry::Item { .. }) => Some(other),
+        other @ (Entry::Separator | Entry::Item { .. } | Entry::Check { .. }) => Some(other),
     }
 }
 
@@ -72,7 +73,7 @@ mod tests {
         ];
         let about = Entry::Item {
             key: "about".to_owned(),
-            label: format!("muxtray {}", env!("CARGO_PKG_VERSION")),
+            label: format!("muxtray {VERSION}"),
             intent: None,
         };
         assert_eq!(

@@ -170,7 +170,7 @@ impl Panel {
                     self.draw(view);
                 }
             }
-            News::Clicked(id) => match self.menu.intent(&id) {
+            News::Clicked(id) => match self.menu.clicked(&id) {
                 Some(intent) => send(intent.clone()),
                 None => tracing::debug!("a click on a row that is no longer there"),
             },

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::core::intent::Intent;
 use crate::core::notice::Button;
+use crate::core::opening::{self, Reconnect};
 use crate::core::socket::{Snapshot, Socket, State, Target};
 use crate::core::text;
 
@@ -59,23 +60,37 @@ impl Stranded {
     }
 }
 
-/// Ends a master that has lost its network.
-pub(super) fn exit_button(socket: &Socket) -> Option<Button> {
+/// What can be done about a master that has lost its network; nothing where it has not.
+pub(super) fn buttons(socket: &Socket) -> Vec<Button> {
     if !is_stranded(socket) {
-        return None;
+        return Vec::new();
     }
+    let reconnect = opening::reconnect(socket).map(
+        |Reconnect {
+             label,
+             host,
+             closing,
+         }| Button {
+            label,
+            intent: Intent::Open { host, closing },
+        },
+    );
+    reconnect.into_iter().chain([exit_button(socket)]).collect()
+}
+
+fn exit_button(socket: &Socket) -> Button {
     let label = match socket.sessions_at_stake() {
         Some(0) => "Exit".to_owned(),
         Some(sessions) => format!("Exit, closing {}", text::count(sessions, "session")),
         None => "Exit, closing its sessions".to_owned(),
     };
-    Some(Button {
+    Button {
         label,
         intent: Intent::Exit {
             target: socket.target(),
             closing: closing(socket),
         },
-    })
+    }
 }
 
 /// How many sessions who ends it agrees to close; all, where they cannot be counted.

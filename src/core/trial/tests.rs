@@ -1,3 +1,4 @@
+use super::super::finding::{Finding, FindingId, Severity};
 use super::super::samples::{observation, path, places, running, seen};
 use super::super::socket::{Connect, Observation};
 use super::*;
@@ -59,14 +60,14 @@ fn only_findings_about_this_host_stand_in_its_way() {
         ("host webmail", false),
     ] {
         snapshot.findings = vec![finding(FindingId::PathTooLong, subject)];
-        let obstacles = obstacles("web", &host(), &snapshot);
-        assert_eq!(obstacles.len(), usize::from(told), "{subject}");
+        let found = obstacle::findings("web", &host(), &snapshot);
+        assert_eq!(found.len(), usize::from(told), "{subject}");
     }
     snapshot.findings = vec![Finding {
         severity: Severity::Info,
         ..finding(FindingId::PathTooLong, "host web")
     }];
-    assert!(obstacles("web", &host(), &snapshot).is_empty());
+    assert!(obstacle::findings("web", &host(), &snapshot).is_empty());
 }
 
 fn series(millis: &[u64], failure: Option<Failure>) -> Series {

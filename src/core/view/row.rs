@@ -2,6 +2,7 @@
 
 use super::super::ending;
 use super::super::intent::Intent;
+use super::super::opening::{self, Reconnect};
 use super::super::socket::{Socket, State};
 use super::super::text;
 use super::{Answers, Entry, mark, remark};
@@ -22,6 +23,7 @@ pub(super) fn socket_menu(socket: &Socket, answers: &Answers) -> Entry {
     match cannot_ask(&socket.state) {
         None => {
             entries.push(Entry::item("check", "Check", Intent::Check(target.clone())));
+            entries.extend(reconnect(socket));
             entries.push(exit(socket));
             entries.push(Entry::item(
                 "stop",
@@ -74,6 +76,25 @@ fn cannot_ask(state: &State) -> Option<&'static str> {
         State::Orphaned { .. } => Some("its socket file is gone"),
         State::Unverifiable(_) => Some("nobody here listens"),
     }
+}
+
+/// For a master whose network is gone: ended, and opened anew, in one.
+fn reconnect(socket: &Socket) -> Option<Entry> {
+    let Reconnect {
+        label,
+        host,
+        closing,
+    } = opening::reconnect(socket)?;
+    let intent = Intent::Open { host, closing };
+    Some(if closing == 0 {
+        Entry::item("reconnect", label, intent)
+    } else {
+        Entry::Submenu {
+            key: "reconnect-closing".to_owned(),
+            label,
+            entries: vec![Entry::item("reconnect-now", "Reconnect now", intent)],
+        }
+    })
 }
 
 fn exit(socket: &Socket) -> Entry {

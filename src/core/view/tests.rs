@@ -1,13 +1,17 @@
 use std::time::{Duration, SystemTime};
 
+use super::super::control_path::HostAlias;
 use super::super::finding::FindingId;
+use super::super::network::Cause;
 use super::super::places::Managed;
 use super::super::samples::{listener, observation, path, process, running, seen, stat};
-use super::super::socket::{Connect, File, Holder, Listener, Observation, Process, Stat, UserId};
+use super::super::socket::{
+    Connect, File, Holder, Listener, Observation, Process, Stat, State, UserId,
+};
 use super::*;
 
 /// The menu as indented text: what a person reads, `[…]` what a click asks for.
-fn drawn(view: &TrayView) -> String {
+pub(super) fn drawn(view: &TrayView) -> String {
     fn rows(entries: &[Entry], depth: usize, text: &mut String) {
         for entry in entries {
             text.push_str(&"    ".repeat(depth));
@@ -26,6 +30,18 @@ fn drawn(view: &TrayView) -> String {
                     let intent = format!("{intent:?}");
                     let kind = intent.split([' ', '(']).next().unwrap();
                     *text += &format!("{label}  [{kind}]\n");
+                }
+                Entry::Check {
+                    label,
+                    checked,
+                    intent,
+                    ..
+                } => {
+                    let mark = if *checked { 'x' } else { ' ' };
+                    *text += &match intent {
+                        Some(intent) => format!("[{mark}] {label}  [{intent:?}]\n"),
+                        None => format!("([{mark}] {label})\n"),
+                    };
                 }
                 Entry::Submenu { label, entries, .. } => {
                     *text += &format!("{label} >\n");
@@ -74,12 +90,12 @@ fn a_day_with_a_bit_of_everything() {
         .find(|socket| socket.title() == "web")
         .unwrap();
     let answers = Answers::from([(socket.target(), "Last check: answered in 0.8 ms".to_owned())]);
-    insta::assert_snapshot!(drawn(&view(&snapshot, &answers)));
+    insta::assert_snapshot!(drawn(&view(&snapshot, &answers, &[])));
 }
 
 #[test]
 fn nothing_there() {
-    insta::assert_snapshot!(drawn(&view(&seen(Vec::new()), &Answers::new())));
+    insta::assert_snapshot!(drawn(&view(&seen(Vec::new()), &Answers::new(), &[])));
 }
 
 /// The part of a drawn menu that a person sees at once, and the rows of one submenu in it.
@@ -137,7 +153,7 @@ fn thousand() -> Snapshot {
 
 #[test]
 fn a_thousand_sockets_are_folded() {
-    let view = view(&thousand(), &Answers::new());
+    let view = view(&thousand(), &Answers::new(), &[]);
     insta::assert_snapshot!(
         "a_thousand_sockets",
         unfolded(&view, "\u{25b2} 793 more stale")
@@ -151,12 +167,12 @@ fn a_thousand_sockets_make_few_rows() {
         entries
             .iter()
             .map(|entry| match entry {
-                Entry::Separator | Entry::Item { .. } => 1,
+                Entry::Separator | Entry::Item { .. } | Entry::Check { .. } => 1,
                 Entry::Submenu { entries, .. } => 1 + count(entries),
             })
             .sum()
     }
-    let rows = count(&view(&thousand(), &Answers::new()).menu);
+    let rows = count(&view(&thousand(), &Answers::new(), &[]).menu);
     assert!(rows < 800, "{rows}");
 }
 
@@ -164,10 +180,10 @@ fn a_thousand_sockets_make_few_rows() {
 fn clean_in_a_fold_cleans_what_is_folded_and_the_users_own() {
     let mut snapshot = thousand();
     snapshot.sockets[600].managed_by = Some(Managed::Ansible);
-    let view = view(&snapshot, &Answers::new());
+    let view = view(&snapshot, &Answers::new(), &[]);
     let fold = view.menu.iter().find_map(|entry| match entry {
         Entry::Submenu { key, entries, .. } if key == "fold problem stale" => Some(entries),
-        Entry::Separator | Entry::Item { .. } | Entry::Submenu { .. } => None,
+        Entry::Separator | Entry::Item { .. } | Entry::Check { .. } | Entry::Submenu { .. } => None,
     });
     let Some(Entry::Item {
         label,
@@ -192,13 +208,13 @@ fn the_icon_follows_the_worst() {
         connect: Some(Connect::Refused),
         ..observation()
     };
-    assert_eq!(view(&seen(vec![]), &Answers::new()).icon, Icon::Idle);
+    assert_eq!(view(&seen(vec![]), &Answers::new(), &[]).icon, Icon::Idle);
     assert_eq!(
-        view(&seen(vec![running()]), &Answers::new()).icon,
+        view(&seen(vec![running()]), &Answers::new(), &[]).icon,
         Icon::Running
     );
     assert_eq!(
-        view(&seen(vec![quiet("/s/x"), stale()]), &Answers::new()).icon,
+        view(&seen(vec![quiet("/s/x"), stale()]), &Answers::new(), &[]).icon,
         Icon::Attention
     );
 }
@@ -226,10 +242,10 @@ fn a_master_that_cannot_be_asked_can_be_ended_at_the_price_of_its_sessions() {
             "    End process, closing 3 sessions >\n        End process now  [EndProcess]\n",
         ),
     ] {
-        let menu = drawn(&view(&stopped(sessions), &Answers::new()));
+        let menu = drawn(&view(&stopped(sessions), &Answers::new(), &[]));
         assert!(menu.contains(lines), "{menu}");
     }
-    let running = drawn(&view(&seen(vec![running()]), &Answers::new()));
+    let running = drawn(&view(&seen(vec![running()]), &Answers::new(), &[]));
     assert!(!running.contains("End process"), "{running}");
 }
 
@@ -250,7 +266,10 @@ fn time_alone_changes_nothing() {
         at: now.at + Duration::from_secs(86_400),
         ..now.clone()
     };
-    assert_eq!(view(&now, &Answers::new()), view(&later, &Answers::new()));
+    assert_eq!(
+        view(&now, &Answers::new(), &[]),
+        view(&later, &Answers::new(), &[])
+    );
 }
 
 #[test]
@@ -260,7 +279,9 @@ fn keys_are_unique_among_siblings() {
         for entry in entries {
             match entry {
                 Entry::Separator => {}
-                Entry::Item { key, .. } => assert!(keys.insert(key), "{key} twice"),
+                Entry::Item { key, .. } | Entry::Check { key, .. } => {
+                    assert!(keys.insert(key), "{key} twice");
+                }
                 Entry::Submenu { key, entries, .. } => {
                     assert!(keys.insert(key), "{key} twice");
                     check(entries);
@@ -269,8 +290,8 @@ fn keys_are_unique_among_siblings() {
         }
     }
     let few = seen(vec![running(), quiet("/s/quiet"), quiet("/s/other")]);
-    check(&view(&few, &Answers::new()).menu);
-    check(&view(&thousand(), &Answers::new()).menu);
+    check(&view(&few, &Answers::new(), &[]).menu);
+    check(&view(&thousand(), &Answers::new(), &[]).menu);
 }
 
 #[test]
@@ -299,7 +320,7 @@ fn a_remedy_can_be_clicked_where_it_is_safe_and_copied_where_not() {
         findings: vec![missing, misowned, keepalive],
         ..seen(vec![])
     };
-    let view = view(&snapshot, &Answers::new());
+    let view = view(&snapshot, &Answers::new(), &[]);
     let problems = view.menu.iter().find_map(|entry| match entry {
         Entry::Submenu {
             key,
@@ -337,5 +358,48 @@ fn a_remedy_can_be_clicked_where_it_is_safe_and_copied_where_not() {
                 &Intent::CopyText("Host web\n    ServerAliveInterval 15\n".to_owned())
             ),
         ]
+    );
+}
+
+#[test]
+fn hosts_without_a_master_can_be_opened_as_many_as_fit() {
+    let hosts = |number: usize| -> Vec<Openable> {
+        let host = |number| Openable {
+            alias: HostAlias(format!("host{number}")),
+            is_opening: number == 1,
+        };
+        (0..number).map(host).collect()
+    };
+    let menu = |number| drawn(&view(&seen(Vec::new()), &Answers::new(), &hosts(number)));
+    assert!(!menu(0).contains("Open master"), "{}", menu(0));
+    insta::assert_snapshot!(menu(3));
+    assert!(menu(21).contains("host20") && !menu(21).contains("more"));
+    let many = menu(22);
+    assert!(!many.contains("host20"), "{many}");
+    assert!(
+        many.contains("\u{2026} 2 more: muxtray open HOST"),
+        "{many}"
+    );
+}
+
+#[test]
+fn a_stranded_master_can_be_replaced() {
+    let mut snapshot = seen(vec![running()]);
+    snapshot.sockets[0].state = State::Stranded(Cause::AddressGone);
+    let menu = |snapshot: &Snapshot| drawn(&view(snapshot, &Answers::new(), &[]));
+    snapshot.sockets[0].sessions = Some(0);
+    assert!(
+        menu(&snapshot).contains("Reconnect  [Open]"),
+        "{}",
+        menu(&snapshot)
+    );
+    snapshot.sockets[0].sessions = Some(2);
+    let told = menu(&snapshot);
+    assert!(told.contains("Reconnect, closing 2 sessions"), "{told}");
+    snapshot.sockets[0].hosts.clear();
+    let told = menu(&snapshot);
+    assert!(
+        !told.contains("Reconnect"),
+        "there is no host to open: {told}"
     );
 }

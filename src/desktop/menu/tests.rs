@@ -26,6 +26,48 @@ fn submenu(key: &str, label: &str, entries: Vec<Entry>) -> Entry {
     }
 }
 
+fn check(key: &str, label: &str, checked: bool, intent: Option<Intent>) -> Entry {
+    Entry::Check {
+        key: key.to_owned(),
+        label: label.to_owned(),
+        checked,
+        intent,
+    }
+}
+
+#[test]
+fn another_mark_is_another_row_and_waits_for_an_open_menu_to_close() {
+    let drawn = [check("clean", "Clean", false, copy("/on"))];
+    let wanted = [check("clean", "Clean", true, copy("/off"))];
+    let steps = [
+        Edit::Remove { at: vec![0] },
+        Edit::Insert {
+            at: vec![0],
+            entry: wanted[0].clone(),
+        },
+    ];
+    assert_eq!(edits(&drawn, &wanted), steps);
+    assert_eq!(edits_while_open(&drawn, &wanted), []);
+}
+
+#[test]
+fn a_marked_row_is_disabled_in_place() {
+    let drawn = [check("clean", "Clean", true, copy("/off"))];
+    let wanted = [check("clean", "Clean: no file", true, None)];
+    let steps = [
+        Edit::Label {
+            at: vec![0],
+            label: "Clean: no file".to_owned(),
+        },
+        Edit::Intent {
+            at: vec![0],
+            intent: None,
+        },
+    ];
+    assert_eq!(edits(&drawn, &wanted), steps);
+    assert_eq!(edits_while_open(&drawn, &wanted), steps);
+}
+
 #[test]
 fn equal_menus_need_no_edit() {
     let menu = [submenu(
@@ -231,6 +273,8 @@ fn any_entry() -> impl Strategy<Value = Entry> {
             label,
             intent: path.map(|path| Intent::Copy(PathBuf::from(path))),
         }),
+        3 => (key, "[xy]", any::<bool>(), prop::option::of("/[pq]"))
+            .prop_map(|(key, label, checked, path)| check(&key, &label, checked, path.and_then(|path| copy(&path)))),
     ];
     leaf.prop_recursive(2, 24, 5, move |inner| {
         (key, "[xy]", prop::collection::vec(inner, 0..5)).prop_map(|(key, label, entries)| {
@@ -253,7 +297,9 @@ fn shape(entries: &[Entry], at: &mut Vec<usize>, rows: &mut Vec<(Vec<usize>, Opt
         at.push(index);
         match entry {
             Entry::Separator => rows.push((at.clone(), None)),
-            Entry::Item { intent, .. } => rows.push((at.clone(), intent.clone())),
+            Entry::Item { intent, .. } | Entry::Check { intent, .. } => {
+                rows.push((at.clone(), intent.clone()));
+            }
             Entry::Submenu { entries, .. } => {
                 rows.push((at.clone(), None));
                 shape(entries, at, rows);

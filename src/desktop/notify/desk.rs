@@ -3,7 +3,6 @@
 //! All of it happens on one thread. Every call has a deadline; a daemon that ends takes its notifications with it.
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,6 +17,7 @@ use zbus::fdo::{DBusProxy, NameOwnerChangedStream};
 
 use crate::core::intent::Intent;
 use crate::core::notice::{Notice, NoticeKey};
+use crate::crash::contained;
 use crate::desktop::wait::{Bell, poll_once, within, within_unless};
 
 use super::compose::{Actions, Capabilities, compose};
@@ -212,8 +212,8 @@ impl<S: Fn(Intent)> Desk<S> {
         for (key, open) in &mut self.open {
             // notify-rust unwraps what the bus answers while it begins to listen; a bus that breaks then must not
             // end this thread.
-            let poll = AssertUnwindSafe(|| poll_once(open.response.as_mut(), &waker));
-            if let Some(response) = catch_unwind(poll).unwrap_or(Some(None)) {
+            let poll = || poll_once(open.response.as_mut(), &waker);
+            if let Some(response) = contained(poll).unwrap_or(Some(None)) {
                 over.push((key.clone(), response));
             }
         }

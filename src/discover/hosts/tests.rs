@@ -37,7 +37,10 @@ fn the_output_of_ssh_is_read() {
         (host.server_alive_interval, host.server_alive_count_max),
         (15, 3)
     );
-    assert!(host.multiplexes);
+    assert!(host.multiplexes && !host.asks && !host.has_connect_timeout);
+    let output = b"controlmaster autoask\nconnecttimeout 5\n";
+    let host = Expansion::parse(output).into_host(HostAlias("web".to_owned()), None);
+    assert!(host.multiplexes && host.asks && host.has_connect_timeout);
 
     for (output, persist, multiplexes) in [
         (
@@ -113,6 +116,8 @@ fn ssh_itself_answers_for_each_host() {
         host: host.to_owned(),
         port: Some(port),
         multiplexes: control_path.is_some(),
+        asks: false,
+        has_connect_timeout: false,
         persist: control_path.map(|_| 600),
         server_alive_interval: if control_path.is_some() { 20 } else { 0 },
         server_alive_count_max: 3,

@@ -33,6 +33,8 @@ fn host(path: &Path) -> Host {
             port: None,
         },
         multiplexes: true,
+        asks: false,
+        has_connect_timeout: false,
         persist: Persist::No,
         server_alive_interval: 0,
         server_alive_count_max: 3,

@@ -23,6 +23,8 @@ pub(crate) struct Row {
     pub(crate) label: String,
     /// Whether it can be clicked.
     pub(crate) enabled: bool,
+    /// Whether its check mark is there; nothing where it has no place for one.
+    pub(crate) checked: Option<bool>,
     /// The rows of its submenu.
     pub(crate) rows: Vec<Row>,
 }
@@ -80,6 +82,19 @@ impl TrayIcon<'_> {
         found.unwrap_or_else(|| panic!("no {labels:?} in {last:#?}"))
     }
 
+    /// Waits until the row that these labels lead to has its check mark, or has it no more.
+    #[track_caller]
+    pub(crate) fn wait_for_mark(&self, labels: &[&str], checked: bool) {
+        let found = look_for(PATIENCE, || {
+            let menu = self.menu()?;
+            let row = labels
+                .iter()
+                .try_fold(&menu, |row, label| row.find(label))?;
+            (row.checked == Some(checked)).then_some(())
+        });
+        found.unwrap_or_else(|| panic!("not {checked}: {labels:?} in {:#?}", self.menu()));
+    }
+
     /// Clicks the row that these labels lead to, as a panel does: each submenu is opened first.
     #[track_caller]
     pub(crate) fn click(&self, labels: &[&str]) {
@@ -134,6 +149,10 @@ fn row((id, properties, below): Layout) -> Option<Row> {
         .get("enabled")
         .and_then(|enabled| bool::try_from(enabled.clone()).ok())
         .unwrap_or(true);
+    let checked = (text("toggle-type").as_deref() == Some("checkmark")).then(|| {
+        let state = properties.get("toggle-state");
+        state.and_then(|state| i32::try_from(state.clone()).ok()) == Some(1)
+    });
     // An underscore marks the letter to press; a doubled one is an underscore.
     let label = text("label")
         .unwrap_or_default()
@@ -148,6 +167,7 @@ fn row((id, properties, below): Layout) -> Option<Row> {
         id,
         label,
         enabled,
+        checked,
         rows,
     })
 }

@@ -74,8 +74,8 @@ pub(crate) struct Desktop<'a> {
     bus: Process,
 }
 
-/// A lab for a test that needs a desktop, whose watchers see what they are told of by events alone; nothing, and a word about it, where there
-/// are no programs to make a desktop of.
+/// A lab for a test that needs a desktop, whose watchers see what they are told of by events alone; nothing, and a word
+/// about it, where there are no programs to make a desktop of.
 pub(crate) fn lab(test: &str) -> Option<Lab> {
     if let Some(why) = missing() {
         skip(test, &why);

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -17,9 +17,9 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use rustix::process::{PidfdFlags, pidfd_open};
 
-use super::Interrupt;
+use super::interrupt::{self, Interrupt};
+use crate::core::obstacle::Failure;
 use crate::core::text;
-use crate::core::trial::Failure;
 
 /// So much of what it said last is kept.
 const KEPT: usize = 8 * 1024;
@@ -32,7 +32,7 @@ const SSH_FAILED: i32 = 255;
 
 /// How a run ended.
 #[derive(Debug)]
-pub(super) enum Ran {
+pub enum Ran {
     /// It reached the other side, and took so long.
     Through(Duration),
     /// It did not.
@@ -43,51 +43,82 @@ pub(super) enum Ran {
 
 /// Whether what is started may live on after the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lives {
+pub enum Lives {
     /// A session: no.
     ForTheRun,
     /// A master that goes to the background.
-    On,
+    On {
+        /// Whether it may ask on the terminal first. Then it stays in our process group, for the terminal stops another
+        /// one that asks.
+        may_ask: bool,
+    },
+}
+
+/// How a run is to be.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner<'a> {
+    /// How long it may take.
+    pub limit: Duration,
+    /// Whether it leaves anything.
+    pub lives: Lives,
+    /// What ends it before its time.
+    pub interrupt: Option<&'a Interrupt>,
+}
+
+impl Manner<'_> {
+    const fn has_own_group(&self) -> bool {
+        !matches!(self.lives, Lives::On { may_ask: true })
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.interrupt.is_some_and(Interrupt::is_pending)
+    }
 }
 
 /// Runs it. `at_end` is told its process id when it has ended or been killed, while that id is still its own.
-pub(super) fn run(
-    mut command: Command,
-    limit: Duration,
-    lives: Lives,
-    interrupt: &Interrupt,
-    at_end: impl FnOnce(u32),
-) -> Ran {
+pub fn run(mut command: Command, manner: Manner<'_>, at_end: impl FnOnce(u32)) -> Ran {
+    tracing::debug!(?command, "run");
+    let ran = attended(&mut command, manner, at_end);
+    tracing::debug!(?ran, "ran");
+    ran
+}
+
+fn attended(command: &mut Command, manner: Manner<'_>, at_end: impl FnOnce(u32)) -> Ran {
+    let limit = manner.limit;
     let begun = Instant::now();
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .process_group(0);
-    if interrupt.is_pending() {
+        .stderr(Stdio::piped());
+    if manner.has_own_group() {
+        command.process_group(0);
+    }
+    if manner.is_interrupted() {
         return Ran::Interrupted;
     }
-    let child = match lives {
+    let child = match manner.lives {
         Lives::ForTheRun => command.spawn(),
-        Lives::On => interrupt.let_through(|| command.spawn()),
+        Lives::On { .. } => interrupt::let_through(|| command.spawn()),
     };
     let mut child = match child {
         Ok(child) => child,
         Err(error) => return Ran::Failed(Failure::NotStarted(text::line(&error.to_string()))),
     };
     let mut said = Said::default();
-    let end = attend(&mut child, begun + limit, interrupt, &mut said);
+    let end = attend(&mut child, begun + limit, manner.interrupt, &mut said);
     let took = begun.elapsed();
     match end {
         Ok(End::Ended) => at_end(child.id()),
         Ok(End::TimedOut | End::Interrupted) | Err(_) => {
-            kill(&child);
+            kill(&mut child, manner.has_own_group());
             at_end(child.id());
         }
     }
     let status = reap(&mut child);
     match (end, status) {
         (Ok(End::Ended), Some(status)) => match status.code() {
+            // What is in our process group got the signal, too.
+            None | Some(SSH_FAILED) if manner.is_interrupted() => Ran::Interrupted,
             None | Some(SSH_FAILED) => Ran::Failed(Failure::Refused(said.last_line())),
             Some(_) => Ran::Through(took),
         },
@@ -109,7 +140,7 @@ enum End {
 fn attend(
     child: &mut Child,
     until: Instant,
-    interrupt: &Interrupt,
+    interrupt: Option<&Interrupt>,
     said: &mut Said,
 ) -> io::Result<End> {
     let pid = i32::try_from(child.id()).ok();
@@ -123,25 +154,25 @@ fn attend(
     }
     loop {
         let left = until.saturating_duration_since(Instant::now());
-        let mut polled = vec![
-            PollFd::new(pidfd.as_fd(), PollFlags::POLLIN),
-            PollFd::new(interrupt.as_fd(), PollFlags::POLLIN),
-        ];
-        if let Some(pipe) = &pipe {
-            polled.push(PollFd::new(pipe.as_fd(), PollFlags::POLLIN));
-        }
+        let pidfd = Some(pidfd.as_fd());
+        let pipe_fd = pipe.as_ref().map(AsFd::as_fd);
+        let interrupt_fd = interrupt.map(AsFd::as_fd);
+        let there = [pidfd, pipe_fd, interrupt_fd];
+        let mut polled: Vec<_> = there
+            .iter()
+            .flatten()
+            .map(|fd| PollFd::new(*fd, PollFlags::POLLIN))
+            .collect();
         let millis = left.as_micros().div_ceil(1000);
         let timeout = PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX);
         match poll(&mut polled, timeout) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno.into()),
         }
-        let is_ready = |place: usize| {
-            polled
-                .get(place)
-                .is_some_and(|polled| polled.any() == Some(true))
-        };
-        let (ended, interrupted, speaks) = (is_ready(0), is_ready(1), is_ready(2));
+        let mut ready = polled.iter().map(|polled| polled.any() == Some(true));
+        let [ended, speaks, interrupted] =
+            there.map(|fd| fd.is_some() && ready.next() == Some(true));
+        drop(polled);
         if (speaks || ended) && !pipe.as_mut().is_some_and(|pipe| said.read(pipe)) {
             pipe = None;
         }
@@ -157,11 +188,17 @@ fn attend(
     }
 }
 
-/// Kills the child and what it has started in its process group.
-fn kill(child: &Child) {
-    if let Ok(pid) = i32::try_from(child.id()) {
-        // The child has not been waited for, so the group is its own.
-        let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+/// Kills the child, and what it has started in its process group where that is its own.
+fn kill(child: &mut Child, has_own_group: bool) {
+    match i32::try_from(child.id()) {
+        Ok(pid) if has_own_group => {
+            // The child has not been waited for, so the group is its own.
+            let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        // A proxy of its ends when nobody reads from it any more.
+        Ok(_) | Err(_) => {
+            let _ = child.kill();
+        }
     }
 }
 
@@ -230,9 +267,12 @@ mod tests {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", script]);
         let told = Cell::new(0);
-        let ran = run(command, limit, Lives::ForTheRun, &interrupt, |pid| {
-            told.set(pid);
-        });
+        let manner = Manner {
+            limit,
+            lives: Lives::ForTheRun,
+            interrupt: Some(&interrupt),
+        };
+        let ran = run(command, manner, |pid| told.set(pid));
         assert_ne!(told.get(), 0, "its process id was told");
         ran
     }
@@ -291,14 +331,12 @@ mod tests {
 
     #[test]
     fn what_is_no_program_is_not_started() {
-        let interrupt = Interrupt::put_off().unwrap();
-        let ran = run(
-            Command::new("/nowhere/ssh"),
-            LONG,
-            Lives::On,
-            &interrupt,
-            |_| {},
-        );
+        let manner = Manner {
+            limit: LONG,
+            lives: Lives::On { may_ask: false },
+            interrupt: None,
+        };
+        let ran = run(Command::new("/nowhere/ssh"), manner, |_| {});
         assert!(
             matches!(ran, Ran::Failed(Failure::NotStarted(_))),
             "{ran:?}"

@@ -2,7 +2,7 @@
 //!
 //! They are blocked and only looked at, never taken: once they are let through again they do what they always do, and
 //! whoever waits for this program sees which one ended it. What is started meanwhile inherits them blocked, and is ended
-//! by SIGKILL; what may live on must not, so for the moment of its start they come through ([`Interrupt::let_through`]).
+//! by SIGKILL; what may live on must not, so for the moment of its start they come through ([`let_through`]).
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -36,23 +36,24 @@ impl Interrupt {
         Ok(Self { pending, before })
     }
 
-    /// Does this with the signals as they were before. One that comes in this moment ends the program at once.
-    ///
-    /// # Errors
-    /// The system calls' own, and those of `work`.
-    pub fn let_through<T>(&self, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        let blocked = self.before.thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
-        let result = work();
-        blocked.thread_set_mask()?;
-        result
-    }
-
     /// Whether one of them waits.
     #[must_use]
     pub fn is_pending(&self) -> bool {
         let mut polled = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
         poll(&mut polled, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
     }
+}
+
+/// Does this with no signal blocked, and blocks those again that were. One that comes in this moment does what it always
+/// does: it ends the program at once.
+///
+/// # Errors
+/// The system calls' own, and those of `work`.
+pub fn let_through<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let blocked = SigSet::empty().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
+    let result = work();
+    blocked.thread_set_mask()?;
+    result
 }
 
 /// Readable once one of them waits.

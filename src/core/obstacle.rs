@@ -1,0 +1,133 @@
+//! What stands in the way of a master for a host: what the snapshot knows of it, and why an ssh that was started
+//! failed.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::control_path::ControlPath;
+use super::ending;
+use super::finding::{Finding, FindingId, Severity};
+use super::places::Host;
+use super::socket::{Snapshot, Socket, State};
+use super::text;
+
+/// What stands in the way of multiplexing, and what to do. Each one printable line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Obstacle {
+    /// What was seen.
+    pub evidence: String,
+    /// What to do; none where only ssh's own words are known.
+    pub remedy: Option<String>,
+}
+
+impl Obstacle {
+    /// Without a ControlPath there is nothing to share.
+    #[must_use]
+    pub fn no_control_path(typed: &str) -> Self {
+        Self {
+            evidence: format!("ssh has no ControlPath for {}", text::line(typed)),
+            remedy: Some(
+                "put these into its Host block: ControlMaster auto, ControlPath ~/.ssh/s/%C, ControlPersist 10m"
+                    .to_owned(),
+            ),
+        }
+    }
+
+    /// What stands at the ControlPath is no master to go through.
+    #[must_use]
+    pub fn at(socket: &Socket) -> Self {
+        let (path, state) = (&socket.path, socket.state.name());
+        match socket.findings.first() {
+            Some(finding) => Self {
+                evidence: format!("{path} is {state}: {}", finding.evidence),
+                remedy: Some(finding.remedy.clone()),
+            },
+            None => Self {
+                evidence: format!("{path} is {state}"),
+                remedy: Some(ending::way_out(socket).to_string()),
+            },
+        }
+    }
+}
+
+impl From<&Finding> for Obstacle {
+    fn from(finding: &Finding) -> Self {
+        Self {
+            evidence: format!("{}: {}", finding.subject, finding.evidence),
+            remedy: Some(finding.remedy.clone()),
+        }
+    }
+}
+
+/// What stands at the path. An orphan does not: it has no socket there.
+#[must_use]
+pub fn standing_at<'a>(path: &ControlPath, snapshot: &'a Snapshot) -> Option<&'a Socket> {
+    snapshot
+        .sockets
+        .iter()
+        .find(|socket| socket.path == *path && !matches!(socket.state, State::Orphaned { .. }))
+}
+
+/// What the snapshot knows against multiplexing to this host beside the socket itself: warnings and errors of its path,
+/// its directory, the host and ssh.
+#[must_use]
+pub fn findings<'a>(typed: &str, host: &Host, snapshot: &'a Snapshot) -> Vec<&'a Finding> {
+    let path = host.control_path.as_ref();
+    let path_name = path.map(ToString::to_string);
+    let directory = path.map(|path| text::path(path.directory()));
+    let names = [text::line(typed), host.alias.to_string()];
+    let is_about = |finding: &Finding| {
+        let subject = Some(&finding.subject);
+        let is_host = finding.subject.strip_prefix("host").is_some_and(|hosts| {
+            let mut words = hosts.split([' ', ',']);
+            words.any(|word| names.iter().any(|name| name == word))
+        });
+        subject == path_name.as_ref()
+            || subject == directory.as_ref()
+            || is_host
+            || finding.id == FindingId::SshMissing
+    };
+    let of_socket = snapshot
+        .sockets
+        .iter()
+        .filter(|socket| Some(&socket.path) == path && socket.is_running())
+        .flat_map(|socket| &socket.findings);
+    of_socket
+        .chain(snapshot.findings.iter().filter(|finding| is_about(finding)))
+        .filter(|finding| finding.severity >= Severity::Warning)
+        .collect()
+}
+
+/// Why a run did not reach the other side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// ssh gave up; its last line of substance, one printable line.
+    Refused(Option<String>),
+    /// It was ended after this long; its last line, where it had said anything.
+    TimedOut(Duration, Option<String>),
+    /// ssh connected as a master, and left none at this path.
+    NoMaster(ControlPath),
+    /// ssh could not be started: the system's words.
+    NotStarted(String),
+}
+
+/// `Permission denied (publickey).`
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(Some(said)) => write!(f, "ssh said: {said}"),
+            Self::Refused(None) => f.write_str("ssh gave up and did not say why"),
+            Self::TimedOut(limit, said) => {
+                write!(f, "no end within {}", humantime::format_duration(*limit))?;
+                match said {
+                    Some(said) => write!(f, "; ssh said: {said}"),
+                    None => Ok(()),
+                }
+            }
+            Self::NoMaster(path) => write!(f, "ssh connected, but made no master at {path}"),
+            Self::NotStarted(error) => write!(f, "ssh cannot be started: {error}"),
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Masters that a person opens from the menu: which hosts had one lately, which are being opened, and what came of it.
+//!
+//! Which hosts had a master is kept over the end of the program in a file of its own: after login, the menu is to begin
+//! with what the day will begin with.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::Engine;
+use super::work::{Job, Opening};
+use crate::act::open::{OpenError, Questions};
+use crate::act::ssh::Ssh;
+use crate::core::control_path::{ControlPath, HostAlias};
+use crate::core::intent::Intent;
+use crate::core::notice::{Button, Notice, NoticeKey};
+use crate::core::obstacle::Obstacle;
+use crate::core::opening::{self, Openable, Opened, Plan};
+use crate::core::recent::Recent;
+use crate::core::socket::Snapshot;
+use crate::core::text;
+use crate::discover::Surroundings;
+use crate::own_file;
+
+/// A file of recent hosts beyond this size is not ours.
+const MAX_BYTES: u64 = 1 << 16;
+
+/// What the engine remembers of opening.
+#[derive(Debug)]
+pub(super) struct Openings {
+    recent: Recent,
+    store: Option<PathBuf>,
+    under_way: BTreeSet<HostAlias>,
+}
+
+impl Openings {
+    pub(super) fn new(surroundings: &Surroundings) -> Self {
+        let directory = surroundings.own_directory("XDG_STATE_HOME", ".local/state");
+        let store = directory.map(|directory| directory.join("recent-hosts.json"));
+        let recent = store
+            .as_ref()
+            .and_then(|path| own_file::load(path, surroundings.known.uid, MAX_BYTES))
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        Self {
+            recent: recent.unwrap_or_default(),
+            store,
+            under_way: BTreeSet::new(),
+        }
+    }
+
+    /// Takes note of the masters that came and went. What cannot be kept costs an order in a menu and nothing else.
+    pub(super) fn after(&mut self, before: Option<&Snapshot>, now: &Snapshot) {
+        let recent = self.recent.clone().after(before, now);
+        if recent == self.recent {
+            return;
+        }
+        self.recent = recent;
+        let stored = serde_json::to_vec(&self.recent)
+            .map_err(std::io::Error::from)
+            .and_then(|bytes| match &self.store {
+                Some(path) => own_file::store(path, &bytes),
+                None => Ok(()),
+            });
+        if let Err(error) = stored {
+            tracing::debug!("the hosts used last are not kept: {error}");
+        }
+    }
+}
+
+impl Engine {
+    /// The hosts that the menu offers to open.
+    pub(super) fn openable(&self, snapshot: &Snapshot) -> Vec<Openable> {
+        let Some((discovered, _)) = &self.discovered else {
+            return Vec::new();
+        };
+        let Openings {
+            recent, under_way, ..
+        } = &self.openings;
+        opening::openable(&discovered.places, snapshot, recent, under_way)
+    }
+
+    /// Opens a master for a host, closing at most `closing` sessions of one whose network is gone.
+    pub(super) fn open(&mut self, alias: &HostAlias, closing: u32) {
+        let (Some((discovered, request)), Some(snapshot)) = (&self.discovered, &self.snapshot)
+        else {
+            return;
+        };
+        let hosts = &discovered.places.hosts;
+        let host = hosts.iter().find(|host| host.alias == *alias);
+        let Some((host, path)) = host.and_then(|host| Some((host, host.control_path.clone()?)))
+        else {
+            // The configuration has changed since the menu was drawn.
+            return;
+        };
+        if self.openings.under_way.contains(alias) {
+            return;
+        }
+        let surroundings = self.survey.surroundings();
+        let start = match opening::plan(&alias.0, host, snapshot) {
+            Plan::Start(start) => start,
+            Plan::Running(_) => {
+                let already = "a master runs already".to_owned();
+                self.outlet.notify(answer(alias, path, already, true));
+                return;
+            }
+            Plan::Blocked(Obstacle { evidence, remedy }) => {
+                let lines: Vec<String> = std::iter::once(evidence).chain(remedy).collect();
+                self.outlet
+                    .notify(answer(alias, path, lines.join("\n"), false));
+                return;
+            }
+        };
+        let Some(program) = request.ssh.file(surroundings) else {
+            return;
+        };
+        let started = self.worker.start(Job::Open(Box::new(Opening {
+            ssh: Ssh {
+                program,
+                config: request.ssh.config_file(),
+                host: alias.0.clone(),
+            },
+            start,
+            closing,
+            questions: Questions::of(false, |name| std::env::var_os(name)),
+            alias: alias.clone(),
+        })));
+        if started {
+            self.openings.under_way.insert(alias.clone());
+            self.has_news = true;
+            self.tick();
+        }
+    }
+
+    /// What came of it.
+    pub(super) fn opened(&mut self, opening: &Opening, result: &Result<Opened, OpenError>) {
+        let Opening { alias, start, .. } = opening;
+        self.openings.under_way.remove(alias);
+        self.has_news = true;
+        let mut lines = Vec::new();
+        match result {
+            Ok(opened) => lines.push(opened.to_string()),
+            Err(error) => {
+                lines.push(error.to_string());
+                if let OpenError::Failed(failure) = error {
+                    lines.push(opening::way_out(failure, &alias.0));
+                }
+            }
+        }
+        let path = start.path.clone();
+        let mut notice = answer(alias, path, lines.join("\n"), result.is_ok());
+        notice.buttons.extend(try_again(opening, result));
+        self.outlet.notify(notice);
+        self.tick();
+    }
+}
+
+fn try_again(opening: &Opening, result: &Result<Opened, OpenError>) -> Option<Button> {
+    let closing = match result {
+        Ok(_) => return None,
+        Err(error) => error.sessions_open().unwrap_or(opening.closing),
+    };
+    let label = match result.as_ref().err().and_then(OpenError::sessions_open) {
+        Some(sessions) => format!("Reconnect, closing {}", text::count(sessions, "session")),
+        None => "Try again".to_owned(),
+    };
+    Some(Button {
+        label,
+        intent: Intent::Open {
+            host: opening.alias.clone(),
+            closing,
+        },
+    })
+}
+
+fn answer(alias: &HostAlias, path: ControlPath, body: String, is_well: bool) -> Notice {
+    let alias = text::line(&alias.0);
+    Notice {
+        key: NoticeKey::Answer(path),
+        summary: if is_well {
+            format!("{alias}: master is open")
+        } else {
+            format!("{alias}: no master was opened")
+        },
+        body,
+        buttons: Vec::new(),
+        transient: is_well,
+    }
+}

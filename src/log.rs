@@ -1,0 +1,149 @@
+//! The log, on standard error: where it goes, how much is said, and how a line looks there.
+//!
+//! On a terminal or in a file a line begins with its level. In the journal it begins with the priority that
+//! sd-daemon(3) gives a level, which the journal takes off again, so that `journalctl -p warning` finds it. The journal
+//! adds its own time, and a terminal needs none.
+
+use std::fmt;
+use std::io;
+
+use nix::sys::stat;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+
+/// Sends the log to standard error: warnings and errors, with `-v` also what happens, with `-vv` everything.
+///
+/// To be called once, first of all.
+pub fn to_stderr(verbose: u8) {
+    let level = match verbose {
+        0 => Level::WARN,
+        1 => Level::INFO,
+        2 => Level::DEBUG,
+        _ => Level::TRACE,
+    };
+    let log = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(io::stderr)
+        .with_ansi(false);
+    if is_in_journal() {
+        log.event_format(Prioritised).init();
+    } else {
+        log.without_time().with_target(false).init();
+    }
+}
+
+/// Whether standard error leads into the journal.
+#[must_use]
+pub fn is_in_journal() -> bool {
+    is_journal(std::env::var("JOURNAL_STREAM").ok().as_deref())
+}
+
+/// systemd names the stream that it made in `JOURNAL_STREAM`, as DEVICE:INODE (systemd.exec(5)). The variable alone says
+/// nothing: children inherit it, whatever their streams are.
+fn is_journal(stream: Option<&str>) -> bool {
+    let Ok(own) = stat::fstat(io::stderr()) else {
+        return false;
+    };
+    stream == Some(format!("{}:{}", own.st_dev, own.st_ino).as_str())
+}
+
+/// Lines with the priority of sd-daemon(3) in front.
+struct Prioritised;
+
+impl<S, N> FormatEvent<S, N> for Prioritised
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut text = String::new();
+        context.format_fields(Writer::new(&mut text), event)?;
+        let priority = priority(*event.metadata().level());
+        // Every line is an entry of its own.
+        for line in text.lines() {
+            writeln!(writer, "<{priority}>{line}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What syslog(3) calls the level: LOG_ERR to LOG_DEBUG.
+const fn priority(level: Level) -> u8 {
+    match level {
+        Level::ERROR => 3,
+        Level::WARN => 4,
+        Level::INFO => 6,
+        Level::DEBUG | Level::TRACE => 7,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// What the log holds after `say`.
+    fn logged(say: impl FnOnce()) -> String {
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let log = tracing_subscriber::fmt()
+            .with_max_level(Level::TRACE)
+            .with_writer({
+                let written = Arc::clone(&written);
+                move || Sink(Arc::clone(&written))
+            })
+            .with_ansi(false)
+            .event_format(Prioritised)
+            .finish();
+        tracing::subscriber::with_default(log, say);
+        let written = written.lock().unwrap().clone();
+        String::from_utf8(written).unwrap()
+    }
+
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn every_line_has_the_priority_of_its_level() {
+        let text = logged(|| {
+            tracing::error!("a bug");
+            tracing::warn!(path = "/s/web", "the world");
+            tracing::info!("web\nmaster running\npid 7");
+            tracing::debug!("small");
+            tracing::trace!("smaller");
+        });
+        assert_eq!(
+            text,
+            "<3>a bug\n<4>the world path=\"/s/web\"\n<6>web\n<6>master running\n<6>pid 7\n<7>small\n<7>smaller\n"
+        );
+    }
+
+    #[test]
+    fn a_stream_of_another_process_is_not_ours() {
+        for stream in [None, Some(""), Some("1"), Some("0:0"), Some("a:b")] {
+            assert!(!is_journal(stream), "{stream:?}");
+        }
+    }
+
+    #[test]
+    fn the_stream_that_systemd_made_is_ours() {
+        let own = stat::fstat(io::stderr()).unwrap();
+        assert!(is_journal(Some(&format!("{}:{}", own.st_dev, own.st_ino))));
+    }
+}
