@@ -94,6 +94,22 @@ install_tray_packages() {
         "gtk3 libayatana-appindicator hicolor-icon-theme"
 }
 
+# What finds out which libraries the programs in a package need, and the scripts beside it.
+install_packing_packages() {
+    install_packages "what packs" \
+        "dpkg-dev rpm python3 git" \
+        "rpm-build python3 git" \
+        "rpm-tools python git"
+}
+
+# What looks at the packages, for tests/packages.sh.
+install_package_checks() {
+    install_packages "what checks packages" \
+        "lintian rpmlint appstream desktop-file-utils makepkg pacman-package-manager libarchive-tools" \
+        "rpmlint appstream desktop-file-utils" \
+        "appstream desktop-file-utils"
+}
+
 # What the tests drive: a server, a display, a bus, a panel, a notification daemon.
 install_test_packages() {
     install_packages "what the tests drive" \
@@ -110,4 +126,17 @@ find_cargo() {
     fi
     command -v cargo >/dev/null 2>&1 ||
         fail "there is no Rust toolchain; https://rustup.rs installs one"
+}
+
+# Builds the programs for release, in the root of the source: build_release TARGET_DIRECTORY [ARGUMENT FOR CARGO…]
+# Where the source and the toolchain lie on this machine goes into no program, so that the same source gives the same
+# programs everywhere.
+build_release() {
+    target_directory=$1
+    shift
+    separator=$(printf '\037')
+    remap=--remap-path-prefix
+    flags="$remap=$(rustc --print sysroot)=rust$separator$remap=${CARGO_HOME:-$HOME/.cargo}=cargo"
+    flags="$flags$separator$remap=$PWD=muxtray$separator$remap=$target_directory=target"
+    CARGO_ENCODED_RUSTFLAGS=$flags cargo build --release --locked --target-dir "$target_directory" "$@"
 }

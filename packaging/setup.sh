@@ -1,15 +1,18 @@
 #!/bin/sh
 # Sets muxtray up for the user who runs this: installs the system packages it needs, builds it, installs it under
-# ~/.local and starts the applet. Run it again after an update: it replaces what is there.
+# ~/.local and starts the applet. Run it again after an update: it replaces what is there. With --uninstall it removes
+# what it installed; it keeps a list of that.
 set -eu
 
 usage() {
     cat <<'END'
 Usage: packaging/setup.sh [--lean | --no-tray] [--no-start]
+       packaging/setup.sh --uninstall
 
   --lean      the small build without GTK, for panels that speak StatusNotifierItem
   --no-tray   the build for servers: the command line and `muxtray run --no-tray`, no GTK, nothing started
   --no-start  install only
+  --uninstall remove what was installed, and nothing else; your settings stay
 
 Installs under PREFIX, by default ~/.local.
 END
@@ -18,14 +21,21 @@ END
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 # shellcheck source=packaging/packages.sh
 . "$here/packaging/packages.sh"
+# shellcheck source=packaging/files.sh
+. "$here/packaging/files.sh"
+applet_directory=bin
+# Read below every prefix, and below a home too; lib/systemd is not.
+unit_directory=share/systemd/user
 
 tray=gtk
 start=yes
+uninstall=no
 for argument in "$@"; do
     case $argument in
     --lean) tray=lean ;;
     --no-tray) tray=no ;;
     --no-start) start=no ;;
+    --uninstall) uninstall=yes ;;
     -h | --help)
         usage
         exit 0
@@ -41,6 +51,10 @@ case $prefix in
 /*) ;;
 *) fail "PREFIX must be an absolute path, and is $prefix" ;;
 esac
+# What is installed, a line each, relative to the prefix: "file bin/muxtray", and "directory share/man" where there was
+# none before.
+manifest=$prefix/share/muxtray/installed
+log=${XDG_STATE_HOME:-$HOME/.local/state}/muxtray.log
 
 # The processes of an applet that runs from this prefix, whether or not its file has been replaced since.
 running_applets() {
@@ -73,7 +87,6 @@ start_applet() {
         say "There is no display here, so nothing is started. In your desktop session: $prefix/bin/muxtray run"
         return
     fi
-    log=${XDG_STATE_HOME:-$HOME/.local/state}/muxtray.log
     mkdir -p "$(dirname "$log")"
     setsid "$prefix/bin/muxtray" run </dev/null >"$log" 2>&1 &
     started=$!
@@ -95,6 +108,100 @@ start_applet() {
     fi
 }
 
+# The paths of the manifest in $1 that are files or directories, as $2 says.
+listed() { printf '%s\n' "$1" | sed -n "s/^$2 //p"; }
+
+# Makes a directory below the prefix, and notes what was not there: make_directory PATH
+make_directory() {
+    [ ! -d "$prefix/$1" ] || return 0
+    case $1 in
+    */*) make_directory "${1%/*}" ;;
+    *) [ -d "$prefix" ] || { mkdir -p "$prefix" && made="$made
+directory ."; } ;;
+    esac
+    mkdir "$prefix/$1"
+    made="$made
+directory $1"
+}
+
+# Installs one file under the prefix: install_file MODE SOURCE TARGET
+install_file() {
+    make_directory "${3%/*}"
+    install -m "$1" "$2" "$prefix/$3"
+    # Neither the desktop's menu nor systemd knows the PATH of a login shell: they are told the whole name.
+    case $3 in
+    *.desktop)
+        sed -i "s|^Exec=muxtray|Exec=\"$prefix/bin/muxtray\"|; s|^TryExec=muxtray|TryExec=$prefix/bin/muxtray|" "$prefix/$3"
+        ;;
+    *.service) sed -i "s|^ExecStart=[^ ]*muxtray|ExecStart=\"$prefix/bin/muxtray\"|" "$prefix/$3" ;;
+    esac
+}
+
+# An icon cache that is there already has to learn of what changed.
+refresh_icons() {
+    if [ -f "$prefix/share/icons/hicolor/icon-theme.cache" ] && command -v gtk-update-icon-cache >/dev/null 2>&1; then
+        gtk-update-icon-cache -q -t -f "$prefix/share/icons/hicolor" || true
+    fi
+}
+
+# Installs what the parts named consist of, and removes what an earlier installation had besides.
+install_parts() {
+    before=$(cat "$manifest" 2>/dev/null) || before=
+    documents=$(mktemp -d)
+    trap 'rm -rf "$documents"' EXIT
+    make_documents "$built/muxtray" "$documents"
+    for part in "$@"; do
+        installed_files "$part" "$built" "$documents" || exit
+    done >"$documents/files"
+    made=
+    make_directory share/muxtray
+    while read -r mode source target; do
+        install_file "$mode" "$source" "$target"
+    done <"$documents/files"
+    {
+        printf '%s\n%s\n' "$before" "$made" | grep '^directory '
+        sed 's/^[^ ]* [^ ]* /file /' "$documents/files"
+    } >"$manifest"
+    listed "$before" file | while read -r target; do
+        grep -qxF "file $target" "$manifest" || rm -f "$prefix/$target"
+    done
+    refresh_icons
+}
+
+# Takes back what starts muxtray at login, where it is this one that is started.
+leave_login() {
+    program=$prefix/bin/muxtray
+    if grep -qsF "$program" "${XDG_CONFIG_HOME:-$HOME/.config}/autostart/$name.desktop"; then
+        "$program" autostart disable || say "The start at login could not be switched off."
+    fi
+    if grep -qxF "file $unit_directory/muxtray.service" "$manifest" && command -v systemctl >/dev/null 2>&1; then
+        systemctl --user disable --quiet muxtray.service 2>/dev/null || true
+    fi
+}
+
+uninstall() {
+    [ -f "$manifest" ] || fail "nothing that this script installed is under $prefix; PREFIX names another place"
+    leave_login
+    stop_running_applets
+    before=$(cat "$manifest")
+    rm -f "$manifest" "$log"
+    listed "$before" file | while read -r target; do
+        rm -f "$prefix/$target"
+    done
+    refresh_icons
+    # Those within go first; what others have put something into stays.
+    listed "$before" directory | LC_ALL=C sort -r | while read -r target; do
+        rmdir "$prefix/${target#.}" 2>/dev/null || true
+    done
+    say "muxtray is removed from $prefix. Your settings and its cache stay:" \
+        "${XDG_CONFIG_HOME:-$HOME/.config}/muxtray and ${XDG_CACHE_HOME:-$HOME/.cache}/muxtray."
+}
+
+if [ "$uninstall" = yes ]; then
+    uninstall
+    exit
+fi
+
 find_cargo
 install_build_packages
 if [ "$tray" = gtk ]; then
@@ -103,35 +210,22 @@ fi
 
 say "Building muxtray; the first time takes a few minutes."
 cd "$here"
+target_directory=${CARGO_TARGET_DIR:-$here/target}
 case $tray in
-gtk) cargo build --release --locked ;;
-lean) cargo build --release --locked --no-default-features --features lean-tray ;;
-no) cargo build --release --locked --no-default-features ;;
+gtk) build_release "$target_directory" ;;
+lean) build_release "$target_directory" --no-default-features --features lean-tray ;;
+no) build_release "$target_directory" --no-default-features ;;
 esac
-built=${CARGO_TARGET_DIR:-target}/release
+built=$target_directory/release
 
 say "Installing under $prefix."
 if [ "$tray" != no ] && [ "$start" = yes ]; then
     stop_running_applets
 fi
-mkdir -p "$prefix/bin"
-install -m 755 "$built/muxtray" "$prefix/bin/muxtray"
-if [ "$tray" != no ]; then
-    install -m 755 "$built/muxtray-applet" "$prefix/bin/muxtray-applet"
-    (
-        cd icons/hicolor
-        find . -type f | while IFS= read -r icon; do
-            mkdir -p "$prefix/share/icons/hicolor/$(dirname "$icon")"
-            install -m 644 "$icon" "$prefix/share/icons/hicolor/$icon"
-        done
-    )
-    if command -v gtk-update-icon-cache >/dev/null 2>&1; then
-        gtk-update-icon-cache -q -t -f "$prefix/share/icons/hicolor" || true
-    fi
-    mkdir -p "$prefix/share/applications"
-    # The desktop's menu does not know the PATH of a login shell: it is told the whole name.
-    sed "s|^Exec=muxtray|Exec=\"$prefix/bin/muxtray\"|; s|^TryExec=muxtray|TryExec=$prefix/bin/muxtray|" \
-        packaging/io.github.muxtray.Muxtray.desktop >"$prefix/share/applications/io.github.muxtray.Muxtray.desktop"
+if [ "$tray" = no ]; then
+    install_parts muxtray
+else
+    install_parts muxtray muxtray-applet
 fi
 
 case ":$PATH:" in

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Holds the dependencies against deny.toml where cargo-deny is not installed: licences, banned crates, sources.
 
-It knows the part of deny.toml that this project uses, and of SPDX expressions AND, OR, parentheses and the old slash.
+It knows the part of deny.toml that this project uses.
 """
 
 import json
@@ -11,6 +11,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "packaging"))
+sys.dont_write_bytecode = True
+from copyright import alternatives  # noqa: E402, found only once the path is set
+
 CRATES_IO = "registry+https://github.com/rust-lang/crates.io-index"
 TARGETS = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"]
 
@@ -41,37 +45,7 @@ def policy():
 
 def is_allowed(expression, allowed):
     """Whether one way of reading the SPDX expression is covered by the allowed licences."""
-    expression = expression.replace("/", " OR ")
-    tokens = re.findall(r"\(|\)|\bAND\b|\bOR\b|[^\s()]+(?: WITH [^\s()]+)?", expression)
-    at = 0
-
-    def either():
-        nonlocal at
-        result = both()
-        while at < len(tokens) and tokens[at] == "OR":
-            at += 1
-            result = both() or result
-        return result
-
-    def both():
-        nonlocal at
-        result = single()
-        while at < len(tokens) and tokens[at] == "AND":
-            at += 1
-            result = single() and result
-        return result
-
-    def single():
-        nonlocal at
-        token = tokens[at]
-        at += 1
-        if token == "(":
-            result = either()
-            at += 1
-            return result
-        return token in allowed
-
-    return either()
+    return any(way <= allowed for way in alternatives(expression))
 
 
 def packages():

@@ -1,9 +1,11 @@
 //! Runs the built program and reads what it reports.
 
+use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -19,9 +21,13 @@ const DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) const GOOD: &str =
     "    ControlMaster auto\n    ControlPersist 10m\n    ServerAliveInterval 15\n";
 
-/// The program under test.
+/// The program under test: what cargo built, or what `MUXTRAY_BIN` names, as tests of an installed package do.
 pub(crate) fn program() -> &'static Path {
-    Path::new(env!("CARGO_BIN_EXE_muxtray"))
+    static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
+        env::var_os("MUXTRAY_BIN")
+            .map_or_else(|| env!("CARGO_BIN_EXE_muxtray").into(), PathBuf::from)
+    });
+    &PROGRAM
 }
 
 impl Lab {

@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+"""Writes the copyright file of the packages, in Debian's machine-readable format, to standard output.
+
+The programs contain the crates they are built from, so their notices go with them. What is linked is asked of Cargo;
+who holds the copyright and under what licence is read from each crate. Where a crate offers a choice, one licence is
+chosen. A licence whose text is not known here stops it: somebody has to look.
+
+With --spdx it prints all these licences as one SPDX expression instead.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# What is chosen where there is a choice, best first, and what Debian calls it.
+NAMES = {
+    "MIT": "Expat",
+    "Apache-2.0": "Apache-2.0",
+    "ISC": "ISC",
+    "Zlib": "Zlib",
+    "Unicode-3.0": "Unicode-3.0",
+    "MPL-2.0": "MPL-2.0",
+}
+
+# Texts that a crate need not bring, or that are not to be repeated in every package of a system.
+SHORT_TEXTS = {
+    "Apache-2.0": """\
+Licensed under the Apache License, Version 2.0; you may obtain a copy of the License at
+https://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software distributed under the License is distributed on an
+"AS IS" BASIS, WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+language governing permissions and limitations under the License.
+
+On Debian systems its full text is in /usr/share/common-licenses/Apache-2.0; other systems have it beside this file.""",
+    "MPL-2.0": """\
+This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0; you can obtain a copy of it at
+https://mozilla.org/MPL/2.0/. The source of a crate under it, which is used unchanged, is at
+https://crates.io/crates/NAME/VERSION.
+
+On Debian systems its full text is in /usr/share/common-licenses/MPL-2.0.""",
+}
+
+# Its full text, in files that quote it among others.
+APACHE = re.compile(
+    r"(?s) *Apache License\s+Version 2\.0, January 2004.*?END OF TERMS AND CONDITIONS"
+    r"(?:\s+APPENDIX:.*?limitations under the License\.)?"
+)
+
+# With which words the others begin, below the claims of copyright.
+BEGINNINGS = {
+    "MIT": "Permission is",
+    "Unicode-3.0": "Permission is",
+    "ISC": "Permission to",
+    "Zlib": "This software is provided",
+}
+
+HEADER = """\
+Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+Upstream-Name: muxtray
+Comment: The programs contain, linked, the crates below vendor/, named as `cargo vendor` would lay them out, and the
+ Rust standard library. Where these offer several licences, the one that is chosen is named.
+
+Files: *
+Copyright: 2026 The muxtray contributors
+License: Expat or Apache-2.0
+"""
+
+
+def alternatives(expression):
+    """The ways to satisfy an SPDX expression, each a set of licences: AND, OR, parentheses and the old slash."""
+    expression = expression.replace("/", " OR ")
+    tokens = re.findall(r"\(|\)|\bAND\b|\bOR\b|[^\s()]+(?: WITH [^\s()]+)?", expression)
+    tokens.reverse()
+
+    def either():
+        ways = both()
+        while tokens and tokens[-1] == "OR":
+            tokens.pop()
+            ways = ways + both()
+        return ways
+
+    def both():
+        ways = single()
+        while tokens and tokens[-1] == "AND":
+            tokens.pop()
+            ways = [one | other for other in single() for one in ways]
+        return ways
+
+    def single():
+        token = tokens.pop()
+        if token != "(":
+            return [{token}]
+        ways = either()
+        tokens.pop()
+        return ways
+
+    return either()
+
+
+def chosen(expression):
+    """The licences under which a crate is used."""
+    ranks = {name: rank for rank, name in enumerate(NAMES)}
+    possible = [way for way in alternatives(expression) if all(name in ranks for name in way)]
+    if not possible:
+        sys.exit(f"copyright.py: nobody has looked at the licence {expression} yet")
+    return sorted(
+        min(possible, key=lambda way: sorted((ranks[name] for name in way), reverse=True))
+    )
+
+
+def linked():
+    """The packages whose code ends up in the programs of the default build, sorted by name."""
+    command = ["cargo", "metadata", "--format-version", "1", "--locked"]
+    host = re.search(r"host: (\S+)", output(["rustc", "-vV"])).group(1)
+    metadata = json.loads(output(command + ["--filter-platform", host]))
+    packages = {package["id"]: package for package in metadata["packages"]}
+    nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
+    root = metadata["resolve"]["root"]
+    seen, waiting = set(), [root]
+    while waiting:
+        this = waiting.pop()
+        if this in seen:
+            continue
+        seen.add(this)
+        for dependency in nodes[this]["deps"]:
+            kinds = {kind["kind"] for kind in dependency["dep_kinds"]}
+            targets = packages[dependency["pkg"]]["targets"]
+            is_macro = any("proc-macro" in target["kind"] for target in targets)
+            if None in kinds and not is_macro:
+                waiting.append(dependency["pkg"])
+    crates = [packages[this] for this in seen - {root}]
+    return sorted(crates, key=lambda crate: (crate["name"], crate["version"]))
+
+
+def output(command):
+    return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def notices(crate, licences):
+    """The files in which a crate speaks of its licences, without those of licences that were not chosen."""
+    others = {"MIT", "APACHE", "ZLIB", "0BSD", "UNLICENSE", "BOOST", "X11"} - {
+        licence.split("-")[0].upper() for licence in licences
+    }
+    directory = Path(crate["manifest_path"]).parent
+    found = []
+    for path in sorted(directory.iterdir()):
+        name = path.name.upper()
+        if (
+            path.is_file()
+            and re.match(r"LICEN[CS]E|COPYING|COPYRIGHT|NOTICE|UNLICENSE", name)
+            and path.suffix != ".spdx"
+            and not any(other in name for other in others)
+        ):
+            found.append(path)
+    return found
+
+
+def holders(crate, files):
+    """The lines that claim copyright; where there are none, the authors."""
+    claims = []
+    for path in files:
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            claim = re.match(r"\W*Copyright\s+(.*?(\d{4}|\(c\)|©).*)", line, re.IGNORECASE)
+            claim = claim and re.sub(r"(?i)^(?:(?:\(c\)|©)\s*)+", "", claim.group(1)).strip(" .")
+            # A year alone names nobody; the licence's own appendix is a pattern to fill in.
+            if claim and re.search(r"[^\W\d]{2}", claim) and "yyyy" not in claim and claim not in claims:
+                claims.append(claim)
+    return claims or crate["authors"] or [f"The {crate['name']} developers"]
+
+
+def field(text):
+    """The text as the continuation of a field."""
+    return "\n".join(f" {line}" if line.strip() else " ." for line in text.strip().splitlines())
+
+
+def text_of(licence, crate, files):
+    """A licence's text without the claims of copyright, which stand with the crates."""
+    if licence in SHORT_TEXTS:
+        return SHORT_TEXTS[licence]
+    if licence == "MIT":
+        files = [ROOT / "LICENSE-MIT"]
+    mark = BEGINNINGS.get(licence)
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        if mark and mark in text:
+            return text[text.index(mark) :]
+    sys.exit(f"copyright.py: where is the text of {licence} in {crate['name']}?")
+
+
+def spdx():
+    """Under what the programs are, with all that is linked."""
+    licences = {licence for crate in linked() for licence in chosen(crate["license"] or "")}
+    return " AND ".join(["(MIT OR Apache-2.0)", *sorted(licences)])
+
+
+def main():
+    if sys.argv[1:] == ["--spdx"]:
+        print(spdx())
+        return
+    texts = {"MIT": text_of("MIT", None, []), "Apache-2.0": SHORT_TEXTS["Apache-2.0"]}
+    parts = [HEADER.rstrip()]
+    others = []
+    for crate in linked():
+        licences = chosen(crate["license"] or "")
+        files = notices(crate, licences)
+        third = [path for path in files if re.search(r"THIRD|NOTICE", path.name.upper())]
+        files = [path for path in files if path not in third]
+        place = f"vendor/{crate['name']}-{crate['version']}"
+        names = " and ".join(NAMES[licence] for licence in licences)
+        for licence in licences:
+            texts.setdefault(licence, text_of(licence, crate, files))
+        parts.append(
+            f"Files: {place}/*\nCopyright:\n{field(chr(10).join(holders(crate, files)))}\nLicense: {names}"
+        )
+        for path in third:
+            name = f"{crate['name']}-{path.name}".lower()
+            parts.append(
+                f"Files: {place}/{path.name}\nCopyright:\n{field(chr(10).join(holders(crate, [path])))}\nLicense: {name}"
+            )
+            text = APACHE.sub(SHORT_TEXTS["Apache-2.0"], path.read_text(encoding="utf-8"))
+            others.append(f"License: {name}\n{field(text)}")
+    parts.append(
+        "Files: rust-std/*\nCopyright: The Rust Project Developers (see https://thanks.rust-lang.org)\n"
+        "License: Expat\nComment: The standard library and the crates it is made of, linked by the compiler."
+    )
+    parts.extend(f"License: {NAMES[licence]}\n{field(text)}" for licence, text in sorted(texts.items()))
+    print("\n\n".join(parts + others))
+
+
+if __name__ == "__main__":
+    main()

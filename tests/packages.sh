@@ -1,0 +1,219 @@
+#!/usr/bin/env bash
+# Builds the packages and tries them: that they hold what they should and say what they need, that linters find no
+# error, that another directory gives the same bytes, and that they can be installed, used, upgraded and removed
+# without a trace; and the same of packaging/setup.sh. What cannot be tried here is skipped by name. What is installed
+# is installed in roots and homes that are thrown away.
+#
+# The desktop tests run against what is installed, so this wants what tests/run.sh installs.
+set -euo pipefail
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+cd "$here"
+export PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
+target=${CARGO_TARGET_DIR:-$here/target}
+work=$(mktemp -d /tmp/packages.XXXXXX)
+trap 'rm -rf "$work"' EXIT
+parts=(muxtray muxtray-applet)
+tried=0
+
+fail() {
+    echo "tests/packages.sh: $*" >&2
+    exit 1
+}
+
+# One trial: its name is its function's, in words.
+try() {
+    local started=$SECONDS
+    "$1"
+    tried=$((tried + 1))
+    echo "ok: ${1//_/ } ($((SECONDS - started)) s)"
+}
+
+skip() {
+    echo "skipped: packages: $*"
+}
+
+# same WHAT FILE FILE: the two hold the same lines.
+same() {
+    diff -u "$2" "$3" >&2 || fail "$1"
+}
+
+# The files that a tree holds, with their modes, as the packages name them.
+tree_of() {
+    (cd "dist/tree/$1/$2" && find . -type f -printf '%M /%P\n' | LC_ALL=C sort)
+}
+
+each_package_holds_what_was_laid_out() {
+    local part
+    for part in "${parts[@]}"; do
+        tree_of deb "$part" >"$work/laid-out"
+        dpkg-deb --fsys-tarfile dist/"${part}"_*.deb | tar -tv | grep -v '^d' |
+            awk '{ print $1, substr($NF, 2) }' | LC_ALL=C sort >"$work/packed"
+        same "$part.deb is not what was laid out" "$work/laid-out" "$work/packed"
+        tree_of rpm "$part" >"$work/laid-out"
+        rpm -qp --qf '[%{FILEMODES:perms} %{FILENAMES}\n]' dist/"$part"-[0-9]*.rpm | LC_ALL=C sort >"$work/packed"
+        same "$part.rpm is not what was laid out" "$work/laid-out" "$work/packed"
+    done
+}
+
+# What dpkg-shlibdeps finds is all declared; and what a program opens at run time is named in the program.
+each_program_declares_its_libraries() {
+    local part program package depends wanted
+    mkdir -p "$work/debian"
+    printf 'Source: muxtray\n\nPackage: muxtray\nArchitecture: any\n' >"$work/debian/control"
+    for part in "${parts[@]}"; do
+        depends=$(dpkg-deb -f dist/"${part}"_*.deb Depends | sed 's/, /\n/g')
+        program=$(find "dist/tree/deb/$part" -type f -perm -100)
+        wanted=$(cd "$work" && dpkg-shlibdeps -O "$here/$program" 2>/dev/null | sed 's/^shlibs:Depends=//; s/, /\n/g')
+        [ -n "$wanted" ] || fail "dpkg-shlibdeps finds nothing in $program"
+        while read -r package; do
+            grep -qE "^${package%% *}( |$)" <<<"$depends" || fail "$part links $package and does not depend on it"
+        done <<<"$wanted"
+        if grep -qaF libayatana-appindicator3.so.1 "$program" && [ "$part" = muxtray-applet ]; then
+            grep -qxF 'libayatana-appindicator3-1 | libappindicator3-1' <<<"$depends" ||
+                fail "$part opens the indicator library and does not depend on it"
+        fi
+    done
+    if grep -qi gtk < <(dpkg-deb -f dist/muxtray_*.deb Depends Recommends); then
+        fail "the command line wants GTK"
+    fi
+}
+
+linters_find_no_error() {
+    # The warnings are for people: none of them is an error of the packages.
+    lintian --allow-root --fail-on error dist/*.deb
+    rpmlint -c packaging/rpmlint.toml dist/*.rpm
+    desktop-file-validate packaging/*.desktop
+    appstreamcli validate --no-net packaging/*.metainfo.xml
+    if command -v systemd-analyze >/dev/null; then
+        sed "s|^ExecStart=[^ ]*muxtray|ExecStart=$target/release/muxtray|" packaging/muxtray.service >"$work/muxtray.service"
+        XDG_RUNTIME_DIR=$work systemd-analyze --user --man=no verify "$work/muxtray.service" || fail "the user unit is wrong"
+    fi
+}
+
+# From a copy without git, under another name, umask and time zone, with nothing of the first build but the tools.
+another_directory_gives_the_same_bytes() {
+    local other=$work/elsewhere/under/another/name package
+    mkdir -p "$other"
+    git ls-files -co --exclude-standard -z | tar --null -T - -cf - | tar -xf - -C "$other"
+    (
+        SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+        MUXTRAY_COMMIT=$(git rev-parse HEAD)
+        export SOURCE_DATE_EPOCH MUXTRAY_COMMIT
+        unset CARGO_TARGET_DIR
+        umask 077
+        TZ=Asia/Tokyo PACKAGING_TOOLS=$target/packaging-tools "$other/packaging/build.sh"
+    )
+    for package in dist/*.deb dist/*.rpm; do
+        cmp "$package" "$other/$package" || fail "$package depends on where it is built"
+    done
+    rm -rf "$other"
+}
+
+# rpm asks nothing of the system but what it is given: a root of its own, where no dependency is installed.
+rpm_installs_and_leaves_nothing() {
+    local root=$work/rpm
+    mkdir -p "$root"
+    rpm --root "$root" --initdb
+    rpm --root "$root" -i --nodeps --noscripts dist/*.rpm
+    [ -x "$root/usr/libexec/muxtray/muxtray-applet" ] || fail "rpm did not install the applet"
+    "$root/usr/bin/muxtray" --version
+    rpm --root "$root" -V --nodeps muxtray muxtray-applet
+    # The shell that the scripts want is not in there: they are run on it from here.
+    rpm --root "$root" -q --qf '%{POSTUN}\n' muxtray muxtray-applet >"$work/scripts"
+    rpm --root "$root" -e --nodeps --noscripts muxtray muxtray-applet
+    sed "s| /usr/| $root/usr/|g" "$work/scripts" | sh
+    find "$root" -path "$root/usr/lib/sysimage" -prune -o -name '*muxtray*' -print >"$work/left"
+    same "rpm left something behind" /dev/null "$work/left"
+}
+
+setup_installs_and_leaves_nothing() {
+    local home=$work/home prefix
+    prefix="$home/a prefix"
+    export CARGO_HOME=${CARGO_HOME:-$HOME/.cargo} RUSTUP_HOME=${RUSTUP_HOME:-$HOME/.rustup}
+    mkdir -p "$home" "$prefix/share/icons/hicolor/16x16"
+    (
+        # Only here is this the home.
+        # shellcheck disable=SC2030
+        export HOME=$home PREFIX=$prefix CARGO_TARGET_DIR=$target
+        unset DISPLAY WAYLAND_DISPLAY XDG_CONFIG_HOME XDG_CACHE_HOME XDG_STATE_HOME
+        packaging/setup.sh --no-start
+        (cd "$prefix" && find . -type f -printf '%P\n' | LC_ALL=C sort) >"$work/installed"
+        {
+            sed -n 's/^file //p' "$prefix/share/muxtray/installed"
+            echo share/muxtray/installed
+        } | LC_ALL=C sort >"$work/listed"
+        same "setup.sh does not list what it installs" "$work/installed" "$work/listed"
+        "$prefix/bin/muxtray" --version
+        grep -qxF "TryExec=$prefix/bin/muxtray" "$prefix/share/applications/io.github.muxtray.Muxtray.desktop" ||
+            fail "the desktop entry does not start what was installed"
+        gzip -t "$prefix/share/man/man1/muxtray.1.gz"
+        # A file of an installation before that is not installed any more, and one that is somebody else's.
+        touch "$prefix/share/muxtray/old"
+        echo "file share/muxtray/old" >>"$prefix/share/muxtray/installed"
+        echo another >"$prefix/share/man/man1/another.1"
+        packaging/setup.sh --no-start
+        [ ! -e "$prefix/share/muxtray/old" ] || fail "setup.sh left a file of the installation before"
+        packaging/setup.sh --uninstall
+    )
+    (cd "$home" && find . -mindepth 1 -printf '%P\n' | grep -v '^.config\|^.cache' | LC_ALL=C sort) >"$work/left"
+    printf '%s\n' "a prefix" "a prefix/share" "a prefix/share/icons" "a prefix/share/icons/hicolor" \
+        "a prefix/share/icons/hicolor/16x16" "a prefix/share/man" "a prefix/share/man/man1" \
+        "a prefix/share/man/man1/another.1" >"$work/expected"
+    same "setup.sh --uninstall left or took too much" "$work/expected" "$work/left"
+}
+
+# makepkg wants no root, and cargo's files; so what build.sh lays out is handed over to it.
+the_arch_package_is_made() {
+    local arch=$work/arch
+    packaging/build.sh --tree arch
+    mkdir -p "$arch/packaging/src" "$arch/dist/tree"
+    cp packaging/PKGBUILD "$arch/packaging/"
+    cp -r dist/tree/arch "$arch/dist/tree/"
+    chmod 755 "$work"
+    chown -R nobody "$arch"
+    (
+        cd "$arch/packaging"
+        setpriv --reuid nobody --clear-groups env HOME="$arch" PKGEXT=.pkg.tar makepkg --nodeps --repackage --noconfirm
+    )
+    local part
+    for part in "${parts[@]}"; do
+        tar -tf "$arch"/packaging/"$part"-[0-9]*.pkg.tar | grep -v '/$\|^\.' | LC_ALL=C sort >"$work/packed"
+        tree_of arch "$part" | sed 's|^[^ ]* /||' | LC_ALL=C sort >"$work/laid-out"
+        same "the Arch package $part is not what was laid out" "$work/laid-out" "$work/packed"
+    done
+}
+
+the_deb_is_used_upgraded_and_purged() {
+    local desktop
+    desktop=$(cargo test --locked --no-run --test desktop --message-format=json 2>/dev/null |
+        sed -n 's/.*"name":"desktop".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
+    [ -x "$desktop" ] || fail "cargo says no name for the desktop tests"
+    unshare --mount --pid --fork --kill-child tests/packages_installed.sh "$work" "$desktop" dist/*.deb
+}
+
+echo "Building the packages."
+packaging/build.sh
+# shellcheck source=packaging/packages.sh
+(. packaging/packages.sh && install_package_checks)
+
+for package in dist/*.deb dist/*.rpm; do
+    sha256sum "$package"
+done
+try each_package_holds_what_was_laid_out
+try each_program_declares_its_libraries
+try linters_find_no_error
+try setup_installs_and_leaves_nothing
+if [ "$(id -u)" -ne 0 ]; then
+    skip "installing and removing the .deb, the .rpm and the Arch package: this is not root"
+else
+    try rpm_installs_and_leaves_nothing
+    try the_deb_is_used_upgraded_and_purged
+    if command -v makepkg >/dev/null; then
+        try the_arch_package_is_made
+    else
+        skip "the Arch package: there is no makepkg"
+    fi
+fi
+try another_directory_gives_the_same_bytes
+echo "test result: ok. $tried trials of packages"
