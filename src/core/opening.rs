@@ -192,6 +192,17 @@ pub fn reconnect(socket: &Socket) -> Option<Reconnect> {
     })
 }
 
+/// The command that does it; `None` as with [`reconnect`].
+#[must_use]
+pub fn command(socket: &Socket) -> Option<String> {
+    let Reconnect { host, closing, .. } = reconnect(socket)?;
+    let force = if closing == 0 { "" } else { "--force " };
+    Some(format!(
+        "muxtray open {force}{}",
+        text::shell_word(host.0.as_ref())
+    ))
+}
+
 /// A host of the user's that has no master, for the menu.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Openable {

@@ -8,6 +8,7 @@ use super::diagnose::IDLE_AFTER;
 use super::ending::{self, WayOut};
 use super::finding::{Finding, FindingId};
 use super::fix::Fix;
+use super::opening;
 use super::socket::{Denied, ForeignHolder, MasterPid, Socket, State, Unresponsive, Unverifiable};
 use super::text;
 
@@ -179,7 +180,9 @@ fn words(socket: &Socket, listening: bool) -> Option<Words> {
         State::Suspect(_) | State::Stranded(_) => {
             let verdict = socket.network.as_ref()?;
             let exit = exit(socket);
-            Words::new(verdict.evidence()?, verdict.remedy(&exit)).with(exit)
+            let reopen = opening::command(socket);
+            let remedy = verdict.remedy(&exit, reopen.as_deref());
+            Words::new(verdict.evidence()?, remedy).with(reopen.unwrap_or(exit))
         }
         State::Stale => Words::run(
             tr!("connection refused: no process listens"),

@@ -450,7 +450,7 @@ fn the_words_have_the_numbers() {
     .map(|connection| {
         let verdict = once(connection);
         let evidence = verdict.evidence().unwrap_or_else(|| verdict.to_string());
-        format!("{evidence} -> {}", verdict.remedy("muxtray exit web"))
+        format!("{evidence} -> {}", verdict.remedy("muxtray exit web", None))
     })
     .collect();
     insta::assert_snapshot!(told.join("\n"), @r"
@@ -460,6 +460,31 @@ fn the_words_have_the_numbers() {
     52 bytes to 10.99.0.9 could not be sent for 24 s, tried 6 times, as there is no route, last heard 40 s ago -> muxtray exit web
     round trip 6.0 ms, last heard 40 s ago -> the next answer settles it; if sessions hang: muxtray exit web
     ");
+}
+
+#[test]
+fn a_master_that_is_lost_is_replaced_where_its_host_is_known() {
+    let gone = Connection {
+        address: Address::Gone,
+        ..connection(idle())
+    };
+    for (connection, remedy) in [
+        (
+            connection(lost(6, 6, 13_312, 9700, 3600)),
+            "end the master and open another: muxtray open web",
+        ),
+        (
+            gone,
+            "bring 10.8.0.6 back, such as by its VPN, or end the master and open another: muxtray open web",
+        ),
+        (
+            connection(lost(4, 4, 3328, 3000, 328)),
+            "the next answer settles it; if sessions hang: muxtray exit web",
+        ),
+    ] {
+        let told = once(connection).remedy("muxtray exit web", Some("muxtray open web"));
+        assert_eq!(told, remedy);
+    }
 }
 
 /// The state is the connection's; all else about the master stays as it is, and it can be asked whatever it could be.

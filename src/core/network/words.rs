@@ -123,17 +123,27 @@ impl Verdict {
         }
     }
 
-    /// What to do: `exit` is the command that ends the master.
+    /// What to do: `exit` is the command that ends the master, `reopen` the one that ends it and opens another, where its
+    /// host is known.
     #[must_use]
-    pub fn remedy(&self, exit: &str) -> String {
-        match self.judgement {
-            Judgement::Stranded(Cause::AddressGone) => tr!(
+    pub fn remedy(&self, exit: &str, reopen: Option<&str>) -> String {
+        match (self.judgement, reopen) {
+            (Judgement::Stranded(Cause::AddressGone), Some(reopen)) => tr!(
+                "bring {address} back, such as by its VPN, or end the master and open another: {command}",
+                address = self.connection.local.ip(),
+                command = reopen
+            ),
+            (Judgement::Stranded(Cause::AddressGone), None) => tr!(
                 "bring {address} back, such as by its VPN, or end the master: {command}",
                 address = self.connection.local.ip(),
                 command = exit
             ),
-            Judgement::Stranded(Cause::Unanswered) => exit.to_owned(),
-            Judgement::Suspect(_) | Judgement::Well => tr!(
+            (Judgement::Stranded(Cause::Unanswered), Some(reopen)) => tr!(
+                "end the master and open another: {command}",
+                command = reopen
+            ),
+            (Judgement::Stranded(Cause::Unanswered), None) => exit.to_owned(),
+            (Judgement::Suspect(_) | Judgement::Well, _) => tr!(
                 "the next answer settles it; if sessions hang: {command}",
                 command = exit
             ),
