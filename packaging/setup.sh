@@ -168,14 +168,16 @@ install_parts() {
     refresh_icons
 }
 
-# Takes back what starts muxtray at login, where it is this one that is started.
+# Takes back what starts muxtray at login, where it is this one that is started: the entry that muxtray wrote, and what
+# `systemctl --user enable` made. systemctl itself would want a running session.
 leave_login() {
-    program=$prefix/bin/muxtray
-    if grep -qsF "$program" "${XDG_CONFIG_HOME:-$HOME/.config}/autostart/$name.desktop"; then
-        "$program" autostart disable || say "The start at login could not be switched off."
+    entry=${XDG_CONFIG_HOME:-$HOME/.config}/autostart/$name.desktop
+    if grep -qsF "$prefix/bin/muxtray" "$entry"; then
+        rm -f "$entry"
     fi
-    if grep -qxF "file $unit_directory/muxtray.service" "$manifest" && command -v systemctl >/dev/null 2>&1; then
-        systemctl --user disable --quiet muxtray.service 2>/dev/null || true
+    enabled=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user/graphical-session.target.wants/muxtray.service
+    if [ "$(readlink "$enabled")" = "$prefix/$unit_directory/muxtray.service" ]; then
+        rm -f "$enabled"
     fi
 }
 

@@ -154,9 +154,13 @@ setup_installs_and_leaves_nothing() {
         echo another >"$prefix/share/man/man1/another.1"
         packaging/setup.sh --no-start
         [ ! -e "$prefix/share/muxtray/old" ] || fail "setup.sh left a file of the installation before"
+        # Both ways to start at login go too, as far as it is this program that they start.
+        "$prefix/bin/muxtray" autostart enable
+        mkdir -p "$HOME/.config/systemd/user/graphical-session.target.wants"
+        ln -s "$prefix/share/systemd/user/muxtray.service" "$HOME/.config/systemd/user/graphical-session.target.wants/"
         packaging/setup.sh --uninstall
     )
-    (cd "$home" && find . -mindepth 1 -printf '%P\n' | grep -v '^.config\|^.cache' | LC_ALL=C sort) >"$work/left"
+    (cd "$home" && find . -mindepth 1 \( ! -path './.*' -o ! -type d \) -printf '%P\n' | LC_ALL=C sort) >"$work/left"
     printf '%s\n' "a prefix" "a prefix/share" "a prefix/share/icons" "a prefix/share/icons/hicolor" \
         "a prefix/share/icons/hicolor/16x16" "a prefix/share/man" "a prefix/share/man/man1" \
         "a prefix/share/man/man1/another.1" >"$work/expected"
