@@ -82,12 +82,13 @@ PrintMotd no
 PrintLastLog no
 END
     {
-        for host in web db build backup; do
+        for host in web db build backup mail shop; do
             printf 'Host %s\n    HostName %s.example.org\n' "$host" "$host"
         done
         cat <<END
 Host *
     User ada
+    ControlMaster auto
     ControlPath $work/ssh/%n
     ControlPersist 10m
     ServerAliveInterval 15
