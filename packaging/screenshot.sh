@@ -20,7 +20,7 @@ start_display
 start openbox openbox
 start_xfce_panel light
 # A notification would stand half behind the menu.
-printf '[notifications]\nenabled = false\n' >"$XDG_CONFIG_HOME/muxtray/config.toml"
+printf '[notifications]\nenabled = false\n' >>"$XDG_CONFIG_HOME/muxtray/config.toml"
 start_muxtray
 
 # Opens the menu and its first submenu, as a person would, and waits until the picture stands still.

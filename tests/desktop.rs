@@ -178,7 +178,10 @@ fn exit_all_from_the_menu_is_the_whole_reset() {
     let applet = desktop.muxtray_run(&[]);
     let icon = desktop.tray_icon(applet.pid());
     icon.wait_for_row(&["1 master, 1 problem"]);
-    icon.click(&["Exit all masters", "Exit 1 master now"]);
+    icon.click(&[
+        "Exit all masters",
+        "Exit 1 master now; clean 1 stale socket",
+    ]);
     web.wait_for_end();
     icon.wait_for_row(&["no masters"]);
     assert!(!stale.path().exists());
@@ -241,7 +244,7 @@ fn clean_from_the_menu_removes_the_stale_socket_only() {
         Some(&row.label),
         "problems come first"
     );
-    let check = row.find("Check").unwrap();
+    let check = row.find("Check, exit, stop").unwrap();
     assert!(
         !check.enabled && check.label.contains("nobody listens"),
         "{check:?}"

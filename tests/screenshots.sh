@@ -52,6 +52,15 @@ scene() {
         pointer key Left Down Down Down Right
         shot master
     fi
+    if [ "$tray" = gtk ]; then
+        pointer key Escape Escape
+        click_row About
+        shot about
+        press_show
+        [ "$desktop" = sway ] ||
+            wait_for "the details are there" pointer search --onlyvisible --name '^db$'
+        shot details
+    fi
     stage_end
 }
 

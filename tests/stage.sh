@@ -29,6 +29,16 @@ stage_begin() {
     wait_for "the bus is there" test -S "$work/run/bus"
 }
 
+# Has the applet ignore everything outside the stage: other masters of the user that runs this.
+ignore_the_rest() {
+    local index globs=""
+    # Whatever differs from the way here in one of its letters, and the rest of the file system with it.
+    for ((index = 1; index < ${#work}; index++)); do
+        globs+="\"${work:0:index}[!${work:index:1}]*\", "
+    done
+    printf 'ignored_paths = [%s]\n' "${globs%, }" >"$XDG_CONFIG_HOME/muxtray/config.toml"
+}
+
 # Ends what was started, the last first.
 stage_end() {
     local index
@@ -65,8 +75,7 @@ wait_for() {
     done
 }
 
-# Hosts, and masters that lead to them: web has two sessions, db was killed and left its socket, and the directory of
-# the host lab is missing.
+# Hosts, and masters that lead to them: web has two sessions, and db was killed and left its socket.
 start_masters() {
     local key host master session
     for key in host_key user_key; do
@@ -82,7 +91,7 @@ PrintMotd no
 PrintLastLog no
 END
     {
-        for host in web db build backup mail shop; do
+        for host in web db build backup mirror; do
             printf 'Host %s\n    HostName %s.example.org\n' "$host" "$host"
         done
         cat <<END
@@ -115,6 +124,7 @@ END
     done
     kill -KILL "$dead"
     { wait "$dead" || true; } 2>/dev/null
+    ignore_the_rest
 }
 
 # An X server.
@@ -261,7 +271,10 @@ END
 # A notification daemon that leaves the corner of the menu free.
 start_daemon() {
     if [ -n "${WAYLAND_DISPLAY:-}" ]; then
-        printf '[global]\n    origin = bottom-right\n    font = DejaVu Sans 10\n    width = 360\n' >"$work/dunstrc"
+        printf '#!/bin/sh\ngrep -m 1 "^#Show"\n' >"$work/choose"
+        chmod +x "$work/choose"
+        printf '[global]\n    origin = bottom-right\n    font = DejaVu Sans 10\n    width = 360\n    dmenu = %s\n' \
+            "$work/choose" >"$work/dunstrc"
         start daemon dunst -conf "$work/dunstrc"
     else
         mkdir -p "$XDG_CONFIG_HOME/xfce4/xfconf/xfce-perchannel-xml"
@@ -287,6 +300,29 @@ has_icon() {
     gdbus call --session -d org.kde.StatusNotifierWatcher -o /StatusNotifierWatcher \
         -m org.freedesktop.DBus.Properties.Get org.kde.StatusNotifierWatcher RegisteredStatusNotifierItems |
         grep -Eq 'tray_icon|StatusNotifierItem'
+}
+
+# click_row LABEL: as a panel does it, without the pointer.
+click_row() {
+    local item owner path menu row
+    item=$(gdbus call --session -d org.kde.StatusNotifierWatcher -o /StatusNotifierWatcher \
+        -m org.freedesktop.DBus.Properties.Get org.kde.StatusNotifierWatcher RegisteredStatusNotifierItems |
+        grep -o ":[0-9.]*/[^']*")
+    owner=${item%%/*} path=/${item#*/}
+    menu=$(gdbus call --session -d "$owner" -o "$path" -m org.freedesktop.DBus.Properties.Get \
+        org.kde.StatusNotifierItem Menu | grep -o "/[^']*")
+    row=$(gdbus call --session -d "$owner" -o "$menu" -m com.canonical.dbusmenu.GetLayout 0 -- -1 "['label']" |
+        grep -o "([0-9]*, {'label': <'$1'>" | grep -o '[0-9]*' | head -n 1)
+    gdbus call --session -d "$owner" -o "$menu" -m com.canonical.dbusmenu.Event "$row" clicked '<0>' 0 >/dev/null
+}
+
+# press_show: the button on the notification, its last.
+press_show() {
+    if [ -n "${WAYLAND_DISPLAY:-}" ]; then
+        dunstctl context
+    else
+        pointer mousemove $((width - 73)) $((height - 71)) click 1
+    fi
 }
 
 # picture FILE: what is on the screen.

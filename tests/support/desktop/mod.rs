@@ -77,8 +77,8 @@ pub(crate) struct Desktop<'a> {
 /// A lab for a test that needs a desktop, whose watchers see what they are told of by events alone; nothing, and a word
 /// about it, where there are no programs to make a desktop of.
 pub(crate) fn lab(test: &str) -> Option<Lab> {
-    if let Some(why) = missing() {
-        skip(test, &why);
+    let programs = ["Xvfb", "dbus-daemon", "xfce4-panel", "dunst", "dunstctl"];
+    if !has_programs(test, &programs) {
         return None;
     }
     let lab = Lab::new();
@@ -93,21 +93,23 @@ pub(crate) fn end(applet: Process) {
     applet.finish(PATIENCE).expect(0);
 }
 
-/// Why there is no desktop here: the first program that is missing. Panics instead where the test command has
+/// Whether these programs are there for the test; if not, says so. Panics instead where the test command has
 /// installed everything, so that nothing is left out in silence.
-fn missing() -> Option<String> {
-    let programs = ["Xvfb", "dbus-daemon", "xfce4-panel", "dunst", "dunstctl"];
+pub(crate) fn has_programs(test: &str, programs: &[&str]) -> bool {
     let is_there = |program: &str| {
         PATH.split(':')
             .any(|directory| Path::new(directory).join(program).is_file())
     };
-    let missing = programs.into_iter().find(|program| !is_there(program))?;
+    let Some(missing) = programs.iter().find(|program| !is_there(program)) else {
+        return true;
+    };
     let why = format!("{missing} is not installed; tests/run.sh installs it");
     assert!(
         env::var_os("MUXTRAY_TESTS_REQUIRE_DESKTOP").is_none(),
         "{why}, and MUXTRAY_TESTS_REQUIRE_DESKTOP is set"
     );
-    Some(why)
+    skip(test, &why);
+    false
 }
 
 impl<'a> Desktop<'a> {
