@@ -53,8 +53,9 @@ fn the_menu_shows_masters_and_check_answers() {
     let menu = icon.menu().unwrap();
     let about = |label| menu.find(label).map(|row| row.enabled);
     if LEAN {
-        assert_eq!(copy, None, "there is no clipboard without GTK");
-        assert_eq!(about("muxtray"), Some(false), "nor a window: {menu:#?}");
+        // xclip is a way to copy, where it is installed. There is no window.
+        assert!(matches!(copy, None | Some(true)), "{menu:#?}");
+        assert_eq!(about("muxtray"), Some(false), "{menu:#?}");
     } else {
         assert_eq!(
             (copy, about("About")),

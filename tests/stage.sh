@@ -321,7 +321,7 @@ press_show() {
     if [ -n "${WAYLAND_DISPLAY:-}" ]; then
         dunstctl context
     else
-        pointer mousemove $((width - 73)) $((height - 71)) click 1
+        pointer mousemove $((width - 73)) $((height - 44)) click 1
     fi
 }
 
