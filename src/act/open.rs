@@ -10,6 +10,7 @@ use std::ffi::{OsStr, OsString};
 use std::time::{Duration, Instant, SystemTime};
 
 use thiserror::Error;
+use tr::tr;
 
 use super::clean::{self, CleanError, Kind};
 use super::control::{self, ActError, CHECK_LIMIT};
@@ -78,13 +79,13 @@ pub enum OpenError {
     #[error(transparent)]
     NotEnded(#[from] NotEnded),
     /// The stale socket in its place was not removed.
-    #[error("its socket {0}")]
+    #[error("{}", tr!("its socket {error}", error = .0))]
     NotCleaned(#[from] CleanError),
     /// What was started did not become a master.
     #[error("{0}")]
     Failed(Failure),
     /// A signal came that ends the program, and what was started has been ended.
-    #[error("interrupted")]
+    #[error("{}", tr!("interrupted"))]
     Interrupted,
 }
 

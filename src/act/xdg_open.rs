@@ -11,6 +11,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use tr::tr;
+
 use crate::run::FRUGAL;
 
 /// How long xdg-open may take to fail. Where there is no desktop that it knows, it becomes the program itself, and
@@ -21,10 +23,10 @@ pub const LIMIT: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// There is no xdg-open.
-    #[error("xdg-open is not installed")]
+    #[error("{}", tr!("xdg-open is not installed"))]
     NotInstalled,
     /// It could not be started.
-    #[error("xdg-open cannot be started: {0}")]
+    #[error("{}", tr!("xdg-open cannot be started: {error}", error = .0))]
     NotStarted(io::Error),
     /// It said that it could not.
     #[error("{}", because(*.0))]
@@ -70,9 +72,9 @@ pub fn open(path: &Path, limit: Duration) -> Result<(), OpenError> {
 /// The exit statuses of xdg-open(1).
 fn because(status: ExitStatus) -> String {
     match status.code() {
-        Some(2) => "xdg-open does not find it".to_owned(),
-        Some(3) => "xdg-open finds no program for it".to_owned(),
-        Some(4) => "the program for it failed".to_owned(),
-        _ => format!("xdg-open ended with {status}"),
+        Some(2) => tr!("xdg-open does not find it"),
+        Some(3) => tr!("xdg-open finds no program for it"),
+        Some(4) => tr!("the program for it failed"),
+        _ => tr!("xdg-open ended with {status}", status),
     }
 }

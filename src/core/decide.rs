@@ -8,6 +8,8 @@ mod stranded;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use tr::tr;
+
 use super::finding::{Finding, FindingId, Severity};
 use super::fix::Fix;
 use super::intent::Intent;
@@ -261,7 +263,7 @@ fn single(problem: &Problem<'_>, policy: &Policy) -> Notice {
         Some(socket) => {
             if socket.state.is_cleanable() {
                 buttons.push(Button {
-                    label: "Clean".to_owned(),
+                    label: tr!("Clean"),
                     intent: Intent::Clean(socket.target()),
                 });
             }
@@ -298,7 +300,7 @@ fn single(problem: &Problem<'_>, policy: &Policy) -> Notice {
     if policy.can_show {
         let target = problem.socket.map(Socket::target);
         buttons.push(Button {
-            label: "Show".to_owned(),
+            label: tr!("Show"),
             intent: Intent::Show(target),
         });
     }
@@ -323,7 +325,7 @@ fn summary(problems: &[&Problem<'_>], policy: &Policy) -> Notice {
     };
     let mut lines: Vec<String> = problems.iter().take(SHOWN).map(line).collect();
     if problems.len() > SHOWN {
-        lines.push(format!("and {} more", problems.len() - SHOWN));
+        lines.push(tr!("and {n} more", n = problems.len() - SHOWN));
     }
     let mut buttons = Vec::new();
     let cleanable: BTreeSet<Target> = problems
@@ -333,7 +335,7 @@ fn summary(problems: &[&Problem<'_>], policy: &Policy) -> Notice {
         .map(Socket::target)
         .collect();
     if !cleanable.is_empty() {
-        let label = format!("Clean {}", text::count(cleanable.len(), "socket"));
+        let label = tr!("Clean {n} socket" | "Clean {n} sockets" % cleanable.len());
         buttons.push(Button {
             label,
             intent: Intent::CleanAll(cleanable.into_iter().collect()),
@@ -343,16 +345,14 @@ fn summary(problems: &[&Problem<'_>], policy: &Policy) -> Notice {
     buttons.extend(stranded::exit_all_button(sockets));
     if policy.can_show {
         buttons.push(Button {
-            label: "Show".to_owned(),
+            label: tr!("Show"),
             intent: Intent::Show(None),
         });
     }
     Notice {
         key: NoticeKey::Summary,
-        summary: format!(
-            "{} with control sockets",
-            text::count(problems.len(), "problem")
-        ),
+        summary: tr!("{n} problem with control sockets"
+            | "{n} problems with control sockets" % problems.len()),
         body: lines.join("\n"),
         buttons,
         transient: false,
@@ -361,38 +361,38 @@ fn summary(problems: &[&Problem<'_>], policy: &Policy) -> Notice {
 
 /// A finding's kind in a few words, for a title.
 #[must_use]
-pub const fn headline(id: FindingId) -> &'static str {
+pub fn headline(id: FindingId) -> String {
     match id {
-        FindingId::Suspect => "network of the master is doubtful",
-        FindingId::Stranded => "master has lost its network",
-        FindingId::Unresponsive => "master does not answer",
-        FindingId::Stale => "stale control socket",
-        FindingId::Misowned => "control socket of another user",
-        FindingId::Foreign => "control socket is not held by ssh",
-        FindingId::NotASocket => "no socket at its ControlPath",
-        FindingId::Denied => "no access to the control socket",
-        FindingId::Leftover => "leftover of a broken start",
-        FindingId::Orphaned => "master without its control socket",
-        FindingId::Unverifiable => "control socket cannot be verified",
-        FindingId::InsecureMode => "control socket open to others",
-        FindingId::SessionsAtLimit => "as many sessions as servers allow",
-        FindingId::NoPersistExpiry => "idle master that never ends",
-        FindingId::DirectoryMissing => "no directory for control sockets",
-        FindingId::DirectoryInsecure => "directory of control sockets open to others",
-        FindingId::DirectoryMisowned => "directory of control sockets of another user",
-        FindingId::DirectoryNotWritable => "directory of control sockets not writable",
-        FindingId::FilesystemUnsupported => "filesystem without sockets",
-        FindingId::FilesystemFull => "no room for control sockets",
-        FindingId::FilesystemNetwork => "control sockets on a network filesystem",
-        FindingId::PathTooLong => "ControlPath too long",
-        FindingId::PathCollision => "one ControlPath for different hosts",
-        FindingId::PathNotPerMachine => "one ControlPath for several machines",
-        FindingId::NoControlPersist => "no ControlPersist",
-        FindingId::NoKeepalive => "no ServerAliveInterval",
-        FindingId::ConfigInvalid => "muxtray's configuration is not valid",
-        FindingId::SshConfigInvalid => "problem in the ssh configuration",
-        FindingId::WatchLimit => "changes are noticed late",
-        FindingId::SshMissing => "ssh cannot be started",
+        FindingId::Suspect => tr!("network of the master is doubtful"),
+        FindingId::Stranded => tr!("master has lost its network"),
+        FindingId::Unresponsive => tr!("master does not answer"),
+        FindingId::Stale => tr!("stale control socket"),
+        FindingId::Misowned => tr!("control socket of another user"),
+        FindingId::Foreign => tr!("control socket is not held by ssh"),
+        FindingId::NotASocket => tr!("no socket at its ControlPath"),
+        FindingId::Denied => tr!("no access to the control socket"),
+        FindingId::Leftover => tr!("leftover of a broken start"),
+        FindingId::Orphaned => tr!("master without its control socket"),
+        FindingId::Unverifiable => tr!("control socket cannot be verified"),
+        FindingId::InsecureMode => tr!("control socket open to others"),
+        FindingId::SessionsAtLimit => tr!("as many sessions as servers allow"),
+        FindingId::NoPersistExpiry => tr!("idle master that never ends"),
+        FindingId::DirectoryMissing => tr!("no directory for control sockets"),
+        FindingId::DirectoryInsecure => tr!("directory of control sockets open to others"),
+        FindingId::DirectoryMisowned => tr!("directory of control sockets of another user"),
+        FindingId::DirectoryNotWritable => tr!("directory of control sockets not writable"),
+        FindingId::FilesystemUnsupported => tr!("filesystem without sockets"),
+        FindingId::FilesystemFull => tr!("no room for control sockets"),
+        FindingId::FilesystemNetwork => tr!("control sockets on a network filesystem"),
+        FindingId::PathTooLong => tr!("ControlPath too long"),
+        FindingId::PathCollision => tr!("one ControlPath for different hosts"),
+        FindingId::PathNotPerMachine => tr!("one ControlPath for several machines"),
+        FindingId::NoControlPersist => tr!("no ControlPersist"),
+        FindingId::NoKeepalive => tr!("no ServerAliveInterval"),
+        FindingId::ConfigInvalid => tr!("muxtray's configuration is not valid"),
+        FindingId::SshConfigInvalid => tr!("problem in the ssh configuration"),
+        FindingId::WatchLimit => tr!("changes are noticed late"),
+        FindingId::SshMissing => tr!("ssh cannot be started"),
     }
 }
 

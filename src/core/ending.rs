@@ -128,6 +128,29 @@ pub const fn is_needed(state: &State) -> bool {
     }
 }
 
+/// What a row or button says that has a master end, closing so many sessions; `None`: they cannot be counted.
+#[must_use]
+pub fn exit_label(sessions: Option<u32>) -> String {
+    match sessions {
+        Some(0) => tr!("Exit"),
+        Some(sessions) => {
+            tr!("Exit, closing {n} session" | "Exit, closing {n} sessions" % sessions)
+        }
+        None => tr!("Exit, closing its sessions"),
+    }
+}
+
+/// What a row or button says that ends its process.
+#[must_use]
+pub fn end_process_label(sessions: u32) -> String {
+    match sessions {
+        0 => tr!("End process"),
+        sessions => {
+            tr!("End process, closing {n} session" | "End process, closing {n} sessions" % sessions)
+        }
+    }
+}
+
 /// The command that ends the process of the master at this path. With `force` it closes open sessions.
 #[must_use]
 pub fn command(path: &ControlPath, force: bool) -> String {

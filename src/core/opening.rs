@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
+use tr::tr;
+
 use super::control_path::{ControlPath, HostAlias};
 use super::finding::FindingId;
 use super::obstacle::{self, Failure, Obstacle};
@@ -116,12 +118,13 @@ impl fmt::Display for Opened {
             write!(f, "{before}; ")?;
         }
         if self.by_other {
-            f.write_str("opened by another ssh at the same moment")?;
+            f.write_str(&tr!("opened by another ssh at the same moment"))?;
         } else {
-            write!(f, "opened in {:.1} s", self.took.as_secs_f64())?;
+            let seconds = text::number(format_args!("{:.1}", self.took.as_secs_f64()));
+            f.write_str(&tr!("opened in {seconds} s", seconds))?;
         }
         match self.pid {
-            Some(pid) => write!(f, ", pid {}", pid.0),
+            Some(pid) => f.write_str(&tr!(", pid {pid}", pid = pid.0)),
             None => Ok(()),
         }
     }
@@ -132,10 +135,10 @@ impl fmt::Display for Opened {
 pub fn lasts(persist: Persist) -> String {
     match persist {
         // `ssh -N` knows no last session to end with.
-        Persist::No | Persist::Forever => "it stays until it is told to exit".to_owned(),
-        Persist::Seconds(seconds) => format!(
-            "it ends after {} without a session",
-            humantime::format_duration(Duration::from_secs(u64::from(seconds)))
+        Persist::No | Persist::Forever => tr!("it stays until it is told to exit"),
+        Persist::Seconds(seconds) => tr!(
+            "it ends after {time} without a session",
+            time = humantime::format_duration(Duration::from_secs(u64::from(seconds)))
         ),
     }
 }
@@ -149,14 +152,20 @@ pub fn way_out(failure: &Failure, host: &str) -> String {
         Failure::NoMaster(_) | Failure::NotStarted(_) => "",
     };
     if said.contains("Host key verification failed") {
-        format!("see its key once, in a terminal: ssh {host}")
+        tr!(
+            "see its key once, in a terminal: {command}",
+            command = format_args!("ssh {host}")
+        )
     } else if said.contains("ssh_askpass") || said.contains("Permission denied") {
-        format!(
-            "load its key into the agent (ssh-add), have an ssh-askpass program ask for it, or open it in a terminal: \
-             muxtray open {host}"
+        tr!(
+            "load its key into the agent (ssh-add), have an ssh-askpass program ask for it, or open it in a terminal: {command}",
+            command = format_args!("muxtray open {host}")
         )
     } else {
-        format!("ssh -v {host} says more")
+        tr!(
+            "{command} says more",
+            command = format_args!("ssh -v {host}")
+        )
     }
 }
 
@@ -180,16 +189,23 @@ pub fn reconnect(socket: &Socket) -> Option<Reconnect> {
         return None;
     }
     let sessions = socket.sessions_at_stake();
-    let label = match sessions {
-        Some(0) => "Reconnect".to_owned(),
-        Some(sessions) => format!("Reconnect, closing {}", text::count(sessions, "session")),
-        None => "Reconnect, closing its sessions".to_owned(),
-    };
     Some(Reconnect {
-        label,
+        label: reconnect_label(sessions),
         host,
         closing: sessions.unwrap_or(u32::MAX),
     })
+}
+
+/// What a row or button says that reconnects, closing so many sessions; `None`: they cannot be counted.
+#[must_use]
+pub fn reconnect_label(sessions: Option<u32>) -> String {
+    match sessions {
+        Some(0) => tr!("Reconnect"),
+        Some(sessions) => {
+            tr!("Reconnect, closing {n} session" | "Reconnect, closing {n} sessions" % sessions)
+        }
+        None => tr!("Reconnect, closing its sessions"),
+    }
 }
 
 /// The command that does it; `None` as with [`reconnect`].

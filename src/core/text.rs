@@ -123,6 +123,18 @@ pub fn sessions(number: u32) -> String {
     tr!("{n} session" | "{n} sessions" % number)
 }
 
+/// `1 master`, `2 masters`.
+#[must_use]
+pub fn masters(number: usize) -> String {
+    tr!("{n} master" | "{n} masters" % number)
+}
+
+/// `1 problem`, `2 problems`.
+#[must_use]
+pub fn problems(number: usize) -> String {
+    tr!("{n} problem" | "{n} problems" % number)
+}
+
 /// `web`, `web, db, build`.
 #[must_use]
 pub fn list(names: impl IntoIterator<Item = String>) -> String {

@@ -10,6 +10,8 @@ mod settings;
 
 use std::collections::BTreeMap;
 
+use tr::tr;
+
 use super::decide::is_cleaned_with_all;
 use super::finding::{Finding, Severity};
 use super::fix::Fix;
@@ -124,8 +126,8 @@ pub fn view(snapshot: &Snapshot, answers: &Answers, openable: &[Openable]) -> Tr
         menu.push(problems_menu(&snapshot.findings));
         menu.push(Entry::Separator);
     }
-    menu.push(Entry::item("about", "About", Intent::About));
-    menu.push(Entry::item("quit", "Quit", Intent::Quit));
+    menu.push(Entry::item("about", tr!("About"), Intent::About));
+    menu.push(Entry::item("quit", tr!("Quit"), Intent::Quit));
     TrayView {
         icon: icon(snapshot),
         summary,
@@ -136,12 +138,12 @@ pub fn view(snapshot: &Snapshot, answers: &Answers, openable: &[Openable]) -> Tr
 /// The view before the first look has come back.
 #[must_use]
 pub fn starting() -> TrayView {
-    let summary = "Looking for control sockets".to_owned();
+    let summary = tr!("Looking for control sockets");
     let menu = vec![
         Entry::text("summary", summary.clone()),
         Entry::Separator,
-        Entry::item("about", "About", Intent::About),
-        Entry::item("quit", "Quit", Intent::Quit),
+        Entry::item("about", tr!("About"), Intent::About),
+        Entry::item("quit", tr!("Quit"), Intent::Quit),
     ];
     TrayView {
         icon: Icon::Idle,
@@ -159,13 +161,17 @@ pub fn summary(snapshot: &Snapshot) -> String {
         .filter(|socket| socket.is_running())
         .count();
     let masters = if masters == 0 {
-        "no masters".to_owned()
+        tr!("no masters")
     } else {
-        text::count(masters, "master")
+        text::masters(masters)
     };
     match problem_count(snapshot) {
         0 => masters,
-        problems => format!("{masters}, {}", text::count(problems, "problem")),
+        problems => tr!(
+            "{masters}, {problems}",
+            masters,
+            problems = text::problems(problems)
+        ),
     }
 }
 
@@ -198,14 +204,18 @@ fn fold_menu(fold: &Fold<'_>, answers: &Answers) -> Entry {
     let mut entries = Vec::new();
     let cleanable = cleaned_with_all(fold.sockets.iter().copied());
     if !cleanable.is_empty() {
-        let label = format!("Clean these {}", cleanable.len());
+        let label = tr!("Clean these {n}", n = cleanable.len());
         entries.push(Entry::item("clean-all", label, Intent::CleanAll(cleanable)));
         entries.push(Entry::Separator);
     }
     let (listed, unlisted) = fold.listed();
     entries.extend(listed.iter().map(|socket| socket_menu(socket, answers)));
     if unlisted > 0 {
-        let label = format!("\u{2026} {unlisted} more: muxtray list");
+        let label = tr!(
+            "\u{2026} {n} more: {command}",
+            n = unlisted,
+            command = "muxtray list"
+        );
         entries.push(Entry::text("more", label));
     }
     let kind = fold.kind;
@@ -214,10 +224,16 @@ fn fold_menu(fold: &Fold<'_>, answers: &Answers) -> Entry {
     } else {
         ("\u{2026}", "")
     };
-    let more = if fold.are_more { "more " } else { "" };
+    let (n, state) = (fold.sockets.len(), fold.word());
+    let many = if fold.are_more {
+        tr!("{n} more {state}", n, state)
+    } else {
+        // Translators: so many sockets of a state: "480 stale".
+        tr!("{n} {state}", n, state)
+    };
     Entry::Submenu {
         key: format!("fold {problem}{}", kind.state),
-        label: format!("{mark} {} {more}{}", fold.sockets.len(), kind.state),
+        label: format!("{mark} {many}"),
         entries,
     }
 }
@@ -231,19 +247,19 @@ fn actions_on_all(snapshot: &Snapshot) -> Vec<Entry> {
     let cleanable = cleaned_with_all(&snapshot.sockets);
     let mut entries = Vec::new();
     if masters.is_empty() {
-        entries.push(Entry::text("check-all", "Check all: no masters"));
+        entries.push(Entry::text("check-all", tr!("Check all: no masters")));
     } else {
-        entries.push(Entry::item("check-all", "Check all", Intent::CheckAll));
+        entries.push(Entry::item("check-all", tr!("Check all"), Intent::CheckAll));
     }
     let stale = cleanable.len();
     if cleanable.is_empty() {
-        entries.push(Entry::text("clean-all", "Clean: no stale sockets"));
+        entries.push(Entry::text("clean-all", tr!("Clean: no stale sockets")));
     } else {
-        let label = format!("Clean {}", text::count(stale, "stale socket"));
+        let label = tr!("Clean {n} stale socket" | "Clean {n} stale sockets" % stale);
         entries.push(Entry::item("clean-all", label, Intent::CleanAll(cleanable)));
     }
     if masters.is_empty() {
-        entries.push(Entry::text("exit-all", "Exit all masters: no masters"));
+        entries.push(Entry::text("exit-all", tr!("Exit all masters: no masters")));
     } else {
         let each: Vec<(Target, u32)> = masters
             .iter()
@@ -257,21 +273,26 @@ fn actions_on_all(snapshot: &Snapshot) -> Vec<Entry> {
         let sessions = masters
             .iter()
             .filter_map(|socket| socket.sessions_at_stake())
-            .sum();
-        let masters = text::count(each.len(), "master");
-        let mut label = match sessions {
-            0 => format!("Exit {masters} now"),
-            sessions => format!(
-                "Exit {masters} now, closing {}",
-                text::count(sessions, "session")
+            .sum::<u32>();
+        let exit = tr!("Exit {n} master now" | "Exit {n} masters now" % each.len());
+        let exit = match sessions {
+            0 => exit,
+            sessions => tr!(
+                "{exit}, closing {n} session" | "{exit}, closing {n} sessions" % sessions,
+                exit
             ),
         };
-        if stale > 0 {
-            label = format!("{label}; clean {}", text::count(stale, "stale socket"));
-        }
+        let label = if stale > 0 {
+            tr!(
+                "{exit}; clean {n} stale socket" | "{exit}; clean {n} stale sockets" % stale,
+                exit
+            )
+        } else {
+            exit
+        };
         entries.push(Entry::Submenu {
             key: "exit-all-menu".to_owned(),
-            label: "Exit all masters".to_owned(),
+            label: tr!("Exit all masters"),
             entries: vec![Entry::item("exit-all-now", label, Intent::Reset(each))],
         });
     }
@@ -290,7 +311,7 @@ fn open_menu(openable: &[Openable]) -> Option<Entry> {
         let key = format!("open {}", host.alias.0);
         let alias = text::line(&host.alias.0);
         if host.is_opening {
-            Entry::text(&key, format!("{alias}: opening\u{2026}"))
+            Entry::text(&key, tr!("{host}: opening\u{2026}", host = alias))
         } else {
             let intent = Intent::Open {
                 host: host.alias.clone(),
@@ -308,12 +329,16 @@ fn open_menu(openable: &[Openable]) -> Option<Entry> {
     let mut entries: Vec<Entry> = openable[..listed].iter().map(row).collect();
     if listed < openable.len() {
         let more = openable.len() - listed;
-        let label = format!("\u{2026} {more} more: muxtray open HOST");
+        let label = tr!(
+            "\u{2026} {n} more: {command}",
+            n = more,
+            command = "muxtray open HOST"
+        );
         entries.push(Entry::text("more", label));
     }
     Some(Entry::Submenu {
         key: "open-menu".to_owned(),
-        label: "Open master".to_owned(),
+        label: tr!("Open master"),
         entries,
     })
 }
@@ -346,15 +371,13 @@ fn remark(number: usize, finding: &Finding) -> Vec<Entry> {
         &format!("evidence-{number}"),
         text::sentence(&finding.evidence),
     )];
-    // The row "Clean" of the socket says and does it.
-    if matches!(finding.fix, Some(Fix::Clean { .. })) {
-        return entries;
-    }
     entries.push(Entry::text(
         &format!("remedy-{number}"),
         text::remedy(&finding.remedy),
     ));
     match (&finding.fix, &finding.command) {
+        // The socket has a row for that.
+        (Some(Fix::Clean { .. }), _) => {}
         (Some(fix), _) => entries.push(Entry::item(
             &format!("fix-{number}"),
             fix.label(),
@@ -363,7 +386,7 @@ fn remark(number: usize, finding: &Finding) -> Vec<Entry> {
         // What muxtray can do it has a row for.
         (None, Some(command)) if !command.starts_with("muxtray ") => entries.push(Entry::item(
             &format!("copy-command-{number}"),
-            "Copy command",
+            tr!("Copy command"),
             Intent::CopyText(command.clone()),
         )),
         (None, _) => {}
@@ -371,7 +394,7 @@ fn remark(number: usize, finding: &Finding) -> Vec<Entry> {
     if !finding.lines.is_empty() {
         entries.push(Entry::item(
             &format!("copy-lines-{number}"),
-            "Copy lines for ssh_config",
+            tr!("Copy lines for ssh_config"),
             Intent::CopyText(format!("{}\n", finding.lines.join("\n"))),
         ));
     }

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use tr::tr;
+
 use crate::act::clean::{CleanError, Cleaned};
 use crate::act::control::{ActError, Checked, Exited, Stopped};
 use crate::act::farewell::{Farewell, NotEnded};
 use crate::act::mend::{self, MendError, Mended};
 use crate::act::terminate::{EndError, Ended};
+use crate::core::ending;
 use crate::core::fix::Fix;
 use crate::core::intent::Intent;
 use crate::core::notice::{Button, Notice, NoticeKey};
@@ -67,10 +70,8 @@ impl Result {
             // The error's own words name an option that a menu does not have.
             Self::Ended(Err(ActError::SessionsOpen { sessions }))
             | Self::ProcessEnded(Err(EndError::SessionsOpen { sessions })) => (
-                format!(
-                    "{} open by now, so nothing was closed",
-                    text::count(*sessions, "session")
-                ),
+                tr!("{n} session open by now, so nothing was closed"
+                    | "{n} sessions open by now, so nothing was closed" % *sessions),
                 false,
             ),
             Self::Checked(Err(error)) | Self::Ended(Err(error)) | Self::Stopped(Err(error)) => {
@@ -104,7 +105,7 @@ impl Answered {
         let line = |(named, result): &(Named, Result)| match result {
             Result::Checked(_) => Some((
                 named.target.clone(),
-                format!("Last check: {}", result.told().0),
+                tr!("Last check: {answer}", answer = result.told().0),
             )),
             Result::Ended(_)
             | Result::Stopped(_)
@@ -139,13 +140,13 @@ impl Answered {
     fn of_policy(&self, can_show: bool) -> Option<Notice> {
         let notice = match &self.results[..] {
             [(named, result @ (Result::Ended(_) | Result::ProcessEnded(_)))] => Notice {
-                summary: format!("{}: had lost its network", named.title),
+                summary: tr!("{host}: had lost its network", host = named.title),
                 ..single(named, result, can_show)
             },
             [(_, Result::Ended(_) | Result::ProcessEnded(_)), ..] => {
                 let notice = self.of_all(can_show)?;
                 Notice {
-                    summary: format!("{} that had lost their network", notice.summary),
+                    summary: tr!("{what} that had lost their network", what = notice.summary),
                     ..notice
                 }
             }
@@ -173,12 +174,12 @@ impl Answered {
             return None;
         }
         if !failed.is_empty() {
-            parts.push(format!("{} failed", failed.len()));
+            parts.push(tr!("{n} failed", n = failed.len()));
         }
-        let summary = parts.join(", ");
+        let summary = text::list(parts);
         let mut lines: Vec<String> = failed.iter().take(SHOWN).cloned().collect();
         if failed.len() > SHOWN {
-            lines.push(format!("and {} more", failed.len() - SHOWN));
+            lines.push(tr!("and {n} more", n = failed.len() - SHOWN));
         }
         if failed.is_empty() {
             lines = self.slowest().into_iter().collect();
@@ -186,7 +187,7 @@ impl Answered {
         let mut buttons = Vec::new();
         if can_show && !failed.is_empty() {
             buttons.push(Button {
-                label: "Show".to_owned(),
+                label: tr!("Show"),
                 intent: Intent::Show(None),
             });
         }
@@ -201,24 +202,21 @@ impl Answered {
 
     /// "3 masters ended", "2 sockets removed": how many of each kind of act worked, for the kinds there were.
     fn parts(&self) -> Vec<String> {
-        let mut kinds: Vec<(&str, &str, usize)> = Vec::new();
+        let mut kinds: Vec<(Act, usize)> = Vec::new();
         for (_, result) in &self.results {
-            let (of, done) = match result {
-                Result::Checked(_) => ("master", "answered"),
-                Result::Ended(_) | Result::ProcessEnded(_) => ("master", "ended"),
-                Result::Stopped(_) => ("master", "stopped"),
-                Result::Cleaned(_) => ("socket", "removed"),
+            let act = match result {
+                Result::Checked(_) => Act::Check,
+                Result::Ended(_) | Result::ProcessEnded(_) => Act::End,
+                Result::Stopped(_) => Act::Stop,
+                Result::Cleaned(_) => Act::Clean,
             };
             let worked = usize::from(result.told().1);
-            match kinds.iter_mut().find(|kind| kind.1 == done) {
-                Some((.., count)) => *count += worked,
-                None => kinds.push((of, done, worked)),
+            match kinds.iter_mut().find(|(kind, _)| *kind == act) {
+                Some((_, count)) => *count += worked,
+                None => kinds.push((act, worked)),
             }
         }
-        kinds
-            .into_iter()
-            .map(|(of, done, count)| format!("{} {done}", text::count(count, of)))
-            .collect()
+        kinds.into_iter().map(|(act, n)| act.done(n)).collect()
     }
 
     fn slowest(&self) -> Option<String> {
@@ -232,11 +230,32 @@ impl Answered {
         };
         let slowest: Option<(Duration, String)> = self.results.iter().filter_map(round_trip).max();
         slowest.map(|(round_trip, title)| {
-            format!(
-                "The slowest in {:.1} ms: {title}",
-                round_trip.as_secs_f64() * 1000.0
+            tr!(
+                "The slowest in {millis} ms: {host}",
+                millis = text::millis(round_trip),
+                host = title
             )
         })
+    }
+}
+
+/// What was done to sockets, as far as it is counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    Check,
+    End,
+    Stop,
+    Clean,
+}
+
+impl Act {
+    fn done(self, times: usize) -> String {
+        match self {
+            Self::Check => tr!("{n} master answered" | "{n} masters answered" % times),
+            Self::End => tr!("{n} master ended" | "{n} masters ended" % times),
+            Self::Stop => tr!("{n} master stopped" | "{n} masters stopped" % times),
+            Self::Clean => tr!("{n} socket removed" | "{n} sockets removed" % times),
+        }
     }
 }
 
@@ -262,7 +281,7 @@ fn single(named: &Named, result: &Result, can_show: bool) -> Notice {
     buttons.extend(agree_to_more(named, result));
     if can_show && !done {
         buttons.push(Button {
-            label: "Show".to_owned(),
+            label: tr!("Show"),
             intent: Intent::Show(Some(named.target.clone())),
         });
     }
@@ -279,29 +298,23 @@ fn single(named: &Named, result: &Result, can_show: bool) -> Notice {
 /// its network with a full connection cannot say farewell, so its process has to be ended.
 fn agree_to_more(named: &Named, result: &Result) -> Option<Button> {
     let target = named.target.clone();
-    let (verb, sessions, intent) = match result {
+    let (label, intent) = match result {
         Result::Ended(Err(ActError::SessionsOpen { sessions })) => {
             let closing = *sessions;
-            ("Exit", sessions, Intent::Exit { target, closing })
+            let label = ending::exit_label(Some(closing));
+            (label, Intent::Exit { target, closing })
         }
         Result::Ended(Err(error))
             if error.is_in_vain() && matches!(named.state, Some(State::Stranded(_))) =>
         {
-            let sessions = named.sessions.as_ref().unwrap_or(&0);
-            let closing = *sessions;
-            (
-                "End process",
-                sessions,
-                Intent::EndProcess { target, closing },
-            )
+            let closing = named.sessions.unwrap_or(0);
+            let label = ending::end_process_label(closing);
+            (label, Intent::EndProcess { target, closing })
         }
         Result::ProcessEnded(Err(EndError::SessionsOpen { sessions })) => {
             let closing = *sessions;
-            (
-                "End process",
-                sessions,
-                Intent::EndProcess { target, closing },
-            )
+            let label = ending::end_process_label(closing);
+            (label, Intent::EndProcess { target, closing })
         }
         Result::Checked(_)
         | Result::Ended(_)
@@ -309,8 +322,5 @@ fn agree_to_more(named: &Named, result: &Result) -> Option<Button> {
         | Result::ProcessEnded(_)
         | Result::Cleaned(_) => return None,
     };
-    Some(Button {
-        label: format!("{verb}, closing {}", text::count(*sessions, "session")),
-        intent,
-    })
+    Some(Button { label, intent })
 }

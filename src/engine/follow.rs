@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use tr::tr;
+
 use super::Engine;
 use super::answers::{Answered, Asked};
 use super::work::{Job, Named};
@@ -104,7 +106,7 @@ impl Engine {
         });
         let (title, lines) = match socket {
             Some(socket) => (socket.title(), table::details(socket, snapshot.at)),
-            None => ("Control sockets".to_owned(), table::report(snapshot, None)),
+            None => (tr!("Control sockets"), table::report(snapshot, None)),
         };
         self.outlet.show_details(title, table::plain(&lines));
     }

@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use tr::tr;
+
 use super::Engine;
 use super::work::{Job, Opening};
 use crate::act::open::{OpenError, Questions};
@@ -98,7 +100,7 @@ impl Engine {
         let start = match opening::plan(&alias.0, host, snapshot) {
             Plan::Start(start) => start,
             Plan::Running(_) => {
-                let already = "a master runs already".to_owned();
+                let already = tr!("a master runs already");
                 self.outlet.notify(answer(alias, path, already, true));
                 return;
             }
@@ -159,8 +161,8 @@ fn try_again(opening: &Opening, result: &Result<Opened, OpenError>) -> Option<Bu
         Err(error) => error.sessions_open().unwrap_or(opening.closing),
     };
     let label = match result.as_ref().err().and_then(OpenError::sessions_open) {
-        Some(sessions) => format!("Reconnect, closing {}", text::count(sessions, "session")),
-        None => "Try again".to_owned(),
+        Some(sessions) => opening::reconnect_label(Some(sessions)),
+        None => tr!("Try again"),
     };
     Some(Button {
         label,
@@ -176,9 +178,9 @@ fn answer(alias: &HostAlias, path: ControlPath, body: String, is_well: bool) -> 
     Notice {
         key: NoticeKey::Answer(path),
         summary: if is_well {
-            format!("{alias}: master is open")
+            tr!("{host}: master is open", host = alias)
         } else {
-            format!("{alias}: no master was opened")
+            tr!("{host}: no master was opened", host = alias)
         },
         body,
         buttons: Vec::new(),

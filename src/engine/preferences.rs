@@ -5,6 +5,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use tr::tr;
+
 use super::Engine;
 use super::work::Job;
 use crate::act::xdg_open::{self, OpenError};
@@ -74,13 +76,11 @@ impl Engine {
         self.at_login = match self.autostart.status() {
             Ok(status) if status.unit.is_some() => AtLogin::BySystemd,
             Ok(status) if status.is_enabled() => AtLogin::Yes,
-            Ok(_) if self.autostart.file().is_err() => {
-                AtLogin::Unknown("HOME is not set".to_owned())
-            }
+            Ok(_) if self.autostart.file().is_err() => AtLogin::Unknown(tr!("HOME is not set")),
             Ok(_) => AtLogin::No,
             Err(error) => {
                 tracing::debug!("{error}");
-                AtLogin::Unknown("its file cannot be read".to_owned())
+                AtLogin::Unknown(tr!("its file cannot be read"))
             }
         };
     }
@@ -115,10 +115,14 @@ impl Engine {
             Granted::Set(Ok(())) | Granted::StartAtLogin(Ok(())) | Granted::Opened(_, Ok(())) => {
                 None
             }
-            Granted::Set(Err(error)) => Some(notice("setting not changed", error.to_string())),
-            Granted::StartAtLogin(Err(error)) => {
-                Some(notice("start at login not changed", error.to_string()))
-            }
+            Granted::Set(Err(error)) => Some(notice(
+                tr!("muxtray: setting not changed"),
+                error.to_string(),
+            )),
+            Granted::StartAtLogin(Err(error)) => Some(notice(
+                tr!("muxtray: start at login not changed"),
+                error.to_string(),
+            )),
             Granted::Opened(path, Err(error)) => Some(self.not_opened(&path, &error)),
             Granted::Read(path, Ok(text)) => {
                 self.outlet.show_details(text::path(&path), text);
@@ -126,7 +130,7 @@ impl Engine {
             }
             Granted::Read(path, Err(error)) => {
                 let body = format!("{}: {error}", text::path(&path));
-                Some(notice("configuration cannot be shown", body))
+                Some(notice(tr!("muxtray: configuration cannot be shown"), body))
             }
         };
         if let Some(notice) = problem {
@@ -137,25 +141,27 @@ impl Engine {
 
     /// A desktop without a program for it, or with one that wants a terminal that is not there, can show it at least.
     fn not_opened(&self, path: &Path, error: &OpenError) -> Notice {
-        let body = format!(
-            "{}: {error}\nOpen it in an editor, or in a terminal: muxtray config edit",
-            text::path(path)
+        let body = tr!(
+            "{path}: {error}\nOpen it in an editor, or in a terminal: {command}",
+            path = text::path(path),
+            error,
+            command = "muxtray config edit"
         );
         let show = self.options.can_show.then(|| Button {
-            label: "Show".to_owned(),
+            label: tr!("Show"),
             intent: Intent::ShowConfiguration,
         });
         Notice {
             buttons: show.into_iter().collect(),
-            ..notice("configuration not opened", body)
+            ..notice(tr!("muxtray: configuration not opened"), body)
         }
     }
 }
 
-fn notice(what: &str, body: String) -> Notice {
+fn notice(summary: String, body: String) -> Notice {
     Notice {
         key: NoticeKey::Settings,
-        summary: format!("muxtray: {what}"),
+        summary,
         body,
         buttons: Vec::new(),
         transient: false,

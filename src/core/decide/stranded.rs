@@ -4,11 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use tr::tr;
+
+use crate::core::ending;
 use crate::core::intent::Intent;
 use crate::core::notice::Button;
 use crate::core::opening::{self, Reconnect};
 use crate::core::socket::{Snapshot, Socket, State, Target};
-use crate::core::text;
 
 /// How long a master has to have been stranded: a VPN that connects again often has the same address.
 pub const EXIT_AFTER: Duration = Duration::from_secs(15);
@@ -79,13 +81,8 @@ pub(super) fn buttons(socket: &Socket) -> Vec<Button> {
 }
 
 fn exit_button(socket: &Socket) -> Button {
-    let label = match socket.sessions_at_stake() {
-        Some(0) => "Exit".to_owned(),
-        Some(sessions) => format!("Exit, closing {}", text::count(sessions, "session")),
-        None => "Exit, closing its sessions".to_owned(),
-    };
     Button {
-        label,
+        label: ending::exit_label(socket.sessions_at_stake()),
         intent: Intent::Exit {
             target: socket.target(),
             closing: closing(socket),
@@ -105,7 +102,7 @@ pub(super) fn exit_all_button<'a>(sockets: impl Iterator<Item = &'a Socket>) -> 
         .iter()
         .map(|socket| (socket.target(), closing(socket)));
     (!stranded.is_empty()).then(|| Button {
-        label: format!("Exit {}", text::count(stranded.len(), "stranded master")),
+        label: tr!("Exit {n} stranded master" | "Exit {n} stranded masters" % stranded.len()),
         intent: Intent::ExitAll(each.collect()),
     })
 }

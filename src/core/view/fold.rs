@@ -58,6 +58,12 @@ impl Kind {
 }
 
 impl<'a> Fold<'a> {
+    /// The state of all of them, for a person.
+    pub(super) fn word(&self) -> String {
+        let first = self.sockets.first();
+        first.map_or_else(String::new, |socket| socket.state.word())
+    }
+
     /// Those that the fold lists, in the order of the snapshot, and how many it does not.
     pub(super) fn listed(&self) -> (Vec<&'a Socket>, usize) {
         let room = if self.kind.is_problem {

@@ -1,5 +1,7 @@
 //! What is wrong with directories, hosts and configuration: the submenu that tells each with its remedy.
 
+use tr::tr;
+
 use super::super::decide::headline;
 use super::super::finding::{Finding, FindingId, Severity};
 use super::{Entry, remark};
@@ -38,7 +40,12 @@ pub(super) fn problems_menu(findings: &[Finding]) -> Entry {
         if told < findings.len() {
             entries.push(Entry::Separator);
             let more = findings.len() - told;
-            let label = format!("\u{2026} {more} more {}: muxtray doctor", id.as_str());
+            let label = tr!(
+                "\u{2026} {n} more {kind}: {command}",
+                n = more,
+                kind = id.as_str(),
+                command = "muxtray doctor"
+            );
             entries.push(Entry::text(&format!("more-{}", id.as_str()), label));
         }
     }
@@ -54,8 +61,8 @@ fn label(findings: &[Finding]) -> String {
     let is_problem = |finding: &&Finding| finding.severity >= Severity::Warning;
     let problems = findings.iter().filter(is_problem).count();
     match (problems, findings.len() - problems) {
-        (0, notes) => format!("Notes ({notes})"),
-        (problems, 0) => format!("Problems ({problems})"),
-        (problems, notes) => format!("Problems ({problems}) and notes ({notes})"),
+        (0, notes) => tr!("Notes ({notes})", notes),
+        (problems, 0) => tr!("Problems ({problems})", problems),
+        (problems, notes) => tr!("Problems ({problems}) and notes ({notes})", problems, notes),
     }
 }

@@ -1,5 +1,7 @@
 //! One control socket in the menu: its row, and what can be done with it below that.
 
+use tr::tr;
+
 use super::super::ending;
 use super::super::intent::Intent;
 use super::super::opening::{self, Reconnect};
@@ -22,23 +24,27 @@ pub(super) fn socket_menu(socket: &Socket, answers: &Answers) -> Entry {
     }
     match cannot_ask(&socket.state) {
         None => {
-            entries.push(Entry::item("check", "Check", Intent::Check(target.clone())));
+            entries.push(Entry::item(
+                "check",
+                tr!("Check"),
+                Intent::Check(target.clone()),
+            ));
             entries.extend(reconnect(socket));
             entries.push(exit(socket));
             entries.push(Entry::item(
                 "stop",
-                "Stop accepting sessions",
+                tr!("Stop accepting sessions"),
                 Intent::Stop(target.clone()),
             ));
         }
         // One reason for all three is read once.
-        Some(why) => entries.push(Entry::text("ask", format!("Check, exit, stop: {why}"))),
+        Some(why) => entries.push(Entry::text("ask", tr!("Check, exit, stop: {why}", why))),
     }
     if ending::is_needed(&socket.state) {
         entries.push(end_process(socket));
     }
     if socket.state.is_cleanable() {
-        entries.push(Entry::item("clean", "Clean", Intent::Clean(target)));
+        entries.push(Entry::item("clean", tr!("Clean"), Intent::Clean(target)));
     }
     entries.push(Entry::Separator);
     if let (Some(destination), false) = (&socket.destination, socket.hosts.is_empty()) {
@@ -47,7 +53,7 @@ pub(super) fn socket_menu(socket: &Socket, answers: &Answers) -> Entry {
     entries.push(Entry::text("path", socket.path.to_string()));
     entries.push(Entry::item(
         "copy",
-        "Copy path",
+        tr!("Copy path"),
         Intent::Copy(socket.path.as_path().to_owned()),
     ));
     Entry::Submenu {
@@ -58,18 +64,20 @@ pub(super) fn socket_menu(socket: &Socket, answers: &Answers) -> Entry {
 }
 
 /// Why a master cannot be asked anything, as a menu says it; `None` where it can.
-fn cannot_ask(state: &State) -> Option<&'static str> {
-    match state {
+fn cannot_ask(state: &State) -> Option<String> {
+    Some(match state {
         // An unresponsive master may answer yet, and the deadline bounds the wait.
-        State::Running | State::Suspect(_) | State::Stranded(_) | State::Unresponsive(_) => None,
-        State::Stale | State::Leftover => Some("nobody listens"),
-        State::Misowned(_) => Some("it is another user's"),
-        State::Foreign(_) => Some("no ssh of yours listens"),
-        State::NotASocket(_) => Some("it is not a socket"),
-        State::Denied(_) => Some("no permission"),
-        State::Orphaned { .. } => Some("its socket file is gone"),
-        State::Unverifiable(_) => Some("nobody here listens"),
-    }
+        State::Running | State::Suspect(_) | State::Stranded(_) | State::Unresponsive(_) => {
+            return None;
+        }
+        State::Stale | State::Leftover => tr!("nobody listens"),
+        State::Misowned(_) => tr!("it is another user's"),
+        State::Foreign(_) => tr!("no ssh of yours listens"),
+        State::NotASocket(_) => tr!("it is not a socket"),
+        State::Denied(_) => tr!("no permission"),
+        State::Orphaned { .. } => tr!("its socket file is gone"),
+        State::Unverifiable(_) => tr!("nobody here listens"),
+    })
 }
 
 /// For a master whose network is gone: ended, and opened anew, in one.
@@ -86,7 +94,7 @@ fn reconnect(socket: &Socket) -> Option<Entry> {
         Entry::Submenu {
             key: "reconnect-closing".to_owned(),
             label,
-            entries: vec![Entry::item("reconnect-now", "Reconnect now", intent)],
+            entries: vec![Entry::item("reconnect-now", tr!("Reconnect now"), intent)],
         }
     })
 }
@@ -95,7 +103,7 @@ fn exit(socket: &Socket) -> Entry {
     match socket.sessions_at_stake() {
         Some(0) => Entry::item(
             "exit",
-            "Exit",
+            ending::exit_label(Some(0)),
             Intent::Exit {
                 target: socket.target(),
                 closing: 0,
@@ -103,10 +111,10 @@ fn exit(socket: &Socket) -> Entry {
         ),
         Some(sessions) => Entry::Submenu {
             key: "exit-closing".to_owned(),
-            label: format!("Exit, closing {}", text::count(sessions, "session")),
+            label: ending::exit_label(Some(sessions)),
             entries: vec![Entry::item(
                 "exit-now",
-                "Exit now",
+                tr!("Exit now"),
                 Intent::Exit {
                     target: socket.target(),
                     closing: sessions,
@@ -115,10 +123,10 @@ fn exit(socket: &Socket) -> Entry {
         },
         None => Entry::Submenu {
             key: "exit-closing".to_owned(),
-            label: "Exit, closing its sessions".to_owned(),
+            label: ending::exit_label(None),
             entries: vec![Entry::item(
                 "exit-now",
-                "Exit now",
+                tr!("Exit now"),
                 Intent::Exit {
                     target: socket.target(),
                     closing: u32::MAX,
@@ -136,13 +144,13 @@ fn end_process(socket: &Socket) -> Entry {
     };
     // Without a number there is no listener in our table, and no proof of whose process it is: the error says so.
     match socket.sessions_at_stake() {
-        None | Some(0) => Entry::item("end-process", "End process", intent(0)),
+        None | Some(0) => Entry::item("end-process", ending::end_process_label(0), intent(0)),
         Some(sessions) => Entry::Submenu {
             key: "end-process-closing".to_owned(),
-            label: format!("End process, closing {}", text::count(sessions, "session")),
+            label: ending::end_process_label(sessions),
             entries: vec![Entry::item(
                 "end-process-now",
-                "End process now",
+                tr!("End process now"),
                 intent(sessions),
             )],
         },
@@ -163,12 +171,12 @@ fn socket_label(socket: &Socket) -> String {
         .managed_by
         .map_or_else(String::new, |program| format!(" ({program})"));
     let sessions = match socket.sessions {
-        Some(sessions) if sessions > 0 => format!(", {}", text::count(sessions, "session")),
+        Some(sessions) if sessions > 0 => format!(", {}", text::sessions(sessions)),
         Some(_) | None => String::new(),
     };
     format!(
         "{mark} {}{managed} \u{2014} {}{sessions}",
         socket.title(),
-        socket.state.name()
+        socket.state.word()
     )
 }

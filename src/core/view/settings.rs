@@ -2,6 +2,8 @@
 //!
 //! A mark shows what is in force, and its row asks for the opposite. Nothing is switched here.
 
+use tr::tr;
+
 use super::super::decide::headline;
 use super::super::finding::FindingId;
 use super::super::intent::Intent;
@@ -27,38 +29,38 @@ fn settings_menu(preferences: &Preferences) -> Entry {
     for (key, label, setting) in [
         (
             "clean-automatically",
-            "Clean stale sockets automatically",
+            tr!("Clean stale sockets automatically"),
             Setting::CleanAutomatically,
         ),
         (
             "exit-stranded",
-            "End masters that lost their network",
+            tr!("End masters that lost their network"),
             Setting::ExitStranded,
         ),
     ] {
-        entries.push(switch(key, label, setting, preferences));
+        entries.push(switch(key, &label, setting, preferences));
     }
     entries.push(at_login(&preferences.at_login));
     entries.push(Entry::Separator);
     entries.push(match preferences.store {
         Store::Writable | Store::Invalid => Entry::item(
             "open-configuration",
-            "Open configuration",
+            tr!("Open configuration"),
             Intent::OpenConfiguration,
         ),
         Store::Nowhere => Entry::text(
             "open-configuration",
-            with_reason("Open configuration", preferences.store),
+            with_reason(&tr!("Open configuration"), preferences.store),
         ),
     });
-    submenu("settings", "Settings", entries)
+    submenu("settings", &tr!("Settings"), entries)
 }
 
 /// The switch for all, and one for each kind that is ever announced, in groups that a person finds.
 fn notifications(preferences: &Preferences) -> Entry {
     let all = switch(
         "notifications",
-        "Notify of problems",
+        &tr!("Notify of problems"),
         Setting::Notifications,
         preferences,
     );
@@ -68,24 +70,25 @@ fn notifications(preferences: &Preferences) -> Entry {
         let (key, label) = group.name();
         if !are_on {
             // Marks below would say that these are announced.
-            entries.push(Entry::text(key, format!("{label}: notifications are off")));
+            entries.push(Entry::text(
+                key,
+                tr!("{label}: notifications are off", label),
+            ));
             continue;
         }
         let ids = FindingId::ALL.iter().copied();
         let ids = ids.filter(|id| Group::of(*id) == Some(group));
         let kinds = ids.map(|id| switch(id.as_str(), &title(id), Setting::Kind(id), preferences));
-        entries.push(submenu(key, label, kinds.collect()));
+        entries.push(submenu(key, &label, kinds.collect()));
     }
-    submenu("notifications-menu", "Notifications", entries)
+    submenu("notifications-menu", &tr!("Notifications"), entries)
 }
 
 /// A notification's words for the kind, as a row begins; programs keep their small letters.
 fn title(id: FindingId) -> String {
     match headline(id) {
-        program if program.starts_with("ssh ") || program.starts_with("muxtray") => {
-            program.to_owned()
-        }
-        other => text::sentence(other),
+        program if program.starts_with("ssh ") || program.starts_with("muxtray") => program,
+        other => text::sentence(&other),
     }
 }
 
@@ -96,11 +99,11 @@ fn at_login(at_login: &AtLogin) -> Entry {
         checked,
         intent,
     };
-    let label = "Start at login".to_owned();
+    let label = tr!("Start at login");
     match at_login {
         AtLogin::Yes => row(label, true, Some(Intent::StartAtLogin(false))),
         AtLogin::No => row(label, false, Some(Intent::StartAtLogin(true))),
-        AtLogin::BySystemd => row(format!("{label}: by systemd"), true, None),
+        AtLogin::BySystemd => row(tr!("{label}: by systemd", label), true, None),
         AtLogin::Unknown(why) => row(format!("{label}: {why}"), false, None),
     }
 }
@@ -120,8 +123,8 @@ fn switch(key: &str, label: &str, setting: Setting, preferences: &Preferences) -
 fn with_reason(label: &str, store: Store) -> String {
     match store {
         Store::Writable => label.to_owned(),
-        Store::Invalid => format!("{label}: configuration not valid"),
-        Store::Nowhere => format!("{label}: HOME is not set"),
+        Store::Invalid => tr!("{label}: configuration not valid", label),
+        Store::Nowhere => tr!("{label}: HOME is not set", label),
     }
 }
 
@@ -144,11 +147,11 @@ enum Group {
 impl Group {
     const ALL: [Self; 3] = [Self::Sockets, Self::Directories, Self::Configuration];
 
-    const fn name(self) -> (&'static str, &'static str) {
+    fn name(self) -> (&'static str, String) {
         match self {
-            Self::Sockets => ("of-sockets", "Control sockets"),
-            Self::Directories => ("of-directories", "Directories"),
-            Self::Configuration => ("of-configuration", "Configuration"),
+            Self::Sockets => ("of-sockets", tr!("Control sockets")),
+            Self::Directories => ("of-directories", tr!("Directories")),
+            Self::Configuration => ("of-configuration", tr!("Configuration")),
         }
     }
 
