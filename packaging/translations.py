@@ -33,16 +33,39 @@ CONVERTED = [
     "discover",
     "watch",
     "survey.rs",
+    "engine",
+    "run.rs",
+    "cli",
+    "config.rs",
+    "config",
+    "autostart.rs",
+    "applet",
 ]
-NOT_CONVERTED = ["core/view.rs", "core/view", "core/decide.rs", "core/decide", "core/notice.rs"]
+# Of these, what stays English in every language: what is made into the man page and the README, usage texts, scripts
+# for shells, the comments of the configuration file, and the log.
+NOT_CONVERTED = [
+    "core/guide.rs",
+    "cli/man",
+    "cli/man.rs",
+    "cli/args.rs",
+    "cli/completions.rs",
+    "engine/mod.rs",
+    "applet/clipboard.rs",
+    "applet/main.rs",
+    "applet/private_directory.rs",
+    "applet/lean_tray",
+    "applet/gtk_tray/mod.rs",
+]
 
-# Texts that are no words to a person, though they look so: commands and configuration to be copied, the words of other
-# programs by which their messages are recognised.
+# Texts that are no words to a person, though they look so: commands and configuration to be copied, the comments of
+# muxtray's own configuration file (one file in two languages would be two), the words of other programs by which their
+# messages are recognised.
 COMMAND = re.compile(
-    r"^(muxtray|sudo|ssh|chmod|chown|mkdir|kill|mv|namei|df|\(umask|Host|ControlPath|ControlMaster|ControlPersist|ServerAlive"
-    r"|Include|raise)\b|^ +(ControlPath|ControlPersist|ServerAlive)"
+    r"^(muxtray|sudo|systemctl|ssh|chmod|chown|mkdir|kill|mv|namei|df|\(umask|Host|ControlPath|ControlMaster|ControlPersist|ServerAlive"
+    r"|Include|raise)\b|^ +(ControlPath|ControlPersist|ServerAlive)|^# The configuration of muxtray|^Permission denied$"
 )
 OF_OTHERS = {
+    "config/file.rs": "the TOML parser's messages",
     "core/explain.rs": "ssh's messages",
     "discover/hosts.rs": "ssh's messages",
     "act/trial/session.rs": "ssh's messages",

@@ -20,6 +20,8 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{AccessFlags, access};
 use thiserror::Error;
 
+use tr::tr;
+
 use crate::core::interest::Interest;
 use crate::core::text;
 use crate::replace::Draft;
@@ -99,15 +101,19 @@ pub enum Disabled {
 #[derive(Debug, Error)]
 pub enum AutostartError {
     /// Neither `$XDG_CONFIG_HOME` nor a home directory says where the file is.
-    #[error("no place for an autostart file: neither XDG_CONFIG_HOME nor HOME is set")]
+    #[error("{}", tr!("no place for an autostart file: neither XDG_CONFIG_HOME nor HOME is set"))]
     NoPlace,
     /// The installed program is not known, or its path cannot be written into the file.
-    #[error(
+    #[error("{}", tr!(
         "cannot tell what to start: there is no program muxtray beside this one, or its path is no UTF-8"
-    )]
+    ))]
     NoProgram,
     /// It is not what desktops read.
-    #[error("{} is no desktop entry, {why}; it was left as it is: mend or remove it", text::path(.path))]
+    #[error("{}", tr!(
+        "{path} is no desktop entry, {why}; it was left as it is: mend or remove it",
+        path = text::path(.path),
+        why = .why
+    ))]
     NotAnEntry {
         /// The file.
         path: PathBuf,
@@ -115,7 +121,7 @@ pub enum AutostartError {
         why: String,
     },
     /// It cannot be read.
-    #[error("{} cannot be read: {cause}", text::path(.path))]
+    #[error("{}", tr!("{path} cannot be read: {cause}", path = text::path(.path), cause = .cause))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -123,7 +129,11 @@ pub enum AutostartError {
         cause: io::Error,
     },
     /// It cannot be written.
-    #[error("{} cannot be written: {cause}; it is as it was", text::path(.path))]
+    #[error("{}", tr!(
+        "{path} cannot be written: {cause}; it is as it was",
+        path = text::path(.path),
+        cause = .cause
+    ))]
     Unwritable {
         /// The file.
         path: PathBuf,
@@ -131,7 +141,11 @@ pub enum AutostartError {
         cause: io::Error,
     },
     /// The user has said on which desktops.
-    #[error("{} is not for this desktop: {said}; change that line", text::path(.path))]
+    #[error("{}", tr!(
+        "{path} is not for this desktop: {said}; change that line",
+        path = text::path(.path),
+        said = .said
+    ))]
     OtherDesktop {
         /// The file.
         path: PathBuf,
@@ -322,16 +336,14 @@ fn read(path: &Path) -> Result<Option<Entry>, AutostartError> {
     };
     match fs::metadata(path) {
         Ok(file) if !file.is_file() || file.len() > MAX_BYTES => {
-            return Err(not_an_entry(
-                "not a regular file of at most 1 MiB".to_owned(),
-            ));
+            return Err(not_an_entry(tr!("not a regular file of at most 1 MiB")));
         }
         Ok(_) => {}
         Err(error) if is_nothing(&error) => return Ok(None),
         Err(error) => return Err(unreadable(error)),
     }
     let bytes = fs::read(path).map_err(unreadable)?;
-    let text = String::from_utf8(bytes).map_err(|_| not_an_entry("it is no UTF-8".to_owned()))?;
+    let text = String::from_utf8(bytes).map_err(|_| not_an_entry(tr!("it is no UTF-8")))?;
     Entry::parse(&text).map(Some).map_err(not_an_entry)
 }
 

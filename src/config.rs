@@ -12,6 +12,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use tr::tr;
+
 use crate::core::finding::{Finding, FindingId};
 use crate::core::text;
 pub use file::{Version, default_path, load, version, write_first};
@@ -22,24 +24,25 @@ pub use write::{SetError, set};
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// Neither `$XDG_CONFIG_HOME` nor a home directory says where it is.
-    #[error(
-        "no place for a configuration file: neither XDG_CONFIG_HOME nor HOME is set; give one with --config FILE"
-    )]
+    #[error("{}", tr!(
+        "no place for a configuration file: neither XDG_CONFIG_HOME nor HOME is set; give one with {option}",
+        option = "--config FILE"
+    ))]
     NoPlace,
     /// There is none.
-    #[error("no configuration file at {}", text::path(.0))]
+    #[error("{}", tr!("no configuration file at {path}", path = text::path(.0)))]
     Missing(PathBuf),
     /// It is not a regular file, or too large to be one of ours.
-    #[error("configuration file {} is not a regular file of at most 1 MiB", text::path(.0))]
+    #[error("{}", tr!("configuration file {path} is not a regular file of at most 1 MiB", path = text::path(.0)))]
     NotAFile(PathBuf),
     /// It cannot be read.
-    #[error("configuration file {} cannot be read: {cause}", text::path(.0), cause = .1)]
+    #[error("{}", tr!("configuration file {path} cannot be read: {cause}", path = text::path(.0), cause = .1))]
     Unreadable(PathBuf, String),
     /// It is not valid: where and why.
-    #[error("configuration file {} is not valid: {cause}", text::path(.0), cause = .1)]
+    #[error("{}", tr!("configuration file {path} is not valid: {cause}", path = text::path(.0), cause = .1))]
     Invalid(PathBuf, String),
     /// It cannot be written.
-    #[error("configuration file {} cannot be written: {cause}", text::path(.0), cause = .1)]
+    #[error("{}", tr!("configuration file {path} cannot be written: {cause}", path = text::path(.0), cause = .1))]
     Unwritable(PathBuf, std::io::Error),
 }
 
@@ -48,19 +51,18 @@ impl ConfigError {
     #[must_use]
     pub fn finding(&self) -> Finding {
         let (subject, evidence) = match self {
-            Self::NoPlace => ("configuration".to_owned(), self.to_string()),
-            Self::Missing(path) => (text::path(path), "there is no such file".to_owned()),
-            Self::NotAFile(path) => (
-                text::path(path),
-                "not a regular file of at most 1 MiB".to_owned(),
-            ),
+            Self::NoPlace => (tr!("configuration"), self.to_string()),
+            Self::Missing(path) => (text::path(path), tr!("there is no such file")),
+            Self::NotAFile(path) => (text::path(path), tr!("not a regular file of at most 1 MiB")),
             Self::Unreadable(path, cause) | Self::Invalid(path, cause) => {
                 (text::path(path), cause.clone())
             }
             Self::Unwritable(path, cause) => (text::path(path), cause.to_string()),
         };
-        let remedy =
-            "mend it: muxtray config edit; until then the last good settings stay in force";
+        let remedy = tr!(
+            "mend it: {command}; until then the last good settings stay in force",
+            command = "muxtray config edit"
+        );
         Finding::new(FindingId::ConfigInvalid, subject, evidence, remedy)
     }
 }

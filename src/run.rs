@@ -8,6 +8,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::thread;
 
+use tr::tr;
+
 use crate::config;
 use crate::core::intent::Intent;
 use crate::core::notice::{Notice, NoticeKey};
@@ -36,15 +38,19 @@ pub(crate) const FRUGAL: [(&str, &str); 3] = [
 #[must_use]
 pub fn become_applet() -> String {
     let Some(applet) = applet() else {
-        return format!("{APPLET} is not installed beside muxtray: watching without an icon");
+        return tr!(
+            "{program} is not installed beside muxtray: watching without an icon",
+            program = APPLET
+        );
     };
     let error = Command::new(&applet)
         .args(env::args_os().skip(1))
         .envs(FRUGAL)
         .exec();
-    format!(
-        "{} cannot be started ({error}): watching without an icon",
-        crate::core::text::path(&applet)
+    tr!(
+        "{program} cannot be started ({error}): watching without an icon",
+        program = crate::core::text::path(&applet),
+        error
     )
 }
 
@@ -61,11 +67,20 @@ fn applet() -> Option<PathBuf> {
 /// Says by a notification that the program is about to end by a crash, where there is a session bus; two seconds at
 /// most.
 pub fn tell_of_crash(what: &str) {
-    let mut body = format!("{what}\nIt watches no more. To start it again: muxtray run");
+    let mut lines = vec![
+        what.to_owned(),
+        tr!(
+            "It watches no more. To start it again: {command}",
+            command = "muxtray run"
+        ),
+    ];
     if log::is_in_journal() {
-        body.push_str("\nIts log: journalctl --user -t muxtray");
+        lines.push(tr!(
+            "Its log: {command}",
+            command = "journalctl --user -t muxtray"
+        ));
     }
-    notify::last_words("muxtray has crashed", &body);
+    notify::last_words(&tr!("muxtray has crashed"), &lines.join("\n"));
 }
 
 /// What is there of a desktop before the engine starts.

@@ -27,6 +27,7 @@ use muxtray::core::notice::{Notice, NoticeKey};
 use muxtray::core::view::TrayView;
 use muxtray::engine::{self, Options, Outlet};
 use muxtray::run::{self, Begun, Notices};
+use muxtray::words::{self, Language};
 use muxtray::{crash, log};
 
 #[cfg(not(feature = "lean-tray"))]
@@ -39,8 +40,17 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     log::to_stderr(arguments.global.verbose);
     crash::log_panics();
+    speak(Language::of(|name| std::env::var_os(name)));
     let outcome = cli::run::begin(&arguments.global, &mut io::stdout(), with_icon);
     ExitCode::from(cli::conclude(outcome, &mut io::stderr()).status())
+}
+
+/// The library and this program are two to the translator, with the same catalogue.
+fn speak(language: Language) {
+    words::speak(language);
+    if let Some(catalogue) = language.catalogue() {
+        tr::set_translator!(catalogue);
+    }
 }
 
 /// Runs with an icon, or without where there can be none.

@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::time::SystemTime;
 
+use tr::tr;
+
 use crate::act::clean::{self, Cleaned, Kind};
 use crate::act::control::{self, ANY_SESSIONS, ActError, CHECK_LIMIT};
 use crate::act::terminate::{self, EndError};
@@ -42,7 +44,7 @@ pub(super) fn check(
         .filter(|socket| check.managed || socket.managed_by.is_none());
     let asked: Vec<Result<Socket, TargetError>> = asked.map(Ok).collect();
     if asked.is_empty() {
-        writeln!(out, "no control sockets")?;
+        writeln!(out, "{}", tr!("no control sockets"))?;
     }
     // What is only a warning was not asked for by name, so it is told but does not fail the check.
     let answers = all(&asked, |socket| match check_one(socket) {
@@ -64,7 +66,7 @@ fn check_one(socket: &Socket) -> Told {
     match control::check(&socket.target(), CHECK_LIMIT) {
         Ok(checked) => {
             let sessions = socket.sessions.map_or_else(String::new, |sessions| {
-                format!(", {}", text::count(sessions, "session"))
+                format!(", {}", text::sessions(sessions))
             });
             let told = format!("{title}: {checked}{sessions}");
             network::judged(socket, told)
@@ -177,7 +179,7 @@ pub(super) fn clean(
     let mut world = World::open(global)?;
     let told = clean_all(&world.snapshot(), clean.managed, clean.dry_run);
     if told.is_empty() {
-        writeln!(out, "nothing to clean")?;
+        writeln!(out, "{}", tr!("nothing to clean"))?;
     }
     tell(told, out, err)
 }
@@ -195,7 +197,7 @@ pub(super) fn clean_all(snapshot: &Snapshot, managed: bool, dry_run: bool) -> Ve
     told.extend(
         live_asides(snapshot)
             .iter()
-            .map(|target| settle(target, Kind::Aside, "taken aside", dry_run)),
+            .map(|target| settle(target, Kind::Aside, &tr!("taken aside"), dry_run)),
     );
     told
 }
@@ -212,14 +214,14 @@ fn live_asides(snapshot: &Snapshot) -> Vec<Target> {
 
 fn clean_one(socket: &Socket, dry_run: bool) -> Told {
     let Some(kind) = Kind::of(&socket.state) else {
-        let line = format!(
-            "{} is {}, not stale: nothing removed",
-            socket.path,
-            socket.state.name()
+        let line = tr!(
+            "{path} is {state}, not stale: nothing removed",
+            path = socket.path,
+            state = socket.state.word()
         );
         return Err((line, Outcome::Wrong));
     };
-    settle(&socket.target(), kind, socket.state.name(), dry_run)
+    settle(&socket.target(), kind, &socket.state.word(), dry_run)
 }
 
 fn settle(target: &Target, kind: Kind, what: &str, dry_run: bool) -> Told {
@@ -231,12 +233,12 @@ fn settle(target: &Target, kind: Kind, what: &str, dry_run: bool) -> Told {
         clean::clean(&System, target, kind, now)
     };
     match cleaned {
-        Ok(Cleaned::Removed) if dry_run => Ok(format!("would remove {path} ({what})")),
-        Ok(Cleaned::Removed) => Ok(format!("removed {path} ({what})")),
+        Ok(Cleaned::Removed) if dry_run => Ok(tr!("would remove {path} ({what})", path, what)),
+        Ok(Cleaned::Removed) => Ok(tr!("removed {path} ({what})", path, what)),
         Ok(Cleaned::PutBack(home)) if dry_run => {
-            Ok(format!("would give {path} its name back: {home}"))
+            Ok(tr!("would give {path} its name back: {home}", path, home))
         }
-        Ok(Cleaned::PutBack(home)) => Ok(format!("gave {path} its name back: {home}")),
+        Ok(Cleaned::PutBack(home)) => Ok(tr!("gave {path} its name back: {home}", path, home)),
         Err(error) => Err((format!("{path} {error}"), Outcome::Wrong)),
     }
 }

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use tr::tr;
+
 use crate::autostart::{Autostart, AutostartError, Disabled, Enabled, Held, Status};
 use crate::core::text;
 
@@ -46,10 +48,16 @@ type Told = (Vec<String>, Outcome);
 
 fn told_enabled(enabled: &Enabled) -> Told {
     let line = match enabled {
-        Enabled::Now(path) => format!("starts at login from now on: {}", text::path(path)),
-        Enabled::Already(path) => format!("starts at login already: {}", text::path(path)),
+        Enabled::Now(path) => tr!(
+            "starts at login from now on: {path}",
+            path = text::path(path)
+        ),
+        Enabled::Already(path) => tr!("starts at login already: {path}", path = text::path(path)),
         Enabled::BySystemd(link) => {
-            format!("starts at login already, by systemd: {}", text::path(link))
+            tr!(
+                "starts at login already, by systemd: {path}",
+                path = text::path(link)
+            )
         }
     };
     (vec![line], Outcome::Well)
@@ -57,18 +65,19 @@ fn told_enabled(enabled: &Enabled) -> Told {
 
 fn told_disabled(disabled: &Disabled, status: &Status) -> Told {
     let line = match disabled {
-        Disabled::Now(path) => format!(
-            "does not start at login any more: Hidden=true in {}",
-            text::path(path)
+        Disabled::Now(path) => tr!(
+            "does not start at login any more: Hidden=true in {path}",
+            path = text::path(path)
         ),
-        Disabled::Already => "no autostart file starts it".to_owned(),
+        Disabled::Already => tr!("no autostart file starts it"),
     };
     match &status.unit {
         None => (vec![line], Outcome::Well),
         Some(link) => {
-            let still = format!(
-                "systemd still starts it: {}; to end that: {DISABLE_UNIT}",
-                text::path(link)
+            let still = tr!(
+                "systemd still starts it: {path}; to end that: {command}",
+                path = text::path(link),
+                command = DISABLE_UNIT
             );
             (vec![line, still], Outcome::Wrong)
         }
@@ -78,29 +87,34 @@ fn told_disabled(disabled: &Disabled, status: &Status) -> Told {
 fn told(status: &Status) -> Told {
     let mut lines = Vec::new();
     match &status.file {
-        Some((path, None)) => lines.push(format!("autostart file: {}", text::path(path))),
-        Some((path, Some(held))) => lines.push(format!(
-            "autostart file, not in force: {} ({})",
-            text::path(path),
-            because(held)
+        Some((path, None)) => lines.push(tr!("autostart file: {path}", path = text::path(path))),
+        Some((path, Some(held))) => lines.push(tr!(
+            "autostart file, not in force: {path} ({why})",
+            path = text::path(path),
+            why = because(held)
         )),
         None => {}
     }
     if let Some(link) = &status.unit {
-        lines.push(format!("systemd unit: {}", text::path(link)));
+        lines.push(tr!("systemd unit: {path}", path = text::path(link)));
         if matches!(status.file, Some((_, None))) {
-            lines.push(format!(
-                "either starts it, and the second one ends again; one is enough: muxtray autostart disable, or {DISABLE_UNIT}"
+            lines.push(tr!(
+                "either starts it, and the second one ends again; one is enough: {command}, or {other}",
+                command = "muxtray autostart disable",
+                other = DISABLE_UNIT
             ));
         }
     }
     if status.is_enabled() {
-        lines.insert(0, "starts at login".to_owned());
+        lines.insert(0, tr!("starts at login"));
         (lines, Outcome::Well)
     } else {
         lines.insert(
             0,
-            "does not start at login; muxtray autostart enable".to_owned(),
+            tr!(
+                "does not start at login; {command}",
+                command = "muxtray autostart enable"
+            ),
         );
         (lines, Outcome::Wrong)
     }
@@ -111,9 +125,12 @@ fn because(held: &Held) -> String {
         Held::Hidden => "Hidden=true".to_owned(),
         Held::SwitchedOff => "X-GNOME-Autostart-enabled=false".to_owned(),
         Held::NotInstalled(program) => {
-            format!("TryExec={}: there is no such program", text::line(program))
+            tr!(
+                "{line}: there is no such program",
+                line = format_args!("TryExec={}", text::line(program))
+            )
         }
-        Held::NothingToRun => "the program in Exec is not there".to_owned(),
+        Held::NothingToRun => tr!("the program in Exec is not there"),
         Held::OtherDesktop(line) => text::line(line),
     }
 }

@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::Command;
 
+use tr::tr;
+
 use crate::config::{self, ConfigError};
 use crate::core::text;
 
@@ -47,11 +49,16 @@ pub(super) fn run(
 fn check(path: &Path, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Outcome> {
     match config::load(path) {
         Ok(_) => {
-            writeln!(out, "{}: valid", text::path(path))?;
+            writeln!(out, "{}", tr!("{path}: valid", path = text::path(path)))?;
             Ok(Outcome::Well)
         }
         Err(ConfigError::Missing(_)) => {
-            writeln!(out, "{}: not there, so the defaults hold", text::path(path))?;
+            let path = text::path(path);
+            writeln!(
+                out,
+                "{}",
+                tr!("{path}: not there, so the defaults hold", path)
+            )?;
             Ok(Outcome::Well)
         }
         Err(error) => misused(&error, err),
@@ -80,16 +87,24 @@ fn edit(path: &Path, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Out
         Ok(status) => {
             writeln!(
                 err,
-                "muxtray: editor `{}` ended with {status}; set VISUAL or EDITOR",
-                text::os(&editor)
+                "muxtray: {}",
+                tr!(
+                    "editor `{editor}` ended with {status}; set VISUAL or EDITOR",
+                    editor = text::os(&editor),
+                    status
+                )
             )?;
             Ok(Outcome::Unknown)
         }
         Err(error) => {
             writeln!(
                 err,
-                "muxtray: editor `{}` cannot be started: {error}",
-                text::os(&editor)
+                "muxtray: {}",
+                tr!(
+                    "editor `{editor}` cannot be started: {error}",
+                    editor = text::os(&editor),
+                    error
+                )
             )?;
             Ok(Outcome::Unknown)
         }

@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal as _, Read as _, Write};
 
+use tr::tr;
+
 use crate::act::mend;
 use crate::core::doctor;
 use crate::core::explain::{self, Message};
@@ -118,7 +120,7 @@ fn pasted(line: Option<&str>, err: &mut dyn Write) -> io::Result<String> {
     }
     let input = io::stdin();
     if input.is_terminal() {
-        writeln!(err, "paste what ssh printed, then press Ctrl-D:")?;
+        writeln!(err, "{}", tr!("paste what ssh printed, then press Ctrl-D:"))?;
         err.flush()?;
     }
     let mut bytes = Vec::new();
@@ -136,8 +138,11 @@ fn explain(
     if messages.is_empty() {
         writeln!(
             err,
-            "muxtray: none of this is a message about multiplexing that muxtray knows; `muxtray doctor` says what is \
-             wrong now"
+            "muxtray: {}",
+            tr!(
+                "none of this is a message about multiplexing that muxtray knows; `{command}` says what is wrong now",
+                command = "muxtray doctor"
+            )
         )?;
         return Ok(Outcome::Unknown);
     }

@@ -1,5 +1,7 @@
 //! What `muxtray check` adds to a master's answer, which speaks for its process alone: the network behind it.
 
+use tr::tr;
+
 use crate::core::finding::Finding;
 use crate::core::network::Judgement;
 use crate::core::socket::Socket;
@@ -14,13 +16,24 @@ pub(super) fn judged(socket: &Socket, answer: String) -> Told {
     };
     let name = verdict.judgement.name();
     match verdict.judgement {
-        Judgement::Well => Ok(format!("{answer}, network {name}: {verdict}")),
+        Judgement::Well => Ok(tr!(
+            "{answer}, network {state}: {verdict}",
+            answer,
+            state = verdict.judgement.word(),
+            verdict
+        )),
         Judgement::Suspect(_) | Judgement::Stranded(_) => {
             let evidence = verdict.evidence().unwrap_or_default();
             let is_its_own = |finding: &&Finding| finding.id.as_str() == name;
             let remedy = socket.findings.iter().find(is_its_own);
             let remedy = remedy.map_or_else(String::new, |finding| format!("; {}", finding.remedy));
-            let line = format!("{answer}, but its network is {name}: {evidence}{remedy}");
+            let line = tr!(
+                "{answer}, but its network is {state}: {evidence}",
+                answer,
+                state = verdict.judgement.word(),
+                evidence
+            );
+            let line = format!("{line}{remedy}");
             Err((line, Outcome::Wrong))
         }
     }

@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal as _, Write};
 
+use tr::tr;
+
 use crate::act::open::{self, OpenError, Questions};
 use crate::act::ssh::Ssh;
 use crate::act::ssh::interrupt::Interrupt;
@@ -23,7 +25,11 @@ pub(super) fn open(
     let mut world = World::open(global)?;
     let shown = text::line(&open.host);
     let Some(named) = world::host_named(&open.host) else {
-        writeln!(err, "muxtray: `{shown}` is not a host")?;
+        writeln!(
+            err,
+            "muxtray: {}",
+            tr!("`{host}` is not a host", host = shown)
+        )?;
         return Ok(Outcome::Misused);
     };
     let Some(host) = world.host(&open.host, &named) else {
@@ -36,10 +42,11 @@ pub(super) fn open(
     let start = match opening::plan(&open.host, &host, &snapshot) {
         Plan::Start(start) => start,
         Plan::Running(socket) => {
+            let already = tr!("a master runs already");
             let pid = socket
                 .pid
-                .map_or_else(String::new, |pid| format!(", pid {}", pid.0));
-            writeln!(out, "{shown}: a master runs already{pid}")?;
+                .map_or_else(String::new, |pid| tr!(", pid {pid}", pid = pid.0));
+            writeln!(out, "{shown}: {already}{pid}")?;
             for finding in &socket.findings {
                 writeln!(err, "    {}", finding.evidence)?;
                 writeln!(err, "    \u{2192} {}", finding.remedy)?;
@@ -71,7 +78,7 @@ pub(super) fn open(
         Some(&interrupt),
     );
     if matches!(opened, Err(OpenError::Interrupted)) {
-        writeln!(err, "muxtray: interrupted")?;
+        writeln!(err, "muxtray: {}", OpenError::Interrupted)?;
     }
     drop(interrupt);
     match opened {

@@ -4,6 +4,8 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use tr::tr;
+
 use crate::discover::Progress;
 
 /// What is over sooner is not told.
@@ -34,8 +36,16 @@ pub(super) fn telling<R>(work: impl FnOnce(Progress<'_>) -> R) -> R {
         }
         let mut terminal = io::stderr();
         // A terminal that cannot be written to has nobody in front of it.
-        let _ = write!(terminal, "\rssh has answered for {answered} of {of} hosts")
-            .and_then(|()| terminal.flush());
+        let _ = write!(
+            terminal,
+            "\r{}",
+            tr!(
+                "ssh has answered for {answered} of {n} host"
+                    | "ssh has answered for {answered} of {n} hosts" % of,
+                answered
+            )
+        )
+        .and_then(|()| terminal.flush());
     });
     if is_told.into_inner().unwrap_or_default() {
         let mut terminal = io::stderr();

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::io::{self, Write};
 
+use tr::tr;
+
 use crate::act::System;
 use crate::act::control::{self, CHECK_LIMIT};
 use crate::core::ending;
@@ -31,18 +33,16 @@ struct Summary {
 /// `2 masters ended, 1 socket cleaned, 1 left as it is; 3 sockets of other programs left out (--managed)`
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} ended, {} cleaned",
-            text::count(self.ended, "master"),
-            text::count(self.cleaned, "socket")
-        )?;
-        if self.left > 0 {
-            write!(f, ", {} left as it is", self.left)?;
-        }
+        let ended = tr!("{n} master ended" | "{n} masters ended" % self.ended);
+        let cleaned = tr!("{n} socket cleaned" | "{n} sockets cleaned" % self.cleaned);
+        let left = (self.left > 0).then(|| tr!("{n} left as it is", n = self.left));
+        f.write_str(&text::list([ended, cleaned].into_iter().chain(left)))?;
         if self.managed > 0 {
-            let sockets = text::count(self.managed, "socket");
-            write!(f, "; {sockets} of other programs left out (--managed)")?;
+            f.write_str(&tr!(
+                "; {n} socket of other programs left out ({option})"
+                    | "; {n} sockets of other programs left out ({option})" % self.managed,
+                option = "--managed"
+            ))?;
         }
         Ok(())
     }

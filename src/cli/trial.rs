@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use tr::tr;
+
 use crate::act::ssh::Ssh;
 use crate::act::ssh::interrupt::Interrupt;
 use crate::act::trial::{self, Interrupted};
@@ -25,7 +27,11 @@ pub(super) fn test(
     let mut world = World::open(global)?;
     let shown = text::line(&test.host);
     let Some(named) = world::host_named(&test.host) else {
-        writeln!(err, "muxtray: `{shown}` is not a host")?;
+        writeln!(
+            err,
+            "muxtray: {}",
+            tr!("`{host}` is not a host", host = shown)
+        )?;
         return Ok(Outcome::Misused);
     };
     let Some(host) = world.host(&test.host, &named) else {
@@ -43,7 +49,7 @@ pub(super) fn test(
     // The signals come through when this is dropped, after all that was started has ended.
     let interrupt = Interrupt::put_off()?;
     let Ok(trial) = measure(test, &ssh, &host, &snapshot, &interrupt) else {
-        writeln!(err, "muxtray: interrupted")?;
+        writeln!(err, "muxtray: {}", tr!("interrupted"))?;
         return Ok(Outcome::Unknown);
     };
     drop(interrupt);
@@ -108,7 +114,11 @@ pub(super) fn unknown(
 ) -> io::Result<Outcome> {
     writeln!(
         err,
-        "muxtray: ssh does not tell its configuration for {shown}"
+        "muxtray: {}",
+        tr!(
+            "ssh does not tell its configuration for {host}",
+            host = shown
+        )
     )?;
     let about_ssh = snapshot.findings.iter().filter(|finding| {
         matches!(

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use tr::tr;
+
 use crate::core::finding::FindingId;
 use crate::core::setting::{Setting, Switches};
 use crate::core::text;
@@ -121,21 +123,25 @@ impl Settings {
 
     pub(super) fn validate(&self) -> Result<(), String> {
         if !(1..=86_400).contains(&self.interval_secs) {
-            return Err(format!(
-                "interval_secs is {}, but has to be from 1 to 86400",
-                self.interval_secs
+            return Err(tr!(
+                "{key} is {value}, but has to be from {least} to {most}",
+                key = "interval_secs",
+                value = self.interval_secs,
+                least = 1,
+                most = 86_400
             ));
         }
         if self.ssh_program.as_os_str().is_empty() {
-            return Err("ssh_program is empty".to_owned());
+            return Err(tr!("{key} is empty", key = "ssh_program"));
         }
         for pattern in &self.ignored_paths {
             glob::Pattern::new(pattern).map_err(|error| {
-                format!(
-                    "ignored_paths: `{}` is not a glob: {} at character {}",
-                    text::line(pattern),
-                    error.msg,
-                    error.pos + 1
+                tr!(
+                    "{key}: `{pattern}` is not a glob: {error} at character {place}",
+                    key = "ignored_paths",
+                    pattern = text::line(pattern),
+                    error = error.msg,
+                    place = error.pos + 1
                 )
             })?;
         }
@@ -145,9 +151,10 @@ impl Settings {
                 .any(|known| known.as_str() == id.as_str())
         };
         if let Some(unknown) = self.notifications.kinds.keys().find(known) {
-            return Err(format!(
-                "[notifications]: there is no kind of finding `{}`",
-                text::line(unknown)
+            return Err(tr!(
+                "{key}: there is no kind of finding `{id}`",
+                key = "[notifications]",
+                id = text::line(unknown)
             ));
         }
         Ok(())

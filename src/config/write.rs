@@ -8,6 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 
+use tr::tr;
+
 use super::{ConfigError, file};
 use crate::core::setting::Setting;
 use crate::core::text;
@@ -23,16 +25,28 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 #[derive(Debug, thiserror::Error)]
 pub enum SetError {
     /// What could not be read is not overwritten.
-    #[error("{0}; it was left as it is, mend it: muxtray config edit")]
+    #[error("{}", tr!(
+        "{error}; it was left as it is, mend it: {command}",
+        error = .0,
+        command = "muxtray config edit"
+    ))]
     NotReadable(ConfigError),
     /// It cannot be written.
-    #[error("{0}; it is as it was")]
+    #[error("{}", tr!("{error}; it is as it was", error = .0))]
     NotWritable(ConfigError),
     /// Somebody else writes to it all the time.
-    #[error("configuration file {} changes while it is being written; try again", text::path(.0))]
+    #[error("{}", tr!(
+        "configuration file {path} changes while it is being written; try again",
+        path = text::path(.0)
+    ))]
     Busy(PathBuf),
     /// The change would not have been read as it was meant.
-    #[error("configuration file {} cannot be changed here; set `{key}` yourself: muxtray config edit", text::path(.path))]
+    #[error("{}", tr!(
+        "configuration file {path} cannot be changed here; set `{key}` yourself: {command}",
+        path = text::path(.path),
+        key = .key,
+        command = "muxtray config edit"
+    ))]
     NotUnderstood {
         /// The file.
         path: PathBuf,

@@ -76,7 +76,7 @@ impl Worker {
             Job::Exit(..) => "exit",
             Job::Reset(..) => "reset",
             Job::Stop(_) => "stop",
-            Job::EndProcess(..) => "end process",
+            Job::EndProcess(..) => "terminate",
             Job::Clean(..) => "clean",
             Job::Mend(_) => "mend",
             Job::Open(_) => "open",

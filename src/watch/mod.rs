@@ -141,14 +141,10 @@ impl<D: Watcher> Watch<D> {
                 }
             })
         });
-        let all = [
-            ("mounts are", mounts),
-            ("the clock is", clock),
-            ("the network is", network),
-        ];
+        let all = [("mounts", mounts), ("clock", clock), ("network", network)];
         for (what, watched) in all {
             if let Err(error) = watched {
-                tracing::info!("{what} not watched: {error}");
+                tracing::info!(what, "not watched: {error}");
             }
         }
         Self::of_what_is_followed(handle)

@@ -3,6 +3,7 @@
 use gtk::gdk_pixbuf::Pixbuf;
 use gtk::glib;
 use gtk::prelude::*;
+use tr::tr;
 
 /// The windows that are open, each at most once.
 #[derive(Default)]
@@ -37,7 +38,7 @@ impl Windows {
                 .version(muxtray::VERSION)
                 .comments(env!("CARGO_PKG_DESCRIPTION"))
                 .copyright(concat!("Licence: ", env!("CARGO_PKG_LICENSE")))
-                .title("About muxtray")
+                .title(tr!("About muxtray"))
                 .build();
             about.set_logo(picture().as_ref());
             about.set_icon(picture().as_ref());

@@ -175,6 +175,17 @@ impl fmt::Display for Verdict {
 }
 
 impl Judgement {
+    /// The same in the language of the person.
+    #[must_use]
+    pub fn word(self) -> String {
+        // Translators: what is said of the network behind a master.
+        match self {
+            Self::Well => tr!("network" => "well"),
+            Self::Suspect(_) => tr!("network" => "suspect"),
+            Self::Stranded(_) => tr!("network" => "stranded"),
+        }
+    }
+
     /// Its name in JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
