@@ -27,7 +27,7 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 . "$here/packaging/files.sh"
 
 # Whom the packages name. They are not signed, and this address takes no mail.
-maintainer="The muxtray contributors <muxtray@users.noreply.github.com>"
+maintainer="The muxtray contributors <maintainers@muxtray.invalid>"
 parts="muxtray muxtray-applet"
 
 # Both tools decide what a package looks like, so their versions are part of it.

@@ -383,13 +383,20 @@ fn commands_that_need_a_target_say_so() {
 fn help_and_version_go_to_standard_output() {
     let lab = Lab::new();
     let version = lab.muxtray(["--version"]).expect(0).stdout;
-    assert_eq!(
-        version.trim(),
-        format!("muxtray {}", env!("CARGO_PKG_VERSION"))
-    );
+    assert_eq!(version.trim(), format!("muxtray {}", muxtray::VERSION));
     let help = lab.muxtray(["--help"]).expect(0).stdout;
     for command in [
-        "run", "list", "check", "exit", "stop", "clean", "test", "config",
+        "run",
+        "list",
+        "check",
+        "exit",
+        "stop",
+        "clean",
+        "doctor",
+        "open",
+        "test",
+        "autostart",
+        "config",
     ] {
         assert!(help.contains(command), "{help}");
         let said = lab.muxtray([command, "--help"]).expect(0);
