@@ -5,6 +5,7 @@
 
 mod patience;
 mod pictures;
+mod register;
 mod widgets;
 mod windows;
 
@@ -170,6 +171,7 @@ impl Tray {
             windows: Windows::default(),
             send,
         };
+        register::see_to_it();
         events.run_return(move |event, _, control| {
             *control = ControlFlow::Wait;
             match event {

@@ -18,7 +18,8 @@ pub(crate) struct TrayIcon<'a> {
 /// One row of a menu.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Row {
-    id: i32,
+    /// What it was drawn as: a row that is put in its place has another.
+    pub(crate) id: i32,
     /// Its text as a person reads it; empty for a line.
     pub(crate) label: String,
     /// Whether it can be clicked.

@@ -27,7 +27,7 @@ use std::time::Instant;
 use nix::sys::signal::Signal;
 use zbus::Connection;
 
-use crate::support::{Lab, PATH, PATIENCE, Process, program, skip, wait_for, wait_until};
+use crate::support::{Lab, PATH, PATIENCE, Process, look_for, program, skip, wait_until};
 use bus::{NOTIFICATIONS, ask, bus_address, connect, monitor, overhear, property, start_bus};
 
 pub(crate) use bus::Message;
@@ -316,17 +316,8 @@ impl<'a> Desktop<'a> {
     /// The tray icon of a process, once the panel has it.
     #[track_caller]
     pub(crate) fn tray_icon(&self, pid: i32) -> TrayIcon<'_> {
-        let registered = "RegisteredStatusNotifierItems";
-        wait_for("the panel has the icon", PATIENCE, || {
-            let items = property(
-                &self.connection,
-                WATCHER,
-                "/StatusNotifierWatcher",
-                WATCHER,
-                registered,
-            );
-            let items: Vec<String> = items?.try_into().ok()?;
-            items.into_iter().find_map(|item| {
+        let icon = look_for(PATIENCE, || {
+            self.registered().into_iter().find_map(|item| {
                 let (owner, path) = item.split_at(item.find('/')?);
                 let process: u32 = ask(&self.connection, "GetConnectionUnixProcessID", owner)?;
                 (i32::try_from(process) == Ok(pid)).then(|| TrayIcon {
@@ -335,7 +326,50 @@ impl<'a> Desktop<'a> {
                     path: path.to_owned(),
                 })
             })
-        })
+        });
+        icon.unwrap_or_else(|| panic!("the panel does not get the icon: {}", self.state_of(pid)))
+    }
+
+    /// What is registered with the panel: the owner of each item, and its path.
+    fn registered(&self) -> Vec<String> {
+        let items = property(
+            &self.connection,
+            WATCHER,
+            "/StatusNotifierWatcher",
+            WATCHER,
+            "RegisteredStatusNotifierItems",
+        );
+        items
+            .and_then(|items| items.try_into().ok())
+            .unwrap_or_default()
+    }
+
+    /// What can be known of a process whose icon is missing, and of the panel.
+    fn state_of(&self, pid: i32) -> String {
+        let read =
+            |file: String| fs::read_to_string(file).unwrap_or_else(|error| error.to_string());
+        let tasks = fs::read_dir(format!("/proc/{pid}/task"))
+            .into_iter()
+            .flatten();
+        let threads: Vec<String> = tasks
+            .flatten()
+            .map(|task| {
+                let of = |name| read(task.path().join(name).display().to_string());
+                format!(
+                    "{}: {} {}",
+                    of("comm").trim(),
+                    of("wchan"),
+                    of("syscall").trim()
+                )
+            })
+            .collect();
+        format!(
+            "registered: {:?}\nregister of {:?}\nthreads: {threads:#?}\nit said: {}\nthe panel said: {}",
+            self.registered(),
+            ask::<String>(&self.connection, "GetNameOwner", WATCHER),
+            read(format!("/proc/{pid}/fd/2")),
+            self.panel.as_ref().map(Process::stderr).unwrap_or_default(),
+        )
     }
 
     /// Ends the bus, as the end of a session does.
