@@ -20,6 +20,6 @@ say "Testing the default build."
 cargo test --locked --no-fail-fast "$@"
 say "Testing the lean build, without GTK."
 cargo test --locked --no-fail-fast --no-default-features --features lean-tray \
-    --bin muxtray-applet --test desktop --test desktop_notices --test desktop_clipboard --test desktop_open --test desktop_settings --test linkage "$@"
+    --bin muxtray-applet --test desktop --test desktop_notices --test desktop_clipboard --test desktop_open --test desktop_settings --test desktop_words --test linkage "$@"
 say "Testing the build for servers, without a tray."
 cargo test --locked --no-fail-fast --no-default-features --lib --bins --test list --test list_output --test act --test autostart --test config --test linkage "$@"

@@ -108,15 +108,6 @@ pub fn shell_word(text: &OsStr) -> String {
     }
 }
 
-/// `1 master`, `2 masters`.
-#[must_use]
-pub fn count(number: impl TryInto<usize>, singular: &str) -> String {
-    match number.try_into().unwrap_or(usize::MAX) {
-        1 => format!("1 {singular}"),
-        number => format!("{number} {singular}s"),
-    }
-}
-
 /// `1 session`, `2 sessions`.
 #[must_use]
 pub fn sessions(number: u32) -> String {
