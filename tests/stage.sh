@@ -21,7 +21,7 @@ stage_begin() {
     cp -r "$2/hicolor" "$work/data/icons/"
     chmod 700 "$work/run" "$work/ssh" "$work/home"
     export HOME=$work/home XDG_RUNTIME_DIR=$work/run XDG_CONFIG_HOME=$work/config XDG_CACHE_HOME=$work/cache
-    export XDG_DATA_HOME=$work/data LC_ALL=C.UTF-8
+    export XDG_DATA_HOME=$work/data LC_ALL=${LANGUAGE_OF_PICTURES:-C.UTF-8}
     export NO_AT_BRIDGE=1 GSETTINGS_BACKEND=memory LIBGL_ALWAYS_SOFTWARE=1 GIO_USE_VFS=local
     unset DISPLAY WAYLAND_DISPLAY GTK_THEME
     export DBUS_SESSION_BUS_ADDRESS="unix:path=$work/run/bus"
