@@ -49,7 +49,11 @@ stage_end() {
         wait "${started[index]}" 2>/dev/null || true
     done
     started=()
-    rm -rf "$work"
+    # What the bus has started ends after it, and may write until then.
+    rm -rf "$work" 2>/dev/null || {
+        sleep 1
+        rm -rf "$work"
+    }
 }
 
 # start NAME COMMAND…: in the background, its output in a file of that name.
