@@ -39,6 +39,7 @@ CONVERTED = [
     "config.rs",
     "config",
     "autostart.rs",
+    "autostart",
     "applet",
 ]
 # Of these, what stays English in every language: what is made into the man page and the README, usage texts, scripts
@@ -58,11 +59,11 @@ NOT_CONVERTED = [
 ]
 
 # Texts that are no words to a person, though they look so: commands and configuration to be copied, the comments of
-# muxtray's own configuration file (one file in two languages would be two), the words of other programs by which their
+# muxtray's own files (one file in two languages would be two), the words of other programs by which their
 # messages are recognised.
 COMMAND = re.compile(
     r"^(muxtray|sudo|systemctl|ssh|chmod|chown|mkdir|kill|mv|namei|df|\(umask|Host|ControlPath|ControlMaster|ControlPersist|ServerAlive"
-    r"|Include|raise)\b|^ +(ControlPath|ControlPersist|ServerAlive)|^# The configuration of muxtray|^Permission denied$"
+    r"|Include|raise)\b|^ +(ControlPath|ControlPersist|ServerAlive)|^# The configuration of muxtray|^(\[Desktop Entry\]|\{GROUP\})|^Permission denied$"
 )
 OF_OTHERS = {
     "config/file.rs": "the TOML parser's messages",

@@ -8,7 +8,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use support::{Finished, Lab, PATIENCE, Process};
+use support::{Finished, GOOD, Lab, PATIENCE, Process};
+use unicode_width::UnicodeWidthStr as _;
 
 const SCRIPT: &str = "packaging/translations.py";
 
@@ -185,6 +186,151 @@ fn a_person_is_answered_in_their_language() {
             })
         };
         assert!(check.split_whitespace().any(is_tenth), "{check}");
+    }
+}
+
+/// The output has all of these.
+#[track_caller]
+fn has(output: &str, words: &[&str]) {
+    for word in words {
+        assert!(output.contains(word), "no {word:?} in\n{output}");
+    }
+}
+
+#[test]
+fn actions_are_told_in_german() {
+    let lab = Lab::good();
+    let german = |arguments: &[&str]| muxtray(&lab, "de_DE.UTF-8", arguments);
+    let mut master = lab.master("web");
+    let session = master.session(&lab);
+    let stale = lab.control_path("db");
+    lab.dead_socket(&stale);
+    let path = stale.to_str().unwrap();
+
+    let said = german(&["check"]).expect(0);
+    has(
+        &said.stdout,
+        &["web: Antwort in ", ", 1 Sitzung, Netz in Ordnung: "],
+    );
+    let said = german(&["check", path]).expect(1);
+    let stale_is = "muxtray: db: tot: Verbindung abgelehnt: kein Prozess lauscht; ";
+    has(&said.stderr, &[stale_is]);
+    let said = german(&["open", "web"]).expect(0);
+    let running = format!("web: es läuft schon ein Master, PID {}\n", master.pid());
+    assert_eq!(said.stdout, running);
+    let said = german(&["open", "-x"]).code();
+    assert_eq!(said, 2);
+
+    let said = german(&["clean", "web"]).expect(1);
+    has(&said.stderr, &[": läuft, also nicht tot: nichts entfernt"]);
+    let said = german(&["clean", "--dry-run"]).expect(0);
+    assert_eq!(said.stdout, format!("würde {path} entfernen (tot)\n"));
+    let said = german(&["clean"]).expect(0);
+    assert_eq!(said.stdout, format!("{path} entfernt (tot)\n"));
+    let said = german(&["clean"]).expect(0);
+    assert_eq!(said.stdout, "nichts aufzuräumen\n");
+
+    let said = german(&["exit", "web"]).expect(1);
+    has(&said.stderr, &["muxtray: web: hat 1 offene Sitzung; "]);
+    let said = german(&["exit", "--all"]).expect(1);
+    let counts = "0 Master beendet, 0 Sockets aufgeräumt, 1 unverändert\n";
+    has(&said.stdout, &[counts]);
+    let said = german(&["exit", "web", "--force"]).expect(0);
+    assert_eq!(said.stdout, "web: beendet, 1 Sitzung geschlossen\n");
+    master.wait_for_end();
+    session.close();
+    let said = german(&["check"]).expect(0);
+    assert_eq!(said.stdout, "keine Kontroll-Sockets\n");
+    let said = german(&["doctor", "--explain", "nothing of ssh's"]).expect(3);
+    has(
+        &said.stderr,
+        &["`muxtray doctor` sagt, was jetzt nicht stimmt"],
+    );
+}
+
+#[test]
+fn settings_and_start_at_login_are_told_in_german() {
+    let lab = Lab::good();
+    let german = |arguments: &[&str]| muxtray(&lab, "de_DE.UTF-8", arguments);
+    let said = german(&["autostart", "status"]).expect(1);
+    assert_eq!(
+        said.stdout,
+        "startet nicht beim Anmelden; muxtray autostart enable\n"
+    );
+    let file = lab.path("config/autostart/io.github.muxtray.Muxtray.desktop");
+    let shown = file.display();
+    let said = german(&["autostart", "disable"]).expect(0);
+    assert_eq!(said.stdout, "keine Autostart-Datei startet es\n");
+    lab.write(&file, "[Desktop Entry]\nType=Link\n");
+    let said = german(&["autostart", "enable"]).expect(2);
+    let refused = format!("{shown} ist kein Desktop-Eintrag: Type ist nicht Application; ");
+    has(&said.stderr, &[&refused]);
+
+    let file = lab.write_muxtray_config("");
+    let shown = file.display();
+    let said = german(&["config", "check"]).expect(0);
+    assert_eq!(said.stdout, format!("{shown}: gültig\n"));
+    lab.write(&file, "interval_secs = 0\n");
+    let why = "interval_secs ist 0, muss aber von 1 bis 86400 sein";
+    let said = german(&["config", "check"]).expect(2);
+    let invalid = format!("muxtray: Konfigurationsdatei {shown} ist ungültig: {why}\n");
+    assert_eq!(said.stderr, invalid);
+    let said = german(&["doctor"]).stdout;
+    has(
+        &said,
+        &[why, "in Ordnung bringen: muxtray config edit; bis dahin"],
+    );
+    fs::remove_file(&file).unwrap();
+    let said = german(&["config", "check"]).expect(0);
+    has(
+        &said.stdout,
+        &["nicht vorhanden, es gelten die Voreinstellungen"],
+    );
+}
+
+#[test]
+fn files_are_the_same_in_every_language() {
+    let lab = Lab::new();
+    let english = muxtray(&lab, "C.UTF-8", &["config", "show"]).expect(0);
+    let entry = lab.path("config/autostart/io.github.muxtray.Muxtray.desktop");
+    muxtray(&lab, "C.UTF-8", &["autostart", "enable"]).expect(0);
+    let english_entry = fs::read(&entry).unwrap();
+    for locale in ["de_DE.UTF-8", "zh_CN.UTF-8"] {
+        let shown = muxtray(&lab, locale, &["config", "show"]).expect(0);
+        assert_eq!(shown.stdout, english.stdout);
+        fs::remove_file(&entry).unwrap();
+        muxtray(&lab, locale, &["autostart", "enable"]).expect(0);
+        assert_eq!(fs::read(&entry).unwrap(), english_entry);
+    }
+}
+
+#[test]
+fn columns_line_up_where_characters_are_wide() {
+    let lab = Lab::new();
+    lab.configure(&format!("Host web 数据库\n{GOOD}"));
+    let _running = lab.master("web");
+    lab.dead_socket(&lab.control_path("数据库"));
+    let list = muxtray(&lab, "zh_CN.UTF-8", &["list"]).expect(0).stdout;
+    let head = list.lines().next().unwrap();
+    let rows: Vec<&str> = list
+        .lines()
+        .filter(|line| line.contains(" stale ") || line.contains(" running "))
+        .collect();
+    assert_eq!(rows.len(), 2, "{list}");
+    // Where a cell begins on the screen, in columns of a terminal.
+    let at = |line: &str, cell: &str| {
+        let (before, _) = line.split_once(cell).expect("the line has the cell");
+        before.width()
+    };
+    for row in rows {
+        let state = if row.contains("stale") {
+            "stale"
+        } else {
+            "running"
+        };
+        assert_eq!(at(row, state), at(head, "状态"), "{list}");
+        let path = row.split_whitespace().last().unwrap();
+        assert_eq!(at(row, path), at(head, "路径"), "{list}");
     }
 }
 

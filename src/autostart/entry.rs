@@ -3,6 +3,7 @@
 //! Pure. After the Desktop Entry Specification 1.5, as strict as GLib's reader, which most desktops use: what GLib
 //! would not read no desktop starts.
 
+use tr::tr;
 /// The group that says what is started.
 const GROUP: &str = "[Desktop Entry]";
 
@@ -38,20 +39,20 @@ impl Entry {
             if line.starts_with('[') && line.ends_with(']') {
                 is_open = group.is_none();
                 if is_open && line != GROUP {
-                    return Err(format!("its first group is not {GROUP}"));
+                    return Err(tr!("its first group is not {group}", group = GROUP));
                 }
                 group.get_or_insert(index + 1..index + 1);
             } else if group.is_none() || key_of(line).is_none() {
-                return Err(format!("line {} is no key with a value", index + 1));
+                return Err(tr!("line {n} is no key with a value", n = index + 1));
             }
             if let (true, Some(group)) = (is_open, &mut group) {
                 group.end = index + 1;
             }
         }
-        let group = group.ok_or_else(|| format!("it has no group {GROUP}"))?;
+        let group = group.ok_or_else(|| tr!("it has no group {group}", group = GROUP))?;
         let entry = Self { lines, group };
         if entry.get("Type") != Some("Application") {
-            return Err("its Type is not Application".to_owned());
+            return Err(tr!("its Type is not Application"));
         }
         Ok(entry)
     }

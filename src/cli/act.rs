@@ -304,8 +304,15 @@ pub(super) fn can_be_asked(socket: &Socket) -> Result<(), (String, Outcome)> {
 
 /// What is wrong with it, with the remedy.
 pub(super) fn described(socket: &Socket) -> String {
-    let why = socket.findings.first().map_or_else(String::new, |finding| {
-        format!(": {}; {}", finding.evidence, finding.remedy)
-    });
-    format!("{} is {}{why}", socket.title(), socket.state.name())
+    let state = socket.state.word();
+    match socket.findings.first() {
+        Some(finding) => tr!(
+            "{socket} is {state}: {evidence}; {remedy}",
+            socket = socket.title(),
+            state,
+            evidence = finding.evidence,
+            remedy = finding.remedy
+        ),
+        None => tr!("{socket} is {state}", socket = socket.title(), state),
+    }
 }

@@ -278,6 +278,7 @@ impl Engine {
                 self.discovered = Some((*discovered, *request));
                 self.has_news = true;
                 self.tick();
+                self.open_waiting();
             }
             Message::Answered(answered) => self.answered(&answered),
             Message::Mended(fix, result) => {

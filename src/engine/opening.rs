@@ -32,6 +32,8 @@ pub(super) struct Openings {
     recent: Recent,
     store: Option<PathBuf>,
     under_way: BTreeSet<HostAlias>,
+    /// What was asked for while the ssh configuration is being read anew, each with the sessions that may be closed.
+    waiting: Vec<(HostAlias, u32)>,
 }
 
 impl Openings {
@@ -46,6 +48,7 @@ impl Openings {
             recent: recent.unwrap_or_default(),
             store,
             under_way: BTreeSet::new(),
+            waiting: Vec::new(),
         }
     }
 
@@ -80,8 +83,25 @@ impl Engine {
         opening::openable(&discovered.places, snapshot, recent, under_way)
     }
 
-    /// Opens a master for a host, closing at most `closing` sessions of one whose network is gone.
+    /// Opens a master for a host, closing at most `closing` sessions of one whose network is gone. ssh reads its
+    /// configuration as it is now, so where that has changed, it is asked first which ControlPath the host has by now.
     pub(super) fn open(&mut self, alias: &HostAlias, closing: u32) {
+        self.discover_if_changed();
+        if self.discovering {
+            self.openings.waiting.push((alias.clone(), closing));
+        } else {
+            self.open_now(alias, closing);
+        }
+    }
+
+    /// Opens what has waited for the configuration.
+    pub(super) fn open_waiting(&mut self) {
+        for (alias, closing) in std::mem::take(&mut self.openings.waiting) {
+            self.open_now(&alias, closing);
+        }
+    }
+
+    fn open_now(&mut self, alias: &HostAlias, closing: u32) {
         let (Some((discovered, request)), Some(snapshot)) = (&self.discovered, &self.snapshot)
         else {
             return;
