@@ -148,9 +148,14 @@ pub fn open(
     };
     let ran = session::run(command, manner, |pid| ours = made_by(pid, &start.path));
     let took = begun.elapsed();
-    if !matches!((&ran, &ours), (Ran::Through(_), Some(_))) {
-        // Killed between its fork and its end, or running on without a control socket.
-        stray::end(&mark);
+    match (&ran, &ours) {
+        (Ran::Through(_), Some(_)) => {}
+        // It runs on without a control socket.
+        (Ran::Through(_), None) => stray::end_certain(&mark),
+        // It may have gone to the background in the moment in which it was killed.
+        (Ran::Failed(_) | Ran::Interrupted, _) => {
+            stray::end(&mark);
+        }
     }
     let target = match (ran, ours) {
         (Ran::Through(_), Some(target)) => Ok((target, false)),

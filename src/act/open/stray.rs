@@ -6,7 +6,8 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::unistd::{Pid, getsid};
 
@@ -17,8 +18,11 @@ use crate::core::socket::MasterPid;
 /// The variable that carries the mark.
 const NAME: &str = "MUXTRAY_OPEN";
 
-/// How long one may take to end in order, before it is killed.
+/// How long one may take to appear, and to end in order before it is killed.
 const LIMIT: Duration = Duration::from_secs(1);
+
+/// How often one is looked for that has to appear.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// What tells the processes of one start from all others, and which of them is the ssh itself.
 #[derive(Debug)]
@@ -44,14 +48,15 @@ pub(super) fn mark(command: &mut Command) -> Mark {
     }
 }
 
-/// Ends the ssh of this start that is in the background, if there is one.
-pub(super) fn end(mark: &Mark) {
+/// Ends the ssh of this start that is in the background, if there is one; tells whether there was.
+pub(super) fn end(mark: &Mark) -> bool {
     let Ok(processes) = fs::read_dir("/proc") else {
-        return;
+        return false;
     };
     let numbers = processes
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let mut was_there = false;
     for pid in numbers.map(MasterPid).filter(|pid| mark.is_of(*pid)) {
         // Held, it is looked at again: from then on it is this process or none.
         let Ok(held) = Pidfd::open(pid) else {
@@ -60,7 +65,18 @@ pub(super) fn end(mark: &Mark) {
         if mark.is_of(pid) {
             tracing::info!("ending process {}, which became no master", pid.0);
             end_held(&held);
+            was_there = true;
         }
+    }
+    was_there
+}
+
+/// The same for one that must be there: its parent has ended in order, a moment before it became the leader of its
+/// session (`daemon()` forks first).
+pub(super) fn end_certain(mark: &Mark) {
+    let until = Instant::now() + LIMIT;
+    while !end(mark) && Instant::now() < until {
+        thread::sleep(LOOK);
     }
 }
 
