@@ -7,9 +7,12 @@ use anstream::AutoStream;
 use clap::Parser as _;
 use muxtray::cli::{self, args::Arguments};
 use muxtray::words::{self, Language};
-use muxtray::{crash, log};
+use muxtray::{crash, log, privilege};
 
 fn main() -> ExitCode {
+    if let Err(elevated) = privilege::refuse_elevation() {
+        return ExitCode::from(cli::refuse(elevated, &mut io::stderr()).status());
+    }
     let arguments = Arguments::parse();
     log::to_stderr(arguments.global.verbose);
     crash::log_panics();

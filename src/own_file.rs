@@ -5,7 +5,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-use crate::replace;
+use crate::{privilege, replace};
 
 /// What is in the file; `None` for every reason there can be, one of them that the user `uid` does not own it alone or
 /// that it is longer than `max_bytes`.
@@ -29,8 +29,9 @@ pub fn load(path: &Path, uid: u32, max_bytes: u64) -> Option<Vec<u8>> {
 /// Puts this into the file, whole or not at all, readable to its owner only; makes its directory.
 ///
 /// # Errors
-/// The system calls' own. The file is as it was then.
+/// The system calls' own, and those of [`privilege::check_new_file`]. The file is as it was then.
 pub fn store(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    privilege::check_new_file(path)?;
     let temporary = replace::beside(path)?;
     if let Some(directory) = path.parent() {
         DirBuilder::new()

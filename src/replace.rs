@@ -11,6 +11,8 @@ use std::os::unix::fs::{
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::privilege;
+
 /// A new text that lies beside the file it is for, on disk, not yet in its place. Gone when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Draft {
@@ -25,7 +27,7 @@ impl Draft {
     /// written stays protected. Where there is none yet, its directory is made and the mode is 0600.
     ///
     /// # Errors
-    /// The system call's own; nothing of the text is left then.
+    /// The system call's own, and those of [`privilege::check_new_file`]; nothing of the text is left then.
     pub(crate) fn write(path: &Path, text: &[u8]) -> io::Result<Self> {
         let (file, old) = match File::options().append(true).open(path) {
             Ok(old) => (fs::canonicalize(path)?, Some(old.metadata()?)),
@@ -43,6 +45,9 @@ impl Draft {
             file,
             is_placed: false,
         };
+        if old.is_none() {
+            privilege::check_new_file(&draft.file)?;
+        }
         if old.is_none()
             && let Some(directory) = draft.file.parent()
         {

@@ -28,7 +28,7 @@ use muxtray::core::view::TrayView;
 use muxtray::engine::{self, Options, Outlet};
 use muxtray::run::{self, Begun, Notices};
 use muxtray::words::{self, Language};
-use muxtray::{crash, log};
+use muxtray::{crash, log, privilege};
 
 #[cfg(not(feature = "lean-tray"))]
 use gtk_tray as tray;
@@ -37,6 +37,9 @@ use lean_tray as tray;
 use tray::{Orders, Tray};
 
 fn main() -> ExitCode {
+    if let Err(elevated) = privilege::refuse_elevation() {
+        return ExitCode::from(cli::refuse(elevated, &mut io::stderr()).status());
+    }
     let arguments = Arguments::parse();
     log::to_stderr(arguments.global.verbose);
     crash::log_panics();

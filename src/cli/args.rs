@@ -111,6 +111,24 @@ impl Command {
             | Self::Config { .. } => false,
         }
     }
+
+    /// Whether it shows a person the masters of whoever runs it, once. `run` says for itself what it shows.
+    #[must_use]
+    pub const fn shows_masters(&self) -> bool {
+        match self {
+            Self::Run(_) | Self::Autostart { .. } | Self::Config { .. } => false,
+            Self::List(_)
+            | Self::Check(_)
+            | Self::Exit(_)
+            | Self::Stop(_)
+            | Self::Clean(_)
+            | Self::Doctor(_)
+            | Self::Open(_)
+            | Self::Test(_)
+            | Self::Completions { .. }
+            | Self::Man => !self.is_for_programs(),
+        }
+    }
 }
 
 /// Without a command the applet runs.

@@ -23,6 +23,7 @@ use std::io::{self, Write};
 
 use crate::config::ConfigError;
 use crate::core::finding::Severity;
+use crate::privilege::{self, Elevated};
 use args::{Command, Global};
 
 /// What a command comes to; see the exit statuses of `muxtray --help`.
@@ -71,6 +72,9 @@ pub fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<Outcome> {
+    if command.shows_masters() {
+        privilege::warn_root();
+    }
     match command {
         Command::Run(run) => run::run(global, run, out, err),
         Command::List(list) => list::run(global, list, out),
@@ -86,6 +90,13 @@ pub fn run(
         Command::Completions { shell } => completions::print(*shell, out),
         Command::Man => man::print(out),
     }
+}
+
+/// What it comes to that the program was given rights which it does not run with.
+pub fn refuse(elevated: Elevated, err: &mut dyn Write) -> Outcome {
+    // Where standard error is gone, the status says it.
+    let _ = writeln!(err, "muxtray: {elevated}");
+    Outcome::Misused
 }
 
 /// What a command comes to. A reader that closed its end (`muxtray list | head`) wanted no more: no error. Any other is

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::run::{self, AlreadyRunning, Begun, Desktop};
-use crate::{VERSION, crash, engine};
+use crate::{VERSION, crash, engine, privilege};
 
 use super::Outcome;
 use super::args::{Global, Run};
@@ -32,6 +32,7 @@ pub fn begin(
     go_on: impl FnOnce(Begun) -> io::Result<()>,
 ) -> io::Result<Outcome> {
     tracing::info!("muxtray {VERSION}");
+    privilege::warn_root();
     crash::end_with_panic(run::tell_of_crash);
     engine::hold_signals()?;
     let (asker, inbox) = engine::inbox();

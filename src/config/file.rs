@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::{ConfigError, Settings};
 use crate::core::text;
+use crate::privilege;
 
 /// Larger than any configuration a person writes; what is larger is not read.
 const MAX_BYTES: u64 = 1 << 20;
@@ -54,6 +55,7 @@ pub fn load(path: &Path) -> Result<Settings, ConfigError> {
 /// [`ConfigError::Unwritable`].
 pub fn write_first(path: &Path) -> Result<(), ConfigError> {
     let write = || -> std::io::Result<()> {
+        privilege::check_new_file(path)?;
         if let Some(directory) = path.parent() {
             fs::DirBuilder::new()
                 .recursive(true)
