@@ -62,7 +62,8 @@
 //! - [`cli`]: the command line, its man page and its completions.
 //!
 //! And beside them: [`log`], where it goes and how it looks there; [`crash`], what becomes of a panic; [`own_file`], what
-//! muxtray keeps for itself; [`privilege`], which rights it refuses and what it does not do as root; [`words`], the language of every text that a person sees.
+//! muxtray keeps for itself; [`outside`], how programs that are the
+//! person's get out of the unit's confines; [`privilege`], which rights it refuses and what it does not do as root; [`words`], the language of every text that a person sees.
 //!
 //! There are two programs. `muxtray` (`src/main.rs`) is the command line. `muxtray run` becomes the second,
 //! `muxtray-applet` (`src/applet`), which draws the tray: so the command line loads no GTK, and a build with the feature
@@ -94,6 +95,7 @@ pub mod engine;
 pub mod log;
 pub mod mux;
 pub mod observe;
+pub mod outside;
 pub mod own_file;
 pub mod privilege;
 mod replace;

@@ -27,7 +27,7 @@ use std::path::Path;
 
 use crate::core::control_path::ControlPath;
 use crate::core::places::{Candidate, Origin};
-use crate::core::socket::{Connect, Cookie, File, Filesystem, Holder, Stat, UserId};
+use crate::core::socket::{Connect, Cookie, File, Filesystem, Holder, MasterPid, Stat, UserId};
 use crate::observe::{Observer, connect, filesystem, proc_net_unix, sock_diag};
 
 /// The fresh facts that actions stand on. [`System`] reads them from the kernel.
@@ -52,6 +52,8 @@ pub trait Eyes {
 pub struct Master {
     /// Which.
     pub cookie: Option<Cookie>,
+    /// The ssh that holds it, where that is told.
+    pub pid: Option<MasterPid>,
     /// Every session that ends with it: the multiplexed ones, and its own where it carries one.
     pub sessions: u32,
 }
@@ -81,12 +83,14 @@ impl Eyes for System {
                 |observation| matches!(&observation.file, File::Socket(seen) if seen.id == file.id),
             )?;
         let listener = observation.listener?;
-        let own_session = match &listener.holder {
-            Holder::Ssh(process) => process.own_session,
-            Holder::Other(_) | Holder::Unknown => false,
+        let ssh = match &listener.holder {
+            Holder::Ssh(process) => Some(process),
+            Holder::Other(_) | Holder::Unknown => None,
         };
+        let own_session = ssh.is_some_and(|process| process.own_session);
         Some(Master {
             cookie: listener.cookie,
+            pid: ssh.map(|process| process.pid),
             sessions: listener.sessions + u32::from(own_session),
         })
     }

@@ -26,6 +26,7 @@ use crate::core::obstacle::Failure;
 use crate::core::opening::{First, Opened, Start};
 use crate::core::socket::{File, Target};
 use crate::observe::filesystem;
+use crate::outside::{self, Remains};
 
 /// How long ssh may take to connect (ConnectTimeout), in seconds, where the configuration does not say.
 const CONNECT_SECONDS: u32 = 15;
@@ -146,7 +147,12 @@ pub fn open(
         },
         interrupt,
     };
+    let command = outside::command(command, Remains::Children);
     let ran = session::run(command, manner, |pid| ours = made_by(pid, &start.path));
+    if matches!(ran, Ran::Through(_)) && outside::is_needed() {
+        // What was started by us has started the ssh.
+        ours = stray::master(&mark, &start.path);
+    }
     let took = begun.elapsed();
     match (&ran, &ours) {
         (Ran::Through(_), Some(_)) => {}

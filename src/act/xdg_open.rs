@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tr::tr;
 
+use crate::outside::{self, Remains};
 use crate::run::FRUGAL;
 
 /// How long xdg-open may take to fail. Where there is no desktop that it knows, it becomes the program itself, and
@@ -40,16 +41,17 @@ pub enum OpenError {
 /// See [`OpenError`].
 pub fn open(path: &Path, limit: Duration) -> Result<(), OpenError> {
     let mut command = Command::new("xdg-open");
-    command
-        .arg(path)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0);
+    command.arg(path);
     // What makes the applet frugal is not for an editor.
     for (name, _) in FRUGAL {
         command.env_remove(name);
     }
+    let mut command = outside::command(command, Remains::Children);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0);
     let mut child = command.spawn().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => OpenError::NotInstalled,
         _ => OpenError::NotStarted(error),

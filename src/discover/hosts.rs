@@ -25,6 +25,7 @@ use crate::core::control_path::{ControlPath, Destination, HostAlias};
 use crate::core::finding::{Finding, FindingId};
 use crate::core::places::{Host, Persist, STAND_IN};
 use crate::core::text;
+use crate::outside::{self, Remains};
 pub(super) use refusal::{Refusal, Silence};
 
 /// How long one `ssh -G` may take. Tests run beside others on a busy machine, and what they ask does answer.
@@ -231,6 +232,7 @@ impl<'a> Asked<'a> {
             command.arg("-F").arg(config);
         }
         command.arg("-G").arg("--").arg(alias);
+        let command = outside::command(command, Remains::Nothing(self.deadline));
         match child::run(command, self.deadline) {
             Ok(output) if output.status.success() => {
                 Ok(Answer::Expanded(Expansion::parse(&output.stdout)))

@@ -39,6 +39,7 @@ impl Eyes for Shows {
 
 fn with_sessions(sessions: u32) -> Shows {
     Shows(Some(Master {
+        pid: None,
         cookie: None,
         sessions,
     }))
@@ -183,6 +184,7 @@ fn a_listener_with_another_cookie_is_another() {
     let (_directory, path) = scratch();
     let listener = UnixListener::bind(&path).unwrap();
     let shows = Shows(Some(Master {
+        pid: None,
         cookie: Some(Cookie(2)),
         sessions: 0,
     }));

@@ -12,8 +12,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use nix::unistd::{Pid, getsid};
 
 use crate::act::terminate::Pidfd;
+use crate::act::{Eyes as _, System};
+use crate::core::control_path::ControlPath;
 use crate::core::ending::Signal;
-use crate::core::socket::MasterPid;
+use crate::core::socket::{File, MasterPid, Target};
+use crate::observe::filesystem;
 
 /// The variable that carries the mark.
 const NAME: &str = "MUXTRAY_OPEN";
@@ -76,6 +79,29 @@ pub(super) fn end(mark: &Mark) -> bool {
 pub(super) fn end_certain(mark: &Mark) {
     let until = Instant::now() + LIMIT;
     while !end(mark) && Instant::now() < until {
+        thread::sleep(LOOK);
+    }
+}
+
+/// The master at this path, if it is the ssh of this start. It is there: its parent has ended in order; see
+/// [`end_certain`].
+pub(super) fn master(mark: &Mark, path: &ControlPath) -> Option<Target> {
+    let until = Instant::now() + LIMIT;
+    loop {
+        let File::Socket(stat) = filesystem::lstat(path.as_path()) else {
+            return None;
+        };
+        let master = System.master(path, &stat)?;
+        if master.pid.is_some_and(|pid| mark.is_of(pid)) {
+            return Some(Target {
+                path: path.clone(),
+                id: Some(stat.id),
+                cookie: master.cookie,
+            });
+        }
+        if Instant::now() >= until {
+            return None;
+        }
         thread::sleep(LOOK);
     }
 }

@@ -1,0 +1,275 @@
+#!/usr/bin/env bash
+# The systemd user unit under a real user manager of its own: that none of its directives breaks anything, that muxtray
+# has no network there, and that what it starts has all that the person has. Root is needed for a control group and
+# private mounts; everything else runs as an ordinary user. What it starts ends with it.
+#
+#   tests/unit.sh [PROGRAMS]    PROGRAMS: the directory of the built programs, target/debug unless given
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+user=muxtray-test
+
+fail() {
+    printf 'tests/unit.sh: %s\n' "$*" >&2
+    exit 1
+}
+
+# As root: a user, a control group, and a file system view in which systemd believes to have booted.
+outer() {
+    local programs tool group
+    [ "$(id -u)" -eq 0 ] || { echo "skipped: tests/unit.sh: only root can make a control group"; exit 0; }
+    for tool in systemd-run systemd-analyze Xvfb xfce4-panel gdbus setpriv; do
+        command -v "$tool" >/dev/null || { echo "skipped: tests/unit.sh: $tool is not installed"; exit 0; }
+    done
+    programs=$(realpath "${1:-target/debug}")
+    [ -x "$programs/muxtray-applet" ] || fail "build first: cargo build"
+    id "$user" >/dev/null 2>&1 ||
+        useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /bin/sh --password '*' "$user"
+    work=$(mktemp -d /tmp/unit.XXX)
+    group=muxtray-unit.$$
+    # Whatever the manager has started is in its control group, and ends with it.
+    trap 'end_group; rm -rf "$work"' EXIT
+    groups=()
+    while read -r hierarchy; do
+        mkdir "$hierarchy/$group" && groups+=("$hierarchy/$group")
+        chown -R "$user:" "$hierarchy/$group"
+    done < <(awk '$3 == "cgroup2" || ($3 == "cgroup" && $4 ~ /name=systemd/) { print $2 }' /proc/mounts)
+    [ "${#groups[@]}" -gt 0 ] || { echo "skipped: tests/unit.sh: no control groups are mounted"; exit 0; }
+    mkdir -p "$work"/{bin,home,data,config/systemd/user,ssh,log}
+    cp "$programs/muxtray" "$programs/muxtray-applet" "$work/bin/"
+    # What only a setuid program can do: here, say whose rights it has.
+    cp "$(command -v id)" "$work/bin/whose-rights"
+    cp -r icons "$work/data/icons"
+    chmod 755 "$work"
+    chown -R "$user:" "$work"
+    chown root: "$work/bin/whose-rights"
+    chmod 4755 "$work/bin/whose-rights"
+    unshare --mount --propagation private -- bash "$0" --mounted "$work" "${groups[@]}"
+}
+
+end_group() {
+    local group processes tries=100
+    for group in "${groups[@]}"; do
+        while processes=$(find "$group" -name cgroup.procs -exec cat {} +) && [ -n "$processes" ]; do
+            # They are words of their own.
+            # shellcheck disable=SC2086
+            kill -KILL $processes 2>/dev/null || true
+            tries=$((tries - 1))
+            [ "$tries" -gt 0 ] || break
+            sleep 0.1
+        done
+        find "$group" -depth -type d -exec rmdir {} \;
+    done
+}
+
+mounted() {
+    local group
+    work=$1
+    shift
+    mount -t tmpfs -o mode=755 tmpfs /run
+    mkdir -p /run/systemd/system /run/user "/run/user/$(id -u "$user")"
+    # Others are not asked to keep these mounts: a socket in /run that a test of root's uses is not in here.
+    chown "$user:" "/run/user/$(id -u "$user")"
+    chmod 700 "/run/user/$(id -u "$user")"
+    for group; do
+        echo "$$" >"$group/cgroup.procs"
+    done
+    exec setpriv --reuid "$user" --regid "$user" --clear-groups env -i \
+        PATH="$work/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin" HOME="$work/home" LANG=C.UTF-8 USER="$user" LOGNAME="$user" \
+        SHELL=/bin/sh XDG_RUNTIME_DIR="/run/user/$(id -u "$user")" XDG_CONFIG_HOME="$work/config" \
+        XDG_DATA_HOME="$work/data" XDG_CACHE_HOME="$work/cache" XDG_STATE_HOME="$work/state" NO_AT_BRIDGE=1 GSETTINGS_BACKEND=memory \
+        GIO_USE_VFS=local DBUS_SESSION_BUS_ADDRESS="unix:path=/run/user/$(id -u "$user")/bus" \
+        bash "$0" --inside "$work"
+}
+
+# From here on as the user, below the control group.
+
+wait_for() {
+    local what=$1 tries=150
+    shift
+    until "$@" >/dev/null 2>&1; do
+        tries=$((tries - 1))
+        if [ "$tries" -eq 0 ]; then
+            tail -n 8 "$work"/log/* >&2
+            fail "waited in vain until $what"
+        fi
+        sleep 0.1
+    done
+}
+
+start() {
+    local name=$1
+    shift
+    "$@" >"$work/log/$name" 2>&1 </dev/null &
+}
+
+is_manager_there() {
+    systemctl --user list-units
+}
+
+# A server on loopback, and masters: one that runs, one that was killed.
+start_masters() {
+    local key port
+    for key in host_key user_key; do
+        ssh-keygen -q -t ed25519 -N '' -f "$work/ssh/$key"
+    done
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    printf 'HostKey %s\nAuthorizedKeysFile %s\nUsePAM no\nStrictModes no\nListenAddress 127.0.0.1\nPort %s\nPidFile none\n' \
+        "$work/ssh/host_key" "$work/ssh/user_key.pub" "$port" >"$work/ssh/sshd_config"
+    start sshd "$(command -v sshd)" -D -e -f "$work/ssh/sshd_config"
+    # Under new privileges alone, asked has its ControlPath: what cannot be decided rightly is seen at once.
+    cat >"$work/ssh/config" <<END
+Match originalhost asked exec "[ \$(whose-rights -u) = 0 ]"
+    ControlPath $work/ssh/asked-with-rights
+Host web db asked opened
+    HostName 127.0.0.1
+    Port $port
+    ControlMaster auto
+    ControlPath $work/ssh/%n
+    ControlPersist 10m
+    ServerAliveInterval 15
+    IdentityFile $work/ssh/user_key
+    IdentitiesOnly yes
+    UserKnownHostsFile $work/ssh/known_hosts
+    StrictHostKeyChecking no
+    LogLevel ERROR
+END
+    wait_for "the server is there" grep -q listening "$work/log/sshd"
+    for host in web db asked; do
+        ssh -F "$work/ssh/config" -fN "$host"
+    done
+    kill -KILL "$(ssh -F "$work/ssh/config" -O check db 2>&1 | grep -o '[0-9]*')"
+    ln -s "$work/ssh/nowhere" "$work/ssh/link"
+}
+
+# What the report says but for what time changes.
+facts() {
+    python3 -c '
+import json, sys
+report = json.load(sys.stdin)
+for socket in report["sockets"]:
+    network = socket.get("network") or {}
+    owner = socket["owner"] or {}
+    print(socket["path"], socket["state"], socket["hosts"], socket["pid"], socket["sessions"], owner.get("name"),
+          network.get("verdict"), [finding["id"] for finding in socket["findings"]])
+print([finding["id"] for finding in report["findings"]])'
+}
+
+# The directives of the unit, as systemd-run takes them.
+directives() {
+    sed -n '/^\[Service\]/,/^\[Install\]/p' packaging/muxtray.service |
+        grep -E '^(NoNew|Restrict|Lock|Memory|SystemCall|UMask|Keyring|Environment)' | sed 's/^/--property=/'
+}
+
+in_the_unit() {
+    local -a taken
+    mapfile -t taken < <(directives)
+    systemd-run --user --quiet --collect --wait --pipe "${taken[@]}" \
+        --setenv=PATH --setenv=HOME --setenv=XDG_CACHE_HOME="$work/cache-of-the-unit" --setenv=XDG_CONFIG_HOME --setenv=XDG_STATE_HOME "$@"
+}
+
+status_of() {
+    sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"
+}
+
+has_icon() {
+    gdbus call --session -d org.kde.StatusNotifierWatcher -o /StatusNotifierWatcher \
+        -m org.freedesktop.DBus.Properties.Get org.kde.StatusNotifierWatcher RegisteredStatusNotifierItems |
+        grep -Eq 'tray_icon|StatusNotifierItem'
+}
+
+has_name() {
+    gdbus call --session -d org.freedesktop.DBus -o /org/freedesktop/DBus \
+        -m org.freedesktop.DBus.NameHasOwner "$1" | grep -q true
+}
+
+# click_row LABEL: as a panel does it.
+click_row() {
+    local item owner path menu row
+    item=$(gdbus call --session -d org.kde.StatusNotifierWatcher -o /StatusNotifierWatcher \
+        -m org.freedesktop.DBus.Properties.Get org.kde.StatusNotifierWatcher RegisteredStatusNotifierItems |
+        grep -o ":[0-9.]*/[^']*")
+    owner=${item%%/*} path=/${item#*/}
+    menu=$(gdbus call --session -d "$owner" -o "$path" -m org.freedesktop.DBus.Properties.Get \
+        org.kde.StatusNotifierItem Menu | grep -o "/[^']*")
+    row=$(gdbus call --session -d "$owner" -o "$menu" -m com.canonical.dbusmenu.GetLayout 0 -- -1 "['label']" |
+        grep -o "([0-9]*, {'label': <'$1'>" | grep -o '[0-9]*' | head -n 1)
+    gdbus call --session -d "$owner" -o "$menu" -m com.canonical.dbusmenu.Event "$row" clicked '<0>' 0 >/dev/null
+}
+
+master_of() {
+    ssh -F "$work/ssh/config" -O check "$1" 2>&1 | grep -o 'pid=[0-9]*' | grep -o '[0-9]*'
+}
+
+inside() {
+    work=$1
+    start systemd "$(command -v /lib/systemd/systemd /usr/lib/systemd/systemd | head -n 1)" --user --log-target=console
+    wait_for "the user manager is there" is_manager_there
+    [ -S "$XDG_RUNTIME_DIR/bus" ] || start bus dbus-daemon --session --nofork --nopidfile --address="$DBUS_SESSION_BUS_ADDRESS"
+    wait_for "the bus answers" has_name org.freedesktop.DBus
+    start_masters
+
+    echo "- a report in the unit is the report outside it"
+    muxtray -F "$work/ssh/config" list --json | facts >"$work/outside" || true
+    in_the_unit muxtray -F "$work/ssh/config" list --json | facts >"$work/confined" || true
+    grep -q "asked-with-rights running" "$work/outside" || fail "the stage is wrong: $(cat "$work/outside")"
+    diff "$work/outside" "$work/confined" || fail "the unit changes what is found"
+
+    echo "- no network, no new privileges, nothing for others"
+    in_the_unit python3 -c '
+import os, socket, sys
+for family in (socket.AF_INET, socket.AF_INET6, socket.AF_PACKET):
+    try:
+        socket.socket(family, socket.SOCK_DGRAM)
+    except OSError as error:
+        continue
+    sys.exit(f"family {family} is there")
+os.close(os.open("'"$work"'/made-in-the-unit", os.O_CREAT | os.O_WRONLY, 0o666))'
+    [ "$(stat -c %a "$work/made-in-the-unit")" = 600 ] || fail "the umask of the unit is wrong"
+    [ "$(in_the_unit whose-rights -u)" = "$(id -u)" ] || fail "a setuid program has its rights in the unit"
+
+    echo "- the applet as the unit starts it, in a panel"
+    cp packaging/muxtray.service "$work/config/systemd/user/"
+    sed -i "s|^ExecStart=.*|ExecStart=$work/bin/muxtray -F $work/ssh/config run|" "$work/config/systemd/user/muxtray.service"
+    start xvfb Xvfb -displayfd 3 -screen 0 1024x768x24 -nolisten tcp -ac -noreset 3>"$work/display"
+    wait_for "the X server is there" test -s "$work/display"
+    DISPLAY=:$(cat "$work/display")
+    export DISPLAY
+    # An editor that tells what it may do.
+    printf '#!/bin/sh\nwhose-rights -u >%s/editor.new; mv %s/editor.new %s/editor\n' "$work" "$work" "$work" >"$work/bin/xdg-open"
+    chmod +x "$work/bin/xdg-open"
+    systemctl --user import-environment PATH HOME DISPLAY XDG_CONFIG_HOME XDG_DATA_HOME XDG_CACHE_HOME XDG_STATE_HOME LANG \
+        NO_AT_BRIDGE GSETTINGS_BACKEND GIO_USE_VFS DBUS_SESSION_BUS_ADDRESS
+    start panel xfce4-panel --disable-wm-check --sm-client-disable
+    wait_for "the panel is there" has_name org.kde.StatusNotifierWatcher
+    systemctl --user daemon-reload
+    systemctl --user start muxtray.service
+    wait_for "the icon is in the panel" has_icon
+    applet=$(systemctl --user show -P MainPID muxtray.service)
+    [ "$(status_of "$applet" NoNewPrivs) $(status_of "$applet" Seccomp)" = "1 2" ] || fail "the applet is not confined"
+
+    echo "- what it starts is not confined, and outlives it"
+    click_row opened
+    wait_for "the master is there" master_of opened
+    [ "$(status_of "$(master_of opened)" NoNewPrivs)" = 0 ] || fail "a master from the menu is confined"
+    click_row 'Open configuration'
+    wait_for "the editor is there" test -s "$work/editor"
+    [ "$(cat "$work/editor")" = 0 ] || fail "an editor from the menu is confined"
+    systemctl --user stop muxtray.service
+    [ -n "$(master_of opened)" ] || fail "the master ended with the unit"
+    if systemctl --user is-failed --quiet muxtray.service; then
+        fail "the unit has failed: $(systemctl --user status muxtray.service)"
+    fi
+    for host in web asked opened; do
+        ssh -F "$work/ssh/config" -O exit "$host" 2>/dev/null
+    done
+
+    systemd-analyze security --user --offline=yes packaging/muxtray.service | tail -n 1
+    echo "- all is well"
+}
+
+case ${1:-} in
+--mounted) shift && mounted "$@" ;;
+--inside) inside "$2" ;;
+*) outer "$@" ;;
+esac
