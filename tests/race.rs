@@ -4,6 +4,13 @@
 //! temporary name), lets them live for a moment, and kills most of them, so that their file stays behind stale. Some
 //! others clean whatever they find in the directory, all the time, and stand still between their look and their
 //! rename until the next master has come: the worst moment there is.
+//!
+//! `tests/interleavings.rs` goes through the orders one by one; this leaves them to the kernel's scheduler. It runs for
+//! a few seconds. The long run, with as many masters as it is told, is
+//!
+//! ```text
+//! MUXTRAY_RACE_ROUNDS=100000 cargo test --test race -- --nocapture
+//! ```
 
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail like the test")]
 
@@ -26,8 +33,10 @@ use nix::sys::socket::{
 };
 
 const CLEANERS: usize = 3;
+/// How many masters take the path, one after the other; the variable [`ROUNDS_VARIABLE`] says otherwise.
 const ROUNDS: u64 = 3000;
-/// On a slow machine fewer rounds are enough.
+const ROUNDS_VARIABLE: &str = "MUXTRAY_RACE_ROUNDS";
+/// On a slow machine fewer rounds are enough, unless so many were asked for.
 const TIME: Duration = Duration::from_secs(8);
 /// How long a cleaner holds still between look and rename, if no master comes.
 const WINDOW: Duration = Duration::from_millis(2);
@@ -165,10 +174,11 @@ impl Stage {
         });
     }
 
-    fn play(&self) {
-        let deadline = Instant::now() + TIME;
-        for number in 0..ROUNDS {
-            if Instant::now() > deadline {
+    /// Starts so many masters, one after the other, or as many as there is time for.
+    fn play(&self, rounds: u64, time: Option<Duration>) {
+        let begin = Instant::now();
+        for number in 0..rounds {
+            if time.is_some_and(|time| begin.elapsed() > time) {
                 break;
             }
             if number % 4 == 0 {
@@ -232,8 +242,19 @@ impl Drop for Curtain<'_> {
     }
 }
 
+/// How many masters are wanted, where somebody said so.
+fn wanted() -> Option<u64> {
+    let said = std::env::var(ROUNDS_VARIABLE).ok()?;
+    Some(
+        said.parse()
+            .unwrap_or_else(|_| panic!("{ROUNDS_VARIABLE}: {said:?} is no number")),
+    )
+}
+
 #[test]
 fn no_live_socket_is_lost_and_no_start_is_broken() {
+    let wanted = wanted();
+    let begin = Instant::now();
     let stage = Stage {
         directory: tempfile::tempdir().unwrap(),
         over: AtomicBool::new(false),
@@ -254,15 +275,20 @@ fn no_live_socket_is_lost_and_no_start_is_broken() {
             });
         }
         let _curtain = Curtain(&stage.over);
-        stage.play();
+        match wanted {
+            Some(rounds) => stage.play(rounds, None),
+            None => stage.play(ROUNDS, Some(TIME)),
+        }
     });
     let counted = |count: &AtomicU64| count.load(Ordering::SeqCst);
+    let started = *stage.started.lock().unwrap();
     println!(
-        "{} masters, {} of them taken and put back; {} stale sockets removed",
-        stage.started.lock().unwrap(),
+        "{started} masters took the path, {} were taken and put back, none lost; {} stale sockets removed; {:.0?}",
         counted(&stage.put_back),
         counted(&stage.removed),
+        begin.elapsed(),
     );
+    assert_eq!(started, wanted.unwrap_or(started));
     assert!(counted(&stage.put_back) > 0, "the race did not happen");
     assert!(counted(&stage.removed) > 0, "nothing was ever cleaned");
 
