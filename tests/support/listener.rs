@@ -205,7 +205,7 @@ impl Listeners {
 
 /// The system's Python under the name of ssh.
 #[track_caller]
-fn python_called_ssh(lab: &Lab) -> Command {
+pub(crate) fn python_called_ssh(lab: &Lab) -> Command {
     let (python, home) = python();
     let ssh = lab.path("fake-ssh/ssh");
     if !ssh.exists() {

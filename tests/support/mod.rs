@@ -27,7 +27,7 @@ mod truth;
 mod user;
 
 pub(crate) use lab::{Lab, PATH};
-pub(crate) use listener::{Behaviour, Listener, Listeners};
+pub(crate) use listener::{Behaviour, Listener, Listeners, python_called_ssh};
 pub(crate) use master::{Master, Session};
 pub(crate) use mount::NetworkMount;
 pub(crate) use muxtray::{GOOD, Report, SocketReport, program};
@@ -35,7 +35,8 @@ pub(crate) use network::{CLIENT, Network, WEB};
 pub(crate) use process::{Finished, PATIENCE, Process, look_for, wait_for, wait_until};
 pub(crate) use trace::{Call, calls, strace, traced_process};
 pub(crate) use truth::{
-    command_line, files_below, is_listening, is_socket, pid_of_persisted, process_state, processes,
+    command_line, files_below, is_listening, is_socket, pid_of_persisted, process_parent,
+    process_state, processes,
 };
 pub(crate) use user::{NOBODY, User};
 

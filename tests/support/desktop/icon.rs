@@ -49,6 +49,15 @@ const ITEM: &str = "org.kde.StatusNotifierItem";
 const MENU: &str = "com.canonical.dbusmenu";
 
 impl TrayIcon<'_> {
+    /// The same icon, asked by way of another connection: whatever becomes of the panel, its menu can be read.
+    pub(crate) fn asked_by<'a>(&self, connection: &'a Connection) -> TrayIcon<'a> {
+        TrayIcon {
+            connection,
+            owner: self.owner.clone(),
+            path: self.path.clone(),
+        }
+    }
+
     fn menu_path(&self) -> Option<String> {
         let path = property(self.connection, &self.owner, &self.path, ITEM, "Menu")?;
         let path = zbus::OwnedObjectPath::try_from(path).ok()?;

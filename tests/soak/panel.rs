@@ -1,0 +1,138 @@
+//! What the tray shows, read as a panel reads it, and compared with what is true.
+//!
+//! A menu does not list dozens of sockets one by one: it folds them into a row that counts them. So what it shows is,
+//! for each state, how many there are, and of some of them which.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use zbus::Connection;
+
+use crate::desktop::{Desktop, Row, TrayIcon};
+
+/// What says that a menu is another now.
+const SIGNALS: &str = "interface='com.canonical.dbusmenu',type='signal'";
+
+/// What says that a notification is shown or taken back.
+const NOTIFICATIONS: &str = "interface='org.freedesktop.Notifications'";
+
+/// What the menu shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Shown {
+    /// Its first row.
+    pub(crate) summary: String,
+    /// How many sockets are in each state.
+    pub(crate) counts: BTreeMap<String, usize>,
+    /// The state of each that has a row.
+    pub(crate) states: BTreeMap<String, String>,
+    /// The hosts for which a master can be opened.
+    pub(crate) openable: BTreeSet<String>,
+    /// The kinds of sockets' problems that are not announced.
+    pub(crate) silent: BTreeSet<String>,
+}
+
+impl Shown {
+    fn of(menu: &Row) -> Option<Self> {
+        let mut shown = Self {
+            summary: menu.rows.first()?.label.clone(),
+            ..Self::default()
+        };
+        shown.take(&menu.rows);
+        if let Some(hosts) = menu.find("Open master") {
+            shown.openable = hosts.rows.iter().map(|row| row.label.clone()).collect();
+        }
+        let kinds = ["Settings", "Notifications", "Control sockets"]
+            .iter()
+            .try_fold(menu, |row, label| row.find(label))?;
+        let silent = kinds.rows.iter().filter(|row| row.checked == Some(false));
+        shown.silent = silent.map(|row| row.label.clone()).collect();
+        Some(shown)
+    }
+
+    fn take(&mut self, rows: &[Row]) {
+        for row in rows.iter().filter(|row| !row.rows.is_empty()) {
+            let state = row.label.split(" \u{2014} ").nth(1);
+            let path = row.rows.iter().find(|row| row.label.starts_with('/'));
+            if let (Some(state), Some(path)) = (state, path) {
+                let state = state.split(',').next().unwrap_or(state).to_owned();
+                *self.counts.entry(state.clone()).or_default() += 1;
+                self.states.insert(path.label.clone(), state);
+            } else if row.label.starts_with(['\u{25b2}', '\u{2026}']) {
+                // "▲ 31 more stale" or "… 12 running", with rows of their own below it for some.
+                let words: Vec<&str> = row.label.split(' ').collect();
+                let number: usize = words.get(1).and_then(|word| word.parse().ok()).unwrap_or(0);
+                let state = words.last().copied().unwrap_or_default().to_owned();
+                let counted = self.counts.clone();
+                self.take(&row.rows);
+                self.counts = counted;
+                *self.counts.entry(state).or_default() += number;
+            }
+        }
+    }
+}
+
+/// The tray icon, and what has been heard since its menu was read.
+pub(crate) struct Panel<'a> {
+    pub(crate) icon: TrayIcon<'a>,
+    heard: Receiver<(Instant, zbus::Message)>,
+    last: Option<Shown>,
+}
+
+/// After so long without a word the menu is read all the same.
+const SILENCE: Duration = Duration::from_millis(500);
+
+impl<'a> Panel<'a> {
+    /// The icon of this process, which the panel has.
+    pub(crate) fn new(desktop: &Desktop<'_>, connection: &'a Connection, pid: i32) -> Self {
+        Self {
+            icon: desktop.tray_icon(pid).asked_by(connection),
+            heard: desktop.overhear(&[SIGNALS, NOTIFICATIONS]),
+            last: None,
+        }
+    }
+
+    /// Looks at what it shows whenever that changed or something was said of a notification, until the condition finds
+    /// no reason to wait on.
+    ///
+    /// # Errors
+    /// The last reason, after the deadline.
+    pub(crate) fn wait(
+        &mut self,
+        deadline: Duration,
+        mut reason: impl FnMut(&Shown) -> Option<String>,
+    ) -> Result<(), String> {
+        let end = Instant::now() + deadline;
+        let mut read = None;
+        loop {
+            let mut is_other =
+                self.last.is_none() || read.is_none_or(|at: Instant| at.elapsed() > SILENCE);
+            for (_, message) in self.heard.try_iter() {
+                let header = message.header();
+                let interface = header.interface().map(|name| name.as_str().to_owned());
+                is_other |= interface.as_deref() == Some("com.canonical.dbusmenu");
+            }
+            if is_other {
+                read = Some(Instant::now());
+                // A menu that is just being changed cannot be read.
+                self.last = self.icon.menu().as_ref().and_then(Shown::of);
+            }
+            let why = match &self.last {
+                Some(shown) => reason(shown),
+                None => Some("the menu cannot be read".to_owned()),
+            };
+            match why {
+                None => return Ok(()),
+                Some(why) if Instant::now() >= end => return Err(why),
+                Some(_) => {}
+            }
+            if let Ok((_, message)) = self.heard.recv_timeout(Duration::from_millis(100)) {
+                let header = message.header();
+                let interface = header.interface().map(|name| name.as_str().to_owned());
+                if interface.as_deref() == Some("com.canonical.dbusmenu") {
+                    self.last = None;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What a process takes while nothing is there, and whether that grows.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::time::Duration;
+
+use crate::support::{process_parent, processes};
+
+/// What it takes at one moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Usage {
+    events: u64,
+    elapsed: Duration,
+    /// Anonymous memory in use, swapped out or not, in bytes.
+    anonymous: u64,
+    /// Resident memory, in bytes.
+    resident: u64,
+    descriptors: usize,
+    threads: usize,
+    watches: usize,
+    children: usize,
+    /// Processor time, in clock ticks.
+    ticks: u64,
+}
+
+impl Usage {
+    pub(crate) fn of(pid: i32, events: u64, elapsed: Duration) -> Self {
+        let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap();
+        let rollup = read("smaps_rollup");
+        let kilobytes = |name: &str| -> u64 {
+            let line = rollup.lines().find(|line| line.starts_with(name)).unwrap();
+            line.split_whitespace().nth(1).unwrap().parse().unwrap()
+        };
+        let infos = fs::read_dir(format!("/proc/{pid}/fdinfo"))
+            .unwrap()
+            .flatten();
+        let watches = infos
+            .filter_map(|entry| fs::read_to_string(entry.path()).ok())
+            .map(|info| info.matches("inotify wd:").count())
+            .sum();
+        let stat = read("stat");
+        let fields: Vec<&str> = stat[stat.rfind(')').unwrap() + 2..].split(' ').collect();
+        let entries = |what: &str| fs::read_dir(format!("/proc/{pid}/{what}")).unwrap().count();
+        Self {
+            events,
+            elapsed,
+            anonymous: (kilobytes("Anonymous:") + kilobytes("Swap:")) * 1024,
+            resident: kilobytes("Rss:") * 1024,
+            descriptors: entries("fd"),
+            threads: entries("task"),
+            watches,
+            children: processes()
+                .into_iter()
+                .filter(|child| process_parent(*child) == Some(pid))
+                .count(),
+            ticks: fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap(),
+        }
+    }
+
+    /// Some of them, as a table.
+    pub(crate) fn table(all: &[Self]) -> String {
+        let mut table = "| events | seconds | anonymous | resident | descriptors | threads | watches | children | processor |\n\
+            | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+            .to_owned();
+        let step = all.len().div_ceil(12);
+        let last = all.len() - 1;
+        let chosen = all
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| at % step == 0 || *at == last);
+        for (_, usage) in chosen {
+            let _ = write!(
+                table,
+                "\n| {} | {} | {} KiB | {} KiB | {} | {} | {} | {} | {:.1} s |",
+                usage.events,
+                usage.elapsed.as_secs(),
+                usage.anonymous / 1024,
+                usage.resident / 1024,
+                usage.descriptors,
+                usage.threads,
+                usage.watches,
+                usage.children,
+                // Linux has a hundred ticks a second in what it tells programs.
+                usage.ticks as f64 / 100.0,
+            );
+        }
+        table
+    }
+
+    /// Demands that the last quarter takes no more than the first; of memory at most so many bytes more.
+    #[track_caller]
+    pub(crate) fn assert_flat(all: &[Self], most_growth: Option<u64>) {
+        let quarter = all.len().div_ceil(4);
+        let (first, last) = (&all[..quarter], &all[all.len() - quarter..]);
+        // Memory that was given back goes to the kernel late: the least of each counts.
+        let least = |some: &[Self], of: fn(&Self) -> u64| some.iter().map(of).min().unwrap();
+        let grown = least(last, |usage| usage.anonymous)
+            .saturating_sub(least(first, |usage| usage.anonymous));
+        assert!(
+            most_growth.is_none_or(|most| grown <= most),
+            "its memory has grown by {grown} bytes"
+        );
+        let counts: [(&str, fn(&Self) -> u64); 4] = [
+            ("descriptors", |usage| usage.descriptors as u64),
+            ("threads", |usage| usage.threads as u64),
+            ("watches", |usage| usage.watches as u64),
+            ("children", |usage| usage.children as u64),
+        ];
+        for (what, of) in counts {
+            let (before, after) = (least(first, of), least(last, of));
+            assert!(after <= before, "{what}: {before} became {after}");
+        }
+    }
+}
