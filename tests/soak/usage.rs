@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use crate::support::{process_parent, processes};
 
+/// Something that is counted, and what it is called.
+type Count = (&'static str, fn(&Usage) -> u64);
+
 /// What it takes at one moment.
 #[derive(Debug, Clone)]
 pub(crate) struct Usage {
@@ -100,7 +103,7 @@ impl Usage {
             most_growth.is_none_or(|most| grown <= most),
             "its memory has grown by {grown} bytes"
         );
-        let counts: [(&str, fn(&Self) -> u64); 4] = [
+        let counts: [Count; 4] = [
             ("descriptors", |usage| usage.descriptors as u64),
             ("threads", |usage| usage.threads as u64),
             ("watches", |usage| usage.watches as u64),
