@@ -18,6 +18,8 @@ pub(crate) enum Behaviour {
     NeverAccepts,
     /// The same, and SIGTERM does not end it.
     Stubborn,
+    /// The same, in a process that nobody may look into: what `/proc` has of it belongs to root.
+    Hidden,
     /// Accepts it and never says a word.
     Silent,
     /// Sends bytes that are no protocol.
@@ -64,6 +66,9 @@ import os, signal, socket, struct, sys, threading, time
 path, behaviour = sys.argv[1:3]
 os.umask(0o177)
 if behaviour == "Stubborn": signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if behaviour == "Hidden":
+    import ctypes
+    ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
 listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 temporary = path + ".AAAAAAAAAAAAAAAA"
 listener.bind(temporary)
@@ -102,7 +107,7 @@ def serve(connection):
             else: connection.sendall(packet(0x80000001, identifier))
         while connection.recv(65536): pass
     except (OSError, EOFError): pass
-while behaviour in ("NeverAccepts", "Stubborn"): time.sleep(60)
+while behaviour in ("NeverAccepts", "Stubborn", "Hidden"): time.sleep(60)
 while True:
     connection, _ = listener.accept()
     print("accepted", flush=True)

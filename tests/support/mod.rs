@@ -15,6 +15,7 @@
     reason = "a laboratory that cannot be set up fails the test that wanted it"
 )]
 
+mod denied;
 mod lab;
 mod listener;
 mod master;
@@ -25,6 +26,7 @@ mod process;
 mod truth;
 mod user;
 
+pub(crate) use denied::Denied;
 pub(crate) use lab::{Lab, PATH};
 pub(crate) use listener::{Behaviour, Listener, Listeners};
 pub(crate) use master::{Master, Session};
@@ -33,7 +35,8 @@ pub(crate) use muxtray::{GOOD, Report, SocketReport, program};
 pub(crate) use network::{CLIENT, Network, WEB};
 pub(crate) use process::{Finished, PATIENCE, Process, look_for, wait_for, wait_until};
 pub(crate) use truth::{
-    command_line, files_below, is_listening, is_socket, pid_of_persisted, process_state, processes,
+    command_line, files_below, is_listening, is_socket, pid_of_persisted, process_parent,
+    process_state, processes,
 };
 pub(crate) use user::{NOBODY, User};
 
