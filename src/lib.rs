@@ -97,6 +97,7 @@ pub mod observe;
 pub mod own_file;
 mod replace;
 pub mod run;
+mod shortage;
 pub mod survey;
 pub mod watch;
 pub mod words;

@@ -1,8 +1,8 @@
 //! Files that muxtray keeps for itself (a cache, a memory): not the user's to edit, and no loss when they are gone.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use crate::replace;
@@ -33,10 +33,7 @@ pub fn load(path: &Path, uid: u32, max_bytes: u64) -> Option<Vec<u8>> {
 pub fn store(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = replace::beside(path)?;
     if let Some(directory) = path.parent() {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory)?;
+        replace::make_directory(directory)?;
     }
     let written = File::options()
         .write(true)

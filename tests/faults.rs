@@ -27,7 +27,7 @@ mod sweep;
 use std::process::Command;
 
 use nix::sys::signal::Signal;
-use support::{Finished, Lab, PATIENCE, Process, wait_until};
+use support::{Finished, Lab, PATIENCE, Process, look_for};
 
 /// `muxtray run --no-tray`, which logs what it shows.
 const RUN: [&str; 3] = ["run", "--no-tray", "-v"];
@@ -42,10 +42,11 @@ fn watcher(lab: &Lab) -> Process {
 /// Waits until it has logged the text behind what it had logged before.
 #[track_caller]
 fn wait_for_line(run: &mut Process, before: usize, text: &str) {
-    wait_until(&format!("it logs {text:?}"), PATIENCE, || {
+    let logged = look_for(PATIENCE, || {
         assert!(run.is_running(), "{}", run.stderr());
-        run.stderr()[before..].contains(text)
+        run.stderr()[before..].contains(text).then_some(())
     });
+    assert!(logged.is_some(), "no {text:?} in {}", run.stderr());
 }
 
 /// Ends it in order: whatever befell it, it still listens to signals.

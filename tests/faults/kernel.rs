@@ -93,7 +93,10 @@ fn hidden_processes_of_others_change_no_judgement() {
         Ok(finished) => Report::of(&finished),
         Err(why) => return skip(name, &why),
     };
-    assert_eq!(summary(&hidden), summary(&seen));
+    // Only an orphan is not told from here: the other mounts alone make that another place.
+    let mut seen = summary(&seen);
+    seen.retain(|[_, state, ..]| state != "orphaned");
+    assert_eq!(summary(&hidden), seen);
     states.assert_untouched();
 }
 
@@ -113,15 +116,21 @@ fn a_listener_whose_process_is_hidden_is_neither_stale_nor_signalled() {
         Err(why) => return skip(name, &why),
     };
     let socket = report.at(master.path());
-    assert_eq!((socket.state(), &socket.0["pid"]), ("running", &Value::Null));
+    assert_eq!(
+        (socket.state(), &socket.0["pid"]),
+        ("running", &Value::Null)
+    );
     if let Some(strangers) = &strangers {
         assert_eq!(report.at(strangers.path()).state(), "foreign");
         assert_eq!(strangers.accepted(), 0);
     }
     let path = master.path().to_str().unwrap().to_owned();
     let said = hidden(&["exit", "--end-process", "--force", &path]).unwrap();
-    assert_eq!(said.code(), 1, "{said:#?}");
-    assert!(said.stderr.contains(&path), "{said:#?}");
+    assert_eq!(said.code(), 3, "{said:#?}");
+    assert!(
+        said.stderr.contains("web: is held by no process"),
+        "{said:#?}"
+    );
     hidden(&["clean"]).unwrap().expect(0);
     assert!(master.is_running() && is_socket(master.path()));
 }
