@@ -64,6 +64,14 @@ impl Answer {
         }
     }
 
+    /// Whether it says nothing of ssh or its configuration: another muxtray may get an answer at once.
+    pub(super) fn is_of_the_moment(&self) -> bool {
+        match self {
+            Self::Unanswered { why, .. } => matches!(why, Silence::NothingLeft(_)),
+            Self::Expanded(_) | Self::Refused(_) => false,
+        }
+    }
+
     /// When it is worth asking again.
     pub(super) fn retry_at(&self) -> Option<SystemTime> {
         match self {

@@ -165,15 +165,17 @@ pub fn discover_telling(
         .as_deref()
         .and_then(|path| Record::load(path, surroundings.known.uid))
         .filter(|record| record.identity.is_current(&key, surroundings));
-    let (record, is_worth_keeping) = match remembered {
+    let (record, is_whole_news) = match remembered {
         Some(record) if record.identity.is_to_be_retried() => {
             (ask_again(record, request, &mut findings, progress), true)
         }
         Some(record) => (record, false),
         None => ask(key, request, surroundings, &mut findings, progress),
     };
+    let is_of_the_moment = record.answers.iter().any(Answer::is_of_the_moment);
     if let Some(path) = request.cache.as_deref()
-        && is_worth_keeping
+        && is_whole_news
+        && !is_of_the_moment
         && let Err(error) = record.store(path)
     {
         tracing::debug!("{}: cannot keep what ssh said: {error}", text::path(path));
