@@ -185,6 +185,12 @@ mod tests {
         drop(UnixListener::bind(&path).unwrap());
         let old = id();
         assert_eq!(probe_same(&path, &old), Some(Connect::Refused));
+        // What keeps it from being opened is told; it does not make it another file.
+        let too_long = directory.path().join("x".repeat(300));
+        assert_eq!(
+            probe_same(&too_long, &old),
+            Some(Connect::Failed("File name too long".to_owned()))
+        );
         fs::rename(&path, directory.path().join("away")).unwrap();
         assert_eq!(probe_same(&path, &old), None);
         let bound = UnixListener::bind(&path).unwrap();
