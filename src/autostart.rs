@@ -25,6 +25,7 @@ use tr::tr;
 use crate::core::interest::Interest;
 use crate::core::text;
 use crate::replace::Draft;
+use crate::shortage;
 use entry::Entry;
 
 /// The file's name.
@@ -132,7 +133,7 @@ pub enum AutostartError {
     #[error("{}", tr!(
         "{path} cannot be written: {cause}; it is as it was",
         path = text::path(.path),
-        cause = .cause
+        cause = shortage::told(.cause)
     ))]
     Unwritable {
         /// The file.

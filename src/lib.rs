@@ -100,6 +100,7 @@ pub mod own_file;
 pub mod privilege;
 mod replace;
 pub mod run;
+mod shortage;
 pub mod survey;
 pub mod watch;
 pub mod words;

@@ -1,8 +1,8 @@
 //! Files that muxtray keeps for itself (a cache, a memory): not the user's to edit, and no loss when they are gone.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use crate::{privilege, replace};
@@ -34,10 +34,7 @@ pub fn store(path: &Path, bytes: &[u8]) -> io::Result<()> {
     privilege::check_new_file(path)?;
     let temporary = replace::beside(path)?;
     if let Some(directory) = path.parent() {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory)?;
+        replace::make_directory(directory)?;
     }
     let written = File::options()
         .write(true)

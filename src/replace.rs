@@ -11,6 +11,9 @@ use std::os::unix::fs::{
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tr::tr;
+
+use crate::core::text;
 use crate::privilege;
 
 /// A new text that lies beside the file it is for, on disk, not yet in its place. Gone when it is dropped.
@@ -51,10 +54,7 @@ impl Draft {
         if old.is_none()
             && let Some(directory) = draft.file.parent()
         {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(directory)?;
+            make_directory(directory)?;
         }
         let mut temporary = File::options()
             .write(true)
@@ -99,6 +99,26 @@ impl Drop for Draft {
             let _ = fs::remove_file(&self.temporary);
         }
     }
+}
+
+/// Makes a directory of the user's, private, with those above it that are missing; but no home. One that is not there
+/// is not mounted yet, or not any more, and what would be made in its place would be hidden or in the way.
+///
+/// # Errors
+/// The system call's own, or that the home directory is not there.
+pub(crate) fn make_directory(directory: &Path) -> io::Result<()> {
+    if let Some(home) = std::env::home_dir()
+        && directory.starts_with(&home)
+        && !home.is_dir()
+    {
+        let home = text::path(&home);
+        let words = tr!("the home directory {path} is not there", path = home);
+        return Err(io::Error::new(io::ErrorKind::NotFound, words));
+    }
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
 }
 
 /// A name that nobody else has, in the same directory: a rename does not lead from one filesystem to another.

@@ -10,10 +10,16 @@ pub fn each<T: Sync, R: Send>(all: &[T], act: impl Fn(&T) -> R + Sync) -> Vec<R>
     let mut results = Vec::with_capacity(all.len());
     for some in all.chunks(AT_A_TIME) {
         thread::scope(|scope| {
-            let at_work: Vec<_> = some.iter().map(|one| scope.spawn(|| act(one))).collect();
-            results.extend(at_work.into_iter().map(|thread| match thread.join() {
-                Ok(result) => result,
-                Err(panic) => std::panic::resume_unwind(panic),
+            let act = &act;
+            let start = |one| thread::Builder::new().spawn_scoped(scope, move || act(one));
+            let at_work: Vec<_> = some.iter().map(|one| (one, start(one))).collect();
+            results.extend(at_work.into_iter().map(|(one, thread)| match thread {
+                Ok(thread) => match thread.join() {
+                    Ok(result) => result,
+                    Err(panic) => std::panic::resume_unwind(panic),
+                },
+                // The system has no thread left: one after the other then.
+                Err(_) => act(one),
             }));
         });
     }

@@ -87,8 +87,13 @@ impl World {
 
     /// What on disk could change the next look.
     pub(super) fn interests(&self) -> Vec<Interest> {
-        let of_configuration = self.identity.interests(self.survey.surroundings());
-        [discover::interests(&self.places), of_configuration].concat()
+        let surroundings = self.survey.surroundings();
+        [
+            discover::interests(&self.places),
+            self.identity.interests(surroundings),
+            self.request.ssh.interests(surroundings),
+        ]
+        .concat()
     }
 
     /// One look, and the sockets that were named in it, each or why not.

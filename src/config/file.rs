@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::{ConfigError, Settings};
 use crate::core::text;
-use crate::privilege;
+use crate::{privilege, replace};
 
 /// Larger than any configuration a person writes; what is larger is not read.
 const MAX_BYTES: u64 = 1 << 20;
@@ -18,7 +18,11 @@ const MAX_BYTES: u64 = 1 << 20;
 /// # Errors
 /// [`ConfigError::NoPlace`].
 pub fn default_path() -> Result<PathBuf, ConfigError> {
-    confy::get_configuration_file_path("muxtray", "config").map_err(|_| ConfigError::NoPlace)
+    confy::get_configuration_file_path("muxtray", "config")
+        .ok()
+        // What HOME says without a slash would be another place in every directory.
+        .filter(|path| path.is_absolute())
+        .ok_or(ConfigError::NoPlace)
 }
 
 /// Reads and validates the file.
@@ -57,10 +61,7 @@ pub fn write_first(path: &Path) -> Result<(), ConfigError> {
     let write = || -> std::io::Result<()> {
         privilege::check_new_file(path)?;
         if let Some(directory) = path.parent() {
-            fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(directory)?;
+            replace::make_directory(directory)?;
         }
         match fs::OpenOptions::new()
             .write(true)

@@ -26,6 +26,7 @@ use crate::core::finding::{Finding, FindingId};
 use crate::core::places::{Host, Persist, STAND_IN};
 use crate::core::text;
 use crate::outside::{self, Remains};
+use crate::shortage;
 pub(super) use refusal::{Refusal, Silence};
 
 /// How long one `ssh -G` may take. Tests run beside others on a busy machine, and what they ask does answer.
@@ -61,6 +62,14 @@ impl Answer {
         Self::Unanswered {
             why,
             at: now.map_or(0, |now| now.as_secs()),
+        }
+    }
+
+    /// Whether it says nothing of ssh or its configuration: another muxtray may get an answer at once.
+    pub(super) fn is_of_the_moment(&self) -> bool {
+        match self {
+            Self::Unanswered { why, .. } => matches!(why, Silence::NothingLeft(_)),
+            Self::Expanded(_) | Self::Refused(_) => false,
         }
     }
 
@@ -217,7 +226,10 @@ impl<'a> Asked<'a> {
         };
         thread::scope(|scope| {
             for _ in 1..parallel {
-                scope.spawn(work);
+                // Where the system has no thread left, this one does all of it.
+                if thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                    break;
+                }
             }
             work();
         });
@@ -240,6 +252,9 @@ impl<'a> Asked<'a> {
             Ok(output) => Ok(Answer::Refused(
                 complaint(&output.stderr)
                     .map_or_else(|| Refusal::Mute(output.status.to_string()), Refusal::Said),
+            )),
+            Err(Failure::NotStarted(error)) if shortage::is_one(&error) => Ok(Answer::unanswered(
+                Silence::NothingLeft(text::line(&error.to_string())),
             )),
             Err(Failure::NotStarted(error)) => Err(text::line(&error.to_string())),
             Err(Failure::TimedOut(limit)) => Ok(Answer::unanswered(Silence::TimedOut(limit))),
@@ -276,6 +291,17 @@ fn complaint(stderr: &[u8]) -> Option<String> {
         .map(|line| text::os(OsStr::from_bytes(&line[..line.len().min(500)])))
 }
 
+/// Where to look for what keeps ssh from telling about a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// It refuses what is written there.
+    Configuration,
+    /// It was asked, and did not answer.
+    Ssh,
+    /// It could not be asked.
+    System,
+}
+
 /// The hosts that ssh told about, and one finding for each different complaint, not counting files that another
 /// finding names already.
 pub(super) fn judge(
@@ -285,26 +311,35 @@ pub(super) fn judge(
     findings: &mut Vec<Finding>,
 ) -> Vec<Host> {
     let mut hosts = Vec::new();
-    let mut complaints: Vec<(String, bool, Vec<&Written<String>>)> = Vec::new();
+    let mut complaints: Vec<(String, Cause, Vec<&Written<String>>)> = Vec::new();
     for (alias, answer) in aliases.iter().zip(answers) {
-        let (complaint, refused) = match answer {
+        let (complaint, cause) = match answer {
             Answer::Expanded(expansion) => {
                 let source = Some((alias.file.clone(), alias.line));
                 hosts.push(expansion.into_host(HostAlias(alias.text.clone()), source));
                 continue;
             }
-            Answer::Refused(refusal) => (refusal.to_string(), true),
-            Answer::Unanswered { why, .. } => (why.to_string(), false),
+            Answer::Refused(refusal) => (refusal.to_string(), Cause::Configuration),
+            Answer::Unanswered { why, .. } => {
+                let cause = match &why {
+                    Silence::NothingLeft(_) => Cause::System,
+                    Silence::NotAsked
+                    | Silence::TimedOut(_)
+                    | Silence::TooMuch
+                    | Silence::Broken(_) => Cause::Ssh,
+                };
+                (why.to_string(), cause)
+            }
         };
         match complaints.iter_mut().find(|known| known.0 == complaint) {
             Some((_, _, aliases)) => aliases.push(alias),
-            None => complaints.push((complaint, refused, vec![alias])),
+            None => complaints.push((complaint, cause, vec![alias])),
         }
     }
     let known = findings.len();
-    for (complaint, refused, aliases) in complaints {
+    for (complaint, cause, aliases) in complaints {
         if !is_told(&complaint, &findings[..known]) {
-            findings.push(finding(&complaint, refused, &aliases, config));
+            findings.push(finding(&complaint, cause, &aliases, config));
         }
     }
     hosts
@@ -325,12 +360,13 @@ pub(super) fn refused_for_all(
     findings: &[Finding],
 ) -> Option<Finding> {
     let is_news = !is_told(complaint, findings);
-    is_news.then(|| told(tr!("every host"), STAND_IN, complaint, true, config))
+    let cause = Cause::Configuration;
+    is_news.then(|| told(tr!("every host"), STAND_IN, complaint, cause, config))
 }
 
 fn finding(
     complaint: &str,
-    refused: bool,
+    cause: Cause,
     aliases: &[&Written<String>],
     config: Option<&Path>,
 ) -> Finding {
@@ -344,14 +380,14 @@ fn finding(
         ),
     };
     let hosts = aliases.iter().map(|alias| HostAlias(alias.text.clone()));
-    told(subject, alias, complaint, refused, config).with_hosts(hosts)
+    told(subject, alias, complaint, cause, config).with_hosts(hosts)
 }
 
 fn told(
     subject: String,
     alias: &str,
     complaint: &str,
-    refused: bool,
+    cause: Cause,
     config: Option<&Path>,
 ) -> Finding {
     let command = match config {
@@ -362,22 +398,32 @@ fn told(
             text::shell_word(OsStr::new(alias))
         ),
     };
-    let (evidence, remedy) = if refused {
-        (
+    let silent = || {
+        tr!(
+            "ssh did not tell its configuration: {cause}",
+            cause = complaint
+        )
+    };
+    let (evidence, remedy) = match cause {
+        Cause::Configuration => (
             tr!("ssh refuses its configuration: {cause}", cause = complaint),
             tr!("mend the configuration until {command} prints it", command),
-        )
-    } else {
-        (
-            tr!(
-                "ssh did not tell its configuration: {cause}",
-                cause = complaint
-            ),
+        ),
+        Cause::Ssh => (
+            silent(),
             tr!(
                 "see what {command} waits for, such as a Match exec or a name server",
                 command
             ),
-        )
+        ),
+        Cause::System => (
+            silent(),
+            tr!(
+                "close programs or raise what is limited ({command}); muxtray asks ssh again after {minutes} minutes",
+                command = "ulimit -a",
+                minutes = RETRY_AFTER.as_secs() / 60
+            ),
+        ),
     };
     Finding::new(FindingId::SshConfigInvalid, subject, evidence, remedy).with_command(command)
 }

@@ -37,6 +37,7 @@ use tr::tr;
 
 use crate::core::control_path::{ControlPath, HostAlias, Pattern, TemplateError};
 use crate::core::finding::{Finding, FindingId};
+use crate::core::interest::Interest;
 use crate::core::places::{Host, Place, Places, STAND_IN};
 use crate::core::text;
 use cache::{Key, Record};
@@ -79,6 +80,34 @@ impl Ssh {
                 file.metadata()
                     .is_ok_and(|stat| stat.is_file() && stat.permissions().mode() & 0o111 != 0)
             })
+    }
+
+    /// What on disk would make it another program, or one at last.
+    #[must_use]
+    pub fn interests(&self, surroundings: &Surroundings) -> Vec<Interest> {
+        let is_name = self.program.components().count() == 1 && !self.program.is_absolute();
+        let places = || {
+            let path = surroundings.known.variable("PATH").unwrap_or_default();
+            let directories = std::env::split_paths(path);
+            directories
+                .filter(|directory| directory.is_absolute())
+                .map(|directory| directory.join(&self.program))
+        };
+        let files = match self.file(surroundings) {
+            Some(file) => vec![file],
+            None if is_name => places().collect(),
+            None => vec![self.program.clone()],
+        };
+        let absolute = |file: PathBuf| std::path::absolute(file).ok();
+        let interest = |path| Interest::File {
+            path,
+            reading: false,
+        };
+        files
+            .into_iter()
+            .filter_map(absolute)
+            .map(interest)
+            .collect()
     }
 
     /// What ssh gets as `-F`, absolute so that it stays true wherever muxtray is.
@@ -136,20 +165,17 @@ pub fn discover_telling(
         .as_deref()
         .and_then(|path| Record::load(path, surroundings.known.uid))
         .filter(|record| record.identity.is_current(&key, surroundings));
-    let (record, is_news) = match remembered {
+    let (record, is_whole_news) = match remembered {
         Some(record) if record.identity.is_to_be_retried() => {
             (ask_again(record, request, &mut findings, progress), true)
         }
         Some(record) => (record, false),
-        None => (
-            ask(key, request, surroundings, &mut findings, progress),
-            true,
-        ),
+        None => ask(key, request, surroundings, &mut findings, progress),
     };
-    let is_whole = record.answers.len() == record.configuration.aliases.len();
+    let is_of_the_moment = record.answers.iter().any(Answer::is_of_the_moment);
     if let Some(path) = request.cache.as_deref()
-        && is_news
-        && is_whole
+        && is_whole_news
+        && !is_of_the_moment
         && let Err(error) = record.store(path)
     {
         tracing::debug!("{}: cannot keep what ssh said: {error}", text::path(path));
@@ -177,15 +203,16 @@ pub fn discover_telling(
     Discovered { places, identity }
 }
 
-/// Reads the configuration and asks ssh about every host.
+/// Reads the configuration and asks ssh about every host. Tells beside what came of it whether that is all there is to
+/// know; otherwise it is worth trying again.
 fn ask(
     key: Key,
     request: &Request,
     surroundings: &Surroundings,
     findings: &mut Vec<Finding>,
     progress: Progress<'_>,
-) -> Record {
-    let (configuration, trail) = ssh_config::read(key.config.as_deref(), surroundings);
+) -> (Record, bool) {
+    let (configuration, trail, is_read) = ssh_config::read(key.config.as_deref(), surroundings);
     let aliases: Vec<&str> = configuration
         .aliases
         .iter()
@@ -198,12 +225,22 @@ fn ask(
     } else {
         run_ssh(&key, request, &[STAND_IN], &mut Vec::new(), &|_, _| {}).pop()
     };
-    Record {
-        identity: Identity::new(key, trail, retry_at(answers.iter().chain(&other))),
+    let is_whole = is_read && answers.len() == aliases.len();
+    // Without a program there is nothing to try again: that it comes is a change.
+    let later = (!is_whole && key.program.is_some())
+        .then(|| SystemTime::now().checked_add(hosts::RETRY_AFTER))
+        .flatten();
+    let retry_at = retry_at(answers.iter().chain(&other))
+        .into_iter()
+        .chain(later)
+        .min();
+    let record = Record {
+        identity: Identity::new(key, trail, retry_at),
         configuration,
         answers,
         other,
-    }
+    };
+    (record, is_whole)
 }
 
 /// Whether some ControlPath of the configuration is that of no named host. Then it is one for hosts that nobody has

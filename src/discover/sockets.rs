@@ -15,12 +15,16 @@ use super::walk::{self, Links, Listing};
 use crate::core::control_path::{Component, ControlPath, stem_of_aside, stem_of_temporary};
 use crate::core::places::{Candidate, Origin, Places};
 
+/// As many names of one directory that only a pattern leads to, and that are no sockets, are looked at: so many files
+/// are kept where a pattern matches them, and a list of all would hide the rest.
+const MAX_OTHERS: usize = 100;
+
 /// Every path to look at now, sorted and each once, without those that the configuration says to leave alone.
 ///
 /// A name can be read in several ways. A configured host's exact path is that, whatever else it looks like; then a
 /// name that `clean` gave, then a temporary name of a path that a pattern or host has, then a pattern's.
 /// What is no socket by the directory's own account is left out where that is nobody's problem: in vague places, in
-/// those of other programs, in globs, and under temporary names.
+/// those of other programs, in globs, and under temporary names; elsewhere, what is beyond [`MAX_OTHERS`].
 #[must_use]
 pub fn candidates(places: &Places) -> Vec<Candidate> {
     let exact = exact_paths(places);
@@ -110,21 +114,34 @@ struct Expected<'a> {
 impl Expected<'_> {
     fn collect(&self, directory: &Path, candidates: &mut Vec<Candidate>) {
         let mut seen = HashSet::new();
+        let mut others = Vec::new();
         let listing = walk::list(directory, |name, kind| {
             let Some(reading) = self.read(name) else {
                 return;
             };
-            if reading.sockets_only && !matches!(kind, Some(Type::Socket) | None) {
+            let is_other = !matches!(kind, Some(Type::Socket) | None);
+            if reading.sockets_only && is_other {
                 return;
             }
             if reading.origin == Origin::Exact {
                 seen.extend(self.exact.get(name));
             }
-            candidates.push(Candidate {
+            let found = if is_other && reading.origin == Origin::Pattern {
+                &mut others
+            } else {
+                &mut *candidates
+            };
+            found.push(Candidate {
                 path: ControlPath::in_directory(directory, OsStr::from_bytes(name)),
                 origin: reading.origin,
             });
         });
+        if others.len() > MAX_OTHERS {
+            // Always the same ones, whatever the order of the listing.
+            others.sort_unstable();
+            others.truncate(MAX_OTHERS);
+        }
+        candidates.append(&mut others);
         match listing {
             Listing::Complete | Listing::Missing => {}
             Listing::Unknown => {

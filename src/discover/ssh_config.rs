@@ -12,7 +12,7 @@ mod statements;
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -78,8 +78,12 @@ enum Way {
 }
 
 /// Reads the configuration that ssh would read: the file given with `-F`, none for "none", otherwise the user's
-/// and the system's. Returns what they hold, and the trail by which a change can be noticed.
-pub(super) fn read(config: Option<&Path>, surroundings: &Surroundings) -> (Configuration, Trail) {
+/// and the system's. Returns what they hold, the trail by which a change can be noticed, and whether nothing kept them
+/// from being read that may be over by itself, such as a disk that fails.
+pub(super) fn read(
+    config: Option<&Path>,
+    surroundings: &Surroundings,
+) -> (Configuration, Trail, bool) {
     let mut reader = Reader {
         surroundings,
         configuration: Configuration::default(),
@@ -89,6 +93,7 @@ pub(super) fn read(config: Option<&Path>, surroundings: &Surroundings) -> (Confi
         templates: HashSet::new(),
         aliases: HashSet::new(),
         bytes_left: MAX_BYTES,
+        is_read: true,
     };
     match config {
         // ssh.c compares without case.
@@ -99,7 +104,7 @@ pub(super) fn read(config: Option<&Path>, surroundings: &Surroundings) -> (Confi
             reader.file(&surroundings.system_config, Flavour::System, Way::Usual);
         }
     }
-    (reader.configuration, reader.trail)
+    (reader.configuration, reader.trail, reader.is_read)
 }
 
 struct Reader<'a> {
@@ -113,6 +118,7 @@ struct Reader<'a> {
     templates: HashSet<OsString>,
     aliases: HashSet<String>,
     bytes_left: u64,
+    is_read: bool,
 }
 
 impl Reader<'_> {
@@ -192,8 +198,13 @@ impl Reader<'_> {
     }
 
     fn unreadable(&mut self, path: &Path, error: &std::io::Error) {
+        // These are over by a change, which the trail shows.
+        self.is_read &= matches!(
+            error.kind(),
+            ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied
+        );
         let fault = Fault::Unreadable {
-            is_missing: error.kind() == std::io::ErrorKind::NotFound,
+            is_missing: error.kind() == ErrorKind::NotFound,
             error: text::line(&error.to_string()),
         };
         self.remark(path, fault);

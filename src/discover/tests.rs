@@ -341,3 +341,46 @@ fn lines_mean_what_they_mean_to_ssh() {
         assert_eq!(places.hosts[0].control_path, literal, "{line}");
     }
 }
+
+#[test]
+fn an_ssh_that_cannot_be_started_is_tried_again() {
+    let scratch = Scratch::new();
+    let config = scratch.write("config", "Host web\nControlPath /s/%h\n");
+    // The program is there and stays the same; what it needs is not.
+    let ssh = scratch.write("bin/ssh", "#!/nonexistent/interpreter\n");
+    fs::set_permissions(&ssh, fs::Permissions::from_mode(0o700)).unwrap();
+    let request = scratch.request(&ssh, Some(&config));
+    let discovered = discover(&request, &scratch.surroundings);
+    assert_eq!(discovered.places.findings[0].id, FindingId::SshMissing);
+    assert!(!discovered.identity.is_settled());
+    assert!(!request.cache.unwrap().exists());
+}
+
+#[test]
+fn whether_ssh_is_another_is_seen_where_it_is_or_could_be() {
+    let scratch = Scratch::new();
+    let ssh = scratch.program("bin/ssh", "");
+    let mut surroundings = scratch.surroundings.clone();
+    let path = format!("{}:relative:/other", ssh.parent().unwrap().display());
+    surroundings
+        .known
+        .environment
+        .insert("PATH".into(), path.into());
+    let files = |program: &Path| -> Vec<PathBuf> {
+        let request = scratch.request(program, None);
+        let interests = request.ssh.interests(&surroundings).into_iter();
+        interests
+            .map(|interest| match interest {
+                Interest::File { path, .. } => path,
+                other => panic!("not a file: {other:?}"),
+            })
+            .collect()
+    };
+    assert_eq!(files(&ssh), [ssh.clone()]);
+    assert_eq!(files(Path::new("ssh")), [ssh.clone()]);
+    assert_eq!(
+        files(Path::new("none")),
+        [ssh.with_file_name("none"), "/other/none".into()]
+    );
+    assert_eq!(files(Path::new("/gone/ssh")), [PathBuf::from("/gone/ssh")]);
+}

@@ -41,13 +41,20 @@ impl Engine {
             return;
         }
         self.config_version = Some(version);
-        self.config_error = None;
+        let before = self.config_error.take().map(|error| error.to_string());
         match config::load(path) {
             Ok(settings) => self.settings = settings,
             // Who removes the file has not asked for other settings; the next start has the defaults.
             Err(ConfigError::Missing(_)) => {}
             Err(error) => {
-                tracing::warn!("{error}; the last good settings stay in force");
+                let told = error.to_string();
+                if before.as_ref() != Some(&told) {
+                    tracing::warn!("{told}; the last good settings stay in force");
+                }
+                // What keeps it from being read (its mode, the disk) can be over without another version of it.
+                if matches!(error, ConfigError::Unreadable(..)) {
+                    self.config_version = None;
+                }
                 self.config_error = Some(error);
             }
         }

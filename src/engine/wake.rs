@@ -26,11 +26,13 @@ const LOST_WITHIN: Duration = Duration::from_secs(5);
 impl Engine {
     /// Watches everything that the next look could see otherwise.
     pub(super) fn watch_what_was_seen(&mut self, snapshot: &Snapshot) {
-        let Some((discovered, _)) = &self.discovered else {
+        let Some((discovered, request)) = &self.discovered else {
             return;
         };
+        let surroundings = self.survey.surroundings();
         let mut interests = discover::interests(&discovered.places);
-        interests.extend(discovered.identity.interests(self.survey.surroundings()));
+        interests.extend(discovered.identity.interests(surroundings));
+        interests.extend(request.ssh.interests(surroundings));
         let own = self.options.config.clone();
         interests.extend(own.map(|path| Interest::File {
             path,

@@ -47,8 +47,16 @@ pub fn probe_held(held: &fs::File) -> Connect {
 
 /// Like [`probe`], but only where this very file is still there; otherwise `None`, and nothing was touched.
 pub(super) fn probe_same(path: &Path, id: &SocketId) -> Option<Connect> {
-    let held = fs::File::from(open(path, FLAGS, Mode::empty()).ok()?);
-    match filesystem::file(&held.metadata().ok()?) {
+    let held = match open(path, FLAGS, Mode::empty()) {
+        Ok(held) => fs::File::from(held),
+        Err(Errno::ENOENT | Errno::ENOTDIR) => return None,
+        Err(errno) => return Some(verdict(errno)),
+    };
+    let metadata = match held.metadata() {
+        Ok(metadata) => metadata,
+        Err(error) => return Some(Connect::Failed(filesystem::text_of(&error))),
+    };
+    match filesystem::file(&metadata) {
         File::Socket(stat) if stat.id == *id => Some(ask_socket(&held, Some(path))),
         File::Socket(_) | File::Other(..) | File::Missing | File::Denied | File::Failed(_) => None,
     }
@@ -177,6 +185,12 @@ mod tests {
         drop(UnixListener::bind(&path).unwrap());
         let old = id();
         assert_eq!(probe_same(&path, &old), Some(Connect::Refused));
+        // What keeps it from being opened is told; it does not make it another file.
+        let too_long = directory.path().join("x".repeat(300));
+        assert_eq!(
+            probe_same(&too_long, &old),
+            Some(Connect::Failed("File name too long".to_owned()))
+        );
         fs::rename(&path, directory.path().join("away")).unwrap();
         assert_eq!(probe_same(&path, &old), None);
         let bound = UnixListener::bind(&path).unwrap();

@@ -44,6 +44,7 @@ use crate::core::socket::{
     Connect, Cookie, File, Filesystem, Holder, Listener, Look, MasterPid, Observation, Orphan,
     SocketId, Stat, Table, UserId,
 };
+use crate::shortage;
 use holder::{Holders, Reach};
 use masters::Whereabouts;
 use unix_table::{UnixListener, UnixTable};
@@ -69,6 +70,8 @@ pub struct Observer {
     tables: Tables,
     /// Where the last table came from; a fallback is reported once.
     source: Option<Table>,
+    /// Why there was none, where another time there may be one.
+    shortage: Option<String>,
     holders: Holders,
     asked: HashMap<SocketId, (Instant, Connect)>,
     orphans: HashSet<(u32, Option<Cookie>)>,
@@ -97,6 +100,7 @@ impl Observer {
             uid,
             tables,
             source: None,
+            shortage: None,
             holders: Holders::new(uid),
             asked: HashMap::new(),
             orphans: HashSet::new(),
@@ -242,7 +246,13 @@ impl Observer {
     }
 
     /// Connects, or remembers; `None` where another file stands there by now.
+    ///
+    /// Where the table could not be read for the moment only, nobody is connected to: it may be a master that the next
+    /// look shows.
     fn ask(&mut self, path: &Path, id: SocketId, now: Instant) -> Option<Connect> {
+        if let Some(why) = &self.shortage {
+            return Some(Connect::Failed(why.clone()));
+        }
         if let Some((_, known @ (Connect::Accepted | Connect::Refused))) = self.asked.get(&id) {
             return Some(known.clone());
         }
@@ -259,11 +269,15 @@ impl Observer {
             }
             table
         });
+        self.shortage = None;
         let table = table.unwrap_or_else(|error| {
-            if self.source != Some(Table::None) {
-                warn!(
-                    "/proc/net/unix cannot be read either: {error}; every socket is connected to"
-                );
+            if shortage::is_one(&error) {
+                if self.source != Some(Table::None) {
+                    warn!("/proc/net/unix cannot be read either: {error}; nothing is known of who listens");
+                }
+                self.shortage = Some(filesystem::text_of(&error));
+            } else if self.source != Some(Table::None) {
+                warn!("/proc/net/unix cannot be read either: {error}; every socket is connected to");
             }
             UnixTable::none()
         });

@@ -128,6 +128,16 @@ impl Scene {
         ))
     }
 
+    fn without_descriptors() -> Self {
+        Self::of(Observer::with_tables(
+            own_uid(),
+            Tables {
+                sock_diag: || Err(nix::errno::Errno::EMFILE.into()),
+                proc_net_unix: || Err(nix::errno::Errno::EMFILE.into()),
+            },
+        ))
+    }
+
     fn at(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
@@ -483,4 +493,20 @@ fn a_master_that_was_moved_aside_is_no_orphan() {
         (vec![("aside", Origin::Aside)], &[][..])
     );
     assert!(look.observations[0].listener.is_some());
+}
+
+#[test]
+fn who_has_no_descriptor_left_for_a_table_connects_to_nobody() {
+    let mut scene = Scene::without_descriptors();
+    let bound = scene.bind_master("u@h");
+    bound.set_nonblocking(true).unwrap();
+    let seen = scene.one("u@h", Origin::Exact).unwrap();
+    assert_eq!(
+        seen.connect,
+        Some(Connect::Failed("Too many open files".to_owned()))
+    );
+    assert_eq!(
+        bound.accept().unwrap_err().kind(),
+        io::ErrorKind::WouldBlock
+    );
 }

@@ -6,11 +6,16 @@ use std::os::fd::OwnedFd;
 
 use calloop::generic::Generic;
 use calloop::{Interest as Readiness, LoopHandle, Mode, PostAction, RegistrationToken};
+use nix::sys::resource::{Resource, getrlimit};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::{News, Watcher};
 use crate::core::socket::MasterPid;
+
+/// As many descriptors are left for looks, workers and the ssh that they start: watching deaths only makes news sooner,
+/// but without a descriptor nothing can be looked at at all.
+const RESERVE: usize = 128;
 
 /// The processes that are watched.
 #[derive(Debug)]
@@ -48,12 +53,20 @@ impl<D: Watcher> Deaths<D> {
             is_wanted && !matches!(life, Life::Unwatched)
         });
         let mut has_ended = false;
+        let mut room = room().saturating_sub(self.watched());
         for pid in wanted {
             if self.processes.contains_key(pid) {
                 continue;
             }
+            if room == 0 {
+                self.processes.insert(*pid, Life::Unwatched);
+                continue;
+            }
             let life = match open(*pid) {
-                Ok(pidfd) => self.watch(*pid, pidfd),
+                Ok(pidfd) => {
+                    room -= 1;
+                    self.watch(*pid, pidfd)
+                }
                 Err(Errno::SRCH) => {
                     has_ended = true;
                     Life::Ended
@@ -86,12 +99,24 @@ impl<D: Watcher> Deaths<D> {
         }
     }
 
+    fn watched(&self) -> usize {
+        let is_watched = |life: &&Life| matches!(life, Life::Watched(_));
+        self.processes.values().filter(is_watched).count()
+    }
+
     /// Whether some that are wanted are not watched.
     pub(super) fn is_short(&self) -> bool {
         self.processes
             .values()
             .any(|life| matches!(life, Life::Unwatched))
     }
+}
+
+/// How many processes may be watched under the limit of open files: with a low one, half of it.
+fn room() -> usize {
+    let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or_default();
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    limit - RESERVE.min(limit / 2)
 }
 
 fn open(pid: MasterPid) -> Result<OwnedFd, Errno> {

@@ -18,6 +18,8 @@ pub(crate) enum Behaviour {
     NeverAccepts,
     /// The same, and SIGTERM does not end it.
     Stubborn,
+    /// The same, in a process that nobody may look into: what `/proc` has of it belongs to root.
+    Hidden,
     /// Accepts it and never says a word.
     Silent,
     /// Sends bytes that are no protocol.
@@ -64,6 +66,9 @@ import os, signal, socket, struct, sys, threading, time
 path, behaviour = sys.argv[1:3]
 os.umask(0o177)
 if behaviour == "Stubborn": signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if behaviour == "Hidden":
+    import ctypes
+    ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
 listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 temporary = path + ".AAAAAAAAAAAAAAAA"
 listener.bind(temporary)
@@ -102,7 +107,7 @@ def serve(connection):
             else: connection.sendall(packet(0x80000001, identifier))
         while connection.recv(65536): pass
     except (OSError, EOFError): pass
-while behaviour in ("NeverAccepts", "Stubborn"): time.sleep(60)
+while behaviour in ("NeverAccepts", "Stubborn", "Hidden"): time.sleep(60)
 while True:
     connection, _ = listener.accept()
     print("accepted", flush=True)
@@ -186,7 +191,35 @@ print("ready", flush=True)
 signal.pause()
 "#;
 
+/// A process for each path, copies of one that end with it.
+const EACH: &str = r#"
+import ctypes, os, signal, socket, sys
+os.umask(0o177)
+for path in sys.argv[1:]:
+    if os.fork(): continue
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    temporary = path + ".AAAAAAAAAAAAAAAA"
+    listener.bind(temporary)
+    listener.listen(64)
+    os.link(temporary, path)
+    os.unlink(temporary)
+    os.write(1, b"ready")
+    signal.pause()
+signal.pause()
+"#;
+
 impl Listeners {
+    /// Listens at each of them in a process of its own.
+    #[track_caller]
+    pub(crate) fn each_called_ssh(lab: &Lab, paths: &[PathBuf]) -> Self {
+        let mut command = python_called_ssh(lab);
+        command.args(["-c", EACH]).args(paths);
+        let mut process = Process::start(command);
+        process.wait_for_output(&"ready".repeat(paths.len()), PATIENCE);
+        Self { process }
+    }
+
     /// Listens at all of them, each under a temporary name first, as masters do.
     #[track_caller]
     pub(crate) fn called_ssh(lab: &Lab, paths: &[PathBuf]) -> Self {

@@ -15,6 +15,7 @@
     reason = "a laboratory that cannot be set up fails the test that wanted it"
 )]
 
+mod denied;
 mod lab;
 mod listener;
 mod master;
@@ -26,6 +27,7 @@ mod trace;
 mod truth;
 mod user;
 
+pub(crate) use denied::Denied;
 pub(crate) use lab::{Lab, PATH};
 pub(crate) use listener::{Behaviour, Listener, Listeners, python_called_ssh};
 pub(crate) use master::{Master, Session};

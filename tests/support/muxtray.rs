@@ -88,6 +88,20 @@ impl Lab {
         command
     }
 
+    /// The same, started by another program that these words begin, such as `prlimit` with its options.
+    pub(crate) fn muxtray_behind<'a, A: AsRef<OsStr>>(
+        &self,
+        wrapper: impl IntoIterator<Item = &'a str>,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Command {
+        let mut wrapper = wrapper.into_iter();
+        let program = self.muxtray_command(arguments);
+        let mut command = self.command(wrapper.next().expect("a program to start with"));
+        command.args(wrapper).arg(program.get_program());
+        command.args(program.get_args());
+        command
+    }
+
     /// Runs muxtray to its end.
     #[track_caller]
     pub(crate) fn muxtray<A: AsRef<OsStr>>(

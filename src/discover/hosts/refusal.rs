@@ -41,6 +41,8 @@ pub(in crate::discover) enum Silence {
     TooMuch,
     /// It could not be listened to: the system's words.
     Broken(String),
+    /// It could not be started for now, because something has run out: the system's words.
+    NothingLeft(String),
 }
 
 impl fmt::Display for Silence {
@@ -55,7 +57,7 @@ impl fmt::Display for Silence {
                 "more than {size} of output",
                 size = format_args!("{} KiB", MAX_OUTPUT >> 10)
             ),
-            Self::Broken(error) => error.clone(),
+            Self::Broken(error) | Self::NothingLeft(error) => error.clone(),
         })
     }
 }

@@ -36,7 +36,7 @@ fn remarks(configuration: &Configuration, scratch: &Scratch) -> Vec<String> {
 fn read_user(contents: impl AsRef<[u8]>) -> (Configuration, Vec<String>) {
     let scratch = Scratch::new();
     scratch.user_config(contents);
-    let (configuration, _) = read(None, &scratch.surroundings);
+    let (configuration, ..) = read(None, &scratch.surroundings);
     let remarks = remarks(&configuration, &scratch);
     (configuration, remarks)
 }
@@ -145,7 +145,7 @@ fn includes_are_read_in_the_order_of_their_names_and_once() {
         "Include ssh_config.d/*.conf\nHost system\n",
     );
     scratch.write("etc/ssh_config.d/x.conf", "Host x\n");
-    let (configuration, _) = read(None, &scratch.surroundings);
+    let (configuration, ..) = read(None, &scratch.surroundings);
     assert_eq!(
         aliases(&configuration),
         ["a", "deep", "b", "more", "last", "x", "system"]
@@ -161,7 +161,7 @@ fn a_relative_include_starts_from_the_home_of_the_environment() {
     let elsewhere = scratch.path("elsewhere");
     let environment = &mut scratch.surroundings.known.environment;
     environment.insert("HOME".into(), elsewhere.into());
-    let (configuration, _) = read(None, &scratch.surroundings);
+    let (configuration, ..) = read(None, &scratch.surroundings);
     assert_eq!(aliases(&configuration), ["elsewhere"]);
 }
 
@@ -179,7 +179,7 @@ fn includes_that_lead_back_or_nest_too_deep_end() {
         );
         scratch.write(&format!("home/.ssh/deep{depth}"), next);
     }
-    let (configuration, _) = read(None, &scratch.surroundings);
+    let (configuration, ..) = read(None, &scratch.surroundings);
     let remarks = remarks(&configuration, &scratch);
     assert!(aliases(&configuration).contains(&"end"));
     assert!(
@@ -199,9 +199,9 @@ fn includes_that_lead_back_or_nest_too_deep_end() {
 #[test]
 fn a_missing_file_matters_only_where_it_was_named() {
     let scratch = Scratch::new();
-    let (configuration, _) = read(None, &scratch.surroundings);
+    let (configuration, ..) = read(None, &scratch.surroundings);
     assert_eq!(configuration, Configuration::default());
-    let (configuration, _) = read(Some(&scratch.path("named")), &scratch.surroundings);
+    let (configuration, ..) = read(Some(&scratch.path("named")), &scratch.surroundings);
     assert_eq!(
         remarks(&configuration, &scratch),
         ["/named: it cannot be read: No such file or directory (os error 2)"]
@@ -213,7 +213,7 @@ fn none_and_the_null_device_hold_nothing() {
     let scratch = Scratch::new();
     scratch.user_config("Host web\n");
     for config in ["none", "NONE", "/dev/null"] {
-        let (configuration, _) = read(Some(Path::new(config)), &scratch.surroundings);
+        let (configuration, ..) = read(Some(Path::new(config)), &scratch.surroundings);
         assert_eq!(configuration, Configuration::default());
     }
 }
@@ -228,7 +228,7 @@ fn what_is_no_readable_file_is_said_and_never_waited_for() {
     )
     .unwrap();
     symlink("loop", scratch.path("home/.ssh/loop")).unwrap();
-    let (configuration, _) = read(None, &scratch.surroundings);
+    let (configuration, ..) = read(None, &scratch.surroundings);
     let remarks = remarks(&configuration, &scratch);
     assert_eq!(aliases(&configuration), ["web"]);
     assert_eq!(remarks.len(), 2);
@@ -248,13 +248,13 @@ fn a_file_that_others_may_write_to_is_said_as_ssh_refuses_it() {
     let scratch = Scratch::new();
     let path = scratch.user_config("Host web\n");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();
-    let (configuration, _) = read(None, &scratch.surroundings);
+    let (configuration, ..) = read(None, &scratch.surroundings);
     assert_eq!(
         remarks(&configuration, &scratch),
         ["/home/.ssh/config: ssh refuses it: group or others may write to it (mode 0664)"]
     );
     // ssh does not look at the permissions of a file given with -F.
-    let (configuration, _) = read(Some(&path), &scratch.surroundings);
+    let (configuration, ..) = read(Some(&path), &scratch.surroundings);
     assert_eq!(remarks(&configuration, &scratch), [""; 0]);
 }
 
@@ -265,7 +265,7 @@ fn a_flood_of_bytes_files_or_hosts_is_cut() {
     contents.resize(usize::try_from(MAX_BYTES).unwrap() + 10, b'#');
     contents.extend_from_slice(b"\nHost never\n");
     scratch.user_config(&contents);
-    let (configuration, _) = read(None, &scratch.surroundings);
+    let (configuration, ..) = read(None, &scratch.surroundings);
     assert_eq!(aliases(&configuration), ["first"]);
     assert_eq!(configuration.remarks.len(), 1);
 
@@ -273,7 +273,7 @@ fn a_flood_of_bytes_files_or_hosts_is_cut() {
         .map(|number| format!("Host h{number}\n"))
         .collect();
     scratch.user_config(hosts);
-    let (configuration, _) = read(None, &scratch.surroundings);
+    let (configuration, ..) = read(None, &scratch.surroundings);
     assert_eq!(configuration.aliases.len(), 4_096);
     assert_eq!(configuration.remarks.len(), 1);
 }

@@ -1,0 +1,69 @@
+//! The fault matrix, the half of the system: disks that are full, homes that go and come back, a kernel that tells
+//! less than usual, limits that are reached, an ssh that is not there or talks nonsense. For each: what happens, what a
+//! person sees, and that it recovers.
+//!
+//! What is tested elsewhere is not repeated here: bad input is in `tests/hostile.rs`, filesystems below the sockets in
+//! `tests/filesystems.rs`, the desktop's faults in `tests/faults_desktop.rs`.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+#[path = "faults/crowd.rs"]
+mod crowd;
+#[path = "faults/disk.rs"]
+mod disk;
+#[path = "faults/home.rs"]
+mod home;
+#[path = "faults/kernel.rs"]
+mod kernel;
+#[path = "faults/limits.rs"]
+mod limits;
+#[path = "faults/ssh.rs"]
+mod ssh;
+#[path = "faults/sweep.rs"]
+mod sweep;
+
+use std::process::Command;
+
+use nix::sys::signal::Signal;
+use support::{Finished, Lab, PATIENCE, Process, look_for};
+
+/// `muxtray run --no-tray`, which logs what it shows.
+const RUN: [&str; 3] = ["run", "--no-tray", "-v"];
+
+/// Starts a watcher that looks by the timer once an hour.
+#[track_caller]
+fn watcher(lab: &Lab) -> Process {
+    lab.write_muxtray_config("interval_secs = 3600\n");
+    Process::start(lab.muxtray_command(RUN))
+}
+
+/// Waits until it has logged the text behind what it had logged before.
+#[track_caller]
+fn wait_for_line(run: &mut Process, before: usize, text: &str) {
+    let logged = look_for(PATIENCE, || {
+        assert!(run.is_running(), "{}", run.stderr());
+        run.stderr()[before..].contains(text).then_some(())
+    });
+    assert!(logged.is_some(), "no {text:?} in {}", run.stderr());
+}
+
+/// Ends it in order: whatever befell it, it still listens to signals.
+#[track_caller]
+fn end(run: Process) -> Finished {
+    run.signal(Signal::SIGTERM);
+    let finished = run.finish(PATIENCE).expect(0);
+    assert!(!finished.stderr.contains("crashed"), "{finished:#?}");
+    finished
+}
+
+/// Runs it to its end, which has to be one of the contract's.
+#[track_caller]
+fn orderly(command: Command) -> Finished {
+    let said = Process::run(command, PATIENCE);
+    assert!((0..=3).contains(&said.code()), "{said:#?}");
+    assert!(!said.stderr.contains("panicked"), "{said:#?}");
+    assert!(!said.stderr.contains("crashed"), "{said:#?}");
+    said
+}

@@ -1,0 +1,102 @@
+//! A directory with 50,000 files in it, and one in which 10,000 are made at once.
+
+use std::fs::{self, File};
+use std::path::Path;
+
+use super::{RUN, end, orderly, wait_for_line};
+use crate::support::{Lab, PATIENCE, Process, Report, wait_until};
+
+const FILES: usize = 50_000;
+const STORM: usize = 10_000;
+/// More than it takes, and far less than what every file with a life of its own would.
+const MOST_MEMORY: usize = 128 << 20;
+
+/// What the kernel says of a process in `/proc/PID/status`, in bytes.
+fn memory(pid: i32, field: &str) -> usize {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
+    let number = line.and_then(|value| value.split_whitespace().next());
+    number.unwrap().parse::<usize>().unwrap() * 1024
+}
+
+/// The clock ticks of processor time that it has used.
+fn ticks(pid: i32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let rest = &stat[stat.rfind(')').unwrap()..];
+    let fields: Vec<&str> = rest.split(' ').collect();
+    // Counted from the state, which is the second here: utime and stime are fields 14 and 15.
+    fields[12].parse::<u64>().unwrap() + fields[13].parse::<u64>().unwrap()
+}
+
+fn make_files(directory: &Path, name: &str, number: usize) {
+    for number in 0..number {
+        File::create(directory.join(format!("{name}{number}"))).unwrap();
+    }
+}
+
+#[test]
+fn among_50000_files_masters_and_stale_sockets_are_found() {
+    let lab = Lab::new();
+    // Globbed tokens on the way and in the name; the exact path of one host.
+    lab.configure(&format!(
+        "Host exact\n    ControlPath {s}/u-exact\nHost *.example.org\n    ControlPath {s}/%r-%n\n",
+        s = lab.path("s").display()
+    ));
+    make_files(&lab.path("s"), "file-", FILES);
+    let running = lab.master("web");
+    let exact = lab.path("s/u-exact");
+    lab.dead_socket(&exact);
+    let mut list = Process::start(lab.muxtray_command(["list", "--watch", "--json"]));
+    wait_until("it lists", PATIENCE, || {
+        assert!(list.is_running(), "{}", list.stderr());
+        list.stdout().contains('\n')
+    });
+    let report = Report::parse(list.stdout().lines().next().unwrap());
+    assert_eq!(report.at(running.path()).state(), "running");
+    assert_eq!(report.at(&exact).state(), "stale");
+    // The watch goes on.
+    let before = list.stdout().len();
+    fs::remove_file(&exact).unwrap();
+    wait_until("the change is told", PATIENCE, || {
+        list.stdout()[before..].contains('\n')
+    });
+    assert!(memory(list.pid(), "VmHWM:") < MOST_MEMORY);
+    list.kill();
+    // Nothing of the files is taken for a socket.
+    lab.dead_socket(&exact);
+    orderly(lab.muxtray_command(["clean"])).expect(0);
+    assert!(!exact.exists());
+    assert_eq!(fs::read_dir(lab.path("s")).unwrap().count(), FILES + 1);
+}
+
+#[test]
+fn a_storm_of_files_does_not_make_a_watcher_spin() {
+    let lab = Lab::new();
+    lab.write_muxtray_config("interval_secs = 3600\n");
+    let mut run = Process::start(lab.muxtray_command(RUN));
+    wait_for_line(&mut run, 0, "no masters");
+    let begun = ticks(run.pid());
+    let started = std::time::Instant::now();
+    // Names that could be sockets, gone again, and at the end one that is.
+    for number in 0..STORM {
+        let path = lab.path(format!("s/storm{number}-{}", lab.port));
+        File::create(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+    }
+    let before = run.stderr().len();
+    let dead = lab.control_path("web");
+    lab.dead_socket(&dead);
+    wait_for_line(&mut run, before, "stale control socket");
+    wait_until("it rests", PATIENCE, || {
+        crate::support::process_state(run.pid()) == Some('S')
+    });
+    let used = ticks(run.pid()) - begun;
+    // A tick is a hundredth of a second. Looks take a tenth of the time at most; reading events is the rest.
+    let passed = u64::try_from(started.elapsed().as_millis()).unwrap() / 10;
+    assert!(
+        used <= passed / 2 + 10,
+        "{used} ticks of processor time in {passed}"
+    );
+    assert!(memory(run.pid(), "VmHWM:") < MOST_MEMORY);
+    end(run);
+}
