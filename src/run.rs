@@ -6,7 +6,9 @@ use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use tr::tr;
 
@@ -21,6 +23,12 @@ use crate::log;
 
 /// The program that `muxtray run` becomes where an icon is wanted.
 const APPLET: &str = "muxtray-applet";
+
+/// How long a session bus that has ended is waited for before it is looked for; each time twice as long.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest of these times.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// What the libraries in the applet are told so that they take less memory.
 pub(crate) const FRUGAL: [(&str, &str); 3] = [
@@ -146,14 +154,40 @@ impl Desktop {
         });
     }
 
-    /// Asks to quit once the session bus has ended: nobody will see the icon or a notification again, and the next
-    /// session starts an instance of its own. GLib would raise SIGTERM then, but in a thread that holds it.
-    pub fn quit_with_bus(&self, asker: &Asker) {
-        let asker = asker.clone();
+    /// Asks to quit once the session bus has ended: nobody sees the icon again, for neither GTK nor AppIndicator goes to
+    /// another bus. GLib would raise SIGTERM then, but in a thread that holds it. What is returned tells of it.
+    #[must_use]
+    pub fn quit_with_bus(&self, asker: &Asker) -> BusEnd {
+        let end = BusEnd::default();
+        let (asker, told) = (asker.clone(), end.clone());
         self.on_thread("bus", move |instance| {
             instance.wait_for_end_of_bus();
-            tracing::info!("the session bus has ended: ending");
+            told.0.store(true, Ordering::Release);
             asker.ask(Intent::Quit);
+        });
+        end
+    }
+
+    /// Becomes the one instance of this session once more when the session bus has ended and come back, or asks to quit
+    /// if another is that by then.
+    fn follow_bus(&self, asker: &Asker) {
+        let (asker, notifier) = (asker.clone(), self.notifier.clone());
+        self.on_thread("bus", move |instance| {
+            instance.wait_for_end_of_bus();
+            loop {
+                tracing::warn!(
+                    "the session bus has ended: watching without notifications until it is back"
+                );
+                let Some(instance) = return_of_bus() else {
+                    tracing::warn!("the session bus is back with another muxtray: ending");
+                    return asker.ask(Intent::Quit);
+                };
+                tracing::warn!("the session bus is back");
+                if let Some(notifier) = &notifier {
+                    notifier.try_again();
+                }
+                instance.wait_for_end_of_bus();
+            }
         });
     }
 
@@ -181,6 +215,39 @@ impl Desktop {
     }
 }
 
+/// Waits until there is a session bus, and takes the name there; `None` where another instance has it.
+fn return_of_bus() -> Option<Instance> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        thread::sleep(pause);
+        match instance::acquire() {
+            Ok(instance) => return Some(instance),
+            Err(InstanceError::AlreadyRunning) => return None,
+            Err(error @ InstanceError::NoBus(_)) => tracing::debug!("{error}"),
+        }
+        pause = LONGEST_PAUSE.min(pause * 2);
+    }
+}
+
+/// Whether the session bus has ended.
+#[derive(Debug, Clone, Default)]
+pub struct BusEnd(Arc<AtomicBool>);
+
+impl BusEnd {
+    /// Where it has, that is a failure: who started muxtray may start it again, as systemd does.
+    ///
+    /// # Errors
+    /// It has.
+    pub fn check(&self) -> io::Result<()> {
+        if self.0.load(Ordering::Acquire) {
+            return Err(io::Error::other(
+                "the session bus has ended, and the tray icon with it; `muxtray run` starts anew",
+            ));
+        }
+        Ok(())
+    }
+}
+
 /// Everything an engine is started from.
 #[derive(Debug)]
 pub struct Begun {
@@ -202,7 +269,7 @@ pub fn without_icon(begun: Begun) -> io::Result<()> {
     let Begun {
         options,
         desktop,
-        asker: _,
+        asker,
         inbox,
     } = begun;
     let engine = engine::start(
@@ -214,6 +281,7 @@ pub fn without_icon(begun: Begun) -> io::Result<()> {
         inbox,
         desktop.notices(),
     )?;
+    desktop.follow_bus(&asker);
     let ended = engine.join();
     desktop.close();
     ended
