@@ -144,7 +144,7 @@ impl Desktop {
     /// Says so in the log if no panel is there that would show an icon. Asks on a thread of its own and returns at
     /// once: nothing is to wait for a panel.
     pub fn warn_without_tray_host(&self) {
-        self.on_thread("panel", |instance| {
+        let asked = self.on_thread("panel", |instance| {
             if !instance.has_tray_host() {
                 tracing::warn!(
                     "no panel shows StatusNotifierItem icons yet; the icon appears when one starts (GNOME needs its \
@@ -152,27 +152,36 @@ impl Desktop {
                 );
             }
         });
+        if let Err(error) = asked {
+            tracing::warn!("no thread to ask for a panel: {error}");
+        }
     }
 
     /// Asks to quit once the session bus has ended: nobody sees the icon again, for neither GTK nor AppIndicator goes to
     /// another bus. GLib would raise SIGTERM then, but in a thread that holds it. What is returned tells of it.
-    #[must_use]
-    pub fn quit_with_bus(&self, asker: &Asker) -> BusEnd {
+    ///
+    /// # Errors
+    /// No thread could be started: an icon would outlive its bus unseen.
+    pub fn quit_with_bus(&self, asker: &Asker) -> io::Result<BusEnd> {
         let end = BusEnd::default();
         let (asker, told) = (asker.clone(), end.clone());
         self.on_thread("bus", move |instance| {
             instance.wait_for_end_of_bus();
             told.0.store(true, Ordering::Release);
             asker.ask(Intent::Quit);
-        });
-        end
+        })
+        .map_err(|error| {
+            let what = format!("no thread can be started to follow the session bus: {error}");
+            io::Error::new(error.kind(), what)
+        })?;
+        Ok(end)
     }
 
     /// Becomes the one instance of this session once more when the session bus has ended and come back, or asks to quit
     /// if another is that by then.
     fn follow_bus(&self, asker: &Asker) {
         let (asker, notifier) = (asker.clone(), self.notifier.clone());
-        self.on_thread("bus", move |instance| {
+        let followed = self.on_thread("bus", move |instance| {
             instance.wait_for_end_of_bus();
             loop {
                 tracing::warn!(
@@ -189,16 +198,24 @@ impl Desktop {
                 instance.wait_for_end_of_bus();
             }
         });
+        if let Err(error) = followed {
+            tracing::warn!("no thread to follow the session bus: {error}");
+        }
     }
 
-    fn on_thread(&self, name: &str, ask: impl FnOnce(&Instance) + Send + 'static) {
+    /// Does it on a thread of its own, if there is a bus.
+    fn on_thread(
+        &self,
+        name: &str,
+        ask: impl FnOnce(&Instance) + Send + 'static,
+    ) -> io::Result<()> {
         let Some(instance) = self.instance.clone() else {
-            return;
+            return Ok(());
         };
-        let thread = thread::Builder::new().name(name.to_owned());
-        if let Err(error) = thread.spawn(move || ask(&instance)) {
-            tracing::warn!("no thread to ask the session bus: {error}");
-        }
+        thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || ask(&instance))
+            .map(drop)
     }
 
     /// Where notices go.
