@@ -7,7 +7,7 @@ use std::process::Command;
 use nix::sys::signal::Signal;
 
 use super::stand_in::{Manner, StandIn};
-use super::{BARE, break_hosts};
+use super::{BARE, break_hosts, wait_for_word};
 use crate::desktop::{Desktop, Parts, end, lab};
 use crate::support::{Lab, PATIENCE, Process, look_for};
 
@@ -32,32 +32,48 @@ fn peak(process: &Process) -> u64 {
 fn limited(lab: &Lab, kib: u64, inner: &Command) -> Command {
     let mut command = lab.command("prlimit");
     command
-        .arg(format!("--as={}", kib * 1024))
+        .arg(format!("--as={}:", kib * 1024))
         .arg("--core=0")
         .arg(inner.get_program())
         .args(inner.get_args());
     command
 }
 
+/// Gives a process all the memory there is.
+#[track_caller]
+fn raise_limit(lab: &Lab, process: &Process) {
+    let mut command = lab.command("prlimit");
+    command
+        .arg(format!("--pid={}", process.pid()))
+        .arg("--as=unlimited:");
+    Process::run(command, PATIENCE).expect(0);
+}
+
 /// What became of a process that has too little.
 enum Outcome {
     Works(Process),
+    /// It lives, and says that it can start no thread to look.
+    Waits(Process),
     Ended,
 }
 
 /// Waits until it watches or has ended; whoever ends says why, but for one that the kernel could not even load.
 #[track_caller]
 fn outcome(mut process: Process, works: impl Fn(&Process) -> bool) -> Outcome {
-    let is_running = look_for(PATIENCE, || {
-        if process.is_running() {
-            works(&process).then_some(true)
+    let became = look_for(PATIENCE, || {
+        if !process.is_running() {
+            Some(None)
+        } else if works(&process) {
+            Some(Some(Outcome::Works as fn(_) -> _))
+        } else if process.stderr().contains("no thread to discover") {
+            Some(Some(Outcome::Waits as fn(_) -> _))
         } else {
-            Some(false)
+            None
         }
     });
-    let is_running = is_running.unwrap_or_else(|| panic!("it hangs: {}", process.stderr()));
-    if is_running {
-        return Outcome::Works(process);
+    let became = became.unwrap_or_else(|| panic!("it hangs: {}", process.stderr()));
+    if let Some(outcome) = became {
+        return outcome(process);
     }
     let said = process.finish(PATIENCE);
     assert!(!said.status.success(), "{said:?}");
@@ -81,6 +97,11 @@ fn with_too_little_memory_it_works_or_ends_with_a_word() {
         match outcome(process, |process| process.stderr().contains(SEEN)) {
             Outcome::Works(process) => {
                 assert!(mib > NOTHING, "the limit is none");
+                end(process);
+            }
+            Outcome::Waits(process) => {
+                raise_limit(&lab, &process);
+                wait_for_word(&process, SEEN);
                 end(process);
             }
             Outcome::Ended => assert!(mib < ENOUGH, "{mib} MiB are enough"),
@@ -111,10 +132,10 @@ fn with_too_little_memory_the_tray_works_or_ends_with_a_word() {
         let shows = |process: &Process| desktop.find_tray_icon(process.pid()).is_some();
         match outcome(process, shows) {
             Outcome::Works(process) => {
-                eprintln!("{hundredths} {}", process.stderr());
                 desktop.tray_icon(process.pid()).wait_for_row(&[SEEN]);
                 end(process);
             }
+            Outcome::Waits(process) => end(process),
             Outcome::Ended => assert!(hundredths < 100, "{needed} KiB are enough"),
         }
     }

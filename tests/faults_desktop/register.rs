@@ -6,7 +6,7 @@ use futures_lite::StreamExt as _;
 use futures_lite::future::block_on;
 use zbus::{Connection, MessageStream, Variant};
 
-use super::{Usage, ticks};
+use super::{Usage, break_hosts, ticks, wait_for_word};
 use crate::desktop::{Desktop, Parts, end, lab};
 use crate::support::{PATIENCE, wait_until};
 
@@ -62,9 +62,12 @@ fn a_register_that_crashes_in_a_loop_costs_nothing_and_the_icon_comes_back() {
     };
     let mut desktop = Desktop::new(&lab, parts);
     let mut applet = desktop.muxtray_run(&[]);
+    // The first notice opens a connection to the bus for good.
+    break_hosts(&lab, &["db"]);
     desktop
         .tray_icon(applet.pid())
-        .wait_for_row(&["no masters"]);
+        .wait_for_row(&["\u{25b2} db"]);
+    wait_for_word(&applet, "cannot show notifications");
     let before = Usage::of(&applet);
     desktop.kill_panel();
     let address = desktop.bus_address();
@@ -79,8 +82,7 @@ fn a_register_that_crashes_in_a_loop_costs_nothing_and_the_icon_comes_back() {
     }
     // One that hangs, for a while.
     let hanging = register(&address, false);
-    let stale = lab.control_path("web");
-    lab.dead_socket(&stale);
+    break_hosts(&lab, &["web"]);
     block_on(hanging.close()).unwrap();
     assert!(applet.is_running(), "{}", applet.stderr());
 
@@ -92,6 +94,5 @@ fn a_register_that_crashes_in_a_loop_costs_nothing_and_the_icon_comes_back() {
     });
     let used = ticks(&applet) - ticks_before;
     assert!(used <= MOST_TICKS, "{used} hundredths of a second");
-    assert_eq!(applet.stderr().matches("crash").count(), 0);
     end(applet);
 }
