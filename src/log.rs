@@ -26,6 +26,9 @@ pub fn to_stderr(verbose: u8) {
     let log = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(io::stderr)
+        // A line that cannot be written, as after the reader of a pipe has ended, would be told of there as well, by a
+        // macro that panics.
+        .log_internal_errors(false)
         .with_ansi(false);
     if is_in_journal() {
         log.event_format(Prioritised).init();

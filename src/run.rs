@@ -6,7 +6,9 @@ use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use tr::tr;
 
@@ -21,6 +23,12 @@ use crate::log;
 
 /// The program that `muxtray run` becomes where an icon is wanted.
 const APPLET: &str = "muxtray-applet";
+
+/// How long a session bus that has ended is waited for before it is looked for; each time twice as long.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest of these times.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// What the libraries in the applet are told so that they take less memory.
 pub(crate) const FRUGAL: [(&str, &str); 3] = [
@@ -136,7 +144,7 @@ impl Desktop {
     /// Says so in the log if no panel is there that would show an icon. Asks on a thread of its own and returns at
     /// once: nothing is to wait for a panel.
     pub fn warn_without_tray_host(&self) {
-        self.on_thread("panel", |instance| {
+        let asked = self.on_thread("panel", |instance| {
             if !instance.has_tray_host() {
                 tracing::warn!(
                     "no panel shows StatusNotifierItem icons yet; the icon appears when one starts (GNOME needs its \
@@ -144,27 +152,70 @@ impl Desktop {
                 );
             }
         });
+        if let Err(error) = asked {
+            tracing::warn!("no thread to ask for a panel: {error}");
+        }
     }
 
-    /// Asks to quit once the session bus has ended: nobody will see the icon or a notification again, and the next
-    /// session starts an instance of its own. GLib would raise SIGTERM then, but in a thread that holds it.
-    pub fn quit_with_bus(&self, asker: &Asker) {
-        let asker = asker.clone();
+    /// Asks to quit once the session bus has ended: nobody sees the icon again, for neither GTK nor AppIndicator goes to
+    /// another bus. GLib would raise SIGTERM then, but in a thread that holds it. What is returned tells of it.
+    ///
+    /// # Errors
+    /// No thread could be started: an icon would outlive its bus unseen.
+    pub fn quit_with_bus(&self, asker: &Asker) -> io::Result<BusEnd> {
+        let end = BusEnd::default();
+        let (asker, told) = (asker.clone(), end.clone());
         self.on_thread("bus", move |instance| {
             instance.wait_for_end_of_bus();
-            tracing::info!("the session bus has ended: ending");
+            told.0.store(true, Ordering::Release);
             asker.ask(Intent::Quit);
-        });
+        })
+        .map_err(|error| {
+            let what = format!("no thread can be started to follow the session bus: {error}");
+            io::Error::new(error.kind(), what)
+        })?;
+        Ok(end)
     }
 
-    fn on_thread(&self, name: &str, ask: impl FnOnce(&Instance) + Send + 'static) {
-        let Some(instance) = self.instance.clone() else {
-            return;
-        };
-        let thread = thread::Builder::new().name(name.to_owned());
-        if let Err(error) = thread.spawn(move || ask(&instance)) {
-            tracing::warn!("no thread to ask the session bus: {error}");
+    /// Becomes the one instance of this session once more when the session bus has ended and come back, or asks to quit
+    /// if another is that by then.
+    fn follow_bus(&self, asker: &Asker) {
+        let (asker, notifier) = (asker.clone(), self.notifier.clone());
+        let followed = self.on_thread("bus", move |instance| {
+            instance.wait_for_end_of_bus();
+            loop {
+                tracing::warn!(
+                    "the session bus has ended: watching without notifications until it is back"
+                );
+                let Some(instance) = return_of_bus() else {
+                    tracing::warn!("the session bus is back with another muxtray: ending");
+                    return asker.ask(Intent::Quit);
+                };
+                tracing::warn!("the session bus is back");
+                if let Some(notifier) = &notifier {
+                    notifier.try_again();
+                }
+                instance.wait_for_end_of_bus();
+            }
+        });
+        if let Err(error) = followed {
+            tracing::warn!("no thread to follow the session bus: {error}");
         }
+    }
+
+    /// Does it on a thread of its own, if there is a bus.
+    fn on_thread(
+        &self,
+        name: &str,
+        ask: impl FnOnce(&Instance) + Send + 'static,
+    ) -> io::Result<()> {
+        let Some(instance) = self.instance.clone() else {
+            return Ok(());
+        };
+        thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || ask(&instance))
+            .map(drop)
     }
 
     /// Where notices go.
@@ -178,6 +229,39 @@ impl Desktop {
         if let Some(notifier) = self.notifier {
             notifier.end();
         }
+    }
+}
+
+/// Waits until there is a session bus, and takes the name there; `None` where another instance has it.
+fn return_of_bus() -> Option<Instance> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        thread::sleep(pause);
+        match instance::acquire() {
+            Ok(instance) => return Some(instance),
+            Err(InstanceError::AlreadyRunning) => return None,
+            Err(error @ InstanceError::NoBus(_)) => tracing::debug!("{error}"),
+        }
+        pause = LONGEST_PAUSE.min(pause * 2);
+    }
+}
+
+/// Whether the session bus has ended.
+#[derive(Debug, Clone, Default)]
+pub struct BusEnd(Arc<AtomicBool>);
+
+impl BusEnd {
+    /// Where it has, that is a failure: who started muxtray may start it again, as systemd does.
+    ///
+    /// # Errors
+    /// It has.
+    pub fn check(&self) -> io::Result<()> {
+        if self.0.load(Ordering::Acquire) {
+            return Err(io::Error::other(
+                "the session bus has ended, and the tray icon with it; `muxtray run` starts anew",
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -202,7 +286,7 @@ pub fn without_icon(begun: Begun) -> io::Result<()> {
     let Begun {
         options,
         desktop,
-        asker: _,
+        asker,
         inbox,
     } = begun;
     let engine = engine::start(
@@ -214,6 +298,7 @@ pub fn without_icon(begun: Begun) -> io::Result<()> {
         inbox,
         desktop.notices(),
     )?;
+    desktop.follow_bus(&asker);
     let ended = engine.join();
     desktop.close();
     ended

@@ -168,8 +168,16 @@ fn without_a_notification_daemon_it_says_so_once_and_goes_on() {
 
     desktop.start_daemon();
     lab.dead_socket(&lab.control_path("build"));
-    wait_until("a daemon that starts later shows them", PATIENCE, || {
-        desktop.displayed() == 1
-    });
+    wait_until(
+        "a daemon that starts later shows what is true",
+        PATIENCE,
+        || desktop.displayed() == 2,
+    );
+    assert!(
+        desktop
+            .summaries()
+            .iter()
+            .all(|title| !title.starts_with("web"))
+    );
     end(applet);
 }

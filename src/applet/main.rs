@@ -83,13 +83,13 @@ fn run_tray(tray: Tray, begun: Begun) -> io::Result<()> {
         notices: desktop.notices(),
         orders: tray.orders(),
     };
+    let bus_end = desktop.quit_with_bus(&asker)?;
     let engine = engine::start(options, inbox, outlet)?;
     desktop.warn_without_tray_host();
-    desktop.quit_with_bus(&asker);
     tray.run(move |intent| asker.ask(intent));
     let ended = engine.join();
     desktop.close();
-    ended
+    ended.and_then(|()| bus_end.check())
 }
 
 /// What the tray can be told, from any thread.

@@ -1,10 +1,12 @@
 //! Notifications: one thread that shows, replaces and closes them, and tells which button was pressed.
 //!
 //! Knows no problem and no socket: a [`Notice`] says everything, its key says what it replaces. Without a daemon or
-//! a bus the thread says so once in the log and tries again with the next notice.
+//! a bus, or with a daemon that does not answer, the thread says so once in the log; what is still true is shown when
+//! there is one that does. Whoever shows or closes a notice never waits.
 
 mod compose;
 mod desk;
+mod waiting;
 
 use std::io;
 use std::sync::Arc;
@@ -34,6 +36,7 @@ pub struct Notifier {
 enum Command {
     Show(Notice),
     Close(NoticeKey),
+    TryAgain,
     End(Sender<()>),
 }
 
@@ -69,6 +72,11 @@ impl Notifier {
         self.tell(Command::Close(key));
     }
 
+    /// Tries again what nobody was there to show: the session has a bus again. Returns at once.
+    pub fn try_again(&self) {
+        self.tell(Command::TryAgain);
+    }
+
     /// Closes what is open and ends the thread; waits two seconds for it at most.
     pub fn end(self) {
         let (done, wait) = mpsc::channel();
@@ -97,7 +105,7 @@ pub fn last_words(summary: &str, body: &str) {
     };
     let (done, wait) = mpsc::channel();
     let show = move || {
-        Desk::new(drop, Arc::default(), Arc::default()).show(&notice);
+        Desk::new(drop, Arc::default(), Arc::default()).show_now(notice);
         let _ = done.send(());
     };
     if thread::Builder::new()
@@ -113,15 +121,16 @@ pub fn last_words(summary: &str, body: &str) {
 fn run(inbox: &Receiver<Command>, mut desk: Desk<impl Fn(Intent)>) {
     loop {
         match inbox.try_recv() {
-            Ok(Command::Show(notice)) => desk.show(&notice),
+            Ok(Command::Show(notice)) => desk.show(notice),
             Ok(Command::Close(key)) => desk.close(&key),
+            Ok(Command::TryAgain) => desk.try_again(),
             Ok(Command::End(done)) => {
                 desk.close_all();
                 let _ = done.send(());
                 return;
             }
             Err(TryRecvError::Empty) => {
-                if !desk.listen() {
+                if !desk.go_on() {
                     desk.wait();
                 }
             }

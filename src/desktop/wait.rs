@@ -38,7 +38,8 @@ impl Bell {
         *rung = false;
     }
 
-    fn wait_for(&self, limit: Duration) {
+    /// The same, for so long at most.
+    pub(crate) fn wait_for(&self, limit: Duration) {
         let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut rung, _) = self
             .changed

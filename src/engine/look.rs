@@ -1,6 +1,6 @@
 //! One turn of the wheel: settings, discovery, a look, and what comes of it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::work::Job;
 use super::{Engine, answers};
@@ -11,6 +11,9 @@ use crate::core::network::{SLEPT, Verdict};
 use crate::core::socket::Socket;
 use crate::core::view::{self, TrayView};
 use crate::observe::time_asleep;
+
+/// How soon to discover again where no thread could be started for it.
+const DISCOVER_AGAIN: Duration = Duration::from_secs(10);
 
 impl Engine {
     /// Everything that can have changed is looked at again: an event does not say enough, and costs no less. What was
@@ -78,6 +81,7 @@ impl Engine {
                 request: Box::new(request),
                 surroundings,
             });
+            self.discover_again = (!self.discovering).then(|| Instant::now() + DISCOVER_AGAIN);
         }
     }
 

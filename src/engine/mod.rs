@@ -151,6 +151,12 @@ pub fn start(options: Options, inbox: Inbox, outlet: impl Outlet) -> io::Result<
         .name("engine".to_owned())
         .spawn(move || turn(options, inbox, Box::new(outlet)))
         .map(Running)
+        .map_err(|error| {
+            io::Error::new(
+                error.kind(),
+                format!("no thread can be started to watch: {error}"),
+            )
+        })
 }
 
 fn turn(options: Options, inbox: Inbox, outlet: Box<dyn Outlet>) -> calloop::Result<()> {
@@ -197,6 +203,8 @@ struct Engine {
     /// What was discovered, for which request.
     discovered: Option<(Discovered, Request)>,
     discovering: bool,
+    /// When to try that again, where it could not be begun.
+    discover_again: Option<Instant>,
     memory: Memory,
     answers: view::Answers,
     openings: Openings,
@@ -237,6 +245,7 @@ impl Engine {
             shown_preferences: None,
             discovered: None,
             discovering: false,
+            discover_again: None,
             memory: Memory::default(),
             answers: BTreeMap::new(),
             openings,

@@ -77,6 +77,7 @@ impl Engine {
             self.survey.look_again_at(),
             quiet_until,
             self.memory.exits_at(),
+            self.discover_again,
         ];
         let exact = exact.into_iter().flatten().min().map(Due::exactly);
         let is_needed = self.options.has_icon

@@ -88,7 +88,7 @@ impl Worker {
             let _ = sender.send(perform(job));
         });
         if let Err(error) = &started {
-            tracing::error!("no thread to {name}: {error}");
+            tracing::warn!("no thread to {name}: {error}");
         }
         started.is_ok()
     }

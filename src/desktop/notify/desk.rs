@@ -1,6 +1,11 @@
 //! The notifications that are open, and the conversation with the daemon that shows them.
 //!
-//! All of it happens on one thread. Every call has a deadline; a daemon that ends takes its notifications with it.
+//! All of it happens on one thread. One notice at a time is given to the daemon; the others wait for as long as it does
+//! not answer, or is not there, and what is over meanwhile is never shown. A call that is late is not given up: who
+//! comes to life again shows what it was asked, and that has to be taken back some day. A daemon that ends takes its
+//! notifications with it.
+
+mod asked;
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -8,7 +13,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_lite::Stream as _;
 use notify_rust::{NotificationHandle, NotificationResponse};
@@ -21,6 +26,8 @@ use crate::crash::contained;
 use crate::desktop::wait::{Bell, poll_once, within, within_unless};
 
 use super::compose::{Actions, Capabilities, compose};
+use super::waiting::{Queue, Waiting};
+use asked::{Answer, Asked};
 
 /// How long a daemon may take to answer; the first call may have to start it.
 const CALL_LIMIT: Duration = Duration::from_secs(5);
@@ -37,6 +44,10 @@ pub(super) struct Desk<S> {
     bell: Arc<Bell>,
     ending: Arc<AtomicBool>,
     daemon: Option<Daemon>,
+    waiting: Queue,
+    /// Nobody is there to be given what waits, until something changes.
+    is_held: bool,
+    asked: Option<Asked>,
     open: HashMap<NoticeKey, Open>,
     warned: bool,
 }
@@ -78,68 +89,172 @@ impl<S: Fn(Intent)> Desk<S> {
             bell,
             ending,
             daemon: None,
+            waiting: Queue::default(),
+            is_held: false,
+            asked: None,
             open: HashMap::new(),
             warned: false,
         }
     }
 
-    /// Shows the notice, in the place of the one with its key.
-    pub(super) fn show(&mut self, notice: &Notice) {
-        // What the daemon has closed by now is not to be replaced.
-        self.listen_to_all();
-        if let Err(error) = self.try_show(notice) {
-            self.open.remove(&notice.key);
-            if self.warned {
-                tracing::debug!("notification not shown: {error}");
-            } else {
-                self.warned = true;
-                tracing::warn!(
-                    "cannot show notifications: {error}; `muxtray list` still tells of every problem"
-                );
+    /// Has the notice shown, in the place of the one with its key, as soon as the daemon takes it.
+    pub(super) fn show(&mut self, notice: Notice) {
+        self.waiting.put(Waiting::new(notice, Instant::now()));
+        self.is_held = false;
+    }
+
+    /// Shows the notice, whatever time it takes; returns at once where there is nobody to show it.
+    pub(super) fn show_now(&mut self, notice: Notice) {
+        self.show(notice);
+        loop {
+            if self.go_on() {
+                continue;
             }
+            if self.asked.is_none() {
+                return;
+            }
+            self.wait();
         }
     }
 
-    fn try_show(&mut self, notice: &Notice) -> Result<(), ShowError> {
-        let capabilities = self.capabilities()?;
-        let (mut notification, actions) = compose(notice, capabilities);
-        let replaced = self.open.remove(&notice.key);
-        if let Some(open) = &replaced {
-            notification.id(open.handle.id());
-        }
-        let handle = within_unless(
-            &self.bell,
-            &self.ending,
-            CALL_LIMIT,
-            notification.show_async(),
-        )
-        .ok_or(ShowError::Late)??;
-        self.open
-            .insert(notice.key.clone(), Open::new(handle, actions));
-        Ok(())
+    /// Tries again what could not be given to anybody: the bus is another.
+    pub(super) fn try_again(&mut self) {
+        self.is_held = false;
     }
 
-    /// The capabilities of the daemon, which is found and if need be started by this.
-    fn capabilities(&mut self) -> Result<Capabilities, ShowError> {
-        let (bell, ending) = (&self.bell, &self.ending);
+    /// Takes in what the daemon has said, and gives it the next notice. Whether there was anything to do; if not, the
+    /// bell rings when there is.
+    pub(super) fn go_on(&mut self) -> bool {
+        // What the daemon has closed by now is not to be replaced.
+        let news = self.listen_to_owner();
+        let news = self.listen_to_all() || news;
+        let news = self.listen_to_answer() || news;
+        self.give_next() || news
+    }
+
+    /// Gives the daemon the next notice, if it has answered the last.
+    fn give_next(&mut self) -> bool {
+        if self.is_held || self.asked.is_some() {
+            return false;
+        }
+        let Some(waiting) = self.waiting.take(Instant::now()) else {
+            return false;
+        };
+        self.ask(waiting);
+        true
+    }
+
+    /// Asks the daemon to show it, or first what it can show.
+    fn ask(&mut self, waiting: Waiting) {
         let daemon = match &mut self.daemon {
             Some(daemon) => daemon,
-            none => none.insert(
-                within_unless(bell, ending, CALL_LIMIT, Daemon::find())
-                    .ok_or(ShowError::Late)??,
-            ),
+            none => match within_unless(&self.bell, &self.ending, CALL_LIMIT, Daemon::find()) {
+                Some(Ok(found)) => none.insert(found),
+                Some(Err(error)) => return self.not_shown(waiting, &error.into(), false),
+                None => return self.not_shown(waiting, &ShowError::Late, false),
+            },
         };
-        if let Some(capabilities) = daemon.capabilities {
-            return Ok(capabilities);
+        self.asked = Some(match daemon.capabilities {
+            None => Asked::for_capabilities(waiting, daemon.connection.clone()),
+            Some(capabilities) => {
+                let (mut notification, actions) = compose(&waiting.notice, capabilities);
+                if let Some(open) = self.open.remove(&waiting.notice.key) {
+                    notification.id(open.handle.id());
+                }
+                Asked::to_show(waiting, notification, actions)
+            }
+        });
+    }
+
+    /// Takes in what the daemon has answered.
+    fn listen_to_answer(&mut self) -> bool {
+        let Some(asked) = &mut self.asked else {
+            return false;
+        };
+        let waker = Waker::from(Arc::clone(&self.bell));
+        let Some(answer) = poll_once(asked.answer.as_mut(), &waker) else {
+            if asked.is_overdue() {
+                asked.is_told_late = true;
+                self.warn(&ShowError::Late);
+            }
+            return false;
+        };
+        let Some(asked) = self.asked.take() else {
+            return false;
+        };
+        match answer {
+            Ok(Answer::Capabilities(capabilities)) => {
+                if let Some(daemon) = &mut self.daemon {
+                    daemon.capabilities = Some(capabilities);
+                }
+                if asked.is_wanted {
+                    self.ask(asked.waiting);
+                }
+            }
+            Ok(Answer::Shown(handle, actions)) => {
+                // What has the same number has taken the other's place, whatever the daemon meant by that.
+                self.open
+                    .retain(|_, other| other.handle.id() != handle.id());
+                let key = asked.waiting.notice.key;
+                self.open.insert(key.clone(), Open::new(*handle, actions));
+                if !asked.is_wanted {
+                    self.take_back(&key);
+                }
+            }
+            Err(error) if asked.is_wanted => {
+                let has_daemon = self.has_daemon();
+                self.not_shown(asked.waiting, &error, has_daemon);
+            }
+            Err(error) => tracing::debug!("notification not shown: {error}"),
         }
-        let asked = within_unless(bell, ending, CALL_LIMIT, daemon.ask_capabilities());
-        let capabilities = asked.ok_or(ShowError::Late)??;
-        daemon.capabilities = Some(capabilities);
-        Ok(capabilities)
+        true
+    }
+
+    /// Whether a daemon is there now.
+    fn has_daemon(&self) -> bool {
+        let Some(daemon) = &self.daemon else {
+            return false;
+        };
+        let asked = within_unless(&self.bell, &self.ending, CALL_LIMIT, daemon.is_there());
+        asked.is_some_and(|there| there.unwrap_or(false))
+    }
+
+    /// Keeps a notice for the next daemon where there is none. Where there is one, it may not be the one that was asked,
+    /// and is asked once.
+    fn not_shown(&mut self, waiting: Waiting, error: &ShowError, has_daemon: bool) {
+        self.warn(error);
+        if !has_daemon {
+            self.is_held = true;
+            self.waiting.put_back(waiting);
+        } else if let Some(waiting) = waiting.lost() {
+            self.waiting.put_back(waiting);
+        }
+    }
+
+    fn warn(&mut self, error: &ShowError) {
+        if self.warned {
+            tracing::debug!("notification not shown: {error}");
+        } else {
+            self.warned = true;
+            tracing::warn!(
+                "cannot show notifications: {error}; `muxtray list` still tells of every problem"
+            );
+        }
+    }
+
+    /// Closes the notification with this key, or sees to it that it is never shown.
+    pub(super) fn close(&mut self, key: &NoticeKey) {
+        self.waiting.remove(key);
+        if let Some(asked) = &mut self.asked
+            && asked.waiting.notice.key == *key
+        {
+            asked.is_wanted = false;
+        }
+        self.take_back(key);
     }
 
     /// Closes the notification with this key.
-    pub(super) fn close(&mut self, key: &NoticeKey) {
+    fn take_back(&mut self, key: &NoticeKey) {
         if let Some(open) = self.open.remove(key) {
             // Where the daemon has closed it itself, it answers with an error that says nothing new.
             let closed = within_unless(
@@ -156,6 +271,13 @@ impl<S: Fn(Intent)> Desk<S> {
 
     /// Closes what is open, in a second at most.
     pub(super) fn close_all(&mut self) {
+        if let Some(asked) = self.asked.take()
+            && let Some(Ok(Answer::Shown(handle, actions))) =
+                within_unless(&self.bell, &self.ending, CALL_LIMIT, asked.answer)
+        {
+            let key = asked.waiting.notice.key;
+            self.open.insert(key, Open::new(*handle, actions));
+        }
         let open = std::mem::take(&mut self.open);
         let closed = within(CLOSE_ALL_LIMIT, async {
             for open in open.values() {
@@ -167,18 +289,15 @@ impl<S: Fn(Intent)> Desk<S> {
         }
     }
 
-    /// Waits until the bell is rung.
+    /// Waits until the bell is rung, or an answer is overdue.
     pub(super) fn wait(&self) {
-        self.bell.wait();
+        match self.asked.as_ref().and_then(Asked::time_left) {
+            Some(left) => self.bell.wait_for(left),
+            None => self.bell.wait(),
+        }
     }
 
-    /// Takes in what the daemon has said. Whether there was anything; if not, the bell rings with the next.
-    pub(super) fn listen(&mut self) -> bool {
-        let news = self.listen_to_owner();
-        self.listen_to_all() || news
-    }
-
-    /// Forgets everything that a daemon which is gone has shown.
+    /// Forgets everything that a daemon which is gone has shown, and gives its successor what it has not answered.
     fn listen_to_owner(&mut self) -> bool {
         let Some(daemon) = &mut self.daemon else {
             return false;
@@ -187,21 +306,31 @@ impl<S: Fn(Intent)> Desk<S> {
         match Pin::new(&mut daemon.owners).poll_next(&mut Context::from_waker(&waker)) {
             Poll::Pending => false,
             Poll::Ready(Some(signal)) => {
+                let change = signal.args();
                 // A daemon that merely appears is the one our own call has started.
-                if signal
-                    .args()
-                    .is_ok_and(|change| change.old_owner().is_some())
-                {
+                if change.as_ref().is_ok_and(|it| it.old_owner().is_some()) {
                     daemon.capabilities = None;
-                    self.open.clear();
+                    self.forget_daemon();
+                }
+                if change.is_ok_and(|it| it.new_owner().is_some()) {
+                    self.is_held = false;
                 }
                 true
             }
             Poll::Ready(None) => {
                 self.daemon = None;
-                self.open.clear();
+                self.is_held = true;
+                self.forget_daemon();
                 true
             }
+        }
+    }
+
+    fn forget_daemon(&mut self) {
+        self.open.clear();
+        let lost = self.asked.take().filter(|asked| asked.is_wanted);
+        if let Some(waiting) = lost.and_then(|asked| asked.waiting.lost()) {
+            self.waiting.put_back(waiting);
         }
     }
 
@@ -231,7 +360,7 @@ impl<S: Fn(Intent)> Desk<S> {
                 (self.send)(intent);
             }
             // A button acts once. Most daemons close what was answered; those that do not are asked to.
-            self.close(&key);
+            self.take_back(&key);
         }
         news
     }
@@ -257,19 +386,12 @@ impl Daemon {
         })
     }
 
-    async fn ask_capabilities(&self) -> zbus::Result<Capabilities> {
-        let reply = self
-            .connection
-            .call_method(
-                Some(DAEMON),
-                DAEMON_PATH,
-                Some(DAEMON),
-                "GetCapabilities",
-                &(),
-            )
-            .await?;
-        let names: Vec<String> = reply.body().deserialize()?;
-        Ok(Capabilities::new(&names))
+    async fn is_there(&self) -> zbus::Result<bool> {
+        let name = DAEMON.try_into()?;
+        Ok(DBusProxy::new(&self.connection)
+            .await?
+            .name_has_owner(name)
+            .await?)
     }
 }
 

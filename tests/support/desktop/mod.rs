@@ -177,7 +177,9 @@ impl<'a> Desktop<'a> {
         bus_address(self.lab)
     }
 
-    fn start_display(&mut self) {
+    /// Starts an X server.
+    #[track_caller]
+    pub(crate) fn start_display(&mut self) {
         let mut command = self.lab.command("Xvfb");
         command.args([
             "-displayfd",
@@ -316,18 +318,21 @@ impl<'a> Desktop<'a> {
     /// The tray icon of a process, once the panel has it.
     #[track_caller]
     pub(crate) fn tray_icon(&self, pid: i32) -> TrayIcon<'_> {
-        let icon = look_for(PATIENCE, || {
-            self.registered().into_iter().find_map(|item| {
-                let (owner, path) = item.split_at(item.find('/')?);
-                let process: u32 = ask(&self.connection, "GetConnectionUnixProcessID", owner)?;
-                (i32::try_from(process) == Ok(pid)).then(|| TrayIcon {
-                    connection: &self.connection,
-                    owner: owner.to_owned(),
-                    path: path.to_owned(),
-                })
-            })
-        });
+        let icon = look_for(PATIENCE, || self.find_tray_icon(pid));
         icon.unwrap_or_else(|| panic!("the panel does not get the icon: {}", self.state_of(pid)))
+    }
+
+    /// The tray icon of a process, if the panel has it now.
+    pub(crate) fn find_tray_icon(&self, pid: i32) -> Option<TrayIcon<'_>> {
+        self.registered().into_iter().find_map(|item| {
+            let (owner, path) = item.split_at(item.find('/')?);
+            let process: u32 = ask(&self.connection, "GetConnectionUnixProcessID", owner)?;
+            (i32::try_from(process) == Ok(pid)).then(|| TrayIcon {
+                connection: &self.connection,
+                owner: owner.to_owned(),
+                path: path.to_owned(),
+            })
+        })
     }
 
     /// What is registered with the panel: the owner of each item, and its path.
@@ -375,6 +380,21 @@ impl<'a> Desktop<'a> {
     /// Ends the bus, as the end of a session does.
     pub(crate) fn end_bus(&mut self) {
         self.bus.kill();
+    }
+
+    /// Starts another bus at the same address.
+    #[track_caller]
+    pub(crate) fn start_bus(&mut self) {
+        self.bus = start_bus(self.lab);
+        self.connection = connect(self.lab);
+        monitor(self.lab, &self.messages);
+    }
+
+    /// Ends the X server, as the end of a session does.
+    pub(crate) fn end_display(&mut self) {
+        if let Some(mut xvfb) = self.xvfb.take() {
+            xvfb.end();
+        }
     }
 }
 

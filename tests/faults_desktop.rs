@@ -1,0 +1,110 @@
+//! What becomes of the applet when something around it fails: the session bus, the notification daemon, the panel's
+//! register, the display, the clock, memory, standard error; or when it is stopped, or told to end in the middle of
+//! something. Each time: what happens, what the user sees, that it recovers.
+//!
+//! The faults are played by stand-ins that this program puts on the bus, and by signals to processes it started.
+//! What is tested with a real panel and daemon elsewhere (`desktop`, `desktop_notices`, `desktop_register`) is not
+//! repeated.
+
+#![cfg(feature = "applet")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+#[path = "support/desktop/mod.rs"]
+mod desktop;
+
+#[path = "faults_desktop/bus.rs"]
+mod bus;
+#[path = "faults_desktop/clock.rs"]
+mod clock;
+#[path = "faults_desktop/daemon.rs"]
+mod daemon;
+#[path = "faults_desktop/ends.rs"]
+mod ends;
+#[path = "faults_desktop/memory.rs"]
+mod memory;
+#[path = "faults_desktop/register.rs"]
+mod register;
+#[path = "faults_desktop/stand_in.rs"]
+mod stand_in;
+#[path = "faults_desktop/stopped.rs"]
+mod stopped;
+
+use std::fs;
+
+use desktop::{Desktop, Parts};
+use support::{Lab, PATIENCE, Process, look_for};
+
+/// A desktop with nothing on it but the bus.
+const BARE: Parts = Parts {
+    display: false,
+    panel: false,
+    daemon: false,
+};
+
+/// The name by which muxtray is the one instance.
+const NAME: &str = "io.github.muxtray.Muxtray";
+
+/// `muxtray run --no-tray`, once it watches.
+#[track_caller]
+fn watching(desktop: &Desktop<'_>) -> Process {
+    let muxtray = desktop.muxtray_run(&["--no-tray", "-v"]);
+    wait_for_word(&muxtray, "no masters");
+    muxtray
+}
+
+/// Waits until its log holds this.
+#[track_caller]
+fn wait_for_word(muxtray: &Process, word: &str) {
+    let said = look_for(PATIENCE, || muxtray.stderr().contains(word).then_some(()));
+    said.unwrap_or_else(|| panic!("it never says {word:?}: {}", muxtray.stderr()));
+}
+
+/// How often its log says this.
+fn times(muxtray: &Process, word: &str) -> usize {
+    muxtray.stderr().matches(word).count()
+}
+
+/// Sockets that nobody listens on, each at a host's ControlPath of its own.
+#[track_caller]
+fn break_hosts(lab: &Lab, hosts: &[&str]) {
+    for host in hosts {
+        lab.dead_socket(&lab.control_path(host));
+    }
+}
+
+/// What a process has in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Usage {
+    threads: usize,
+    descriptors: usize,
+}
+
+impl Usage {
+    fn of(process: &Process) -> Self {
+        let count = |name| {
+            fs::read_dir(format!("/proc/{}/{name}", process.pid()))
+                .unwrap()
+                .count()
+        };
+        Self {
+            threads: count("task"),
+            descriptors: count("fd"),
+        }
+    }
+
+    fn is_at_most(self, other: Self) -> bool {
+        self.threads <= other.threads && self.descriptors <= other.descriptors
+    }
+}
+
+/// The processor time that a process has used, in hundredths of a second.
+fn ticks(process: &Process) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", process.pid())).unwrap();
+    // The name ends with the last bracket; utime and stime are the 14th and 15th field, of which it is the second.
+    let fields: Vec<&str> = stat[stat.rfind(')').unwrap() + 2..]
+        .split_whitespace()
+        .collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}

@@ -1,0 +1,256 @@
+//! Told to end in the middle of something; the display, the reader of the log or of the output ends first.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Read as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::net::UnixListener;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
+use super::stand_in::{Manner, StandIn};
+use super::{BARE, break_hosts, wait_for_word};
+use crate::desktop::{Desktop, Parts, end, lab};
+use crate::support::{
+    GOOD, Lab, PATIENCE, Process, User, files_below, is_socket, wait_for, wait_until,
+};
+
+/// How long the end may take, whatever is under way: two seconds for the notifications and one for the rest.
+const END_LIMIT: Duration = Duration::from_secs(4);
+
+const LEAN: bool = cfg!(feature = "lean-tray");
+
+/// The command in a shell that redirects something of it.
+fn in_shell(lab: &Lab, script: &str, inner: &Command) -> Command {
+    let mut command = lab.command("sh");
+    command
+        .args(["-c", script])
+        .arg(inner.get_program())
+        .args(inner.get_args());
+    command
+}
+
+#[test]
+fn a_reader_of_the_log_that_ends_ends_nothing() {
+    let Some(lab) = lab("a_reader_of_the_log_that_ends_ends_nothing") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, BARE);
+    let daemon = StandIn::start(&desktop.bus_address(), Manner::Good);
+    let fifo = lab.path("log");
+    mkfifo(&fifo, Mode::from_bits_truncate(0o600)).unwrap();
+    User::get().own(&fifo);
+    let mut reader: File = OpenOptions::new()
+        .read(true)
+        .custom_flags(nix::libc::O_NONBLOCK)
+        .open(&fifo)
+        .unwrap();
+    let script = format!("exec \"$0\" \"$@\" 2>{}", fifo.display());
+    let command = in_shell(
+        &lab,
+        &script,
+        &lab.muxtray_command(["-v", "run", "--no-tray"]),
+    );
+    let mut muxtray = Process::start(desktop.join(command));
+    let mut said = Vec::new();
+    wait_until("it watches", PATIENCE, || {
+        let _ = reader.read_to_end(&mut said);
+        String::from_utf8_lossy(&said).contains("no masters")
+    });
+    drop(reader);
+    for host in ["web", "db"] {
+        break_hosts(&lab, &[host]);
+        daemon.notification(&format!("{host}: stale control socket"));
+    }
+    assert!(muxtray.is_running());
+    end(muxtray);
+}
+
+#[test]
+fn a_reader_of_the_output_that_ends_is_no_failure() {
+    let Some(lab) = lab("a_reader_of_the_output_that_ends_is_no_failure") else {
+        return;
+    };
+    let hosts: Vec<String> = (0..300).map(|number| format!("host{number}")).collect();
+    break_hosts(&lab, &hosts.iter().map(String::as_str).collect::<Vec<_>>());
+    for words in [&["list"][..], &["list", "--json"], &["doctor"]] {
+        let inner = lab.muxtray_command(words);
+        let script = "{ \"$0\" \"$@\"; echo $? >status; } | head -c 1";
+        let said = Process::run(in_shell(&lab, script, &inner), PATIENCE).expect(0);
+        let status = fs::read_to_string(lab.path("status")).unwrap();
+        assert_eq!(said.stderr, "", "{words:?}");
+        assert!(["0", "1"].contains(&status.trim()), "{words:?}: {status}");
+        // Closed from the beginning, it is as if there were none.
+        let script = "exec \"$0\" \"$@\" >&- 2>&-";
+        let said = Process::run(in_shell(&lab, script, &inner), PATIENCE);
+        assert!(matches!(said.code(), 0 | 1), "{said:?}");
+        let script = "exec \"$0\" \"$@\" >/dev/full";
+        let said = Process::run(in_shell(&lab, script, &inner), PATIENCE).expect(3);
+        assert!(
+            said.stderr.starts_with("muxtray: No space left"),
+            "{said:?}"
+        );
+    }
+}
+
+/// Has stale sockets come in place of others until it is told to stop.
+fn flap(directory: &Path, new: &Path, is_over: &AtomicBool) {
+    let mut number = 0;
+    while !is_over.load(Ordering::Acquire) {
+        drop(UnixListener::bind(new).unwrap());
+        User::get().own(new);
+        fs::rename(new, directory.join(format!("flap{}-22", number % 50))).unwrap();
+        number += 1;
+        thread::park_timeout(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn busy_or_not_a_signal_ends_it_in_order() {
+    let Some(lab) = lab("busy_or_not_a_signal_ends_it_in_order") else {
+        return;
+    };
+    lab.write_muxtray_config("interval_secs = 3600\nclean_automatically = true\n");
+    let desktop = Desktop::new(&lab, BARE);
+    let _daemon = StandIn::start(&desktop.bus_address(), Manner::Good);
+    let is_over = AtomicBool::new(false);
+    let (directory, new) = (lab.path("s"), lab.path("tmp/new"));
+    thread::scope(|scope| {
+        scope.spawn(|| flap(&directory, &new, &is_over));
+        for signal in [Signal::SIGHUP, Signal::SIGTERM, Signal::SIGINT] {
+            let mut muxtray = desktop.muxtray_run(&["--no-tray", "-v"]);
+            wait_for_word(&muxtray, "problem");
+            // Nobody is to be ended by a reader that has gone.
+            muxtray.signal(Signal::SIGPIPE);
+            assert!(muxtray.is_running());
+            let begun = Instant::now();
+            muxtray.signal(signal);
+            let said = muxtray.finish(PATIENCE);
+            is_over.store(said.status.code() != Some(0), Ordering::Release);
+            assert_eq!(said.status.code(), Some(0), "{signal}: {said:?}");
+            assert!(begun.elapsed() < END_LIMIT, "{signal}: {said:?}");
+        }
+        is_over.store(true, Ordering::Release);
+    });
+    // What was being removed is settled by the next.
+    lab.muxtray(["clean"]);
+    lab.muxtray(["clean"]).expect(0);
+    assert_eq!(files_below(&directory), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn the_end_of_the_display_is_the_end_and_leaves_nothing_for_the_next() {
+    let test = "the_end_of_the_display_is_the_end_and_leaves_nothing_for_the_next";
+    let Some(lab) = lab(test) else {
+        return;
+    };
+    let parts = Parts {
+        daemon: false,
+        ..Parts::ALL
+    };
+    let mut desktop = Desktop::new(&lab, parts);
+    let mut applet = desktop.muxtray_run(&[]);
+    desktop
+        .tray_icon(applet.pid())
+        .wait_for_row(&["no masters"]);
+    let pictures = || {
+        let mut files = files_below(&lab.path("run"));
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "png"));
+        files
+    };
+    let before = pictures();
+    desktop.end_display();
+    if LEAN {
+        break_hosts(&lab, &["web"]);
+        assert!(applet.is_running(), "{}", applet.stderr());
+        return end(applet);
+    }
+    let said = applet.finish(PATIENCE);
+    // GDK leaves no choice, and no time for a word: it ends the program when the connection to the X server breaks. For
+    // systemd that is a failure, as it should be.
+    assert_eq!(said.status.code(), Some(1), "{said:?}");
+
+    desktop.start_display();
+    desktop.start_panel();
+    let again = desktop.muxtray_run(&[]);
+    desktop.tray_icon(again.pid()).wait_for_row(&["no masters"]);
+    wait_until("the pictures of the first are gone", PATIENCE, || {
+        pictures().len() == before.len() && before.iter().all(|file| !file.exists())
+    });
+    end(again);
+}
+
+#[test]
+fn a_master_that_is_being_opened_at_logout_becomes_one() {
+    let Some(lab) = lab("a_master_that_is_being_opened_at_logout_becomes_one") else {
+        return;
+    };
+    let (begun, go_on) = (lab.path("begun"), lab.path("go-on"));
+    lab.configure(&format!(
+        "Host web\n{GOOD}    ProxyCommand sh -c ': >{}; until [ -e {} ]; do sleep 0.05; done; exec /usr/sbin/sshd -i -f {}'",
+        begun.display(),
+        go_on.display(),
+        lab.path("sshd_config").display()
+    ));
+    let parts = Parts {
+        daemon: false,
+        ..Parts::ALL
+    };
+    let desktop = Desktop::new(&lab, parts);
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    icon.click(&["Open master", "web"]);
+    wait_until("ssh connects", PATIENCE, || begun.exists());
+    let signalled = Instant::now();
+    end(applet);
+    assert!(signalled.elapsed() < END_LIMIT);
+
+    lab.write("go-on", "");
+    let path = lab.control_path("web");
+    let pid = wait_for("it is a master", PATIENCE, || {
+        let seen = lab.list();
+        let socket = seen.all_at(&path).into_iter().next()?;
+        (socket.state() == "running").then(|| socket.0["pid"].as_i64().unwrap())
+    });
+    lab.end_with_lab(i32::try_from(pid).unwrap());
+    wait_until("it serves", PATIENCE, || {
+        lab.ssh_request("check", &path).status.success()
+    });
+    assert_eq!(files_below(&lab.path("s")), [path]);
+}
+
+#[test]
+fn a_clean_that_a_logout_ends_is_settled_by_the_next() {
+    let Some(lab) = lab("a_clean_that_a_logout_ends_is_settled_by_the_next") else {
+        return;
+    };
+    let live = lab.master("live");
+    for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+        let mut ended = 0;
+        let dead: Vec<PathBuf> = (0..200)
+            .map(|number| lab.control_path(&format!("h{number}")))
+            .collect();
+        for path in &dead {
+            lab.dead_socket(path);
+        }
+        let clean = Process::start(lab.muxtray_command(["clean"]));
+        wait_until("it has begun", PATIENCE, || {
+            dead.iter().any(|path| !path.exists())
+        });
+        clean.signal(signal);
+        let said = clean.finish(PATIENCE);
+        ended += usize::from(said.status.signal() == Some(signal as i32));
+        assert!(ended == 1 || said.code() == 0, "{said:?}");
+        lab.muxtray(["clean"]).expect(0);
+        assert_eq!(files_below(&lab.path("s")), [live.path()], "{signal}");
+        assert!(is_socket(live.path()));
+    }
+    lab.muxtray(["check", "live"]).expect(0);
+}
