@@ -278,4 +278,102 @@ mod tests {
         assert_eq!(destination(None, "::1", Some(22)).to_string(), "[::1]:22");
         assert_eq!(destination(Some("u"), "::1", None).to_string(), "u@::1");
     }
+
+    #[test]
+    fn two_are_the_same_where_their_bytes_are_however_they_were_written() {
+        use std::collections::HashSet;
+        let of = |text: &str| ControlPath::new(text).unwrap();
+        let paths = [
+            of("/s/a"),
+            of("/s//a"),
+            of("/s/./a"),
+            of("/s/b"),
+            of("/s/A"),
+        ];
+        assert_eq!(paths[0], paths[1]);
+        assert_ne!(paths[0], paths[3]);
+        let distinct: HashSet<&ControlPath> = paths.iter().collect();
+        assert_eq!(distinct.len(), 3);
+        // A hash that is the same for all would be found only by its slowness.
+        let hash = |path: &ControlPath| {
+            let mut hasher = std::hash::DefaultHasher::new();
+            path.hash(&mut hasher);
+            hasher.finish()
+        };
+        assert_eq!(hash(&paths[0]), hash(&paths[1]));
+        assert_ne!(hash(&paths[0]), hash(&paths[3]));
+    }
+
+    #[test]
+    fn they_sort_by_their_bytes() {
+        let mut paths = ["/s/b", "/s/a/c", "/s/a", "/s/a-b", "/s/B"]
+            .map(|text| ControlPath::new(text).unwrap());
+        paths.sort();
+        assert_eq!(
+            paths.map(|path| path.to_string()),
+            ["/s/B", "/s/a", "/s/a-b", "/s/a/c", "/s/b"]
+        );
+    }
+
+    #[test]
+    fn the_parts_of_a_path() {
+        for (text, directory, name, length) in [
+            ("/s/web", "/s", "web", 6),
+            ("/web", "/", "web", 4),
+            ("/s/m\u{fc}ller", "/s", "m\u{fc}ller", 10),
+        ] {
+            let path = ControlPath::new(text).unwrap();
+            assert_eq!(path.directory(), Path::new(directory));
+            assert_eq!(path.name(), name.as_bytes());
+            assert_eq!(path.len_bytes(), length);
+            let again = ControlPath::in_directory(Path::new(directory), OsStr::new(name));
+            assert_eq!(again, path);
+        }
+    }
+
+    #[test]
+    fn it_is_shown_as_one_printable_line_and_debugged_as_a_path() {
+        let path = ControlPath::new("/s/a\nb").unwrap();
+        assert_eq!(path.to_string(), "/s/a\\u{a}b");
+        assert_eq!(format!("{path:?}"), r#""/s/a\nb""#);
+        assert_eq!(HostAlias("a\nb".to_owned()).to_string(), "a\\u{a}b");
+    }
+
+    #[test]
+    fn a_suffix_is_taken_from_what_can_be_a_name_only() {
+        let suffix = ".yDXYs2d7ScOlhAEI";
+        for (stem, is_name) in [
+            ("a", true),
+            (".a", true),
+            ("", false),
+            (".", false),
+            ("..", false),
+            ("...", true),
+            ("a/b", false),
+        ] {
+            let temporary = format!("{stem}{suffix}");
+            let aside = format!("{ASIDE_PREFIX}{stem}");
+            let expected = is_name.then_some(stem.as_bytes());
+            assert_eq!(stem_of_temporary(temporary.as_bytes()), expected, "{stem}");
+            assert_eq!(stem_of_aside(aside.as_bytes()), expected, "{stem}");
+        }
+        assert_eq!(stem_of_temporary(b"short"), None);
+        assert_eq!(stem_of_temporary(b"a-yDXYs2d7ScOlhAEI"), None);
+        assert_eq!(stem_of_temporary("a.yDXYs2d7ScOlhA\u{e9}".as_bytes()), None);
+    }
+
+    #[test]
+    fn the_longest_usable_path_fits_with_its_temporary_suffix() {
+        assert_eq!(MAX_USABLE_BYTES + 1 + TEMPORARY_SUFFIX, MAX_ADDRESS_BYTES);
+    }
+
+    #[test]
+    fn a_destination_hides_nothing() {
+        let hostile = Destination {
+            user: Some("a\nb".to_owned()),
+            host: "c\td".to_owned(),
+            port: None,
+        };
+        assert_eq!(hostile.to_string(), "a\\u{a}b@c\\u{9}d");
+    }
 }

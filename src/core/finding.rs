@@ -235,3 +235,77 @@ impl Finding {
         Self { severity, ..self }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn severities_rank_and_are_called_the_same_everywhere() {
+        assert!(Severity::Info < Severity::Warning && Severity::Warning < Severity::Error);
+        for (severity, word) in [
+            (Severity::Info, "info"),
+            (Severity::Warning, "warning"),
+            (Severity::Error, "error"),
+        ] {
+            assert_eq!(severity.as_str(), word);
+            let json = serde_json::to_string(&severity).unwrap();
+            assert_eq!(json, format!("\"{word}\""));
+        }
+    }
+
+    #[test]
+    fn every_id_is_written_in_small_letters_and_read_by_nobody_twice() {
+        for (at, id) in FindingId::ALL.iter().enumerate() {
+            let name = id.as_str();
+            let is_plain = |letter: char| letter.is_ascii_lowercase() || letter == '-';
+            assert!(!name.is_empty() && name.chars().all(is_plain), "{name}");
+            assert_eq!(serde_json::to_string(id).unwrap(), format!("\"{name}\""));
+            let is_told_again = FindingId::ALL[..at].iter().any(|it| it.as_str() == name);
+            assert!(!is_told_again, "{name} twice");
+        }
+    }
+
+    fn finding() -> Finding {
+        Finding::new(FindingId::Stale, "/s/a", "seen", "take it away")
+    }
+
+    #[test]
+    fn a_new_one_has_its_kinds_severity_and_nothing_else() {
+        insta::assert_snapshot!(serde_json::to_string(&finding()).unwrap(), @r#"{"id":"stale","severity":"warning","subject":"/s/a","evidence":"seen","remedy":"take it away","command":null,"lines":[],"fixable":false}"#);
+        assert_eq!((finding().hosts, finding().fix), (Vec::new(), None));
+    }
+
+    #[test]
+    fn the_remedy_ends_in_its_command_once() {
+        let with = finding().with_command("rm a");
+        assert_eq!(with.remedy, "take it away: rm a");
+        assert_eq!(with.command.as_deref(), Some("rm a"));
+        assert_eq!(with.clone().with_command("rm a"), with);
+        let whole = Finding::new(FindingId::Stale, "/s/a", "seen", "rm a");
+        assert_eq!(whole.with_command("rm a").remedy, "rm a");
+    }
+
+    #[test]
+    fn what_is_added_changes_nothing_else() {
+        let hosts = [HostAlias("web".to_owned()), HostAlias("db".to_owned())];
+        let fix = Fix::MakeDirectory("/s".into());
+        let full = finding()
+            .with_hosts(hosts.clone())
+            .with_lines(["Host *".to_owned()])
+            .with_fix(fix.clone())
+            .with_severity(Severity::Info);
+        let expected = Finding {
+            hosts: hosts.into(),
+            lines: vec!["Host *".to_owned()],
+            fix: Some(fix),
+            severity: Severity::Info,
+            ..finding()
+        };
+        assert_eq!(full, expected);
+        let json = serde_json::to_value(&full).unwrap();
+        assert_eq!(json["fixable"], true);
+        assert_eq!(json.get("hosts"), None);
+        assert_eq!(full.with_fix(None).fix, None);
+    }
+}

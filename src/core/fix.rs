@@ -44,3 +44,41 @@ impl Fix {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::directory::DirectoryId;
+    use crate::core::samples::in_state;
+    use crate::core::socket::State;
+
+    #[test]
+    fn each_says_what_it_does() {
+        let target = in_state(State::Stale).target();
+        let id = DirectoryId {
+            device: 1,
+            inode: 2,
+        };
+        let path = PathBuf::from("/s");
+        for (fix, label) in [
+            (Fix::MakeDirectory(path.clone()), "Make the directory"),
+            (
+                Fix::CloseDirectory { path, id },
+                "Close the directory to others",
+            ),
+            (
+                Fix::CloseSocket(target.clone()),
+                "Close the socket to others",
+            ),
+            (
+                Fix::Clean {
+                    target,
+                    is_leftover: true,
+                },
+                "Clean",
+            ),
+        ] {
+            assert_eq!(fix.label(), label);
+        }
+    }
+}

@@ -205,4 +205,23 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn states_and_findings_are_told_apart_each_with_its_words() {
+        let line = |guide: Guide| {
+            let Guide {
+                name,
+                severity,
+                means,
+                help,
+            } = guide;
+            assert!(!means.is_empty() && !help.is_empty(), "{name}");
+            let severity = severity.map_or("well", Severity::as_str);
+            format!("{name} ({severity}): {means}\n    {help}")
+        };
+        let states: Vec<String> = states().map(line).collect();
+        let findings: Vec<String> = findings().map(line).collect();
+        assert_eq!(states.len(), 12);
+        insta::assert_snapshot!(format!("{}\n\n{}", states.join("\n"), findings.join("\n")));
+    }
 }

@@ -135,4 +135,34 @@ mod tests {
         assert!(names.matches(OsStr::new("a")) && names.matches(OsStr::new("b")));
         assert!(!names.matches(OsStr::new("c")));
     }
+
+    #[test]
+    fn both_together_match_every_name_like_either_has_and_keep_each_once() {
+        let mut sockets = Names::default();
+        sockets.add_sockets(&component("cm-*"));
+        let mut names = Names::default();
+        names.add_like(&component("*.conf"));
+        names.extend(&sockets);
+        let once = names.clone();
+        names.extend(&sockets);
+        names.add_like(&component("*.conf"));
+        assert_eq!(names, once);
+        for (name, is_news) in [
+            ("a.conf", true),
+            ("cm-web", true),
+            ("cm-web.abcdefghijklmnop", false),
+            ("web", false),
+        ] {
+            assert_eq!(names.matches(OsStr::new(name)), is_news, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_a_temporary_name_is_news() {
+        let mut names = Names::default();
+        names.add_sockets(&component("*.abcdefghijklmnop"));
+        // Its stem is no name of the pattern, so nothing is being linked to it.
+        assert!(names.matches(OsStr::new("web.abcdefghijklmnop")));
+        assert!(!names.matches(OsStr::new("web")));
+    }
 }

@@ -290,3 +290,6 @@ impl Places {
             .filter(move |host| host.control_path.as_ref() == Some(path))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -350,3 +350,6 @@ fn sessions(socket: &Socket) -> String {
 fn shell(socket: &Socket) -> String {
     text::shell_word(socket.path.as_path().as_os_str())
 }
+
+#[cfg(test)]
+mod tests;

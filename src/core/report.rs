@@ -158,3 +158,6 @@ fn rfc3339(time: SystemTime) -> String {
         .unwrap_or_default();
     humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + since_epoch).to_string()
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant, SystemTime};
 use super::control_path::{ControlPath, Destination, HostAlias};
 use super::diagnose::{Context, History, snapshot};
 use super::directory::Directory;
-use super::network::{Address, Connection, Facts, Numbers, Route, Timer};
+use super::network::{Address, Cause, Connection, Doubt, Facts, Judgement, Numbers, Route, Timer};
 use super::places::{Host, Origin, Persist, Places};
 use super::socket::{
-    Cookie, File, Filesystem, Holder, Listener, Look, MasterPid, Observation, Process, Snapshot,
-    SocketId, Stat, Table, UserId,
+    Cookie, Denied, File, FileKind, Filesystem, ForeignHolder, Holder, Listener, Look, MasterPid,
+    Observation, Owner, Process, Snapshot, Socket, SocketId, Stat, State, Table, Unresponsive,
+    Unverifiable, UserId,
 };
 
 pub(super) const ME: UserId = UserId(1000);
@@ -188,4 +189,91 @@ pub(super) fn seen_over(
     context_after(&history, &places(), &[], |context| {
         snapshot(&look(observations), context)
     })
+}
+
+/// The socket of host `web` with a healthy master, but in this state.
+pub(super) fn in_state(state: State) -> Socket {
+    let mut socket = seen(vec![running()]).sockets.remove(0);
+    socket.state = state;
+    socket
+}
+
+pub(super) fn root() -> Owner {
+    Owner {
+        uid: UserId(0),
+        name: Some("root".to_owned()),
+    }
+}
+
+/// Every state with every reason there is for it. The matches below have no `_`, so a new reason has to be put in,
+/// and then looked at wherever all of them are told.
+pub(super) fn states() -> Vec<State> {
+    let mut states = vec![State::Running];
+    states.extend(doubts().map(State::Suspect));
+    states.extend(causes().map(State::Stranded));
+    states.extend(reasons_not_to_respond().map(State::Unresponsive));
+    states.extend([
+        State::Stale,
+        State::Misowned(root()),
+        State::Foreign(ForeignHolder::Program {
+            name: "nc".to_owned(),
+            pid: MasterPid(17),
+        }),
+        State::Foreign(ForeignHolder::User(root())),
+    ]);
+    states.extend(file_kinds().map(State::NotASocket));
+    states.extend([
+        State::Denied(Denied::Look),
+        State::Denied(Denied::Connect),
+        State::Leftover,
+        State::Orphaned { successor: true },
+        State::Orphaned { successor: false },
+        State::Unverifiable(Unverifiable::Network("nfs")),
+        State::Unverifiable(Unverifiable::Failed("EIO".to_owned())),
+    ]);
+    states
+}
+
+fn doubts() -> impl Iterator<Item = Doubt> {
+    std::iter::successors(Some(Doubt::Unanswered), |doubt| match doubt {
+        Doubt::Unanswered => Some(Doubt::NoRoute),
+        Doubt::NoRoute => Some(Doubt::Resumed),
+        Doubt::Resumed => Some(Doubt::Rerouted),
+        Doubt::Rerouted => Some(Doubt::Readdressed),
+        Doubt::Readdressed => None,
+    })
+}
+
+fn causes() -> impl Iterator<Item = Cause> {
+    std::iter::successors(Some(Cause::AddressGone), |cause| match cause {
+        Cause::AddressGone => Some(Cause::Unanswered),
+        Cause::Unanswered => None,
+    })
+}
+
+fn reasons_not_to_respond() -> impl Iterator<Item = Unresponsive> {
+    std::iter::successors(Some(Unresponsive::Stopped), |reason| match reason {
+        Unresponsive::Stopped => Some(Unresponsive::Backlog(3)),
+        Unresponsive::Backlog(_) => Some(Unresponsive::BacklogFull),
+        Unresponsive::BacklogFull => Some(Unresponsive::CheckTimedOut),
+        Unresponsive::CheckTimedOut => None,
+    })
+}
+
+pub(super) fn file_kinds() -> impl Iterator<Item = FileKind> {
+    std::iter::successors(Some(FileKind::Regular), |kind| match kind {
+        FileKind::Regular => Some(FileKind::Directory),
+        FileKind::Directory => Some(FileKind::Symlink),
+        FileKind::Symlink => Some(FileKind::Fifo),
+        FileKind::Fifo => Some(FileKind::Device),
+        FileKind::Device => None,
+    })
+}
+
+/// Every judgement on a network with every reason there is for it.
+pub(super) fn judgements() -> Vec<Judgement> {
+    let mut judgements = vec![Judgement::Well];
+    judgements.extend(doubts().map(Judgement::Suspect));
+    judgements.extend(causes().map(Judgement::Stranded));
+    judgements
 }

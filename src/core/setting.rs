@@ -77,3 +77,45 @@ pub struct Preferences {
     /// Whether muxtray starts at login.
     pub at_login: AtLogin,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_switch_stands_by_itself() {
+        let off = Switches {
+            notifications: false,
+            silent: [FindingId::Stale].into(),
+            clean_automatically: false,
+            exit_stranded: false,
+        };
+        let is_on = |switches: &Switches| {
+            [
+                Setting::Notifications,
+                Setting::Kind(FindingId::Stale),
+                Setting::Kind(FindingId::Misowned),
+                Setting::CleanAutomatically,
+                Setting::ExitStranded,
+            ]
+            .map(|setting| switches.is_on(setting))
+        };
+        assert_eq!(is_on(&off), [false, false, true, false, false]);
+        let notifying = Switches {
+            notifications: true,
+            ..off.clone()
+        };
+        assert_eq!(is_on(&notifying), [true, false, true, false, false]);
+        let cleaning = Switches {
+            clean_automatically: true,
+            ..off.clone()
+        };
+        assert_eq!(is_on(&cleaning), [false, false, true, true, false]);
+        let ending = Switches {
+            exit_stranded: true,
+            silent: BTreeSet::new(),
+            ..off
+        };
+        assert_eq!(is_on(&ending), [false, true, true, false, true]);
+    }
+}

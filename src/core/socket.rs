@@ -588,3 +588,6 @@ impl Snapshot {
             && self.asides == other.asides
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,13 +70,14 @@ impl Named {
         let Some((user, rest)) = typed.rsplit_once('@') else {
             return Ok(Self::Host(typed.to_owned()));
         };
-        let (host, port) = match rest.rsplit_once(':') {
-            Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
-                (host, port.parse().ok())
-            }
-            Some(_) | None => (rest, None),
-        };
-        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let with_port = rest
+            .rsplit_once(':')
+            .filter(|(host, _)| !host.contains(':') || host.ends_with(']'))
+            .and_then(|(host, port)| Some((host, port.parse().ok()?)));
+        // What is no port stays with the host, so that a mistyped one never means any.
+        let (host, port) = with_port.map_or((rest, None), |(host, port)| (host, Some(port)));
+        let in_brackets = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+        let host = in_brackets.unwrap_or(host);
         Ok(Self::Destination {
             user: user.to_owned(),
             host: host.to_owned(),
@@ -171,3 +172,6 @@ pub(super) fn several(typed: &str, sockets: &[&Socket]) -> TargetError {
         .collect();
     TargetError::Several(text::line(typed), list.join("\n"))
 }
+
+#[cfg(test)]
+mod tests;

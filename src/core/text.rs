@@ -263,4 +263,134 @@ mod tests {
             assert_eq!(shell_word(OsStr::from_bytes(raw)), word);
         }
     }
+
+    #[test]
+    fn a_length_of_time_changes_its_unit_where_the_next_is_whole() {
+        for (seconds, told) in [
+            (121, "2 min"),
+            (7_199, "119 min"),
+            (10_799, "2 h"),
+            (172_799, "47 h"),
+            (86_400 * 3 - 1, "2 days"),
+            (86_400 * 3, "3 days"),
+        ] {
+            assert_eq!(duration(Duration::from_secs(seconds)), told);
+        }
+    }
+
+    #[test]
+    fn a_size_has_one_tenth_and_the_unit_below_a_thousand_and_some() {
+        for (number, told) in [
+            (1025, "1.0 KiB"),
+            (1127, "1.1 KiB"),
+            ((1 << 20) - 1, "1023.9 KiB"),
+            (1 << 20, "1.0 MiB"),
+            (1 << 30, "1.0 GiB"),
+            (1 << 60, "1.0 EiB"),
+        ] {
+            assert_eq!(size(number), told);
+        }
+    }
+
+    #[test]
+    fn what_is_counted_agrees_with_its_number() {
+        assert_eq!(
+            [0, 1, 2].map(sessions),
+            ["0 sessions", "1 session", "2 sessions"]
+        );
+        assert_eq!(
+            [0, 1, 2].map(masters),
+            ["0 masters", "1 master", "2 masters"]
+        );
+        assert_eq!(
+            [0, 1, 2].map(problems),
+            ["0 problems", "1 problem", "2 problems"]
+        );
+        assert_eq!([0, 1, 2].map(byte_count), ["0 bytes", "1 byte", "2 bytes"]);
+    }
+
+    #[test]
+    fn names_are_listed_with_commas() {
+        for (names, listed) in [
+            (&[][..], ""),
+            (&["web"], "web"),
+            (&["web", "db"], "web, db"),
+            (&["web", "db", "build"], "web, db, build"),
+        ] {
+            assert_eq!(list(names.iter().map(|name| (*name).to_owned())), listed);
+        }
+    }
+
+    #[test]
+    fn a_sentence_begins_with_a_capital_and_keeps_the_rest() {
+        for (text, told) in [
+            ("", ""),
+            ("a Word", "A Word"),
+            ("\u{df}x", "SSx"),
+            ("10.0.0.1 is gone", "10.0.0.1 is gone"),
+        ] {
+            assert_eq!(sentence(text), told);
+        }
+        assert_eq!(remedy("ssh -v web"), "\u{2192} ssh -v web");
+        assert_eq!(millis(Duration::from_micros(6_250)), "6.2");
+        assert_eq!(translated(marked!("Clean")), "Clean");
+    }
+
+    /// Everything that moves the cursor, changes a direction or cannot be seen, with its neighbours that can.
+    #[test]
+    fn every_hidden_character_is_shown_by_its_number() {
+        let hidden = [
+            (0x0, 0x1f),
+            (0x7f, 0x9f),
+            (0xad, 0xad),
+            (0x61c, 0x61c),
+            (0x180e, 0x180e),
+            (0x200b, 0x200f),
+            (0x2028, 0x202e),
+            (0x2060, 0x2069),
+            (0xfeff, 0xfeff),
+            (0xfff9, 0xfffb),
+        ];
+        for character in ('\0'..='\u{ffff}').filter(|it| *it != '\\') {
+            let number = u32::from(character);
+            let is_hidden = hidden
+                .iter()
+                .any(|(first, last)| (*first..=*last).contains(&number));
+            let shown = line(&character.to_string());
+            if is_hidden {
+                assert_eq!(shown, format!("\\u{{{number:x}}}"));
+            } else {
+                assert_eq!(shown, character.to_string());
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_a_string_of_the_systems_and_a_line_are_shown_alike() {
+        let raw = OsStr::from_bytes(b"/a\nb\\\xff");
+        assert_eq!(path(Path::new(raw)), "/a\\u{a}b\\\\\\xff");
+        assert_eq!(os(raw), path(Path::new(raw)));
+        assert_eq!(line("a\tb"), "a\\u{9}b");
+    }
+
+    #[test]
+    fn a_word_is_quoted_only_where_a_shell_would_read_more_into_it() {
+        for byte in 0x20..=0x7e_u8 {
+            let is_plain = byte.is_ascii_alphanumeric() || b"/._-+:@%=,".contains(&byte);
+            let word = shell_word(OsStr::from_bytes(&[b'a', byte]));
+            let is_quoted = word.starts_with('\'');
+            assert_eq!(is_quoted, !is_plain, "{word}");
+        }
+        for (raw, word) in [
+            ("a-b", "a-b"),
+            ("-a", "'-a'"),
+            ("~", "'~'"),
+            ("m\u{fc}ller", "'m\u{fc}ller'"),
+            ("a'b", r"'a'\''b'"),
+            ("a'\\\n\u{fc}~ ", r"$'a\'\\\x0a\xc3\xbc~ '"),
+            ("\u{202e}", r"$'\xe2\x80\xae'"),
+        ] {
+            assert_eq!(shell_word(OsStr::new(raw)), word);
+        }
+    }
 }

@@ -2,9 +2,11 @@ use std::path::Path;
 
 use super::super::diagnose::snapshot;
 use super::super::samples::{
-    context_with, listener, look, observation, path, places, process, running,
+    context_with, in_state, listener, look, observation, path, places, process, running,
 };
-use super::super::socket::{Cookie, Holder, Listener, Look, Orphan, Process};
+use super::super::socket::{
+    Cookie, Holder, Listener, Look, MasterPid, Orphan, Process, Unresponsive,
+};
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -168,4 +170,78 @@ fn the_way_out_tells_what_it_costs() {
         orphan.cookie = None;
         assert!(way_out(orphan).to_string().ends_with("kill -KILL 4711"));
     }
+}
+
+#[test]
+fn labels_say_how_many_sessions_are_closed() {
+    assert_eq!(
+        [Some(0), Some(1), Some(2), None].map(exit_label),
+        [
+            "Exit",
+            "Exit, closing 1 session",
+            "Exit, closing 2 sessions",
+            "Exit, closing its sessions"
+        ]
+    );
+    assert_eq!(
+        [0, 1, 2].map(end_process_label),
+        [
+            "End process",
+            "End process, closing 1 session",
+            "End process, closing 2 sessions"
+        ]
+    );
+}
+
+/// By what proves whose process it is, by the state, and by what it costs.
+#[test]
+fn every_way_out() {
+    let stopped = || State::Unresponsive(Unresponsive::Stopped);
+    let orphan = || State::Orphaned { successor: true };
+    let mut told = Vec::new();
+    for (cookie, pid) in [(true, true), (true, false), (false, true), (false, false)] {
+        for state in [stopped(), orphan()] {
+            for sessions in [Some(0), Some(1), Some(2), None] {
+                let socket = Socket {
+                    cookie: cookie.then_some(Cookie(99)),
+                    pid: pid.then_some(MasterPid(4711)),
+                    sessions,
+                    ..in_state(state.clone())
+                };
+                let knows = format!("cookie {cookie}, pid {pid}, {}", state.name());
+                let way_out = way_out(&socket);
+                let command = way_out.command.as_deref().unwrap_or_default();
+                assert!(way_out.to_string().ends_with(command), "{way_out}");
+                told.push(format!("{knows}, {sessions:?}: {way_out}"));
+            }
+        }
+    }
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn several_at_one_path_are_meant_together_and_at_several_refused() {
+    let orphan = |at: &str, cookie| Socket {
+        path: path(at),
+        cookie: Some(Cookie(cookie)),
+        ..in_state(State::Orphaned { successor: true })
+    };
+    let with = |sockets| Snapshot {
+        sockets,
+        ..judged(&look(Vec::new()))
+    };
+    let named = Named::Host("web".to_owned());
+    let one = with(vec![orphan("/s/a", 1), orphan("/s/a", 2)]);
+    let meant = resolve("web", &named, &one).unwrap();
+    assert_eq!(meant, one.sockets.iter().collect::<Vec<_>>());
+    let two = with(vec![
+        orphan("/s/b", 1),
+        orphan("/s/a", 2),
+        orphan("/s/b", 3),
+    ]);
+    assert_eq!(
+        resolve("web", &named, &two).unwrap_err().to_string(),
+        "`web` names several control sockets, name one by its path:\n  /s/a (web, orphaned)\n  \
+         /s/b (web, orphaned)\n  /s/b (web, orphaned)"
+    );
 }

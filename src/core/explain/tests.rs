@@ -1,7 +1,7 @@
 use super::super::samples::{observation, seen};
 use super::*;
-use crate::core::finding::Finding;
-use crate::core::socket::{Connect, Observation};
+use crate::core::finding::{Finding, Severity};
+use crate::core::socket::{Connect, Denied, MasterPid, Observation, Snapshot, Socket, State};
 
 fn only(text: &str) -> Message {
     let mut messages = read(text);
@@ -260,4 +260,193 @@ fn a_path_that_is_too_long_is_counted() {
     let message = only(&format!("path \"{path}\" too long for Unix domain socket"));
     let answer = answer(&message, &seen(Vec::new()));
     assert!(answer.now.ends_with("is 97 bytes long, the limit is 90"));
+}
+
+#[test]
+fn every_message_has_a_meaning_and_what_it_can_come_from() {
+    let told = |kind: &Kind| {
+        let findings: Vec<&str> = kind.findings().iter().map(|id| id.as_str()).collect();
+        format!(
+            "{}\n    {}\n    {}",
+            kind.form(),
+            kind.meaning(),
+            findings.join(", ")
+        )
+    };
+    let told: Vec<String> = Kind::ALL.iter().map(told).collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn a_form_that_names_no_one_cause_is_not_quoted() {
+    let all: Vec<&str> = FindingId::ALL.iter().flat_map(|id| ssh_says(*id)).collect();
+    for kind in Kind::ALL {
+        let is_quoted = all.contains(&kind.form());
+        let names_a_cause = !kind.form().ends_with("(PATH): ...")
+            && !kind.form().ends_with("to path PATH: ...")
+            && !kind.findings().is_empty();
+        assert_eq!(is_quoted, names_a_cause, "{kind:?}");
+    }
+}
+
+#[test]
+fn only_a_masters_temporary_name_is_shortened() {
+    for (path, shown) in [
+        ("/s/u@h-22.yDXYs2d7ScOlhAEI", "/s/u@h-22"),
+        ("/s/u@h-22.yDXYs2d7ScOlhAE", "/s/u@h-22.yDXYs2d7ScOlhAE"),
+        ("/s/u@h-22.yDXYs2d7ScOlh-EI", "/s/u@h-22.yDXYs2d7ScOlh-EI"),
+        ("/s/web.example.org", "/s/web.example.org"),
+        ("/s/web", "/s/web"),
+    ] {
+        assert_eq!(without_suffix(path), shown);
+    }
+}
+
+#[test]
+fn words_that_only_look_like_a_message_are_none() {
+    for line in [
+        "Connection to h closed.",
+        "Shared connection to h",
+        "a door closed",
+        "Control socket connect(/s/a) failed",
+        "ControlSocket /s/a was made",
+        "read from the book failed",
+        "link mux listener /s/a",
+    ] {
+        assert_eq!(read(line), [], "{line}");
+    }
+}
+
+/// A socket in this state at the path of [`refused`].
+fn in_state(state: State) -> Socket {
+    super::super::samples::in_state(state)
+}
+
+#[test]
+fn what_is_true_now_is_told_by_the_state() {
+    let now = |sockets: Vec<Socket>| {
+        let snapshot = Snapshot {
+            sockets,
+            ..seen(Vec::new())
+        };
+        answer(&refused(), &snapshot).now
+    };
+    let with = |sessions, pid: Option<i32>| Socket {
+        sessions,
+        pid: pid.map(MasterPid),
+        ..in_state(State::Running)
+    };
+    for (socket, told) in [
+        (
+            with(Some(1), Some(4711)),
+            "running (pid 4711) with 1 session",
+        ),
+        (
+            with(Some(2), Some(4711)),
+            "running (pid 4711) with 2 sessions",
+        ),
+        (with(Some(1), None), "running with 1 session"),
+        (with(Some(0), None), "running with 0 sessions"),
+        (with(None, Some(4711)), "running"),
+        (in_state(State::Stale), "stale"),
+        (in_state(State::Denied(Denied::Look)), "denied"),
+    ] {
+        assert_eq!(now(vec![socket]), format!("/s/u@h-22 is {told}"));
+    }
+    let orphan = in_state(State::Orphaned { successor: true });
+    assert_eq!(
+        now(vec![orphan, with(Some(0), Some(17))]),
+        "/s/u@h-22 is orphaned, and running (pid 17) with 0 sessions"
+    );
+}
+
+#[test]
+fn the_findings_of_an_answer_are_those_about_its_path() {
+    let message = only("Control socket connect(/d/a): Connection refused");
+    let finding = |id, subject: &str, evidence: &str| Finding::new(id, subject, evidence, "do");
+    let mut snapshot = seen(Vec::new());
+    for (id, subject, evidence, is_told) in [
+        (FindingId::DirectoryMissing, "/d", "seen", true),
+        (FindingId::DirectoryMissing, "/e", "seen", false),
+        // A parent that is open to others is told by what lies below it.
+        (FindingId::DirectoryInsecure, "/", "in place of /d", true),
+        (FindingId::FilesystemNetwork, "/", "on nfs with /d", true),
+        (FindingId::SshConfigInvalid, "config", "in /d", false),
+        (FindingId::PathCollision, "/d/a", "seen", true),
+        (FindingId::PathCollision, "/d/b", "seen", false),
+        (FindingId::PathTooLong, "host web", "it is /d/a", true),
+        (FindingId::PathTooLong, "host web", "it is /d/b", false),
+        (FindingId::PathCollision, "/x", "it is /d/a", false),
+    ] {
+        snapshot.findings = vec![finding(id, subject, evidence)];
+        let told = answer(&message, &snapshot).findings;
+        assert_eq!(!told.is_empty(), is_told, "{id:?} {subject} {evidence}");
+    }
+}
+
+#[test]
+fn a_note_stands_in_nobodys_way() {
+    let mut snapshot = seen(Vec::new());
+    let finding = Finding::new(FindingId::DirectoryInsecure, "/s", "seen", "do");
+    snapshot.findings = vec![finding.clone().with_severity(Severity::Info)];
+    let note = answer(&refused(), &snapshot);
+    assert!(note.now.contains("nothing is in the way"), "{}", note.now);
+    assert!(!note.is_wrong());
+    snapshot.findings = vec![finding.with_severity(Severity::Warning)];
+    let warning = answer(&refused(), &snapshot);
+    assert_eq!(warning.now, "nothing is at /s/u@h-22");
+    assert!(warning.is_wrong());
+}
+
+#[test]
+fn a_line_without_a_path_is_answered_by_its_kind() {
+    let limit = |number: usize| {
+        let finding = Finding::new(FindingId::SessionsAtLimit, "/s/a", "10 sessions", "do");
+        Snapshot {
+            findings: vec![finding; number],
+            ..seen(Vec::new())
+        }
+    };
+    let open = "session request failed: Session open refused by peer";
+    for (line, number, now) in [
+        (
+            open,
+            0,
+            "the line names no path, and nothing of this kind is wrong anywhere",
+        ),
+        (
+            open,
+            1,
+            "the line names no path; there is 1 finding of this kind",
+        ),
+        (
+            open,
+            2,
+            "the line names no path; there are 2 findings of this kind",
+        ),
+        ("Shared connection to h closed.", 0, "nothing is wrong"),
+        (
+            "No ControlPath specified for \"-O\" command",
+            0,
+            "to have one for every host, put this at the end of ~/.ssh/config: Host *, ControlPath ~/.ssh/s/%C",
+        ),
+    ] {
+        let answer = answer(&only(line), &limit(number));
+        assert_eq!(answer.now, now, "{line}");
+        assert_eq!(answer.findings.len(), number);
+    }
+    let mut full = seen(vec![super::super::samples::running()]);
+    let finding = Finding::new(FindingId::SessionsAtLimit, "/s/a", "10 sessions", "do");
+    full.sockets[0].findings = vec![finding.clone()];
+    assert_eq!(answer(&only(open), &full).findings, [finding]);
+}
+
+#[test]
+fn an_answer_repeats_the_line_as_one_printable_line() {
+    let answer = answer(
+        &only("\x1b[1mSession open refused by peer"),
+        &seen(Vec::new()),
+    );
+    assert_eq!(answer.line, "\\u{1b}[1mSession open refused by peer");
+    assert_eq!(answer.meaning, Kind::OpenRefused.meaning());
 }

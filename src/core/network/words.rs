@@ -196,3 +196,6 @@ impl Judgement {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

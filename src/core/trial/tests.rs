@@ -165,3 +165,85 @@ fn a_missing_directory_is_told_once() {
     let whole = series(&[1], None);
     assert!(hindrances(None, Vec::new(), missing, &nothing, &whole).is_empty());
 }
+
+#[test]
+fn the_report_tells_what_became_of_the_master() {
+    let whole = || series(&[10], None);
+    for (master, told) in [
+        (Master::None, None),
+        (Master::Running, Some("running")),
+        (Master::Started, Some("started")),
+        (Master::Left("does not answer".to_owned()), Some("left")),
+    ] {
+        let report = trial(whole(), whole(), master.clone()).report();
+        assert_eq!(report.master, told, "{master:?}");
+    }
+}
+
+#[test]
+fn a_trial_without_a_path_or_with_one_that_is_no_text() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let mut trial = trial(series(&[10], None), series(&[10], None), Master::None);
+    trial.control_path = None;
+    assert_eq!(trial.report().control_path, None);
+    let raw = std::ffi::OsStr::from_bytes(b"/s/a\xff");
+    trial.control_path = ControlPath::new(raw);
+    assert_eq!(trial.report().control_path.as_deref(), Some("/s/a\\xff"));
+}
+
+#[test]
+fn how_many_times_as_fast_is_told_in_tenths() {
+    for (fresh, multiplexed, factor) in [
+        (&[200][..], &[10][..], Some(20.0)),
+        (&[200], &[30], Some(6.7)),
+        (&[10], &[100], Some(0.1)),
+        (&[200], &[0], None),
+        (&[], &[10], None),
+        (&[200], &[], None),
+    ] {
+        let trial = trial(series(fresh, None), series(multiplexed, None), Master::None);
+        assert_eq!(trial.report().factor, factor, "{fresh:?} {multiplexed:?}");
+    }
+}
+
+#[test]
+fn runs_are_whole_where_there_were_some_and_none_failed() {
+    for (series, is_whole) in [
+        (series(&[], None), false),
+        (series(&[1], None), true),
+        (series(&[1], denied()), false),
+        (series(&[], denied()), false),
+    ] {
+        assert_eq!(series.is_whole(), is_whole, "{series:?}");
+    }
+}
+
+#[test]
+fn what_hinders_is_told_the_nearest_first() {
+    let obstacle = |evidence: &str| Obstacle {
+        evidence: evidence.to_owned(),
+        remedy: None,
+    };
+    let of = |fresh: &Series, multiplexed: &Series, missing: Option<&str>| -> Vec<String> {
+        let known = vec![obstacle("/t: known")];
+        let blocked = Some(obstacle("blocked"));
+        let all = hindrances(blocked, known, missing.map(Path::new), fresh, multiplexed);
+        all.into_iter().map(|it| it.evidence).collect()
+    };
+    let (well, failed) = (series(&[1], None), series(&[], denied()));
+    let own = "a connection of its own fails, too";
+    assert_eq!(of(&well, &failed, None), ["blocked", "/t: known"]);
+    assert_eq!(of(&failed, &failed, None), ["blocked", "/t: known", own]);
+    assert_eq!(
+        of(&well, &failed, Some("/a b")),
+        [
+            "blocked",
+            "/a b: the directory of its ControlPath does not exist",
+            "/t: known"
+        ]
+    );
+    let nothing = Series::default();
+    assert_eq!(of(&failed, &nothing, None), ["blocked", "/t: known"]);
+    let missing = hindrances(None, Vec::new(), Some(Path::new("/a b")), &well, &failed);
+    assert_eq!(missing[0].remedy.as_deref(), Some("mkdir -m 700 -p '/a b'"));
+}

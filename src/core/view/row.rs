@@ -180,3 +180,6 @@ fn socket_label(socket: &Socket) -> String {
         socket.state.word()
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -403,3 +403,265 @@ fn a_stranded_master_can_be_replaced() {
         "there is no host to open: {told}"
     );
 }
+
+#[test]
+fn before_the_first_look_there_is_a_line_and_the_way_out() {
+    insta::assert_snapshot!(drawn(&starting()), @r"
+    Idle: Looking for control sockets
+    (Looking for control sockets)
+    ----
+    About  [About]
+    Quit  [Quit]
+    ");
+}
+
+fn with(sockets: Vec<Socket>) -> Snapshot {
+    Snapshot {
+        sockets,
+        ..seen(Vec::new())
+    }
+}
+
+fn bare(state: State) -> Socket {
+    super::super::samples::in_state(state)
+}
+
+#[test]
+fn the_summary_counts_masters_and_problems() {
+    let finding = |id| Finding::new(id, "/s", "seen", "do");
+    let problem = || {
+        let mut socket = bare(State::Stale);
+        socket.findings = vec![finding(FindingId::Stale)];
+        socket
+    };
+    let running = || bare(State::Running);
+    for (sockets, findings, told, icon) in [
+        (vec![], vec![], "no masters", Icon::Idle),
+        (vec![running()], vec![], "1 master", Icon::Running),
+        (
+            vec![running(), running()],
+            vec![],
+            "2 masters",
+            Icon::Running,
+        ),
+        (
+            vec![problem()],
+            vec![],
+            "no masters, 1 problem",
+            Icon::Attention,
+        ),
+        (
+            vec![running(), problem()],
+            vec![finding(FindingId::DirectoryMissing)],
+            "1 master, 2 problems",
+            Icon::Attention,
+        ),
+        // What is only worth knowing is no problem.
+        (
+            vec![running()],
+            vec![finding(FindingId::NoKeepalive)],
+            "1 master",
+            Icon::Running,
+        ),
+    ] {
+        let snapshot = Snapshot {
+            findings,
+            ..with(sockets)
+        };
+        assert_eq!(summary(&snapshot), told);
+        assert_eq!(view(&snapshot, &Answers::new(), &[]).icon, icon, "{told}");
+    }
+}
+
+#[test]
+fn what_is_done_to_all_is_done_to_the_users_own() {
+    let own = |sessions| Socket {
+        sessions,
+        ..bare(State::Running)
+    };
+    let managed = |state| Socket {
+        managed_by: Some(Managed::Lima),
+        ..bare(state)
+    };
+    let of = |sockets| {
+        let entries = actions_on_all(&with(sockets));
+        let view = TrayView {
+            menu: entries,
+            ..starting()
+        };
+        let text = drawn(&view);
+        text.split_once('\n').unwrap().1.to_owned()
+    };
+    let told = [
+        of(vec![managed(State::Running), managed(State::Stale)]),
+        of(vec![own(Some(0))]),
+        of(vec![own(Some(1)), own(None), managed(State::Running)]),
+        of(vec![
+            own(Some(2)),
+            own(Some(1)),
+            bare(State::Stale),
+            bare(State::Leftover),
+        ]),
+        of(vec![own(Some(0)), bare(State::Stale)]),
+    ];
+    insta::assert_snapshot!(told.join("\n"));
+    let entries = actions_on_all(&with(vec![own(Some(2)), own(None)]));
+    let exit = entries.iter().find_map(|entry| match entry {
+        Entry::Submenu { entries, .. } => entries.first(),
+        _ => None,
+    });
+    let Some(Entry::Item {
+        intent: Some(Intent::Reset(each)),
+        ..
+    }) = exit
+    else {
+        panic!("{exit:?}");
+    };
+    let closing: Vec<u32> = each.iter().map(|(_, closing)| *closing).collect();
+    assert_eq!(closing, [2, u32::MAX]);
+}
+
+#[test]
+fn separators_stand_only_between_what_there_is() {
+    let shape = |snapshot: &Snapshot, openable: &[Openable]| -> Vec<String> {
+        let view = view(snapshot, &Answers::new(), openable);
+        let key = |entry: Entry| match entry {
+            Entry::Separator => "--".to_owned(),
+            Entry::Item { key, .. } | Entry::Check { key, .. } | Entry::Submenu { key, .. } => key,
+        };
+        view.menu.into_iter().map(key).collect()
+    };
+    let host = Openable {
+        alias: HostAlias("db".to_owned()),
+        is_opening: false,
+    };
+    let nothing = with(Vec::new());
+    assert_eq!(shape(&nothing, &[]), ["summary", "--", "about", "quit"]);
+    assert_eq!(
+        shape(&nothing, &[host]),
+        ["summary", "--", "open-menu", "--", "about", "quit"]
+    );
+    let finding = Finding::new(FindingId::NoKeepalive, "host web", "seen", "do");
+    let noted = Snapshot {
+        findings: vec![finding],
+        ..with(vec![bare(State::Running)])
+    };
+    assert_eq!(
+        shape(&noted, &[]),
+        [
+            "summary",
+            "--",
+            "socket /s/u@h-22",
+            "--",
+            "check-all",
+            "clean-all",
+            "exit-all-menu",
+            "--",
+            "problems",
+            "--",
+            "about",
+            "quit"
+        ]
+    );
+}
+
+#[test]
+fn a_name_that_hides_something_is_shown_plain() {
+    let host = Openable {
+        alias: HostAlias("a\nb".to_owned()),
+        is_opening: false,
+    };
+    let opening = Openable {
+        is_opening: true,
+        ..host.clone()
+    };
+    let menu = drawn(&view(&with(Vec::new()), &Answers::new(), &[host, opening]));
+    assert!(menu.contains("a\\u{a}b  [Open]"), "{menu}");
+    assert!(menu.contains("(a\\u{a}b: opening\u{2026})"), "{menu}");
+}
+
+#[test]
+fn problems_of_one_kind_are_told_up_to_three_or_four() {
+    let menu = |number: usize| {
+        let finding = |number| {
+            Finding::new(
+                FindingId::PathTooLong,
+                format!("host h{number}"),
+                "seen",
+                "do",
+            )
+        };
+        let findings: Vec<Finding> = (0..number).map(finding).collect();
+        let view = TrayView {
+            menu: vec![problems_menu(&findings)],
+            ..starting()
+        };
+        drawn(&view)
+    };
+    assert!(
+        menu(4).contains("host h3: ") && !menu(4).contains("more"),
+        "{}",
+        menu(4)
+    );
+    assert!(!menu(5).contains("host h3: "), "{}", menu(5));
+    assert!(
+        menu(5).contains("\u{2026} 2 more path-too-long: muxtray doctor"),
+        "{}",
+        menu(5)
+    );
+}
+
+#[test]
+fn problems_and_notes_are_counted_apart() {
+    let label = |ids: &[FindingId]| {
+        let finding = |id: &FindingId| Finding::new(*id, "/s", "seen", "do");
+        let findings: Vec<Finding> = ids.iter().map(finding).collect();
+        match problems_menu(&findings) {
+            Entry::Submenu { label, .. } => label,
+            other => panic!("{other:?}"),
+        }
+    };
+    use FindingId::{DirectoryInsecure, NoKeepalive, PathTooLong};
+    assert_eq!(label(&[NoKeepalive]), "Notes (1)");
+    assert_eq!(label(&[PathTooLong, DirectoryInsecure]), "Problems (2)");
+    assert_eq!(
+        label(&[PathTooLong, NoKeepalive, NoKeepalive]),
+        "Problems (1) and notes (2)"
+    );
+}
+
+#[test]
+fn what_muxtray_has_a_row_for_is_not_copied() {
+    let clicks = |finding: Finding| -> Vec<String> {
+        let label = |entry: Entry| match entry {
+            Entry::Item {
+                label,
+                intent: Some(_),
+                ..
+            } => Some(label),
+            _ => None,
+        };
+        remark(0, &finding).into_iter().filter_map(label).collect()
+    };
+    let finding = || Finding::new(FindingId::Stale, "/s/a", "seen", "do");
+    let target = bare(State::Stale).target();
+    assert_eq!(clicks(finding()), [""; 0]);
+    assert_eq!(clicks(finding().with_command("muxtray exit /s/a")), [""; 0]);
+    assert_eq!(clicks(finding().with_command("kill 17")), ["Copy command"]);
+    let clean = Fix::Clean {
+        target: target.clone(),
+        is_leftover: false,
+    };
+    assert_eq!(
+        clicks(finding().with_command("rm /s/a").with_fix(clean)),
+        [""; 0]
+    );
+    assert_eq!(
+        clicks(
+            finding()
+                .with_command("chmod 600 /s/a")
+                .with_fix(Fix::CloseSocket(target))
+        ),
+        ["Close the socket to others"]
+    );
+}

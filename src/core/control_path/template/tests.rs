@@ -231,6 +231,294 @@ fn a_literal_is_one_path() {
 }
 
 #[test]
+fn a_byte_that_is_no_text_is_no_token() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let refused = |bytes| Pattern::from_template(OsStr::from_bytes(bytes), &known_for_tests());
+    assert_eq!(
+        refused(b"/s/%\xff"),
+        Err(TemplateError::UnknownToken("\\xff".into()))
+    );
+    assert_eq!(
+        refused(b"/s/%\n"),
+        Err(TemplateError::UnknownToken("\\u{a}".into()))
+    );
+}
+
+#[test]
+fn every_refusal_has_its_words() {
+    for (error, words) in [
+        (
+            TemplateError::UnknownToken("z".into()),
+            "there is no token %z in a ControlPath",
+        ),
+        (TemplateError::LoneEscape, "it ends in a lone %"),
+        (
+            TemplateError::BadVariable,
+            "a variable is not written ${NAME}",
+        ),
+        (
+            TemplateError::UnsetVariable("NOWHERE".into()),
+            "the environment variable NOWHERE is not set here",
+        ),
+        (
+            TemplateError::UnknownUser("nobody".into()),
+            "there is no user nobody",
+        ),
+        (
+            TemplateError::Relative,
+            "it is not absolute, so where it leads depends on where ssh is started",
+        ),
+        (TemplateError::ParentDirectory, "it has .. in it"),
+        (TemplateError::NoName, "it names no file"),
+    ] {
+        assert_eq!(error.to_string(), words);
+    }
+}
+
+#[test]
+fn temporary_files_lie_where_the_environment_says_an_absolute_path() {
+    let with = |value: Option<&str>| {
+        let mut known = known_for_tests();
+        if let Some(value) = value {
+            known.environment.insert("TMPDIR".into(), value.into());
+        }
+        known
+    };
+    for (value, directory) in [
+        (None, "/tmp"),
+        (Some("/scratch"), "/scratch"),
+        (Some("scratch"), "/tmp"),
+        (Some(""), "/tmp"),
+    ] {
+        assert_eq!(with(value).temporary_dir(), Path::new(directory));
+    }
+    let here = with(Some("/scratch"));
+    let vague = |text: &str, known: &Known| {
+        let pattern = Pattern::from_template(OsStr::new(text), known);
+        pattern.unwrap().unwrap().is_vague()
+    };
+    assert!(vague("/scratch/%h", &here));
+    assert!(!vague("/scratch/%h", &with(None)));
+    assert!(vague("/tmp/%h", &here), "others use it still");
+}
+
+#[test]
+fn directories_that_many_use_are_shared() {
+    for directory in [
+        "/",
+        "/home",
+        "/home/u",
+        "/home/u/.ssh",
+        "/run",
+        "/run/user",
+        "/run/user/1000",
+        "/tmp",
+        "/var/tmp",
+        "/dev/shm",
+        "/var/run",
+        "/var",
+        "/etc",
+    ] {
+        assert!(
+            known_for_tests().is_shared(Path::new(directory)),
+            "{directory}"
+        );
+    }
+    for directory in [
+        "/home/v",
+        "/home/u/.ssh/s",
+        "/home/u/s",
+        "/run/user/1001",
+        "/run/user/1000/s",
+        "/tmp/s",
+        "/srv",
+    ] {
+        assert!(
+            !known_for_tests().is_shared(Path::new(directory)),
+            "{directory}"
+        );
+    }
+    // The runtime directory of the environment need not be the usual one, which counts all the same.
+    let elsewhere = Known {
+        runtime_dir: PathBuf::from("/elsewhere"),
+        ..known_for_tests()
+    };
+    assert!(elsewhere.is_shared(Path::new("/elsewhere")));
+    assert!(elsewhere.is_shared(Path::new("/run/user/1000")));
+}
+
+#[test]
+fn a_pattern_below_a_directory_takes_its_name_as_it_is() {
+    let below = |directory: &str, glob: &str| {
+        Pattern::below(Path::new(directory), glob, &known_for_tests()).unwrap()
+    };
+    let pattern = below("/a*b/%h", "*/ssh.sock");
+    assert_eq!(pattern.root(), Path::new("/a*b/%h"));
+    assert!(pattern.matches(&path("/a*b/%h/vm/ssh.sock")));
+    assert!(!pattern.matches(&path("/axb/%h/vm/ssh.sock")));
+    assert!(pattern.is_glob() && !pattern.is_per_machine());
+    assert_eq!(
+        Pattern::below(Path::new("relative"), "*", &known_for_tests()),
+        Err(TemplateError::Relative)
+    );
+}
+
+#[test]
+fn only_tokens_of_the_machine_make_a_path_of_it() {
+    for (text, is_per_machine) in [
+        ("/s/%C", true),
+        ("/s/%l-%h", true),
+        ("/s/%L-%h", true),
+        ("/s/%h-%r-%p-%n-%k-%j-%i-%u", false),
+        ("%d/s/%h", false),
+        ("/s/%%C", false),
+    ] {
+        assert_eq!(template(text).is_per_machine(), is_per_machine, "{text}");
+        assert!(!template(text).is_glob());
+    }
+}
+
+#[test]
+fn a_class_is_read_like_a_shells() {
+    for (text, file, matches) in [
+        ("/s/[abc]", "/s/c", true),
+        ("/s/[abc]", "/s/d", false),
+        ("/s/[a-cx-z]", "/s/y", true),
+        ("/s/[a-cx-z]", "/s/m", false),
+        ("/s/[a-]", "/s/-", true),
+        ("/s/[a-]", "/s/b", false),
+        ("/s/[!]x]", "/s/]", false),
+        ("/s/[!]x]", "/s/y", true),
+        ("/s/[\u{e0}-\u{ff}]", "/s/\u{e9}", true),
+        ("/s/[\u{e0}-\u{ff}]", "/s/e", false),
+        // One character, however many bytes.
+        ("/s/[!a]x", "/s/\u{e9}x", true),
+        ("/s/[!a]x", "/s/x", false),
+        // Not closed in this part of the path: the bracket means itself.
+        ("/s/[a/b]", "/s/[a/b]", true),
+        ("/s/[", "/s/[", true),
+        ("/s/[]", "/s/[]", true),
+        ("/s/x\\", "/s/x\\", true),
+        ("/s/\\[a]", "/s/[a]", true),
+        ("/s/a?c*", "/s/abc", true),
+        ("/s/a?c*", "/s/ac", false),
+        ("/s/$*{x}", "/s/$y{x}", true),
+    ] {
+        assert_eq!(glob(text).matches(&path(file)), matches, "{text} {file}");
+    }
+}
+
+#[test]
+fn a_name_that_is_no_text_matches_byte_by_byte() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let file = |name: &[u8]| path_of(&[b"/s/", name].concat());
+    fn path_of(bytes: &[u8]) -> ControlPath {
+        ControlPath::new(OsStr::from_bytes(bytes)).unwrap()
+    }
+    assert!(glob("/s/?b").matches(&file(b"\xffb")));
+    assert!(!glob("/s/?b").matches(&file(b"\xff\xffb")));
+    assert!(glob("/s/[!a]b").matches(&file(b"\xffb")));
+    assert!(!glob("/s/[a-z]b").matches(&file(b"\xffb")));
+    assert!(template("/s/%r@%h").matches(&file(b"\xff@h")));
+    assert_eq!(template("/s/%r@%h").captures(&file(b"\xff@h")), None);
+    assert_eq!(template("/s/%h").captures(&file(b"\xff")), None);
+}
+
+#[test]
+fn a_dollar_alone_means_itself() {
+    for (text, file) in [
+        ("/s/$%h", "/s/$web"),
+        ("/s/a$", "/s/a$"),
+        ("/s/$(x)", "/s/$(x)"),
+    ] {
+        assert!(template(text).matches(&path(file)), "{text}");
+    }
+    assert!(
+        glob("/s/${WHERE}*").matches(&path("/s/${WHERE}x")),
+        "a glob has no variables"
+    );
+}
+
+#[test]
+fn a_literal_below_a_wildcard_is_no_one_path() {
+    assert_eq!(template("/s/%h/sock").as_literal(), None);
+    assert_eq!(template("/s/sock").as_literal(), Some(path("/s/sock")));
+    let pattern = template("/a/b/%h/c");
+    assert_eq!(pattern.root(), Path::new("/a/b"));
+    assert_eq!(pattern.components().len(), 2);
+}
+
+#[test]
+fn names_that_no_file_has_match_nothing() {
+    let star = glob("/s/*").components()[0].clone();
+    let any = template("/s/%h%j").components()[0].clone();
+    for name in ["", ".", ".."] {
+        assert!(
+            !star.matches(name.as_bytes()) && !any.matches(name.as_bytes()),
+            "{name}"
+        );
+    }
+    assert!(any.matches("x".repeat(255).as_bytes()));
+    assert!(!any.matches("x".repeat(256).as_bytes()));
+    assert!(any.matches(b"..."));
+    assert!(any.matches(b".hidden"), "a template is no glob");
+}
+
+#[test]
+fn a_port_has_one_to_five_digits_and_tells_itself_without_a_leading_zero() {
+    let port = |file: &str| {
+        let told = template("/s/%h:%p").captures(&path(file));
+        told.and_then(|told| told.port)
+    };
+    for (file, told) in [
+        ("/s/h:1", Some(1)),
+        ("/s/h:65535", Some(65535)),
+        ("/s/h:65536", None),
+        ("/s/h:022", None),
+        ("/s/h:0", None),
+        ("/s/h:", None),
+        ("/s/h:x", None),
+    ] {
+        assert_eq!(port(file), told, "{file}");
+    }
+    assert!(template("/s/%p").matches(&path("/s/99999")));
+    assert!(!template("/s/%p").matches(&path("/s/100000")));
+}
+
+#[test]
+fn readings_that_differ_tell_only_what_they_share() {
+    for (text, file, told) in [
+        // Either user, but one host.
+        ("/s/%r-%r@%h", "/s/a-a@h", Some("a@h")),
+        ("/s/%j%r@%h", "/s/ab@h", Some("h")),
+        ("/s/%h:%p%j", "/s/h:22", Some("h")),
+        // Either host: nothing is told.
+        ("/s/%h-%j", "/s/a-b-c", None),
+        ("/s/%h%j", "/s/ab", None),
+        // The same token stands for the same text.
+        ("/s/%h/%h", "/s/a/b", None),
+        ("/s/%h/%h", "/s/a/a", Some("a")),
+        ("/s/%p/%h-%p", "/s/22/a-22", Some("a:22")),
+        ("/s/%p/%h-%p", "/s/22/a-23", None),
+        // The host name rather than a key's or the alias.
+        ("/s/%n/%k/%h", "/s/alias/key/host", Some("host")),
+        ("/s/%n/%k", "/s/alias/key", Some("key")),
+        ("/s/%n", "/s/alias", Some("alias")),
+        ("/s/%n/%n", "/s/a/b", None),
+        ("/s/%k/%k", "/s/a/b", None),
+        ("/s/%r/%h/%r", "/s/u/h/v", None),
+        // What ssh takes for a user is in no host.
+        ("/s/%h", "/s/u@h", None),
+        ("/s/%n", "/s/u@h", None),
+        ("/s/%k", "/s/u@h", None),
+    ] {
+        let destination = template(text).captures(&path(file));
+        let destination = destination.map(|it| it.to_string());
+        assert_eq!(destination.as_deref(), told, "{text} {file}");
+    }
+}
+
+#[test]
 fn variables_are_found_wherever_they_stand() {
     let names: Vec<&OsStr> = variables(b"a ${ONE}/${} ${TWO}${").collect();
     assert_eq!(names, ["ONE", "TWO"]);
