@@ -171,7 +171,10 @@ impl Desktop {
             asker.ask(Intent::Quit);
         })
         .map_err(|error| {
-            let what = format!("no thread can be started to follow the session bus: {error}");
+            let what = tr!(
+                "no thread can be started to follow the session bus: {error}",
+                error
+            );
             io::Error::new(error.kind(), what)
         })?;
         Ok(end)
@@ -257,9 +260,10 @@ impl BusEnd {
     /// It has.
     pub fn check(&self) -> io::Result<()> {
         if self.0.load(Ordering::Acquire) {
-            return Err(io::Error::other(
-                "the session bus has ended, and the tray icon with it; `muxtray run` starts anew",
-            ));
+            return Err(io::Error::other(tr!(
+                "the session bus has ended, and the tray icon with it; to start it again: {command}",
+                command = "muxtray run"
+            )));
         }
         Ok(())
     }

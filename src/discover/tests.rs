@@ -376,8 +376,8 @@ fn whether_ssh_is_another_is_seen_where_it_is_or_could_be() {
             })
             .collect()
     };
-    assert_eq!(files(&ssh), [ssh.clone()]);
-    assert_eq!(files(Path::new("ssh")), [ssh.clone()]);
+    assert_eq!(files(&ssh), std::slice::from_ref(&ssh));
+    assert_eq!(files(Path::new("ssh")), std::slice::from_ref(&ssh));
     assert_eq!(
         files(Path::new("none")),
         [ssh.with_file_name("none"), "/other/none".into()]

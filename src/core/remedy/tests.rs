@@ -116,7 +116,8 @@ fn a_lost_network_is_told_with_the_command_that_fits() {
         let mut snapshot = seen_over(vec![running()], [(MasterPid(4711), connection)].into());
         snapshot.sockets.remove(0)
     };
-    let changes: &[(&str, fn(&mut Socket))] = &[
+    type Change = (&'static str, fn(&mut Socket));
+    let changes: &[Change] = &[
         ("muxtray open --force web", |_| {}),
         ("muxtray open web", |it| it.sessions = Some(0)),
         ("muxtray exit --force /s/u@h-22", |it| it.hosts.clear()),

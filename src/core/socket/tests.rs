@@ -185,7 +185,7 @@ fn anything_that_is_told_makes_another_socket() {
         ("program", |it| it.managed_by = Some(Managed::Kitty)),
         ("findings", |it| it.findings.clear()),
         ("kind of finding", |it| {
-            it.findings[0].id = FindingId::Stranded
+            it.findings[0].id = FindingId::Stranded;
         }),
         ("subject", |it| it.findings[0].subject.push('x')),
         ("remedy", |it| it.findings[0].remedy.push('x')),
@@ -241,7 +241,8 @@ fn a_snapshot_says_the_same_until_something_but_the_time_is_another() {
     };
     assert_ne!(now, later);
     assert!(now.says_the_same(&later));
-    let changes: &[(&str, fn(&mut Snapshot))] = &[
+    type Change = (&'static str, fn(&mut Snapshot));
+    let changes: &[Change] = &[
         ("fewer sockets", |it| it.sockets.truncate(1)),
         ("another socket", |it| it.sockets[1].sessions = Some(9)),
         ("a finding", |it| {
