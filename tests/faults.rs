@@ -24,10 +24,13 @@ mod ssh;
 #[path = "faults/sweep.rs"]
 mod sweep;
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::process::Command;
 
 use nix::sys::signal::Signal;
-use support::{Finished, Lab, PATIENCE, Process, look_for};
+use support::{Finished, Lab, PATIENCE, Process, look_for, wait_until};
 
 /// `muxtray run --no-tray`, which logs what it shows.
 const RUN: [&str; 3] = ["run", "--no-tray", "-v"];
@@ -47,6 +50,31 @@ fn wait_for_line(run: &mut Process, before: usize, text: &str) {
         run.stderr()[before..].contains(text).then_some(())
     });
     assert!(logged.is_some(), "no {text:?} in {}", run.stderr());
+}
+
+/// The inodes that a process watches by inotify, in hexadecimal, as the kernel writes them.
+fn watched_inodes(pid: i32) -> Vec<String> {
+    let entries = fs::read_dir(format!("/proc/{pid}/fdinfo")).unwrap();
+    let infos = entries
+        .flatten()
+        .map(|entry| fs::read_to_string(entry.path()).unwrap_or_default());
+    let inodes = infos.flat_map(|info| {
+        let lines = info.lines().filter(|line| line.starts_with("inotify "));
+        lines
+            .filter_map(|line| line.split(' ').find_map(|word| word.strip_prefix("ino:")))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    });
+    inodes.collect()
+}
+
+/// Waits until the process watches what is at the path.
+#[track_caller]
+fn wait_for_watch(run: &Process, path: &Path) {
+    let inode = format!("{:x}", fs::metadata(path).unwrap().ino());
+    wait_until(&format!("{} is watched", path.display()), PATIENCE, || {
+        watched_inodes(run.pid()).contains(&inode)
+    });
 }
 
 /// Ends it in order: whatever befell it, it still listens to signals.

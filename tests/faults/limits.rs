@@ -38,18 +38,6 @@ fn raise(run: &Process, limit: &str) {
     Process::run(command, PATIENCE).expect(0);
 }
 
-/// How many inotify watches the process has.
-fn watches(pid: i32) -> usize {
-    let entries = fs::read_dir(format!("/proc/{pid}/fdinfo")).unwrap();
-    let of_one = |path: PathBuf| {
-        let info = fs::read_to_string(path).unwrap_or_default();
-        info.lines()
-            .filter(|line| line.starts_with("inotify "))
-            .count()
-    };
-    entries.flatten().map(|entry| of_one(entry.path())).sum()
-}
-
 /// Who has no watch or instance left is told so and looks by the timer; once there are some again, events count, and
 /// the finding is gone.
 #[test]
@@ -78,7 +66,8 @@ fn inotify_limits_are_told_and_gone_when_they_are_raised() {
         wait_for_line(&mut run, before, "stale control socket");
         fs::remove_file(&path).unwrap();
         raise(&run, limit);
-        wait_until("everything is watched", PATIENCE, || watches(run.pid()) > 5);
+        super::wait_for_watch(&run, &lab.path("s"));
+        super::wait_for_watch(&run, &lab.path("config/muxtray/config.toml"));
 
         // From now on only an event can tell.
         lab.write_muxtray_config("interval_secs = 3600\n");

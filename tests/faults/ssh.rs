@@ -2,12 +2,14 @@
 //! again under a running watcher.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{RUN, end, wait_for_line};
 use crate::support::{
-    Finished, Lab, PATIENCE, Process, process_parent, process_state, processes, wait_until,
+    Finished, Lab, PATIENCE, Process, Report, User, process_parent, process_state, processes, skip,
+    wait_until,
 };
 
 /// A script as ssh's program, and what is told of it: the finding, and a word of its evidence.
@@ -123,11 +125,10 @@ fn an_ssh_that_comes_later_is_found() {
     settings(&lab, &program);
     let mut run = Process::start(lab.muxtray_command(RUN));
     wait_for_line(&mut run, 0, "no masters");
+    super::wait_for_watch(&run, program.parent().unwrap());
     let before = run.stderr().len();
     fs::remove_file(&program).unwrap();
     wait_for_line(&mut run, before, "no masters, 1 problem");
-    let told = lab.list();
-    assert_eq!(told.finding_ids(), ["ssh-missing"]);
     let before = run.stderr().len();
     install(&lab, "exec ssh \"$@\"");
     wait_for_line(&mut run, before, "no masters\n");
@@ -145,6 +146,7 @@ fn an_ssh_that_comes_into_the_path_is_found() {
     command.env("PATH", path);
     let mut run = Process::start(command);
     wait_for_line(&mut run, 0, "no masters, 1 problem");
+    super::wait_for_watch(&run, &lab.path("program"));
     let before = run.stderr().len();
     let program = install(&lab, "exec ssh \"$@\"");
     fs::rename(&program, program.with_file_name("muxtray-ssh")).unwrap();
@@ -180,9 +182,9 @@ fn a_configuration_that_cannot_be_read_for_once_is_read_the_next_time() {
         let inject = ["-P", file, "-e", "inject=read:error=EIO"];
         let said = match injected(&lab, &inject, &["list", "--json"]) {
             Ok(said) => said,
-            Err(why) => return crate::support::skip(name, &why),
+            Err(why) => return skip(name, &why),
         };
-        let report = crate::support::Report::parse(&said.stdout);
+        let report = Report::parse(&said.stdout);
         let finding = report.finding(id);
         assert!(finding["subject"].to_string().contains(file), "{finding:#}");
         assert!(
@@ -202,14 +204,13 @@ fn a_configuration_that_cannot_be_read_for_once_is_read_the_next_time() {
 /// The file's mode is no part of its version, but decides whether it can be read.
 #[test]
 fn a_configuration_that_may_be_read_again_is_taken_over() {
-    use std::os::unix::fs::PermissionsExt as _;
     let lab = Lab::new();
     lab.write_muxtray_config("interval_secs = 3600\n");
     let file = lab.path("config/muxtray/config.toml");
     let mode = |mode| fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
     mode(0o000);
-    if crate::support::User::get().uid == 0 {
-        return crate::support::skip(
+    if User::get().uid == 0 {
+        return skip(
             "a_configuration_that_may_be_read_again_is_taken_over",
             "root reads every file",
         );

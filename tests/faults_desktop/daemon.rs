@@ -134,12 +134,19 @@ fn a_button_acts_for_one_notice_whatever_ids_the_daemon_gives() {
     for id in [0, 7, u32::MAX] {
         let absurd = StandIn::start(&desktop.bus_address(), Manner::Absurd(id));
         let muxtray = watching(&desktop);
-        for host in ["web", "db"] {
+        let show = |host| {
             break_hosts(&lab, &[host]);
             let (_, actions) = absurd.notification(&format!("{host}: stale control socket"));
             assert_eq!(actions[1], "Clean", "{actions:?}");
-        }
-        // The second stands in the place of the first, so its button is the one that a person sees.
+            Usage::of(&muxtray).descriptors
+        };
+        let with_one = show("web");
+        show("db");
+        // The second stands in the place of the first, so its button is the one that a person sees. Each has a connection
+        // to the bus, so once it is known to stand there one of them is gone.
+        wait_until("the second is known to stand there", PATIENCE, || {
+            Usage::of(&muxtray).descriptors <= with_one
+        });
         wait_until("the press is heard", PATIENCE, || {
             absurd.invoke(id, "button-0");
             !lab.control_path("db").exists()

@@ -62,8 +62,20 @@ mod tests {
             (long.as_str(), "/home/u", "ControlPath ~/.ssh/s/%C"),
             (long.as_str(), long.as_str(), RUNTIME),
             ("/new\nline", "/home/u", RUNTIME),
+            ("/quo\"te", "/home/u", RUNTIME),
+            ("/", "/home/u", "ControlPath /%C"),
+            ("/home/u2/s", "/home/u", "ControlPath /home/u2/s/%C"),
         ] {
             assert_eq!(control_path(Path::new(directory), Path::new(home)), line);
         }
+    }
+
+    #[test]
+    fn ninety_bytes_are_room_for_a_hash_and_no_byte_more() {
+        let of_length = |length: usize| format!("/{}", "x".repeat(length - 1));
+        let suggested = |length| control_path(Path::new(&of_length(length)), Path::new("/home/u"));
+        assert_eq!(suggested(49), format!("ControlPath {}/%C", of_length(49)));
+        assert_eq!(suggested(50), "ControlPath ~/.ssh/s/%C");
+        assert_eq!(49 + HASH_BYTES, MAX_USABLE_BYTES);
     }
 }

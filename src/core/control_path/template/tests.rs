@@ -112,6 +112,8 @@ fn a_glob_matches_like_a_shell() {
         ("/s/?b", "/s/ab", true),
         ("/s/?b", "/s/\u{e4}b", true),
         ("/s/?b", "/s/b", false),
+        ("/s/a?", "/s/a", false),
+        ("/s/a[x]", "/s/a", false),
         ("/s/[a-c]x", "/s/bx", true),
         ("/s/[a-c]x", "/s/dx", false),
         ("/s/[!a-c]x", "/s/dx", true),
@@ -218,6 +220,18 @@ fn a_name_with_too_many_readings_ends_soon_and_tells_nothing() {
     let pattern = template(&format!("/s/{}%h", "%j-".repeat(40)));
     let file = path(&format!("/s/{}", "-".repeat(200)));
     assert_eq!(pattern.captures(&file), None);
+}
+
+#[test]
+fn what_takes_too_long_to_read_tells_nothing_though_all_may_agree() {
+    let jumps = |number: usize| {
+        let pattern = template(&format!("/s/{}/%h", "%j".repeat(number)));
+        let file = path(&format!("/s/{}/web", "a".repeat(100)));
+        assert!(pattern.matches(&file));
+        pattern.captures(&file).map(|told| told.host)
+    };
+    assert_eq!(jumps(2).as_deref(), Some("web"));
+    assert_eq!(jumps(20), None);
 }
 
 #[test]

@@ -487,3 +487,253 @@ fn a_shared_home_wants_a_path_for_each_machine() {
     // What no template explains is not judged.
     assert_eq!(of("/t/%h", "/s/u@h-22"), ["filesystem-network"]);
 }
+
+/// Every finding whole: what is seen, what helps, the command, the lines and the fix.
+#[test]
+fn every_finding_has_its_words() {
+    let (root, other) = (UserId(0), UserId(1234));
+    let missing = |path: &str, can_make| {
+        ending(End::Missing {
+            path: PathBuf::from(path),
+            can_make,
+        })
+    };
+    let nothing_there = |mut directory: Directory| {
+        directory.parts.clear();
+        directory
+    };
+    let ours = |end| Directory {
+        parts: vec![part("/", root, 0o755), part("/a b", ME, 0o600)],
+        ..ending(end)
+    };
+    let access = |access| with_there(|there| there.access = access);
+    let read_only = || access(Access::ReadOnly);
+    let empty = Room { free: 0, total: 9 };
+    let at_home = |mut directory: Directory| {
+        directory.wanted.path = PathBuf::from("/home/u/s");
+        directory.parts[1].path = PathBuf::from("/home/u/s");
+        directory
+    };
+    let cases = [
+        missing("/s", true),
+        missing("/s", false),
+        missing("/t/s", true),
+        missing("/run/user/1000", false),
+        missing("/run/user/1000/s", true),
+        missing("/running/s", false),
+        nothing_there(missing("/s", true)),
+        ending(End::Other {
+            path: PathBuf::from("/a b"),
+            kind: FileKind::Fifo,
+        }),
+        ending(End::Denied),
+        ours(End::Denied),
+        nothing_there(ending(End::Denied)),
+        ending(End::Failed("Too many levels\n".to_owned())),
+        with_own(ME, 0o770),
+        with_own(root, 0o777),
+        with_own(root, 0o1777),
+        with_own(ME, 0o1777),
+        below((root, 0o777), (ME, 0o700)),
+        below((root, 0o1777), (ME, 0o777)),
+        with_own(other, 0o700),
+        access(Access::Denied),
+        read_only(),
+        {
+            let mut directory = read_only();
+            if let End::There(there) = &mut directory.end {
+                there.volume = None;
+            }
+            directory
+        },
+        access(Access::Failed("EIO".to_owned())),
+        tried(Step::Socket, Refusal::Denied),
+        tried(Step::HardLink, Refusal::Other),
+        tried(Step::Socket, Refusal::Unsupported),
+        tried(Step::Socket, Refusal::Full),
+        on(|volume| {
+            volume.space = empty;
+            volume.inodes = Some(empty);
+        }),
+        on(|volume| volume.inodes = Some(empty)),
+        kind("vfat", Filesystem::Local),
+        at_home(kind("vfat", Filesystem::Local)),
+        kind("nfs4", Filesystem::Network("nfs")),
+    ];
+    let told = cases.map(|directory| {
+        let case = format!(
+            "{:?} {:?}",
+            directory.end,
+            directory.parts.last().map(|it| it.mode)
+        );
+        let findings = told(directory);
+        let findings: Vec<String> = findings
+            .iter()
+            .map(|it| {
+                format!(
+                    "{} ({}): {}\n    {}\n    -> {}\n    {:?} {:?} {:?}",
+                    it.id.as_str(),
+                    it.severity.as_str(),
+                    it.subject,
+                    it.evidence,
+                    it.remedy,
+                    it.command,
+                    it.lines,
+                    it.fix
+                )
+            })
+            .collect();
+        assert!(!findings.is_empty(), "{case}");
+        findings.join("\n")
+    });
+    insta::assert_snapshot!(told.join("\n\n"));
+}
+
+#[test]
+fn what_has_no_room_at_all_is_not_full() {
+    let nothing = Room { free: 0, total: 0 };
+    // Some filesystems tell nothing of their size, and others make inodes as they need them.
+    let directory = on(|volume| {
+        volume.space = nothing;
+        volume.inodes = Some(nothing);
+    });
+    assert_eq!(told(directory), []);
+    let one_left = on(|volume| {
+        volume.space.free = 1;
+        volume.inodes = Some(Room { free: 1, total: 9 });
+    });
+    assert_eq!(told(one_left), []);
+}
+
+#[test]
+fn where_nothing_is_known_of_the_filesystem_nothing_is_said_of_it() {
+    let directory = with_there(|there| there.volume = None);
+    assert_eq!(told(directory), []);
+}
+
+#[test]
+fn what_no_socket_can_be_made_on_is_nothing_else() {
+    let mut directory = tried(Step::Socket, Refusal::Unsupported);
+    if let End::There(there) = &mut directory.end {
+        let volume = there.volume.as_mut().unwrap();
+        volume.space.free = 0;
+        volume.filesystem = Filesystem::Network("cifs");
+    }
+    assert_eq!(ids(&told(directory)), ["filesystem-unsupported"]);
+    let full = Directory {
+        end: on(|volume| {
+            volume.space.free = 0;
+            volume.filesystem = Filesystem::Network("cifs");
+        })
+        .end,
+        ..healthy()
+    };
+    assert_eq!(ids(&told(full)), ["filesystem-full", "filesystem-network"]);
+}
+
+#[test]
+fn the_hosts_of_a_directory_are_named_with_it() {
+    let hosts = |number: usize| {
+        let mut places = places();
+        let host = places.hosts.remove(0);
+        places.hosts = (0..number)
+            .map(|number| Host {
+                alias: crate::core::control_path::HostAlias(format!("h{number}")),
+                ..host.clone()
+            })
+            .collect();
+        places
+    };
+    let missing = || {
+        ending(End::Missing {
+            path: PathBuf::from("/s"),
+            can_make: true,
+        })
+    };
+    let evidence = |number| all(missing(), &hosts(number))[0].evidence.clone();
+    let seen = "no such directory; the nearest that is there is / (mode 0755, owner root (uid 0))";
+    assert_eq!(evidence(0), seen);
+    assert_eq!(
+        evidence(1),
+        format!("{seen}; the ControlPath of host h0 is there")
+    );
+    assert_eq!(
+        evidence(2),
+        format!("{seen}; the ControlPaths of hosts h0 and h1 are there")
+    );
+    let mut elsewhere = hosts(1);
+    elsewhere.hosts[0].control_path = Some(path("/t/web"));
+    assert_eq!(all(missing(), &elsewhere)[0].evidence, seen);
+}
+
+#[test]
+fn a_user_without_a_name_is_told_by_number() {
+    use std::collections::BTreeMap;
+    let directories = [with_own(UserId(7), 0o755)];
+    let (users, places, history) = (BTreeMap::new(), places(), Default::default());
+    let context = Context {
+        uid: ME,
+        users: &users,
+        home: Path::new("/home/u"),
+        places: &places,
+        directories: &directories,
+        history: &history,
+    };
+    let finding = findings(context).remove(0);
+    assert_eq!(finding.command.as_deref(), Some("sudo chown 1000: /s"));
+    assert!(
+        finding
+            .evidence
+            .starts_with("it belongs to uid 7, not to you; mode 0755")
+    );
+}
+
+#[test]
+fn a_directory_for_all_is_ours_to_use_where_root_lets_us() {
+    for (uid, access, expected) in [
+        (UserId(0), Access::Full, &[][..]),
+        (UserId(0), Access::Denied, &["directory-misowned"]),
+        (UserId(0), Access::ReadOnly, &["directory-misowned"]),
+        (UserId(7), Access::Full, &["directory-misowned"]),
+        (ME, Access::Full, &[]),
+        (ME, Access::Denied, &["directory-not-writable"]),
+    ] {
+        let mut directory = with_own(uid, 0o755);
+        if let End::There(there) = &mut directory.end {
+            there.access = access.clone();
+        }
+        assert_eq!(ids(&told(directory)), expected, "{uid:?} {access:?}");
+    }
+}
+
+#[test]
+fn every_write_bit_of_others_counts_and_no_other_bit() {
+    for mode in 0..=0o7777_u32 {
+        let findings = told(with_own(ME, mode));
+        let is_open = mode & 0o022 != 0;
+        assert_eq!(!findings.is_empty(), is_open, "{mode:04o}");
+        if let Some(finding) = findings.first() {
+            let is_sticky = mode & 0o1000 != 0;
+            assert_eq!(finding.severity == Severity::Info, is_sticky, "{mode:04o}");
+        }
+    }
+}
+
+#[test]
+fn a_sticky_parent_is_named_only_where_it_is_one() {
+    let root = UserId(0);
+    let evidence = |tmp: u32, mine: u32| {
+        let findings = told(below((root, tmp), (ME, mine)));
+        findings[0].evidence.clone()
+    };
+    assert!(evidence(0o1777, 0o777).ends_with("its parent /tmp is sticky"));
+    assert!(!evidence(0o755, 0o777).contains("sticky"));
+}
+
+#[test]
+fn what_lies_elsewhere_does_not_make_a_parent_weak() {
+    // /tmp is sticky, and what is another's lies in /tmp/mine, where its owner can do nothing to ours.
+    let mut directory = below((UserId(0), 0o1777), (ME, 0o700));
+    directory.parts[3].uid = UserId(1234);
+    assert_eq!(ids(&told(directory)), ["directory-misowned"]);
+}

@@ -160,3 +160,91 @@ fn ignored_paths_and_other_programs_are_not_judged() {
     assert_eq!(context_with(&managed, &[], findings), []);
     assert_eq!(managed.directories(&[]), []);
 }
+
+#[test]
+fn many_hosts_are_named_up_to_three() {
+    let all = ["a", "b", "c", "d", "e"].map(|alias| host(alias, |_| {}));
+    let called = |number: usize| called(&all.iter().take(number).collect::<Vec<_>>());
+    for (number, told) in [
+        (0, "no host"),
+        (1, "host a"),
+        (2, "hosts a and b"),
+        (3, "hosts a, b and c"),
+        (4, "hosts a, b, c and 1 more"),
+        (5, "hosts a, b, c and 2 more"),
+    ] {
+        assert_eq!(called(number), told);
+    }
+}
+
+#[test]
+fn one_collision_tells_how_many_more_there_are() {
+    let shared = |alias: &str, port| {
+        host(alias, |host| {
+            host.control_path = Some(path("/s/one"));
+            host.destination.port = Some(port);
+        })
+    };
+    let evidence = |hosts| told(hosts).remove(0).evidence;
+    let two = vec![shared("a", 22), shared("b", 23)];
+    assert_eq!(
+        evidence(two.clone()),
+        "host a leads to u@h:22, host b to u@h:23"
+    );
+    // One that leads to the same place is no other.
+    let three = [two.clone(), vec![shared("c", 22), shared("d", 24)]].concat();
+    assert_eq!(
+        evidence(three.clone()),
+        "host a leads to u@h:22, host b to u@h:23, and 1 more lead elsewhere"
+    );
+    let findings = told([three, vec![shared("e", 25)]].concat());
+    assert!(findings[0].evidence.ends_with("and 2 more lead elsewhere"));
+    assert_eq!(findings[0].lines, ["Host *", "    ControlPath /s/%C"]);
+    assert_eq!(findings[0].hosts, []);
+}
+
+#[test]
+fn each_path_that_is_shared_is_one_collision() {
+    let shared = |alias: &str, at: &str, port| {
+        host(alias, |host| {
+            host.control_path = Some(path(at));
+            host.destination.port = Some(port);
+        })
+    };
+    let findings = told(vec![
+        shared("a", "/s/two", 1),
+        shared("b", "/s/one", 1),
+        shared("c", "/s/two", 2),
+        shared("d", "/s/one", 2),
+        shared("e", "/s/three", 1),
+    ]);
+    let subjects: Vec<&str> = findings.iter().map(|it| it.subject.as_str()).collect();
+    assert_eq!(subjects, ["/s/one", "/s/two"]);
+}
+
+#[test]
+fn findings_name_the_hosts_they_are_about() {
+    let careless = host("web", |host| {
+        host.control_path = Some(path(&format!("/s/{}", "x".repeat(88))));
+        host.persist = Persist::No;
+        host.server_alive_interval = 0;
+    });
+    let quiet = host("db", |host| {
+        host.multiplexes = false;
+        host.persist = Persist::No;
+    });
+    let findings = told(vec![careless, quiet]);
+    assert_eq!(
+        ids(&findings),
+        ["path-too-long", "no-control-persist", "no-keepalive"]
+    );
+    for finding in &findings {
+        assert_eq!(finding.hosts, [HostAlias("web".to_owned())], "{finding:?}");
+        assert_eq!(finding.lines[0], "Host web");
+    }
+    assert!(
+        findings[0]
+            .evidence
+            .starts_with("its ControlPath expands to 91 bytes, the limit is 90: /s/")
+    );
+}
