@@ -70,13 +70,15 @@ impl Named {
         let Some((user, rest)) = typed.rsplit_once('@') else {
             return Ok(Self::Host(typed.to_owned()));
         };
-        let (host, port) = match rest.rsplit_once(':') {
-            Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
-                (host, port.parse().ok())
-            }
-            Some(_) | None => (rest, None),
-        };
-        let host = host.trim_start_matches('[').trim_end_matches(']');
+        // What is no port belongs to the host, which nothing has then: left out, it would name every port's master.
+        let (host, port) = rest
+            .rsplit_once(':')
+            .filter(|(host, _)| !host.contains(':') || host.ends_with(']'))
+            .filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()))
+            .and_then(|(host, port)| Some((host, Some(port.parse().ok()?))))
+            .unwrap_or((rest, None));
+        let bare = |host| str::strip_suffix(str::strip_prefix(host, "[")?, "]");
+        let host = bare(host).unwrap_or(host);
         Ok(Self::Destination {
             user: user.to_owned(),
             host: host.to_owned(),
@@ -170,4 +172,34 @@ pub(super) fn several(typed: &str, sockets: &[&Socket]) -> TargetError {
         })
         .collect();
     TargetError::Several(text::line(typed), list.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_counts_to_its_last_character() {
+        for (typed, host, port) in [
+            ("u@h", "h", None),
+            ("u@h:22", "h", Some(22)),
+            ("u@[::1]:22", "::1", Some(22)),
+            ("u@[::1]", "::1", None),
+            ("u@::1", "::1", None),
+            // No port: a host of that name, which is nowhere, and never the host at every port.
+            ("u@h:", "h:", None),
+            ("u@h:ssh", "h:ssh", None),
+            ("u@h:+22", "h:+22", None),
+            ("u@h:65536", "h:65536", None),
+            ("u@[::1]:ssh", "[::1]:ssh", None),
+            ("u@[[h", "[[h", None),
+        ] {
+            let expected = Named::Destination {
+                user: "u".to_owned(),
+                host: host.to_owned(),
+                port,
+            };
+            assert_eq!(Named::parse(typed, Path::new("/")), Ok(expected));
+        }
+    }
 }

@@ -68,7 +68,7 @@ impl Answer {
         match self {
             Self::Expanded(_) | Self::Refused(_) => None,
             Self::Unanswered { at, .. } => {
-                UNIX_EPOCH.checked_add(Duration::from_secs(*at) + RETRY_AFTER)
+                UNIX_EPOCH.checked_add(Duration::from_secs(*at).saturating_add(RETRY_AFTER))
             }
         }
     }
