@@ -9,7 +9,7 @@
 //! all. Should `muxtray.service` be enabled beside the file, the second of the two finds the first on the session bus
 //! ([`crate::desktop::instance`]) and ends in order.
 
-mod entry;
+pub mod entry;
 mod environment;
 mod unit;
 

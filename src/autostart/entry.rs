@@ -15,7 +15,7 @@ const ESCAPED: &str = "\"`$\\";
 
 /// A desktop entry that can be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub struct Entry {
     /// Every line, with its end.
     lines: Vec<String>,
     /// Which of them stand in the group.
@@ -27,7 +27,7 @@ impl Entry {
     ///
     /// # Errors
     /// Why no desktop would, in a few words.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         let lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
         let mut group: Option<std::ops::Range<usize>> = None;
         let mut is_open = false;
@@ -58,7 +58,7 @@ impl Entry {
     }
 
     /// A new one that starts this program with the argument `run`.
-    pub(super) fn new(program: &str) -> Self {
+    pub fn new(program: &str) -> Self {
         let text = format!(
             "{GROUP}\nType=Application\nVersion=1.0\nName=muxtray\n\
              Comment=Watches OpenSSH control sockets, without touching them\nExec={}\nTryExec={}\n\
@@ -73,7 +73,7 @@ impl Entry {
     }
 
     /// The value of a key as it is written; of several the last, as GLib has it.
-    pub(super) fn get(&self, key: &str) -> Option<&str> {
+    pub fn get(&self, key: &str) -> Option<&str> {
         let lines = self.lines[self.group.clone()].iter().rev();
         lines
             .map(|line| line.trim())
@@ -84,19 +84,19 @@ impl Entry {
     }
 
     /// Whether a key is there and true; an older specification had numbers.
-    pub(super) fn is(&self, key: &str, truth: bool) -> bool {
+    pub fn is(&self, key: &str, truth: bool) -> bool {
         let words = if truth { ["true", "1"] } else { ["false", "0"] };
         self.get(key).is_some_and(|value| words.contains(&value))
     }
 
     /// A list, its separator being a semicolon.
-    pub(super) fn list(&self, key: &str) -> Option<Vec<&str>> {
+    pub fn list(&self, key: &str) -> Option<Vec<&str>> {
         let value = self.get(key)?;
         Some(value.split(';').filter(|name| !name.is_empty()).collect())
     }
 
     /// Gives a key this value, wherever it stands in the group, or at its end.
-    pub(super) fn set(&mut self, key: &str, value: &str) {
+    pub fn set(&mut self, key: &str, value: &str) {
         let mut is_set = false;
         for line in &mut self.lines[self.group.clone()] {
             let is_it = !line.trim_start().starts_with('#') && key_of(line.trim()) == Some(key);
@@ -126,27 +126,27 @@ impl Entry {
     }
 
     /// Has it start this program with the argument `run`.
-    pub(super) fn start(&mut self, program: &str) {
+    pub fn start(&mut self, program: &str) {
         self.set("Exec", &command(program));
     }
 
     /// Has it depend on this program's being there.
-    pub(super) fn depend_on(&mut self, program: &str) {
+    pub fn depend_on(&mut self, program: &str) {
         self.set("TryExec", &escaped(program));
     }
 
     /// The program in TryExec.
-    pub(super) fn tried(&self) -> Option<String> {
+    pub fn tried(&self) -> Option<String> {
         self.get("TryExec").map(unescaped)
     }
 
     /// The program that Exec begins with.
-    pub(super) fn started(&self) -> Option<String> {
+    pub fn started(&self) -> Option<String> {
         first_word(&unescaped(self.get("Exec")?))
     }
 
     /// The file's text.
-    pub(super) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         self.lines.concat()
     }
 }

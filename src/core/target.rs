@@ -70,14 +70,15 @@ impl Named {
         let Some((user, rest)) = typed.rsplit_once('@') else {
             return Ok(Self::Host(typed.to_owned()));
         };
-        let with_port = rest
+        // What is no port belongs to the host, which nothing has then: left out, it would name every port's master.
+        let (host, port) = rest
             .rsplit_once(':')
             .filter(|(host, _)| !host.contains(':') || host.ends_with(']'))
-            .and_then(|(host, port)| Some((host, port.parse().ok()?)));
-        // What is no port stays with the host, so that a mistyped one never means any.
-        let (host, port) = with_port.map_or((rest, None), |(host, port)| (host, Some(port)));
-        let in_brackets = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
-        let host = in_brackets.unwrap_or(host);
+            .filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()))
+            .and_then(|(host, port)| Some((host, Some(port.parse().ok()?))))
+            .unwrap_or((rest, None));
+        let bare = |host| str::strip_suffix(str::strip_prefix(host, "[")?, "]");
+        let host = bare(host).unwrap_or(host);
         Ok(Self::Destination {
             user: user.to_owned(),
             host: host.to_owned(),

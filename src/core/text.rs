@@ -69,12 +69,16 @@ fn bytes(bytes: &[u8]) -> String {
     shown
 }
 
-/// Characters that move the cursor, change the direction of what follows, or cannot be seen.
+/// Characters that move the cursor, change the direction of what follows, or cannot be seen: beside the controls, lines
+/// and annotations those with the property Default_Ignorable_Code_Point of the Unicode Character Database.
 fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(character,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// A word for a POSIX shell: as it is where that is safe, otherwise in single quotes.
@@ -245,6 +249,10 @@ mod tests {
             (b"back\\slash", "back\\\\slash"),
             ("m\u{fc}ller".as_bytes(), "m\u{fc}ller"),
             ("\u{202e}gpj".as_bytes(), "\\u{202e}gpj"),
+            // Seen by nobody, and another name all the same: a tag, a filler, a selector of variants.
+            ("we\u{e0062}b".as_bytes(), "we\\u{e0062}b"),
+            ("\u{3164}".as_bytes(), "\\u{3164}"),
+            ("a\u{fe0f}".as_bytes(), "a\\u{fe0f}"),
         ] {
             assert_eq!(bytes(raw), shown);
         }

@@ -78,7 +78,7 @@ impl Answer {
         match self {
             Self::Expanded(_) | Self::Refused(_) => None,
             Self::Unanswered { at, .. } => {
-                UNIX_EPOCH.checked_add(Duration::from_secs(*at) + RETRY_AFTER)
+                UNIX_EPOCH.checked_add(Duration::from_secs(*at).saturating_add(RETRY_AFTER))
             }
         }
     }
@@ -106,7 +106,7 @@ impl Expansion {
     }
 
     /// Reads the `keyword value` lines; bytes that are no text only matter in a path.
-    fn parse(output: &[u8]) -> Self {
+    pub(super) fn parse(output: &[u8]) -> Self {
         let lines = output.split(|byte| *byte == b'\n');
         let values: BTreeMap<&[u8], &[u8]> = lines
             .filter_map(|line| {
@@ -268,7 +268,8 @@ impl<'a> Asked<'a> {
 
 /// The line of ssh's error output that says what is wrong, escaped: the last one, leaving aside those that only
 /// follow from another.
-fn complaint(stderr: &[u8]) -> Option<String> {
+#[must_use]
+pub fn complaint(stderr: &[u8]) -> Option<String> {
     const EMPTY: [&[u8]; 4] = [
         b"Pseudo-terminal will not be allocated",
         b"percent_dollar_expand: failed",

@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 pub use cache::Identity;
-pub use hosts::Progress;
+pub use hosts::{Progress, complaint};
 pub use interests::interests;
 pub use sockets::candidates;
 pub use surroundings::Surroundings;
@@ -41,7 +41,7 @@ use crate::core::interest::Interest;
 use crate::core::places::{Host, Place, Places, STAND_IN};
 use crate::core::text;
 use cache::{Key, Record};
-use hosts::{Answer, Asked};
+use hosts::{Answer, Asked, Expansion};
 use ssh_config::{Configuration, Remark, Written};
 
 /// What discovery is asked for.
@@ -317,6 +317,12 @@ pub fn host(destination: &str, request: &Request, surroundings: &Surroundings) -
         }
         Answer::Refused(_) | Answer::Unanswered { .. } => None,
     }
+}
+
+/// What ssh makes of a host, by what `ssh -G` printed. A line that is not understood leaves its value unknown.
+#[must_use]
+pub fn expanded(alias: HostAlias, output: &[u8]) -> Host {
+    Expansion::parse(output).into_host(alias, None)
 }
 
 /// One answer for each alias, or none at all where ssh cannot be started.

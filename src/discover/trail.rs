@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::interests;
 use super::stamp::Stamp;
@@ -21,8 +21,9 @@ pub(super) struct Trail {
     files: BTreeMap<PathBuf, Stamp>,
     /// Not the directories' stamps: a directory that also holds sockets changes all the time.
     includes: Vec<(Include, Vec<PathBuf>)>,
-    /// Names and values; pairs, because JSON has no keys but text.
-    variables: Vec<(OsString, Option<OsString>)>,
+    /// Names and values. Kept as pairs, because JSON has no keys but text.
+    #[serde(serialize_with = "as_pairs", deserialize_with = "of_pairs")]
+    variables: BTreeMap<OsString, Option<OsString>>,
 }
 
 /// One argument of an Include.
@@ -69,11 +70,10 @@ impl Trail {
     }
 
     fn note_variable(&mut self, name: &OsStr, surroundings: &Surroundings) {
-        if self.variables.iter().any(|(noted, _)| noted == name) {
-            return;
+        if !self.variables.contains_key(name) {
+            let value = surroundings.known.variable(name).map(OsStr::to_os_string);
+            self.variables.insert(name.to_os_string(), value);
         }
-        let value = surroundings.known.variable(name).map(OsStr::to_os_string);
-        self.variables.push((name.to_os_string(), value));
     }
 
     /// Notes an Include, and returns the files it means.
@@ -112,7 +112,7 @@ impl Trail {
     /// Whether everything is as it was. Lists the directories of Includes with wildcards and stats the files;
     /// opens none.
     pub(super) fn still_holds(&self, surroundings: &Surroundings) -> bool {
-        let same_variable = |(name, value): &(OsString, Option<OsString>)| {
+        let same_variable = |(name, value): (&OsString, &Option<OsString>)| {
             surroundings.known.variable(name) == value.as_deref()
         };
         self.variables.iter().all(same_variable)
@@ -126,4 +126,18 @@ impl Trail {
                     .is_ok_and(|paths_now| paths_now == *paths)
             })
     }
+}
+
+fn as_pairs<S: Serializer>(
+    variables: &BTreeMap<OsString, Option<OsString>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(variables)
+}
+
+fn of_pairs<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<OsString, Option<OsString>>, D::Error> {
+    let pairs: Vec<(OsString, Option<OsString>)> = Vec::deserialize(deserializer)?;
+    Ok(pairs.into_iter().collect())
 }

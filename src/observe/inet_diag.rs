@@ -29,20 +29,22 @@ const ID: usize = 48;
 
 /// What the kernel knows a connection by, and never gives out twice in one boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Id {
+pub struct Id {
     family: u8,
     bytes: [u8; ID],
 }
 
 impl Id {
     /// The connection's cookie.
-    pub(super) fn cookie(&self) -> u64 {
+    #[must_use]
+    pub fn cookie(&self) -> u64 {
         let half = |offset| u64::from(u32_at(&self.bytes, offset).unwrap_or_default());
         half(40) | half(44) << 32
     }
 
     /// The interface it is bound to; 0 for none.
-    pub(super) fn interface(&self) -> u32 {
+    #[must_use]
+    pub fn interface(&self) -> u32 {
         u32_at(&self.bytes, 36).unwrap_or_default()
     }
 
@@ -65,14 +67,17 @@ impl Id {
 
 /// One TCP socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Row {
-    pub(super) id: Id,
+pub struct Row {
+    /// What the kernel knows it by.
+    pub id: Id,
     /// Its number in sockfs; 0 once its process has closed it.
-    pub(super) inode: u32,
-    pub(super) local: SocketAddr,
-    pub(super) remote: SocketAddr,
+    pub inode: u32,
+    /// Its own address.
+    pub local: SocketAddr,
+    /// The other side's.
+    pub remote: SocketAddr,
     /// `None` for one that listens.
-    pub(super) numbers: Option<Numbers>,
+    pub numbers: Option<Numbers>,
 }
 
 /// Every TCP socket of this network namespace that is connected or listens.
@@ -109,6 +114,14 @@ pub(super) fn exactly<'a>(ids: impl IntoIterator<Item = &'a Id>) -> io::Result<V
         .into_iter()
         .map(|answer| answer.ok().flatten())
         .collect())
+}
+
+/// The sockets in an answer of the kernel's to a dump: netlink messages, as they come from the socket.
+///
+/// # Errors
+/// The kernel's own, told in the answer; `InvalidData` for bytes that are none.
+pub fn parse(answer: &[u8]) -> io::Result<Vec<Row>> {
+    netlink::parse(answer, row)
 }
 
 /// `struct inet_diag_req_v2`.

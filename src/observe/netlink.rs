@@ -120,6 +120,19 @@ pub(super) fn ask<T>(
     Ok(answers)
 }
 
+/// What `read` makes of the messages of an answer to a dump that is here in one piece, up to its end or an error.
+///
+/// # Errors
+/// The kernel's own, told in the answer; `InvalidData` for bytes that are no messages.
+pub(super) fn parse<T>(
+    answer: &[u8],
+    read: impl Fn(Message<'_>) -> Option<T>,
+) -> io::Result<Vec<T>> {
+    let mut parsed = Answer::new();
+    parsed.read(answer, read)?;
+    Ok(parsed.items)
+}
+
 fn open(protocol: SockProtocol) -> io::Result<OwnedFd> {
     let flags = SockFlag::SOCK_CLOEXEC;
     socket(AddressFamily::Netlink, SockType::Raw, flags, protocol).map_err(io::Error::from)

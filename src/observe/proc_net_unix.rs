@@ -25,7 +25,8 @@ pub fn read() -> io::Result<UnixTable> {
 }
 
 /// The table in this text. A name with a newline in it is cut there: the kernel does not escape it.
-fn parse(text: &[u8]) -> UnixTable {
+#[must_use]
+pub fn parse(text: &[u8]) -> UnixTable {
     let lines = text.split(|byte| *byte == b'\n').skip(1);
     UnixTable::new(Table::ProcNetUnix, lines.filter_map(row))
 }

@@ -17,11 +17,11 @@ const TICKS: u64 = 100;
 
 /// What `/proc/PID/stat` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Status {
+pub struct Status {
     /// Stopped by a signal or a tracer.
-    pub(super) stopped: bool,
+    pub stopped: bool,
     /// Ticks from the start of the system to that of the process: with the pid, its identity.
-    pub(super) start_ticks: u64,
+    pub start_ticks: u64,
 }
 
 /// The `/proc` directory of a process. What is read may be of another process by then; compare [`Status`].
@@ -38,7 +38,9 @@ pub(super) fn status(pid: MasterPid) -> Option<Status> {
     parse_stat(buffer.get(..length)?)
 }
 
-fn parse_stat(text: &[u8]) -> Option<Status> {
+/// The status in the text of `/proc/PID/stat`; `None` for a process that is dead, or a text that is none.
+#[must_use]
+pub fn parse_stat(text: &[u8]) -> Option<Status> {
     // The name is in parentheses and may hold any byte, parentheses and spaces too.
     let end = text.iter().rposition(|byte| *byte == b')')?;
     let mut fields = text
@@ -110,7 +112,9 @@ fn takes_argument(letter: u8) -> bool {
     options.next().is_some() && options.next() == Some(&b':')
 }
 
-fn own_session(cmdline: &[u8]) -> bool {
+/// The same of the bytes of `/proc/PID/cmdline`: arguments that each end with a NUL, or a title.
+#[must_use]
+pub fn own_session(cmdline: &[u8]) -> bool {
     // A master that ControlPersist sent to the background: `ssh: PATH [mux]`, later `ssh: [stopped mux]`.
     let end = cmdline
         .iter()
@@ -199,7 +203,9 @@ pub(super) fn holds(pid: MasterPid, descriptor: &OsStr, socket: u32) -> bool {
         .is_ok_and(|target| socket_number(target.as_os_str()) == Some(socket))
 }
 
-fn socket_number(target: &OsStr) -> Option<u32> {
+/// The number in sockfs of what a link in `/proc/PID/fd` leads to: `socket:[4711]`; `None` for anything else.
+#[must_use]
+pub fn socket_number(target: &OsStr) -> Option<u32> {
     let number = target
         .as_bytes()
         .strip_prefix(b"socket:[")?

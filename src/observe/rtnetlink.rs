@@ -54,6 +54,17 @@ pub(super) fn addresses() -> io::Result<HashMap<IpAddr, Option<Duration>>> {
     Ok(addresses)
 }
 
+/// The addresses in an answer of the kernel's to that, each with its age at `now`, a time since the start of the system.
+///
+/// # Errors
+/// The kernel's own, told in the answer; `InvalidData` for bytes that are none.
+pub fn parse_addresses(
+    answer: &[u8],
+    now: Duration,
+) -> io::Result<Vec<(IpAddr, Option<Duration>)>> {
+    netlink::parse(answer, |message| address(message, now))
+}
+
 /// `struct ifaddrmsg` and its attributes.
 fn address(message: Message<'_>, now: Duration) -> Option<(IpAddr, Option<Duration>)> {
     let body = (message.kind == RTM_NEWADDR).then_some(message.body)?;
@@ -163,6 +174,14 @@ fn route(message: Message<'_>) -> Option<Route> {
         }
     }
     Some(Route::Via(hop))
+}
+
+/// The ways in an answer of the kernel's to a look-up.
+///
+/// # Errors
+/// The kernel's own, told in the answer; `InvalidData` for bytes that are none.
+pub fn parse_routes(answer: &[u8]) -> io::Result<Vec<Route>> {
+    netlink::parse(answer, route)
 }
 
 fn octets(address: IpAddr) -> Vec<u8> {

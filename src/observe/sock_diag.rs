@@ -48,6 +48,15 @@ pub fn dump() -> io::Result<UnixTable> {
     Ok(UnixTable::new(Table::SockDiag, rows))
 }
 
+/// The table in an answer of the kernel's to that: netlink messages, as they come from the socket.
+///
+/// # Errors
+/// The kernel's own, told in the answer; `InvalidData` for bytes that are none.
+pub fn parse(answer: &[u8]) -> io::Result<UnixTable> {
+    let rows = netlink::parse(answer, row)?;
+    Ok(UnixTable::new(Table::SockDiag, rows))
+}
+
 /// `struct unix_diag_req`, in the machine's byte order.
 fn question() -> Vec<u8> {
     let states = 1_u32 << ESTABLISHED | 1 << LISTEN;

@@ -283,7 +283,7 @@ impl Piece {
 }
 
 /// The first character and its length; a byte that begins no UTF-8 character stands for itself.
-fn first_character(bytes: &[u8]) -> Option<(Option<char>, usize)> {
+pub(super) fn first_character(bytes: &[u8]) -> Option<(Option<char>, usize)> {
     let head = &bytes[..bytes.len().min(4)];
     let chunk = head.utf8_chunks().next()?;
     match chunk.valid().chars().next() {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tr::tr;
 
-use super::pattern::{Component, Pattern, Piece, Token};
+use super::pattern::{Component, Pattern, Piece, Token, first_character};
 use crate::core::text;
 
 /// What the tokens that do not depend on a connection stand for.
@@ -149,16 +149,21 @@ impl Pattern {
     }
 }
 
-/// The names of the environment variables that a template or any other text of the ssh configuration refers to.
+/// The names of the environment variables that a template or any other text of the ssh configuration refers to. As ssh
+/// reads it, the next one begins behind the brace that ends the one before.
 pub fn variables(text: &[u8]) -> impl Iterator<Item = &OsStr> {
-    text.windows(2)
-        .enumerate()
-        .filter(|(_, pair)| pair == b"${")
-        .filter_map(|(at, _)| {
-            let rest = &text[at + 2..];
-            let end = rest.iter().position(|byte| *byte == b'}')?;
-            (end > 0).then(|| OsStr::from_bytes(&rest[..end]))
-        })
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        loop {
+            let start = rest.windows(2).position(|pair| pair == b"${")? + 2;
+            let end = start + rest[start..].iter().position(|byte| *byte == b'}')?;
+            let name = &rest[start..end];
+            rest = &rest[end + 1..];
+            if !name.is_empty() {
+                return Some(OsStr::from_bytes(name));
+            }
+        }
+    })
 }
 
 fn parse(text: &[u8], known: &Known, dialect: Dialect) -> Result<Pattern, TemplateError> {
@@ -203,10 +208,19 @@ impl Builder {
         self.atoms.push(Atom::Piece(piece));
     }
 
+    /// Of what can stand for nothing two in a row mean what one does, so that no name is read in endless ways.
+    fn any(&mut self, token: Token) {
+        if !matches!(self.atoms.last(), Some(Atom::Piece(Piece::Any(last))) if *last == token) {
+            self.piece(Piece::Any(token));
+        }
+    }
+
     fn read(&mut self, text: &[u8], known: &Known, dialect: Dialect) -> Result<(), TemplateError> {
         let has_tokens = matches!(dialect, Dialect::Template | Dialect::Include);
         let has_globs = matches!(dialect, Dialect::Glob | Dialect::Include);
         let mut rest = text;
+        // From here to where so many bytes are left no bracket is closed. Looked for once, not by every bracket.
+        let mut unclosed = usize::MAX;
         while let Some((byte, after)) = rest.split_first() {
             rest = match byte {
                 b'%' if has_tokens => self.token(after, known)?,
@@ -214,28 +228,24 @@ impl Builder {
                     self.variable(&after[1..], known)?
                 }
                 b'*' if has_globs => {
-                    // Two stars in a row mean what one does.
-                    if !matches!(
-                        self.atoms.last(),
-                        Some(Atom::Piece(Piece::Any(Token::Star)))
-                    ) {
-                        self.piece(Piece::Any(Token::Star));
-                    }
+                    self.any(Token::Star);
                     after
                 }
                 b'?' if has_globs => {
                     self.piece(Piece::One);
                     after
                 }
-                b'[' if has_globs => {
-                    if let Some((class, after)) = class(after) {
+                b'[' if has_globs && after.len() < unclosed => match class(after) {
+                    Ok((class, after)) => {
                         self.piece(class);
                         after
-                    } else {
+                    }
+                    Err(left) => {
+                        unclosed = left;
                         self.text(b"[");
                         after
                     }
-                }
+                },
                 b'\\' if has_globs && !after.is_empty() => {
                     self.text(&after[..1]);
                     &after[1..]
@@ -268,7 +278,7 @@ impl Builder {
             b'n' => self.piece(Piece::Any(Token::Alias)),
             b'k' => self.piece(Piece::Any(Token::KeyAlias)),
             b'r' => self.piece(Piece::Any(Token::User)),
-            b'j' => self.piece(Piece::Any(Token::Jump)),
+            b'j' => self.any(Token::Jump),
             b'p' => self.piece(Piece::Port),
             b'C' => self.piece(Piece::Hash),
             _ => {
@@ -357,19 +367,25 @@ fn pieces(atoms: &[Atom]) -> Vec<Piece> {
     pieces
 }
 
-/// The class after a `[`, and what follows its `]`; `None` where there is none in this component.
-fn class(text: &[u8]) -> Option<(Piece, &[u8])> {
+/// The class after a `[`, and what follows its `]`. Where there is none: how many bytes are left at what stands in its
+/// way, a slash, a byte that is no UTF-8, or the end.
+fn class(text: &[u8]) -> Result<(Piece, &[u8]), usize> {
     let (negated, body) = match text {
         [b'!' | b'^', body @ ..] => (true, body),
         body => (false, body),
     };
-    // A bracket that comes first is a member.
-    let end = 1 + body.iter().skip(1).position(|byte| *byte == b']')?;
-    let (members, after) = (&body[..end], &body[end + 1..]);
-    if members.contains(&b'/') {
-        return None;
-    }
-    let members: Vec<char> = std::str::from_utf8(members).ok()?.chars().collect();
+    let mut members = Vec::new();
+    let mut rest = body;
+    let after = loop {
+        let (character, length) = first_character(rest).ok_or(0_usize)?;
+        match character {
+            // A bracket that comes first is a member.
+            Some(']') if !members.is_empty() => break &rest[length..],
+            Some('/') | None => return Err(rest.len()),
+            Some(member) => members.push(member),
+        }
+        rest = &rest[length..];
+    };
     let mut ranges = Vec::new();
     let mut rest = members.as_slice();
     loop {
@@ -382,7 +398,7 @@ fn class(text: &[u8]) -> Option<(Piece, &[u8])> {
                 ranges.push((*one, *one));
                 after
             }
-            [] => return Some((Piece::Class { ranges, negated }, after)),
+            [] => return Ok((Piece::Class { ranges, negated }, after)),
         };
     }
 }

@@ -205,3 +205,13 @@ fn a_program_that_cannot_be_started_is_an_error_and_asked_no_further() {
         Ok(vec![])
     );
 }
+
+#[test]
+fn a_time_that_no_clock_will_show_is_none() {
+    let answer = |at| Answer::Unanswered {
+        why: Silence::NotAsked,
+        at,
+    };
+    assert_eq!(answer(u64::MAX).retry_at(), None);
+    assert_eq!(answer(0).retry_at(), Some(UNIX_EPOCH + RETRY_AFTER));
+}

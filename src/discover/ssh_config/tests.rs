@@ -277,3 +277,17 @@ fn a_flood_of_bytes_files_or_hosts_is_cut() {
     assert_eq!(configuration.aliases.len(), 4_096);
     assert_eq!(configuration.remarks.len(), 1);
 }
+
+/// Noting each took a time of the square of their number.
+#[test]
+fn very_many_variables_are_noted_in_their_own_time() {
+    use std::fmt::Write as _;
+    let mut contents = String::new();
+    for number in 0..100_000 {
+        let _ = writeln!(contents, "User ${{V{number}}}");
+    }
+    let scratch = Scratch::new();
+    scratch.user_config(contents);
+    let (_, trail) = read(None, &scratch.surroundings);
+    assert!(trail.still_holds(&scratch.surroundings));
+}

@@ -244,6 +244,44 @@ fn a_literal_is_one_path() {
     assert_eq!(template("/%h").root(), Path::new("/"));
 }
 
+/// Each of these took a time or a room of its square, or a stack as deep as it is long.
+#[test]
+fn a_long_text_is_read_in_its_own_time() {
+    let known = known_for_tests();
+    for hostile in ["[", "[a\u{ff}", "[/", "[]", "[!"] {
+        let text = format!("/s/{}", hostile.repeat(1 << 20));
+        let _ = Pattern::from_glob(OsStr::new(&text), &known);
+        let _ = Pattern::from_include(OsStr::new(&text), &known);
+    }
+    let broken = [b"/s/", &b"[a\xff".repeat(1 << 18)[..], b"]"].concat();
+    assert!(Pattern::from_glob(OsStr::from_bytes(&broken), &known).is_ok());
+    let endless = template(&format!("/s/{}%h", "%j".repeat(100_000)));
+    let destination = endless.captures(&path("/s/web"));
+    assert_eq!(
+        destination, None,
+        "a jump host may be the whole name or none of it"
+    );
+    assert_eq!(variables(&b"${".repeat(1 << 20)).count(), 0);
+    let nested = [b"${".repeat(1 << 20), b"}".to_vec()].concat();
+    assert_eq!(variables(&nested).count(), 1);
+}
+
+#[test]
+fn a_bracket_that_is_not_closed_in_its_part_means_itself() {
+    for (text, name, matches) in [
+        ("/s/[a/x]", "/s/[a/x]", true),
+        ("/s/[[a]", "/s/a", true),
+        ("/s/[[a]", "/s/[", true),
+        ("/s/[a[b", "/s/[a[b", true),
+        ("/[x/[ab]", "/[x/b", true),
+        ("/s/[]a]", "/s/]", true),
+        ("/s/[!]a]", "/s/]", false),
+        ("/s/[]", "/s/[]", true),
+    ] {
+        assert_eq!(glob(text).matches(&path(name)), matches, "{text} {name}");
+    }
+}
+
 #[test]
 fn a_byte_that_is_no_text_is_no_token() {
     use std::os::unix::ffi::OsStrExt as _;

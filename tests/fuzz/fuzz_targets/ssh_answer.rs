@@ -1,0 +1,88 @@
+//! What ssh answers: the output of `ssh -G`, and its complaints.
+//!
+//! What was understood of an output, printed as ssh prints it, is understood the same again. A complaint is one short
+//! line that can be shown.
+#![no_main]
+
+use std::os::unix::ffi::OsStrExt as _;
+
+use libfuzzer_sys::fuzz_target;
+use muxtray::core::control_path::HostAlias;
+use muxtray::core::places::{Host, Persist};
+use muxtray::discover::{complaint, expanded};
+use muxtray_fuzz::{assert_printable, choice};
+
+fuzz_target!(|data: &[u8]| {
+    let Some((choice, bytes)) = choice(data) else {
+        return;
+    };
+    if choice & 1 == 0 {
+        let host = read(&bytes);
+        assert_printable(&host.destination.to_string());
+        assert!(host.multiplexes || !host.asks);
+        assert_eq!(read(&printed(&host)), host);
+    } else {
+        match complaint(&bytes) {
+            Some(line) => {
+                assert_printable(&line);
+                assert!(!line.is_empty() && line.len() <= 500 * 10);
+            }
+            None => assert!(bytes.iter().all(u8::is_ascii_whitespace)),
+        }
+    }
+});
+
+fn read(output: &[u8]) -> Host {
+    expanded(HostAlias("web".to_owned()), output)
+}
+
+fn printed(host: &Host) -> Vec<u8> {
+    let mut output = Vec::new();
+    let mut line = |keyword: &str, value: &[u8]| {
+        output.extend([keyword.as_bytes(), b" ", value, b"\n"].concat());
+    };
+    if let Some(user) = &host.destination.user {
+        line("user", user.as_bytes());
+    }
+    line("hostname", host.destination.host.as_bytes());
+    if let Some(port) = host.destination.port {
+        line("port", port.to_string().as_bytes());
+    }
+    if let Some(path) = &host.control_path {
+        line("controlpath", path.as_path().as_os_str().as_bytes());
+    }
+    line(
+        "controlmaster",
+        match (host.multiplexes, host.asks) {
+            (false, _) => b"false",
+            (true, false) => b"auto",
+            (true, true) => b"autoask",
+        },
+    );
+    line(
+        "connecttimeout",
+        if host.has_connect_timeout {
+            b"10"
+        } else {
+            b"none"
+        },
+    );
+    line(
+        "controlpersist",
+        match host.persist {
+            Persist::No => "no".to_owned(),
+            Persist::Forever => "yes".to_owned(),
+            Persist::Seconds(seconds) => seconds.to_string(),
+        }
+        .as_bytes(),
+    );
+    line(
+        "serveraliveinterval",
+        host.server_alive_interval.to_string().as_bytes(),
+    );
+    line(
+        "serveralivecountmax",
+        host.server_alive_count_max.to_string().as_bytes(),
+    );
+    output
+}

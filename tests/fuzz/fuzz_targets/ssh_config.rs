@@ -1,0 +1,84 @@
+//! The files of the ssh configuration: Host, Match, Include, ControlPath.
+//!
+//! An input is up to four files, separated by the byte 0x1e: the user's, two that it can include, the system's. Reading
+//! them again says the same, what was noted of them holds as long as they are left alone, and every complaint can be
+//! shown. Includes stay below the scratch home.
+#![no_main]
+
+use std::path::PathBuf;
+use std::sync::Once;
+
+use libfuzzer_sys::fuzz_target;
+use muxtray::discover::{Request, Ssh, discover};
+use muxtray_fuzz::{assert_finding_printable, choice, scratch, surroundings, write};
+
+const FILES: [&str; 4] = [
+    ".ssh/config",
+    ".ssh/conf.d/one",
+    ".ssh/conf.d/two",
+    "etc/ssh_config",
+];
+
+/// What other programs' places there are beside those of the configuration.
+const MANAGED: usize = 8;
+
+fuzz_target!(|data: &[u8]| {
+    let Some((choice, bytes)) = choice(data) else {
+        return;
+    };
+    if reaches_out(&bytes) {
+        return;
+    }
+    let home = scratch();
+    static DIRECTORIES: Once = Once::new();
+    DIRECTORIES.call_once(|| {
+        for directory in [".ssh/conf.d", "etc"] {
+            std::fs::create_dir_all(home.join(directory)).expect("a scratch home can be made");
+        }
+    });
+    let mut parts = bytes.split(|byte| *byte == 0x1e);
+    for file in FILES {
+        write(&home.join(file), parts.next().unwrap_or_default());
+    }
+    let surroundings = surroundings(home);
+    let request = Request {
+        ssh: Ssh {
+            program: PathBuf::from("/nonexistent/ssh"),
+            config: (choice & 1 != 0).then(|| home.join(FILES[0])),
+        },
+        extra_paths: Vec::new(),
+        ignored_paths: Vec::new(),
+        cache: None,
+    };
+    let discovered = discover(&request, &surroundings);
+    let lines = bytes.split(|byte| matches!(byte, b'\n' | 0x1e)).count();
+    assert!(discovered.places.patterns.len() <= lines + MANAGED);
+    assert_eq!(discovered.places.hosts, []);
+    discovered
+        .places
+        .findings
+        .iter()
+        .for_each(assert_finding_printable);
+    assert!(discovered.identity.still_holds(&request, &surroundings));
+    let _ = discovered.identity.interests(&surroundings);
+    if bytes.len() < 1024 {
+        assert_eq!(discover(&request, &surroundings), discovered);
+    }
+});
+
+/// Whether an Include might lead out of the scratch home: a slash that begins a word, or follows what is not a plain
+/// part of a name. Some that do not are left out with it.
+fn reaches_out(bytes: &[u8]) -> bool {
+    let is_include = |line: &[u8]| {
+        line.windows(7)
+            .any(|word| word.eq_ignore_ascii_case(b"include"))
+    };
+    let is_rooted = |line: &[u8]| {
+        line.windows(2).any(|pair| {
+            pair[1] == b'/' && !(pair[0].is_ascii_alphanumeric() || b"~}.-_*?]/".contains(&pair[0]))
+        })
+    };
+    bytes
+        .split(|byte| matches!(byte, b'\n' | 0x1e))
+        .any(|line| is_include(line) && is_rooted(line))
+}
