@@ -113,4 +113,64 @@ mod tests {
         assert_eq!(recent.0.len(), KEPT);
         assert_eq!(recent.rank(&alias("104")), Some(0));
     }
+
+    #[test]
+    fn before_the_first_look_what_runs_was_used_in_the_order_of_its_start() {
+        use std::time::Duration;
+        let mut now = snapshot(&["old", "new", "older"]);
+        for (socket, age) in now.sockets.iter_mut().zip([20, 10, 30]) {
+            socket.since = Some(now.at - Duration::from_secs(age));
+        }
+        let recent = Recent::default().after(None, &now);
+        assert_eq!(names(&recent), ["new", "old", "older"]);
+    }
+
+    #[test]
+    fn of_hosts_with_one_master_the_first_is_first() {
+        let mut now = snapshot(&["web"]);
+        now.sockets[0].hosts = vec![alias("web"), alias("w")];
+        let recent = Recent::default().after(None, &now);
+        assert_eq!(names(&recent), ["web", "w"]);
+        let gone = recent.after(Some(&now), &snapshot(&[]));
+        assert_eq!(names(&gone), ["web", "w"]);
+    }
+
+    #[test]
+    fn a_master_is_another_by_its_path_and_listener() {
+        use super::super::places::Managed;
+        use super::super::socket::State;
+        let before = snapshot(&["web", "db"]);
+        let recent = Recent::default().after(None, &before);
+        let first = names(&recent)[0].to_owned();
+        let other = if first == "web" { "db" } else { "web" };
+        let changed = |change: fn(&mut Socket)| {
+            let mut now = before.clone();
+            let socket = now.sockets.iter_mut().find(|it| it.hosts[0].0 == other);
+            change(socket.unwrap());
+            names(&recent.clone().after(Some(&before), &now))[0].to_owned()
+        };
+        assert_eq!(changed(|_| {}), first);
+        assert_eq!(changed(|it| it.sessions = Some(9)), first);
+        assert_eq!(changed(|it| it.cookie = Some(Cookie(1))), other);
+        assert_eq!(changed(|it| it.state = State::Stale), other, "it ended");
+        assert_eq!(changed(|it| it.managed_by = Some(Managed::Lima)), other);
+        // What is another program's, or does not run, is no use.
+        for change in [
+            (|it| it.managed_by = Some(Managed::Lima)) as fn(&mut Socket),
+            |it| it.state = State::Stale,
+        ] {
+            let mut now = snapshot(&["web"]);
+            change(&mut now.sockets[0]);
+            assert_eq!(Recent::default().after(None, &now), Recent::default());
+        }
+    }
+
+    #[test]
+    fn a_name_is_kept_once_and_written_as_a_list() {
+        let mut recent = Recent::default();
+        for name in ["a", "b", "a"] {
+            recent.used(&alias(name));
+        }
+        assert_eq!(serde_json::to_string(&recent).unwrap(), r#"["a","b"]"#);
+    }
 }

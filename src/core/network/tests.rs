@@ -545,3 +545,352 @@ fn only_its_age_makes_no_other_snapshot() {
     assert!(seen(10).says_the_same(&seen(20)));
     assert!(!seen(10).says_the_same(&samples::seen(vec![samples::running()])));
 }
+
+#[test]
+fn only_what_was_tried_again_is_waiting() {
+    for (unacked, retransmits, probes, attempts) in [
+        (0, 0, 0, None),
+        // On its way for the first time.
+        (1, 0, 0, None),
+        (1, 0, 4, None),
+        (1, 3, 0, Some(3)),
+        (1, 3, 4, Some(3)),
+        (0, 0, 4, Some(4)),
+        // All was acknowledged since.
+        (0, 3, 0, None),
+        (0, 3, 4, Some(4)),
+    ] {
+        let numbers = Numbers {
+            unacked,
+            retransmits,
+            probes,
+            ..idle()
+        };
+        let waiting = numbers.waiting().map(|waiting| waiting.attempts);
+        assert_eq!(waiting, attempts, "{unacked} {retransmits} {probes}");
+        let again = once(connection(numbers)).look_again;
+        assert_eq!(again.is_some(), attempts.is_some(), "{numbers:?}");
+    }
+}
+
+#[test]
+fn what_is_heard_is_the_later_of_data_and_acknowledgements() {
+    for (data, ack, heard) in [(1, 2, 1), (2, 1, 1), (3, 3, 3)] {
+        let numbers = Numbers {
+            last_data_received: secs(data),
+            last_ack_received: secs(ack),
+            ..idle()
+        };
+        assert_eq!(numbers.last_heard(), secs(heard));
+    }
+}
+
+/// By the formula and to the millisecond, so that nothing of it can change unseen.
+#[test]
+fn the_time_of_sending_again_is_the_sum_of_its_timeouts() {
+    let long_ago = |numbers| heard(secs(10_000), numbers);
+    for (what, numbers, waited) in [
+        (
+            "200 + 400 + 800, and 600 since",
+            lost(3, 3, 1600, 1000, 600),
+            2000,
+        ),
+        (
+            "it was sent 500 ago at the latest",
+            lost(3, 3, 1600, 1000, 500),
+            1900,
+        ),
+        (
+            "the timeout has only begun",
+            lost(3, 3, 1600, 1600, 600),
+            1400,
+        ),
+        ("it is over", lost(3, 3, 1600, 0, 9000), 3000),
+        (
+            "doubled twice, and refused three times",
+            lost(5, 2, 800, 700, 100),
+            2200,
+        ),
+        ("refused sooner than that", lost(5, 2, 300, 200, 100), 1225),
+        (
+            "doublings left from before",
+            lost(1, 5, 1600, 1500, 100),
+            900,
+        ),
+    ] {
+        assert_eq!(numbers.retransmitting_for(), ms(waited), "{what}");
+        let waiting = long_ago(numbers).waiting().unwrap();
+        assert_eq!(waiting.at_least, ms(waited), "{what}");
+    }
+    let newer = |count| Numbers {
+        recoveries: Some(Recoveries {
+            count,
+            time: secs(7),
+        }),
+        ..lost(3, 3, 1600, 1000, 600)
+    };
+    assert_eq!(newer(1).retransmitting_for(), ms(7200));
+    assert_eq!(newer(2).retransmitting_for(), ms(2000));
+    assert_eq!(newer(0).retransmitting_for(), ms(2000));
+}
+
+#[test]
+fn the_time_of_probing_is_the_sum_of_its_pauses() {
+    for (what, numbers, waited) in [
+        (
+            "200 + 400 + 800, and 1200 since",
+            probing(3, 3, 200, 400),
+            2600,
+        ),
+        (
+            "no pause is longer than two minutes",
+            probing(5, 12, 200, 120_000),
+            116_250,
+        ),
+        ("ten doublings at the most", probing(1, 200, 1, 1024), 512),
+        ("more probes than bits", probing(40, 3, 200, 1600), 1600),
+        ("the next is overdue", probing(3, 3, 200, 9000), 1400),
+    ] {
+        let waited_for = numbers.probing_for().as_millis();
+        assert_eq!(waited_for, waited, "{what}");
+    }
+    let kept_alive = Numbers {
+        timer: Timer::KeepAlive,
+        ..probing(3, 3, 200, 400)
+    };
+    assert_eq!(kept_alive.probing_for(), secs(0));
+}
+
+/// One judgement without a past but this.
+fn judged_by(numbers: Numbers, unanswered: Duration) -> Verdict {
+    let history = History {
+        unanswered: Some(unanswered),
+        doubt: None,
+        gone: None,
+    };
+    judge(&connection(numbers), history, LIMIT)
+}
+
+#[test]
+fn both_attempts_and_time_have_to_pass() {
+    let tried = |attempts, waited| judged_by(lost(attempts, 4, 3328, 3000, 328), waited).judgement;
+    let less = ms(1);
+    for (attempts, waited, judgement) in [
+        (3, LIMIT, DEAD),
+        (3, LIMIT - less, DOUBTFUL),
+        (2, LIMIT, DOUBTFUL),
+        (1, LIMIT, WELL),
+        (2, SUSPECT_AFTER, DOUBTFUL),
+        (2, SUSPECT_AFTER - less, WELL),
+        (9, SUSPECT_AFTER - less, WELL),
+    ] {
+        assert_eq!(tried(attempts, waited), judgement, "{attempts} {waited:?}");
+    }
+    // That it was waiting once is nothing where it waits no longer.
+    assert_eq!(judged_by(idle(), secs(99)).unanswered, None);
+    assert_eq!(judged_by(idle(), secs(99)).judgement, WELL);
+    let kept_alive = |probes| Numbers { probes, ..idle() };
+    assert_eq!(judged_by(kept_alive(2), secs(0)).judgement, DOUBTFUL);
+    assert_eq!(judged_by(kept_alive(1), secs(0)).judgement, WELL);
+    assert_eq!(judged_by(kept_alive(3), LIMIT).judgement, DEAD);
+}
+
+#[test]
+fn the_worse_is_told_where_several_things_are_wrong() {
+    let doubt = Some((Doubt::Resumed, secs(5)));
+    let of = |address, route, numbers, doubt| {
+        let connection = Connection {
+            address,
+            route,
+            ..connection(numbers)
+        };
+        let history = History {
+            unanswered: Some(secs(60)),
+            doubt,
+            gone: Some(secs(9)),
+        };
+        let verdict = judge(&connection, history, LIMIT);
+        (verdict.judgement, verdict.since)
+    };
+    let there = Address::Present(None);
+    let dead = || lost(6, 6, 13_312, 9700, 3600);
+    let gone = Judgement::Stranded(Cause::AddressGone);
+    let no_route = Judgement::Suspect(Doubt::NoRoute);
+    let resumed = Judgement::Suspect(Doubt::Resumed);
+    assert_eq!(
+        of(Address::Gone, Route::None, dead(), doubt),
+        (gone, Some(secs(9)))
+    );
+    assert_eq!(of(there, Route::None, dead(), doubt), (DEAD, None));
+    assert_eq!(
+        of(there, Route::None, lost(2, 2, 832, 1, 1), doubt),
+        (DOUBTFUL, None)
+    );
+    assert_eq!(of(there, Route::None, idle(), doubt), (no_route, None));
+    assert_eq!(of(there, via(2), idle(), doubt), (resumed, Some(secs(5))));
+    assert_eq!(of(there, via(2), idle(), None), (WELL, None));
+}
+
+#[test]
+fn the_next_look_is_never_at_once_and_never_after_the_limit() {
+    let again = |expires, unanswered| {
+        let numbers = lost(3, 4, 20_000, expires, 0);
+        judged_by(numbers, unanswered).look_again
+    };
+    // The kernel tries again, an answer takes a round trip, and some.
+    assert_eq!(again(1000, secs(4)), Some(ms(1000 + 6 + 100)));
+    assert_eq!(again(0, secs(4)), Some(ms(6 + 100)));
+    // The limit passes before that.
+    assert_eq!(again(9000, secs(14)), Some(secs(1)));
+    assert_eq!(again(9000, LIMIT - ms(1)), Some(ANSWER_SLACK));
+    // Once it has passed, every attempt can be answered, but not more often than each second.
+    assert_eq!(again(9000, LIMIT), Some(ms(9106)));
+    assert_eq!(again(10, secs(99)), Some(DOUBT_PAUSE));
+    // With two attempts the limit may have passed without a verdict.
+    let slow = judged_by(lost(2, 2, 24_000, 9000, 0), LIMIT);
+    assert_eq!(
+        (slow.judgement, slow.look_again),
+        (DOUBTFUL, Some(ms(9106)))
+    );
+}
+
+#[test]
+fn a_doubt_is_looked_at_less_and_less() {
+    let again = |since| {
+        let history = History {
+            unanswered: None,
+            doubt: Some((Doubt::Resumed, since)),
+            gone: None,
+        };
+        judge(&connection(idle()), history, LIMIT).look_again
+    };
+    for (since, pause) in [
+        (0, Some(1000)),
+        (1000, Some(1000)),
+        (3000, Some(1500)),
+        (599_000, Some(299_500)),
+        (600_000, None),
+        (900_000, None),
+    ] {
+        assert_eq!(again(ms(since)), pause.map(ms), "{since}");
+    }
+    let no_route = Connection {
+        route: Route::None,
+        ..connection(idle())
+    };
+    assert_eq!(once(no_route).look_again, None);
+}
+
+#[test]
+fn only_a_sleep_of_more_than_two_seconds_is_one() {
+    let judged = |slept| {
+        let mut looks = Looks::new();
+        looks.see(secs(0), secs(50), connection(heard(secs(40), idle())));
+        looks
+            .see(
+                secs(10),
+                secs(50) + slept,
+                connection(heard(secs(50), idle())),
+            )
+            .judgement
+    };
+    assert_eq!(judged(SLEPT), WELL);
+    assert_eq!(judged(SLEPT + ms(1)), Judgement::Suspect(Doubt::Resumed));
+    // A clock that goes back is no sleep.
+    let mut looks = Looks::new();
+    looks.see(secs(0), secs(50), connection(idle()));
+    assert_eq!(
+        looks.see(secs(1), secs(0), connection(idle())).judgement,
+        WELL
+    );
+}
+
+#[test]
+fn an_address_is_younger_than_the_last_answer_by_more_than_two_clocks_differ() {
+    let came = |age, ago| {
+        let connection = Connection {
+            address: Address::Present(Some(age)),
+            ..connection(heard(ago, idle()))
+        };
+        once(connection)
+    };
+    let readdressed = Judgement::Suspect(Doubt::Readdressed);
+    assert_eq!(came(secs(10), secs(11)).judgement, WELL);
+    assert_eq!(came(secs(10), secs(11) + ms(1)).judgement, readdressed);
+    assert_eq!(came(secs(10), secs(40)).since, Some(secs(10)));
+}
+
+#[test]
+fn an_address_that_came_once_is_one_doubt_and_a_later_one_another() {
+    let mut looks = Looks::new();
+    let mut see = |at, age| {
+        let connection = Connection {
+            address: Address::Present(Some(age)),
+            ..connection(heard(at + secs(40), idle()))
+        };
+        looks.see(at, secs(0), connection).since
+    };
+    assert_eq!(see(secs(0), secs(5)), Some(secs(5)));
+    // The same, by a clock that is a little off.
+    assert_eq!(see(secs(10), secs(14) + ms(500)), Some(secs(15)));
+    assert_eq!(see(secs(20), secs(24)), Some(secs(25)));
+    // It went and came back since.
+    assert_eq!(see(secs(30), secs(2)), Some(secs(2)));
+}
+
+#[test]
+fn a_doubt_lasts_until_something_is_heard_after_it_arose() {
+    let resumed = Judgement::Suspect(Doubt::Resumed);
+    let after = |heard_ago| {
+        let mut looks = Looks::new();
+        looks.see(secs(0), secs(0), connection(heard(secs(40), idle())));
+        looks.see(secs(10), secs(90), connection(heard(secs(50), idle())));
+        let numbers = heard(heard_ago, idle());
+        looks.see(secs(20), secs(90), connection(numbers)).judgement
+    };
+    assert_eq!(after(secs(60)), resumed);
+    assert_eq!(after(secs(10)), resumed);
+    assert_eq!(after(secs(10) - ms(1)), WELL);
+}
+
+#[test]
+fn a_connection_is_another_by_its_cookie_only() {
+    let gone = |cookie| Connection {
+        cookie,
+        address: Address::Gone,
+        ..connection(idle())
+    };
+    let there = |cookie| Connection {
+        cookie,
+        ..connection(idle())
+    };
+    let mut looks = Looks::new();
+    looks.see(secs(0), secs(0), there(1));
+    assert_eq!(looks.see(secs(5), secs(0), gone(1)).since, Some(secs(0)));
+    // Of another nobody saw when its address went.
+    assert_eq!(looks.see(secs(6), secs(0), gone(2)).since, None);
+    assert_eq!(looks.see(secs(9), secs(0), gone(2)).since, None);
+    // What is not there any more is forgotten.
+    looks.0 = std::mem::take(&mut looks.0).after(Facts::default(), looks.1);
+    assert_eq!(looks.0.verdict(MASTER, LIMIT), None);
+    assert_eq!(looks.see(secs(12), secs(0), gone(2)).since, None);
+}
+
+#[test]
+fn a_connection_leaves_the_machine_unless_both_ends_are_on_it() {
+    for (local, remote, is_loopback) in [
+        ("127.0.0.1:1", "127.0.0.1:22", true),
+        ("127.0.0.1:1", "127.0.0.53:22", true),
+        ("10.0.0.1:1", "10.0.0.1:22", true),
+        ("10.0.0.1:1", "10.0.0.2:22", false),
+        ("[::1]:1", "[::1]:22", true),
+        ("[fe80::1]:1", "[fe80::2]:22", false),
+    ] {
+        let connection = Connection {
+            local: local.parse().unwrap(),
+            remote: remote.parse().unwrap(),
+            ..connection(idle())
+        };
+        assert_eq!(connection.is_loopback(), is_loopback, "{local} {remote}");
+    }
+}

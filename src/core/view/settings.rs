@@ -314,4 +314,50 @@ mod tests {
         );
         assert!(!menu.contains("Stale control socket"), "{menu}");
     }
+
+    #[test]
+    fn start_at_login_asks_for_the_opposite_and_says_who_else_does_it() {
+        let row = |login| match at_login(&login) {
+            Entry::Check {
+                label,
+                checked,
+                intent,
+                ..
+            } => (label, checked, intent),
+            other => panic!("{other:?}"),
+        };
+        let label = || "Start at login".to_owned();
+        for (login, expected) in [
+            (
+                AtLogin::Yes,
+                (label(), true, Some(Intent::StartAtLogin(false))),
+            ),
+            (
+                AtLogin::No,
+                (label(), false, Some(Intent::StartAtLogin(true))),
+            ),
+            (AtLogin::BySystemd, (label() + ": by systemd", true, None)),
+            (
+                AtLogin::Unknown("denied".to_owned()),
+                (label() + ": denied", false, None),
+            ),
+        ] {
+            assert_eq!(row(login), expected);
+        }
+    }
+
+    #[test]
+    fn a_program_keeps_its_small_letter() {
+        for (id, told) in [
+            (FindingId::SshMissing, "ssh cannot be started"),
+            (
+                FindingId::ConfigInvalid,
+                "muxtray's configuration is not valid",
+            ),
+            (FindingId::Stale, "Stale control socket"),
+            (FindingId::PathTooLong, "ControlPath too long"),
+        ] {
+            assert_eq!(title(id), told);
+        }
+    }
 }

@@ -665,3 +665,28 @@ fn what_muxtray_has_a_row_for_is_not_copied() {
         ["Close the socket to others"]
     );
 }
+
+#[test]
+fn a_fold_without_rows_beside_it_is_no_rest() {
+    // Eight problems fit; each of five kinds of two leaves no room for a row of its own.
+    let ids = [
+        State::Stale,
+        State::Leftover,
+        State::Denied(super::super::socket::Denied::Look),
+        State::Unresponsive(super::super::socket::Unresponsive::Stopped),
+        State::Orphaned { successor: true },
+    ];
+    let sockets = ids.iter().flat_map(|state| {
+        (0..2_u64).map(move |number| {
+            let mut socket = bare(state.clone());
+            socket.path = path(&format!("/s/{}{number}", state.name()));
+            socket.cookie = Some(super::super::socket::Cookie(number));
+            let id = state.finding_id().unwrap();
+            socket.findings = vec![Finding::new(id, "/s", "seen", "do")];
+            socket
+        })
+    });
+    let menu = drawn(&view(&with(sockets.collect()), &Answers::new(), &[]));
+    assert!(menu.contains("\n\u{25b2} 2 stale >\n"), "{menu}");
+    assert!(!menu.contains("more"), "{menu}");
+}
