@@ -288,6 +288,6 @@ fn very_many_variables_are_noted_in_their_own_time() {
     }
     let scratch = Scratch::new();
     scratch.user_config(contents);
-    let (_, trail) = read(None, &scratch.surroundings);
+    let (_, trail, _) = read(None, &scratch.surroundings);
     assert!(trail.still_holds(&scratch.surroundings));
 }

@@ -223,7 +223,7 @@ fn a_name_with_too_many_readings_ends_soon_and_tells_nothing() {
 }
 
 #[test]
-fn what_takes_too_long_to_read_tells_nothing_though_all_may_agree() {
+fn readings_that_agree_tell_however_many_they_are() {
     let jumps = |number: usize| {
         let pattern = template(&format!("/s/{}/%h", "%j".repeat(number)));
         let file = path(&format!("/s/{}/web", "a".repeat(100)));
@@ -231,7 +231,7 @@ fn what_takes_too_long_to_read_tells_nothing_though_all_may_agree() {
         pattern.captures(&file).map(|told| told.host)
     };
     assert_eq!(jumps(2).as_deref(), Some("web"));
-    assert_eq!(jumps(20), None);
+    assert_eq!(jumps(20).as_deref(), Some("web"));
 }
 
 #[test]
