@@ -10,7 +10,6 @@ use crate::support::{Finished, Lab, Report, is_socket, skip};
 /// Which call fails and how.
 const FAULTS: &[(&str, &str)] = &[
     ("openat", "EMFILE"),
-    ("openat", "ENFILE"),
     ("openat", "EIO"),
     ("read", "EIO"),
     ("statx", "EIO"),
