@@ -76,7 +76,7 @@ pub(super) fn whereabouts(
         File::Missing | File::Other(..) => false,
         File::Denied | File::Failed(_) => return Whereabouts::Unclear,
     };
-    let recent = was_changed_lately(path.directory(), now);
+    let recent = was_changed_since(path.directory(), now.checked_sub(SETTLED));
     Whereabouts::Lost {
         path,
         successor,
@@ -99,14 +99,13 @@ fn names(listener: &UnixListener, pid: MasterPid) -> Option<(ControlPath, Contro
     Some((bound, path))
 }
 
-/// Whether a name was made or removed in the directory within [`SETTLED`]; `true` where that cannot be told. A time that
-/// is still to come is from before the clock was set back, and would be lately for as long as it was set back by.
-fn was_changed_lately(directory: &Path, now: SystemTime) -> bool {
+/// Whether a name was made or removed in the directory since then; `true` where that cannot be told.
+fn was_changed_since(directory: &Path, then: Option<SystemTime>) -> bool {
     let modified = directory
         .metadata()
         .and_then(|metadata| metadata.modified());
-    match (modified, now.checked_sub(SETTLED)) {
-        (Ok(modified), Some(then)) => modified >= then && modified <= now + SETTLED,
+    match (modified, then) {
+        (Ok(modified), Some(then)) => modified >= then,
         (Err(_), _) | (_, None) => true,
     }
 }
