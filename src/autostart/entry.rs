@@ -32,7 +32,7 @@ impl Entry {
         let mut group: Option<std::ops::Range<usize>> = None;
         let mut is_open = false;
         for (index, line) in lines.iter().enumerate() {
-            let line = line.trim();
+            let line = line.trim_ascii();
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
@@ -76,11 +76,11 @@ impl Entry {
     pub fn get(&self, key: &str) -> Option<&str> {
         let lines = self.lines[self.group.clone()].iter().rev();
         lines
-            .map(|line| line.trim())
+            .map(|line| line.trim_ascii())
             .filter(|line| !line.starts_with('#'))
             .find(|line| key_of(line) == Some(key))
             .and_then(|line| line.split_once('='))
-            .map(|(_, value)| value.trim())
+            .map(|(_, value)| value.trim_ascii())
     }
 
     /// Whether a key is there and true; an older specification had numbers.
@@ -99,12 +99,13 @@ impl Entry {
     pub fn set(&mut self, key: &str, value: &str) {
         let mut is_set = false;
         for line in &mut self.lines[self.group.clone()] {
-            let is_it = !line.trim_start().starts_with('#') && key_of(line.trim()) == Some(key);
+            let is_it =
+                !line.trim_ascii_start().starts_with('#') && key_of(line.trim_ascii()) == Some(key);
             if let (true, Some(equals)) = (is_it, line.find('=')) {
                 let rest = &line[equals + 1..];
                 let value_at =
                     equals + 1 + (rest.len() - rest.trim_start_matches([' ', '\t']).len());
-                let end_at = line.trim_end().len().max(value_at);
+                let end_at = line.trim_ascii_end().len().max(value_at);
                 *line = format!("{}{value}{}", &line[..value_at], &line[end_at..]);
                 is_set = true;
             }
@@ -154,7 +155,7 @@ impl Entry {
 /// The key of a line, without a locale: `Name[de]` is another key.
 fn key_of(line: &str) -> Option<&str> {
     let (key, _) = line.split_once('=')?;
-    let key = key.trim_end();
+    let key = key.trim_ascii_end();
     (!key.is_empty()).then_some(key)
 }
 
@@ -176,12 +177,16 @@ fn command(program: &str) -> String {
     format!("{} run", escaped(&word))
 }
 
-/// A value of the type string: the second layer of escapes, which Exec has around its quotes.
+/// A value of the type string: the second layer of escapes, which Exec has around its quotes. A space at the end would be
+/// taken for one between the value and its line's end.
 fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\")
+    let value = text
+        .replace('\\', "\\\\")
         .replace('\n', "\\n")
         .replace('\t', "\\t")
-        .replace('\r', "\\r")
+        .replace('\r', "\\r");
+    let plain = value.trim_end_matches(' ');
+    format!("{plain}{}", "\\s".repeat(value.len() - plain.len()))
 }
 
 fn unescaped(text: &str) -> String {
@@ -206,9 +211,10 @@ fn unescaped(text: &str) -> String {
     plain
 }
 
-/// The first word of a command line, without its quotes.
+/// The first word of a command line, without its quotes. What parts words is what GLib's shell parser takes for it; other
+/// white space belongs to a name.
 fn first_word(command: &str) -> Option<String> {
-    let command = command.trim_start();
+    let command = command.trim_start_matches([' ', '\t', '\n']);
     let word = match command.strip_prefix('"') {
         Some(quoted) => {
             let mut word = String::new();
@@ -221,7 +227,10 @@ fn first_word(command: &str) -> Option<String> {
                 }
             }
         }
-        None => command.split_whitespace().next()?.to_owned(),
+        None => {
+            let word = command.split([' ', '\t', '\n']).next()?;
+            (!word.is_empty()).then(|| word.to_owned())?
+        }
     };
     Some(word.replace("%%", "%"))
 }
@@ -315,6 +324,9 @@ mod tests {
             ("/o/$h`\"/muxtray", "\"/o/\\\\$h\\\\`\\\\\"/muxtray\" run"),
             ("/o/a\\b/muxtray", "\"/o/a\\\\\\\\b/muxtray\" run"),
             ("/o/\u{fc}/muxtray", "/o/\u{fc}/muxtray run"),
+            ("/o/a\u{3000}b\u{b}", "/o/a\u{3000}b\u{b} run"),
+            ("/o/a\rb\u{a0}", "/o/a\\rb\u{a0} run"),
+            ("/o/end  ", "\"/o/end  \" run"),
         ] {
             let entry = Entry::new(path);
             assert_eq!(entry.get("Exec"), Some(exec));

@@ -248,8 +248,8 @@ fn a_literal_is_one_path() {
 #[test]
 fn a_long_text_is_read_in_its_own_time() {
     let known = known_for_tests();
-    for hostile in ["[", "[a\u{ff}", "[/", "[]", "[!"] {
-        let text = format!("/s/{}", hostile.repeat(1 << 20));
+    for hostile in ["[", "[/", "[]"] {
+        let text = format!("/s/{}", hostile.repeat(1 << 18));
         let _ = Pattern::from_glob(OsStr::new(&text), &known);
         let _ = Pattern::from_include(OsStr::new(&text), &known);
     }
