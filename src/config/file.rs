@@ -59,6 +59,9 @@ pub fn load(path: &Path) -> Result<Settings, ConfigError> {
 /// [`ConfigError::Unwritable`].
 pub fn write_first(path: &Path) -> Result<(), ConfigError> {
     let write = || -> std::io::Result<()> {
+        if path.symlink_metadata().is_ok() {
+            return Ok(());
+        }
         privilege::check_new_file(path)?;
         if let Some(directory) = path.parent() {
             replace::make_directory(directory)?;

@@ -20,6 +20,9 @@ const ENOUGH: u64 = 48;
 /// With so many not even the C library can be loaded.
 const NOTHING: u64 = 4;
 
+/// How it says that it goes on with less: it looks later, or shows no icon.
+const LACKS: [&str; 2] = ["no thread to discover", "watching without an icon"];
+
 /// The most address space that a process had so far, in KiB.
 fn peak(process: &Process) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", process.pid())).unwrap();
@@ -52,7 +55,7 @@ fn raise_limit(lab: &Lab, process: &Process) {
 /// What became of a process that has too little.
 enum Outcome {
     Works(Process),
-    /// It lives, and says that it can start no thread to look.
+    /// It lives, and says what it can start no thread for.
     Waits(Process),
     Ended,
 }
@@ -65,7 +68,7 @@ fn outcome(mut process: Process, works: impl Fn(&Process) -> bool) -> Outcome {
             Some(None)
         } else if works(&process) {
             Some(Some(Outcome::Works as fn(_) -> _))
-        } else if process.stderr().contains("no thread to discover") {
+        } else if LACKS.iter().any(|word| process.stderr().contains(word)) {
             Some(Some(Outcome::Waits as fn(_) -> _))
         } else {
             None
