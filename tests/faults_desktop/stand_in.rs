@@ -157,6 +157,10 @@ async fn serve(
         if header.message_type() != zbus::message::Type::MethodCall {
             continue;
         }
+        // What is noted as asked has its answer underway.
+        if manner == Manner::Refuses {
+            refuse(connection, &message).await;
+        }
         let note = |what| asked.lock().unwrap().push(what);
         let member = header.member().unwrap().as_str();
         if member == "Notify" {
@@ -180,7 +184,7 @@ async fn serve(
                 }
                 Manner::Deaf | Manner::Slow => owed.lock().unwrap().push((message.clone(), id)),
                 Manner::DiesAtNotify => return drop(connection.clone().close().await),
-                Manner::Refuses => refuse(connection, &message).await,
+                Manner::Refuses => {}
             }
             continue;
         }
@@ -191,8 +195,7 @@ async fn serve(
         });
         let is_about_capabilities = member == "GetCapabilities";
         match manner {
-            Manner::Deaf => {}
-            Manner::Refuses => refuse(connection, &message).await,
+            Manner::Deaf | Manner::Refuses => {}
             Manner::Absurd(_) if is_about_capabilities => {
                 let all: Vec<String> = (0..100_000)
                     .map(|number| format!("x-{number}"))

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use futures_lite::Stream as _;
 use notify_rust::{NotificationHandle, NotificationResponse};
 use zbus::Connection;
-use zbus::fdo::{DBusProxy, NameOwnerChangedStream};
+use zbus::fdo::{self, DBusProxy, NameOwnerChangedStream};
 
 use crate::core::intent::Intent;
 use crate::core::notice::{Notice, NoticeKey};
@@ -79,6 +79,19 @@ enum ShowError {
     Bus(#[from] zbus::Error),
     #[error(transparent)]
     Notify(#[from] notify_rust::error::Error),
+}
+
+impl ShowError {
+    /// Whether the bus has answered that nobody has the daemon's name.
+    fn is_nobodys(&self) -> bool {
+        let Self::Bus(zbus::Error::FDO(error)) = self else {
+            return false;
+        };
+        matches!(
+            **error,
+            fdo::Error::ServiceUnknown(_) | fdo::Error::NameHasNoOwner(_)
+        )
+    }
 }
 
 impl<S: Fn(Intent)> Desk<S> {
@@ -204,6 +217,8 @@ impl<S: Fn(Intent)> Desk<S> {
             Err(error) if asked.is_wanted => {
                 let has_daemon = self.has_daemon();
                 self.not_shown(asked.waiting, &error, has_daemon);
+                // That the daemon is gone may be told after what that did to the call, and is no second loss.
+                while self.listen_to_owner() {}
             }
             Err(error) => tracing::debug!("notification not shown: {error}"),
         }
@@ -220,11 +235,11 @@ impl<S: Fn(Intent)> Desk<S> {
     }
 
     /// Keeps a notice for the next daemon where there is none. Where there is one, it may not be the one that was asked,
-    /// and is asked once.
+    /// and is asked once; one that came too late for the question has not been asked at all.
     fn not_shown(&mut self, waiting: Waiting, error: &ShowError, has_daemon: bool) {
         self.warn(error);
-        if !has_daemon {
-            self.is_held = true;
+        if !has_daemon || error.is_nobodys() {
+            self.is_held = !has_daemon;
             self.waiting.put_back(waiting);
         } else if let Some(waiting) = waiting.lost() {
             self.waiting.put_back(waiting);
