@@ -1,0 +1,43 @@
+#!/bin/sh
+# Mutation testing of the pure core, by cargo-mutants: it breaks one thing after the other and runs the core's unit tests
+# each time. Prints what none of them noticed, and fails where that is anything. For a person: it takes hours.
+#
+#   tests/mutants.sh [ARGUMENT…]
+#
+# The arguments are cargo-mutants' own: --list, --file 'src/core/diagnose/**', --in-diff FILE, --jobs 2. What is left out
+# stands in .cargo/mutants.toml, each with its reason. The results are in target/mutants/mutants.out.
+set -eu
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+# shellcheck source=packaging/packages.sh
+. "$here/packaging/packages.sh"
+
+version=27.1.0
+find_cargo
+tools=${XDG_CACHE_HOME:-$HOME/.cache}/muxtray-mutants
+PATH=$PATH:$tools/bin
+if ! cargo mutants --version >/dev/null 2>&1; then
+    say "Installing cargo-mutants $version."
+    cargo install --quiet --locked --root "$tools" --target-dir "$tools/build" "cargo-mutants@$version"
+    rm -rf "$tools/build"
+fi
+
+# The core needs nothing of the rest, so it is a crate of its own here: seconds for each mutant instead of a minute.
+crate=$here/target/mutants/core
+rm -rf "$crate/src"
+mkdir -p "$crate/src" "$crate/.cargo"
+cp -R "$here/src/core" "$crate/src/"
+cp "$here/Cargo.lock" "$here/.cargo/mutants.toml" "$crate/"
+mv "$crate/mutants.toml" "$crate/.cargo/"
+printf 'pub mod core;\n' >"$crate/src/lib.rs"
+{
+    printf '[workspace]\n[package]\nname = "muxtray"\nversion = "0.0.0"\nedition = "2024"\n'
+    printf '[profile.test]\ndebug = 0\n[dependencies]\n'
+    grep -E '^(glob|humantime|serde|serde_json|thiserror|tr|unicode-width|insta|proptest) = ' "$here/Cargo.toml"
+} >"$crate/Cargo.toml"
+
+# Two dozen inputs find what a mutant breaks, or the tests lean on luck.
+PROPTEST_CASES=${PROPTEST_CASES:-24}
+export PROPTEST_CASES
+cd "$crate"
+exec cargo mutants --dir "$crate" --output "$here/target/mutants" --minimum-test-timeout 20 "$@" -- --lib
