@@ -7,7 +7,7 @@ mod support;
 
 use std::fmt::Write as _;
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use support::{Lab, PATIENCE, Process, Report, skip};
@@ -23,19 +23,9 @@ fn counting_ssh(lab: &Lab) {
     );
 }
 
-/// Makes muxtray use an ssh that does this first. Another process writes it: a file that this one has open for writing,
-/// even in the copy of a fork, cannot be executed.
+/// Makes muxtray use an ssh that does this first.
 fn ssh_that(lab: &Lab, does: &str) {
-    let script = format!("#!/bin/sh\n{does}\nexec /usr/bin/ssh \"$@\"\n");
-    let program = lab.path("bin-ssh");
-    let mut shell = Command::new("/bin/sh")
-        .args(["-c", "cat > \"$1\" && chmod 755 \"$1\"", "sh"])
-        .arg(&program)
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    std::io::Write::write_all(&mut shell.stdin.take().unwrap(), script.as_bytes()).unwrap();
-    assert!(shell.wait().unwrap().success());
+    let program = lab.script("bin-ssh", &format!("{does}\nexec /usr/bin/ssh \"$@\""));
     lab.write_muxtray_config(&format!("ssh_program = \"{}\"\n", program.display()));
 }
 

@@ -7,7 +7,6 @@ mod support;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use support::{Finished, Lab, PATH, PATIENCE, Process, User, program, skip, wait_until};
 
@@ -225,24 +224,13 @@ fn systemds_unit_is_told_apart_and_not_doubled() {
 /// Installs muxtray in a directory with this name, switches start at login on there, and puts a script in its place
 /// that keeps its arguments in the file that is returned.
 fn installed_in(lab: &Lab, name: &str) -> PathBuf {
-    let built = lab.make_directory(name).join("muxtray");
-    // By another process: a child that a test forks at this moment would hold open what this one writes, and a program
-    // that is open to be written cannot be run.
-    let install = |from: &Path| {
-        let mut command = Command::new("install");
-        command.args(["-m", "755"]).arg(from).arg(&built);
-        Process::run(command, PATIENCE).expect(0);
-    };
-    install(program());
-    let mut command = lab.command(&built);
+    let name = lab.make_directory(name).join("muxtray");
+    let mut command = lab.command(lab.install(program(), &name));
     command.args(["autostart", "enable"]);
     Process::run(command, PATIENCE).expect(0);
     let kept = lab.path("kept");
-    let script = format!(
-        "#!/bin/sh\necho \"$#:$*\" > {0}.new\nmv {0}.new {0}\n",
-        kept.display()
-    );
-    install(&lab.write("script", script));
+    let does = format!("echo \"$#:$*\" > {0}.new\nmv {0}.new {0}", kept.display());
+    lab.script(&name, &does);
     kept
 }
 

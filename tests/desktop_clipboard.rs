@@ -10,7 +10,7 @@ mod support;
 mod desktop;
 
 use std::fs;
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -145,14 +145,13 @@ fn show_on_a_notification_leads_to_the_details() {
     let programs = lab.make_directory("programs");
     // The viewer says what it was given, and that nobody else could read it.
     let shown = lab.path("shown");
-    let viewer = lab.write(
+    lab.script(
         "programs/xdg-open",
-        format!(
-            "#!/bin/sh\nstat -c %a \"$1\" >{0}.part\ncat \"$1\" >>{0}.part\nmv {0}.part {0}\n",
+        &format!(
+            "stat -c %a \"$1\" >{0}.part\ncat \"$1\" >>{0}.part\nmv {0}.part {0}",
             shown.display()
         ),
     );
-    fs::set_permissions(viewer, fs::Permissions::from_mode(0o755)).unwrap();
     let stale = lab.control_path("web");
     lab.dead_socket(&stale);
     let mut command = desktop.join(lab.muxtray_command(["run"]));

@@ -45,8 +45,7 @@ fn run_with_opener(lab: &Lab, desktop: &Desktop<'_>, script: Option<&str>) -> Pr
     let directory = lab.make_directory("programs");
     std::os::unix::fs::symlink("/usr/bin/ssh", directory.join("ssh")).unwrap();
     if let Some(script) = script {
-        let path = lab.write("programs/xdg-open", script);
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        lab.script("programs/xdg-open", script);
     }
     let mut command: Command = desktop.join(lab.muxtray_command(["run"]));
     command.env("PATH", directory);
@@ -233,7 +232,7 @@ fn the_configuration_is_opened_by_the_desktop() {
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
     let script = format!(
-        "#!/bin/sh\nPATH={PATH}\necho \"$1 ${{GDK_GL-unset}}\" > {0}.new\nmv {0}.new {0}\n",
+        "PATH={PATH}\necho \"$1 ${{GDK_GL-unset}}\" > {0}.new\nmv {0}.new {0}",
         lab.path("opened").display()
     );
     let applet = run_with_opener(&lab, &desktop, Some(&script));
@@ -283,7 +282,7 @@ fn where_no_program_opens_it_the_way_out_is_told() {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
-    let applet = run_with_opener(&lab, &desktop, Some("#!/bin/sh\nexit 3\n"));
+    let applet = run_with_opener(&lab, &desktop, Some("exit 3"));
     expect_a_way_out(&lab, &desktop, applet, "finds no program for it", true);
 }
 

@@ -137,8 +137,7 @@ fn an_ssh_that_cannot_be_started_is_told() {
 fn an_ssh_that_talks_without_end_is_bounded() {
     let lab = Lab::new();
     let master = lab.master("web");
-    let program = lab.write("endless", "#!/bin/sh\nexec yes controlpath /\n");
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let program = lab.script("endless", "exec yes controlpath /");
     lab.write_muxtray_config(&format!("ssh_program = {program:?}\n"));
     assert_eq!(list(&lab).at(master.path()).state(), "running");
 }

@@ -52,10 +52,7 @@ fn nothing_is_left(lab: &Lab) {
 
 /// A program that the laboratory's user may run.
 fn script(lab: &Lab, name: &str, text: &str) -> String {
-    use std::os::unix::fs::PermissionsExt as _;
-    let path = lab.write(name, format!("#!/bin/sh\n{text}\n"));
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    path.display().to_string()
+    lab.script(name, text).display().to_string()
 }
 
 fn signals_blocked(pid: i32) -> String {

@@ -20,9 +20,7 @@ fn copy(lab: &Lab, name: &str) -> Option<PathBuf> {
     if !built.exists() {
         return None;
     }
-    let copy = lab.path(name);
-    fs::copy(built, &copy).unwrap();
-    Some(copy)
+    Some(lab.install(&built, name))
 }
 
 #[test]

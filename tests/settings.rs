@@ -6,7 +6,7 @@ mod support;
 
 use std::env;
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use muxtray::config::{self, SetError};
@@ -97,12 +97,11 @@ fn a_file_saved_at_the_moment_of_a_discovery_is_read() {
     let lab = Lab::new();
     let armed = lab.path("armed");
     let script = format!(
-        "#!/bin/sh\nif rm {} 2>/dev/null; then echo 'interval_secs = 0' >> {}; fi\nexec ssh \"$@\"\n",
+        "if rm {} 2>/dev/null; then echo 'interval_secs = 0' >> {}; fi\nexec ssh \"$@\"",
         armed.display(),
         file(&lab).display()
     );
-    let ssh = lab.write("ssh", script);
-    fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
+    let ssh = lab.script("ssh", &script);
     lab.write_muxtray_config(&format!("ssh_program = \"{}\"\n", ssh.display()));
     let mut run = Process::start(lab.muxtray_command(["run", "--no-tray", "-v"]));
     wait_until("it has looked once", PATIENCE, || {
@@ -111,8 +110,7 @@ fn a_file_saved_at_the_moment_of_a_discovery_is_read() {
     });
     lab.write("armed", "");
     // Another program has it ask anew, which saves the file once more.
-    let other = lab.path("other-ssh");
-    fs::copy(&ssh, &other).unwrap();
+    let other = lab.install(&ssh, "other-ssh");
     lab.write_muxtray_config(&format!("ssh_program = \"{}\"\n", other.display()));
     wait_until("it says that the file is bad", PATIENCE, || {
         run.stderr().contains("1 problem")

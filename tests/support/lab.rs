@@ -97,6 +97,24 @@ impl Lab {
         path
     }
 
+    /// Copies a program to where the user can run it. Another process writes the copy: a file that this one has open for
+    /// writing, even in the fork of another test, cannot be executed (ETXTBSY).
+    #[track_caller]
+    pub(crate) fn install(&self, program: &Path, name: impl AsRef<Path>) -> PathBuf {
+        let path = self.path(name);
+        let mut command = Command::new("install");
+        command.args(["-m", "755"]).arg(program).arg(&path);
+        Process::run(command, PATIENCE).expect(0);
+        path
+    }
+
+    /// Makes a shell script that the user can run.
+    #[track_caller]
+    pub(crate) fn script(&self, name: impl AsRef<Path>, does: &str) -> PathBuf {
+        let text = self.write("script", format!("#!/bin/sh\n{does}\n"));
+        self.install(&text, name)
+    }
+
     /// Makes a directory that belongs to the user.
     pub(crate) fn make_directory(&self, name: impl AsRef<Path>) -> PathBuf {
         let path = self.path(name);

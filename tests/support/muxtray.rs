@@ -55,11 +55,8 @@ impl Lab {
             self.make_directory("bin");
             for name in ["muxtray", "muxtray-applet"] {
                 let built = built.with_file_name(name);
-                if built.exists() {
-                    let copy = directory.join(name);
-                    fs::hard_link(&built, &copy)
-                        .or_else(|_| fs::copy(&built, &copy).map(drop))
-                        .unwrap();
+                if built.exists() && fs::hard_link(&built, directory.join(name)).is_err() {
+                    self.install(&built, Path::new("bin").join(name));
                 }
             }
         }

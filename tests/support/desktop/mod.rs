@@ -17,7 +17,6 @@ mod icon;
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::Receiver;
@@ -241,15 +240,9 @@ impl<'a> Desktop<'a> {
     /// Starts the notification daemon, and waits until it is there.
     #[track_caller]
     pub(crate) fn start_daemon(&mut self) {
-        let choose = self.lab.path("choose");
-        self.lab.write(
-            "choose",
-            format!(
-                "#!/bin/sh\ngrep -m 1 \"^#$(cat {})\"\n",
-                self.lab.path("choice").display()
-            ),
-        );
-        fs::set_permissions(&choose, fs::Permissions::from_mode(0o755)).unwrap();
+        let choice = self.lab.path("choice");
+        let does = format!("grep -m 1 \"^#$(cat {})\"", choice.display());
+        let choose = self.lab.script("choose", &does);
         let configuration = self.lab.write(
             "dunstrc",
             format!(
