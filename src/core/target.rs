@@ -140,12 +140,10 @@ pub fn resolve<'a>(
             matching.retain(|socket| has_alias(socket));
         }
     }
-    if matching.len() > 1 {
-        let is_remnant =
-            |socket: &Socket| matches!(socket.state, State::Orphaned { .. } | State::Leftover);
-        if matching.iter().any(|socket| !is_remnant(socket)) {
-            matching.retain(|socket| !is_remnant(socket));
-        }
+    let is_remnant =
+        |socket: &Socket| matches!(socket.state, State::Orphaned { .. } | State::Leftover);
+    if matching.iter().any(|socket| !is_remnant(socket)) {
+        matching.retain(|socket| !is_remnant(socket));
     }
     match matching.as_slice() {
         [socket] => Ok(socket),

@@ -1,5 +1,7 @@
 //! Which processes are signalled and which are not, by processes of these tests' own.
 
+mod orders;
+
 use std::cell::{Cell, RefCell};
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
@@ -185,11 +187,9 @@ fn what_is_not_proven_twice_is_not_signalled() {
     assert!(master.is_running());
 }
 
-/// Ends one process and starts others until one of them has its id; `None` where the kernel does not let us.
-fn successor_with_the_id_of(master: Sleeper) -> Option<Sleeper> {
+/// Starts processes until one of them has this id, which must be free; `None` where the kernel does not let us.
+fn process_with_the_id(pid: MasterPid) -> Option<Sleeper> {
     const LAST: &str = "/proc/sys/kernel/ns_last_pid";
-    let pid = master.pid();
-    drop(master);
     let deadline = Instant::now() + Duration::from_secs(20);
     while Instant::now() < deadline {
         fs::write(LAST, (pid.0 - 1).to_string()).ok()?;
@@ -209,7 +209,8 @@ fn a_process_that_takes_over_the_id_is_not_signalled() {
     // The pidfd is open by the second time; the process ends right after it was found once more.
     let system = tells(&[found.clone(), found], |given| {
         if given == 1 {
-            next.set(master.take().and_then(successor_with_the_id_of));
+            let pid = master.take().map(|master| master.pid());
+            next.set(pid.and_then(process_with_the_id));
         }
     });
     let ended = end(&system, &target(), 0).unwrap();
