@@ -1,6 +1,19 @@
 //! What becomes of the applet when something around it fails: the session bus, the notification daemon, the panel's
 //! register, the display, the clock, memory, standard error; or when it is stopped, or told to end in the middle of
-//! something. Each time: what happens, what the user sees, that it recovers.
+//! something. The names are those of the modules:
+//!
+//! | fault | what happens | what a person sees | how it recovers |
+//! | --- | --- | --- | --- |
+//! | the session bus ends (`bus`) | without an icon it watches on; with one it ends with status 3, as the icon cannot be had again, and systemd starts it | a line in the log | on the next bus it is the one instance again, or ends where another is; what nobody could show is shown |
+//! | the notification daemon hangs (`daemon`) | it is asked one thing and no more; menu and watch go on, and so does the end | one line in the log | its successor shows what is true then; what came too late is taken back |
+//! | the daemon dies with a notice, or refuses one (`daemon`) | it is asked twice at most | one line in the log | the next daemon shows what was lost |
+//! | the daemon gives absurd ids (`daemon`) | a button acts for the notice that is seen | | |
+//! | the panel's register crashes in a loop (`register`) | no thread, descriptor or processor time more | no icon meanwhile | the icon is in the next panel, with the menu of then |
+//! | the clock jumps (`clock`) | states stay; ages that cannot be told protect what may be young | nothing twice | |
+//! | the machine sleeps (`clock`) | problems are seen at once, and told after 15 s | each once | |
+//! | SIGSTOP, and events lost meanwhile (`stopped`) | after SIGCONT it looks at everything anew | each problem once | watches are set again |
+//! | less memory than it needs (`memory`) | it works, waits without an icon or thread, or ends | a word | with more memory it goes on |
+//! | a signal, a logout, the end of display, log or output (`ends`) | it ends in order within seconds; an open that has begun becomes a master, a clean that has begun is settled by the next | | no file of the first is left for the next |
 //!
 //! The faults are played by stand-ins that this program puts on the bus, and by signals to processes it started.
 //! What is tested with a real panel and daemon elsewhere (`desktop`, `desktop_notices`, `desktop_register`) is not

@@ -156,18 +156,19 @@ pub fn byte_count(number: u64) -> String {
 /// The same in its largest unit: `0 bytes`, `12.0 MiB`.
 #[must_use]
 pub fn size(number: u64) -> String {
-    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if number < 1024 {
         return byte_count(number);
     }
     // In tenths, by whole numbers: nobody needs more, and no float is rounded.
-    let (mut tenths, mut unit) = (u128::from(number) * 10 / 1024, 0);
-    while tenths >= 10 * 1024 && unit + 1 < UNITS.len() {
-        tenths /= 1024;
-        unit += 1;
+    let (mut tenths, mut unit) = (u128::from(number) * 10 / 1024, "KiB");
+    for larger in ["MiB", "GiB", "TiB", "PiB", "EiB"] {
+        if tenths < 10 * 1024 {
+            break;
+        }
+        (tenths, unit) = (tenths / 1024, larger);
     }
     let shown = self::number(format_args!("{}.{}", tenths / 10, tenths % 10));
-    format!("{shown} {}", UNITS[unit])
+    format!("{shown} {unit}")
 }
 
 /// A length of time in milliseconds, with tenths: `6.2`.
@@ -247,6 +248,7 @@ mod tests {
             (b"\x1b[31mred", "\\u{1b}[31mred"),
             (b"bad\xff", "bad\\xff"),
             (b"back\\slash", "back\\\\slash"),
+            (b"\\", "\\\\"),
             ("m\u{fc}ller".as_bytes(), "m\u{fc}ller"),
             ("\u{202e}gpj".as_bytes(), "\\u{202e}gpj"),
             // Seen by nobody, and another name all the same: a tag, a filler, a selector of variants.
