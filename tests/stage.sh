@@ -5,6 +5,9 @@
 # The server is the other end of ssh's pipe, so its hosts can have any name; the masters log in as the user that runs
 # this, whatever the configuration says.
 
+# shellcheck source=tests/panel.sh
+. "${BASH_SOURCE[0]%/*}/panel.sh"
+
 width=1024
 height=768
 
@@ -298,26 +301,6 @@ END
 start_muxtray() {
     start muxtray "$programs/muxtray" -F "$work/ssh_config" run
     wait_for "the icon is in the panel" has_icon
-}
-
-has_icon() {
-    gdbus call --session -d org.kde.StatusNotifierWatcher -o /StatusNotifierWatcher \
-        -m org.freedesktop.DBus.Properties.Get org.kde.StatusNotifierWatcher RegisteredStatusNotifierItems |
-        grep -Eq 'tray_icon|StatusNotifierItem'
-}
-
-# click_row LABEL: as a panel does it, without the pointer.
-click_row() {
-    local item owner path menu row
-    item=$(gdbus call --session -d org.kde.StatusNotifierWatcher -o /StatusNotifierWatcher \
-        -m org.freedesktop.DBus.Properties.Get org.kde.StatusNotifierWatcher RegisteredStatusNotifierItems |
-        grep -o ":[0-9.]*/[^']*")
-    owner=${item%%/*} path=/${item#*/}
-    menu=$(gdbus call --session -d "$owner" -o "$path" -m org.freedesktop.DBus.Properties.Get \
-        org.kde.StatusNotifierItem Menu | grep -o "/[^']*")
-    row=$(gdbus call --session -d "$owner" -o "$menu" -m com.canonical.dbusmenu.GetLayout 0 -- -1 "['label']" |
-        grep -o "([0-9]*, {'label': <'$1'>" | grep -o '[0-9]*' | head -n 1)
-    gdbus call --session -d "$owner" -o "$menu" -m com.canonical.dbusmenu.Event "$row" clicked '<0>' 0 >/dev/null
 }
 
 # press_show: the button on the notification, its last.

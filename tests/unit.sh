@@ -8,6 +8,8 @@ set -euo pipefail
 
 cd "$(dirname "$0")/.."
 user=muxtray-test
+# shellcheck source=tests/panel.sh
+. tests/panel.sh
 
 fail() {
     printf 'tests/unit.sh: %s\n' "$*" >&2
@@ -172,29 +174,9 @@ status_of() {
     sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"
 }
 
-has_icon() {
-    gdbus call --session -d org.kde.StatusNotifierWatcher -o /StatusNotifierWatcher \
-        -m org.freedesktop.DBus.Properties.Get org.kde.StatusNotifierWatcher RegisteredStatusNotifierItems |
-        grep -Eq 'tray_icon|StatusNotifierItem'
-}
-
 has_name() {
     gdbus call --session -d org.freedesktop.DBus -o /org/freedesktop/DBus \
         -m org.freedesktop.DBus.NameHasOwner "$1" | grep -q true
-}
-
-# click_row LABEL: as a panel does it.
-click_row() {
-    local item owner path menu row
-    item=$(gdbus call --session -d org.kde.StatusNotifierWatcher -o /StatusNotifierWatcher \
-        -m org.freedesktop.DBus.Properties.Get org.kde.StatusNotifierWatcher RegisteredStatusNotifierItems |
-        grep -o ":[0-9.]*/[^']*")
-    owner=${item%%/*} path=/${item#*/}
-    menu=$(gdbus call --session -d "$owner" -o "$path" -m org.freedesktop.DBus.Properties.Get \
-        org.kde.StatusNotifierItem Menu | grep -o "/[^']*")
-    row=$(gdbus call --session -d "$owner" -o "$menu" -m com.canonical.dbusmenu.GetLayout 0 -- -1 "['label']" |
-        grep -o "([0-9]*, {'label': <'$1'>" | grep -o '[0-9]*' | head -n 1)
-    gdbus call --session -d "$owner" -o "$menu" -m com.canonical.dbusmenu.Event "$row" clicked '<0>' 0 >/dev/null
 }
 
 master_of() {

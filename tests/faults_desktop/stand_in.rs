@@ -1,13 +1,13 @@
 //! A notification daemon that answers as it is told, or not at all.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use futures_lite::StreamExt as _;
 use futures_lite::future::block_on;
-use zbus::{Connection, Message, MessageStream, OwnedVariant};
+use zbus::{Connection, Message, MessageStream};
 
+use crate::desktop::NotifyArguments;
 use crate::support::{PATIENCE, look_for, wait_for, wait_until};
 
 const NAME: &str = "org.freedesktop.Notifications";
@@ -223,16 +223,7 @@ async fn refuse(connection: &Connection, message: &Message) {
 
 /// The title, what it replaces, and the actions.
 fn read_notify(message: &Message) -> (String, u32, Vec<String>) {
-    type Notify = (
-        String,
-        u32,
-        String,
-        String,
-        String,
-        Vec<String>,
-        HashMap<String, OwnedVariant>,
-        i32,
-    );
-    let (_, replaced, _, title, _, actions, _, _): Notify = message.body().deserialize().unwrap();
+    let arguments: NotifyArguments = message.body().deserialize().unwrap();
+    let (_, replaced, _, title, _, actions, _, _) = arguments;
     (title, replaced, actions)
 }

@@ -1,13 +1,15 @@
 //! A notification daemon that keeps account: what it was asked to show, what of that is open, and what was closed. It
 //! can die as a killed one does, and another can take its place, which counts its notifications from 1 again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use futures_lite::StreamExt as _;
 use futures_lite::future::block_on;
-use zbus::{Connection, Message, MessageStream, OwnedVariant};
+use zbus::{Connection, Message, MessageStream};
+
+use crate::desktop::NotifyArguments;
 
 const NAME: &str = "org.freedesktop.Notifications";
 const PATH: &str = "/org/freedesktop/Notifications";
@@ -168,17 +170,7 @@ async fn serve(connection: &Connection, mut stream: MessageStream, account: &Mut
 
 impl Account {
     fn show(&mut self, message: &Message) -> u32 {
-        type Notify = (
-            String,
-            u32,
-            String,
-            String,
-            String,
-            Vec<String>,
-            HashMap<String, OwnedVariant>,
-            i32,
-        );
-        let arguments: Notify = message.body().deserialize().unwrap();
+        let arguments: NotifyArguments = message.body().deserialize().unwrap();
         let (_, replaced, _, summary, body, actions, _, timeout) = arguments;
         let is_replacement = self.open.contains_key(&replaced);
         let id = if is_replacement {

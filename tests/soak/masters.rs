@@ -11,25 +11,12 @@ use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
-use crate::support::{Lab, PATIENCE, python_called_ssh};
+use crate::support::{Lab, PACKETS, PATIENCE, python_called_ssh};
 
 const SCRIPT: &str = r#"
-import json, os, random, select, signal, socket, struct, sys
+import json, os, random, select, signal, socket, sys
 os.umask(0o177)
-packet = lambda *words: struct.pack(">%dI" % (len(words) + 1), 4 * len(words), *words)
 linked, tell = os.pipe()
-
-def read(connection, length):
-    data = b""
-    while len(data) < length:
-        part = connection.recv(length - len(data))
-        if not part: raise EOFError
-        data += part
-    return data
-
-def request(connection):
-    (length,) = struct.unpack(">I", read(connection, 4))
-    return struct.unpack(">%dI" % (length // 4), read(connection, length // 4 * 4))
 
 def serve(connection, end):
     try:
@@ -156,7 +143,7 @@ impl Masters {
         let mut command = python_called_ssh(lab);
         command
             // What follows is for ssh's getopt: a master without a session of its own.
-            .args(["-c", SCRIPT, "-N", "host"])
+            .args(["-c", &format!("{PACKETS}{SCRIPT}"), "-N", "host"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         let mut process = command.spawn().unwrap();

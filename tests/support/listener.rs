@@ -61,8 +61,24 @@ pub(crate) struct Listener {
     path: PathBuf,
 }
 
+/// Python for the mux protocol of a stand-in: writes a packet of words, reads a request of words.
+pub(crate) const PACKETS: &str = r#"
+import struct
+packet = lambda *words: struct.pack(">%dI" % (len(words) + 1), 4 * len(words), *words)
+def read(connection, length):
+    data = b""
+    while len(data) < length:
+        part = connection.recv(length - len(data))
+        if not part: raise EOFError
+        data += part
+    return data
+def request(connection):
+    (length,) = struct.unpack(">I", read(connection, 4))
+    return struct.unpack(">%dI" % (length // 4), read(connection, length // 4 * 4))
+"#;
+
 const SCRIPT: &str = r#"
-import os, signal, socket, struct, sys, threading, time
+import os, signal, socket, sys, threading, time
 path, behaviour = sys.argv[1:3]
 os.umask(0o177)
 if behaviour == "Stubborn": signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -76,18 +92,7 @@ listener.listen(64)
 os.link(temporary, path)
 os.unlink(temporary)
 print("ready", flush=True)
-packet = lambda *words: struct.pack(">%dI" % (len(words) + 1), 4 * len(words), *words)
 hello = packet(1, 4)
-def read(connection, length):
-    data = b""
-    while len(data) < length:
-        part = connection.recv(length - len(data))
-        if not part: raise EOFError
-        data += part
-    return data
-def request(connection):
-    (length,) = struct.unpack(">I", read(connection, 4))
-    return struct.unpack(">%dI" % (length // 4), read(connection, length // 4 * 4))
 def serve(connection):
     try:
         if behaviour == "Garbage": connection.sendall(os.urandom(1 << 16))
@@ -138,7 +143,7 @@ impl Listener {
     #[track_caller]
     fn start(mut command: Command, path: &Path, behaviour: Behaviour) -> Self {
         command
-            .args(["-c", SCRIPT])
+            .args(["-c", &format!("{PACKETS}{SCRIPT}")])
             .arg(path)
             .arg(format!("{behaviour:?}"));
         let mut process = Process::start(command);

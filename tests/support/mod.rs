@@ -29,7 +29,7 @@ mod user;
 
 pub(crate) use denied::Denied;
 pub(crate) use lab::{Lab, PATH};
-pub(crate) use listener::{Behaviour, Listener, Listeners, python_called_ssh};
+pub(crate) use listener::{Behaviour, Listener, Listeners, PACKETS, python_called_ssh};
 pub(crate) use master::{Master, Session};
 pub(crate) use mount::NetworkMount;
 pub(crate) use muxtray::{GOOD, Report, SocketReport, program};

@@ -20,6 +20,19 @@ pub(crate) const NOTIFICATIONS: &str = "org.freedesktop.Notifications";
 /// The bus itself.
 const BUS: &str = "org.freedesktop.DBus";
 
+/// The arguments of Notify: the program's name, what is replaced, icon, title, text, actions, hints and how long it is
+/// shown, see the Desktop Notifications Specification.
+pub(crate) type NotifyArguments = (
+    String,
+    u32,
+    String,
+    String,
+    String,
+    Vec<String>,
+    HashMap<String, OwnedVariant>,
+    i32,
+);
+
 /// What went over the bus to or from the notification daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Message {
@@ -153,21 +166,11 @@ pub(super) fn monitor(lab: &Lab, messages: &Arc<Mutex<Vec<Message>>>) {
 impl Message {
     /// Reads it; nothing where it is none of these.
     pub(crate) fn read(message: &zbus::Message) -> Option<Self> {
-        type Notify = (
-            String,
-            u32,
-            String,
-            String,
-            String,
-            Vec<String>,
-            HashMap<String, OwnedVariant>,
-            i32,
-        );
         let header = message.header();
         let body = message.body();
         match header.member()?.as_str() {
             "Notify" => {
-                let (_, replaces, _, summary, text, actions, _, _): Notify =
+                let (_, replaces, _, summary, text, actions, _, _): NotifyArguments =
                     body.deserialize().ok()?;
                 Some(Self::Notify {
                     replaces,

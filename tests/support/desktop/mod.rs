@@ -29,7 +29,7 @@ use zbus::Connection;
 use crate::support::{Lab, PATH, PATIENCE, Process, look_for, program, skip, wait_until};
 use bus::{NOTIFICATIONS, ask, bus_address, connect, monitor, overhear, property, start_bus};
 
-pub(crate) use bus::Message;
+pub(crate) use bus::{Message, NotifyArguments};
 pub(crate) use icon::{Row, TrayIcon};
 
 /// The name of a panel's register of tray icons.
