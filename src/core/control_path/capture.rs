@@ -34,7 +34,7 @@ enum Verdict {
 struct Search<'a> {
     components: &'a [Component],
     names: &'a [&'a [u8]],
-    steps: u32,
+    steps_left: u32,
     verdict: Verdict,
 }
 
@@ -58,7 +58,7 @@ pub(super) fn destination(components: &[Component], names: &[&[u8]]) -> Option<D
     let mut search = Search {
         components,
         names,
-        steps: 0,
+        steps_left: MAX_STEPS,
         verdict: Verdict::NoReading,
     };
     search.read(0, 0, 0, Reading::default());
@@ -70,13 +70,14 @@ pub(super) fn destination(components: &[Component], names: &[&[u8]]) -> Option<D
 
 impl<'a> Search<'a> {
     fn read(&mut self, part: usize, piece: usize, position: usize, reading: Reading<'a>) {
-        self.steps += 1;
-        if self.steps > MAX_STEPS {
-            self.verdict = Verdict::Undecided;
-        }
         if matches!(self.verdict, Verdict::Undecided) {
             return;
         }
+        let Some(left) = self.steps_left.checked_sub(1) else {
+            self.verdict = Verdict::Undecided;
+            return;
+        };
+        self.steps_left = left;
         let Some(component) = self.components.get(part) else {
             self.settle(&reading);
             return;

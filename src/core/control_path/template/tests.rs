@@ -234,6 +234,19 @@ fn readings_that_agree_tell_however_many_they_are() {
     assert_eq!(jumps(20).as_deref(), Some("web"));
 }
 
+/// 200 `a` are shared out to four tokens in more ways than may be tried, though all of them tell the same.
+#[test]
+fn readings_too_many_to_try_tell_nothing() {
+    let pattern = template("/s/%j%r%j%r@%h");
+    let told = |length: usize| {
+        let file = path(&format!("/s/{}@web", "a".repeat(length)));
+        assert!(pattern.matches(&file));
+        pattern.captures(&file).map(|told| told.host)
+    };
+    assert_eq!(told(8).as_deref(), Some("web"));
+    assert_eq!(told(200), None);
+}
+
 #[test]
 fn a_literal_is_one_path() {
     assert_eq!(
