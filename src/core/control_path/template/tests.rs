@@ -234,6 +234,21 @@ fn readings_that_agree_tell_however_many_they_are() {
     assert_eq!(jumps(20).as_deref(), Some("web"));
 }
 
+#[test]
+fn a_host_or_a_user_is_never_empty_but_a_jump_may_be() {
+    for (token, may_be_empty) in [
+        ("%h", false),
+        ("%n", false),
+        ("%k", false),
+        ("%r", false),
+        ("%j", true),
+    ] {
+        let pattern = template(&format!("/s/a{token}b"));
+        assert!(pattern.matches(&path("/s/axb")), "{token}");
+        assert_eq!(pattern.matches(&path("/s/ab")), may_be_empty, "{token}");
+    }
+}
+
 /// 200 `a` are shared out to four tokens in more ways than may be tried, though all of them tell the same.
 #[test]
 fn readings_too_many_to_try_tell_nothing() {
