@@ -158,7 +158,8 @@ pub fn variables(text: &[u8]) -> impl Iterator<Item = &OsStr> {
             let start = rest.windows(2).position(|pair| pair == b"${")? + 2;
             let end = start + rest[start..].iter().position(|byte| *byte == b'}')?;
             let name = &rest[start..end];
-            rest = &rest[end + 1..];
+            // The brace itself begins nothing.
+            rest = &rest[end..];
             if !name.is_empty() {
                 return Some(OsStr::from_bytes(name));
             }
