@@ -15,7 +15,8 @@ fn without_an_icon_it_goes_on_with_the_next_bus() {
         return;
     };
     let mut desktop = Desktop::new(&lab, BARE);
-    let muxtray = watching(&desktop);
+    let muxtray = desktop.muxtray_run(&["--no-tray", "-vv"]);
+    wait_for_word(&muxtray, "no masters");
     let mut before = None;
     for (round, host) in ["web", "db", "build"].into_iter().enumerate() {
         desktop.end_bus();
@@ -31,6 +32,10 @@ fn without_an_icon_it_goes_on_with_the_next_bus() {
         });
         // What nobody could show is told now; nothing else is.
         daemon.wait_for_shown(&[&format!("{host}: stale control socket")]);
+        // Only what it knows to be shown is not told again.
+        wait_until("it knows", PATIENCE, || {
+            times(&muxtray, "notification shown") == round + 1
+        });
         let before = *before.get_or_insert_with(|| Usage::of(&muxtray));
         wait_until("no thread or descriptor is left over", PATIENCE, || {
             Usage::of(&muxtray).is_at_most(before)

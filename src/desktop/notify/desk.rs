@@ -208,6 +208,7 @@ impl<S: Fn(Intent)> Desk<S> {
                 // What has the same number has taken the other's place, whatever the daemon meant by that.
                 self.open
                     .retain(|_, other| other.handle.id() != handle.id());
+                tracing::debug!(id = handle.id(), "notification shown");
                 let key = asked.waiting.notice.key;
                 self.open.insert(key.clone(), Open::new(*handle, actions));
                 if !asked.is_wanted {
@@ -343,8 +344,14 @@ impl<S: Fn(Intent)> Desk<S> {
 
     fn forget_daemon(&mut self) {
         self.open.clear();
-        let lost = self.asked.take().filter(|asked| asked.is_wanted);
-        if let Some(waiting) = lost.and_then(|asked| asked.waiting.lost()) {
+        let Some(mut asked) = self.asked.take().filter(|asked| asked.is_wanted) else {
+            return;
+        };
+        // What was shown before the end is not lost.
+        let answer = poll_once(asked.answer.as_mut(), Waker::noop());
+        if !matches!(answer, Some(Ok(Answer::Shown(..))))
+            && let Some(waiting) = asked.waiting.lost()
+        {
             self.waiting.put_back(waiting);
         }
     }
