@@ -235,6 +235,21 @@ fn readings_that_agree_tell_however_many_they_are() {
 }
 
 #[test]
+fn a_glob_has_no_tokens_and_a_template_no_wildcards() {
+    for (pattern, file, other) in [
+        (glob("/s/%h*"), "/s/%hx", "/s/web"),
+        (glob("/s/${HOME}*"), "/s/${HOME}x", "/s/home/u"),
+        (template("/s/?%h"), "/s/?web", "/s/xweb"),
+        (template("/s/*%h"), "/s/*web", "/s/xweb"),
+        (template("/s/[x]%h"), "/s/[x]web", "/s/xweb"),
+        (template("/s/\\x%h"), "/s/\\xweb", "/s/xweb"),
+    ] {
+        assert!(pattern.matches(&path(file)), "{file}");
+        assert!(!pattern.matches(&path(other)), "{other}");
+    }
+}
+
+#[test]
 fn a_host_or_a_user_is_never_empty_but_a_jump_may_be() {
     for (token, may_be_empty) in [
         ("%h", false),
