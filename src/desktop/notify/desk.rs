@@ -92,6 +92,11 @@ impl ShowError {
             fdo::Error::ServiceUnknown(_) | fdo::Error::NameHasNoOwner(_)
         )
     }
+
+    /// Whether the daemon has answered, with an error of its own.
+    fn is_refusal(&self) -> bool {
+        matches!(self, Self::Bus(zbus::Error::MethodError(..)))
+    }
 }
 
 impl<S: Fn(Intent)> Desk<S> {
@@ -236,13 +241,18 @@ impl<S: Fn(Intent)> Desk<S> {
     }
 
     /// Keeps a notice for the next daemon where there is none. Where there is one, it may not be the one that was asked,
-    /// and is asked once; one that came too late for the question has not been asked at all.
+    /// and is asked once; one that came too late for the question has not been asked at all, and one that refused has
+    /// answered, even if it has left since.
     fn not_shown(&mut self, waiting: Waiting, error: &ShowError, has_daemon: bool) {
         self.warn(error);
-        if !has_daemon || error.is_nobodys() {
-            self.is_held = !has_daemon;
-            self.waiting.put_back(waiting);
-        } else if let Some(waiting) = waiting.lost() {
+        self.is_held = !has_daemon;
+        let is_asked = error.is_refusal() || has_daemon && !error.is_nobodys();
+        let kept = if is_asked {
+            waiting.lost()
+        } else {
+            Some(waiting)
+        };
+        if let Some(waiting) = kept {
             self.waiting.put_back(waiting);
         }
     }
