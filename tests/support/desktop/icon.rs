@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use futures_lite::future::block_on;
-use zbus::{Connection, OwnedVariant};
+use zbus::{Connection, OwnedVariant, fdo};
 
 use super::bus::property;
 use crate::support::{PATIENCE, look_for};
@@ -105,9 +105,21 @@ impl TrayIcon<'_> {
         found.unwrap_or_else(|| panic!("not {checked}: {labels:?} in {:#?}", self.menu()));
     }
 
-    /// Clicks the row that these labels lead to, as a panel does: each submenu is opened first.
+    /// Clicks the row that these labels lead to, as a panel does: each submenu is opened first, and a row that was drawn
+    /// anew meanwhile is looked for again.
     #[track_caller]
     pub(crate) fn click(&self, labels: &[&str]) {
+        let clicked = look_for(PATIENCE, || match self.open_and_click(labels) {
+            Err(zbus::Error::FDO(error)) if matches!(*error, fdo::Error::InvalidArgs(_)) => None,
+            done => Some(done),
+        });
+        clicked
+            .unwrap_or_else(|| panic!("{labels:?} is drawn anew without end"))
+            .unwrap_or_else(|error| panic!("{labels:?}: {error}"));
+    }
+
+    #[track_caller]
+    fn open_and_click(&self, labels: &[&str]) -> zbus::Result<()> {
         let row = self.wait_for_row(labels);
         assert!(row.enabled, "{labels:?} cannot be clicked: {row:?}");
         for depth in 0..labels.len() {
@@ -117,25 +129,17 @@ impl TrayIcon<'_> {
                 self.wait_for_row(&labels[..depth]).id
             };
             let _: bool = self
-                .call("AboutToShow", &parent)
+                .try_call("AboutToShow", &parent)?
                 .body()
-                .deserialize()
-                .unwrap();
+                .deserialize()?;
         }
         self.try_click(&row)
-            .unwrap_or_else(|error| panic!("{labels:?}: {error}"));
     }
 
     /// Clicks a row as it was drawn once, which may have gone by now.
     pub(crate) fn try_click(&self, row: &Row) -> zbus::Result<()> {
         let event = (row.id, "clicked", zbus::Variant::from(0), 0_u32);
         self.try_call("Event", &event).map(drop)
-    }
-
-    #[track_caller]
-    fn call<B: serde::Serialize + zbus::Type>(&self, method: &str, body: &B) -> zbus::Message {
-        self.try_call(method, body)
-            .unwrap_or_else(|error| panic!("{method}: {error}"))
     }
 
     fn try_call<B>(&self, method: &str, body: &B) -> zbus::Result<zbus::Message>
