@@ -615,8 +615,8 @@ fn readings_that_differ_tell_only_what_they_share() {
 
 #[test]
 fn variables_are_found_wherever_they_stand() {
-    let names: Vec<&OsStr> = variables(b"a ${ONE}/${} ${TWO}${").collect();
-    assert_eq!(names, ["ONE", "TWO"]);
+    let names: Vec<&OsStr> = variables(b"${ONE}a long way ${TWO}/${} ${THREE}${").collect();
+    assert_eq!(names, ["ONE", "TWO", "THREE"]);
 }
 
 /// The value that ssh would put for a token, and the token.
