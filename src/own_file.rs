@@ -29,7 +29,7 @@ pub fn load(path: &Path, uid: u32, max_bytes: u64) -> Option<Vec<u8>> {
 /// Puts this into the file, whole or not at all, readable to its owner only; makes its directory.
 ///
 /// # Errors
-/// The system calls' own, and those of [`privilege::check_new_file`]. The file is as it was then.
+/// The system calls' own, and those of `privilege::check_new_file`. The file is as it was then.
 pub fn store(path: &Path, bytes: &[u8]) -> io::Result<()> {
     privilege::check_new_file(path)?;
     let temporary = replace::beside(path)?;

@@ -24,7 +24,7 @@ const MAX_OTHERS: usize = 100;
 /// A name can be read in several ways. A configured host's exact path is that, whatever else it looks like; then a
 /// name that `clean` gave, then a temporary name of a path that a pattern or host has, then a pattern's.
 /// What is no socket by the directory's own account is left out where that is nobody's problem: in vague places, in
-/// those of other programs, in globs, and under temporary names; elsewhere, what is beyond [`MAX_OTHERS`].
+/// those of other programs, in globs, and under temporary names; elsewhere, what is beyond `MAX_OTHERS`.
 #[must_use]
 pub fn candidates(places: &Places) -> Vec<Candidate> {
     let exact = exact_paths(places);
