@@ -3,8 +3,10 @@
 # has no network there, and that what it starts has all that the person has. Root is needed for a control group and
 # private mounts; everything else runs as an ordinary user. What it starts ends with it.
 #
-#   tests/unit.sh [PROGRAMS]    PROGRAMS: the directory of the built programs, target/debug unless given
-set -euo pipefail
+#   tests/unit.sh [PROGRAMS]    PROGRAMS: the directory of the built programs; unless given, both trays are built and
+#                               looked at one after the other
+set -Eeuo pipefail
+trap 'echo "$0: line $LINENO failed: $BASH_COMMAND" >&2' ERR
 
 cd "$(dirname "$0")/.."
 user=muxtray-test
@@ -23,8 +25,16 @@ outer() {
     for tool in systemd-run systemd-analyze Xvfb xfce4-panel gdbus setpriv; do
         command -v "$tool" >/dev/null || { echo "skipped: tests/unit.sh: $tool is not installed"; exit 0; }
     done
-    programs=$(realpath "${1:-target/debug}")
-    [ -x "$programs/muxtray-applet" ] || fail "build first: cargo build"
+    if [ "$#" -eq 0 ]; then
+        echo "- the lean applet"
+        cargo build --locked --quiet --no-default-features --features lean-tray
+        bash "$0" target/debug
+        echo "- the applet on GTK"
+        cargo build --locked --quiet
+        exec bash "$0" target/debug
+    fi
+    programs=$(realpath "$1")
+    [ -x "$programs/muxtray-applet" ] || fail "$programs has no muxtray-applet"
     id "$user" >/dev/null 2>&1 ||
         useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /bin/sh --password '*' "$user"
     work=$(mktemp -d /tmp/unit.XXX)
