@@ -4,9 +4,10 @@
     reason = "used by tests only, which clippy does not see in helpers"
 )]
 
+#[path = "support/desktop/notify_arguments.rs"]
+mod notify_arguments;
 mod session_bus;
 
-use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -15,23 +16,13 @@ use futures_lite::future::block_on;
 use muxtray::core::intent::Intent;
 use muxtray::core::notice::{Button, Notice, NoticeKey};
 use muxtray::desktop::notify::Notifier;
+use notify_arguments::NotifyArguments;
 use session_bus::{wait_until, with_private_bus};
-use zbus::{Connection, Message, MessageStream, OwnedVariant};
+use zbus::{Connection, Message, MessageStream};
 
 const NAME: &str = "org.freedesktop.Notifications";
 const PATH: &str = "/org/freedesktop/Notifications";
 const LIMIT: Duration = Duration::from_secs(10);
-
-type NotifyArguments = (
-    String,
-    u32,
-    String,
-    String,
-    String,
-    Vec<String>,
-    HashMap<String, OwnedVariant>,
-    i32,
-);
 
 /// What the daemon was asked.
 #[derive(Debug)]

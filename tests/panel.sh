@@ -1,31 +1,32 @@
 # shellcheck shell=bash
 # What a panel knows of the one icon in it, and what it does with its menu, over the session bus. Sourced, not run.
 
-has_icon() {
-    gdbus call --session -d org.kde.StatusNotifierWatcher -o /StatusNotifierWatcher \
-        -m org.freedesktop.DBus.Properties.Get org.kde.StatusNotifierWatcher RegisteredStatusNotifierItems |
-        grep -Eq 'tray_icon|StatusNotifierItem'
+has_name() {
+    gdbus call --session -d org.freedesktop.DBus -o /org/freedesktop/DBus \
+        -m org.freedesktop.DBus.NameHasOwner "$1" | grep -q true
 }
 
-# item: the icon's name on the bus and its object, as the panel has them. A panel that knows the name alone means the
-# object of the specification.
-item() {
-    local item
-    item=$(gdbus call --session -d org.kde.StatusNotifierWatcher -o /StatusNotifierWatcher \
-        -m org.freedesktop.DBus.Properties.Get org.kde.StatusNotifierWatcher RegisteredStatusNotifierItems |
-        grep -o "'[^']*'" | head -n 1 | tr -d "'")
-    case $item in
-    */*) echo "${item%%/*} /${item#*/}" ;;
-    *) echo "$item /StatusNotifierItem" ;;
-    esac
+# property NAME OBJECT INTERFACE PROPERTY: as gdbus prints it.
+property() {
+    gdbus call --session -d "$1" -o "$2" -m org.freedesktop.DBus.Properties.Get "$3" "$4"
+}
+
+icons() {
+    property org.kde.StatusNotifierWatcher /StatusNotifierWatcher org.kde.StatusNotifierWatcher RegisteredStatusNotifierItems
+}
+
+has_icon() {
+    icons | grep -Eq 'tray_icon|StatusNotifierItem'
 }
 
 # click_row LABEL: as a panel does it, without the pointer. Says what the menu has where there is no such row.
 click_row() {
-    local owner path menu layout row
-    read -r owner path < <(item)
-    menu=$(gdbus call --session -d "$owner" -o "$path" -m org.freedesktop.DBus.Properties.Get \
-        org.kde.StatusNotifierItem Menu | grep -o "/[^']*")
+    local icon owner menu layout row
+    icon=$(icons | grep -o "'[^']*'" | head -n 1 | tr -d "'")
+    # A panel that knows the name alone means the object of the specification.
+    [[ $icon == */* ]] || icon+=/StatusNotifierItem
+    owner=${icon%%/*}
+    menu=$(property "$owner" "/${icon#*/}" org.kde.StatusNotifierItem Menu | grep -o "/[^']*")
     layout=$(gdbus call --session -d "$owner" -o "$menu" -m com.canonical.dbusmenu.GetLayout 0 -- -1 "['label']")
     row=$(grep -o "([0-9]*, {'label': <'$1'>" <<<"$layout" | grep -o '[0-9]*' | head -n 1) || {
         printf 'no row "%s" in the menu: %s\n' "$1" "$layout" >&2

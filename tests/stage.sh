@@ -142,11 +142,6 @@ start_display() {
     export DISPLAY
 }
 
-has_name() {
-    gdbus call --session -d org.freedesktop.DBus -o /org/freedesktop/DBus \
-        -m org.freedesktop.DBus.NameHasOwner "$1" | grep -q true
-}
-
 wait_for_panel() {
     wait_for "the panel is there" has_name org.kde.StatusNotifierWatcher
 }

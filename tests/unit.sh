@@ -184,11 +184,6 @@ status_of() {
     sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"
 }
 
-has_name() {
-    gdbus call --session -d org.freedesktop.DBus -o /org/freedesktop/DBus \
-        -m org.freedesktop.DBus.NameHasOwner "$1" | grep -q true
-}
-
 master_of() {
     ssh -F "$work/ssh/config" -O check "$1" 2>&1 | grep -o 'pid=[0-9]*' | grep -o '[0-9]*'
 }

@@ -1,6 +1,5 @@
 //! The laboratory's session bus, and what goes over it to and from the notification daemon.
 
-use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver};
@@ -12,6 +11,7 @@ use futures_lite::StreamExt as _;
 use futures_lite::future::block_on;
 use zbus::{Connection, MessageStream, OwnedVariant};
 
+use super::notify_arguments::NotifyArguments;
 use crate::support::{Lab, PATIENCE, Process};
 
 /// The name of a notification daemon.
@@ -19,19 +19,6 @@ pub(crate) const NOTIFICATIONS: &str = "org.freedesktop.Notifications";
 
 /// The bus itself.
 const BUS: &str = "org.freedesktop.DBus";
-
-/// The arguments of Notify: the program's name, what is replaced, icon, title, text, actions, hints and how long it is
-/// shown, see the Desktop Notifications Specification.
-pub(crate) type NotifyArguments = (
-    String,
-    u32,
-    String,
-    String,
-    String,
-    Vec<String>,
-    HashMap<String, OwnedVariant>,
-    i32,
-);
 
 /// What went over the bus to or from the notification daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,6 +13,7 @@
 
 mod bus;
 mod icon;
+mod notify_arguments;
 
 use std::env;
 use std::ffi::OsStr;
@@ -29,8 +30,9 @@ use zbus::Connection;
 use crate::support::{Lab, PATH, PATIENCE, Process, look_for, program, skip, wait_until};
 use bus::{NOTIFICATIONS, ask, bus_address, connect, monitor, overhear, property, start_bus};
 
-pub(crate) use bus::{Message, NotifyArguments};
+pub(crate) use bus::Message;
 pub(crate) use icon::{Row, TrayIcon};
+pub(crate) use notify_arguments::NotifyArguments;
 
 /// The name of a panel's register of tray icons.
 const WATCHER: &str = "org.kde.StatusNotifierWatcher";
