@@ -32,14 +32,17 @@ use measure::{
     ratio_of_times, time, time_if_any, wall_time,
 };
 use muxtray::config::Settings;
-use muxtray::core::diagnose::{self, Context, History};
-use muxtray::core::places::Candidate;
-use muxtray::core::report::Report;
-use muxtray::core::socket::{Socket, UserId};
-use muxtray::core::view;
-use muxtray::discover::{self, Surroundings};
+use muxtray::diagnose;
+use muxtray::diagnose::{Context, History};
+use muxtray::discover;
+use muxtray::discover::Surroundings;
+use muxtray::model::places::Candidate;
+use muxtray::model::socket::{Socket, UserId};
 use muxtray::observe::{Observer, directories, filesystem, sock_diag};
-use muxtray::survey::{self, Survey};
+use muxtray::present::menu;
+use muxtray::present::report::Report;
+use muxtray::scan;
+use muxtray::scan::Survey;
 use support::{Lab, program};
 
 const SIZES: [usize; 4] = [10, 100, 1_000, 10_000];
@@ -216,7 +219,7 @@ impl Scene {
         let surroundings = Surroundings::of_this_process();
         let uid = UserId(surroundings.known.uid);
         let config = self.config();
-        let request = survey::request(&Settings::default(), Some(&config), &surroundings);
+        let request = scan::request(&Settings::default(), Some(&config), &surroundings);
         let places = discover::places(&request, &surroundings);
         let home = surroundings.known.home.clone();
         let mut survey = Survey::new(surroundings);
@@ -247,7 +250,7 @@ impl Scene {
             drop(history.clone().after(&look, Instant::now()));
             drop(diagnose::snapshot(&look, context));
         });
-        let view = of_looks(|| drop(view::view(&snapshot, &view::Answers::new(), &[])));
+        let view = of_looks(|| drop(menu::view(&snapshot, &menu::Answers::new(), &[])));
         let report = of_looks(|| drop(serde_json::to_vec(&Report::from(&snapshot)).unwrap()));
         let processes = observe.saturating_sub(stat + dump);
         let mut row = vec![number(self.paths.len())];

@@ -22,17 +22,20 @@ CATALOGUES = SOURCE / "po"
 TEMPLATE = CATALOGUES / "muxtray.pot"
 
 # Files of tests: `#[cfg(test)]` stands where they are declared.
-TEST_FILES = {"tests.rs", "samples.rs", "scratch.rs", "fake.rs"}
+TEST_FILES = {"tests.rs", "samples.rs", "test_home.rs", "fake.rs"}
 
 # The parts of the source in which every text is translated. What is not among them is looked at for uses of tr! only.
 CONVERTED = [
-    "core",
-    "act",
+    "model",
+    "diagnose",
+    "decide",
+    "present",
+    "actions",
     "mux",
     "observe",
     "discover",
     "watch",
-    "survey.rs",
+    "scan.rs",
     "engine",
     "run.rs",
     "cli",
@@ -45,7 +48,7 @@ CONVERTED = [
 # Of these, what stays English in every language: what is made into the man page and the README, usage texts, scripts
 # for shells, the comments of the configuration file, and the log.
 NOT_CONVERTED = [
-    "core/guide.rs",
+    "model/guide.rs",
     "cli/man",
     "cli/man.rs",
     "cli/args.rs",
@@ -67,10 +70,10 @@ COMMAND = re.compile(
 )
 OF_OTHERS = {
     "config/file.rs": "the TOML parser's messages",
-    "core/explain.rs": "ssh's messages",
+    "present/explain.rs": "ssh's messages",
     "discover/hosts.rs": "ssh's messages",
-    "act/trial/session.rs": "ssh's messages",
-    "core/finding.rs": "documentation of the ids",
+    "actions/ssh/session.rs": "ssh's messages",
+    "model/finding.rs": "documentation of the ids",
     "observe/netlink.rs": "for the log",
     "observe/process.rs": "how ssh names its processes",
     "mux/wire.rs": "names of the protocol",
@@ -282,7 +285,7 @@ def scan(path):
         inside[at : end + 1] = [True] * (end + 1 - at)
         inner = [other for other in found[at + 3 : end] if other.kind != "comment"]
         # text::translated() itself looks up what marked! has marked.
-        if name == "core/text.rs" and [other.text for other in inner] == ["text"]:
+        if name == "model/text.rs" and [other.text for other in inner] == ["text"]:
             continue
         try:
             new = message(inner, f"src/{name}")

@@ -22,10 +22,10 @@ use thiserror::Error;
 
 use tr::tr;
 
-use crate::core::interest::Interest;
-use crate::core::text;
-use crate::replace::Draft;
-use crate::shortage;
+use crate::atomic_write::Draft;
+use crate::model::interest::Interest;
+use crate::model::text;
+use crate::transient_error;
 use entry::Entry;
 
 /// The file's name.
@@ -133,7 +133,7 @@ pub enum AutostartError {
     #[error("{}", tr!(
         "{path} cannot be written: {cause}; it is as it was",
         path = text::path(.path),
-        cause = shortage::told(.cause)
+        cause = transient_error::told(.cause)
     ))]
     Unwritable {
         /// The file.

@@ -14,9 +14,9 @@ use thiserror::Error;
 
 use tr::tr;
 
-use crate::core::finding::{Finding, FindingId};
-use crate::core::text;
-use crate::shortage;
+use crate::model::finding::{Finding, FindingId};
+use crate::model::text;
+use crate::transient_error;
 pub use file::{Version, default_path, load, version, write_first};
 pub use settings::{Notifications, Settings};
 pub use write::{SetError, set};
@@ -43,7 +43,7 @@ pub enum ConfigError {
     #[error("{}", tr!("configuration file {path} is not valid: {cause}", path = text::path(.0), cause = .1))]
     Invalid(PathBuf, String),
     /// It cannot be written.
-    #[error("{}", tr!("configuration file {path} cannot be written: {cause}", path = text::path(.0), cause = shortage::told(.1)))]
+    #[error("{}", tr!("configuration file {path} cannot be written: {cause}", path = text::path(.0), cause = transient_error::told(.1)))]
     Unwritable(PathBuf, std::io::Error),
 }
 
@@ -58,7 +58,7 @@ impl ConfigError {
             Self::Unreadable(path, cause) | Self::Invalid(path, cause) => {
                 (text::path(path), cause.clone())
             }
-            Self::Unwritable(path, cause) => (text::path(path), shortage::told(cause)),
+            Self::Unwritable(path, cause) => (text::path(path), transient_error::told(cause)),
         };
         let remedy = tr!(
             "mend it: {command}; until then the last good settings stay in force",

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::core::text;
+use crate::model::text;
 
 /// Tells a person of the crash; has to return soon.
 type Tell = Box<dyn Fn(&str) + Send + Sync>;

@@ -5,8 +5,10 @@ use std::process::ExitCode;
 
 use anstream::AutoStream;
 use clap::Parser as _;
-use muxtray::cli::{self, args::Arguments};
-use muxtray::words::{self, Language};
+use muxtray::cli;
+use muxtray::cli::args::Arguments;
+use muxtray::i18n;
+use muxtray::i18n::Language;
 use muxtray::{crash, log, privilege};
 
 fn main() -> ExitCode {
@@ -18,7 +20,7 @@ fn main() -> ExitCode {
     crash::log_panics();
     let command = arguments.command.unwrap_or_default();
     if !command.is_for_programs() {
-        words::speak(Language::of(|name| std::env::var_os(name)));
+        i18n::speak(Language::of(|name| std::env::var_os(name)));
     }
     // A report is many small pieces; unbuffered, each would be a system call. The buffer comes after what drops the
     // colours, which makes the pieces smaller still.

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use nix::unistd::{geteuid, getresgid, getresuid};
 
-use crate::core::text;
+use crate::model::text;
 
 /// AT_SECURE, see getauxval(3): the kernel gave the program something that its caller does not have.
 const AT_SECURE: u64 = 23;

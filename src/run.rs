@@ -13,13 +13,16 @@ use std::time::Duration;
 use tr::tr;
 
 use crate::config;
-use crate::core::intent::Intent;
-use crate::core::notice::{Notice, NoticeKey};
-use crate::core::view::TrayView;
-use crate::desktop::instance::{self, Instance, InstanceError};
-use crate::desktop::notify::{self, Notifier};
-use crate::engine::{self, Asker, Inbox, Options, Outlet};
+use crate::decide::intent::Intent;
+use crate::decide::notice::{Notice, NoticeKey};
+use crate::desktop::instance;
+use crate::desktop::instance::{Instance, InstanceError};
+use crate::desktop::notify;
+use crate::desktop::notify::Notifier;
+use crate::engine;
+use crate::engine::{Asker, Inbox, Options, Outlet};
 use crate::log;
+use crate::present::menu::TrayView;
 
 /// The program that `muxtray run` becomes where an icon is wanted.
 const APPLET: &str = "muxtray-applet";
@@ -57,7 +60,7 @@ pub fn become_applet() -> String {
         .exec();
     tr!(
         "{program} cannot be started ({error}): watching without an icon",
-        program = crate::core::text::path(&applet),
+        program = crate::model::text::path(&applet),
         error
     )
 }

@@ -15,8 +15,9 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 use muxtray::cli::args::Arguments;
 use muxtray::config::Settings;
-use muxtray::core::explain::Kind;
-use muxtray::core::guide::{self, Guide};
+use muxtray::model::guide;
+use muxtray::model::guide::Guide;
+use muxtray::present::explain::Kind;
 use support::{program, skip};
 
 /// What `muxtray …` prints; it has to end well and say nothing else.
@@ -528,13 +529,13 @@ fn ssh_takes_the_recommended_configuration() {
 }
 
 #[test]
-fn the_map_of_the_house_names_every_room() {
-    let map = fs::read_to_string("src/lib.rs").unwrap();
-    let (page, code) = map.split_once("\npub mod ").unwrap();
-    let rooms = code
+fn library_page_names_every_module() {
+    let text = fs::read_to_string("src/lib.rs").unwrap();
+    let (page, code) = text.split_once("\npub mod ").unwrap();
+    let modules = code
         .split("pub mod ")
         .map(|line| line.split(';').next().unwrap());
-    for room in rooms {
-        assert!(page.contains(&format!("[`{room}`]")), "{room}");
+    for module in modules {
+        assert!(page.contains(&format!("[`{module}`]")), "{module}");
     }
 }

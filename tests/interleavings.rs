@@ -37,7 +37,7 @@ mod stage;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use muxtray::act::clean::{CleanError, Kind, Step};
+use muxtray::actions::clean::{CleanError, Kind, Step};
 
 use cleaner::{EVERY, LOCKING, NAMES, Order, Window};
 use explorer::{Explored, explore};

@@ -4,7 +4,7 @@
 #
 #   tests/mutants.sh [ARGUMENT…]
 #
-# The arguments are cargo-mutants' own: --list, --file 'src/core/diagnose/**', --in-diff FILE, --jobs 2. What is left out
+# The arguments are cargo-mutants' own: --list, --file 'src/diagnose/**', --in-diff FILE, --jobs 2. What is left out
 # stands in .cargo/mutants.toml, each with its reason. The results are in target/mutants/mutants.out.
 set -eu
 
@@ -26,10 +26,12 @@ fi
 crate=$here/target/mutants/core
 rm -rf "$crate/src"
 mkdir -p "$crate/src" "$crate/.cargo"
-cp -R "$here/src/core" "$crate/src/"
+for module in model diagnose decide present; do
+    cp -R "$here/src/$module" "$crate/src/"
+done
 cp "$here/Cargo.lock" "$here/.cargo/mutants.toml" "$crate/"
 mv "$crate/mutants.toml" "$crate/.cargo/"
-printf 'pub mod core;\n' >"$crate/src/lib.rs"
+printf 'pub mod %s;\n' model diagnose decide present >"$crate/src/lib.rs"
 {
     printf '[workspace]\n[package]\nname = "muxtray"\nversion = "0.0.0"\nedition = "2024"\n'
     printf '[profile.test]\ndebug = 0\n[dependencies]\n'

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use futures_lite::StreamExt as _;
 use futures_lite::future::block_on;
-use muxtray::core::intent::Intent;
-use muxtray::core::notice::{Button, Notice, NoticeKey};
+use muxtray::decide::intent::Intent;
+use muxtray::decide::notice::{Button, Notice, NoticeKey};
 use muxtray::desktop::notify::Notifier;
 use notify_arguments::NotifyArguments;
 use session_bus::{wait_until, with_private_bus};

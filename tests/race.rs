@@ -23,10 +23,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
-use muxtray::act::System;
-use muxtray::act::clean::{CleanError, Cleaned, Kind, Step, clean, clean_witnessed};
-use muxtray::core::control_path::{ControlPath, stem_of_aside, stem_of_temporary};
-use muxtray::core::socket::{File, Target};
+use muxtray::actions::System;
+use muxtray::actions::clean::{CleanError, Cleaned, Kind, Step, clean, clean_witnessed};
+use muxtray::model::control_path::{ControlPath, stem_of_aside, stem_of_temporary};
+use muxtray::model::socket::{File, Target};
 use muxtray::observe::filesystem;
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket,

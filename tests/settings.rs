@@ -9,9 +9,10 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use muxtray::config::{self, SetError};
-use muxtray::core::finding::FindingId;
-use muxtray::core::setting::Setting;
+use muxtray::config;
+use muxtray::config::SetError;
+use muxtray::model::finding::FindingId;
+use muxtray::model::setting::Setting;
 use nix::sys::signal::Signal;
 use support::{Lab, PATIENCE, Process, User, skip, wait_until};
 

@@ -38,7 +38,7 @@ fn problems(source: &str, entries: &str) -> String {
         fs::write(path, text).unwrap();
     };
     write(SCRIPT, &fs::read_to_string(SCRIPT).unwrap());
-    write("src/core/a.rs", source);
+    write("src/model/a.rs", source);
     let header = r#"msgstr "Plural-Forms: nplurals=2; plural=(n != 1);\n""#;
     write(
         "src/po/de.po",

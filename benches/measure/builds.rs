@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::support::{program, skip};
+use crate::support::program;
+use crate::support::skip;
 
 /// A build of muxtray and the way it is run.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! What the icon's three looks are called in an icon theme.
 
-use muxtray::core::view::Icon;
+use muxtray::present::menu::Icon;
 use tray_icon::NativeIcon;
 
 /// Every look.

@@ -9,7 +9,7 @@
 compile_error!("the applet needs a tray to draw in: choose the feature `tray` or `lean-tray`");
 
 mod clipboard;
-mod drawn;
+mod drawn_menu;
 mod icons;
 mod private_directory;
 
@@ -22,12 +22,16 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use muxtray::cli::{self, args::Arguments};
-use muxtray::core::notice::{Notice, NoticeKey};
-use muxtray::core::view::TrayView;
-use muxtray::engine::{self, Options, Outlet};
-use muxtray::run::{self, Begun, Notices};
-use muxtray::words::{self, Language};
+use muxtray::cli;
+use muxtray::cli::args::Arguments;
+use muxtray::decide::notice::{Notice, NoticeKey};
+use muxtray::engine;
+use muxtray::engine::{Options, Outlet};
+use muxtray::i18n;
+use muxtray::i18n::Language;
+use muxtray::present::menu::TrayView;
+use muxtray::run;
+use muxtray::run::{Begun, Notices};
 use muxtray::{crash, log, privilege};
 
 #[cfg(not(feature = "lean-tray"))]
@@ -50,7 +54,7 @@ fn main() -> ExitCode {
 
 /// The library and this program are two to the translator, with the same catalogue.
 fn speak(language: Language) {
-    words::speak(language);
+    i18n::speak(language);
     if let Some(catalogue) = language.catalogue() {
         tr::set_translator!(catalogue);
     }

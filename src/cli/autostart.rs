@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use tr::tr;
 
 use crate::autostart::{Autostart, AutostartError, Disabled, Enabled, Held, Status};
-use crate::core::text;
+use crate::model::text;
 
 use super::Outcome;
 use super::args::Autostart as Action;

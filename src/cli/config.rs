@@ -8,12 +8,13 @@ use std::process::Command;
 
 use tr::tr;
 
-use crate::config::{self, ConfigError};
-use crate::core::text;
+use crate::config;
+use crate::config::ConfigError;
+use crate::model::text;
 
 use super::Outcome;
 use super::args::{Config, Global};
-use super::world::{misused, settings};
+use super::context::{misused, settings};
 
 pub(super) fn run(
     global: &Global,

@@ -4,17 +4,18 @@ use std::io::{self, IsTerminal as _, Read as _, Write};
 
 use tr::tr;
 
-use crate::act::mend;
-use crate::core::doctor;
-use crate::core::explain::{self, Message};
-use crate::core::fix::Fix;
-use crate::core::report::Report;
-use crate::core::socket::Snapshot;
-use crate::core::text;
+use crate::actions::fix;
+use crate::model::fix::Fix;
+use crate::model::socket::Snapshot;
+use crate::model::text;
+use crate::present::doctor;
+use crate::present::explain;
+use crate::present::explain::Message;
+use crate::present::report::Report;
 
 use super::args::{Doctor, Global};
-use super::world::World;
-use super::{Outcome, paint};
+use super::context::World;
+use super::{Outcome, style};
 
 /// As much of what was pasted is read.
 const MAX_PASTED: u64 = 1 << 20;
@@ -66,7 +67,7 @@ fn examine(
         serde_json::to_writer_pretty(&mut *out, &report)?;
         writeln!(out)?;
     } else {
-        paint::lines(&doctor::report(&snapshot, world.examined()), out)?;
+        style::lines(&doctor::report(&snapshot, world.examined()), out)?;
     }
     out.flush()?;
     Ok(outcome.max(Outcome::from(report.worst())))
@@ -99,13 +100,13 @@ fn mend_all(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<Told> {
         failures: Vec::new(),
     };
     for fix in fixes {
-        match mend::mend(fix) {
+        match fix::mend(fix) {
             Ok(mended) => {
                 told.changes += usize::from(mended.is_change());
                 writeln!(out, "{mended}")?;
             }
             Err(error) => {
-                let subject = text::path(mend::subject(fix));
+                let subject = text::path(fix::subject(fix));
                 told.failures.push(format!("{subject}: {error}"));
             }
         }
@@ -158,7 +159,7 @@ fn explain(
         if number > 0 {
             writeln!(out)?;
         }
-        paint::lines(&doctor::answer(&answer), out)?;
+        style::lines(&doctor::answer(&answer), out)?;
         if answer.is_wrong() {
             outcome = Outcome::Wrong;
         }

@@ -5,14 +5,15 @@ use std::time::{Duration, Instant};
 
 use calloop::EventLoop;
 
-use crate::core::report::Report;
-use crate::core::socket::Snapshot;
-use crate::core::table;
-use crate::watch::{self, News, Pace, Watch, Watcher};
+use crate::model::socket::Snapshot;
+use crate::present::report::Report;
+use crate::present::table;
+use crate::watch;
+use crate::watch::{News, Pace, Watch, Watcher};
 
 use super::args::{Global, List};
-use super::world::World;
-use super::{Outcome, paint};
+use super::context::World;
+use super::{Outcome, style};
 
 /// How long `--watch` waits for an event before it looks all the same: a person sits before it, and some things, such
 /// as sessions that close, are no event.
@@ -99,7 +100,7 @@ fn print(world: &World, list: &List, snapshot: &Snapshot, out: &mut dyn Write) -
         writeln!(out)?;
     } else {
         let home = world.survey.surroundings().known.home.as_path();
-        paint::lines(&table::report(snapshot, Some(home)), out)?;
+        style::lines(&table::report(snapshot, Some(home)), out)?;
     }
     out.flush()
 }

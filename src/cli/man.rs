@@ -14,8 +14,9 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 
 use crate::config::Settings;
-use crate::core::explain::Kind;
-use crate::core::guide::{self, Guide};
+use crate::model::guide;
+use crate::model::guide::Guide;
+use crate::present::explain::Kind;
 
 use super::Outcome;
 use super::args::{Arguments, EXIT_STATUS};

@@ -2,28 +2,29 @@
 //!
 //! Results go to standard output, everything else to standard error. It knows nothing of the desktop.
 
-mod act;
+mod actions;
 pub mod args;
 mod autostart;
+mod check_network;
 mod completions;
 mod config;
+mod context;
 mod doctor;
+mod exit_all;
 mod list;
 mod man;
-mod network;
 mod open;
-mod paint;
 mod progress;
-mod reset;
 pub mod run;
-mod trial;
-mod world;
+mod speed_test;
+mod style;
 
 use std::io::{self, Write};
 
 use crate::config::ConfigError;
-use crate::core::finding::Severity;
-use crate::privilege::{self, Elevated};
+use crate::model::finding::Severity;
+use crate::privilege;
+use crate::privilege::Elevated;
 use args::{Command, Global};
 
 /// What a command comes to; see the exit statuses of `muxtray --help`.
@@ -78,13 +79,13 @@ pub fn run(
     match command {
         Command::Run(run) => run::run(global, run, out, err),
         Command::List(list) => list::run(global, list, out),
-        Command::Check(check) => act::check(global, check, out, err),
-        Command::Exit(exit) => act::exit(global, exit, out, err),
-        Command::Stop(stop) => act::stop(global, stop, out, err),
-        Command::Clean(clean) => act::clean(global, clean, out, err),
+        Command::Check(check) => actions::check(global, check, out, err),
+        Command::Exit(exit) => actions::exit(global, exit, out, err),
+        Command::Stop(stop) => actions::stop(global, stop, out, err),
+        Command::Clean(clean) => actions::clean(global, clean, out, err),
         Command::Doctor(doctor) => doctor::run(global, doctor, out, err),
         Command::Open(open) => open::open(global, open, out, err),
-        Command::Test(test) => trial::test(global, test, out, err),
+        Command::Test(test) => speed_test::test(global, test, out, err),
         Command::Autostart { action } => autostart::run(*action, out, err),
         Command::Config { action } => config::run(global, *action, out, err),
         Command::Completions { shell } => completions::print(*shell, out),

@@ -4,17 +4,20 @@ use std::io::{self, IsTerminal as _, Write};
 
 use tr::tr;
 
-use crate::act::open::{self, OpenError, Questions};
-use crate::act::ssh::Ssh;
-use crate::act::ssh::interrupt::Interrupt;
-use crate::core::opening::{self, Plan};
-use crate::core::text;
+use crate::actions::open;
+use crate::actions::open::{OpenError, Questions};
+use crate::actions::ssh::Ssh;
+use crate::actions::ssh::interrupt::Interrupt;
+use crate::decide::opening;
+use crate::decide::opening::Plan;
+use crate::model::text;
 
 use super::Outcome;
-use super::act::closing;
+use super::actions::closing;
 use super::args::{Global, Open};
-use super::trial::unknown;
-use super::world::{self, World};
+use super::context;
+use super::context::World;
+use super::speed_test::unknown;
 
 pub(super) fn open(
     global: &Global,
@@ -24,7 +27,7 @@ pub(super) fn open(
 ) -> io::Result<Outcome> {
     let mut world = World::open(global)?;
     let shown = text::line(&open.host);
-    let Some(named) = world::host_named(&open.host) else {
+    let Some(named) = context::host_named(&open.host) else {
         writeln!(
             err,
             "muxtray: {}",
@@ -64,7 +67,7 @@ pub(super) fn open(
     let ssh = Ssh {
         program,
         config,
-        host: world::destination(&open.host, &named),
+        host: context::destination(&open.host, &named),
     };
     let has_terminal = io::stdin().is_terminal() || io::stderr().is_terminal();
     let questions = Questions::of(has_terminal, |name| std::env::var_os(name));

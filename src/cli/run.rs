@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use crate::run::{self, AlreadyRunning, Begun, Desktop};
+use crate::run;
+use crate::run::{AlreadyRunning, Begun, Desktop};
 use crate::{VERSION, crash, engine, privilege};
 
 use super::Outcome;

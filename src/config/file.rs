@@ -7,8 +7,8 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::{ConfigError, Settings};
-use crate::core::text;
-use crate::{privilege, replace};
+use crate::model::text;
+use crate::{atomic_write, privilege};
 
 /// Larger than any configuration a person writes; what is larger is not read.
 const MAX_BYTES: u64 = 1 << 20;
@@ -64,7 +64,7 @@ pub fn write_first(path: &Path) -> Result<(), ConfigError> {
         }
         privilege::check_new_file(path)?;
         if let Some(directory) = path.parent() {
-            replace::make_directory(directory)?;
+            atomic_write::make_directory(directory)?;
         }
         match fs::OpenOptions::new()
             .write(true)

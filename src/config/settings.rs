@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use tr::tr;
 
-use crate::core::finding::FindingId;
-use crate::core::setting::{Setting, Switches};
-use crate::core::text;
+use crate::model::finding::FindingId;
+use crate::model::setting::{Setting, Switches};
+use crate::model::text;
 
 /// What a person can set. Every key has a default that suits most people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

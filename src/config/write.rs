@@ -11,9 +11,9 @@ use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 use tr::tr;
 
 use super::{ConfigError, file};
-use crate::core::setting::Setting;
-use crate::core::text;
-use crate::replace::Draft;
+use crate::atomic_write::Draft;
+use crate::model::setting::Setting;
+use crate::model::text;
 
 /// How often the file may change under us before we give up. A person who saves it does so once.
 const ATTEMPTS: u32 = 3;
@@ -151,7 +151,7 @@ fn edited(text: &str, setting: Setting, on: bool) -> Option<String> {
 mod tests {
     use super::*;
     use crate::config::Settings;
-    use crate::core::finding::FindingId;
+    use crate::model::finding::FindingId;
 
     const STALE: Setting = Setting::Kind(FindingId::Stale);
 

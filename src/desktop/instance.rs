@@ -10,7 +10,7 @@ use zbus::fdo::RequestNameFlags;
 use zbus::{Connection, MessageStream, OwnedVariant};
 
 use super::APP_ID;
-use super::wait::within;
+use super::block_on::within;
 
 /// How long the bus may take to answer. It is a local daemon; it answers in milliseconds or not at all.
 const BUS_LIMIT: Duration = Duration::from_secs(3);

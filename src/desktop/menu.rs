@@ -14,8 +14,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use crate::core::intent::Intent;
-use crate::core::view::Entry;
+use crate::decide::intent::Intent;
+use crate::present::menu::Entry;
 
 /// One step. Positions are indices from the top menu downwards, valid once all steps before it are taken.
 #[derive(Debug, Clone, PartialEq, Eq)]

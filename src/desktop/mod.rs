@@ -4,11 +4,11 @@
 //! (`src/applet`). In reading order:
 
 pub mod instance;
-pub mod label;
 pub mod menu;
+pub mod menu_label;
 pub mod notify;
 
-mod wait;
+mod block_on;
 
 /// What desktop file, bus name and icons are called.
 pub const APP_ID: &str = "io.github.muxtray.Muxtray";

@@ -5,8 +5,8 @@
 //! there is one that does. Whoever shows or closes a notice never waits.
 
 mod compose;
-mod desk;
-mod waiting;
+mod daemon;
+mod queue;
 
 use std::io;
 use std::sync::Arc;
@@ -15,11 +15,11 @@ use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::thread;
 use std::time::Duration;
 
-use crate::core::intent::Intent;
-use crate::core::notice::{Notice, NoticeKey};
+use crate::decide::intent::Intent;
+use crate::decide::notice::{Notice, NoticeKey};
 
-use super::wait::Bell;
-use desk::Desk;
+use super::block_on::Bell;
+use daemon::Desk;
 
 /// How long [`Notifier::end`] waits for the last notifications to be closed.
 const END_LIMIT: Duration = Duration::from_secs(2);

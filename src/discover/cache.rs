@@ -11,13 +11,13 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use super::Request;
+use super::config_inputs::Trail;
+use super::environment::Surroundings;
+use super::file_stamp::Stamp;
 use super::hosts::Answer;
 use super::ssh_config::Configuration;
-use super::stamp::Stamp;
-use super::surroundings::Surroundings;
-use super::trail::Trail;
-use crate::core::interest::Interest;
-use crate::own_file;
+use crate::model::interest::Interest;
+use crate::private_file;
 
 /// Goes up with every change of what is stored or of how it is made.
 const FORMAT: u32 = 4;
@@ -138,7 +138,7 @@ pub(super) struct Record {
 impl Record {
     /// The record in a file; `None` for every reason there can be.
     pub(super) fn load(path: &Path, uid: u32) -> Option<Self> {
-        let text = own_file::load(path, uid, MAX_BYTES)?;
+        let text = private_file::load(path, uid, MAX_BYTES)?;
         let record: Self = serde_json::from_slice(&text).ok()?;
         let is_whole = record.answers.len() == record.configuration.aliases.len();
         is_whole.then_some(record)
@@ -146,6 +146,6 @@ impl Record {
 
     /// Puts the record into the file, whole or not at all, readable to its owner only.
     pub(super) fn store(&self, path: &Path) -> io::Result<()> {
-        own_file::store(path, &serde_json::to_vec(self)?)
+        private_file::store(path, &serde_json::to_vec(self)?)
     }
 }

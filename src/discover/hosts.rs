@@ -19,14 +19,16 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use tr::tr;
 
-use super::child::{self, Failure};
+use super::bounded_command;
+use super::bounded_command::Failure;
 use super::ssh_config::Written;
-use crate::core::control_path::{ControlPath, Destination, HostAlias};
-use crate::core::finding::{Finding, FindingId};
-use crate::core::places::{Host, Persist, STAND_IN};
-use crate::core::text;
-use crate::outside::{self, Remains};
-use crate::shortage;
+use crate::model::control_path::{ControlPath, Destination, HostAlias};
+use crate::model::finding::{Finding, FindingId};
+use crate::model::places::{Host, Persist, STAND_IN};
+use crate::model::text;
+use crate::transient_error;
+use crate::unconfined;
+use crate::unconfined::Remains;
 pub(super) use refusal::{Refusal, Silence};
 
 /// How long one `ssh -G` may take. Tests run beside others on a busy machine, and what they ask does answer.
@@ -244,8 +246,8 @@ impl<'a> Asked<'a> {
             command.arg("-F").arg(config);
         }
         command.arg("-G").arg("--").arg(alias);
-        let command = outside::command(command, Remains::Nothing(self.deadline));
-        match child::run(command, self.deadline) {
+        let command = unconfined::command(command, Remains::Nothing(self.deadline));
+        match bounded_command::run(command, self.deadline) {
             Ok(output) if output.status.success() => {
                 Ok(Answer::Expanded(Expansion::parse(&output.stdout)))
             }
@@ -253,9 +255,9 @@ impl<'a> Asked<'a> {
                 complaint(&output.stderr)
                     .map_or_else(|| Refusal::Mute(output.status.to_string()), Refusal::Said),
             )),
-            Err(Failure::NotStarted(error)) if shortage::is_one(&error) => Ok(Answer::unanswered(
-                Silence::NothingLeft(text::line(&error.to_string())),
-            )),
+            Err(Failure::NotStarted(error)) if transient_error::is_one(&error) => Ok(
+                Answer::unanswered(Silence::NothingLeft(text::line(&error.to_string()))),
+            ),
             Err(Failure::NotStarted(error)) => Err(text::line(&error.to_string())),
             Err(Failure::TimedOut(limit)) => Ok(Answer::unanswered(Silence::TimedOut(limit))),
             Err(Failure::TooMuch) => Ok(Answer::unanswered(Silence::TooMuch)),

@@ -10,17 +10,17 @@
 //! - [`candidates`], which paths to look at now (`sockets`, `walk`);
 //! - [`interests`] and [`Identity::interests`], what on disk would change either.
 
+mod bounded_command;
 mod cache;
-mod child;
+mod config_inputs;
+mod environment;
+mod file_stamp;
 mod hosts;
-mod interests;
-mod managed;
+mod list_directories;
+mod other_programs;
 mod sockets;
 mod ssh_config;
-mod stamp;
-mod surroundings;
-mod trail;
-mod walk;
+mod watch_list;
 
 use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt as _;
@@ -28,18 +28,18 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 pub use cache::Identity;
+pub use environment::Surroundings;
 pub use hosts::{Progress, complaint};
-pub use interests::interests;
 pub use sockets::candidates;
-pub use surroundings::Surroundings;
+pub use watch_list::interests;
 
 use tr::tr;
 
-use crate::core::control_path::{ControlPath, HostAlias, Pattern, TemplateError};
-use crate::core::finding::{Finding, FindingId};
-use crate::core::interest::Interest;
-use crate::core::places::{Host, Place, Places, STAND_IN};
-use crate::core::text;
+use crate::model::control_path::{ControlPath, HostAlias, Pattern, TemplateError};
+use crate::model::finding::{Finding, FindingId};
+use crate::model::interest::Interest;
+use crate::model::places::{Host, Place, Places, STAND_IN};
+use crate::model::text;
 use cache::{Key, Record};
 use hosts::{Answer, Asked, Expansion};
 use ssh_config::{Configuration, Remark, Written};
@@ -389,7 +389,7 @@ fn assemble(
     }
     let mut seen = std::collections::HashSet::new();
     patterns.retain(|place| seen.insert(place.pattern.clone()));
-    patterns.extend(managed::places(known));
+    patterns.extend(other_programs::places(known));
     let mut ignored = Vec::new();
     for glob in &request.ignored_paths {
         match ignored_glob(glob, &known.home) {
@@ -461,6 +461,6 @@ fn bad_glob(subject: String, error: &str) -> Finding {
 }
 
 #[cfg(test)]
-mod scratch;
+mod test_home;
 #[cfg(test)]
 mod tests;

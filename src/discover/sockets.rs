@@ -1,7 +1,7 @@
 //! Which paths to look at now: the names that directories show, judged by their form alone.
 //!
 //! Runs on every look, so it lists each directory once and does nothing else: no stat, no connect, no `ssh -G`.
-//! Names count up to the bounds of [`super::walk`]; beyond those, and in directories that cannot be listed, the
+//! Names count up to the bounds of [`super::list_directories`]; beyond those, and in directories that cannot be listed, the
 //! exact paths of hosts are still looked at.
 
 use std::collections::{BTreeMap, HashSet};
@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 
 use nix::dir::Type;
 
-use super::walk::{self, Links, Listing};
-use crate::core::control_path::{Component, ControlPath, stem_of_aside, stem_of_temporary};
-use crate::core::places::{Candidate, Origin, Places};
+use super::list_directories;
+use super::list_directories::{Links, Listing};
+use crate::model::control_path::{Component, ControlPath, stem_of_aside, stem_of_temporary};
+use crate::model::places::{Candidate, Origin, Places};
 
 /// As many names of one directory that only a pattern leads to, and that are no sockets, are looked at: so many files
 /// are kept where a pattern matches them, and a list of all would hide the rest.
@@ -53,7 +54,7 @@ pub fn candidates(places: &Places) -> Vec<Candidate> {
                 || place.pattern.is_glob()
                 || place.managed_by.is_some(),
         };
-        let (found, name) = walk::directories(&place.pattern, Links::Skip);
+        let (found, name) = list_directories::directories(&place.pattern, Links::Skip);
         for directory in found {
             let expected = directories.entry(directory).or_default();
             if !expected.patterns.contains(&(name, reading)) {
@@ -115,7 +116,7 @@ impl Expected<'_> {
     fn collect(&self, directory: &Path, candidates: &mut Vec<Candidate>) {
         let mut seen = HashSet::new();
         let mut others = Vec::new();
-        let listing = walk::list(directory, |name, kind| {
+        let listing = list_directories::list(directory, |name, kind| {
             let Some(reading) = self.read(name) else {
                 return;
             };

@@ -19,10 +19,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tr::tr;
 
-use super::stamp::Stamp;
-use super::surroundings::Surroundings;
-use super::trail::Trail;
-use crate::core::text;
+use super::config_inputs::Trail;
+use super::environment::Surroundings;
+use super::file_stamp::Stamp;
+use crate::model::text;
 use fault::Fault;
 pub(super) use fault::Remark;
 use statements::At;

@@ -1,9 +1,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use super::scratch::Scratch;
+use super::test_home::Scratch;
 use super::*;
-use crate::core::control_path::ControlPath;
+use crate::model::control_path::ControlPath;
 
 fn control_paths(places: &Places) -> Vec<String> {
     places

@@ -8,14 +8,14 @@
 //! Idle, it sleeps: the timer is a safety net for what no event tells of, in minutes, and gone where there is nothing
 //! to look at and nobody to show it to.
 
-mod answers;
-mod follow;
-mod look;
+mod events;
+mod intents;
 mod opening;
-mod preferences;
-mod rest;
-mod wake;
-mod work;
+mod results;
+mod scan;
+mod settings;
+mod wait;
+mod workers;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -29,25 +29,27 @@ use calloop::{EventLoop, LoopHandle};
 use nix::sys::signal::SigSet;
 use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGTERM};
 
-use crate::act::mend::{MendError, Mended};
-use crate::act::open::OpenError;
+use crate::actions::fix::{MendError, Mended};
+use crate::actions::open::OpenError;
 use crate::autostart::Autostart;
-use crate::config::{self, ConfigError, Settings};
-use crate::core::decide::Memory;
-use crate::core::fix::Fix;
-use crate::core::intent::Intent;
-use crate::core::notice::{Notice, NoticeKey};
-use crate::core::opening::Opened;
-use crate::core::setting::{AtLogin, Preferences};
-use crate::core::socket::{Snapshot, Socket};
-use crate::core::view::{self, TrayView};
+use crate::config;
+use crate::config::{ConfigError, Settings};
+use crate::decide::Memory;
+use crate::decide::intent::Intent;
+use crate::decide::notice::{Notice, NoticeKey};
+use crate::decide::opening::Opened;
 use crate::discover::{Discovered, Request, Surroundings};
-use crate::survey::Survey;
+use crate::model::fix::Fix;
+use crate::model::setting::{AtLogin, Preferences};
+use crate::model::socket::{Snapshot, Socket};
+use crate::present::menu;
+use crate::present::menu::TrayView;
+use crate::scan::Survey;
 use crate::watch::{Pace, Watch, Watcher as _};
-use answers::Answered;
 use opening::Openings;
-use preferences::Granted;
-use work::{Opening, Worker};
+use results::Answered;
+use settings::Granted;
+use workers::{Opening, Worker};
 
 /// How the engine is set up.
 #[derive(Debug, Clone)]
@@ -179,7 +181,7 @@ fn turn(options: Options, inbox: Inbox, outlet: Box<dyn Outlet>) -> calloop::Res
     let mut engine = Engine::new(options, outlet, sender, handle);
     engine.begin();
     while !engine.has_ended {
-        rest::until(engine.due(), &event_loop)?;
+        wait::until(engine.due(), &event_loop)?;
         event_loop.dispatch(Some(Duration::ZERO), &mut engine)?;
         if engine.due().is_some_and(|due| due.at <= Instant::now()) {
             engine.tick();
@@ -206,7 +208,7 @@ struct Engine {
     /// When to try that again, where it could not be begun.
     discover_again: Option<Instant>,
     memory: Memory,
-    answers: view::Answers,
+    answers: menu::Answers,
     openings: Openings,
     /// Whether there is something beside the snapshot that the drawn view does not show yet.
     has_news: bool,
@@ -264,7 +266,7 @@ impl Engine {
     }
 
     fn begin(&mut self) {
-        self.draw(view::starting());
+        self.draw(menu::starting());
         if let Some(path) = &self.options.config
             && let Err(error) = config::write_first(path)
         {
@@ -291,7 +293,7 @@ impl Engine {
             }
             Message::Answered(answered) => self.answered(&answered),
             Message::Mended(fix, result) => {
-                self.outlet.notify(answers::of_mending(&fix, &result));
+                self.outlet.notify(results::of_mending(&fix, &result));
                 self.tick();
             }
             Message::Opened(opening, result) => self.opened(&opening, &result),

@@ -9,19 +9,20 @@ use std::path::PathBuf;
 use tr::tr;
 
 use super::Engine;
-use super::work::{Job, Opening};
-use crate::act::open::{OpenError, Questions};
-use crate::act::ssh::Ssh;
-use crate::core::control_path::{ControlPath, HostAlias};
-use crate::core::intent::Intent;
-use crate::core::notice::{Button, Notice, NoticeKey};
-use crate::core::obstacle::Obstacle;
-use crate::core::opening::{self, Openable, Opened, Plan};
-use crate::core::recent::Recent;
-use crate::core::socket::Snapshot;
-use crate::core::text;
+use super::workers::{Job, Opening};
+use crate::actions::open::{OpenError, Questions};
+use crate::actions::ssh::Ssh;
+use crate::decide::intent::Intent;
+use crate::decide::notice::{Button, Notice, NoticeKey};
+use crate::decide::opening;
+use crate::decide::opening::{Openable, Opened, Plan};
+use crate::diagnose::obstacle::Obstacle;
 use crate::discover::Surroundings;
-use crate::own_file;
+use crate::model::control_path::{ControlPath, HostAlias};
+use crate::model::recent::Recent;
+use crate::model::socket::Snapshot;
+use crate::model::text;
+use crate::private_file;
 
 /// A file of recent hosts beyond this size is not ours.
 const MAX_BYTES: u64 = 1 << 16;
@@ -42,7 +43,7 @@ impl Openings {
         let store = directory.map(|directory| directory.join("recent-hosts.json"));
         let recent = store
             .as_ref()
-            .and_then(|path| own_file::load(path, surroundings.known.uid, MAX_BYTES))
+            .and_then(|path| private_file::load(path, surroundings.known.uid, MAX_BYTES))
             .and_then(|bytes| serde_json::from_slice(&bytes).ok());
         Self {
             recent: recent.unwrap_or_default(),
@@ -62,7 +63,7 @@ impl Openings {
         let stored = serde_json::to_vec(&self.recent)
             .map_err(std::io::Error::from)
             .and_then(|bytes| match &self.store {
-                Some(path) => own_file::store(path, &bytes),
+                Some(path) => private_file::store(path, &bytes),
                 None => Ok(()),
             });
         if let Err(error) = stored {

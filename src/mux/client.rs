@@ -20,9 +20,11 @@ use nix::sys::time::{TimeVal, TimeValLike as _};
 
 use super::deadline::Deadline;
 use super::error::{MuxError, Step};
-use super::wire::{self, Reply, Request, RequestId};
-use crate::core::socket::MasterPid;
-use crate::core::text::{self, marked};
+use super::wire;
+use super::wire::{Reply, Request, RequestId};
+use crate::model::socket::MasterPid;
+use crate::model::text;
+use crate::model::text::marked;
 
 /// How a master took an exit request. Either is success of the request, neither proves that it has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

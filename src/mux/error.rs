@@ -7,8 +7,9 @@ use nix::errno::Errno;
 use thiserror::Error;
 use tr::tr;
 
-use super::wire::{self, WireError};
-use crate::core::text::translated;
+use super::wire;
+use super::wire::WireError;
+use crate::model::text::translated;
 
 /// What was being waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

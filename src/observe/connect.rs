@@ -18,7 +18,7 @@ use nix::sys::stat::Mode;
 use tr::tr;
 
 use super::filesystem;
-use crate::core::socket::{Connect, File, SocketId};
+use crate::model::socket::{Connect, File, SocketId};
 
 /// Asks whether anybody listens on the socket at this path. Any length will do; a symlink is not followed, and
 /// anything but a socket is [`Connect::Failed`].

@@ -13,9 +13,9 @@ use tr::tr;
 
 use super::filesystem;
 use super::mounts::Mounts;
-use super::way::{Stop, Way};
-use crate::core::directory::{Access, Directory, End, Room, There, Volume, Wanted};
-use crate::core::socket::Filesystem;
+use super::path_walk::{Stop, Way};
+use crate::model::directory::{Access, Directory, End, Room, There, Volume, Wanted};
+use crate::model::socket::Filesystem;
 
 /// What is there now of each, in their order.
 #[must_use]
@@ -138,7 +138,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::core::socket::FileKind;
+    use crate::model::socket::FileKind;
 
     fn seen(path: &Path) -> Directory {
         look_at(

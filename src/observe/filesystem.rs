@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use nix::sys::stat::{major, minor};
 
 use super::mounts::Mounts;
-use crate::core::socket::{File, FileKind, Filesystem, SocketId, Stat, UserId};
+use crate::model::socket::{File, FileKind, Filesystem, SocketId, Stat, UserId};
 
 /// What lstat says of the path. The last part is never followed.
 #[must_use]

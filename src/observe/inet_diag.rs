@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use nix::sys::socket::SockProtocol;
 
-use super::netlink::{self, Message, attributes, u16_at, u32_at};
+use super::netlink;
+use super::netlink::{Message, attributes, u16_at, u32_at};
 use super::sock_diag::SOCK_DIAG_BY_FAMILY;
-use crate::core::network::{Numbers, Recoveries, Timer};
+use crate::model::network::{Numbers, Recoveries, Timer};
 
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
@@ -211,8 +212,8 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::netlink::{Answer, sent};
     use super::*;
+    use crate::observe::netlink::{Answer, sent};
 
     /// An idle connection, and one whose data is lost: `struct inet_diag_msg` as Linux 6.18 sent them.
     const IDLE: &str = "\

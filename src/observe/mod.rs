@@ -2,7 +2,7 @@
 //!
 //! A look asks lstat of each candidate, the kernel for its table of unix sockets, and `/proc` for the processes
 //! behind the listeners. It connects only to what nobody listens on by that table: a connect that succeeds keeps a
-//! master alive past its ControlPersist. It has no opinion on what it sees; `core::diagnose` has.
+//! master alive past its ControlPersist. It has no opinion on what it sees; `diagnose` has.
 //!
 //! The order is what makes it true. Files come before the table: whatever was linked when we saw it listens by the
 //! time the table is read. And before the first connect to a file the table is read once more, for a dump can miss
@@ -13,22 +13,22 @@
 pub mod connect;
 pub mod directories;
 pub mod filesystem;
-mod holder;
 pub mod inet_diag;
-mod masters;
+mod listener_process;
 pub mod mounts;
 pub(crate) mod netlink;
 pub mod network;
+mod orphans;
+pub(crate) mod path_walk;
 pub mod proc_net_unix;
 pub mod process;
 pub mod rtnetlink;
-mod sleep;
 pub mod sock_diag;
+mod suspend;
 mod transport;
 pub mod unix_table;
-pub(crate) mod way;
 
-pub use sleep::time_asleep;
+pub use suspend::time_asleep;
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -38,15 +38,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tracing::{trace, warn};
 
-use crate::core::control_path::ControlPath;
-use crate::core::places::{Candidate, Origin};
-use crate::core::socket::{
+use crate::model::control_path::ControlPath;
+use crate::model::places::{Candidate, Origin};
+use crate::model::socket::{
     Connect, Cookie, File, Filesystem, Holder, Listener, Look, MasterPid, Observation, Orphan,
     SocketId, Stat, Table, UserId,
 };
-use crate::shortage;
-use holder::{Holders, Reach};
-use masters::Whereabouts;
+use crate::transient_error;
+use listener_process::{Holders, Reach};
+use orphans::Whereabouts;
 use unix_table::{UnixListener, UnixTable};
 
 /// For how long the answer of a connect holds for the same file.
@@ -160,7 +160,7 @@ impl Observer {
             .listeners()
             .filter(|listener| !known.contains(&listener.socket_inode))
             .filter(|listener| listener.uid.is_none_or(|uid| uid == self.uid))
-            .filter(|listener| masters::is_master(listener))
+            .filter(|listener| orphans::is_master(listener))
             .collect();
         let claimed = listeners.iter().flatten();
         let wanted: Vec<(&UnixListener, Reach)> = claimed
@@ -271,7 +271,7 @@ impl Observer {
         });
         self.shortage = None;
         let table = table.unwrap_or_else(|error| {
-            if shortage::is_one(&error) {
+            if transient_error::is_one(&error) {
                 if self.source != Some(Table::None) {
                     warn!("/proc/net/unix cannot be read either: {error}; nothing is known of who listens");
                 }
@@ -326,7 +326,7 @@ impl Observer {
                 continue;
             };
             let pid = process.pid;
-            match masters::whereabouts(table, listener, pid, at) {
+            match orphans::whereabouts(table, listener, pid, at) {
                 Whereabouts::Lost { recent: true, .. }
                     if !self.orphans.contains(&listener.key()) =>
                 {
@@ -340,7 +340,7 @@ impl Observer {
             let table = self.read_table();
             for (listener, pid, described) in ending {
                 if table.contains(listener) && self.holders.still_holds(listener) {
-                    let whereabouts = masters::whereabouts(&table, listener, pid, at);
+                    let whereabouts = orphans::whereabouts(&table, listener, pid, at);
                     add(described, listener.key(), whereabouts);
                 }
             }

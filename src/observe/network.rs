@@ -1,16 +1,17 @@
 //! What the kernel knows of the networks behind masters: their connections, our addresses, the ways. Nothing is sent.
 //!
-//! It has no opinion on the numbers; `core::network` has. Where the kernel does not answer there are none.
+//! It has no opinion on the numbers; `diagnose::network` has. Where the kernel does not answer there are none.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::rtnetlink::{self, Way};
+use super::rtnetlink;
+use super::rtnetlink::Way;
 use super::time_asleep;
 use super::transport::{Connected, Master, Transports};
-use crate::core::network::{Address, Connection, Facts, Route};
-use crate::core::socket::{Holder, Look, MasterPid, UserId};
+use crate::model::network::{Address, Connection, Facts, Route};
+use crate::model::socket::{Holder, Look, MasterPid, UserId};
 
 /// Looks at the networks behind masters, and remembers which connections those are.
 #[derive(Debug)]

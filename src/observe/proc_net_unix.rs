@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::unix_table::{Row, UnixListener, UnixTable};
-use crate::core::socket::Table;
+use crate::model::socket::Table;
 
 /// `__SO_ACCEPTCON`: the socket listens.
 const LISTENS: u32 = 1 << 16;

@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::core::socket::MasterPid;
+use crate::model::socket::MasterPid;
 
 /// Ticks of `starttime` in a second: `USER_HZ`, which is 100 wherever Linux and Rust's standard library meet.
 const TICKS: u64 = 100;

@@ -12,8 +12,9 @@ use nix::errno::Errno;
 use nix::sys::socket::SockProtocol;
 use nix::time::{ClockId, clock_gettime};
 
-use super::netlink::{self, Message, attribute, attributes, u32_at};
-use crate::core::network::{Hop, Route};
+use super::netlink;
+use super::netlink::{Message, attribute, attributes, u32_at};
+use crate::model::network::{Hop, Route};
 
 const RTM_NEWADDR: u16 = 20;
 const RTM_GETADDR: u16 = 22;
@@ -201,8 +202,8 @@ fn ip(bytes: &[u8]) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::netlink::sent;
     use super::*;
+    use crate::observe::netlink::sent;
 
     fn read<T>(kind: u16, body: &[u8], read: impl Fn(Message<'_>) -> Option<T>) -> Option<T> {
         let mut answer = netlink::Answer::new();

@@ -12,9 +12,10 @@ use std::path::PathBuf;
 
 use nix::sys::socket::SockProtocol;
 
-use super::netlink::{self, Message, attributes, u32_at};
+use super::netlink;
+use super::netlink::{Message, attributes, u32_at};
 use super::unix_table::{Row, UnixListener, UnixTable, Vfs};
-use crate::core::socket::{Cookie, Table, UserId};
+use crate::model::socket::{Cookie, Table, UserId};
 
 pub(super) const SOCK_DIAG_BY_FAMILY: u16 = 20;
 
@@ -125,8 +126,8 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::netlink::{Answer, attribute, sent};
     use super::*;
+    use crate::observe::netlink::{Answer, attribute, sent};
 
     fn rows(bytes: &[u8]) -> Vec<Row> {
         let mut answer = Answer::new();

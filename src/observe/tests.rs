@@ -18,7 +18,7 @@ use nix::unistd::{Pid, geteuid};
 use tempfile::TempDir;
 
 use super::*;
-use crate::core::socket::{FileKind, Process};
+use crate::model::socket::{FileKind, Process};
 
 const SUFFIX: &str = ".yDXYs2d7ScOlhAEI";
 

@@ -15,10 +15,12 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::holder::{self, SSH};
-use super::inet_diag::{self, Id, Row};
+use super::inet_diag;
+use super::inet_diag::{Id, Row};
+use super::listener_process;
+use super::listener_process::SSH;
 use super::process;
-use crate::core::socket::{MasterPid, UserId};
+use crate::model::socket::{MasterPid, UserId};
 
 /// How soon to search again for a connection that was not found, at first. Doubles each time, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -252,7 +254,9 @@ impl Search {
         let uid = self.uid;
         let readers = self.readers.get_or_insert_with(|| {
             let stdin = |pid| Some((pid, stdin_pipe(pid)?));
-            holder::own_processes(uid).filter_map(stdin).collect()
+            listener_process::own_processes(uid)
+                .filter_map(stdin)
+                .collect()
         });
         let readers: Vec<(MasterPid, u64)> = readers
             .iter()
@@ -270,7 +274,7 @@ impl Search {
 
     /// The master that this ssh has handed its standard streams to.
     fn master_of_client(&mut self, client: Proxy) -> Option<MasterPid> {
-        let others = holder::own_processes(self.uid).filter(|pid| *pid != client.pid);
+        let others = listener_process::own_processes(self.uid).filter(|pid| *pid != client.pid);
         let ssh: Vec<MasterPid> = others
             .filter(|pid| process::name(*pid).as_deref() == Some(SSH))
             .collect();

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::stat::{major, minor};
 
-use crate::core::control_path::ControlPath;
-use crate::core::socket::{Cookie, Stat, Table, UserId};
+use crate::model::control_path::ControlPath;
+use crate::model::socket::{Cookie, Stat, Table, UserId};
 
 /// Every listening socket with a path, indexed for look-up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -198,7 +198,7 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::core::socket::SocketId;
+    use crate::model::socket::SocketId;
 
     fn listener(socket_inode: u32, vfs: Option<Vfs>, name: &str) -> UnixListener {
         UnixListener {

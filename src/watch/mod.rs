@@ -16,10 +16,10 @@
 //! When to look after an event is [`Pace`]'s to say.
 
 mod clock;
-mod deaths;
+mod debounce;
 mod network;
-mod pace;
 mod paths;
+mod process_exits;
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -31,14 +31,14 @@ use calloop::generic::Generic;
 use calloop::{Interest as Readiness, LoopHandle, Mode, PostAction};
 use tr::tr;
 
-use crate::core::finding::{Finding, FindingId};
-use crate::core::interest::Interest;
-use crate::core::socket::{MasterPid, Snapshot};
+use crate::model::finding::{Finding, FindingId};
+use crate::model::interest::Interest;
+use crate::model::socket::{MasterPid, Snapshot};
 use clock::Clock;
-use deaths::Deaths;
+pub use debounce::Pace;
 use network::Network;
-pub use pace::Pace;
 use paths::Paths;
+use process_exits::Deaths;
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

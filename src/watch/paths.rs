@@ -16,8 +16,8 @@ use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 
 use super::News;
-use crate::core::interest::{Interest, Names};
-use crate::observe::way::{MAX_SYMLINKS, Stop, Way};
+use crate::model::interest::{Interest, Names};
+use crate::observe::path_walk::{MAX_SYMLINKS, Stop, Way};
 
 /// The inode itself goes away or gets another path.
 const SELF: AddWatchFlags = AddWatchFlags::IN_DELETE_SELF.union(AddWatchFlags::IN_MOVE_SELF);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use calloop::EventLoop;
 
 use super::*;
-use crate::core::interest::Names;
+use crate::model::interest::Names;
 
 /// A watch in a loop, and what it has heard.
 struct Listening {

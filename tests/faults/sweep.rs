@@ -5,7 +5,11 @@ use std::fs;
 use std::process::Command;
 
 use super::orderly;
-use crate::support::{Finished, Lab, Report, is_socket, skip};
+use crate::support::Finished;
+use crate::support::Lab;
+use crate::support::Report;
+use crate::support::is_socket;
+use crate::support::skip;
 
 /// Which call fails and how.
 const FAULTS: &[(&str, &str)] = &[

@@ -10,13 +10,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
-use muxtray::act::clean::{CleanError, Cleaned, Kind, Step, clean_witnessed};
-use muxtray::act::{Eyes, Master, System};
-use muxtray::core::control_path::ControlPath;
-use muxtray::core::socket::{Connect, File, Filesystem, Stat, Target};
+use muxtray::actions::clean::{CleanError, Cleaned, Kind, Step, clean_witnessed};
+use muxtray::actions::{Eyes, Master, System};
+use muxtray::model::control_path::ControlPath;
+use muxtray::model::socket::{Connect, File, Filesystem, Stat, Target};
 use muxtray::observe::filesystem;
 
-use super::stage::{Stage, Who};
+use super::stage::Stage;
+use super::stage::Who;
 
 /// Nothing that is waited for takes this long unless it is broken.
 const PATIENCE: Duration = Duration::from_secs(20);

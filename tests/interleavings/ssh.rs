@@ -13,7 +13,9 @@ use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket,
 };
 
-use super::stage::{HOME, Stage, Who};
+use super::stage::HOME;
+use super::stage::Stage;
+use super::stage::Who;
 
 /// A system call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,8 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::daemon::{Daemon, Shown};
-use crate::world::{Kind, Problem};
+use crate::daemon::Daemon;
+use crate::daemon::Shown;
+use crate::world::Kind;
+use crate::world::Problem;
 
 /// How a problem was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

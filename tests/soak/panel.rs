@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use zbus::Connection;
 
-use crate::desktop::{Desktop, Row, TrayIcon};
+use crate::desktop::Desktop;
+use crate::desktop::Row;
+use crate::desktop::TrayIcon;
 
 /// What says that a menu is another now.
 const SIGNALS: &str = "interface='com.canonical.dbusmenu',type='signal'";

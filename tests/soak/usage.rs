@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::time::Duration;
 
-use crate::support::{process_parent, processes};
+use crate::support::process_parent;
+use crate::support::processes;
 
 /// Something that is counted, and what it is called.
 type Count = (&'static str, fn(&Usage) -> u64);

@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::panel::Shown;
-use crate::support::{GOOD, Lab, User};
+use crate::support::GOOD;
+use crate::support::Lab;
+use crate::support::User;
 
 /// Control sockets in the directory that stays. Of more than 128 masters the process status is read in turns, and a
 /// stopped one told later.

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::lab::Lab;
-use super::process::{Finished, PATIENCE, Process};
+use super::process::Finished;
+use super::process::PATIENCE;
+use super::process::Process;
 use super::user::User;
 
 /// One directory of the laboratory mounted through ssh onto another, as a home on a file server would be.

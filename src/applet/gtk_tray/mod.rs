@@ -3,9 +3,9 @@
 //! All of it lives on the main thread, in tao's event loop; other threads speak to it through the loop's proxy. Idle,
 //! it sleeps: nothing here polls.
 
-mod patience;
-mod pictures;
-mod register;
+mod icon_theme;
+mod open_menu;
+mod registration;
 mod widgets;
 mod windows;
 
@@ -13,10 +13,10 @@ use std::time::Instant;
 
 use gtk::glib;
 use gtk::prelude::*;
-use muxtray::core::intent::Intent;
-use muxtray::core::view::{Icon, TrayView};
 use muxtray::crash::contained;
+use muxtray::decide::intent::Intent;
 use muxtray::desktop::menu::{edits, edits_while_open};
+use muxtray::present::menu::{Icon, TrayView};
 use tao::event::Event;
 use tao::event_loop::{ControlFlow, EventLoop, EventLoopBuilder, EventLoopProxy};
 use tao::platform::run_return::EventLoopExtRunReturn as _;
@@ -24,11 +24,12 @@ use tray_icon::menu::{ContextMenu as _, MenuEvent, MenuId};
 use tray_icon::{TrayIcon, TrayIconBuilder};
 
 use crate::Order;
-use crate::clipboard::{self, Tool};
-use crate::drawn::DrawnMenu;
+use crate::clipboard;
+use crate::clipboard::Tool;
+use crate::drawn_menu::DrawnMenu;
 use crate::icons;
 use crate::private_directory::PrivateDirectory;
-use patience::Patience;
+use open_menu::Patience;
 use widgets::Widgets;
 use windows::Windows;
 
@@ -110,7 +111,7 @@ impl Tray {
         gtk::init().map_err(|_| TrayError::NoDisplay)?;
         let events = EventLoopBuilder::<News>::with_user_event().build();
         let directory = PrivateDirectory::new("icons-").map_err(TrayError::Directory)?;
-        pictures::write(directory.path()).map_err(TrayError::Directory)?;
+        icon_theme::write(directory.path()).map_err(TrayError::Directory)?;
 
         let menu = DrawnMenu::new();
         let root = menu.menu();
@@ -171,7 +172,7 @@ impl Tray {
             windows: Windows::default(),
             send,
         };
-        register::see_to_it();
+        registration::see_to_it();
         events.run_return(move |event, _, control| {
             *control = ControlFlow::Wait;
             match event {

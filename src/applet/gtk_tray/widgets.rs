@@ -2,8 +2,8 @@
 //! open. And the one thing that muda leaves undone: the label of a submenu that is drawn.
 
 use gtk::prelude::*;
-use muxtray::desktop::label;
 use muxtray::desktop::menu::Edit;
+use muxtray::desktop::menu_label;
 
 /// The widgets of one menu.
 pub(super) struct Widgets {
@@ -28,7 +28,7 @@ impl Widgets {
             Edit::Label { at, label } => {
                 let item = self.item(at).filter(|item| item.submenu().is_some());
                 if let Some(drawn) = item.and_then(|item| find_label(item.upcast())) {
-                    drawn.set_label(&label::shown(label));
+                    drawn.set_label(&menu_label::shown(label));
                 }
             }
             Edit::Insert { at, .. } => {

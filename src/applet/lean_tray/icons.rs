@@ -7,7 +7,7 @@ use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use muxtray::core::view::Icon as Look;
+use muxtray::present::menu::Icon as Look;
 use tray_icon::{Icon, TrayIcon, TrayIconBuilder};
 
 use crate::icons::{LOOKS, name, named};

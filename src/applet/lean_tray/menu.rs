@@ -1,8 +1,8 @@
 //! What of a menu there is without windows of one's own, and perhaps without a clipboard.
 
 use muxtray::VERSION;
-use muxtray::core::intent::Intent;
-use muxtray::core::view::Entry;
+use muxtray::decide::intent::Intent;
+use muxtray::present::menu::Entry;
 
 /// The entries without what this tray cannot do: where nothing can copy, what copies is left out, as the path or
 /// command itself stands in a row above it; and About is the row of text that its window would show.

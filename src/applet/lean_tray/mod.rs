@@ -9,27 +9,29 @@
 
 mod icons;
 mod menu;
-mod viewer;
+mod text_viewer;
 
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use muxtray::core::intent::Intent;
-use muxtray::core::view::{self, Icon, TrayView};
+use muxtray::decide::intent::Intent;
 use muxtray::desktop::menu::{Edit, edits};
+use muxtray::present::menu;
+use muxtray::present::menu::{Icon, TrayView};
 use tray_icon::menu::{MenuEvent, MenuId};
 use tray_icon::{TrayIcon, TrayIconBuilder};
 
 use crate::Order;
-use crate::clipboard::{self, Tool};
-use crate::drawn::DrawnMenu;
+use crate::clipboard;
+use crate::clipboard::Tool;
+use crate::drawn_menu::DrawnMenu;
 use icons::Icons;
-use viewer::Viewer;
+use text_viewer::Viewer;
 
 /// Whether there is something to show a text with.
 pub(crate) fn can_show() -> bool {
-    viewer::is_there()
+    text_viewer::is_there()
 }
 
 /// Gives the tray its orders, from any thread.
@@ -156,7 +158,7 @@ impl Panel {
         let mut menu = DrawnMenu::new();
         for edit in edits(
             &[],
-            &menu::fitted(view::starting().menu, clipboard.is_some()),
+            &menu::fitted(menu::starting().menu, clipboard.is_some()),
         ) {
             menu.draw(&edit);
         }
@@ -270,7 +272,7 @@ mod tests {
     fn come(at: usize) -> Edit {
         Edit::Insert {
             at: vec![at],
-            entry: view::starting().menu.remove(0),
+            entry: menu::starting().menu.remove(0),
         }
     }
 

@@ -4,8 +4,8 @@
 
 use notify_rust::{Hint, Notification, Timeout, Urgency};
 
-use crate::core::intent::Intent;
-use crate::core::notice::Notice;
+use crate::decide::intent::Intent;
+use crate::decide::notice::Notice;
 use crate::desktop::APP_ID;
 
 /// The action that a click on the notification itself invokes.
@@ -99,7 +99,7 @@ fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::notice::{Button, NoticeKey};
+    use crate::decide::notice::{Button, NoticeKey};
 
     const PLAIN: Capabilities = Capabilities {
         actions: false,

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tr::tr;
 
-use crate::core::text;
-use crate::discover::child::MAX_OUTPUT;
+use crate::discover::bounded_command::MAX_OUTPUT;
+use crate::model::text;
 
 /// What ssh said as it ended with an error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

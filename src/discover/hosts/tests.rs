@@ -1,5 +1,5 @@
 use super::*;
-use crate::discover::scratch::Scratch;
+use crate::discover::test_home::Scratch;
 
 fn written(alias: &str) -> Written<String> {
     Written {

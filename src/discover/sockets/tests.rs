@@ -3,9 +3,9 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 
 use super::*;
-use crate::core::control_path::{Destination, HostAlias, Pattern};
-use crate::core::places::{Host, Persist, Place};
-use crate::discover::scratch::Scratch;
+use crate::discover::test_home::Scratch;
+use crate::model::control_path::{Destination, HostAlias, Pattern};
+use crate::model::places::{Host, Persist, Place};
 
 fn template(scratch: &Scratch, text: &str) -> Place {
     let pattern = Pattern::from_template(OsStr::new(text), &scratch.surroundings.known);

@@ -8,9 +8,9 @@ use tr::tr;
 
 use super::statements::{MAX_ALIASES, MAX_DEPTH, MAX_TEMPLATES};
 use super::{MAX_BYTES, MAX_FILES, place};
-use crate::core::control_path::TemplateError;
-use crate::core::finding::{Finding, FindingId};
-use crate::core::text;
+use crate::model::control_path::TemplateError;
+use crate::model::finding::{Finding, FindingId};
+use crate::model::text;
 
 /// Something that is wrong with the configuration, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

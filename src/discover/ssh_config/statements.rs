@@ -9,8 +9,8 @@ use std::path::Path;
 
 use super::fault::Fault;
 use super::{Flavour, Reader, Way, Written, line};
-use crate::core::text;
-use crate::discover::trail::Include;
+use crate::discover::config_inputs::Include;
+use crate::model::text;
 
 /// `READCONF_MAX_DEPTH`: Includes nest no deeper.
 pub(super) const MAX_DEPTH: usize = 16;

@@ -2,7 +2,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use super::*;
-use crate::discover::scratch::Scratch;
+use crate::discover::test_home::Scratch;
 
 fn aliases(configuration: &Configuration) -> Vec<&str> {
     configuration

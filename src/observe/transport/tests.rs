@@ -2,8 +2,8 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::path::Path;
 
-use super::super::tests::{eventually, own_pid, own_uid};
 use super::*;
+use crate::observe::tests::{eventually, own_pid, own_uid};
 
 fn inode(socket: &impl AsRawFd) -> u32 {
     let metadata = fs::metadata(format!("/proc/self/fd/{}", socket.as_raw_fd()));

@@ -5,8 +5,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use muxtray::core::control_path::{ControlPath, Destination};
-use muxtray::core::explain::{Kind, Message, answer, read};
+use muxtray::model::control_path::{ControlPath, Destination};
+use muxtray::present::explain::{Kind, Message, answer, read};
 use muxtray_fuzz::{assert_printable, choice, snapshot, socket};
 
 fuzz_target!(|data: &[u8]| {

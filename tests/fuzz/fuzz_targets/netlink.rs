@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use muxtray::core::control_path::ControlPath;
+use muxtray::model::control_path::ControlPath;
 use muxtray::observe::unix_table::{UnixListener, UnixTable};
 use muxtray::observe::{inet_diag, rtnetlink, sock_diag};
 use muxtray_fuzz::{choice, cuts, stat};

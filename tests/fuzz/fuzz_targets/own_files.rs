@@ -7,9 +7,9 @@
 use std::path::{Path, PathBuf};
 
 use libfuzzer_sys::fuzz_target;
-use muxtray::core::control_path::{ControlPath, Destination, HostAlias};
-use muxtray::core::recent::Recent;
 use muxtray::discover::{Request, Ssh, discover};
+use muxtray::model::control_path::{ControlPath, Destination, HostAlias};
+use muxtray::model::recent::Recent;
 use muxtray_fuzz::{choice, scratch, snapshot, socket, surroundings, uid, write};
 
 fuzz_target!(|data: &[u8]| {

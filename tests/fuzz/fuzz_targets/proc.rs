@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use muxtray::core::control_path::ControlPath;
+use muxtray::model::control_path::ControlPath;
 use muxtray::observe::mounts::Mounts;
 use muxtray::observe::{proc_net_unix, process};
 use muxtray_fuzz::{choice, stat};

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 
 use libfuzzer_sys::fuzz_target;
 use muxtray::config::{Settings, load, set};
-use muxtray::core::control_path::{ControlPath, Pattern};
-use muxtray::core::finding::FindingId;
-use muxtray::core::setting::Setting;
 use muxtray::discover::{Request, Ssh, discover};
+use muxtray::model::control_path::{ControlPath, Pattern};
+use muxtray::model::finding::FindingId;
+use muxtray::model::setting::Setting;
 use muxtray_fuzz::{
     assert_finding_printable, assert_printable, choice, scratch, surroundings, write,
 };

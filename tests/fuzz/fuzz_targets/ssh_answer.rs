@@ -7,9 +7,9 @@
 use std::os::unix::ffi::OsStrExt as _;
 
 use libfuzzer_sys::fuzz_target;
-use muxtray::core::control_path::HostAlias;
-use muxtray::core::places::{Host, Persist};
 use muxtray::discover::{complaint, expanded};
+use muxtray::model::control_path::HostAlias;
+use muxtray::model::places::{Host, Persist};
 use muxtray_fuzz::{assert_printable, choice};
 
 fuzz_target!(|data: &[u8]| {

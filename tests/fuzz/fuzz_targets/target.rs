@@ -7,9 +7,9 @@
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use muxtray::core::control_path::{ControlPath, Destination};
-use muxtray::core::socket::{Snapshot, Socket};
-use muxtray::core::target::{Named, resolve};
+use muxtray::model::control_path::{ControlPath, Destination};
+use muxtray::model::socket::{Snapshot, Socket};
+use muxtray::model::target::{Named, resolve};
 use muxtray_fuzz::{assert_printable, choice, snapshot, socket};
 
 fuzz_target!(|data: &[u8]| {

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use muxtray::core::text;
+use muxtray::model::text;
 use muxtray_fuzz::{assert_printable, choice};
 
 fuzz_target!(|data: &[u8]| {

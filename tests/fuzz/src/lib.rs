@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::SystemTime;
 
-use muxtray::core::control_path::{ControlPath, Destination, HostAlias, Known};
-use muxtray::core::finding::{Finding, FindingId};
-use muxtray::core::socket::{
+use muxtray::discover::Surroundings;
+use muxtray::model::control_path::{ControlPath, Destination, HostAlias, Known};
+use muxtray::model::finding::{Finding, FindingId};
+use muxtray::model::socket::{
     Cookie, MasterPid, Owner, Snapshot, Socket, SocketId, Stat, State, UserId,
 };
-use muxtray::discover::Surroundings;
 
 /// The half of a choice that asks for an enlarged input: rarely, as it takes long.
 const ENLARGE: u8 = 0xf0;

@@ -1,0 +1,245 @@
+//! Which processes are signalled and which are not, by processes of these tests' own.
+
+mod orders;
+
+use std::cell::{Cell, RefCell};
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::Signal::SIGKILL;
+
+use super::*;
+use crate::actions::held::tests::target_of;
+use crate::model::socket::{Connect, Cookie, Filesystem, Stat};
+
+/// A process that does nothing. Killed when dropped.
+struct Sleeper(Child);
+
+impl Sleeper {
+    fn start() -> Self {
+        let mut command = Command::new("sleep");
+        command.arg("3600").stdin(Stdio::null());
+        Self(command.spawn().unwrap())
+    }
+
+    fn pid(&self) -> MasterPid {
+        MasterPid(self.0.id().cast_signed())
+    }
+
+    fn is_running(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+
+    /// The signal that ended it.
+    fn ended_by(&mut self) -> Option<i32> {
+        self.0.wait().unwrap().signal()
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A system that finds what it is told to, one answer for each time it is asked, and then nothing.
+struct Tells<F> {
+    answers: RefCell<Vec<Option<Found>>>,
+    /// Called each time before the answer, with how many answers were given.
+    before: F,
+    given: Cell<usize>,
+}
+
+impl<F: Fn(usize)> Finder for Tells<F> {
+    fn find(&self, _: &Target) -> Option<Found> {
+        (self.before)(self.given.get());
+        self.given.set(self.given.get() + 1);
+        let mut answers = self.answers.borrow_mut();
+        if answers.is_empty() {
+            None
+        } else {
+            answers.remove(0)
+        }
+    }
+}
+
+impl<F> Eyes for Tells<F> {
+    fn is_listened(&self, path: &ControlPath, file: &Stat) -> bool {
+        System.is_listened(path, file)
+    }
+
+    fn master(&self, path: &ControlPath, file: &Stat) -> Option<crate::actions::Master> {
+        System.master(path, file)
+    }
+
+    fn filesystem(&self, directory: &Path) -> Filesystem {
+        System.filesystem(directory)
+    }
+
+    fn probe(&self, socket: &fs::File) -> Connect {
+        System.probe(socket)
+    }
+}
+
+fn tells<F: Fn(usize)>(answers: &[Option<Found>], before: F) -> Tells<F> {
+    Tells {
+        answers: RefCell::new(answers.to_vec()),
+        before,
+        given: Cell::new(0),
+    }
+}
+
+/// An orphan held by this process, with so many sessions.
+fn orphan(pid: MasterPid, sessions: u32) -> Found {
+    Found {
+        holder: Holder::Ssh(process(pid, "ssh")),
+        sessions,
+        place: Place::Empty,
+    }
+}
+
+fn process(pid: MasterPid, name: &str) -> Process {
+    Process {
+        pid,
+        name: name.to_owned(),
+        started: None,
+        stopped: false,
+        own_session: false,
+    }
+}
+
+fn target() -> Target {
+    Target {
+        path: ControlPath::new("/nowhere/u@h-22").unwrap(),
+        id: None,
+        cookie: Some(Cookie(7)),
+    }
+}
+
+#[test]
+fn an_orphan_gets_sigkill_and_nothing_else() {
+    let mut master = Sleeper::start();
+    let found = Some(orphan(master.pid(), 2));
+    let ended = end(&tells(&[found.clone(), found], |_| {}), &target(), 2).unwrap();
+    assert_eq!(
+        ended,
+        Ended {
+            pid: master.pid(),
+            killed: true,
+            closed: 2,
+            file: FileLeft::NeverThere
+        }
+    );
+    assert_eq!(master.ended_by(), Some(SIGKILL as i32));
+    assert_eq!(
+        ended.to_string(),
+        format!(
+            "process {} ended (SIGKILL), closing 2 sessions",
+            master.pid().0
+        )
+    );
+}
+
+#[test]
+fn what_is_not_proven_twice_is_not_signalled() {
+    let mut master = Sleeper::start();
+    let pid = master.pid();
+    let found = || Some(orphan(pid, 0));
+    let other = Some(orphan(MasterPid(std::process::id().cast_signed()), 0));
+    let by = |holder| {
+        Some(Found {
+            holder,
+            ..orphan(pid, 0)
+        })
+    };
+    let program = by(Holder::Other(process(pid, "sleep")));
+    let not_ssh = EndError::NotSsh("sleep".to_owned(), pid);
+    for (answers, error) in [
+        (vec![None], EndError::Gone),
+        (vec![found(), None], EndError::Gone),
+        (vec![found(), other], EndError::ChangedHands),
+        (vec![program.clone()], not_ssh.clone()),
+        (vec![found(), program], not_ssh),
+        (vec![by(Holder::Unknown)], EndError::HolderUnknown),
+        (
+            vec![found(), Some(orphan(pid, 1))],
+            EndError::SessionsOpen { sessions: 1 },
+        ),
+        (
+            vec![Some(orphan(pid, 3))],
+            EndError::SessionsOpen { sessions: 3 },
+        ),
+    ] {
+        assert_eq!(end(&tells(&answers, |_| {}), &target(), 0), Err(error));
+        assert!(master.is_running());
+    }
+    let nameless = Target {
+        cookie: None,
+        ..target()
+    };
+    assert_eq!(
+        end(&tells(&[found(), found()], |_| {}), &nameless, 0),
+        Err(EndError::NoIdentity)
+    );
+    assert!(master.is_running());
+}
+
+/// Starts processes until one of them has this id, which must be free; `None` where the kernel does not let us.
+fn process_with_the_id(pid: MasterPid) -> Option<Sleeper> {
+    const LAST: &str = "/proc/sys/kernel/ns_last_pid";
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while Instant::now() < deadline {
+        fs::write(LAST, (pid.0 - 1).to_string()).ok()?;
+        let next = Sleeper::start();
+        if next.pid() == pid {
+            return Some(next);
+        }
+    }
+    None
+}
+
+#[test]
+fn a_process_that_takes_over_the_id_is_not_signalled() {
+    let master = Sleeper::start();
+    let found = Some(orphan(master.pid(), 0));
+    let (master, next) = (Cell::new(Some(master)), Cell::new(None));
+    // The pidfd is open by the second time; the process ends right after it was found once more.
+    let system = tells(&[found.clone(), found], |given| {
+        if given == 1 {
+            let pid = master.take().map(|master| master.pid());
+            next.set(pid.and_then(process_with_the_id));
+        }
+    });
+    let ended = end(&system, &target(), 0).unwrap();
+    let Some(mut next) = next.take() else {
+        eprintln!("skipped: process ids cannot be chosen here");
+        return;
+    };
+    assert_eq!((ended.pid, ended.killed), (next.pid(), false));
+    assert!(next.is_running());
+}
+
+#[test]
+fn the_systems_own_finder_knows_the_listener_by_its_cookie() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("u@h-22");
+    let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let table = crate::observe::sock_diag::dump().unwrap();
+    let listener = table.listeners().find(|listener| listener.name == path);
+    let mut target = target_of(&path);
+    target.cookie = listener.unwrap().cookie;
+    let found = System.find(&target).unwrap();
+    assert_eq!((found.place, found.sessions), (Place::Own, 0));
+    // This process is no ssh, whoever else holds a copy of the listener at this moment.
+    assert!(matches!(
+        end(&System, &target, 0),
+        Err(EndError::NotSsh(..) | EndError::HolderUnknown)
+    ));
+    target.cookie = Some(Cookie(u64::MAX));
+    assert_eq!(System.find(&target), None);
+    target.cookie = None;
+    assert_eq!(System.find(&target), None);
+}

@@ -1,0 +1,247 @@
+//! The menu as it is drawn: rows of muda's, what each was drawn for, and how one step of an update is drawn.
+//!
+//! Decides nothing: which steps there are is `muxtray::desktop::menu`'s to say. Knows no widget: how the rows get onto
+//! a panel is the tray's.
+
+use std::collections::HashMap;
+
+use muxtray::decide::intent::Intent;
+use muxtray::desktop::menu;
+use muxtray::desktop::menu::Edit;
+use muxtray::desktop::menu_label;
+use muxtray::present::menu::Entry;
+use tray_icon::menu::{
+    CheckMenuItem, IsMenuItem, Menu, MenuId, MenuItem, PredefinedMenuItem, Submenu,
+};
+
+/// The menu on the panel.
+pub(crate) struct DrawnMenu {
+    menu: Menu,
+    rows: Vec<Row>,
+    /// What the rows were drawn from.
+    entries: Vec<Entry>,
+    /// What a click on a row asks for. An id is never given out twice, so a click that arrives late names the row it
+    /// was made on or none.
+    intents: HashMap<MenuId, Intent>,
+    next_id: u64,
+}
+
+/// A row that is drawn.
+enum Row {
+    Separator(PredefinedMenuItem),
+    Item(MenuItem),
+    /// With the mark that it is to have, whatever a click makes of it.
+    Check(CheckMenuItem, bool),
+    Submenu(Submenu, Vec<Row>),
+}
+
+impl Row {
+    fn as_item(&self) -> &dyn IsMenuItem {
+        match self {
+            Self::Separator(item) => item,
+            Self::Item(item) => item,
+            Self::Check(item, _) => item,
+            Self::Submenu(item, _) => item,
+        }
+    }
+}
+
+impl DrawnMenu {
+    /// An empty menu.
+    pub(crate) fn new() -> Self {
+        Self {
+            menu: Menu::new(),
+            rows: Vec::new(),
+            entries: Vec::new(),
+            intents: HashMap::new(),
+            next_id: 0,
+        }
+    }
+
+    /// For the tray icon to hold.
+    pub(crate) fn menu(&self) -> Menu {
+        self.menu.clone()
+    }
+
+    /// What it was drawn from.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// What a click on this row asks for, which has just happened. A mark that the click has changed goes back to what
+    /// is true: it is to change when what was asked for is done.
+    pub(crate) fn clicked(&self, id: &MenuId) -> Option<&Intent> {
+        restore_mark(&self.rows, id);
+        self.intents.get(id)
+    }
+
+    /// Draws one step.
+    pub(crate) fn draw(&mut self, edit: &Edit) {
+        match edit {
+            Edit::Label { at, label } => self.draw_label(at, label),
+            Edit::Intent { at, intent } => self.draw_intent(at, intent.as_ref()),
+            Edit::Remove { at } => self.remove(at),
+            Edit::Insert { at, entry } => self.insert(at, entry),
+        }
+        menu::apply(&mut self.entries, edit);
+    }
+
+    fn draw_label(&self, at: &[usize], text: &str) {
+        match self.row(at) {
+            Some(Row::Item(item)) => item.set_text(menu_label::escaped(text)),
+            Some(Row::Check(item, _)) => item.set_text(menu_label::escaped(text)),
+            Some(Row::Submenu(submenu, _)) => submenu.set_text(menu_label::escaped(text)),
+            Some(Row::Separator(_)) | None => {}
+        }
+    }
+
+    fn draw_intent(&mut self, at: &[usize], intent: Option<&Intent>) {
+        let id = match self.row(at) {
+            Some(Row::Item(item)) => {
+                item.set_enabled(intent.is_some());
+                item.id().clone()
+            }
+            Some(Row::Check(item, _)) => {
+                item.set_enabled(intent.is_some());
+                item.id().clone()
+            }
+            Some(Row::Separator(_) | Row::Submenu(..)) | None => return,
+        };
+        match intent {
+            Some(intent) => self.intents.insert(id, intent.clone()),
+            None => self.intents.remove(&id),
+        };
+    }
+
+    fn remove(&mut self, at: &[usize]) {
+        let Some((&index, parents)) = at.split_last() else {
+            return;
+        };
+        let Some((parent, siblings)) = self.siblings(parents) else {
+            return;
+        };
+        if index >= siblings.len() {
+            return;
+        }
+        let row = siblings.remove(index);
+        match parent {
+            Some(parent) => parent.remove_at(index),
+            None => self.menu.remove_at(index),
+        };
+        self.forget(&row);
+    }
+
+    fn insert(&mut self, at: &[usize], entry: &Entry) {
+        let Some((&index, parents)) = at.split_last() else {
+            return;
+        };
+        let row = self.row_for(entry);
+        let menu = self.menu.clone();
+        let Some((parent, siblings)) = self.siblings(parents) else {
+            return;
+        };
+        if index > siblings.len() {
+            return;
+        }
+        let inserted = match parent {
+            Some(parent) => parent.insert(row.as_item(), index),
+            None => menu.insert(row.as_item(), index),
+        };
+        if let Err(error) = inserted {
+            tracing::error!("cannot draw a row of the menu: {error}");
+        }
+        siblings.insert(index, row);
+    }
+
+    /// A row for the entry, with all below it, in no menu yet.
+    fn row_for(&mut self, entry: &Entry) -> Row {
+        match entry {
+            Entry::Separator => Row::Separator(PredefinedMenuItem::separator()),
+            Entry::Item { label, intent, .. } => {
+                let id = self.id_for(intent.as_ref());
+                let text = menu_label::escaped(label);
+                Row::Item(MenuItem::with_id(id, text, intent.is_some(), None))
+            }
+            Entry::Check {
+                label,
+                checked,
+                intent,
+                ..
+            } => {
+                let id = self.id_for(intent.as_ref());
+                let text = menu_label::escaped(label);
+                let item = CheckMenuItem::with_id(id, text, intent.is_some(), *checked, None);
+                Row::Check(item, *checked)
+            }
+            Entry::Submenu { label, entries, .. } => {
+                let submenu = Submenu::new(menu_label::escaped(label), true);
+                let rows: Vec<_> = entries.iter().map(|entry| self.row_for(entry)).collect();
+                for row in &rows {
+                    if let Err(error) = submenu.append(row.as_item()) {
+                        tracing::error!("cannot draw a row of the menu: {error}");
+                    }
+                }
+                Row::Submenu(submenu, rows)
+            }
+        }
+    }
+
+    /// A new row's id, known from now on to ask for this.
+    fn id_for(&mut self, intent: Option<&Intent>) -> MenuId {
+        let id = MenuId::new(self.next_id.to_string());
+        self.next_id += 1;
+        if let Some(intent) = intent {
+            self.intents.insert(id.clone(), intent.clone());
+        }
+        id
+    }
+
+    fn forget(&mut self, row: &Row) {
+        match row {
+            Row::Separator(_) => {}
+            Row::Item(item) => {
+                self.intents.remove(item.id());
+            }
+            Row::Check(item, _) => {
+                self.intents.remove(item.id());
+            }
+            Row::Submenu(_, rows) => rows.iter().for_each(|row| self.forget(row)),
+        }
+    }
+
+    fn row(&self, at: &[usize]) -> Option<&Row> {
+        let (&index, parents) = at.split_last()?;
+        let mut siblings = &self.rows;
+        for &parent in parents {
+            let Row::Submenu(_, rows) = siblings.get(parent)? else {
+                return None;
+            };
+            siblings = rows;
+        }
+        siblings.get(index)
+    }
+
+    /// The rows below a position, and the submenu they are in; `None` for the top.
+    fn siblings(&mut self, parents: &[usize]) -> Option<(Option<Submenu>, &mut Vec<Row>)> {
+        let mut submenu = None;
+        let mut siblings = &mut self.rows;
+        for &parent in parents {
+            let Row::Submenu(next, rows) = siblings.get_mut(parent)? else {
+                return None;
+            };
+            submenu = Some(next.clone());
+            siblings = rows;
+        }
+        Some((submenu, siblings))
+    }
+}
+
+fn restore_mark(rows: &[Row], id: &MenuId) {
+    for row in rows {
+        match row {
+            Row::Check(item, checked) if item.id() == id => item.set_checked(*checked),
+            Row::Submenu(_, rows) => restore_mark(rows, id),
+            Row::Separator(_) | Row::Item(_) | Row::Check(..) => {}
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! What every command starts from: settings, places, and a survey of them.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::actions::rehearsal;
+use crate::config;
+use crate::config::{ConfigError, Settings};
+use crate::decide::ending;
+use crate::discover;
+use crate::discover::{Discovered, Identity, Request, Surroundings};
+use crate::model::control_path::{ControlPath, HostAlias};
+use crate::model::finding::Finding;
+use crate::model::interest::Interest;
+use crate::model::places::{Host, Places};
+use crate::model::socket::{Snapshot, Socket};
+use crate::model::target;
+use crate::model::target::{Named, TargetError};
+use crate::present::doctor::Examined;
+use crate::scan::Survey;
+
+use super::args::Global;
+use super::{Outcome, progress};
+
+/// The settings and the places they lead to.
+pub(super) struct World {
+    pub(super) survey: Survey,
+    places: Places,
+    request: Request,
+    identity: Identity,
+    finding: Option<Finding>,
+}
+
+impl World {
+    /// Reads the settings and discovers the places. A bad file of muxtray's is a finding, and the defaults hold.
+    ///
+    /// # Errors
+    /// A file named with `--config` that is not there: a [`ConfigError`] inside, which [`super::conclude`] knows.
+    pub(super) fn open(global: &Global) -> io::Result<Self> {
+        let (settings, error) = settings(global).map_err(io::Error::other)?;
+        let surroundings = Surroundings::of_this_process();
+        let request = crate::scan::request(&settings, global.ssh_config.as_deref(), &surroundings);
+        let Discovered {
+            mut places,
+            identity,
+        } = progress::telling(|progress| {
+            discover::discover_telling(&request, &surroundings, progress)
+        });
+        let finding = error.map(|error| error.finding());
+        places.findings.extend(finding.clone());
+        Ok(Self {
+            survey: Survey::new(surroundings),
+            places,
+            request,
+            identity,
+            finding,
+        })
+    }
+
+    /// One look; what waits to be accepted gets the time to prove itself stuck or not.
+    pub(super) fn snapshot(&mut self) -> Snapshot {
+        self.survey.settled(&self.places, &[])
+    }
+
+    /// Like [`Self::snapshot`], with a rehearsal in the directories, and with these paths beside the known ones.
+    pub(super) fn examination(&mut self, named: &[ControlPath]) -> Snapshot {
+        self.survey
+            .examined(&self.places, named, rehearsal::rehearse)
+    }
+
+    /// How much there is to examine.
+    pub(super) fn examined(&self) -> Examined {
+        Examined {
+            hosts: self.places.own_hosts().count(),
+            directories: self.places.directories(&[]).len(),
+        }
+    }
+
+    /// Discovers again where something that decides it has changed.
+    pub(super) fn refresh(&mut self) {
+        let surroundings = self.survey.surroundings();
+        if !self.identity.still_holds(&self.request, surroundings) {
+            let Discovered { places, identity } = discover::discover(&self.request, surroundings);
+            self.identity = identity;
+            self.places = places;
+            self.places.findings.extend(self.finding.clone());
+        }
+    }
+
+    /// What on disk could change the next look.
+    pub(super) fn interests(&self) -> Vec<Interest> {
+        let surroundings = self.survey.surroundings();
+        [
+            discover::interests(&self.places),
+            self.identity.interests(surroundings),
+            self.request.ssh.interests(surroundings),
+        ]
+        .concat()
+    }
+
+    /// One look, and the sockets that were named in it, each or why not.
+    pub(super) fn resolve(&mut self, typed: &[String]) -> Vec<Result<Socket, TargetError>> {
+        self.find(typed, |typed, named, snapshot| {
+            target::resolve(typed, named, snapshot).map(|socket| vec![socket])
+        })
+    }
+
+    /// The same where it is about ending processes: an orphan is meant rather than its successor, see
+    /// [`ending::resolve`].
+    pub(super) fn resolve_to_end(&mut self, typed: &[String]) -> Vec<Result<Socket, TargetError>> {
+        self.find(typed, ending::resolve)
+    }
+
+    fn find(
+        &mut self,
+        typed: &[String],
+        find: impl for<'a> Fn(&str, &Named, &'a Snapshot) -> Result<Vec<&'a Socket>, TargetError>,
+    ) -> Vec<Result<Socket, TargetError>> {
+        let directory = std::env::current_dir().unwrap_or_else(|_| "/".into());
+        let named: Vec<Result<Named, TargetError>> = typed
+            .iter()
+            .map(|typed| Named::parse(typed, &directory).map(|named| self.expanded(typed, named)))
+            .collect();
+        let path = |named: &Named| match named {
+            Named::Path(path) => Some(path.clone()),
+            Named::Host(_) | Named::Destination { .. } => None,
+        };
+        let paths: Vec<ControlPath> = named.iter().flatten().filter_map(path).collect();
+        let snapshot = self.survey.settled(&self.places, &paths);
+        let mut found = Vec::with_capacity(typed.len());
+        for (typed, named) in typed.iter().zip(named) {
+            match named.and_then(|named| find(typed, &named, &snapshot)) {
+                Ok(sockets) => found.extend(sockets.into_iter().cloned().map(Ok)),
+                Err(error) => found.push(Err(error)),
+            }
+        }
+        found
+    }
+
+    /// A host that has no alias of its own may have a ControlPath all the same, by `Host *` or a pattern: ssh knows.
+    /// Where something is at that path, that is what was meant.
+    fn expanded(&mut self, typed: &str, named: Named) -> Named {
+        match &named {
+            Named::Path(_) => return named,
+            Named::Host(host) if self.places.hosts.iter().any(|known| known.alias.0 == *host) => {
+                return named;
+            }
+            Named::Host(_) | Named::Destination { .. } => {}
+        }
+        let Some(host) = self.ask(typed, &named) else {
+            return named;
+        };
+        let path = host
+            .control_path
+            .clone()
+            .filter(|path| path.as_path().symlink_metadata().is_ok());
+        let Some(path) = path else { return named };
+        if self.places.hosts_at(&path).next().is_none() {
+            self.places.hosts.push(host);
+        }
+        Named::Path(path)
+    }
+
+    /// What ssh makes of a host that a person named. From then on it counts as a configured one.
+    pub(super) fn host(&mut self, typed: &str, named: &Named) -> Option<Host> {
+        let known = self.places.hosts.iter().find(|host| host.alias.0 == typed);
+        if let Some(host) = known {
+            return Some(host.clone());
+        }
+        let host = self.ask(typed, named)?;
+        self.places.hosts.push(host.clone());
+        Some(host)
+    }
+
+    fn ask(&self, typed: &str, named: &Named) -> Option<Host> {
+        let destination = destination(typed, named);
+        let mut host = discover::host(&destination, &self.request, self.survey.surroundings())?;
+        host.alias = HostAlias(typed.to_owned());
+        Some(host)
+    }
+
+    /// The ssh in force: the program's file, where there is one, and what it gets as `-F`.
+    pub(super) fn ssh(&self) -> (Option<PathBuf>, Option<PathBuf>) {
+        let ssh = &self.request.ssh;
+        (ssh.file(self.survey.surroundings()), ssh.config_file())
+    }
+}
+
+/// What a person typed where a host is wanted; `None` for a path.
+pub(super) fn host_named(typed: &str) -> Option<Named> {
+    match Named::parse(typed, Path::new("/")) {
+        Ok(named @ (Named::Host(_) | Named::Destination { .. })) => Some(named),
+        Ok(Named::Path(_)) | Err(_) => None,
+    }
+}
+
+/// What a person typed as ssh is to get it: a port makes a URI of it.
+pub(super) fn destination(typed: &str, named: &Named) -> String {
+    match named {
+        Named::Path(_) | Named::Host(_) | Named::Destination { port: None, .. } => typed.to_owned(),
+        Named::Destination { port: Some(_), .. } => format!("ssh://{typed}"),
+    }
+}
+
+/// The settings in force, and what keeps the file from being it.
+pub(super) fn settings(global: &Global) -> Result<(Settings, Option<ConfigError>), ConfigError> {
+    let loaded = match &global.config {
+        Some(path) => config::load(path),
+        None => config::default_path().and_then(|path| config::load(&path)),
+    };
+    match loaded {
+        Ok(settings) => Ok((settings, None)),
+        Err(error @ ConfigError::Missing(_)) if global.config.is_some() => Err(error),
+        Err(ConfigError::Missing(_) | ConfigError::NoPlace) => Ok((Settings::default(), None)),
+        Err(error) => Ok((Settings::default(), Some(error))),
+    }
+}
+
+/// Says why a command could not begin.
+pub(super) fn misused(error: &ConfigError, err: &mut dyn Write) -> io::Result<Outcome> {
+    writeln!(err, "muxtray: {error}")?;
+    Ok(Outcome::Misused)
+}

@@ -1,0 +1,32 @@
+//! Styles of the core as colours. The stream they go to drops them where no terminal is or `NO_COLOR` is set.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style as Ansi};
+
+use crate::present::table::{Line, Style};
+
+/// Writes the lines.
+pub(super) fn lines(lines: &[Line], out: &mut dyn Write) -> io::Result<()> {
+    for line in lines {
+        for (style, piece) in line {
+            let ansi = ansi(*style);
+            write!(out, "{ansi}{piece}{ansi:#}")?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+const fn ansi(style: Style) -> Ansi {
+    match style {
+        Style::Plain => Ansi::new(),
+        Style::Head => Ansi::new().bold(),
+        Style::Dim => Ansi::new().dimmed(),
+        Style::Good => AnsiColor::Green.on_default(),
+        Style::Info => AnsiColor::Blue.on_default(),
+        Style::Warning => AnsiColor::Yellow.on_default(),
+        Style::Error => AnsiColor::Red.on_default().bold(),
+        Style::Remedy => AnsiColor::Cyan.on_default(),
+    }
+}

@@ -1,0 +1,253 @@
+//! The judgement: what was seen, in; states and findings, out.
+//!
+//! It knows what each combination of facts proves (see "Stale sockets" and "Who is listening" in mux.c's terms:
+//! a refused connect proves that nobody listens, but only on a local filesystem and only for a finished name) and
+//! what to say of it. It does not know how the facts were got.
+
+mod directories;
+mod history;
+mod hosts;
+pub mod network;
+pub mod obstacle;
+pub mod remedy;
+mod state;
+mod suggest;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use crate::model::control_path::{ControlPath, Destination};
+use crate::model::directory::Directory;
+use crate::model::finding::Severity;
+use crate::model::network::Judgement;
+use crate::model::places::{Host, Origin, Places};
+use crate::model::socket::{
+    File, Holder, Listener, Look, Observation, Orphan, Owner, Process, Snapshot, Socket, Stat,
+    State, Target, UserId,
+};
+
+pub(crate) use history::IDLE_AFTER;
+pub use history::{History, STUCK_AFTER};
+pub use state::LEFTOVER_AFTER;
+
+/// What the judgement needs beside the look itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// Whose sockets are "ours".
+    pub uid: UserId,
+    /// Names for the user ids that occur.
+    pub users: &'a BTreeMap<UserId, String>,
+    /// The home directory that ssh means by `~`.
+    pub home: &'a Path,
+    /// Where sockets can be, and whose they are.
+    pub places: &'a Places,
+    /// The directories of those places.
+    pub directories: &'a [Directory],
+    /// What earlier looks and checks tell of the listeners, this look included.
+    pub history: &'a History,
+}
+
+impl Context<'_> {
+    /// The user with this id, with a name where there is one.
+    fn owner(&self, uid: UserId) -> Owner {
+        Owner {
+            uid,
+            name: self.users.get(&uid).cloned(),
+        }
+    }
+}
+
+/// Judges everything one look saw.
+#[must_use]
+pub fn snapshot(look: &Look, context: Context<'_>) -> Snapshot {
+    let observed = look
+        .observations
+        .iter()
+        .filter_map(|observation| judge(observation, look.at, context));
+    let orphaned = look
+        .orphans
+        .iter()
+        .map(|orphan| judge_orphan(orphan, context));
+    let mut sockets: Vec<Socket> = observed
+        .chain(orphaned)
+        .filter(|socket| !context.places.ignores(&socket.path))
+        .collect();
+    sockets.sort_by_cached_key(|socket| {
+        let rank = socket.worst().filter(|severity| *severity > Severity::Info);
+        (
+            std::cmp::Reverse(rank),
+            socket.title(),
+            socket.path.clone(),
+            socket.cookie,
+        )
+    });
+    let mut findings = context.places.findings.clone();
+    findings.extend(hosts::findings(context));
+    findings.extend(directories::findings(context));
+    findings.sort_by(|a, b| {
+        b.severity
+            .cmp(&a.severity)
+            .then_with(|| (a.id, &a.subject).cmp(&(b.id, &b.subject)))
+    });
+    let asides = look
+        .observations
+        .iter()
+        .filter_map(|observation| aside(observation, context));
+    Snapshot {
+        at: look.at,
+        sockets,
+        findings,
+        asides: asides.collect(),
+    }
+}
+
+/// A socket of ours that a clean which broke off has left under its own name, whether or not somebody listens.
+fn aside(observation: &Observation, context: Context<'_>) -> Option<Target> {
+    match (&observation.origin, &observation.file) {
+        (Origin::Aside, File::Socket(stat)) if stat.uid == context.uid => Some(Target {
+            path: observation.path.clone(),
+            id: Some(stat.id),
+            cookie: observation
+                .listener
+                .as_ref()
+                .and_then(|listener| listener.cookie),
+        }),
+        _ => None,
+    }
+}
+
+/// One socket, or nothing where there is nothing to say: no file, a start under way, another user's file in a
+/// shared directory, a file that only a vague pattern matches.
+#[must_use]
+pub fn judge(observation: &Observation, at: SystemTime, context: Context<'_>) -> Option<Socket> {
+    let state = state::state(observation, at, context)?;
+    let stat = match &observation.file {
+        File::Socket(stat) | File::Other(_, stat) => Some(stat),
+        File::Missing | File::Denied | File::Failed(_) => None,
+    };
+    let since = stat.map(|stat| stat.modified);
+    let listener = observation.listener.as_ref();
+    let mut socket = socket(&observation.path, state, stat, listener, since, context);
+    if let (State::Running, Some(verdict)) = (&socket.state, &socket.network) {
+        socket.state = match verdict.judgement {
+            Judgement::Well => State::Running,
+            Judgement::Suspect(doubt) => State::Suspect(doubt),
+            Judgement::Stranded(cause) => State::Stranded(cause),
+        };
+    }
+    let unused_for = stat.and_then(|stat| unused_for(&socket, stat, at, context));
+    socket.findings = remedy::findings(&socket, observation.listener.is_some(), unused_for);
+    Some(socket)
+}
+
+/// For how long no connection to a master without sessions was noted.
+///
+/// A connect moves the access time of the socket's file (`unix_find_bsd()` in the kernel's af_unix.c). A young one
+/// proves a use; an old one proves a day less than it says, because `relatime` moves it once a day only.
+fn unused_for(
+    socket: &Socket,
+    stat: &Stat,
+    at: SystemTime,
+    context: Context<'_>,
+) -> Option<Duration> {
+    if socket.sessions_at_stake() != Some(0) || context.history.was_used(socket.cookie) {
+        return None;
+    }
+    at.duration_since(stat.modified.max(stat.accessed)).ok()
+}
+
+fn judge_orphan(orphan: &Orphan, context: Context<'_>) -> Socket {
+    let state = State::Orphaned {
+        successor: orphan.successor,
+    };
+    let since = process(&orphan.listener).and_then(|process| process.started);
+    let mut socket = socket(
+        &orphan.path,
+        state,
+        None,
+        Some(&orphan.listener),
+        since,
+        context,
+    );
+    socket.findings = remedy::findings(&socket, true, None);
+    socket
+}
+
+fn socket(
+    path: &ControlPath,
+    state: State,
+    stat: Option<&Stat>,
+    listener: Option<&Listener>,
+    since: Option<SystemTime>,
+    context: Context<'_>,
+) -> Socket {
+    let meant = meant_by(path, &state);
+    let hosts: Vec<_> = context.places.hosts_at(&meant).collect();
+    let process = listener.and_then(process);
+    let limit = hosts.iter().find_map(|host| host.unanswered_limit());
+    let verdict = |process: &Process| {
+        let limit = limit.unwrap_or(network::LIMIT);
+        context.history.verdict(process.pid, limit)
+    };
+    Socket {
+        path: path.clone(),
+        state,
+        id: stat.map(|stat| stat.id),
+        cookie: listener.and_then(|listener| listener.cookie),
+        destination: destination(&meant, &hosts, context.places),
+        persist_secs: hosts.first().and_then(|host| host.persist.as_secs()),
+        hosts: hosts.into_iter().map(|host| host.alias.clone()).collect(),
+        pid: process.map(|process| process.pid),
+        sessions: listener.map(|listener| listener.sessions),
+        own_session: process.is_some_and(|process| process.own_session),
+        owner: stat.map(|stat| context.owner(stat.uid)),
+        mode: stat.map(|stat| stat.mode),
+        since,
+        managed_by: context.places.managed_by(&meant),
+        network: process.and_then(verdict),
+        findings: Vec::new(),
+    }
+}
+
+/// The path that a leftover is the remains of; any other is itself.
+fn meant_by(path: &ControlPath, state: &State) -> ControlPath {
+    let stem = match state {
+        State::Leftover => path
+            .without_aside_prefix()
+            .or_else(|| path.without_temporary_suffix()),
+        State::Running
+        | State::Suspect(_)
+        | State::Stranded(_)
+        | State::Unresponsive(_)
+        | State::Stale
+        | State::Misowned(_)
+        | State::Foreign(_)
+        | State::NotASocket(_)
+        | State::Denied(_)
+        | State::Orphaned { .. }
+        | State::Unverifiable(_) => None,
+    };
+    stem.unwrap_or_else(|| path.clone())
+}
+
+fn process(listener: &Listener) -> Option<&Process> {
+    match &listener.holder {
+        Holder::Ssh(process) | Holder::Other(process) => Some(process),
+        Holder::Unknown => None,
+    }
+}
+
+/// The one destination of the hosts configured for this path, else what the path itself says.
+fn destination(path: &ControlPath, hosts: &[&Host], places: &Places) -> Option<Destination> {
+    let mut configured = hosts.iter().map(|host| &host.destination);
+    match configured.next() {
+        Some(first) => configured
+            .all(|other| other == first)
+            .then(|| first.clone()),
+        None => places.destination_of(path),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! Lines for the ssh configuration, made for this user: where a ControlPath could well lie.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use crate::model::control_path::MAX_USABLE_BYTES;
+use crate::model::text;
+
+/// The directory of the logged-in user's own, on a local filesystem (`pam_systemd(8)`). `%i` is the user id.
+pub(super) const RUNTIME: &str = "ControlPath /run/user/%i/%C";
+
+/// Bytes of `/` and what `%C` stands for: a SHA-1 in hexadecimal.
+const HASH_BYTES: usize = 1 + 40;
+
+/// A ControlPath in this directory, if it fits there, else in the usual one of the home, else in the runtime one.
+pub(super) fn control_path(directory: &Path, home: &Path) -> String {
+    let usual = home.join(".ssh/s");
+    [directory, &usual]
+        .into_iter()
+        .find(|directory| directory.as_os_str().len() + HASH_BYTES <= MAX_USABLE_BYTES)
+        .and_then(|directory| in_directory(directory, home))
+        .unwrap_or_else(|| RUNTIME.to_owned())
+}
+
+/// As it is written in the configuration; `None` for a name that cannot stand there.
+fn in_directory(directory: &Path, home: &Path) -> Option<String> {
+    let (start, rest) = match directory.strip_prefix(home) {
+        Ok(below) => ("~/", below.as_os_str()),
+        Err(_) => ("", directory.as_os_str()),
+    };
+    let rest = rest.to_str().filter(|rest| !rest.contains('"'))?;
+    if text::os(OsStr::from_bytes(rest.as_bytes())) != rest {
+        return None;
+    }
+    let rest = rest.trim_end_matches('/').replace('%', "%%");
+    let slash = if rest.is_empty() && start == "~/" {
+        ""
+    } else {
+        "/"
+    };
+    let path = format!("{start}{rest}{slash}%C");
+    Some(if path.contains(char::is_whitespace) {
+        format!("ControlPath \"{path}\"")
+    } else {
+        format!("ControlPath {path}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_suggested_path_fits_and_reads_back() {
+        let long = format!("/home/u/{}", "x".repeat(60));
+        for (directory, home, line) in [
+            ("/home/u/.ssh", "/home/u", "ControlPath ~/.ssh/%C"),
+            ("/home/u", "/home/u", "ControlPath ~/%C"),
+            ("/s", "/home/u", "ControlPath /s/%C"),
+            ("/a b/50%", "/home/u", "ControlPath \"/a b/50%%/%C\""),
+            (long.as_str(), "/home/u", "ControlPath ~/.ssh/s/%C"),
+            (long.as_str(), long.as_str(), RUNTIME),
+            ("/new\nline", "/home/u", RUNTIME),
+            ("/quo\"te", "/home/u", RUNTIME),
+            ("/", "/home/u", "ControlPath /%C"),
+            ("/home/u2/s", "/home/u", "ControlPath /home/u2/s/%C"),
+        ] {
+            assert_eq!(control_path(Path::new(directory), Path::new(home)), line);
+        }
+    }
+
+    #[test]
+    fn ninety_bytes_are_room_for_a_hash_and_no_byte_more() {
+        let of_length = |length: usize| format!("/{}", "x".repeat(length - 1));
+        let suggested = |length| control_path(Path::new(&of_length(length)), Path::new("/home/u"));
+        assert_eq!(suggested(49), format!("ControlPath {}/%C", of_length(49)));
+        assert_eq!(suggested(50), "ControlPath ~/.ssh/s/%C");
+        assert_eq!(49 + HASH_BYTES, MAX_USABLE_BYTES);
+    }
+}

@@ -1,0 +1,18 @@
+//! The values that all other modules share: sockets, hosts, directories, findings. No file, clock or process is
+//! touched here.
+
+pub mod control_path;
+pub mod directory;
+pub mod finding;
+pub mod fix;
+pub mod guide;
+pub mod interest;
+pub mod network;
+pub mod places;
+pub mod recent;
+#[cfg(test)]
+pub(crate) mod samples;
+pub mod setting;
+pub mod socket;
+pub mod target;
+pub mod text;

@@ -1,0 +1,281 @@
+//! Facts and sockets for the tests of the core, each as it most often is; a test changes what it is about.
+
+use core::net::SocketAddr;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::control_path::{ControlPath, Destination, HostAlias};
+use super::directory::Directory;
+use super::places::{Host, Origin, Persist, Places};
+use super::socket::{
+    Cookie, Denied, File, FileKind, Filesystem, ForeignHolder, Holder, Listener, Look, MasterPid,
+    Observation, Owner, Process, Snapshot, Socket, SocketId, Stat, State, Table, Unresponsive,
+    Unverifiable, UserId,
+};
+use crate::diagnose::{Context, History, snapshot};
+use crate::model::network::{
+    Address, Cause, Connection, Doubt, Facts, Judgement, Numbers, Route, Timer,
+};
+
+pub(crate) const ME: UserId = UserId(1000);
+
+pub(crate) fn at() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+}
+
+pub(crate) fn path(path: &str) -> ControlPath {
+    ControlPath::new(path).unwrap()
+}
+
+pub(crate) fn users() -> BTreeMap<UserId, String> {
+    BTreeMap::from([(UserId(0), "root".to_owned()), (ME, "u".to_owned())])
+}
+
+pub(crate) fn stat() -> Stat {
+    Stat {
+        id: SocketId {
+            device: 1,
+            inode: 7,
+            changed: (1_799_999_000, 0),
+        },
+        uid: ME,
+        mode: 0o600,
+        modified: at() - Duration::from_secs(1000),
+        accessed: at() - Duration::from_secs(1000),
+    }
+}
+
+pub(crate) fn process(name: &str) -> Process {
+    Process {
+        pid: MasterPid(4711),
+        name: name.to_owned(),
+        started: None,
+        stopped: false,
+        own_session: false,
+    }
+}
+
+pub(crate) fn listener(holder: Holder) -> Listener {
+    Listener {
+        cookie: Some(Cookie(99)),
+        bound_name: PathBuf::from("/s/u@h-22.yDXYs2d7ScOlhAEI"),
+        backlog: 0,
+        sessions: 2,
+        uid: Some(ME),
+        holder,
+    }
+}
+
+/// A socket file of ours at the exact path of host `web`, with no listener and nothing asked.
+pub(crate) fn observation() -> Observation {
+    Observation {
+        path: path("/s/u@h-22"),
+        origin: Origin::Exact,
+        file: File::Socket(stat()),
+        filesystem: Filesystem::Local,
+        shared_directory: false,
+        listener: None,
+        connect: None,
+    }
+}
+
+/// The same with a healthy master.
+pub(crate) fn running() -> Observation {
+    Observation {
+        listener: Some(listener(Holder::Ssh(process("ssh")))),
+        ..observation()
+    }
+}
+
+pub(crate) fn look(observations: Vec<Observation>) -> Look {
+    Look {
+        at: at(),
+        observations,
+        orphans: Vec::new(),
+        table: Table::SockDiag,
+    }
+}
+
+pub(crate) fn places() -> Places {
+    let web = Host {
+        alias: HostAlias("web".to_owned()),
+        source: None,
+        control_path: Some(path("/s/u@h-22")),
+        destination: Destination {
+            user: Some("u".to_owned()),
+            host: "h".to_owned(),
+            port: Some(22),
+        },
+        multiplexes: true,
+        asks: false,
+        has_connect_timeout: false,
+        persist: Persist::Seconds(600),
+        server_alive_interval: 15,
+        server_alive_count_max: 3,
+    };
+    Places {
+        hosts: vec![web],
+        ..Places::default()
+    }
+}
+
+/// Calls it with what a first look knows.
+pub(crate) fn context_with<R>(
+    places: &Places,
+    directories: &[Directory],
+    work: impl FnOnce(Context<'_>) -> R,
+) -> R {
+    context_after(&History::default(), places, directories, work)
+}
+
+fn context_after<R>(
+    history: &History,
+    places: &Places,
+    directories: &[Directory],
+    work: impl FnOnce(Context<'_>) -> R,
+) -> R {
+    work(Context {
+        uid: ME,
+        users: &users(),
+        home: Path::new("/home/u"),
+        places,
+        directories,
+        history,
+    })
+}
+
+/// A connection that has not been heard of for a minute, and has nothing to send.
+pub(crate) fn connection() -> Connection {
+    let minute = Duration::from_secs(60);
+    Connection {
+        cookie: 5,
+        local: SocketAddr::from(([10, 8, 0, 6], 40_000)),
+        remote: SocketAddr::from(([10, 99, 0, 9], 22)),
+        proxy: None,
+        numbers: Numbers {
+            queued_bytes: 0,
+            unacked: 0,
+            retransmits: 0,
+            probes: 0,
+            backoff: 0,
+            rto: Duration::from_millis(208),
+            round_trip: Duration::from_millis(6),
+            timer: Timer::None,
+            expires: Duration::ZERO,
+            last_data_sent: minute,
+            last_data_received: minute,
+            last_ack_received: minute,
+            recoveries: None,
+        },
+        address: Address::Present(None),
+        route: Route::Unknown,
+    }
+}
+
+/// What a first look that saw this comes to.
+pub(crate) fn seen(observations: Vec<Observation>) -> Snapshot {
+    seen_over(observations, BTreeMap::new())
+}
+
+/// The same, with the connections behind the masters.
+pub(crate) fn seen_over(
+    observations: Vec<Observation>,
+    connections: BTreeMap<MasterPid, Connection>,
+) -> Snapshot {
+    let facts = Facts {
+        asleep: Duration::ZERO,
+        connections,
+    };
+    let history = History::default().after_network(facts, Instant::now());
+    context_after(&history, &places(), &[], |context| {
+        snapshot(&look(observations), context)
+    })
+}
+
+/// The socket of host `web` with a healthy master, but in this state.
+pub(crate) fn in_state(state: State) -> Socket {
+    let mut socket = seen(vec![running()]).sockets.remove(0);
+    socket.state = state;
+    socket
+}
+
+pub(crate) fn root() -> Owner {
+    Owner {
+        uid: UserId(0),
+        name: Some("root".to_owned()),
+    }
+}
+
+/// Every state with every reason there is for it. The matches below have no `_`, so a new reason has to be put in,
+/// and then looked at wherever all of them are told.
+pub(crate) fn states() -> Vec<State> {
+    let mut states = vec![State::Running];
+    states.extend(doubts().map(State::Suspect));
+    states.extend(causes().map(State::Stranded));
+    states.extend(reasons_not_to_respond().map(State::Unresponsive));
+    states.extend([
+        State::Stale,
+        State::Misowned(root()),
+        State::Foreign(ForeignHolder::Program {
+            name: "nc".to_owned(),
+            pid: MasterPid(17),
+        }),
+        State::Foreign(ForeignHolder::User(root())),
+    ]);
+    states.extend(file_kinds().map(State::NotASocket));
+    states.extend([
+        State::Denied(Denied::Look),
+        State::Denied(Denied::Connect),
+        State::Leftover,
+        State::Orphaned { successor: true },
+        State::Orphaned { successor: false },
+        State::Unverifiable(Unverifiable::Network("nfs")),
+        State::Unverifiable(Unverifiable::Failed("EIO".to_owned())),
+    ]);
+    states
+}
+
+fn doubts() -> impl Iterator<Item = Doubt> {
+    std::iter::successors(Some(Doubt::Unanswered), |doubt| match doubt {
+        Doubt::Unanswered => Some(Doubt::NoRoute),
+        Doubt::NoRoute => Some(Doubt::Resumed),
+        Doubt::Resumed => Some(Doubt::Rerouted),
+        Doubt::Rerouted => Some(Doubt::Readdressed),
+        Doubt::Readdressed => None,
+    })
+}
+
+fn causes() -> impl Iterator<Item = Cause> {
+    std::iter::successors(Some(Cause::AddressGone), |cause| match cause {
+        Cause::AddressGone => Some(Cause::Unanswered),
+        Cause::Unanswered => None,
+    })
+}
+
+fn reasons_not_to_respond() -> impl Iterator<Item = Unresponsive> {
+    std::iter::successors(Some(Unresponsive::Stopped), |reason| match reason {
+        Unresponsive::Stopped => Some(Unresponsive::Backlog(3)),
+        Unresponsive::Backlog(_) => Some(Unresponsive::BacklogFull),
+        Unresponsive::BacklogFull => Some(Unresponsive::CheckTimedOut),
+        Unresponsive::CheckTimedOut => None,
+    })
+}
+
+pub(crate) fn file_kinds() -> impl Iterator<Item = FileKind> {
+    std::iter::successors(Some(FileKind::Regular), |kind| match kind {
+        FileKind::Regular => Some(FileKind::Directory),
+        FileKind::Directory => Some(FileKind::Symlink),
+        FileKind::Symlink => Some(FileKind::Fifo),
+        FileKind::Fifo => Some(FileKind::Device),
+        FileKind::Device => None,
+    })
+}
+
+/// Every judgement on a network with every reason there is for it.
+pub(crate) fn judgements() -> Vec<Judgement> {
+    let mut judgements = vec![Judgement::Well];
+    judgements.extend(doubts().map(Judgement::Suspect));
+    judgements.extend(causes().map(Judgement::Stranded));
+    judgements
+}
