@@ -80,7 +80,7 @@ older() {
 # The applet in a panel, driven by the desktop tests: they run the program that is installed.
 desktop_tests() {
     local test
-    for test in the_menu_shows_masters_and_check_answers exit_from_the_menu_ends_the_master; do
+    for test in menu::the_menu_shows_masters_and_check_answers menu::exit_from_the_menu_ends_the_master; do
         (cd /tmp/source && MUXTRAY_BIN=/usr/bin/muxtray /tmp/tests/desktop --exact "$test") >/tmp/tests/log 2>&1 ||
             fail "$(cat /tmp/tests/log)"
         grep -q '^test result: ok. 1 passed' /tmp/tests/log || fail "$test did not run: $(cat /tmp/tests/log)"

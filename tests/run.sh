@@ -1,6 +1,6 @@
 #!/bin/sh
 # Sets up and runs every test: installs what they drive, then `cargo test` as people build it, and what differs in the
-# lean build and in the one for servers. Arguments go to all three runs of cargo test.
+# lean build and in the one for servers. Arguments go to each cargo test, before its `--`.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -18,8 +18,17 @@ export MUXTRAY_TESTS_REQUIRE_DESKTOP
 cd "$here"
 say "Testing the default build."
 cargo test --locked --no-fail-fast "$@"
+
+# These builds differ in the tray and in their libraries only, so the tests of those are enough.
 say "Testing the lean build, without GTK."
-cargo test --locked --no-fail-fast --no-default-features --features lean-tray \
-    --bin muxtray-applet --test desktop --test desktop_notices --test desktop_clipboard --test desktop_open --test desktop_settings --test desktop_words --test linkage "$@"
+lean="--locked --no-fail-fast --no-default-features --features lean-tray"
+# shellcheck disable=SC2086
+cargo test $lean --bin muxtray-applet "$@"
+# shellcheck disable=SC2086
+cargo test $lean --test desktop --test system "$@" -- \
+    menu:: notices:: clipboard:: open:: settings:: language:: linkage::
+
 say "Testing the build for servers, without a tray."
-cargo test --locked --no-fail-fast --no-default-features --lib --bins --test list --test list_output --test act --test autostart --test config --test linkage "$@"
+cargo test --locked --no-fail-fast --no-default-features --lib --bins "$@"
+cargo test --locked --no-fail-fast --no-default-features --test cli --test system "$@" -- \
+    list:: list_output:: actions:: autostart:: config:: linkage::

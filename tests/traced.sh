@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the tests that act and that watch with every muxtray under strace, and has traced.py judge what each asked of the
 # kernel. Only muxtray is traced, with what it starts: a master that is traced would look as if it were stopped.
-# Arguments name the test programs to run instead of those chosen here.
+# Arguments name the test modules to run instead of those chosen here.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -48,18 +48,18 @@ export MUXTRAY_BIN
 # Left out: what traces by itself (never, faults, privilege), what runs no muxtray (race, interleavings), and what measures
 # one (steady, soak, linkage).
 if [ $# -eq 0 ]; then
-    set -- act asking autostart config desktop desktop_notices desktop_open desktop_settings desktop_terminate doctor \
-        explain filesystems hostile instance list list_output log network notify open persist settings terminate watch
+    set -- actions asking autostart config menu notices settings terminate doctor explain filesystems hostile instance \
+        list list_output log network notify open persist watch
 fi
-tests=
-for test in "$@"; do
-    tests="$tests --test $test"
+modules=
+for module in "$@"; do
+    modules="$modules $module::"
 done
 # No rule can tell from asking what is done where the table shows no listener, in another network namespace, nor knows
 # where a person's own link leads. The others look at the process that is strace here, or leave it no PATH.
 status=0
 # shellcheck disable=SC2086
-cargo test --locked --no-fail-fast $tests -- --skip another_network_namespace \
+cargo test --locked --no-fail-fast --test cli --test desktop --test system -- $modules --skip another_network_namespace \
     --skip an_engine_that_fails_ends_the_program --skip another_ssh_that_was_first \
     --skip glib_reads_and_starts_it --skip systemds_generator_takes_it \
     --skip a_link_to_a_file_elsewhere_stays_a_link --skip start_at_login_writes_the_file \

@@ -1,0 +1,155 @@
+//! How often ssh is asked for its configuration, and what that costs: `ssh -G` runs `Match exec` commands, so a mere
+//! look must not.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::support::{Lab, PATIENCE, Process, Report, skip};
+
+/// Makes muxtray use an ssh that notes what it is asked about.
+fn counting_ssh(lab: &Lab) {
+    ssh_that(
+        lab,
+        &format!(
+            "for last; do :; done; echo \"$last\" >> '{}'",
+            lab.path("asked").display()
+        ),
+    );
+}
+
+/// Makes muxtray use an ssh that does this first.
+fn ssh_that(lab: &Lab, does: &str) {
+    let program = lab.script("bin-ssh", &format!("{does}\nexec /usr/bin/ssh \"$@\""));
+    lab.write_muxtray_config(&format!("ssh_program = \"{}\"\n", program.display()));
+}
+
+/// The lines of a file that something appends to, sorted; the file is gone afterwards.
+fn taken(lab: &Lab, name: &str) -> Vec<String> {
+    let path = lab.path(name);
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    let _ = fs::remove_file(&path);
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn ssh_is_asked_once_for_each_change_whatever_looks() {
+    let lab = Lab::new();
+    counting_ssh(&lab);
+    lab.list();
+    assert_eq!(taken(&lab, "asked"), ["build", "db", "web"]);
+    lab.list();
+    lab.muxtray(["doctor"]).expect(0);
+    lab.muxtray(["doctor", "--fix"]).expect(0);
+    assert_eq!(taken(&lab, "asked"), [""; 0]);
+
+    lab.configure("Host web\n    ServerAliveInterval 15\n");
+    lab.muxtray(["doctor"]).expect(0);
+    assert_eq!(taken(&lab, "asked"), ["build", "db", "web"]);
+    lab.list();
+    assert_eq!(taken(&lab, "asked"), [""; 0]);
+}
+
+#[test]
+fn a_match_exec_runs_once_for_each_change() {
+    let lab = Lab::new();
+    let write = |interval: u32| {
+        let note = lab.path("executed");
+        lab.write(
+            "ssh_config",
+            format!(
+                "Host web\n    ServerAliveInterval {interval}\nMatch exec \"echo %n >> '{}'\"\n    ControlPath {}/%n\n",
+                note.display(),
+                lab.path("s").display()
+            ),
+        );
+    };
+    for interval in [15, 300] {
+        write(interval);
+        lab.list();
+        assert_eq!(taken(&lab, "executed"), ["web"]);
+        lab.list();
+        lab.muxtray(["doctor"]).expect(0);
+        assert_eq!(taken(&lab, "executed"), [""; 0]);
+    }
+}
+
+#[test]
+fn hosts_that_nobody_named_are_asked_about_where_no_named_one_shows_their_path() {
+    let lab = Lab::new();
+    counting_ssh(&lab);
+    let missing = lab.path("missing");
+    lab.write(
+        "ssh_config",
+        format!(
+            "Host *\n    ControlMaster auto\n    ControlPath {}/%C\n",
+            missing.display()
+        ),
+    );
+    let report = Report::parse(&lab.muxtray(["doctor", "--json"]).expect(1).stdout);
+    assert_eq!(
+        report.finding_ids(),
+        ["directory-missing", "no-control-persist", "no-keepalive"]
+    );
+    assert_eq!(taken(&lab, "asked"), ["host.invalid"]);
+    lab.list();
+    assert_eq!(taken(&lab, "asked"), [""; 0]);
+
+    lab.write(
+        "ssh_config",
+        format!(
+            "Host web\nHost *\n    ControlMaster auto\n    ControlPath {}/%C\n",
+            missing.display()
+        ),
+    );
+    lab.muxtray(["doctor"]).expect(1);
+    assert_eq!(taken(&lab, "asked"), ["web"]);
+}
+
+#[test]
+fn three_hundred_hosts_take_less_than_a_second_the_second_time() {
+    let lab = Lab::new();
+    counting_ssh(&lab);
+    let mut hosts = String::new();
+    for number in 0..300 {
+        writeln!(hosts, "Host h{number}\n    Port {}", 2000 + number).unwrap();
+    }
+    write!(
+        hosts,
+        "Host *\n    ControlMaster auto\n    ControlPath {}/%C\n    ControlPersist 10m\n    ServerAliveInterval 15\n",
+        lab.path("s").display()
+    )
+    .unwrap();
+    lab.write("ssh_config", hosts);
+    let first = lab.muxtray(["doctor"]).expect(0);
+    assert!(first.stdout.contains("300 hosts"), "{}", first.stdout);
+    assert!(first.stderr.is_empty(), "no progress without a terminal");
+    assert_eq!(taken(&lab, "asked").len(), 300);
+    let second = lab.muxtray(["doctor"]).expect(0);
+    assert_eq!(second.stdout, first.stdout);
+    assert_eq!(taken(&lab, "asked"), [""; 0]);
+    assert!(second.took < Duration::from_secs(1), "{:?}", second.took);
+}
+
+#[test]
+fn a_person_at_a_terminal_sees_how_far_it_has_come() {
+    let name = "a_person_at_a_terminal_sees_how_far_it_has_come";
+    let lab = Lab::new();
+    ssh_that(&lab, "sleep 1");
+    let doctor = format!(
+        "{} --ssh-config {} doctor",
+        lab.reachable_program().display(),
+        lab.path("ssh_config").display()
+    );
+    let mut command = lab.command("script");
+    command.args(["-q", "-e", "-c", &doctor, "/dev/null"]);
+    if Command::new("script").arg("--version").output().is_err() {
+        return skip(name, "script(1) is not installed");
+    }
+    let text = Process::run(command, PATIENCE).expect(0).stdout;
+    assert!(text.contains("of 3 hosts"), "{text:?}");
+    assert!(text.contains("\r\u{1b}[Kall is well"), "{text:?}");
+}

@@ -1,0 +1,350 @@
+//! Bad input: whatever stands in the configuration, in the directories or behind a socket, the answer is a clear
+//! finding or error within a deadline, nothing panics, and nothing is removed that is not proven stale.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::time::Duration;
+
+use crate::support::{Behaviour, Finished, Lab, Listener, Report, User, is_socket};
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
+/// What one hanging `ssh -G`, or one master that does not answer, may cost altogether on a busy machine.
+const LIMIT: Duration = Duration::from_secs(15);
+
+/// Runs it and demands an orderly end: in time, by an exit status of the contract, without a panic.
+#[track_caller]
+fn orderly<A: AsRef<OsStr>>(lab: &Lab, arguments: impl IntoIterator<Item = A>) -> Finished {
+    let said = lab.muxtray(arguments);
+    assert!((0..=3).contains(&said.code()), "{said:#?}");
+    assert!(!said.stderr.contains("panicked"), "{said:#?}");
+    assert!(said.took < LIMIT, "{said:#?}");
+    said
+}
+
+/// `list --json`, which must be orderly and well-formed.
+#[track_caller]
+fn list(lab: &Lab) -> Report {
+    Report::parse(&orderly(lab, ["list", "--json"]).stdout)
+}
+
+/// Has muxtray read a configuration that begins with these lines; demands that the trouble is told, with a word of
+/// it, and that a master which was there before is still reported.
+#[track_caller]
+fn expect_configuration_finding(lab: &Lab, lines: &str, word: &str) {
+    let master = lab.master("web");
+    lab.configure(lines);
+    let report = list(lab);
+    let ids = report.finding_ids();
+    assert!(
+        ids.contains(&"ssh-config-invalid".to_owned()),
+        "{:#}",
+        report.json
+    );
+    let findings = report.json["findings"].to_string();
+    assert!(findings.contains(word), "no {word:?} in {:#}", report.json);
+    assert_eq!(
+        report.at(master.path()).state(),
+        "running",
+        "{:#}",
+        report.json
+    );
+}
+
+#[test]
+fn a_missing_ssh_configuration_is_told() {
+    let lab = Lab::new();
+    let said = orderly(&lab, ["list", "-F", "/nowhere/config"]);
+    let told = format!("{}{}", said.stdout, said.stderr);
+    assert!(told.contains("/nowhere/config"), "{said:#?}");
+}
+
+#[test]
+fn an_unreadable_ssh_configuration_is_told() {
+    let lab = Lab::new();
+    let path = lab.path("ssh_config");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
+    let said = orderly(&lab, ["list"]);
+    let told = format!("{}{}", said.stdout, said.stderr);
+    assert!(told.contains(path.to_str().unwrap()), "{said:#?}");
+    assert!(
+        told.to_lowercase().contains("permission denied"),
+        "{said:#?}"
+    );
+}
+
+#[test]
+fn an_unreadable_include_is_a_finding_and_the_rest_still_works() {
+    let lab = Lab::new();
+    let included = lab.write("included", "Host other\n");
+    fs::set_permissions(&included, fs::Permissions::from_mode(0o000)).unwrap();
+    expect_configuration_finding(&lab, &format!("Include {}", included.display()), "included");
+}
+
+#[test]
+fn an_unknown_token_is_a_finding_and_the_rest_still_works() {
+    let lab = Lab::new();
+    let lines = format!(
+        "Host odd\n    ControlPath {}/%Z-%p\n",
+        lab.path("s").display()
+    );
+    expect_configuration_finding(&lab, &lines, "%Z");
+}
+
+#[test]
+fn an_include_loop_ends() {
+    let lab = Lab::new();
+    let path = lab.path("ssh_config");
+    expect_configuration_finding(&lab, &format!("Include {}", path.display()), "nclude");
+}
+
+#[test]
+fn a_fifo_as_configuration_does_not_hang() {
+    let lab = Lab::new();
+    let master = lab.master("web");
+    let fifo = lab.path("fifo");
+    mkfifo(&fifo, Mode::S_IRWXU).unwrap();
+    User::get().own(&fifo);
+    lab.configure(&format!("Include {}", fifo.display()));
+    assert_eq!(list(&lab).at(master.path()).state(), "running");
+}
+
+#[test]
+fn a_match_exec_that_never_ends_costs_its_deadline() {
+    let lab = Lab::new();
+    let master = lab.master("web");
+    lab.configure("Match exec \"sleep 600\"\n    User nobody\n");
+    assert_eq!(list(&lab).at(master.path()).state(), "running");
+}
+
+#[test]
+fn an_ssh_that_cannot_be_started_is_told() {
+    let lab = Lab::new();
+    let master = lab.master("web");
+    lab.write_muxtray_config("ssh_program = \"/nowhere/ssh\"\n");
+    let report = list(&lab);
+    assert_eq!(report.finding_ids(), ["ssh-missing"], "{:#}", report.json);
+    assert_eq!(report.at(master.path()).state(), "running");
+}
+
+#[test]
+fn an_ssh_that_talks_without_end_is_bounded() {
+    let lab = Lab::new();
+    let master = lab.master("web");
+    let program = lab.script("endless", "exec yes controlpath /");
+    lab.write_muxtray_config(&format!("ssh_program = {program:?}\n"));
+    assert_eq!(list(&lab).at(master.path()).state(), "running");
+}
+
+#[test]
+fn garbage_as_configuration_is_survived() {
+    let lab = Lab::new();
+    let master = lab.master("web");
+    let mut garbage: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+    garbage.extend(b"\nHost \xff\xfe \"unclosed\nControlPath \"\nInclude [\nMatch\nHost " as &[u8]);
+    garbage.extend(vec![b'x'; 200_000]);
+    lab.write("ssh_config", garbage);
+    assert_eq!(list(&lab).at(master.path()).state(), "running");
+}
+
+#[test]
+fn thousands_of_files_do_not_hide_a_master() {
+    let lab = Lab::new();
+    let master = lab.master("web");
+    for number in 0..5000 {
+        fs::write(lab.path(format!("s/file-{number}")), "").unwrap();
+    }
+    let report = list(&lab);
+    assert_eq!(report.at(master.path()).state(), "running");
+    orderly(&lab, ["clean"]);
+    assert_eq!(fs::read_dir(lab.path("s")).unwrap().count(), 5001);
+}
+
+/// Names that a file may have: control characters, markup, directions, bytes that are no text.
+const NAMES: &[&[u8]] = &[
+    b"new\nline-22",
+    b"\x1b[31mred\x1b]0;title\x07-22",
+    b"<b>&amp;<i>-22",
+    b"\xff\xfe-22",
+    "\u{202e}desrever-22".as_bytes(),
+    b"it's a \"path\" $(touch x)-22",
+    b"\\back-22",
+    b" -22",
+];
+
+#[test]
+fn hostile_names_are_escaped_and_still_cleaned() {
+    let lab = Lab::new();
+    let running = lab.master("web");
+    let paths: Vec<_> = NAMES
+        .iter()
+        .map(|name| lab.path("s").join(OsStr::from_bytes(name)))
+        .collect();
+    for path in &paths {
+        lab.dead_socket(path);
+    }
+
+    let report = list(&lab);
+    let stale = report
+        .sockets()
+        .iter()
+        .filter(|socket| socket.state() == "stale")
+        .count();
+    assert_eq!(stale, NAMES.len(), "{:#}", report.json);
+    for socket in report.sockets() {
+        socket.finding_ids();
+    }
+
+    let printable = |text: &str| {
+        let odd = |character: char| {
+            (character.is_control() && character != '\n') || character == '\u{202e}'
+        };
+        assert!(!text.contains(odd), "{text:?}");
+    };
+    let listed = orderly(&lab, ["list"]).stdout;
+    printable(&listed);
+    assert!(listed.contains("new\\u{a}line"), "{listed}");
+
+    // By the bytes of its path, as a shell would hand it over.
+    let one = orderly(&lab, [OsString::from("clean"), paths[0].clone().into()]).expect(0);
+    printable(&one.stdout);
+    assert!(!paths[0].exists());
+
+    let all = orderly(&lab, ["clean"]).expect(0);
+    printable(&format!("{}{}", all.stdout, all.stderr));
+    assert!(
+        paths.iter().all(|path| path.symlink_metadata().is_err()),
+        "{all:#?}"
+    );
+    assert!(is_socket(running.path()));
+    assert!(!lab.path("x").exists(), "no shell has read a name");
+}
+
+#[test]
+fn hostile_host_names_are_escaped() {
+    let lab = Lab::new();
+    lab.configure(
+        "Host \u{1b}[31mred \u{202e}desrever <b>bold</b> -oProxyCommand=touch\\ x\n    User u\n",
+    );
+    let listed = orderly(&lab, ["list"]);
+    let text = format!("{}{}", listed.stdout, listed.stderr);
+    assert!(!text.contains(['\u{1b}', '\u{202e}']), "{listed:#?}");
+    assert!(!lab.path("x").exists());
+}
+
+#[test]
+fn a_path_beyond_a_socket_address_is_survived() {
+    let lab = Lab::new();
+    let short = lab.path("s/short");
+    lab.dead_socket(&short);
+    let long = lab.path("s").join("x".repeat(200));
+    fs::rename(&short, &long).unwrap();
+    lab.configure(&format!("Host long\n    ControlPath {}\n", long.display()));
+    let report = list(&lab);
+    assert!(
+        report.finding_ids().contains(&"path-too-long".to_owned()),
+        "{:#}",
+        report.json
+    );
+    let found = report.all_at(&long);
+    assert!(
+        found.iter().all(|socket| socket.state() != "running"),
+        "{:#}",
+        report.json
+    );
+    orderly(&lab, [OsStr::new("check"), long.as_os_str()]).expect(1);
+}
+
+#[test]
+fn symlink_loops_and_fifos_are_told_and_left_alone() {
+    let lab = Lab::new();
+    let (looped, fifo) = (lab.control_path("web"), lab.control_path("db"));
+    symlink(looped.file_name().unwrap(), &looped).unwrap();
+    mkfifo(&fifo, Mode::S_IRWXU).unwrap();
+    for path in [&looped, &fifo] {
+        User::get().own(path);
+    }
+    for path in [&looped, &fifo] {
+        assert_eq!(list(&lab).at(path).state(), "not-a-socket");
+        for command in ["check", "exit", "stop", "clean"] {
+            let said = orderly(&lab, [OsStr::new(command), path.as_os_str()]).expect(1);
+            assert!(said.stderr.contains("not-a-socket"), "{said:#?}");
+        }
+    }
+    orderly(&lab, ["clean"]);
+    assert!(looped.symlink_metadata().is_ok() && fifo.symlink_metadata().is_ok());
+}
+
+#[test]
+fn a_master_that_answers_badly_costs_its_deadline_and_no_more() {
+    for behaviour in Behaviour::BROKEN {
+        let lab = Lab::new();
+        let mut listener = Listener::called_ssh(&lab, &lab.control_path("web"), *behaviour);
+        assert_eq!(
+            list(&lab).at(listener.path()).state(),
+            "running",
+            "{behaviour:?}"
+        );
+        assert_eq!(
+            listener.accepted(),
+            0,
+            "{behaviour:?}: looking has connected"
+        );
+        for command in ["check", "exit", "stop"] {
+            let said = orderly(&lab, [command, "web"]);
+            assert_eq!(said.code(), 1, "{behaviour:?}: {said:#?}");
+            assert!(
+                said.stderr.contains("web") && said.stdout.is_empty(),
+                "{behaviour:?}: {said:#?}"
+            );
+        }
+        orderly(&lab, ["clean", "web"]).expect(1);
+        assert!(
+            listener.is_running() && is_socket(listener.path()),
+            "{behaviour:?}"
+        );
+    }
+}
+
+#[test]
+fn many_broken_masters_are_asked_side_by_side() {
+    let lab = Lab::new();
+    let listeners: Vec<_> = (0..8)
+        .map(|number| {
+            let path = lab.control_path(&format!("silent{number}"));
+            Listener::called_ssh(&lab, &path, Behaviour::Silent)
+        })
+        .collect();
+    let said = orderly(&lab, ["check"]).expect(1);
+    assert_eq!(said.stderr.lines().count(), listeners.len(), "{said:#?}");
+}
+
+#[test]
+fn a_path_that_is_a_directory_on_the_way_is_survived() {
+    let lab = Lab::new();
+    let file = lab.write("file", "");
+    lab.configure(&format!(
+        "Host web\n    ControlPath {}/below/%n\n",
+        file.display()
+    ));
+    assert_eq!(list(&lab).json["sockets"], serde_json::json!([]));
+    let typed = format!("{}/below/web", file.display());
+    orderly(&lab, ["check", &typed]).expect(1);
+}
+
+#[test]
+fn arguments_that_are_no_text_are_survived() {
+    let lab = Lab::new();
+    for command in ["check", "exit", "stop", "clean"] {
+        let said = orderly(
+            &lab,
+            [OsStr::new(command), OsStr::from_bytes(b"/tmp/\xff\xfe")],
+        );
+        assert!(matches!(said.code(), 1 | 2), "{said:#?}");
+        assert!(!said.stderr.is_empty());
+    }
+    assert_ne!(orderly(&lab, ["check", ""]).code(), 0);
+    assert_ne!(orderly(&lab, ["check", &"x".repeat(100_000)]).code(), 0);
+}

@@ -1,0 +1,28 @@
+//! The command line against real ssh masters, configurations and files.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod actions;
+mod asking;
+mod autostart;
+mod config;
+mod doctor;
+mod documents;
+mod explain;
+mod filesystems;
+mod hostile;
+mod list;
+mod list_output;
+mod log;
+mod network;
+mod open;
+mod persist;
+mod privilege;
+mod settings;
+mod speed_test;
+mod terminate;
+mod translations;
+mod watch;

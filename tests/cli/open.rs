@@ -1,0 +1,283 @@
+//! `muxtray open HOST` against real servers: a master in the background, whatever stood in its place, and nothing left
+//! of a start that failed.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+
+use crate::support::{
+    Finished, Lab, PATIENCE, Process, Session, User, command_line, files_below, is_listening,
+    is_socket, processes, wait_until,
+};
+use nix::sys::signal::Signal;
+
+/// The master at the host's ControlPath, which ends with the laboratory.
+#[track_caller]
+fn master(lab: &Lab, alias: &str) -> i32 {
+    let report = lab.list().at(&lab.control_path(alias));
+    assert_eq!(report.state(), "running", "{:#}", report.0);
+    let pid = report.0["pid"].as_i64().unwrap();
+    let pid = i32::try_from(pid).unwrap();
+    lab.end_with_lab(pid);
+    pid
+}
+
+/// The processes that have this laboratory's path in their arguments, but its server.
+fn started(lab: &Lab) -> Vec<String> {
+    let here = lab
+        .path("")
+        .to_str()
+        .unwrap()
+        .trim_end_matches('/')
+        .to_owned();
+    processes()
+        .into_iter()
+        .map(command_line)
+        .filter(|line| line.contains(&here) && !line.contains("sshd"))
+        .collect()
+}
+
+#[track_caller]
+fn nothing_is_left(lab: &Lab) {
+    wait_until("nothing of it runs", PATIENCE, || started(lab).is_empty());
+    assert_eq!(
+        files_below(&lab.path("s")),
+        Vec::<std::path::PathBuf>::new()
+    );
+}
+
+/// A program that the laboratory's user may run.
+fn script(lab: &Lab, name: &str, text: &str) -> String {
+    lab.script(name, text).display().to_string()
+}
+
+fn signals_blocked(pid: i32) -> String {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("SigBlk:"));
+    line.unwrap().split_whitespace().nth(1).unwrap().to_owned()
+}
+
+#[test]
+fn a_master_is_opened_and_outlives_the_command() {
+    let lab = Lab::new();
+    let said = lab.muxtray(["open", "web"]).expect(0);
+    assert!(said.stdout.starts_with("web: opened in "), "{said:?}");
+    assert!(
+        said.stdout.contains("it stays until it is told to exit"),
+        "{said:?}"
+    );
+    let pid = master(&lab, "web");
+    assert!(said.stdout.contains(&format!("pid {pid};")), "{said:?}");
+    assert_eq!(signals_blocked(pid), "0000000000000000");
+    assert_eq!(
+        lab.list().at(&lab.control_path("web")).0["own_session"],
+        false
+    );
+    let mut session = Session::open(&lab, &lab.control_path("web"));
+    assert!(session.is_open());
+    let said = lab.muxtray(["open", "web"]).expect(0);
+    assert_eq!(
+        said.stdout,
+        format!("web: a master runs already, pid {pid}\n")
+    );
+    session.close();
+    lab.muxtray(["exit", "web"]).expect(0);
+    nothing_is_left(&lab);
+}
+
+#[test]
+fn its_own_control_persist_stays_in_force() {
+    let lab = Lab::new();
+    lab.configure("Host web\n    ControlMaster no\n    ControlPersist 10m");
+    let said = lab.muxtray(["open", "web"]).expect(0);
+    assert!(
+        said.stdout.contains("it ends after 10m without a session"),
+        "{said:?}"
+    );
+    master(&lab, "web");
+    lab.muxtray(["exit", "web"]).expect(0);
+    lab.configure("Host web\n    ControlMaster autoask");
+    lab.muxtray(["open", "web"]).expect(0);
+    let pid = master(&lab, "web");
+    assert!(
+        command_line(pid).contains("ControlMaster=ask"),
+        "{}",
+        command_line(pid)
+    );
+}
+
+#[test]
+fn a_host_without_an_alias_is_opened_too() {
+    let lab = Lab::new();
+    let destination = format!("{}@127.0.0.1:{}", User::get().name, lab.port);
+    lab.muxtray(["open", &destination]).expect(0);
+    master(&lab, "127.0.0.1");
+}
+
+#[test]
+fn a_stale_socket_is_removed_first() {
+    let lab = Lab::new();
+    let mut killed = lab.master("web");
+    killed.kill();
+    assert!(is_socket(killed.path()));
+    lab.muxtray(["open", "web"]).expect(0);
+    master(&lab, "web");
+}
+
+#[test]
+fn what_is_in_the_way_is_told_before_anything_is_started() {
+    let lab = Lab::new();
+    let touched = lab.path("touched");
+    let connect = format!("    ProxyCommand touch {}", touched.display());
+    let demand = |lines: &str, parts: &[&str]| {
+        lab.configure(&format!("Host web\n{connect}\n{lines}"));
+        let said = lab.muxtray(["open", "web"]).expect(1);
+        for part in parts {
+            assert!(said.stderr.contains(part), "{part}: {said:?}");
+        }
+        assert!(!touched.exists(), "ssh was started: {said:?}");
+    };
+    demand("    ControlPath none", &["no ControlPath for web"]);
+    let missing = lab.path("missing");
+    demand(
+        &format!(
+            "    ControlMaster auto\n    ControlPath {}/%n",
+            missing.display()
+        ),
+        &[
+            "no such directory",
+            &format!("mkdir -m 700 {}", missing.display()),
+        ],
+    );
+    fs::write(lab.control_path("web"), "kept").unwrap();
+    demand("", &["not-a-socket"]);
+    assert_eq!(fs::read_to_string(lab.control_path("web")).unwrap(), "kept");
+    fs::remove_file(lab.control_path("web")).unwrap();
+    lab.configure("");
+    let stopped = lab.master("web");
+    stopped.suspend();
+    let said = lab.muxtray(["open", "web"]).expect(1);
+    assert!(said.stderr.contains("is stopped"), "{said:?}");
+}
+
+#[test]
+fn a_start_that_fails_says_why_and_leaves_nothing() {
+    let lab = Lab::new();
+    for (lines, why, helps) in [
+        ("PubkeyAuthentication no", "Permission denied", "ssh-add"),
+        ("Port 1", "Connection refused", "ssh -v web"),
+        (
+            "UserKnownHostsFile none\n    StrictHostKeyChecking yes",
+            "Host key verification failed",
+            "in a terminal: ssh web",
+        ),
+    ] {
+        lab.configure(&format!("Host web\n    LogLevel INFO\n    {lines}"));
+        let said = lab.muxtray(["open", "web"]).expect(1);
+        assert!(
+            said.stderr.starts_with("web: ") && said.stderr.contains(why),
+            "{said:?}"
+        );
+        assert!(said.stderr.contains(helps), "{said:?}");
+        nothing_is_left(&lab);
+    }
+}
+
+/// The proxy of ours is slow enough for another master to take the path first. ssh runs on without a control socket.
+#[test]
+fn another_ssh_that_was_first_keeps_the_path_and_ours_ends() {
+    let lab = Lab::new();
+    let other = lab.ssh();
+    let words: Vec<String> = std::iter::once(other.get_program())
+        .chain(other.get_args())
+        .map(|word| word.to_str().unwrap().to_owned())
+        .collect();
+    let proxy = script(
+        &lab,
+        "proxy",
+        &format!(
+            "{} -M -N -f -S {} db >/dev/null 2>&1 </dev/null\nexec /usr/sbin/sshd -i -f {}",
+            words.join(" "),
+            lab.control_path("web").display(),
+            lab.path("sshd_config").display()
+        ),
+    );
+    lab.configure(&format!("Host web\n    ProxyCommand {proxy}"));
+    let said = lab.muxtray(["open", "web"]).expect(0);
+    assert!(
+        said.stdout
+            .contains("opened by another ssh at the same moment"),
+        "{said:?}"
+    );
+    let pid = master(&lab, "web");
+    assert!(said.stdout.contains(&format!("pid {pid};")), "{said:?}");
+    wait_until("only the other one runs", PATIENCE, || {
+        started(&lab).len() == 1
+    });
+    lab.ssh_request("check", &lab.control_path("web")).expect(0);
+}
+
+fn with_environment(lab: &Lab, variables: &[(&str, &str)]) -> Finished {
+    let mut command = lab.muxtray_command(["open", "web"]);
+    command.envs(variables.iter().copied());
+    Process::run(command, PATIENCE)
+}
+
+#[test]
+fn a_passphrase_is_asked_for_by_the_askpass_program() {
+    let lab = Lab::new();
+    let key = lab.path("user_key");
+    let mut command = User::get().command("ssh-keygen");
+    command
+        .args(["-q", "-p", "-P", "", "-N", "open sesame", "-f"])
+        .arg(&key);
+    Process::run(command, PATIENCE).expect(0);
+    let said = with_environment(&lab, &[]).expect(1);
+    assert!(said.stderr.contains("ssh-askpass program"), "{said:?}");
+    nothing_is_left(&lab);
+    let askpass = script(&lab, "askpass", "echo 'open sesame'");
+    let display = [
+        ("SSH_ASKPASS", askpass.as_str()),
+        ("WAYLAND_DISPLAY", "wayland-9"),
+    ];
+    with_environment(&lab, &display).expect(0);
+    master(&lab, "web");
+}
+
+#[test]
+fn a_signal_ends_what_was_started() {
+    let lab = Lab::new();
+    let begun = lab.path("begun");
+    let proxy = script(
+        &lab,
+        "proxy",
+        &format!("touch {}\nexec sleep 600", begun.display()),
+    );
+    lab.configure(&format!("Host web\n    ProxyCommand {proxy}"));
+    let open = Process::start(lab.muxtray_command(["open", "web"]));
+    wait_until("ssh connects", PATIENCE, || begun.exists());
+    open.signal(Signal::SIGTERM);
+    let said = open.finish(PATIENCE);
+    assert_eq!(
+        said.status.signal(),
+        Some(Signal::SIGTERM as i32),
+        "{said:?}"
+    );
+    assert!(said.stderr.contains("interrupted"), "{said:?}");
+    nothing_is_left(&lab);
+}
+
+#[test]
+fn what_is_no_host_is_wrong_usage() {
+    let lab = Lab::new();
+    for words in [
+        &["open"][..],
+        &["open", "/some/path"],
+        &["open", "web", "db"],
+    ] {
+        lab.muxtray(words).expect(2);
+    }
+    let said = lab.muxtray(["open", "--", "-oProxyCommand=touch pwned"]);
+    assert!(said.code() != 0, "{said:?}");
+    assert!(!lab.path("pwned").exists() && !is_listening(Path::new("pwned")));
+}

@@ -1,0 +1,71 @@
+//! Watching does not touch: a master whose ControlPersist runs out ends on time though muxtray looks every second.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{Lab, PATIENCE, Process, process_state, wait_until};
+use nix::sys::signal::Signal;
+
+/// How long the masters of these tests outlive their last session.
+const PERSIST: Duration = Duration::from_secs(3);
+
+/// What a busy machine may add to that.
+const SLACK: Duration = Duration::from_secs(4);
+
+/// Starts a master under the eyes of `watcher`, which has written `sees_it` once it knows of the master, and
+/// demands that it ends when it should.
+fn ends_on_time_under(lab: &Lab, watcher: &mut Process, sees_it: impl Fn(&Process) -> bool) {
+    let persist = PERSIST.as_secs().to_string();
+    let pid = lab.persisted_master("web", &persist);
+    let start = Instant::now();
+    wait_until("the watcher has seen the master", PERSIST, || {
+        sees_it(watcher)
+    });
+    wait_until("the master has ended", PERSIST + SLACK, || {
+        process_state(pid).is_none()
+    });
+    let lived = start.elapsed();
+    assert!(
+        lived > PERSIST - Duration::from_secs(1),
+        "it ended early, after {lived:?}"
+    );
+    assert!(watcher.is_running(), "{}", watcher.stderr());
+    assert!(!lab.control_path("web").exists());
+}
+
+#[test]
+fn under_list_watch() {
+    let lab = Lab::new();
+    let mut watch = Process::start(lab.muxtray_command(["list", "--watch", "--json"]));
+    watch.wait_for_output("\"schema\"", PATIENCE);
+    ends_on_time_under(&lab, &mut watch, |watch| {
+        watch.stdout().contains("\"running\"")
+    });
+}
+
+#[test]
+fn under_the_running_watcher() {
+    let lab = Lab::new();
+    lab.write_muxtray_config("interval_secs = 1\n");
+    let mut run = Process::start(lab.muxtray_command(["run", "--no-tray", "-v"]));
+    wait_until("it has looked once", PATIENCE, || {
+        assert!(run.is_running(), "{}", run.stderr());
+        run.stderr().contains("no masters")
+    });
+    ends_on_time_under(&lab, &mut run, |run| run.stderr().contains("1 master"));
+    run.signal(Signal::SIGTERM);
+    run.finish(PATIENCE).expect(0);
+}
+
+/// The measure of the two above: asking does keep a master alive, so a watcher that asked would be found out.
+#[test]
+fn asking_would_keep_it_alive() {
+    let lab = Lab::new();
+    let persist = PERSIST.as_secs().to_string();
+    let pid = lab.persisted_master("web", &persist);
+    let start = Instant::now();
+    wait_until("its time is over twice", PATIENCE, || {
+        lab.ssh_request("check", &lab.control_path("web")).expect(0);
+        start.elapsed() > PERSIST * 2
+    });
+    assert!(process_state(pid).is_some());
+}

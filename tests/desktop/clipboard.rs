@@ -1,0 +1,177 @@
+//! What a click in the menu puts on the clipboard, on X11 and on Wayland, and how long it stays there; and where
+//! "Show" on a notification leads.
+
+use std::fs;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::desktop::{Desktop, Message, Parts, end, has_programs, lab};
+use crate::support::{Lab, PATH, PATIENCE, Process, files_below, look_for, wait_for, wait_until};
+
+/// Whether the applet is the one without GTK.
+const LEAN: bool = cfg!(feature = "lean-tray");
+
+const COPY: &[&str] = &["\u{25cf} web", "Copy path"];
+
+/// What is on the X server's clipboard; nothing where nobody owns it.
+fn on_x11(desktop: &Desktop<'_>, lab: &Lab) -> Option<String> {
+    let mut command = desktop.join(lab.command("xclip"));
+    command.args(["-selection", "clipboard", "-out"]);
+    let said = Process::run(command, PATIENCE);
+    (said.code() == 0).then_some(said.stdout)
+}
+
+#[test]
+fn a_path_is_copied_on_x11() {
+    let name = "a_path_is_copied_on_x11";
+    let Some(lab) = lab(name).filter(|_| has_programs(name, &["xclip"])) else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let master = lab.master("web");
+    let applet = desktop.muxtray_run(&[]);
+    desktop.tray_icon(applet.pid()).click(COPY);
+    let path = master.path().to_str().unwrap().to_owned();
+    wait_until("the path is on the clipboard", PATIENCE, || {
+        on_x11(&desktop, &lab).as_deref() == Some(path.as_str())
+    });
+    end(applet);
+    if LEAN {
+        assert_eq!(on_x11(&desktop, &lab), Some(path), "xclip keeps it");
+    }
+}
+
+#[test]
+fn a_clipboard_manager_keeps_what_was_copied() {
+    let name = "a_clipboard_manager_keeps_what_was_copied";
+    let Some(lab) = lab(name).filter(|_| has_programs(name, &["xclip", "xfce4-clipman"])) else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let master = lab.master("web");
+    let _manager = Process::start(desktop.join(lab.command("xfce4-clipman")));
+    wait_until("the clipboard manager is there", PATIENCE, || {
+        desktop.has_name("org.xfce.clipman")
+    });
+    let applet = desktop.muxtray_run(&[]);
+    desktop.tray_icon(applet.pid()).click(COPY);
+    let path = master.path().to_str().unwrap().to_owned();
+    wait_until("the path is on the clipboard", PATIENCE, || {
+        on_x11(&desktop, &lab).as_deref() == Some(path.as_str())
+    });
+    end(applet);
+    assert_eq!(on_x11(&desktop, &lab), Some(path));
+}
+
+/// A Wayland compositor without a screen, and how programs find it.
+fn start_sway(lab: &Lab) -> (Process, String) {
+    let configuration = lab.write("sway.conf", "xwayland disable\nseat seat0 fallback true\n");
+    let mut command = lab.command("sway");
+    command
+        .arg("-c")
+        .arg(configuration)
+        .env("WLR_BACKENDS", "headless")
+        .env("WLR_LIBINPUT_NO_DEVICES", "1")
+        .env("WLR_RENDERER", "pixman");
+    let mut sway = Process::start(command);
+    let socket = wait_for("the compositor is there", PATIENCE, || {
+        assert!(sway.is_running(), "sway has ended: {}", sway.stderr());
+        let entries = fs::read_dir(lab.path("run")).unwrap().flatten();
+        let mut names = entries
+            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_socket()))
+            .map(|entry| entry.file_name().into_string().unwrap());
+        names.find(|name| name.starts_with("wayland-"))
+    });
+    (sway, socket)
+}
+
+#[test]
+fn a_path_is_copied_on_wayland_and_stays_there() {
+    let name = "a_path_is_copied_on_wayland_and_stays_there";
+    let Some(lab) = lab(name).filter(|_| has_programs(name, &["sway", "wl-copy", "wl-paste"]))
+    else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let (mut sway, socket) = start_sway(&lab);
+    let on_wayland = |mut command: Command| {
+        // The panel is on an X server of its own, but of that the applet knows nothing.
+        command
+            .env_remove("DISPLAY")
+            .env("WAYLAND_DISPLAY", &socket);
+        command
+    };
+    let master = lab.master("web");
+    let applet = Process::start(on_wayland(desktop.join(lab.muxtray_command(["run"]))));
+    desktop.tray_icon(applet.pid()).click(COPY);
+    let pasted = || {
+        let mut command = on_wayland(lab.command("wl-paste"));
+        command.arg("--no-newline");
+        Process::run(command, PATIENCE).stdout
+    };
+    let path = master.path().to_str().unwrap();
+    wait_until("the path is on the clipboard", PATIENCE, || {
+        pasted() == path
+    });
+    end(applet);
+    assert_eq!(pasted(), path, "wl-copy keeps it");
+    sway.end();
+}
+
+/// The directories that hold the texts a viewer was given.
+fn details(lab: &Lab) -> Vec<PathBuf> {
+    let is_text = |file: &PathBuf| file.extension().is_some_and(|extension| extension == "txt");
+    let mut files = files_below(&lab.path("run"));
+    files.retain(is_text);
+    files
+}
+
+#[test]
+fn show_on_a_notification_leads_to_the_details() {
+    let name = "show_on_a_notification_leads_to_the_details";
+    let Some(lab) = lab(name).filter(|_| LEAN || has_programs(name, &["xdotool"])) else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let programs = lab.make_directory("programs");
+    // The viewer says what it was given, and that nobody else could read it.
+    let shown = lab.path("shown");
+    lab.script(
+        "programs/xdg-open",
+        &format!(
+            "stat -c %a \"$1\" >{0}.part\ncat \"$1\" >>{0}.part\nmv {0}.part {0}",
+            shown.display()
+        ),
+    );
+    let stale = lab.control_path("web");
+    lab.dead_socket(&stale);
+    let mut command = desktop.join(lab.muxtray_command(["run"]));
+    command.env("PATH", format!("{}:{PATH}", programs.display()));
+    let applet = Process::start(command);
+    wait_until("the stale socket is told of", PATIENCE, || {
+        desktop.displayed() == 1
+    });
+    let offers_show = |message: &Message| matches!(message, Message::Notify { actions, .. } if actions.iter().any(|label| label == "Show"));
+    assert!(desktop.messages().iter().any(offers_show));
+    desktop.press("Show");
+    if LEAN {
+        let text = wait_for("the viewer is given the details", PATIENCE, || {
+            fs::read_to_string(&shown).ok()
+        });
+        let mut lines = text.lines();
+        assert_eq!(lines.next(), Some("600"), "for the user's eyes only");
+        assert_eq!(lines.next(), Some("web"), "{text}");
+        assert!(text.contains(stale.to_str().unwrap()), "{text}");
+        assert!(!details(&lab).is_empty());
+    } else {
+        let window = look_for(PATIENCE, || {
+            let mut command = desktop.join(lab.command("xdotool"));
+            command.args(["search", "--onlyvisible", "--name", "^web$"]);
+            Some(Process::run(command, PATIENCE)).filter(|said| said.code() == 0)
+        });
+        assert!(window.is_some(), "no window; {}", applet.stderr());
+    }
+    end(applet);
+    assert_eq!(details(&lab), Vec::<PathBuf>::new(), "nothing is left");
+}

@@ -1,0 +1,33 @@
+//! The applet in another language, in a real panel: its menu and its notifications are the person's, and act.
+
+use crate::desktop::{Desktop, Message, Parts, end, lab};
+use crate::support::{PATIENCE, Process, is_socket, wait_until};
+
+#[test]
+fn the_menu_and_the_notifications_speak_the_persons_language() {
+    let Some(lab) = lab("the_menu_and_the_notifications_speak_the_persons_language") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let mut stale = lab.master("db");
+    stale.kill();
+    let mut running = lab.master("web");
+    let mut command = desktop.join(lab.muxtray_command(["run"]));
+    command.env("LANG", "de_DE.UTF-8");
+    let applet = Process::start(command);
+    let icon = desktop.tray_icon(applet.pid());
+    icon.wait_for_row(&["1 Master, 1 Problem"]);
+    wait_until("it is told in German", PATIENCE, || {
+        desktop.messages().iter().any(|message| {
+            matches!(message, Message::Notify { summary, .. }
+                if summary == "db: toter Kontroll-Socket")
+        })
+    });
+    icon.wait_for_row(&["\u{25b2} db \u{2014} tot"]);
+    icon.click(&["\u{25b2} db", "Aufräumen"]);
+    wait_until("it is cleaned", PATIENCE, || !is_socket(stale.path()));
+    icon.click(&["\u{25cf} web", "Beenden"]);
+    running.wait_for_end();
+    icon.wait_for_row(&["keine Master"]);
+    end(applet);
+}

@@ -1,0 +1,86 @@
+//! Masters opened from the menu of the applet in a real panel.
+
+use crate::desktop::{Desktop, Message, Parts, TrayIcon, end, lab};
+use crate::support::{GOOD, Lab, PATIENCE, wait_until};
+
+/// The hosts that the menu offers, in its order.
+fn offered(icon: &TrayIcon<'_>) -> Vec<String> {
+    let menu = icon.menu();
+    let offer = menu.as_ref().and_then(|menu| menu.find("Open master"));
+    let rows = offer.map(|offer| offer.rows.iter());
+    rows.into_iter()
+        .flatten()
+        .map(|row| row.label.clone())
+        .collect()
+}
+
+#[track_caller]
+fn wait_for_offer(icon: &TrayIcon<'_>, hosts: &[&str]) {
+    wait_until(&format!("{hosts:?} are offered"), PATIENCE, || {
+        offered(icon) == hosts
+    });
+}
+
+/// The master of a host ends with the laboratory, whatever becomes of the test.
+#[track_caller]
+fn adopt(lab: &Lab, alias: &str) {
+    let report = lab.list().at(&lab.control_path(alias));
+    let pid = report.0["pid"].as_i64().unwrap();
+    lab.end_with_lab(i32::try_from(pid).unwrap());
+}
+
+#[test]
+fn a_master_is_opened_from_the_menu_and_remembered() {
+    let Some(lab) = lab("a_master_is_opened_from_the_menu_and_remembered") else {
+        return;
+    };
+    lab.configure(&format!("Host *\n{GOOD}"));
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    wait_for_offer(&icon, &["web", "db", "build"]);
+
+    icon.click(&["Open master", "build"]);
+    icon.wait_for_row(&["\u{25cf} build", "Check"]);
+    adopt(&lab, "build");
+    wait_until("it is told", PATIENCE, || {
+        desktop
+            .summaries()
+            .contains(&"build: master is open".to_owned())
+    });
+    wait_for_offer(&icon, &["web", "db"]);
+
+    icon.click(&["\u{25cf} build", "Exit"]);
+    wait_for_offer(&icon, &["build", "web", "db"]);
+    end(applet);
+
+    let again = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(again.pid());
+    wait_for_offer(&icon, &["build", "web", "db"]);
+    end(again);
+}
+
+#[test]
+fn a_start_that_fails_is_told_and_can_be_tried_again() {
+    let Some(lab) = lab("a_start_that_fails_is_told_and_can_be_tried_again") else {
+        return;
+    };
+    lab.configure(&format!("Host web\n    Port 1\nHost *\n{GOOD}"));
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    icon.click(&["Open master", "web"]);
+    wait_until("it is told", PATIENCE, || {
+        desktop.messages().iter().any(|message| {
+            matches!(message, Message::Notify { summary, body, .. }
+                if summary == "web: no master was opened" && body.contains("Connection refused"))
+        })
+    });
+    wait_for_offer(&icon, &["web", "db", "build"]);
+    lab.configure(&format!("Host *\n{GOOD}"));
+    // The path is another one with another port; the offer is for the host.
+    desktop.press("Try again");
+    icon.wait_for_row(&["\u{25cf} web", "Check"]);
+    adopt(&lab, "web");
+    end(applet);
+}

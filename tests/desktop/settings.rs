@@ -1,0 +1,332 @@
+//! Settings in the menu of a real panel: what a click writes, what it does from then on, and what it says where it
+//! cannot; and what a start at login is like.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::desktop::{Desktop, Message, Parts, TrayIcon, end, lab};
+use crate::support::{Lab, PATH, PATIENCE, Process, wait_until};
+
+const CLEAN: &[&str] = &["Settings", "Clean stale sockets automatically"];
+const ALL: &[&str] = &["Settings", "Notifications", "Notify of problems"];
+const STALE: &[&str] = &[
+    "Settings",
+    "Notifications",
+    "Control sockets",
+    "Stale control socket",
+];
+const AT_LOGIN: &[&str] = &["Settings", "Start at login"];
+const OPEN: &[&str] = &["Settings", "Open configuration"];
+
+/// A file that a person has made their own.
+const MINE: &str = "# Mine.\ninterval_secs = 3600 # an hour\n\nclean_automatically = false # not yet\n\n\
+                    [notifications]\n# Loud.\nenabled = true\n";
+
+fn configuration(lab: &Lab) -> PathBuf {
+    lab.path("config/muxtray/config.toml")
+}
+
+fn autostart_file(lab: &Lab) -> PathBuf {
+    lab.path("config/autostart/io.github.muxtray.Muxtray.desktop")
+}
+
+/// Starts muxtray with an xdg-open of the test's own, and no other.
+fn run_with_opener(lab: &Lab, desktop: &Desktop<'_>, script: Option<&str>) -> Process {
+    let directory = lab.make_directory("programs");
+    std::os::unix::fs::symlink("/usr/bin/ssh", directory.join("ssh")).unwrap();
+    if let Some(script) = script {
+        lab.script("programs/xdg-open", script);
+    }
+    let mut command: Command = desktop.join(lab.muxtray_command(["run"]));
+    command.env("PATH", directory);
+    Process::start(command)
+}
+
+/// Clicks a check mark, and waits until that is written and drawn. A panel may draw the mark of a click for a moment
+/// before it draws the one that is true, so the file comes first.
+#[track_caller]
+fn switch(icon: &TrayIcon<'_>, labels: &[&str], on: bool, file: &Path, written: &str) {
+    icon.wait_for_mark(labels, !on);
+    icon.click(labels);
+    wait_until("it is written", PATIENCE, || {
+        fs::read_to_string(file).is_ok_and(|text| text.contains(written))
+    });
+    icon.wait_for_mark(labels, on);
+}
+
+#[test]
+fn a_click_changes_the_file_and_nothing_else_in_it_and_outlives_a_restart() {
+    let Some(lab) = lab("a_click_changes_the_file_and_nothing_else_in_it_and_outlives_a_restart")
+    else {
+        return;
+    };
+    lab.write("config/muxtray/config.toml", MINE);
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    switch(&icon, CLEAN, true, &configuration(&lab), "= true # not yet");
+    let on = MINE.replace("= false # not yet", "= true # not yet");
+    assert_eq!(fs::read_to_string(configuration(&lab)).unwrap(), on);
+    // It is in force at once.
+    let stale = lab.control_path("web");
+    lab.dead_socket(&stale);
+    wait_until("the stale socket is cleaned", PATIENCE, || !stale.exists());
+    end(applet);
+
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    switch(
+        &icon,
+        CLEAN,
+        false,
+        &configuration(&lab),
+        "= false # not yet",
+    );
+    assert_eq!(fs::read_to_string(configuration(&lab)).unwrap(), MINE);
+    end(applet);
+}
+
+#[test]
+fn a_kind_that_is_switched_off_is_not_announced_and_on_again_it_is() {
+    let Some(lab) = lab("a_kind_that_is_switched_off_is_not_announced_and_on_again_it_is") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    switch(&icon, STALE, false, &configuration(&lab), "stale = false");
+
+    lab.dead_socket(&lab.control_path("web"));
+    icon.wait_for_row(&["\u{25b2} web"]);
+    // What is announced later has come, so what was to be announced before would have.
+    lab.write(format!("s/db-{}", lab.port), "no socket");
+    wait_until("the other kind is announced", PATIENCE, || {
+        desktop.summaries() == ["db: no socket at its ControlPath"]
+    });
+
+    switch(&icon, STALE, true, &configuration(&lab), "stale = true");
+    wait_until("the stale socket is announced now", PATIENCE, || {
+        desktop
+            .summaries()
+            .contains(&"web: stale control socket".to_owned())
+    });
+    end(applet);
+}
+
+#[test]
+fn all_notifications_can_be_switched_off_and_on_again() {
+    let Some(lab) = lab("all_notifications_can_be_switched_off_and_on_again") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    lab.dead_socket(&lab.control_path("web"));
+    wait_until("it is announced", PATIENCE, || desktop.displayed() == 1);
+    switch(&icon, ALL, false, &configuration(&lab), "enabled = false");
+    wait_until("it is taken back", PATIENCE, || desktop.displayed() == 0);
+    let kinds = icon.wait_for_row(&["Settings", "Notifications", "Control sockets"]);
+    assert!(
+        !kinds.enabled && kinds.label.ends_with("notifications are off"),
+        "{kinds:?}"
+    );
+
+    switch(&icon, ALL, true, &configuration(&lab), "enabled = true");
+    wait_until("it is announced again", PATIENCE, || {
+        desktop.displayed() == 1
+    });
+    icon.wait_for_mark(STALE, true);
+    end(applet);
+}
+
+#[test]
+fn what_cannot_be_switched_says_why_and_keeps_the_file() {
+    let Some(lab) = lab("what_cannot_be_switched_says_why_and_keeps_the_file") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    icon.wait_for_mark(CLEAN, false);
+    let bad = "clean_automatically = perhaps\n";
+    lab.write("config/muxtray/config.toml", bad);
+    let row = icon.wait_for_row(&[
+        "Settings",
+        "Clean stale sockets automatically: configuration not valid",
+    ]);
+    assert!(!row.enabled, "{row:?}");
+    assert!(icon.wait_for_row(OPEN).enabled, "it is the way out");
+    assert_eq!(fs::read_to_string(configuration(&lab)).unwrap(), bad);
+
+    lab.write("config/muxtray/config.toml", "clean_automatically = true\n");
+    icon.wait_for_mark(CLEAN, true);
+    end(applet);
+}
+
+#[test]
+fn a_setting_that_cannot_be_written_keeps_its_mark_and_says_why() {
+    let Some(lab) = lab("a_setting_that_cannot_be_written_keeps_its_mark_and_says_why") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let file = configuration(&lab);
+    let before = fs::read_to_string(&file).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o400)).unwrap();
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    icon.click(CLEAN);
+    wait_until("it says why", PATIENCE, || {
+        desktop.messages().iter().any(|message| {
+            matches!(message, Message::Notify { summary, body, .. }
+                if summary == "muxtray: setting not changed"
+                    && body.contains(file.to_str().unwrap())
+                    && body.contains("Permission denied"))
+        })
+    });
+    icon.wait_for_mark(CLEAN, false);
+    assert_eq!(fs::read_to_string(&file).unwrap(), before);
+    end(applet);
+}
+
+#[test]
+fn start_at_login_writes_the_file_and_shows_what_is_true() {
+    let Some(lab) = lab("start_at_login_writes_the_file_and_shows_what_is_true") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    let exec = format!("\nExec={} run\n", lab.reachable_program().display());
+    switch(&icon, AT_LOGIN, true, &autostart_file(&lab), &exec);
+    lab.muxtray(["autostart", "status"]).expect(0);
+
+    switch(&icon, AT_LOGIN, false, &autostart_file(&lab), "Hidden=true");
+    lab.muxtray(["autostart", "status"]).expect(1);
+    // What happens elsewhere is seen as well.
+    lab.muxtray(["autostart", "enable"]).expect(0);
+    icon.wait_for_mark(AT_LOGIN, true);
+    end(applet);
+}
+
+/// Whether one of these notifications has a button.
+fn has_button(messages: &[Message], label: &str) -> bool {
+    messages.iter().any(|message| {
+        matches!(message, Message::Notify { actions, .. } if actions.iter().any(|action| action == label))
+    })
+}
+
+#[test]
+fn the_configuration_is_opened_by_the_desktop() {
+    let Some(lab) = lab("the_configuration_is_opened_by_the_desktop") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let script = format!(
+        "PATH={PATH}\necho \"$1 ${{GDK_GL-unset}}\" > {0}.new\nmv {0}.new {0}",
+        lab.path("opened").display()
+    );
+    let applet = run_with_opener(&lab, &desktop, Some(&script));
+    fs::remove_file(configuration(&lab)).unwrap();
+    let icon = desktop.tray_icon(applet.pid());
+    icon.click(OPEN);
+    let opened = lab.path("opened");
+    wait_until("it is opened", PATIENCE, || opened.exists());
+    assert_eq!(
+        fs::read_to_string(&opened).unwrap(),
+        format!("{} unset\n", configuration(&lab).display())
+    );
+    assert!(configuration(&lab).exists(), "there is something to open");
+    end(applet);
+}
+
+/// Demands that a click on Open configuration is answered by its path and the way out, and that it can be shown where
+/// there are windows or a program for texts.
+fn expect_a_way_out(
+    lab: &Lab,
+    desktop: &Desktop<'_>,
+    applet: Process,
+    why: &str,
+    has_opener: bool,
+) {
+    let path = configuration(lab);
+    desktop.tray_icon(applet.pid()).click(OPEN);
+    wait_until("it says why", PATIENCE, || {
+        desktop.messages().iter().any(|message| {
+            matches!(message, Message::Notify { summary, body, .. }
+                if summary == "muxtray: configuration not opened"
+                    && [path.to_str().unwrap(), why, "muxtray config edit"]
+                        .iter()
+                        .all(|part| body.contains(part)))
+        })
+    });
+    assert_eq!(
+        has_button(&desktop.messages(), "Show"),
+        has_opener || !cfg!(feature = "lean-tray")
+    );
+    end(applet);
+}
+
+#[test]
+fn where_no_program_opens_it_the_way_out_is_told() {
+    let Some(lab) = lab("where_no_program_opens_it_the_way_out_is_told") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let applet = run_with_opener(&lab, &desktop, Some("exit 3"));
+    expect_a_way_out(&lab, &desktop, applet, "finds no program for it", true);
+}
+
+#[test]
+fn without_xdg_open_the_way_out_is_told() {
+    let Some(lab) = lab("without_xdg_open_the_way_out_is_told") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let applet = run_with_opener(&lab, &desktop, None);
+    expect_a_way_out(&lab, &desktop, applet, "xdg-open is not installed", false);
+}
+
+#[test]
+fn at_login_it_cleans_first_and_waits_for_the_panel() {
+    let Some(lab) = lab("at_login_it_cleans_first_and_waits_for_the_panel") else {
+        return;
+    };
+    lab.write_muxtray_config("interval_secs = 3600\nclean_automatically = true\n");
+    let stale = lab.control_path("web");
+    lab.dead_socket(&stale);
+    let mut desktop = Desktop::new(
+        &lab,
+        Parts {
+            panel: false,
+            daemon: false,
+            ..Parts::ALL
+        },
+    );
+    lab.muxtray(["autostart", "enable"]).expect(0);
+    let mut applet = start_as_a_desktop_does(&desktop, &lab, &autostart_file(&lab));
+    wait_until("the stale socket is cleaned", PATIENCE, || !stale.exists());
+    assert!(applet.is_running(), "{}", applet.stderr());
+    desktop.start_panel();
+    let icon = desktop.tray_icon(applet.pid());
+    icon.wait_for_row(&["no masters"]);
+    icon.wait_for_mark(AT_LOGIN, true);
+    end(applet);
+}
+
+/// Runs what the file has in Exec.
+fn start_as_a_desktop_does(desktop: &Desktop<'_>, lab: &Lab, file: &Path) -> Process {
+    let text = fs::read_to_string(file).unwrap();
+    let exec = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Exec="))
+        .unwrap();
+    let mut words = exec.split(' ');
+    let mut command = lab.command(words.next().unwrap());
+    command
+        .args(words)
+        .arg("--ssh-config")
+        .arg(lab.path("ssh_config"));
+    Process::start(desktop.join(command))
+}

@@ -1,0 +1,314 @@
+//! What is true: which sockets there are and in which state, what else is wrong, and what of that is to be announced.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::panel::Shown;
+use crate::support::GOOD;
+use crate::support::Lab;
+use crate::support::User;
+
+/// Control sockets in the directory that stays. Of more than 128 masters the process status is read in turns, and a
+/// stopped one told later.
+const NEAR: usize = 120;
+/// Control sockets in the directory that comes and goes.
+const FAR: usize = 4;
+/// Of those in the directory that stays, so many are of hosts of the configuration.
+const HOSTS: usize = 6;
+
+/// What is announced in this test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Stale,
+    Unresponsive,
+    DirectoryMissing,
+    ConfigInvalid,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Stale,
+        Self::Unresponsive,
+        Self::DirectoryMissing,
+        Self::ConfigInvalid,
+    ];
+
+    /// What a notification's title says of it.
+    pub(crate) const fn headline(self) -> &'static str {
+        match self {
+            Self::Stale => "stale control socket",
+            Self::Unresponsive => "master does not answer",
+            Self::DirectoryMissing => "no directory for control sockets",
+            Self::ConfigInvalid => "muxtray's configuration is not valid",
+        }
+    }
+
+    /// Its key in the configuration, and its row in the menu.
+    const fn switch(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Stale => Some(("stale", "Stale control socket")),
+            Self::Unresponsive => Some(("unresponsive", "Master does not answer")),
+            Self::DirectoryMissing | Self::ConfigInvalid => None,
+        }
+    }
+
+    /// Its row in the menu, where this test switches it.
+    pub(crate) fn row(self) -> Option<&'static str> {
+        self.switch().map(|(_, row)| row)
+    }
+}
+
+/// A problem that is to be announced: once.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Problem {
+    pub(crate) kind: Kind,
+    /// A path.
+    pub(crate) subject: String,
+    /// Tells it from the next one of its kind at the same path.
+    number: u64,
+}
+
+/// What stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Nothing,
+    Running(i32),
+    Hung(i32),
+    Stale,
+}
+
+/// A path where masters come and go.
+#[derive(Debug, Clone)]
+pub(crate) struct Slot {
+    pub(crate) path: PathBuf,
+    pub(crate) is_far: bool,
+    pub(crate) standing: Standing,
+    number: u64,
+}
+
+/// All that this test knows to be so.
+pub(crate) struct World<'a> {
+    lab: &'a Lab,
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) is_far_missing: bool,
+    pub(crate) is_config_broken: bool,
+    pub(crate) silent: BTreeSet<Kind>,
+    pub(crate) extra_hosts: BTreeSet<String>,
+    numbers: u64,
+    /// How many masters have died without cleaning up.
+    pub(crate) deaths: u64,
+}
+
+impl<'a> World<'a> {
+    /// Nothing runs.
+    pub(crate) fn new(lab: &'a Lab) -> Self {
+        let slot = |path: String, is_far| Slot {
+            path: lab.path(path),
+            is_far,
+            standing: Standing::Nothing,
+            number: 0,
+        };
+        let near = (0..NEAR).map(|number| slot(format!("s/h{number}-{}", lab.port), false));
+        let far = (0..FAR).map(|number| slot(format!("d/f{number}-{}", lab.port), true));
+        let world = Self {
+            lab,
+            slots: near.rev().chain(far).collect(),
+            is_far_missing: false,
+            is_config_broken: false,
+            silent: BTreeSet::new(),
+            extra_hosts: BTreeSet::new(),
+            numbers: 0,
+            deaths: 0,
+        };
+        lab.make_directory("d");
+        world.write_ssh_config();
+        world.write_config();
+        world
+    }
+
+    pub(crate) fn far_directory(&self) -> PathBuf {
+        self.lab.path("d")
+    }
+
+    fn config_file(&self) -> PathBuf {
+        self.lab.path("config/muxtray/config.toml")
+    }
+
+    /// Writes the ssh configuration as it is to be.
+    pub(crate) fn write_ssh_config(&self) {
+        let names = |letter: char, number: usize| {
+            let names: Vec<String> = (0..number).map(|n| format!("{letter}{n}")).collect();
+            names.join(" ")
+        };
+        let mut text = format!("Host {}\n{GOOD}", names('h', HOSTS));
+        let far = self.far_directory();
+        text += &format!(
+            "Host {}\n    ControlPath {}/%n-%p\n{GOOD}",
+            names('f', FAR),
+            far.display()
+        );
+        for host in &self.extra_hosts {
+            text += &format!("Host {host}\n{GOOD}");
+        }
+        text += &self.lab.standard_configuration();
+        replace(&self.lab.path("ssh_config"), &text);
+    }
+
+    /// Writes muxtray's configuration as it is to be.
+    pub(crate) fn write_config(&self) {
+        let mut lines = "interval_secs = 3600\n[notifications]\n".to_owned();
+        for (key, _) in self.silent.iter().filter_map(|kind| kind.switch()) {
+            lines += &format!("{key} = false\n");
+        }
+        if self.is_config_broken {
+            lines += "stale = perhaps\n";
+        }
+        // Written beside it first: what is read in the middle of a write would be other settings.
+        let file = self.config_file();
+        let text = fs::read_to_string(&file).unwrap();
+        let ignored = text
+            .lines()
+            .find(|line| line.starts_with("ignored_paths = "))
+            .unwrap();
+        replace(&file, &format!("{ignored}\n{lines}"));
+    }
+
+    /// A problem begins at this slot, or another one.
+    pub(crate) fn set(&mut self, slot: usize, standing: Standing) {
+        self.numbers += 1;
+        self.deaths += u64::from(standing == Standing::Stale);
+        let slot = &mut self.slots[slot];
+        slot.standing = standing;
+        slot.number = self.numbers;
+    }
+
+    /// What is to be announced, as things are.
+    pub(crate) fn problems(&self) -> BTreeSet<Problem> {
+        let of_slots = self.slots.iter().filter_map(|slot| {
+            let kind = match slot.standing {
+                Standing::Nothing | Standing::Running(_) => return None,
+                Standing::Hung(_) => Kind::Unresponsive,
+                Standing::Stale => Kind::Stale,
+            };
+            Some(Problem {
+                kind,
+                subject: slot.path.display().to_string(),
+                number: slot.number,
+            })
+        });
+        let place = |is_so: bool, kind, path: PathBuf| {
+            is_so.then(|| Problem {
+                kind,
+                subject: path.display().to_string(),
+                number: 0,
+            })
+        };
+        of_slots
+            .chain(place(
+                self.is_far_missing,
+                Kind::DirectoryMissing,
+                self.far_directory(),
+            ))
+            .chain(place(
+                self.is_config_broken,
+                Kind::ConfigInvalid,
+                self.config_file(),
+            ))
+            .filter(|problem| !self.silent.contains(&problem.kind))
+            .collect()
+    }
+
+    /// How many slots are in each state, by the state's name.
+    pub(crate) fn counts(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for slot in &self.slots {
+            if let Some(name) = state(slot.standing) {
+                *counts.entry(name.to_owned()).or_default() += 1;
+            }
+        }
+        counts
+    }
+
+    fn summary(&self) -> String {
+        let counts = self.counts();
+        let count = |state: &str| counts.get(state).copied().unwrap_or(0);
+        let problems = count("stale")
+            + count("unresponsive")
+            + usize::from(self.is_far_missing)
+            + usize::from(self.is_config_broken);
+        let masters = match count("running") {
+            0 => "no masters".to_owned(),
+            1 => "1 master".to_owned(),
+            number => format!("{number} masters"),
+        };
+        match problems {
+            0 => masters,
+            1 => format!("{masters}, 1 problem"),
+            number => format!("{masters}, {number} problems"),
+        }
+    }
+
+    /// Where the menu does not show what is true.
+    pub(crate) fn differs_from(&self, shown: &Shown) -> Option<String> {
+        if shown.summary != self.summary() {
+            return Some(format!(
+                "the menu says {:?}, not {:?}",
+                shown.summary,
+                self.summary()
+            ));
+        }
+        if shown.counts != self.counts() {
+            return Some(format!(
+                "the menu shows {:?}, not {:?}",
+                shown.counts,
+                self.counts()
+            ));
+        }
+        let truth: BTreeMap<String, &str> = self.states().collect();
+        for (path, state) in &shown.states {
+            if truth.get(path) != Some(&state.as_str()) {
+                return Some(format!(
+                    "the menu shows {path} as {state}, not {:?}",
+                    truth.get(path)
+                ));
+            }
+        }
+        let extra = |host: &&String| host.starts_with("extra");
+        if !shown.openable.iter().filter(extra).eq(&self.extra_hosts) {
+            return Some(format!(
+                "the menu has the hosts {:?}, not {:?}",
+                shown.openable, self.extra_hosts
+            ));
+        }
+        let silent: BTreeSet<&str> = self.silent.iter().filter_map(|kind| kind.row()).collect();
+        let rows = shown.silent.iter();
+        let rows: BTreeSet<&str> = rows.filter_map(|row| row.split(':').next()).collect();
+        (rows != silent).then(|| format!("the menu shows {rows:?} as silent, not {silent:?}"))
+    }
+
+    /// The state of each path where something stands.
+    pub(crate) fn states(&self) -> impl Iterator<Item = (String, &'static str)> {
+        self.slots.iter().filter_map(|slot| {
+            let state = state(slot.standing)?;
+            Some((slot.path.display().to_string(), state))
+        })
+    }
+}
+
+const fn state(standing: Standing) -> Option<&'static str> {
+    match standing {
+        Standing::Nothing => None,
+        Standing::Running(_) => Some("running"),
+        Standing::Hung(_) => Some("unresponsive"),
+        Standing::Stale => Some("stale"),
+    }
+}
+
+/// Puts a file of the user's in the place of another, as editors do.
+fn replace(path: &Path, text: &str) {
+    let new = path.with_extension("new");
+    fs::write(&new, text).unwrap();
+    User::get().own(&new);
+    fs::rename(new, path).unwrap();
+}

@@ -1,0 +1,152 @@
+//! An applet runs from login to logout: over ten thousand changes neither its memory nor its descriptors nor its
+//! threads grow.
+//!
+//! Fifty sockets at a time go live, stale and gone, again and again, and each time the test waits until muxtray shows
+//! it. It asserts nothing about time. `MUXTRAY_TEST_CHANGES` is the number of changes where another one is wanted.
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+
+use crate::desktop::{Desktop, Parts, end, lab};
+use crate::support::{Lab, Listeners, PATIENCE, Process, wait_until};
+
+/// The sockets that change together.
+const BATCH: usize = 50;
+/// A socket goes live, stale and gone.
+const CHANGES_OF_ONE: usize = 3;
+/// What is allocated once is allocated in the first thousand changes.
+const WARM_UP: usize = 1_000;
+/// Samples of which the lowest counts, at the beginning and at the end: freed memory goes back to the kernel late.
+const SAMPLES: usize = 5;
+/// How much more anonymous memory may be in use at the end: less than what ten thousand of the smallest allocations
+/// (32 bytes) would be.
+const MOST_GROWTH: usize = 256 * 1024;
+/// The same with GTK, whose heap goes to pieces a little for longer. A menu row that leaked with each change would be
+/// several times that.
+#[cfg(feature = "tray")]
+const MOST_GROWTH_WITH_GTK: usize = 1024 * 1024;
+
+#[test]
+fn nothing_grows_without_an_icon() {
+    let Some(lab) = lab("nothing_grows_without_an_icon") else {
+        return;
+    };
+    let parts = Parts {
+        display: false,
+        panel: false,
+        daemon: false,
+    };
+    let desktop = Desktop::new(&lab, parts);
+    let applet = desktop.muxtray_run(&["--no-tray", "-v"]);
+    let summaries = || {
+        let log = applet.stderr();
+        let lines = log
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("INFO "));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let mut read = 0;
+    assert_steady(&lab, &applet, MOST_GROWTH, |summary| {
+        let all = summaries();
+        let new = all[read..].iter().position(|line| line == summary);
+        read += new.map_or(0, |place| place + 1);
+        new.is_some()
+    });
+    end(applet);
+}
+
+#[cfg(feature = "tray")]
+#[test]
+fn nothing_grows_in_the_panel() {
+    let Some(lab) = lab("nothing_grows_in_the_panel") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    assert_steady(&lab, &applet, MOST_GROWTH_WITH_GTK, |summary| {
+        let first = |menu: crate::desktop::Row| Some(menu.rows.first()?.label == summary);
+        icon.menu().and_then(first).unwrap_or(false)
+    });
+    end(applet);
+}
+
+/// Has sockets change, each time until `shows` says that this summary is shown, and compares before and after.
+#[track_caller]
+fn assert_steady(
+    lab: &Lab,
+    applet: &Process,
+    most_growth: usize,
+    mut shows: impl FnMut(&str) -> bool,
+) {
+    let changes = env::var("MUXTRAY_TEST_CHANGES").map_or(10_000, |text| text.parse().unwrap());
+    let paths: Vec<PathBuf> = (0..BATCH)
+        .map(|number| lab.path(format!("s/host{number}-{}", lab.port)))
+        .collect();
+    let mut shown = |summary: &str| {
+        wait_until(&format!("it shows {summary:?}"), PATIENCE, || {
+            shows(summary)
+        });
+    };
+    shown("no masters");
+    let mut cycle = || {
+        let mut masters = Listeners::called_ssh(lab, &paths);
+        shown(&format!("{BATCH} masters"));
+        masters.kill();
+        shown(&format!("no masters, {BATCH} problems"));
+        for path in &paths {
+            fs::remove_file(path).unwrap();
+        }
+        shown("no masters");
+        Usage::of(applet.pid())
+    };
+    let cycles = |changes: usize| changes.div_ceil(CHANGES_OF_ONE * BATCH).max(SAMPLES);
+    for _ in 0..cycles(WARM_UP) {
+        cycle();
+    }
+    let samples: Vec<Usage> = (0..cycles(changes)).map(|_| cycle()).collect();
+    let lowest = |samples: &[Usage]| samples.iter().map(|sample| sample.anonymous).min().unwrap();
+    let before = lowest(&samples[..SAMPLES]);
+    let after = lowest(&samples[samples.len() - SAMPLES..]);
+    let grown = after.saturating_sub(before);
+    assert!(
+        grown <= most_growth,
+        "anonymous memory grew by {grown} bytes over {changes} changes: {samples:?}"
+    );
+    // A worker that has just done its work may not have ended yet.
+    let (descriptors, threads) = (samples[0].descriptors, samples[0].threads);
+    wait_until(
+        "descriptors and threads are as many as before",
+        PATIENCE,
+        || {
+            let now = Usage::of(applet.pid());
+            now.descriptors <= descriptors && now.threads <= threads
+        },
+    );
+}
+
+/// What a process has in use.
+#[derive(Debug, Clone, Copy)]
+struct Usage {
+    /// Bytes that belong to no file.
+    anonymous: usize,
+    descriptors: usize,
+    threads: usize,
+}
+
+impl Usage {
+    fn of(pid: i32) -> Self {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let field = |name: &str| -> usize {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let number = line.and_then(|value| value.split_whitespace().next());
+            number.unwrap().parse().unwrap()
+        };
+        Self {
+            anonymous: field("RssAnon:") * 1024,
+            descriptors: fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count(),
+            threads: field("Threads:"),
+        }
+    }
+}
