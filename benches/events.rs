@@ -1,11 +1,11 @@
-//! How soon something is known: a master is killed, until the menu says so and until the notification is on the bus;
-//! a master starts, until it is in the menu. Real masters, one at a time, on a desktop with a real panel and a real
-//! notification daemon; muxtray as it is installed, with its own defaults.
+//! Measures the time from the kill of a master to the menu and the notification, and from a new master's socket to the
+//! menu. Real masters, one at a time, on a desktop with a real panel and notification daemon; muxtray with its default
+//! settings.
 //!
-//! Everything is timed by one clock, in this process: the kill from before the system call, a notification when it
-//! arrives from the bus, the menu when it has been fetched as a panel does, after the signal that it changed. A new
-//! master counts from when its socket was linked, by the file's change time, which a tick of the kernel's clock (4 ms)
-//! may put too early but never too late. So the benchmark errs against muxtray only.
+//! All times are from one clock in this process: the kill before the system call, a notification when it arrives from
+//! the bus, the menu when it was fetched after the signal of a change, as panels do. A new master's time begins with
+//! the change time of its socket, which can be up to one tick of the kernel's clock (4 ms) early but not late. So
+//! errors count against muxtray only.
 
 #![allow(
     clippy::print_stdout,
@@ -35,12 +35,12 @@ use nix::unistd::Pid;
 use support::Lab;
 
 const ROUNDS: usize = 50;
-/// Rounds that have not begun by then are left out: a build that only polls needs half a minute for each step.
+/// No round begins later: a build that only polls would need half a minute for each step.
 const ENOUGH: Duration = Duration::from_secs(100);
-/// Longer than the longest that a build that only polls may need by its defaults.
+/// Longer than a build that only polls would need with its defaults.
 const DEADLINE: Duration = Duration::from_secs(70);
 
-/// What a panel fetches the menu again for, and what a notification daemon is told.
+/// The signals after which a panel fetches the menu again, and the calls to the notification daemon.
 const RULES: [&str; 2] = [
     "interface='com.canonical.dbusmenu',type='signal'",
     "interface='org.freedesktop.Notifications'",
@@ -48,18 +48,18 @@ const RULES: [&str; 2] = [
 
 /// One round: a master that comes and is killed.
 struct Round {
-    /// From its socket to the menu with it.
+    /// From its socket to its row in the menu.
     appeared: Duration,
-    /// From the kill to its parent's knowing: the soonest that anybody can.
+    /// From the kill to the return of its parent's `waitid`, the lower bound for every observer.
     reaped: Duration,
-    /// From the kill to the menu that says stale.
+    /// From the kill to the menu with the row as stale.
     stale: Duration,
     /// From the kill to the notification.
     notified: Duration,
 }
 
 fn main() {
-    // Asked before the lean build is built, which takes minutes.
+    // Checked before the lean build is built, which takes minutes.
     if lab("events").is_none() {
         return;
     }
@@ -81,13 +81,10 @@ fn main() {
         for (what, times) in [
             ("kill -9 to its parent's `waitid`", &reaped),
             (
-                "kill -9 to the menu that says stale",
+                "kill -9 to the menu with \"stale\"",
                 &of(|round| round.stale),
             ),
-            (
-                "kill -9 to the notification on the bus",
-                &of(|round| round.notified),
-            ),
+            ("kill -9 to the notification", &of(|round| round.notified)),
             (
                 "new master's socket to the menu with it",
                 &of(|round| round.appeared),
@@ -103,7 +100,7 @@ fn main() {
         }
     }
     table.print(
-        "How soon it is known",
+        "An event",
         &format!(
             "Real masters, one killed at a time, default settings; up to {ROUNDS} rounds in {} s a build.",
             ENOUGH.as_secs()
@@ -112,7 +109,7 @@ fn main() {
 }
 
 fn rounds(lab: &Lab, build: &Build) -> Vec<Round> {
-    // The laboratory of the tests looks every second; this is about what a person has.
+    // The tests' configuration scans every second; a user has the default.
     lab.write_muxtray_config("");
     let desktop = Desktop::new(lab, Parts::ALL);
     let applet = desktop.start(&build.program, ["run"]);
@@ -173,13 +170,13 @@ fn round(lab: &Lab, bus: &Bus<'_>) -> Round {
     }
 }
 
-/// What goes over the bus, and the icon whose menu it changes.
+/// The messages on the bus, and the icon whose menu they change.
 struct Bus<'a> {
     heard: Receiver<(Instant, zbus::Message)>,
     icon: TrayIcon<'a>,
 }
 
-/// A message as it arrived.
+/// A message with its time of arrival.
 struct Heard<'a> {
     at: Instant,
     message: &'a zbus::Message,
@@ -187,7 +184,7 @@ struct Heard<'a> {
 }
 
 impl Bus<'_> {
-    /// Looks at every message until one makes the condition hold, and says when it was found to.
+    /// Reads messages until the condition holds, and returns the time then.
     fn wait_until(&self, what: &str, mut condition: impl FnMut(&Heard<'_>) -> bool) -> Instant {
         let deadline = Instant::now() + DEADLINE;
         loop {
@@ -209,7 +206,7 @@ impl Bus<'_> {
 }
 
 impl Heard<'_> {
-    /// Whether this message says that the menu changed, and the menu now has a row that begins so.
+    /// Returns true if this message announces a change of the menu, and the menu has a row that begins with `label`.
     fn menu_has(&self, label: &str) -> bool {
         let header = self.message.header();
         let interface = header.interface().map(zbus::names::InterfaceName::as_str);
@@ -220,7 +217,7 @@ impl Heard<'_> {
                 .is_some_and(|menu| menu.find(label).is_some())
     }
 
-    /// Whether this message is the notification with this title.
+    /// Returns true if this message is the notification with this title.
     fn was_told(&self, title: &str) -> bool {
         matches!(
             Message::read(self.message),
@@ -228,13 +225,13 @@ impl Heard<'_> {
         )
     }
 
-    /// Whether this message takes a notification back.
+    /// Returns true if this message closes a notification.
     fn was_taken_back(&self) -> bool {
         matches!(Message::read(self.message), Some(Message::Close(_)))
     }
 }
 
-/// When the socket was linked into place, by the clock that times everything else.
+/// The time when the socket was linked to its path, on the clock of all other times.
 fn linked_at(path: &Path) -> Instant {
     let file = fs::symlink_metadata(path).unwrap();
     let nanoseconds = u64::try_from(file.ctime_nsec()).unwrap();

@@ -1,6 +1,6 @@
-//! What an applet costs while nothing happens: wake-ups by thread, processor time and memory over one minute, each
-//! build beside programs that people have in their panels anyway. All are measured in the same minute, each on a
-//! desktop of its own: display, session bus, panel, notification daemon.
+//! Measures the applet while nothing happens: wake-ups by thread, processor time and memory over one minute, for each
+//! build and for other common programs in panels. All are measured in the same minute, each on its own display, session
+//! bus, panel and notification daemon.
 
 #![allow(
     clippy::print_stdout,
@@ -33,17 +33,16 @@ use measure::{
 use support::{Lab, Master, PATH, PATIENCE, Process, skip, wait_until};
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// What a program does in the beginning is not what it does all day.
+/// Start-up is not measured.
 const SETTLED: Duration = Duration::from_secs(10);
 
-/// Programs that wait in a panel, each with Debian's package of it.
+/// Other programs in panels, with the name of their Debian package.
 const OTHERS: [(&str, &str); 3] = [
     ("nm-applet", "network-manager-gnome"),
     ("syncthingtray", "syncthingtray"),
     ("parcellite", "parcellite"),
 ];
 
-/// A program to measure.
 enum Subject {
     Muxtray(Build),
     Other(&'static str),
@@ -59,7 +58,7 @@ impl Subject {
 }
 
 fn main() {
-    // Asked before the lean build is built, which takes minutes.
+    // Checked before the lean build is built, which takes minutes.
     if lab("idle").is_none() {
         return;
     }
@@ -87,7 +86,7 @@ fn main() {
         let Some(lab) = lab("idle") else {
             return;
         };
-        // The laboratory of the tests looks every second; this is about what a person has.
+        // The tests' configuration scans every second; a user has the default.
         lab.write_muxtray_config("");
         labs.push(lab);
     }
@@ -119,7 +118,6 @@ fn main() {
     running.into_iter().for_each(Running::end);
 }
 
-/// A program on its desktop.
 struct Running<'a> {
     name: &'a str,
     is_ours: bool,
@@ -149,7 +147,7 @@ impl<'a> Running<'a> {
             }
             Subject::Other(program) => {
                 let mut command = desktop.join(lab.command(program));
-                // There is no system bus of the laboratory's own, and the machine's is none of its business.
+                // Keeps the program off the machine's system bus; the tests have none of their own.
                 command.env("DBUS_SYSTEM_BUS_ADDRESS", desktop.bus_address());
                 (Process::start(command), Vec::new())
             }
@@ -174,7 +172,7 @@ impl<'a> Running<'a> {
     }
 }
 
-/// What a program did while nothing happened, and the memory it has.
+/// The activity of a program over the idle minute, and its memory.
 struct Idle<'a> {
     name: &'a str,
     is_ours: bool,
@@ -241,8 +239,8 @@ fn print(idle: &[Idle<'_>], while_idle: Duration) {
     }
     table.print(
         &format!("{seconds} s of nothing"),
-        "All in the same minute, each on a desktop of its own; three masters are running for each muxtray. PSS is \
-         lower than it would be alone, for the programs share libraries. nm-applet has no NetworkManager to talk to.",
+        "All in the same minute, each on its own desktop; three masters are running for each muxtray. PSS is lower \
+         than it would be alone, because the programs share libraries. nm-applet runs without NetworkManager.",
     );
 
     let mut parts = Table::new(&[&[""], Part::ALL.map(Part::name).as_slice()].concat());
@@ -250,10 +248,7 @@ fn print(idle: &[Idle<'_>], while_idle: Duration) {
         let of = |part| mebibytes(one.parts.get(&part).copied().unwrap_or(0));
         parts.row([one.name.to_owned()].into_iter().chain(Part::ALL.map(of)));
     }
-    parts.print(
-        "RSS by part",
-        "What is mapped and present, by what it belongs to.",
-    );
+    parts.print("RSS by part", "Resident memory by mapped file.");
 
     let mut threads = Table::new(&["thread", "wake-ups"]);
     for one in idle.iter().filter(|one| one.is_ours) {
@@ -263,7 +258,7 @@ fn print(idle: &[Idle<'_>], while_idle: Duration) {
     }
     threads.print(
         "Wake-ups by thread",
-        &format!("How often each thread of muxtray was woken in those {seconds} s."),
+        &format!("Wake-ups of each thread of muxtray in these {seconds} s."),
     );
 }
 

@@ -1,8 +1,8 @@
-//! What watching N control sockets costs: `muxtray list` beside `ssh -O check` on each, and one look of the engine
-//! with its parts. Half of the sockets are live and half stale; both are what a list has to tell apart.
+//! Measures the cost of N control sockets: `muxtray list` and `ssh -O check` on each, and one scan of the engine with
+//! its parts. Half of the sockets are live and half stale.
 //!
-//! Where there are many sockets their masters are stand-ins that answer the alive check at once, so `ssh -O check` is
-//! shown at its best; muxtray's time does not depend on that, it never asks. One against one it is a real master.
+//! With many sockets the masters are stand-ins that answer the alive check at once, which favours `ssh -O check`;
+//! `muxtray list` asks no master. The measurement with one socket has a real master.
 
 #![allow(
     clippy::print_stdout,
@@ -46,9 +46,9 @@ use muxtray::scan::Survey;
 use support::{Lab, program};
 
 const SIZES: [usize; 4] = [10, 100, 1_000, 10_000];
-/// How many processes there are that hold listeners.
+/// The number of processes that hold listeners.
 const MASTERS: usize = 200;
-/// More would only take longer: the loop is linear.
+/// The time of the loop is proportional, so a longer one shows nothing new.
 const MOST_CHECKS: usize = 200;
 const LISTS: usize = 20;
 const LOOKS: usize = 50;
@@ -68,7 +68,7 @@ fn main() {
     ]);
     let mut looks = Table::new(&[
         "sockets",
-        "one look",
+        "one scan",
         "a socket",
         "find",
         "directories",
@@ -92,11 +92,11 @@ fn main() {
         ),
     );
     looks.print(
-        "One look of the engine",
+        "One scan of the engine",
         &format!(
-            "Processor time, program and kernel, median of {LOOKS}, once warm: find the candidates, lstat and statfs, \
-             the kernel's table, the processes behind the listeners, the judgement; beside the look, the menu and the \
-             report that are made of it when something changed."
+            "Processor time, program and kernel, median of {LOOKS}, warm: find the candidates, lstat and statfs, the \
+             kernel's table, the processes behind the listeners, the judgement; in addition the menu and the report, \
+             which are made after a change."
         ),
     );
 }
@@ -104,7 +104,7 @@ fn main() {
 /// `muxtray list` and `ssh -O check` in turn, both on the same real master.
 fn one_against_one() {
     let lab = Lab::new();
-    // What keeps other tests out takes time to read, and is in nobody's configuration.
+    // Without the tests' ignored_paths, which take time to read and which no user has.
     lab.write("config/muxtray/config.toml", "");
     let _master = lab.master("web");
     let list = || silent(lab.muxtray_command(["list"]));
@@ -179,7 +179,6 @@ impl Scene {
         self.directory.path().join("config")
     }
 
-    /// The row of the table of lists.
     fn lists(&self) -> Vec<String> {
         let run = || {
             let mut list = Command::new(program());
@@ -207,14 +206,13 @@ impl Scene {
         whole.div_f64(self.paths.len() as f64)
     }
 
-    /// What the loop over all would take, from as many as are worth waiting for.
+    /// The time of a loop over all sockets, extrapolated from at most [`MOST_CHECKS`].
     fn checks(&self) -> Duration {
         let some = &self.paths[..self.paths.len().min(MOST_CHECKS)];
         let taken = wall_time(|| some.iter().for_each(|path| check(path)));
         taken.mul_f64(self.paths.len() as f64 / some.len() as f64)
     }
 
-    /// The row of the table of looks.
     fn looks(&self) -> Vec<String> {
         let surroundings = Surroundings::of_this_process();
         let uid = UserId(surroundings.known.uid);
@@ -279,12 +277,12 @@ impl Scene {
         assert_eq!(
             (ours.len(), live),
             (all, all.div_ceil(2)),
-            "what is measured is a look that sees every socket as what it is"
+            "the measured scan has to find every socket in its state"
         );
     }
 }
 
-/// What a look asks the filesystem.
+/// The filesystem calls of a scan.
 fn stat(candidates: &[Candidate], uid: UserId) {
     let mut directories = std::collections::BTreeSet::new();
     for candidate in candidates {
@@ -309,7 +307,7 @@ fn check(path: &Path) {
     silent(check);
 }
 
-/// Runs it from start to exit, whatever its status.
+/// Runs a command to its exit and returns the time; ignores its status.
 fn silent(mut command: Command) -> Duration {
     command
         .stdin(Stdio::null())

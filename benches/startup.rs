@@ -1,5 +1,5 @@
-//! From `exec` to the icon in the panel: `muxtray run` is started again and again on one desktop, and timed until the
-//! panel's register of icons announces it.
+//! Measures the start: `muxtray run` is started repeatedly on one desktop, and timed until the panel's watcher
+//! announces the icon.
 
 #![allow(
     clippy::print_stdout,
@@ -24,7 +24,7 @@ use support::{Lab, PATIENCE};
 const STARTS: usize = 30;
 
 fn main() {
-    // Asked before the lean build is built, which takes minutes.
+    // Checked before the lean build is built, which takes minutes.
     if lab("startup").is_none() {
         return;
     }

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Renders the drawings to the sizes that icon themes keep, which the applet has built in too, and to the one picture for
-# panels that take pixels. Needs rsvg-convert (Debian: librsvg2-bin). Run it after changing a drawing, and commit what
-# it makes.
+# Renders the drawings to PNGs: the sizes of icon themes, which are also built into the applet, and one picture for
+# panels that accept pixels only. Needs rsvg-convert (Debian: librsvg2-bin). Run it after changing a drawing, and commit
+# the result.
 set -eu
 cd "$(dirname "$0")"
 
@@ -27,14 +27,14 @@ for look in running idle attention; do
     for size in 16 22 24 32 48 64 128; do
         mkdir -p "hicolor/${size}x$size/apps"
         picture=hicolor/${size}x$size/apps/$file.png
-        # There are two drawings of each look, on grids of 16 and 22: lines lie on whole pixels in these sizes and their
-        # multiples. A picture of 24 is one of 22 with a margin.
+        # Each look has two drawings, on grids of 16 and 22, so that lines lie on whole pixels in these sizes and their
+        # multiples. 24 is 22 with a margin.
         case $size in
             16 | 32 | 48) render "small/$look.svg" "$size" 0 "$picture" ;;
             24) render "hicolor/scalable/apps/$file.svg" "$size" 1 "$picture" ;;
             *) render "hicolor/scalable/apps/$file.svg" "$size" 0 "$picture" ;;
         esac
     done
-    # Twice 22: panels of 22 pixels halve it, those of a screen with twice the density show it as it is.
+    # Twice 22: panels of 22 pixels halve it; on a screen with double density it is shown unscaled.
     render "hicolor/scalable/apps/$file.svg" 44 0 "tray/$look.png"
 done

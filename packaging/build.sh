@@ -1,9 +1,9 @@
 #!/bin/sh
-# Builds the packages into dist/. The same source gives the same packages, byte for byte, wherever it lies and whenever
-# it is built: with the same toolchain, the same libraries and these tools.
+# Builds the packages into dist/. The packages are reproducible: with the same toolchain, libraries and packaging tools,
+# the same source gives the same bytes in any directory at any time.
 #
-# Both packages of a format come of one build; packaging/files.sh says what is in which, and why there are two.
-# dist/tree/FORMAT/PACKAGE holds what a package will install, and Cargo.toml what it says of itself.
+# Both packages of a format come from one build. packaging/files.sh lists the files of each. dist/tree/FORMAT/PACKAGE
+# holds the files to install; the metadata is in Cargo.toml.
 set -eu
 
 usage() {
@@ -11,12 +11,12 @@ usage() {
 Usage: packaging/build.sh [--tree FORMAT | FORMAT…]
 
   FORMAT   deb or rpm; both when none is named
-  --tree   only lay out in dist/tree what packages of that format install; arch is known here, for the PKGBUILD
+  --tree   only lay out the files for that format in dist/tree; also accepts arch, for the PKGBUILD
 
 Environment:
-  SOURCE_DATE_EPOCH   the time that goes into the packages; by default the last commit's
-  PACKAGING_TOOLS     where cargo-deb and cargo-generate-rpm are, or are to be installed; by default
-                      target/packaging-tools
+  SOURCE_DATE_EPOCH   the time stamp in the packages; by default the time of the last commit
+  PACKAGING_TOOLS     the directory of cargo-deb and cargo-generate-rpm, which are installed there if missing;
+                      by default target/packaging-tools
 END
 }
 
@@ -26,25 +26,25 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 # shellcheck source=packaging/files.sh
 . "$here/packaging/files.sh"
 
-# Whom the packages name. They are not signed, and this address takes no mail.
+# The maintainer named in the packages. They are not signed, and the address receives no mail.
 maintainer="The muxtray contributors <maintainers@muxtray.invalid>"
 parts="muxtray muxtray-applet"
 
-# Both tools decide what a package looks like, so their versions are part of it.
+# The output depends on the versions of both tools, so these are fixed.
 install_packaging_tools() {
     for tool in cargo-deb@3.8.0 cargo-generate-rpm@0.21.1; do
         case $("$tools/bin/${tool%@*}" --version 2>/dev/null) in
         *"${tool#*@}") continue ;;
         esac
         say "Installing $tool in $tools."
-        # A debug build packs as well, and is there in half a minute.
+        # A debug build is fast enough, and takes half a minute to build.
         cargo install --quiet --locked --profile dev --root "$tools" --target-dir "$tools/build" "$tool" ||
             fail "$tool could not be installed"
     done
     rm -rf "$tools/build"
 }
 
-# What goes beside the files that every installation has: licences, and what has changed.
+# Prints the licence and changelog files that only packages install, in the form of installed_files.
 installed_documents() {
     case $format in
     deb)
@@ -65,14 +65,14 @@ END
     esac
 }
 
-# Lays out what the packages of this format install.
+# Copies the files of each package of this format to dist/tree.
 lay_out() {
     format=$1
     applet_directory=libexec/muxtray
     zsh_directory=share/zsh/site-functions
     case $format in
     deb) zsh_directory=share/zsh/vendor-completions ;;
-    # Arch has no libexec, and muxtray finds the applet beside itself too.
+    # Arch has no libexec. muxtray also finds the applet in its own directory.
     arch) applet_directory=bin ;;
     esac
     rm -rf "dist/tree/$format"
@@ -85,13 +85,13 @@ lay_out() {
 }
 
 make_deb() {
-    # Without it the packages would not say which libraries they need.
+    # dpkg-shlibdeps finds the libraries that the packages depend on.
     command -v dpkg-shlibdeps >/dev/null || fail ".deb packages are built on Debian and its descendants"
     lay_out deb
     for part in $parts; do
         variant=
         [ "$part" = muxtray ] || variant=--variant=applet
-        # The one or no argument that it is.
+        # An empty $variant must not become an argument.
         # shellcheck disable=SC2086
         "$tools/bin/cargo-deb" --quiet --no-build --no-strip --no-dbgsym --maintainer "$maintainer" \
             --deb-revision 1 --output dist/ $variant
@@ -99,13 +99,13 @@ make_deb() {
 }
 
 make_rpm() {
-    [ -x /usr/lib/rpm/find-requires ] || fail "rpm's find-requires is not here, which says what libraries are needed"
+    [ -x /usr/lib/rpm/find-requires ] || fail "/usr/lib/rpm/find-requires is missing; install rpm"
     lay_out rpm
     licence=$(python3 packaging/copyright.py --spdx)
     for part in $parts; do
         variant=
         [ "$part" = muxtray ] || variant=--variant=applet
-        # What is linked is found by rpm's own script. The tool would name all that those libraries need here, too.
+        # rpm's own script finds the linked libraries. The tool's own search would add their dependencies too.
         # shellcheck disable=SC2086
         "$tools/bin/cargo-generate-rpm" --auto-req find-requires --payload-compress zstd \
             --set-metadata "vendor = \"${maintainer% <*}\"" --set-metadata "license = \"$licence\"" \
@@ -146,10 +146,10 @@ export LC_ALL TZ
 target=${CARGO_TARGET_DIR:-$here/target}
 tools=${PACKAGING_TOOLS:-$here/target/packaging-tools}
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)} ||
-    fail "there is no git history here to take a date from; set SOURCE_DATE_EPOCH"
+    fail "no git history to take a date from; set SOURCE_DATE_EPOCH"
 export SOURCE_DATE_EPOCH
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
-# The applet's packages ask for the command line of their own version, and Cargo.toml cannot say it but in figures.
+# The applet's packages depend on the muxtray of the same version, which Cargo.toml repeats as a literal.
 [ "$(grep -c "= $version-1[\")]" Cargo.toml)" = 2 ] ||
     fail "the applet's packages do not depend on muxtray $version-1; see [package.metadata] in Cargo.toml"
 
@@ -172,7 +172,7 @@ for part in $parts; do
     gzip -9nc >"$documents/changelog.Debian.$part.gz" <<END
 $part ($version-1) unstable; urgency=medium
 
-  * Packaged by packaging/build.sh; changelog.gz says what is new.
+  * Packaged by packaging/build.sh; see changelog.gz for the changes.
 
  -- $maintainer  $(date -u -R -d "@$SOURCE_DATE_EPOCH")
 END

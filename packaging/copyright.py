@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Writes the copyright file of the packages, in Debian's machine-readable format, to standard output.
 
-The programs contain the crates they are built from, so their notices go with them. What is linked is asked of Cargo;
-who holds the copyright and under what licence is read from each crate. Where a crate offers a choice, one licence is
-chosen. A licence whose text is not known here stops it: somebody has to look.
+The programs contain the crates they are built from, so the packages contain their notices. Cargo lists the linked
+crates; copyright holders and licence are read from each crate. If a crate offers a choice, one licence is chosen. The
+script fails on a licence whose text it does not know.
 
 With --spdx it prints all these licences as one SPDX expression instead.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# What is chosen where there is a choice, best first, and what Debian calls it.
+# Accepted licences, the preferred first, with Debian's name.
 NAMES = {
     "MIT": "Expat",
     "Apache-2.0": "Apache-2.0",
@@ -26,7 +26,7 @@ NAMES = {
     "MPL-2.0": "MPL-2.0",
 }
 
-# Texts that a crate need not bring, or that are not to be repeated in every package of a system.
+# Short texts for licences that every system has in full, or that a crate need not contain.
 SHORT_TEXTS = {
     "Apache-2.0": """\
 Licensed under the Apache License, Version 2.0; you may obtain a copy of the License at
@@ -45,13 +45,13 @@ https://crates.io/crates/NAME/VERSION.
 On Debian systems its full text is in /usr/share/common-licenses/MPL-2.0.""",
 }
 
-# Its full text, in files that quote it among others.
+# The full text of the Apache licence, in files that contain it among others.
 APACHE = re.compile(
     r"(?s) *Apache License\s+Version 2\.0, January 2004.*?END OF TERMS AND CONDITIONS"
     r"(?:\s+APPENDIX:.*?limitations under the License\.)?"
 )
 
-# With which words the others begin, below the claims of copyright.
+# The first words of the other licences, after the copyright lines.
 BEGINNINGS = {
     "MIT": "Permission is",
     "Unicode-3.0": "Permission is",
@@ -63,7 +63,7 @@ HEADER = """\
 Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Upstream-Name: muxtray
 Comment: The programs contain, linked, the crates below vendor/, named as `cargo vendor` would lay them out, and the
- Rust standard library. Where these offer several licences, the one that is chosen is named.
+ Rust standard library. If these offer several licences, the chosen one is named.
 
 Files: *
 Copyright: 2026 The muxtray contributors
@@ -72,7 +72,7 @@ License: Expat or Apache-2.0
 
 
 def alternatives(expression):
-    """The ways to satisfy an SPDX expression, each a set of licences: AND, OR, parentheses and the old slash."""
+    """Returns the sets of licences that satisfy an SPDX expression: AND, OR, parentheses and the old slash."""
     expression = expression.replace("/", " OR ")
     tokens = re.findall(r"\(|\)|\bAND\b|\bOR\b|[^\s()]+(?: WITH [^\s()]+)?", expression)
     tokens.reverse()
@@ -103,18 +103,18 @@ def alternatives(expression):
 
 
 def chosen(expression):
-    """The licences under which a crate is used."""
+    """Returns the licences under which a crate is used."""
     ranks = {name: rank for rank, name in enumerate(NAMES)}
     possible = [way for way in alternatives(expression) if all(name in ranks for name in way)]
     if not possible:
-        sys.exit(f"copyright.py: nobody has looked at the licence {expression} yet")
+        sys.exit(f"copyright.py: licence {expression} is not in NAMES; check whether it is acceptable")
     return sorted(
         min(possible, key=lambda way: sorted((ranks[name] for name in way), reverse=True))
     )
 
 
 def linked():
-    """The packages whose code ends up in the programs of the default build, sorted by name."""
+    """Returns the packages linked into the programs of the default build, sorted by name."""
     command = ["cargo", "metadata", "--format-version", "1", "--locked"]
     host = re.search(r"host: (\S+)", output(["rustc", "-vV"])).group(1)
     metadata = json.loads(output(command + ["--filter-platform", host]))
@@ -142,7 +142,7 @@ def output(command):
 
 
 def notices(crate, licences):
-    """The files in which a crate speaks of its licences, without those of licences that were not chosen."""
+    """Returns the licence files of a crate, without those of licences that were not chosen."""
     others = {"MIT", "APACHE", "ZLIB", "0BSD", "UNLICENSE", "BOOST", "X11"} - {
         licence.split("-")[0].upper() for licence in licences
     }
@@ -161,25 +161,25 @@ def notices(crate, licences):
 
 
 def holders(crate, files):
-    """The lines that claim copyright; where there are none, the authors."""
+    """Returns the copyright lines; if there are none, the authors."""
     claims = []
     for path in files:
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             claim = re.match(r"\W*Copyright\s+(.*?(\d{4}|\(c\)|©).*)", line, re.IGNORECASE)
             claim = claim and re.sub(r"(?i)^(?:(?:\(c\)|©)\s*)+", "", claim.group(1)).strip(" .")
-            # A year alone names nobody; the licence's own appendix is a pattern to fill in.
+            # A year alone is no holder; the licence's own appendix is a form to fill in.
             if claim and re.search(r"[^\W\d]{2}", claim) and "yyyy" not in claim and claim not in claims:
                 claims.append(claim)
     return claims or crate["authors"] or [f"The {crate['name']} developers"]
 
 
 def field(text):
-    """The text as the continuation of a field."""
+    """Returns the text as the continuation lines of a field."""
     return "\n".join(f" {line}" if line.strip() else " ." for line in text.strip().splitlines())
 
 
 def text_of(licence, crate, files):
-    """A licence's text without the claims of copyright, which stand with the crates."""
+    """Returns the text of a licence without copyright lines, which are printed with the crates."""
     if licence in SHORT_TEXTS:
         return SHORT_TEXTS[licence]
     if licence == "MIT":
@@ -189,11 +189,11 @@ def text_of(licence, crate, files):
         text = path.read_text(encoding="utf-8")
         if mark and mark in text:
             return text[text.index(mark) :]
-    sys.exit(f"copyright.py: where is the text of {licence} in {crate['name']}?")
+    sys.exit(f"copyright.py: no text of {licence} found in {crate['name']}")
 
 
 def spdx():
-    """Under what the programs are, with all that is linked."""
+    """Returns the licences of the programs with everything that is linked."""
     licences = {licence for crate in linked() for licence in chosen(crate["license"] or "")}
     return " AND ".join(["(MIT OR Apache-2.0)", *sorted(licences)])
 

@@ -1,20 +1,19 @@
 # shellcheck shell=sh
-# What is installed and where: the one list that the packages and packaging/setup.sh share. Sourced, not run.
+# The list of installed files and their targets, shared by the packages and packaging/setup.sh. Sourced, not run.
 #
-# There are two parts. `muxtray` is the command line, which needs no GTK: all that a server wants. `muxtray-applet` is
-# the tray, and what makes it at home on a desktop. They are packages of their own because the applet links GTK 3: one
-# package would bring it to every server, or leave out of its dependencies what its program cannot start without.
+# There are two parts. `muxtray` is the command line, which needs no GTK. `muxtray-applet` is the tray with its desktop
+# files and icons. They are separate packages because the applet links GTK 3, which a server should not have to install.
 
 name=io.github.muxtray.Muxtray
 
-# Where the systems differ, below the prefix. Whoever sources this file may set them otherwise.
+# Directories below the prefix that differ between systems. A script that sources this file may change them.
 applet_directory=libexec/muxtray
 unit_directory=lib/systemd/user
 zsh_directory=share/zsh/site-functions
 
-# Prints a line "MODE SOURCE TARGET" for every file of a part; the target is relative to the prefix, and no name has a
-# space. Runs in the root of the source. Call: installed_files PART PROGRAMS DOCUMENTS, with the directory of the
-# built programs, and that of what make_documents made.
+# Prints a line "MODE SOURCE TARGET" for every file of a part. TARGET is relative to the prefix; no name has a space.
+# Runs in the root of the source: installed_files PART PROGRAMS DOCUMENTS, with the directory of the built programs and
+# the directory that make_documents filled.
 installed_files() {
     case $1 in
     muxtray)
@@ -39,7 +38,7 @@ END
     esac
 }
 
-# Has the program write its man page and completions: make_documents PROGRAM DIRECTORY
+# Writes the man page and completions: make_documents PROGRAM DIRECTORY
 make_documents() {
     mkdir -p "$2"
     "$1" man >"$2/muxtray.1" || fail "$1 cannot write its man page"

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# What the set-up scripts share: how to speak, and how to install system packages. Sourced, not run.
+# Functions shared by the scripts: messages, installation of system packages, builds. Sourced, not run.
 
 say() { printf '%s\n' "$*"; }
 
@@ -8,7 +8,7 @@ fail() {
     exit 1
 }
 
-# Which package manager is there: apt-get (Debian, Ubuntu), dnf (Fedora), pacman (Arch).
+# Prints the package manager: apt-get (Debian, Ubuntu), dnf (Fedora), pacman (Arch) or nothing.
 package_manager() {
     for manager in apt-get dnf pacman; do
         if command -v "$manager" >/dev/null 2>&1; then
@@ -18,7 +18,7 @@ package_manager() {
     done
 }
 
-# Whether the manager in $1 has the package in $2 installed.
+# Succeeds if the package $2 is installed, according to the manager $1.
 has_package() {
     case $1 in
     apt-get) dpkg-query -W -f '${db:Status-Status}' "$2" 2>/dev/null | grep -qx installed ;;
@@ -27,7 +27,7 @@ has_package() {
     esac
 }
 
-# Runs a command as root: as it is, or through sudo.
+# Runs a command as root, with sudo if necessary.
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         "$@"
@@ -39,7 +39,7 @@ Run that as root, then this script again; sudo is not installed."
     fi
 }
 
-# Installs what is missing of the packages named for this system's manager, and says so first:
+# Prints and installs the missing ones of the packages named for this system's manager:
 # install_packages PURPOSE "apt names" "dnf names" "pacman names"
 install_packages() {
     purpose=$1
@@ -49,7 +49,7 @@ install_packages() {
     dnf) wanted=$3 ;;
     pacman) wanted=$4 ;;
     *)
-        say "No apt-get, dnf or pacman here. Install $purpose yourself; Debian calls them: $2"
+        say "No apt-get, dnf or pacman found. Install $purpose yourself; the names in Debian: $2"
         return
         ;;
     esac
@@ -62,13 +62,13 @@ install_packages() {
         return
     fi
     say "Installing $purpose with $manager:$missing"
-    # The names are words of their own.
+    # The names are separate words.
     # shellcheck disable=SC2086
     case $manager in
     apt-get)
         as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing ||
             {
-                say "The package lists may be old: fetching them."
+                say "The package lists may be old; updating them."
                 as_root apt-get update
                 as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing
             } || fail "apt-get could not install$missing"
@@ -78,7 +78,7 @@ install_packages() {
     esac
 }
 
-# What any build needs, and the ssh that is watched.
+# Needed by every build, and the ssh client.
 install_build_packages() {
     install_packages "a C compiler, pkg-config and the OpenSSH client" \
         "gcc libc6-dev pkg-config openssh-client" \
@@ -86,7 +86,7 @@ install_build_packages() {
         "gcc pkgconf openssh"
 }
 
-# What the tray needs: GTK to build with, and the indicator library, which is opened at run time.
+# Needed by the default tray: GTK to build with, and the indicator library, which is opened at run time.
 install_tray_packages() {
     install_packages "GTK 3 and the AppIndicator library" \
         "libgtk-3-dev libayatana-appindicator3-1 hicolor-icon-theme" \
@@ -94,43 +94,42 @@ install_tray_packages() {
         "gtk3 libayatana-appindicator hicolor-icon-theme"
 }
 
-# What finds out which libraries the programs in a package need, and the scripts beside it.
+# Needed to build packages: the tools that find required libraries, and the interpreters of the scripts.
 install_packing_packages() {
-    install_packages "what packs" \
+    install_packages "the packaging tools" \
         "dpkg-dev rpm python3 git" \
         "rpm-build python3 git" \
         "rpm-tools python git"
 }
 
-# What looks at the packages, for tests/packages.sh.
+# Needed by tests/packages.sh.
 install_package_checks() {
-    install_packages "what checks packages" \
+    install_packages "the package checkers" \
         "lintian rpmlint appstream desktop-file-utils makepkg pacman-package-manager libarchive-tools" \
         "rpmlint appstream desktop-file-utils" \
         "appstream desktop-file-utils"
 }
 
-# What the tests drive: a server, a display, a bus, a panel, a notification daemon.
+# Needed by the tests: a server, a display, a bus, a panel, a notification daemon.
 install_test_packages() {
-    install_packages "what the tests drive" \
+    install_packages "the programs that the tests use" \
         "openssh-server sshfs dosfstools python3 util-linux strace libcap2-bin systemd xvfb dbus libglib2.0-bin xfce4-panel openbox dunst adwaita-icon-theme fonts-dejavu-core xdotool xclip xfce4-clipman sway wl-clipboard imagemagick desktop-file-utils shellcheck mandoc groff-base gettext" \
         "openssh-server fuse-sshfs dosfstools python3 util-linux strace libcap systemd xorg-x11-server-Xvfb dbus-daemon glib2 xfce4-panel openbox dunst adwaita-icon-theme dejavu-sans-fonts xdotool xclip xfce4-clipman-plugin sway wl-clipboard ImageMagick desktop-file-utils ShellCheck groff-base gettext" \
         "openssh sshfs dosfstools python util-linux strace libcap systemd xorg-server-xvfb dbus glib2 xfce4-panel openbox dunst adwaita-icon-theme ttf-dejavu xdotool xclip xfce4-clipman-plugin sway wl-clipboard imagemagick desktop-file-utils shellcheck groff gettext"
 }
 
-# cargo, found where rustup puts it too.
+# Finds cargo, also in rustup's directory if that is not in PATH.
 find_cargo() {
     if ! command -v cargo >/dev/null 2>&1; then
         PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
         export PATH
     fi
     command -v cargo >/dev/null 2>&1 ||
-        fail "there is no Rust toolchain; https://rustup.rs installs one"
+        fail "no Rust toolchain found; install one from https://rustup.rs"
 }
 
-# Builds the programs for release, in the root of the source: build_release TARGET_DIRECTORY [ARGUMENT FOR CARGO…]
-# Where the source and the toolchain lie on this machine goes into no program, so that the same source gives the same
-# programs everywhere.
+# Builds the release programs, in the root of the source: build_release TARGET_DIRECTORY [ARGUMENT FOR CARGO…]
+# Paths of this machine are remapped, so the same source gives the same programs in every directory.
 build_release() {
     target_directory=$1
     shift

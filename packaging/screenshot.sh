@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes packaging/screenshot.png, the picture in the README: the applet in a real panel, its menu open over a few
-# masters, one of them dead. Needs what tests/run.sh installs. Builds the applet where target/release has none;
-# PROGRAMS names another directory.
+# Takes packaging/screenshot.png, the picture in the README: the applet in a real panel, its menu open, with a few
+# masters and one stale socket. Needs the packages that tests/run.sh installs. Builds the applet if target/release has
+# none; PROGRAMS selects another directory.
 set -euo pipefail
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -19,18 +19,18 @@ start_masters
 start_display
 start openbox openbox
 start_xfce_panel light
-# A notification would stand half behind the menu.
+# A notification would be half hidden by the menu.
 printf '[notifications]\nenabled = false\n' >>"$XDG_CONFIG_HOME/muxtray/config.toml"
 start_muxtray
 
-# Opens the menu and its first submenu, as a person would, and waits until the picture stands still.
+# Opens the menu and its first submenu, and waits until the picture no longer changes.
 wait_for "the panel is drawn" still
 pointer mousemove $((width - 16)) 15 click 1
 wait_for "the menu is open" still
 pointer key Down Right
 wait_for "the submenu is open" still
 
-# The empty desktop gets a colour. What is left of it beside and below the menus goes.
+# Colours the empty desktop, and crops it beside and below the menus.
 empty='#3d5a6c'
 convert "$work/after.png" -fill "$empty" -draw "color 0,$((height - 1)) floodfill" "$work/coloured.png"
 read -r left bottom < <(

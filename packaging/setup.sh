@@ -1,7 +1,7 @@
 #!/bin/sh
-# Sets muxtray up for the user who runs this: installs the system packages it needs, builds it, installs it under
-# ~/.local and starts the applet. Run it again after an update: it replaces what is there. With --uninstall it removes
-# what it installed; it keeps a list of that.
+# Sets muxtray up for the current user: installs the required system packages, builds muxtray, installs it under
+# ~/.local and starts the applet. Run it again after an update. It keeps a list of the installed files, which
+# --uninstall removes.
 set -eu
 
 usage() {
@@ -9,10 +9,10 @@ usage() {
 Usage: packaging/setup.sh [--lean | --no-tray] [--no-start]
        packaging/setup.sh --uninstall
 
-  --lean      the small build without GTK, for panels that speak StatusNotifierItem
+  --lean      the small build without GTK, for panels that support StatusNotifierItem
   --no-tray   the build for servers: the command line and `muxtray run --no-tray`, no GTK, nothing started
   --no-start  install only
-  --uninstall remove what was installed, and nothing else; your settings stay
+  --uninstall remove the installed files and nothing else; your settings stay
 
 Installs under PREFIX, by default ~/.local.
 END
@@ -24,7 +24,7 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 # shellcheck source=packaging/files.sh
 . "$here/packaging/files.sh"
 applet_directory=bin
-# Read below every prefix, and below a home too; lib/systemd is not.
+# systemd reads this directory below ~/.local too, unlike lib/systemd.
 unit_directory=share/systemd/user
 
 tray=gtk
@@ -51,12 +51,12 @@ case $prefix in
 /*) ;;
 *) fail "PREFIX must be an absolute path, and is $prefix" ;;
 esac
-# What is installed, a line each, relative to the prefix: "file bin/muxtray", and "directory share/man" where there was
-# none before.
+# The installed files, one a line, relative to the prefix: "file bin/muxtray"; and created directories: "directory
+# share/man".
 manifest=$prefix/share/muxtray/installed
 log=${XDG_STATE_HOME:-$HOME/.local/state}/muxtray.log
 
-# The processes of an applet that runs from this prefix, whether or not its file has been replaced since.
+# Prints the process ids of applets started from this prefix, even if their file has been replaced since.
 running_applets() {
     for process in /proc/[0-9]*; do
         program=$(readlink "$process/exe" 2>/dev/null) || continue
@@ -70,8 +70,8 @@ running_applets() {
 stop_running_applets() {
     applets=$(running_applets)
     [ -n "$applets" ] || return 0
-    say "Ending the applet that runs now."
-    # The ids are words of their own.
+    say "Ending the running applet."
+    # The ids are separate words.
     # shellcheck disable=SC2086
     kill -TERM $applets 2>/dev/null || true
     tries=50
@@ -84,13 +84,13 @@ stop_running_applets() {
 
 start_applet() {
     if [ -z "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ]; then
-        say "There is no display here, so nothing is started. In your desktop session: $prefix/bin/muxtray run"
+        say "No display, so the applet is not started. In your desktop session, run: $prefix/bin/muxtray run"
         return
     fi
     mkdir -p "$(dirname "$log")"
     setsid "$prefix/bin/muxtray" run </dev/null >"$log" 2>&1 &
     started=$!
-    # It says what it misses within its first second or two, and ends then.
+    # If something is missing, the applet prints it within two seconds and ends.
     tries=20
     while [ "$tries" -gt 0 ] && kill -0 "$started" 2>/dev/null; do
         tries=$((tries - 1))
@@ -108,10 +108,10 @@ start_applet() {
     fi
 }
 
-# The paths of the manifest in $1 that are files or directories, as $2 says.
+# Prints the paths of kind $2 (file or directory) in the manifest $1.
 listed() { printf '%s\n' "$1" | sed -n "s/^$2 //p"; }
 
-# Makes a directory below the prefix, and notes what was not there: make_directory PATH
+# Creates a directory below the prefix and records the new ones in $made: make_directory PATH
 make_directory() {
     [ ! -d "$prefix/$1" ] || return 0
     case $1 in
@@ -128,7 +128,7 @@ directory $1"
 install_file() {
     make_directory "${3%/*}"
     install -m "$1" "$2" "$prefix/$3"
-    # Neither the desktop's menu nor systemd knows the PATH of a login shell: they are told the whole name.
+    # The desktop's menu and systemd do not use the PATH of a login shell, so they need the absolute path.
     case $3 in
     *.desktop)
         sed -i "s|^Exec=muxtray|Exec=\"$prefix/bin/muxtray\"|; s|^TryExec=muxtray|TryExec=$prefix/bin/muxtray|" "$prefix/$3"
@@ -137,14 +137,14 @@ install_file() {
     esac
 }
 
-# An icon cache that is there already has to learn of what changed.
+# Updates an existing icon cache.
 refresh_icons() {
     if [ -f "$prefix/share/icons/hicolor/icon-theme.cache" ] && command -v gtk-update-icon-cache >/dev/null 2>&1; then
         gtk-update-icon-cache -q -t -f "$prefix/share/icons/hicolor" || true
     fi
 }
 
-# Installs what the parts named consist of, and removes what an earlier installation had besides.
+# Installs the files of the given parts, and removes files of an earlier installation that are no longer part of them.
 install_parts() {
     before=$(cat "$manifest" 2>/dev/null) || before=
     documents=$(mktemp -d)
@@ -168,8 +168,8 @@ install_parts() {
     refresh_icons
 }
 
-# Takes back what starts muxtray at login, where it is this one that is started: the entry that muxtray wrote, and what
-# `systemctl --user enable` made. systemctl itself would want a running session.
+# Removes the autostart entry and the link of `systemctl --user enable`, if they start the muxtray of this prefix.
+# systemctl itself needs a running session.
 leave_login() {
     entry=${XDG_CONFIG_HOME:-$HOME/.config}/autostart/$name.desktop
     if grep -qsF "$prefix/bin/muxtray" "$entry"; then
@@ -182,7 +182,7 @@ leave_login() {
 }
 
 uninstall() {
-    [ -f "$manifest" ] || fail "nothing that this script installed is under $prefix; PREFIX names another place"
+    [ -f "$manifest" ] || fail "no installation by this script under $prefix; set PREFIX to its prefix"
     leave_login
     stop_running_applets
     before=$(cat "$manifest")
@@ -191,7 +191,7 @@ uninstall() {
         rm -f "$prefix/$target"
     done
     refresh_icons
-    # Those within go first; what others have put something into stays.
+    # Subdirectories first. Directories with other files stay.
     listed "$before" directory | LC_ALL=C sort -r | while read -r target; do
         rmdir "$prefix/${target#.}" 2>/dev/null || true
     done

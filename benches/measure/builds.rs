@@ -1,4 +1,4 @@
-//! The builds of the applet that are compared, each with how it is started.
+//! The compared builds of the applet, and their commands.
 
 use std::env;
 use std::fs;
@@ -8,25 +8,23 @@ use std::process::{Command, Stdio};
 use crate::support::program;
 use crate::support::skip;
 
-/// A build of muxtray and the way it is run.
 #[derive(Debug, Clone)]
 pub(crate) struct Build {
-    /// What a table calls it.
+    /// The label in tables.
     pub(crate) name: &'static str,
-    /// Its `muxtray`, beside which its applet lies.
+    /// Its `muxtray`; the applet is in the same directory.
     pub(crate) program: PathBuf,
-    /// What follows `muxtray run`.
+    /// Arguments after `muxtray run`.
     pub(crate) arguments: &'static [&'static str],
 }
 
 impl Build {
-    /// Whether it shows an icon.
     pub(crate) fn has_icon(&self) -> bool {
         self.arguments.is_empty()
     }
 }
 
-/// The builds with an icon, as far as there are any; `bench` says by name what is left out.
+/// The builds with an icon. A build that cannot be made is reported as skipped, with the name of the bench.
 pub(crate) fn with_icon(bench: &str) -> Vec<Build> {
     let default = if cfg!(feature = "tray") {
         Ok(program().to_owned())
@@ -47,7 +45,7 @@ pub(crate) fn with_icon(bench: &str) -> Vec<Build> {
     builds
 }
 
-/// `muxtray run --no-tray`, which is the same in every build.
+/// `muxtray run --no-tray`, which is the same in all builds.
 pub(crate) fn without_icon() -> Build {
     Build {
         name: "`--no-tray`",
@@ -56,8 +54,8 @@ pub(crate) fn without_icon() -> Build {
     }
 }
 
-/// Builds the lean build, or says why there is none. It gets a target directory of its own, for it has the same
-/// file names as the default build.
+/// Builds the lean build, or returns the reason why not. It has its own target directory, because its file names are
+/// those of the default build.
 fn lean() -> Result<PathBuf, String> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
     let text = fs::read_to_string(&manifest).map_err(|error| error.to_string())?;

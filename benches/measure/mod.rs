@@ -1,5 +1,5 @@
-//! What the benchmarks share: samples and what is said of them, Markdown tables, what a process uses, stand-ins for
-//! masters, the builds that are compared. It knows no single benchmark.
+//! Shared by the benchmarks: samples and their statistics, Markdown tables, resources of a process, stand-ins for
+//! masters, the compared builds.
 
 #![allow(
     dead_code,
@@ -19,12 +19,12 @@ use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
 
-/// Whether only to try the benchmark out, with fewer and shorter measurements: `cargo bench -- --quick`.
+/// Returns true for `cargo bench -- --quick`: fewer and shorter measurements.
 pub(crate) fn quick() -> bool {
     std::env::args().any(|argument| argument == "--quick")
 }
 
-/// Several measurements of the same.
+/// Sorted samples of one quantity.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Times(Vec<Duration>);
 
@@ -37,30 +37,27 @@ impl FromIterator<Duration> for Times {
 }
 
 impl Times {
-    /// How many there are.
     pub(crate) fn count(&self) -> usize {
         self.0.len()
     }
 
-    /// The one in the middle; nothing where there is none.
+    /// Returns `None` if there is no sample.
     pub(crate) fn median(&self) -> Option<Duration> {
         self.0.get(self.0.len() / 2).copied()
     }
 
-    /// The longest.
     pub(crate) fn worst(&self) -> Option<Duration> {
         self.0.last().copied()
     }
 }
 
-/// How long the work takes by the clock on the wall.
 pub(crate) fn wall_time(work: impl FnOnce()) -> Duration {
     let start = Instant::now();
     work();
     start.elapsed()
 }
 
-/// How much processor time the work takes on this thread, in the program and in the kernel.
+/// The processor time of the work on this thread, in the program and in the kernel.
 pub(crate) fn processor_time(work: impl FnOnce()) -> Duration {
     let clock = ClockId::CLOCK_THREAD_CPUTIME_ID;
     let now = || clock_gettime(clock).map_or(Duration::ZERO, Duration::from);
@@ -77,7 +74,6 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// An empty one.
     pub(crate) fn new(headings: &[&str]) -> Self {
         Self {
             headings: headings.iter().map(ToString::to_string).collect(),
@@ -85,12 +81,11 @@ impl Table {
         }
     }
 
-    /// Adds a row.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().collect());
     }
 
-    /// Prints it under a heading, with a line on how it was measured.
+    /// Prints the table under a heading, with a sentence on the measurement.
     pub(crate) fn print(&self, heading: &str, how: &str) {
         println!("### {heading}\n\n{how}\n");
         println!("| {} |", self.headings.join(" | "));
@@ -102,7 +97,7 @@ impl Table {
     }
 }
 
-/// A duration with as many digits as mean something.
+/// Formats a duration with its significant digits.
 pub(crate) fn time(duration: Duration) -> String {
     let milliseconds = duration.as_secs_f64() * 1_000.0;
     match milliseconds {
@@ -115,12 +110,12 @@ pub(crate) fn time(duration: Duration) -> String {
     }
 }
 
-/// The same, or a dash where there was nothing to measure.
+/// As [`time`]; returns a dash for `None`.
 pub(crate) fn time_if_any(duration: Option<Duration>) -> String {
     duration.map_or_else(|| "-".to_owned(), time)
 }
 
-/// How many times the second is contained in the first.
+/// Formats `first / second`.
 pub(crate) fn ratio(first: f64, second: f64) -> String {
     match first / second {
         ratio if !ratio.is_finite() => "-".to_owned(),
@@ -130,7 +125,7 @@ pub(crate) fn ratio(first: f64, second: f64) -> String {
     }
 }
 
-/// The same of durations; a dash where one is missing.
+/// As [`ratio`]; returns a dash if a duration is missing.
 pub(crate) fn ratio_of_times(first: Option<Duration>, second: Option<Duration>) -> String {
     match (first, second) {
         (Some(first), Some(second)) => ratio(first.as_secs_f64(), second.as_secs_f64()),
@@ -138,7 +133,7 @@ pub(crate) fn ratio_of_times(first: Option<Duration>, second: Option<Duration>) 
     }
 }
 
-/// A whole number with a comma between thousands.
+/// Formats an integer with a comma between thousands.
 pub(crate) fn number(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();

@@ -1,6 +1,5 @@
-//! Stand-ins for masters, many of them and cheap: processes called ssh that listen as masters do and answer the alive
-//! check at once. They are this benchmark itself, executed again under that name, for the name of the program is all
-//! that tells a master from other listeners before it is spoken to.
+//! Stand-ins for masters: processes named ssh that listen as masters do and answer the alive check at once. They are
+//! this benchmark, executed again under that name, because muxtray recognises a master by the name of its program.
 
 use std::env;
 use std::fs;
@@ -12,16 +11,16 @@ use std::thread;
 
 use nix::sys::stat::{Mode, umask};
 
-/// In the environment of a stand-in.
+/// Set in the environment of a stand-in.
 const MARK: &str = "MUXTRAY_BENCH_STANDS_IN_FOR_A_MASTER";
 
-/// Processes that play masters. They end when this is dropped, and by themselves when this process is gone.
+/// The processes. They end when this is dropped, or when this process ends.
 #[derive(Debug)]
 pub(crate) struct StandIns(Vec<Child>);
 
 impl StandIns {
-    /// Has at most `most` processes listen at all these paths. Each answers at the first path it gets; the first
-    /// `most` paths therefore answer, the others only listen.
+    /// Starts at most `most` processes that listen at all these paths. Each answers at its first path only, so the
+    /// first `most` paths answer and the others only listen.
     pub(crate) fn listen(directory: &Path, paths: &[PathBuf], most: usize) -> Self {
         let ssh = directory.join("ssh");
         let this = env::current_exe().unwrap();
@@ -31,7 +30,7 @@ impl StandIns {
         let processes = most.min(paths.len());
         let mut children = Vec::with_capacity(processes);
         for first in 0..processes {
-            // The arguments of a master without a session of its own.
+            // The arguments of a master without its own session.
             let mut child = Command::new(&ssh)
                 .args(["-N", "-M", "host"])
                 .env(MARK, "1")
@@ -65,7 +64,7 @@ impl Drop for StandIns {
     }
 }
 
-/// Where this process was started as a stand-in, plays the master and never returns. Call it first in `main`.
+/// If this process was started as a stand-in, serves as one and never returns. Call it first in `main`.
 pub(crate) fn answer_as_a_master_if_told_to() {
     if env::var_os(MARK).is_none() {
         return;
@@ -82,7 +81,7 @@ pub(crate) fn answer_as_a_master_if_told_to() {
     stdout.write_all(b"!").unwrap();
     stdout.flush().unwrap();
     thread::spawn(|| {
-        // Nothing more comes: this is the end of whoever started us.
+        // End of file: the parent has ended.
         let _ = io::stdin().read(&mut [0]);
         std::process::exit(0);
     });
@@ -91,7 +90,7 @@ pub(crate) fn answer_as_a_master_if_told_to() {
     }
 }
 
-/// As a master does it: under a temporary name first, which the kernel keeps.
+/// Binds as a master does: to a temporary name first, which stays in the kernel's table.
 fn listen(path: &str) -> UnixListener {
     let temporary = format!("{path}.AAAAAAAAAAAAAAAA");
     let listener = UnixListener::bind(&temporary).unwrap();
@@ -100,7 +99,7 @@ fn listen(path: &str) -> UnixListener {
     listener
 }
 
-/// The master's side of PROTOCOL.mux: hello, and "alive" to whatever is asked.
+/// The master's side of PROTOCOL.mux: hello, then "alive" as the answer to every request.
 fn answer(mut stream: UnixStream) {
     let hello = [0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0, 4];
     let mut request = [0; 24];

@@ -1,4 +1,4 @@
-//! What a process uses, from `/proc` and its processor clock. Reading neither wakes it.
+//! Resources of a process, from `/proc` and its processor clock. Reading them does not wake it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,22 +7,21 @@ use std::time::Duration;
 use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
-/// What a process has done since it began.
+/// The activity of a process since its start.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Activity {
-    /// By thread id: its name, and how often it has gone to sleep, which is how often it was woken.
+    /// By thread id: its name and voluntary context switches, which equal its wake-ups.
     threads: BTreeMap<i32, (String, u64)>,
-    /// All its threads, also those that have ended.
+    /// Of all threads, including those that have ended.
     pub(crate) processor_time: Duration,
 }
 
 impl Activity {
-    /// How many threads there are.
     pub(crate) fn threads(&self) -> usize {
         self.threads.len()
     }
 
-    /// The wake-ups of each thread since `before`, the restless first.
+    /// The wake-ups of each thread since `before`, the most frequent first.
     pub(crate) fn wakeups_since(&self, before: &Self) -> Vec<(String, u64)> {
         let mut wakeups: Vec<_> = self
             .threads
@@ -37,7 +36,7 @@ impl Activity {
     }
 }
 
-/// What the process has done so far; `None` once it is gone.
+/// Returns `None` if the process has ended.
 pub(crate) fn activity(pid: i32) -> Option<Activity> {
     let clock = clock_getcpuclockid(Pid::from_raw(pid)).ok()?;
     let processor_time = clock_gettime(clock).ok()?.into();
@@ -58,15 +57,15 @@ pub(crate) fn activity(pid: i32) -> Option<Activity> {
 /// The memory of a process, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Memory {
-    /// Everything that is mapped and present.
+    /// RSS: all resident pages.
     pub(crate) resident: u64,
-    /// The same, with what is shared divided among those who share it.
+    /// PSS: each page divided by the number of processes that share it.
     pub(crate) proportional: u64,
-    /// What is no file: heap, stacks, what was written to.
+    /// Pages without a file: heap, stacks, private copies.
     pub(crate) anonymous: u64,
 }
 
-/// The memory it has now; `None` once it is gone.
+/// Returns `None` if the process has ended.
 pub(crate) fn memory(pid: i32) -> Option<Memory> {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
     let bytes = |name| {
@@ -80,23 +79,21 @@ pub(crate) fn memory(pid: i32) -> Option<Memory> {
     })
 }
 
-/// What the resident memory of a process consists of.
+/// Parts of the resident memory, by mapped file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Part {
-    /// The program's own code and data.
     Program,
-    /// What it allocated, with the stacks of its threads.
+    /// Allocations and thread stacks.
     Heap,
-    /// The C library, its loader and its like.
+    /// The C library, its loader, libm and libgcc.
     System,
-    /// Libraries for D-Bus, its menus and indicators.
+    /// Libraries for D-Bus, dbusmenu and indicators.
     Bus,
-    /// GTK, what that stands on, and the data they read.
+    /// GTK, its dependencies, and their data files.
     Toolkit,
 }
 
 impl Part {
-    /// All of them, in the order of a table.
     pub(crate) const ALL: [Self; 5] = [
         Self::Program,
         Self::Heap,
@@ -105,7 +102,7 @@ impl Part {
         Self::Toolkit,
     ];
 
-    /// What a table calls it.
+    /// The label in tables.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Program => "own program",
@@ -130,7 +127,7 @@ impl Part {
     }
 }
 
-/// The resident memory by part, in bytes; `None` once the process is gone.
+/// Resident memory by part, in bytes. Returns `None` if the process has ended.
 pub(crate) fn memory_by_part(pid: i32) -> Option<BTreeMap<Part, u64>> {
     let smaps = fs::read_to_string(format!("/proc/{pid}/smaps")).ok()?;
     let program = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
@@ -144,7 +141,7 @@ pub(crate) fn memory_by_part(pid: i32) -> Option<BTreeMap<Part, u64>> {
             let kibibytes: u64 = words.next()?.parse().ok()?;
             *parts.entry(part).or_default() += kibibytes * 1024;
         } else if !first.ends_with(':') {
-            // The head of a mapping: range, permissions, offset, device, inode, and a path where there is one.
+            // The first line of a mapping: range, permissions, offset, device, inode and an optional path.
             part = Part::of_mapping(words.nth(4).unwrap_or_default(), &program);
         }
     }
