@@ -32,17 +32,14 @@ use measure::{
     ratio_of_times, time, time_if_any, wall_time,
 };
 use muxtray::config::Settings;
-use muxtray::diagnose;
-use muxtray::diagnose::{Context, History};
-use muxtray::discover;
-use muxtray::discover::Surroundings;
+use muxtray::diagnose::{self, Context, History};
+use muxtray::discover::{self, Surroundings};
 use muxtray::model::places::Candidate;
 use muxtray::model::socket::{Socket, UserId};
 use muxtray::observe::{Observer, directories, filesystem, sock_diag};
 use muxtray::present::menu;
 use muxtray::present::report::Report;
-use muxtray::scan;
-use muxtray::scan::Survey;
+use muxtray::scan::{self, Survey};
 use support::{Lab, program};
 
 const SIZES: [usize; 4] = [10, 100, 1_000, 10_000];

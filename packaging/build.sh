@@ -187,4 +187,7 @@ for format in $formats; do
     rm -f dist/*."$format"
     "make_$format"
 done
-ls dist/*.deb dist/*.rpm 2>/dev/null
+# A format that is not asked for may have no package here.
+for format in $formats; do
+    ls dist/*."$format"
+done

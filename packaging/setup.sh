@@ -82,6 +82,10 @@ stop_running_applets() {
     done
 }
 
+# The lines of the log that muxtray wrote. The libraries it loads (GTK, Pango, AppIndicator, Mesa) write to the same file,
+# also where nothing is wrong.
+own_lines() { grep -E '^ *(ERROR|WARN|INFO) |^(/.*/)?muxtray(-applet)?[: ]' "$log" || true; }
+
 start_applet() {
     if [ -z "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ]; then
         say "No display, so the applet is not started. In your desktop session, run: $prefix/bin/muxtray run"
@@ -97,14 +101,14 @@ start_applet() {
         sleep 0.1
     done
     if kill -0 "$started" 2>/dev/null; then
+        own_lines
         say "The applet is running; it writes its log to $log."
-        cat "$log"
     elif wait "$started"; then
-        say "The applet has ended again:"
-        cat "$log"
+        own_lines
+        say "The applet has ended again; its log is $log."
     else
-        cat "$log" >&2
-        fail "the applet could not be started; see above"
+        own_lines >&2
+        fail "the applet could not be started; its log is $log"
     fi
 }
 

@@ -152,9 +152,10 @@ def without_tests(found):
     """The tokens but for modules under #[cfg(test)]."""
     kept, at = [], 0
     while at < len(found):
-        head = [token.text for token in found[at : at + 10]]
-        if head[:8] == ["#", "[", "cfg", "(", "test", ")", "]", "mod"]:
-            at += 9
+        head = [token.text for token in found[at : at + 12]]
+        mod = 11 if head[7:8] == ["pub"] else 7  # pub ( super )
+        if head[:7] == ["#", "[", "cfg", "(", "test", ")", "]"] and head[mod : mod + 1] == ["mod"]:
+            at += mod + 2
             at = (group(found, at) if found[at].text == "{" else at) + 1
         else:
             kept.append(found[at])

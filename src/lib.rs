@@ -47,6 +47,8 @@ pub mod private_file;
 pub mod privilege;
 pub mod run;
 pub mod scan;
+#[cfg(test)]
+mod tests;
 mod transient_error;
 pub mod unconfined;
 pub mod watch;

@@ -5,11 +5,9 @@ use std::process::ExitCode;
 
 use anstream::AutoStream;
 use clap::Parser as _;
-use muxtray::cli;
 use muxtray::cli::args::Arguments;
-use muxtray::i18n;
-use muxtray::i18n::Language;
-use muxtray::{crash, log, privilege};
+use muxtray::i18n::{self, Language};
+use muxtray::{cli, crash, log, privilege};
 
 fn main() -> ExitCode {
     if let Err(elevated) = privilege::refuse_elevation() {

@@ -12,17 +12,13 @@ use std::time::Duration;
 
 use tr::tr;
 
-use crate::config;
 use crate::decide::intent::Intent;
 use crate::decide::notice::{Notice, NoticeKey};
-use crate::desktop::instance;
-use crate::desktop::instance::{Instance, InstanceError};
-use crate::desktop::notify;
-use crate::desktop::notify::Notifier;
-use crate::engine;
-use crate::engine::{Asker, Inbox, Options, Outlet};
-use crate::log;
+use crate::desktop::instance::{self, Instance, InstanceError};
+use crate::desktop::notify::{self, Notifier};
+use crate::engine::{self, Asker, Inbox, Options, Outlet};
 use crate::present::menu::TrayView;
+use crate::{config, log};
 
 /// The program that `muxtray run` becomes where an icon is wanted.
 const APPLET: &str = "muxtray-applet";

@@ -6,23 +6,23 @@
 //! knows) is left to [`Survey::examined`], which `doctor` asks for and nothing else does.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::unistd::{Uid, User};
 
 use crate::config::Settings;
-use crate::diagnose;
-use crate::diagnose::{Context, History};
-use crate::discover;
-use crate::discover::{Request, Ssh, Surroundings};
+use crate::diagnose::{self, Context, History};
+use crate::discover::{self, Request, Ssh, Surroundings};
 use crate::model::control_path::ControlPath;
 use crate::model::directory::{Access, Directory, End, Rehearsal};
 use crate::model::places::{Candidate, Origin, Places};
+use crate::model::recent::Recent;
 use crate::model::socket::{Cookie, File, Holder, Listener, Look, Snapshot, UserId};
 use crate::observe::network::Networks;
 use crate::observe::{Observer, directories};
+use crate::private_file;
 
 /// How often a waiting backlog is looked at again while [`Survey::settled`] waits for it.
 const BACKLOG_PAUSE: Duration = Duration::from_millis(100);
@@ -45,6 +45,25 @@ pub fn request(
             .own_directory("XDG_CACHE_HOME", ".cache")
             .map(|directory| directory.join("hosts.json")),
     }
+}
+
+/// A file of recent hosts beyond this size is not ours.
+const MAX_RECENT_BYTES: u64 = 1 << 16;
+
+/// Where the hosts are kept that had a master lately; `None` where there is no home.
+#[must_use]
+pub fn recent_file(surroundings: &Surroundings) -> Option<PathBuf> {
+    let directory = surroundings.own_directory("XDG_STATE_HOME", ".local/state")?;
+    Some(directory.join("recent-hosts.json"))
+}
+
+/// The hosts that had a master lately; none if the file cannot be read.
+#[must_use]
+pub fn recent(surroundings: &Surroundings) -> Recent {
+    recent_file(surroundings)
+        .and_then(|path| private_file::load(&path, surroundings.known.uid, MAX_RECENT_BYTES))
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .unwrap_or_default()
 }
 
 /// Looks at control sockets and remembers what one look alone cannot tell.

@@ -5,14 +5,19 @@
 # is installed in roots and homes that are thrown away.
 #
 # The desktop tests run against what is installed, so this wants what tests/run.sh installs.
+# Other homes are set in subshells only.
+# shellcheck disable=SC2030,SC2031
 set -euo pipefail
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 cd "$here"
-export PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
+# setup.sh is tried in other homes than that of the toolchain.
+export CARGO_HOME=${CARGO_HOME:-$HOME/.cargo} RUSTUP_HOME=${RUSTUP_HOME:-$HOME/.rustup}
+export PATH="$PATH:$CARGO_HOME/bin"
 target=${CARGO_TARGET_DIR:-$here/target}
 work=$(mktemp -d /tmp/packages.XXXXXX)
-trap 'rm -rf "$work"' EXIT
+processes=()
+trap clean_up EXIT
 parts=(muxtray muxtray-applet)
 tried=0
 
@@ -21,12 +26,27 @@ fail() {
     exit 1
 }
 
+clean_up() {
+    [ "${#processes[@]}" -eq 0 ] || kill "${processes[@]}" 2>/dev/null || true
+    rm -rf "$work"
+}
+
 # One trial: its name is its function's, in words.
 try() {
     local started=$SECONDS
     "$1"
     tried=$((tried + 1))
     echo "ok: ${1//_/ } ($((SECONDS - started)) s)"
+}
+
+# Waits for up to 20 seconds until a command succeeds: wait_for WHAT COMMAND…
+wait_for() {
+    local what=$1 deadline=$((SECONDS + 20))
+    shift
+    until "$@"; do
+        [ "$SECONDS" -lt "$deadline" ] || fail "waited in vain until $what"
+        sleep 0.1
+    done
 }
 
 skip() {
@@ -130,11 +150,8 @@ rpm_installs_and_leaves_nothing() {
 setup_installs_and_leaves_nothing() {
     local home=$work/home prefix
     prefix="$home/a prefix"
-    export CARGO_HOME=${CARGO_HOME:-$HOME/.cargo} RUSTUP_HOME=${RUSTUP_HOME:-$HOME/.rustup}
     mkdir -p "$home" "$prefix/share/icons/hicolor/16x16"
     (
-        # Only here is this the home.
-        # shellcheck disable=SC2030
         export HOME=$home PREFIX=$prefix CARGO_TARGET_DIR=$target
         unset DISPLAY WAYLAND_DISPLAY XDG_CONFIG_HOME XDG_CACHE_HOME XDG_STATE_HOME
         packaging/setup.sh --no-start
@@ -167,6 +184,39 @@ setup_installs_and_leaves_nothing() {
     same "setup.sh --uninstall left or took too much" "$work/expected" "$work/left"
 }
 
+# What setup.sh prints when it has started the applet. The log holds a line of GTK's then, about a module that does not
+# exist, on every system.
+setup_starts_the_applet_and_prints_only_muxtrays_lines() {
+    local home=$work/session state log
+    state=$home/state
+    log=$state/muxtray.log
+    mkdir -m 700 "$home" "$home/run"
+    Xvfb -displayfd 3 -screen 0 640x480x24 -nolisten tcp 3>"$work/display" >"$work/xvfb.log" 2>&1 &
+    processes+=("$!")
+    dbus-daemon --session --nofork --nopidfile --print-address=3 --address="unix:path=$home/run/bus" \
+        3>"$work/address" >"$work/bus.log" 2>&1 &
+    processes+=("$!")
+    wait_for "the X server listens" test -s "$work/display"
+    wait_for "the session bus listens" test -s "$work/address"
+    (
+        export HOME=$home PREFIX=$home/prefix CARGO_TARGET_DIR=$target XDG_STATE_HOME=$state XDG_RUNTIME_DIR=$home/run
+        DISPLAY=:$(cat "$work/display")
+        DBUS_SESSION_BUS_ADDRESS=$(cat "$work/address")
+        export DISPLAY DBUS_SESSION_BUS_ADDRESS NO_AT_BRIDGE=1 GTK_MODULES=no-such-module
+        unset WAYLAND_DISPLAY XDG_CONFIG_HOME XDG_CACHE_HOME
+        packaging/setup.sh >"$work/printed" 2>&1 || fail "setup.sh failed: $(cat "$work/printed" "$log")"
+        cat "$work/printed"
+        cp "$log" "$work/log"
+        packaging/setup.sh --uninstall
+    )
+    grep -q no-such-module "$work/log" || fail "GTK wrote nothing to the log"
+    if grep -q no-such-module "$work/printed"; then
+        fail "setup.sh prints lines of a library"
+    fi
+    [ "$(tail -n 1 "$work/printed")" = "The applet is running; it writes its log to $log." ] ||
+        fail "the last line of setup.sh is not that the applet is running"
+}
+
 # makepkg wants no root, and cargo's files; so what build.sh lays out is handed over to it.
 the_arch_package_is_made() {
     local arch=$work/arch
@@ -197,7 +247,15 @@ the_deb_is_used_upgraded_and_purged() {
 }
 
 echo "Building the packages."
-packaging/build.sh
+rm -f dist/*.deb dist/*.rpm
+# One format at a time; both at once are built in another directory below.
+for format in deb rpm; do
+    packaging/build.sh "$format" >"$work/printed" || fail "build.sh $format ends with status $?"
+    cat "$work/printed"
+    printf '%s\n' dist/*."$format" >"$work/packages"
+    tail -n "$(wc -l <"$work/packages")" "$work/printed" >"$work/named"
+    same "build.sh $format does not name its packages last" "$work/packages" "$work/named"
+done
 # shellcheck source=packaging/packages.sh
 (. packaging/packages.sh && install_package_checks)
 
@@ -208,6 +266,7 @@ try each_package_holds_what_was_laid_out
 try each_program_declares_its_libraries
 try linters_find_no_error
 try setup_installs_and_leaves_nothing
+try setup_starts_the_applet_and_prints_only_muxtrays_lines
 if [ "$(id -u)" -ne 0 ]; then
     skip "installing and removing the .deb, the .rpm and the Arch package: this is not root"
 else

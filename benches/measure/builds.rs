@@ -5,8 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::support::program;
-use crate::support::skip;
+use crate::support::{program, skip};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Build {

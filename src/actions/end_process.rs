@@ -11,14 +11,11 @@ mod process;
 
 use std::time::{Duration, Instant, SystemTime};
 
-use super::clean;
-use super::clean::{CleanError, Kind};
-use super::control;
-use super::control::{ActError, CHECK_LIMIT};
+use super::clean::{self, CleanError, Kind};
+use super::control::{self, ActError, CHECK_LIMIT};
 use super::held::{Held, Unfit};
 use super::{Eyes, System, own_uid};
-use crate::decide::ending;
-use crate::decide::ending::{Action, Place, Seen, Stage};
+use crate::decide::ending::{self, Action, Place, Seen, Stage};
 use crate::model::control_path::ControlPath;
 use crate::model::places::{Candidate, Origin};
 use crate::model::socket::{File, Holder, MasterPid, Process, Target};

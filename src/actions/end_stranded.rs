@@ -8,10 +8,8 @@ use std::fmt;
 use thiserror::Error;
 
 use super::System;
-use super::control;
-use super::control::{ActError, CHECK_LIMIT, Exited};
-use super::end_process;
-use super::end_process::{EndError, Ended};
+use super::control::{self, ActError, CHECK_LIMIT, Exited};
+use super::end_process::{self, EndError, Ended};
 use crate::model::socket::Target;
 
 /// How it ended.

@@ -15,15 +15,13 @@ use nix::sys::stat::{FchmodatFlags, Mode, fchmod, fchmodat, fstat, mkdirat};
 use thiserror::Error;
 use tr::tr;
 
-use super::clean;
-use super::clean::{CleanError, Cleaned, Kind};
+use super::clean::{self, CleanError, Cleaned, Kind};
 use super::held::{Held, Unfit};
 use super::{System, own_uid};
 use crate::model::directory::DirectoryId;
 use crate::model::fix::Fix;
 use crate::model::socket::{Target, UserId};
-use crate::model::text;
-use crate::model::text::{marked, translated};
+use crate::model::text::{self, marked, translated};
 
 /// What was done: a sentence by its [`fmt::Display`].
 #[derive(Debug, Clone, PartialEq, Eq)]

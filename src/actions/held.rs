@@ -129,6 +129,7 @@ impl AsFd for Held {
 pub(super) mod tests {
     use super::*;
     use crate::model::control_path::ControlPath;
+    use crate::tests::skip;
     use std::os::unix::fs::PermissionsExt as _;
     use std::os::unix::net::UnixListener;
     use std::time::{Duration, Instant};
@@ -199,7 +200,10 @@ pub(super) mod tests {
     #[test]
     fn another_users_socket_is_not_held() {
         if !nix::unistd::geteuid().is_root() {
-            return; // Only root can give a file away.
+            return skip(
+                "another_users_socket_is_not_held",
+                "only root can give a file away",
+            );
         }
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("u@h-22");

@@ -12,17 +12,13 @@ use std::time::{Duration, Instant, SystemTime};
 use thiserror::Error;
 use tr::tr;
 
-use super::clean;
-use super::clean::{CleanError, Kind};
-use super::control;
-use super::control::{ActError, CHECK_LIMIT};
+use super::clean::{self, CleanError, Kind};
+use super::control::{self, ActError, CHECK_LIMIT};
 use super::end_process::EndError;
-use super::end_stranded;
-use super::end_stranded::{Farewell, NotEnded};
+use super::end_stranded::{self, Farewell, NotEnded};
 use super::held::Unfit;
 use super::ssh::interrupt::Interrupt;
-use super::ssh::session;
-use super::ssh::session::{Lives, Manner, Ran};
+use super::ssh::session::{self, Lives, Manner, Ran};
 use super::ssh::{Ssh, escaped, made_by, sweep};
 use super::{Eyes as _, System};
 use crate::decide::opening::{First, Opened, Start};
@@ -30,8 +26,7 @@ use crate::diagnose::obstacle::Failure;
 use crate::model::control_path::ControlPath;
 use crate::model::socket::{File, Target};
 use crate::observe::filesystem;
-use crate::unconfined;
-use crate::unconfined::Remains;
+use crate::unconfined::{self, Remains};
 
 /// How long ssh may take to connect (ConnectTimeout), in seconds, where the configuration does not say.
 const CONNECT_SECONDS: u32 = 15;

@@ -9,14 +9,11 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use super::System;
-use super::control;
-use super::control::CHECK_LIMIT;
-use super::end_process;
+use super::control::{self, CHECK_LIMIT};
 use super::ssh::interrupt::Interrupt;
-use super::ssh::session;
-use super::ssh::session::{Lives, Manner, Ran};
+use super::ssh::session::{self, Lives, Manner, Ran};
 use super::ssh::{Ssh, escaped, made_by, sweep};
+use super::{System, end_process};
 use crate::diagnose::obstacle::Failure;
 use crate::model::control_path::ControlPath;
 use crate::model::socket::{File, Target};

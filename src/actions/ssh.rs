@@ -16,8 +16,7 @@ use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket, sockopt,
 };
 
-use super::clean;
-use super::clean::Kind;
+use super::clean::{self, Kind};
 use super::held::Held;
 use super::{Eyes as _, System};
 use crate::model::control_path::ControlPath;

@@ -14,8 +14,7 @@ use std::time::Duration;
 use tr::tr;
 
 use crate::run::FRUGAL;
-use crate::unconfined;
-use crate::unconfined::Remains;
+use crate::unconfined::{self, Remains};
 
 /// How long xdg-open may take to fail. Where there is no desktop that it knows, it becomes the program itself, and
 /// ends with that.

@@ -6,8 +6,7 @@
 use std::collections::HashMap;
 
 use muxtray::decide::intent::Intent;
-use muxtray::desktop::menu;
-use muxtray::desktop::menu::Edit;
+use muxtray::desktop::menu::{self, Edit};
 use muxtray::desktop::menu_label;
 use muxtray::present::menu::Entry;
 use tray_icon::menu::{

@@ -22,17 +22,13 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use muxtray::cli;
 use muxtray::cli::args::Arguments;
 use muxtray::decide::notice::{Notice, NoticeKey};
-use muxtray::engine;
-use muxtray::engine::{Options, Outlet};
-use muxtray::i18n;
-use muxtray::i18n::Language;
+use muxtray::engine::{self, Options, Outlet};
+use muxtray::i18n::{self, Language};
 use muxtray::present::menu::TrayView;
-use muxtray::run;
-use muxtray::run::{Begun, Notices};
-use muxtray::{crash, log, privilege};
+use muxtray::run::{self, Begun, Notices};
+use muxtray::{cli, crash, log, privilege};
 
 #[cfg(not(feature = "lean-tray"))]
 use gtk_tray as tray;

@@ -110,7 +110,9 @@ mod tests {
     fn what_a_killed_run_left_is_removed() {
         let runtime = tempfile::tempdir().unwrap();
         let left = runtime.path().join("muxtray/icons-left00");
-        fs::create_dir_all(&left).unwrap();
+        let mut private = DirBuilder::new();
+        private.recursive(true).mode(0o700);
+        private.create(&left).unwrap();
         fs::write(left.join("tray-icon-1-0.png"), "").unwrap();
         let other = runtime.path().join("muxtray/other");
         fs::create_dir(&other).unwrap();

@@ -5,12 +5,9 @@ use std::time::SystemTime;
 
 use tr::tr;
 
-use crate::actions::clean;
-use crate::actions::clean::{Cleaned, Kind};
-use crate::actions::control;
-use crate::actions::control::{ANY_SESSIONS, ActError, CHECK_LIMIT};
-use crate::actions::end_process;
-use crate::actions::end_process::EndError;
+use crate::actions::clean::{self, Cleaned, Kind};
+use crate::actions::control::{self, ANY_SESSIONS, ActError, CHECK_LIMIT};
+use crate::actions::end_process::{self, EndError};
 use crate::actions::{System, parallel_map};
 use crate::decide::ending;
 use crate::model::finding::FindingId;
@@ -19,11 +16,9 @@ use crate::model::target::TargetError;
 use crate::model::text;
 use crate::present::report::Report;
 
-use super::Outcome;
 use super::args::{Check, Clean, Exit, Global, Stop};
-use super::check_network;
 use super::context::World;
-use super::exit_all;
+use super::{Outcome, check_network, exit_all};
 
 /// What came of one TARGET: the line to print, and what it means for the exit status.
 pub(super) type Told = Result<String, (String, Outcome)>;

@@ -8,8 +8,7 @@ use std::process::Command;
 
 use tr::tr;
 
-use crate::config;
-use crate::config::ConfigError;
+use crate::config::{self, ConfigError};
 use crate::model::text;
 
 use super::Outcome;

@@ -4,18 +4,16 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::actions::rehearsal;
-use crate::config;
-use crate::config::{ConfigError, Settings};
+use crate::config::{self, ConfigError, Settings};
 use crate::decide::ending;
-use crate::discover;
-use crate::discover::{Discovered, Identity, Request, Surroundings};
+use crate::discover::{self, Discovered, Identity, Request, Surroundings};
 use crate::model::control_path::{ControlPath, HostAlias};
 use crate::model::finding::Finding;
 use crate::model::interest::Interest;
-use crate::model::places::{Host, Places};
+use crate::model::places::{Host, Places, WrittenBy};
+use crate::model::recent::Recent;
 use crate::model::socket::{Snapshot, Socket};
-use crate::model::target;
-use crate::model::target::{Named, TargetError};
+use crate::model::target::{self, Named, TargetError};
 use crate::present::doctor::Examined;
 use crate::scan::Survey;
 
@@ -28,6 +26,7 @@ pub(super) struct World {
     places: Places,
     request: Request,
     identity: Identity,
+    recent: Recent,
     finding: Option<Finding>,
 }
 
@@ -46,10 +45,13 @@ impl World {
         } = progress::telling(|progress| {
             discover::discover_telling(&request, &surroundings, progress)
         });
+        let recent = crate::scan::recent(&surroundings);
+        recent.note_in(&mut places);
         let finding = error.map(|error| error.finding());
         places.findings.extend(finding.clone());
         Ok(Self {
             survey: Survey::new(surroundings),
+            recent,
             places,
             request,
             identity,
@@ -83,6 +85,7 @@ impl World {
             let Discovered { places, identity } = discover::discover(&self.request, surroundings);
             self.identity = identity;
             self.places = places;
+            self.recent.note_in(&mut self.places);
             self.places.findings.extend(self.finding.clone());
         }
     }
@@ -119,7 +122,10 @@ impl World {
         let directory = std::env::current_dir().unwrap_or_else(|_| "/".into());
         let named: Vec<Result<Named, TargetError>> = typed
             .iter()
-            .map(|typed| Named::parse(typed, &directory).map(|named| self.expanded(typed, named)))
+            .map(|typed| {
+                let named = self.parse(typed, &directory)?;
+                Ok(self.expanded(typed, named))
+            })
             .collect();
         let path = |named: &Named| match named {
             Named::Path(path) => Some(path.clone()),
@@ -138,11 +144,16 @@ impl World {
     }
 
     /// A host that has no alias of its own may have a ControlPath all the same, by `Host *` or a pattern: ssh knows.
-    /// Where something is at that path, that is what was meant.
+    /// So may a name of the system's, which no socket is called by that a host has as well. Where something is at that
+    /// path, that is what was meant.
     fn expanded(&mut self, typed: &str, named: Named) -> Named {
         match &named {
             Named::Path(_) => return named,
-            Named::Host(host) if self.places.hosts.iter().any(|known| known.alias.0 == *host) => {
+            Named::Host(host)
+                if self
+                    .named(host)
+                    .is_some_and(|known| known.written_by != WrittenBy::System) =>
+            {
                 return named;
             }
             Named::Host(_) | Named::Destination { .. } => {}
@@ -161,10 +172,33 @@ impl World {
         Named::Path(path)
     }
 
-    /// What ssh makes of a host that a person named. From then on it counts as a configured one.
+    /// Reads what a person typed. A name of the configuration is that, though it holds a slash (`machine/.host`).
+    fn parse(&self, typed: &str, directory: &Path) -> Result<Named, TargetError> {
+        match self.named(typed) {
+            Some(host) => Ok(Named::Host(host.alias.0.clone())),
+            None => Named::parse(typed, directory),
+        }
+    }
+
+    /// What a person typed where a host is wanted; `None` for a path.
+    pub(super) fn host_named(&self, typed: &str) -> Option<Named> {
+        match self.parse(typed, Path::new("/")) {
+            Ok(named @ (Named::Host(_) | Named::Destination { .. })) => Some(named),
+            Ok(Named::Path(_)) | Err(_) => None,
+        }
+    }
+
+    /// The host of the configuration that is called so.
+    fn named(&self, typed: &str) -> Option<&Host> {
+        let mut hosts = self.places.hosts.iter();
+        hosts.find(|host| host.alias.0 == typed)
+    }
+
+    /// What ssh makes of a host that a person named. From then on it counts as one that the person has configured.
     pub(super) fn host(&mut self, typed: &str, named: &Named) -> Option<Host> {
-        let known = self.places.hosts.iter().find(|host| host.alias.0 == typed);
-        if let Some(host) = known {
+        let mut hosts = self.places.hosts.iter_mut();
+        if let Some(host) = hosts.find(|host| host.alias.0 == typed) {
+            host.written_by = WrittenBy::Person;
             return Some(host.clone());
         }
         let host = self.ask(typed, named)?;
@@ -183,14 +217,6 @@ impl World {
     pub(super) fn ssh(&self) -> (Option<PathBuf>, Option<PathBuf>) {
         let ssh = &self.request.ssh;
         (ssh.file(self.survey.surroundings()), ssh.config_file())
-    }
-}
-
-/// What a person typed where a host is wanted; `None` for a path.
-pub(super) fn host_named(typed: &str) -> Option<Named> {
-    match Named::parse(typed, Path::new("/")) {
-        Ok(named @ (Named::Host(_) | Named::Destination { .. })) => Some(named),
-        Ok(Named::Path(_)) | Err(_) => None,
     }
 }
 

@@ -9,8 +9,7 @@ use crate::model::fix::Fix;
 use crate::model::socket::Snapshot;
 use crate::model::text;
 use crate::present::doctor;
-use crate::present::explain;
-use crate::present::explain::Message;
+use crate::present::explain::{self, Message};
 use crate::present::report::Report;
 
 use super::args::{Doctor, Global};

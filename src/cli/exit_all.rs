@@ -7,15 +7,13 @@ use std::io::{self, Write};
 use tr::tr;
 
 use crate::actions::System;
-use crate::actions::control;
-use crate::actions::control::CHECK_LIMIT;
+use crate::actions::control::{self, CHECK_LIMIT};
 use crate::decide::ending;
 use crate::model::socket::{Socket, State, Unresponsive};
 use crate::model::text;
 
 use super::Outcome;
-use super::actions;
-use super::actions::Told;
+use super::actions::{self, Told};
 use super::args::{Exit, Global};
 use super::context::World;
 

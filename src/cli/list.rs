@@ -8,8 +8,7 @@ use calloop::EventLoop;
 use crate::model::socket::Snapshot;
 use crate::present::report::Report;
 use crate::present::table;
-use crate::watch;
-use crate::watch::{News, Pace, Watch, Watcher};
+use crate::watch::{self, News, Pace, Watch, Watcher};
 
 use super::args::{Global, List};
 use super::context::World;

@@ -14,8 +14,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 
 use crate::config::Settings;
-use crate::model::guide;
-use crate::model::guide::Guide;
+use crate::model::guide::{self, Guide};
 use crate::present::explain::Kind;
 
 use super::Outcome;

@@ -23,8 +23,7 @@ use std::io::{self, Write};
 
 use crate::config::ConfigError;
 use crate::model::finding::Severity;
-use crate::privilege;
-use crate::privilege::Elevated;
+use crate::privilege::{self, Elevated};
 use args::{Command, Global};
 
 /// What a command comes to; see the exit statuses of `muxtray --help`.

@@ -4,19 +4,16 @@ use std::io::{self, IsTerminal as _, Write};
 
 use tr::tr;
 
-use crate::actions::open;
-use crate::actions::open::{OpenError, Questions};
+use crate::actions::open::{self, OpenError, Questions};
 use crate::actions::ssh::Ssh;
 use crate::actions::ssh::interrupt::Interrupt;
-use crate::decide::opening;
-use crate::decide::opening::Plan;
+use crate::decide::opening::{self, Plan};
 use crate::model::text;
 
 use super::Outcome;
 use super::actions::closing;
 use super::args::{Global, Open};
-use super::context;
-use super::context::World;
+use super::context::{self, World};
 use super::speed_test::unknown;
 
 pub(super) fn open(
@@ -27,7 +24,7 @@ pub(super) fn open(
 ) -> io::Result<Outcome> {
     let mut world = World::open(global)?;
     let shown = text::line(&open.host);
-    let Some(named) = context::host_named(&open.host) else {
+    let Some(named) = world.host_named(&open.host) else {
         writeln!(
             err,
             "muxtray: {}",

@@ -2,8 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::run;
-use crate::run::{AlreadyRunning, Begun, Desktop};
+use crate::run::{self, AlreadyRunning, Begun, Desktop};
 use crate::{VERSION, crash, engine, privilege};
 
 use super::Outcome;

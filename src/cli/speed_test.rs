@@ -4,12 +4,10 @@ use std::io::{self, Write};
 
 use tr::tr;
 
-use crate::actions::speed_test;
-use crate::actions::speed_test::Interrupted;
+use crate::actions::speed_test::{self, Interrupted};
 use crate::actions::ssh::Ssh;
 use crate::actions::ssh::interrupt::Interrupt;
-use crate::diagnose::obstacle;
-use crate::diagnose::obstacle::Obstacle;
+use crate::diagnose::obstacle::{self, Obstacle};
 use crate::model::finding::FindingId;
 use crate::model::places::Host;
 use crate::model::socket::Snapshot;
@@ -19,8 +17,7 @@ use crate::present::speed_test::{Master, Plan, Series, Trial};
 
 use super::Outcome;
 use super::args::{Global, Test};
-use super::context;
-use super::context::World;
+use super::context::{self, World};
 
 pub(super) fn test(
     global: &Global,
@@ -30,7 +27,7 @@ pub(super) fn test(
 ) -> io::Result<Outcome> {
     let mut world = World::open(global)?;
     let shown = text::line(&test.host);
-    let Some(named) = context::host_named(&test.host) else {
+    let Some(named) = world.host_named(&test.host) else {
         writeln!(
             err,
             "muxtray: {}",

@@ -14,8 +14,7 @@ use tr::tr;
 
 use crate::model::control_path::ControlPath;
 use crate::model::socket::{Snapshot, Socket, State};
-use crate::model::target;
-use crate::model::target::{Named, TargetError};
+use crate::model::target::{self, Named, TargetError};
 use crate::model::text;
 
 /// How long a master may take to end in order.

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use tr::tr;
 
-use crate::diagnose::obstacle;
-use crate::diagnose::obstacle::{Failure, Obstacle};
+use crate::diagnose::obstacle::{self, Failure, Obstacle};
 use crate::model::control_path::{ControlPath, HostAlias};
 use crate::model::finding::FindingId;
 use crate::model::places::{Host, Persist, Places};

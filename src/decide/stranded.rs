@@ -9,8 +9,7 @@ use tr::tr;
 use super::ending;
 use super::intent::Intent;
 use super::notice::Button;
-use super::opening;
-use super::opening::Reconnect;
+use super::opening::{self, Reconnect};
 use crate::model::socket::{Snapshot, Socket, State, Target};
 
 /// How long a master has to have been stranded: a VPN that connects again often has the same address.

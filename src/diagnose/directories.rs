@@ -15,12 +15,18 @@ use crate::model::directory::{Access, Directory, End, Part, Refusal, Rehearsal, 
 use crate::model::finding::{Finding, FindingId};
 use crate::model::fix::Fix;
 use crate::model::places::Host;
-use crate::model::socket::{FileKind, UserId};
+use crate::model::socket::{FileKind, Socket, UserId};
 use crate::model::text;
 
-pub(super) fn findings(context: Context<'_>) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = insecure::findings(context).collect();
-    for directory in context.directories {
+/// Everything that is wrong with the directories that the person needs; `sockets` are those that were found.
+pub(super) fn findings(context: Context<'_>, sockets: &[Socket]) -> Vec<Finding> {
+    let directories: Vec<&Directory> = context
+        .directories
+        .iter()
+        .filter(|directory| is_needed(directory, sockets, context.uid))
+        .collect();
+    let mut findings: Vec<Finding> = insecure::findings(&directories, context).collect();
+    for directory in directories {
         let case = Case { directory, context };
         match &directory.end {
             End::There(there) => {
@@ -39,6 +45,18 @@ pub(super) fn findings(context: Context<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Whether the person needs the directory: see [`WrittenBy::Administrator`].
+///
+/// [`WrittenBy::Administrator`]: crate::core::places::WrittenBy::Administrator
+fn is_needed(directory: &Directory, sockets: &[Socket], uid: UserId) -> bool {
+    // An orphan has no file, and so no owner; its master is the person's.
+    let is_persons = |socket: &Socket| socket.owner.as_ref().is_none_or(|owner| owner.uid == uid);
+    directory.wanted.is_persons
+        || sockets
+            .iter()
+            .any(|socket| socket.path.directory() == directory.path() && is_persons(socket))
 }
 
 /// One directory.

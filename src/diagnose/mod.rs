@@ -84,7 +84,7 @@ pub fn snapshot(look: &Look, context: Context<'_>) -> Snapshot {
     });
     let mut findings = context.places.findings.clone();
     findings.extend(hosts::findings(context));
-    findings.extend(directories::findings(context));
+    findings.extend(directories::findings(context, &sockets));
     findings.sort_by(|a, b| {
         b.severity
             .cmp(&a.severity)

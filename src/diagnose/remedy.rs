@@ -5,8 +5,7 @@ use std::time::Duration;
 use tr::tr;
 
 use super::IDLE_AFTER;
-use crate::decide::ending;
-use crate::decide::ending::WayOut;
+use crate::decide::ending::{self, WayOut};
 use crate::decide::opening;
 use crate::model::finding::{Finding, FindingId};
 use crate::model::fix::Fix;

@@ -731,13 +731,14 @@ fn the_destination_is_the_one_all_hosts_of_the_path_have() {
 #[test]
 fn a_path_without_a_host_tells_where_it_leads_by_itself() {
     use crate::model::control_path::{Pattern, known_for_tests};
-    use crate::model::places::Place;
+    use crate::model::places::{Place, WrittenBy};
     let pattern = Pattern::from_template("/s/%r@%h-%p".as_ref(), &known_for_tests());
     let places = Places {
         hosts: Vec::new(),
         patterns: vec![Place {
             pattern: pattern.unwrap().unwrap(),
             managed_by: None,
+            written_by: WrittenBy::Person,
         }],
         ..places()
     };

@@ -20,7 +20,7 @@ use crate::model::interest::Interest;
 use crate::private_file;
 
 /// Goes up with every change of what is stored or of how it is made.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 
 /// A cache file beyond this size is not ours.
 const MAX_BYTES: u64 = 32 << 20;

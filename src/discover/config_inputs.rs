@@ -10,10 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::environment::Surroundings;
 use super::file_stamp::Stamp;
-use super::list_directories;
-use super::watch_list;
-use crate::model::control_path;
-use crate::model::control_path::{Pattern, TemplateError};
+use super::{list_directories, watch_list};
+use crate::model::control_path::{self, Pattern, TemplateError};
 use crate::model::interest::Interest;
 
 /// The files that were read or missing, what the Includes meant, and the environment variables that were named.

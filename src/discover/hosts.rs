@@ -19,16 +19,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use tr::tr;
 
-use super::bounded_command;
-use super::bounded_command::Failure;
+use super::bounded_command::{self, Failure};
 use super::ssh_config::Written;
 use crate::model::control_path::{ControlPath, Destination, HostAlias};
 use crate::model::finding::{Finding, FindingId};
-use crate::model::places::{Host, Persist, STAND_IN};
+use crate::model::places::{Host, Persist, STAND_IN, WrittenBy, is_local_name};
 use crate::model::text;
 use crate::transient_error;
-use crate::unconfined;
-use crate::unconfined::Remains;
+use crate::unconfined::{self, Remains};
 pub(super) use refusal::{Refusal, Silence};
 
 /// How long one `ssh -G` may take. Tests run beside others on a busy machine, and what they ask does answer.
@@ -100,6 +98,7 @@ pub(super) struct Expansion {
     persist: Option<u32>,
     server_alive_interval: u32,
     server_alive_count_max: u32,
+    is_by_systemd: bool,
 }
 
 impl Expansion {
@@ -133,13 +132,21 @@ impl Expansion {
             },
             server_alive_interval: value("serveraliveinterval").parse().unwrap_or(0),
             server_alive_count_max: value("serveralivecountmax").parse().unwrap_or(3),
+            is_by_systemd: is_systemd_proxy(&value("proxycommand")),
         }
     }
 
+    /// Whether systemd connects it, and not the network.
+    pub(super) const fn is_by_systemd(&self) -> bool {
+        self.is_by_systemd
+    }
+
+    /// The host of the person's that it is.
     pub(super) fn into_host(self, alias: HostAlias, source: Option<(PathBuf, usize)>) -> Host {
         Host {
             alias,
             source,
+            written_by: WrittenBy::Person,
             control_path: self.control_path(),
             destination: Destination {
                 user: (!self.user.is_empty()).then_some(self.user),
@@ -160,8 +167,16 @@ impl Expansion {
     }
 }
 
-/// What is told while ssh is asked: how many answers there are by now, and how many there will be. Called by several
-/// threads.
+/// Whether a ProxyCommand runs systemd-ssh-proxy, wherever that is installed. ssh hands the line to a shell.
+fn is_systemd_proxy(command: &str) -> bool {
+    let mut words = command.split_ascii_whitespace();
+    let program = words.find(|word| *word != "exec").unwrap_or_default();
+    let program = program.trim_matches(|quote| matches!(quote, '"' | '\''));
+    program.rsplit('/').next() == Some("systemd-ssh-proxy")
+}
+
+/// What is told while ssh is asked: how many answers there are by now, and how many there will be, of hosts. Called by
+/// several threads.
 pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
 /// The ssh that is asked.
@@ -200,6 +215,8 @@ impl<'a> Asked<'a> {
         let end = Instant::now() + DEADLINE_OF_ALL;
         let next = AtomicUsize::new(0);
         let unanswered = AtomicUsize::new(0);
+        let answered = AtomicUsize::new(0);
+        let hosts = aliases.iter().filter(|alias| !is_local_name(alias)).count();
         let answers = Mutex::new(Vec::with_capacity(aliases.len()));
         let work = || {
             while let Some((index, alias)) = {
@@ -216,11 +233,12 @@ impl<'a> Asked<'a> {
                     unanswered.fetch_add(1, Ordering::Relaxed);
                 }
                 let failed = answer.is_err();
-                let answered = answers.lock().map_or(0, |mut answers| {
+                if let Ok(mut answers) = answers.lock() {
                     answers.push((index, answer));
-                    answers.len()
-                });
-                progress(answered, aliases.len());
+                }
+                if !is_local_name(alias) {
+                    progress(answered.fetch_add(1, Ordering::Relaxed) + 1, hosts);
+                }
                 if failed {
                     next.store(aliases.len(), Ordering::Relaxed);
                 }
@@ -306,7 +324,7 @@ enum Cause {
 }
 
 /// The hosts that ssh told about, and one finding for each different complaint, not counting files that another
-/// finding names already.
+/// finding names already. Names of the system's own are nobody's to mend.
 pub(super) fn judge(
     aliases: &[Written<String>],
     answers: Vec<Answer>,
@@ -319,9 +337,12 @@ pub(super) fn judge(
         let (complaint, cause) = match answer {
             Answer::Expanded(expansion) => {
                 let source = Some((alias.file.clone(), alias.line));
-                hosts.push(expansion.into_host(HostAlias(alias.text.clone()), source));
+                let written_by = written_by(alias, &expansion);
+                let host = expansion.into_host(HostAlias(alias.text.clone()), source);
+                hosts.push(Host { written_by, ..host });
                 continue;
             }
+            _ if is_local_name(&alias.text) => continue,
             Answer::Refused(refusal) => (refusal.to_string(), Cause::Configuration),
             Answer::Unanswered { why, .. } => {
                 let cause = match &why {
@@ -346,6 +367,15 @@ pub(super) fn judge(
         }
     }
     hosts
+}
+
+/// Whose host it is.
+pub(super) fn written_by(alias: &Written<String>, expansion: &Expansion) -> WrittenBy {
+    if is_local_name(&alias.text) || expansion.is_by_systemd() {
+        WrittenBy::System
+    } else {
+        alias.by()
+    }
 }
 
 /// Whether another finding names the file already that ssh complains of.

@@ -38,7 +38,7 @@ use tr::tr;
 use crate::model::control_path::{ControlPath, HostAlias, Pattern, TemplateError};
 use crate::model::finding::{Finding, FindingId};
 use crate::model::interest::Interest;
-use crate::model::places::{Host, Place, Places, STAND_IN};
+use crate::model::places::{Host, Place, Places, STAND_IN, WrittenBy, is_local_name};
 use crate::model::text;
 use cache::{Key, Record};
 use hosts::{Answer, Asked, Expansion};
@@ -186,7 +186,7 @@ pub fn discover_telling(
         answers,
         other,
     } = record;
-    let names_hosts = !configuration.aliases.is_empty();
+    let names_hosts = names_hosts(&configuration);
     let mut places = assemble(request, surroundings, configuration, answers, findings);
     match other {
         Some(Answer::Expanded(expansion)) => {
@@ -219,11 +219,15 @@ fn ask(
         .map(|alias| alias.text.as_str())
         .collect();
     let answers = run_ssh(&key, request, &aliases, findings, progress);
-    let is_shown = !has_unshown(&configuration, &answers, surroundings);
-    let other = if is_shown {
-        None
-    } else {
+    // With no host but the system's, nobody else would tell what ssh refuses altogether.
+    let is_refused = || {
+        let is_refusal = |answer: &Answer| matches!(answer, Answer::Refused(_));
+        !names_hosts(&configuration) && answers.iter().any(is_refusal)
+    };
+    let other = if has_unshown(&configuration, &answers, surroundings) || is_refused() {
         run_ssh(&key, request, &[STAND_IN], &mut Vec::new(), &|_, _| {}).pop()
+    } else {
+        None
     };
     let is_whole = is_read && answers.len() == aliases.len();
     // Without a program there is nothing to try again: that it comes is a change.
@@ -243,25 +247,47 @@ fn ask(
     (record, is_whole)
 }
 
+/// Whether the configuration names a host, beside what systemd names in every system's.
+fn names_hosts(configuration: &Configuration) -> bool {
+    let aliases = &configuration.aliases;
+    aliases.iter().any(|alias| !is_local_name(&alias.text))
+}
+
 /// Whether some ControlPath of the configuration is that of no named host. Then it is one for hosts that nobody has
 /// named, mostly by `Host *`, and one of those has to be asked about; otherwise asking would tell nothing new.
+///
+/// Only hosts of the person's show a ControlPath of the person's: which other names there are on a machine changes
+/// nothing for the hosts that the person goes to.
 fn has_unshown(
     configuration: &Configuration,
     answers: &[Answer],
     surroundings: &Surroundings,
 ) -> bool {
-    let shown: Vec<ControlPath> = answers
+    let shown: Vec<(ControlPath, WrittenBy)> = configuration
+        .aliases
         .iter()
-        .filter_map(|answer| match answer {
-            Answer::Expanded(expansion) => expansion.control_path(),
+        .zip(answers)
+        .filter_map(|(alias, answer)| match answer {
+            Answer::Expanded(expansion) => {
+                let written_by = hosts::written_by(alias, expansion);
+                Some((expansion.control_path()?, written_by))
+            }
             Answer::Refused(_) | Answer::Unanswered { .. } => None,
         })
         .collect();
     configuration.templates.iter().any(|template| {
+        let shows = |written_by: WrittenBy| match template.by() {
+            WrittenBy::Person => written_by == WrittenBy::Person,
+            WrittenBy::Administrator | WrittenBy::System => written_by != WrittenBy::System,
+        };
         Pattern::from_template(&template.text, &surroundings.known)
             .ok()
             .flatten()
-            .is_some_and(|pattern| !shown.iter().any(|path| pattern.matches(path)))
+            .is_some_and(|pattern| {
+                !shown
+                    .iter()
+                    .any(|(path, written_by)| shows(*written_by) && pattern.matches(path))
+            })
     })
 }
 
@@ -373,7 +399,10 @@ fn assemble(
     let known = &surroundings.known;
     for template in &templates {
         match Pattern::from_template(&template.text, known) {
-            Ok(Some(pattern)) => patterns.push(users(pattern)),
+            Ok(Some(pattern)) => patterns.push(Place {
+                written_by: template.by(),
+                ..users(pattern)
+            }),
             Ok(None) => {}
             Err(error) => findings.push(bad_template(template, &error)),
         }
@@ -413,6 +442,7 @@ fn users(pattern: Pattern) -> Place {
     Place {
         pattern,
         managed_by: None,
+        written_by: WrittenBy::Person,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::model::control_path::{Known, Pattern};
-use crate::model::places::{Managed, Place};
+use crate::model::places::{Managed, Place, WrittenBy};
 
 /// The places of known programs, for this user and environment. git-annex is not among them: its sockets lie in
 /// repositories, anywhere ([`crate::model::places::Places::managed_by`] knows them by their form).
@@ -81,6 +81,7 @@ fn place(
             Reach::Everybody => pattern,
         },
         managed_by: Some(managed),
+        written_by: WrittenBy::Person,
     })
 }
 

@@ -11,10 +11,9 @@ use std::path::{Path, PathBuf};
 
 use nix::dir::Type;
 
-use super::list_directories;
-use super::list_directories::{Links, Listing};
+use crate::discover::list_directories::{self, Links, Listing};
 use crate::model::control_path::{Component, ControlPath, stem_of_aside, stem_of_temporary};
-use crate::model::places::{Candidate, Origin, Places};
+use crate::model::places::{Candidate, Origin, Places, WrittenBy};
 
 /// As many names of one directory that only a pattern leads to, and that are no sockets, are looked at: so many files
 /// are kept where a pattern matches them, and a list of all would hide the rest.
@@ -23,22 +22,25 @@ const MAX_OTHERS: usize = 100;
 /// Every path to look at now, sorted and each once, without those that the configuration says to leave alone.
 ///
 /// A name can be read in several ways. A configured host's exact path is that, whatever else it looks like; then a
-/// name that `clean` gave, then a temporary name of a path that a pattern or host has, then a pattern's.
+/// name that `clean` gave, then a temporary name of a path that a pattern or host has, then a pattern's. The exact path
+/// of a host that the person may never use is one that a vague pattern matches.
 /// What is no socket by the directory's own account is left out where that is nobody's problem: in vague places, in
 /// those of other programs, in globs, and under temporary names; elsewhere, what is beyond `MAX_OTHERS`.
 #[must_use]
 pub fn candidates(places: &Places) -> Vec<Candidate> {
     let exact = exact_paths(places);
     let mut directories: BTreeMap<PathBuf, Expected<'_>> = BTreeMap::new();
-    for path in &exact {
-        match directories.get_mut(path.directory()) {
+    for (path, written_by) in &exact {
+        let expected = match directories.get_mut(path.directory()) {
             Some(expected) => expected,
             None => directories
                 .entry(path.directory().to_path_buf())
                 .or_default(),
-        }
-        .exact
-        .insert(path.name());
+        };
+        match written_by {
+            WrittenBy::Person => expected.exact.insert(path.name()),
+            WrittenBy::Administrator | WrittenBy::System => expected.vague.insert(path.name()),
+        };
     }
     for place in &places.patterns {
         if place.pattern.as_literal().is_some() {
@@ -73,16 +75,16 @@ pub fn candidates(places: &Places) -> Vec<Candidate> {
     candidates
 }
 
-/// The paths of hosts and of patterns without wildcards.
-fn exact_paths(places: &Places) -> HashSet<ControlPath> {
+/// The paths of hosts and of patterns without wildcards, each with who wrote it.
+fn exact_paths(places: &Places) -> HashSet<(ControlPath, WrittenBy)> {
     let hosts = places
         .hosts
         .iter()
-        .filter_map(|host| host.control_path.clone());
+        .filter_map(|host| Some((host.control_path.clone()?, host.written_by)));
     let patterns = places
         .patterns
         .iter()
-        .filter_map(|place| place.pattern.as_literal());
+        .filter_map(|place| Some((place.pattern.as_literal()?, place.written_by)));
     hosts.chain(patterns).collect()
 }
 
@@ -109,6 +111,8 @@ struct Reading {
 #[derive(Debug, Default)]
 struct Expected<'a> {
     exact: HashSet<&'a [u8]>,
+    /// Exact names of hosts that the person may never use.
+    vague: HashSet<&'a [u8]>,
     patterns: Vec<(&'a Component, Reading)>,
 }
 
@@ -163,7 +167,7 @@ impl Expected<'_> {
             origin: Origin::Aside,
             sockets_only: false,
         };
-        let is_named = |name: &[u8]| self.exact.contains(name) || self.pattern(name).is_some();
+        let is_named = |name: &[u8]| self.exact.contains(name) || self.by_others(name).is_some();
         let is_temporary = |name: &[u8]| stem_of_temporary(name).is_some_and(is_named);
         if self.exact.contains(name) {
             return Some(Reading {
@@ -177,15 +181,21 @@ impl Expected<'_> {
         if is_temporary(name) {
             return Some(TEMPORARY);
         }
-        self.pattern(name)
+        self.by_others(name)
     }
 
-    /// The best reading that a pattern has for a name: sorted by origin, then the one that shows more.
-    fn pattern(&self, name: &[u8]) -> Option<Reading> {
+    /// The best reading that a pattern, or a host that the person may never use, has for a name: sorted by origin, then
+    /// the one that shows more.
+    fn by_others(&self, name: &[u8]) -> Option<Reading> {
+        const VAGUE: Reading = Reading {
+            origin: Origin::VaguePattern,
+            sockets_only: true,
+        };
         self.patterns
             .iter()
             .filter(|(component, _)| component.matches(name))
             .map(|(_, reading)| *reading)
+            .chain(self.vague.contains(name).then_some(VAGUE))
             .min()
     }
 }

@@ -19,9 +19,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tr::tr;
 
-use super::config_inputs::Trail;
-use super::environment::Surroundings;
-use super::file_stamp::Stamp;
+use crate::discover::config_inputs::Trail;
+use crate::discover::environment::Surroundings;
+use crate::discover::file_stamp::Stamp;
+use crate::model::places::WrittenBy;
 use crate::model::text;
 use fault::Fault;
 pub(super) use fault::Remark;
@@ -44,12 +45,23 @@ pub(super) struct Configuration {
     pub(super) remarks: Vec<Remark>,
 }
 
-/// Something and where it is written.
+/// Something and where it is written first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Written<T> {
     pub(super) text: T,
     pub(super) file: PathBuf,
     pub(super) line: usize,
+    pub(super) flavour: Flavour,
+}
+
+impl<T> Written<T> {
+    /// Whose words it is, leaving aside what a name means.
+    pub(super) const fn by(&self) -> WrittenBy {
+        match self.flavour {
+            Flavour::User => WrittenBy::Person,
+            Flavour::System => WrittenBy::Administrator,
+        }
+    }
 }
 
 /// A file and line as findings name them.
@@ -58,8 +70,8 @@ pub(super) fn place(file: &Path, line: usize) -> String {
 }
 
 /// Whose rules a file is read by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Flavour {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(super) enum Flavour {
     /// The user's, or one given with `-F`: Includes may begin with `~` and start from `~/.ssh`.
     User,
     /// The system's: Includes start from its directory.

@@ -384,3 +384,96 @@ fn whether_ssh_is_another_is_seen_where_it_is_or_could_be() {
     );
     assert_eq!(files(Path::new("/gone/ssh")), [PathBuf::from("/gone/ssh")]);
 }
+
+/// As systemd installs it in every system's configuration.
+const OF_SYSTEMD: &str = "Host .host machine/.host\n\
+    ProxyCommand /usr/lib/systemd/systemd-ssh-proxy unix/run/ssh-unix-local/socket %p\n\
+    ProxyUseFdpass yes\n\
+    Host unix/* vsock/* machine/*\n\
+    ProxyCommand /usr/lib/systemd/systemd-ssh-proxy %h %p\n\
+    ProxyUseFdpass yes\n";
+
+/// An ssh that takes the scratch directory's files for the user's and the system's, as they are compiled into the real
+/// one: it reads both as one file.
+fn ssh_with_system_config(scratch: &Scratch) -> PathBuf {
+    let calls = scratch.path("calls");
+    let [user, system, both] =
+        ["home/.ssh/config", "etc/ssh_config", "both"].map(|name| scratch.path(name));
+    scratch.program(
+        "bin/ssh",
+        &format!(
+            "for last; do :; done; echo \"$last\" >> '{}'; cat '{user}' '{system}' > '{both}.$$'; exec ssh -F '{both}.$$' \"$@\"",
+            calls.display(),
+            user = user.display(),
+            system = system.display(),
+            both = both.display(),
+        ),
+    )
+}
+
+#[test]
+fn names_of_the_systems_are_known_and_stand_for_no_host() {
+    let scratch = Scratch::new();
+    let ssh = ssh_with_system_config(&scratch);
+    scratch.write(
+        "etc/ssh_config",
+        format!("{OF_SYSTEMD}Host jump\nHost vm\nProxyCommand systemd-ssh-proxy x\n"),
+    );
+    scratch.user_config("Host *\nControlMaster auto\nControlPath /s/%n\n");
+    let request = scratch.request(&ssh, None);
+    let discovered = discover(&request, &scratch.surroundings);
+    let places = &discovered.places;
+    assert_eq!(places.findings, []);
+    let hosts: Vec<(&str, WrittenBy)> = places
+        .hosts
+        .iter()
+        .map(|host| (&*host.alias.0, host.written_by))
+        .collect();
+    assert_eq!(
+        hosts,
+        [
+            (".host", WrittenBy::System),
+            ("machine/.host", WrittenBy::System),
+            ("jump", WrittenBy::Administrator),
+            ("vm", WrittenBy::System),
+        ]
+    );
+    // None of these shows the person's ControlPath, so a host that nobody named was asked about.
+    let other = places.other.as_ref().unwrap();
+    assert_eq!(other.control_path, ControlPath::new("/s/host.invalid"));
+    assert_eq!(
+        scratch.calls(),
+        [".host", "host.invalid", "jump", "machine/.host", "vm"]
+    );
+    assert_eq!(discover(&request, &scratch.surroundings), discovered);
+    assert_eq!(scratch.calls(), [""; 0], "the cache has all of it");
+
+    // A host of the person's shows it.
+    scratch.user_config("Host web *\nControlMaster auto\nControlPath /s/%n\n");
+    let places = discover(&request, &scratch.surroundings).places;
+    assert_eq!(places.hosts[0].written_by, WrittenBy::Person);
+    assert_eq!(places.other, None);
+
+    // And the administrator's shows the administrator's.
+    scratch.user_config("");
+    scratch.write("etc/ssh_config", "Host jump\nControlPath /s/%n\n");
+    let places = discover(&request, &scratch.surroundings).places;
+    assert_eq!(places.other, None);
+    assert_eq!(places.patterns[0].written_by, WrittenBy::Administrator);
+}
+
+#[test]
+fn what_ssh_refuses_altogether_is_told_though_only_the_system_names_hosts() {
+    let scratch = Scratch::new();
+    let ssh = ssh_with_system_config(&scratch);
+    scratch.write("etc/ssh_config", OF_SYSTEMD);
+    scratch.user_config("UseKeychain yes\n");
+    let places = places(&scratch.request(&ssh, None), &scratch.surroundings);
+    let told: Vec<(&str, &str)> = places
+        .findings
+        .iter()
+        .map(|finding| (finding.id.as_str(), finding.subject.as_str()))
+        .collect();
+    assert_eq!(told, [("ssh-config-invalid", "every host")]);
+    assert!(places.findings[0].evidence.ends_with("usekeychain"));
+}

@@ -6,8 +6,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use super::list_directories;
-use super::list_directories::Links;
+use super::list_directories::{self, Links};
 use crate::model::control_path::{Component, Pattern};
 use crate::model::interest::{Interest, Names};
 use crate::model::places::Places;
@@ -94,7 +93,7 @@ mod tests {
 
     use super::*;
     use crate::discover::test_home::Scratch;
-    use crate::model::places::Place;
+    use crate::model::places::{Place, WrittenBy};
 
     fn template(scratch: &Scratch, text: &str) -> Place {
         let known = &scratch.surroundings.known;
@@ -103,6 +102,7 @@ mod tests {
                 .unwrap()
                 .unwrap(),
             managed_by: None,
+            written_by: WrittenBy::Person,
         }
     }
 

@@ -9,8 +9,7 @@ use crate::discover;
 use crate::model::finding::{Finding, FindingId};
 use crate::model::interest::Interest;
 use crate::model::socket::Snapshot;
-use crate::watch;
-use crate::watch::{News, Watch, Watcher};
+use crate::watch::{self, News, Watch, Watcher};
 
 /// The longest time between two looks where something can change without an event: sessions that close, and what
 /// the kernel's limits leave unwatched.

@@ -9,23 +9,20 @@ use std::path::PathBuf;
 use tr::tr;
 
 use super::Engine;
-use super::workers::{Job, Opening};
 use crate::actions::open::{OpenError, Questions};
 use crate::actions::ssh::Ssh;
 use crate::decide::intent::Intent;
 use crate::decide::notice::{Button, Notice, NoticeKey};
-use crate::decide::opening;
-use crate::decide::opening::{Openable, Opened, Plan};
+use crate::decide::opening::{self, Openable, Opened, Plan};
 use crate::diagnose::obstacle::Obstacle;
 use crate::discover::Surroundings;
+use crate::engine::workers::{Job, Opening};
 use crate::model::control_path::{ControlPath, HostAlias};
+use crate::model::places::{Host, WrittenBy};
 use crate::model::recent::Recent;
 use crate::model::socket::Snapshot;
 use crate::model::text;
-use crate::private_file;
-
-/// A file of recent hosts beyond this size is not ours.
-const MAX_BYTES: u64 = 1 << 16;
+use crate::{private_file, scan};
 
 /// What the engine remembers of opening.
 #[derive(Debug)]
@@ -39,23 +36,34 @@ pub(super) struct Openings {
 
 impl Openings {
     pub(super) fn new(surroundings: &Surroundings) -> Self {
-        let directory = surroundings.own_directory("XDG_STATE_HOME", ".local/state");
-        let store = directory.map(|directory| directory.join("recent-hosts.json"));
-        let recent = store
-            .as_ref()
-            .and_then(|path| private_file::load(path, surroundings.known.uid, MAX_BYTES))
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
         Self {
-            recent: recent.unwrap_or_default(),
-            store,
+            recent: scan::recent(surroundings),
+            store: scan::recent_file(surroundings),
             under_way: BTreeSet::new(),
             waiting: Vec::new(),
         }
     }
 
-    /// Takes note of the masters that came and went. What cannot be kept costs an order in a menu and nothing else.
+    /// The hosts that were used lately.
+    pub(super) const fn recent(&self) -> &Recent {
+        &self.recent
+    }
+
+    /// Takes note of the masters that came and went.
     pub(super) fn after(&mut self, before: Option<&Snapshot>, now: &Snapshot) {
-        let recent = self.recent.clone().after(before, now);
+        self.keep(self.recent.clone().after(before, now));
+    }
+
+    /// Takes note that a person opens a master for this host.
+    fn used(&mut self, alias: &HostAlias) {
+        let mut recent = self.recent.clone();
+        recent.used(alias);
+        self.keep(recent);
+    }
+
+    /// If this cannot be stored, the menu's order and the use of the administrator's hosts are forgotten at the end of
+    /// the program.
+    fn keep(&mut self, recent: Recent) {
         if recent == self.recent {
             return;
         }
@@ -102,7 +110,19 @@ impl Engine {
         }
     }
 
+    /// From now on a host of the administrator's counts as the person's, and so does what is wrong with its directory.
+    fn note_use(&mut self, alias: &HostAlias) {
+        let is_new =
+            |host: &Host| host.alias == *alias && host.written_by == WrittenBy::Administrator;
+        let discovered = self.discovered.as_ref();
+        if discovered.is_some_and(|(discovered, _)| discovered.places.hosts.iter().any(is_new)) {
+            self.openings.used(alias);
+            self.look();
+        }
+    }
+
     fn open_now(&mut self, alias: &HostAlias, closing: u32) {
+        self.note_use(alias);
         let (Some((discovered, request)), Some(snapshot)) = (&self.discovered, &self.snapshot)
         else {
             return;

@@ -5,16 +5,13 @@ use std::time::{Duration, Instant};
 use super::workers::Job;
 use super::{Engine, results};
 use crate::actions::control::ANY_SESSIONS;
-use crate::config;
-use crate::config::ConfigError;
-use crate::decide;
-use crate::decide::{Effect, Policy};
+use crate::config::{self, ConfigError};
+use crate::decide::{self, Effect, Policy};
 use crate::diagnose::network::SLEPT;
 use crate::model::network::Verdict;
 use crate::model::socket::Socket;
 use crate::observe::time_asleep;
-use crate::present::menu;
-use crate::present::menu::TrayView;
+use crate::present::menu::{self, TrayView};
 
 /// How soon to discover again where no thread could be started for it.
 const DISCOVER_AGAIN: Duration = Duration::from_secs(10);
@@ -89,14 +86,15 @@ impl Engine {
         }
     }
 
-    fn look(&mut self) {
+    pub(super) fn look(&mut self) {
         let began = Instant::now();
         self.looked = began;
         self.shows_by = self.shows_by.filter(|by| began < *by);
-        let Some((discovered, _)) = &self.discovered else {
+        let Some((discovered, _)) = &mut self.discovered else {
             self.pace.looked(began, began);
             return;
         };
+        self.openings.recent().note_in(&mut discovered.places);
         let mut snapshot = self.survey.look(&discovered.places, &[]);
         self.watch_what_was_seen(&snapshot);
         snapshot

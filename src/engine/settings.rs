@@ -9,11 +9,9 @@ use tr::tr;
 
 use super::Engine;
 use super::workers::Job;
-use crate::actions::xdg_open;
-use crate::actions::xdg_open::OpenError;
+use crate::actions::xdg_open::{self, OpenError};
 use crate::autostart::{Autostart, AutostartError};
-use crate::config;
-use crate::config::SetError;
+use crate::config::{self, SetError};
 use crate::decide::intent::Intent;
 use crate::decide::notice::{Button, Notice, NoticeKey};
 use crate::model::setting::{AtLogin, Preferences, Setting, Store};

@@ -5,25 +5,20 @@ use std::time::SystemTime;
 
 use calloop::channel::Sender;
 
-use crate::actions::clean;
-use crate::actions::clean::Kind;
-use crate::actions::control;
-use crate::actions::control::CHECK_LIMIT;
-use crate::actions::open;
-use crate::actions::open::Questions;
+use crate::actions::clean::{self, Kind};
+use crate::actions::control::{self, CHECK_LIMIT};
+use crate::actions::open::{self, Questions};
 use crate::actions::ssh::Ssh;
 use crate::actions::{System, end_process, end_stranded, fix, parallel_map};
 use crate::decide::opening::Start;
-use crate::discover;
-use crate::discover::{Request, Surroundings};
+use crate::discover::{self, Request, Surroundings};
 use crate::model::control_path::HostAlias;
 use crate::model::fix::Fix;
 use crate::model::socket::{State, Target};
 
 use super::Message;
 use super::results::{Answered, Asked, Result};
-use super::settings;
-use super::settings::Wish;
+use super::settings::{self, Wish};
 
 /// A target, with what a person calls it and what was known of it when it was asked for.
 #[derive(Debug, Clone)]

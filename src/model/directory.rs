@@ -21,6 +21,9 @@ pub struct Wanted {
     pub path: PathBuf,
     /// Whether a plain `ssh HOST` makes a socket there. Where none does, its absence is nobody's problem.
     pub makes_masters: bool,
+    /// Whether anything of the person's leads there, not only the administrator's hosts
+    /// ([`super::places::WrittenBy::Administrator`]).
+    pub is_persons: bool,
 }
 
 /// What was seen of one.

@@ -38,6 +38,36 @@ pub struct Place {
     pub pattern: Pattern,
     /// The program that makes sockets there, where it is not the user's own configuration.
     pub managed_by: Option<Managed>,
+    /// Who wrote the configuration that has it.
+    pub written_by: WrittenBy,
+}
+
+/// Who wrote the part of the ssh configuration that a name or a ControlPath first stands in. It decides which findings
+/// there are about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum WrittenBy {
+    /// The person: in `~/.ssh/config`, in a file given with `-F`, or on muxtray's command line.
+    #[default]
+    Person,
+    /// The administrator: only in the system's configuration below `/etc/ssh`, which every account has.
+    ///
+    /// Such a host is one like any other, but the person may never use it. So what is wrong with a directory that only
+    /// such hosts need is no finding, and what others have put at their paths is none, until the person uses one:
+    /// - the person's socket or master is in that directory; or
+    /// - the host had a master or was opened ([`super::recent::Recent::note_in`]), or is named on the command line.
+    ///   From then on it counts as the person's.
+    Administrator,
+    /// The system, for its own machine and its containers: [`is_local_name`], or a name that only systemd-ssh-proxy
+    /// connects, wherever it is written. Nobody is to set anything up for it, so there is no finding about it, it is not
+    /// offered and not counted. Its name stands for a master that a person starts there all the same.
+    System,
+}
+
+/// Whether a name has the form that systemd gives to what its ssh proxy connects (systemd-ssh-proxy(1)): `.host`,
+/// `machine/web`, `vsock/3`, `unix/run/x`. No host on a network is called so.
+#[must_use]
+pub fn is_local_name(alias: &str) -> bool {
+    alias.starts_with('.') || alias.contains('/')
 }
 
 /// A configured host, as `ssh -G` expands it.
@@ -47,6 +77,8 @@ pub struct Host {
     pub alias: HostAlias,
     /// The file and line that names it, for evidence.
     pub source: Option<(PathBuf, usize)>,
+    /// Who wrote that.
+    pub written_by: WrittenBy,
     /// Its expanded ControlPath; `None` for "none" or unset.
     pub control_path: Option<ControlPath>,
     /// user, host name and port.
@@ -233,11 +265,12 @@ impl Places {
     }
 
     /// The user's own hosts that have a ControlPath, [`Places::other`] the last of them; not those of other programs
-    /// and of ignored paths.
+    /// and of ignored paths, nor the system's.
     pub fn own_hosts(&self) -> impl Iterator<Item = (&Host, &ControlPath)> {
         self.hosts
             .iter()
             .chain(&self.other)
+            .filter(|host| host.written_by != WrittenBy::System)
             .filter_map(|host| Some((host, host.control_path.as_ref()?)))
             .filter(|(_, path)| self.managed_by(path).is_none() && !self.ignores(path))
     }
@@ -259,35 +292,42 @@ impl Places {
     /// whose directory does not depend on the host, and of the paths that were named.
     #[must_use]
     pub fn directories(&self, named: &[ControlPath]) -> Vec<Wanted> {
-        let of_hosts = self
-            .own_hosts()
-            .map(|(host, path)| (path.directory(), host.multiplexes));
+        let is_persons = |written_by| written_by == WrittenBy::Person;
+        let of_hosts = self.own_hosts().map(|(host, path)| {
+            let is_persons = is_persons(host.written_by);
+            (path.directory(), host.multiplexes, is_persons)
+        });
         let of_templates = self
             .patterns
             .iter()
             .filter(|place| place.managed_by.is_none())
-            .map(|place| &place.pattern)
-            .filter(|pattern| !pattern.is_glob() && pattern.components().len() == 1)
-            .map(|pattern| (pattern.root(), false));
-        let of_named = named.iter().map(|path| (path.directory(), true));
-        let mut directories: BTreeMap<&Path, bool> = BTreeMap::new();
-        for (directory, makes_masters) in of_hosts.chain(of_templates).chain(of_named) {
-            *directories.entry(directory).or_default() |= makes_masters;
+            .filter(|place| !place.pattern.is_glob() && place.pattern.components().len() == 1)
+            .map(|place| (place.pattern.root(), false, is_persons(place.written_by)));
+        let of_named = named.iter().map(|path| (path.directory(), true, true));
+        let mut directories: BTreeMap<&Path, (bool, bool)> = BTreeMap::new();
+        for (directory, makes_masters, is_persons) in of_hosts.chain(of_templates).chain(of_named) {
+            let wanted = directories.entry(directory).or_default();
+            wanted.0 |= makes_masters;
+            wanted.1 |= is_persons;
         }
         directories
             .into_iter()
-            .map(|(path, makes_masters)| Wanted {
+            .map(|(path, (makes_masters, is_persons))| Wanted {
                 path: path.to_owned(),
                 makes_masters,
+                is_persons,
             })
             .collect()
     }
 
-    /// The configured hosts whose ControlPath this is, in the order of the configuration.
+    /// The configured hosts whose ControlPath this is, in the order of the configuration; the system's only if there is
+    /// no other.
     pub fn hosts_at<'a>(&'a self, path: &'a ControlPath) -> impl Iterator<Item = &'a Host> + 'a {
-        self.hosts
-            .iter()
-            .filter(move |host| host.control_path.as_ref() == Some(path))
+        let at_path = move |host: &&Host| host.control_path.as_ref() == Some(path);
+        let is_systems = |host: &&Host| host.written_by == WrittenBy::System;
+        let hosts = || self.hosts.iter().filter(at_path);
+        let has_other = hosts().any(|host| !is_systems(&host));
+        hosts().filter(move |host| !(has_other && is_systems(host)))
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::control_path::{ControlPath, HostAlias};
+use super::places::{Places, WrittenBy};
 use super::socket::{Cookie, Snapshot, Socket};
 
 /// More than a menu shows, so that what is left out of it today is not forgotten.
@@ -43,7 +44,17 @@ impl Recent {
         self
     }
 
-    fn used(&mut self, alias: &HostAlias) {
+    /// Counts the administrator's hosts that were used as the person's own ([`WrittenBy::Administrator`]).
+    pub fn note_in(&self, places: &mut Places) {
+        for host in &mut places.hosts {
+            if host.written_by == WrittenBy::Administrator && self.rank(&host.alias).is_some() {
+                host.written_by = WrittenBy::Person;
+            }
+        }
+    }
+
+    /// Takes note that a host is used now.
+    pub fn used(&mut self, alias: &HostAlias) {
         self.0.retain(|used| *used != alias.0);
         self.0.insert(0, alias.0.clone());
         self.0.truncate(KEPT);
@@ -64,6 +75,7 @@ fn identity(master: &Socket) -> (&ControlPath, Option<Cookie>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::places::Host;
     use crate::model::samples::{path, running, seen};
 
     fn names(recent: &Recent) -> Vec<&str> {
@@ -163,6 +175,38 @@ mod tests {
             change(&mut now.sockets[0]);
             assert_eq!(Recent::default().after(None, &now), Recent::default());
         }
+    }
+
+    #[test]
+    fn only_a_host_of_the_administrators_that_was_used_becomes_the_persons() {
+        use WrittenBy::{Administrator, Person, System};
+        let mut places = super::super::samples::places();
+        let host = places.hosts.remove(0);
+        let written_by = |names: &[(&str, WrittenBy)]| -> Vec<_> {
+            let named = |(name, written_by): &(&str, WrittenBy)| Host {
+                alias: alias(name),
+                written_by: *written_by,
+                ..host.clone()
+            };
+            names.iter().map(named).collect()
+        };
+        places.hosts = written_by(&[
+            ("jump", Administrator),
+            ("gate", Administrator),
+            (".host", System),
+            ("web", Person),
+        ]);
+        let mut recent = Recent::default();
+        recent.used(&alias("jump"));
+        recent.used(&alias(".host"));
+        recent.note_in(&mut places);
+        let expected = [
+            ("jump", Person),
+            ("gate", Administrator),
+            (".host", System),
+            ("web", Person),
+        ];
+        assert_eq!(places.hosts, written_by(&expected));
     }
 
     #[test]

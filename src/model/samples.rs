@@ -7,7 +7,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::control_path::{ControlPath, Destination, HostAlias};
 use super::directory::Directory;
-use super::places::{Host, Origin, Persist, Places};
 use super::socket::{
     Cookie, Denied, File, FileKind, Filesystem, ForeignHolder, Holder, Listener, Look, MasterPid,
     Observation, Owner, Process, Snapshot, Socket, SocketId, Stat, State, Table, Unresponsive,
@@ -17,6 +16,7 @@ use crate::diagnose::{Context, History, snapshot};
 use crate::model::network::{
     Address, Cause, Connection, Doubt, Facts, Judgement, Numbers, Route, Timer,
 };
+use crate::model::places::{Host, Origin, Persist, Places, WrittenBy};
 
 pub(crate) const ME: UserId = UserId(1000);
 
@@ -101,6 +101,7 @@ pub(crate) fn places() -> Places {
     let web = Host {
         alias: HostAlias("web".to_owned()),
         source: None,
+        written_by: WrittenBy::Person,
         control_path: Some(path("/s/u@h-22")),
         destination: Destination {
             user: Some("u".to_owned()),

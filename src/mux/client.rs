@@ -20,11 +20,9 @@ use nix::sys::time::{TimeVal, TimeValLike as _};
 
 use super::deadline::Deadline;
 use super::error::{MuxError, Step};
-use super::wire;
-use super::wire::{Reply, Request, RequestId};
+use super::wire::{self, Reply, Request, RequestId};
 use crate::model::socket::MasterPid;
-use crate::model::text;
-use crate::model::text::marked;
+use crate::model::text::{self, marked};
 
 /// How a master took an exit request. Either is success of the request, neither proves that it has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,8 +7,7 @@ use nix::errno::Errno;
 use thiserror::Error;
 use tr::tr;
 
-use super::wire;
-use super::wire::WireError;
+use super::wire::{self, WireError};
 use crate::model::text::translated;
 
 /// What was being waited for.

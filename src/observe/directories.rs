@@ -145,6 +145,7 @@ mod tests {
             Wanted {
                 path: path.to_owned(),
                 makes_masters: true,
+                is_persons: true,
             },
             &mut MountTable::default(),
         )

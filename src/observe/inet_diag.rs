@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use nix::sys::socket::SockProtocol;
 
-use super::netlink;
-use super::netlink::{Message, attributes, u16_at, u32_at};
+use super::netlink::{self, Message, attributes, u16_at, u32_at};
 use super::sock_diag::SOCK_DIAG_BY_FAMILY;
 use crate::model::network::{Numbers, Recoveries, Timer};
 

@@ -6,8 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::rtnetlink;
-use super::rtnetlink::Way;
+use super::rtnetlink::{self, Way};
 use super::time_asleep;
 use super::transport::{Connected, Master, Transports};
 use crate::model::network::{Address, Connection, Facts, Route};

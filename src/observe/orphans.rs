@@ -7,9 +7,8 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use super::filesystem;
-use super::process;
 use super::unix_table::{UnixListener, UnixTable};
+use super::{filesystem, process};
 use crate::model::control_path::ControlPath;
 use crate::model::socket::{File, MasterPid};
 

@@ -12,8 +12,7 @@ use nix::errno::Errno;
 use nix::sys::socket::SockProtocol;
 use nix::time::{ClockId, clock_gettime};
 
-use super::netlink;
-use super::netlink::{Message, attribute, attributes, u32_at};
+use super::netlink::{self, Message, attribute, attributes, u32_at};
 use crate::model::network::{Hop, Route};
 
 const RTM_NEWADDR: u16 = 20;

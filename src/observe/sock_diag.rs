@@ -12,8 +12,7 @@ use std::path::PathBuf;
 
 use nix::sys::socket::SockProtocol;
 
-use super::netlink;
-use super::netlink::{Message, attributes, u32_at};
+use super::netlink::{self, Message, attributes, u32_at};
 use super::unix_table::{Row, UnixListener, UnixTable, Vfs};
 use crate::model::socket::{Cookie, Table, UserId};
 

@@ -15,10 +15,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::inet_diag;
-use super::inet_diag::{Id, Row};
-use super::listener_process;
-use super::listener_process::SSH;
+use super::inet_diag::{self, Id, Row};
+use super::listener_process::{self, SSH};
 use super::process;
 use crate::model::socket::{MasterPid, UserId};
 

@@ -11,8 +11,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tr::tr;
 
-use crate::diagnose::obstacle;
-use crate::diagnose::obstacle::{Failure, Obstacle};
+use crate::diagnose::obstacle::{self, Failure, Obstacle};
 use crate::model::control_path::ControlPath;
 use crate::model::places::Host;
 use crate::model::socket::Snapshot;

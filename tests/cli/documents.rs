@@ -12,8 +12,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 use muxtray::cli::args::Arguments;
 use muxtray::config::Settings;
-use muxtray::model::guide;
-use muxtray::model::guide::Guide;
+use muxtray::model::guide::{self, Guide};
 use muxtray::present::explain::Kind;
 
 /// What `muxtray …` prints; it has to end well and say nothing else.
@@ -228,7 +227,11 @@ fn offered(test: &str, shell: &str, ask: &str) -> Option<BTreeSet<String>> {
     }
     let home = tempfile::tempdir().unwrap();
     fs::create_dir(home.path().join(".ssh")).unwrap();
-    fs::write(home.path().join(".ssh/config"), "Host webserver\n").unwrap();
+    fs::write(
+        home.path().join(".ssh/config"),
+        "Host webserver .host machine/.host\n",
+    )
+    .unwrap();
     let script = home.path().join("script");
     fs::write(&script, printed(&["completions", shell]) + ask).unwrap();
     let output = Command::new(shell)
@@ -253,7 +256,7 @@ fn bash_completes_commands_options_and_hosts() {
         let (last, count) = (words.last().unwrap(), words.len());
         // bash-completion's own function stands in for itself: it may not be installed.
         let ask = format!(
-            "\n_known_hosts_real() {{ [ \"$1\" = -a ] && COMPREPLY+=(\"webserver\"); }}\nCOMP_WORDS=({}) COMP_CWORD={}\n\
+            "\n_known_hosts_real() {{ [ \"$1\" = -a ] && COMPREPLY+=(webserver .host u@.host machine/.host); }}\nCOMP_WORDS=({}) COMP_CWORD={}\n\
              _muxtray_with_hosts muxtray '{last}' '{}'\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"\n",
             typed.replace(last, &format!("'{last}'")),
             count - 1,
@@ -264,6 +267,9 @@ fn bash_completes_commands_options_and_hosts() {
     for (typed, wanted, unwanted) in [
         ("muxtray do", "doctor", "webserver"),
         ("muxtray check webs", "webserver", "check"),
+        ("muxtray check webs", "webserver", ".host"),
+        ("muxtray check webs", "webserver", "u@.host"),
+        ("muxtray check webs", "webserver", "machine/.host"),
         ("muxtray exit --force webs", "webserver", "--force"),
         ("muxtray list --js", "--json", "webserver"),
         ("muxtray completions zs", "zsh", "webserver"),
@@ -284,6 +290,8 @@ fn fish_completes_commands_options_and_hosts() {
     for (typed, wanted, unwanted) in [
         ("muxtray do", "doctor", "webserver"),
         ("muxtray check webs", "webserver", "check"),
+        ("muxtray check ", "webserver", ".host"),
+        ("muxtray check ", "webserver", "machine/.host"),
         ("muxtray list --js", "--json", "webserver"),
         ("muxtray completions ", "zsh", "webserver"),
     ] {

@@ -23,6 +23,7 @@ mod persist;
 mod privilege;
 mod settings;
 mod speed_test;
+mod system_files;
 mod terminate;
 mod translations;
 mod watch;

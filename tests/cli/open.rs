@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 
 use crate::support::{
-    Finished, Lab, PATIENCE, Process, Session, User, command_line, files_below, is_listening,
+    Finished, GOOD, Lab, PATIENCE, Process, Session, User, command_line, files_below, is_listening,
     is_socket, processes, wait_until,
 };
 use nix::sys::signal::Signal;
@@ -280,4 +280,33 @@ fn what_is_no_host_is_wrong_usage() {
     let said = lab.muxtray(["open", "--", "-oProxyCommand=touch pwned"]);
     assert!(said.code() != 0, "{said:?}");
     assert!(!lab.path("pwned").exists() && !is_listening(Path::new("pwned")));
+}
+
+#[test]
+fn a_name_of_systemds_is_opened_checked_and_ended_like_any_other() {
+    let lab = Lab::new();
+    // The server is the laboratory's; systemd's own proxy would want a service of this machine's.
+    lab.configure(&format!("Host .host machine/.host\n{GOOD}"));
+    let report = lab.list();
+    assert_eq!((report.status, report.all_ids()), (0, vec![]));
+    let said = lab.muxtray(["open", ".host"]).expect(0);
+    assert!(said.stdout.starts_with(".host: opened in "), "{said:?}");
+    master(&lab, ".host");
+    let report = lab.list().at(&lab.control_path(".host"));
+    assert_eq!(report.0["hosts"], serde_json::json!([".host"]));
+    assert_eq!(report.finding_ids(), [""; 0]);
+    let said = lab.muxtray(["check", ".host"]).expect(0);
+    assert!(said.stdout.starts_with(".host: "), "{said:?}");
+    lab.muxtray(["exit", ".host"]).expect(0);
+    assert!(!is_socket(&lab.control_path(".host")));
+
+    let said = lab.muxtray(["open", "machine/.host"]).expect(1);
+    assert!(said.stderr.contains("no such directory"), "{said:?}");
+    lab.make_directory("s/machine");
+    lab.muxtray(["open", "machine/.host"]).expect(0);
+    master(&lab, "machine/.host");
+    let report = lab.list().at(&lab.control_path("machine/.host"));
+    assert_eq!(report.0["hosts"], serde_json::json!(["machine/.host"]));
+    lab.muxtray(["exit", "machine/.host"]).expect(0);
+    nothing_is_left(&lab);
 }

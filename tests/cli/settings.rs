@@ -6,8 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use crate::support::{Lab, PATIENCE, Process, User, skip, wait_until};
-use muxtray::config;
-use muxtray::config::SetError;
+use muxtray::config::{self, SetError};
 use muxtray::model::finding::FindingId;
 use muxtray::model::setting::Setting;
 use nix::sys::signal::Signal;

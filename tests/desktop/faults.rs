@@ -31,7 +31,7 @@ mod stopped;
 use std::fs;
 
 use crate::desktop::{Desktop, Parts};
-use crate::support::{Lab, PATIENCE, Process, look_for};
+use crate::support::{Lab, PATIENCE, Process, look_for, threads};
 
 /// A desktop with nothing on it but the bus.
 const BARE: Parts = Parts {
@@ -80,14 +80,10 @@ struct Usage {
 
 impl Usage {
     fn of(process: &Process) -> Self {
-        let count = |name| {
-            fs::read_dir(format!("/proc/{}/{name}", process.pid()))
-                .unwrap()
-                .count()
-        };
+        let pid = process.pid();
         Self {
-            threads: count("task"),
-            descriptors: count("fd"),
+            threads: threads(pid),
+            descriptors: fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count(),
         }
     }
 

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::desktop::{Desktop, Parts, end, lab};
-use crate::support::{Lab, Listeners, PATIENCE, Process, wait_until};
+use crate::support::{Lab, Listeners, PATIENCE, Process, threads, wait_until};
 
 /// The sockets that change together.
 const BATCH: usize = 50;
@@ -146,7 +146,7 @@ impl Usage {
         Self {
             anonymous: field("RssAnon:") * 1024,
             descriptors: fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count(),
-            threads: field("Threads:"),
+            threads: threads(pid),
         }
     }
 }

@@ -16,8 +16,7 @@ use muxtray::model::control_path::ControlPath;
 use muxtray::model::socket::{Connect, File, Filesystem, Stat, Target};
 use muxtray::observe::filesystem;
 
-use super::stage::Stage;
-use super::stage::Who;
+use super::stage::{Stage, Who};
 
 /// Nothing that is waited for takes this long unless it is broken.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -6,17 +6,10 @@ use std::time::SystemTime;
 use muxtray::actions::System;
 use muxtray::actions::clean::{CleanError, Cleaned, Kind, clean};
 
-use super::cleaner::Cleaner;
-use super::cleaner::Order;
-use super::cleaner::target;
+use super::cleaner::{Cleaner, Order, target};
 use super::explorer::Play;
-use super::ssh::Fate;
-use super::ssh::Ssh;
-use super::stage::ASIDE;
-use super::stage::HOME;
-use super::stage::Loss;
-use super::stage::Stage;
-use super::stage::Who;
+use super::ssh::{Fate, Ssh};
+use super::stage::{ASIDE, HOME, Loss, Stage, Who};
 
 /// One run: the cleaners come first in the order of turns, then the sshs.
 #[derive(Debug)]

@@ -13,9 +13,7 @@ use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket,
 };
 
-use super::stage::HOME;
-use super::stage::Stage;
-use super::stage::Who;
+use super::stage::{HOME, Stage, Who};
 
 /// A system call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,10 +18,7 @@ use nix::sys::time::TimeSpec;
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use super::process::Finished;
-use super::process::PATIENCE;
-use super::process::Process;
-use super::process::wait_until;
+use super::process::{Finished, PATIENCE, Process, wait_until};
 use super::truth;
 use super::user::User;
 

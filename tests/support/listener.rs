@@ -7,10 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::lab::Lab;
-use super::lab::PATH;
-use super::process::PATIENCE;
-use super::process::Process;
+use super::lab::{Lab, PATH};
+use super::process::{PATIENCE, Process};
 use super::user::User;
 
 /// What a listener does with a connection.

@@ -5,12 +5,8 @@ use std::process::Command;
 
 use nix::sys::signal::Signal;
 
-use super::lab::Lab;
-use super::lab::PATH;
-use super::process::PATIENCE;
-use super::process::Process;
-use super::process::wait_for;
-use super::process::wait_until;
+use super::lab::{Lab, PATH};
+use super::process::{PATIENCE, Process, wait_for, wait_until};
 use super::truth;
 use super::user::User;
 

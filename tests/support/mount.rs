@@ -1,13 +1,14 @@
 //! Filesystems of other kinds below a laboratory: one mounted through ssh, and some that only one process sees.
 
 use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::lab::Lab;
-use super::process::Finished;
-use super::process::PATIENCE;
-use super::process::Process;
+use super::process::{Finished, PATIENCE, Process};
+use super::truth::files_below;
 use super::user::User;
 
 /// One directory of the laboratory mounted through ssh onto another, as a home on a file server would be.
@@ -64,6 +65,53 @@ impl Lab {
         script: &str,
         arguments: impl IntoIterator<Item = A>,
     ) -> Result<Finished, String> {
+        let muxtray = self.muxtray_command(arguments);
+        self.below_mounts(script, muxtray)
+    }
+
+    /// Runs muxtray as the user where files of the laboratory's `etc` stand in place of the machine's, and where the
+    /// user's home is the laboratory's, for ssh too. muxtray gets no `--ssh-config`: it reads what ssh reads by itself.
+    /// The reason where that cannot be.
+    pub(crate) fn muxtray_with_etc<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Result<Finished, String> {
+        let mut muxtray = self.command(self.reachable_program());
+        muxtray.args(arguments);
+        self.with_etc(muxtray)
+    }
+
+    /// Runs a command of the user's like [`Self::muxtray_with_etc`].
+    pub(crate) fn with_etc(&self, command: Command) -> Result<Finished, String> {
+        const SCRIPT: &str = "cd \"$1/etc\"\n\
+            find . -type f | while read -r file; do mount --bind \"$file\" \"/etc/$file\"; done\ncd \"$1\"";
+        let passwd = self.path("etc/passwd");
+        if !passwd.exists() {
+            let user = &User::get().name;
+            let home = self.path("home");
+            let entries = fs::read_to_string("/etc/passwd").unwrap();
+            let entries: String = entries
+                .lines()
+                .map(|line| {
+                    let mut fields: Vec<&str> = line.split(':').collect();
+                    if fields.first() == Some(&user.as_str())
+                        && let Some(field) = fields.get_mut(5)
+                    {
+                        *field = home.to_str().unwrap();
+                    }
+                    fields.join(":") + "\n"
+                })
+                .collect();
+            self.write("etc/passwd", entries);
+        }
+        // Like the machine's own: readable to everybody, whatever the umask of the tests.
+        for file in files_below(&self.path("etc")) {
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        self.below_mounts(SCRIPT, command)
+    }
+
+    fn below_mounts(&self, script: &str, command: Command) -> Result<Finished, String> {
         const CANNOT_MOUNT: i32 = 77;
         if !User::tests_are_root() {
             return Err("only root can mount".to_owned());
@@ -73,9 +121,9 @@ impl Lab {
             "set -e\n{{ {script}\n}} || exit {CANNOT_MOUNT}\nshift\nexec setpriv --reuid={} --regid={} --clear-groups -- \"$@\"",
             user.uid, user.gid
         );
-        let mut command = Command::new("unshare");
-        self.set_environment(&mut command);
-        command
+        let mut unshare = Command::new("unshare");
+        self.set_environment(&mut unshare);
+        unshare
             .args([
                 "--mount",
                 "--propagation",
@@ -86,11 +134,9 @@ impl Lab {
                 "sh",
             ])
             .arg(self.path("."))
-            .arg(self.reachable_program())
-            .arg("--ssh-config")
-            .arg(self.path("ssh_config"))
-            .args(arguments);
-        let finished = Process::run(command, PATIENCE);
+            .arg(command.get_program())
+            .args(command.get_args());
+        let finished = Process::run(unshare, PATIENCE);
         if finished.status.code() == Some(CANNOT_MOUNT) {
             return Err(format!("cannot mount: {}", finished.stderr.trim()));
         }

@@ -11,8 +11,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::lab::Lab;
-use super::process::Finished;
-use super::process::Process;
+use super::process::{Finished, Process};
 use super::user::User;
 
 /// No call of the program may take longer, whatever state the sockets are in.

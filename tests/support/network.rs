@@ -5,15 +5,9 @@ use std::process::Command;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::lab::Lab;
-use super::lab::PATH;
-use super::muxtray::Report;
-use super::muxtray::SocketReport;
-use super::process::Finished;
-use super::process::PATIENCE;
-use super::process::Process;
-use super::process::wait_for;
-use super::process::wait_until;
+use super::lab::{Lab, PATH};
+use super::muxtray::{Report, SocketReport};
+use super::process::{Finished, PATIENCE, Process, wait_for, wait_until};
 use super::truth;
 use super::user::User;
 

@@ -12,6 +12,9 @@ use nix::unistd::Pid;
 /// How long a test waits for what takes milliseconds on an idle machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The levels of muxtray's log.
+const LEVELS: [&str; 5] = ["ERROR", "WARN", "INFO", "DEBUG", "TRACE"];
+
 /// Waits until `look` finds something; `None` when the deadline passes first.
 pub(crate) fn look_for<T>(deadline: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let end = Instant::now() + deadline;
@@ -134,6 +137,21 @@ impl Process {
     /// What it has written to standard error so far.
     pub(crate) fn stderr(&self) -> String {
         contents(&self.stderr)
+    }
+
+    /// The lines of muxtray's log on standard error, each of which begins with its level. The libraries that the applet
+    /// loads write there too, such as libayatana-appindicator, which announces its deprecation since 0.5.94.
+    pub(crate) fn log_lines(&self) -> Vec<String> {
+        let is_logged = |line: &&str| {
+            let level = line.split_whitespace().next();
+            level.is_some_and(|level| LEVELS.contains(&level))
+        };
+        let written = self.stderr();
+        written
+            .lines()
+            .filter(is_logged)
+            .map(str::to_owned)
+            .collect()
     }
 
     /// Whether it has not ended yet.

@@ -9,11 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::lab::Lab;
-use super::process::Finished;
-use super::process::PATIENCE;
-use super::process::Process;
-use super::truth::process_parent;
-use super::truth::processes;
+use super::process::{Finished, PATIENCE, Process};
+use super::truth::{process_parent, processes};
 
 /// Every call that reaches out, changes a name or a file, or ends a process; and what tells programs apart.
 const TRACED: &str = "connect,unlink,unlinkat,rename,renameat,renameat2,rmdir,link,linkat,kill,tkill,tgkill,\

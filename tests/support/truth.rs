@@ -63,6 +63,20 @@ pub(crate) fn processes() -> Vec<i32> {
         .collect()
 }
 
+/// Threads that a library starts once, when it is used first, and keeps: Pango's for fonts (pangofc-fontmap.c), GLib's for
+/// thread pools (gthreadpool.c). The kernel cuts names at 15 bytes.
+const THREADS_OF_LIBRARIES: [&str; 2] = ["[pango] fontcon", "pool-spawner"];
+
+/// How many threads a process has, but for those of [`THREADS_OF_LIBRARIES`].
+pub(crate) fn threads(pid: i32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/task"))
+        .unwrap()
+        .flatten()
+        .filter_map(|thread| fs::read_to_string(thread.path().join("comm")).ok())
+        .filter(|name| !THREADS_OF_LIBRARIES.contains(&name.trim()))
+        .count()
+}
+
 /// The command line, arguments separated by spaces.
 pub(crate) fn command_line(pid: i32) -> String {
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();

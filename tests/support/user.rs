@@ -11,6 +11,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use nix::fcntl::{Flock, FlockArg};
+use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Uid, User as SystemUser};
 
 /// The name of the user that root makes.
@@ -37,6 +38,9 @@ impl User {
     pub(crate) fn get() -> &'static Self {
         static USER: OnceLock<User> = OnceLock::new();
         USER.get_or_init(|| {
+            // Fixtures have the same modes whatever the umask of the person who runs the tests; programs that a test starts
+            // inherit this one. A test about another umask starts its program under it.
+            umask(Mode::from_bits_truncate(0o022));
             let become_it = Uid::effective().is_root();
             let user = if become_it {
                 made_by_root()

@@ -7,8 +7,7 @@ use thiserror::Error;
 use tr::tr;
 
 use crate::actions::held::Unfit;
-use crate::model::text;
-use crate::model::text::{marked, translated};
+use crate::model::text::{self, marked, translated};
 
 /// What stood in the way. Unless it says otherwise, the file is where it was.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

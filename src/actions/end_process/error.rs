@@ -9,8 +9,7 @@ use tr::tr;
 use crate::actions::control::ActError;
 use crate::actions::held::Unfit;
 use crate::model::socket::{Holder, MasterPid};
-use crate::model::text;
-use crate::model::text::translated;
+use crate::model::text::{self, translated};
 
 /// Why the process of a master was not ended. Unless it says otherwise, nothing was signalled.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

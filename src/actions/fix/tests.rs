@@ -4,6 +4,7 @@ use std::os::unix::net::UnixListener;
 
 use super::*;
 use crate::actions::held::tests::target_of;
+use crate::tests::skip;
 
 fn scratch() -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
@@ -104,7 +105,10 @@ fn another_directory_at_the_path_is_left_alone() {
 #[test]
 fn another_users_directory_is_left_alone() {
     if !nix::unistd::geteuid().is_root() {
-        return; // Only root can give a directory away.
+        return skip(
+            "another_users_directory_is_left_alone",
+            "only root can give a directory away",
+        );
     }
     let (_kept, root) = scratch();
     let path = root.join("s");

@@ -17,8 +17,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use rustix::process::{PidfdFlags, pidfd_open};
 
-use super::interrupt;
-use super::interrupt::Interrupt;
+use super::interrupt::{self, Interrupt};
 use crate::diagnose::obstacle::Failure;
 use crate::model::text;
 

@@ -23,12 +23,10 @@ use tao::platform::run_return::EventLoopExtRunReturn as _;
 use tray_icon::menu::{ContextMenu as _, MenuEvent, MenuId};
 use tray_icon::{TrayIcon, TrayIconBuilder};
 
-use crate::Order;
-use crate::clipboard;
-use crate::clipboard::Tool;
+use crate::clipboard::{self, Tool};
 use crate::drawn_menu::DrawnMenu;
-use crate::icons;
 use crate::private_directory::PrivateDirectory;
+use crate::{Order, icons};
 use open_menu::Patience;
 use widgets::Widgets;
 use windows::Windows;
@@ -99,6 +97,18 @@ pub(crate) struct Tray {
     _directory: PrivateDirectory,
 }
 
+/// Logs the warnings of libayatana-appindicator for developers only: since 0.5.94 it recommends its successor at every
+/// start, which no user can act on.
+fn quiet_deprecation() {
+    glib::log_set_handler(
+        Some("libayatana-appindicator"),
+        glib::LogLevels::LEVEL_WARNING,
+        false,
+        false,
+        |_, _, text| tracing::debug!("libayatana-appindicator: {text}"),
+    );
+}
+
 impl Tray {
     /// Puts an empty icon into the panel. To be called once, on the main thread.
     ///
@@ -108,6 +118,7 @@ impl Tray {
     pub(crate) fn open() -> Result<Self, TrayError> {
         // tao panics without a display; this asks first. Programs are shown in a panel's tooltip by this name.
         glib::set_application_name("muxtray");
+        quiet_deprecation();
         gtk::init().map_err(|_| TrayError::NoDisplay)?;
         let events = EventLoopBuilder::<News>::with_user_event().build();
         let directory = PrivateDirectory::new("icons-").map_err(TrayError::Directory)?;

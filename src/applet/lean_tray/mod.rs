@@ -17,14 +17,12 @@ use std::thread;
 
 use muxtray::decide::intent::Intent;
 use muxtray::desktop::menu::{Edit, edits};
-use muxtray::present::menu;
-use muxtray::present::menu::{Icon, TrayView};
+use muxtray::present::menu::{self, Icon, TrayView};
 use tray_icon::menu::{MenuEvent, MenuId};
 use tray_icon::{TrayIcon, TrayIconBuilder};
 
 use crate::Order;
-use crate::clipboard;
-use crate::clipboard::Tool;
+use crate::clipboard::{self, Tool};
 use crate::drawn_menu::DrawnMenu;
 use icons::Icons;
 use text_viewer::Viewer;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::model::finding::Finding;
 use crate::model::network::{Cause, Doubt};
-use crate::model::places::Managed;
+use crate::model::places::{Managed, WrittenBy};
 use crate::model::samples::{
     in_state as socket_in, observation, path, places, running, seen, states,
 };
@@ -103,6 +103,14 @@ fn the_menu_has_a_row_for_each_host_without_a_master() {
             ..named("never", "/s/never")
         },
         named("web", "/s/u@h-22"),
+        Host {
+            written_by: WrittenBy::System,
+            ..named(".host", "/s/.host")
+        },
+        Host {
+            written_by: WrittenBy::Administrator,
+            ..named("jump", "/s/jump")
+        },
     ];
     places.other = Some(named("host.invalid", "/s/other"));
     let recent: Recent = serde_json::from_str(r#"["gone", "c", "a-too"]"#).unwrap();
@@ -113,11 +121,11 @@ fn the_menu_has_a_row_for_each_host_without_a_master() {
             .map(|host| format!("{}{}", host.alias.0, if host.is_opening { "…" } else { "" }))
             .collect()
     };
-    assert_eq!(names(&seen(vec![running()]), &[]), ["c", "a", "b"]);
-    assert_eq!(names(&stale(), &["b"]), ["c", "a", "b…", "web"]);
+    assert_eq!(names(&seen(vec![running()]), &[]), ["c", "a", "b", "jump"]);
+    assert_eq!(names(&stale(), &["b"]), ["c", "a", "b…", "web", "jump"]);
     assert_eq!(
         names(&seen(vec![running()]), &["web"]),
-        ["c", "a", "b", "web…"]
+        ["c", "a", "b", "web…", "jump"]
     );
 }
 

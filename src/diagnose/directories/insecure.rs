@@ -17,10 +17,13 @@ const OTHERS_WRITE: u32 = 0o022;
 const STICKY: u32 = 0o1000;
 
 /// The directories, each once, in which others than the user and root can replace or plant what a ControlPath names.
-pub(super) fn findings(context: Context<'_>) -> impl Iterator<Item = Finding> {
+pub(super) fn findings<'a>(
+    directories: &[&'a Directory],
+    context: Context<'a>,
+) -> impl Iterator<Item = Finding> + use<'a> {
     let mut found: BTreeMap<&Path, (&Part, Why, Vec<&Directory>)> = BTreeMap::new();
     let used = |directory: &&Directory| directory.wanted.makes_masters || directory.own().is_some();
-    for directory in context.directories.iter().filter(used) {
+    for directory in directories.iter().copied().filter(used) {
         for (part, why) in weak_parts(directory, context.uid) {
             found
                 .entry(&part.path)

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::model::directory::{DirectoryId, Room, Volume, Wanted};
 use crate::model::finding::Severity;
-use crate::model::places::Places;
+use crate::model::places::{Places, WrittenBy};
 use crate::model::samples::{ME, context_with, path, places};
 use crate::model::socket::Filesystem;
 
@@ -43,6 +43,7 @@ fn healthy() -> Directory {
         wanted: Wanted {
             path: PathBuf::from("/s"),
             makes_masters: true,
+            is_persons: true,
         },
         parts: vec![part("/", UserId(0), 0o755), part("/s", ME, MODE)],
         end: End::There(There {
@@ -99,7 +100,7 @@ fn tried(step: Step, refusal: Refusal) -> Directory {
 fn all(directory: Directory, places: &Places) -> Vec<Finding> {
     let directories = [directory];
     context_with(places, &directories, |context| {
-        let mut findings = findings(context);
+        let mut findings = findings(context, &[]);
         findings.extend(hosts::findings(context));
         findings
     })
@@ -330,6 +331,55 @@ fn what_no_host_makes_masters_in_may_be_missing() {
     assert_eq!(ids(&told(open)), ["directory-insecure"]);
 }
 
+#[test]
+fn a_directory_of_the_administrators_counts_once_the_person_has_a_socket_there() {
+    use crate::model::samples::in_state;
+    use crate::model::socket::{Owner, State};
+    let mut jump = places();
+    jump.hosts[0].written_by = WrittenBy::Administrator;
+    let missing = End::Missing {
+        path: PathBuf::from("/s"),
+        can_make: true,
+    };
+    let unusable = [
+        (ending(missing), "directory-missing"),
+        (ending(End::Denied), "directory-not-writable"),
+        (with_own(UserId(7), 0o755), "directory-misowned"),
+        (with_own(ME, 0o777), "directory-insecure"),
+        (on(|volume| volume.space.free = 0), "filesystem-full"),
+    ];
+    let elsewhere = Socket {
+        path: path("/t/u@h-22"),
+        ..in_state(State::Running)
+    };
+    let anothers = Socket {
+        owner: Some(Owner {
+            uid: UserId(7),
+            name: None,
+        }),
+        ..in_state(State::Running)
+    };
+    let orphan = Socket {
+        owner: None,
+        ..in_state(State::Orphaned { successor: false })
+    };
+    for (mut directory, id) in unusable {
+        directory.wanted.is_persons = false;
+        let directories = [directory];
+        for (sockets, is_told) in [
+            (vec![], false),
+            (vec![elsewhere.clone(), anothers.clone()], false),
+            (vec![in_state(State::Running)], true),
+            (vec![in_state(State::Stale)], true),
+            (vec![orphan.clone()], true),
+        ] {
+            let findings = context_with(&jump, &directories, |context| findings(context, &sockets));
+            let expected: &[&str] = if is_told { &[id] } else { &[] };
+            assert_eq!(ids(&findings), expected, "{sockets:#?}");
+        }
+    }
+}
+
 /// `/tmp/mine/s`, with these owners and modes.
 fn below(tmp: (UserId, u32), mine: (UserId, u32)) -> Directory {
     Directory {
@@ -383,7 +433,7 @@ fn an_open_parent_of_several_directories_is_told_once() {
     let mut second = first.clone();
     second.parts[3].path = PathBuf::from("/tmp/mine/t");
     let directories = [first, second];
-    let findings = context_with(&places(), &directories, findings);
+    let findings = context_with(&places(), &directories, |context| findings(context, &[]));
     assert_eq!(ids(&findings), ["directory-insecure"]);
 }
 
@@ -474,6 +524,7 @@ fn a_shared_home_wants_a_path_for_each_machine() {
         places.patterns = vec![Place {
             pattern,
             managed_by: None,
+            written_by: WrittenBy::Person,
         }];
         ids(&all(kind("nfs4", Filesystem::Network("nfs")), &places))
     };
@@ -679,7 +730,7 @@ fn a_user_without_a_name_is_told_by_number() {
         directories: &directories,
         history: &history,
     };
-    let finding = findings(context).remove(0);
+    let finding = findings(context, &[]).remove(0);
     assert_eq!(finding.command.as_deref(), Some("sudo chown 1000: /s"));
     assert!(
         finding

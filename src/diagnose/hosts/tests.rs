@@ -1,7 +1,7 @@
 use super::*;
 use crate::model::control_path::HostAlias;
 use crate::model::finding::Severity;
-use crate::model::places::{Places, STAND_IN};
+use crate::model::places::{Places, STAND_IN, WrittenBy};
 use crate::model::samples::{context_with, path, places};
 
 /// The sample's host under another name, changed.
@@ -154,11 +154,39 @@ fn ignored_paths_and_other_programs_are_not_judged() {
         patterns: vec![Place {
             pattern,
             managed_by: Some(Managed::Lima),
+            written_by: WrittenBy::Person,
         }],
         ..Places::default()
     };
     assert_eq!(context_with(&managed, &[], findings), []);
     assert_eq!(managed.directories(&[]), []);
+}
+
+#[test]
+fn a_name_of_the_systems_has_no_finding_and_an_administrators_host_has() {
+    let careless = |written_by| {
+        let worst = |alias| {
+            host(alias, |host| {
+                host.written_by = written_by;
+                host.control_path = Some(path(&format!("/s/{}", "x".repeat(88))));
+                host.persist = Persist::No;
+                host.server_alive_interval = 0;
+            })
+        };
+        let mut other = worst("machine/.host");
+        other.destination.host = "elsewhere".to_owned();
+        vec![worst(".host"), other]
+    };
+    let all = [
+        "path-too-long",
+        "path-too-long",
+        "path-collision",
+        "no-control-persist",
+        "no-keepalive",
+    ];
+    assert_eq!(ids(&told(careless(WrittenBy::Person))), all);
+    assert_eq!(ids(&told(careless(WrittenBy::Administrator))), all);
+    assert_eq!(told(careless(WrittenBy::System)), []);
 }
 
 #[test]

@@ -5,8 +5,7 @@ use super::*;
 use crate::model::finding::Severity;
 use crate::model::network::{Facts, Hop};
 use crate::model::samples;
-use crate::model::socket::MasterPid;
-use crate::model::socket::{Holder, Observation, Process};
+use crate::model::socket::{Holder, MasterPid, Observation, Process};
 use crate::present::report::Report;
 
 const fn ms(milliseconds: u64) -> Duration {

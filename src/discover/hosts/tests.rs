@@ -1,4 +1,5 @@
 use super::*;
+use crate::discover::ssh_config::Flavour;
 use crate::discover::test_home::Scratch;
 
 fn written(alias: &str) -> Written<String> {
@@ -6,6 +7,7 @@ fn written(alias: &str) -> Written<String> {
         text: alias.to_owned(),
         file: PathBuf::from("/home/u/.ssh/config"),
         line: 1,
+        flavour: Flavour::User,
     }
 }
 
@@ -121,6 +123,7 @@ fn ssh_itself_answers_for_each_host() {
         persist: control_path.map(|_| 600),
         server_alive_interval: if control_path.is_some() { 20 } else { 0 },
         server_alive_count_max: 3,
+        is_by_systemd: false,
     };
     let web = Answer::Expanded(expanded(
         Some("/s/me@h.example.org:2222"),
@@ -164,6 +167,47 @@ fn a_host_that_ssh_refuses_is_one_finding_in_its_own_words() {
         findings[0].remedy,
         "mend the configuration until ssh -F '/my config' -G a prints it"
     );
+}
+
+#[test]
+fn a_proxy_is_systemds_by_the_name_of_its_program() {
+    for (command, is_systemds) in [
+        (
+            "/usr/lib/systemd/systemd-ssh-proxy unix/run/ssh-unix-local/socket %p",
+            true,
+        ),
+        ("/lib/systemd/systemd-ssh-proxy %h %p", true),
+        ("exec /usr/libexec/systemd-ssh-proxy %h %p", true),
+        ("\"/usr/lib/systemd/systemd-ssh-proxy\" %h %p", true),
+        ("systemd-ssh-proxy", true),
+        ("/usr/lib/systemd/systemd-ssh-proxy-2 %h", false),
+        ("nc /usr/lib/systemd/systemd-ssh-proxy", false),
+        ("none", false),
+        ("", false),
+    ] {
+        assert_eq!(is_systemd_proxy(command), is_systemds, "{command}");
+    }
+}
+
+#[test]
+fn what_keeps_ssh_from_telling_of_a_name_of_the_systems_is_no_finding() {
+    let refused = || Answer::Refused(Refusal::Said("bad".to_owned()));
+    let aliases = [".host", "machine/.host", "vsock/3", "web"].map(written);
+    let answers = vec![
+        refused(),
+        Answer::unanswered(Silence::NotAsked),
+        Answer::Expanded(Expansion::parse(b"controlpath /s/3\n")),
+        refused(),
+    ];
+    let mut findings = Vec::new();
+    let hosts = judge(&aliases, answers, None, &mut findings);
+    let told: Vec<&str> = findings.iter().map(|it| it.subject.as_str()).collect();
+    assert_eq!(told, ["host web"]);
+    let kept: Vec<_> = hosts
+        .iter()
+        .map(|it| (&*it.alias.0, it.written_by))
+        .collect();
+    assert_eq!(kept, [("vsock/3", WrittenBy::System)]);
 }
 
 #[test]

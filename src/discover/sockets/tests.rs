@@ -12,6 +12,7 @@ fn template(scratch: &Scratch, text: &str) -> Place {
     Place {
         pattern: pattern.unwrap().unwrap(),
         managed_by: None,
+        written_by: WrittenBy::Person,
     }
 }
 
@@ -19,6 +20,7 @@ fn glob(scratch: &Scratch, text: &str) -> Place {
     Place {
         pattern: Pattern::from_glob(OsStr::new(text), &scratch.surroundings.known).unwrap(),
         managed_by: None,
+        written_by: WrittenBy::Person,
     }
 }
 
@@ -26,6 +28,7 @@ fn host(path: &Path) -> Host {
     Host {
         alias: HostAlias("web".to_owned()),
         source: None,
+        written_by: WrittenBy::Person,
         control_path: ControlPath::new(path),
         destination: Destination {
             user: None,
@@ -158,6 +161,44 @@ fn only_sockets_show_where_other_files_may_be() {
             ("home/extra/sock", Origin::Pattern),
         ])
     );
+}
+
+#[test]
+fn the_path_of_a_host_that_may_never_be_used_is_vague() {
+    let scratch = Scratch::new();
+    for below in [
+        "home/.ssh/s/web",
+        "home/.ssh/s/web.yDXYs2d7ScOlhAEI",
+        "home/.ssh/s/u@jump:22",
+    ] {
+        socket(&scratch, below);
+    }
+    scratch.write("home/.ssh/s/file", "");
+    symlink("loop", scratch.path("home/loop")).unwrap();
+    for written_by in [WrittenBy::Administrator, WrittenBy::System] {
+        let host = |below: &str| Host {
+            written_by,
+            ..host(&scratch.path(below))
+        };
+        let places = Places {
+            hosts: vec![
+                host("home/.ssh/s/web"),
+                host("home/.ssh/s/file"),
+                host("home/.ssh/s/u@jump:22"),
+                host("home/loop/web"),
+            ],
+            patterns: vec![template(&scratch, "~/.ssh/s/%r@%h:%p")],
+            ..Places::default()
+        };
+        assert_eq!(
+            found(&scratch, &places),
+            expected(&[
+                ("home/.ssh/s/u@jump:22", Origin::Pattern),
+                ("home/.ssh/s/web", Origin::VaguePattern),
+                ("home/.ssh/s/web.yDXYs2d7ScOlhAEI", Origin::Temporary),
+            ])
+        );
+    }
 }
 
 #[test]

@@ -182,6 +182,7 @@ impl At<'_> {
             text,
             file: self.file.to_path_buf(),
             line: self.line,
+            flavour: self.flavour,
         }
     }
 }

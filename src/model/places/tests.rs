@@ -9,6 +9,7 @@ fn template(text: &str) -> Place {
     Place {
         pattern: pattern.unwrap().unwrap(),
         managed_by: None,
+        written_by: WrittenBy::Person,
     }
 }
 
@@ -16,6 +17,7 @@ fn glob(text: &str, managed_by: Option<Managed>) -> Place {
     Place {
         pattern: Pattern::from_glob(OsStr::new(text), &known_for_tests()).unwrap(),
         managed_by,
+        written_by: WrittenBy::Person,
     }
 }
 
@@ -32,6 +34,10 @@ fn host(alias: &str, at: Option<&str>) -> Host {
         control_path: at.map(path),
         ..places().hosts.remove(0)
     }
+}
+
+fn by(written_by: WrittenBy, host: Host) -> Host {
+    Host { written_by, ..host }
 }
 
 #[test]
@@ -73,6 +79,22 @@ fn a_host_is_called_by_its_name_and_the_stand_in_by_what_it_stands_for() {
             (host.title(), host.name(), host.heading()),
             (title.to_owned(), name.to_owned(), heading.to_owned())
         );
+    }
+}
+
+#[test]
+fn names_that_systemd_connects_are_told_by_their_form() {
+    for (alias, is_local) in [
+        (".host", true),
+        ("machine/.host", true),
+        ("vsock/3", true),
+        ("unix/run/ssh-unix-local/socket", true),
+        ("web", false),
+        ("web.example.org", false),
+        ("web.", false),
+        ("::1", false),
+    ] {
+        assert_eq!(is_local_name(alias), is_local, "{alias}");
     }
 }
 
@@ -207,6 +229,8 @@ fn the_users_own_hosts_are_those_with_a_path_of_theirs() {
             host("none", None),
             host("lima", Some("/lima/ssh.sock")),
             host("left", Some("/ignored/a")),
+            by(WrittenBy::Administrator, host("jump", Some("/s/jump"))),
+            by(WrittenBy::System, host(".host", Some("/s/.host"))),
         ],
         other: Some(host(STAND_IN, Some("/s/other"))),
         patterns: vec![glob("/lima/*", Some(Managed::Lima))],
@@ -217,7 +241,7 @@ fn the_users_own_hosts_are_those_with_a_path_of_theirs() {
         .own_hosts()
         .map(|(host, path)| format!("{} {path}", host.alias))
         .collect();
-    assert_eq!(own, ["web /s/web", "host.invalid /s/other"]);
+    assert_eq!(own, ["web /s/web", "jump /s/jump", "host.invalid /s/other"]);
 }
 
 #[test]
@@ -237,6 +261,24 @@ fn the_hosts_of_a_path_come_in_the_order_of_the_configuration() {
         .map(|it| it.alias.0.as_str())
         .collect();
     assert_eq!(names, ["b", "a"]);
+}
+
+#[test]
+fn a_name_of_the_systems_stands_only_for_a_master_that_no_host_has() {
+    let systems = |alias, at| by(WrittenBy::System, host(alias, Some(at)));
+    let places = Places {
+        hosts: vec![
+            systems(".host", "/s/22"),
+            host("web", Some("/s/22")),
+            systems("machine/.host", "/s/m"),
+        ],
+        ..Places::default()
+    };
+    for (at, expected) in [("/s/22", "web"), ("/s/m", "machine/.host")] {
+        let at = path(at);
+        let names: Vec<&str> = places.hosts_at(&at).map(|it| it.alias.0.as_str()).collect();
+        assert_eq!(names, [expected]);
+    }
 }
 
 #[test]
@@ -285,4 +327,41 @@ fn directories_are_those_of_hosts_templates_and_named_paths_each_once() {
             "/template false"
         ]
     );
+}
+
+#[test]
+fn a_directory_is_the_persons_if_anything_of_theirs_leads_there() {
+    let administrators = |alias, at| by(WrittenBy::Administrator, host(alias, Some(at)));
+    let places = Places {
+        hosts: vec![
+            administrators("jump", "/admin/jump"),
+            administrators("gate", "/both/gate"),
+            administrators("named", "/named/a"),
+            host("web", Some("/both/web")),
+            by(WrittenBy::System, host(".host", Some("/systems/.host"))),
+        ],
+        other: Some(host(STAND_IN, Some("/other/x"))),
+        patterns: vec![
+            template("/template/%h"),
+            Place {
+                written_by: WrittenBy::Administrator,
+                ..template("/admin-template/%h")
+            },
+        ],
+        ..Places::default()
+    };
+    let told: Vec<(String, bool)> = places
+        .directories(&[path("/named/a")])
+        .iter()
+        .map(|it| (it.path.display().to_string(), it.is_persons))
+        .collect();
+    let expected = [
+        ("/admin", false),
+        ("/admin-template", false),
+        ("/both", true),
+        ("/named", true),
+        ("/other", true),
+        ("/template", true),
+    ];
+    assert_eq!(told, expected.map(|(path, it)| (path.to_owned(), it)));
 }

@@ -5,8 +5,7 @@ use tr::tr;
 use super::{Answers, Entry, mark, remark};
 use crate::decide::ending;
 use crate::decide::intent::Intent;
-use crate::decide::opening;
-use crate::decide::opening::Reconnect;
+use crate::decide::opening::{self, Reconnect};
 use crate::model::socket::{Socket, State};
 use crate::model::text;
 

@@ -4,21 +4,10 @@ use std::fs;
 
 use futures_lite::future::block_on;
 
-use super::BARE;
-use super::NAME;
-use super::Usage;
-use super::break_hosts;
-use super::stand_in::Manner;
-use super::stand_in::StandIn;
-use super::times;
-use super::wait_for_word;
-use super::watching;
-use crate::desktop::Desktop;
-use crate::desktop::Parts;
-use crate::desktop::end;
-use crate::desktop::lab;
-use crate::support::PATIENCE;
-use crate::support::wait_until;
+use super::stand_in::{Manner, StandIn};
+use super::{BARE, NAME, Usage, break_hosts, times, wait_for_word, watching};
+use crate::desktop::{Desktop, Parts, end, lab};
+use crate::support::{PATIENCE, wait_until};
 
 #[test]
 fn without_an_icon_it_goes_on_with_the_next_bus() {

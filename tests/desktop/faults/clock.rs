@@ -4,21 +4,10 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::BARE;
-use super::break_hosts;
-use super::stand_in::Manner;
-use super::stand_in::StandIn;
-use super::wait_for_word;
-use crate::desktop::Desktop;
-use crate::desktop::end;
-use crate::desktop::has_programs;
-use crate::desktop::lab;
-use crate::support::Lab;
-use crate::support::PATH;
-use crate::support::PATIENCE;
-use crate::support::Process;
-use crate::support::Report;
-use crate::support::wait_until;
+use super::stand_in::{Manner, StandIn};
+use super::{BARE, break_hosts, wait_for_word};
+use crate::desktop::{Desktop, end, has_programs, lab};
+use crate::support::{Lab, PATH, PATIENCE, Process, Report, wait_until};
 
 /// Answers clock_gettime(2) with the seconds added that the file says: to the wall clock, and to the sleep.
 const CLOCK: &str = r#"

@@ -3,21 +3,10 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use super::BARE;
-use super::Usage;
-use super::break_hosts;
-use super::stand_in::Asked;
-use super::stand_in::Manner;
-use super::stand_in::StandIn;
-use super::times;
-use super::wait_for_word;
-use super::watching;
-use crate::desktop::Desktop;
-use crate::desktop::Parts;
-use crate::desktop::end;
-use crate::desktop::lab;
-use crate::support::PATIENCE;
-use crate::support::wait_until;
+use super::stand_in::{Asked, Manner, StandIn};
+use super::{BARE, Usage, break_hosts, times, wait_for_word, watching};
+use crate::desktop::{Desktop, Parts, end, lab};
+use crate::support::{PATIENCE, wait_until};
 
 #[test]
 fn a_daemon_that_hangs_holds_up_nothing_and_its_successor_tells_what_is_true() {

@@ -15,24 +15,12 @@ use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use super::BARE;
-use super::break_hosts;
-use super::stand_in::Manner;
-use super::stand_in::StandIn;
-use super::wait_for_word;
-use crate::desktop::Desktop;
-use crate::desktop::Parts;
-use crate::desktop::end;
-use crate::desktop::lab;
-use crate::support::GOOD;
-use crate::support::Lab;
-use crate::support::PATIENCE;
-use crate::support::Process;
-use crate::support::User;
-use crate::support::files_below;
-use crate::support::is_socket;
-use crate::support::wait_for;
-use crate::support::wait_until;
+use super::stand_in::{Manner, StandIn};
+use super::{BARE, break_hosts, wait_for_word};
+use crate::desktop::{Desktop, Parts, end, lab};
+use crate::support::{
+    GOOD, Lab, PATIENCE, Process, User, files_below, is_socket, wait_for, wait_until,
+};
 
 /// How long the end may take, whatever is under way: two seconds for the notifications and one for the rest.
 const END_LIMIT: Duration = Duration::from_secs(4);

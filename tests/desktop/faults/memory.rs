@@ -6,19 +6,10 @@ use std::process::Command;
 
 use nix::sys::signal::Signal;
 
-use super::BARE;
-use super::break_hosts;
-use super::stand_in::Manner;
-use super::stand_in::StandIn;
-use super::wait_for_word;
-use crate::desktop::Desktop;
-use crate::desktop::Parts;
-use crate::desktop::end;
-use crate::desktop::lab;
-use crate::support::Lab;
-use crate::support::PATIENCE;
-use crate::support::Process;
-use crate::support::look_for;
+use super::stand_in::{Manner, StandIn};
+use super::{BARE, break_hosts, wait_for_word};
+use crate::desktop::{Desktop, Parts, end, lab};
+use crate::support::{Lab, PATIENCE, Process, look_for};
 
 /// A problem in the table's words, or the menu's.
 const SEEN: &str = "no masters, 1 problem";

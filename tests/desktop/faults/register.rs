@@ -6,16 +6,9 @@ use futures_lite::StreamExt as _;
 use futures_lite::future::block_on;
 use zbus::{Connection, MessageStream, Variant};
 
-use super::Usage;
-use super::break_hosts;
-use super::ticks;
-use super::wait_for_word;
-use crate::desktop::Desktop;
-use crate::desktop::Parts;
-use crate::desktop::end;
-use crate::desktop::lab;
-use crate::support::PATIENCE;
-use crate::support::wait_until;
+use super::{Usage, break_hosts, ticks, wait_for_word};
+use crate::desktop::{Desktop, Parts, end, lab};
+use crate::support::{PATIENCE, wait_until};
 
 const WATCHER: &str = "org.kde.StatusNotifierWatcher";
 

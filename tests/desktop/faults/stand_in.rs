@@ -8,10 +8,7 @@ use futures_lite::future::block_on;
 use zbus::{Connection, Message, MessageStream};
 
 use crate::desktop::NotifyArguments;
-use crate::support::PATIENCE;
-use crate::support::look_for;
-use crate::support::wait_for;
-use crate::support::wait_until;
+use crate::support::{PATIENCE, look_for, wait_for, wait_until};
 
 const NAME: &str = "org.freedesktop.Notifications";
 const PATH: &str = "/org/freedesktop/Notifications";

@@ -4,19 +4,10 @@ use std::fs::{self, File};
 
 use nix::sys::signal::Signal;
 
-use super::BARE;
-use super::break_hosts;
-use super::stand_in::Manner;
-use super::stand_in::StandIn;
-use super::wait_for_word;
-use super::watching;
-use crate::desktop::Desktop;
-use crate::desktop::end;
-use crate::desktop::lab;
-use crate::support::PATIENCE;
-use crate::support::Process;
-use crate::support::process_state;
-use crate::support::wait_until;
+use super::stand_in::{Manner, StandIn};
+use super::{BARE, break_hosts, wait_for_word, watching};
+use crate::desktop::{Desktop, end, lab};
+use crate::support::{PATIENCE, Process, process_state, wait_until};
 
 /// So many events fit into an inotify instance.
 fn longest_queue() -> usize {

@@ -6,10 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::daemon::Daemon;
-use super::daemon::Shown;
-use super::world::Kind;
-use super::world::Problem;
+use super::daemon::{Daemon, Shown};
+use super::world::{Kind, Problem};
 
 /// How a problem was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

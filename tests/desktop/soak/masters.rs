@@ -11,10 +11,7 @@ use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
-use crate::support::Lab;
-use crate::support::PACKETS;
-use crate::support::PATIENCE;
-use crate::support::python_called_ssh;
+use crate::support::{Lab, PACKETS, PATIENCE, python_called_ssh};
 
 const SCRIPT: &str = r#"
 import json, os, random, select, signal, socket, sys

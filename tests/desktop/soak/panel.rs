@@ -9,9 +9,7 @@ use std::time::{Duration, Instant};
 
 use zbus::Connection;
 
-use crate::desktop::Desktop;
-use crate::desktop::Row;
-use crate::desktop::TrayIcon;
+use crate::desktop::{Desktop, Row, TrayIcon};
 
 /// What says that a menu is another now.
 const SIGNALS: &str = "interface='com.canonical.dbusmenu',type='signal'";

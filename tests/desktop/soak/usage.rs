@@ -4,8 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::time::Duration;
 
-use crate::support::process_parent;
-use crate::support::processes;
+use crate::support::{process_parent, processes, threads};
 
 /// Something that is counted, and what it is called.
 type Count = (&'static str, fn(&Usage) -> u64);
@@ -44,14 +43,13 @@ impl Usage {
             .sum();
         let stat = read("stat");
         let fields: Vec<&str> = stat[stat.rfind(')').unwrap() + 2..].split(' ').collect();
-        let entries = |what: &str| fs::read_dir(format!("/proc/{pid}/{what}")).unwrap().count();
         Self {
             events,
             elapsed,
             anonymous: (kilobytes("Anonymous:") + kilobytes("Swap:")) * 1024,
             resident: kilobytes("Rss:") * 1024,
-            descriptors: entries("fd"),
-            threads: entries("task"),
+            descriptors: fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count(),
+            threads: threads(pid),
             watches,
             children: processes()
                 .into_iter()

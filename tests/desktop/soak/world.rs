@@ -5,9 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::panel::Shown;
-use crate::support::GOOD;
-use crate::support::Lab;
-use crate::support::User;
+use crate::support::{GOOD, Lab, User};
 
 /// Control sockets in the directory that stays. Of more than 128 masters the process status is read in turns, and a
 /// stopped one told later.

@@ -15,9 +15,7 @@ use std::time::SystemTime;
 use muxtray::discover::Surroundings;
 use muxtray::model::control_path::{ControlPath, Destination, HostAlias, Known};
 use muxtray::model::finding::{Finding, FindingId};
-use muxtray::model::socket::{
-    Cookie, MasterPid, Owner, Snapshot, Socket, SocketId, Stat, State, UserId,
-};
+use muxtray::model::socket::{Cookie, MasterPid, Owner, Snapshot, Socket, SocketId, Stat, State, UserId};
 
 /// The half of a choice that asks for an enlarged input: rarely, as it takes long.
 const ENLARGE: u8 = 0xf0;

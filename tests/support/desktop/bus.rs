@@ -12,9 +12,7 @@ use futures_lite::future::block_on;
 use zbus::{Connection, MessageStream, OwnedVariant};
 
 use super::notify_arguments::NotifyArguments;
-use crate::support::Lab;
-use crate::support::PATIENCE;
-use crate::support::Process;
+use crate::support::{Lab, PATIENCE, Process};
 
 /// The name of a notification daemon.
 pub(crate) const NOTIFICATIONS: &str = "org.freedesktop.Notifications";

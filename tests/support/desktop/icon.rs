@@ -6,8 +6,7 @@ use futures_lite::future::block_on;
 use zbus::{Connection, OwnedVariant, fdo};
 
 use super::bus::property;
-use crate::support::PATIENCE;
-use crate::support::look_for;
+use crate::support::{PATIENCE, look_for};
 
 /// A tray icon as a panel sees it.
 pub(crate) struct TrayIcon<'a> {

@@ -27,14 +27,7 @@ use std::time::Instant;
 use nix::sys::signal::Signal;
 use zbus::Connection;
 
-use crate::support::Lab;
-use crate::support::PATH;
-use crate::support::PATIENCE;
-use crate::support::Process;
-use crate::support::look_for;
-use crate::support::program;
-use crate::support::skip;
-use crate::support::wait_until;
+use crate::support::{Lab, PATH, PATIENCE, Process, look_for, program, skip, wait_until};
 use bus::{NOTIFICATIONS, ask, bus_address, connect, monitor, overhear, property, start_bus};
 
 pub(crate) use bus::Message;

@@ -4,14 +4,8 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::end;
-use super::orderly;
-use super::wait_for_line;
-use crate::support::Lab;
-use crate::support::PATIENCE;
-use crate::support::Process;
-use crate::support::Report;
-use crate::support::wait_until;
+use super::{end, orderly, wait_for_line};
+use crate::support::{Lab, PATIENCE, Process, Report, wait_until};
 
 const FILES: usize = 50_000;
 const STORM: usize = 10_000;

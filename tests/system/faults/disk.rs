@@ -8,16 +8,8 @@ use std::process::Command;
 use muxtray::config;
 use muxtray::model::setting::Setting;
 
-use super::RUN;
-use super::end;
-use super::orderly;
-use super::wait_for_line;
-use crate::support::Lab;
-use crate::support::PATIENCE;
-use crate::support::Process;
-use crate::support::User;
-use crate::support::skip;
-use crate::support::wait_until;
+use super::{RUN, end, orderly, wait_for_line};
+use crate::support::{Lab, PATIENCE, Process, User, skip, wait_until};
 
 /// A filesystem of 64 KiB over a directory of the laboratory, until this is dropped.
 struct SmallDisk(PathBuf);

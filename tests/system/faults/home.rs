@@ -4,16 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::RUN;
-use super::end;
-use super::orderly;
-use super::wait_for_line;
-use crate::support::Finished;
-use crate::support::Lab;
-use crate::support::PATIENCE;
-use crate::support::Process;
-use crate::support::Report;
-use crate::support::wait_until;
+use super::{RUN, end, orderly, wait_for_line};
+use crate::support::{Finished, Lab, PATIENCE, Process, Report, wait_until};
 
 /// Everything that is kept in a home: both configurations and the control sockets.
 fn furnish(lab: &Lab) {

@@ -2,23 +2,11 @@
 
 use serde_json::Value;
 
-use super::RUN;
-use super::end;
-use super::orderly;
-use super::wait_for_line;
-use crate::support::Behaviour;
-use crate::support::Denied;
-use crate::support::Lab;
-use crate::support::Listener;
-use crate::support::Master;
-use crate::support::PATIENCE;
-use crate::support::Process;
-use crate::support::Report;
-use crate::support::Session;
-use crate::support::User;
-use crate::support::is_socket;
-use crate::support::skip;
-use crate::support::wait_until;
+use super::{RUN, end, orderly, wait_for_line};
+use crate::support::{
+    Behaviour, Denied, Lab, Listener, Master, PATIENCE, Process, Report, Session, User, is_socket,
+    skip, wait_until,
+};
 
 /// A laboratory with a socket in each state that a look can tell without waiting.
 struct States {

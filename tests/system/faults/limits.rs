@@ -6,19 +6,10 @@ use std::process::Command;
 
 use nix::sys::resource::{Resource, getrlimit};
 
-use super::RUN;
-use super::end;
-use super::orderly;
-use super::wait_for_line;
-use crate::support::Lab;
-use crate::support::Listeners;
-use crate::support::PATIENCE;
-use crate::support::Process;
-use crate::support::Report;
-use crate::support::User;
-use crate::support::is_socket;
-use crate::support::skip;
-use crate::support::wait_until;
+use super::{RUN, end, orderly, wait_for_line};
+use crate::support::{
+    Lab, Listeners, PATIENCE, Process, Report, User, is_socket, skip, wait_until,
+};
 
 /// What a process of the user needs so that the limit named is its own: a user namespace, entered as its root.
 const OWN_LIMITS: [&str; 5] = ["unshare", "--user", "--map-root-user", "sh", "-c"];

@@ -6,20 +6,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::RUN;
-use super::end;
-use super::wait_for_line;
-use crate::support::Finished;
-use crate::support::Lab;
-use crate::support::PATIENCE;
-use crate::support::Process;
-use crate::support::Report;
-use crate::support::User;
-use crate::support::process_parent;
-use crate::support::process_state;
-use crate::support::processes;
-use crate::support::skip;
-use crate::support::wait_until;
+use super::{RUN, end, wait_for_line};
+use crate::support::{
+    Finished, Lab, PATIENCE, Process, Report, User, process_parent, process_state, processes, skip,
+    wait_until,
+};
 
 /// A script as ssh's program, and what is told of it: the finding, and a word of its evidence.
 const WRONG: &[(&str, &str, &str)] = &[

@@ -5,11 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use super::orderly;
-use crate::support::Finished;
-use crate::support::Lab;
-use crate::support::Report;
-use crate::support::is_socket;
-use crate::support::skip;
+use crate::support::{Finished, Lab, Report, is_socket, skip};
 
 /// Which call fails and how.
 const FAULTS: &[(&str, &str)] = &[

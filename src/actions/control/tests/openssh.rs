@@ -4,6 +4,7 @@
 use std::process::{Child, Command, Stdio};
 
 use super::*;
+use crate::tests::skip;
 
 const SSHD: &str = "/usr/sbin/sshd";
 
@@ -13,14 +14,14 @@ struct Host {
 }
 
 impl Host {
-    /// `None`, with the reason on standard error, where OpenSSH cannot be run here.
-    fn new() -> Option<Self> {
+    /// `None`, with the reason on standard error, if OpenSSH cannot be run here.
+    fn new(test: &str) -> Option<Self> {
         if !Path::new(SSHD).exists() {
-            eprintln!("skipped: {SSHD} is not installed");
+            skip(test, &format!("{SSHD} is not installed"));
             return None;
         }
         if nix::unistd::geteuid().is_root() && !Path::new("/run/sshd").is_dir() {
-            eprintln!("skipped: sshd as root needs /run/sshd, which is missing");
+            skip(test, "sshd as root needs /run/sshd, which is missing");
             return None;
         }
         let directory = tempfile::tempdir().unwrap();
@@ -31,7 +32,7 @@ impl Host {
                 .arg(at(key))
                 .status();
             if !made.is_ok_and(|status| status.success()) {
-                eprintln!("skipped: ssh-keygen makes no key");
+                skip(test, "ssh-keygen makes no key");
                 return None;
             }
         }
@@ -131,7 +132,9 @@ const BACKGROUND: &[&str] = &["-o", "ControlMaster=yes", "-N", "h"];
 
 #[test]
 fn a_real_master_is_checked() {
-    let Some(host) = Host::new() else { return };
+    let Some(host) = Host::new("a_real_master_is_checked") else {
+        return;
+    };
     let master = host.master(BACKGROUND);
     let checked = check(&target_of(&host.path()), LONG).unwrap();
     assert_eq!(checked.pid, Some(master.pid()));
@@ -139,7 +142,9 @@ fn a_real_master_is_checked() {
 
 #[test]
 fn a_real_master_that_is_stopped_does_not_hold_us_up() {
-    let Some(host) = Host::new() else { return };
+    let Some(host) = Host::new("a_real_master_that_is_stopped_does_not_hold_us_up") else {
+        return;
+    };
     let master = host.master(BACKGROUND);
     let pid = nix::unistd::Pid::from_raw(master.pid().0);
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).unwrap();
@@ -153,7 +158,9 @@ fn a_real_master_that_is_stopped_does_not_hold_us_up() {
 
 #[test]
 fn a_real_master_exits() {
-    let Some(host) = Host::new() else { return };
+    let Some(host) = Host::new("a_real_master_exits") else {
+        return;
+    };
     let mut master = host.master(BACKGROUND);
     let exited = exit(&System, &target_of(&host.path()), 0, LONG).unwrap();
     assert_eq!(exited.closed, Some(0));
@@ -163,7 +170,9 @@ fn a_real_master_exits() {
 
 #[test]
 fn a_real_master_exits_with_its_sessions_only_when_told_to() {
-    let Some(host) = Host::new() else { return };
+    let Some(host) = Host::new("a_real_master_exits_with_its_sessions_only_when_told_to") else {
+        return;
+    };
     let mut master = host.master(BACKGROUND);
     let mut sessions = [host.session(), host.session()];
     let target = target_of(&host.path());
@@ -180,7 +189,9 @@ fn a_real_master_exits_with_its_sessions_only_when_told_to() {
 
 #[test]
 fn a_real_masters_own_session_counts() {
-    let Some(host) = Host::new() else { return };
+    let Some(host) = Host::new("a_real_masters_own_session_counts") else {
+        return;
+    };
     let mut master = host.master(&["-o", "ControlMaster=auto", "h", "cat"]);
     let target = target_of(&host.path());
     let exited = exit(&System, &target, 0, LONG);
@@ -192,7 +203,9 @@ fn a_real_masters_own_session_counts() {
 
 #[test]
 fn a_real_master_stops_and_keeps_its_session() {
-    let Some(host) = Host::new() else { return };
+    let Some(host) = Host::new("a_real_master_stops_and_keeps_its_session") else {
+        return;
+    };
     let mut master = host.master(BACKGROUND);
     let mut session = host.session();
     let stopped = stop(&System, &target_of(&host.path()), LONG).unwrap();
@@ -219,7 +232,9 @@ fn a_real_master_stops_and_keeps_its_session() {
 
 #[test]
 fn a_real_master_that_asks_can_be_refused() {
-    let Some(host) = Host::new() else { return };
+    let Some(host) = Host::new("a_real_master_that_asks_can_be_refused") else {
+        return;
+    };
     // An askpass that says no at once.
     let askpass = host.directory.path().join("askpass");
     fs::write(&askpass, "#!/bin/sh\nexit 1\n").unwrap();

@@ -174,8 +174,11 @@ fn in_no_order_is_anybody_signalled_who_was_not_proven_and_agreed_to() {
         }
     }
     if without_reuse > 0 {
-        eprintln!(
-            "skipped: {without_reuse} orders in which an id is reused: process ids cannot be chosen here"
+        skip(
+            "in_no_order_is_anybody_signalled_who_was_not_proven_and_agreed_to",
+            &format!(
+                "{without_reuse} orders in which an id is reused: process ids cannot be chosen here"
+            ),
         );
     }
 }
