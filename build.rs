@@ -1,15 +1,14 @@
-//! Says which commit is built, as `MUXTRAY_VERSION`: "0.1.0 (1a2b3c4d5e)", or "0.1.0" where nothing tells.
+//! Sets `MUXTRAY_VERSION` to the version with the commit: "0.1.0 (1a2b3c4d5e)", or "0.1.0" if the commit is unknown.
 //!
-//! It reads what git keeps in `.git` beside the manifest and nothing above it: a package may be built inside another
-//! repository. Source without `.git` gets its commit from the environment variable `MUXTRAY_COMMIT`, which wins where it
-//! is set; set and empty, it leaves the plain version. No program is run, and nothing of the time or the machine goes
-//! in, so the same source makes the same build.
+//! The commit is the environment variable `MUXTRAY_COMMIT` if set (empty means none), or else read from `.git` beside the
+//! manifest. Directories above are ignored, since a package may be built inside another repository. No program runs, and
+//! neither time nor machine matter, so builds are reproducible.
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// How much of a commit's name is told. git takes any unambiguous part.
+/// Digits of the commit that are shown.
 const LENGTH: usize = 10;
 
 fn main() {
@@ -35,14 +34,14 @@ fn main() {
     println!("cargo::rustc-env=MUXTRAY_VERSION={version}");
 }
 
-/// The commit that is checked out. Cargo is told of every file that decided it, so that the next commit is seen.
+/// The commit that is checked out. Registers every file that decides it, so that the next commit causes a rebuild.
 fn head(git: &Path) -> Option<String> {
     let own = directory(git)?;
     let head = read(&own.join("HEAD"))?;
     let Some(reference) = head.strip_prefix("ref: ") else {
         return Some(head);
     };
-    // A worktree has a HEAD of its own, and shares the rest with the repository it belongs to.
+    // A worktree has its own HEAD and shares the rest with its repository; see gitrepository-layout(5).
     let shared = match fs::read_to_string(own.join("commondir")) {
         Ok(path) => own.join(path.trim_end()),
         Err(_) => own,
@@ -51,7 +50,7 @@ fn head(git: &Path) -> Option<String> {
     if loose.is_file() {
         return read(&loose);
     }
-    // Packed now, it becomes a file of its own with the next commit.
+    // The next commit creates the file of a packed reference.
     if let Some(there) = loose.ancestors().find(|path| path.is_dir()) {
         println!("cargo::rerun-if-changed={}", there.display());
     }
@@ -61,7 +60,7 @@ fn head(git: &Path) -> Option<String> {
         .find_map(|line| Some(line.strip_suffix(reference)?.strip_suffix(' ')?.to_owned()))
 }
 
-/// Where git keeps its files: `.git` itself, or what a file in its place names.
+/// The git directory: `.git` itself, or the one that a file in its place names, as in a worktree.
 fn directory(git: &Path) -> Option<PathBuf> {
     if git.is_dir() {
         return Some(git.to_owned());

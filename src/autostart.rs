@@ -22,10 +22,9 @@ use thiserror::Error;
 
 use tr::tr;
 
-use crate::atomic_write::Draft;
+use crate::files::{self, Replacement};
 use crate::model::interest::Interest;
 use crate::model::text;
-use crate::transient_error;
 use entry::Entry;
 
 /// The file's name.
@@ -133,7 +132,7 @@ pub enum AutostartError {
     #[error("{}", tr!(
         "{path} cannot be written: {cause}; it is as it was",
         path = text::path(.path),
-        cause = transient_error::told(.cause)
+        cause = files::write_error(.cause)
     ))]
     Unwritable {
         /// The file.
@@ -356,8 +355,8 @@ fn is_nothing(error: &io::Error) -> bool {
 }
 
 fn write(path: &Path, entry: &Entry) -> Result<(), AutostartError> {
-    Draft::write(path, entry.text().as_bytes())
-        .and_then(Draft::put_in_place)
+    Replacement::write(path, entry.text().as_bytes())
+        .and_then(Replacement::commit)
         .map_err(|cause| AutostartError::Unwritable {
             path: path.to_owned(),
             cause,

@@ -1,7 +1,5 @@
-//! What becomes of a panic, which is a bug of ours: one line in the log, and where a desktop is around the program, its
-//! end. A dead thread behind a living icon would be silence.
-//!
-//! It knows nothing of who else is to be told: that comes as a function.
+//! Panics: each is logged as one line. In the applet a panic on any thread also shows a notification and aborts the
+//! program, since an icon whose engine thread is dead would look healthy.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
@@ -12,36 +10,31 @@ use std::thread;
 
 use crate::model::text;
 
-/// Tells a person of the crash; has to return soon.
-type Tell = Box<dyn Fn(&str) + Send + Sync>;
+type Notify = Box<dyn Fn(&str) + Send + Sync>;
 
-/// Set where a panic is the end of the program.
-static TELL: OnceLock<Tell> = OnceLock::new();
+/// Set if a panic ends the program.
+static NOTIFY: OnceLock<Notify> = OnceLock::new();
 
-/// Whether the end has begun.
-static ENDING: AtomicBool = AtomicBool::new(false);
+static IS_ABORTING: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    /// Whether a panic on this thread is caught at once.
+    /// Whether [`contained`] catches a panic of this thread.
     static IS_CONTAINED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Has every panic from now on logged as one line, with its thread and place.
-///
-/// To be called once, after the log is set up.
+/// Logs every panic from now on as one line, with its thread and place. Call it once, after the log is started.
 pub fn log_panics() {
     panic::set_hook(Box::new(on_panic));
 }
 
-/// Has a panic on any thread end the program from now on, after `tell` was called with what happened. The end is
-/// SIGABRT, which systemd and crash reporters know for what it is; nothing else of the program runs then.
-pub fn end_with_panic(tell: impl Fn(&str) + Send + Sync + 'static) {
-    // A second call would mean the same.
-    let _ = TELL.set(Box::new(tell));
+/// From now on a panic on any thread calls `notify` with its description, and then aborts the program with SIGABRT,
+/// which systemd and crash reporters recognise. `notify` must return soon. A second call has no effect.
+pub fn abort_on_panic(notify: impl Fn(&str) + Send + Sync + 'static) {
+    let _ = NOTIFY.set(Box::new(notify));
 }
 
-/// What `work` returns, or `None` where it panics: for calls into libraries that panic where an error would do. Such a
-/// panic ends nothing, and is told only to who debugs.
+/// Returns the result of `work`, or `None` if it panics: for libraries that panic instead of returning an error. Such a
+/// panic is logged at debug level and does not end the program.
 pub fn contained<T>(work: impl FnOnce() -> T) -> Option<T> {
     let outer = IS_CONTAINED.replace(true);
     let outcome = panic::catch_unwind(AssertUnwindSafe(work));
@@ -50,30 +43,29 @@ pub fn contained<T>(work: impl FnOnce() -> T) -> Option<T> {
 }
 
 fn on_panic(panic: &PanicHookInfo<'_>) {
-    let what = described(panic);
+    let description = described(panic);
     if IS_CONTAINED.get() {
-        tracing::debug!("a library panicked, which changes nothing else: {what}");
+        tracing::debug!("a library panicked; ignored: {description}");
         return;
     }
-    tracing::error!("muxtray has crashed, which is a bug: {what}");
+    tracing::error!("muxtray has crashed, which is a bug: {description}");
     let trace = std::backtrace::Backtrace::capture();
     if trace.status() == std::backtrace::BacktraceStatus::Captured {
         tracing::error!("{trace}");
     }
-    let Some(tell) = TELL.get() else {
-        return;
-    };
-    // Who panics while another thread's panic is told has been logged, and ends with the rest.
-    if !ENDING.swap(true, Ordering::AcqRel) {
-        tell(&what);
+    // A second panic meanwhile is only logged.
+    if let Some(notify) = NOTIFY.get()
+        && !IS_ABORTING.swap(true, Ordering::AcqRel)
+    {
+        notify(&description);
         process::abort();
     }
 }
 
-/// "index out of bounds …, at src/engine/look.rs:7, on thread `engine`", as one printable line.
+/// "index out of bounds …, at src/engine/scan.rs:7, on thread engine", as one printable line.
 fn described(panic: &PanicHookInfo<'_>) -> String {
     let payload = panic.payload();
-    let what = match (
+    let message = match (
         payload.downcast_ref::<&str>(),
         payload.downcast_ref::<String>(),
     ) {
@@ -86,7 +78,7 @@ fn described(panic: &PanicHookInfo<'_>) -> String {
     });
     let thread = thread::current();
     let thread = thread.name().unwrap_or("without a name");
-    text::line(&format!("{what}{place}, on thread {thread}"))
+    text::line(&format!("{message}{place}, on thread {thread}"))
 }
 
 #[cfg(test)]
@@ -94,13 +86,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_contained_returns() {
+    fn contained_panic_returns_none() {
         assert_eq!(contained(|| 7), Some(7));
-        assert!(!IS_CONTAINED.get());
-    }
-
-    #[test]
-    fn containing_ends_with_the_work_even_if_that_panics() {
         // The test harness's own hook prints this one.
         assert_eq!(contained(|| -> i32 { panic!("on purpose") }), None);
         assert!(!IS_CONTAINED.get());

@@ -20,14 +20,13 @@
 //!   anything outside muxtray's own files.
 //! - [`engine`]: the thread that scans again and again and owns all state. [`desktop`]: the session bus and
 //!   notifications. [`run`]: the engine with its desktop. [`cli`]: the command line.
-//! - [`i18n`]: the language of texts. [`log`], [`crash`], [`privilege`], [`private_file`], [`unconfined`]: logging,
-//!   panics, rights, muxtray's own files, and programs started outside the systemd unit's confines.
+//! - [`i18n`]: the language of texts. [`log`], [`crash`], [`privilege`], [`unconfined`]: logging, panics, rights, and
+//!   programs started outside the systemd unit's confines.
 //!
 //! `docs/architecture.md` says what always holds and where a change goes. The tray itself is the program
 //! `muxtray-applet` (`src/applet`), so the command line loads no GTK.
 
 pub mod actions;
-mod atomic_write;
 pub mod autostart;
 pub mod cli;
 pub mod config;
@@ -37,13 +36,13 @@ pub mod desktop;
 pub mod diagnose;
 pub mod discover;
 pub mod engine;
+mod files;
 pub mod i18n;
 pub mod log;
 pub mod model;
 pub mod mux;
 pub mod observe;
 pub mod present;
-pub mod private_file;
 pub mod privilege;
 pub mod run;
 pub mod scan;

@@ -1,8 +1,5 @@
-//! The log, on standard error: where it goes, how much is said, and how a line looks there.
-//!
-//! On a terminal or in a file a line begins with its level. In the journal it begins with the priority that
-//! sd-daemon(3) gives a level, which the journal takes off again, so that `journalctl -p warning` finds it. The journal
-//! adds its own time, and a terminal needs none.
+//! The log on standard error. A line begins with its level, or in the journal with the priority prefix of sd-daemon(3),
+//! which the journal removes, so that `journalctl -p warning` works. Lines have no time: the journal adds its own.
 
 use std::fmt;
 use std::io;
@@ -13,9 +10,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Sends the log to standard error: warnings and errors, with `-v` also what happens, with `-vv` everything.
-///
-/// To be called once, first of all.
+/// Starts the log; call it once, before anything is logged. `verbose` counts `-v`: 0 is warn, 1 info, 2 debug, 3 trace.
 pub fn to_stderr(verbose: u8) {
     let level = match verbose {
         0 => Level::WARN,
@@ -26,8 +21,7 @@ pub fn to_stderr(verbose: u8) {
     let log = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(io::stderr)
-        // A line that cannot be written, as after the reader of a pipe has ended, would be told of there as well, by a
-        // macro that panics.
+        // Reporting a failed write would use eprintln, which panics when the reader of a pipe has exited.
         .log_internal_errors(false)
         .with_ansi(false);
     if is_in_journal() {
@@ -37,14 +31,14 @@ pub fn to_stderr(verbose: u8) {
     }
 }
 
-/// Whether standard error leads into the journal.
+/// Whether standard error is connected to the journal.
 #[must_use]
 pub fn is_in_journal() -> bool {
     is_journal(std::env::var("JOURNAL_STREAM").ok().as_deref())
 }
 
-/// systemd names the stream that it made in `JOURNAL_STREAM`, as DEVICE:INODE (systemd.exec(5)). The variable alone says
-/// nothing: children inherit it, whatever their streams are.
+/// Compares with `JOURNAL_STREAM`, DEVICE:INODE of the stream that systemd made (systemd.exec(5)): children inherit the
+/// variable even if their standard error is redirected.
 fn is_journal(stream: Option<&str>) -> bool {
     let Ok(own) = stat::fstat(io::stderr()) else {
         return false;
@@ -52,7 +46,7 @@ fn is_journal(stream: Option<&str>) -> bool {
     stream == Some(format!("{}:{}", own.st_dev, own.st_ino).as_str())
 }
 
-/// Lines with the priority of sd-daemon(3) in front.
+/// Formats lines with the priority prefix of sd-daemon(3).
 struct Prioritised;
 
 impl<S, N> FormatEvent<S, N> for Prioritised
@@ -69,7 +63,7 @@ where
         let mut text = String::new();
         context.format_fields(Writer::new(&mut text), event)?;
         let priority = priority(*event.metadata().level());
-        // Every line is an entry of its own.
+        // The journal takes each line as an entry.
         for line in text.lines() {
             writeln!(writer, "<{priority}>{line}")?;
         }
@@ -77,7 +71,7 @@ where
     }
 }
 
-/// What syslog(3) calls the level: LOG_ERR to LOG_DEBUG.
+/// The number of the level in syslog(3): LOG_ERR to LOG_DEBUG.
 const fn priority(level: Level) -> u8 {
     match level {
         Level::ERROR => 3,
@@ -93,8 +87,7 @@ mod tests {
 
     use super::*;
 
-    /// What the log holds after `say`.
-    fn logged(say: impl FnOnce()) -> String {
+    fn logged(write: impl FnOnce()) -> String {
         let written = Arc::new(Mutex::new(Vec::new()));
         let log = tracing_subscriber::fmt()
             .with_max_level(Level::TRACE)
@@ -105,7 +98,7 @@ mod tests {
             .with_ansi(false)
             .event_format(Prioritised)
             .finish();
-        tracing::subscriber::with_default(log, say);
+        tracing::subscriber::with_default(log, write);
         let written = written.lock().unwrap().clone();
         String::from_utf8(written).unwrap()
     }
@@ -123,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn every_line_has_the_priority_of_its_level() {
+    fn each_line_begins_with_the_priority_of_its_level() {
         let text = logged(|| {
             tracing::error!("a bug");
             tracing::warn!(path = "/s/web", "the world");
@@ -138,14 +131,10 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_of_another_process_is_not_ours() {
+    fn journal_stream_must_be_standard_error() {
         for stream in [None, Some(""), Some("1"), Some("0:0"), Some("a:b")] {
             assert!(!is_journal(stream), "{stream:?}");
         }
-    }
-
-    #[test]
-    fn the_stream_that_systemd_made_is_ours() {
         let own = stat::fstat(io::stderr()).unwrap();
         assert!(is_journal(Some(&format!("{}:{}", own.st_dev, own.st_ino))));
     }

@@ -1,4 +1,4 @@
-//! `muxtray`: arguments, what they ask for, exit status; nothing else. It loads no GTK.
+//! The command line. It loads no GTK; the tray is the program `muxtray-applet`.
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
@@ -18,10 +18,10 @@ fn main() -> ExitCode {
     crash::log_panics();
     let command = arguments.command.unwrap_or_default();
     if !command.is_for_programs() {
-        i18n::speak(Language::of(|name| std::env::var_os(name)));
+        i18n::set_language(Language::from_environment(|name| std::env::var_os(name)));
     }
-    // A report is many small pieces; unbuffered, each would be a system call. The buffer comes after what drops the
-    // colours, which makes the pieces smaller still.
+    // A report is written in many small pieces. The buffer lies below the stream that strips colours, which writes
+    // smaller ones still.
     let stdout = io::stdout();
     let colours = AutoStream::choice(&stdout);
     let buffer: Box<dyn Write> = Box::new(BufWriter::new(stdout));

@@ -1,8 +1,8 @@
-//! What this process may do beyond its user's own, and what it does not do with it.
+//! Privileges. muxtray needs none: it refuses to run with rights that its caller lacks. As root it warns, and creates no
+//! file owned by root in another user's directory.
 //!
-//! muxtray needs no privilege. With one that its caller lacks it refuses to run; as root it warns, and leaves no file of
-//! root's in anybody's home. What it writes itself is private by the mode that each file is made with, not by the umask:
-//! that would reach the masters and editors that it starts, which are the user's.
+//! Files are private through the mode they are created with, not through the umask, which the masters and editors that
+//! muxtray starts would inherit.
 
 use std::fs;
 use std::io;
@@ -13,23 +13,20 @@ use nix::unistd::{geteuid, getresgid, getresuid};
 
 use crate::model::text;
 
-/// AT_SECURE, see getauxval(3): the kernel gave the program something that its caller does not have.
+/// Set by the kernel if the program got rights that its caller does not have; see getauxval(3).
 const AT_SECURE: u64 = 23;
 
 /// The program is set-user-ID, set-group-ID or has file capabilities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "muxtray was given rights that its caller does not have (set-user-ID, set-group-ID or file capabilities) and refuses \
-     to run with them; take them off its file: chmod ug-s FILE, setcap -r FILE"
+    "refusing to run with rights that the caller does not have (set-user-ID, set-group-ID or file capabilities); remove \
+     them from the program file: chmod ug-s FILE; setcap -r FILE"
 )]
 pub struct Elevated;
 
-/// Refuses to go on with more rights than the caller has. To be called before anything of the caller's is read.
-///
-/// # Errors
-/// [`Elevated`].
+/// Returns an error if the process has more rights than its caller. Call it before reading anything of the caller's.
 pub fn refuse_elevation() -> Result<(), Elevated> {
-    // Neither call fails, see getresuid(2).
+    // Neither call fails; see getresuid(2).
     let differs = getresuid().is_ok_and(|ids| ids.real != ids.effective || ids.real != ids.saved)
         || getresgid().is_ok_and(|ids| ids.real != ids.effective || ids.real != ids.saved);
     if differs || fs::read("/proc/self/auxv").is_ok_and(|vector| is_secure(&vector)) {
@@ -38,7 +35,7 @@ pub fn refuse_elevation() -> Result<(), Elevated> {
     Ok(())
 }
 
-/// Whether AT_SECURE is set in an auxiliary vector: pairs of machine words, see proc_pid_auxv(5).
+/// Whether AT_SECURE is set in an auxiliary vector, pairs of machine words; see proc_pid_auxv(5).
 fn is_secure(vector: &[u8]) -> bool {
     const WORD: usize = size_of::<usize>();
     let word = |bytes: &[u8]| {
@@ -56,21 +53,18 @@ fn is_secure(vector: &[u8]) -> bool {
         .any(|pair| word(&pair[..WORD]) == AT_SECURE && word(&pair[WORD..]) != 0)
 }
 
-/// Says once, in the log, what being root means for what is shown.
+/// Logs a warning if muxtray runs as root.
 pub fn warn_root() {
     if geteuid().is_root() {
         tracing::warn!(
-            "running as root: only root's own masters and ssh configuration are shown; run muxtray as the user whose \
-             masters you want to see"
+            "running as root: only root's masters and ssh configuration are shown; run muxtray as the user whose masters \
+             you want to see"
         );
     }
 }
 
-/// Refuses to leave a file of root's in another user's directory, as `sudo` with the caller's HOME would: that user
-/// could not change it any more. `file` need not be there, nor its directory.
-///
-/// # Errors
-/// One that says whose directory it is.
+/// Returns an error if root is about to create this file in another user's directory, as under `sudo` with the caller's
+/// HOME: that user could not change it. Neither the file nor its directory need exist.
 pub(crate) fn check_new_file(file: &Path) -> io::Result<()> {
     if !geteuid().is_root() {
         return Ok(());
@@ -83,8 +77,8 @@ pub(crate) fn check_new_file(file: &Path) -> io::Result<()> {
         Some((directory, found)) if found.uid() != 0 => Err(io::Error::new(
             io::ErrorKind::PermissionDenied,
             format!(
-                "{} is not root's, and a file of root's is in its owner's way there; run muxtray as user {}, or with \
-                 root's own HOME",
+                "{} belongs to user {}, who could not change a file of root's there; run muxtray as that user, or with \
+                 root's HOME",
                 text::path(directory),
                 found.uid()
             ),
@@ -106,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn an_auxiliary_vector_tells_what_is_secure() {
+    fn finds_at_secure_in_auxiliary_vector() {
         assert!(is_secure(&vector(&[(6, 4096), (23, 1), (0, 0)])));
         assert!(!is_secure(&vector(&[(6, 4096), (23, 0), (0, 0)])));
         assert!(!is_secure(&vector(&[(6, 23), (9, 1)])));
@@ -115,12 +109,12 @@ mod tests {
     }
 
     #[test]
-    fn the_tests_have_no_right_that_their_caller_lacks() {
+    fn test_process_is_not_elevated() {
         assert_eq!(refuse_elevation(), Ok(()));
     }
 
     #[test]
-    fn root_leaves_no_file_in_the_directory_of_another() {
+    fn root_creates_no_file_in_directory_of_other_user() {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join("not/there/yet");
         check_new_file(&file).unwrap();

@@ -18,6 +18,7 @@ use crate::desktop::instance::{self, Instance, InstanceError};
 use crate::desktop::notify::{self, Notifier};
 use crate::engine::{self, Asker, Inbox, Options, Outlet};
 use crate::present::menu::TrayView;
+use crate::unconfined::APPLET_ENVIRONMENT;
 use crate::{config, log};
 
 /// The program that `muxtray run` becomes where an icon is wanted.
@@ -28,16 +29,6 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest of these times.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-
-/// What the libraries in the applet are told so that they take less memory.
-pub(crate) const FRUGAL: [(&str, &str); 3] = [
-    // GTK would load GL drivers for nothing: tens of megabytes.
-    ("GDK_GL", "disable"),
-    // The C library would give every thread a heap of its own; ours sleep.
-    ("MALLOC_ARENA_MAX", "1"),
-    // GLib before 2.76 keeps small blocks in pages of its own beside that heap.
-    ("G_SLICE", "always-malloc"),
-];
 
 /// Replaces this process by the applet, with the same arguments; the process id stays.
 ///
@@ -52,7 +43,7 @@ pub fn become_applet() -> String {
     };
     let error = Command::new(&applet)
         .args(env::args_os().skip(1))
-        .envs(FRUGAL)
+        .envs(APPLET_ENVIRONMENT)
         .exec();
     tr!(
         "{program} cannot be started ({error}): watching without an icon",

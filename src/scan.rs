@@ -15,6 +15,7 @@ use nix::unistd::{Uid, User};
 use crate::config::Settings;
 use crate::diagnose::{self, Context, History};
 use crate::discover::{self, Request, Ssh, Surroundings};
+use crate::files;
 use crate::model::control_path::ControlPath;
 use crate::model::directory::{Access, Directory, End, Rehearsal};
 use crate::model::places::{Candidate, Origin, Places};
@@ -22,7 +23,6 @@ use crate::model::recent::Recent;
 use crate::model::socket::{Cookie, File, Holder, Listener, Look, Snapshot, UserId};
 use crate::observe::network::Networks;
 use crate::observe::{Observer, directories};
-use crate::private_file;
 
 /// How often a waiting backlog is looked at again while [`Survey::settled`] waits for it.
 const BACKLOG_PAUSE: Duration = Duration::from_millis(100);
@@ -61,7 +61,7 @@ pub fn recent_file(surroundings: &Surroundings) -> Option<PathBuf> {
 #[must_use]
 pub fn recent(surroundings: &Surroundings) -> Recent {
     recent_file(surroundings)
-        .and_then(|path| private_file::load(&path, surroundings.known.uid, MAX_RECENT_BYTES))
+        .and_then(|path| files::read_private(&path, surroundings.known.uid, MAX_RECENT_BYTES))
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
         .unwrap_or_default()
 }

@@ -1,8 +1,8 @@
-//! Programs that are the person's, started outside the confines that muxtray itself keeps.
+//! Starts the user's programs outside the sandbox of the applet's systemd unit.
 //!
-//! The systemd unit of the applet takes from muxtray what it does not need: new privileges, the network, namespaces.
-//! Every child of it would lose the same, and ssh, what `Match exec` and ProxyCommand run, and an editor may need all of
-//! it. So under that unit they are started as units of their own, by systemd-run(1). Elsewhere nothing of this happens.
+//! `muxtray.service` takes new privileges, the network and namespaces from muxtray and its children. But ssh, the
+//! programs of `Match exec` and ProxyCommand, and an editor may need them. Under that unit systemd-run(1) starts each of
+//! these programs as a unit of its own. Elsewhere commands are not changed.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -10,12 +10,12 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::process::Command;
 use std::time::Duration;
 
-/// Set by the unit, to say that its children are confined.
-const VARIABLE: &str = "MUXTRAY_CONFINED";
+/// Set by `muxtray.service`.
+const CONFINED: &str = "MUXTRAY_CONFINED";
 
-/// What says something of a unit to its own processes only; see systemd.exec(5), "Environment variables".
-const OF_THE_UNIT: [&str; 10] = [
-    VARIABLE,
+/// Variables that are valid only for processes of the unit; see systemd.exec(5), "Environment variables".
+const UNIT_VARIABLES: [&str; 10] = [
+    CONFINED,
     "INVOCATION_ID",
     "JOURNAL_STREAM",
     "LISTEN_FDS",
@@ -27,28 +27,37 @@ const OF_THE_UNIT: [&str; 10] = [
     "SYSTEMD_EXEC_PID",
 ];
 
-/// What may remain of a program that is started outside.
+/// Environment variables that lower the applet's memory use. The programs that it opens must not inherit them.
+pub const APPLET_ENVIRONMENT: [(&str, &str); 3] = [
+    // GTK would load GL drivers for nothing: tens of megabytes.
+    ("GDK_GL", "disable"),
+    // The C library would give every thread a heap of its own; ours sleep.
+    ("MALLOC_ARENA_MAX", "1"),
+    // GLib before 2.76 keeps small blocks in pages of its own beside that heap.
+    ("G_SLICE", "always-malloc"),
+];
+
+/// How long a program and its children may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Remains {
-    /// What it leaves in the background lives on, such as a master.
-    Children,
-    /// Nothing: after this time it and all that it has started are killed. Its caller does that sooner; but of a unit it
-    /// can only kill the messenger.
-    Nothing(Duration),
+pub enum Lifetime {
+    /// Children in the background, such as a master, outlive the program.
+    Unlimited,
+    /// systemd kills the unit after this time. The caller, which has the same limit, can kill only systemd-run.
+    Limited(Duration),
 }
 
-/// Whether this process is confined.
+/// Whether this process runs in the sandbox of the unit.
 #[must_use]
-pub fn is_needed() -> bool {
-    env::var_os(VARIABLE).is_some_and(|value| !value.is_empty())
+pub fn is_confined() -> bool {
+    env::var_os(CONFINED).is_some_and(|value| !value.is_empty())
 }
 
-/// The command, started outside where this process is confined: same arguments, environment and directory, same
-/// standard streams, same exit status. How it is spawned (streams, process group) is to be set on what is returned.
+/// Wraps the command in systemd-run if this process is confined, with the same arguments, environment, directory,
+/// standard streams and exit status. Set streams and process group on the returned command.
 #[must_use]
-pub fn command(command: Command, remains: Remains) -> Command {
-    if is_needed() {
-        wrapped(&command, remains, env::vars_os())
+pub fn command(command: Command, lifetime: Lifetime) -> Command {
+    if is_confined() {
+        wrapped(&command, lifetime, env::vars_os())
     } else {
         command
     }
@@ -56,18 +65,18 @@ pub fn command(command: Command, remains: Remains) -> Command {
 
 fn wrapped(
     command: &Command,
-    remains: Remains,
+    lifetime: Lifetime,
     environment: impl Iterator<Item = (OsString, OsString)>,
 ) -> Command {
     let mut outside = Command::new("systemd-run");
     outside
         .args(["--user", "--quiet", "--collect", "--wait", "--pipe"])
         .args(["--same-dir", "--service-type=exec"])
-        // Or the journal would have three lines for each host that ssh is asked about.
+        // Without it the journal has three lines for each `ssh -G`.
         .args(["--property", "LogLevelMax=notice"]);
-    match remains {
-        Remains::Children => outside.args(["--property", "KillMode=process"]),
-        Remains::Nothing(limit) => {
+    match lifetime {
+        Lifetime::Unlimited => outside.args(["--property", "KillMode=process"]),
+        Lifetime::Limited(limit) => {
             let seconds = limit.as_secs() + 1;
             outside.arg(format!("--property=RuntimeMaxSec={seconds}"))
         }
@@ -84,8 +93,8 @@ fn wrapped(
         }
     }
     for (name, value) in variables {
-        if can_be_handed_on(&name, &value) {
-            // The name alone: everybody may read arguments.
+        if can_be_passed(&name, &value) {
+            // Without the value, since every user can read arguments.
             outside.arg("--setenv").arg(name);
         }
     }
@@ -97,8 +106,8 @@ fn wrapped(
     outside
 }
 
-/// systemd refuses the whole command for one variable that a shell could not have made.
-fn can_be_handed_on(name: &OsStr, value: &OsStr) -> bool {
+/// systemd-run fails if the name or value of one variable is not valid; see `env_assignment_is_valid()` in systemd.
+fn can_be_passed(name: &OsStr, value: &OsStr) -> bool {
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
     let is_named = name.as_bytes().iter().all(is_name)
         && name
@@ -111,11 +120,11 @@ fn can_be_handed_on(name: &OsStr, value: &OsStr) -> bool {
             .any(|one| one.is_control() && !matches!(one, '\n' | '\t'))
     };
     is_named
-        && !OF_THE_UNIT.iter().any(|own| name == *own)
+        && !UNIT_VARIABLES.iter().any(|own| name == *own)
         && value.to_str().is_some_and(is_printable)
 }
 
-/// systemd replaces `$NAME` in arguments; `$$` is a dollar sign to it.
+/// systemd replaces `$NAME` in arguments, and `$$` with a dollar sign.
 fn literal(argument: &OsStr) -> OsString {
     let bytes = argument.as_bytes().iter();
     let doubled = bytes.flat_map(|byte| std::iter::repeat_n(*byte, 1 + usize::from(*byte == b'$')));
@@ -140,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_handed_on_whole() {
+    fn command_keeps_arguments_environment_and_directory() {
         let mut ssh = Command::new("/usr/bin/ssh");
         ssh.args(["-S", "/s/a$b %h", "--", "web"])
             .env("SSH_ASKPASS_REQUIRE", "force")
@@ -156,7 +165,7 @@ mod tests {
             ("BELL", "\u{7}"),
             ("LINES", "a\n\tb"),
         ]);
-        let outside = wrapped(&ssh, Remains::Children, around);
+        let outside = wrapped(&ssh, Lifetime::Unlimited, around);
         let words = words(&outside);
         let (before, after) = words.split_at(words.iter().position(|word| *word == "--").unwrap());
         assert_eq!(
@@ -164,11 +173,11 @@ mod tests {
             ["--", "/usr/bin/ssh", "-S", "/s/a$$b %h", "--", "web"]
         );
         assert!(before.contains(&"KillMode=process"), "{before:?}");
-        let handed: Vec<&str> = before
+        let passed: Vec<&str> = before
             .windows(2)
             .filter_map(|pair| (pair[0] == "--setenv").then_some(pair[1]))
             .collect();
-        assert_eq!(handed, ["PATH", "LINES", "SSH_ASKPASS_REQUIRE"]);
+        assert_eq!(passed, ["PATH", "LINES", "SSH_ASKPASS_REQUIRE"]);
         assert!(outside.get_envs().any(|(name, value)| {
             name == "SSH_ASKPASS_REQUIRE" && value == Some(OsStr::new("force"))
         }));
@@ -176,19 +185,11 @@ mod tests {
     }
 
     #[test]
-    fn what_may_leave_nothing_has_a_limit_of_its_own() {
-        let remains = Remains::Nothing(Duration::from_secs(5));
-        let outside = wrapped(&Command::new("ssh"), remains, environment(&[]));
+    fn limited_command_has_a_second_more_than_its_caller() {
+        let lifetime = Lifetime::Limited(Duration::from_secs(5));
+        let outside = wrapped(&Command::new("ssh"), lifetime, environment(&[]));
         let words = words(&outside);
         assert!(words.contains(&"--property=RuntimeMaxSec=6"), "{words:?}");
         assert!(!words.contains(&"KillMode=process"), "{words:?}");
-    }
-
-    #[test]
-    fn the_tests_are_not_confined() {
-        let mut plain = Command::new("ssh");
-        plain.arg("-G");
-        let plain = command(plain, Remains::Children);
-        assert_eq!(words(&plain), ["ssh", "-G"]);
     }
 }

@@ -15,6 +15,7 @@ use tr::tr;
 
 use super::held::{Held, Unfit};
 use super::{Eyes, Master};
+use crate::decide::intent::SessionConsent;
 use crate::model::control_path::ControlPath;
 use crate::model::socket::{Connect, File, MasterPid, Target};
 use crate::model::text;
@@ -28,9 +29,6 @@ pub const CHECK_LIMIT: Duration = Duration::from_secs(2);
 
 /// How long to watch for the end of a listener after its master agreed to end or stop.
 pub const VERIFY_LIMIT: Duration = Duration::from_secs(2);
-
-/// As `closing`: however many sessions are open, and even where that cannot be told.
-pub const ANY_SESSIONS: u32 = u32::MAX;
 
 /// How long to let the number of sessions fall to what may be closed. A client that has just left, such as an alive
 /// check, counts until the master has noticed.
@@ -151,8 +149,7 @@ pub fn check(target: &Target, limit: Duration) -> Result<Checked, ActError> {
     })
 }
 
-/// Asks a master to end now, closing at most `closing` sessions ([`ANY_SESSIONS`] for all), and verifies that its
-/// listener is gone. The answer may take `limit`; the verification [`VERIFY_LIMIT`] more.
+/// Asks a master to end now and verifies that its listener is gone. The answer may take `limit`; the verification [`VERIFY_LIMIT`] more.
 ///
 /// A master with ControlMaster ask lets a person confirm. When that takes longer than `limit`, the request stands
 /// and may still be carried out.
@@ -162,7 +159,7 @@ pub fn check(target: &Target, limit: Duration) -> Result<Checked, ActError> {
 pub fn exit(
     eyes: &impl Eyes,
     target: &Target,
-    closing: u32,
+    consent: SessionConsent,
     limit: Duration,
 ) -> Result<Exited, ActError> {
     let deadline = Deadline::within(limit);
@@ -171,17 +168,17 @@ pub fn exit(
     let settled = Deadline::within(SETTLE_LIMIT);
     let master = loop {
         let master = master(eyes, target, &held)?;
-        let too_many = master.is_some_and(|master| master.sessions > closing);
+        let too_many = master.is_some_and(|master| !consent.covers(Some(master.sessions)));
         match settled.remaining() {
             Some(left) if too_many => thread::sleep(left.min(SETTLE_POLL)),
             Some(_) | None => break master,
         }
     };
     match master {
-        Some(Master { sessions, .. }) if sessions > closing => {
+        Some(Master { sessions, .. }) if !consent.covers(Some(sessions)) => {
             return Err(ActError::SessionsOpen { sessions });
         }
-        None if closing < ANY_SESSIONS => {
+        None if !consent.covers(None) => {
             return Err(match eyes.probe(held.file()) {
                 Connect::Refused => MuxError::Refused.into(),
                 Connect::Accepted | Connect::Full | Connect::Denied | Connect::Failed(_) => {

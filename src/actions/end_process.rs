@@ -16,6 +16,7 @@ use super::control::{self, ActError, CHECK_LIMIT};
 use super::held::{Held, Unfit};
 use super::{Eyes, System, own_uid};
 use crate::decide::ending::{self, Action, Place, Seen, Stage};
+use crate::decide::intent::SessionConsent;
 use crate::model::control_path::ControlPath;
 use crate::model::places::{Candidate, Origin};
 use crate::model::socket::{File, Holder, MasterPid, Process, Target};
@@ -104,19 +105,23 @@ pub enum FileLeft {
     Remains(CleanError),
 }
 
-/// Ends the process of a master that cannot be asked, closing at most `closing` sessions, and removes what remains of
+/// Ends the process of a master that cannot be asked, and removes what remains of
 /// its socket by proof. Takes [`CHECK_LIMIT`] and the limits of [`ending`] at the longest, and little more.
 ///
 /// A master with a socket that is not stopped is asked once whether it answers; one that does is left alone.
 ///
 /// # Errors
 /// [`EndError`]. Unless it says otherwise, nothing was signalled.
-pub fn end<S: Eyes + Finder>(system: &S, target: &Target, closing: u32) -> Result<Ended, EndError> {
+pub fn end<S: Eyes + Finder>(
+    system: &S,
+    target: &Target,
+    consent: SessionConsent,
+) -> Result<Ended, EndError> {
     if target.cookie.is_none() {
         return Err(EndError::NoIdentity);
     }
     let (first, suspect) = ssh(system, target)?;
-    if first.sessions > closing {
+    if !consent.covers(Some(first.sessions)) {
         return Err(EndError::SessionsOpen {
             sessions: first.sessions,
         });
@@ -139,7 +144,7 @@ pub fn end<S: Eyes + Finder>(system: &S, target: &Target, closing: u32) -> Resul
         return Err(EndError::ChangedHands);
     }
     // Our own question is over by now; what a person opened since was not agreed to.
-    if second.sessions > closing {
+    if !consent.covers(Some(second.sessions)) {
         return Err(EndError::SessionsOpen {
             sessions: second.sessions,
         });

@@ -10,6 +10,7 @@ use thiserror::Error;
 use super::System;
 use super::control::{self, ActError, CHECK_LIMIT, Exited};
 use super::end_process::{self, EndError, Ended};
+use crate::decide::intent::SessionConsent;
 use crate::model::socket::Target;
 
 /// How it ended.
@@ -41,16 +42,16 @@ pub enum NotEnded {
     Process(#[from] EndError),
 }
 
-/// Ends it, closing at most `closing` sessions. Takes as long as an exit request and [`end_process::end`] at the longest.
+/// Ends it. Takes as long as an exit request and [`end_process::end`] at the longest.
 ///
 /// # Errors
 /// [`NotEnded`]
-pub fn say(target: &Target, closing: u32) -> Result<Farewell, NotEnded> {
-    match control::exit(&System, target, closing, CHECK_LIMIT) {
+pub fn say(target: &Target, consent: SessionConsent) -> Result<Farewell, NotEnded> {
+    match control::exit(&System, target, consent, CHECK_LIMIT) {
         Ok(exited) => Ok(Farewell::Exited(exited)),
         Err(error) if error.is_in_vain() => {
             tracing::info!("{} {error}", target.path);
-            Ok(end_process::end(&System, target, closing).map(Farewell::Ended)?)
+            Ok(end_process::end(&System, target, consent).map(Farewell::Ended)?)
         }
         Err(error) => Err(error.into()),
     }

@@ -21,12 +21,13 @@ use super::ssh::interrupt::Interrupt;
 use super::ssh::session::{self, Lives, Manner, Ran};
 use super::ssh::{Ssh, escaped, made_by, sweep};
 use super::{Eyes as _, System};
+use crate::decide::intent::SessionConsent;
 use crate::decide::opening::{First, Opened, Start};
 use crate::diagnose::obstacle::Failure;
 use crate::model::control_path::ControlPath;
 use crate::model::socket::{File, Target};
 use crate::observe::filesystem;
-use crate::unconfined::{self, Remains};
+use crate::unconfined::{self, Lifetime};
 
 /// How long ssh may take to connect (ConnectTimeout), in seconds, where the configuration does not say.
 const CONNECT_SECONDS: u32 = 15;
@@ -104,18 +105,18 @@ impl OpenError {
     }
 }
 
-/// Opens a master, closing at most `closing` sessions of one that is to be ended first.
+/// Opens a master. `consent` is for the sessions of one that is to be ended first.
 ///
 /// # Errors
 /// Any [`OpenError`]; nothing that was started lives on then.
 pub fn open(
     ssh: &Ssh,
     start: &Start,
-    closing: u32,
+    consent: SessionConsent,
     questions: Questions,
     interrupt: Option<&Interrupt>,
 ) -> Result<Opened, OpenError> {
-    let before = make_room(&start.first, closing)?;
+    let before = make_room(&start.first, consent)?;
     let begun = Instant::now();
     let mut command = ssh.command();
     command.args(["-f", "-N", "-o"]).arg(format!(
@@ -147,9 +148,9 @@ pub fn open(
         },
         interrupt,
     };
-    let command = unconfined::command(command, Remains::Children);
+    let command = unconfined::command(command, Lifetime::Unlimited);
     let ran = session::run(command, manner, |pid| ours = made_by(pid, &start.path));
-    if matches!(ran, Ran::Through(_)) && unconfined::is_needed() {
+    if matches!(ran, Ran::Through(_)) && unconfined::is_confined() {
         // What was started by us has started the ssh.
         ours = stray::master(&mark, &start.path);
     }
@@ -185,7 +186,7 @@ pub fn open(
 }
 
 /// Ends or removes what stands where the master is to listen, and tells what came of it.
-fn make_room(first: &First, closing: u32) -> Result<Option<String>, OpenError> {
+fn make_room(first: &First, consent: SessionConsent) -> Result<Option<String>, OpenError> {
     let remains = match first {
         First::Nothing => return Ok(None),
         First::Clean(target) => {
@@ -194,7 +195,7 @@ fn make_room(first: &First, closing: u32) -> Result<Option<String>, OpenError> {
         }
         First::End(target) => target,
     };
-    let farewell = end_stranded::say(remains, closing)?;
+    let farewell = end_stranded::say(remains, consent)?;
     if matches!(&farewell, Farewell::Exited(exited) if exited.file_remains) {
         clean(remains)?;
     }

@@ -14,6 +14,7 @@ use super::ssh::interrupt::Interrupt;
 use super::ssh::session::{self, Lives, Manner, Ran};
 use super::ssh::{Ssh, escaped, made_by, sweep};
 use super::{System, end_process};
+use crate::decide::intent::SessionConsent;
 use crate::diagnose::obstacle::Failure;
 use crate::model::control_path::ControlPath;
 use crate::model::socket::{File, Target};
@@ -168,12 +169,14 @@ fn run(
 
 /// Ends the master that was started for the test. Sessions that a person has opened through it by now keep it.
 fn end(target: &Target) -> Master {
-    match control::exit(&System, target, 0, CHECK_LIMIT) {
+    match control::exit(&System, target, SessionConsent::NONE, CHECK_LIMIT) {
         Ok(_) => Master::Started,
-        Err(error) if error.is_in_vain() => match end_process::end(&System, target, 0) {
-            Ok(_) => Master::Started,
-            Err(error) => Master::Left(error.to_string()),
-        },
+        Err(error) if error.is_in_vain() => {
+            match end_process::end(&System, target, SessionConsent::NONE) {
+                Ok(_) => Master::Started,
+                Err(error) => Master::Left(error.to_string()),
+            }
+        }
         Err(error) => match filesystem::lstat(target.path.as_path()) {
             File::Missing => Master::Started,
             File::Socket(_) | File::Other(..) | File::Denied | File::Failed(_) => {

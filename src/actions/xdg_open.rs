@@ -13,8 +13,7 @@ use std::time::Duration;
 
 use tr::tr;
 
-use crate::run::FRUGAL;
-use crate::unconfined::{self, Remains};
+use crate::unconfined::{self, APPLET_ENVIRONMENT, Lifetime};
 
 /// How long xdg-open may take to fail. Where there is no desktop that it knows, it becomes the program itself, and
 /// ends with that.
@@ -42,11 +41,10 @@ pub enum OpenError {
 pub fn open(path: &Path, limit: Duration) -> Result<(), OpenError> {
     let mut command = Command::new("xdg-open");
     command.arg(path);
-    // What makes the applet frugal is not for an editor.
-    for (name, _) in FRUGAL {
+    for (name, _) in APPLET_ENVIRONMENT {
         command.env_remove(name);
     }
-    let mut command = unconfined::command(command, Remains::Children);
+    let mut command = unconfined::command(command, Lifetime::Unlimited);
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())

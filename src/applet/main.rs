@@ -43,14 +43,14 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     log::to_stderr(arguments.global.verbose);
     crash::log_panics();
-    speak(Language::of(|name| std::env::var_os(name)));
+    set_language(Language::from_environment(|name| std::env::var_os(name)));
     let outcome = cli::run::begin(&arguments.global, &mut io::stdout(), with_icon);
     ExitCode::from(cli::conclude(outcome, &mut io::stderr()).status())
 }
 
-/// The library and this program are two to the translator, with the same catalogue.
-fn speak(language: Language) {
-    i18n::speak(language);
+/// The crate `tr` keeps a translator for each crate, so the library and this program set the same one.
+fn set_language(language: &Language) {
+    i18n::set_language(language);
     if let Some(catalogue) = language.catalogue() {
         tr::set_translator!(catalogue);
     }

@@ -6,10 +6,11 @@ use std::time::SystemTime;
 use tr::tr;
 
 use crate::actions::clean::{self, Cleaned, Kind};
-use crate::actions::control::{self, ANY_SESSIONS, ActError, CHECK_LIMIT};
+use crate::actions::control::{self, ActError, CHECK_LIMIT};
 use crate::actions::end_process::{self, EndError};
 use crate::actions::{System, parallel_map};
 use crate::decide::ending;
+use crate::decide::intent::SessionConsent;
 use crate::model::finding::FindingId;
 use crate::model::socket::{Snapshot, Socket, State, Target};
 use crate::model::target::TargetError;
@@ -18,7 +19,8 @@ use crate::present::report::Report;
 
 use super::args::{Check, Clean, Exit, Global, Stop};
 use super::context::World;
-use super::{Outcome, check_network, exit_all};
+use super::outcome::Outcome;
+use super::{check_network, exit_all};
 
 /// What came of one TARGET: the line to print, and what it means for the exit status.
 pub(super) type Told = Result<String, (String, Outcome)>;
@@ -113,7 +115,7 @@ pub(super) fn exit(
 
 fn exit_one(socket: &Socket, force: bool) -> Told {
     can_be_asked(socket)?;
-    match control::exit(&System, &socket.target(), closing(force), CHECK_LIMIT) {
+    match control::exit(&System, &socket.target(), consent(force), CHECK_LIMIT) {
         Ok(ended) => Ok(format!("{}: {ended}", socket.title())),
         Err(error) => Err((unanswered(socket, &error), Outcome::Wrong)),
     }
@@ -123,7 +125,7 @@ pub(super) fn end_process(socket: &Socket, force: bool) -> Told {
     if !matches!(socket.state, State::Orphaned { .. }) {
         can_be_asked(socket)?;
     }
-    match end_process::end(&System, &socket.target(), closing(force)) {
+    match end_process::end(&System, &socket.target(), consent(force)) {
         Ok(ended) => Ok(format!("{}: {ended}", socket.title())),
         Err(error) => {
             let outcome = match error {
@@ -145,8 +147,12 @@ pub(super) fn end_process(socket: &Socket, force: bool) -> Told {
     }
 }
 
-pub(super) const fn closing(force: bool) -> u32 {
-    if force { ANY_SESSIONS } else { 0 }
+pub(super) const fn consent(force: bool) -> SessionConsent {
+    if force {
+        SessionConsent::Any
+    } else {
+        SessionConsent::NONE
+    }
 }
 
 pub(super) fn stop(

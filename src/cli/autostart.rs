@@ -7,8 +7,8 @@ use tr::tr;
 use crate::autostart::{Autostart, AutostartError, Disabled, Enabled, Held, Status};
 use crate::model::text;
 
-use super::Outcome;
 use super::args::Autostart as Action;
+use super::outcome::Outcome;
 
 /// What helps where systemd does what the file no longer does.
 const DISABLE_UNIT: &str = "systemctl --user disable muxtray.service";

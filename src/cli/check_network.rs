@@ -6,8 +6,8 @@ use crate::model::finding::Finding;
 use crate::model::network::Judgement;
 use crate::model::socket::Socket;
 
-use super::Outcome;
 use super::actions::Told;
+use super::outcome::Outcome;
 
 /// The answer with the verdict on the network; a doubtful one is told as an error, with its remedy.
 pub(super) fn judged(socket: &Socket, answer: String) -> Told {

@@ -9,8 +9,8 @@ use std::io::{self, Write};
 use clap::{Command, CommandFactory as _, ValueHint};
 use clap_complete::Shell;
 
-use super::Outcome;
 use super::args::Arguments;
+use super::outcome::Outcome;
 
 pub(super) fn print(shell: Shell, out: &mut dyn Write) -> io::Result<Outcome> {
     let mut command = Arguments::command();

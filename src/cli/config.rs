@@ -11,9 +11,9 @@ use tr::tr;
 use crate::config::{self, ConfigError};
 use crate::model::text;
 
-use super::Outcome;
 use super::args::{Config, Global};
 use super::context::{misused, settings};
+use super::outcome::Outcome;
 
 pub(super) fn run(
     global: &Global,

@@ -1,5 +1,3 @@
-//! `muxtray doctor`: everything that is or will be wrong, the safe remedies, and what a line of ssh's means.
-
 use std::io::{self, IsTerminal as _, Read as _, Write};
 
 use tr::tr;
@@ -8,16 +6,17 @@ use crate::actions::fix;
 use crate::model::fix::Fix;
 use crate::model::socket::Snapshot;
 use crate::model::text;
-use crate::present::doctor;
-use crate::present::explain::{self, Message};
 use crate::present::report::Report;
+use crate::present::ssh_messages::recognise;
+use crate::present::{doctor, explain};
 
 use super::args::{Doctor, Global};
 use super::context::World;
-use super::{Outcome, style};
+use super::outcome::Outcome;
+use super::style;
 
-/// As much of what was pasted is read.
-const MAX_PASTED: u64 = 1 << 20;
+/// Limit for the messages on standard input.
+const MAX_INPUT_BYTES: u64 = 1 << 20;
 
 pub(super) fn run(
     global: &Global,
@@ -27,8 +26,7 @@ pub(super) fn run(
 ) -> io::Result<Outcome> {
     match &doctor.explain {
         Some(line) => {
-            // Before anything is looked at: what is not understood needs no look.
-            let text = pasted(line.as_deref(), err)?;
+            let text = messages(line.as_deref(), err)?;
             explain(global, &text, out, err)
         }
         None => examine(&mut World::open(global)?, doctor, out, err),
@@ -44,17 +42,17 @@ fn examine(
     let mut snapshot = world.examination(&[]);
     let mut outcome = Outcome::Well;
     if doctor.fix {
-        // A report in JSON is alone on standard output.
-        let told = if doctor.json {
-            mend_all(&snapshot, err)?
+        // Standard output holds nothing but the object with --json.
+        let fixed = if doctor.json {
+            fix_all(&snapshot, err)?
         } else {
-            mend_all(&snapshot, out)?
+            fix_all(&snapshot, out)?
         };
-        for failure in &told.failures {
+        for failure in &fixed.failures {
             writeln!(err, "muxtray: {failure}")?;
             outcome = Outcome::Wrong;
         }
-        if told.changes > 0 {
+        if fixed.changes > 0 {
             snapshot = world.examination(&[]);
             if !doctor.json {
                 writeln!(out)?;
@@ -72,18 +70,17 @@ fn examine(
     Ok(outcome.max(Outcome::from(report.worst())))
 }
 
-/// What came of the fixes.
-struct Told {
+struct Fixed {
     changes: usize,
     failures: Vec<String>,
 }
 
-/// Carries out every fix there is, directories before the sockets in them, and says each thing it did.
-fn mend_all(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<Told> {
+/// Applies every fix, those of directories before those of the sockets in them, and prints each change.
+fn fix_all(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<Fixed> {
     let of_sockets = snapshot
         .sockets
         .iter()
-        // Other programs' sockets are left to them, as with a clean of everything.
+        // Their program cleans them up, so `clean` without a TARGET skips them, too.
         .filter(|socket| socket.managed_by.is_none())
         .flat_map(|socket| &socket.findings);
     let mut fixes: Vec<&Fix> = snapshot
@@ -94,27 +91,27 @@ fn mend_all(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<Told> {
         .collect();
     fixes.sort();
     fixes.dedup();
-    let mut told = Told {
+    let mut fixed = Fixed {
         changes: 0,
         failures: Vec::new(),
     };
     for fix in fixes {
         match fix::mend(fix) {
             Ok(mended) => {
-                told.changes += usize::from(mended.is_change());
+                fixed.changes += usize::from(mended.is_change());
                 writeln!(out, "{mended}")?;
             }
             Err(error) => {
                 let subject = text::path(fix::subject(fix));
-                told.failures.push(format!("{subject}: {error}"));
+                fixed.failures.push(format!("{subject}: {error}"));
             }
         }
     }
-    Ok(told)
+    Ok(fixed)
 }
 
-/// The line that was given, or what standard input holds.
-fn pasted(line: Option<&str>, err: &mut dyn Write) -> io::Result<String> {
+/// Returns the messages to explain: the argument, or standard input without one.
+fn messages(line: Option<&str>, err: &mut dyn Write) -> io::Result<String> {
     if let Some(line) = line {
         return Ok(line.to_owned());
     }
@@ -124,7 +121,7 @@ fn pasted(line: Option<&str>, err: &mut dyn Write) -> io::Result<String> {
         err.flush()?;
     }
     let mut bytes = Vec::new();
-    input.lock().take(MAX_PASTED).read_to_end(&mut bytes)?;
+    input.lock().take(MAX_INPUT_BYTES).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -134,31 +131,31 @@ fn explain(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<Outcome> {
-    let messages = explain::read(text);
+    let messages = recognise(text);
     if messages.is_empty() {
         writeln!(
             err,
             "muxtray: {}",
             tr!(
-                "none of this is a message about multiplexing that muxtray knows; `{command}` says what is wrong now",
+                "no known message about multiplexing in the input; check the present state with: {command}",
                 command = "muxtray doctor"
             )
         )?;
         return Ok(Outcome::Unknown);
     }
     let mut world = World::open(global)?;
-    let named: Vec<_> = messages
+    let paths: Vec<_> = messages
         .iter()
-        .filter_map(|message: &Message| message.path.clone())
+        .filter_map(|message| message.path.clone())
         .collect();
-    let snapshot = world.examination(&named);
+    let snapshot = world.examination(&paths);
     let mut outcome = Outcome::Well;
     for (number, message) in messages.iter().enumerate() {
         let answer = explain::answer(message, &snapshot);
         if number > 0 {
             writeln!(out)?;
         }
-        style::lines(&doctor::answer(&answer), out)?;
+        style::lines(&doctor::answer_lines(&answer), out)?;
         if answer.is_wrong() {
             outcome = Outcome::Wrong;
         }

@@ -12,10 +12,10 @@ use crate::decide::ending;
 use crate::model::socket::{Socket, State, Unresponsive};
 use crate::model::text;
 
-use super::Outcome;
 use super::actions::{self, Told};
 use super::args::{Exit, Global};
 use super::context::World;
+use super::outcome::Outcome;
 
 /// What became of everything, for the last line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -97,8 +97,8 @@ fn end(socket: &Socket, exit: &Exit) -> Told {
         return Err((actions::described(socket), Outcome::Wrong));
     }
     actions::can_be_asked(socket)?;
-    let closing = actions::closing(exit.force);
-    match control::exit(&System, &socket.target(), closing, CHECK_LIMIT) {
+    let consent = actions::consent(exit.force);
+    match control::exit(&System, &socket.target(), consent, CHECK_LIMIT) {
         Ok(ended) => Ok(format!("{}: {ended}", socket.title())),
         Err(error) if error.is_in_vain() && exit.end_process => {
             actions::end_process(socket, exit.force)

@@ -12,7 +12,8 @@ use crate::watch::{self, News, Pace, Watch, Watcher};
 
 use super::args::{Global, List};
 use super::context::World;
-use super::{Outcome, style};
+use super::outcome::Outcome;
+use super::style;
 
 /// How long `--watch` waits for an event before it looks all the same: a person sits before it, and some things, such
 /// as sessions that close, are no event.

@@ -14,13 +14,14 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 
 use crate::config::Settings;
-use crate::model::guide::{self, Guide};
-use crate::present::explain::Kind;
+use crate::model::finding::{FindingId, Row};
+use crate::model::state;
+use crate::present::ssh_messages::SSH_MESSAGES;
 
-use super::Outcome;
 use super::args::{Arguments, EXIT_STATUS};
+use super::outcome::Outcome;
 use prose::{ENVIRONMENT, EXAMPLES, FILES, SECURITY};
-use text::{Key, keys, marked, wrapped};
+use text::{marked, wrapped};
 
 pub(super) fn print(out: &mut dyn Write) -> io::Result<Outcome> {
     let mut page = Vec::new();
@@ -212,11 +213,13 @@ fn states() -> Roff {
         "STATES",
         ["Every socket is in one of these states; behind each is what to do."],
     );
-    for Guide {
-        name, means, help, ..
-    } in guide::states()
-    {
-        explained(&mut roff, vec![bold(name)], means, help);
+    for state in state::table() {
+        explained(
+            &mut roff,
+            vec![bold(state.name)],
+            state.meaning,
+            state.advice,
+        );
     }
     roff
 }
@@ -230,18 +233,16 @@ fn findings() -> Roff {
              than `running` are findings too. The name is the one in JSON and in the configuration.",
         ],
     );
-    for Guide {
-        name,
-        severity,
-        means,
-        help,
-    } in guide::findings()
-    {
-        let mut heading = vec![bold(name)];
-        if let Some(severity) = severity {
-            heading.extend([roman(" ("), roman(severity.as_str()), roman(")")]);
-        }
-        explained(&mut roff, heading, means, help);
+    for finding in FindingId::ALL.iter().filter(|id| !id.is_state()) {
+        let Row {
+            id,
+            severity,
+            meaning,
+            advice,
+            ..
+        } = finding.row();
+        let heading = vec![bold(id), roman(format!(" ({})", severity.as_str()))];
+        explained(&mut roff, heading, meaning, advice);
     }
     roff
 }
@@ -260,16 +261,20 @@ fn messages() -> Roff {
              path in it and says what is true of it now. Behind each is the finding that it can come from.",
         ],
     );
-    for kind in Kind::ALL {
-        let ids: Vec<&str> = kind.findings().iter().map(|id| id.as_str()).collect();
+    for message in SSH_MESSAGES {
+        for (index, wording) in message.wordings.iter().enumerate() {
+            let tag = if index == 0 { "TP" } else { "TQ" };
+            roff.control(tag, []).text([bold(*wording)]);
+        }
+        let ids: Vec<&str> = message.causes.iter().map(|id| id.as_str()).collect();
         let from = if ids.is_empty() {
             String::new()
         } else {
             format!(" ({})", ids.join(", "))
         };
-        roff.control("TP", [])
-            .text([bold(kind.form())])
-            .text([roman(kind.meaning()), roman(from)]);
+        roff.text([roman(message.meaning), roman(from)]);
+        roff.control("br", []);
+        roff.text(marked(&format!("To do: {}", message.remedy)));
     }
     roff
 }
@@ -282,23 +287,18 @@ fn configuration() -> Roff {
              over by a running one when it changes. Every key may be left out.",
         ],
     );
-    let mut table = String::new();
-    for key in keys(&Settings::default().documented()) {
-        let Key {
-            table: own,
-            settings,
-            about,
-        } = key;
-        if own != table {
-            roff.control("SS", [format!("[{own}]").as_str()]);
-            table = own;
+    let mut table = "";
+    for row in Settings::default().rows() {
+        if row.table != table {
+            table = row.table;
+            roff.control("SS", [format!("[{table}]").as_str()]);
         }
-        // Several keys of one explanation follow it in the file; here it stands under the last of them.
-        for (index, setting) in settings.iter().enumerate() {
+        for (index, (key, value)) in row.values.iter().enumerate() {
             let tag = if index == 0 { "TP" } else { "TQ" };
-            roff.control(tag, []).text([bold(setting.as_str())]);
+            roff.control(tag, [])
+                .text([bold(format!("{key} = {value}"))]);
         }
-        roff.text(marked(&about));
+        roff.text(marked(row.comment));
     }
     roff
 }

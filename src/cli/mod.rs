@@ -14,6 +14,7 @@ mod exit_all;
 mod list;
 mod man;
 mod open;
+mod outcome;
 mod progress;
 pub mod run;
 mod speed_test;
@@ -21,46 +22,11 @@ mod style;
 
 use std::io::{self, Write};
 
+pub use outcome::Outcome;
+
 use crate::config::ConfigError;
-use crate::model::finding::Severity;
 use crate::privilege::{self, Elevated};
 use args::{Command, Global};
-
-/// What a command comes to; see the exit statuses of `muxtray --help`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outcome {
-    /// All well, or done.
-    Well,
-    /// Could not find out.
-    Unknown,
-    /// Something is wrong with a TARGET, or an error-level finding was there.
-    Wrong,
-    /// Wrong usage or configuration.
-    Misused,
-}
-
-impl Outcome {
-    /// The exit status.
-    #[must_use]
-    pub const fn status(self) -> u8 {
-        match self {
-            Self::Well => 0,
-            Self::Wrong => 1,
-            Self::Misused => 2,
-            Self::Unknown => 3,
-        }
-    }
-}
-
-impl From<Option<Severity>> for Outcome {
-    fn from(worst: Option<Severity>) -> Self {
-        if worst == Some(Severity::Error) {
-            Self::Wrong
-        } else {
-            Self::Well
-        }
-    }
-}
 
 /// Does what a command says.
 ///

@@ -10,10 +10,10 @@ use crate::actions::ssh::interrupt::Interrupt;
 use crate::decide::opening::{self, Plan};
 use crate::model::text;
 
-use super::Outcome;
-use super::actions::closing;
+use super::actions::consent;
 use super::args::{Global, Open};
 use super::context::{self, World};
+use super::outcome::Outcome;
 use super::speed_test::unknown;
 
 pub(super) fn open(
@@ -73,7 +73,7 @@ pub(super) fn open(
     let opened = open::open(
         &ssh,
         &start,
-        closing(open.force),
+        consent(open.force),
         questions,
         Some(&interrupt),
     );

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use crate::run::{self, AlreadyRunning, Begun, Desktop};
 use crate::{VERSION, crash, engine, privilege};
 
-use super::Outcome;
 use super::args::{Global, Run};
+use super::outcome::Outcome;
 
 /// Runs until it is told to end; with an icon, this process becomes the applet.
 pub(super) fn run(
@@ -33,7 +33,7 @@ pub fn begin(
 ) -> io::Result<Outcome> {
     tracing::info!("muxtray {VERSION}");
     privilege::warn_root();
-    crash::end_with_panic(run::tell_of_crash);
+    crash::abort_on_panic(run::tell_of_crash);
     engine::hold_signals()?;
     let (asker, inbox) = engine::inbox();
     match Desktop::open(&asker) {

@@ -15,9 +15,9 @@ use crate::model::text;
 use crate::present::speed_test as verdict;
 use crate::present::speed_test::{Master, Plan, Series, Trial};
 
-use super::Outcome;
 use super::args::{Global, Test};
 use super::context::{self, World};
+use super::outcome::Outcome;
 
 pub(super) fn test(
     global: &Global,

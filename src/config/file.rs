@@ -1,26 +1,24 @@
-//! The file: where it is, reading it with confy, and writing it the first time.
-
-use std::fmt::Write as _;
+use std::error::Error;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::{ConfigError, Settings};
+use super::error::ConfigError;
+use crate::files;
+use crate::model::settings::Settings;
 use crate::model::text;
-use crate::{atomic_write, privilege};
 
-/// Larger than any configuration a person writes; what is larger is not read.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// `$XDG_CONFIG_HOME/muxtray/config.toml`.
+/// Returns `$XDG_CONFIG_HOME/muxtray/config.toml`.
 ///
 /// # Errors
 /// [`ConfigError::NoPlace`].
 pub fn default_path() -> Result<PathBuf, ConfigError> {
     confy::get_configuration_file_path("muxtray", "config")
         .ok()
-        // What HOME says without a slash would be another place in every directory.
+        // A relative $HOME would mean another file in every directory.
         .filter(|path| path.is_absolute())
         .ok_or(ConfigError::NoPlace)
 }
@@ -28,14 +26,14 @@ pub fn default_path() -> Result<PathBuf, ConfigError> {
 /// Reads and validates the file.
 ///
 /// # Errors
-/// [`ConfigError::Missing`] where there is none, which is not wrong in itself; any other means it cannot be used.
+/// [`ConfigError::Missing`] if there is none, which is no problem by itself; otherwise the file cannot be used.
 pub fn load(path: &Path) -> Result<Settings, ConfigError> {
     match fs::metadata(path) {
         Ok(metadata) if !metadata.is_file() || metadata.len() > MAX_BYTES => {
             return Err(ConfigError::NotAFile(path.to_owned()));
         }
         Ok(_) => {}
-        // confy would write a file where none is, without our comments.
+        // confy would write a file without comments.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(ConfigError::Missing(path.to_owned()));
         }
@@ -53,7 +51,7 @@ pub fn load(path: &Path) -> Result<Settings, ConfigError> {
     Ok(settings)
 }
 
-/// Writes the documented defaults where no file is, and leaves any file that is there alone.
+/// Writes the default settings with their comments if there is no file.
 ///
 /// # Errors
 /// [`ConfigError::Unwritable`].
@@ -62,10 +60,7 @@ pub fn write_first(path: &Path) -> Result<(), ConfigError> {
         if path.symlink_metadata().is_ok() {
             return Ok(());
         }
-        privilege::check_new_file(path)?;
-        if let Some(directory) = path.parent() {
-            atomic_write::make_directory(directory)?;
-        }
+        files::make_parent(path)?;
         match fs::OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -74,7 +69,7 @@ pub fn write_first(path: &Path) -> Result<(), ConfigError> {
         {
             Ok(mut file) => {
                 let written = file.write_all(Settings::default().documented().as_bytes());
-                // Half a file would be read as if a person had written it.
+                // Part of the file could be valid and mean something else.
                 if written.is_err() {
                     let _ = fs::remove_file(path);
                 }
@@ -87,11 +82,10 @@ pub fn write_first(path: &Path) -> Result<(), ConfigError> {
     write().map_err(|error| ConfigError::Unwritable(path.to_owned(), error))
 }
 
-/// What tells one version of the file from the next, without reading it; `None` where there is none.
+/// Identifies a version of the file without reading it; `None` if there is no file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Version(Option<(u64, u64, u64, i64, i64)>);
 
-/// The version that is there now.
 #[must_use]
 pub fn version(path: &Path) -> Version {
     Version(fs::metadata(path).ok().map(|metadata| {
@@ -105,33 +99,104 @@ pub fn version(path: &Path) -> Version {
     }))
 }
 
-/// "TOML parse error at line 3, column 12 … invalid type …": the first line says where, the last ones why.
+/// The TOML parser quotes the line between bars; position and reason are enough.
 fn one_line(error: &str) -> String {
-    let place = error
+    let parts: Vec<&str> = error
         .lines()
-        .next()
-        .unwrap_or_default()
-        .trim_start_matches("TOML parse error at ")
-        .trim();
-    let why: Vec<&str> = error
-        .lines()
-        .skip(1)
         .map(str::trim)
         .filter(|line| !line.is_empty() && !line.contains('|'))
         .collect();
-    if why.is_empty() {
-        text::line(place)
-    } else {
-        text::line(&format!("{place}: {}", why.join("; ")))
-    }
+    text::line(&parts.join(": "))
 }
 
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut told = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let _ = write!(told, ": {inner}");
-        cause = inner.source();
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let errors = std::iter::successors(Some(error), |error| (*error).source());
+    let texts: Vec<String> = errors.map(ToString::to_string).collect();
+    text::line(&texts.join(": "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(content: &str) -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config.toml");
+        fs::write(&path, content).unwrap();
+        (directory, path)
     }
-    text::line(&told)
+
+    #[test]
+    fn the_documented_file_reads_back_as_the_settings() {
+        for settings in [
+            Settings::default(),
+            Settings {
+                interval_secs: 5,
+                exit_stranded: true,
+                extra_paths: vec!["/run/\"quoted\" \\ back*".to_owned()],
+                ignored_paths: vec!["/tmp/[ab]*".to_owned()],
+                ssh_program: PathBuf::from("/opt/my ssh/bin/ssh"),
+                ..Settings::default()
+            },
+        ] {
+            let (_directory, path) = written(&settings.documented());
+            let mut read = load(&path).unwrap();
+            assert_eq!(read.announced(), settings.announced());
+            read.notifications.kinds.clear();
+            assert_eq!(read, settings);
+        }
+    }
+
+    #[test]
+    fn an_invalid_file_is_refused_with_position_and_reason() {
+        for (content, reason) in [
+            (
+                "interval_secs = \"soon\"",
+                "line 1, column 17: invalid type: string \"soon\"",
+            ),
+            (
+                "interval_secs = 0",
+                "interval_secs is 0, must be 1 to 86400",
+            ),
+            ("never = true", "line 1, column 1: unknown field `never`"),
+            ("[notifications]\nnever = true", "unknown finding `never`"),
+            ("[notifications]\nstale = 1", "invalid type: integer `1`"),
+            (
+                "ignored_paths = [\"/a/***\"]",
+                "ignored_paths: invalid glob `/a/***`",
+            ),
+            ("ssh_program = ''", "ssh_program is empty"),
+            ("interval_secs = ", "line 1"),
+        ] {
+            let (_directory, path) = written(content);
+            let error = load(&path).unwrap_err();
+            assert!(matches!(error, ConfigError::Invalid(..)), "{error:?}");
+            assert!(error.to_string().contains(reason), "{content}: {error}");
+            assert!(error.finding().evidence.contains(reason));
+        }
+    }
+
+    #[test]
+    fn a_path_without_a_regular_file_is_not_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let missing = load(&directory.path().join("none")).unwrap_err();
+        assert!(matches!(missing, ConfigError::Missing(_)), "{missing:?}");
+        let not_a_file = load(directory.path()).unwrap_err();
+        assert!(
+            matches!(not_a_file, ConfigError::NotAFile(_)),
+            "{not_a_file:?}"
+        );
+    }
+
+    #[test]
+    fn the_first_file_is_private_and_written_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("muxtray/config.toml");
+        write_first(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        fs::write(&path, "interval_secs = 7 # mine").unwrap();
+        write_first(&path).unwrap();
+        let kept = fs::read_to_string(&path).unwrap();
+        assert_eq!(kept, "interval_secs = 7 # mine");
+    }
 }

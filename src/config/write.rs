@@ -1,6 +1,6 @@
-//! Changing one setting in the file: comments, order and everything else in it stay as they were typed.
+//! Changes one setting in the file and keeps everything else in it.
 //!
-//! toml_edit changes the text; before that counts, it is read again with confy, and has to mean what was meant.
+//! toml_edit changes the text. The file is replaced only after confy has read the setting from the new text.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,58 +10,49 @@ use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 
 use tr::tr;
 
-use super::{ConfigError, file};
-use crate::atomic_write::Draft;
-use crate::model::setting::Setting;
+use super::error::ConfigError;
+use super::file;
+use crate::files::Replacement;
+use crate::model::settings::Setting;
 use crate::model::text;
 
-/// How often the file may change under us before we give up. A person who saves it does so once.
 const ATTEMPTS: u32 = 3;
 
-/// What some editors of other systems begin a text with.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// Why a setting was not changed. The file is as it was.
+/// The reason why a setting was not changed. The file is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum SetError {
-    /// What could not be read is not overwritten.
     #[error("{}", tr!(
-        "{error}; it was left as it is, mend it: {command}",
+        "{error}; correct the file: {command}",
         error = .0,
         command = "muxtray config edit"
     ))]
     NotReadable(ConfigError),
-    /// It cannot be written.
-    #[error("{}", tr!("{error}; it is as it was", error = .0))]
+    #[error("{}", .0)]
     NotWritable(ConfigError),
-    /// Somebody else writes to it all the time.
+    /// Another program changed the file at each attempt.
     #[error("{}", tr!(
-        "configuration file {path} changes while it is being written; try again",
+        "{path}: changed by another program; try again",
         path = text::path(.0)
     ))]
     Busy(PathBuf),
-    /// The change would not have been read as it was meant.
+    /// The new text would not have had the setting.
     #[error("{}", tr!(
-        "configuration file {path} cannot be changed here; set `{key}` yourself: {command}",
+        "{path}: cannot change {key}; edit the file: {command}",
         path = text::path(.path),
         key = .key,
         command = "muxtray config edit"
     ))]
-    NotUnderstood {
-        /// The file.
-        path: PathBuf,
-        /// The key.
-        key: &'static str,
-    },
+    NotEditable { path: PathBuf, key: &'static str },
 }
 
-/// Switches one setting in the file, which is written first where there is none. A setting that is that way already is
-/// not written again.
+/// Switches a setting on or off. Creates the file if there is none; writes nothing if the setting is as wanted.
 ///
 /// # Errors
 /// See [`SetError`].
 pub fn set(path: &Path, setting: Setting, on: bool) -> Result<(), SetError> {
-    // Two clicks, one after the other, are two threads: neither is to undo the other.
+    // Each click in the menu is a thread of its own.
     static WRITING: Mutex<()> = Mutex::new(());
     let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     for _ in 0..ATTEMPTS {
@@ -72,7 +63,7 @@ pub fn set(path: &Path, setting: Setting, on: bool) -> Result<(), SetError> {
     Err(SetError::Busy(path.to_owned()))
 }
 
-/// One attempt; false where the file has become another one meanwhile.
+/// Returns false if another program changed the file meanwhile.
 fn try_to_set(path: &Path, setting: Setting, on: bool) -> Result<bool, SetError> {
     let unwritable = |error| SetError::NotWritable(ConfigError::Unwritable(path.to_owned(), error));
     file::write_first(path).map_err(SetError::NotWritable)?;
@@ -84,39 +75,29 @@ fn try_to_set(path: &Path, setting: Setting, on: bool) -> Result<bool, SetError>
     let old = fs::read_to_string(path).map_err(|error| {
         SetError::NotReadable(ConfigError::Unreadable(path.to_owned(), error.to_string()))
     })?;
-    let (_, key) = place(setting);
-    let not_understood = || SetError::NotUnderstood {
+    let (_, key) = setting.place();
+    let not_editable = || SetError::NotEditable {
         path: path.to_owned(),
         key,
     };
-    let new = edited(&old, setting, on).ok_or_else(not_understood)?;
-    let draft = Draft::write(path, new.as_bytes()).map_err(unwritable)?;
-    let read_again = file::load(draft.path()).map_err(|_| not_understood())?;
+    let new = edited(&old, setting, on).ok_or_else(not_editable)?;
+    let new_file = Replacement::write(path, new.as_bytes()).map_err(unwritable)?;
+    let read_again = file::load(new_file.path()).map_err(|_| not_editable())?;
     if read_again != settings.with(setting, on) {
-        return Err(not_understood());
+        return Err(not_editable());
     }
     if file::version(path) != version {
         return Ok(false);
     }
-    draft.put_in_place().map_err(unwritable)?;
+    new_file.commit().map_err(unwritable)?;
     Ok(true)
 }
 
-/// Where a setting stands in the file: its table, where that is not the top one, and its key.
-const fn place(setting: Setting) -> (Option<&'static str>, &'static str) {
-    match setting {
-        Setting::Notifications => (Some("notifications"), "enabled"),
-        Setting::Kind(id) => (Some("notifications"), id.as_str()),
-        Setting::CleanAutomatically => (None, "clean_automatically"),
-        Setting::ExitStranded => (None, "exit_stranded"),
-    }
-}
-
-/// The text with this setting on or off; `None` where it is not TOML or its table is something else.
+/// Returns the text with the setting on or off; `None` if the text is not TOML or the table is no table.
 fn edited(text: &str, setting: Setting, on: bool) -> Option<String> {
     let mut document: DocumentMut = text.parse().ok()?;
-    let has_windows_ends = text.contains("\r\n");
-    let (table, key) = place(setting);
+    let has_crlf = text.contains("\r\n");
+    let (table, key) = setting.place();
     let table: &mut dyn TableLike = match table {
         None => document.as_table_mut(),
         Some(name) => document
@@ -127,18 +108,18 @@ fn edited(text: &str, setting: Setting, on: bool) -> Option<String> {
     };
     match table.get_mut(key).and_then(Item::as_value_mut) {
         Some(value) => {
-            // What stands around it belongs to the line: spaces, a comment.
-            let around = value.decor().clone();
+            // Spaces and a comment.
+            let decor = value.decor().clone();
             *value = Value::from(on);
-            *value.decor_mut() = around;
+            *value.decor_mut() = decor;
         }
         None => {
             table.insert(key, toml_edit::value(on));
         }
     }
     let new = document.to_string();
-    // toml_edit writes none of these back.
-    let new = if has_windows_ends {
+    // toml_edit writes neither CRLF nor a byte order mark.
+    let new = if has_crlf {
         new.replace('\n', "\r\n")
     } else {
         new
@@ -207,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_editor_of_another_system_wrote_stays() {
+    fn keeps_crlf_and_byte_order_mark() {
         for before in [
             "# mine\r\nclean_automatically = false # why\r\n[notifications]\r\n",
             "\u{feff}clean_automatically = false\n",
@@ -218,29 +199,25 @@ mod tests {
     }
 
     #[test]
-    fn every_switch_of_the_documented_file_can_be_thrown_and_thrown_back() {
+    fn every_setting_changes_one_line_of_the_documented_file_and_back() {
         let documented = Settings::default().documented();
         let kinds = FindingId::ALL.iter().map(|id| Setting::Kind(*id));
-        let others = [
-            Setting::Notifications,
-            Setting::CleanAutomatically,
-            Setting::ExitStranded,
-        ];
+        let others = Setting::TOP.iter().copied().chain([Setting::Notifications]);
         for setting in kinds.chain(others) {
             let was = Settings::default().is_on(setting);
-            let thrown = edited(&documented, setting, !was).unwrap();
-            let differing = thrown
+            let changed = edited(&documented, setting, !was).unwrap();
+            let differing = changed
                 .lines()
                 .zip(documented.lines())
                 .filter(|(new, old)| new != old)
                 .count();
             assert_eq!(differing, 1, "{setting:?}");
-            assert_eq!(edited(&thrown, setting, was).unwrap(), documented);
+            assert_eq!(edited(&changed, setting, was).unwrap(), documented);
         }
     }
 
     #[test]
-    fn the_file_is_written_first_where_none_is() {
+    fn creates_the_file_if_there_is_none() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("muxtray/config.toml");
         set(&path, Setting::CleanAutomatically, true).unwrap();
@@ -249,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_read_is_not_overwritten() {
+    fn an_invalid_file_is_not_overwritten() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("config.toml");
         for text in ["clean_automatically = \n", "no_such_key = 1\n", "\u{0}"] {
@@ -263,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_so_already_is_not_written() {
+    fn a_setting_that_is_as_wanted_is_not_written() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("config.toml");
         fs::write(&path, "interval_secs = 7\n").unwrap();
@@ -273,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn clicks_at_the_same_time_all_count() {
+    fn concurrent_changes_are_all_written() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("config.toml");
         std::thread::scope(|scope| {

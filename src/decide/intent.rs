@@ -4,8 +4,38 @@ use std::path::PathBuf;
 
 use crate::model::control_path::HostAlias;
 use crate::model::fix::Fix;
-use crate::model::setting::Setting;
+use crate::model::settings::Setting;
 use crate::model::socket::Target;
+
+/// How many open sessions a person agreed to close with a master. If more are open by then, the action is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SessionConsent {
+    /// At most so many; refused if they cannot be counted.
+    UpTo(u32),
+    /// All of them, even if they cannot be counted.
+    Any,
+}
+
+impl SessionConsent {
+    /// No session.
+    pub const NONE: Self = Self::UpTo(0);
+
+    /// To close the sessions that a label shows; `None` if they could not be counted.
+    #[must_use]
+    pub fn to_close(sessions: Option<u32>) -> Self {
+        sessions.map_or(Self::Any, Self::UpTo)
+    }
+
+    /// Whether closing so many sessions was agreed to; `None` if they cannot be counted.
+    #[must_use]
+    pub fn covers(self, sessions: Option<u32>) -> bool {
+        match (self, sessions) {
+            (Self::Any, _) => true,
+            (Self::UpTo(limit), Some(sessions)) => sessions <= limit,
+            (Self::UpTo(_), None) => false,
+        }
+    }
+}
 
 /// A wish. The engine checks it against what is true by then, and says what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -18,20 +48,20 @@ pub enum Intent {
     Exit {
         /// Which.
         target: Target,
-        /// How many sessions the person agreed to close; with more open by then, it is refused.
-        closing: u32,
+        /// The sessions that the person agreed to close.
+        consent: SessionConsent,
     },
     /// End the process of a master that cannot be asked.
     EndProcess {
         /// Which.
         target: Target,
-        /// How many sessions the person agreed to close, as with [`Intent::Exit`].
-        closing: u32,
+        /// The sessions that the person agreed to close.
+        consent: SessionConsent,
     },
-    /// Ask these masters to end now, each with the number of sessions agreed to.
-    ExitAll(Vec<(Target, u32)>),
+    /// Ask these masters to end now.
+    ExitAll(Vec<(Target, SessionConsent)>),
     /// The same, and then remove every stale socket there is.
-    Reset(Vec<(Target, u32)>),
+    Reset(Vec<(Target, SessionConsent)>),
     /// Ask a master to accept no more sessions and end with its last one.
     Stop(Target),
     /// Remove a socket that is proven stale.
@@ -42,8 +72,8 @@ pub enum Intent {
     Open {
         /// Which, by its name in the ssh configuration.
         host: HostAlias,
-        /// How many sessions the person agreed to close, as with [`Intent::Exit`].
-        closing: u32,
+        /// The sessions that the person agreed to close.
+        consent: SessionConsent,
     },
     /// Carry out a safe remedy.
     Mend(Fix),

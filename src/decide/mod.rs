@@ -26,6 +26,9 @@ use stranded::Stranded;
 /// How long nothing is announced after a resume: most of it heals by itself.
 pub const QUIET_AFTER_RESUME: Duration = Duration::from_secs(15);
 
+/// Findings below this severity are shown, but never announced.
+pub const ANNOUNCED_FROM: Severity = Severity::Warning;
+
 /// From so many problems on that begin in one look, one summary stands for all.
 const SUMMARY_FROM: usize = 2;
 
@@ -255,8 +258,7 @@ fn problems<'a>(snapshot: &'a Snapshot, policy: &'a Policy) -> impl Iterator<Ite
         socket: None,
     });
     of_sockets.chain(of_places).filter(|problem| {
-        problem.finding.severity >= Severity::Warning
-            && policy.announce.contains(&problem.finding.id)
+        problem.finding.severity >= ANNOUNCED_FROM && policy.announce.contains(&problem.finding.id)
     })
 }
 
@@ -272,14 +274,14 @@ fn single(problem: &Problem<'_>, policy: &Policy) -> Notice {
                 });
             }
             buttons.extend(stranded::buttons(socket));
-            let title = format!("{}: {}", socket.title(), headline(finding.id));
+            let title = format!("{}: {}", socket.title(), finding.id.title());
             (
                 title,
                 format!("{}\n{}.", socket.path, text::sentence(&finding.evidence)),
             )
         }
         None => (
-            format!("ssh: {}", headline(finding.id)),
+            format!("ssh: {}", finding.id.title()),
             format!(
                 "{}\n{}.",
                 finding.subject,
@@ -320,11 +322,11 @@ fn single(problem: &Problem<'_>, policy: &Policy) -> Notice {
 fn summary(problems: &[&Problem<'_>], policy: &Policy) -> Notice {
     const SHOWN: usize = 5;
     let line = |problem: &&Problem<'_>| match problem.socket {
-        Some(socket) => format!("{}: {}", socket.title(), headline(problem.finding.id)),
+        Some(socket) => format!("{}: {}", socket.title(), problem.finding.id.title()),
         None => format!(
             "{}: {}",
             problem.finding.subject,
-            headline(problem.finding.id)
+            problem.finding.id.title()
         ),
     };
     let mut lines: Vec<String> = problems.iter().take(SHOWN).map(line).collect();
@@ -360,43 +362,6 @@ fn summary(problems: &[&Problem<'_>], policy: &Policy) -> Notice {
         body: lines.join("\n"),
         buttons,
         transient: false,
-    }
-}
-
-/// A finding's kind in a few words, for a title.
-#[must_use]
-pub fn headline(id: FindingId) -> String {
-    match id {
-        FindingId::Suspect => tr!("network of the master is doubtful"),
-        FindingId::Stranded => tr!("master has lost its network"),
-        FindingId::Unresponsive => tr!("master does not answer"),
-        FindingId::Stale => tr!("stale control socket"),
-        FindingId::Misowned => tr!("control socket of another user"),
-        FindingId::Foreign => tr!("control socket is not held by ssh"),
-        FindingId::NotASocket => tr!("no socket at its ControlPath"),
-        FindingId::Denied => tr!("no access to the control socket"),
-        FindingId::Leftover => tr!("leftover of a broken start"),
-        FindingId::Orphaned => tr!("master without its control socket"),
-        FindingId::Unverifiable => tr!("control socket cannot be verified"),
-        FindingId::InsecureMode => tr!("control socket open to others"),
-        FindingId::SessionsAtLimit => tr!("as many sessions as servers allow"),
-        FindingId::NoPersistExpiry => tr!("idle master that never ends"),
-        FindingId::DirectoryMissing => tr!("no directory for control sockets"),
-        FindingId::DirectoryInsecure => tr!("directory of control sockets open to others"),
-        FindingId::DirectoryMisowned => tr!("directory of control sockets of another user"),
-        FindingId::DirectoryNotWritable => tr!("directory of control sockets not writable"),
-        FindingId::FilesystemUnsupported => tr!("filesystem without sockets"),
-        FindingId::FilesystemFull => tr!("no room for control sockets"),
-        FindingId::FilesystemNetwork => tr!("control sockets on a network filesystem"),
-        FindingId::PathTooLong => tr!("ControlPath too long"),
-        FindingId::PathCollision => tr!("one ControlPath for different hosts"),
-        FindingId::PathNotPerMachine => tr!("one ControlPath for several machines"),
-        FindingId::NoControlPersist => tr!("no ControlPersist"),
-        FindingId::NoKeepalive => tr!("no ServerAliveInterval"),
-        FindingId::ConfigInvalid => tr!("muxtray's configuration is not valid"),
-        FindingId::SshConfigInvalid => tr!("problem in the ssh configuration"),
-        FindingId::WatchLimit => tr!("changes are noticed late"),
-        FindingId::SshMissing => tr!("ssh cannot be started"),
     }
 }
 

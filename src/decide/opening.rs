@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tr::tr;
 
+use crate::decide::intent::SessionConsent;
 use crate::diagnose::obstacle::{self, Failure, Obstacle};
 use crate::model::control_path::{ControlPath, HostAlias};
 use crate::model::finding::FindingId;
@@ -176,8 +177,8 @@ pub struct Reconnect {
     pub label: String,
     /// For which host.
     pub host: HostAlias,
-    /// How many sessions that closes; every one where they cannot be counted.
-    pub closing: u32,
+    /// The sessions that it closes.
+    pub consent: SessionConsent,
 }
 
 /// What reconnecting this master would be; `None` where its network is not gone, or no host of the configuration leads
@@ -192,7 +193,7 @@ pub fn reconnect(socket: &Socket) -> Option<Reconnect> {
     Some(Reconnect {
         label: reconnect_label(sessions),
         host,
-        closing: sessions.unwrap_or(u32::MAX),
+        consent: SessionConsent::to_close(sessions),
     })
 }
 
@@ -211,8 +212,12 @@ pub fn reconnect_label(sessions: Option<u32>) -> String {
 /// The command that does it; `None` as with [`reconnect`].
 #[must_use]
 pub fn command(socket: &Socket) -> Option<String> {
-    let Reconnect { host, closing, .. } = reconnect(socket)?;
-    let force = if closing == 0 { "" } else { "--force " };
+    let Reconnect { host, consent, .. } = reconnect(socket)?;
+    let force = if consent == SessionConsent::NONE {
+        ""
+    } else {
+        "--force "
+    };
     Some(format!(
         "muxtray open {force}{}",
         text::shell_word(host.0.as_ref())

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tr::tr;
 
 use super::ending;
-use super::intent::Intent;
+use super::intent::{Intent, SessionConsent};
 use super::notice::Button;
 use super::opening::{self, Reconnect};
 use crate::model::socket::{Snapshot, Socket, State, Target};
@@ -71,10 +71,10 @@ pub(super) fn buttons(socket: &Socket) -> Vec<Button> {
         |Reconnect {
              label,
              host,
-             closing,
+             consent,
          }| Button {
             label,
-            intent: Intent::Open { host, closing },
+            intent: Intent::Open { host, consent },
         },
     );
     reconnect.into_iter().chain([exit_button(socket)]).collect()
@@ -85,14 +85,13 @@ fn exit_button(socket: &Socket) -> Button {
         label: ending::exit_label(socket.sessions_at_stake()),
         intent: Intent::Exit {
             target: socket.target(),
-            closing: closing(socket),
+            consent: consent(socket),
         },
     }
 }
 
-/// How many sessions who ends it agrees to close; all, where they cannot be counted.
-fn closing(socket: &Socket) -> u32 {
-    socket.sessions_at_stake().unwrap_or(u32::MAX)
+fn consent(socket: &Socket) -> SessionConsent {
+    SessionConsent::to_close(socket.sessions_at_stake())
 }
 
 /// Ends all of these that have lost their network; none where there are none.
@@ -100,7 +99,7 @@ pub(super) fn exit_all_button<'a>(sockets: impl Iterator<Item = &'a Socket>) -> 
     let stranded: Vec<&Socket> = sockets.filter(|socket| is_stranded(socket)).collect();
     let each = stranded
         .iter()
-        .map(|socket| (socket.target(), closing(socket)));
+        .map(|socket| (socket.target(), consent(socket)));
     (!stranded.is_empty()).then(|| Button {
         label: tr!("Exit {n} stranded master" | "Exit {n} stranded masters" % stranded.len()),
         intent: Intent::ExitAll(each.collect()),

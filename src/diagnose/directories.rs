@@ -10,7 +10,8 @@ use std::path::Path;
 
 use tr::tr;
 
-use super::{Context, hosts, suggest};
+use super::context::Context;
+use super::{hosts, suggest};
 use crate::model::directory::{Access, Directory, End, Part, Refusal, Rehearsal, Step, There};
 use crate::model::finding::{Finding, FindingId};
 use crate::model::fix::Fix;

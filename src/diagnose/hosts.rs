@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use tr::tr;
 
-use super::{Context, suggest};
+use super::context::Context;
+use super::suggest;
 use crate::model::control_path::{ControlPath, HostAlias, MAX_USABLE_BYTES};
 use crate::model::directory::Directory;
 use crate::model::finding::{Finding, FindingId};

@@ -4,6 +4,7 @@
 //! a refused connect proves that nobody listens, but only on a local filesystem and only for a finished name) and
 //! what to say of it. It does not know how the facts were got.
 
+mod context;
 mod directories;
 mod history;
 mod hosts;
@@ -13,50 +14,21 @@ pub mod remedy;
 mod state;
 mod suggest;
 
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::model::control_path::{ControlPath, Destination};
-use crate::model::directory::Directory;
 use crate::model::finding::Severity;
 use crate::model::network::Judgement;
 use crate::model::places::{Host, Origin, Places};
 use crate::model::socket::{
-    File, Holder, Listener, Look, Observation, Orphan, Owner, Process, Snapshot, Socket, Stat,
-    State, Target, UserId,
+    File, Holder, Listener, Look, Observation, Orphan, Process, Snapshot, Socket, Stat, State,
+    Target,
 };
 
-pub(crate) use history::IDLE_AFTER;
+pub use context::Context;
+
 pub use history::{History, STUCK_AFTER};
 pub use state::LEFTOVER_AFTER;
-
-/// What the judgement needs beside the look itself.
-#[derive(Debug, Clone, Copy)]
-pub struct Context<'a> {
-    /// Whose sockets are "ours".
-    pub uid: UserId,
-    /// Names for the user ids that occur.
-    pub users: &'a BTreeMap<UserId, String>,
-    /// The home directory that ssh means by `~`.
-    pub home: &'a Path,
-    /// Where sockets can be, and whose they are.
-    pub places: &'a Places,
-    /// The directories of those places.
-    pub directories: &'a [Directory],
-    /// What earlier looks and checks tell of the listeners, this look included.
-    pub history: &'a History,
-}
-
-impl Context<'_> {
-    /// The user with this id, with a name where there is one.
-    fn owner(&self, uid: UserId) -> Owner {
-        Owner {
-            uid,
-            name: self.users.get(&uid).cloned(),
-        }
-    }
-}
 
 /// Judges everything one look saw.
 #[must_use]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tr::tr;
 
-use super::IDLE_AFTER;
+use super::history::IDLE_AFTER;
 use crate::decide::ending::{self, WayOut};
 use crate::decide::opening;
 use crate::model::finding::{Finding, FindingId};

@@ -1,8 +1,12 @@
 use std::time::Instant;
 
+use std::path::Path;
+
+use super::history::IDLE_AFTER;
 use super::*;
 use crate::model::control_path::HostAlias;
 use crate::model::finding::{Finding, FindingId};
+use crate::model::ids::UserId;
 use crate::model::network::{Cause, Facts, Timer};
 use crate::model::places::Persist;
 use crate::model::samples::{

@@ -16,8 +16,8 @@ use super::environment::Surroundings;
 use super::file_stamp::Stamp;
 use super::hosts::Answer;
 use super::ssh_config::Configuration;
+use crate::files;
 use crate::model::interest::Interest;
-use crate::private_file;
 
 /// Goes up with every change of what is stored or of how it is made.
 const FORMAT: u32 = 5;
@@ -138,7 +138,7 @@ pub(super) struct Record {
 impl Record {
     /// The record in a file; `None` for every reason there can be.
     pub(super) fn load(path: &Path, uid: u32) -> Option<Self> {
-        let text = private_file::load(path, uid, MAX_BYTES)?;
+        let text = files::read_private(path, uid, MAX_BYTES)?;
         let record: Self = serde_json::from_slice(&text).ok()?;
         let is_whole = record.answers.len() == record.configuration.aliases.len();
         is_whole.then_some(record)
@@ -146,6 +146,6 @@ impl Record {
 
     /// Puts the record into the file, whole or not at all, readable to its owner only.
     pub(super) fn store(&self, path: &Path) -> io::Result<()> {
-        private_file::store(path, &serde_json::to_vec(self)?)
+        files::write_private(path, &serde_json::to_vec(self)?)
     }
 }

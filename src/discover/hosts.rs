@@ -25,8 +25,8 @@ use crate::model::control_path::{ControlPath, Destination, HostAlias};
 use crate::model::finding::{Finding, FindingId};
 use crate::model::places::{Host, Persist, STAND_IN, WrittenBy, is_local_name};
 use crate::model::text;
-use crate::transient_error;
-use crate::unconfined::{self, Remains};
+use crate::transient_error::is_transient;
+use crate::unconfined::{self, Lifetime};
 pub(super) use refusal::{Refusal, Silence};
 
 /// How long one `ssh -G` may take. Tests run beside others on a busy machine, and what they ask does answer.
@@ -264,7 +264,7 @@ impl<'a> Asked<'a> {
             command.arg("-F").arg(config);
         }
         command.arg("-G").arg("--").arg(alias);
-        let command = unconfined::command(command, Remains::Nothing(self.deadline));
+        let command = unconfined::command(command, Lifetime::Limited(self.deadline));
         match bounded_command::run(command, self.deadline) {
             Ok(output) if output.status.success() => {
                 Ok(Answer::Expanded(Expansion::parse(&output.stdout)))
@@ -273,9 +273,9 @@ impl<'a> Asked<'a> {
                 complaint(&output.stderr)
                     .map_or_else(|| Refusal::Mute(output.status.to_string()), Refusal::Said),
             )),
-            Err(Failure::NotStarted(error)) if transient_error::is_one(&error) => Ok(
-                Answer::unanswered(Silence::NothingLeft(text::line(&error.to_string()))),
-            ),
+            Err(Failure::NotStarted(error)) if is_transient(&error) => Ok(Answer::unanswered(
+                Silence::NothingLeft(text::line(&error.to_string())),
+            )),
             Err(Failure::NotStarted(error)) => Err(text::line(&error.to_string())),
             Err(Failure::TimedOut(limit)) => Ok(Answer::unanswered(Silence::TimedOut(limit))),
             Err(Failure::TooMuch) => Ok(Answer::unanswered(Silence::TooMuch)),

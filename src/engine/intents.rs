@@ -7,7 +7,7 @@ use tr::tr;
 use super::Engine;
 use super::results::{Answered, Asked};
 use super::workers::{Job, Named};
-use crate::decide::intent::Intent;
+use crate::decide::intent::{Intent, SessionConsent};
 use crate::decide::is_cleaned_with_all;
 use crate::model::finding::FindingId;
 use crate::model::socket::{Socket, Target};
@@ -24,12 +24,12 @@ impl Engine {
                 let targets: Vec<Target> = masters.map(Socket::target).collect();
                 self.check(&targets, Asked::OfAll);
             }
-            Intent::Exit { target, closing } => {
-                self.exit(&[(target, closing)], Asked::ByName);
+            Intent::Exit { target, consent } => {
+                self.exit(&[(target, consent)], Asked::ByName);
             }
-            Intent::EndProcess { target, closing } => {
+            Intent::EndProcess { target, consent } => {
                 let asked = self.named(&target);
-                self.worker.start(Job::EndProcess(asked, closing));
+                self.worker.start(Job::EndProcess(asked, consent));
             }
             Intent::ExitAll(each) => self.exit(&each, Asked::OfAll),
             Intent::Reset(each) => self.reset(&each),
@@ -39,7 +39,7 @@ impl Engine {
             }
             Intent::Clean(target) => self.clean(&[target], Asked::ByName),
             Intent::CleanAll(targets) => self.clean(&targets, Asked::OfAll),
-            Intent::Open { host, closing } => self.open(&host, closing),
+            Intent::Open { host, consent } => self.open(&host, consent),
             Intent::Mend(fix) => {
                 self.worker.start(Job::Mend(fix));
             }
@@ -60,13 +60,13 @@ impl Engine {
         self.worker.start(Job::Check(named, asked));
     }
 
-    pub(super) fn exit(&mut self, each: &[(Target, u32)], asked: Asked) {
+    pub(super) fn exit(&mut self, each: &[(Target, SessionConsent)], asked: Asked) {
         let masters = self.all_named(each);
         self.worker.start(Job::Exit(masters, asked));
     }
 
     /// Ends these masters, and removes what is stale by now.
-    fn reset(&mut self, each: &[(Target, u32)]) {
+    fn reset(&mut self, each: &[(Target, SessionConsent)]) {
         let masters = self.all_named(each);
         let stale = self.sockets().filter(|socket| is_cleaned_with_all(socket));
         let stale = stale.map(|socket| self.named(&socket.target())).collect();
@@ -111,9 +111,9 @@ impl Engine {
         self.outlet.show_details(title, table::plain(&lines));
     }
 
-    fn all_named(&self, each: &[(Target, u32)]) -> Vec<(Named, u32)> {
+    fn all_named(&self, each: &[(Target, SessionConsent)]) -> Vec<(Named, SessionConsent)> {
         each.iter()
-            .map(|(target, closing)| (self.named(target), *closing))
+            .map(|(target, consent)| (self.named(target), *consent))
             .collect()
     }
 

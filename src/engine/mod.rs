@@ -39,7 +39,7 @@ use crate::decide::notice::{Notice, NoticeKey};
 use crate::decide::opening::Opened;
 use crate::discover::{Discovered, Request, Surroundings};
 use crate::model::fix::Fix;
-use crate::model::setting::{AtLogin, Preferences};
+use crate::model::settings::{AtLogin, Preferences};
 use crate::model::socket::{Snapshot, Socket};
 use crate::present::menu::{self, TrayView};
 use crate::scan::Survey;

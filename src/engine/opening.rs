@@ -11,18 +11,19 @@ use tr::tr;
 use super::Engine;
 use crate::actions::open::{OpenError, Questions};
 use crate::actions::ssh::Ssh;
-use crate::decide::intent::Intent;
+use crate::decide::intent::{Intent, SessionConsent};
 use crate::decide::notice::{Button, Notice, NoticeKey};
 use crate::decide::opening::{self, Openable, Opened, Plan};
 use crate::diagnose::obstacle::Obstacle;
 use crate::discover::Surroundings;
 use crate::engine::workers::{Job, Opening};
+use crate::files;
 use crate::model::control_path::{ControlPath, HostAlias};
 use crate::model::places::{Host, WrittenBy};
 use crate::model::recent::Recent;
 use crate::model::socket::Snapshot;
 use crate::model::text;
-use crate::{private_file, scan};
+use crate::scan;
 
 /// What the engine remembers of opening.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ pub(super) struct Openings {
     store: Option<PathBuf>,
     under_way: BTreeSet<HostAlias>,
     /// What was asked for while the ssh configuration is being read anew, each with the sessions that may be closed.
-    waiting: Vec<(HostAlias, u32)>,
+    waiting: Vec<(HostAlias, SessionConsent)>,
 }
 
 impl Openings {
@@ -71,7 +72,7 @@ impl Openings {
         let stored = serde_json::to_vec(&self.recent)
             .map_err(std::io::Error::from)
             .and_then(|bytes| match &self.store {
-                Some(path) => private_file::store(path, &bytes),
+                Some(path) => files::write_private(path, &bytes),
                 None => Ok(()),
             });
         if let Err(error) = stored {
@@ -92,21 +93,21 @@ impl Engine {
         opening::openable(&discovered.places, snapshot, recent, under_way)
     }
 
-    /// Opens a master for a host, closing at most `closing` sessions of one whose network is gone. ssh reads its
+    /// Opens a master for a host. ssh reads its
     /// configuration as it is now, so where that has changed, it is asked first which ControlPath the host has by now.
-    pub(super) fn open(&mut self, alias: &HostAlias, closing: u32) {
+    pub(super) fn open(&mut self, alias: &HostAlias, consent: SessionConsent) {
         self.discover_if_changed();
         if self.discovering {
-            self.openings.waiting.push((alias.clone(), closing));
+            self.openings.waiting.push((alias.clone(), consent));
         } else {
-            self.open_now(alias, closing);
+            self.open_now(alias, consent);
         }
     }
 
     /// Opens what has waited for the configuration.
     pub(super) fn open_waiting(&mut self) {
-        for (alias, closing) in std::mem::take(&mut self.openings.waiting) {
-            self.open_now(&alias, closing);
+        for (alias, consent) in std::mem::take(&mut self.openings.waiting) {
+            self.open_now(&alias, consent);
         }
     }
 
@@ -121,7 +122,7 @@ impl Engine {
         }
     }
 
-    fn open_now(&mut self, alias: &HostAlias, closing: u32) {
+    fn open_now(&mut self, alias: &HostAlias, consent: SessionConsent) {
         self.note_use(alias);
         let (Some((discovered, request)), Some(snapshot)) = (&self.discovered, &self.snapshot)
         else {
@@ -162,7 +163,7 @@ impl Engine {
                 host: alias.0.clone(),
             },
             start,
-            closing,
+            consent,
             questions: Questions::of(false, |name| std::env::var_os(name)),
             alias: alias.clone(),
         })));
@@ -197,9 +198,12 @@ impl Engine {
 }
 
 fn try_again(opening: &Opening, result: &Result<Opened, OpenError>) -> Option<Button> {
-    let closing = match result {
+    let consent = match result {
         Ok(_) => return None,
-        Err(error) => error.sessions_open().unwrap_or(opening.closing),
+        Err(error) => match error.sessions_open() {
+            Some(sessions) => SessionConsent::UpTo(sessions),
+            None => opening.consent,
+        },
     };
     let label = match result.as_ref().err().and_then(OpenError::sessions_open) {
         Some(sessions) => opening::reconnect_label(Some(sessions)),
@@ -209,7 +213,7 @@ fn try_again(opening: &Opening, result: &Result<Opened, OpenError>) -> Option<Bu
         label,
         intent: Intent::Open {
             host: opening.alias.clone(),
-            closing,
+            consent,
         },
     })
 }

@@ -10,7 +10,7 @@ use crate::actions::end_process::{EndError, Ended};
 use crate::actions::end_stranded::{Farewell, NotEnded};
 use crate::actions::fix::{self, MendError, Mended};
 use crate::decide::ending;
-use crate::decide::intent::Intent;
+use crate::decide::intent::{Intent, SessionConsent};
 use crate::decide::notice::{Button, Notice, NoticeKey};
 use crate::model::fix::Fix;
 use crate::model::socket::{Cookie, State, Target};
@@ -300,21 +300,22 @@ fn agree_to_more(named: &Named, result: &Result) -> Option<Button> {
     let target = named.target.clone();
     let (label, intent) = match result {
         Result::Ended(Err(ActError::SessionsOpen { sessions })) => {
-            let closing = *sessions;
-            let label = ending::exit_label(Some(closing));
-            (label, Intent::Exit { target, closing })
+            let consent = SessionConsent::UpTo(*sessions);
+            let label = ending::exit_label(Some(*sessions));
+            (label, Intent::Exit { target, consent })
         }
         Result::Ended(Err(error))
             if error.is_in_vain() && matches!(named.state, Some(State::Stranded(_))) =>
         {
-            let closing = named.sessions.unwrap_or(0);
-            let label = ending::end_process_label(closing);
-            (label, Intent::EndProcess { target, closing })
+            let sessions = named.sessions.unwrap_or(0);
+            let consent = SessionConsent::UpTo(sessions);
+            let label = ending::end_process_label(sessions);
+            (label, Intent::EndProcess { target, consent })
         }
         Result::ProcessEnded(Err(EndError::SessionsOpen { sessions })) => {
-            let closing = *sessions;
-            let label = ending::end_process_label(closing);
-            (label, Intent::EndProcess { target, closing })
+            let consent = SessionConsent::UpTo(*sessions);
+            let label = ending::end_process_label(*sessions);
+            (label, Intent::EndProcess { target, consent })
         }
         Result::Checked(_)
         | Result::Ended(_)

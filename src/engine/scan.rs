@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::workers::Job;
 use super::{Engine, results};
-use crate::actions::control::ANY_SESSIONS;
 use crate::config::{self, ConfigError};
+use crate::decide::intent::SessionConsent;
 use crate::decide::{self, Effect, Policy};
 use crate::diagnose::network::SLEPT;
 use crate::model::network::Verdict;
@@ -143,7 +143,7 @@ impl Engine {
                 Effect::Exit(targets) => {
                     let each: Vec<_> = targets
                         .into_iter()
-                        .map(|target| (target, ANY_SESSIONS))
+                        .map(|target| (target, SessionConsent::Any))
                         .collect();
                     self.exit(&each, results::Asked::ByPolicy);
                 }

@@ -14,7 +14,7 @@ use crate::autostart::{Autostart, AutostartError};
 use crate::config::{self, SetError};
 use crate::decide::intent::Intent;
 use crate::decide::notice::{Button, Notice, NoticeKey};
-use crate::model::setting::{AtLogin, Preferences, Setting, Store};
+use crate::model::settings::{AtLogin, Preferences, Setting, Store};
 use crate::model::text;
 
 /// What a person wishes of the settings.
@@ -61,7 +61,7 @@ impl Engine {
     /// What the menu's settings are to show.
     pub(super) fn preferences(&self) -> Preferences {
         Preferences {
-            switches: self.settings.switches(),
+            settings: self.settings.clone(),
             store: match (&self.options.config, &self.config_error) {
                 (None, _) => Store::Nowhere,
                 (Some(_), Some(_)) => Store::Invalid,

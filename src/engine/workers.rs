@@ -10,6 +10,7 @@ use crate::actions::control::{self, CHECK_LIMIT};
 use crate::actions::open::{self, Questions};
 use crate::actions::ssh::Ssh;
 use crate::actions::{System, end_process, end_stranded, fix, parallel_map};
+use crate::decide::intent::SessionConsent;
 use crate::decide::opening::Start;
 use crate::discover::{self, Request, Surroundings};
 use crate::model::control_path::HostAlias;
@@ -38,11 +39,11 @@ pub(super) enum Job {
         surroundings: Box<Surroundings>,
     },
     Check(Vec<Named>, Asked),
-    Exit(Vec<(Named, u32)>, Asked),
+    Exit(Vec<(Named, SessionConsent)>, Asked),
     /// End these masters, then remove what is stale.
-    Reset(Vec<(Named, u32)>, Vec<Named>),
+    Reset(Vec<(Named, SessionConsent)>, Vec<Named>),
     Stop(Named),
-    EndProcess(Named, u32),
+    EndProcess(Named, SessionConsent),
     Clean(Vec<Named>, Asked),
     Mend(Fix),
     Open(Box<Opening>),
@@ -54,7 +55,7 @@ pub(super) enum Job {
 pub(crate) struct Opening {
     pub(super) ssh: Ssh,
     pub(super) start: Start,
-    pub(super) closing: u32,
+    pub(super) consent: SessionConsent,
     pub(super) questions: Questions,
     pub(super) alias: HostAlias,
 }
@@ -110,18 +111,18 @@ fn perform(job: Job) -> Message {
             answered(named, results, asked)
         }
         Job::Exit(masters, asked) => {
-            let results = parallel_map(&masters, |(named, closing)| {
+            let results = parallel_map(&masters, |(named, consent)| {
                 if asked == Asked::ByPolicy {
-                    Result::from(end_stranded::say(&named.target, *closing))
+                    Result::from(end_stranded::say(&named.target, *consent))
                 } else {
-                    exit(named, *closing)
+                    exit(named, *consent)
                 }
             });
             let masters = masters.into_iter().map(|(named, _)| named);
             answered(masters.collect(), results, asked)
         }
         Job::Reset(masters, stale) => {
-            let mut results = parallel_map(&masters, |(named, closing)| exit(named, *closing));
+            let mut results = parallel_map(&masters, |(named, consent)| exit(named, *consent));
             results.extend(parallel_map(&stale, clean));
             let masters = masters.into_iter().map(|(named, _)| named);
             answered(masters.chain(stale).collect(), results, Asked::OfAll)
@@ -130,8 +131,8 @@ fn perform(job: Job) -> Message {
             let result = Result::Stopped(control::stop(&System, &named.target, CHECK_LIMIT));
             answered(vec![named], vec![result], Asked::ByName)
         }
-        Job::EndProcess(named, closing) => {
-            let result = Result::ProcessEnded(end_process::end(&System, &named.target, closing));
+        Job::EndProcess(named, consent) => {
+            let result = Result::ProcessEnded(end_process::end(&System, &named.target, consent));
             answered(vec![named], vec![result], Asked::ByName)
         }
         Job::Clean(named, asked) => {
@@ -146,19 +147,19 @@ fn perform(job: Job) -> Message {
             let Opening {
                 ssh,
                 start,
-                closing,
+                consent,
                 questions,
                 ..
             } = &*opening;
-            let result = open::open(ssh, start, *closing, *questions, None);
+            let result = open::open(ssh, start, *consent, *questions, None);
             Message::Opened(opening, result)
         }
         Job::Grant(wish) => Message::Granted(settings::grant(*wish)),
     }
 }
 
-fn exit(named: &Named, closing: u32) -> Result {
-    Result::Ended(control::exit(&System, &named.target, closing, CHECK_LIMIT))
+fn exit(named: &Named, consent: SessionConsent) -> Result {
+    Result::Ended(control::exit(&System, &named.target, consent, CHECK_LIMIT))
 }
 
 fn clean(named: &Named) -> Result {

@@ -1,36 +1,31 @@
-//! [`Catalogue`]: the texts of one language, read from a .po file that is built in, by gettext's rules.
+//! Reads a gettext catalogue that is built in.
 //!
-//! It is lenient: a line that it does not understand is passed over, and a text that is not there is English. Whether
-//! a catalogue is whole and agrees with the source is checked by `packaging/translations.py`, not each time it is read.
+//! The reader is lenient: it skips lines that it does not understand, and a missing text stays English.
+//! `packaging/translations.py check` refuses such a catalogue before it is built in.
 //!
-//! The translators that come with the crate `tr` are not used: its reader of .po files takes none from memory (0.1.11
-//! gives an empty catalogue), and misses a plural rule as gettext writes it, with a space before `plural`.
+//! The translators of the crate `tr` are of no use here: 0.1.11 cannot read a .po file from memory.
 //!
-//! Source: "The Format of PO Files" and "Plural forms" in the manual of GNU gettext.
-
-mod plural;
+//! Source: "The Format of PO Files" in the manual of GNU gettext.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use tr::Translator;
 
-/// What stands between a context and its text in a key, as in gettext's own files.
-const AFTER_CONTEXT: char = '\u{4}';
+/// Separates the context from the text in a key, as in gettext's binary catalogues.
+const CONTEXT_SEPARATOR: char = '\u{4}';
 
 /// The texts of one language.
 #[derive(Debug, Default)]
 pub struct Catalogue {
-    /// By the English text, its context in front of it. One text, or one for each plural form.
+    /// By context and English text. One text, or one for each plural form.
     texts: HashMap<String, Vec<String>>,
-    /// The rule that picks a plural form.
-    rule: String,
 }
 
 impl Catalogue {
-    /// Reads the text of a .po file.
+    /// Parses a .po file.
     #[must_use]
-    pub fn read(text: &str) -> Self {
+    pub fn parse(text: &str) -> Self {
         let mut catalogue = Self::default();
         let mut entry = Entry::default();
         for line in text.lines().map(str::trim) {
@@ -38,47 +33,35 @@ impl Catalogue {
                 Some(quote) if !line.starts_with('#') => (line[..quote].trim(), &line[quote..]),
                 Some(_) | None => {
                     // A blank line or a comment: the next line begins another entry.
-                    catalogue.take(std::mem::take(&mut entry));
+                    catalogue.insert(std::mem::take(&mut entry));
                     entry.is_fuzzy = line.starts_with("#,") && line.contains("fuzzy");
                     continue;
                 }
             };
-            // A quoted line by itself goes on with the text before.
+            // A line without a keyword continues the text before.
             if !keyword.is_empty() {
                 entry.begin(keyword);
             }
             unquote(rest, entry.current());
         }
-        catalogue.take(entry);
+        catalogue.insert(entry);
         catalogue
     }
 
-    fn take(&mut self, entry: Entry) {
-        let Entry {
-            context,
-            text,
-            forms,
-            is_fuzzy,
-            ..
-        } = entry;
-        if text.is_empty() {
-            let header = forms.first().map_or("", String::as_str);
-            if let Some(rule) = header.lines().find_map(plural::rule) {
-                rule.clone_into(&mut self.rule);
-            }
-        } else if !is_fuzzy && forms.iter().all(|form| !form.is_empty()) {
-            self.texts
-                .insert(key(&text, context.as_deref()).into_owned(), forms);
+    /// Adds the entry, unless it is the header, fuzzy or incomplete.
+    fn insert(&mut self, entry: Entry) {
+        let is_complete = entry.forms.iter().all(|form| !form.is_empty());
+        if !entry.text.is_empty() && !entry.is_fuzzy && is_complete {
+            let key = key(&entry.text, entry.context.as_deref()).into_owned();
+            self.texts.insert(key, entry.forms);
         }
     }
 
-    /// How many texts it has.
     #[must_use]
     pub fn len(&self) -> usize {
         self.texts.len()
     }
 
-    /// Whether it has none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.texts.is_empty()
@@ -101,35 +84,34 @@ impl Translator for Catalogue {
         plural: &'a str,
         context: Option<&'a str>,
     ) -> Cow<'a, str> {
-        let form = || {
-            let forms = self.texts.get(&*key(singular, context))?;
-            forms.get(plural::form(&self.rule, n)?)
-        };
+        let form = self.texts.get(&*key(singular, context)).and_then(|forms| {
+            // One form for every number, or `plural=(n != 1)`; translations.py refuses other rules.
+            forms.get(usize::from(n != 1)).or_else(|| forms.first())
+        });
         let english = if n == 1 { singular } else { plural };
-        form().map_or(english, String::as_str).into()
+        form.map_or(english, String::as_str).into()
     }
 }
 
 fn key<'a>(text: &'a str, context: Option<&str>) -> Cow<'a, str> {
     match context {
         None => text.into(),
-        Some(context) => format!("{context}{AFTER_CONTEXT}{text}").into(),
+        Some(context) => format!("{context}{CONTEXT_SEPARATOR}{text}").into(),
     }
 }
 
-/// An entry while it is read.
 #[derive(Debug, Default)]
 struct Entry {
     context: Option<String>,
     text: String,
-    /// The text for more than one; it is no part of the key.
+    /// Not part of the key.
     plural: String,
     forms: Vec<String>,
     is_fuzzy: bool,
     part: Part,
 }
 
-/// Which of its texts is being read.
+/// The field of an entry to which quoted lines belong.
 #[derive(Debug, Clone, Copy, Default)]
 enum Part {
     #[default]
@@ -144,7 +126,7 @@ impl Entry {
         self.part = match keyword {
             "msgctxt" => Part::Context,
             "msgid_plural" => Part::Plural,
-            // The forms stand in the order of their numbers.
+            // gettext writes the forms in the order of their numbers.
             form if form.starts_with("msgstr") => {
                 self.forms.push(String::new());
                 Part::Form
@@ -163,7 +145,7 @@ impl Entry {
     }
 }
 
-/// Adds what stands between the quotes.
+/// Appends a quoted string to the text, without quotes and escapes.
 fn unquote(quoted: &str, text: &mut String) {
     let inner = quoted.trim_start_matches('"');
     let inner = inner.strip_suffix('"').unwrap_or(inner);
@@ -184,13 +166,12 @@ fn unquote(quoted: &str, text: &mut String) {
 mod tests {
     use super::*;
 
-    const TEXT: &str = r#"
+    const CATALOGUE: &str = r#"
 # A comment with "quotes".
 msgid ""
 msgstr ""
 "Language: xx\n"
-"Plural-Forms: nplurals=3; plural=n%10==1 && n%100!=11 ? 0 : n%10>=2 && "
-"n%10<=4 ? 1 : 2;\n"
+"Plural-Forms: nplurals=2; plural=(n != 1);\n"
 
 #: src/a.rs
 msgid "a \"quoted\" \\ text"
@@ -212,9 +193,12 @@ msgstr ""
 
 msgid "{n} host"
 msgid_plural "{n} hosts"
-msgstr[0] "eins {n}"
-msgstr[1] "wenige {n}"
-msgstr[2] "viele {n}"
+msgstr[0] "{n} Rechner"
+msgstr[1] "{n} Rechnern"
+
+msgid "{n} file"
+msgid_plural "{n} files"
+msgstr[0] "{n} 个文件"
 
 #, fuzzy
 msgid "guessed"
@@ -228,8 +212,8 @@ msgstr ""
 "#;
 
     #[test]
-    fn texts_are_found_by_themselves_and_their_context() {
-        let catalogue = Catalogue::read(TEXT);
+    fn finds_texts_by_text_and_context() {
+        let catalogue = Catalogue::parse(CATALOGUE);
         for (text, context, found) in [
             ("a \"quoted\" \\ text", None, "ein \"zitierter\" \\ Text"),
             ("open", None, "offen"),
@@ -239,27 +223,25 @@ msgstr ""
             ("guessed", None, "guessed"),
             ("missing", None, "missing"),
             ("old", None, "old"),
-            ("never heard of", None, "never heard of"),
+            ("unknown", None, "unknown"),
         ] {
             assert_eq!(catalogue.translate(text, context), found);
         }
-        assert_eq!(catalogue.len(), 5);
+        assert_eq!(catalogue.len(), 6);
     }
 
     #[test]
-    fn the_rule_of_the_header_picks_the_plural() {
-        let catalogue = Catalogue::read(TEXT);
-        for (number, found) in [
-            (1, "eins {n}"),
-            (3, "wenige {n}"),
-            (5, "viele {n}"),
-            (11, "viele {n}"),
-            (22, "wenige {n}"),
+    fn selects_plural_form_by_number() {
+        let catalogue = Catalogue::parse(CATALOGUE);
+        for (n, singular, plural, form) in [
+            (1, "{n} host", "{n} hosts", "{n} Rechner"),
+            (0, "{n} host", "{n} hosts", "{n} Rechnern"),
+            (2, "{n} host", "{n} hosts", "{n} Rechnern"),
+            (1, "{n} file", "{n} files", "{n} 个文件"),
+            (2, "{n} file", "{n} files", "{n} 个文件"),
+            (2, "{n} door", "{n} doors", "{n} doors"),
         ] {
-            let told = catalogue.ntranslate(number, "{n} host", "{n} hosts", None);
-            assert_eq!(told, found, "{number}");
+            assert_eq!(catalogue.ntranslate(n, singular, plural, None), form);
         }
-        let told = catalogue.ntranslate(2, "{n} door", "{n} doors", None);
-        assert_eq!(told, "{n} doors");
     }
 }

@@ -1,18 +1,14 @@
-//! The language that people are spoken to in: which one it is, and its catalogue.
+//! The language of the texts that a person reads.
 //!
-//! A text stands in English where it is used, as `tr!("…")`, in whichever room that is. The catalogues (`src/po`, by
-//! gettext's rules) are built in; one is read when a language asks for it, so English costs nothing. `packaging/
-//! translations.py` takes the texts out of the source, and checks source and catalogues against each other.
+//! A text is written in English where it is used, as `tr!("…")`. The gettext catalogues in `src/po` are built in; one is
+//! read when a language needs it. `packaging/translations.py` extracts the texts and checks the catalogues.
 //!
-//! The catalogue is one for the whole program, set once before anything is said ([`speak`]), and `core` reads it
-//! though it is to be pure. That is a trade: handed in as an argument, a catalogue would go through every judgement
-//! that ends in a sentence, and through every `Display` of an error, which takes no arguments. What makes it bearable
-//! is that it never changes while the program runs, that nothing is decided by a text, and that a library on which
-//! nobody calls [`speak`] says everything in English.
+//! The catalogue is global: [`set_language`] sets it once, before any text is made, and the pure modules read it. As an
+//! argument it would have to go through every `Display` of an error, which takes none. Nothing is decided by a text, and
+//! a library whose user never calls `set_language` is English.
 //!
-//! In no language but English: JSON, which scripts read (`speak` is not called for it), ids and the states that are
-//! ids in tables, the log, the usage texts, and what is to be copied or typed. OpenSSH has no translations; what it
-//! says is shown as it is.
+//! These stay English: JSON, ids and states in tables, the log, usage texts, commands and configuration to be copied,
+//! and the messages of ssh.
 
 mod catalogue;
 
@@ -21,76 +17,82 @@ use std::sync::Arc;
 
 pub use catalogue::Catalogue;
 
-/// A language that texts are there for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Language {
-    /// As the texts stand in the source.
-    English,
-    /// `de`
-    German,
-    /// `zh_CN`: Chinese in simplified characters.
-    SimplifiedChinese,
+/// Every language that muxtray speaks. To add one, add its catalogue to `src/po` and a line here.
+static LANGUAGES: [Language; 3] = [
+    Language::new("en", &[], None),
+    Language::new("de", &[], Some(include_str!("../po/de.po"))),
+    // Somebody who reads traditional characters mostly prefers English to simplified ones, or puts zh_CN into LANGUAGE.
+    Language::new(
+        "zh",
+        &["hant", "tw", "hk", "mo"],
+        Some(include_str!("../po/zh_CN.po")),
+    ),
+];
+
+/// A language, and the catalogue of its texts.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Language {
+    code: &'static str,
+    /// Territories and scripts that the catalogue does not serve.
+    except: &'static [&'static str],
+    /// A .po file; `None` for English, which needs none.
+    catalogue: Option<&'static str>,
 }
 
 impl Language {
-    /// Every one.
-    pub const ALL: &[Self] = &[Self::English, Self::German, Self::SimplifiedChinese];
+    const fn new(
+        code: &'static str,
+        except: &'static [&'static str],
+        catalogue: Option<&'static str>,
+    ) -> Self {
+        Self {
+            code,
+            except,
+            catalogue,
+        }
+    }
 
-    /// The language for messages by the environment, as gettext reads it: the first of LC_ALL, LC_MESSAGES and LANG
-    /// that is set says whether there is to be any (not in C and POSIX), and LANGUAGE may list what is preferred.
-    /// What is not there is passed over; where nothing is left, it is English.
+    /// Chooses the language as gettext does: the first of LC_ALL, LC_MESSAGES and LANG that is set names the locale. If
+    /// that is C or POSIX, texts are English; otherwise the first known language of the list in LANGUAGE wins over it.
+    /// Returns English if no language is known.
     #[must_use]
-    pub fn of(environment: impl Fn(&str) -> Option<OsString>) -> Self {
+    pub fn from_environment(variable: impl Fn(&str) -> Option<OsString>) -> &'static Self {
         let value = |name: &str| {
-            let value = environment(name)?.into_string().ok()?;
+            let value = variable(name)?.into_string().ok()?;
             (!value.is_empty()).then_some(value)
         };
         let locale = ["LC_ALL", "LC_MESSAGES", "LANG"]
             .into_iter()
-            .find_map(value);
-        let Some(locale) = locale.filter(|locale| !is_posix(locale)) else {
-            return Self::English;
-        };
-        let preferred = value("LANGUAGE").unwrap_or(locale);
+            .find_map(value)
+            .filter(|locale| !is_posix(locale));
+        let preferred = locale.map(|locale| value("LANGUAGE").unwrap_or(locale));
         preferred
-            .split(':')
-            .find_map(Self::named)
-            .unwrap_or(Self::English)
+            .iter()
+            .flat_map(|list| list.split(':'))
+            .find_map(Self::from_locale)
+            .unwrap_or(&LANGUAGES[0])
     }
 
-    /// The language of a locale, `de_AT.UTF-8@euro`. The character set does not matter: everything is UTF-8 here.
-    ///
-    /// Traditional Chinese is not the simplified one in other letters, and who asks for it mostly rather reads
-    /// English than the wrong one; who does not puts zh_CN into LANGUAGE.
-    fn named(locale: &str) -> Option<Self> {
+    /// The language of a locale such as `de_AT.UTF-8@euro`. The character set is ignored: all output is UTF-8.
+    fn from_locale(locale: &str) -> Option<&'static Self> {
         if is_posix(locale) {
-            return Some(Self::English);
+            return Some(&LANGUAGES[0]);
         }
-        let name = locale.split(['.', '@']).next().unwrap_or_default();
-        let mut parts = name.split(['_', '-']);
-        match parts.next()?.to_ascii_lowercase().as_str() {
-            "en" => Some(Self::English),
-            "de" => Some(Self::German),
-            "zh" => {
-                let mut parts = parts.map(str::to_ascii_lowercase);
-                let is_traditional =
-                    parts.any(|part| matches!(&*part, "hant" | "tw" | "hk" | "mo"));
-                (!is_traditional).then_some(Self::SimplifiedChinese)
-            }
-            _ => None,
-        }
+        let name = locale.split(['.', '@']).next()?.to_ascii_lowercase();
+        let (code, rest) = name.split_once(['_', '-']).unwrap_or((&name, ""));
+        LANGUAGES.iter().find(|language| {
+            language.code == code
+                && !rest
+                    .split(['_', '-'])
+                    .any(|part| language.except.contains(&part))
+        })
     }
 
-    /// The catalogue, ready to be asked; none for English. A binary with texts of its own sets it for itself, too, by
-    /// [`tr::set_translator`]: the crate keeps one for each.
+    /// Reads the catalogue; `None` for English. A binary with texts of its own calls [`tr::set_translator`] too, because
+    /// the crate `tr` keeps a translator for each crate.
     #[must_use]
-    pub fn catalogue(self) -> Option<Arc<Catalogue>> {
-        let text = match self {
-            Self::English => return None,
-            Self::German => include_str!("../po/de.po"),
-            Self::SimplifiedChinese => include_str!("../po/zh_CN.po"),
-        };
-        Some(Arc::new(Catalogue::read(text)))
+    pub fn catalogue(&self) -> Option<Arc<Catalogue>> {
+        self.catalogue.map(|text| Arc::new(Catalogue::parse(text)))
     }
 }
 
@@ -99,8 +101,8 @@ fn is_posix(locale: &str) -> bool {
     matches!(locale.split('.').next(), Some("C" | "POSIX"))
 }
 
-/// Says everything in this language from now on. To be called once, before anything is said.
-pub fn speak(language: Language) {
+/// Makes all texts of this library in this language. Call it once, before the first text is made.
+pub fn set_language(language: &Language) {
     if let Some(catalogue) = language.catalogue() {
         tr::set_translator!(catalogue);
     }
@@ -113,64 +115,47 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_environment_chooses_as_for_gettext() {
-        use Language::{English, German, SimplifiedChinese};
-        for (variables, language) in [
-            (&[][..], English),
-            (&[("LANG", "de_DE.UTF-8")], German),
-            (&[("LANG", "de_AT@euro")], German),
-            (&[("LANG", "fr_FR.UTF-8")], English),
-            (&[("LANG", "nds_DE.UTF-8")], English),
-            (&[("LANG", "zh_CN.UTF-8")], SimplifiedChinese),
-            (&[("LANG", "zh_SG.UTF-8")], SimplifiedChinese),
-            (&[("LANG", "zh_TW.UTF-8")], English),
-            (
-                &[("LANG", "zh_TW.UTF-8"), ("LANGUAGE", "zh_TW:zh_CN")],
-                SimplifiedChinese,
-            ),
-            (&[("LANG", "de_DE"), ("LC_MESSAGES", "C")], English),
-            (
-                &[("LANG", "C"), ("LC_MESSAGES", "zh_CN")],
-                SimplifiedChinese,
-            ),
-            (&[("LC_MESSAGES", "zh_CN"), ("LC_ALL", "de_DE")], German),
-            (&[("LC_ALL", ""), ("LANG", "de_DE")], German),
-            (&[("LANG", "fr_FR"), ("LANGUAGE", "fr:de:en")], German),
-            (&[("LANG", "de_DE"), ("LANGUAGE", "en_GB:de")], English),
-            (&[("LANG", "de_DE"), ("LANGUAGE", "")], German),
-            (&[("LANG", "C.UTF-8"), ("LANGUAGE", "de")], English),
-            (&[("LANG", "POSIX"), ("LANGUAGE", "de")], English),
-            (&[("LANGUAGE", "de")], English),
-            (&[("LC_NUMERIC", "de_DE")], English),
+    fn environment_selects_language_as_gettext_does() {
+        for (variables, code) in [
+            ("", "en"),
+            ("LANG=de_DE.UTF-8", "de"),
+            ("LANG=de_AT@euro", "de"),
+            ("LANG=fr_FR.UTF-8", "en"),
+            ("LANG=nds_DE.UTF-8", "en"),
+            ("LANG=zh_CN.UTF-8", "zh"),
+            ("LANG=zh_SG.UTF-8", "zh"),
+            ("LANG=zh_TW.UTF-8", "en"),
+            ("LANG=zh_TW.UTF-8 LANGUAGE=zh_TW:zh_CN", "zh"),
+            ("LANG=de_DE LC_MESSAGES=C", "en"),
+            ("LANG=C LC_MESSAGES=zh_CN", "zh"),
+            ("LC_MESSAGES=zh_CN LC_ALL=de_DE", "de"),
+            ("LC_ALL= LANG=de_DE", "de"),
+            ("LANG=fr_FR LANGUAGE=fr:de:en", "de"),
+            ("LANG=de_DE LANGUAGE=en_GB:de", "en"),
+            ("LANG=de_DE LANGUAGE=", "de"),
+            ("LANG=C.UTF-8 LANGUAGE=de", "en"),
+            ("LANG=POSIX LANGUAGE=de", "en"),
+            ("LANGUAGE=de", "en"),
+            ("LC_NUMERIC=de_DE", "en"),
         ] {
             let environment = |name: &str| {
-                let mut variables = variables.iter();
-                variables.find_map(|(key, value)| (*key == name).then(|| OsString::from(value)))
+                let mut pairs = variables.split(' ').filter_map(|pair| pair.split_once('='));
+                pairs.find_map(|(key, value)| (key == name).then(|| value.into()))
             };
-            assert_eq!(Language::of(environment), language, "{variables:?}");
+            let language = Language::from_environment(environment);
+            assert_eq!(language.code, code, "{variables}");
         }
     }
 
     #[test]
-    fn every_catalogue_is_read_and_its_plural_rule_is_followed() {
-        assert!(Language::English.catalogue().is_none());
-        for (language, one, several) in [
-            (Language::German, "{n} Sitzung", "{n} Sitzungen"),
-            (Language::SimplifiedChinese, "{n} 个会话", "{n} 个会话"),
-        ] {
+    fn every_catalogue_has_every_text() {
+        let template = include_str!("../po/muxtray.pot");
+        let texts = template.matches("\nmsgid ").count() - 1;
+        for language in &LANGUAGES[1..] {
             let catalogue = language.catalogue().unwrap();
-            let said = |n| {
-                catalogue
-                    .ntranslate(n, "{n} session", "{n} sessions", None)
-                    .into_owned()
-            };
-            assert_eq!([said(0), said(1), said(2)], [several, one, several]);
-            // As many as the template has: none was passed over.
-            let texts = include_str!("../po/muxtray.pot")
-                .matches("\nmsgid ")
-                .count()
-                - 1;
-            assert_eq!(catalogue.len(), texts, "{language:?}");
+            assert_eq!(catalogue.len(), texts, "{}", language.code);
+            let text = catalogue.ntranslate(2, "{n} session", "{n} sessions", None);
+            assert!(text.contains("{n}") && text != "{n} sessions", "{text}");
         }
     }
 }

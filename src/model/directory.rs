@@ -3,16 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::socket::{FileKind, Filesystem, UserId};
-
-/// What tells one directory from another at the same path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DirectoryId {
-    /// `st_dev`.
-    pub device: u64,
-    /// `st_ino`.
-    pub inode: u64,
-}
+pub use super::ids::DirectoryId;
+use super::ids::UserId;
+use super::observation::{FileKind, Filesystem};
 
 /// A directory to look at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,6 +4,7 @@ use serde::{Serialize, Serializer};
 
 use super::control_path::HostAlias;
 use super::fix::Fix;
+use super::text::{marked, translated};
 
 /// How much a finding matters. `error` makes `list` and `doctor` exit with 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -29,102 +30,271 @@ impl Severity {
     }
 }
 
-macro_rules! finding_ids {
-    ($($variant:ident $id:literal $severity:ident $doc:literal)*) => {
-        /// The name of a kind of finding: stable, part of the JSON output and of the configuration.
+/// The subject of a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// The state of a socket; the finding has the state's name.
+    State,
+    /// A socket, beside its state.
+    Socket,
+    Directory,
+    Configuration,
+}
+
+/// A row of the table of findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// The name in JSON and in the configuration; never changes.
+    pub id: &'static str,
+    /// The severity, unless the finding itself sets another.
+    pub severity: Severity,
+    pub group: Group,
+    /// The title of a notification and the label in the settings menu, in English. See [`FindingId::title`].
+    pub title: &'static str,
+    /// One cell of the tables in the documentation; text between backticks is typed or read literally.
+    pub meaning: &'static str,
+    /// The same for the general remedy. The remedy of one finding, with its numbers and paths, is [`Finding::remedy`].
+    pub advice: &'static str,
+}
+
+macro_rules! findings {
+    ($($name:ident { $($field:ident: $value:expr),+ $(,)? })+) => {
+        /// A kind of finding.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum FindingId {
-            $(#[doc = $doc] $variant,)*
+            $($name,)+
         }
 
         impl FindingId {
             /// Every id, in the order of the documentation.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
 
-            /// The id as it is written in JSON and in the configuration.
             #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $id,)* }
-            }
-
-            /// The severity a finding of this kind has.
-            #[must_use]
-            pub const fn severity(self) -> Severity {
-                match self { $(Self::$variant => Severity::$severity,)* }
+            pub const fn row(self) -> Row {
+                use Group::{Configuration, Directory, Socket, State};
+                use Severity::{Error, Info, Warning};
+                match self {
+                    $(Self::$name => Row { $($field: $value),+ },)+
+                }
             }
         }
     };
 }
 
-finding_ids! {
-    Suspect "suspect" Info "The network behind a running master is doubtful."
-    Stranded "stranded" Error "The connection of a running master cannot work any more."
-    Unresponsive "unresponsive" Error "A master holds the socket but does not accept or answer."
-    Stale "stale" Warning "Nobody listens on the socket."
-    Misowned "misowned" Error "The file belongs to another user."
-    Foreign "foreign" Error "Something that is not an ssh of the user's listens there."
-    NotASocket "not-a-socket" Error "A file, directory or symlink stands where a control socket should."
-    Denied "denied" Error "The user may not look at the socket, or not connect to it."
-    Leftover "leftover" Warning "The temporary name of a start that broke off."
-    Orphaned "orphaned" Error "A master lives on without its socket file."
-    Unverifiable "unverifiable" Error "On a network filesystem: may be another machine's."
-    InsecureMode "insecure-mode" Warning "Group or others may use the socket."
-    SessionsAtLimit "sessions-at-limit" Info "As many sessions are open as a server allows by default."
-    NoPersistExpiry "no-persist-expiry" Info "ControlPersist never ends the master, and nobody has used it for a day."
-    DirectoryMissing "directory-missing" Error "The directory that a ControlPath names is not there."
-    DirectoryInsecure "directory-insecure" Error "Others can put their own sockets in place of the user's."
-    DirectoryMisowned "directory-misowned" Error "The directory belongs to another user."
-    DirectoryNotWritable "directory-not-writable" Error "The user may not make a socket in the directory."
-    FilesystemUnsupported "filesystem-unsupported" Error "The filesystem takes no sockets, or no hard links."
-    FilesystemFull "filesystem-full" Error "No space or no inode is left for the user."
-    FilesystemNetwork "filesystem-network" Warning "Other machines may share the directory."
-    PathTooLong "path-too-long" Error "A configured host's ControlPath does not fit a socket address."
-    PathCollision "path-collision" Error "Hosts that lead to different places share a ControlPath."
-    PathNotPerMachine "path-not-per-machine" Warning "Machines that share a home share the ControlPath."
-    NoControlPersist "no-control-persist" Info "Masters end with the session that began them."
-    NoKeepalive "no-keepalive" Info "A dead network is noticed only after many minutes."
-    ConfigInvalid "config-invalid" Error "muxtray's own configuration file is not valid."
-    SshConfigInvalid "ssh-config-invalid" Warning "A part of the ssh configuration could not be read or understood."
-    WatchLimit "watch-limit" Info "The kernel's limits leave something unwatched, so changes are noticed late."
-    SshMissing "ssh-missing" Error "The ssh program cannot be started."
+findings! {
+    Suspect {
+        id: "suspect", severity: Info, group: State,
+        title: marked!("network connection may be broken"),
+        meaning: "a master runs, but its network connection may be broken: data is being retransmitted, there is no \
+            route, or nothing has arrived since the machine resumed or the network changed",
+        advice: "wait: it clears when the server answers",
+    }
+    Stranded {
+        id: "stranded", severity: Error, group: State,
+        title: marked!("master has lost its network connection"),
+        meaning: "a master runs, but its connection is dead: its local address no longer exists (a VPN, another \
+            Wi-Fi), or data has gone unacknowledged for 15 seconds (ServerAliveInterval times ServerAliveCountMax if \
+            set)",
+        advice: "`muxtray open --force` (Reconnect in the menu) ends it and opens another; or bring the address back",
+    }
+    Unresponsive {
+        id: "unresponsive", severity: Error, group: State,
+        title: marked!("master does not answer"),
+        meaning: "a master holds the socket, but does not accept connections or does not answer",
+        advice: "`kill -CONT` if its process is stopped; otherwise `muxtray exit --end-process`",
+    }
+    Stale {
+        id: "stale", severity: Warning, group: State,
+        title: marked!("stale control socket"),
+        meaning: "no process listens: the master died without removing its socket",
+        advice: "`muxtray clean`",
+    }
+    Misowned {
+        id: "misowned", severity: Error, group: State,
+        title: marked!("control socket belongs to another user"),
+        meaning: "the file belongs to another user, often to root after `sudo ssh`",
+        advice: "remove it as that user",
+    }
+    Foreign {
+        id: "foreign", severity: Error, group: State,
+        title: marked!("control socket is not held by your ssh"),
+        meaning: "the process that listens is not an ssh of yours",
+        advice: "do not connect through it; find out which program it is",
+    }
+    NotASocket {
+        id: "not-a-socket", severity: Error, group: State,
+        title: marked!("ControlPath is not a socket"),
+        meaning: "a file, directory or symlink is in the place of the socket",
+        advice: "move it away",
+    }
+    Denied {
+        id: "denied", severity: Error, group: State,
+        title: marked!("no permission to use the control socket"),
+        meaning: "you have no permission to look at the socket or to connect to it",
+        advice: "correct the mode of the file or directory",
+    }
+    Leftover {
+        id: "leftover", severity: Warning, group: State,
+        title: marked!("leftover from an interrupted start"),
+        meaning: "the temporary socket of a start that was interrupted; no process listens",
+        advice: "`muxtray clean`",
+    }
+    Orphaned {
+        id: "orphaned", severity: Error, group: State,
+        title: marked!("master runs without its control socket"),
+        meaning: "a master still runs, but its socket file is gone or replaced",
+        advice: "close its sessions, then `muxtray exit --end-process`; a plain `kill` may remove the socket of the \
+            next master",
+    }
+    Unverifiable {
+        id: "unverifiable", severity: Error, group: State,
+        title: marked!("control socket cannot be verified"),
+        meaning: "nothing can be proven, usually because the socket is on a network filesystem and may be another \
+            machine's",
+        advice: "check on the machines that share it; put `%C` or `%L` into ControlPath",
+    }
+    InsecureMode {
+        id: "insecure-mode", severity: Warning, group: Socket,
+        title: marked!("control socket is writable by others"),
+        meaning: "group or others have write permission, so they may connect",
+        advice: "`chmod 600`, or `muxtray doctor --fix`",
+    }
+    SessionsAtLimit {
+        id: "sessions-at-limit", severity: Info, group: Socket,
+        title: marked!("session limit reached"),
+        meaning: "ten or more sessions are open, the default MaxSessions of a server",
+        advice: "close some, or raise MaxSessions in the server's `sshd_config`",
+    }
+    NoPersistExpiry {
+        id: "no-persist-expiry", severity: Info, group: Socket,
+        title: marked!("idle master never exits"),
+        meaning: "ControlPersist has no time limit, and the master has been idle for more than a day",
+        advice: "`muxtray exit`; set a time, such as `ControlPersist 10m`",
+    }
+    DirectoryMissing {
+        id: "directory-missing", severity: Error, group: Directory,
+        title: marked!("control socket directory does not exist"),
+        meaning: "the directory of a ControlPath does not exist, so ssh cannot create the socket",
+        advice: "create it with `mkdir -m 700`, or `muxtray doctor --fix`",
+    }
+    DirectoryInsecure {
+        id: "directory-insecure", severity: Error, group: Directory,
+        title: marked!("control socket directory is writable by others"),
+        meaning: "other users can replace the socket: they may write to the directory, or to one above it that lacks \
+            the sticky bit",
+        advice: "`chmod go-w`, or `muxtray doctor --fix`; if it is a shared directory such as `/tmp`, move the \
+            ControlPath to a directory of your own",
+    }
+    DirectoryMisowned {
+        id: "directory-misowned", severity: Error, group: Directory,
+        title: marked!("control socket directory belongs to another user"),
+        meaning: "the directory belongs to another user, often to root after `sudo`",
+        advice: "`sudo chown` it to you",
+    }
+    DirectoryNotWritable {
+        id: "directory-not-writable", severity: Error, group: Directory,
+        title: marked!("control socket directory is not writable"),
+        meaning: "you cannot create a socket in the directory: its mode, a parent without search permission, or a \
+            read-only mount",
+        advice: "`chmod u+rwx`, or move the ControlPath to another directory",
+    }
+    FilesystemUnsupported {
+        id: "filesystem-unsupported", severity: Error, group: Directory,
+        title: marked!("filesystem does not support control sockets"),
+        meaning: "the filesystem has no sockets or no hard links: vfat, exfat, NTFS, Windows drives",
+        advice: "move the ControlPath to another filesystem",
+    }
+    FilesystemFull {
+        id: "filesystem-full", severity: Error, group: Directory,
+        title: marked!("filesystem is full"),
+        meaning: "no space or no inodes are left, or your quota is used up",
+        advice: "free some space",
+    }
+    FilesystemNetwork {
+        id: "filesystem-network", severity: Warning, group: Directory,
+        title: marked!("control sockets on a network filesystem"),
+        meaning: "on NFS, CIFS, sshfs and others, a socket may belong to another machine",
+        advice: "move the ControlPath to a local directory, such as `/run/user/%i/%C`",
+    }
+    PathTooLong {
+        id: "path-too-long", severity: Error, group: Configuration,
+        title: marked!("ControlPath is too long"),
+        meaning: "longer than 90 bytes once expanded, for at least one configured host",
+        advice: "shorten the ControlPath; `%C` always takes 40 bytes",
+    }
+    PathCollision {
+        id: "path-collision", severity: Error, group: Configuration,
+        title: marked!("different hosts share a ControlPath"),
+        meaning: "hosts with different user, host name or port share a path, so ssh may reach the wrong one",
+        advice: "put `%C` into ControlPath",
+    }
+    PathNotPerMachine {
+        id: "path-not-per-machine", severity: Warning, group: Configuration,
+        title: marked!("several machines share a ControlPath"),
+        meaning: "the home directory is shared between machines, and ControlPath has none of `%C`, `%l` and `%L`",
+        advice: "put `%C` into ControlPath",
+    }
+    NoControlPersist {
+        id: "no-control-persist", severity: Info, group: Configuration,
+        title: marked!("ControlPersist is not set"),
+        meaning: "ControlMaster without ControlPersist: the first session cannot end before the others",
+        advice: "set `ControlPersist 10m`",
+    }
+    NoKeepalive {
+        id: "no-keepalive", severity: Info, group: Configuration,
+        title: marked!("ServerAliveInterval is not set"),
+        meaning: "multiplexing without ServerAliveInterval: if the network fails, every session hangs until TCP gives \
+            up, after about 15 minutes",
+        advice: "set `ServerAliveInterval 15`",
+    }
+    ConfigInvalid {
+        id: "config-invalid", severity: Error, group: Configuration,
+        title: marked!("muxtray's configuration is not valid"),
+        meaning: "muxtray's configuration file is not valid; the last valid settings stay in force",
+        advice: "`muxtray config edit`",
+    }
+    SshConfigInvalid {
+        id: "ssh-config-invalid", severity: Warning, group: Configuration,
+        title: marked!("problem in the ssh configuration"),
+        meaning: "ssh rejects its configuration, or muxtray cannot read a part of it",
+        advice: "correct the file and line that the finding names",
+    }
+    WatchLimit {
+        id: "watch-limit", severity: Info, group: Configuration,
+        title: marked!("kernel limit reached, changes are noticed late"),
+        meaning: "a kernel limit is reached (inotify watches, open files), so muxtray checks every 30 seconds instead",
+        advice: "`sudo sysctl fs.inotify.max_user_watches=524288`, or raise the limit that the finding names",
+    }
+    SshMissing {
+        id: "ssh-missing", severity: Error, group: Configuration,
+        title: marked!("ssh cannot be started"),
+        meaning: "the ssh program cannot be started",
+        advice: "install it, or set `ssh_program` in muxtray's configuration",
+    }
 }
 
 impl FindingId {
-    /// Whether it is a state that a socket can be in, beside `running`.
+    /// The name in JSON and in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.row().id
+    }
+
+    #[must_use]
+    pub const fn severity(self) -> Severity {
+        self.row().severity
+    }
+
+    /// The row's title in the language of the user.
+    #[must_use]
+    pub fn title(self) -> String {
+        translated(self.row().title)
+    }
+
+    /// Whether this is the state of a socket. `running`, the only state that is no finding, has no id.
     #[must_use]
     pub const fn is_state(self) -> bool {
-        match self {
-            Self::Suspect
-            | Self::Stranded
-            | Self::Unresponsive
-            | Self::Stale
-            | Self::Misowned
-            | Self::Foreign
-            | Self::NotASocket
-            | Self::Denied
-            | Self::Leftover
-            | Self::Orphaned
-            | Self::Unverifiable => true,
-            Self::InsecureMode
-            | Self::SessionsAtLimit
-            | Self::NoPersistExpiry
-            | Self::DirectoryMissing
-            | Self::DirectoryInsecure
-            | Self::DirectoryMisowned
-            | Self::DirectoryNotWritable
-            | Self::FilesystemUnsupported
-            | Self::FilesystemFull
-            | Self::FilesystemNetwork
-            | Self::PathTooLong
-            | Self::PathCollision
-            | Self::PathNotPerMachine
-            | Self::NoControlPersist
-            | Self::NoKeepalive
-            | Self::ConfigInvalid
-            | Self::SshConfigInvalid
-            | Self::WatchLimit
-            | Self::SshMissing => false,
-        }
+        matches!(self.row().group, Group::State)
     }
 }
 
@@ -238,6 +408,8 @@ impl Finding {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -255,14 +427,26 @@ mod tests {
     }
 
     #[test]
-    fn every_id_is_written_in_small_letters_and_read_by_nobody_twice() {
-        for (at, id) in FindingId::ALL.iter().enumerate() {
-            let name = id.as_str();
+    fn rows_have_distinct_ids_and_titles_and_fit_a_table() {
+        let (mut ids, mut titles) = (BTreeSet::new(), BTreeSet::new());
+        for finding in FindingId::ALL {
+            let Row {
+                id,
+                title,
+                meaning,
+                advice,
+                ..
+            } = finding.row();
             let is_plain = |letter: char| letter.is_ascii_lowercase() || letter == '-';
-            assert!(!name.is_empty() && name.chars().all(is_plain), "{name}");
-            assert_eq!(serde_json::to_string(id).unwrap(), format!("\"{name}\""));
-            let is_told_again = FindingId::ALL[..at].iter().any(|it| it.as_str() == name);
-            assert!(!is_told_again, "{name} twice");
+            assert!(!id.is_empty() && id.chars().all(is_plain), "{id}");
+            assert!(ids.insert(id) && titles.insert(title), "{id}: {title}");
+            assert_eq!(serde_json::to_string(finding).unwrap(), format!("\"{id}\""));
+            for text in [title, meaning, advice] {
+                assert!(!text.is_empty() && !text.ends_with('.'), "{id}: {text}");
+                assert!(!text.contains(['|', '\n', '\\']), "{id}: {text}");
+                assert!(!text.contains("  "), "{id}: {text}");
+                assert_eq!(text.matches('`').count() % 2, 0, "{id}: {text}");
+            }
         }
     }
 

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 
 use tr::tr;
 
-use super::directory::DirectoryId;
-use super::socket::Target;
+use super::ids::{DirectoryId, Target};
 
 /// A safe remedy, and what it was judged for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,7 +47,6 @@ impl Fix {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::directory::DirectoryId;
     use crate::model::samples::in_state;
     use crate::model::socket::State;
 

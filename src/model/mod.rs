@@ -5,14 +5,16 @@ pub mod control_path;
 pub mod directory;
 pub mod finding;
 pub mod fix;
-pub mod guide;
+pub mod ids;
 pub mod interest;
 pub mod network;
+pub mod observation;
 pub mod places;
 pub mod recent;
 #[cfg(test)]
 pub(crate) mod samples;
-pub mod setting;
+pub mod settings;
 pub mod socket;
+pub mod state;
 pub mod target;
 pub mod text;

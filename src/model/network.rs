@@ -4,7 +4,7 @@ use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::socket::MasterPid;
+use super::ids::MasterPid;
 
 /// What a look found of the networks behind the masters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use tr::tr;
 use super::control_path::{ControlPath, Destination, HostAlias, Pattern};
 use super::directory::Wanted;
 use super::finding::Finding;
+pub use super::observation::Origin;
 
 /// The name by which ssh is asked about a host that the configuration does not name. It belongs to nobody (RFC 6761).
 pub const STAND_IN: &str = "host.invalid";
@@ -200,24 +201,6 @@ impl fmt::Display for Managed {
             Self::Syncoid => "syncoid",
         })
     }
-}
-
-/// Why we look at a path. It decides what may be said of it: a file that a vague pattern happens to match is
-/// nobody's problem, the same file at a configured host's exact path is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Origin {
-    /// A configured host's exact path, or one the user named.
-    Exact,
-    /// It matches a pattern that only control sockets match (it has `%C` or `%p`, or a directory of its own).
-    Pattern,
-    /// It matches a pattern that other files may match too (`~/.ssh/%h`): only sockets that prove to be ours count.
-    VaguePattern,
-    /// The temporary name (`.` and 16 letters or digits) of a path that a pattern or host has.
-    Temporary,
-    /// A name that muxtray's own `clean` gave to a socket and did not live to remove or put back.
-    Aside,
-    /// Only the kernel told us: a listener of one of the user's own ssh processes.
-    Kernel,
 }
 
 /// A path to look at, and why.

@@ -44,7 +44,7 @@ use crate::model::socket::{
     Connect, Cookie, File, Filesystem, Holder, Listener, Look, MasterPid, Observation, Orphan,
     SocketId, Stat, Table, UserId,
 };
-use crate::transient_error;
+use crate::transient_error::is_transient;
 use listener_process::{Holders, Reach};
 use orphans::Whereabouts;
 use unix_table::{UnixListener, UnixTable};
@@ -271,7 +271,7 @@ impl Observer {
         });
         self.shortage = None;
         let table = table.unwrap_or_else(|error| {
-            if transient_error::is_one(&error) {
+            if is_transient(&error) {
                 if self.source != Some(Table::None) {
                     warn!("/proc/net/unix cannot be read either: {error}; nothing is known of who listens");
                 }

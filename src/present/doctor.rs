@@ -1,25 +1,23 @@
-//! The report of `muxtray doctor` as text: every finding at length, with what ssh says because of it, so that who
-//! searches for that finds it here.
+//! The text of `muxtray doctor`.
 
 use tr::tr;
 
-use super::explain::{Answer, ssh_says};
+use super::explain::Answer;
+use super::ssh_messages::printed_because_of;
 use super::table::{Line, Style};
-use crate::decide::headline;
 use crate::model::finding::{Finding, Severity};
 use crate::model::socket::{Snapshot, Socket};
 use crate::model::text;
 
-/// How much was looked at, for the last line.
+/// The number of examined items, for the last line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Examined {
-    /// Hosts of the ssh configuration that have a ControlPath.
+    /// Hosts of the ssh configuration with a ControlPath.
     pub hosts: usize,
-    /// Directories of control sockets.
     pub directories: usize,
 }
 
-/// The whole report: errors first, then warnings, then notes.
+/// Returns all findings, errors first, and a summary.
 #[must_use]
 pub fn report(snapshot: &Snapshot, examined: Examined) -> Vec<Line> {
     let mut all: Vec<(&Finding, Option<&Socket>)> = snapshot
@@ -33,11 +31,10 @@ pub fn report(snapshot: &Snapshot, examined: Examined) -> Vec<Line> {
         })
         .chain(snapshot.findings.iter().map(|finding| (finding, None)))
         .collect();
-    // A stable sort: within a severity, sockets come first, as the list has them.
     all.sort_by_key(|(finding, _)| std::cmp::Reverse(finding.severity));
     let mut lines = Vec::new();
     for (finding, socket) in &all {
-        lines.extend(super::doctor::finding(finding, *socket, Place::Report));
+        lines.extend(finding_lines(finding, *socket, Context::Report));
         lines.push(Vec::new());
     }
     let findings: Vec<&Finding> = all.iter().map(|(finding, _)| *finding).collect();
@@ -45,31 +42,30 @@ pub fn report(snapshot: &Snapshot, examined: Examined) -> Vec<Line> {
     lines
 }
 
-/// The answer to a message of ssh's.
+/// Returns the text of an answer to a message that ssh printed.
 #[must_use]
-pub fn answer(answer: &Answer) -> Vec<Line> {
+pub fn answer_lines(answer: &Answer) -> Vec<Line> {
     let mut lines = vec![
         vec![(Style::Head, answer.line.clone())],
-        labelled(&tr!("means"), &answer.meaning),
-        labelled(&tr!("now"), &answer.now),
+        labelled(&tr!("meaning"), &answer.meaning),
     ];
+    lines.extend(answer.now.as_ref().map(|now| labelled(&tr!("now"), now)));
+    lines.extend(answer.remedy.as_deref().map(remedy));
     for finding in &answer.findings {
         lines.push(Vec::new());
-        lines.extend(super::doctor::finding(finding, None, Place::Answer));
+        lines.extend(finding_lines(finding, None, Context::Answer));
     }
     lines
 }
 
-/// Where a finding is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// Among all there are: at length.
+enum Context {
     Report,
-    /// Under a message of ssh's, which need not be quoted again, on a path that need not be a configured one.
+    /// Under a message of ssh: do not quote such messages, and do not name `--fix`, which fixes configured paths only.
     Answer,
 }
 
-fn finding(finding: &Finding, socket: Option<&Socket>, place: Place) -> Vec<Line> {
+fn finding_lines(finding: &Finding, socket: Option<&Socket>, context: Context) -> Vec<Line> {
     let style = style_of(finding.severity);
     let hosts = socket
         .filter(|socket| !socket.hosts.is_empty())
@@ -80,25 +76,23 @@ fn finding(finding: &Finding, socket: Option<&Socket>, place: Place) -> Vec<Line
             (Style::Plain, format!("{}{hosts}", finding.subject)),
         ],
         vec![
-            (Style::Plain, format!("    {}", headline(finding.id))),
+            (Style::Plain, format!("    {}", finding.id.title())),
             (Style::Dim, format!(" [{}]", finding.id.as_str())),
         ],
         labelled(&tr!("seen"), &finding.evidence),
     ];
-    if place == Place::Report {
-        lines.extend(ssh_says(finding.id).map(|said| labelled(&tr!("ssh says"), said)));
+    if context == Context::Report {
+        let messages = printed_because_of(finding.id);
+        lines.extend(messages.map(|message| labelled(&tr!("ssh prints"), message)));
     }
-    lines.push(vec![(
-        Style::Remedy,
-        format!("    \u{2192} {}", finding.remedy),
-    )]);
+    lines.push(remedy(&finding.remedy));
     lines.extend(
         finding
             .lines
             .iter()
             .map(|line| vec![(Style::Plain, format!("          {line}"))]),
     );
-    if finding.fix.is_some() && place == Place::Report {
+    if finding.fix.is_some() && context == Context::Report {
         lines.push(vec![(
             Style::Dim,
             format!(
@@ -108,6 +102,10 @@ fn finding(finding: &Finding, socket: Option<&Socket>, place: Place) -> Vec<Line
         )]);
     }
     lines
+}
+
+fn remedy(text: &str) -> Line {
+    vec![(Style::Remedy, format!("    \u{2192} {text}"))]
 }
 
 fn labelled(label: &str, text: &str) -> Line {
@@ -141,9 +139,9 @@ const fn style_of(severity: Severity) -> Style {
     }
 }
 
-/// `1 error, 2 notes; muxtray doctor --fix mends 1`, or what was looked at.
+/// `1 error, 2 notes (3 hosts, …); muxtray doctor --fix fixes 1`
 fn summary(findings: &[&Finding], snapshot: &Snapshot, examined: Examined) -> String {
-    let looked_at = text::list([
+    let examined_items = text::list([
         tr!("{n} host" | "{n} hosts" % examined.hosts),
         tr!("{n} directory" | "{n} directories" % examined.directories),
         tr!("{n} socket" | "{n} sockets" % snapshot.sockets.len()),
@@ -159,20 +157,20 @@ fn summary(findings: &[&Finding], snapshot: &Snapshot, examined: Examined) -> St
         });
     let counts = text::list(counts);
     if counts.is_empty() {
-        return tr!("all is well ({looked_at})", looked_at);
+        return tr!("no problems found ({examined})", examined = examined_items);
     }
     let fixable = findings
         .iter()
         .filter(|finding| finding.fix.is_some())
         .count();
     if fixable == 0 {
-        return tr!("{counts} ({looked_at})", counts, looked_at);
+        return tr!("{counts} ({examined})", counts, examined = examined_items);
     }
     tr!(
-        "{counts} ({looked_at}); {command} mends {n}"
-            | "{counts} ({looked_at}); {command} mends {n}" % fixable,
+        "{counts} ({examined}); {command} fixes {n}"
+            | "{counts} ({examined}); {command} fixes {n}" % fixable,
         counts,
-        looked_at,
+        examined = examined_items,
         command = "muxtray doctor --fix"
     )
 }

@@ -1,293 +1,285 @@
-//! What ssh says when multiplexing is broken, and what that means: the messages, each with the findings it can come
-//! from. `doctor --explain` reads a line with it; the text of a finding quotes it.
-//!
-//! OpenSSH has no translations, so the fixed part of a message is matched and the path is taken out of it. Older
-//! versions print a function's name in front, `-v` prints `debug1:`. What is true of the path now, a look has to tell.
-//! Source: mux.c and misc.c of OpenSSH.
-
-mod answer;
-
-use std::path::Path;
+//! Answers a message that ssh printed: its meaning, and the present state of the path in it.
 
 use tr::tr;
 
-pub use answer::{Answer, answer};
+use super::ssh_messages::Recognised;
+use crate::model::control_path::{ControlPath, MAX_USABLE_BYTES};
+use crate::model::finding::{Finding, FindingId, Severity};
+use crate::model::socket::{Snapshot, Socket, State};
+use crate::model::text::{self, translated};
 
-use crate::model::control_path::ControlPath;
-use crate::model::finding::FindingId;
-
-/// A message of ssh's that was recognised.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    /// The line as it was given, without white space around it.
+pub struct Answer {
+    /// The message, escaped.
     pub line: String,
-    /// Which message it is.
-    pub kind: Kind,
-    /// The ControlPath it names, where it names one.
-    pub path: Option<ControlPath>,
+    pub meaning: String,
+    /// The present state, as one sentence; `None` if the message has no known cause.
+    pub now: Option<String>,
+    /// The present findings that can cause the message.
+    pub findings: Vec<Finding>,
+    /// The general remedy, if no finding has a better one and the message names no path that is in order now.
+    pub remedy: Option<String>,
 }
 
-macro_rules! kinds {
-    ($($variant:ident $form:literal => $meaning:expr, [$($id:ident)*])*) => {
-        /// A kind of message.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Kind {
-            $(#[doc = concat!("`", $form, "`")] $variant,)*
-        }
-
-        impl Kind {
-            /// Every kind.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// How ssh words it.
-            #[must_use]
-            pub const fn form(self) -> &'static str {
-                match self { $(Self::$variant => $form,)* }
-            }
-
-            /// What it means, in a sentence.
-            #[must_use]
-            pub fn meaning(self) -> String {
-                match self { $(Self::$variant => $meaning,)* }
-            }
-
-            /// The findings it can come from; none where nothing is wrong.
-            #[must_use]
-            pub const fn findings(self) -> &'static [FindingId] {
-                match self { $(Self::$variant => &[$(FindingId::$id,)*],)* }
-            }
-        }
-    };
+impl Answer {
+    /// Returns whether there is a warning or an error at present.
+    #[must_use]
+    pub fn is_wrong(&self) -> bool {
+        has_problem(&self.findings)
+    }
 }
 
-kinds! {
-    ConnectRefused "Control socket connect(PATH): Connection refused"
-        => tr!("nobody listened on the socket: its master had ended without removing it"),
-        [Stale Leftover Unverifiable]
-    ConnectDenied "Control socket connect(PATH): Permission denied"
-        => tr!("the socket, or a directory on the way to it, was closed to you"),
-        [Denied Misowned DirectoryMisowned DirectoryNotWritable]
-    ConnectMissing "Control socket connect(PATH): No such file or directory"
-        => tr!("there was no master; that is wrong only where one was expected, or its directory is missing"),
-        [DirectoryMissing]
-    ConnectNoSocket "Control socket connect(PATH): Socket operation on non-socket"
-        => tr!("something that is no socket stood where the control socket should be"),
-        [NotASocket]
-    NoSocket "ControlPath PATH is not a socket"
-        => tr!("something that is no socket stood where the control socket should be"),
-        [NotASocket]
-    ConnectFull "Control socket connect(PATH): Resource temporarily unavailable"
-        => tr!("a master held the socket but accepted no more connections: it is stopped, wedged, or very busy"),
-        [Unresponsive]
-    ConnectOther "Control socket connect(PATH): ..."
-        => tr!("ssh could not reach the master"),
-        [Stale Denied Foreign Unresponsive Unverifiable]
-    NotThere "Control socket \"PATH\" does not exist"
-        => tr!("there was no master: normal on a first connection"),
-        [DirectoryMissing]
-    Healed "Stale control socket PATH, unlinking"
-        => tr!("ssh met a stale socket and removed it by itself"),
-        [Stale]
-    AlreadyThere "ControlSocket PATH already exists, disabling multiplexing"
-        => tr!("the name was taken when ssh wanted to listen: two starts at once, or a stale socket under ControlMaster yes; that connection runs alone"),
-        [Stale Orphaned]
-    BindMissing "unix_listener: cannot bind to path PATH: No such file or directory"
-        => tr!("the directory of the ControlPath was not there, so ssh gave up"),
-        [DirectoryMissing]
-    BindDenied "unix_listener: cannot bind to path PATH: Permission denied"
-        => tr!("ssh was not allowed to make its socket in the directory, so it gave up"),
-        [DirectoryNotWritable DirectoryMisowned]
-    BindReadOnly "unix_listener: cannot bind to path PATH: Read-only file system"
-        => tr!("ssh was not allowed to make its socket in the directory, so it gave up"),
-        [DirectoryNotWritable]
-    BindFull "unix_listener: cannot bind to path PATH: No space left on device"
-        => tr!("the filesystem had no room or no inode left for the socket, so ssh gave up"),
-        [FilesystemFull]
-    BindQuota "unix_listener: cannot bind to path PATH: Disk quota exceeded"
-        => tr!("your quota had no room for the socket, so ssh gave up"),
-        [FilesystemFull]
-    BindUnsupported "unix_listener: cannot bind to path PATH: Operation not supported"
-        => tr!("the filesystem takes no sockets, so ssh gave up"),
-        [FilesystemUnsupported]
-    BindForbidden "unix_listener: cannot bind to path PATH: Operation not permitted"
-        => tr!("the filesystem takes no sockets, so ssh gave up"),
-        [FilesystemUnsupported]
-    BindOther "unix_listener: cannot bind to path PATH: ..."
-        => tr!("ssh could not make its socket, so it gave up"),
-        [DirectoryMissing DirectoryNotWritable FilesystemFull FilesystemUnsupported]
-    TooLong "path \"PATH\" too long for Unix domain socket"
-        => tr!("the ControlPath, with the 17 bytes that ssh adds while it starts, does not fit a socket's address"),
-        [PathTooLong]
-    ControlPathTooLong "ControlPath too long ('PATH' >= N bytes)"
-        => tr!("the ControlPath does not fit a socket's address"),
-        [PathTooLong]
-    Link "link mux listener PATH => PATH: ..."
-        => tr!("the master could not link its socket to its name, and died: the filesystem has no hard links, or is full"),
-        [FilesystemUnsupported FilesystemFull]
-    UidMismatch "multiplex uid mismatch: peer euid N != uid N"
-        => tr!("another user than its own asked the master for a session, often through sudo; it refused"),
-        [Misowned InsecureMode]
-    OpenRefused "mux_client_request_session: session request failed: Session open refused by peer"
-        => tr!("the server takes no more sessions on this connection: its MaxSessions, 10 by default"),
-        [SessionsAtLimit]
-    MasterDied "read from master failed: Broken pipe"
-        => tr!("the master ended while it was asked, or is no ssh"),
-        [Stale Foreign Unresponsive]
-    MasterReset "read from master failed: Connection reset by peer"
-        => tr!("the master ended while it was asked, or is no ssh"),
-        [Stale Foreign Unresponsive]
-    Unexpected "master returned unexpected message N"
-        => tr!("what listens there does not speak ssh's protocol, or another version of it"),
-        [Foreign]
-    NoControlPath "No ControlPath specified for \"-O\" command"
-        => tr!("ssh knows no ControlPath for this host: the configuration has none for it"),
-        []
-    SharedClosed "Shared connection to HOST closed."
-        => tr!("the normal end of a session through a master"),
-        []
-}
-
-/// How ssh words what a finding of this kind makes it say.
-pub fn ssh_says(id: FindingId) -> impl Iterator<Item = &'static str> {
-    Kind::ALL
+fn has_problem(findings: &[Finding]) -> bool {
+    findings
         .iter()
-        .filter(move |kind| kind.findings().contains(&id) && !kind.is_catch_all())
-        .map(|kind| kind.form())
+        .any(|finding| finding.severity >= Severity::Warning)
 }
 
-impl Kind {
-    /// Whether its form names no one cause.
-    const fn is_catch_all(self) -> bool {
-        matches!(self, Self::ConnectOther | Self::BindOther)
-    }
-}
-
-/// The messages in what was pasted, in their order, each once; the lines between them say nothing here.
+/// Answers a message from a snapshot that was taken later and includes the message's path.
 #[must_use]
-pub fn read(text: &str) -> Vec<Message> {
-    let mut messages: Vec<Message> = Vec::new();
-    for message in text.split(['\n', '\r']).filter_map(read_line) {
-        if !messages.contains(&message) {
-            messages.push(message);
+pub fn answer(recognised: &Recognised, snapshot: &Snapshot) -> Answer {
+    let message = recognised.message;
+    let (now, findings) = match &recognised.path {
+        Some(path) => {
+            let findings = findings_about(path, snapshot);
+            let is_too_long = message.causes.contains(&FindingId::PathTooLong);
+            let now = state_of_path(path, is_too_long, &findings, snapshot);
+            (Some(now), findings)
         }
-    }
-    messages
-}
-
-fn read_line(line: &str) -> Option<Message> {
-    let line = line.trim();
-    let (kind, path) = connect(line)
-        .or_else(|| bind(line))
-        .or_else(|| named(line))
-        .or_else(|| plain(line).map(|kind| (kind, None)))?;
-    Some(Message {
-        line: line.to_owned(),
-        kind,
-        path: path.and_then(|path| ControlPath::new(Path::new(path))),
-    })
-}
-
-/// `Control socket connect(PATH): WORDS`; the path may hold brackets and colons.
-fn connect(line: &str) -> Option<(Kind, Option<&str>)> {
-    let (_, rest) = line.split_once("ontrol socket connect(")?;
-    let (path, words) = rest.rsplit_once("):")?;
-    let kind = match words.trim() {
-        words if words.starts_with("Connection refused") => Kind::ConnectRefused,
-        words if words.starts_with("Permission denied") => Kind::ConnectDenied,
-        words if words.starts_with("No such file or directory") => Kind::ConnectMissing,
-        words if words.starts_with("Socket operation on non-socket") => Kind::ConnectNoSocket,
-        words if words.starts_with("Resource temporarily unavailable") => Kind::ConnectFull,
-        _ => Kind::ConnectOther,
-    };
-    Some((kind, Some(path)))
-}
-
-/// `cannot bind to path PATH: WORDS`, by older versions with a colon before the path, which is a master's temporary name.
-fn bind(line: &str) -> Option<(Kind, Option<&str>)> {
-    let (_, rest) = line.split_once("cannot bind to path")?;
-    let rest = rest.trim_start_matches(':').trim_start();
-    let (path, words) = rest.rsplit_once(": ").unwrap_or((rest, ""));
-    let kind = match words.trim() {
-        words if words.starts_with("No such file or directory") => Kind::BindMissing,
-        words if words.starts_with("Permission denied") => Kind::BindDenied,
-        words if words.starts_with("Read-only file system") => Kind::BindReadOnly,
-        words if words.starts_with("No space left on device") => Kind::BindFull,
-        words if words.starts_with("Disk quota exceeded") => Kind::BindQuota,
-        words if words.starts_with("Operation not supported") => Kind::BindUnsupported,
-        words if words.starts_with("Operation not permitted") => Kind::BindForbidden,
-        _ => Kind::BindOther,
-    };
-    Some((kind, Some(without_suffix(path))))
-}
-
-/// The name a master's temporary one is to become.
-fn without_suffix(path: &str) -> &str {
-    match path.rsplit_once('.') {
-        Some((stem, suffix))
-            if suffix.len() == 16 && suffix.bytes().all(|byte| byte.is_ascii_alphanumeric()) =>
-        {
-            stem
+        None => {
+            let findings = findings_of(message.causes, snapshot);
+            let now = (!message.causes.is_empty()).then(|| match findings.len() {
+                0 => tr!("the message names no path, and no such problem exists"),
+                number => tr!("the message names no path; {n} such problem exists"
+                    | "the message names no path; {n} such problems exist" % number),
+            });
+            (now, findings)
         }
-        Some(_) | None => path,
-    }
-}
-
-/// Messages that hold a path between fixed words.
-fn named(line: &str) -> Option<(Kind, Option<&str>)> {
-    let between = |start: &str, end: &str| {
-        let (_, rest) = line.split_once(start)?;
-        rest.rsplit_once(end).map(|(path, _)| path)
     };
-    let found = |kind, path| Some((kind, Some(path)));
-    if let Some(path) = between("link mux listener ", ": ") {
-        let path = path.rsplit_once(" => ").map_or(path, |(_, path)| path);
-        return found(Kind::Link, path);
+    let has_own_remedy = recognised.path.is_some() || !findings.is_empty();
+    Answer {
+        line: text::line(&recognised.line),
+        meaning: translated(message.meaning),
+        now,
+        findings,
+        remedy: (!has_own_remedy).then(|| translated(message.remedy)),
     }
-    let rows = [
-        (Kind::NotThere, "ontrol socket \"", "\" does not exist"),
-        (Kind::Healed, "tale control socket ", ", unlinking"),
-        (Kind::AlreadyThere, "ControlSocket ", " already exists"),
-        (Kind::NoSocket, "ControlPath ", " is not a socket"),
-        (Kind::ControlPathTooLong, "ControlPath too long ('", "' >="),
-    ];
-    if let Some((kind, path)) = rows
-        .into_iter()
-        .find_map(|(kind, start, end)| Some((kind, between(start, end)?)))
-    {
-        return found(kind, path);
-    }
-    let (before, _) = line.split_once(" too long for Unix domain socket")?;
-    // A master's temporary name; versions differ in the quotes.
-    let path = before
-        .strip_suffix('"')
-        .and_then(|before| before.split_once('"'))
-        .map(|(_, path)| without_suffix(path));
-    Some((Kind::TooLong, path))
 }
 
-/// Messages without a path.
-fn plain(line: &str) -> Option<Kind> {
-    let has = |part: &str| line.contains(part);
-    Some(if has("multiplex uid mismatch") {
-        Kind::UidMismatch
-    } else if has("Session open refused by peer") {
-        Kind::OpenRefused
-    } else if has("read from master failed") {
-        if has("reset by peer") {
-            Kind::MasterReset
-        } else {
-            Kind::MasterDied
+/// Returns the findings of the socket, of its directory, and of hosts with this ControlPath.
+fn findings_about(path: &ControlPath, snapshot: &Snapshot) -> Vec<Finding> {
+    let directory = text::path(path.directory());
+    let shown = path.to_string();
+    let is_about_path = |finding: &&Finding| {
+        finding.subject == directory
+            // A finding of a parent directory has the parent as its subject.
+            || finding.evidence.contains(&directory) && is_about_directory(finding.id)
+            || finding.subject == shown
+            || finding.id == FindingId::PathTooLong && finding.evidence.contains(&shown)
+    };
+    let of_sockets = snapshot
+        .sockets
+        .iter()
+        .filter(|socket| socket.path == *path)
+        .flat_map(|socket| &socket.findings);
+    of_sockets
+        .chain(snapshot.findings.iter().filter(is_about_path))
+        .cloned()
+        .collect()
+}
+
+fn is_about_directory(id: FindingId) -> bool {
+    id.as_str().starts_with("directory-") || id.as_str().starts_with("filesystem-")
+}
+
+fn findings_of(causes: &[FindingId], snapshot: &Snapshot) -> Vec<Finding> {
+    let of_sockets = snapshot.sockets.iter().flat_map(|socket| &socket.findings);
+    of_sockets
+        .chain(&snapshot.findings)
+        .filter(|finding| causes.contains(&finding.id))
+        .cloned()
+        .collect()
+}
+
+fn state_of_path(
+    path: &ControlPath,
+    is_too_long: bool,
+    findings: &[Finding],
+    snapshot: &Snapshot,
+) -> String {
+    // An orphaned master and its successor have the same path.
+    let states = snapshot
+        .sockets
+        .iter()
+        .filter(|socket| socket.path == *path)
+        .map(state_of_socket)
+        .reduce(|states, state| tr!("{states}, and {state}", states, state));
+    match states {
+        Some(state) => tr!("{path} is {state}", path, state),
+        None if is_too_long => tr!(
+            "{path} is {n} byte long, the limit is {limit}"
+                | "{path} is {n} bytes long, the limit is {limit}" % path.len_bytes(),
+            path,
+            limit = MAX_USABLE_BYTES
+        ),
+        None if has_problem(findings) => tr!("{path} does not exist", path),
+        None => tr!(
+            "{path} does not exist, and no problem is known: the next ssh starts a master if ControlMaster is set",
+            path
+        ),
+    }
+}
+
+fn state_of_socket(socket: &Socket) -> String {
+    match (&socket.state, socket.sessions, socket.pid) {
+        (State::Running, Some(sessions), Some(pid)) => tr!(
+            "running (pid {pid}) with {n} session"
+                | "running (pid {pid}) with {n} sessions" % sessions,
+            pid = pid.0
+        ),
+        (State::Running, Some(sessions), None) => {
+            tr!("running with {n} session" | "running with {n} sessions" % sessions)
         }
-    } else if has("master returned unexpected message") || has("master hello exchange failed") {
-        Kind::Unexpected
-    } else if has("No ControlPath specified") {
-        Kind::NoControlPath
-    } else if has("Shared connection to ") && has(" closed") {
-        Kind::SharedClosed
-    } else {
-        return None;
-    })
+        (state, ..) => state.word(),
+    }
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::model::samples::{in_state, seen};
+    use crate::model::socket::{Denied, MasterPid};
+    use crate::present::ssh_messages::recognise;
+
+    fn recognised(line: &str) -> Recognised {
+        recognise(line).remove(0)
+    }
+
+    fn refused() -> Recognised {
+        recognised("Control socket connect(/s/u@h-22): Connection refused")
+    }
+
+    fn with_findings(findings: Vec<Finding>) -> Snapshot {
+        Snapshot {
+            findings,
+            ..seen(Vec::new())
+        }
+    }
+
+    fn finding(id: FindingId, subject: &str, evidence: &str) -> Finding {
+        Finding::new(id, subject, evidence, "do")
+    }
+
+    #[test]
+    fn now_is_the_state_of_each_socket_at_the_path() {
+        let running = |sessions, pid: Option<i32>| Socket {
+            sessions,
+            pid: pid.map(MasterPid),
+            ..in_state(State::Running)
+        };
+        let orphan = || in_state(State::Orphaned { successor: true });
+        for (sockets, now) in [
+            (
+                vec![running(Some(1), Some(4711))],
+                "running (pid 4711) with 1 session",
+            ),
+            (vec![running(Some(2), None)], "running with 2 sessions"),
+            (vec![running(None, Some(4711))], "running"),
+            (vec![in_state(State::Denied(Denied::Look))], "denied"),
+            (
+                vec![orphan(), running(Some(0), Some(17))],
+                "orphaned, and running (pid 17) with 0 sessions",
+            ),
+        ] {
+            let snapshot = Snapshot {
+                sockets,
+                ..seen(Vec::new())
+            };
+            let answer = answer(&refused(), &snapshot);
+            assert_eq!(answer.now, Some(format!("/s/u@h-22 is {now}")));
+            assert!(!answer.is_wrong());
+        }
+    }
+
+    #[test]
+    fn an_absent_path_is_a_problem_only_with_a_warning() {
+        let info =
+            finding(FindingId::DirectoryInsecure, "/s", "seen").with_severity(Severity::Info);
+        let warning = info.clone().with_severity(Severity::Warning);
+        let no_problem = "/s/u@h-22 does not exist, and no problem is known: the next ssh starts a master if ControlMaster is set";
+        for (findings, now, is_wrong) in [
+            (vec![], no_problem, false),
+            (vec![info], no_problem, false),
+            (vec![warning], "/s/u@h-22 does not exist", true),
+        ] {
+            let answer = answer(&refused(), &with_findings(findings));
+            assert_eq!(answer.now.as_deref(), Some(now));
+            assert_eq!((answer.is_wrong(), answer.remedy.clone()), (is_wrong, None));
+        }
+        let path = format!("/{}", "x".repeat(96));
+        let long = recognised(&format!("path \"{path}\" too long for Unix domain socket"));
+        let now = answer(&long, &seen(Vec::new())).now.unwrap();
+        assert!(now.ends_with("is 97 bytes long, the limit is 90"), "{now}");
+    }
+
+    #[test]
+    fn findings_are_those_about_the_path() {
+        let message = recognised("Control socket connect(/d/a): Connection refused");
+        for (id, subject, evidence, is_about) in [
+            (FindingId::DirectoryMissing, "/d", "seen", true),
+            (FindingId::DirectoryMissing, "/e", "seen", false),
+            (FindingId::DirectoryInsecure, "/", "in place of /d", true),
+            (FindingId::FilesystemNetwork, "/", "on nfs with /d", true),
+            (FindingId::SshConfigInvalid, "config", "in /d", false),
+            (FindingId::PathCollision, "/d/a", "seen", true),
+            (FindingId::PathCollision, "/d/b", "seen", false),
+            (FindingId::PathTooLong, "host web", "it is /d/a", true),
+            (FindingId::PathTooLong, "host web", "it is /d/b", false),
+            (FindingId::PathCollision, "/x", "it is /d/a", false),
+        ] {
+            let snapshot = with_findings(vec![finding(id, subject, evidence)]);
+            let findings = answer(&message, &snapshot).findings;
+            assert_eq!(
+                !findings.is_empty(),
+                is_about,
+                "{id:?} {subject} {evidence}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_message_without_a_path_has_every_finding_that_can_cause_it() {
+        let limit = finding(FindingId::SessionsAtLimit, "/s/a", "10 sessions");
+        let other = finding(FindingId::DirectoryMissing, "/s", "seen");
+        let open = "\x1b[1mSession open refused by peer";
+        for (line, number, now, has_remedy) in [
+            (
+                open,
+                0,
+                Some("the message names no path, and no such problem exists"),
+                true,
+            ),
+            (
+                open,
+                1,
+                Some("the message names no path; 1 such problem exists"),
+                false,
+            ),
+            (
+                open,
+                2,
+                Some("the message names no path; 2 such problems exist"),
+                false,
+            ),
+            ("Shared connection to h closed.", 0, None, true),
+        ] {
+            let mut snapshot = with_findings(vec![limit.clone(); number]);
+            snapshot.findings.push(other.clone());
+            let answer = answer(&recognised(line), &snapshot);
+            assert_eq!(answer.now.as_deref(), now, "{line}");
+            assert_eq!(answer.findings, vec![limit.clone(); number]);
+            assert_eq!(answer.remedy.is_some(), has_remedy);
+            assert_eq!(answer.line, text::line(line));
+        }
+    }
+}

@@ -32,7 +32,7 @@ fn the_configuration_of_the_readme_is_silent() {
     for hosts in ["", "Host web\nHost db\n    Port 2222\n"] {
         lab.write("ssh_config", format!("{hosts}{block}"));
         let text = lab.muxtray(["doctor"]).expect(0).stdout;
-        assert!(text.starts_with("all is well"), "{text}");
+        assert!(text.starts_with("no problems found"), "{text}");
         assert_eq!(lab.doctor().all_ids(), [""; 0]);
     }
 }
@@ -141,13 +141,13 @@ fn every_cause_has_its_finding() {
             1,
         ),
         (
-            "no ServerAliveInterval",
+            "ServerAliveInterval is not set",
             |lab| lab.configure("Host web\n    ControlMaster auto\n    ControlPersist 5m\n"),
             &["no-keepalive"],
             0,
         ),
         (
-            "no ControlPersist",
+            "ControlPersist is not set",
             |lab| lab.configure("Host web\n    ControlMaster auto\n    ServerAliveInterval 15\n"),
             &["no-control-persist"],
             0,
@@ -265,7 +265,7 @@ fn fix_mends_what_is_safe_and_nothing_twice() {
         ),
         format!("{}: removed", stale.path().display()),
         format!("{}: removed", leftover.display()),
-        "all is well".to_owned(),
+        "no problems found".to_owned(),
     ] {
         assert!(told.contains(&done), "no {done:?} in\n{told}");
     }
@@ -278,7 +278,7 @@ fn fix_mends_what_is_safe_and_nothing_twice() {
     let there = files_below(&lab.path("s"));
     let again = lab.muxtray(["doctor", "--fix"]).expect(0).stdout;
     assert!(
-        again.starts_with("all is well") && again.lines().count() == 1,
+        again.starts_with("no problems found") && again.lines().count() == 1,
         "{again}"
     );
     assert_eq!(files_below(&lab.path("s")), there);

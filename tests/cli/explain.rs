@@ -84,7 +84,7 @@ fn a_stale_socket_is_answered_with_its_remedy_until_it_is_gone() {
 
     lab.muxtray(["clean"]).expect(0);
     let text = explain(&lab, &said).expect(0).stdout;
-    assert!(text.contains("nothing is at"), "{text}");
+    assert!(text.contains("does not exist"), "{text}");
     let _master = lab.master("web");
     let text = explain(&lab, &said).expect(0).stdout;
     assert!(text.contains("is running (pid "), "{text}");

@@ -1,5 +1,4 @@
-//! The log where it leads into the journal, and what a crash leaves behind: a line, and no program that only looks
-//! alive.
+//! The log in the journal and elsewhere, and the log and exit status after a panic.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,27 +18,23 @@ use muxtray::{crash, log};
 use nix::sys::signal::Signal::{self, SIGABRT, SIGTERM};
 use nix::unistd::Pid;
 
-/// Which part a test that runs itself again plays.
-const PART: &str = "MUXTRAY_TEST_PART";
+/// Set in the child of a test that runs its own binary again.
+const CHILD: &str = "MUXTRAY_TEST_CHILD";
 
-/// A child whose standard error is a file, and what the file holds.
+/// A child whose standard error is a file.
 struct Logged {
     child: Child,
     directory: tempfile::TempDir,
 }
 
 impl Logged {
-    /// Starts it away from any session and home. `says_journal`: the file is what JOURNAL_STREAM names.
-    fn start(mut command: Command, says_journal: bool) -> Self {
+    /// Starts it without a session and with an empty home. If `is_journal`, JOURNAL_STREAM names the file.
+    fn start(mut command: Command, is_journal: bool) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let log = File::create(directory.path().join("log")).unwrap();
         let own = log.metadata().unwrap();
-        // Another stream's name is there where this one is not the journal: children inherit the variable.
-        let inode = if says_journal {
-            own.ino()
-        } else {
-            own.ino() + 1
-        };
+        // Otherwise it names another stream, as in a child with a redirected standard error.
+        let inode = if is_journal { own.ino() } else { own.ino() + 1 };
         let child = command
             .env("JOURNAL_STREAM", format!("{}:{inode}", own.dev()))
             .env("HOME", directory.path())
@@ -61,8 +56,8 @@ impl Logged {
     }
 
     fn wait_for_text(&self, text: &str) {
-        let what = format!("the log says {text:?}");
-        wait_until(&what, PATIENCE, || self.text().contains(text));
+        let condition = format!("the log contains {text:?}");
+        wait_until(&condition, PATIENCE, || self.text().contains(text));
     }
 
     fn signal(&self, signal: Signal) {
@@ -70,8 +65,8 @@ impl Logged {
         nix::sys::signal::kill(pid, signal).unwrap();
     }
 
-    /// How it ends, and what it wrote.
-    fn end(&mut self) -> (ExitStatus, String) {
+    /// Waits for the end; returns the exit status and the log.
+    fn wait(&mut self) -> (ExitStatus, String) {
         let status = wait_for("the end of the child", PATIENCE, || {
             self.child.try_wait().unwrap()
         });
@@ -86,28 +81,27 @@ impl Drop for Logged {
     }
 }
 
-/// This test again, in a process of its own that plays a part.
-fn again(test: &str, part: &str) -> Command {
+/// A command that runs this test in a child, as [`is_child`] then reports.
+fn again(test: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args(["--exact", "--nocapture", &format!("log::{test}")])
-        .env(PART, part);
+        .env(CHILD, test);
     command
 }
 
-fn is_part(part: &str) -> bool {
-    std::env::var(PART).is_ok_and(|played| played == part)
+fn is_child(test: &str) -> bool {
+    std::env::var(CHILD).is_ok_and(|name| name == test)
 }
 
-/// As the applet begins; then a thread panics, while the main thread would wait for ever.
+/// Starts as the applet does; then a thread panics while the main thread waits for ever.
 fn crash_on_a_thread() -> ! {
     log::to_stderr(0);
     crash::log_panics();
-    crash::end_with_panic(|what| eprintln!("told: {what}"));
+    crash::abort_on_panic(|panic| eprintln!("notified: {panic}"));
     assert_eq!(crash::contained(|| -> u8 { panic!("a library's") }), None);
     let worker = thread::Builder::new().name("worker".to_owned());
     let _worker = worker.spawn(|| panic!("on\npurpose")).unwrap();
-    // Only the end of the program ends this.
     loop {
         thread::park();
     }
@@ -120,44 +114,39 @@ fn muxtray_without_tray() -> Command {
 }
 
 #[test]
-fn a_panic_on_any_thread_is_told_and_ends_the_program() {
-    const PANIC: &str = "panic";
-    if is_part(PANIC) {
+fn panic_on_any_thread_notifies_and_aborts() {
+    let test = "panic_on_any_thread_notifies_and_aborts";
+    if is_child(test) {
         crash_on_a_thread();
     }
-    let test = "a_panic_on_any_thread_is_told_and_ends_the_program";
-    for (says_journal, begin) in [(false, "ERROR "), (true, "<3>")] {
-        let (status, log) = Logged::start(again(test, PANIC), says_journal).end();
+    for (is_journal, begin) in [(false, "ERROR "), (true, "<3>")] {
+        let (status, log) = Logged::start(again(test), is_journal).wait();
         assert_eq!(status.signal(), Some(SIGABRT as i32), "{status}: {log}");
         let line = log.lines().find(|line| line.contains("crashed")).unwrap();
         let line = line.trim_start();
-        let said = format!(
+        let start = format!(
             "{begin}muxtray has crashed, which is a bug: on\\u{{a}}purpose, at {}:",
             file!()
         );
-        assert!(line.starts_with(&said), "{log}");
+        assert!(line.starts_with(&start), "{log}");
         assert!(line.ends_with(", on thread worker"), "{log}");
         assert!(
-            log.contains(&format!("told: on\\u{{a}}purpose, at {}:", file!())),
+            log.contains(&format!("notified: on\\u{{a}}purpose, at {}:", file!())),
             "{log}"
         );
-        assert!(
-            !log.contains("a library's"),
-            "what is contained is no news: {log}"
-        );
+        assert!(!log.contains("a library's"), "{log}");
     }
 }
 
 #[test]
-fn a_command_that_panics_ends_with_a_status_of_its_own() {
-    const PANIC: &str = "panic of a command";
-    if is_part(PANIC) {
+fn panic_of_a_command_exits_with_101() {
+    let test = "panic_of_a_command_exits_with_101";
+    if is_child(test) {
         log::to_stderr(0);
         crash::log_panics();
         panic!("on purpose");
     }
-    let test = "a_command_that_panics_ends_with_a_status_of_its_own";
-    let (status, log) = Logged::start(again(test, PANIC), false).end();
+    let (status, log) = Logged::start(again(test), false).wait();
     assert_eq!(status.code(), Some(101), "{log}");
     assert!(
         log.contains("ERROR muxtray has crashed, which is a bug: on purpose"),
@@ -166,8 +155,8 @@ fn a_command_that_panics_ends_with_a_status_of_its_own() {
 }
 
 #[test]
-fn in_the_journal_lines_have_priorities_and_elsewhere_levels() {
-    for (says_journal, version, warning) in [
+fn lines_have_priorities_in_the_journal_and_levels_elsewhere() {
+    for (is_journal, version, warning) in [
         (true, "<6>muxtray ", "<4>cannot reach the session bus"),
         (
             false,
@@ -175,68 +164,69 @@ fn in_the_journal_lines_have_priorities_and_elsewhere_levels() {
             " WARN cannot reach the session bus",
         ),
     ] {
-        let mut muxtray = Logged::start(muxtray_without_tray(), says_journal);
+        let mut muxtray = Logged::start(muxtray_without_tray(), is_journal);
         muxtray.wait_for_text(warning);
         muxtray.signal(SIGTERM);
-        let (status, log) = muxtray.end();
+        let (status, log) = muxtray.wait();
         assert_eq!(status.code(), Some(0), "{log}");
         let first = log.lines().next().unwrap();
         assert_eq!(first, format!("{version}{}", muxtray::VERSION), "{log}");
         for line in log.lines() {
-            assert_eq!(line.starts_with('<'), says_journal, "{line}");
+            assert_eq!(line.starts_with('<'), is_journal, "{line}");
         }
     }
 }
 
 #[test]
-fn an_engine_that_fails_ends_the_program() {
+fn engine_failure_exits_with_3() {
     // Too few descriptors for its loop.
     let mut command = Command::new("sh");
     command
         .args(["-c", "ulimit -n 5; exec \"$0\" run --no-tray"])
         .arg(program())
         .process_group(0);
-    let (status, log) = Logged::start(command, false).end();
+    let (status, log) = Logged::start(command, false).wait();
     assert_eq!(status.code(), Some(3), "{log}");
     assert!(log.contains("muxtray: the engine failed: "), "{log}");
 }
 
 #[test]
-fn the_version_is_the_package_s_and_names_the_commit() {
+fn version_is_that_of_the_package_with_the_commit() {
     let version = env!("CARGO_PKG_VERSION");
-    let told = muxtray::VERSION.strip_prefix(version).unwrap();
+    let commit_part = muxtray::VERSION.strip_prefix(version).unwrap();
     let git = Path::new(env!("CARGO_MANIFEST_DIR")).join(".git");
     let commit = std::env::var("MUXTRAY_COMMIT").ok().or_else(|| head(&git));
     let Some(commit) = commit.filter(|commit| !commit.is_empty()) else {
-        assert_eq!(told, "");
+        assert_eq!(commit_part, "");
         return crate::support::skip(
-            "the_version_is_the_package_s_and_names_the_commit",
-            "this is no git checkout, or git is not installed",
+            "version_is_that_of_the_package_with_the_commit",
+            "this is not a git checkout, or git is not installed",
         );
     };
-    let short = told
+    let short = commit_part
         .strip_prefix(" (")
-        .and_then(|told| told.strip_suffix(')'))
+        .and_then(|part| part.strip_suffix(')'))
         .unwrap();
     assert!(
         short.len() >= 7 && commit.starts_with(short),
-        "{told}, built from {commit}"
+        "{short}, built from {commit}"
     );
     let printed = Command::new(program()).arg("--version").output().unwrap();
     let printed = String::from_utf8(printed.stdout).unwrap();
     assert_eq!(printed, format!("muxtray {}\n", muxtray::VERSION));
 }
 
-/// What git says is checked out.
+/// The commit that is checked out, according to git.
 fn head(git: &Path) -> Option<String> {
     if !git.exists() {
         return None;
     }
-    let said = Command::new("git")
+    let output = Command::new("git")
         .args(["rev-parse", "HEAD"])
         .output()
         .ok()?;
-    said.status
+    output
+        .status
         .success()
-        .then(|| String::from_utf8(said.stdout).unwrap().trim().to_owned())
+        .then(|| String::from_utf8(output.stdout).unwrap().trim().to_owned())
 }

@@ -61,7 +61,8 @@ fn an_address_is_taken_and_given_back() {
     network.ip(&format!("address del {CLIENT}/24 dev a0"));
     let removed = Instant::now();
     wait_until("it is announced", PATIENCE, || {
-        run.stderr().contains("master has lost its network")
+        run.stderr()
+            .contains("master has lost its network connection")
     });
     let took = removed.elapsed();
     assert!(took < Duration::from_secs(1), "{took:?}");

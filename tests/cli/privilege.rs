@@ -1,4 +1,4 @@
-//! What the built programs do with rights, and what they leave behind: refused elevation, root, private files.
+//! Rights of the built programs: refused elevation, running as root, private files.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
@@ -10,7 +10,7 @@ use crate::support::{
     wait_until,
 };
 
-/// A copy of a built program in the laboratory, where the user may run it.
+/// Copies a built program to the lab, where the user can run it; `None` if this build has no such program.
 fn copy(lab: &Lab, name: &str) -> Option<PathBuf> {
     let built = program().with_file_name(name);
     if !built.exists() {
@@ -20,10 +20,10 @@ fn copy(lab: &Lab, name: &str) -> Option<PathBuf> {
 }
 
 #[test]
-fn rights_that_the_caller_lacks_are_refused() {
-    let name = "rights_that_the_caller_lacks_are_refused";
+fn refuses_setuid_setgid_and_file_capabilities() {
+    let name = "refuses_setuid_setgid_and_file_capabilities";
     if !User::tests_are_root() {
-        return skip(name, "only root can give a program such rights");
+        return skip(name, "only root can set them");
     }
     let lab = Lab::new();
     for built in ["muxtray", "muxtray-applet"] {
@@ -37,10 +37,10 @@ fn rights_that_the_caller_lacks_are_refused() {
             command.arg("--version");
             Process::run(command, PATIENCE)
         };
-        let refused = |said: Finished| {
-            let said = said.expect(2);
-            assert!(said.stderr.contains("refuses"), "{said:?}");
-            assert_eq!(said.stdout, "");
+        let refused = |output: Finished| {
+            let output = output.expect(2);
+            assert!(output.stderr.contains("refusing to run"), "{output:?}");
+            assert_eq!(output.stdout, "");
         };
         chown(&program, Some(0), Some(0)).unwrap();
         version().expect(0);
@@ -73,8 +73,8 @@ fn as_root(lab: &Lab, arguments: &[&str]) -> Finished {
 }
 
 #[test]
-fn root_is_warned_and_shown_its_own_masters_only() {
-    let name = "root_is_warned_and_shown_its_own_masters_only";
+fn root_is_warned_and_sees_only_its_own_masters() {
+    let name = "root_is_warned_and_sees_only_its_own_masters";
     if !User::tests_are_root() {
         return skip(name, "this is about root");
     }
@@ -86,35 +86,35 @@ fn root_is_warned_and_shown_its_own_masters_only() {
     assert!(!of_user.stderr.contains("as root"), "{of_user:?}");
     assert!(of_user.stdout.contains(shown), "{of_user:?}");
 
-    // The configuration names the path, so root sees a file there, and that it is not root's.
-    let said = as_root(&lab, &["list"]);
-    assert!(said.stderr.contains("running as root"), "{said:?}");
-    assert!(said.stdout.contains("misowned"), "{said:?}");
-    let said = as_root(&lab, &["list", "--json"]);
-    assert_eq!(said.stderr, "");
+    // The configuration names the path, so root sees the file of another user.
+    let output = as_root(&lab, &["list"]);
+    assert!(output.stderr.contains("running as root"), "{output:?}");
+    assert!(output.stdout.contains("misowned"), "{output:?}");
+    let output = as_root(&lab, &["list", "--json"]);
+    assert_eq!(output.stderr, "");
 
-    // Where no configuration names it, the kernel's table does, and root may read everybody's.
+    // Without a configuration only the kernel's table has it, which shows root the sockets of all users.
     lab.write("ssh_config", "");
     for arguments in [&["list"][..], &["list", "--json"], &["doctor"]] {
-        let said = as_root(&lab, arguments);
-        assert!(!said.stdout.contains(shown), "{said:?}");
+        let output = as_root(&lab, arguments);
+        assert!(!output.stdout.contains(shown), "{output:?}");
     }
     for action in ["check", "exit", "stop", "clean"] {
-        let said = as_root(&lab, &[action, shown]);
-        assert_ne!(said.code(), 0, "{said:?}");
+        let output = as_root(&lab, &[action, shown]);
+        assert_ne!(output.code(), 0, "{output:?}");
         assert!(path.exists());
     }
     assert_eq!(listener.accepted(), 0);
 }
 
 #[test]
-fn root_leaves_nothing_in_a_users_home() {
-    let name = "root_leaves_nothing_in_a_users_home";
+fn root_creates_no_file_in_a_users_home() {
+    let name = "root_creates_no_file_in_a_users_home";
     if !User::tests_are_root() {
         return skip(name, "this is about root");
     }
     let lab = Lab::good();
-    // A file that is there would keep its owner.
+    // An existing file would keep its owner.
     fs::remove_file(lab.path("config/muxtray/config.toml")).unwrap();
     let of_root = |lab: &Lab| -> Vec<PathBuf> {
         files_below(&lab.path("."))
@@ -124,21 +124,21 @@ fn root_leaves_nothing_in_a_users_home() {
     };
     let before = of_root(&lab);
     as_root(&lab, &["list"]);
-    let said = as_root(&lab, &["autostart", "enable"]);
-    assert_ne!(said.code(), 0, "{said:?}");
-    assert!(said.stderr.contains("not root's"), "{said:?}");
+    let output = as_root(&lab, &["autostart", "enable"]);
+    assert_ne!(output.code(), 0, "{output:?}");
+    assert!(output.stderr.contains("file of root's"), "{output:?}");
     let mut command = Command::new(program());
     lab.set_environment(&mut command);
     command.args(["run", "--no-tray"]);
     let mut watching = Process::start(command);
-    wait_until("it says that it writes no file there", PATIENCE, || {
-        watching.stderr().contains("not root's")
+    wait_until("it logs that it writes no file there", PATIENCE, || {
+        watching.stderr().contains("file of root's")
     });
     watching.end();
     assert_eq!(of_root(&lab), before);
 }
 
-/// Everything below, directories too.
+/// All files and directories below a directory.
 fn below(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).unwrap().map(Result::unwrap);
     entries
@@ -155,7 +155,7 @@ fn below(directory: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn whatever_the_umask_what_is_written_is_private() {
+fn files_are_private_whatever_the_umask() {
     let lab = Lab::good();
     let path = lab.path("made/by/fix/%C");
     let path = path.display();
@@ -164,7 +164,7 @@ fn whatever_the_umask_what_is_written_is_private() {
         "ssh_config",
         format!("Host deep\n    ControlPath {path}\n    ControlMaster auto\n{others}"),
     );
-    // The laboratory has written one of its own.
+    // The lab has written one.
     let config = lab.path("config/muxtray/config.toml");
     fs::remove_file(&config).unwrap();
     let before = below(&lab.path("."));

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::support::{Lab, PATIENCE, Process, User, skip, wait_until};
 use muxtray::config::{self, SetError};
 use muxtray::model::finding::FindingId;
-use muxtray::model::setting::Setting;
+use muxtray::model::settings::Setting;
 use nix::sys::signal::Signal;
 
 fn file(lab: &Lab) -> PathBuf {

@@ -1,4 +1,4 @@
-//! The languages: that the texts in the source and in the catalogues agree, and who is spoken to in which.
+//! The languages: the catalogues agree with the source, and each output is in the language it should be in.
 
 use std::fs;
 use std::path::Path;
@@ -9,24 +9,24 @@ use unicode_width::UnicodeWidthStr as _;
 
 const SCRIPT: &str = "packaging/translations.py";
 
-/// `translations.py check` of the tree in this directory.
+/// Runs `translations.py` on the tree at `root`.
 #[track_caller]
-fn check(root: &Path) -> Output {
+fn translations(root: &Path, action: &str) -> Output {
     let mut python = Command::new("python3");
-    let checked = python.arg(root.join(SCRIPT)).arg("check").output();
-    checked.expect("python3 is among what the tests drive; see packaging/packages.sh")
+    let output = python.arg(root.join(SCRIPT)).arg(action).output();
+    output.expect("python3 is among the tools of the tests; see packaging/packages.sh")
 }
 
 #[test]
 fn source_and_catalogues_agree() {
-    let checked = check(Path::new(env!("CARGO_MANIFEST_DIR")));
+    let checked = translations(Path::new(env!("CARGO_MANIFEST_DIR")), "check");
     let problems = String::from_utf8_lossy(&checked.stderr);
     assert!(checked.status.success(), "{problems}");
 }
 
-/// What the check says of a tree with this one source, and this German catalogue of it.
+/// The problems of a tree with this source and this German catalogue.
 #[track_caller]
-fn problems(source: &str, entries: &str) -> String {
+fn problems(source: &str, plural_rule: &str, entries: &str) -> String {
     let root = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
         let path = root.path().join(name);
@@ -34,86 +34,92 @@ fn problems(source: &str, entries: &str) -> String {
         fs::write(path, text).unwrap();
     };
     write(SCRIPT, &fs::read_to_string(SCRIPT).unwrap());
-    write("src/model/a.rs", source);
-    let header = r#"msgstr "Plural-Forms: nplurals=2; plural=(n != 1);\n""#;
-    write(
-        "src/po/de.po",
-        &format!("msgid \"\"\n{header}\n\n{entries}\n"),
+    write("src/a.rs", source);
+    write("src/po/muxtray.pot", "");
+    translations(root.path(), "update");
+    let header = format!(
+        r#"msgid ""
+msgstr ""
+"Content-Type: text/plain; charset=UTF-8\n"
+"Plural-Forms: {plural_rule}\n"
+"#
     );
-    let checked = check(root.path());
+    write("src/po/de.po", &format!("{header}\n{entries}\n"));
+    let checked = translations(root.path(), "check");
     assert!(!checked.status.success());
     String::from_utf8(checked.stderr).unwrap()
 }
 
+const TWO_FORMS: &str = "nplurals=2; plural=(n != 1);";
+
 #[test]
-fn the_check_sees_what_the_compiler_does_not() {
+fn check_refuses_calls_that_tr_would_not_fill_in() {
     for (source, problem) in [
-        (r#"tr!("{a} is {b}", a)"#, "does not have the placeholders"),
-        (r#"tr!("{a}", a, b = 1)"#, "does not have the placeholders"),
-        (
-            r#"tr!("{n} host" | "hosts" % n)"#,
-            "does not have the placeholders",
-        ),
-        (r#"tr!("{} is", a)"#, "the placeholder {}"),
-        (r#"tr!("{a:?} is", a)"#, "the placeholder {a:?}"),
-        (r#"tr!("{a}", 1 + 2)"#, "an argument without a name"),
-        (r#"tr!("a {name}")"#, "has braces but no argument"),
-        (r#"tr!("{{a}} {a}", a)"#, "a doubled brace"),
-        ("tr!(text)", "no string to translate"),
-        (r#"f("two words")"#, "not translated: 'two words'"),
-        (r#"f.write_str("ended")"#, "not translated: 'ended'"),
-        (r#"#[error("gone")] Gone,"#, "not translated: 'gone'"),
-        (r#"format!("{a} is not there")"#, "not translated"),
+        (r#"tr!("{a} is {b}", a)"#, "the placeholders of"),
+        (r#"tr!("{a}", a, b = 1)"#, "the placeholders of"),
+        (r#"tr!("{n} host" | "hosts" % n)"#, "the placeholders of"),
+        (r#"tr!("{} is", a)"#, "the placeholders of"),
+        (r#"tr!("{a:?} is", a)"#, "the placeholders of"),
+        (r#"tr!("a {name}")"#, "the placeholders of"),
+        (r#"tr!("{{a}} {a}", a)"#, "the placeholders of"),
+        (r#"tr!("{a}", 1 + 2)"#, "neither tr!"),
+        ("tr!(words)", "neither tr!"),
         (
             r#"tr!("{n} host" | "{n} hosts" % a); tr!("{n} host", n = 1)"#,
             "another plural",
         ),
     ] {
-        let said = problems(source, "");
-        assert!(said.contains(problem), "{source}: {said}");
+        let found = problems(source, TWO_FORMS, "");
+        assert!(found.contains(problem), "{source}: {found}");
     }
-    let told = problems(r#"tracing::info!("for the log alone"); // "a b c""#, "");
-    assert!(!told.contains("not translated"), "{told}");
 }
 
 #[test]
-fn the_check_sees_what_a_catalogue_lacks() {
+fn check_refuses_incomplete_catalogues() {
     let source = r#"tr!("a {name} is", name); tr!("{n} host" | "{n} hosts" % hosts)"#;
-    let host = "msgid \"{n} host\"\nmsgid_plural \"{n} hosts\"\n";
-    for (entries, problem) in [
-        ("msgid \"a {name} is\"\nmsgstr \"\"", "is not translated"),
+    let text = "msgid \"a {name} is\"\nmsgstr \"ein {name} ist\"\n";
+    let host = "msgid \"{n} host\"\nmsgid_plural \"{n} hosts\"\n\
+                msgstr[0] \"{n} Host\"\nmsgstr[1] \"{n} Hosts\"\n";
+    let flag = "#, python-brace-format\n";
+    for (rule, entries, problem) in [
+        (TWO_FORMS, String::new(), "not defined in"),
         (
-            "msgid \"a {name} is\"\nmsgstr \"ein {nam} ist\"",
-            "the placeholders are not",
+            TWO_FORMS,
+            text.replace("ein {name} ist", ""),
+            "untranslated",
         ),
         (
-            "msgid \"a {name} is\"\nmsgstr \"ein {name ist\"",
-            "placeholder",
+            TWO_FORMS,
+            format!("{flag}{}", text.replace("ein {name}", "ein {nam}")),
+            "'nam'",
         ),
         (
-            "#, fuzzy\nmsgid \"a {name} is\"\nmsgstr \"ein {name} ist\"",
-            "fuzzy",
+            TWO_FORMS,
+            format!("#, fuzzy\n{text}"),
+            "needs to be reviewed",
         ),
         (
-            "msgid \"old\"\nmsgstr \"alt\"",
-            "not in the source any more",
-        ),
-        ("", "has no 'a {name} is'"),
-        (
-            &*format!("{host}msgstr[0] \"{{n}} Host\""),
-            "has 1 forms instead of 2",
+            TWO_FORMS,
+            format!("{text}\n{host}\nmsgid \"old\"\nmsgstr \"alt\"\n"),
+            "not used",
         ),
         (
-            &*format!("{host}msgstr[0] \"{{n}} Host\"\nmsgstr[1] \"Hosts\""),
-            "the placeholders are not",
+            TWO_FORMS,
+            format!("{text}\n{}", host.replace("msgstr[1] \"{n} Hosts\"\n", "")),
+            "only one plural form",
+        ),
+        (
+            "nplurals=3; plural=(n % 3);",
+            format!("{text}\n{host}"),
+            "Plural-Forms is not one of",
         ),
     ] {
-        let said = problems(source, entries);
-        assert!(said.contains(problem), "{entries}: {said}");
+        let found = problems(source, rule, &entries);
+        assert!(found.contains(problem), "{entries}: {found}");
     }
 }
 
-/// Runs muxtray for a person who speaks this.
+/// Runs muxtray in this locale.
 #[track_caller]
 fn muxtray(lab: &Lab, locale: &str, arguments: &[&str]) -> Finished {
     let mut command = lab.muxtray_command(arguments);
@@ -122,7 +128,7 @@ fn muxtray(lab: &Lab, locale: &str, arguments: &[&str]) -> Finished {
 }
 
 #[test]
-fn a_person_is_answered_in_their_language() {
+fn output_is_in_the_language_of_the_locale() {
     let lab = Lab::good();
     let _running = lab.master("web");
     let stale = lab.control_path("db");
@@ -168,7 +174,7 @@ fn a_person_is_answered_in_their_language() {
         ] {
             assert!(text.contains(word), "no {word:?} in\n{text}");
         }
-        // The states of the table are ids, and commands are for a shell.
+        // States in the table are ids, and commands are for a shell.
         let command = format!("muxtray clean {}", stale.display());
         for id in [" stale ", " running ", &command] {
             assert!(list.contains(id), "no {id:?} in\n{list}");
@@ -185,103 +191,40 @@ fn a_person_is_answered_in_their_language() {
     }
 }
 
-/// The output has all of these.
-#[track_caller]
-fn has(output: &str, words: &[&str]) {
-    for word in words {
-        assert!(output.contains(word), "no {word:?} in\n{output}");
-    }
-}
-
 #[test]
-fn actions_are_told_in_german() {
+fn every_command_answers_in_german() {
     let lab = Lab::good();
-    let german = |arguments: &[&str]| muxtray(&lab, "de_DE.UTF-8", arguments);
     let mut master = lab.master("web");
     let session = master.session(&lab);
     let stale = lab.control_path("db");
     lab.dead_socket(&stale);
-    let path = stale.to_str().unwrap();
-
-    let said = german(&["check"]).expect(0);
-    has(
-        &said.stdout,
-        &["web: Antwort in ", ", 1 Sitzung, Netz in Ordnung: "],
-    );
-    let said = german(&["check", path]).expect(1);
-    let stale_is = "muxtray: db: tot: Verbindung abgelehnt: kein Prozess lauscht; ";
-    has(&said.stderr, &[stale_is]);
-    let said = german(&["open", "web"]).expect(0);
-    let running = format!("web: es läuft schon ein Master, PID {}\n", master.pid());
-    assert_eq!(said.stdout, running);
-    let said = german(&["open", "-x"]).code();
-    assert_eq!(said, 2);
-
-    let said = german(&["clean", "web"]).expect(1);
-    has(&said.stderr, &[": läuft, also nicht tot: nichts entfernt"]);
-    let said = german(&["clean", "--dry-run"]).expect(0);
-    assert_eq!(said.stdout, format!("würde {path} entfernen (tot)\n"));
-    let said = german(&["clean"]).expect(0);
-    assert_eq!(said.stdout, format!("{path} entfernt (tot)\n"));
-    let said = german(&["clean"]).expect(0);
-    assert_eq!(said.stdout, "nichts aufzuräumen\n");
-
-    let said = german(&["exit", "web"]).expect(1);
-    has(&said.stderr, &["muxtray: web: hat 1 offene Sitzung; "]);
-    let said = german(&["exit", "--all"]).expect(1);
-    let counts = "0 Master beendet, 0 Sockets aufgeräumt, 1 unverändert\n";
-    has(&said.stdout, &[counts]);
-    let said = german(&["exit", "web", "--force"]).expect(0);
-    assert_eq!(said.stdout, "web: beendet, 1 Sitzung geschlossen\n");
+    let config = lab.write_muxtray_config("");
+    let stale = stale.to_str().unwrap();
+    let check = |arguments: &[&str], status: i32, word: &str| {
+        let output = muxtray(&lab, "de_DE.UTF-8", arguments).expect(status);
+        let text = output.stdout + &output.stderr;
+        assert!(text.contains(word), "{arguments:?}: no {word:?} in {text}");
+    };
+    for (arguments, status, word) in [
+        (&["check"][..], 0, "Antwort"),
+        (&["check", stale], 1, "Verbindung"),
+        (&["open", "web"], 0, "läuft"),
+        (&["clean", "web"], 1, "entfernt"),
+        (&["clean", "--dry-run"], 0, "entfernen"),
+        (&["clean"], 0, "entfernt"),
+        (&["exit", "web"], 1, "Sitzung"),
+        (&["exit", "web", "--force"], 0, "beendet"),
+        (&["doctor", "--explain", "nothing of ssh's"], 3, "sagt"),
+        (&["autostart", "status"], 1, "Anmelden"),
+        (&["autostart", "disable"], 0, "Datei"),
+        (&["config", "check"], 0, "gültig"),
+    ] {
+        check(arguments, status, word);
+    }
     master.wait_for_end();
     session.close();
-    let said = german(&["check"]).expect(0);
-    assert_eq!(said.stdout, "keine Kontroll-Sockets\n");
-    let said = german(&["doctor", "--explain", "nothing of ssh's"]).expect(3);
-    has(
-        &said.stderr,
-        &["`muxtray doctor` sagt, was jetzt nicht stimmt"],
-    );
-}
-
-#[test]
-fn settings_and_start_at_login_are_told_in_german() {
-    let lab = Lab::good();
-    let german = |arguments: &[&str]| muxtray(&lab, "de_DE.UTF-8", arguments);
-    let said = german(&["autostart", "status"]).expect(1);
-    assert_eq!(
-        said.stdout,
-        "startet nicht beim Anmelden; muxtray autostart enable\n"
-    );
-    let file = lab.path("config/autostart/io.github.muxtray.Muxtray.desktop");
-    let shown = file.display();
-    let said = german(&["autostart", "disable"]).expect(0);
-    assert_eq!(said.stdout, "keine Autostart-Datei startet es\n");
-    lab.write(&file, "[Desktop Entry]\nType=Link\n");
-    let said = german(&["autostart", "enable"]).expect(2);
-    let refused = format!("{shown} ist kein Desktop-Eintrag: Type ist nicht Application; ");
-    has(&said.stderr, &[&refused]);
-
-    let file = lab.write_muxtray_config("");
-    let shown = file.display();
-    let said = german(&["config", "check"]).expect(0);
-    assert_eq!(said.stdout, format!("{shown}: gültig\n"));
-    lab.write(&file, "interval_secs = 0\n");
-    let why = "interval_secs ist 0, muss aber von 1 bis 86400 sein";
-    let said = german(&["config", "check"]).expect(2);
-    let invalid = format!("muxtray: Konfigurationsdatei {shown} ist ungültig: {why}\n");
-    assert_eq!(said.stderr, invalid);
-    let said = german(&["doctor"]).stdout;
-    has(
-        &said,
-        &[why, "in Ordnung bringen: muxtray config edit; bis dahin"],
-    );
-    fs::remove_file(&file).unwrap();
-    let said = german(&["config", "check"]).expect(0);
-    has(
-        &said.stdout,
-        &["nicht vorhanden, es gelten die Voreinstellungen"],
-    );
+    lab.write(&config, "interval_secs = 0\n");
+    check(&["config", "check"], 2, "ungültig");
 }
 
 #[test]
@@ -301,7 +244,7 @@ fn files_are_the_same_in_every_language() {
 }
 
 #[test]
-fn columns_line_up_where_characters_are_wide() {
+fn columns_line_up_with_wide_characters() {
     let lab = Lab::new();
     lab.configure(&format!("Host web 数据库\n{GOOD}"));
     let _running = lab.master("web");
@@ -313,7 +256,7 @@ fn columns_line_up_where_characters_are_wide() {
         .filter(|line| line.contains(" stale ") || line.contains(" running "))
         .collect();
     assert_eq!(rows.len(), 2, "{list}");
-    // Where a cell begins on the screen, in columns of a terminal.
+    // The terminal column in which a cell begins.
     let at = |line: &str, cell: &str| {
         let (before, _) = line.split_once(cell).expect("the line has the cell");
         before.width()
@@ -331,13 +274,13 @@ fn columns_line_up_where_characters_are_wide() {
 }
 
 #[test]
-fn programs_are_answered_in_english_whatever_the_person_speaks() {
+fn json_is_english_in_every_locale() {
     let lab = Lab::new();
     lab.configure("Host web\n    ControlMaster \"yes\nHost broken \"quote\nInclude ~nobody-here/x");
     lab.dead_socket(&lab.control_path("db"));
-    // First a person, so that what is kept from run to run is written in their time.
-    let told = muxtray(&lab, "de_DE.UTF-8", &["doctor"]).stdout;
-    assert!(told.contains("Benutzer nobody-here"), "{told}");
+    // The first run writes the cache of hosts, in German.
+    let output = muxtray(&lab, "de_DE.UTF-8", &["doctor"]).stdout;
+    assert!(output.contains("Benutzer nobody-here"), "{output}");
     for command in ["list", "doctor"] {
         let english = muxtray(&lab, "C.UTF-8", &[command, "--json"]).stdout;
         assert!(
@@ -348,25 +291,25 @@ fn programs_are_answered_in_english_whatever_the_person_speaks() {
             assert_eq!(muxtray(&lab, locale, &[command, "--json"]).stdout, english);
         }
     }
-    let told = muxtray(&lab, "de_DE.UTF-8", &["doctor"]).stdout;
-    assert!(told.contains("Benutzer nobody-here"), "{told}");
+    let output = muxtray(&lab, "de_DE.UTF-8", &["doctor"]).stdout;
+    assert!(output.contains("Benutzer nobody-here"), "{output}");
 }
 
 #[test]
-fn a_name_that_looks_like_a_placeholder_comes_through_unharmed() {
+fn placeholder_in_a_path_is_printed_unchanged() {
     let lab = Lab::good();
     let path = lab.control_path("{path}{0}{}{state}{{n}}");
     lab.dead_socket(&path);
     for locale in ["C.UTF-8", "de_DE.UTF-8", "zh_CN.UTF-8"] {
-        let said = format!(
+        let message = format!(
             "Control socket connect({}): Connection refused",
             path.display()
         );
-        let mut command = lab.muxtray_command(["doctor", "--explain", &said]);
+        let mut command = lab.muxtray_command(["doctor", "--explain", &message]);
         command.env("LANG", locale);
-        let told = Process::run(command, PATIENCE).stdout;
+        let output = Process::run(command, PATIENCE).stdout;
         let shown = path.to_str().unwrap();
-        let now = told.lines().nth(2).unwrap();
-        assert!(now.contains(shown), "{locale}: {told}");
+        let now = output.lines().nth(2).unwrap();
+        assert!(now.contains(shown), "{locale}: {output}");
     }
 }

@@ -1,4 +1,4 @@
-//! Changes are noticed when they happen. The timer is out of the way in every test here: it looks once an hour.
+//! Changes are noticed when they happen, without the timer: its interval is an hour in these tests.
 
 use std::fs;
 use std::process::Command;
@@ -6,25 +6,25 @@ use std::process::Command;
 use crate::support::{Lab, PATIENCE, Process, User, skip, wait_until};
 use nix::sys::signal::Signal;
 
-/// The watcher without an icon, which has looked once and logs what it shows.
+/// The engine without an icon, after its first scan.
 fn watcher(lab: &Lab) -> Process {
     lab.write_muxtray_config("interval_secs = 3600\n");
     let run = Process::start(lab.muxtray_command(["run", "--no-tray", "-v"]));
-    begun(run)
+    after_first_scan(run)
 }
 
-fn begun(mut run: Process) -> Process {
-    wait_until("it has looked once", PATIENCE, || {
+fn after_first_scan(mut run: Process) -> Process {
+    wait_until("the first scan is over", PATIENCE, || {
         assert!(run.is_running(), "{}", run.stderr());
         run.stderr().contains("no masters")
     });
     run
 }
 
-/// Waits until it has written the text after what it had written before.
+/// Waits until the text is in the log after the first `before` bytes.
 #[track_caller]
 fn wait_for_line(run: &mut Process, before: usize, text: &str) {
-    wait_until(&format!("it writes {text:?}"), PATIENCE, || {
+    wait_until(&format!("the log contains {text:?}"), PATIENCE, || {
         assert!(run.is_running(), "{}", run.stderr());
         run.stderr()[before..].contains(text)
     });
@@ -36,7 +36,7 @@ fn end(run: Process) {
 }
 
 #[test]
-fn a_master_comes_and_is_killed() {
+fn start_and_kill_of_a_master() {
     let lab = Lab::new();
     let mut run = watcher(&lab);
     let mut master = lab.master("web");
@@ -51,7 +51,7 @@ fn a_master_comes_and_is_killed() {
 }
 
 #[test]
-fn a_master_ends_in_order() {
+fn exit_of_a_master() {
     let lab = Lab::new();
     let mut run = watcher(&lab);
     let _master = lab.master("web");
@@ -63,9 +63,9 @@ fn a_master_ends_in_order() {
     end(run);
 }
 
-/// Nothing tells that a process is stopped; but who waits for it has read the ssh configuration.
+/// The kernel sends no event for a stopped process; but an ssh that waits for it has opened the ssh configuration.
 #[test]
-fn a_master_hangs_when_somebody_needs_it() {
+fn stopped_master_when_ssh_waits_for_it() {
     let lab = Lab::new();
     let mut run = watcher(&lab);
     let master = lab.master("web");
@@ -81,7 +81,7 @@ fn a_master_hangs_when_somebody_needs_it() {
 }
 
 #[test]
-fn the_directory_comes_later() {
+fn directory_is_made_and_removed() {
     let lab = Lab::new();
     let far = lab.path("far/away/u@h-22");
     lab.configure(&format!(
@@ -89,7 +89,7 @@ fn the_directory_comes_later() {
         far.display()
     ));
     let mut run = watcher(&lab);
-    wait_for_line(&mut run, 0, "no directory for control sockets");
+    wait_for_line(&mut run, 0, "control socket directory does not exist");
     let before = run.stderr().len();
     lab.make_directory("far");
     lab.make_directory("far/away");
@@ -99,12 +99,12 @@ fn the_directory_comes_later() {
     wait_for_line(&mut run, before, "stale control socket");
     let before = run.stderr().len();
     fs::remove_dir_all(lab.path("far")).unwrap();
-    wait_for_line(&mut run, before, "no directory for control sockets");
+    wait_for_line(&mut run, before, "control socket directory does not exist");
     end(run);
 }
 
 #[test]
-fn the_ssh_configuration_changes() {
+fn change_of_ssh_configuration() {
     let lab = Lab::new();
     let elsewhere = lab.path("elsewhere/u@h-22");
     lab.make_directory("elsewhere");
@@ -119,7 +119,7 @@ fn the_ssh_configuration_changes() {
 }
 
 #[test]
-fn the_own_configuration_changes() {
+fn change_of_own_configuration() {
     let lab = Lab::new();
     let elsewhere = lab.path("elsewhere/cm-web");
     lab.make_directory("elsewhere");
@@ -134,7 +134,7 @@ fn the_own_configuration_changes() {
     end(run);
 }
 
-/// Unmounts when the test ends, however it ends.
+/// Unmounts on drop.
 struct Mounted(std::path::PathBuf);
 
 impl Drop for Mounted {
@@ -144,12 +144,9 @@ impl Drop for Mounted {
 }
 
 #[test]
-fn something_is_mounted_over_the_directory() {
+fn mount_over_the_directory() {
     if !User::tests_are_root() {
-        return skip(
-            "something_is_mounted_over_the_directory",
-            "only root can mount",
-        );
+        return skip("mount_over_the_directory", "only root can mount");
     }
     let lab = Lab::new();
     let far = lab.path("far/u@h-22");
@@ -168,7 +165,7 @@ fn something_is_mounted_over_the_directory() {
         .unwrap();
     if !mount.status.success() {
         let why = String::from_utf8_lossy(&mount.stderr);
-        return skip("something_is_mounted_over_the_directory", why.trim());
+        return skip("mount_over_the_directory", why.trim());
     }
     let mounted = Mounted(directory);
     wait_for_line(&mut run, before, "no masters\n");
@@ -178,10 +175,10 @@ fn something_is_mounted_over_the_directory() {
     end(run);
 }
 
-/// The limit is lowered for a user namespace of its own. Who has no watch left is told, and looks by the timer.
+/// Without inotify watches, shown by a limit of a user namespace, a finding appears and the timer notices changes.
 #[test]
-fn no_inotify_watch_is_left() {
-    let name = "no_inotify_watch_is_left";
+fn no_inotify_watch_left() {
+    let name = "no_inotify_watch_left";
     let lab = Lab::new();
     let script = "echo 1 >/proc/sys/user/max_inotify_watches && exec \"$0\" \"$@\"";
     let inside = |lab: &Lab, arguments: &[&str]| {
@@ -197,7 +194,7 @@ fn no_inotify_watch_is_left() {
     let program = lab.muxtray_command(["run", "--no-tray", "-v"]);
     let mut words = vec![program.get_program().to_str().unwrap()];
     words.extend(program.get_args().map(|word| word.to_str().unwrap()));
-    let mut run = begun(Process::start(inside(&lab, &words)));
+    let mut run = after_first_scan(Process::start(inside(&lab, &words)));
     wait_for_line(&mut run, 0, "max_user_watches");
     lab.dead_socket(&lab.control_path("web"));
     wait_for_line(&mut run, 0, "1 problem");

@@ -103,7 +103,7 @@ fn a_kind_that_is_switched_off_is_not_announced_and_on_again_it_is() {
     // What is announced later has come, so what was to be announced before would have.
     lab.write(format!("s/db-{}", lab.port), "no socket");
     wait_until("the other kind is announced", PATIENCE, || {
-        desktop.summaries() == ["db: no socket at its ControlPath"]
+        desktop.summaries() == ["db: ControlPath is not a socket"]
     });
 
     switch(&icon, STALE, true, &configuration(&lab), "stale = true");

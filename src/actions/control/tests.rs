@@ -155,7 +155,7 @@ fn nothing_but_the_socket_that_was_meant_is_connected_to() {
     let all = |target: &Target| {
         [
             check(target, LONG).map(drop),
-            exit(&with_sessions(0), target, 0, LONG).map(drop),
+            exit(&with_sessions(0), target, SessionConsent::UpTo(0), LONG).map(drop),
             stop(&with_sessions(0), target, LONG).map(drop),
         ]
     };
@@ -190,7 +190,7 @@ fn a_listener_with_another_cookie_is_another() {
     }));
     let mut target = target_of(&path);
     target.cookie = Some(Cookie(1));
-    let exited = exit(&shows, &target, ANY_SESSIONS, LONG);
+    let exited = exit(&shows, &target, SessionConsent::Any, LONG);
     assert_eq!(exited, Err(Unfit::Changed.into()));
     assert_eq!(stop(&shows, &target, LONG), Err(Unfit::Changed.into()));
     assert!(is_untouched(&listener));
@@ -208,7 +208,7 @@ fn open_sessions_are_not_closed_unasked() {
             )
         })
         .collect();
-    let exited = exit(&System, &target_of(&path), 1, LONG);
+    let exited = exit(&System, &target_of(&path), SessionConsent::UpTo(1), LONG);
     assert_eq!(exited, Err(ActError::SessionsOpen { sessions: 2 }));
     assert_eq!(
         exited.unwrap_err().to_string(),
@@ -246,7 +246,7 @@ fn a_client_that_is_just_leaving_is_waited_for() {
 
     let eyes = Leaving(std::cell::RefCell::new(vec![accepted]));
     // It gets past the count, to a master that does not answer.
-    let exited = exit(&eyes, &target, 0, SHORT);
+    let exited = exit(&eyes, &target, SessionConsent::UpTo(0), SHORT);
     let silence = MuxError::TimedOut {
         waiting: Step::Hello,
         limit: SHORT,
@@ -258,10 +258,20 @@ fn a_client_that_is_just_leaving_is_waited_for() {
 fn sessions_that_cannot_be_counted_are_not_closed_unasked() {
     let (_directory, path) = scratch();
     let listener = UnixListener::bind(&path).unwrap();
-    let exited = exit(&Shows(None), &target_of(&path), 5, LONG);
+    let exited = exit(
+        &Shows(None),
+        &target_of(&path),
+        SessionConsent::UpTo(5),
+        LONG,
+    );
     assert_eq!(exited, Err(ActError::SessionsUnknown));
     drop(listener);
-    let exited = exit(&Shows(None), &target_of(&path), 5, LONG);
+    let exited = exit(
+        &Shows(None),
+        &target_of(&path),
+        SessionConsent::UpTo(5),
+        LONG,
+    );
     assert_eq!(exited, Err(MuxError::Refused.into()));
 }
 
@@ -278,8 +288,12 @@ fn a_master_that_ends_has_exited_with_or_without_an_ok() {
                 drop(listener);
                 fs::remove_file(file).unwrap();
             });
-            let closing = if eyes.0.is_some() { 3 } else { ANY_SESSIONS };
-            let exited = exit(&eyes, &target_of(&path), closing, LONG).unwrap();
+            let consent = if eyes.0.is_some() {
+                SessionConsent::UpTo(3)
+            } else {
+                SessionConsent::Any
+            };
+            let exited = exit(&eyes, &target_of(&path), consent, LONG).unwrap();
             assert_eq!(exited.closed, eyes.0.map(|master| master.sessions));
             assert!(!exited.file_remains);
         }
@@ -293,7 +307,13 @@ fn a_master_that_dies_of_the_request_leaves_its_file() {
         drop(listener);
         drop(stream);
     });
-    let exited = exit(&with_sessions(0), &target_of(&path), 0, LONG).unwrap();
+    let exited = exit(
+        &with_sessions(0),
+        &target_of(&path),
+        SessionConsent::UpTo(0),
+        LONG,
+    )
+    .unwrap();
     assert!(exited.file_remains);
     assert!(path.exists());
 }
@@ -306,7 +326,12 @@ fn a_master_that_agrees_and_stays_has_not_exited() {
         until_closed(stream);
         drop(listener);
     });
-    let exited = exit(&with_sessions(0), &target_of(&path), 0, LONG);
+    let exited = exit(
+        &with_sessions(0),
+        &target_of(&path),
+        SessionConsent::UpTo(0),
+        LONG,
+    );
     let waited = VERIFY_LIMIT;
     assert_eq!(exited, Err(ActError::StillListening { waited }));
 }
@@ -315,7 +340,12 @@ fn a_master_that_agrees_and_stays_has_not_exited() {
 fn a_master_that_asks_first_may_take_its_time_but_not_ours() {
     let (_directory, path) = scratch();
     let _master = master_that(&path, |stream, _listener, _| until_closed(stream));
-    let exited = exit(&with_sessions(0), &target_of(&path), 0, SHORT);
+    let exited = exit(
+        &with_sessions(0),
+        &target_of(&path),
+        SessionConsent::UpTo(0),
+        SHORT,
+    );
     let silence = MuxError::TimedOut {
         waiting: Step::Exit,
         limit: SHORT,
@@ -339,7 +369,12 @@ fn a_person_may_say_no() {
     };
     let (_directory, path) = scratch();
     let _master = denied(&path);
-    let exited = exit(&with_sessions(0), &target_of(&path), 0, LONG);
+    let exited = exit(
+        &with_sessions(0),
+        &target_of(&path),
+        SessionConsent::UpTo(0),
+        LONG,
+    );
     assert_eq!(exited, Err(refused(Step::Exit).into()));
     let (_directory, path) = scratch();
     let _master = denied(&path);

@@ -124,7 +124,12 @@ fn target() -> Target {
 fn an_orphan_gets_sigkill_and_nothing_else() {
     let mut master = Sleeper::start();
     let found = Some(orphan(master.pid(), 2));
-    let ended = end(&tells(&[found.clone(), found], |_| {}), &target(), 2).unwrap();
+    let ended = end(
+        &tells(&[found.clone(), found], |_| {}),
+        &target(),
+        SessionConsent::UpTo(2),
+    )
+    .unwrap();
     assert_eq!(
         ended,
         Ended {
@@ -174,7 +179,10 @@ fn what_is_not_proven_twice_is_not_signalled() {
             EndError::SessionsOpen { sessions: 3 },
         ),
     ] {
-        assert_eq!(end(&tells(&answers, |_| {}), &target(), 0), Err(error));
+        assert_eq!(
+            end(&tells(&answers, |_| {}), &target(), SessionConsent::UpTo(0)),
+            Err(error)
+        );
         assert!(master.is_running());
     }
     let nameless = Target {
@@ -182,7 +190,11 @@ fn what_is_not_proven_twice_is_not_signalled() {
         ..target()
     };
     assert_eq!(
-        end(&tells(&[found(), found()], |_| {}), &nameless, 0),
+        end(
+            &tells(&[found(), found()], |_| {}),
+            &nameless,
+            SessionConsent::UpTo(0)
+        ),
         Err(EndError::NoIdentity)
     );
     assert!(master.is_running());
@@ -214,7 +226,7 @@ fn a_process_that_takes_over_the_id_is_not_signalled() {
             next.set(pid.and_then(process_with_the_id));
         }
     });
-    let ended = end(&system, &target(), 0).unwrap();
+    let ended = end(&system, &target(), SessionConsent::UpTo(0)).unwrap();
     let Some(mut next) = next.take() else {
         return skip(
             "a_process_that_takes_over_the_id_is_not_signalled",
@@ -238,7 +250,7 @@ fn the_systems_own_finder_knows_the_listener_by_its_cookie() {
     assert_eq!((found.place, found.sessions), (Place::Own, 0));
     // This process is no ssh, whoever else holds a copy of the listener at this moment.
     assert!(matches!(
-        end(&System, &target, 0),
+        end(&System, &target, SessionConsent::UpTo(0)),
         Err(EndError::NotSsh(..) | EndError::HolderUnknown)
     ));
     target.cookie = Some(Cookie(u64::MAX));

@@ -55,48 +55,6 @@ fn wrap(line: &str, source: &mut String) {
     }
 }
 
-/// Keys of the configuration file that have one explanation.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Key {
-    /// The table they are in; empty for the first.
-    pub(super) table: String,
-    /// The keys with their values, as they stand in the file.
-    pub(super) settings: Vec<String>,
-    /// What the comment above them says.
-    pub(super) about: String,
-}
-
-/// The keys of a file that documents itself: paragraphs of comment lines, each followed by what it is about.
-pub(super) fn keys(file: &str) -> Vec<Key> {
-    let mut table = String::new();
-    let mut keys = Vec::new();
-    for paragraph in file.split("\n\n") {
-        let mut about: Vec<&str> = Vec::new();
-        let mut settings = Vec::new();
-        for line in paragraph.lines() {
-            if let Some(comment) = line.strip_prefix('#') {
-                about.push(comment.trim());
-            } else if let Some(name) = line
-                .strip_prefix('[')
-                .and_then(|line| line.strip_suffix(']'))
-            {
-                name.clone_into(&mut table);
-            } else if !line.trim().is_empty() {
-                settings.push(line.to_owned());
-            }
-        }
-        // The first paragraph is about the file.
-        if !settings.is_empty() {
-            keys.push(Key {
-                table: table.clone(),
-                settings,
-                about: about.join(" "),
-            });
-        }
-    }
-    keys
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,39 +96,5 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         assert_eq!(words(&wrapped), words(&page));
-    }
-
-    #[test]
-    fn a_file_is_read_by_paragraphs() {
-        let file = "# About the file.\n\n# How\n# often.\nsecs = 3\n\n[bells]\n# Loud.\nring = true\n\n# Kinds.\na = true\nb = false\n";
-        let key = |table: &str, settings: &[&str], about: &str| Key {
-            table: table.to_owned(),
-            settings: settings.iter().map(ToString::to_string).collect(),
-            about: about.to_owned(),
-        };
-        assert_eq!(
-            keys(file),
-            [
-                key("", &["secs = 3"], "How often."),
-                key("bells", &["ring = true"], "Loud."),
-                key("bells", &["a = true", "b = false"], "Kinds."),
-            ]
-        );
-    }
-
-    #[test]
-    fn every_setting_is_a_key_with_an_explanation() {
-        use crate::config::Settings;
-
-        let documented = Settings::default().documented();
-        let keys = keys(&documented);
-        let told: usize = keys.iter().map(|key| key.settings.len()).sum();
-        let lines = documented
-            .lines()
-            .filter(|line| line.contains(" = ") && !line.starts_with('#'));
-        assert_eq!(told, lines.count());
-        for key in keys {
-            assert!(!key.about.is_empty(), "{key:?}");
-        }
     }
 }

@@ -1,3 +1,4 @@
+use super::SessionConsent::{Any, UpTo};
 use super::*;
 use crate::model::finding::Finding;
 use crate::model::network::{Cause, Doubt};
@@ -313,31 +314,36 @@ fn only_a_stranded_master_of_a_host_of_the_users_is_reconnected() {
         own_session,
         ..gone()
     };
-    for (socket, label, closing, command) in [
-        (with(Some(0), false), "Reconnect", 0, "muxtray open web"),
+    for (socket, label, consent, command) in [
+        (
+            with(Some(0), false),
+            "Reconnect",
+            UpTo(0),
+            "muxtray open web",
+        ),
         (
             with(Some(0), true),
             "Reconnect, closing 1 session",
-            1,
+            UpTo(1),
             "muxtray open --force web",
         ),
         (
             with(Some(2), false),
             "Reconnect, closing 2 sessions",
-            2,
+            UpTo(2),
             "muxtray open --force web",
         ),
         (
             with(None, false),
             "Reconnect, closing its sessions",
-            u32::MAX,
+            Any,
             "muxtray open --force web",
         ),
     ] {
         let expected = Reconnect {
             label: label.to_owned(),
             host: alias("web"),
-            closing,
+            consent,
         };
         assert_eq!(reconnect(&socket), Some(expected));
         assert_eq!(super::tests::command(&socket).as_deref(), Some(command));

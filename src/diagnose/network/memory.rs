@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::{ADDRESS_TOLERANCE, History, SLEPT};
+use super::judge::{ADDRESS_TOLERANCE, Elapsed, SLEPT, judge};
 use crate::model::network::{Address, Connection, Doubt, Facts, Route, Verdict};
 use crate::model::socket::MasterPid;
 
@@ -50,12 +50,12 @@ impl Memory {
         let (now, _) = self.last?;
         let known = self.known.get(&master)?;
         let ago = |then: Instant| now.saturating_duration_since(then);
-        let history = History {
+        let elapsed = Elapsed {
             unanswered: known.unanswered_since.map(ago),
             doubt: known.doubt.map(|(doubt, then)| (doubt, ago(then))),
             gone: known.gone_since.map(ago),
         };
-        Some(super::judge(&known.connection, history, limit))
+        Some(judge(&known.connection, elapsed, limit))
     }
 }
 

@@ -1,9 +1,15 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use super::*;
+use std::time::Duration;
+
+use super::judge::*;
+use super::memory::Memory;
 use crate::model::finding::Severity;
-use crate::model::network::{Facts, Hop};
+use crate::model::network::{
+    Address, Cause, Connection, Doubt, Facts, Hop, Judgement, Numbers, Recoveries, Route, Timer,
+    Verdict,
+};
 use crate::model::samples;
 use crate::model::socket::{Holder, MasterPid, Observation, Process};
 use crate::present::report::Report;
@@ -665,7 +671,7 @@ fn the_time_of_probing_is_the_sum_of_its_pauses() {
 
 /// One judgement without a past but this.
 fn judged_by(numbers: Numbers, unanswered: Duration) -> Verdict {
-    let history = History {
+    let history = Elapsed {
         unanswered: Some(unanswered),
         doubt: None,
         gone: None,
@@ -706,7 +712,7 @@ fn the_worse_is_told_where_several_things_are_wrong() {
             route,
             ..connection(numbers)
         };
-        let history = History {
+        let history = Elapsed {
             unanswered: Some(secs(60)),
             doubt,
             gone: Some(secs(9)),
@@ -759,7 +765,7 @@ fn the_next_look_is_never_at_once_and_never_after_the_limit() {
 #[test]
 fn a_doubt_is_looked_at_less_and_less() {
     let again = |since| {
-        let history = History {
+        let history = Elapsed {
             unanswered: None,
             doubt: Some((Doubt::Resumed, since)),
             gone: None,

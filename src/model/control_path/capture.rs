@@ -5,8 +5,9 @@
 
 use std::str;
 
-use super::Destination;
-use super::pattern::{Component, Piece, Token};
+use super::destination::Destination;
+use super::path::ControlPath;
+use super::pattern::{Component, Pattern, Piece, Token};
 
 /// Steps after which a name counts as unreadable. Real templates need some dozens.
 const MAX_STEPS: u32 = 20_000;
@@ -38,7 +39,19 @@ struct Search<'a> {
     verdict: Verdict,
 }
 
-pub(super) fn destination(components: &[Component], names: &[&[u8]]) -> Option<Destination> {
+impl Pattern {
+    /// Where the master at this path leads, as far as the pattern's tokens tell and only one reading is possible.
+    ///
+    /// The host is `%h`, or else `%k`, or else `%n`; `None` without one of them, where the path does not match, or
+    /// where the path can be read as different hosts. A user or port that could be read in two ways is `None`.
+    #[must_use]
+    pub fn captures(&self, path: &ControlPath) -> Option<Destination> {
+        let names: Vec<&[u8]> = self.names_below_root(path)?.collect();
+        destination(&self.components, &names)
+    }
+}
+
+fn destination(components: &[Component], names: &[&[u8]]) -> Option<Destination> {
     let tells_host = components
         .iter()
         .flat_map(|component| &component.pieces)

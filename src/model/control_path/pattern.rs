@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{ControlPath, Destination};
+use super::path::ControlPath;
 
 /// The longest file name Linux has (`NAME_MAX`).
 const MAX_NAME_BYTES: usize = 255;
@@ -145,18 +145,8 @@ impl Pattern {
         }
     }
 
-    /// Where the master at this path leads, as far as the pattern's tokens tell and only one reading is possible.
-    ///
-    /// The host is `%h`, or else `%k`, or else `%n`; `None` without one of them, where the path does not match, or
-    /// where the path can be read as different hosts. A user or port that could be read in two ways is `None`.
-    #[must_use]
-    pub fn captures(&self, path: &ControlPath) -> Option<Destination> {
-        let names: Vec<&[u8]> = self.names_below_root(path)?.collect();
-        super::capture::destination(&self.components, &names)
-    }
-
     /// The parts of the path below the root, where there are as many as the pattern has.
-    fn names_below_root<'a>(
+    pub(super) fn names_below_root<'a>(
         &self,
         path: &'a ControlPath,
     ) -> Option<impl Iterator<Item = &'a [u8]> + use<'a>> {

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::decide::ending;
+use crate::model::network::Doubt;
 use crate::model::samples::{
     at, connection, file_kinds, in_state, path, root, running, seen, seen_over, stat, states,
 };

@@ -42,25 +42,31 @@ fn every_finding_is_told_at_length_the_worst_first() {
 #[test]
 fn a_healthy_setup_is_one_line() {
     let text = plain(&report(&seen(vec![running()]), EXAMINED));
-    assert_eq!(text, "all is well (1 host, 2 directories, 1 socket)\n");
+    assert_eq!(
+        text,
+        "no problems found (1 host, 2 directories, 1 socket)\n"
+    );
 }
 
 #[test]
-fn an_answer_has_its_findings_without_what_ssh_says() {
+fn an_answer_quotes_no_messages_and_has_a_remedy_without_findings() {
     let finding = Finding::new(FindingId::Stale, "/s/a", "refused", "clean it")
         .with_lines(["Host web".to_owned()])
         .with_fix(Fix::MakeDirectory("/s".into()));
     let bare = Answer {
         line: "Control socket connect(/s/a): Connection refused".to_owned(),
         meaning: "nobody listened".to_owned(),
-        now: "/s/a is stale".to_owned(),
+        now: None,
         findings: Vec::new(),
+        remedy: Some("remove it".to_owned()),
     };
     let full = Answer {
+        now: Some("/s/a is stale".to_owned()),
         findings: vec![finding.clone(), finding],
+        remedy: None,
         ..bare.clone()
     };
-    let told = [bare, full].map(|it| plain(&answer(&it)));
+    let told = [bare, full].map(|it| plain(&answer_lines(&it)));
     insta::assert_snapshot!(told.join("\n"));
 }
 
@@ -98,19 +104,19 @@ fn the_last_line_counts_what_was_found_and_what_can_be_mended() {
     };
     let looked = "(1 host, 2 directories, 0 sockets)";
     for (counts, fixable, told) in [
-        ([0, 0, 0], 0, format!("all is well {looked}")),
+        ([0, 0, 0], 0, format!("no problems found {looked}")),
         ([1, 0, 0], 0, format!("1 error {looked}")),
         ([2, 1, 0], 0, format!("2 errors, 1 warning {looked}")),
         ([0, 2, 1], 0, format!("2 warnings, 1 note {looked}")),
         (
             [0, 0, 2],
             1,
-            format!("2 notes {looked}; muxtray doctor --fix mends 1"),
+            format!("2 notes {looked}; muxtray doctor --fix fixes 1"),
         ),
         (
             [1, 1, 1],
             3,
-            format!("1 error, 1 warning, 1 note {looked}; muxtray doctor --fix mends 3"),
+            format!("1 error, 1 warning, 1 note {looked}; muxtray doctor --fix fixes 3"),
         ),
     ] {
         assert_eq!(summary(counts, fixable), told);

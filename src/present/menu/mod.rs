@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use tr::tr;
 
-use crate::decide::intent::Intent;
+use crate::decide::intent::{Intent, SessionConsent};
 use crate::decide::is_cleaned_with_all;
 use crate::decide::opening::Openable;
 use crate::model::finding::{Finding, Severity};
@@ -261,12 +261,12 @@ fn actions_on_all(snapshot: &Snapshot) -> Vec<Entry> {
     if masters.is_empty() {
         entries.push(Entry::text("exit-all", tr!("Exit all masters: no masters")));
     } else {
-        let each: Vec<(Target, u32)> = masters
+        let each: Vec<(Target, SessionConsent)> = masters
             .iter()
             .map(|socket| {
                 (
                     socket.target(),
-                    socket.sessions_at_stake().unwrap_or(u32::MAX),
+                    SessionConsent::to_close(socket.sessions_at_stake()),
                 )
             })
             .collect();
@@ -315,7 +315,7 @@ fn open_menu(openable: &[Openable]) -> Option<Entry> {
         } else {
             let intent = Intent::Open {
                 host: host.alias.clone(),
-                closing: 0,
+                consent: SessionConsent::NONE,
             };
             Entry::item(&key, alias, intent)
         }

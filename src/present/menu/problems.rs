@@ -3,7 +3,6 @@
 use tr::tr;
 
 use super::{Entry, remark};
-use crate::decide::headline;
 use crate::model::finding::{Finding, FindingId, Severity};
 
 /// Findings of one kind that are told. Three hundred hosts can have the same one, and the third tells no more than
@@ -32,7 +31,7 @@ pub(super) fn problems_menu(findings: &[Finding]) -> Entry {
             if number > 0 {
                 entries.push(Entry::Separator);
             }
-            let title = format!("{}: {}", finding.subject, headline(finding.id));
+            let title = format!("{}: {}", finding.subject, finding.id.title());
             entries.push(Entry::text(&format!("title-{number}"), title));
             entries.extend(remark(number, finding));
             number += 1;

@@ -1,18 +1,15 @@
-//! Settings ▸: a check mark for everything that is on or off, and the file with the rest.
-//!
-//! A mark shows what is in force, and its row asks for the opposite. Nothing is switched here.
+//! The submenu Settings. A check mark shows the setting in force; a click asks for the opposite.
 
 use tr::tr;
 
 use super::{Entry, TrayView};
-use crate::decide::headline;
+use crate::decide;
 use crate::decide::intent::Intent;
-use crate::model::finding::FindingId;
-use crate::model::setting::{AtLogin, Preferences, Setting, Store};
-use crate::model::text;
+use crate::model::finding::{FindingId, Group};
+use crate::model::settings::{AtLogin, Preferences, Setting, Store};
 
 impl TrayView {
-    /// The same view with the settings in its menu, above About.
+    /// Returns the view with the submenu Settings above About.
     #[must_use]
     pub fn with_settings(mut self, preferences: &Preferences) -> Self {
         let is_about =
@@ -26,188 +23,116 @@ impl TrayView {
 
 fn settings_menu(preferences: &Preferences) -> Entry {
     let mut entries = vec![notifications(preferences)];
-    for (key, label, setting) in [
-        (
-            "clean-automatically",
-            tr!("Clean stale sockets automatically"),
-            Setting::CleanAutomatically,
-        ),
-        (
-            "exit-stranded",
-            tr!("End masters that lost their network"),
-            Setting::ExitStranded,
-        ),
-    ] {
-        entries.push(switch(key, &label, setting, preferences));
-    }
+    entries.extend(
+        Setting::TOP
+            .iter()
+            .map(|setting| switch(*setting, preferences)),
+    );
     entries.push(at_login(&preferences.at_login));
     entries.push(Entry::Separator);
+    let label = tr!("Open configuration");
     entries.push(match preferences.store {
-        Store::Writable | Store::Invalid => Entry::item(
-            "open-configuration",
-            tr!("Open configuration"),
-            Intent::OpenConfiguration,
-        ),
-        Store::Nowhere => Entry::text(
-            "open-configuration",
-            with_reason(&tr!("Open configuration"), preferences.store),
-        ),
+        Store::Writable | Store::Invalid => {
+            Entry::item("open-configuration", label, Intent::OpenConfiguration)
+        }
+        Store::Nowhere => Entry::text("open-configuration", with_reason(label, Store::Nowhere)),
     });
-    submenu("settings", &tr!("Settings"), entries)
+    submenu("settings", tr!("Settings"), entries)
 }
 
-/// The switch for all, and one for each kind that is ever announced, in groups that a person finds.
+/// The switch for all notifications, and one for each kind of finding that can cause one.
 fn notifications(preferences: &Preferences) -> Entry {
-    let all = switch(
-        "notifications",
-        &tr!("Notify of problems"),
-        Setting::Notifications,
-        preferences,
-    );
-    let mut entries = vec![all, Entry::Separator];
-    let are_on = preferences.switches.is_on(Setting::Notifications);
-    for group in Group::ALL {
-        let (key, label) = group.name();
-        if !are_on {
-            // Marks below would say that these are announced.
-            entries.push(Entry::text(
-                key,
-                tr!("{label}: notifications are off", label),
-            ));
+    let mut entries = vec![
+        switch(Setting::Notifications, preferences),
+        Entry::Separator,
+    ];
+    let sections = [
+        (
+            "of-sockets",
+            tr!("Control sockets"),
+            &[Group::State, Group::Socket][..],
+        ),
+        ("of-directories", tr!("Directories"), &[Group::Directory]),
+        (
+            "of-configuration",
+            tr!("Configuration"),
+            &[Group::Configuration],
+        ),
+    ];
+    for (key, label, groups) in sections {
+        if !preferences.settings.is_on(Setting::Notifications) {
+            let label = tr!("{label}: notifications are off", label);
+            entries.push(Entry::text(key, label));
             continue;
         }
-        let ids = FindingId::ALL.iter().copied();
-        let ids = ids.filter(|id| Group::of(*id) == Some(group));
-        let kinds = ids.map(|id| switch(id.as_str(), &title(id), Setting::Kind(id), preferences));
-        entries.push(submenu(key, &label, kinds.collect()));
+        let kinds = FindingId::ALL
+            .iter()
+            .copied()
+            .filter(|id| id.severity() >= decide::ANNOUNCED_FROM)
+            .filter(|id| groups.contains(&id.row().group))
+            .map(|id| switch(Setting::Kind(id), preferences));
+        entries.push(submenu(key, label, kinds.collect()));
     }
-    submenu("notifications-menu", &tr!("Notifications"), entries)
-}
-
-/// A notification's words for the kind, as a row begins; programs keep their small letters.
-fn title(id: FindingId) -> String {
-    match headline(id) {
-        program if program.starts_with("ssh ") || program.starts_with("muxtray") => program,
-        other => text::sentence(&other),
-    }
+    submenu("notifications-menu", tr!("Notifications"), entries)
 }
 
 fn at_login(at_login: &AtLogin) -> Entry {
-    let row = |label: String, checked, intent| Entry::Check {
+    let label = tr!("Start at login");
+    let (label, checked, intent) = match at_login {
+        AtLogin::Yes => (label, true, Some(Intent::StartAtLogin(false))),
+        AtLogin::No => (label, false, Some(Intent::StartAtLogin(true))),
+        AtLogin::BySystemd => (tr!("{label}: by systemd", label), true, None),
+        AtLogin::Unknown(why) => (format!("{label}: {why}"), false, None),
+    };
+    Entry::Check {
         key: "start-at-login".to_owned(),
         label,
         checked,
         intent,
-    };
-    let label = tr!("Start at login");
-    match at_login {
-        AtLogin::Yes => row(label, true, Some(Intent::StartAtLogin(false))),
-        AtLogin::No => row(label, false, Some(Intent::StartAtLogin(true))),
-        AtLogin::BySystemd => row(tr!("{label}: by systemd", label), true, None),
-        AtLogin::Unknown(why) => row(format!("{label}: {why}"), false, None),
     }
 }
 
-fn switch(key: &str, label: &str, setting: Setting, preferences: &Preferences) -> Entry {
-    let checked = preferences.switches.is_on(setting);
+fn switch(setting: Setting, preferences: &Preferences) -> Entry {
+    let (_, key) = setting.place();
+    let checked = preferences.settings.is_on(setting);
     let store = preferences.store;
     Entry::Check {
         key: key.to_owned(),
-        label: with_reason(label, store),
+        label: with_reason(setting.label(), store),
         checked,
         intent: (store == Store::Writable).then_some(Intent::Set(setting, !checked)),
     }
 }
 
-/// What cannot be switched says why.
-fn with_reason(label: &str, store: Store) -> String {
+/// A disabled row shows the reason.
+fn with_reason(label: String, store: Store) -> String {
     match store {
-        Store::Writable => label.to_owned(),
+        Store::Writable => label,
         Store::Invalid => tr!("{label}: configuration not valid", label),
         Store::Nowhere => tr!("{label}: HOME is not set", label),
     }
 }
 
-fn submenu(key: &str, label: &str, entries: Vec<Entry>) -> Entry {
+fn submenu(key: &str, label: String, entries: Vec<Entry>) -> Entry {
     Entry::Submenu {
         key: key.to_owned(),
-        label: label.to_owned(),
+        label,
         entries,
-    }
-}
-
-/// Kinds of findings that belong together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Group {
-    Sockets,
-    Directories,
-    Configuration,
-}
-
-impl Group {
-    const ALL: [Self; 3] = [Self::Sockets, Self::Directories, Self::Configuration];
-
-    fn name(self) -> (&'static str, String) {
-        match self {
-            Self::Sockets => ("of-sockets", tr!("Control sockets")),
-            Self::Directories => ("of-directories", tr!("Directories")),
-            Self::Configuration => ("of-configuration", tr!("Configuration")),
-        }
-    }
-
-    /// Where a kind is found; `None` for those that are never announced, because they are only worth knowing.
-    const fn of(id: FindingId) -> Option<Self> {
-        match id {
-            FindingId::Stranded
-            | FindingId::Unresponsive
-            | FindingId::Stale
-            | FindingId::Misowned
-            | FindingId::Foreign
-            | FindingId::NotASocket
-            | FindingId::Denied
-            | FindingId::Leftover
-            | FindingId::Orphaned
-            | FindingId::Unverifiable
-            | FindingId::InsecureMode => Some(Self::Sockets),
-            FindingId::DirectoryMissing
-            | FindingId::DirectoryInsecure
-            | FindingId::DirectoryMisowned
-            | FindingId::DirectoryNotWritable
-            | FindingId::FilesystemUnsupported
-            | FindingId::FilesystemFull
-            | FindingId::FilesystemNetwork => Some(Self::Directories),
-            FindingId::PathTooLong
-            | FindingId::PathCollision
-            | FindingId::PathNotPerMachine
-            | FindingId::ConfigInvalid
-            | FindingId::SshConfigInvalid
-            | FindingId::SshMissing => Some(Self::Configuration),
-            FindingId::Suspect
-            | FindingId::SessionsAtLimit
-            | FindingId::NoPersistExpiry
-            | FindingId::NoControlPersist
-            | FindingId::NoKeepalive
-            | FindingId::WatchLimit => None,
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::finding::Severity;
-    use crate::model::setting::Switches;
+    use crate::model::settings::Settings;
     use crate::present::menu::starting;
     use crate::present::menu::tests::drawn;
 
     fn preferences() -> Preferences {
         Preferences {
-            switches: Switches {
-                notifications: true,
-                silent: [FindingId::Stale].into(),
-                clean_automatically: true,
-                exit_stranded: false,
-            },
+            settings: Settings::default()
+                .with(Setting::Kind(FindingId::Stale), false)
+                .with(Setting::CleanAutomatically, true),
             store: Store::Writable,
             at_login: AtLogin::No,
         }
@@ -221,143 +146,62 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_can_be_switched() {
+    fn every_setting_has_a_check_mark_that_asks_for_the_opposite() {
         insta::assert_snapshot!(settings(&preferences()));
     }
 
     #[test]
-    fn it_stands_above_about() {
-        let keys: Vec<String> = starting()
-            .with_settings(&preferences())
-            .menu
-            .into_iter()
-            .filter_map(|entry| match entry {
-                Entry::Separator => None,
-                Entry::Item { key, .. } | Entry::Check { key, .. } | Entry::Submenu { key, .. } => {
-                    Some(key)
-                }
-            })
-            .collect();
-        assert_eq!(keys, ["summary", "settings", "about", "quit"]);
+    fn settings_stand_above_about() {
+        let view = starting().with_settings(&preferences());
+        let is_submenu = |entry: &Entry| matches!(entry, Entry::Submenu { .. });
+        let at = view.menu.iter().position(is_submenu).unwrap();
+        assert!(matches!(&view.menu[at + 1], Entry::Item { key, .. } if key == "about"));
     }
 
     #[test]
-    fn every_kind_that_is_announced_has_a_mark_and_no_other() {
-        for id in FindingId::ALL {
-            let is_announced = id.severity() >= Severity::Warning;
-            assert_eq!(Group::of(*id).is_some(), is_announced, "{id:?}");
-        }
-    }
-
-    #[test]
-    fn a_row_asks_for_the_opposite_of_its_mark() {
-        fn check(entries: &[Entry], marks: &mut usize) {
-            for entry in entries {
-                match entry {
-                    Entry::Check {
-                        checked, intent, ..
-                    } => {
-                        *marks += 1;
-                        match intent {
-                            Some(Intent::Set(_, on) | Intent::StartAtLogin(on)) => {
-                                assert_eq!(*on, !checked);
-                            }
-                            other => panic!("{other:?}"),
-                        }
-                    }
-                    Entry::Submenu { entries, .. } => check(entries, marks),
-                    Entry::Separator | Entry::Item { .. } => {}
-                }
-            }
-        }
-        let mut marks = 0;
-        check(&[settings_menu(&preferences())], &mut marks);
-        assert_eq!(marks, 24 + 1 + 3);
-    }
-
-    #[test]
-    fn what_cannot_be_switched_says_why() {
-        let with = |store, at_login| {
-            settings(&Preferences {
+    fn a_row_that_cannot_be_switched_has_the_reason() {
+        let off = Setting::Notifications;
+        for (store, at_login, rows) in [
+            (
+                Store::Nowhere,
+                AtLogin::Unknown("HOME is not set".into()),
+                &[
+                    "([x] Clean stale sockets automatically: HOME is not set)",
+                    "([ ] Start at login: HOME is not set)",
+                    "(Open configuration: HOME is not set)",
+                ][..],
+            ),
+            (
+                Store::Invalid,
+                AtLogin::BySystemd,
+                &[
+                    "([ ] End masters that lost their network: configuration not valid)",
+                    "([x] Start at login: by systemd)",
+                    "Open configuration  [OpenConfiguration]",
+                ],
+            ),
+            (
+                Store::Writable,
+                AtLogin::Yes,
+                &[
+                    "[ ] Notify of problems  [",
+                    "(Control sockets: notifications are off)",
+                    "[x] Start at login  [StartAtLogin(false)]",
+                ],
+            ),
+        ] {
+            let mut preferences = Preferences {
                 store,
                 at_login,
                 ..preferences()
-            })
-        };
-        let nowhere = with(Store::Nowhere, AtLogin::Unknown("HOME is not set".into()));
-        for row in [
-            "([x] Clean stale sockets automatically: HOME is not set)",
-            "([ ] Start at login: HOME is not set)",
-            "(Open configuration: HOME is not set)",
-        ] {
-            assert!(nowhere.contains(row), "{row}: {nowhere}");
-        }
-        let invalid = with(Store::Invalid, AtLogin::BySystemd);
-        for row in [
-            "([ ] End masters that lost their network: configuration not valid)",
-            "([x] Start at login: by systemd)",
-            "Open configuration  [OpenConfiguration]",
-        ] {
-            assert!(invalid.contains(row), "{row}: {invalid}");
-        }
-    }
-
-    #[test]
-    fn with_all_off_no_kind_claims_to_be_announced() {
-        let mut preferences = preferences();
-        preferences.switches.notifications = false;
-        let menu = settings(&preferences);
-        assert!(menu.contains("[ ] Notify of problems  ["), "{menu}");
-        assert!(
-            menu.contains("(Control sockets: notifications are off)"),
-            "{menu}"
-        );
-        assert!(!menu.contains("Stale control socket"), "{menu}");
-    }
-
-    #[test]
-    fn start_at_login_asks_for_the_opposite_and_says_who_else_does_it() {
-        let row = |login| match at_login(&login) {
-            Entry::Check {
-                label,
-                checked,
-                intent,
-                ..
-            } => (label, checked, intent),
-            other => panic!("{other:?}"),
-        };
-        let label = || "Start at login".to_owned();
-        for (login, expected) in [
-            (
-                AtLogin::Yes,
-                (label(), true, Some(Intent::StartAtLogin(false))),
-            ),
-            (
-                AtLogin::No,
-                (label(), false, Some(Intent::StartAtLogin(true))),
-            ),
-            (AtLogin::BySystemd, (label() + ": by systemd", true, None)),
-            (
-                AtLogin::Unknown("denied".to_owned()),
-                (label() + ": denied", false, None),
-            ),
-        ] {
-            assert_eq!(row(login), expected);
-        }
-    }
-
-    #[test]
-    fn a_program_keeps_its_small_letter() {
-        for (id, told) in [
-            (FindingId::SshMissing, "ssh cannot be started"),
-            (
-                FindingId::ConfigInvalid,
-                "muxtray's configuration is not valid",
-            ),
-            (FindingId::Stale, "Stale control socket"),
-            (FindingId::PathTooLong, "ControlPath too long"),
-        ] {
-            assert_eq!(title(id), told);
+            };
+            if store == Store::Writable {
+                preferences.settings = preferences.settings.with(off, false);
+            }
+            let menu = settings(&preferences);
+            for row in rows {
+                assert!(menu.contains(row), "{row}: {menu}");
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use tr::tr;
 
 use super::{Answers, Entry, mark, remark};
 use crate::decide::ending;
-use crate::decide::intent::Intent;
+use crate::decide::intent::{Intent, SessionConsent};
 use crate::decide::opening::{self, Reconnect};
 use crate::model::socket::{Socket, State};
 use crate::model::text;
@@ -85,10 +85,10 @@ fn reconnect(socket: &Socket) -> Option<Entry> {
     let Reconnect {
         label,
         host,
-        closing,
+        consent,
     } = opening::reconnect(socket)?;
-    let intent = Intent::Open { host, closing };
-    Some(if closing == 0 {
+    let intent = Intent::Open { host, consent };
+    Some(if consent == SessionConsent::NONE {
         Entry::item("reconnect", label, intent)
     } else {
         Entry::Submenu {
@@ -106,7 +106,7 @@ fn exit(socket: &Socket) -> Entry {
             ending::exit_label(Some(0)),
             Intent::Exit {
                 target: socket.target(),
-                closing: 0,
+                consent: SessionConsent::NONE,
             },
         ),
         Some(sessions) => Entry::Submenu {
@@ -117,7 +117,7 @@ fn exit(socket: &Socket) -> Entry {
                 tr!("Exit now"),
                 Intent::Exit {
                     target: socket.target(),
-                    closing: sessions,
+                    consent: SessionConsent::UpTo(sessions),
                 },
             )],
         },
@@ -129,7 +129,7 @@ fn exit(socket: &Socket) -> Entry {
                 tr!("Exit now"),
                 Intent::Exit {
                     target: socket.target(),
-                    closing: u32::MAX,
+                    consent: SessionConsent::Any,
                 },
             )],
         },
@@ -138,9 +138,9 @@ fn exit(socket: &Socket) -> Entry {
 
 /// What is left where a master cannot be asked.
 fn end_process(socket: &Socket) -> Entry {
-    let intent = |closing| Intent::EndProcess {
+    let intent = |sessions| Intent::EndProcess {
         target: socket.target(),
-        closing,
+        consent: SessionConsent::UpTo(sessions),
     };
     // Without a number there is no listener in our table, and no proof of whose process it is: the error says so.
     match socket.sessions_at_stake() {

@@ -517,8 +517,8 @@ fn what_is_done_to_all_is_done_to_the_users_own() {
     else {
         panic!("{exit:?}");
     };
-    let closing: Vec<u32> = each.iter().map(|(_, closing)| *closing).collect();
-    assert_eq!(closing, [2, u32::MAX]);
+    let consents: Vec<SessionConsent> = each.iter().map(|(_, consent)| *consent).collect();
+    assert_eq!(consents, [SessionConsent::UpTo(2), SessionConsent::Any]);
 }
 
 #[test]

@@ -37,7 +37,7 @@ impl Kind {
         match self {
             Self::Stale => "stale control socket",
             Self::Unresponsive => "master does not answer",
-            Self::DirectoryMissing => "no directory for control sockets",
+            Self::DirectoryMissing => "control socket directory does not exist",
             Self::ConfigInvalid => "muxtray's configuration is not valid",
         }
     }

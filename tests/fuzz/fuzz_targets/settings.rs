@@ -13,7 +13,7 @@ use muxtray::config::{Settings, load, set};
 use muxtray::discover::{Request, Ssh, discover};
 use muxtray::model::control_path::{ControlPath, Pattern};
 use muxtray::model::finding::FindingId;
-use muxtray::model::setting::Setting;
+use muxtray::model::settings::Setting;
 use muxtray_fuzz::{
     assert_finding_printable, assert_printable, choice, scratch, surroundings, write,
 };
@@ -43,7 +43,7 @@ fn is_written_as_it_was(settings: &Settings) {
     let path = scratch().join("documented.toml");
     write(&path, settings.documented().as_bytes());
     let read = load(&path).expect("what documents the settings is valid");
-    assert_eq!(read.switches(), settings.switches());
+    assert_eq!(read.announced(), settings.announced());
     // Kinds that are not named are on; documented they all are.
     let rest = |settings: &Settings| {
         let mut rest = settings.clone();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use muxtray::config;
-use muxtray::model::setting::Setting;
+use muxtray::model::settings::Setting;
 
 use super::{RUN, end, orderly, wait_for_line};
 use crate::support::{Lab, PATIENCE, Process, User, skip, wait_until};
@@ -78,7 +78,7 @@ fn assert_tells(said: &str, file: &Path) {
     for part in [
         file.to_str().unwrap(),
         "No space left on device",
-        "make room there",
+        "free some space",
     ] {
         assert!(said.contains(part), "no {part:?} in {said:?}");
     }

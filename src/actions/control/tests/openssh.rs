@@ -162,7 +162,13 @@ fn a_real_master_exits() {
         return;
     };
     let mut master = host.master(BACKGROUND);
-    let exited = exit(&System, &target_of(&host.path()), 0, LONG).unwrap();
+    let exited = exit(
+        &System,
+        &target_of(&host.path()),
+        SessionConsent::UpTo(0),
+        LONG,
+    )
+    .unwrap();
     assert_eq!(exited.closed, Some(0));
     assert!(!host.path().exists());
     master.wait();
@@ -176,10 +182,10 @@ fn a_real_master_exits_with_its_sessions_only_when_told_to() {
     let mut master = host.master(BACKGROUND);
     let mut sessions = [host.session(), host.session()];
     let target = target_of(&host.path());
-    let exited = exit(&System, &target, 1, LONG);
+    let exited = exit(&System, &target, SessionConsent::UpTo(1), LONG);
     assert_eq!(exited, Err(ActError::SessionsOpen { sessions: 2 }));
     assert_eq!(check(&target, LONG).unwrap().pid, Some(master.pid()));
-    let exited = exit(&System, &target, 2, LONG).unwrap();
+    let exited = exit(&System, &target, SessionConsent::UpTo(2), LONG).unwrap();
     assert_eq!(exited.closed, Some(2));
     master.wait();
     for session in &mut sessions {
@@ -194,9 +200,9 @@ fn a_real_masters_own_session_counts() {
     };
     let mut master = host.master(&["-o", "ControlMaster=auto", "h", "cat"]);
     let target = target_of(&host.path());
-    let exited = exit(&System, &target, 0, LONG);
+    let exited = exit(&System, &target, SessionConsent::UpTo(0), LONG);
     assert_eq!(exited, Err(ActError::SessionsOpen { sessions: 1 }));
-    let exited = exit(&System, &target, ANY_SESSIONS, LONG).unwrap();
+    let exited = exit(&System, &target, SessionConsent::Any, LONG).unwrap();
     assert_eq!(exited.closed, Some(1));
     master.wait();
 }
@@ -260,7 +266,7 @@ fn a_real_master_that_asks_can_be_refused() {
         waiting,
         reason: "Permission denied".to_owned(),
     };
-    let exited = exit(&System, &target, 0, LONG);
+    let exited = exit(&System, &target, SessionConsent::UpTo(0), LONG);
     assert_eq!(exited, Err(refused(Step::Exit).into()));
     let stopped = stop(&System, &target, LONG);
     assert_eq!(stopped, Err(refused(Step::Stop).into()));

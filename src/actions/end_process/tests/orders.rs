@@ -137,7 +137,7 @@ fn in_no_order_is_anybody_signalled_who_was_not_proven_and_agreed_to() {
     let mut without_reuse = 0;
     for order in orders {
         let world = World::new(order);
-        let outcome = end(&world, &target(), 0);
+        let outcome = end(&world, &target(), SessionConsent::UpTo(0));
         let Order {
             ends,
             id_reused,

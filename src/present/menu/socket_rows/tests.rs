@@ -1,3 +1,4 @@
+use super::SessionConsent::{Any, UpTo};
 use super::*;
 use crate::model::network::Cause;
 use crate::model::places::Managed;
@@ -47,41 +48,45 @@ fn every_price_is_named_and_agreed_to() {
     }
     insta::assert_snapshot!(rows.join("\n"));
     // What is agreed to is what the row says.
-    fn closings(entries: &[Entry], found: &mut Vec<u32>) {
+    fn consents(entries: &[Entry], found: &mut Vec<SessionConsent>) {
         for entry in entries {
             match entry {
-                Entry::Submenu { entries, .. } => closings(entries, found),
+                Entry::Submenu { entries, .. } => consents(entries, found),
                 Entry::Item {
                     intent:
                         Some(
-                            Intent::Exit { closing, .. }
-                            | Intent::Open { closing, .. }
-                            | Intent::EndProcess { closing, .. },
+                            Intent::Exit { consent, .. }
+                            | Intent::Open { consent, .. }
+                            | Intent::EndProcess { consent, .. },
                         ),
                     ..
-                } => found.push(*closing),
+                } => found.push(*consent),
                 Entry::Item { .. } | Entry::Check { .. } | Entry::Separator => {}
             }
         }
     }
     for (state, sessions, expected) in [
-        (State::Stranded(Cause::AddressGone), Some(3), &[3, 3][..]),
-        (State::Stranded(Cause::AddressGone), Some(0), &[0, 0]),
         (
             State::Stranded(Cause::AddressGone),
-            None,
-            &[u32::MAX, u32::MAX],
+            Some(3),
+            &[UpTo(3), UpTo(3)][..],
         ),
-        (State::Running, Some(3), &[3]),
-        (State::Orphaned { successor: true }, Some(3), &[3]),
-        (State::Orphaned { successor: true }, None, &[0]),
+        (
+            State::Stranded(Cause::AddressGone),
+            Some(0),
+            &[UpTo(0), UpTo(0)],
+        ),
+        (State::Stranded(Cause::AddressGone), None, &[Any, Any]),
+        (State::Running, Some(3), &[UpTo(3)]),
+        (State::Orphaned { successor: true }, Some(3), &[UpTo(3)]),
+        (State::Orphaned { successor: true }, None, &[UpTo(0)]),
     ] {
         let socket = Socket {
             sessions,
             ..in_state(state)
         };
         let mut found = Vec::new();
-        closings(&[socket_menu(&socket, &Answers::new())], &mut found);
+        consents(&[socket_menu(&socket, &Answers::new())], &mut found);
         assert_eq!(found, expected, "{socket:?}");
     }
 }

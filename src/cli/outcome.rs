@@ -1,0 +1,39 @@
+//! The result of a command, and its exit status.
+
+use crate::model::finding::Severity;
+
+/// The result of a command; of several targets the greatest counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[must_use]
+pub enum Outcome {
+    Well,
+    /// muxtray could not find out, for example because it has no access.
+    Unknown,
+    /// Something is wrong with a target, or a finding of severity error was reported.
+    Wrong,
+    /// Wrong usage or configuration.
+    Misused,
+}
+
+impl Outcome {
+    /// Returns the exit status that `muxtray --help` documents.
+    #[must_use]
+    pub const fn status(self) -> u8 {
+        match self {
+            Self::Well => 0,
+            Self::Wrong => 1,
+            Self::Misused => 2,
+            Self::Unknown => 3,
+        }
+    }
+}
+
+impl From<Option<Severity>> for Outcome {
+    fn from(worst: Option<Severity>) -> Self {
+        if worst == Some(Severity::Error) {
+            Self::Wrong
+        } else {
+            Self::Well
+        }
+    }
+}

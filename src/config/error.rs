@@ -1,0 +1,72 @@
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+use tr::tr;
+
+use crate::files;
+use crate::model::finding::{Finding, FindingId};
+use crate::model::text;
+
+/// The reason why a configuration file is not in force.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// There is no place for the file: neither `$XDG_CONFIG_HOME` nor `$HOME` is set.
+    NoPlace,
+    Missing(PathBuf),
+    /// Not a regular file, or too large.
+    NotAFile(PathBuf),
+    Unreadable(PathBuf, String),
+    Invalid(PathBuf, String),
+    Unwritable(PathBuf, std::io::Error),
+}
+
+impl ConfigError {
+    #[must_use]
+    pub fn finding(&self) -> Finding {
+        let subject = self.path().map_or_else(|| tr!("configuration"), text::path);
+        let remedy = tr!(
+            "correct the file: {command}; until then the last valid settings stay in force",
+            command = "muxtray config edit"
+        );
+        Finding::new(FindingId::ConfigInvalid, subject, self.cause(), remedy)
+    }
+
+    fn path(&self) -> Option<&Path> {
+        match self {
+            Self::NoPlace => None,
+            Self::Missing(path)
+            | Self::NotAFile(path)
+            | Self::Unreadable(path, _)
+            | Self::Invalid(path, _)
+            | Self::Unwritable(path, _) => Some(path),
+        }
+    }
+
+    fn cause(&self) -> String {
+        match self {
+            Self::NoPlace => tr!(
+                "neither XDG_CONFIG_HOME nor HOME is set; name a file with {option}",
+                option = "--config FILE"
+            ),
+            Self::Missing(_) => tr!("no such file"),
+            Self::NotAFile(_) => tr!("not a regular file of at most 1 MiB"),
+            Self::Unreadable(_, cause) => tr!("cannot be read: {cause}", cause),
+            Self::Invalid(_, cause) => cause.clone(),
+            Self::Unwritable(_, cause) => tr!(
+                "cannot be written: {cause}",
+                cause = files::write_error(cause)
+            ),
+        }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cause = self.cause();
+        match self.path() {
+            Some(path) => write!(f, "{}: {cause}", text::path(path)),
+            None => f.write_str(&tr!("no configuration file: {cause}", cause)),
+        }
+    }
+}

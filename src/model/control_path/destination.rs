@@ -1,0 +1,64 @@
+//! Where a master leads, and the name by which the user calls it.
+
+use std::fmt;
+
+use crate::model::text;
+
+/// A host's name in the ssh configuration, as a person types it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HostAlias(pub String);
+
+impl fmt::Display for HostAlias {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&text::line(&self.0))
+    }
+}
+
+/// Where a connection leads.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Destination {
+    /// The user on the other side; unknown where a ControlPath does not hold `%r`.
+    pub user: Option<String>,
+    /// The host name or address.
+    pub host: String,
+    /// The port; unknown where a ControlPath does not hold `%p`.
+    pub port: Option<u16>,
+}
+
+/// `user@host:port`, an IPv6 address in brackets when a port follows.
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(user) = &self.user {
+            write!(f, "{}@", text::line(user))?;
+        }
+        let host = text::line(&self.host);
+        match self.port {
+            Some(port) if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Some(port) => write!(f, "{host}:{port}"),
+            None => f.write_str(&host),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_destinations_as_ssh_writes_them() {
+        for (user, host, port, shown) in [
+            (Some("u"), "h", Some(22), "u@h:22"),
+            (None, "::1", Some(22), "[::1]:22"),
+            (Some("u"), "::1", None, "u@::1"),
+            (Some("a\nb"), "c\td", None, "a\\u{a}b@c\\u{9}d"),
+        ] {
+            let destination = Destination {
+                user: user.map(str::to_owned),
+                host: host.to_owned(),
+                port,
+            };
+            assert_eq!(destination.to_string(), shown);
+        }
+        assert_eq!(HostAlias("a\nb".to_owned()).to_string(), "a\\u{a}b");
+    }
+}
