@@ -78,7 +78,7 @@ impl DrawnMenu {
     pub(crate) fn draw(&mut self, edit: &Edit) {
         match edit {
             Edit::Label { at, label } => self.draw_label(at, label),
-            Edit::Intent { at, intent } => self.draw_intent(at, intent.as_ref()),
+            Edit::Disable { at } => self.disable(at),
             Edit::Remove { at } => self.remove(at),
             Edit::Insert { at, entry } => self.insert(at, entry),
         }
@@ -94,22 +94,19 @@ impl DrawnMenu {
         }
     }
 
-    fn draw_intent(&mut self, at: &[usize], intent: Option<&Intent>) {
+    fn disable(&mut self, at: &[usize]) {
         let id = match self.row(at) {
             Some(Row::Item(item)) => {
-                item.set_enabled(intent.is_some());
+                item.set_enabled(false);
                 item.id().clone()
             }
             Some(Row::Check(item, _)) => {
-                item.set_enabled(intent.is_some());
+                item.set_enabled(false);
                 item.id().clone()
             }
             Some(Row::Separator(_) | Row::Submenu(..)) | None => return,
         };
-        match intent {
-            Some(intent) => self.intents.insert(id, intent.clone()),
-            None => self.intents.remove(&id),
-        };
+        self.intents.remove(&id);
     }
 
     fn remove(&mut self, at: &[usize]) {

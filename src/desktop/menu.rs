@@ -4,12 +4,14 @@
 //! under the pointer:
 //!
 //! - Rows are told apart by their keys, so a row whose text changed stays the row it was.
-//! - What a click does never changes in a row: a row that is to do something else is replaced by a new one. Whoever
-//!   clicks the old one has clicked what it was drawn for, or nothing. A check mark says what a click does, so a row
-//!   with another mark is another row.
+//! - The intent of a row never changes, except to none: a row with another intent is a new row, so a click on the old
+//!   one asks for the intent it was drawn with, or for nothing. The check mark shows the intent, so a row with another
+//!   mark is a new row. A row that becomes enabled is a new row too: libdbusmenu-glib sends that change as a removed
+//!   property, and Budgie reads only properties that are set.
 //!
 //! While the menu is open, only [`edits_while_open`] are due: texts, and rows that can do nothing any more. The rest
-//! waits until it is closed, as hosts draw an open menu wrong when rows come and go.
+//! waits until it is closed, as hosts draw an open menu wrong when rows come and go. If only the top menu may be open,
+//! [`edits_below_top`] change the rows of its submenus.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -27,12 +29,10 @@ pub enum Edit {
         /// The text, not yet escaped.
         label: String,
     },
-    /// Let a disabled row do something, or disable a row. Never exchanges one intent for another.
-    Intent {
+    /// Disable a row.
+    Disable {
         /// Where.
         at: Vec<usize>,
-        /// What a click asks for from now on.
-        intent: Option<Intent>,
     },
     /// Take the row away, with all below it.
     Remove {
@@ -48,6 +48,14 @@ pub enum Edit {
     },
 }
 
+impl Edit {
+    /// Whether rows come or go by it.
+    #[must_use]
+    pub const fn is_of_layout(&self) -> bool {
+        matches!(self, Self::Remove { .. } | Self::Insert { .. })
+    }
+}
+
 /// Every step from `drawn` to `wanted`.
 #[must_use]
 pub fn edits(drawn: &[Entry], wanted: &[Entry]) -> Vec<Edit> {
@@ -59,18 +67,21 @@ pub fn edits(drawn: &[Entry], wanted: &[Entry]) -> Vec<Edit> {
 /// The steps from `drawn` towards `wanted` that neither move a row nor give a click another meaning.
 #[must_use]
 pub fn edits_while_open(drawn: &[Entry], wanted: &[Entry]) -> Vec<Edit> {
-    let mut edits = Vec::new();
-    let mut elsewhere = Elsewhere::new();
-    note_submenus(wanted, &mut elsewhere);
-    steady(drawn, wanted, &elsewhere, &mut Vec::new(), &mut edits);
-    edits
+    steps_while_open(drawn, wanted, Submenus::Open)
+}
+
+/// The steps from `drawn` towards `wanted` while all submenus are closed and the top menu may be open: all steps inside
+/// the submenus, and in the top menu itself those of [`edits_while_open`].
+#[must_use]
+pub fn edits_below_top(drawn: &[Entry], wanted: &[Entry]) -> Vec<Edit> {
+    steps_while_open(drawn, wanted, Submenus::Closed)
 }
 
 /// Takes one step on the list itself: what is drawn, once the step is drawn too. A position that does not exist is
 /// left alone.
 pub fn apply(entries: &mut Vec<Entry>, edit: &Edit) {
     let (Edit::Label { at, .. }
-    | Edit::Intent { at, .. }
+    | Edit::Disable { at }
     | Edit::Remove { at }
     | Edit::Insert { at, .. }) = edit;
     let Some((&index, parents)) = at.split_last() else {
@@ -100,11 +111,11 @@ pub fn apply(entries: &mut Vec<Entry>, edit: &Edit) {
                 label.clone_from(new);
             }
         }
-        Edit::Intent { intent: new, .. } => {
+        Edit::Disable { .. } => {
             if let Some(Entry::Item { intent, .. } | Entry::Check { intent, .. }) =
                 siblings.get_mut(index)
             {
-                intent.clone_from(new);
+                *intent = None;
             }
         }
         Edit::Insert { .. } | Edit::Remove { .. } => {}
@@ -150,9 +161,32 @@ fn whole(drawn: &[Entry], wanted: &[Entry], parents: &mut Vec<usize>, edits: &mu
     }
 }
 
+/// Whether the submenus of an open menu may be open too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Submenus {
+    Open,
+    Closed,
+}
+
+fn steps_while_open(drawn: &[Entry], wanted: &[Entry], submenus: Submenus) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    let mut elsewhere = Elsewhere::new();
+    note_submenus(wanted, &mut elsewhere);
+    steady(
+        drawn,
+        wanted,
+        submenus,
+        &elsewhere,
+        &mut Vec::new(),
+        &mut edits,
+    );
+    edits
+}
+
 fn steady(
     drawn: &[Entry],
     wanted: &[Entry],
+    submenus: Submenus,
     elsewhere: &Elsewhere<'_>,
     parents: &mut Vec<usize>,
     edits: &mut Vec<Edit>,
@@ -178,12 +212,17 @@ fn steady(
                             entries: wanted, ..
                         },
                     ) => {
+                        let closed = submenus == Submenus::Closed;
                         // "Exit, closing 3 sessions" belongs to the row below it that closes three.
-                        if !means_something_else(drawn, wanted) {
+                        if closed || !means_something_else(drawn, wanted) {
                             words(old, new, index, parents, edits);
                         }
                         parents.push(index);
-                        steady(drawn, wanted, elsewhere, parents, edits);
+                        if closed {
+                            whole(drawn, wanted, parents, edits);
+                        } else {
+                            steady(drawn, wanted, submenus, elsewhere, parents, edits);
+                        }
                         parents.pop();
                     }
                     // Gone from the menu that is wanted, so nothing in it is true any more. It stays to be looked at.
@@ -193,9 +232,7 @@ fn steady(
                 }
             }
             (Entry::Item { .. } | Entry::Check { .. }, Some(new)) => {
-                // A row that would begin to act waits too: it may have come under a pointer about to click.
-                let (before, after) = (intent(old), intent(new));
-                if mark(old) == mark(new) && (before == after || after.is_none()) {
+                if same_meaning(old, new) {
                     words(old, new, index, parents, edits);
                 }
             }
@@ -243,10 +280,7 @@ fn disable(entry: &Entry, at: &mut Vec<usize>, edits: &mut Vec<Edit>) {
     match entry {
         Entry::Separator | Entry::Item { intent: None, .. } | Entry::Check { intent: None, .. } => {
         }
-        Entry::Item { .. } | Entry::Check { .. } => edits.push(Edit::Intent {
-            at: at.clone(),
-            intent: None,
-        }),
+        Entry::Item { .. } | Entry::Check { .. } => edits.push(Edit::Disable { at: at.clone() }),
         Entry::Submenu { entries, .. } => {
             for (index, entry) in entries.iter().enumerate() {
                 at.push(index);
@@ -267,10 +301,9 @@ fn words(old: &Entry, new: &Entry, index: usize, parents: &[usize], edits: &mut 
             label: after.to_owned(),
         });
     }
-    if intent(old) != intent(new) {
-        edits.push(Edit::Intent {
+    if intent(old).is_some() && intent(new).is_none() {
+        edits.push(Edit::Disable {
             at: position(parents, index),
-            intent: intent(new).cloned(),
         });
     }
 }
@@ -306,10 +339,7 @@ fn position(parents: &[usize], index: usize) -> Vec<usize> {
 fn same_meaning(old: &Entry, new: &Entry) -> bool {
     row(old) == row(new)
         && mark(old) == mark(new)
-        && match (intent(old), intent(new)) {
-            (Some(old), Some(new)) => old == new,
-            _ => true,
-        }
+        && intent(new).is_none_or(|intent_of_new| intent(old) == Some(intent_of_new))
 }
 
 /// The rows that can stay, as pairs of indices, both growing: the equal beginning and end that nearly every change

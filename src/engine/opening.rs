@@ -17,13 +17,12 @@ use crate::decide::opening::{self, Openable, Opened, Plan};
 use crate::diagnose::obstacle::Obstacle;
 use crate::discover::Surroundings;
 use crate::engine::workers::{Job, Opening};
-use crate::files;
 use crate::model::control_path::{ControlPath, HostAlias};
 use crate::model::places::{Host, WrittenBy};
 use crate::model::recent::Recent;
 use crate::model::socket::Snapshot;
 use crate::model::text;
-use crate::scan;
+use crate::{files, scan};
 
 /// What the engine remembers of opening.
 #[derive(Debug)]

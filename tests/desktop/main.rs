@@ -20,5 +20,7 @@ mod settings;
 #[cfg(feature = "tray")]
 mod soak;
 mod steady;
+#[cfg(all(feature = "tray", not(feature = "lean-tray")))]
+mod submenu_layout;
 #[cfg(feature = "tray")]
 mod terminate;

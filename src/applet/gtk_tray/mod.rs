@@ -4,6 +4,7 @@
 //! it sleeps: nothing here polls.
 
 mod icon_theme;
+mod layout_updated;
 mod open_menu;
 mod registration;
 mod widgets;
@@ -15,7 +16,7 @@ use gtk::glib;
 use gtk::prelude::*;
 use muxtray::crash::contained;
 use muxtray::decide::intent::Intent;
-use muxtray::desktop::menu::{edits, edits_while_open};
+use muxtray::desktop::menu::{Edit, edits, edits_below_top, edits_while_open};
 use muxtray::present::menu::{Icon, TrayView};
 use tao::event::Event;
 use tao::event_loop::{ControlFlow, EventLoop, EventLoopBuilder, EventLoopProxy};
@@ -27,7 +28,8 @@ use crate::clipboard::{self, Tool};
 use crate::drawn_menu::DrawnMenu;
 use crate::private_directory::PrivateDirectory;
 use crate::{Order, icons};
-use open_menu::Patience;
+use layout_updated::Submenus;
+use open_menu::{Changeable, Patience};
 use widgets::Widgets;
 use windows::Windows;
 
@@ -61,6 +63,7 @@ enum News {
     NotCopied(String),
     MenuOpened,
     MenuClosed,
+    PlasmaStarted,
     Alarm,
 }
 
@@ -178,12 +181,15 @@ impl Tray {
             menu,
             widgets,
             wanted: None,
+            submenus: Submenus::default(),
             patience: Patience::default(),
-            alarm_is_set: false,
+            alarm: None,
             windows: Windows::default(),
             send,
         };
         registration::see_to_it();
+        let proxy = events.create_proxy();
+        layout_updated::after_plasma_start(move || hear(&proxy, News::PlasmaStarted));
         events.run_return(move |event, _, control| {
             *control = ControlFlow::Wait;
             match event {
@@ -205,8 +211,10 @@ struct Screen<S> {
     widgets: Widgets,
     /// The view that is not wholly drawn yet, because a menu is open.
     wanted: Option<TrayView>,
+    submenus: Submenus,
     patience: Patience,
-    alarm_is_set: bool,
+    /// When what is not drawn yet is looked at again.
+    alarm: Option<Instant>,
     windows: Windows,
     send: S,
 }
@@ -229,22 +237,36 @@ impl<S: Fn(Intent)> Screen<S> {
             return;
         };
         let open = self.widgets.has_open_submenu();
-        let wait = self.patience.wait(open, Instant::now());
-        let plan = if wait.is_none() {
-            self.widgets.hide_submenus();
-            edits
-        } else {
-            edits_while_open
+        let now = Instant::now();
+        let (plan, wait): (fn(&[_], &[_]) -> _, _) = match self.patience.changeable(open, now) {
+            Changeable::All => {
+                self.widgets.hide_submenus();
+                (edits, None)
+            }
+            Changeable::BelowTop(wait) => (edits_below_top, Some(wait)),
+            Changeable::None(wait) => (edits_while_open, Some(wait)),
         };
-        for edit in plan(self.menu.entries(), &view.menu) {
-            self.menu.draw(&edit);
-            self.widgets.follow(&edit);
+        let edits = plan(self.menu.entries(), &view.menu);
+        for edit in &edits {
+            self.menu.draw(edit);
+            self.widgets.follow(edit);
+        }
+        if edits.iter().any(Edit::is_of_layout) {
+            self.submenus.report();
         }
         if self.menu.entries() == view.menu {
             self.wanted = None;
-        } else if let (Some(wait), false) = (wait, self.alarm_is_set) {
-            self.alarm_is_set = true;
+        } else if let Some(wait) = wait {
+            self.look_again(now + wait);
+        }
+    }
+
+    /// Sets the alarm, unless it is due earlier.
+    fn look_again(&mut self, due: Instant) {
+        if self.alarm.is_none_or(|alarm| due < alarm) {
+            self.alarm = Some(due);
             let proxy = self.proxy.clone();
+            let wait = due.saturating_duration_since(Instant::now());
             glib::timeout_add_local_once(wait, move || hear(&proxy, News::Alarm));
         }
     }
@@ -302,10 +324,12 @@ impl<S: Fn(Intent)> Screen<S> {
             News::MenuClosed => {
                 if !self.widgets.has_open_submenu() {
                     self.patience.closed(Instant::now());
+                    self.draw_wanted();
                 }
             }
+            News::PlasmaStarted => self.submenus.report_all(),
             News::Alarm => {
-                self.alarm_is_set = false;
+                self.alarm = None;
                 self.draw_wanted();
             }
         }

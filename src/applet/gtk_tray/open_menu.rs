@@ -1,27 +1,42 @@
-//! When an open menu may change its rows: as long as a person is in it, not at all. Pure; the time is an argument.
+//! When an open menu may change its rows: while one of its submenus is open, not at all. Pure; the time is an argument.
 //!
-//! What is known of the menu on the panel is that its submenus open and close. Of the top menu a panel says nothing,
-//! so it counts as open for a moment after its last submenu has closed: the pointer is on its way to the next.
+//! Panels report that submenus open and close, and nothing of the top menu. So the top menu counts as open for a moment
+//! after its last submenu has closed: the pointer may be on its way to the next one.
 
 use std::time::{Duration, Instant};
 
-/// The longest wait. A panel that dies never says that it closed a menu, and a person who looks at one for this long
-/// wants to see what is true.
+/// The longest wait. A panel that dies never reports that a menu was closed, and a person who looks at a menu for this
+/// long wants to see the current state.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// How long the top menu counts as open after its last submenu has closed.
 const SETTLE: Duration = Duration::from_secs(3);
 
+/// How long after a submenu has closed a click on its rows may arrive: panels close the menu first and report the click
+/// then.
+const LATE_CLICK: Duration = Duration::from_millis(300);
+
 /// No hand opens and closes a menu within this time. AppIndicator does, with each submenu that is put in.
 const BLINK: Duration = Duration::from_millis(20);
+
+/// The rows that may come and go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Changeable {
+    /// All.
+    All,
+    /// Those of submenus. Ask again after this time.
+    BelowTop(Duration),
+    /// None. Ask again after this time.
+    None(Duration),
+}
 
 /// What is known of the menu on the panel, beside whether one of its submenus is open.
 #[derive(Debug, Default)]
 pub(crate) struct Patience {
     /// Since when a submenu is open.
     since: Option<Instant>,
-    /// Until when the top menu counts as open.
-    until: Option<Instant>,
+    /// When the last open submenu was closed.
+    closed: Option<Instant>,
 }
 
 impl Patience {
@@ -35,25 +50,35 @@ impl Patience {
         if let Some(since) = self.since.take()
             && now.duration_since(since) > BLINK
         {
-            self.until = Some(now + SETTLE);
+            self.closed = Some(now);
         }
     }
 
-    /// How long rows that come and go are to wait before they ask again; `None`: they need not.
-    pub(crate) fn wait(&mut self, submenu_open: bool, now: Instant) -> Option<Duration> {
+    /// The rows that may come and go now.
+    pub(crate) fn changeable(&mut self, submenu_open: bool, now: Instant) -> Changeable {
         if !submenu_open {
-            let left = self.until?.saturating_duration_since(now);
-            return (!left.is_zero()).then_some(left);
+            let Some(closed) = self.closed else {
+                return Changeable::All;
+            };
+            let left = |after: Duration| {
+                let left = (closed + after).saturating_duration_since(now);
+                (!left.is_zero()).then_some(left)
+            };
+            return match (left(LATE_CLICK), left(SETTLE)) {
+                (Some(left), _) => Changeable::None(left),
+                (None, Some(left)) => Changeable::BelowTop(left),
+                (None, None) => Changeable::All,
+            };
         }
         let since = *self.since.get_or_insert(now);
         let left = (since + LIMIT).saturating_duration_since(now);
         if left.is_zero() {
             // From here on it counts as closed, until it is opened again.
             *self = Self::default();
-            return None;
+            return Changeable::All;
         }
-        // It closes and settles without a word, so ask again soon enough to see it.
-        Some(left.min(SETTLE))
+        // Xfce's panel does not report every closing, so ask again soon.
+        Changeable::None(left.min(SETTLE))
     }
 }
 
@@ -64,50 +89,67 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn a_closed_menu_waits_for_nobody() {
-        assert_eq!(Patience::default().wait(false, Instant::now()), None);
+    fn all_rows_of_a_closed_menu() {
+        let changeable = Patience::default().changeable(false, Instant::now());
+        assert_eq!(changeable, Changeable::All);
     }
 
     #[test]
-    fn an_open_menu_is_left_alone_and_for_a_moment_after() {
+    fn no_row_while_a_submenu_is_open_and_those_of_the_top_menu_last() {
         let start = Instant::now();
         let mut patience = Patience::default();
         patience.opened(start);
-        assert!(patience.wait(true, start + 9 * SECOND).is_some());
+        assert_eq!(
+            patience.changeable(true, start + 9 * SECOND),
+            Changeable::None(SETTLE)
+        );
         let closed = start + 10 * SECOND;
         patience.closed(closed);
-        assert_eq!(patience.wait(false, closed), Some(SETTLE));
-        assert_eq!(patience.wait(false, closed + SETTLE), None);
+        for (after, changeable) in [
+            (Duration::ZERO, Changeable::None(LATE_CLICK)),
+            (LATE_CLICK, Changeable::BelowTop(SETTLE - LATE_CLICK)),
+            (SETTLE, Changeable::All),
+        ] {
+            assert_eq!(patience.changeable(false, closed + after), changeable);
+        }
     }
 
     #[test]
-    fn the_next_submenu_prolongs_the_visit() {
+    fn the_next_submenu_begins_anew() {
         let start = Instant::now();
         let mut patience = Patience::default();
         patience.opened(start);
         patience.closed(start + SECOND);
         patience.opened(start + 2 * SECOND);
-        assert!(patience.wait(true, start + 9 * SECOND).is_some());
+        assert_eq!(
+            patience.changeable(true, start + 9 * SECOND),
+            Changeable::None(SETTLE)
+        );
         patience.closed(start + 10 * SECOND);
-        assert_eq!(patience.wait(false, start + 11 * SECOND), Some(2 * SECOND));
+        assert_eq!(
+            patience.changeable(false, start + 11 * SECOND),
+            Changeable::BelowTop(2 * SECOND)
+        );
     }
 
     #[test]
-    fn patience_ends() {
+    fn all_rows_at_the_limit() {
         let start = Instant::now();
         let mut patience = Patience::default();
         patience.opened(start);
-        assert_eq!(patience.wait(true, start + LIMIT), None);
-        assert_eq!(patience.wait(false, start + LIMIT), None);
+        for submenu_open in [true, false] {
+            let changeable = patience.changeable(submenu_open, start + LIMIT);
+            assert_eq!(changeable, Changeable::All);
+        }
     }
 
     #[test]
-    fn a_blink_is_nobody() {
+    fn a_blink_is_no_visit() {
         let start = Instant::now();
         let mut patience = Patience::default();
         patience.opened(start);
-        assert_eq!(patience.wait(false, start), None);
         patience.closed(start + Duration::from_millis(1));
-        assert_eq!(patience.wait(false, start + Duration::from_millis(2)), None);
+        let changeable = patience.changeable(false, start + Duration::from_millis(2));
+        assert_eq!(changeable, Changeable::All);
     }
 }

@@ -36,7 +36,7 @@ impl Widgets {
                     self.watch_below(item.upcast_ref());
                 }
             }
-            Edit::Intent { .. } | Edit::Remove { .. } => {}
+            Edit::Disable { .. } | Edit::Remove { .. } => {}
         }
     }
 

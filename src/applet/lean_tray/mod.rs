@@ -253,7 +253,7 @@ impl Turns {
         let turn = match edit {
             Edit::Insert { .. } => Turn::Come,
             Edit::Remove { .. } => Turn::Go,
-            Edit::Label { .. } | Edit::Intent { .. } => return false,
+            Edit::Label { .. } | Edit::Disable { .. } => return false,
         };
         self.0.replace(turn).is_some_and(|last| last != turn)
     }

@@ -59,10 +59,7 @@ fn a_marked_row_is_disabled_in_place() {
             at: vec![0],
             label: "Clean: no file".to_owned(),
         },
-        Edit::Intent {
-            at: vec![0],
-            intent: None,
-        },
+        Edit::Disable { at: vec![0] },
     ];
     assert_eq!(edits(&drawn, &wanted), steps);
     assert_eq!(edits_while_open(&drawn, &wanted), steps);
@@ -123,34 +120,64 @@ fn another_meaning_is_another_row() {
 }
 
 #[test]
-fn a_row_is_enabled_in_place_but_not_under_the_pointer() {
-    let off = [item("copy", "Copy: nothing there", None)];
-    let on = [item("copy", "Copy", copy("/a"))];
+fn a_row_is_disabled_in_place_and_enabled_by_another_row() {
+    let rows: [fn(Option<Intent>) -> Entry; 2] = [
+        |intent| item("copy", "Copy", intent),
+        |intent| check("copy", "Copy", true, intent),
+    ];
+    for row in rows {
+        let (off, on) = ([row(None)], [row(copy("/a"))]);
+        let replaced = [
+            Edit::Remove { at: vec![0] },
+            Edit::Insert {
+                at: vec![0],
+                entry: on[0].clone(),
+            },
+        ];
+        assert_eq!(edits(&off, &on), replaced);
+        assert_eq!(edits_while_open(&off, &on), []);
+        let disabled = [Edit::Disable { at: vec![0] }];
+        assert_eq!(edits(&on, &off), disabled);
+        assert_eq!(edits_while_open(&on, &off), disabled);
+    }
+}
+
+#[test]
+fn below_an_open_top_menu_rows_come_and_go() {
+    let web = |label: &str, rows| submenu("web", label, rows);
+    let drawn = [
+        web(
+            "web \u{2014} running",
+            vec![
+                item("check", "Check", copy("/a")),
+                item("path", "/a", None),
+                submenu("exit", "Exit", vec![item("now", "Now", copy("/a"))]),
+            ],
+        ),
+        submenu("gone", "gone", vec![item("copy", "Copy", copy("/b"))]),
+        check("clean", "Clean", false, copy("/on")),
+    ];
+    let wanted = [
+        web(
+            "web \u{2014} stale",
+            vec![item("path", "/a", None), item("clean", "Clean", copy("/a"))],
+        ),
+        check("clean", "Clean", true, copy("/off")),
+    ];
     assert_eq!(
-        edits(&off, &on),
+        edits_below_top(&drawn, &wanted),
         [
             Edit::Label {
                 at: vec![0],
-                label: "Copy".to_owned(),
+                label: "web \u{2014} stale".to_owned(),
             },
-            Edit::Intent {
-                at: vec![0],
-                intent: copy("/a"),
+            Edit::Remove { at: vec![0, 0] },
+            Edit::Remove { at: vec![0, 1] },
+            Edit::Insert {
+                at: vec![0, 1],
+                entry: item("clean", "Clean", copy("/a")),
             },
-        ]
-    );
-    assert_eq!(edits_while_open(&off, &on), []);
-    assert_eq!(
-        edits_while_open(&on, &off),
-        [
-            Edit::Label {
-                at: vec![0],
-                label: "Copy: nothing there".to_owned(),
-            },
-            Edit::Intent {
-                at: vec![0],
-                intent: None,
-            },
+            Edit::Disable { at: vec![1, 0] },
         ]
     );
 }
@@ -179,10 +206,7 @@ fn what_is_gone_can_no_longer_be_clicked_in_an_open_menu() {
     let wanted = [item("quit", "Quit", Some(Intent::Quit))];
     assert_eq!(
         edits_while_open(&drawn, &wanted),
-        [Edit::Intent {
-            at: vec![0, 0],
-            intent: None,
-        }]
+        [Edit::Disable { at: vec![0, 0] }]
     );
 }
 
@@ -222,10 +246,7 @@ fn a_row_that_comes_into_a_fold_can_still_be_clicked_in_an_open_menu() {
     );
     // Two rows with the key: which one it came to cannot be told.
     let doubled = [submenu("fold", "3 more", vec![web("web"), web("web")])];
-    let off = Edit::Intent {
-        at: vec![0, 0],
-        intent: None,
-    };
+    let off = Edit::Disable { at: vec![0, 0] };
     assert!(edits_while_open(&drawn, &doubled).contains(&off));
 }
 
@@ -334,16 +355,43 @@ proptest! {
     }
 
     #[test]
-    fn no_edit_exchanges_one_intent_for_another(drawn in any_menu(), wanted in any_menu()) {
+    fn no_row_changes_what_it_does_except_to_nothing(drawn in any_menu(), wanted in any_menu()) {
         let mut menu = drawn.clone();
         for edit in edits(&drawn, &wanted) {
-            if let Edit::Intent { at, intent: Some(_) } = &edit {
-                let mut rows = Vec::new();
-                shape(&menu, &mut Vec::new(), &mut rows);
-                prop_assert!(rows.contains(&(at.clone(), None)));
+            let mut rows = Vec::new();
+            shape(&menu, &mut Vec::new(), &mut rows);
+            apply(&mut menu, &edit);
+            if let Edit::Disable { at } = &edit {
+                let mut after = Vec::new();
+                shape(&menu, &mut Vec::new(), &mut after);
+                prop_assert!(after.contains(&(at.clone(), None)));
+                rows.iter_mut().filter(|row| row.0 == *at).for_each(|row| row.1 = None);
+                prop_assert_eq!(rows, after);
             }
+        }
+    }
+
+    #[test]
+    fn an_open_top_menu_keeps_its_rows_and_its_submenus_are_as_wanted(drawn in any_menu(), wanted in any_menu()) {
+        let mut menu = drawn.clone();
+        for edit in edits_below_top(&drawn, &wanted) {
             apply(&mut menu, &edit);
         }
+        prop_assert_eq!(menu.len(), drawn.len());
+        for (before, after) in drawn.iter().zip(&menu) {
+            prop_assert_eq!(row(before), row(after));
+            prop_assert!(intent(after).is_none() || intent(after) == intent(before));
+        }
+        let twins = by_row(&wanted);
+        for entry in &menu {
+            if let (Entry::Submenu { .. }, Some(twin)) = (entry, row(entry).and_then(|row| twins.get(&row))) {
+                prop_assert_eq!(entry, *twin);
+            }
+        }
+        for edit in edits(&menu.clone(), &wanted) {
+            apply(&mut menu, &edit);
+        }
+        prop_assert_eq!(menu, wanted);
     }
 
     #[test]

@@ -43,10 +43,10 @@ impl Row {
 }
 
 /// How `com.canonical.dbusmenu.GetLayout` describes a row: id, properties, rows below.
-type Layout = (i32, HashMap<String, OwnedVariant>, Vec<OwnedVariant>);
+pub(crate) type Layout = (i32, HashMap<String, OwnedVariant>, Vec<OwnedVariant>);
 
 const ITEM: &str = "org.kde.StatusNotifierItem";
-const MENU: &str = "com.canonical.dbusmenu";
+pub(crate) const MENU: &str = "com.canonical.dbusmenu";
 
 impl TrayIcon<'_> {
     /// The same icon, asked by way of another connection: whatever becomes of the panel, its menu can be read.
@@ -66,16 +66,15 @@ impl TrayIcon<'_> {
 
     /// The whole menu, as the panel would draw it; nothing while it is being changed.
     pub(crate) fn menu(&self) -> Option<Row> {
-        let reply = block_on(self.connection.call_method(
-            Some(self.owner.as_str()),
-            self.menu_path()?.as_str(),
-            Some(MENU),
-            "GetLayout",
-            &(0, -1, Vec::<&str>::new()),
-        ))
-        .ok()?;
-        let (_, layout): (u32, Layout) = reply.body().deserialize().ok()?;
-        row(layout)
+        self.menu_path()?;
+        row(self.layout(0, -1).ok()?)
+    }
+
+    /// A row and so many levels below it; -1: all.
+    pub(crate) fn layout(&self, id: i32, depth: i32) -> zbus::Result<Layout> {
+        let reply = self.try_call("GetLayout", &(id, depth, Vec::<&str>::new()))?;
+        let (_, layout): (u32, Layout) = reply.body().deserialize()?;
+        Ok(layout)
     }
 
     /// Waits until the menu has the row that these labels lead to, each by its beginning.
@@ -142,7 +141,8 @@ impl TrayIcon<'_> {
         self.try_call("Event", &event).map(drop)
     }
 
-    fn try_call<B>(&self, method: &str, body: &B) -> zbus::Result<zbus::Message>
+    /// Calls a method of its menu.
+    pub(crate) fn try_call<B>(&self, method: &str, body: &B) -> zbus::Result<zbus::Message>
     where
         B: serde::Serialize + zbus::Type,
     {
@@ -157,7 +157,8 @@ impl TrayIcon<'_> {
     }
 }
 
-fn row((id, properties, below): Layout) -> Option<Row> {
+/// The row that is described.
+pub(crate) fn row((id, properties, below): Layout) -> Option<Row> {
     let text = |name: &str| -> Option<String> { properties.get(name)?.clone().try_into().ok() };
     let enabled = properties
         .get("enabled")

@@ -31,7 +31,7 @@ use crate::support::{Lab, PATH, PATIENCE, Process, look_for, program, skip, wait
 use bus::{NOTIFICATIONS, ask, bus_address, connect, monitor, overhear, property, start_bus};
 
 pub(crate) use bus::Message;
-pub(crate) use icon::{Row, TrayIcon};
+pub(crate) use icon::{Layout, MENU, Row, TrayIcon, row};
 pub(crate) use notify_arguments::NotifyArguments;
 
 /// The name of a panel's register of tray icons.

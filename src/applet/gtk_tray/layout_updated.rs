@@ -1,0 +1,216 @@
+//! Reports submenus with other rows than before to the panel.
+//!
+//! libdbusmenu-glib sends `LayoutUpdated` for the whole menu only (18.10, server.c, `layout_update_idle`). Plasma then
+//! reads the top level, and of the submenus those that it has never read (plasma-workspace 6.3,
+//! libdbusmenuqt/dbusmenuimporter.cpp, `slotGetLayoutFinished`): the others keep their old rows. The same signal with
+//! the id of a submenu makes Plasma read that submenu. New submenus are reported too, and all of them after Plasma has
+//! started: a submenu that Plasma reads only when it is opened is placed before its size is known, off the screen.
+//!
+//! Only libdbusmenu knows the ids, so the menu is read over the bus, as a panel reads it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use gtk::gio::{self, BusNameWatcherFlags, Cancellable, DBusCallFlags, DBusConnection};
+use gtk::glib::{self, Variant, prelude::*};
+
+/// Where AppIndicator puts the menu of the icon that tray-icon calls "tray-icon tray app muxtray".
+const MENU_PATH: &str = "/org/ayatana/NotificationItem/tray_icon_tray_app_muxtray/Menu";
+
+const INTERFACE: &str = "com.canonical.dbusmenu";
+
+/// The name of Plasma's panel.
+const PLASMA: &str = "org.kde.plasmashell";
+
+/// After this time Plasma's panel has read the top level of the menu.
+const PLASMA_START: Duration = Duration::from_secs(5);
+
+/// How long the bus may take to answer, in milliseconds.
+const LIMIT: i32 = 10_000;
+
+/// The submenus that have been reported.
+#[derive(Clone, Default)]
+pub(super) struct Submenus(Rc<RefCell<Reported>>);
+
+#[derive(Default)]
+struct Reported {
+    submenus: Rows,
+    reading: Reading,
+}
+
+/// The ids of the rows of each submenu, by the id of the submenu.
+type Rows = BTreeMap<i32, Vec<i32>>;
+
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    #[default]
+    No,
+    Yes,
+    /// Rows have come or gone since it began.
+    Outdated,
+}
+
+impl Submenus {
+    /// Reports the submenus that have other rows than at the last report, soon.
+    pub(super) fn report(&self) {
+        let reading = &mut self.0.borrow_mut().reading;
+        if *reading != Reading::No {
+            *reading = Reading::Outdated;
+            return;
+        }
+        *reading = Reading::Yes;
+        let submenus = self.clone();
+        // After libdbusmenu's own signal, which waits until the loop is idle too: a panel that has read the top level
+        // knows the new submenus.
+        glib::idle_add_local_once(move || submenus.read());
+    }
+
+    /// Reports all submenus, soon.
+    pub(super) fn report_all(&self) {
+        self.0.borrow_mut().submenus.clear();
+        self.report();
+    }
+
+    fn read(self) {
+        // The connection that AppIndicator has, too.
+        gio::bus_get(
+            gio::BusType::Session,
+            Cancellable::NONE,
+            move |connection| match connection {
+                Ok(connection) => self.read_from(&connection),
+                Err(error) => self.end(&error),
+            },
+        );
+    }
+
+    fn read_from(self, connection: &DBusConnection) {
+        let all = (0_i32, -1_i32, ["children-display"].as_slice()).to_variant();
+        let sender = connection.clone();
+        connection.call(
+            connection.unique_name().as_deref(),
+            MENU_PATH,
+            INTERFACE,
+            "GetLayout",
+            Some(&all),
+            None,
+            DBusCallFlags::NO_AUTO_START,
+            LIMIT,
+            Cancellable::NONE,
+            move |reply| match reply.and_then(|reply| self.send(&sender, &reply)) {
+                Ok(()) => self.end_reading(),
+                Err(error) => self.end(&error),
+            },
+        );
+    }
+
+    fn send(&self, connection: &DBusConnection, reply: &Variant) -> Result<(), glib::Error> {
+        let revision = reply.child_value(0);
+        let mut submenus = Rows::new();
+        note_submenus(&reply.child_value(1), &mut submenus);
+        let reported = std::mem::replace(&mut self.0.borrow_mut().submenus, submenus.clone());
+        for id in signals(&reported, &submenus) {
+            let arguments = Variant::tuple_from_iter([revision.clone(), id.to_variant()]);
+            connection.emit_signal(
+                None,
+                MENU_PATH,
+                INTERFACE,
+                "LayoutUpdated",
+                Some(&arguments),
+            )?;
+        }
+        Ok(())
+    }
+
+    fn end(&self, error: &glib::Error) {
+        tracing::debug!("the panel does not hear of changed submenus: {error}");
+        self.end_reading();
+    }
+
+    fn end_reading(&self) {
+        let reading = std::mem::take(&mut self.0.borrow_mut().reading);
+        if reading == Reading::Outdated {
+            self.report();
+        }
+    }
+}
+
+/// Calls `then` when Plasma's panel has read the menu, after each start of either.
+pub(super) fn after_plasma_start(then: impl Fn() + Clone + Send + Sync + 'static) {
+    gio::bus_watch_name(
+        gio::BusType::Session,
+        PLASMA,
+        BusNameWatcherFlags::NONE,
+        move |_, _, _| {
+            glib::timeout_add_once(PLASMA_START, then.clone());
+        },
+        |_, _| {},
+    );
+}
+
+/// Collects the submenus of a row as `GetLayout` describes it: `(ia{sv}av)`, id, properties, rows below.
+fn note_submenus(row: &Variant, submenus: &mut Rows) {
+    let below: Vec<Variant> = row
+        .child_value(2)
+        .iter()
+        .filter_map(|row| row.as_variant())
+        .collect();
+    let id = |row: &Variant| row.child_value(0).get::<i32>();
+    let properties = glib::VariantDict::new(Some(&row.child_value(1)));
+    if let Some(id_of_row @ 1..) = id(row)
+        && properties.contains("children-display")
+    {
+        submenus.insert(id_of_row, below.iter().filter_map(id).collect());
+    }
+    for row in &below {
+        note_submenus(row, submenus);
+    }
+}
+
+/// The submenus to send the signal for. One that has changed is named twice: Plasma ignores the first signal after it
+/// has read a submenu at its opening (`m_idsRefreshedByAboutToShow`), and takes two in a row for one.
+fn signals(reported: &Rows, submenus: &Rows) -> Vec<i32> {
+    let times = |id: &i32, rows: &Vec<i32>| match reported.get(id) {
+        None => 1,
+        Some(before) if before == rows => 0,
+        Some(_) => 2,
+    };
+    submenus
+        .iter()
+        .flat_map(|(id, rows)| std::iter::repeat_n(*id, times(id, rows)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(id: i32, rows: Option<Vec<Variant>>) -> Variant {
+        let properties = glib::VariantDict::new(None);
+        if rows.is_some() {
+            properties.insert("children-display", "submenu");
+        }
+        let below: Vec<Variant> = rows.unwrap_or_default();
+        Variant::tuple_from_iter([id.to_variant(), properties.end(), below.to_variant()])
+    }
+
+    #[test]
+    fn every_submenu_with_its_rows_and_not_the_top_menu() {
+        let inner = row(4, Some(vec![row(5, None)]));
+        let outer = row(2, Some(vec![row(3, None), inner]));
+        let layout = row(0, Some(vec![row(1, None), outer, row(6, Some(Vec::new()))]));
+        let mut submenus = Rows::new();
+        note_submenus(&layout, &mut submenus);
+        let expected = [(2, vec![3, 4]), (4, vec![5]), (6, vec![])];
+        assert_eq!(submenus, Rows::from(expected));
+    }
+
+    #[test]
+    fn a_new_submenu_once_and_a_changed_one_twice() {
+        let reported = Rows::from([(2, vec![3, 4]), (4, vec![5]), (6, vec![7])]);
+        let submenus = Rows::from([(2, vec![3, 4]), (4, vec![8]), (9, vec![10])]);
+        assert_eq!(signals(&reported, &submenus), [4, 4, 9]);
+        assert_eq!(signals(&submenus, &submenus), [] as [i32; 0]);
+    }
+}

@@ -1,0 +1,188 @@
+//! The menu in a panel that reads no more than it has to: what it has read is true after a change.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::mpsc::Receiver;
+use std::time::Instant;
+
+use crate::desktop::{Desktop, Layout, MENU, Parts, Row, TrayIcon, end, lab, row};
+use crate::support::{PATIENCE, look_for};
+use zbus::OwnedVariant;
+
+const CLEAN: &[&str] = &["Settings", "Clean stale sockets automatically"];
+const STALE: &[&str] = &[
+    "Settings",
+    "Notifications",
+    "Control sockets",
+    "Stale control socket",
+];
+
+type Properties = HashMap<String, OwnedVariant>;
+
+/// The names of the properties that rows lost, by the rows' ids.
+type Removed = Vec<(i32, Vec<String>)>;
+
+/// A panel that reads the menu as Plasma 6.3 does (plasma-workspace, libdbusmenuqt/dbusmenuimporter.cpp): the top level
+/// at once, a submenu when it is opened for the first time, and one level again only where `LayoutUpdated` names it.
+/// Of the properties it takes those that are set and not those that were removed, as Budgie 10.9 does
+/// (panel/applets/tray/DBusMenu.vala).
+struct Panel<'a> {
+    icon: TrayIcon<'a>,
+    signals: Receiver<(Instant, zbus::Message)>,
+    rows: HashMap<i32, (Properties, Vec<i32>)>,
+    /// Submenus that were read at their opening: the next signal for one of them is ignored.
+    read_at_opening: HashSet<i32>,
+}
+
+impl<'a> Panel<'a> {
+    fn new(desktop: &'a Desktop<'_>, icon: TrayIcon<'a>) -> Self {
+        let rule = format!("type='signal',interface='{MENU}'");
+        let mut panel = Self {
+            icon,
+            signals: desktop.overhear(&[&rule]),
+            rows: HashMap::from([(0, Default::default())]),
+            read_at_opening: HashSet::new(),
+        };
+        panel.read(0);
+        panel
+    }
+
+    /// Reads one level. A row that is gone meanwhile has none.
+    fn read(&mut self, parent: i32) {
+        let Ok((_, _, below)) = self.icon.layout(parent, 1) else {
+            return;
+        };
+        let below: Vec<Layout> = below
+            .into_iter()
+            .map(|row| row.try_into().unwrap())
+            .collect();
+        let ids = below.iter().map(|row| row.0).collect();
+        if let Some((_, rows)) = self.rows.get_mut(&parent) {
+            *rows = ids;
+            for (id, properties, _) in below {
+                self.rows.entry(id).or_default().0.extend(properties);
+            }
+        }
+    }
+
+    /// Follows the signals that have come.
+    fn follow(&mut self) {
+        while let Ok((_, message)) = self.signals.try_recv() {
+            let body = message.body();
+            match message.header().member().unwrap().as_str() {
+                "LayoutUpdated" => {
+                    let (_, parent): (u32, i32) = body.deserialize().unwrap();
+                    if !self.read_at_opening.remove(&parent) {
+                        self.read(parent);
+                    }
+                }
+                "ItemsPropertiesUpdated" => {
+                    let (set, _): (Vec<(i32, Properties)>, Removed) = body.deserialize().unwrap();
+                    for (id, properties) in set {
+                        if let Some((known, _)) = self.rows.get_mut(&id) {
+                            known.extend(properties);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn shown(&self, id: i32) -> Row {
+        let (properties, below) = &self.rows[&id];
+        let mut shown = row((id, properties.clone(), Vec::new())).unwrap();
+        shown.rows = below.iter().map(|&id| self.shown(id)).collect();
+        shown
+    }
+
+    /// Waits until the panel shows the row that these labels lead to, and it is like this. The submenus on the way
+    /// must have been opened.
+    #[track_caller]
+    fn wait_for(&mut self, labels: &[&str], like: impl Fn(&Row) -> bool) -> Row {
+        let found = look_for(PATIENCE, || {
+            self.follow();
+            let menu = self.shown(0);
+            let found = labels
+                .iter()
+                .try_fold(&menu, |row, label| row.find(label))?;
+            like(found).then(|| found.clone())
+        });
+        found.unwrap_or_else(|| panic!("{labels:?} in {:#?}", self.shown(0)))
+    }
+
+    /// Opens the submenus that these labels lead to, one after the other.
+    #[track_caller]
+    fn open(&mut self, labels: &[&str]) {
+        for depth in 1..=labels.len() {
+            let id = self.wait_for(&labels[..depth], |_| true).id;
+            self.icon.try_call("AboutToShow", &id).unwrap();
+            if self.rows[&id].1.is_empty() {
+                self.read_at_opening.insert(id);
+                self.read(id);
+            }
+        }
+    }
+}
+
+#[test]
+fn opened_submenu_of_a_dead_master_offers_clean() {
+    let Some(lab) = lab("opened_submenu_of_a_dead_master_offers_clean") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let mut master = lab.master("web");
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    icon.wait_for_row(&["\u{25cf} web"]);
+    let mut panel = Panel::new(&desktop, icon);
+    panel.open(&["\u{25cf} web"]);
+    panel.wait_for(&["\u{25cf} web", "Check"], |row| row.enabled);
+    master.kill();
+    panel.wait_for(&["\u{25b2} web"], |row| {
+        row.find("Check").is_none() && row.find("Clean").is_some_and(|clean| clean.enabled)
+    });
+    end(applet);
+}
+
+#[test]
+fn opened_submenu_shows_a_switched_mark() {
+    let Some(lab) = lab("opened_submenu_shows_a_switched_mark") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    icon.wait_for_mark(CLEAN, false);
+    let mut panel = Panel::new(&desktop, icon);
+    for (labels, before) in [(CLEAN, false), (STALE, true)] {
+        panel.open(&labels[..labels.len() - 1]);
+        panel.wait_for(labels, |row| row.checked == Some(before));
+        panel.icon.click(labels);
+        panel.wait_for(labels, |row| row.checked == Some(!before));
+    }
+    end(applet);
+}
+
+#[test]
+fn row_that_becomes_enabled_is_not_grey() {
+    let Some(lab) = lab("row_that_becomes_enabled_is_not_grey") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    icon.wait_for_mark(CLEAN, false);
+    let mut panel = Panel::new(&desktop, icon);
+    panel.open(&CLEAN[..1]);
+    lab.write(
+        "config/muxtray/config.toml",
+        "clean_automatically = perhaps\n",
+    );
+    panel.wait_for(CLEAN, |row| !row.enabled);
+    lab.write(
+        "config/muxtray/config.toml",
+        "clean_automatically = false\n",
+    );
+    panel.wait_for(CLEAN, |row| row.enabled);
+    end(applet);
+}
