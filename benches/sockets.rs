@@ -39,7 +39,7 @@ use muxtray::model::socket::{Socket, UserId};
 use muxtray::observe::{Observer, directories, filesystem, sock_diag};
 use muxtray::present::menu;
 use muxtray::present::report::Report;
-use muxtray::scan::{self, Survey};
+use muxtray::scan::{self, Scanner};
 use support::{Lab, program};
 
 const SIZES: [usize; 4] = [10, 100, 1_000, 10_000];
@@ -217,8 +217,8 @@ impl Scene {
         let request = scan::request(&Settings::default(), Some(&config), &surroundings);
         let places = discover::places(&request, &surroundings);
         let home = surroundings.known.home.clone();
-        let mut survey = Survey::new(surroundings);
-        let snapshot = survey.look(&places, &[]);
+        let mut scanner = Scanner::new(surroundings);
+        let snapshot = scanner.scan(&places, &[]);
         self.assert_half_is_live(&snapshot.sockets);
 
         let candidates = discover::candidates(&places);
@@ -235,7 +235,7 @@ impl Scene {
             directories: &seen,
             history: &history,
         };
-        let whole = of_looks(|| drop(survey.look(&places, &[])));
+        let whole = of_looks(|| drop(scanner.scan(&places, &[])));
         let find = of_looks(|| drop(discover::candidates(&places)));
         let ways = of_looks(|| drop(directories::look(places.directories(&[]))));
         let stat = of_looks(|| stat(&candidates, uid));

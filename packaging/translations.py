@@ -30,6 +30,7 @@ STRING = r'"(?:[^"\\]|\\.)*"'
 # String and character literals, so that a quote, bracket or comment sign inside is not taken for one of the code's.
 LITERAL = rf"r(#*)\".*?\"\1|{STRING}|'(?:[^'\\]|\\[^']+)'"
 COMMENT = re.compile(rf"{LITERAL}|//[^\n]*", re.S)
+TESTS = re.compile(r"#\[cfg\(test\)\]\n(?:pub(?:\(\w+\))? )?mod tests\b")
 CALL = re.compile(r"\b(?:tr|marked)!\(")
 PIECE = re.compile(rf"{LITERAL}|.", re.S)
 TEXT = re.compile(rf"\s*(?:({STRING})\s*=>\s*)?({STRING})\s*(?:\|\s*({STRING})\s*%.*)?$", re.S)
@@ -75,7 +76,7 @@ class Messages:
                 self.scan(path)
 
     def scan(self, path):
-        source, file = path.read_text(encoding="utf-8").split("#[cfg(test)]\nmod tests")[0], path.relative_to(ROOT)
+        source, file = TESTS.split(path.read_text(encoding="utf-8"))[0], path.relative_to(ROOT)
         # Comments become blanks, so that a text has the same place in both.
         code = COMMENT.sub(lambda match: " " * len(match[0]) if match[0].startswith("//") else match[0], source)
         for call in CALL.finditer(code):

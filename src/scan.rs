@@ -1,9 +1,7 @@
-//! One walk down the road: candidates, a look, the judgement. The command line walks it once, the engine again and
-//! again; both get the same snapshot from the same facts.
+//! One scan: candidates, observation, diagnosis. The command line scans once, the engine again and again.
 //!
-//! Every look also stats the directories of control sockets, some system calls for each, so that `list` and the tray say
-//! what is wrong with them. What only making a socket there can tell (a quota, a filesystem of a kind that nobody
-//! knows) is left to [`Survey::examined`], which `doctor` asks for and nothing else does.
+//! Every scan includes the directories of control sockets, which costs some system calls for each. Only `doctor` also
+//! makes a socket in each of them ([`Scanner::scan_with_rehearsal`]), which finds quotas and unknown filesystems.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,16 +16,18 @@ use crate::discover::{self, Request, Ssh, Surroundings};
 use crate::files;
 use crate::model::control_path::ControlPath;
 use crate::model::directory::{Access, Directory, End, Rehearsal};
+use crate::model::ids::{Cookie, UserId};
+use crate::model::observation::{File, Holder, Listener, Look};
 use crate::model::places::{Candidate, Origin, Places};
 use crate::model::recent::Recent;
-use crate::model::socket::{Cookie, File, Holder, Listener, Look, Snapshot, UserId};
-use crate::observe::network::Networks;
+use crate::model::socket::Snapshot;
+use crate::observe::network::NetworkObserver;
 use crate::observe::{Observer, directories};
 
-/// How often a waiting backlog is looked at again while [`Survey::settled`] waits for it.
+/// The pause between the scans of [`Scanner::scan_until_settled`].
 const BACKLOG_PAUSE: Duration = Duration::from_millis(100);
 
-/// What to discover under these settings; `ssh_config` is ssh's own `-F`.
+/// The request for `discover` under these settings; `ssh_config` is the argument of ssh's `-F`.
 #[must_use]
 pub fn request(
     settings: &Settings,
@@ -66,19 +66,19 @@ pub fn recent(surroundings: &Surroundings) -> Recent {
         .unwrap_or_default()
 }
 
-/// Looks at control sockets and remembers what one look alone cannot tell.
+/// Scans control sockets, and keeps the history that the diagnosis needs.
 #[derive(Debug)]
-pub struct Survey {
+pub struct Scanner {
     surroundings: Surroundings,
     uid: UserId,
     observer: Observer,
-    networks: Networks,
+    networks: NetworkObserver,
     history: History,
-    look_again_at: Option<Instant>,
+    next_network_check: Option<Instant>,
     users: BTreeMap<UserId, String>,
 }
 
-impl Survey {
+impl Scanner {
     /// For the sockets of the user of `surroundings`.
     #[must_use]
     pub fn new(surroundings: Surroundings) -> Self {
@@ -87,38 +87,35 @@ impl Survey {
             surroundings,
             uid,
             observer: Observer::new(uid),
-            networks: Networks::new(uid),
+            networks: NetworkObserver::new(uid),
             history: History::default(),
-            look_again_at: None,
+            next_network_check: None,
             users: BTreeMap::new(),
         }
     }
 
-    /// The machine and user it looks at.
     #[must_use]
     pub fn surroundings(&self) -> &Surroundings {
         &self.surroundings
     }
 
-    /// One look, with some stats of every directory that decides whether masters work. `named` are paths to look at
-    /// beside those that `places` tells of.
+    /// Scans the candidates of `places` and the paths `named` by the user.
     ///
-    /// Connects to no master that the kernel shows, and waits for nothing but a master that may just be ending: an
-    /// orphan is only told after a fifth of a second.
-    pub fn look(&mut self, places: &Places, named: &[ControlPath]) -> Snapshot {
+    /// Does not connect to a socket that has a listener in the kernel's table. Waits at most 0.2 s, for masters that seem
+    /// to be exiting.
+    pub fn scan(&mut self, places: &Places, named: &[ControlPath]) -> Snapshot {
         let directories = directories::look(places.directories(named));
-        self.look_beside(places, named, &directories)
+        self.scan_sockets(places, named, &directories)
     }
 
-    /// A look at the sockets, judged with what was seen of the directories.
-    fn look_beside(
+    fn scan_sockets(
         &mut self,
         places: &Places,
         named: &[ControlPath],
         directories: &[Directory],
     ) -> Snapshot {
         let mut candidates = discover::candidates(places);
-        // Who names a path means it, whatever pattern it matches; but a temporary name stays one.
+        // A path that the user names counts as exact, whatever pattern it matches; but a temporary name stays one.
         for path in named {
             let known = candidates
                 .iter_mut()
@@ -136,7 +133,7 @@ impl Survey {
             }
         }
         let look = self.observer.look(&candidates);
-        let facts = self.networks.look(&look);
+        let facts = self.networks.observe(&look);
         let now = Instant::now();
         self.history = std::mem::take(&mut self.history)
             .after(&look, now)
@@ -155,23 +152,23 @@ impl Survey {
             .sockets
             .iter()
             .filter_map(|socket| socket.network.as_ref());
-        self.look_again_at = verdicts
+        self.next_network_check = verdicts
             .filter_map(|verdict| verdict.look_again)
             .min()
             .map(|pause| now + pause);
         snapshot
     }
 
-    /// Like [`Self::look`], but where connections wait to be accepted it looks on until they were or until that
-    /// proves the master stuck: [`diagnose::STUCK_AFTER`] at the longest.
-    pub fn settled(&mut self, places: &Places, named: &[ControlPath]) -> Snapshot {
+    /// Like [`Self::scan`], but if connections wait to be accepted, scans again until they are accepted or the master
+    /// counts as stuck, after [`diagnose::STUCK_AFTER`].
+    pub fn scan_until_settled(&mut self, places: &Places, named: &[ControlPath]) -> Snapshot {
         let directories = directories::look(places.directories(named));
         self.settle(places, named, &directories)
     }
 
-    /// Like [`Self::settled`], with a rehearsal of every directory that the user may make files in: what only making a
-    /// socket and a hard link there can tell. `rehearsal` makes it, by the directory's path without symlinks.
-    pub fn examined(
+    /// Like [`Self::scan_until_settled`]; also calls `rehearsal` for every directory in which the user can create files,
+    /// with its path without symlinks. It makes a socket and a hard link there.
+    pub fn scan_with_rehearsal(
         &mut self,
         places: &Places,
         named: &[ControlPath],
@@ -195,28 +192,27 @@ impl Survey {
         named: &[ControlPath],
         directories: &[Directory],
     ) -> Snapshot {
-        let mut snapshot = self.look_beside(places, named, directories);
+        let mut snapshot = self.scan_sockets(places, named, directories);
         while let Some(due) = self.history.look_again_at() {
             thread::sleep(BACKLOG_PAUSE.min(due.saturating_duration_since(Instant::now())));
-            snapshot = self.look_beside(places, named, directories);
+            snapshot = self.scan_sockets(places, named, directories);
         }
         snapshot
     }
 
-    /// When the next look has to be taken at the latest to tell whether a backlog is stuck, or what has become of a
-    /// connection that waits for an answer.
+    /// The latest time of the next scan, if a backlog may be stuck or a connection waits for an answer.
     #[must_use]
-    pub fn look_again_at(&self) -> Option<Instant> {
-        let all = [self.history.look_again_at(), self.look_again_at];
+    pub fn next_scan_due(&self) -> Option<Instant> {
+        let all = [self.history.look_again_at(), self.next_network_check];
         all.into_iter().flatten().min()
     }
 
-    /// Takes note of whether a listener answered an alive check in time.
+    /// Records whether a listener answered an alive check in time.
     pub fn note_check(&mut self, cookie: Cookie, answered: bool) {
         self.history = std::mem::take(&mut self.history).after_check(cookie, answered);
     }
 
-    /// The password file is asked once for each user id that is met.
+    /// Looks up the names of all user ids, each once.
     fn learn_names(&mut self, look: &Look, directories: &[Directory]) {
         let of_file = look
             .observations
@@ -225,14 +221,14 @@ impl Survey {
                 File::Socket(stat) | File::Other(_, stat) => Some(stat.uid),
                 File::Missing | File::Denied | File::Failed(_) => None,
             });
-        let stranger = |listener: &Listener| match listener.holder {
+        let user_without_process = |listener: &Listener| match listener.holder {
             Holder::Unknown => listener.uid,
             Holder::Ssh(_) | Holder::Other(_) => None,
         };
         let of_listener = look
             .observations
             .iter()
-            .filter_map(|seen| seen.listener.as_ref().and_then(stranger));
+            .filter_map(|seen| seen.listener.as_ref().and_then(user_without_process));
         let of_directory = directories
             .iter()
             .flat_map(|directory| directory.parts.iter().map(|part| part.uid));

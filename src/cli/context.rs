@@ -1,4 +1,4 @@
-//! What every command starts from: settings, places, and a survey of them.
+//! The base of every command: settings, places and a scanner.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -15,14 +15,14 @@ use crate::model::recent::Recent;
 use crate::model::socket::{Snapshot, Socket};
 use crate::model::target::{self, Named, TargetError};
 use crate::present::doctor::Examined;
-use crate::scan::Survey;
+use crate::scan::Scanner;
 
 use super::args::Global;
 use super::{Outcome, progress};
 
 /// The settings and the places they lead to.
 pub(super) struct World {
-    pub(super) survey: Survey,
+    pub(super) scanner: Scanner,
     places: Places,
     request: Request,
     identity: Identity,
@@ -50,7 +50,7 @@ impl World {
         let finding = error.map(|error| error.finding());
         places.findings.extend(finding.clone());
         Ok(Self {
-            survey: Survey::new(surroundings),
+            scanner: Scanner::new(surroundings),
             recent,
             places,
             request,
@@ -61,13 +61,13 @@ impl World {
 
     /// One look; what waits to be accepted gets the time to prove itself stuck or not.
     pub(super) fn snapshot(&mut self) -> Snapshot {
-        self.survey.settled(&self.places, &[])
+        self.scanner.scan_until_settled(&self.places, &[])
     }
 
     /// Like [`Self::snapshot`], with a rehearsal in the directories, and with these paths beside the known ones.
     pub(super) fn examination(&mut self, named: &[ControlPath]) -> Snapshot {
-        self.survey
-            .examined(&self.places, named, rehearsal::rehearse)
+        self.scanner
+            .scan_with_rehearsal(&self.places, named, rehearsal::rehearse)
     }
 
     /// How much there is to examine.
@@ -80,7 +80,7 @@ impl World {
 
     /// Discovers again where something that decides it has changed.
     pub(super) fn refresh(&mut self) {
-        let surroundings = self.survey.surroundings();
+        let surroundings = self.scanner.surroundings();
         if !self.identity.still_holds(&self.request, surroundings) {
             let Discovered { places, identity } = discover::discover(&self.request, surroundings);
             self.identity = identity;
@@ -92,7 +92,7 @@ impl World {
 
     /// What on disk could change the next look.
     pub(super) fn interests(&self) -> Vec<Interest> {
-        let surroundings = self.survey.surroundings();
+        let surroundings = self.scanner.surroundings();
         [
             discover::interests(&self.places),
             self.identity.interests(surroundings),
@@ -132,7 +132,7 @@ impl World {
             Named::Host(_) | Named::Destination { .. } => None,
         };
         let paths: Vec<ControlPath> = named.iter().flatten().filter_map(path).collect();
-        let snapshot = self.survey.settled(&self.places, &paths);
+        let snapshot = self.scanner.scan_until_settled(&self.places, &paths);
         let mut found = Vec::with_capacity(typed.len());
         for (typed, named) in typed.iter().zip(named) {
             match named.and_then(|named| find(typed, &named, &snapshot)) {
@@ -208,7 +208,7 @@ impl World {
 
     fn ask(&self, typed: &str, named: &Named) -> Option<Host> {
         let destination = destination(typed, named);
-        let mut host = discover::host(&destination, &self.request, self.survey.surroundings())?;
+        let mut host = discover::host(&destination, &self.request, self.scanner.surroundings())?;
         host.alias = HostAlias(typed.to_owned());
         Some(host)
     }
@@ -216,7 +216,7 @@ impl World {
     /// The ssh in force: the program's file, where there is one, and what it gets as `-F`.
     pub(super) fn ssh(&self) -> (Option<PathBuf>, Option<PathBuf>) {
         let ssh = &self.request.ssh;
-        (ssh.file(self.survey.surroundings()), ssh.config_file())
+        (ssh.file(self.scanner.surroundings()), ssh.config_file())
     }
 }
 

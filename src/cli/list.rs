@@ -8,7 +8,7 @@ use calloop::EventLoop;
 use crate::model::socket::Snapshot;
 use crate::present::report::Report;
 use crate::present::table;
-use crate::watch::{self, News, Pace, Watch, Watcher};
+use crate::watch::{Debounce, Event, Watch, Watcher};
 
 use super::args::{Global, List};
 use super::context::World;
@@ -30,16 +30,11 @@ pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Resu
     let mut event_loop = EventLoop::try_new().map_err(io::Error::other)?;
     let mut watching = Watching {
         watch: Watch::new(event_loop.handle()),
-        pace: Pace::default(),
+        debounce: Debounce::default(),
     };
     loop {
-        let interests = world.interests();
-        let (masters, strays) = watch::masters_and_strays(&printed, &interests);
-        if watching
-            .watch
-            .follow(&[interests, strays].concat(), &masters)
-        {
-            watching.heard(News::Changed);
+        if watching.watch.follow(&printed, world.interests()) {
+            watching.on_event(Event::Changed);
         }
         let latest = Instant::now() + WITHOUT_EVENTS;
         while let left = watching
@@ -54,7 +49,7 @@ pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Resu
         let began = Instant::now();
         world.refresh();
         let snapshot = world.snapshot();
-        watching.pace.looked(began, Instant::now());
+        watching.debounce.note_scan(began, Instant::now());
         if !printed.says_the_same(&snapshot) {
             if !list.json {
                 writeln!(out)?;
@@ -68,13 +63,13 @@ pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Resu
 /// What `--watch` waits with.
 struct Watching {
     watch: Watch<Self>,
-    pace: Pace,
+    debounce: Debounce,
 }
 
 impl Watching {
     /// When to look: soon after news, else at the latest.
     fn next(&self, latest: Instant) -> Instant {
-        self.pace.due().map_or(latest, |due| due.min(latest))
+        self.debounce.due().map_or(latest, |due| due.min(latest))
     }
 }
 
@@ -83,8 +78,8 @@ impl Watcher for Watching {
         &mut self.watch
     }
 
-    fn heard(&mut self, _: News) {
-        self.pace.heard(Instant::now());
+    fn on_event(&mut self, _: Event) {
+        self.debounce.note_event(Instant::now());
     }
 }
 
@@ -99,7 +94,7 @@ fn print(world: &World, list: &List, snapshot: &Snapshot, out: &mut dyn Write) -
         }
         writeln!(out)?;
     } else {
-        let home = world.survey.surroundings().known.home.as_path();
+        let home = world.scanner.surroundings().known.home.as_path();
         style::lines(&table::report(snapshot, Some(home)), out)?;
     }
     out.flush()

@@ -9,7 +9,7 @@ use crate::discover;
 use crate::model::finding::{Finding, FindingId};
 use crate::model::interest::Interest;
 use crate::model::socket::Snapshot;
-use crate::watch::{self, News, Watch, Watcher};
+use crate::watch::{Event, Watch, Watcher};
 
 /// The longest time between two looks where something can change without an event: sessions that close, and what
 /// the kernel's limits leave unwatched.
@@ -29,7 +29,7 @@ impl Engine {
         let Some((discovered, request)) = &self.discovered else {
             return;
         };
-        let surroundings = self.survey.surroundings();
+        let surroundings = self.scanner.surroundings();
         let mut interests = discover::interests(&discovered.places);
         interests.extend(discovered.identity.interests(surroundings));
         interests.extend(request.ssh.interests(surroundings));
@@ -39,21 +39,19 @@ impl Engine {
             reading: false,
         }));
         interests.extend(self.autostart.interest());
-        let (masters, strays) = watch::masters_and_strays(snapshot, &interests);
-        interests.extend(strays);
-        let is_new = self.watch.follow(&interests, &masters);
+        let is_new = self.watch.follow(snapshot, interests);
         let now = Instant::now();
-        self.pace.looked(self.looked, now);
+        self.debounce.note_scan(self.looked, now);
         if is_new {
             // It may have changed between the look and the watch.
-            self.pace.heard(now);
+            self.debounce.note_event(now);
         }
     }
 
     /// What cannot be watched, as a finding; said in the log when it begins.
     pub(super) fn shortage(&mut self) -> Option<Finding> {
         let secs = self.interval().as_secs();
-        let finding = self.watch.shortage().map(|shortage| shortage.finding(secs));
+        let finding = self.watch.limit().map(|limit| limit.finding(secs));
         let is_known = self.snapshot.as_ref().is_some_and(|last| {
             last.findings
                 .iter()
@@ -72,16 +70,16 @@ impl Engine {
             .as_ref()
             .and_then(|_| self.memory.quiet_until());
         let exact = [
-            self.pace.due(),
+            self.debounce.due(),
             self.shows_by,
-            self.survey.look_again_at(),
+            self.scanner.next_scan_due(),
             quiet_until,
             self.memory.exits_at(),
             self.discover_again,
         ];
         let exact = exact.into_iter().flatten().min().map(Due::exactly);
         let is_needed = self.options.has_icon
-            || self.watch.shortage().is_some()
+            || self.watch.limit().is_some()
             || self.sockets().next().is_some()
             || !self
                 .discovered
@@ -95,7 +93,7 @@ impl Engine {
     fn interval(&self) -> Duration {
         let regular = self.settings.interval();
         let has_sessions = self.sockets().any(|socket| socket.sessions > Some(0));
-        if has_sessions || self.watch.shortage().is_some() {
+        if has_sessions || self.watch.limit().is_some() {
             regular.min(WITHOUT_EVENTS)
         } else {
             regular
@@ -108,19 +106,19 @@ impl Watcher for Engine {
         &mut self.watch
     }
 
-    fn heard(&mut self, news: News) {
-        match news {
-            News::Changed => self.pace.heard(Instant::now()),
-            News::Network => {
+    fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Changed => self.debounce.note_event(Instant::now()),
+            Event::Network => {
                 let now = Instant::now();
-                self.pace.heard(now);
+                self.debounce.note_event(now);
                 self.shows_by = Some(now + LOST_WITHIN);
             }
             // The one that starts is our own `ssh -G`.
-            News::Begun if self.discovering => {}
-            News::Begun => {
+            Event::SshStarting if self.discovering => {}
+            Event::SshStarting => {
                 let now = Instant::now();
-                self.pace.heard(now);
+                self.debounce.note_event(now);
                 self.shows_by = Some(now + CONNECTS_WITHIN);
             }
         }

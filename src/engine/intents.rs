@@ -48,7 +48,7 @@ impl Engine {
             Intent::StartAtLogin(on) => self.start_at_login(on),
             Intent::OpenConfiguration => self.open_configuration(),
             Intent::ShowConfiguration => self.show_configuration(),
-            Intent::Look => self.pace.heard(Instant::now()),
+            Intent::Look => self.debounce.note_event(Instant::now()),
             // The clipboard and the About window are the desktop's own.
             Intent::Copy(_) | Intent::CopyText(_) | Intent::About => {}
             Intent::Quit => self.has_ended = true,
@@ -80,7 +80,7 @@ impl Engine {
 
     pub(super) fn answered(&mut self, answered: &Answered) {
         for (cookie, in_time) in answered.checks() {
-            self.survey.note_check(cookie, in_time);
+            self.scanner.note_check(cookie, in_time);
         }
         self.answers.extend(answered.lines());
         self.has_news = true;

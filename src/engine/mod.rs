@@ -42,8 +42,9 @@ use crate::model::fix::Fix;
 use crate::model::settings::{AtLogin, Preferences};
 use crate::model::socket::{Snapshot, Socket};
 use crate::present::menu::{self, TrayView};
-use crate::scan::Survey;
-use crate::watch::{Pace, Watch, Watcher as _};
+use crate::scan::Scanner;
+use crate::watch::Watcher as _;
+use crate::watch::{Debounce, Watch};
 use opening::Openings;
 use results::Answered;
 use settings::Granted;
@@ -199,7 +200,7 @@ struct Engine {
     at_login: AtLogin,
     /// What the drawn view shows of the settings.
     shown_preferences: Option<Preferences>,
-    survey: Survey,
+    scanner: Scanner,
     /// What was discovered, for which request.
     discovered: Option<(Discovered, Request)>,
     discovering: bool,
@@ -216,7 +217,7 @@ struct Engine {
     outlet: Box<dyn Outlet>,
     worker: Worker,
     watch: Watch<Engine>,
-    pace: Pace,
+    debounce: Debounce,
     /// When the last look was begun.
     looked: Instant,
     /// When it is likely to show what came of the last event: an ssh that started has connected, data that a network has
@@ -232,14 +233,14 @@ impl Engine {
         sender: Sender<Message>,
         handle: LoopHandle<'static, Engine>,
     ) -> Self {
-        let survey = Survey::new(Surroundings::of_this_process());
-        let openings = Openings::new(survey.surroundings());
+        let scanner = Scanner::new(Surroundings::of_this_process());
+        let openings = Openings::new(scanner.surroundings());
         Self {
             options,
             settings: Settings::default(),
             config_version: None,
             config_error: None,
-            survey,
+            scanner,
             autostart: Autostart::of_this_process(),
             at_login: AtLogin::No,
             shown_preferences: None,
@@ -256,7 +257,7 @@ impl Engine {
             outlet,
             worker: Worker::new(sender),
             watch: Watch::new(handle),
-            pace: Pace::default(),
+            debounce: Debounce::default(),
             looked: Instant::now(),
             shows_by: None,
             has_ended: false,
@@ -280,8 +281,8 @@ impl Engine {
             Message::Intent(intent) => self.follow(intent),
             Message::Discovered(discovered, request) => {
                 // Our own `ssh -G` has been heard as well, and is to be known as that.
-                for news in self.watch.heard_of_paths() {
-                    self.heard(news);
+                for event in self.watch.take_path_events() {
+                    self.on_event(event);
                 }
                 self.discovering = false;
                 self.discovered = Some((*discovered, *request));

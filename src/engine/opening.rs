@@ -137,7 +137,7 @@ impl Engine {
         if self.openings.under_way.contains(alias) {
             return;
         }
-        let surroundings = self.survey.surroundings();
+        let surroundings = self.scanner.surroundings();
         let start = match opening::plan(&alias.0, host, snapshot) {
             Plan::Start(start) => start,
             Plan::Running(_) => {

@@ -67,7 +67,7 @@ impl Engine {
     /// Where the settings or anything that the ssh configuration depends on changed, reads it and asks `ssh -G` on a
     /// worker; the answer comes back as a message.
     pub(super) fn discover_if_changed(&mut self) {
-        let surroundings = self.survey.surroundings();
+        let surroundings = self.scanner.surroundings();
         let request = crate::scan::request(
             &self.settings,
             self.options.ssh_config.as_deref(),
@@ -91,11 +91,11 @@ impl Engine {
         self.looked = began;
         self.shows_by = self.shows_by.filter(|by| began < *by);
         let Some((discovered, _)) = &mut self.discovered else {
-            self.pace.looked(began, began);
+            self.debounce.note_scan(began, began);
             return;
         };
         self.openings.recent().note_in(&mut discovered.places);
-        let mut snapshot = self.survey.look(&discovered.places, &[]);
+        let mut snapshot = self.scanner.scan(&discovered.places, &[]);
         self.watch_what_was_seen(&snapshot);
         snapshot
             .findings

@@ -1,9 +1,8 @@
-//! The last resort: does anybody listen here? A non-blocking connect that closes at once.
+//! The last resort to find a listener: a non-blocking connect that closes at once.
 //!
-//! A connect that succeeds is not harmless: it cancels a master's ControlPersist timer, which starts afresh when the
-//! connection closes (`set_control_persist_exit_time()` in OpenSSH's clientloop.c). So this is only asked where the
-//! kernel shows no listener. Then ECONNREFUSED is proof that nobody listens: a path socket is reached across
-//! network namespaces, which the kernel's table is not.
+//! A connect that succeeds restarts the ControlPersist timer of a master (`set_control_persist_exit_time()` in
+//! clientloop.c), so it is used only for sockets without a listener in the kernel's table. ECONNREFUSED then proves that
+//! nobody listens: the table is limited to a network namespace, a connect to a path is not.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -18,15 +17,16 @@ use nix::sys::stat::Mode;
 use tr::tr;
 
 use super::filesystem;
-use crate::model::socket::{Connect, File, SocketId};
+use crate::model::ids::SocketId;
+use crate::model::observation::{Connect, File};
 
-/// Asks whether anybody listens on the socket at this path. Any length will do; a symlink is not followed, and
-/// anything but a socket is [`Connect::Failed`].
+/// Connects to the socket at this path, which may have any length. Symlinks are not followed; anything but a socket is
+/// [`Connect::Failed`].
 #[must_use]
 pub fn probe(path: &Path) -> Connect {
     match open(path, FLAGS, Mode::empty()) {
-        Ok(held) => ask(&held.into(), Some(path)),
-        Err(errno) => verdict(errno),
+        Ok(file) => connect_if_socket(&file.into(), Some(path)),
+        Err(errno) => answer(errno),
     }
 }
 
@@ -34,30 +34,30 @@ pub fn probe(path: &Path) -> Connect {
 #[must_use]
 pub fn probe_at(directory: impl AsFd, name: &OsStr) -> Connect {
     match openat(directory, name, FLAGS, Mode::empty()) {
-        Ok(held) => ask(&held.into(), None),
-        Err(errno) => verdict(errno),
+        Ok(file) => connect_if_socket(&file.into(), None),
+        Err(errno) => answer(errno),
     }
 }
 
-/// Like [`probe`], for the file behind an `O_PATH` descriptor, whatever its name leads to by now.
+/// Like [`probe`], for the file of an `O_PATH` descriptor, even if its name belongs to another file by now.
 #[must_use]
-pub fn probe_held(held: &fs::File) -> Connect {
-    ask(held, None)
+pub fn probe_held(file: &fs::File) -> Connect {
+    connect_if_socket(file, None)
 }
 
-/// Like [`probe`], but only where this very file is still there; otherwise `None`, and nothing was touched.
+/// Like [`probe`], but returns `None` without a connect if another file is at the path.
 pub(super) fn probe_same(path: &Path, id: &SocketId) -> Option<Connect> {
-    let held = match open(path, FLAGS, Mode::empty()) {
-        Ok(held) => fs::File::from(held),
+    let file = match open(path, FLAGS, Mode::empty()) {
+        Ok(file) => fs::File::from(file),
         Err(Errno::ENOENT | Errno::ENOTDIR) => return None,
-        Err(errno) => return Some(verdict(errno)),
+        Err(errno) => return Some(answer(errno)),
     };
-    let metadata = match held.metadata() {
+    let metadata = match file.metadata() {
         Ok(metadata) => metadata,
         Err(error) => return Some(Connect::Failed(filesystem::text_of(&error))),
     };
     match filesystem::file(&metadata) {
-        File::Socket(stat) if stat.id == *id => Some(ask_socket(&held, Some(path))),
+        File::Socket(stat) if stat.id == *id => Some(connect_socket(&file, Some(path))),
         File::Socket(_) | File::Other(..) | File::Missing | File::Denied | File::Failed(_) => None,
     }
 }
@@ -66,36 +66,36 @@ const FLAGS: OFlag = OFlag::O_PATH
     .union(OFlag::O_NOFOLLOW)
     .union(OFlag::O_CLOEXEC);
 
-fn ask(held: &fs::File, path: Option<&Path>) -> Connect {
-    match held.metadata().map(|metadata| filesystem::file(&metadata)) {
-        Ok(File::Socket(_)) => ask_socket(held, path),
-        // The kernel says ECONNREFUSED of these, too, which would prove nothing.
+fn connect_if_socket(file: &fs::File, path: Option<&Path>) -> Connect {
+    match file.metadata().map(|metadata| filesystem::file(&metadata)) {
+        Ok(File::Socket(_)) => connect_socket(file, path),
+        // connect(2) gives ECONNREFUSED for these too, which proves nothing.
         Ok(File::Other(kind, _)) => Connect::Failed(tr!("it is {kind}", kind = kind.phrase())),
         Ok(File::Missing | File::Denied | File::Failed(_)) | Err(_) => {
-            Connect::Failed(tr!("it cannot be looked at"))
+            Connect::Failed(tr!("it cannot be examined"))
         }
     }
 }
 
-/// Connects to the file that is held, whatever its name leads to by now.
-fn ask_socket(held: &fs::File, path: Option<&Path>) -> Connect {
-    // The link in /proc leads to the very file, is short, and cannot be swapped.
-    let link = PathBuf::from(format!("/proc/self/fd/{}", held.as_raw_fd()));
-    match (knock(&link), path) {
-        // Only without a /proc: the name itself then, if it fits.
-        (Err(Errno::ENOENT | Errno::ENOTDIR), Some(path)) => knock(path),
-        (answer, _) => answer,
+/// Connects to the file of the descriptor.
+fn connect_socket(file: &fs::File, path: Option<&Path>) -> Connect {
+    // The link in /proc leads to exactly this file, and is short enough for an address.
+    let link = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+    match (connect_and_close(&link), path) {
+        // There is no /proc.
+        (Err(Errno::ENOENT | Errno::ENOTDIR), Some(path)) => connect_and_close(path),
+        (result, _) => result,
     }
-    .map_or_else(verdict, |()| Connect::Accepted)
+    .map_or_else(answer, |()| Connect::Accepted)
 }
 
-fn knock(path: &Path) -> nix::Result<()> {
+fn connect_and_close(path: &Path) -> nix::Result<()> {
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
     let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
     connect(socket.as_raw_fd(), &UnixAddr::new(path)?)
 }
 
-fn verdict(errno: Errno) -> Connect {
+fn answer(errno: Errno) -> Connect {
     match errno {
         Errno::ECONNREFUSED => Connect::Refused,
         Errno::EAGAIN => Connect::Full,
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_socket_accepts_is_full_or_refuses() {
+    fn socket_accepts_is_full_or_refuses() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("s");
         let bound = socket(
@@ -125,18 +125,18 @@ mod tests {
         )
         .unwrap();
         bind(bound.as_raw_fd(), &UnixAddr::new(&path).unwrap()).unwrap();
-        // Bound but not listening yet: a start in progress.
+        // Bound, not listening yet.
         assert_eq!(probe(&path), Connect::Refused);
         listen(&bound, Backlog::new(0).unwrap()).unwrap();
         assert_eq!(probe(&path), Connect::Accepted);
-        // The closed connection still waits to be accepted, and there is room for one.
+        // The closed connection still fills the backlog.
         assert_eq!(probe(&path), Connect::Full);
         drop(bound);
         assert_eq!(probe(&path), Connect::Refused);
     }
 
     #[test]
-    fn names_too_long_for_an_address_are_reached() {
+    fn path_too_long_for_an_address_is_reached() {
         let directory = tempfile::tempdir().unwrap();
         let deep = directory.path().join("d".repeat(120));
         fs::create_dir(&deep).unwrap();
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_socket_proves_nothing() {
+    fn other_files_are_not_refused() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         let _bound = UnixListener::bind(at("socket")).unwrap();
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn another_file_than_the_one_meant_is_not_touched() {
+    fn replaced_file_is_not_connected_to() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("s");
         let id = || match filesystem::lstat(&path) {
@@ -185,7 +185,7 @@ mod tests {
         drop(UnixListener::bind(&path).unwrap());
         let old = id();
         assert_eq!(probe_same(&path, &old), Some(Connect::Refused));
-        // What keeps it from being opened is told; it does not make it another file.
+        // A file that cannot be opened is not taken for a replaced one.
         let too_long = directory.path().join("x".repeat(300));
         assert_eq!(
             probe_same(&too_long, &old),

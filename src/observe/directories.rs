@@ -1,7 +1,7 @@
-//! The directories that masters make their sockets in: everything on the way to each, whether the user may make files
-//! there, and what it lies on. Some stats for each; nothing is opened or changed, and a look affords it every time.
+//! The directories in which masters make their sockets: every part of the path, access, and filesystem. It costs some
+//! system calls for each, and opens and changes nothing.
 //!
-//! Whether a socket can really be made there, only a rehearsal tells (`act::rehearsal`).
+//! Only `actions::rehearsal` shows whether a socket can really be made there.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ use super::path_walk::{Stop, Way};
 use crate::model::directory::{Access, Directory, End, Room, There, Volume, Wanted};
 use crate::model::socket::Filesystem;
 
-/// What is there now of each, in their order.
+/// Observes each directory, in this order.
 #[must_use]
 pub fn look(wanted: Vec<Wanted>) -> Vec<Directory> {
     let mut mounts = MountTable::default();
@@ -50,7 +50,7 @@ fn look_at(wanted: Wanted, mounts: &mut MountTable) -> Directory {
     }
 }
 
-/// Whether names can be made in a directory, by the effective ids.
+/// Whether the effective user can create files in the directory.
 fn access(directory: &Path) -> Access {
     let mode = AccessFlags::W_OK | AccessFlags::X_OK;
     match faccessat(AT_FDCWD, directory, mode, AtFlags::AT_EACCESS) {
@@ -61,7 +61,7 @@ fn access(directory: &Path) -> Access {
     }
 }
 
-/// The mount table, read when it is needed first: nearly always the magic number tells enough.
+/// The mount table, read on first use: the magic number is nearly always enough.
 #[derive(Default)]
 struct MountTable(Option<Mounts>);
 
@@ -72,7 +72,7 @@ impl MountTable {
     }
 }
 
-/// Names of filesystems that the magic number tells for sure.
+/// Filesystems with a magic number of their own.
 const NAMES: &[(u32, &str)] = &[
     (0x0000_ef53, "ext4"),
     (0x0102_1994, "tmpfs"),
@@ -89,7 +89,7 @@ const NAMES: &[(u32, &str)] = &[
 
 #[allow(
     clippy::useless_conversion,
-    reason = "the kernel's words are narrower on some machines"
+    reason = "the fields have 32 bits on some machines"
 )]
 fn volume(directory: &Path, device: u64, mounts: &mut MountTable) -> Option<Volume> {
     let magic = filesystem::magic_of(directory)?;
@@ -106,7 +106,7 @@ fn volume(directory: &Path, device: u64, mounts: &mut MountTable) -> Option<Volu
     };
     Some(Volume {
         filesystem: match filesystem::by_magic(magic, directory) {
-            // Windows' drives in WSL come by 9p and are this machine's.
+            // WSL mounts the drives of Windows, which are local, by 9p.
             Filesystem::Network(_) if kind == DRVFS => Filesystem::Local,
             other => other,
         },
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_seen_with_everything_above_it() {
+    fn directory_has_all_parts_of_its_path() {
         let (_kept, root) = scratch();
         std::fs::create_dir(root.join("s")).unwrap();
         std::fs::set_permissions(root.join("s"), Permissions::from_mode(0o755)).unwrap();
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_symlink_is_noted_and_followed() {
+    fn symlink_is_recorded_and_followed() {
         let (_kept, root) = scratch();
         std::fs::create_dir_all(root.join("real/s")).unwrap();
         symlink("real/../real", root.join("link")).unwrap();
@@ -198,7 +198,7 @@ mod tests {
                 .iter()
                 .any(|part| part.is_symlink && part.path == root.join("link"))
         );
-        // Where the way ends above what it has passed, that is the directory.
+        // The path ends above a directory that it passed.
         symlink("real/s/..", root.join("up")).unwrap();
         assert_eq!(
             seen(&root.join("up")).own().unwrap().0.path,
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_way_that_ends_early_says_in_what() {
+    fn end_of_a_path_that_is_no_directory() {
         let (_kept, root) = scratch();
         std::fs::write(root.join("file"), "").unwrap();
         symlink("loop", root.join("loop")).unwrap();
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mount_table_names_what_no_magic_number_tells() {
+    fn name_of_filesystem_is_read_from_mount_table() {
         let mounts = Mounts::parse(
             b"1 0 0:9 / / rw - 9p share rw\n2 1 0:10 / /mnt/c rw - 9p C: rw,aname=drvfs;path=C:\\134\n",
         );

@@ -1,4 +1,4 @@
-//! What lies at a path and on what kind of filesystem: lstat, statfs and the mount table. Opens no file.
+//! Files and filesystems by lstat, statfs and the mount table. Opens no file.
 
 use std::fs::Metadata;
 use std::io;
@@ -9,9 +9,10 @@ use std::time::SystemTime;
 use nix::sys::stat::{major, minor};
 
 use super::mounts::Mounts;
-use crate::model::socket::{File, FileKind, Filesystem, SocketId, Stat, UserId};
+use crate::model::ids::{SocketId, UserId};
+use crate::model::observation::{File, FileKind, Filesystem, Stat};
 
-/// What lstat says of the path. The last part is never followed.
+/// The result of lstat.
 #[must_use]
 pub fn lstat(path: &Path) -> File {
     match path.symlink_metadata() {
@@ -20,7 +21,7 @@ pub fn lstat(path: &Path) -> File {
     }
 }
 
-/// The facts of metadata that was got without following a symlink.
+/// The facts in metadata, which must have been read without following a symlink.
 pub(crate) fn file(metadata: &Metadata) -> File {
     let stat = Stat {
         id: SocketId {
@@ -49,17 +50,17 @@ pub(crate) fn file(metadata: &Metadata) -> File {
     }
 }
 
-/// The failure of an lstat or of an open that stands for one.
+/// The facts in the error of an lstat or open.
 pub(crate) fn unseen(error: &io::Error) -> File {
     match error.kind() {
-        // ENOTDIR: a part of the way is a file, so there can be nothing below it.
+        // ENOTDIR: a parent is not a directory, so nothing can exist below it.
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => File::Missing,
         io::ErrorKind::PermissionDenied => File::Denied,
         _ => File::Failed(text_of(error)),
     }
 }
 
-/// An error's text without the number that Rust appends to it.
+/// The text of an error without the number that Rust appends.
 pub(super) fn text_of(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(code) => nix::errno::Errno::from_raw(code).desc().to_owned(),
@@ -67,8 +68,8 @@ pub(super) fn text_of(error: &io::Error) -> String {
     }
 }
 
-/// Whether others may put files into this directory and only the sticky bit keeps theirs from ours, as in `/tmp`,
-/// or it belongs to someone else who lets everybody write. `false` where stat fails.
+/// Whether other users may create files in this directory: it is sticky, as `/tmp`, or belongs to another user and is
+/// writable by all. `false` if stat fails.
 #[must_use]
 pub fn is_shared(directory: &Path, uid: UserId) -> bool {
     directory.metadata().is_ok_and(|metadata| {
@@ -78,8 +79,8 @@ pub fn is_shared(directory: &Path, uid: UserId) -> bool {
     })
 }
 
-/// Filesystems that other machines may share, by the magic number of statfs(2) (`linux/magic.h` and each one's
-/// own sources). Cluster filesystems count too: the disk is shared, the sockets are not.
+/// Filesystems that other machines may share, by the magic number of statfs(2); see `linux/magic.h` and the sources of
+/// each. Cluster filesystems are among them: their disk is shared, their sockets are not.
 const NETWORK: &[(u32, &str)] = &[
     (0x0000_6969, "nfs"),
     (0x0000_517b, "smbfs"),
@@ -103,7 +104,7 @@ const NETWORK: &[(u32, &str)] = &[
 
 const FUSE: u32 = 0x6573_5546;
 
-/// FUSE filesystems over what is this machine's own.
+/// FUSE filesystems with local storage.
 const LOCAL_FUSE: &[&[u8]] = &[
     b"fuseblk",
     b"fuse.ntfs-3g",
@@ -115,7 +116,7 @@ const LOCAL_FUSE: &[&[u8]] = &[
     b"fuse.securefs",
 ];
 
-/// FUSE filesystems of other machines, for their names; what is in neither list is taken for one, too.
+/// FUSE filesystems that other machines share, with the names to report. One in neither list counts as such too.
 const NETWORK_FUSE: &[&str] = &[
     "fuse.sshfs",
     "fuse.rclone",
@@ -128,13 +129,13 @@ const NETWORK_FUSE: &[&str] = &[
     "virtiofs",
 ];
 
-/// What kind of filesystem the path lies on. Ask for the directory of a socket: the path is followed to its end.
+/// The kind of filesystem of a path, with symlinks resolved. For a socket call it with the directory.
 #[must_use]
 pub fn filesystem_of(path: &Path) -> Filesystem {
     magic_of(path).map_or(Filesystem::Unknown, |magic| by_magic(magic, path))
 }
 
-/// The same, for one whose magic number is known.
+/// The same for a known magic number.
 pub(super) fn by_magic(magic: u32, path: &Path) -> Filesystem {
     if magic == FUSE {
         return fuse(path);
@@ -145,20 +146,20 @@ pub(super) fn by_magic(magic: u32, path: &Path) -> Filesystem {
     }
 }
 
-/// What statfs(2) calls the filesystem.
+/// The magic number of the filesystem, from statfs(2).
 pub(super) fn magic_of(path: &Path) -> Option<u32> {
     let statfs = nix::sys::statfs::statfs(path).ok()?;
-    // The field is a signed or unsigned word, of 32 or 64 bits; the magic number is its low 32.
+    // The field has 32 or 64 bits and may be signed; the magic number is its low 32 bits.
     let magic = i128::from(statfs.filesystem_type().0) & i128::from(u32::MAX);
     u32::try_from(magic).ok()
 }
 
-/// `MAJOR:MINOR`, as the mount table writes it.
+/// `MAJOR:MINOR` as in the mount table.
 pub(super) fn device_name(device: u64) -> String {
     format!("{}:{}", major(device), minor(device))
 }
 
-/// Statfs says "FUSE" for all of them; which one it is stands in the mount table.
+/// statfs has one magic number for all FUSE filesystems; the mount table has their names.
 fn fuse(path: &Path) -> Filesystem {
     let (Ok(metadata), Ok(mounts)) = (path.metadata(), Mounts::read()) else {
         return Filesystem::Unknown;
@@ -187,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_that_can_stand_at_a_path_is_told_apart() {
+    fn kinds_of_files_are_distinguished() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         let _bound = UnixListener::bind(at("socket")).unwrap();
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stat_carries_the_files_identity_owner_and_mode() {
+    fn stat_has_identity_owner_and_mode() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("socket");
         let _bound = UnixListener::bind(&path).unwrap();
@@ -233,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_others_may_write_to_is_shared() {
+    fn directory_that_others_may_write_is_shared() {
         let directory = tempfile::tempdir().unwrap();
         let own = UserId(nix::unistd::geteuid().as_raw());
         let other = UserId(own.0 + 1);

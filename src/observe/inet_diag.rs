@@ -1,8 +1,8 @@
-//! The kernel's table of TCP connections, from sock_diag: no privilege, no connection touched.
+//! TCP connections from sock_diag, without privileges; no connection is touched.
 //!
-//! A dump walks the whole hash table, which takes the kernel a millisecond where it is large; a connection that is
-//! known is asked for by its addresses, which takes it a microsecond. Sources: sock_diag(7), `linux/inet_diag.h`,
-//! `linux/tcp.h` and `tcp_get_info()` in tcp.c, which say what the numbers mean.
+//! A dump walks the kernel's hash table, which takes a millisecond if it is large. The lookup of a known connection by
+//! its addresses takes a microsecond. Sources: sock_diag(7), `linux/inet_diag.h`, and for the meaning of the numbers
+//! `linux/tcp.h` and `tcp_get_info()` in tcp.c.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -27,22 +27,21 @@ const SHOW_INFO: u8 = 1 << (ATTRIBUTE_INFO - 1);
 /// `struct inet_diag_sockid`: ports, addresses, interface and cookie.
 const ID: usize = 48;
 
-/// What the kernel knows a connection by, and never gives out twice in one boot.
+/// The identity of a connection; unique within one boot because of its cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Id {
+pub struct ConnectionId {
     family: u8,
     bytes: [u8; ID],
 }
 
-impl Id {
-    /// The connection's cookie.
+impl ConnectionId {
     #[must_use]
     pub fn cookie(&self) -> u64 {
         let half = |offset| u64::from(u32_at(&self.bytes, offset).unwrap_or_default());
         half(40) | half(44) << 32
     }
 
-    /// The interface it is bound to; 0 for none.
+    /// The index of the interface that the connection is bound to, or 0.
     #[must_use]
     pub fn interface(&self) -> u32 {
         u32_at(&self.bytes, 36).unwrap_or_default()
@@ -68,19 +67,16 @@ impl Id {
 /// One TCP socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// What the kernel knows it by.
-    pub id: Id,
-    /// Its number in sockfs; 0 once its process has closed it.
+    pub id: ConnectionId,
+    /// The inode in sockfs; 0 after the process has closed the socket.
     pub inode: u32,
-    /// Its own address.
     pub local: SocketAddr,
-    /// The other side's.
     pub remote: SocketAddr,
-    /// `None` for one that listens.
+    /// `None` for a listener.
     pub numbers: Option<Numbers>,
 }
 
-/// Every TCP socket of this network namespace that is connected or listens.
+/// Every connected or listening TCP socket of this network namespace.
 ///
 /// # Errors
 /// As for [`netlink::dump`].
@@ -88,44 +84,46 @@ pub(super) fn dump() -> io::Result<Vec<Row>> {
     let protocol = SockProtocol::NetlinkSockDiag;
     let mut rows = Vec::new();
     for family in [AF_INET, AF_INET6] {
-        let any = Id {
+        let any = ConnectionId {
             family,
             bytes: [0; ID],
         };
         rows.extend(netlink::dump(
             protocol,
             SOCK_DIAG_BY_FAMILY,
-            &question(&any),
+            &request(&any),
             row,
         )?);
     }
     Ok(rows)
 }
 
-/// These connections as they are now, in this order; `None` for one that is gone.
+/// The current rows of these connections, in this order; `None` for a closed one.
 ///
 /// # Errors
-/// As for [`netlink::ask`].
-pub(super) fn exactly<'a>(ids: impl IntoIterator<Item = &'a Id>) -> io::Result<Vec<Option<Row>>> {
-    let questions: Vec<Vec<u8>> = ids.into_iter().map(question).collect();
+/// As for [`netlink::request_each`].
+pub(super) fn lookup<'a>(
+    ids: impl IntoIterator<Item = &'a ConnectionId>,
+) -> io::Result<Vec<Option<Row>>> {
+    let requests: Vec<Vec<u8>> = ids.into_iter().map(request).collect();
     let protocol = SockProtocol::NetlinkSockDiag;
-    let answers = netlink::ask(protocol, SOCK_DIAG_BY_FAMILY, &questions, row)?;
+    let answers = netlink::request_each(protocol, SOCK_DIAG_BY_FAMILY, &requests, row)?;
     Ok(answers
         .into_iter()
         .map(|answer| answer.ok().flatten())
         .collect())
 }
 
-/// The sockets in an answer of the kernel's to a dump: netlink messages, as they come from the socket.
+/// Parses the kernel's answer to a dump, as received from the socket.
 ///
 /// # Errors
-/// The kernel's own, told in the answer; `InvalidData` for bytes that are none.
+/// The kernel's error in the answer; `InvalidData` if it cannot be parsed.
 pub fn parse(answer: &[u8]) -> io::Result<Vec<Row>> {
     netlink::parse(answer, row)
 }
 
 /// `struct inet_diag_req_v2`.
-fn question(id: &Id) -> Vec<u8> {
+fn request(id: &ConnectionId) -> Vec<u8> {
     let states = 1_u32 << ESTABLISHED | 1 << LISTEN;
     let mut bytes = vec![id.family, IPPROTO_TCP, SHOW_INFO, 0];
     bytes.extend(states.to_ne_bytes());
@@ -137,7 +135,7 @@ fn question(id: &Id) -> Vec<u8> {
 fn row(message: Message<'_>) -> Option<Row> {
     let body = (message.kind == SOCK_DIAG_BY_FAMILY).then_some(message.body)?;
     let [family, state, timer, ..] = *body.first_chunk::<4>()?;
-    let id = Id {
+    let id = ConnectionId {
         family,
         bytes: *body.get(4..)?.first_chunk()?,
     };
@@ -163,7 +161,7 @@ fn row(message: Message<'_>) -> Option<Row> {
     })
 }
 
-/// `struct tcp_info`, which grows at its end from version to version.
+/// `struct tcp_info`, which newer kernels extend at its end.
 fn numbers(info: &[u8], queued_bytes: u32, timer: Timer, expires: Duration) -> Option<Numbers> {
     let number = |offset| u32_at(info, offset);
     let recoveries = || {
@@ -212,9 +210,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::observe::netlink::{Answer, sent};
+    use crate::observe::netlink::{Dump, sent};
 
-    /// An idle connection, and one whose data is lost: `struct inet_diag_msg` as Linux 6.18 sent them.
+    /// `struct inet_diag_msg` of Linux 6.18: an idle connection, and one with lost data.
     const IDLE: &str = "\
         02010200bd4808ae0a4d00010000000000000000000000000a630009000000000000000000000000000000007e6a02000000\
         000058c26c00000000000000000000000000d35951001c010200010000000007aa01802c0300409c0000a8050000a8050000\
@@ -242,7 +240,7 @@ mod tests {
     }
 
     fn read(body: &[u8]) -> Vec<Row> {
-        let mut answer = Answer::new();
+        let mut answer = Dump::new();
         let _ = answer.read(&sent(SOCK_DIAG_BY_FAMILY, 2, body), row);
         answer.items
     }
@@ -252,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn recorded_connections_are_read() {
+    fn recorded_connections_are_parsed() {
         let ms = Duration::from_millis;
         let [idle, lost] = [IDLE, LOST].map(|hex| read(&bytes(hex)).remove(0));
         assert_eq!(idle.inode, 0x51_59d3);
@@ -304,8 +302,8 @@ mod tests {
     }
 
     #[test]
-    fn an_older_kernel_tells_less() {
-        // Linux 4.6 ended with tcpi_min_rtt and the counts of segments.
+    fn tcp_info_of_older_kernel_has_no_recoveries() {
+        // Linux 4.6: tcp_info ends after tcpi_min_rtt and the segment counters.
         let mut body = bytes(LOST);
         body.truncate(72 + 4 + 160);
         body[72..74].copy_from_slice(&164_u16.to_ne_bytes());
@@ -314,20 +312,20 @@ mod tests {
     }
 
     #[test]
-    fn other_states_and_foreign_messages_are_left_out() {
+    fn other_states_and_message_types_are_skipped() {
         let mut closing = bytes(IDLE);
         closing[1] = 4;
         assert_eq!(read(&closing), []);
         let mut listening = bytes(IDLE);
         listening[1] = LISTEN;
         assert_eq!(read(&listening)[0].numbers, None);
-        let mut answer = Answer::new();
+        let mut answer = Dump::new();
         answer.read(&sent(19, 2, &bytes(IDLE)), row).unwrap();
         assert_eq!(answer.items, []);
     }
 
     #[test]
-    fn an_ipv4_connection_of_an_ipv6_socket_has_its_address() {
+    fn ipv4_mapped_address_becomes_ipv4() {
         let mut body = bytes(IDLE);
         body[0] = AF_INET6;
         body[8..24].copy_from_slice(&Ipv4Addr::new(10, 0, 0, 7).to_ipv6_mapped().octets());
@@ -339,7 +337,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_damage_is_survived(at in 0_usize..360, byte: u8, cut in 0_usize..400) {
+        fn damaged_row_never_panics(at in 0_usize..360, byte: u8, cut in 0_usize..400) {
             let mut body = bytes(LOST);
             if let Some(place) = body.get_mut(at) {
                 *place = byte;
@@ -349,9 +347,8 @@ mod tests {
         }
     }
 
-    /// Everything else here is about bytes; this is about the kernel.
     #[test]
-    fn the_kernel_tells_of_a_connection_again_and_of_its_end() {
+    fn kernel_finds_a_connection_again_until_it_is_closed() {
         for any in ["127.0.0.1:0", "[::1]:0"] {
             let Ok(listener) = TcpListener::bind(any) else {
                 continue; // A machine without IPv6.
@@ -372,14 +369,14 @@ mod tests {
             assert!(row.numbers.is_some());
             assert_eq!(find(listener.local_addr().unwrap()).numbers, None);
 
-            let again = exactly([&row.id]).unwrap().remove(0).unwrap();
+            let again = lookup([&row.id]).unwrap().remove(0).unwrap();
             assert_eq!((again.id, again.inode), (row.id, row.inode));
             let id = row.id;
             drop(server);
             drop(client);
-            // A child that another test forks at this moment holds it until it has become its program.
+            // A child that another test forks now holds the connection until it execs.
             let deadline = std::time::Instant::now() + Duration::from_secs(20);
-            while exactly([&id]).unwrap() != [None] {
+            while lookup([&id]).unwrap() != [None] {
                 assert!(std::time::Instant::now() < deadline, "it is still there");
             }
         }

@@ -1,46 +1,43 @@
-//! Which process holds a listener: a search through the descriptors of the user's own processes, remembered.
+//! The process that holds a listener, found by searching the descriptors of the user's processes, ssh first.
 //!
-//! Only processes of the user's own are opened, those called ssh first. Once found, a look costs one read of the
-//! process's status (of hundreds of processes, in turns), and now and then one more to see that the descriptor is
-//! still the listener: with ControlPersist
-//! the process that made the listener hands it to a child and lives on as its first client
-//! (`control_persist_detach()` in ssh.c). That happens early, so the older a holder, the rarer the question.
+//! A process that was found costs one read of its status in each look (for hundreds of processes, in turns), and
+//! sometimes a check that it still holds the listener: with ControlPersist the process that made the listener passes it to
+//! a child and stays as its first client (`control_persist_detach()` in ssh.c). That happens early, so a holder is
+//! checked less often the longer it was seen.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::process;
+use super::process::{self, SSH};
 use super::unix_table::UnixListener;
-use crate::model::socket::{Cookie, Holder, MasterPid, Process, UserId};
+use crate::model::ids::{Cookie, MasterPid, UserId};
+use crate::model::observation::{Holder, Process};
 
-/// How soon to search again for a holder that was not found, at first. Doubles each time, up to the longest.
+/// The pause after a search that found nothing doubles each time, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
-/// How many listeners' processes are asked for their status in one look, beside those where connections wait. Each
-/// costs some ten microseconds.
-const STATUSES: usize = 128;
+/// Listeners whose process status is read in one look, beside those with waiting connections. Each costs about ten
+/// microseconds.
+const STATUS_READS: usize = 128;
 
-/// How far to search for a listener's holder.
+/// The processes that are searched for the holder of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Reach {
-    /// Only processes called ssh: for listeners that nobody asked about.
+pub(super) enum Scope {
+    /// For listeners that no candidate led to.
     Ssh,
-    /// Every process of the user's.
-    Everyone,
+    AllPrograms,
 }
 
-/// The holders that were found, and those that were searched in vain.
+/// The listeners' processes that are known, and the searches that found nothing.
 #[derive(Debug)]
-pub(super) struct Holders {
+pub(super) struct ListenerProcesses {
     uid: UserId,
     /// By sockfs inode.
     found: HashMap<u32, Found>,
-    missing: HashMap<u32, Missing>,
-    /// Counts the looks, for the turns.
+    failed: HashMap<u32, FailedSearch>,
+    /// Counts the looks.
     turn: usize,
 }
 
@@ -56,34 +53,34 @@ struct Found {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Missing {
+struct FailedSearch {
     cookie: Option<Cookie>,
-    reach: Reach,
+    scope: Scope,
     pause: Duration,
-    next: Instant,
+    next_search: Instant,
 }
 
-impl Holders {
+impl ListenerProcesses {
     pub(super) fn new(uid: UserId) -> Self {
         Self {
             uid,
             found: HashMap::new(),
-            missing: HashMap::new(),
+            failed: HashMap::new(),
             turn: 0,
         }
     }
 
-    /// Brings what is known of these listeners' holders up to date, and forgets all others. Tells how many times it
-    /// had to search through all processes for that: none when everybody is where they were.
-    pub(super) fn refresh(&mut self, listeners: &[(&UnixListener, Reach)], now: Instant) -> u32 {
+    /// Updates the processes of these listeners, and forgets all others. Returns how often all processes were searched,
+    /// which is 0 if nothing changed.
+    pub(super) fn refresh(&mut self, listeners: &[(&UnixListener, Scope)], now: Instant) -> u32 {
         let mut statuses = HashMap::new();
         let mut found = HashMap::new();
-        let mut wanted = HashMap::new();
-        let turns = listeners.len().div_ceil(STATUSES).max(1);
+        let mut searched = HashMap::new();
+        let turns = listeners.len().div_ceil(STATUS_READS).max(1);
         self.turn = self.turn.wrapping_add(1);
-        for (place, (listener, reach)) in listeners.iter().enumerate() {
+        for (place, (listener, scope)) in listeners.iter().enumerate() {
             let inode = listener.socket_inode;
-            if found.contains_key(&inode) || wanted.contains_key(&inode) {
+            if found.contains_key(&inode) || searched.contains_key(&inode) {
                 continue;
             }
             let known = self.found.remove(&inode);
@@ -95,83 +92,82 @@ impl Holders {
                     let status = statuses
                         .entry(known.pid)
                         .or_insert_with(|| process::status(known.pid));
-                    match status.and_then(|status| known.still(inode, &status, now)) {
+                    match status.and_then(|status| known.verified(inode, &status, now)) {
                         Some(known) => drop(found.insert(inode, known)),
-                        None => drop(wanted.insert(inode, (listener.cookie, *reach))),
+                        None => drop(searched.insert(inode, (listener.cookie, *scope))),
                     }
                 }
-                None if self.is_worth_a_search(listener, *reach, now) => {
-                    wanted.insert(inode, (listener.cookie, *reach));
+                None if self.needs_search(listener, *scope, now) => {
+                    searched.insert(inode, (listener.cookie, *scope));
                 }
                 None => {}
             }
         }
         self.found = found;
-        if !self.missing.is_empty() {
+        if !self.failed.is_empty() {
             let inodes = listeners.iter().map(|(listener, _)| listener.socket_inode);
             let inodes: HashSet<u32> = inodes.collect();
-            self.missing.retain(|inode, _| inodes.contains(inode));
+            self.failed.retain(|inode, _| inodes.contains(inode));
         }
-        if wanted.is_empty() {
+        if searched.is_empty() {
             return 0;
         }
         let mut searches = 1;
-        self.search(&mut wanted, now);
-        // A master that goes to the background while we search can be missed: its parent has let go of the
-        // listener when we come to it, and the child was not yet there when we listed the processes.
-        if !wanted.is_empty() {
+        self.search(&mut searched, now);
+        // The search can miss a master that forks to the background meanwhile: its parent has closed the listener when
+        // it is searched, and the child was not in the list of processes.
+        if !searched.is_empty() {
             searches += 1;
-            self.search(&mut wanted, now);
+            self.search(&mut searched, now);
         }
-        for (inode, (cookie, reach)) in wanted {
-            let before = self.missing.get(&inode);
-            let before = before.filter(|before| before.cookie == cookie && before.reach == reach);
+        for (inode, (cookie, scope)) in searched {
+            let before = self.failed.get(&inode);
+            let before = before.filter(|before| before.cookie == cookie && before.scope == scope);
             let pause = before.map_or(FIRST_PAUSE, |before| (before.pause * 2).min(LONGEST_PAUSE));
-            let next = now + pause;
-            let missing = Missing {
+            let failed = FailedSearch {
                 cookie,
-                reach,
+                scope,
                 pause,
-                next,
+                next_search: now + pause,
             };
-            self.missing.insert(inode, missing);
+            self.failed.insert(inode, failed);
         }
         searches
     }
 
-    /// Who held this listener at the last [`Self::refresh`] that named it.
+    /// The holder of this listener at the last [`Self::refresh`].
     pub(super) fn holder(&self, listener: &UnixListener) -> Holder {
         match self.found.get(&listener.socket_inode) {
-            Some(found) if is_ssh(&found.process) => Holder::Ssh(found.process.clone()),
+            Some(found) if found.process.name == SSH => Holder::Ssh(found.process.clone()),
             Some(found) => Holder::Other(found.process.clone()),
             None => Holder::Unknown,
         }
     }
 
-    /// Whether the process still holds this listener at this moment.
+    /// Reads whether the process holds this listener now.
     pub(super) fn still_holds(&self, listener: &UnixListener) -> bool {
         self.found.get(&listener.socket_inode).is_some_and(|found| {
             process::holds(found.pid, &found.descriptor, listener.socket_inode)
         })
     }
 
-    fn is_worth_a_search(&self, listener: &UnixListener, reach: Reach, now: Instant) -> bool {
+    fn needs_search(&self, listener: &UnixListener, scope: Scope, now: Instant) -> bool {
         if listener.uid.is_some_and(|uid| uid != self.uid) {
             return false;
         }
-        let missing = self.missing.get(&listener.socket_inode);
-        missing.is_none_or(|missing| {
-            missing.cookie != listener.cookie || missing.reach < reach || missing.next <= now
+        let failed = self.failed.get(&listener.socket_inode);
+        failed.is_none_or(|failed| {
+            failed.cookie != listener.cookie || failed.scope < scope || failed.next_search <= now
         })
     }
 
-    /// Searches once through all processes, and takes what it finds out of `wanted`. It ends with the last one found.
-    fn search(&mut self, wanted: &mut HashMap<u32, (Option<Cookie>, Reach)>, now: Instant) {
+    /// Searches the processes until all of `wanted` are found, which are removed from it.
+    fn search(&mut self, wanted: &mut HashMap<u32, (Option<Cookie>, Scope)>, now: Instant) {
         let boot = process::boot_time();
         let mut others = Vec::new();
-        for pid in own_processes(self.uid) {
+        for pid in process::of_user(self.uid) {
             match process::name(pid) {
-                Some(name) if name == SSH => self.take(pid, name, Reach::Ssh, wanted, boot, now),
+                Some(name) if name == SSH => self.take(pid, name, Scope::Ssh, wanted, boot, now),
                 Some(name) => others.push((pid, name)),
                 None => {}
             }
@@ -180,30 +176,29 @@ impl Holders {
             }
         }
         for (pid, name) in others {
-            if !wanted.values().any(|(_, reach)| *reach >= Reach::Everyone) {
+            if !wanted
+                .values()
+                .any(|(_, scope)| *scope == Scope::AllPrograms)
+            {
                 return;
             }
-            self.take(pid, name, Reach::Everyone, wanted, boot, now);
+            self.take(pid, name, Scope::AllPrograms, wanted, boot, now);
         }
     }
 
-    /// Takes out of `wanted` what this process holds of it, where that is wanted of such a process.
+    /// Moves the listeners that this process holds from `wanted` to `found`, if their scope includes the process.
     fn take(
         &mut self,
         pid: MasterPid,
         name: String,
-        reach: Reach,
-        wanted: &mut HashMap<u32, (Option<Cookie>, Reach)>,
+        scope: Scope,
+        wanted: &mut HashMap<u32, (Option<Cookie>, Scope)>,
         boot: Option<SystemTime>,
         now: Instant,
     ) {
-        let wants = |inode| {
-            wanted
-                .get(&inode)
-                .is_some_and(|(_, wanted)| *wanted >= reach)
-        };
+        let is_wanted = |inode| matches!(wanted.get(&inode), Some((_, wanted)) if *wanted >= scope);
         let held: Vec<_> = process::sockets(pid)
-            .filter(|(_, inode)| wants(*inode))
+            .filter(|(_, inode)| is_wanted(*inode))
             .collect();
         if held.is_empty() {
             return;
@@ -219,11 +214,11 @@ impl Holders {
             stopped: status.stopped,
         };
         for (descriptor, inode) in held {
-            // The same socket may have several descriptors.
+            // A socket may have several descriptors.
             let Some((cookie, _)) = wanted.remove(&inode) else {
                 continue;
             };
-            self.missing.remove(&inode);
+            self.failed.remove(&inode);
             let found = Found {
                 cookie,
                 pid,
@@ -239,8 +234,8 @@ impl Holders {
 }
 
 impl Found {
-    /// The same, with what can change of it, if it is still the holder.
-    fn still(mut self, socket: u32, status: &process::Status, now: Instant) -> Option<Self> {
+    /// Returns itself with the current status, or `None` if the process does not hold the listener any more.
+    fn verified(mut self, socket: u32, status: &process::Status, now: Instant) -> Option<Self> {
         if status.start_ticks != self.start_ticks {
             return None;
         }
@@ -251,34 +246,12 @@ impl Found {
                 return None;
             }
             self.verified = now;
-            // A master takes its title a moment after it went to the background.
+            // A master sets its title shortly after it forked to the background.
             self.process.own_session =
                 self.process.own_session && process::has_own_session(self.pid);
         }
         Some(self)
     }
-}
-
-/// The program's name that makes a process an ssh.
-pub(super) const SSH: &str = "ssh";
-
-fn is_ssh(process: &Process) -> bool {
-    process.name == SSH
-}
-
-/// The newest first: the kernel's own threads and what the system started come last, mostly never. Each is looked at
-/// only when it is its turn.
-pub(super) fn own_processes(uid: UserId) -> impl Iterator<Item = MasterPid> {
-    let entries = fs::read_dir("/proc").into_iter().flatten();
-    let processes = entries.filter_map(|entry| {
-        let entry = entry.ok()?;
-        let pid = entry.file_name().to_str()?.parse().ok()?;
-        Some((MasterPid(pid), entry))
-    });
-    let processes: Vec<_> = processes.collect();
-    let own = move |entry: &fs::DirEntry| entry.metadata().is_ok_and(|stat| stat.uid() == uid.0);
-    let newest_first = processes.into_iter().rev();
-    newest_first.filter_map(move |(pid, entry)| own(&entry).then_some(pid))
 }
 
 #[cfg(test)]
@@ -299,14 +272,14 @@ mod tests {
     }
 
     #[test]
-    fn a_holder_is_searched_for_once() {
+    fn holder_is_searched_once() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("s");
         let _bound = Bound::bind(&path).unwrap();
         let listener = listener_at(&path);
-        let mut holders = Holders::new(own_uid());
-        let wanted = [(&listener, Reach::Everyone), (&listener, Reach::Ssh)];
-        // Other tests start processes, which are copies of this one for a moment.
+        let mut holders = ListenerProcesses::new(own_uid());
+        let wanted = [(&listener, Scope::AllPrograms), (&listener, Scope::Ssh)];
+        // Children of other tests hold copies of the descriptors until they exec.
         eventually("this process is the holder", || {
             holders.refresh(&wanted, Instant::now());
             matches!(holders.holder(&listener), Holder::Other(process) if process.pid == own_pid())
@@ -316,38 +289,38 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_that_was_handed_on_is_searched_for_again() {
+    fn listener_passed_to_another_process_is_searched_again() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("s");
         let bound = Bound::bind(&path).unwrap();
         let listener = listener_at(&path);
-        let mut holders = Holders::new(own_uid());
-        holders.refresh(&[(&listener, Reach::Everyone)], Instant::now());
+        let mut holders = ListenerProcesses::new(own_uid());
+        holders.refresh(&[(&listener, Scope::AllPrograms)], Instant::now());
         assert!(matches!(holders.holder(&listener), Holder::Other(_)));
         let master = Master::start(bound);
         eventually("the ssh is the holder", || {
-            holders.refresh(&[(&listener, Reach::Everyone)], Instant::now());
+            holders.refresh(&[(&listener, Scope::AllPrograms)], Instant::now());
             matches!(holders.holder(&listener), Holder::Ssh(process) if process.pid == master.pid())
         });
     }
 
     #[test]
-    fn of_many_listeners_none_is_forgotten_between_its_turns() {
+    fn many_listeners_keep_their_holders_between_turns() {
         let directory = tempfile::tempdir().unwrap();
-        let many = STATUSES * 2 + 1;
+        let many = STATUS_READS * 2 + 1;
         let bound: Vec<Bound> = (0..many)
             .map(|number| Bound::bind(directory.path().join(number.to_string())).unwrap())
             .collect();
         let table = sock_diag::dump().unwrap();
         let listeners = table.listeners();
-        let wanted: Vec<(&UnixListener, Reach)> = listeners
+        let wanted: Vec<(&UnixListener, Scope)> = listeners
             .filter(|listener| listener.name.starts_with(directory.path()))
-            .map(|listener| (listener, Reach::Everyone))
+            .map(|listener| (listener, Scope::AllPrograms))
             .collect();
         assert_eq!(wanted.len(), bound.len());
-        let mut holders = Holders::new(own_uid());
+        let mut holders = ListenerProcesses::new(own_uid());
         let start = Instant::now();
-        eventually("nobody is searched for any more", || {
+        eventually("nothing is searched any more", || {
             let searches = (0..3).map(|_| holders.refresh(&wanted, start));
             searches.sum::<u32>() == 0
         });
@@ -357,8 +330,8 @@ mod tests {
     }
 
     #[test]
-    fn a_search_in_vain_is_repeated_later_and_later() {
-        let nobodys = UnixListener {
+    fn pause_doubles_after_each_search_that_found_nothing() {
+        let unheld = UnixListener {
             socket_inode: u32::MAX,
             cookie: Some(Cookie(u64::MAX)),
             name: "/s".into(),
@@ -367,22 +340,25 @@ mod tests {
             sessions: 0,
             uid: Some(own_uid()),
         };
-        let mut holders = Holders::new(own_uid());
+        let mut holders = ListenerProcesses::new(own_uid());
         let start = Instant::now();
-        let mut searched = |reach, seconds| {
-            holders.refresh(&[(&nobodys, reach)], start + Duration::from_secs(seconds)) > 0
+        let mut searched = |scope, seconds| {
+            holders.refresh(&[(&unheld, scope)], start + Duration::from_secs(seconds)) > 0
         };
-        assert!(searched(Reach::Ssh, 0));
-        assert!(!searched(Reach::Ssh, 0));
-        assert!(searched(Reach::Everyone, 0));
-        assert!(!searched(Reach::Everyone, 0));
-        assert!(searched(Reach::Everyone, 1));
-        assert!(!searched(Reach::Everyone, 2));
-        assert!(searched(Reach::Everyone, 3));
-        assert_eq!(holders.holder(&nobodys), Holder::Unknown);
+        assert!(searched(Scope::Ssh, 0));
+        assert!(!searched(Scope::Ssh, 0));
+        assert!(searched(Scope::AllPrograms, 0));
+        assert!(!searched(Scope::AllPrograms, 0));
+        assert!(searched(Scope::AllPrograms, 1));
+        assert!(!searched(Scope::AllPrograms, 2));
+        assert!(searched(Scope::AllPrograms, 3));
+        assert_eq!(holders.holder(&unheld), Holder::Unknown);
 
-        let mut strangers = nobodys.clone();
-        strangers.uid = Some(UserId(own_uid().0 + 1));
-        assert_eq!(holders.refresh(&[(&strangers, Reach::Everyone)], start), 0);
+        let mut of_other_user = unheld.clone();
+        of_other_user.uid = Some(UserId(own_uid().0 + 1));
+        assert_eq!(
+            holders.refresh(&[(&of_other_user, Scope::AllPrograms)], start),
+            0
+        );
     }
 }

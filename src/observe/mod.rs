@@ -1,14 +1,14 @@
-//! What is there: one look at control sockets without touching them.
+//! Observes control sockets without touching a master.
 //!
-//! A look asks lstat of each candidate, the kernel for its table of unix sockets, and `/proc` for the processes
-//! behind the listeners. It connects only to what nobody listens on by that table: a connect that succeeds keeps a
-//! master alive past its ControlPersist. It has no opinion on what it sees; `diagnose` has.
+//! A look calls lstat for each candidate, reads the kernel's table of unix sockets, and searches `/proc` for the
+//! processes behind the listeners. It connects only to sockets without a listener in the table, because a connect that
+//! succeeds restarts a master's ControlPersist timer.
 //!
-//! The order is what makes it true. Files come before the table: whatever was linked when we saw it listens by the
-//! time the table is read. And before the first connect to a file the table is read once more, for a dump can miss
-//! a socket while others come and go.
+//! The order matters. Files are read before the table, so every file that was linked has its listener in the table. And
+//! before the first connect to a file the table is read again, because a dump can miss a socket while others come and
+//! go.
 //!
-//! lstat and statfs have no deadline: on a network filesystem whose server is away they wait for it.
+//! lstat and statfs have no deadline: they hang with the server of a network filesystem.
 
 pub mod connect;
 pub mod directories;
@@ -24,102 +24,84 @@ pub mod proc_net_unix;
 pub mod process;
 pub mod rtnetlink;
 pub mod sock_diag;
-mod suspend;
+mod table_reader;
 mod transport;
 pub mod unix_table;
 
-pub use suspend::time_asleep;
+pub use network::time_asleep;
 
 use std::collections::{HashMap, HashSet};
-use std::io;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use tracing::{trace, warn};
+use tracing::trace;
 
 use crate::model::control_path::ControlPath;
-use crate::model::places::{Candidate, Origin};
-use crate::model::socket::{
-    Connect, Cookie, File, Filesystem, Holder, Listener, Look, MasterPid, Observation, Orphan,
-    SocketId, Stat, Table, UserId,
+use crate::model::ids::{Cookie, MasterPid, SocketId, UserId};
+use crate::model::observation::{
+    Connect, File, Filesystem, Holder, Listener, Look, Observation, Orphan, Stat, Table,
 };
-use crate::transient_error::is_transient;
-use listener_process::{Holders, Reach};
-use orphans::Whereabouts;
+use crate::model::places::{Candidate, Origin};
+use listener_process::{ListenerProcesses, Scope};
+use orphans::Location;
+use table_reader::{Sources, TableReader};
 use unix_table::{UnixListener, UnixTable};
 
-/// For how long the answer of a connect holds for the same file.
+/// How long the answer of a connect is kept for the same file.
 ///
-/// When it accepted, since each connect starts a master's ControlPersist afresh: asked at every look, a master in a
-/// container would never end. When it refused, since that is for good, but for a program that has bound and is about
-/// to listen: a file never gets a second socket. Whatever is to be removed is proven again first.
-pub const ANSWER_HOLDS: Duration = Duration::from_secs(600);
+/// If it was accepted: each connect restarts the ControlPersist timer, so a master in a container would never exit if
+/// every look connected. If it was refused: that is final, except for a program that has bound and not yet called
+/// listen, because a file never gets a second socket. Before a removal it is proven again.
+pub const CONNECT_ANSWER_LIFETIME: Duration = Duration::from_secs(600);
 
-/// How old a temporary name must be to be connected to. A younger one may be a master that is just starting.
-const STARTS_WITHIN: Duration = Duration::from_secs(60);
+/// A younger temporary name may belong to a master that is starting, and is not connected to.
+const MAX_START_TIME: Duration = Duration::from_secs(60);
 
-/// How long a master may take to end after it removed its file, before it counts as an orphan.
-const ENDS_WITHIN: Duration = Duration::from_millis(200);
-const ENDS_POLL: Duration = Duration::from_millis(10);
+/// How long a master without its file may take to exit before it counts as an orphan.
+const MAX_EXIT_TIME: Duration = Duration::from_millis(200);
+const EXIT_POLL: Duration = Duration::from_millis(10);
 
-/// Takes looks, and remembers between them what spares the next one work.
+/// Takes looks, and keeps results that make the next one cheaper.
 #[derive(Debug)]
 pub struct Observer {
     uid: UserId,
-    tables: Tables,
-    /// Where the last table came from; a fallback is reported once.
-    source: Option<Table>,
-    /// Why there was none, where another time there may be one.
-    shortage: Option<String>,
-    holders: Holders,
-    asked: HashMap<SocketId, (Instant, Connect)>,
+    table: TableReader,
+    processes: ListenerProcesses,
+    connects: HashMap<SocketId, (Instant, Connect)>,
+    /// The listeners of the orphans of the last look.
     orphans: HashSet<(u32, Option<Cookie>)>,
-}
-
-/// How the kernel's tables are read, the best first.
-#[derive(Debug, Clone, Copy)]
-struct Tables {
-    sock_diag: fn() -> io::Result<UnixTable>,
-    proc_net_unix: fn() -> io::Result<UnixTable>,
 }
 
 impl Observer {
     /// For the sockets and processes of this user.
     #[must_use]
     pub fn new(uid: UserId) -> Self {
-        let tables = Tables {
-            sock_diag: sock_diag::dump,
-            proc_net_unix: proc_net_unix::read,
-        };
-        Self::with_tables(uid, tables)
+        Self::with_sources(uid, Sources::of_kernel())
     }
 
-    fn with_tables(uid: UserId, tables: Tables) -> Self {
+    fn with_sources(uid: UserId, sources: Sources) -> Self {
         Self {
             uid,
-            tables,
-            source: None,
-            shortage: None,
-            holders: Holders::new(uid),
-            asked: HashMap::new(),
+            table: TableReader::new(sources),
+            processes: ListenerProcesses::new(uid),
+            connects: HashMap::new(),
             orphans: HashSet::new(),
         }
     }
 
-    /// One look at the candidates, each path named once, and at every master that one of the user's ssh processes
-    /// holds.
+    /// Observes the candidates, whose paths differ, and every master that one of the user's ssh processes holds.
     ///
-    /// What cannot be seen is told in the observation; the look itself always comes about. It waits only where a
-    /// master seems to be ending, a fifth of a second at most.
+    /// An observation holds the errors of its own file; the look never fails. It waits only for masters that seem to be
+    /// exiting, 0.2 s in all.
     #[must_use]
     pub fn look(&mut self, candidates: &[Candidate]) -> Look {
         let at = SystemTime::now();
-        let mut sights = self.sights(candidates);
-        let first = self.read_table();
+        let mut seen = self.existing_files(candidates);
+        let first = self.table.read();
         let second = self
-            .is_in_doubt(&sights, &first, at)
-            .then(|| self.read_table());
+            .needs_second_table(&seen, &first, at)
+            .then(|| self.table.read());
         let newest = second.as_ref().unwrap_or(&first);
         let find = |path: &ControlPath, file: &File| match file {
             File::Socket(stat) => newest
@@ -129,67 +111,69 @@ impl Observer {
         };
 
         let now = Instant::now();
-        // What is gone is forgotten: a directory may see thousands of sockets come and go in that time.
-        let there: HashSet<SocketId> = sights.iter().filter_map(Sight::socket).collect();
-        self.asked
-            .retain(|id, (when, _)| there.contains(id) && now.duration_since(*when) < ANSWER_HOLDS);
-        let mut listeners = Vec::with_capacity(sights.len());
-        for sight in &mut sights {
-            let mut listener = find(&sight.candidate.path, &sight.file);
+        // Removed sockets are forgotten: a directory may see thousands of them within the lifetime.
+        let existing: HashSet<SocketId> = seen.iter().filter_map(SeenFile::socket).collect();
+        self.connects.retain(|id, (when, _)| {
+            existing.contains(id) && now.duration_since(*when) < CONNECT_ANSWER_LIFETIME
+        });
+        let mut listeners = Vec::with_capacity(seen.len());
+        for file in &mut seen {
+            let path = &file.candidate.path;
+            let mut listener = find(path, &file.file);
             if listener.is_none()
-                && let Some(stat) = self.may_ask(sight, at)
+                && let Some(stat) = self.may_connect(file, at)
             {
-                sight.connect = self.ask(sight.candidate.path.as_path(), stat.id, now);
-                if sight.connect.is_none() {
-                    // Another file took the path in between.
-                    sight.file = filesystem::lstat(sight.candidate.path.as_path());
-                    listener = find(&sight.candidate.path, &sight.file);
+                file.connect = self.connect(path.as_path(), stat.id, now);
+                if file.connect.is_none() {
+                    // Another file has taken the path.
+                    file.file = filesystem::lstat(path.as_path());
+                    listener = find(path, &file.file);
                 }
             }
             listeners.push(listener);
         }
 
-        // A temporary name claims nothing: its master may be linked to its path by now.
-        let known: HashSet<u32> = sights
+        // The listener of a temporary name is not claimed by it: its master may be linked to its ControlPath by now.
+        let claimed: HashSet<u32> = seen
             .iter()
             .zip(&listeners)
-            .filter(|(sight, _)| sight.candidate.origin != Origin::Temporary)
+            .filter(|(file, _)| file.candidate.origin != Origin::Temporary)
             .filter_map(|(_, listener)| Some((*listener)?.socket_inode))
             .collect();
         let unclaimed: Vec<&UnixListener> = newest
             .listeners()
-            .filter(|listener| !known.contains(&listener.socket_inode))
+            .filter(|listener| !claimed.contains(&listener.socket_inode))
             .filter(|listener| listener.uid.is_none_or(|uid| uid == self.uid))
             .filter(|listener| orphans::is_master(listener))
             .collect();
-        let claimed = listeners.iter().flatten();
-        let wanted: Vec<(&UnixListener, Reach)> = claimed
-            .map(|listener| (*listener, Reach::Everyone))
-            .chain(unclaimed.iter().map(|listener| (*listener, Reach::Ssh)))
+        let of_candidates = listeners.iter().flatten();
+        let all: Vec<(&UnixListener, Scope)> = of_candidates
+            .map(|listener| (*listener, Scope::AllPrograms))
+            .chain(unclaimed.iter().map(|listener| (*listener, Scope::Ssh)))
             .collect();
-        let searches = self.holders.refresh(&wanted, now);
-        trace!(listeners = wanted.len(), searches, "looked for the holders");
+        let searches = self.processes.refresh(&all, now);
+        trace!(listeners = all.len(), searches, "updated processes");
 
-        let mut observations: Vec<Observation> = sights
+        let mut observations: Vec<Observation> = seen
             .into_iter()
             .zip(listeners)
-            .filter(|(sight, listener)| {
-                let is_linked = listener.is_some_and(|it| known.contains(&it.socket_inode));
-                let is_temporary = sight.candidate.origin == Origin::Temporary;
-                sight.file != File::Missing && !(is_temporary && is_linked)
+            .filter(|(file, listener)| {
+                let is_linked = listener.is_some_and(|it| claimed.contains(&it.socket_inode));
+                let is_temporary = file.candidate.origin == Origin::Temporary;
+                file.file != File::Missing && !(is_temporary && is_linked)
             })
-            .map(|(sight, listener)| Observation {
-                path: sight.candidate.path.clone(),
-                origin: sight.candidate.origin,
-                file: sight.file,
-                filesystem: sight.directory.filesystem,
-                shared_directory: sight.directory.shared,
+            .map(|(file, listener)| Observation {
+                path: file.candidate.path.clone(),
+                origin: file.candidate.origin,
+                file: file.file,
+                filesystem: file.directory.filesystem,
+                shared_directory: file.directory.shared,
                 listener: listener.map(|listener| self.described(listener)),
-                connect: sight.connect,
+                connect: file.connect,
             })
             .collect();
-        let masters = self.masters(newest, &unclaimed, at);
-        self.add(&mut observations, candidates, masters.found);
+        let masters = self.locate_masters(newest, &unclaimed, at);
+        self.add_found(&mut observations, candidates, masters.found);
         Look {
             at,
             observations,
@@ -198,10 +182,10 @@ impl Observer {
         }
     }
 
-    /// What lstat, stat and statfs say of every candidate that is there.
-    fn sights<'a>(&self, candidates: &'a [Candidate]) -> Vec<Sight<'a>> {
+    /// The candidates with a file, and the results of lstat, stat and statfs.
+    fn existing_files<'a>(&self, candidates: &'a [Candidate]) -> Vec<SeenFile<'a>> {
         let mut directories: HashMap<&Path, Directory> = HashMap::new();
-        let mut sights = Vec::with_capacity(candidates.len());
+        let mut seen = Vec::with_capacity(candidates.len());
         for candidate in candidates {
             let file = filesystem::lstat(candidate.path.as_path());
             if file == File::Missing {
@@ -209,80 +193,55 @@ impl Observer {
             }
             let directory = directories
                 .entry(candidate.path.directory())
-                .or_insert_with_key(|directory| Directory::of(directory, self.uid));
-            sights.push(Sight {
+                .or_insert_with_key(|directory| Directory::read(directory, self.uid));
+            seen.push(SeenFile {
                 candidate,
                 file,
                 directory: directory.clone(),
                 connect: None,
             });
         }
-        sights
+        seen
     }
 
-    /// Whether the table is to be read once more, since we would connect to a file for the first time.
-    fn is_in_doubt(&self, sights: &[Sight<'_>], table: &UnixTable, at: SystemTime) -> bool {
+    /// Whether this look would connect to a file for the first time.
+    fn needs_second_table(&self, seen: &[SeenFile<'_>], table: &UnixTable, at: SystemTime) -> bool {
         table.source() != Table::None
-            && sights.iter().any(|sight| match &sight.file {
+            && seen.iter().any(|file| match &file.file {
                 File::Socket(stat) => {
-                    !self.asked.contains_key(&stat.id)
-                        && self.may_ask(sight, at).is_some()
-                        && table.listener_of(&sight.candidate.path, stat).is_none()
+                    !self.connects.contains_key(&stat.id)
+                        && self.may_connect(file, at).is_some()
+                        && table.listener_of(&file.candidate.path, stat).is_none()
                 }
                 File::Other(..) | File::Missing | File::Denied | File::Failed(_) => false,
             })
     }
 
-    /// The file to connect to, where a refusal would be proof and nobody else's socket is touched.
-    fn may_ask(&self, sight: &Sight<'_>, at: SystemTime) -> Option<Stat> {
-        let File::Socket(stat) = sight.file else {
+    /// The socket, if it is the user's own, a refusal would prove that it is stale, and no master is starting there.
+    fn may_connect(&self, file: &SeenFile<'_>, at: SystemTime) -> Option<Stat> {
+        let File::Socket(stat) = file.file else {
             return None;
         };
-        // One from the future tells no age.
+        // A time in the future counts as no age.
         let age = at.duration_since(stat.modified).unwrap_or_default();
-        let starting = sight.candidate.origin == Origin::Temporary && age < STARTS_WITHIN;
-        let local = sight.directory.filesystem == Filesystem::Local;
-        (stat.uid == self.uid && local && !starting).then_some(stat)
+        let is_starting = file.candidate.origin == Origin::Temporary && age < MAX_START_TIME;
+        let is_local = file.directory.filesystem == Filesystem::Local;
+        (stat.uid == self.uid && is_local && !is_starting).then_some(stat)
     }
 
-    /// Connects, or remembers; `None` where another file stands there by now.
+    /// Returns the kept answer, or connects; `None` if another file is at the path by now.
     ///
-    /// Where the table could not be read for the moment only, nobody is connected to: it may be a master that the next
-    /// look shows.
-    fn ask(&mut self, path: &Path, id: SocketId, now: Instant) -> Option<Connect> {
-        if let Some(why) = &self.shortage {
-            return Some(Connect::Failed(why.clone()));
+    /// After a transient failure to read the table it does not connect: the next look may find a master there.
+    fn connect(&mut self, path: &Path, id: SocketId, now: Instant) -> Option<Connect> {
+        if let Some(error) = self.table.transient_failure() {
+            return Some(Connect::Failed(error.to_owned()));
         }
-        if let Some((_, known @ (Connect::Accepted | Connect::Refused))) = self.asked.get(&id) {
+        if let Some((_, known @ (Connect::Accepted | Connect::Refused))) = self.connects.get(&id) {
             return Some(known.clone());
         }
         let answer = connect::probe_same(path, &id)?;
-        self.asked.insert(id, (now, answer.clone()));
+        self.connects.insert(id, (now, answer.clone()));
         Some(answer)
-    }
-
-    fn read_table(&mut self) -> UnixTable {
-        let table = (self.tables.sock_diag)().or_else(|error| {
-            let table = (self.tables.proc_net_unix)();
-            if self.source == Some(Table::SockDiag) || self.source.is_none() {
-                warn!("the kernel's socket table cannot be read by sock_diag: {error}");
-            }
-            table
-        });
-        self.shortage = None;
-        let table = table.unwrap_or_else(|error| {
-            if is_transient(&error) {
-                if self.source != Some(Table::None) {
-                    warn!("/proc/net/unix cannot be read either: {error}; nothing is known of who listens");
-                }
-                self.shortage = Some(filesystem::text_of(&error));
-            } else if self.source != Some(Table::None) {
-                warn!("/proc/net/unix cannot be read either: {error}; every socket is connected to");
-            }
-            UnixTable::none()
-        });
-        self.source = Some(table.source());
-        table
     }
 
     fn described(&self, listener: &UnixListener) -> Listener {
@@ -292,12 +251,12 @@ impl Observer {
             backlog: listener.backlog,
             sessions: listener.sessions,
             uid: listener.uid,
-            holder: self.holders.holder(listener),
+            holder: self.processes.holder(listener),
         }
     }
 
-    /// What became of the masters among the listeners that no candidate led to.
-    fn masters(
+    /// Locates the files of the masters among the listeners that no candidate led to.
+    fn locate_masters(
         &mut self,
         table: &UnixTable,
         listeners: &[&UnixListener],
@@ -305,10 +264,10 @@ impl Observer {
     ) -> Masters {
         let mut masters = Masters::default();
         let mut orphans = HashSet::new();
-        let mut ending = Vec::new();
-        let mut add = |listener: Listener, key, whereabouts| match whereabouts {
-            Whereabouts::At(path, file) => masters.found.push((path, file, listener)),
-            Whereabouts::Lost {
+        let mut exiting = Vec::new();
+        let mut add = |listener: Listener, key, location| match location {
+            Location::At(path, file) => masters.found.push((path, file, listener)),
+            Location::Lost {
                 path, successor, ..
             } => {
                 orphans.insert(key);
@@ -318,7 +277,7 @@ impl Observer {
                     successor,
                 });
             }
-            Whereabouts::Unclear => {}
+            Location::Unknown => {}
         };
         for listener in listeners {
             let described = self.described(listener);
@@ -326,22 +285,20 @@ impl Observer {
                 continue;
             };
             let pid = process.pid;
-            match orphans::whereabouts(table, listener, pid, at) {
-                Whereabouts::Lost { recent: true, .. }
-                    if !self.orphans.contains(&listener.key()) =>
-                {
-                    ending.push((*listener, pid, described));
+            match orphans::locate(table, listener, pid, at) {
+                Location::Lost { recent: true, .. } if !self.orphans.contains(&listener.key()) => {
+                    exiting.push((*listener, pid, described));
                 }
-                whereabouts => add(described, listener.key(), whereabouts),
+                location => add(described, listener.key(), location),
             }
         }
-        if !ending.is_empty() {
-            self.wait_for_the_end(&ending);
-            let table = self.read_table();
-            for (listener, pid, described) in ending {
-                if table.contains(listener) && self.holders.still_holds(listener) {
-                    let whereabouts = orphans::whereabouts(&table, listener, pid, at);
-                    add(described, listener.key(), whereabouts);
+        if !exiting.is_empty() {
+            self.wait_for_exit(&exiting);
+            let table = self.table.read();
+            for (listener, pid, described) in exiting {
+                if table.contains(listener) && self.processes.still_holds(listener) {
+                    let location = orphans::locate(&table, listener, pid, at);
+                    add(described, listener.key(), location);
                 }
             }
         }
@@ -351,43 +308,36 @@ impl Observer {
         masters
     }
 
-    /// Waits until none of these masters holds its listener any more, for [`ENDS_WITHIN`] at most.
-    fn wait_for_the_end(&self, ending: &[(&UnixListener, MasterPid, Listener)]) {
-        let deadline = Instant::now() + ENDS_WITHIN;
+    /// Waits until none of these masters holds its listener, for [`MAX_EXIT_TIME`] at most.
+    fn wait_for_exit(&self, exiting: &[(&UnixListener, MasterPid, Listener)]) {
+        let deadline = Instant::now() + MAX_EXIT_TIME;
         while Instant::now() < deadline
-            && ending
+            && exiting
                 .iter()
-                .any(|(listener, ..)| self.holders.still_holds(listener))
+                .any(|(listener, ..)| self.processes.still_holds(listener))
         {
-            thread::sleep(ENDS_POLL);
+            thread::sleep(EXIT_POLL);
         }
     }
 
-    /// Adds the masters that only the kernel told of. One at a candidate's path came there after we had looked.
-    fn add(
+    /// Adds the masters that only the kernel knew. One at a candidate's path appeared after that was read.
+    fn add_found(
         &self,
         observations: &mut Vec<Observation>,
         candidates: &[Candidate],
         found: Vec<(ControlPath, File, Listener)>,
     ) {
-        if found.is_empty() {
-            return;
-        }
-        let origins: HashMap<&ControlPath, Origin> = candidates
-            .iter()
-            .map(|candidate| (&candidate.path, candidate.origin))
-            .collect();
         for (path, file, listener) in found {
-            let origin = origins.get(&path).copied();
+            let candidate = candidates.iter().find(|candidate| candidate.path == path);
             observations.retain(|observation| {
                 let is_its_temporary = observation.origin == Origin::Temporary
                     && observation.listener.as_ref() == Some(&listener);
                 observation.path != path && !is_its_temporary
             });
-            let directory = Directory::of(path.directory(), self.uid);
+            let directory = Directory::read(path.directory(), self.uid);
             observations.push(Observation {
                 path,
-                origin: origin.unwrap_or(Origin::Kernel),
+                origin: candidate.map_or(Origin::Kernel, |candidate| candidate.origin),
                 file,
                 filesystem: directory.filesystem,
                 shared_directory: directory.shared,
@@ -398,16 +348,15 @@ impl Observer {
     }
 }
 
-/// A candidate and what was seen of it.
-struct Sight<'a> {
+/// A candidate whose file exists.
+struct SeenFile<'a> {
     candidate: &'a Candidate,
     file: File,
     directory: Directory,
     connect: Option<Connect>,
 }
 
-impl Sight<'_> {
-    /// Which socket stands there.
+impl SeenFile<'_> {
     fn socket(&self) -> Option<SocketId> {
         match &self.file {
             File::Socket(stat) => Some(stat.id),
@@ -416,7 +365,7 @@ impl Sight<'_> {
     }
 }
 
-/// What is the same for all sockets of one directory.
+/// The facts that all sockets of a directory share.
 #[derive(Clone)]
 struct Directory {
     filesystem: Filesystem,
@@ -424,7 +373,7 @@ struct Directory {
 }
 
 impl Directory {
-    fn of(directory: &Path, uid: UserId) -> Self {
+    fn read(directory: &Path, uid: UserId) -> Self {
         Self {
             filesystem: filesystem::filesystem_of(directory),
             shared: filesystem::is_shared(directory, uid),

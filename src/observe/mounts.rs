@@ -1,5 +1,4 @@
-//! The mount table: `/proc/self/mountinfo`, see proc_pid_mountinfo(5). It knows what is mounted where and as what; what that
-//! means for a socket it does not know.
+//! The mount table, `/proc/self/mountinfo`; see proc_pid_mountinfo(5).
 
 use std::ffi::OsString;
 use std::io;
@@ -9,38 +8,36 @@ use std::path::{Path, PathBuf};
 /// One line of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
-    /// `MAJOR:MINOR` of the files on it, but for some filesystems with several (btrfs).
+    /// `MAJOR:MINOR`, the `st_dev` of its files except on btrfs.
     pub device: String,
-    /// Where it is mounted.
     pub point: PathBuf,
-    /// The filesystem's type, with its subtype: `ext4`, `fuse.sshfs`.
+    /// The filesystem type with its subtype: `ext4`, `fuse.sshfs`.
     pub kind: String,
-    /// Its own options, comma-separated: `rw,aname=drvfs`.
+    /// The options of the superblock: `rw,aname=drvfs`.
     pub options: String,
 }
 
-/// The whole table, in the order of the mounts.
+/// The table in mount order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mounts(Vec<Mount>);
 
 impl Mounts {
-    /// This process's table.
+    /// Reads the table of this process.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// The file cannot be read.
     pub fn read() -> io::Result<Self> {
         std::fs::read("/proc/self/mountinfo").map(|text| Self::parse(&text))
     }
 
-    /// The table of a text. Lines that are none are passed over.
+    /// Parses the file; skips invalid lines.
     #[must_use]
     pub fn parse(text: &[u8]) -> Self {
         Self(text.split(|byte| *byte == b'\n').filter_map(line).collect())
     }
 
-    /// The mount that a path without symlinks lies on: the longest mount point above it, the last where several lie
-    /// over each other. One with the path's own device (`MAJOR:MINOR`) is preferred: what was mounted over a
-    /// directory that is in use does not hide it from its users.
+    /// The mount of a path without symlinks: the longest mount point above it, and the last mount at that point. Mounts
+    /// with the path's device (`MAJOR:MINOR`) come first, because a process can use a directory below a later mount.
     #[must_use]
     pub fn of(&self, path: &Path, device: &str) -> Option<&Mount> {
         let above = || self.0.iter().filter(|mount| path.starts_with(&mount.point));
@@ -51,7 +48,6 @@ impl Mounts {
             .or_else(|| above().max_by_key(deepest))
     }
 
-    /// Any mount of this device, wherever it is.
     #[must_use]
     pub fn of_device(&self, device: &str) -> Option<&Mount> {
         self.0.iter().find(|mount| mount.device == device)
@@ -62,7 +58,7 @@ fn line(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|byte| *byte == b' ');
     let device = text(fields.nth(2)?);
     let point = fields.nth(1)?;
-    // Any number of optional fields ends with a single hyphen.
+    // A hyphen ends the optional fields.
     fields.find(|field| *field == b"-")?;
     let kind = text(fields.next()?);
     let options = fields.nth(1).map(text).unwrap_or_default();
@@ -78,7 +74,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&unescaped(bytes)).into_owned()
 }
 
-/// Space, tab, newline and backslash stand as `\` and three octal digits.
+/// Decodes space, tab, newline and backslash, which are written as `\` and three octal digits.
 fn unescaped(field: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(field.len());
     let mut rest = field;
@@ -116,14 +112,14 @@ nonsense
 ";
 
     #[test]
-    fn a_path_is_on_the_deepest_and_last_mount_above_it() {
+    fn path_is_on_the_deepest_and_last_mount() {
         let mounts = Mounts::parse(TABLE);
         for (path, device, kind) in [
             ("/etc", "8:1", Some("ext4")),
             ("/mnt/far away/s", "0:32", Some("fuse.sshfs")),
             ("/mnt/far", "8:1", Some("ext4")),
             ("/home/v", "0:50", Some("nfs4")),
-            // A subvolume of btrfs has a device of its own, which the table does not show.
+            // A btrfs subvolume has a device that is not in the table.
             ("/home/u/.ssh", "0:77", Some("btrfs")),
             ("/over/s", "0:62", Some("vfat")),
             ("/over/s", "0:61", Some("tmpfs")),
@@ -136,14 +132,14 @@ nonsense
     }
 
     #[test]
-    fn options_tell_windows_drives_from_other_shares() {
+    fn options_are_decoded() {
         let mounts = Mounts::parse(TABLE);
         let mount = mounts.of(Path::new("/mnt/c/s"), "0:60").unwrap();
         assert_eq!(mount.options, "rw,dirsync,aname=drvfs;path=C:\\");
     }
 
     #[test]
-    fn a_device_is_found_wherever_it_is_mounted() {
+    fn mount_is_found_by_device() {
         let mounts = Mounts::parse(TABLE);
         let kind = |device| mounts.of_device(device).map(|mount| mount.kind.as_str());
         assert_eq!(kind("0:32"), Some("fuse.sshfs"));

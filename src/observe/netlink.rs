@@ -1,7 +1,6 @@
-//! Netlink, as far as all questions to the kernel are alike: sending, receiving within a deadline, taking datagrams
-//! apart into messages and messages into attributes.
+//! Netlink requests with a deadline, and the parsing of datagrams into messages and attributes.
 //!
-//! What a message says is its reader's to know. Sources: netlink(7), `linux/netlink.h`, `af_netlink.c`.
+//! Sources: netlink(7), `linux/netlink.h`, `af_netlink.c`.
 
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
@@ -14,14 +13,14 @@ use nix::sys::socket::{
 };
 use nix::sys::time::TimeVal;
 
-/// How long the kernel may take for one answer. It answers within milliseconds.
+/// The kernel normally answers within milliseconds.
 const DEADLINE: Duration = Duration::from_secs(2);
 
-/// How often a dump is asked for while the kernel says that it was not consistent.
+/// How often a dump is requested while the kernel reports it as inconsistent.
 const ATTEMPTS: u32 = 3;
 
-/// How many questions are sent at once: their answers have to fit the socket's receive buffer.
-const AT_ONCE: usize = 32;
+/// Requests sent at once: their answers have to fit into the socket's receive buffer.
+const BATCH: usize = 32;
 
 /// The kernel sends at most 32 KiB at once (`netlink_dump()` in af_netlink.c).
 pub(crate) const BUFFER: usize = 64 * 1024;
@@ -33,10 +32,10 @@ const NLM_F_REQUEST: u16 = 0x1;
 const NLM_F_DUMP: u16 = 0x300;
 const NLM_F_DUMP_INTR: u16 = 0x10;
 
-/// The bits of an attribute's type that say how it is coded.
+/// The other bits of an attribute's type are flags.
 const NLA_TYPE_MASK: u16 = 0x3fff;
 
-/// One message: its type and what stands behind its header.
+/// One message: its type, and the body after its header.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Message<'a> {
     pub(crate) kind: u16,
@@ -45,69 +44,70 @@ pub(crate) struct Message<'a> {
     sequence: u32,
 }
 
-/// Asks for everything of a kind. `read` makes an item of a message, or nothing.
+/// Requests all objects of a type. `read` makes an item of a message, or skips it.
 ///
-/// When things come and go in between the kernel may say that the answer was not consistent; then it is asked again a
-/// few times, and the last answer counts as it is.
+/// If objects come and go meanwhile, the kernel may mark the dump as inconsistent. Then it is requested again, and after
+/// [`ATTEMPTS`] the last one counts.
 ///
 /// # Errors
-/// Whatever socket, send or receive say: `EPROTONOSUPPORT` or `ENOENT` without the kernel module, `EPERM` or
-/// `EACCES` under a sandbox. `TimedOut` after two seconds; `InvalidData` for an answer that is none.
+/// Errors of socket, send and recv: `EPROTONOSUPPORT` or `ENOENT` without the kernel module, `EPERM` or `EACCES` in a
+/// sandbox. `TimedOut` after two seconds; `InvalidData` if the answer cannot be parsed.
 pub(super) fn dump<T>(
     protocol: SockProtocol,
     kind: u16,
-    question: &[u8],
+    request: &[u8],
     read: impl Fn(Message<'_>) -> Option<T>,
 ) -> io::Result<Vec<T>> {
     let deadline = Instant::now() + DEADLINE;
     let mut attempt = 1;
     loop {
         let socket = open(protocol)?;
-        send(&socket, &message(kind, NLM_F_DUMP, 0, question))?;
-        let mut answer = Answer::new();
+        send(&socket, &message(kind, NLM_F_DUMP, 0, request))?;
+        let mut answer = Dump::new();
         let mut buffer = vec![0; BUFFER];
-        while !answer.done {
+        while !answer.is_complete {
             let datagram = receive(&socket, &mut buffer, deadline)?;
             answer.read(datagram, &read)?;
         }
-        if !answer.interrupted || attempt == ATTEMPTS {
+        if !answer.is_inconsistent || attempt == ATTEMPTS {
             return Ok(answer.items);
         }
         attempt += 1;
     }
 }
 
-/// Asks questions that have one answer each. The answers come in their order: what `read` makes of the message, or the
-/// kernel's errno; `None` for a message that says nothing to `read`.
+/// Sends requests that have one answer each. Returns in the same order what `read` makes of the message (`None` if it
+/// skips it), or the kernel's errno.
 ///
 /// # Errors
-/// As for [`dump`], where there is no answer at all.
-pub(super) fn ask<T>(
+/// As for [`dump`], if there is no answer at all.
+pub(super) fn request_each<T>(
     protocol: SockProtocol,
     kind: u16,
-    questions: &[Vec<u8>],
+    requests: &[Vec<u8>],
     read: impl Fn(Message<'_>) -> Option<T>,
 ) -> io::Result<Vec<Result<Option<T>, Errno>>> {
-    let mut answers = Vec::with_capacity(questions.len());
-    if questions.is_empty() {
+    let mut answers = Vec::with_capacity(requests.len());
+    if requests.is_empty() {
         return Ok(answers);
     }
     let deadline = Instant::now() + DEADLINE;
     let socket = open(protocol)?;
     let mut buffer = vec![0; BUFFER];
-    for some in questions.chunks(AT_ONCE) {
+    for batch in requests.chunks(BATCH) {
         let mut sent = Vec::new();
-        for (number, question) in (0_u32..).zip(some) {
-            sent.extend(message(kind, 0, number, question));
+        for (number, request) in (0_u32..).zip(batch) {
+            sent.extend(message(kind, 0, number, request));
         }
         send(&socket, &sent)?;
-        let mut told: Vec<Option<Result<Option<T>, Errno>>> = some.iter().map(|_| None).collect();
-        while told.iter().any(Option::is_none) {
+        let mut received: Vec<Option<Result<Option<T>, Errno>>> =
+            batch.iter().map(|_| None).collect();
+        while received.iter().any(Option::is_none) {
             let mut datagram = receive(&socket, &mut buffer, deadline)?;
             while let Some(message) = next_message(&mut datagram)? {
                 let place = usize::try_from(message.sequence).ok();
-                let Some(place) = place.and_then(|place| told.get_mut(place)) else {
-                    return Err(invalid("an answer to no question"));
+                let Some(place) = place.and_then(|place| received.get_mut(place)) else {
+                    return Err(invalid("an answer to no request"));
                 };
                 *place = Some(match message.errno() {
                     Some(errno) => Err(errno),
@@ -115,20 +115,20 @@ pub(super) fn ask<T>(
                 });
             }
         }
-        answers.extend(told.into_iter().flatten());
+        answers.extend(received.into_iter().flatten());
     }
     Ok(answers)
 }
 
-/// What `read` makes of the messages of an answer to a dump that is here in one piece, up to its end or an error.
+/// Parses a whole answer to a dump, up to its end or an error.
 ///
 /// # Errors
-/// The kernel's own, told in the answer; `InvalidData` for bytes that are no messages.
+/// The kernel's error in the answer; `InvalidData` if it cannot be parsed.
 pub(super) fn parse<T>(
     answer: &[u8],
     read: impl Fn(Message<'_>) -> Option<T>,
 ) -> io::Result<Vec<T>> {
-    let mut parsed = Answer::new();
+    let mut parsed = Dump::new();
     parsed.read(answer, read)?;
     Ok(parsed.items)
 }
@@ -145,14 +145,14 @@ fn send(socket: &OwnedFd, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn receive<'a>(socket: &OwnedFd, buffer: &'a mut [u8], deadline: Instant) -> io::Result<&'a [u8]> {
-    // The kernel answers while it is asked, so there is mostly something.
+    // The kernel answers during the send, so the answer is mostly there.
     let mut flags = MsgFlags::MSG_TRUNC | MsgFlags::MSG_DONTWAIT;
     loop {
         match recv(socket.as_raw_fd(), buffer, flags) {
             Ok(length) => {
                 return buffer
                     .get(..length)
-                    .ok_or_else(|| invalid("a message longer than the kernel makes them"));
+                    .ok_or_else(|| invalid("a message that is too long"));
             }
             Err(Errno::EINTR) => {}
             Err(Errno::EAGAIN) => {
@@ -161,7 +161,7 @@ fn receive<'a>(socket: &OwnedFd, buffer: &'a mut [u8], deadline: Instant) -> io:
                 if left.is_zero() {
                     return Err(io::ErrorKind::TimedOut.into());
                 }
-                // A timeout of zero would mean none at all.
+                // A timeout of zero would wait for ever.
                 let micros = i64::try_from(left.as_micros()).unwrap_or(i64::MAX).max(1);
                 let left = TimeVal::new(micros / 1_000_000, micros % 1_000_000);
                 setsockopt(socket, sockopt::ReceiveTimeout, &left)?;
@@ -171,7 +171,7 @@ fn receive<'a>(socket: &OwnedFd, buffer: &'a mut [u8], deadline: Instant) -> io:
     }
 }
 
-/// `struct nlmsghdr`, in the machine's byte order, and what is asked. The port is the kernel's to fill in.
+/// `struct nlmsghdr` in native byte order, and the body. The kernel fills in the port.
 fn message(kind: u16, flags: u16, sequence: u32, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(HEADER + body.len()).unwrap_or(u32::MAX);
     let mut bytes = Vec::with_capacity(HEADER + body.len());
@@ -185,37 +185,37 @@ fn message(kind: u16, flags: u16, sequence: u32, body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// What was understood of the kernel's answer to a dump so far.
+/// The part of a dump that was received.
 #[derive(Debug)]
-pub(super) struct Answer<T> {
+pub(super) struct Dump<T> {
     pub(super) items: Vec<T>,
-    interrupted: bool,
-    done: bool,
+    is_inconsistent: bool,
+    is_complete: bool,
 }
 
-impl<T> Answer<T> {
+impl<T> Dump<T> {
     pub(super) const fn new() -> Self {
         Self {
             items: Vec::new(),
-            interrupted: false,
-            done: false,
+            is_inconsistent: false,
+            is_complete: false,
         }
     }
 
-    /// Reads one datagram: any number of messages. Bytes that are no such thing are an error, never a panic.
+    /// Parses one datagram, which holds any number of messages.
     pub(super) fn read(
         &mut self,
         mut datagram: &[u8],
         read: impl Fn(Message<'_>) -> Option<T>,
     ) -> io::Result<()> {
-        while !self.done
+        while !self.is_complete
             && let Some(message) = next_message(&mut datagram)?
         {
-            self.interrupted |= message.flags & NLM_F_DUMP_INTR != 0;
+            self.is_inconsistent |= message.flags & NLM_F_DUMP_INTR != 0;
             match message.kind {
                 NLMSG_ERROR | NLMSG_DONE => match message.errno() {
                     Some(errno) => return Err(errno.into()),
-                    None => self.done = true,
+                    None => self.is_complete = true,
                 },
                 _ => self.items.extend(read(message)),
             }
@@ -225,8 +225,8 @@ impl<T> Answer<T> {
 }
 
 impl Message<'_> {
-    /// The error that it tells of. An error and the end of a dump both begin with a negative errno, or 0; an empty end
-    /// is old, and success.
+    /// The kernel's error. An error message and the end of a dump both begin with a negative errno or 0; older kernels
+    /// end a dump without one.
     fn errno(&self) -> Option<Errno> {
         let code = match self.kind {
             NLMSG_ERROR | NLMSG_DONE => u32_at(self.body, 0).map_or(0, u32::cast_signed),
@@ -236,10 +236,7 @@ impl Message<'_> {
     }
 }
 
-/// Takes the first message off a datagram; `None` where nothing is left.
-///
-/// # Errors
-/// `InvalidData` for bytes that are no message.
+/// Splits the first message off a datagram; `None` if nothing is left, `InvalidData` if it cannot be parsed.
 pub(crate) fn next_message<'a>(datagram: &mut &'a [u8]) -> io::Result<Option<Message<'a>>> {
     if datagram.is_empty() {
         return Ok(None);
@@ -247,7 +244,7 @@ pub(crate) fn next_message<'a>(datagram: &mut &'a [u8]) -> io::Result<Option<Mes
     let length = u32_at(datagram, 0).and_then(|length| usize::try_from(length).ok());
     let message = length
         .and_then(|length| datagram.get(..length))
-        .ok_or_else(|| invalid("a message that is cut off"))?;
+        .ok_or_else(|| invalid("a truncated message"))?;
     let (Some(kind), Some(flags), Some(sequence), Some(body)) = (
         u16_at(message, 4),
         u16_at(message, 6),
@@ -267,7 +264,7 @@ pub(crate) fn next_message<'a>(datagram: &mut &'a [u8]) -> io::Result<Option<Mes
     }))
 }
 
-/// The attributes of a message: type and value of each. What follows one that is cut off is left out.
+/// The type and value of each attribute of a message, up to a truncated one.
 pub(crate) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
         let length = usize::from(u16_at(bytes, 0)?);
@@ -278,7 +275,7 @@ pub(crate) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])>
     })
 }
 
-/// The same, the other way round.
+/// One attribute with its header and padding.
 pub(crate) fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     let length = u16::try_from(4 + value.len()).unwrap_or(u16::MAX);
     let mut bytes = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
@@ -297,12 +294,12 @@ pub(crate) fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(*bytes))
 }
 
-fn invalid(what: &str) -> io::Error {
-    let text = format!("the kernel's answer holds {what}");
+fn invalid(problem: &str) -> io::Error {
+    let text = format!("invalid netlink answer: {problem}");
     io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
-/// A message as the kernel sends them, for the tests of those who read them.
+/// A message as the kernel sends it.
 #[cfg(test)]
 pub(crate) fn sent(kind: u16, flags: u16, body: &[u8]) -> Vec<u8> {
     let mut bytes = message(kind, flags, 0, body);
@@ -316,12 +313,12 @@ mod tests {
 
     use super::*;
 
-    fn all(message: Message<'_>) -> Option<u16> {
+    fn kind(message: Message<'_>) -> Option<u16> {
         Some(message.kind)
     }
 
     #[test]
-    fn the_end_and_errors_are_told_apart() {
+    fn end_and_errors_of_a_dump_are_recognised() {
         let refused = (-13_i32).to_ne_bytes();
         for (bytes, result) in [
             (sent(NLMSG_DONE, 2, &[0; 4]), Ok(true)),
@@ -332,24 +329,24 @@ mod tests {
             (vec![0; 16], Err(None)),
             (vec![1; 7], Err(None)),
         ] {
-            let mut answer = Answer::new();
+            let mut answer = Dump::new();
             let read = answer
-                .read(&bytes, all)
+                .read(&bytes, kind)
                 .map_err(|error| error.raw_os_error());
-            assert_eq!(read.map(|()| answer.done), result, "{bytes:?}");
+            assert_eq!(read.map(|()| answer.is_complete), result, "{bytes:?}");
         }
     }
 
     #[test]
-    fn an_inconsistent_dump_is_noticed() {
-        let mut answer = Answer::new();
+    fn inconsistent_dump_is_recognised() {
+        let mut answer = Dump::new();
         let end = sent(NLMSG_DONE, 2 | NLM_F_DUMP_INTR, &[0; 4]);
-        answer.read(&end, all).unwrap();
-        assert!(answer.interrupted && answer.done);
+        answer.read(&end, kind).unwrap();
+        assert!(answer.is_inconsistent && answer.is_complete);
     }
 
     #[test]
-    fn attributes_are_read_as_they_were_written() {
+    fn written_attributes_are_read_back() {
         let bytes = [
             attribute(1, b"abc"),
             attribute(2, b""),
@@ -361,15 +358,15 @@ mod tests {
     }
 
     #[test]
-    fn each_question_has_its_answer() {
-        // RTM_GETLINK of interfaces: 1 is always the loopback, and a negative index never is one.
-        let question = |index: i32| [&[0; 4], &index.to_ne_bytes()[..], &[0; 8]].concat();
-        let questions: Vec<_> = (0..70)
-            .map(|number| question(if number % 2 == 0 { 1 } else { -number }))
+    fn answers_are_in_the_order_of_requests() {
+        // RTM_GETLINK: interface 1 is always the loopback, and a negative index is invalid.
+        let request = |index: i32| [&[0; 4], &index.to_ne_bytes()[..], &[0; 8]].concat();
+        let requests: Vec<_> = (0..70)
+            .map(|number| request(if number % 2 == 0 { 1 } else { -number }))
             .collect();
         let index = |message: Message<'_>| u32_at(message.body, 4);
-        let answers = ask(SockProtocol::NetlinkRoute, 18, &questions, index).unwrap();
-        assert_eq!(answers.len(), questions.len());
+        let answers = request_each(SockProtocol::NetlinkRoute, 18, &requests, index).unwrap();
+        assert_eq!(answers.len(), requests.len());
         for (number, answer) in answers.into_iter().enumerate() {
             assert_eq!(answer.is_ok(), number % 2 == 0, "{number}: {answer:?}");
             assert!(answer.is_err() || answer == Ok(Some(1)), "{number}");
@@ -378,9 +375,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
-            let mut answer = Answer::new();
-            let _ = answer.read(&bytes, all);
+        fn any_bytes_are_parsed_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
+            let mut answer = Dump::new();
+            let _ = answer.read(&bytes, kind);
             prop_assert!(answer.items.len() <= bytes.len() / HEADER);
             prop_assert!(attributes(&bytes).count() <= bytes.len() / 4);
         }

@@ -1,39 +1,40 @@
-//! What the kernel knows of the networks behind masters: their connections, our addresses, the ways. Nothing is sent.
-//!
-//! It has no opinion on the numbers; `diagnose::network` has. Where the kernel does not answer there are none.
+//! The network behind each master: its connection, the state of our address, the route. No packet is sent.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::rtnetlink::{self, Way};
-use super::time_asleep;
-use super::transport::{Connected, Master, Transports};
-use crate::model::network::{Address, Connection, Facts, Route};
-use crate::model::socket::{Holder, Look, MasterPid, UserId};
+use nix::time::ClockId;
+use nix::time::clock_gettime;
 
-/// Looks at the networks behind masters, and remembers which connections those are.
+use super::rtnetlink::{self, Endpoints};
+use super::transport::{Master, Transport, TransportFinder};
+use crate::model::ids::{MasterPid, UserId};
+use crate::model::network::{Address, Connection, Facts, Route};
+use crate::model::observation::{Holder, Look};
+
+/// Reads the networks behind masters. Remembers which connection is whose, because finding that out is costly.
 #[derive(Debug)]
-pub struct Networks {
-    transports: Transports,
+pub struct NetworkObserver {
+    transports: TransportFinder,
 }
 
-impl Networks {
+impl NetworkObserver {
     /// For the processes of this user.
     #[must_use]
     pub fn new(uid: UserId) -> Self {
         Self {
-            transports: Transports::new(uid),
+            transports: TransportFinder::new(uid),
         }
     }
 
-    /// What can be told of the masters that a look saw.
+    /// The networks behind the masters of this look.
     #[must_use]
-    pub fn look(&mut self, look: &Look) -> Facts {
+    pub fn observe(&mut self, look: &Look) -> Facts {
         let listeners = look
             .observations
             .iter()
-            .filter_map(|seen| seen.listener.as_ref());
+            .filter_map(|observation| observation.listener.as_ref());
         let masters: BTreeSet<Master> = listeners
             .filter_map(|listener| match &listener.holder {
                 Holder::Ssh(process) => Some((process.pid, process.started)),
@@ -47,23 +48,23 @@ impl Networks {
     }
 
     fn connections(&mut self, masters: &BTreeSet<Master>) -> BTreeMap<MasterPid, Connection> {
-        let connected = self.transports.of(masters, Instant::now());
-        if connected.is_empty() {
+        let transports = self.transports.find(masters, Instant::now());
+        if transports.is_empty() {
             return BTreeMap::new();
         }
         let mut addresses = Addresses::read();
-        let routes = routes(connected.values());
-        let connections = connected.into_iter().filter_map(|(pid, connected)| {
-            let way = way(&connected);
-            let Connected { row, proxy } = connected;
+        let routes = routes(transports.values());
+        let connections = transports.into_iter().filter_map(|(pid, transport)| {
+            let endpoints = endpoints(&transport);
+            let Transport { row, proxy } = transport;
             let connection = Connection {
                 cookie: row.id.cookie(),
                 local: row.local,
                 remote: row.remote,
                 proxy,
                 numbers: row.numbers?,
-                address: addresses.what_became_of(row.local.ip()),
-                route: routes.get(&way).copied().unwrap_or(Route::Unknown),
+                address: addresses.state_of(row.local.ip()),
+                route: routes.get(&endpoints).copied().unwrap_or(Route::Unknown),
             };
             Some((pid, connection))
         });
@@ -71,49 +72,57 @@ impl Networks {
     }
 }
 
-fn way(connected: &Connected) -> Way {
-    Way {
-        from: connected.row.local.ip(),
-        to: connected.row.remote.ip(),
-        interface: connected.row.id.interface(),
+fn endpoints(transport: &Transport) -> Endpoints {
+    Endpoints {
+        from: transport.row.local.ip(),
+        to: transport.row.remote.ip(),
+        interface: transport.row.id.interface(),
     }
 }
 
-/// Where the way of each connection leads; each way is asked for once.
-fn routes<'a>(connected: impl Iterator<Item = &'a Connected>) -> HashMap<Way, Route> {
-    let ways: BTreeSet<Way> = connected.map(way).collect();
-    let ways: Vec<Way> = ways.into_iter().collect();
-    let routes = rtnetlink::routes(&ways).unwrap_or_else(|error| {
-        tracing::debug!("the kernel does not tell of routes: {error}");
+/// The routes of all connections; each pair of endpoints is looked up once. Empty if the kernel refuses.
+fn routes<'a>(transports: impl Iterator<Item = &'a Transport>) -> HashMap<Endpoints, Route> {
+    let all: BTreeSet<Endpoints> = transports.map(endpoints).collect();
+    let all: Vec<Endpoints> = all.into_iter().collect();
+    let routes = rtnetlink::routes(&all).unwrap_or_else(|error| {
+        tracing::debug!("cannot read routes: {error}");
         Vec::new()
     });
-    ways.into_iter().zip(routes).collect()
+    all.into_iter().zip(routes).collect()
 }
 
-/// The addresses of the interfaces; `None` where the kernel does not tell.
+/// The addresses of the interfaces; `None` if they cannot be read.
 struct Addresses(Option<HashMap<IpAddr, Option<Duration>>>);
 
 impl Addresses {
     fn read() -> Self {
         let addresses = rtnetlink::addresses();
         if let Err(error) = &addresses {
-            tracing::debug!("the kernel does not tell of addresses: {error}");
+            tracing::debug!("cannot read addresses: {error}");
         }
         Self(addresses.ok())
     }
 
-    fn what_became_of(&mut self, address: IpAddr) -> Address {
+    /// `Gone` only if that is certain.
+    fn state_of(&mut self, address: IpAddr) -> Address {
         let Some(known) = &mut self.0 else {
             return Address::Present(None);
         };
         if let Some(age) = known.get(&address) {
             return Address::Present(*age);
         }
-        // All of 127.0.0.0/8 is ours, and whatever a local route covers. In doubt nothing is gone.
+        // 127.0.0.0/8 is local as a whole, and so is what a local route covers.
         if address.is_loopback() || rtnetlink::is_local(address).unwrap_or(true) {
             known.insert(address, None);
             return Address::Present(None);
         }
         Address::Gone
     }
+}
+
+/// How long the machine has slept since it started: CLOCK_BOOTTIME counts sleep, CLOCK_MONOTONIC does not.
+#[must_use]
+pub fn time_asleep() -> Duration {
+    let now = |clock| clock_gettime(clock).map_or(Duration::ZERO, Duration::from);
+    now(ClockId::CLOCK_BOOTTIME).saturating_sub(now(ClockId::CLOCK_MONOTONIC))
 }

@@ -1,7 +1,7 @@
-//! The user's masters that no candidate led to: where is the file of a listener that an ssh holds?
+//! Masters that no candidate led to: the search for the file of a listener that an ssh holds.
 //!
-//! It is conservative: a master is an orphan only where its path means the same to it as to us and certainly is not
-//! its file. What is in doubt is left out.
+//! A master counts as an orphan only if its path means the same in its namespace as in ours, and the file there is
+//! certainly not its own. Otherwise it is left out.
 
 use std::fs;
 use std::path::Path;
@@ -10,32 +10,30 @@ use std::time::{Duration, SystemTime};
 use super::unix_table::{UnixListener, UnixTable};
 use super::{filesystem, process};
 use crate::model::control_path::ControlPath;
-use crate::model::socket::{File, MasterPid};
+use crate::model::ids::MasterPid;
+use crate::model::observation::File;
 
-/// How long a directory must have been left alone for what is missing in it to be missing for good.
-const SETTLED: Duration = Duration::from_secs(2);
+/// A master that exits removes its file, waits for its ProxyCommand, and closes the listener last. So a file that is
+/// missing since less than this time proves nothing.
+const SETTLE_TIME: Duration = Duration::from_secs(2);
 
-/// Where the file of a master's listener is.
+/// The place of the file of a master's listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Whereabouts {
-    /// At this path.
+pub(super) enum Location {
     At(ControlPath, File),
-    /// Not where it was bound for.
     Lost {
-        /// Where it was bound for.
+        /// The path of the removed file.
         path: ControlPath,
-        /// Whether another socket stands there.
+        /// Whether another socket is at that path.
         successor: bool,
-        /// Whether that can just have happened, as when a master ends: it removes its file, then waits for its
-        /// ProxyCommand, and closes the listener last.
+        /// Whether the directory changed within [`SETTLE_TIME`].
         recent: bool,
     },
-    /// Still starting, or not to be told.
-    Unclear,
+    /// The master is still starting, or its path cannot be resolved.
+    Unknown,
 }
 
-/// Whether the listener's name is that of a master: it ends like a temporary name. Forwardings of ssh
-/// (`-L /PATH:…`) are bound under their own name.
+/// Whether the listener has the temporary name of a master. ssh binds forwardings (`-L /PATH:…`) without a suffix.
 pub(super) fn is_master(listener: &UnixListener) -> bool {
     let Some(name) = listener.name.file_name() else {
         return false;
@@ -44,39 +42,39 @@ pub(super) fn is_master(listener: &UnixListener) -> bool {
         .is_some_and(|name| name.without_temporary_suffix().is_some())
 }
 
-/// Looks for the file of a listener that this ssh holds.
-pub(super) fn whereabouts(
+/// Finds the file of a listener that this ssh holds.
+pub(super) fn locate(
     table: &UnixTable,
     listener: &UnixListener,
     pid: MasterPid,
     now: SystemTime,
-) -> Whereabouts {
+) -> Location {
     let is_its_file = |path: &ControlPath, file: &File| match file {
         File::Socket(stat) => table
             .listener_of(path, stat)
             .is_some_and(|found| found.socket_inode == listener.socket_inode),
         File::Other(..) | File::Missing | File::Denied | File::Failed(_) => false,
     };
-    let Some((bound, path)) = names(listener, pid) else {
-        return Whereabouts::Unclear;
+    let Some((temporary, path)) = paths(listener, pid) else {
+        return Location::Unknown;
     };
     let file = filesystem::lstat(path.as_path());
     if is_its_file(&path, &file) {
-        return Whereabouts::At(path, file);
+        return Location::At(path, file);
     }
-    // Between listen and link a master has its temporary name only.
-    let starting = is_its_file(&bound, &filesystem::lstat(bound.as_path()));
-    // The directory of a relative name may be another by now.
-    if starting || listener.name.is_relative() || !process::shares_our_files(pid) {
-        return Whereabouts::Unclear;
+    // Between listen and link only the temporary name exists.
+    let is_starting = is_its_file(&temporary, &filesystem::lstat(temporary.as_path()));
+    // The directory of a relative name may have changed.
+    if is_starting || listener.name.is_relative() || !process::shares_our_files(pid) {
+        return Location::Unknown;
     }
     let successor = match file {
         File::Socket(_) => true,
         File::Missing | File::Other(..) => false,
-        File::Denied | File::Failed(_) => return Whereabouts::Unclear,
+        File::Denied | File::Failed(_) => return Location::Unknown,
     };
-    let recent = was_changed_since(path.directory(), now.checked_sub(SETTLED));
-    Whereabouts::Lost {
+    let recent = was_changed_since(path.directory(), now.checked_sub(SETTLE_TIME));
+    Location::Lost {
         path,
         successor,
         recent,
@@ -84,8 +82,8 @@ pub(super) fn whereabouts(
 }
 
 /// The temporary name and the ControlPath, both absolute.
-fn names(listener: &UnixListener, pid: MasterPid) -> Option<(ControlPath, ControlPath)> {
-    let bound = if listener.name.is_absolute() {
+fn paths(listener: &UnixListener, pid: MasterPid) -> Option<(ControlPath, ControlPath)> {
+    let temporary = if listener.name.is_absolute() {
         ControlPath::new(&listener.name)?
     } else {
         if !process::shares_our_files(pid) {
@@ -94,11 +92,11 @@ fn names(listener: &UnixListener, pid: MasterPid) -> Option<(ControlPath, Contro
         let directory = fs::read_link(process::directory(pid).join("cwd")).ok()?;
         ControlPath::new(directory.join(&listener.name))?
     };
-    let path = bound.without_temporary_suffix()?;
-    Some((bound, path))
+    let path = temporary.without_temporary_suffix()?;
+    Some((temporary, path))
 }
 
-/// Whether a name was made or removed in the directory since then; `true` where that cannot be told.
+/// Whether a name was added or removed in the directory since then; `true` if that is unknown.
 fn was_changed_since(directory: &Path, then: Option<SystemTime>) -> bool {
     let modified = directory
         .metadata()

@@ -1,5 +1,5 @@
-//! The way to a directory: every directory and symlink it leads over, walked name by name as the kernel does, so that
-//! each can be looked at, or watched, for itself.
+//! Resolves the path of a directory name by name, as the kernel does, and records every directory and symlink on the
+//! way, so that each can be judged or watched.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -15,48 +15,36 @@ use super::filesystem;
 use crate::model::directory::{DirectoryId, Part};
 use crate::model::socket::{File, FileKind, UserId};
 
-/// As many symlinks may be on a way, as for the kernel (path_resolution(7)).
+/// The kernel's limit of symlinks in one path; see path_resolution(7).
 pub(crate) const MAX_SYMLINKS: usize = 40;
 
-/// A way that was walked.
+/// A resolved path.
 #[derive(Debug)]
 pub(crate) struct Way {
-    /// Everything on it, from `/` on, each once. Where it ends in a directory, that is the last.
+    /// Every directory and symlink, from `/` on, each once. If the path leads to a directory, that is the last.
     pub(crate) parts: Vec<Part>,
-    /// How far it has come, without symlinks.
+    /// The last directory that was reached, without symlinks.
     pub(crate) at: PathBuf,
-    /// Why it goes no further.
     pub(crate) stop: Stop,
 }
 
-/// Why a way goes no further.
+/// The end of a path.
 #[derive(Debug)]
 pub(crate) enum Stop {
-    /// It has come where it was to lead.
-    There {
-        /// What the directory lies on, `st_dev`.
-        device: u64,
-    },
-    /// The first of these names is not there.
-    Missing {
-        /// What was still to go.
-        rest: PathBuf,
-    },
-    /// Something else stands there.
-    Other {
-        /// Where.
-        path: PathBuf,
-        /// What.
-        kind: FileKind,
-    },
-    /// The last part may not be searched.
+    /// A directory with this `st_dev`.
+    There { device: u64 },
+    /// The first name of `rest` does not exist.
+    Missing { rest: PathBuf },
+    /// A file of another kind.
+    Other { path: PathBuf, kind: FileKind },
+    /// The last part cannot be searched.
     Denied,
-    /// The system's words.
+    /// The text of the system's error.
     Failed(String),
 }
 
 impl Way {
-    /// Walks to the directory at this absolute path.
+    /// Resolves the absolute path of a directory.
     pub(crate) fn to(path: &Path) -> Self {
         let mut way = Self {
             parts: Vec::new(),
@@ -122,7 +110,7 @@ impl Way {
                 }));
             }
         }
-        // Where the way came back to a directory it had passed, that is the last part all the same.
+        // A path with `..` may end at a directory that it passed.
         if let Some(last) = self.parts.iter().rposition(|part| part.path == self.at) {
             let own = self.parts.remove(last);
             device = own.id.device;
@@ -160,7 +148,7 @@ fn failed(error: &io::Error) -> Box<Stop> {
     Box::new(Stop::Failed(filesystem::text_of(error)))
 }
 
-/// The names in a path; a `..` stays one.
+/// The names of a path, with `..`.
 fn names(path: &Path) -> VecDeque<OsString> {
     path.components()
         .filter_map(|component| match component {

@@ -1,7 +1,7 @@
-//! The kernel's table of unix sockets as `/proc/net/unix` shows it: for kernels and sandboxes without sock_diag.
+//! Unix sockets from `/proc/net/unix`, for kernels and sandboxes without sock_diag.
 //!
-//! It knows names, states and sockfs inodes, but not which file a name belonged to. So an orphan cannot be told
-//! from its successor here. Format: unix(7), and `unix_seq_show()` in af_unix.c.
+//! It has names, states and sockfs inodes, but no inodes of files: an orphan looks like its successor. Format: unix(7),
+//! `unix_seq_show()` in af_unix.c.
 
 use std::ffi::OsStr;
 use std::io;
@@ -9,22 +9,22 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::unix_table::{Row, UnixListener, UnixTable};
-use crate::model::socket::Table;
+use crate::model::observation::Table;
 
 /// `__SO_ACCEPTCON`: the socket listens.
 const LISTENS: u32 = 1 << 16;
 /// `SS_CONNECTED` of a socket that a process holds.
 const CONNECTED: u32 = 3;
 
-/// Reads the table.
+/// Reads the table; skips lines that cannot be parsed.
 ///
 /// # Errors
-/// Whatever reading the file says. Lines that are not understood are left out.
+/// The file cannot be read.
 pub fn read() -> io::Result<UnixTable> {
     Ok(parse(&std::fs::read(Path::new("/proc/net/unix"))?))
 }
 
-/// The table in this text. A name with a newline in it is cut there: the kernel does not escape it.
+/// Parses the file. A name ends at its first newline, which the kernel does not escape.
 #[must_use]
 pub fn parse(text: &[u8]) -> UnixTable {
     let lines = text.split(|byte| *byte == b'\n').skip(1);
@@ -32,7 +32,7 @@ pub fn parse(text: &[u8]) -> UnixTable {
 }
 
 fn row(line: &[u8]) -> Option<Row> {
-    // Num RefCount Protocol Flags Type St Inode Path; the inode is padded with spaces, the path may hold some.
+    // Num RefCount Protocol Flags Type St Inode Path; the inode is padded, and the path may contain spaces.
     let mut rest = line;
     let mut field = || {
         let text = rest.trim_ascii_start();
@@ -87,7 +87,7 @@ Num       RefCount Protocol Flags    Type St Inode Path
 ";
 
     #[test]
-    fn listeners_and_accepted_connections_are_found() {
+    fn listeners_and_accepted_connections_are_parsed() {
         let table = parse(TEXT.as_bytes());
         let listeners: Vec<_> = table
             .listeners()
@@ -104,7 +104,7 @@ Num       RefCount Protocol Flags    Type St Inode Path
     }
 
     #[test]
-    fn the_kernels_own_text_is_understood() {
+    fn table_of_this_kernel_is_parsed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("s");
         let _bound = std::os::unix::net::UnixListener::bind(&path).unwrap();
@@ -114,7 +114,7 @@ Num       RefCount Protocol Flags    Type St Inode Path
 
     proptest! {
         #[test]
-        fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        fn any_bytes_are_parsed(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
             let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
             prop_assert!(parse(&bytes).listeners().count() <= lines);
         }

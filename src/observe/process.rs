@@ -1,47 +1,68 @@
-//! What `/proc` says of one process: which program, since when, stopped or not, with a session of its own or not.
-//!
-//! It reads and parses; it does not search, and remembers nothing. Sources: proc_pid_stat(5), proc_pid_exe(5), and
-//! OpenSSH's ssh.c for its options and process titles.
+//! Processes as `/proc` shows them. Sources: proc_pid_stat(5), proc_pid_exe(5), and OpenSSH's ssh.c for its options and
+//! process titles.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::model::socket::MasterPid;
+use crate::model::ids::{MasterPid, UserId};
 
-/// Ticks of `starttime` in a second: `USER_HZ`, which is 100 wherever Linux and Rust's standard library meet.
-const TICKS: u64 = 100;
+/// The program name of an ssh.
+pub(super) const SSH: &str = "ssh";
 
-/// What `/proc/PID/stat` says.
+/// `USER_HZ`, the unit of `starttime`: 100 on every architecture that Rust's standard library supports.
+const TICKS_PER_SECOND: u64 = 100;
+
+/// The content of `/proc/PID/stat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Status {
     /// Stopped by a signal or a tracer.
     pub stopped: bool,
-    /// Ticks from the start of the system to that of the process: with the pid, its identity.
+    /// The start time in ticks since boot; together with the pid it identifies the process.
     pub start_ticks: u64,
 }
 
-/// The `/proc` directory of a process. What is read may be of another process by then; compare [`Status`].
+/// The user's processes, the newest first, since kernel threads and system services are rarely searched for. Each is
+/// examined only when the iterator reaches it.
+pub(super) fn of_user(uid: UserId) -> impl Iterator<Item = MasterPid> {
+    let entries = fs::read_dir("/proc").into_iter().flatten();
+    let processes = entries.filter_map(|entry| {
+        let entry = entry.ok()?;
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        Some((MasterPid(pid), entry))
+    });
+    let processes: Vec<_> = processes.collect();
+    let is_of_user = move |entry: &fs::DirEntry| {
+        entry
+            .metadata()
+            .is_ok_and(|metadata| metadata.uid() == uid.0)
+    };
+    let newest_first = processes.into_iter().rev();
+    newest_first.filter_map(move |(pid, entry)| is_of_user(&entry).then_some(pid))
+}
+
+/// The `/proc` directory of a process. The pid may be reused between two reads; compare [`Status`].
 pub(super) fn directory(pid: MasterPid) -> PathBuf {
     PathBuf::from(format!("/proc/{}", pid.0))
 }
 
-/// Its state; `None` once it is gone, or dead and not yet waited for.
+/// `None` if the process has exited, even if it was not waited for.
 pub(super) fn status(pid: MasterPid) -> Option<Status> {
-    // The line is shorter, and comes in one piece; to ask for the end of the file would cost as much again.
+    // One read returns the whole line; a second one, for the end of the file, would double the cost.
     let mut buffer = [0; 2048];
     let mut file = fs::File::open(format!("/proc/{}/stat", pid.0)).ok()?;
     let length = file.read(&mut buffer).ok()?;
     parse_stat(buffer.get(..length)?)
 }
 
-/// The status in the text of `/proc/PID/stat`; `None` for a process that is dead, or a text that is none.
+/// Parses `/proc/PID/stat`; `None` for a process that has exited, or invalid text.
 #[must_use]
 pub fn parse_stat(text: &[u8]) -> Option<Status> {
-    // The name is in parentheses and may hold any byte, parentheses and spaces too.
+    // The name is in parentheses and may contain parentheses and spaces.
     let end = text.iter().rposition(|byte| *byte == b')')?;
     let mut fields = text
         .get(end + 1..)?
@@ -62,7 +83,7 @@ pub fn parse_stat(text: &[u8]) -> Option<Status> {
     })
 }
 
-/// When the system started, by the wall clock as it is set now.
+/// The start time of the system, by the wall clock as it is set now.
 pub(super) fn boot_time() -> Option<SystemTime> {
     let text = fs::read("/proc/stat").ok()?;
     let line = text
@@ -72,13 +93,13 @@ pub(super) fn boot_time() -> Option<SystemTime> {
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
-/// When the process started, by the wall clock.
+/// The start time of the process, by the wall clock.
 pub(super) fn started(status: &Status, boot: Option<SystemTime>) -> Option<SystemTime> {
-    let millis = status.start_ticks.checked_mul(1000 / TICKS)?;
+    let millis = status.start_ticks.checked_mul(1000 / TICKS_PER_SECOND)?;
     boot?.checked_add(Duration::from_millis(millis))
 }
 
-/// The program's name: the last part of its executable, or what it calls itself where that cannot be read.
+/// The file name of the executable, or `comm` if that cannot be read.
 pub(super) fn name(pid: MasterPid) -> Option<String> {
     let directory = directory(pid);
     let name = match fs::read_link(directory.join("exe")) {
@@ -91,20 +112,19 @@ pub(super) fn name(pid: MasterPid) -> Option<String> {
     Some(String::from_utf8_lossy(&name).into_owned())
 }
 
-/// An executable that was replaced, by an upgrade say, is marked as deleted.
+/// The kernel marks an executable as deleted after an upgrade replaced it.
 fn program(executable: &Path) -> Option<&[u8]> {
     let name = executable.file_name()?.as_bytes();
     Some(name.strip_suffix(b" (deleted)").unwrap_or(name))
 }
 
-/// Whether an ssh carries a session of its own beside the multiplexed ones, by its arguments or title.
-///
-/// Unreadable arguments count as one: what may be at stake is rather told than passed over.
+/// Whether an ssh has a session of its own beside the multiplexed ones, by its arguments or title. `true` if they cannot
+/// be read, since ending the process might close a session.
 pub(super) fn has_own_session(pid: MasterPid) -> bool {
-    fs::read(directory(pid).join("cmdline")).map_or(true, |cmdline| own_session(&cmdline))
+    fs::read(directory(pid).join("cmdline")).map_or(true, |cmdline| is_own_session(&cmdline))
 }
 
-/// The options of ssh's `getopt` (ssh.c, `main()`); a colon follows those with an argument.
+/// The option string of getopt in `main()` of ssh.c; a colon follows options with an argument.
 const OPTIONS: &[u8] = b"1246ab:c:e:fgi:kl:m:no:p:qstvxAB:CD:E:F:GI:J:KL:MNO:P:Q:R:S:TVw:W:XYy";
 
 fn takes_argument(letter: u8) -> bool {
@@ -112,10 +132,10 @@ fn takes_argument(letter: u8) -> bool {
     options.next().is_some() && options.next() == Some(&b':')
 }
 
-/// The same of the bytes of `/proc/PID/cmdline`: arguments that each end with a NUL, or a title.
+/// The same for the content of `/proc/PID/cmdline`: arguments that each end with NUL, or a title.
 #[must_use]
-pub fn own_session(cmdline: &[u8]) -> bool {
-    // A master that ControlPersist sent to the background: `ssh: PATH [mux]`, later `ssh: [stopped mux]`.
+pub fn is_own_session(cmdline: &[u8]) -> bool {
+    // The title of a master in the background: `ssh: PATH [mux]`, and after a stop request `ssh: [stopped mux]`.
     let end = cmdline
         .iter()
         .rposition(|byte| *byte != 0)
@@ -131,7 +151,7 @@ pub fn own_session(cmdline: &[u8]) -> bool {
         let letters = match word.strip_prefix(b"-") {
             Some(b"-") => break,
             Some(letters) if !letters.is_empty() => letters,
-            // The first word is the host, and more options may follow; the second begins the command.
+            // The first word is the host, after which more options may follow; the second begins the command.
             Some(_) | None if has_host => break,
             Some(_) | None => {
                 has_host = true;
@@ -154,7 +174,7 @@ pub fn own_session(cmdline: &[u8]) -> bool {
     has_session || forwards_stdio
 }
 
-/// The argument of `-o`: a line of ssh_config(5).
+/// Whether the argument of `-o`, a line of ssh_config(5), is `SessionType none`.
 fn is_session_type_none(line: &[u8]) -> bool {
     let line = line.trim_ascii();
     let end = line
@@ -171,21 +191,17 @@ fn is_session_type_none(line: &[u8]) -> bool {
     keyword.eq_ignore_ascii_case(b"sessiontype") && value.eq_ignore_ascii_case(b"none")
 }
 
-/// Whether paths mean the same to the process as to us: same root, same mount namespace. `false` where that cannot
-/// be told.
+/// Whether the process has our root directory and mount namespace, so that paths mean the same. `false` if unknown.
 pub(super) fn shares_our_files(pid: MasterPid) -> bool {
-    let theirs = directory(pid);
-    let ours = Path::new("/proc/self");
+    let target = |directory: &Path, link| fs::read_link(directory.join(link)).ok();
+    let process = directory(pid);
     ["root", "ns/mnt"].iter().all(|link| {
-        let (theirs, ours) = (
-            fs::read_link(theirs.join(link)),
-            fs::read_link(ours.join(link)),
-        );
-        matches!((theirs, ours), (Ok(theirs), Ok(ours)) if theirs == ours)
+        let target_of_process = target(&process, link);
+        target_of_process.is_some() && target_of_process == target(Path::new("/proc/self"), link)
     })
 }
 
-/// Every descriptor of the process that is a socket, with the socket's number in sockfs.
+/// The descriptors of the process that are sockets, with their inodes in sockfs.
 pub(super) fn sockets(pid: MasterPid) -> impl Iterator<Item = (OsString, u32)> {
     let descriptors = fs::read_dir(directory(pid).join("fd"))
         .into_iter()
@@ -193,19 +209,19 @@ pub(super) fn sockets(pid: MasterPid) -> impl Iterator<Item = (OsString, u32)> {
     descriptors.filter_map(|entry| {
         let entry = entry.ok()?;
         let target = fs::read_link(entry.path()).ok()?;
-        Some((entry.file_name(), socket_number(target.as_os_str())?))
+        Some((entry.file_name(), socket_inode(target.as_os_str())?))
     })
 }
 
-/// Whether this descriptor of the process is still that socket.
+/// Whether this descriptor of the process is the socket with this inode.
 pub(super) fn holds(pid: MasterPid, descriptor: &OsStr, socket: u32) -> bool {
     fs::read_link(directory(pid).join("fd").join(descriptor))
-        .is_ok_and(|target| socket_number(target.as_os_str()) == Some(socket))
+        .is_ok_and(|target| socket_inode(target.as_os_str()) == Some(socket))
 }
 
-/// The number in sockfs of what a link in `/proc/PID/fd` leads to: `socket:[4711]`; `None` for anything else.
+/// The inode in the target of a `/proc/PID/fd` link such as `socket:[4711]`; `None` for anything else.
 #[must_use]
-pub fn socket_number(target: &OsStr) -> Option<u32> {
+pub fn socket_inode(target: &OsStr) -> Option<u32> {
     let number = target
         .as_bytes()
         .strip_prefix(b"socket:[")?
@@ -220,7 +236,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arguments_and_titles_tell_of_an_own_session() {
+    fn own_session_by_arguments_and_titles() {
         for (cmdline, own) in [
             ("ssh: /home/u/.ssh/s/u@h-22 [mux]\0\0\0\0", false),
             ("ssh: [stopped mux]\0\0", false),
@@ -244,12 +260,12 @@ mod tests {
             ("ssh\0-o\0", true),
             ("", true),
         ] {
-            assert_eq!(own_session(cmdline.as_bytes()), own, "{cmdline:?}");
+            assert_eq!(is_own_session(cmdline.as_bytes()), own, "{cmdline:?}");
         }
     }
 
     #[test]
-    fn a_stat_line_is_read_past_any_name() {
+    fn stat_line_is_parsed_after_any_name() {
         let line = |state: &str, name: &str| {
             let zeros = "0 ".repeat(18);
             format!("17 ({name}) {state} {zeros}4711 9 9\n")
@@ -274,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upgraded_program_keeps_its_name() {
+    fn program_of_deleted_executable_keeps_its_name() {
         for (executable, expected) in [
             ("/usr/bin/ssh", Some(&b"ssh"[..])),
             ("/usr/bin/ssh (deleted)", Some(b"ssh")),
@@ -285,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn this_process_is_found_as_it_is() {
+    fn reads_this_process() {
         let pid = MasterPid(std::process::id().cast_signed());
         let (left, _right) = std::os::unix::net::UnixStream::pair().unwrap();
         let inode = nix::sys::stat::fstat(&left).unwrap().st_ino;
@@ -313,10 +329,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn any_bytes_are_parsed(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = parse_stat(&bytes);
-            let none_mentioned = !bytes.contains(&b'N') && !bytes.contains(&b'o') && !bytes.starts_with(b"ssh: ");
-            prop_assert!(own_session(&bytes) || !none_mentioned);
+            let has_no_option = !bytes.contains(&b'N') && !bytes.contains(&b'o') && !bytes.starts_with(b"ssh: ");
+            prop_assert!(is_own_session(&bytes) || !has_no_option);
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Which addresses the interfaces have, and which way leads to a destination: rtnetlink(7), no privilege.
+//! Addresses of the interfaces and routes to destinations, from rtnetlink(7), without privileges.
 //!
-//! Sources: `linux/if_addr.h`, `linux/rtnetlink.h`; `inet_rtm_getroute()` in route.c and `inet6_rtm_getroute()` for
-//! what a lookup answers.
+//! Sources: `linux/if_addr.h`, `linux/rtnetlink.h`, and for the answers to a lookup `inet_rtm_getroute()` and
+//! `inet6_rtm_getroute()`.
 
 use std::collections::HashMap;
 use std::io;
@@ -36,28 +36,28 @@ const RTA_VIA: u16 = 18;
 const RTN_UNICAST: u8 = 1;
 const RTN_LOCAL: u8 = 2;
 
-/// Every address of every interface, and how long it has been there; `None` where the kernel does not tell.
+/// Every address of every interface with its age, `None` if the kernel does not report it.
 ///
 /// # Errors
 /// As for [`netlink::dump`].
 pub(super) fn addresses() -> io::Result<HashMap<IpAddr, Option<Duration>>> {
     let now = clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, Duration::from);
     let read = |message: Message<'_>| address(message, now);
-    let question = [0; 8]; // struct ifaddrmsg: of any family
-    let all = netlink::dump(SockProtocol::NetlinkRoute, RTM_GETADDR, &question, read)?;
+    let request = [0; 8]; // struct ifaddrmsg of any family
+    let all = netlink::dump(SockProtocol::NetlinkRoute, RTM_GETADDR, &request, read)?;
     let mut addresses = HashMap::new();
     for (address, age) in all {
-        // On two interfaces it is as old as the older.
+        // An address of two interfaces is as old as the older one.
         let known = addresses.entry(address).or_insert(age);
         *known = (*known).max(age);
     }
     Ok(addresses)
 }
 
-/// The addresses in an answer of the kernel's to that, each with its age at `now`, a time since the start of the system.
+/// Parses the kernel's answer. `now` is CLOCK_MONOTONIC.
 ///
 /// # Errors
-/// The kernel's own, told in the answer; `InvalidData` for bytes that are none.
+/// The kernel's error in the answer; `InvalidData` if it cannot be parsed.
 pub fn parse_addresses(
     answer: &[u8],
     now: Duration,
@@ -72,7 +72,7 @@ fn address(message: Message<'_>, now: Duration) -> Option<(IpAddr, Option<Durati
     for (kind, value) in attributes(body.get(8..)?) {
         match kind {
             IFA_LOCAL => local = ip(value),
-            // The other end's address on a point-to-point link, else our own.
+            // The peer's address on a point-to-point link, otherwise the same as IFA_LOCAL.
             IFA_ADDRESS => peer = ip(value),
             IFA_CACHEINFO => created = u32_at(value, 8),
             _ => {}
@@ -82,35 +82,37 @@ fn address(message: Message<'_>, now: Duration) -> Option<(IpAddr, Option<Durati
     Some((local.or(peer)?, age))
 }
 
-/// A `cstamp` is in hundredths of a second since the start of the system, sleep not counted, and wraps after 497 days.
+/// `ifa_cacheinfo.cstamp` counts hundredths of a second of CLOCK_MONOTONIC, and wraps after 497 days.
 fn age(created: u32, now: Duration) -> Duration {
     let now = now.as_millis() / 10 % (1 << 32);
     let now = u32::try_from(now).unwrap_or_default();
-    // One that was made in this very moment may seem to come from the future.
+    // A new address may have a stamp slightly ahead of `now`.
     let age = now.wrapping_sub(created).cast_signed().max(0);
     Duration::from_millis(u64::from(age.unsigned_abs()) * 10)
 }
 
-/// A question for the way from an address of ours to a destination.
+/// The endpoints whose route is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Way {
+pub(super) struct Endpoints {
     pub(super) from: IpAddr,
     pub(super) to: IpAddr,
-    /// The interface that the connection is bound to; 0 for none.
+    /// The index of the interface that the connection is bound to, or 0.
     pub(super) interface: u32,
 }
 
-/// Where each of these ways leads now, in this order.
+/// The current route between each of these endpoints, in this order.
 ///
 /// # Errors
-/// As for [`netlink::ask`].
-pub(super) fn routes(ways: &[Way]) -> io::Result<Vec<Route>> {
-    let questions: Vec<Vec<u8>> = ways.iter().map(question).collect();
-    let answers = netlink::ask(SockProtocol::NetlinkRoute, RTM_GETROUTE, &questions, route)?;
+/// As for [`netlink::request_each`].
+pub(super) fn routes(all: &[Endpoints]) -> io::Result<Vec<Route>> {
+    let request = |one: &Endpoints| route_request(Some(one.from), one.to, one.interface);
+    let requests: Vec<Vec<u8>> = all.iter().map(request).collect();
+    let protocol = SockProtocol::NetlinkRoute;
+    let answers = netlink::request_each(protocol, RTM_GETROUTE, &requests, route)?;
     let route = |answer| match answer {
         Ok(route) => route,
-        // Routes of the types unreachable and prohibit answer with the last two. EINVAL, a blackhole's, has other
-        // causes as well.
+        // Routes of type unreachable give EHOSTUNREACH, and prohibit EACCES. Those of type blackhole give EINVAL, which
+        // has other causes too.
         Err(Errno::ENETUNREACH | Errno::EHOSTUNREACH | Errno::EACCES) => Some(Route::None),
         Err(_) => None,
     };
@@ -120,23 +122,20 @@ pub(super) fn routes(ways: &[Way]) -> io::Result<Vec<Route>> {
         .collect())
 }
 
-/// Whether an address that no interface has is this machine's all the same: a local route covers it.
+/// Whether a local route covers the address, which makes it this machine's even if no interface has it.
 ///
 /// # Errors
-/// As for [`netlink::ask`].
+/// As for [`netlink::request_each`].
 pub(super) fn is_local(address: IpAddr) -> io::Result<bool> {
-    let question = route_question(None, address, 0);
+    let request = route_request(None, address, 0);
     let read = |message: Message<'_>| message.body.get(7).copied();
-    let answers = netlink::ask(SockProtocol::NetlinkRoute, RTM_GETROUTE, &[question], read)?;
+    let protocol = SockProtocol::NetlinkRoute;
+    let answers = netlink::request_each(protocol, RTM_GETROUTE, &[request], read)?;
     Ok(matches!(answers[..], [Ok(Some(RTN_LOCAL))]))
 }
 
-fn question(way: &Way) -> Vec<u8> {
-    route_question(Some(way.from), way.to, way.interface)
-}
-
 /// `struct rtmsg` and attributes.
-fn route_question(from: Option<IpAddr>, to: IpAddr, interface: u32) -> Vec<u8> {
+fn route_request(from: Option<IpAddr>, to: IpAddr, interface: u32) -> Vec<u8> {
     let (family, bits) = match to {
         IpAddr::V4(_) => (AF_INET, 32),
         IpAddr::V6(_) => (AF_INET6, 128),
@@ -156,8 +155,7 @@ fn route_question(from: Option<IpAddr>, to: IpAddr, interface: u32) -> Vec<u8> {
 
 fn route(message: Message<'_>) -> Option<Route> {
     let body = (message.kind == RTM_NEWROUTE).then_some(message.body)?;
-    let is_way = matches!(*body.get(7)?, RTN_UNICAST | RTN_LOCAL);
-    if !is_way {
+    if !matches!(*body.get(7)?, RTN_UNICAST | RTN_LOCAL) {
         return Some(Route::None);
     }
     let mut hop = Hop {
@@ -168,7 +166,7 @@ fn route(message: Message<'_>) -> Option<Route> {
         match kind {
             RTA_OIF => hop.interface = u32_at(value, 0)?,
             RTA_GATEWAY => hop.gateway = ip(value),
-            // struct rtvia: a gateway of the other family.
+            // `struct rtvia`: a gateway of the other address family.
             RTA_VIA => hop.gateway = value.get(2..).and_then(ip),
             _ => {}
         }
@@ -176,10 +174,10 @@ fn route(message: Message<'_>) -> Option<Route> {
     Some(Route::Via(hop))
 }
 
-/// The ways in an answer of the kernel's to a look-up.
+/// Parses the kernel's answer to a lookup.
 ///
 /// # Errors
-/// The kernel's own, told in the answer; `InvalidData` for bytes that are none.
+/// The kernel's error in the answer; `InvalidData` if it cannot be parsed.
 pub fn parse_routes(answer: &[u8]) -> io::Result<Vec<Route>> {
     netlink::parse(answer, route)
 }
@@ -205,13 +203,13 @@ mod tests {
     use crate::observe::netlink::sent;
 
     fn read<T>(kind: u16, body: &[u8], read: impl Fn(Message<'_>) -> Option<T>) -> Option<T> {
-        let mut answer = netlink::Answer::new();
+        let mut answer = netlink::Dump::new();
         answer.read(&sent(kind, 0, body), read).unwrap();
         answer.items.pop()
     }
 
     #[test]
-    fn an_address_is_read_with_its_age() {
+    fn address_is_parsed_with_its_age() {
         let mut body = vec![2, 24, 0, 0, 7, 0, 0, 0];
         body.extend(attribute(IFA_ADDRESS, &[10, 8, 0, 1]));
         body.extend(attribute(IFA_LOCAL, &[10, 8, 0, 6]));
@@ -224,13 +222,13 @@ mod tests {
     }
 
     #[test]
-    fn ages_survive_the_end_of_the_counter() {
+    fn age_is_right_after_the_counter_wraps() {
         let wrap = Duration::from_millis((1 << 32) * 10);
         for (created, now, seconds) in [
             (0, Duration::ZERO, 0),
             (100, Duration::from_secs(3), 2),
             (u32::MAX - 99, wrap + Duration::from_secs(1), 2),
-            // A little ahead of our clock.
+            // Slightly ahead of `now`.
             (103, Duration::from_secs(1), 0),
         ] {
             assert_eq!(age(created, now), Duration::from_secs(seconds), "{created}");
@@ -238,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_way_is_its_interface_and_gateway() {
+    fn route_is_parsed_with_interface_and_gateway() {
         let body = |kind: u8, attributes: &[Vec<u8>]| {
             let head = vec![2, 32, 0, 0, 254, 3, 0, kind, 0, 0, 0, 0];
             [&[head], attributes].concat().concat()
@@ -274,14 +272,14 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_tells_of_the_loopback() {
+    fn kernel_reports_the_loopback() {
         let loopback = IpAddr::from([127, 0, 0, 1]);
         assert!(addresses().unwrap().contains_key(&loopback));
         assert!(is_local(IpAddr::from([127, 3, 2, 1])).unwrap());
-        // TEST-NET-1: no interface of any machine has it.
-        let nobodys = IpAddr::from([192, 0, 2, 1]);
-        assert!(!is_local(nobodys).unwrap());
-        let way = Way {
+        // TEST-NET-1 (RFC 5737) is not assigned to any machine.
+        let unassigned = IpAddr::from([192, 0, 2, 1]);
+        assert!(!is_local(unassigned).unwrap());
+        let endpoints = Endpoints {
             from: loopback,
             to: loopback,
             interface: 0,
@@ -290,7 +288,10 @@ mod tests {
             interface: 1,
             gateway: None,
         };
-        assert_eq!(routes(&[way, way]).unwrap(), [Route::Via(hop); 2]);
+        assert_eq!(
+            routes(&[endpoints, endpoints]).unwrap(),
+            [Route::Via(hop); 2]
+        );
         assert_eq!(routes(&[]).unwrap(), []);
     }
 }

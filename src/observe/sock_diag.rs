@@ -1,9 +1,8 @@
-//! The kernel's table of unix sockets, from sock_diag: one netlink request, no privilege, no socket touched.
+//! Unix sockets from sock_diag: one netlink request, without privileges, and no socket is touched.
 //!
-//! Sources: sock_diag(7), netlink(7), `linux/unix_diag.h`, and `net/unix/diag.c` for what it says nothing of: a
-//! connection that waits to be accepted has no socket inode yet and is left out of a dump, so every row in state
-//! ESTABLISHED with a listener's file is an accepted one. Its peer has no inode once the client has closed it: no
-//! session any more, though a master that hangs has not noticed.
+//! Sources: sock_diag(7), `linux/unix_diag.h`, and `net/unix/diag.c`: a connection that waits to be accepted has no
+//! socket inode and is not in a dump, so every ESTABLISHED row with a listener's file is an accepted one. If its peer has
+//! no inode, the client has closed it; that is no session any more, even if a hanging master has not noticed.
 
 use std::ffi::OsStr;
 use std::io;
@@ -14,7 +13,8 @@ use nix::sys::socket::SockProtocol;
 
 use super::netlink::{self, Message, attributes, u32_at};
 use super::unix_table::{Row, UnixListener, UnixTable, Vfs};
-use crate::model::socket::{Cookie, Table, UserId};
+use crate::model::ids::{Cookie, UserId};
+use crate::model::observation::Table;
 
 pub(super) const SOCK_DIAG_BY_FAMILY: u16 = 20;
 
@@ -34,31 +34,28 @@ const ATTRIBUTE_PEER: u16 = 2;
 const ATTRIBUTE_RQLEN: u16 = 4;
 const ATTRIBUTE_UID: u16 = 7;
 
-/// Asks the kernel for every listening unix socket of this network namespace that has a path.
-///
-/// When others come and go in between the kernel may say that a dump was not consistent; then it is repeated a few
-/// times, and the last one counts as it is.
+/// Every listening unix socket with a path in this network namespace.
 ///
 /// # Errors
-/// Whatever socket, send or receive say: `EPROTONOSUPPORT` or `ENOENT` without the kernel module, `EPERM` or
-/// `EACCES` under a sandbox. `TimedOut` after two seconds; `InvalidData` for an answer that is none.
+/// Errors of socket, send and recv: `EPROTONOSUPPORT` or `ENOENT` without the kernel module, `EPERM` or `EACCES` in a
+/// sandbox. `TimedOut` after two seconds; `InvalidData` if the answer cannot be parsed.
 pub fn dump() -> io::Result<UnixTable> {
     let protocol = SockProtocol::NetlinkSockDiag;
-    let rows = netlink::dump(protocol, SOCK_DIAG_BY_FAMILY, &question(), row)?;
+    let rows = netlink::dump(protocol, SOCK_DIAG_BY_FAMILY, &request(), row)?;
     Ok(UnixTable::new(Table::SockDiag, rows))
 }
 
-/// The table in an answer of the kernel's to that: netlink messages, as they come from the socket.
+/// Parses the kernel's answer, as received from the socket.
 ///
 /// # Errors
-/// The kernel's own, told in the answer; `InvalidData` for bytes that are none.
+/// The kernel's error in the answer; `InvalidData` if it cannot be parsed.
 pub fn parse(answer: &[u8]) -> io::Result<UnixTable> {
     let rows = netlink::parse(answer, row)?;
     Ok(UnixTable::new(Table::SockDiag, rows))
 }
 
-/// `struct unix_diag_req`, in the machine's byte order.
-fn question() -> Vec<u8> {
+/// `struct unix_diag_req`.
+fn request() -> Vec<u8> {
     let states = 1_u32 << ESTABLISHED | 1 << LISTEN;
     let show = SHOW_NAME | SHOW_VFS | SHOW_PEER | SHOW_RQLEN | SHOW_UID;
     let mut bytes = vec![AF_UNIX, 0, 0, 0];
@@ -69,8 +66,8 @@ fn question() -> Vec<u8> {
     bytes
 }
 
-/// `struct unix_diag_msg` and its attributes; `None` for a socket without a path, in another state, or whose client is
-/// gone.
+/// `struct unix_diag_msg` and its attributes; `None` for a socket without a path, in another state, or with a closed
+/// client.
 fn row(message: Message<'_>) -> Option<Row> {
     let body = (message.kind == SOCK_DIAG_BY_FAMILY).then_some(message.body)?;
     let state = *body.get(2)?;
@@ -111,7 +108,7 @@ fn row(message: Message<'_>) -> Option<Row> {
     }
 }
 
-/// A `sun_path`: up to its NUL, where there is one. Abstract names begin with NUL and have no file.
+/// A `sun_path`, which may end with NUL; `None` for an abstract name, which begins with NUL.
 fn path_name(value: &[u8]) -> Option<PathBuf> {
     let name = value.split(|byte| *byte == 0).next()?;
     (!name.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(name)))
@@ -126,11 +123,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::observe::netlink::{Answer, attribute, sent};
+    use crate::observe::netlink::{Dump, attribute, sent};
 
     fn rows(bytes: &[u8]) -> Vec<Row> {
-        let mut answer = Answer::new();
-        // Damage ends the answer; what came before it counts.
+        let mut answer = Dump::new();
+        // The rows before a damaged one count.
         let _ = answer.read(bytes, row);
         answer.items
     }
@@ -150,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_is_read_with_all_its_attributes() {
+    fn listener_is_parsed_with_all_attributes() {
         assert_eq!(
             rows(&socket_row(LISTEN, b"/s/u@h\0")),
             [Row::Listener(UnixListener {
@@ -169,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn only_paths_that_listen_or_were_accepted_count() {
+    fn only_listening_and_accepted_paths_are_rows() {
         for (state, name, count) in [
             (ESTABLISHED, &b"/s"[..], 1),
             (LISTEN, b"\0abstract", 0),
@@ -186,7 +183,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_damage_to_an_answer_is_survived(at in 0_usize..300, byte: u8, cut in 0_usize..300) {
+        fn damaged_answer_never_panics(at in 0_usize..300, byte: u8, cut in 0_usize..300) {
             let mut bytes = socket_row(LISTEN, b"/s/u@h\0");
             bytes.extend(socket_row(ESTABLISHED, b"/s/u@h\0"));
             if let Some(place) = bytes.get_mut(at) {
@@ -197,9 +194,8 @@ mod tests {
         }
     }
 
-    /// Everything else here is about bytes; this is about the kernel.
     #[test]
-    fn the_kernel_tells_of_backlog_and_accepted_connections() {
+    fn kernel_reports_backlog_and_accepted_connections() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("s");
         let bound = Bound::bind(&path).unwrap();
@@ -221,14 +217,11 @@ mod tests {
         assert_eq!((busy.backlog, busy.sessions), (1, 1));
         assert_eq!(busy.cookie, fresh.cookie);
 
-        // A child that another test forks at this moment holds the client's end until it has become its program.
+        // A child that another test forks now holds the client's end until it execs.
         drop(client);
         let deadline = Instant::now() + Duration::from_secs(20);
         while find().is_some_and(|listener| listener.sessions > 0) {
-            assert!(
-                Instant::now() < deadline,
-                "a client that is gone still counts"
-            );
+            assert!(Instant::now() < deadline, "a closed client still counts");
         }
 
         drop(accepted);

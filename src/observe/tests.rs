@@ -1,4 +1,4 @@
-//! Looks at sockets that these tests make themselves, whatever else listens on the machine.
+//! Looks at sockets that these tests make; other sockets of the machine are filtered out.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -18,7 +18,7 @@ use nix::unistd::{Pid, geteuid};
 use tempfile::TempDir;
 
 use super::*;
-use crate::model::socket::{FileKind, Process};
+use crate::model::observation::{FileKind, Process};
 
 const SUFFIX: &str = ".yDXYs2d7ScOlhAEI";
 
@@ -30,17 +30,16 @@ pub(super) fn own_pid() -> MasterPid {
     MasterPid(std::process::id().cast_signed())
 }
 
-/// Waits for the condition. Between fork and exec a process that another test starts holds copies of our sockets,
-/// so what is closed may be open for a moment longer.
+/// Waits for the condition. Needed after closing a socket: until it execs, a child that another test forks holds a copy.
 pub(super) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !condition() {
-        assert!(Instant::now() < deadline, "it never came about that {what}");
+        assert!(Instant::now() < deadline, "timed out waiting until {what}");
         thread::yield_now();
     }
 }
 
-/// A process called ssh that holds a listener as its standard input, and does nothing. Killed when dropped.
+/// A process called ssh with a listener as its standard input. Killed on drop.
 pub(super) struct Master {
     child: Child,
     _program: TempDir,
@@ -48,7 +47,7 @@ pub(super) struct Master {
 
 impl Master {
     pub(super) fn start(bound: Bound) -> Self {
-        // Beside the test program, for a file that is surely allowed to be executed.
+        // Beside the test program, because /tmp may be mounted noexec.
         let beside = std::env::current_exe().unwrap();
         let program = tempfile::tempdir_in(beside.parent().unwrap())
             .or_else(|_| tempfile::tempdir())
@@ -108,10 +107,10 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        Self::of(Observer::new(own_uid()))
+        Self::with(Observer::new(own_uid()))
     }
 
-    fn of(observer: Observer) -> Self {
+    fn with(observer: Observer) -> Self {
         Self {
             directory: tempfile::tempdir().unwrap(),
             observer,
@@ -119,9 +118,9 @@ impl Scene {
     }
 
     fn without_tables() -> Self {
-        Self::of(Observer::with_tables(
+        Self::with(Observer::with_sources(
             own_uid(),
-            Tables {
+            Sources {
                 sock_diag: || Err(io::ErrorKind::Unsupported.into()),
                 proc_net_unix: || Err(io::ErrorKind::NotFound.into()),
             },
@@ -129,9 +128,9 @@ impl Scene {
     }
 
     fn without_descriptors() -> Self {
-        Self::of(Observer::with_tables(
+        Self::with(Observer::with_sources(
             own_uid(),
-            Tables {
+            Sources {
                 sock_diag: || Err(nix::errno::Errno::EMFILE.into()),
                 proc_net_unix: || Err(nix::errno::Errno::EMFILE.into()),
             },
@@ -142,7 +141,7 @@ impl Scene {
         self.directory.path().join(name)
     }
 
-    /// Binds as a master does: under a temporary name, which it links to the real one.
+    /// Binds as a master does: to a temporary name, which is then linked to the real one.
     fn bind_master(&self, name: &str) -> Bound {
         let temporary = self.at(&format!("{name}{SUFFIX}"));
         let bound = Bound::bind(&temporary).unwrap();
@@ -151,10 +150,9 @@ impl Scene {
         bound
     }
 
-    /// A socket that nobody listens on.
     fn bind_stale(&self, name: &str) {
         drop(Bound::bind(self.at(name)).unwrap());
-        eventually("nobody listens", || {
+        eventually("the connect is refused", || {
             connect::probe(&self.at(name)) == Connect::Refused
         });
     }
@@ -223,7 +221,7 @@ fn age(path: &Path, seconds: i64) {
 }
 
 #[test]
-fn a_listener_is_seen_and_not_touched() {
+fn listener_is_observed_without_a_connect() {
     let mut scene = Scene::new();
     let bound = scene.bind_master("u@h");
     let seen = scene.one("u@h", Origin::Exact).unwrap();
@@ -239,7 +237,7 @@ fn a_listener_is_seen_and_not_touched() {
     assert_eq!(listener.bound_name, scene.at(&format!("u@h{SUFFIX}")));
     assert_eq!((listener.backlog, listener.sessions), (0, 0));
     assert!(is_untouched(&bound));
-    eventually("this process is seen as the holder", || {
+    eventually("this process is the holder", || {
         let listener = scene.one("u@h", Origin::Exact).unwrap().listener.unwrap();
         process_of(&listener).is_some_and(|process| process.pid == own_pid())
     });
@@ -252,7 +250,7 @@ fn a_listener_is_seen_and_not_touched() {
 }
 
 #[test]
-fn what_nobody_listens_on_is_refused() {
+fn only_sockets_without_listener_are_connected_to() {
     let mut scene = Scene::new();
     scene.bind_stale("stale");
     fs::write(scene.at("file"), "").unwrap();
@@ -283,15 +281,15 @@ fn what_nobody_listens_on_is_refused() {
 }
 
 #[test]
-fn another_users_socket_is_not_connected_to() {
-    let mut scene = Scene::of(Observer::new(UserId(own_uid().0 + 1)));
+fn socket_of_other_user_is_not_connected_to() {
+    let mut scene = Scene::with(Observer::new(UserId(own_uid().0 + 1)));
     scene.bind_stale("s");
     let seen = scene.one("s", Origin::Exact).unwrap();
     assert_eq!((seen.listener, seen.connect), (None, None));
 }
 
 #[test]
-fn a_temporary_name_is_connected_to_when_its_start_must_be_over() {
+fn temporary_name_is_connected_to_only_if_old() {
     let mut scene = Scene::new();
     let name = format!("u@h{SUFFIX}");
     scene.bind_stale(&name);
@@ -302,7 +300,7 @@ fn a_temporary_name_is_connected_to_when_its_start_must_be_over() {
 }
 
 #[test]
-fn without_any_table_an_accepted_connect_is_remembered() {
+fn accepted_connect_is_kept_if_there_is_no_table() {
     let mut scene = Scene::without_tables();
     let bound = Bound::bind(scene.at("s")).unwrap();
     for _ in 0..2 {
@@ -313,7 +311,7 @@ fn without_any_table_an_accepted_connect_is_remembered() {
     bound.accept().unwrap();
     assert!(is_untouched(&bound), "connected to twice");
 
-    // Another socket at the same path is another matter.
+    // The answer is not used for another socket at the same path.
     fs::remove_file(scene.at("s")).unwrap();
     scene.bind_stale("s");
     let seen = scene.one("s", Origin::Exact).unwrap();
@@ -321,10 +319,10 @@ fn without_any_table_an_accepted_connect_is_remembered() {
 }
 
 #[test]
-fn without_sock_diag_names_still_tell_of_listeners() {
-    let mut scene = Scene::of(Observer::with_tables(
+fn listeners_are_found_by_name_without_sock_diag() {
+    let mut scene = Scene::with(Observer::with_sources(
         own_uid(),
-        Tables {
+        Sources {
             sock_diag: || Err(io::ErrorKind::Unsupported.into()),
             proc_net_unix: proc_net_unix::read,
         },
@@ -343,11 +341,11 @@ fn without_sock_diag_names_still_tell_of_listeners() {
 }
 
 #[test]
-fn what_one_dump_missed_is_not_connected_to() {
+fn socket_missing_in_one_dump_is_not_connected_to() {
     static DUMPS: AtomicU32 = AtomicU32::new(0);
-    let mut scene = Scene::of(Observer::with_tables(
+    let mut scene = Scene::with(Observer::with_sources(
         own_uid(),
-        Tables {
+        Sources {
             sock_diag: || match DUMPS.fetch_add(1, Ordering::Relaxed) {
                 0 => Ok(UnixTable::new(Table::SockDiag, [])),
                 _ => sock_diag::dump(),
@@ -360,9 +358,9 @@ fn what_one_dump_missed_is_not_connected_to() {
     assert!(seen.listener.is_some());
     assert!(is_untouched(&bound));
     assert_eq!(DUMPS.load(Ordering::Relaxed), 2);
-    // A stale socket costs a second dump once only.
+    // A stale socket needs a second dump only once.
     drop(bound);
-    eventually("nobody listens", || {
+    eventually("the connect is refused", || {
         connect::probe(&scene.at("u@h")) == Connect::Refused
     });
     for dumps in [4, 5, 6] {
@@ -373,7 +371,7 @@ fn what_one_dump_missed_is_not_connected_to() {
 }
 
 #[test]
-fn a_master_is_found_wherever_it_lies() {
+fn master_at_unknown_path_is_found() {
     let mut scene = Scene::new();
     let master = Master::start(scene.bind_master("u@h"));
     let look = scene.look(&[]);
@@ -389,7 +387,7 @@ fn a_master_is_found_wherever_it_lies() {
     assert!(age.unwrap_or_default() < Duration::from_secs(60));
 
     master.signal(Signal::SIGSTOP);
-    eventually("the master is seen to be stopped", || {
+    eventually("the master is stopped", || {
         let seen = scene.one("u@h", Origin::Exact).unwrap();
         seen.origin == Origin::Exact
             && seen
@@ -401,7 +399,7 @@ fn a_master_is_found_wherever_it_lies() {
 }
 
 #[test]
-fn forwardings_of_an_ssh_are_no_masters() {
+fn forwarding_of_an_ssh_is_no_master() {
     let mut scene = Scene::new();
     let _ssh = Master::start(Bound::bind(scene.at("forwarded")).unwrap());
     let look = scene.look(&[]);
@@ -409,7 +407,7 @@ fn forwardings_of_an_ssh_are_no_masters() {
 }
 
 #[test]
-fn a_master_without_its_file_is_an_orphan() {
+fn master_without_its_file_is_an_orphan() {
     let mut scene = Scene::new();
     let master = Master::start(scene.bind_master("u@h"));
     fs::remove_file(scene.at("u@h")).unwrap();
@@ -434,7 +432,7 @@ fn a_master_without_its_file_is_an_orphan() {
         (Some(master.pid()), true)
     );
 
-    // A successor that died is stale; the orphan is none the less.
+    // The orphan stays one when its successor is stale.
     drop(successor);
     eventually("the successor is stale", || {
         let look = scene.look(&[("u@h", Origin::Exact)]);
@@ -451,7 +449,7 @@ fn a_master_without_its_file_is_an_orphan() {
 }
 
 #[test]
-fn a_master_that_ends_in_order_is_no_orphan() {
+fn exiting_master_is_no_orphan() {
     let mut scene = Scene::new();
     let mut master = Master::start(scene.bind_master("u@h"));
     fs::remove_file(scene.at("u@h")).unwrap();
@@ -463,7 +461,7 @@ fn a_master_that_ends_in_order_is_no_orphan() {
 }
 
 #[test]
-fn a_start_in_progress_is_neither_orphan_nor_found() {
+fn starting_master_is_neither_orphan_nor_found() {
     let mut scene = Scene::new();
     let temporary = format!("u@h{SUFFIX}");
     let _master = Master::start(Bound::bind(scene.at(&temporary)).unwrap());
@@ -473,7 +471,7 @@ fn a_start_in_progress_is_neither_orphan_nor_found() {
     assert!(seen.listener.is_some());
     assert_eq!(seen.connect, None);
 
-    // Linked, and its temporary name not removed yet, or never.
+    // Linked, while its temporary name still exists.
     fs::hard_link(scene.at(&temporary), scene.at("u@h")).unwrap();
     let look = scene.look(&[("u@h", Origin::Exact), (&temporary, Origin::Temporary)]);
     assert_eq!(names(&look), [("u@h", Origin::Exact)]);
@@ -483,7 +481,7 @@ fn a_start_in_progress_is_neither_orphan_nor_found() {
 }
 
 #[test]
-fn a_master_that_was_moved_aside_is_no_orphan() {
+fn master_moved_aside_is_no_orphan() {
     let mut scene = Scene::new();
     let _master = Master::start(scene.bind_master("u@h"));
     fs::rename(scene.at("u@h"), scene.at("aside")).unwrap();
@@ -496,7 +494,7 @@ fn a_master_that_was_moved_aside_is_no_orphan() {
 }
 
 #[test]
-fn who_has_no_descriptor_left_for_a_table_connects_to_nobody() {
+fn no_connect_if_table_is_unreadable_for_lack_of_descriptors() {
     let mut scene = Scene::without_descriptors();
     let bound = scene.bind_master("u@h");
     bound.set_nonblocking(true).unwrap();

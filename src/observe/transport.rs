@@ -1,156 +1,153 @@
-//! Which TCP connection a master's packets go over: its own, or that of the programs which stand between.
+//! The TCP connection of a master: its own, or that of the programs between it and the server.
 //!
-//! ssh closes what it inherits and opens its connection before any other, so of several sockets (forwardings have some
-//! too) its connection has the lowest descriptor. With a ProxyCommand it has two pipes instead (`ssh_proxy_connect()` in
-//! sshconnect.c); who reads the one as its standard input and writes the other is the proxy. It need not be a child, for
-//! a master that went to the background has left its children behind. A ProxyJump is a ProxyCommand of `ssh -W`. Where
-//! that goes through a master in turn, that one has got the same two pipes from it.
+//! ssh closes inherited descriptors and opens its connection before any other, so of several sockets (forwardings have
+//! some too) its connection has the lowest descriptor. With a ProxyCommand ssh has two pipes instead
+//! (`ssh_proxy_connect()` in sshconnect.c): the proxy reads one as its standard input and writes the other. It need not
+//! be a child, because a master that forked to the background leaves its children behind. A ProxyJump is a ProxyCommand
+//! of `ssh -W`; if that uses a master in turn, it has passed the two pipes to that master.
 //!
-//! It searches once and remembers the connection, which the kernel then tells the numbers of. Where anything is left to
-//! guess there is none.
+//! A connection is searched once and then looked up in the kernel by its id. If the result is ambiguous, there is none.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::inet_diag::{self, Id, Row};
-use super::listener_process::{self, SSH};
-use super::process;
-use crate::model::socket::{MasterPid, UserId};
+use super::inet_diag::{self, ConnectionId, Row};
+use super::process::{self, SSH};
+use crate::model::ids::{MasterPid, UserId};
 
-/// How soon to search again for a connection that was not found, at first. Doubles each time, up to the longest.
+/// The pause after a search that found nothing doubles each time, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
-/// How many proxies may stand one behind another.
-const DEPTH: u32 = 16;
+/// The longest chain of proxies that is followed.
+const MAX_PROXIES: u32 = 16;
 
-/// A master, as it was found to hold its listener: a pid alone is given out again.
+/// The pid and start time of a master; a pid alone is reused.
 pub(super) type Master = (MasterPid, Option<SystemTime>);
 
-/// The connections that were found, and the masters that have none.
+/// Finds the connections of masters, and remembers the results.
 #[derive(Debug)]
-pub(super) struct Transports {
+pub(super) struct TransportFinder {
     uid: UserId,
-    known: HashMap<Master, Transport>,
+    results: HashMap<Master, SearchResult>,
 }
 
 #[derive(Debug, Clone)]
-enum Transport {
+enum SearchResult {
     Found {
-        id: Id,
+        id: ConnectionId,
         inode: u32,
         proxy: Option<String>,
     },
-    None {
-        next: Instant,
+    Nothing {
+        next_search: Instant,
         pause: Duration,
     },
 }
 
-/// The connection behind a master.
+/// The connection of a master.
 #[derive(Debug)]
-pub(super) struct Connected {
+pub(super) struct Transport {
     pub(super) row: Row,
-    /// The program that holds it, where that is not the master.
+    /// The program that holds it, if that is not the master.
     pub(super) proxy: Option<String>,
 }
 
-impl Transports {
+impl TransportFinder {
     pub(super) fn new(uid: UserId) -> Self {
         Self {
             uid,
-            known: HashMap::new(),
+            results: HashMap::new(),
         }
     }
 
-    /// The connections of these masters as they are now; all others are forgotten. One that cannot be told is left
-    /// out.
-    pub(super) fn of(
+    /// The current connections of these masters, without those that are not known for certain. Forgets all other
+    /// masters.
+    pub(super) fn find(
         &mut self,
         masters: &BTreeSet<Master>,
         now: Instant,
-    ) -> BTreeMap<MasterPid, Connected> {
-        self.known.retain(|master, _| masters.contains(master));
-        let mut connected = self.of_known();
-        let wanted: Vec<&Master> = masters
+    ) -> BTreeMap<MasterPid, Transport> {
+        self.results.retain(|master, _| masters.contains(master));
+        let mut transports = self.look_up_found();
+        let searched: Vec<&Master> = masters
             .iter()
-            .filter(|(pid, _)| !connected.contains_key(pid))
-            .filter(|master| match self.known.get(master) {
-                Some(Transport::None { next, .. }) => *next <= now,
-                Some(Transport::Found { .. }) | None => true,
+            .filter(|(pid, _)| !transports.contains_key(pid))
+            .filter(|master| match self.results.get(master) {
+                Some(SearchResult::Nothing { next_search, .. }) => *next_search <= now,
+                Some(SearchResult::Found { .. }) | None => true,
             })
             .collect();
-        if wanted.is_empty() {
-            return connected;
+        if searched.is_empty() {
+            return transports;
         }
         let mut search = match inet_diag::dump() {
             Ok(rows) => Search::new(self.uid, rows),
             Err(error) => {
-                tracing::debug!("the kernel does not tell of TCP connections: {error}");
-                return connected;
+                tracing::debug!("cannot read TCP connections: {error}");
+                return transports;
             }
         };
-        for master in wanted {
-            let transport = match search.of_master(master.0) {
-                Some(found) => {
-                    let transport = Transport::Found {
-                        id: found.row.id,
-                        inode: found.row.inode,
-                        proxy: found.proxy.clone(),
-                    };
-                    connected.insert(master.0, found);
-                    transport
-                }
-                None => {
-                    let pause = match self.known.get(master) {
-                        Some(Transport::None { pause, .. }) => (*pause * 2).min(LONGEST_PAUSE),
-                        Some(Transport::Found { .. }) | None => FIRST_PAUSE,
-                    };
-                    let next = now + pause;
-                    Transport::None { next, pause }
-                }
+        for master in searched {
+            let result = if let Some(transport) = search.transport(master.0) {
+                let result = SearchResult::Found {
+                    id: transport.row.id,
+                    inode: transport.row.inode,
+                    proxy: transport.proxy.clone(),
+                };
+                transports.insert(master.0, transport);
+                result
+            } else {
+                let pause = match self.results.get(master) {
+                    Some(SearchResult::Nothing { pause, .. }) => (*pause * 2).min(LONGEST_PAUSE),
+                    Some(SearchResult::Found { .. }) | None => FIRST_PAUSE,
+                };
+                let next_search = now + pause;
+                SearchResult::Nothing { next_search, pause }
             };
-            self.known.insert(*master, transport);
+            self.results.insert(*master, result);
         }
-        connected
+        transports
     }
 
-    /// Those that were found before and are still there: the same connection, in the hands of a process.
-    fn of_known(&self) -> BTreeMap<MasterPid, Connected> {
+    /// The connections found before that are still open and held by a process.
+    fn look_up_found(&self) -> BTreeMap<MasterPid, Transport> {
         let found: Vec<_> = self
-            .known
+            .results
             .iter()
-            .filter_map(|((pid, _), transport)| match transport {
-                Transport::Found { id, inode, proxy } => Some((*pid, id, *inode, proxy)),
-                Transport::None { .. } => None,
+            .filter_map(|((pid, _), result)| match result {
+                SearchResult::Found { id, inode, proxy } => Some((*pid, id, *inode, proxy)),
+                SearchResult::Nothing { .. } => None,
             })
             .collect();
-        let rows = inet_diag::exactly(found.iter().map(|(_, id, ..)| *id)).unwrap_or_default();
+        let rows = inet_diag::lookup(found.iter().map(|(_, id, ..)| *id)).unwrap_or_default();
         let pairs = found.into_iter().zip(rows);
         let same = pairs.filter_map(|((pid, id, inode, proxy), row)| {
             let row = row.filter(|row| row.id.cookie() == id.cookie() && row.inode == inode)?;
             let proxy = proxy.clone();
             row.numbers
                 .is_some()
-                .then_some((pid, Connected { row, proxy }))
+                .then_some((pid, Transport { row, proxy }))
         });
         same.collect()
     }
 }
 
-/// One search for several masters: what it reads of a process it reads once.
+/// One search for several masters, which reads each process once.
 struct Search {
     uid: UserId,
+    /// By inode.
     rows: HashMap<u32, Row>,
     descriptors: HashMap<MasterPid, Descriptors>,
-    /// The user's processes whose standard input is a pipe, and which.
+    /// The user's processes whose standard input is a pipe, with the pipe's inode.
     readers: Option<Vec<(MasterPid, u64)>>,
 }
 
-/// A process between an ssh and its server, and the pipes through which it has to do with the ssh.
+/// A process between an ssh and its server, and the inodes of its pipes to the ssh.
 #[derive(Debug, Clone, Copy)]
 struct Proxy {
     pid: MasterPid,
@@ -158,15 +155,15 @@ struct Proxy {
     writes: u64,
 }
 
-/// What a process has open, as far as it matters here.
+/// The inodes of a process's sockets and pipes.
 #[derive(Debug, Clone, Default)]
 struct Descriptors {
-    /// Sockets, the lowest descriptor first.
+    /// The lowest descriptor first.
     sockets: Vec<u32>,
-    /// The pipes that it reads from, and those that it writes to, but for its standard streams.
+    /// Pipes that it can read, without its standard streams.
     reads: BTreeSet<u64>,
+    /// Pipes that it can write, without its standard streams.
     writes: BTreeSet<u64>,
-    /// The pipe that is its standard output.
     stdout: Option<u64>,
 }
 
@@ -181,32 +178,32 @@ impl Search {
         }
     }
 
-    fn of_master(&mut self, master: MasterPid) -> Option<Connected> {
+    fn transport(&mut self, master: MasterPid) -> Option<Transport> {
         let (holder, inode) = self.connection(master, 0)?;
         let proxy = (holder != master).then(|| process::name(holder)).flatten();
         let row = self.rows.get(&inode)?.clone();
-        Some(Connected { row, proxy })
+        Some(Transport { row, proxy })
     }
 
-    /// Who holds the connection that the packets of this ssh go over, and its number in sockfs.
+    /// The process that holds the connection of this ssh, and the connection's inode.
     fn connection(&mut self, ssh: MasterPid, depth: u32) -> Option<(MasterPid, u32)> {
-        if depth > DEPTH {
+        if depth > MAX_PROXIES {
             return None;
         }
         let descriptors = self.descriptors(ssh);
-        let between = if descriptors.reads.is_empty() || descriptors.writes.is_empty() {
+        let proxies = if descriptors.reads.is_empty() || descriptors.writes.is_empty() {
             Vec::new()
         } else {
             self.proxies(ssh, &descriptors)
         };
-        if between.is_empty() {
+        if proxies.is_empty() {
             let lowest = *self.own_connections(&descriptors).first()?;
             return Some((ssh, lowest));
         }
-        // A shell in between has the pipes, too, but no connection.
-        let found: BTreeMap<u32, MasterPid> = between
+        // A shell that runs the proxy has the pipes too, but no connection.
+        let found: BTreeMap<u32, MasterPid> = proxies
             .into_iter()
-            .filter_map(|proxy| self.of_proxy(proxy, depth))
+            .filter_map(|proxy| self.proxy_connection(proxy, depth))
             .map(|(holder, inode)| (inode, holder))
             .collect();
         match found.into_iter().collect::<Vec<_>>()[..] {
@@ -215,14 +212,14 @@ impl Search {
         }
     }
 
-    fn of_proxy(&mut self, proxy: Proxy, depth: u32) -> Option<(MasterPid, u32)> {
+    fn proxy_connection(&mut self, proxy: Proxy, depth: u32) -> Option<(MasterPid, u32)> {
         if process::name(proxy.pid)? == SSH {
             return self.connection(proxy.pid, depth + 1).or_else(|| {
                 let master = self.master_of_client(proxy)?;
                 self.connection(master, depth + 1)
             });
         }
-        // Of a program that is not known only its one connection is its connection.
+        // Of an unknown program only a single connection is certain.
         let descriptors = self.descriptors(proxy.pid);
         match self.own_connections(&descriptors)[..] {
             [one] => Some((proxy.pid, one)),
@@ -230,7 +227,7 @@ impl Search {
         }
     }
 
-    /// The sockets that are connections, but for those that came in by a port that the process listens on.
+    /// The inodes of outgoing connections: the local port is not one that the process listens on.
     fn own_connections(&self, descriptors: &Descriptors) -> Vec<u32> {
         let rows = || {
             let sockets = descriptors.sockets.iter();
@@ -246,15 +243,13 @@ impl Search {
             .collect()
     }
 
-    /// The processes that read what this ssh writes as their standard input, and write what it reads. That does
-    /// not hold the other way round: what an ssh reads of its proxy is not its standard input.
+    /// The processes whose standard input is a pipe that this ssh writes, and that write a pipe that it reads. The
+    /// reverse does not match, because ssh does not read its proxy on standard input.
     fn proxies(&mut self, ssh: MasterPid, descriptors: &Descriptors) -> Vec<Proxy> {
         let uid = self.uid;
         let readers = self.readers.get_or_insert_with(|| {
             let stdin = |pid| Some((pid, stdin_pipe(pid)?));
-            listener_process::own_processes(uid)
-                .filter_map(stdin)
-                .collect()
+            process::of_user(uid).filter_map(stdin).collect()
         });
         let readers: Vec<(MasterPid, u64)> = readers
             .iter()
@@ -262,17 +257,17 @@ impl Search {
             .copied()
             .collect();
         let proxy = |(pid, reads): (MasterPid, u64)| {
-            let theirs = self.descriptors(pid);
-            let mut written = theirs.stdout.iter().chain(&theirs.writes);
+            let of_proxy = self.descriptors(pid);
+            let mut written = of_proxy.stdout.iter().chain(&of_proxy.writes);
             let writes = *written.find(|pipe| descriptors.reads.contains(pipe))?;
             Some(Proxy { pid, reads, writes })
         };
         readers.into_iter().filter_map(proxy).collect()
     }
 
-    /// The master that this ssh has handed its standard streams to.
+    /// The master to which this ssh has passed its standard streams.
     fn master_of_client(&mut self, client: Proxy) -> Option<MasterPid> {
-        let others = listener_process::own_processes(self.uid).filter(|pid| *pid != client.pid);
+        let others = process::of_user(self.uid).filter(|pid| *pid != client.pid);
         let ssh: Vec<MasterPid> = others
             .filter(|pid| process::name(*pid).as_deref() == Some(SSH))
             .collect();
@@ -289,20 +284,26 @@ impl Search {
 
     fn descriptors(&mut self, pid: MasterPid) -> Descriptors {
         let descriptors = self.descriptors.entry(pid);
-        descriptors.or_insert_with(|| Descriptors::of(pid)).clone()
+        descriptors
+            .or_insert_with(|| Descriptors::read(pid))
+            .clone()
     }
 }
 
 fn stdin_pipe(pid: MasterPid) -> Option<u64> {
     let target = fs::read_link(process::directory(pid).join("fd/0")).ok()?;
-    match kind(&target)? {
-        Kind::Pipe(inode) => Some(inode),
-        Kind::Socket(_) => None,
-    }
+    pipe_inode(&target)
+}
+
+/// The inode in the target of a /proc/PID/fd link such as `pipe:[4711]`; `None` for anything else.
+fn pipe_inode(target: &Path) -> Option<u64> {
+    let target = target.as_os_str().as_bytes();
+    let inode = target.strip_prefix(b"pipe:[")?.strip_suffix(b"]")?;
+    std::str::from_utf8(inode).ok()?.parse().ok()
 }
 
 impl Descriptors {
-    fn of(pid: MasterPid) -> Self {
+    fn read(pid: MasterPid) -> Self {
         let entries = fs::read_dir(process::directory(pid).join("fd"));
         let mut numbered: Vec<(u32, _)> = entries
             .into_iter()
@@ -315,15 +316,18 @@ impl Descriptors {
         numbered.sort_unstable();
         let mut descriptors = Self::default();
         for (number, path) in numbered {
-            let Some(kind) = fs::read_link(&path).ok().and_then(|target| kind(&target)) else {
+            let Ok(target) = fs::read_link(&path) else {
                 continue;
             };
-            match (kind, number) {
-                (Kind::Socket(inode), _) => descriptors.sockets.push(inode),
-                (Kind::Pipe(inode), 1) => descriptors.stdout = Some(inode),
-                (Kind::Pipe(_), 0 | 2) => {}
-                (Kind::Pipe(inode), _) => {
-                    // The link's own mode tells which end it is.
+            if let Some(inode) = process::socket_inode(target.as_os_str()) {
+                descriptors.sockets.push(inode);
+                continue;
+            }
+            match (pipe_inode(&target), number) {
+                (Some(inode), 1) => descriptors.stdout = Some(inode),
+                (None, _) | (Some(_), 0 | 2) => {}
+                (Some(inode), _) => {
+                    // The mode of the link shows which end of the pipe it is; see proc_pid_fd(5).
                     let mode = fs::symlink_metadata(&path).map_or(0, |link| link.mode());
                     if mode & 0o400 != 0 {
                         descriptors.reads.insert(inode);
@@ -336,22 +340,6 @@ impl Descriptors {
         }
         descriptors
     }
-}
-
-enum Kind {
-    Socket(u32),
-    Pipe(u64),
-}
-
-/// What a link of `/proc/PID/fd` leads to: `socket:[4711]`, `pipe:[4711]`.
-fn kind(target: &std::path::Path) -> Option<Kind> {
-    let target = target.as_os_str().as_bytes();
-    let number = |prefix: &[u8]| {
-        let number = target.strip_prefix(prefix)?.strip_suffix(b"]")?;
-        std::str::from_utf8(number).ok()?.parse::<u64>().ok()
-    };
-    let socket = || u32::try_from(number(b"socket:[")?).ok().map(Kind::Socket);
-    socket().or_else(|| number(b"pipe:[").map(Kind::Pipe))
 }
 
 #[cfg(test)]

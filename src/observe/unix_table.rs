@@ -1,6 +1,5 @@
-//! The listening unix sockets of this network namespace, and which of them is the one behind a file.
-//!
-//! It is a value made by [`super::sock_diag`] or [`super::proc_net_unix`]; it asks nobody anything.
+//! The listening unix sockets of this network namespace, as read by `sock_diag` or `proc_net_unix`, and the lookup of
+//! the listener of a file.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -8,26 +7,27 @@ use std::path::{Path, PathBuf};
 use nix::sys::stat::{major, minor};
 
 use crate::model::control_path::ControlPath;
-use crate::model::socket::{Cookie, Stat, Table, UserId};
+use crate::model::ids::{Cookie, UserId};
+use crate::model::observation::{Stat, Table};
 
-/// Every listening socket with a path, indexed for look-up.
+/// Every listening socket with a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnixTable {
     source: Table,
-    /// In the order of `(inode, socket_inode)`; those without an inode first.
+    /// Sorted by `(vfs inode, socket_inode)`; those without a vfs inode first.
     listeners: Vec<UnixListener>,
-    /// Where only names are known: from the bound name, and from it without the temporary suffix.
+    /// The listeners without a vfs inode, by bound name with and without the temporary suffix.
     by_name: HashMap<ControlPath, usize>,
 }
 
-/// A listening socket as the kernel tells of it.
+/// A listening socket as the kernel reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnixListener {
-    /// Its number in sockfs: the `N` of `/proc/PID/fd/… -> socket:[N]`. Given out again after a while.
+    /// The inode in sockfs, the `N` of `/proc/PID/fd/… -> socket:[N]`. Reused after a while.
     pub socket_inode: u32,
-    /// Its identity, never given out again; `None` from `/proc/net/unix`.
+    /// Unique within one boot; `None` from `/proc/net/unix`.
     pub cookie: Option<Cookie>,
-    /// The path it was bound to, as the program wrote it: in its own mount namespace, and maybe relative.
+    /// The path it was bound to, in the program's mount namespace, and possibly relative.
     pub name: PathBuf,
     /// The file it was bound to; `None` from `/proc/net/unix`.
     pub vfs: Option<Vfs>,
@@ -35,45 +35,42 @@ pub struct UnixListener {
     pub backlog: u32,
     /// Accepted connections that are still open.
     pub sessions: u32,
-    /// Who made it; `None` before Linux 5.3 and from `/proc/net/unix`.
+    /// Its creator; `None` before Linux 5.3 and from `/proc/net/unix`.
     pub uid: Option<UserId>,
 }
 
-/// A file as `UNIX_DIAG_VFS` names it.
+/// A file as in `UNIX_DIAG_VFS`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Vfs {
     /// The low 32 bits of the inode number.
     pub inode: u32,
-    /// The superblock's device in the kernel's own encoding, 12 bits of major and 20 of minor. Not always `st_dev`:
-    /// btrfs gives each subvolume, and overlayfs each layer, a device of its own there.
+    /// The superblock's device in the kernel's encoding, 12 bits of major and 20 of minor. It differs from `st_dev` on
+    /// btrfs, where each subvolume has its own, and on overlayfs.
     pub device: u32,
 }
 
-/// One row of the kernel's table, before accepted connections were counted to their listeners.
+/// A row of the kernel's table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Row {
-    /// A listener; its `sessions` are not known yet.
+    /// With `sessions` 0.
     Listener(UnixListener),
-    /// An accepted connection. It carries its listener's name and file.
+    /// An accepted connection, with the file and name of its listener.
     Accepted {
-        /// Its own number in sockfs.
         socket_inode: u32,
-        /// The listener's.
         vfs: Option<Vfs>,
-        /// The listener's.
         name: PathBuf,
     },
 }
 
 impl UnixListener {
-    /// What tells it from every other, and from those that were: as good as the table allows.
+    /// Identifies the listener, as far as the table allows.
     pub(super) fn key(&self) -> (u32, Option<Cookie>) {
         (self.socket_inode, self.cookie)
     }
 }
 
 impl UnixTable {
-    /// No table at all.
+    /// For a system without a readable table.
     #[must_use]
     pub fn none() -> Self {
         Self::new(Table::None, [])
@@ -81,7 +78,7 @@ impl UnixTable {
 
     pub(super) fn new(source: Table, rows: impl IntoIterator<Item = Row>) -> Self {
         let mut listeners = Vec::new();
-        // A dump that spans several messages can show a socket twice when others come and go meanwhile.
+        // A dump in several messages can hold a socket twice if others come and go meanwhile.
         let mut seen = HashSet::new();
         let mut accepted: HashMap<(Option<Vfs>, PathBuf), u32> = HashMap::new();
         for row in rows {
@@ -117,22 +114,20 @@ impl UnixTable {
         }
     }
 
-    /// Where it was read from.
     #[must_use]
     pub fn source(&self) -> Table {
         self.source
     }
 
-    /// Every listener that is bound to a path.
     pub fn listeners(&self) -> impl Iterator<Item = &UnixListener> {
         self.listeners.iter()
     }
 
-    /// The listener behind the file that was found at `path`, if any.
+    /// The listener of the file at `path`.
     ///
-    /// The file's inode decides: a listener keeps its inode from being given out again. Where the kernel's device
-    /// is not `st_dev` (btrfs, overlayfs) the name must agree too, and where 32 bits cannot hold the inode number
-    /// its last part. Where the table tells no inodes, the name decides alone.
+    /// The inode decides, since a listener keeps its inode from being reused. If the kernel's device differs from
+    /// `st_dev` (btrfs, overlayfs), the name has to match too; if the inode number exceeds 32 bits, the file name. In a
+    /// table without inodes the name decides alone.
     #[must_use]
     pub fn listener_of(&self, path: &ControlPath, stat: &Stat) -> Option<&UnixListener> {
         let low = u32::try_from(stat.id.inode & u64::from(u32::MAX)).unwrap_or_default();
@@ -157,7 +152,7 @@ impl UnixTable {
         named.or_else(|| self.listeners.get(*self.by_name.get(path)?))
     }
 
-    /// Whether this very listener is in the table.
+    /// Whether the same listener is in the table.
     #[must_use]
     pub fn contains(&self, listener: &UnixListener) -> bool {
         self.listeners
@@ -170,13 +165,13 @@ fn inode(listener: &UnixListener) -> Option<u32> {
     listener.vfs.map(|vfs| vfs.inode)
 }
 
-/// Whether the listener was bound to this path or to a temporary name of it.
+/// Whether the listener was bound to this path or its temporary name.
 fn is_bound_to(listener: &UnixListener, path: &ControlPath) -> bool {
     ControlPath::new(&listener.name)
         .is_some_and(|name| name == *path || name.without_temporary_suffix().as_ref() == Some(path))
 }
 
-/// Whether that holds for the last parts at least.
+/// The same for the file names alone.
 fn is_named(listener: &UnixListener, path: &ControlPath) -> bool {
     let last = listener.name.file_name();
     let name = last.and_then(|last| ControlPath::new(Path::new("/").join(last)));
@@ -186,7 +181,7 @@ fn is_named(listener: &UnixListener, path: &ControlPath) -> bool {
     })
 }
 
-/// `st_dev` as the kernel encodes a superblock's device; `None` where it does not fit.
+/// `st_dev` in the encoding of [`Vfs::device`]; `None` if it does not fit.
 fn kernel_device(device: u64) -> Option<u32> {
     let (major, minor) = (major(device), minor(device));
     let fits = major < 1 << 12 && minor < 1 << 20;
@@ -198,7 +193,7 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::model::socket::SocketId;
+    use crate::model::ids::SocketId;
 
     fn listener(socket_inode: u32, vfs: Option<Vfs>, name: &str) -> UnixListener {
         UnixListener {
@@ -243,7 +238,7 @@ mod tests {
     const DISK: (u32, u64) = (254 << 20, 254 << 8);
 
     #[test]
-    fn the_inode_decides_and_the_name_only_where_it_must() {
+    fn inode_decides_and_name_only_if_needed() {
         let table = UnixTable::new(
             Table::SockDiag,
             [
@@ -255,7 +250,7 @@ mod tests {
         );
         for (path, inode, device, found) in [
             ("/h/.ssh/a", 7, DISK.1, Some(1)),
-            // A symlinked directory: the name differs, the inode does not.
+            // A symlinked directory: another name, the same inode.
             ("/home/u/.ssh/a", 7, DISK.1, Some(1)),
             ("/h/.ssh/a", 6, DISK.1, None),
             // The device differs on btrfs and overlayfs.
@@ -281,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn without_inodes_the_name_decides() {
+    fn name_decides_in_a_table_without_inodes() {
         let name = format!("/h/.ssh/a{SUFFIX}");
         let table = UnixTable::new(
             Table::ProcNetUnix,
@@ -298,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn accepted_connections_are_counted_to_their_own_listener() {
+    fn sessions_are_counted_for_their_listener() {
         let orphan = format!("/s/a{SUFFIX}");
         let table = UnixTable::new(
             Table::SockDiag,
@@ -307,7 +302,7 @@ mod tests {
                 Row::Listener(listener(1, vfs(1, 1), &orphan)),
                 Row::Listener(listener(2, vfs(2, 1), "/s/a.AAAAAAAAAAAAAAAA")),
                 accepted(9, vfs(1, 1), &orphan),
-                // Shown twice by a dump in several messages.
+                // Twice, as in a dump in several messages.
                 accepted(9, vfs(1, 1), &orphan),
                 Row::Listener(listener(1, vfs(1, 1), &orphan)),
             ],
@@ -322,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn devices_beyond_the_kernels_encoding_match_nothing() {
+    fn device_beyond_the_kernels_encoding_has_none() {
         assert_eq!(kernel_device(DISK.1), Some(DISK.0));
         assert_eq!(kernel_device(39), Some(39));
         assert_eq!(kernel_device(0xfff << 32), None);

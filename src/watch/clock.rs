@@ -1,4 +1,4 @@
-//! That the machine has slept, or the clock was set: timerfd_create(2), `TFD_TIMER_CANCEL_ON_SET`.
+//! Resume from sleep and a clock that was set, by a timer that both cancel: timerfd_create(2), `TFD_TIMER_CANCEL_ON_SET`.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 
-/// The timer is not waited for; it only has to lie ahead.
+/// The timer never expires; it is only cancelled.
 const FAR: Duration = Duration::from_secs(10 * 365 * 86_400);
 
-/// A timer that becomes readable when the wall clock jumps, which it does at every resume.
+/// Readable when the wall clock jumps, as at every resume.
 #[derive(Debug)]
 pub(super) struct Clock(TimerFd);
 
@@ -25,12 +25,12 @@ impl Clock {
         Ok(clock)
     }
 
-    /// Takes the jump in, and waits for the next.
+    /// Clears the cancellation and sets the timer again.
     pub(super) fn rearm(&self) {
-        // Fails with ECANCELED after a jump, which is what we came for.
+        // Returns ECANCELED after a jump.
         let _ = self.0.wait();
         if let Err(error) = self.set() {
-            tracing::warn!("the clock is not watched any more: {error}");
+            tracing::warn!("the clock is no longer watched: {error}");
         }
     }
 

@@ -1,22 +1,18 @@
-//! Watch: what wakes a loop that has looked, when looking again could show anything new.
+//! Event sources of a calloop loop, none of which touches a master:
 //!
-//! Five kinds of events, each a source of a calloop loop, none of which touches a master:
+//! - `paths` (inotify): sockets, directories, the ssh configuration and muxtray's own.
+//! - `process_exits` (pidfd): the end of a master's process, also by `kill -9`.
+//! - /proc/self/mountinfo: mounts and unmounts.
+//! - `clock` (timerfd): resume from sleep, and a clock that was set.
+//! - `network` (rtnetlink): addresses, links and routes.
 //!
-//! - `paths` (inotify): a socket is linked, removed or changed; the ssh configuration or muxtray's own is written;
-//!   a directory vanishes, comes back, or becomes another. And that the ssh configuration is opened: every ssh does
-//!   that as it starts, so sessions that open, which nothing else tells of, are seen, and a master that hangs is
-//!   looked at in the moment somebody waits for it.
-//! - `deaths` (pidfd): a master's process ends, by `kill -9` too.
-//! - /proc/self/mountinfo: something is mounted over a directory, or from under it.
-//! - `clock` (timerfd): the machine has slept, or the clock was set.
-//! - `network` (rtnetlink): an address, a link or a route comes, goes or becomes another.
-//!
-//! What is left to the caller's timer: sessions that close, a process that is stopped, changes that other machines
-//! make on a network filesystem, and everything that the limits of the kernel leave unwatched ([`Shortage`]).
-//! When to look after an event is [`Pace`]'s to say.
+//! The caller's timer has to find the rest: sessions that close, stopped processes, changes that other machines make on
+//! a network filesystem, and everything beyond a limit of the kernel ([`WatchLimit`]). [`Debounce`] turns events into
+//! scans.
 
 mod clock;
 mod debounce;
+mod event;
 mod network;
 mod paths;
 mod process_exits;
@@ -32,183 +28,184 @@ use calloop::{Interest as Readiness, LoopHandle, Mode, PostAction};
 use tr::tr;
 
 use crate::model::finding::{Finding, FindingId};
+use crate::model::ids::MasterPid;
 use crate::model::interest::Interest;
-use crate::model::socket::{MasterPid, Snapshot};
+use crate::model::socket::Snapshot;
 use clock::Clock;
-pub use debounce::Pace;
+pub use debounce::Debounce;
+pub use event::Event;
 use network::Network;
 use paths::Paths;
-use process_exits::Deaths;
+use process_exits::ProcessExits;
 
-/// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum News {
-    /// Something that was looked at may be another by now.
-    Changed,
-    /// The machine's addresses, links or routes are others.
-    Network,
-    /// An ssh seems to start.
-    Begun,
-}
-
-/// The owner of a [`Watch`]: the data of the loop that it is a part of.
+/// The data of the loop that a [`Watch`] is part of.
 pub trait Watcher: Sized + 'static {
-    /// The watch.
     fn watch(&mut self) -> &mut Watch<Self>;
 
-    /// Takes note of news; called for each.
-    fn heard(&mut self, news: News);
+    /// Called for each event.
+    fn on_event(&mut self, event: Event);
 }
 
-/// Why not everything is watched.
+/// The limit because of which something is not watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shortage {
-    /// The user has no inotify instance left (`fs.inotify.max_user_instances`).
-    Instances,
-    /// The user has no inotify watch left (`fs.inotify.max_user_watches`).
-    Watches,
-    /// The process has no file descriptor left.
-    Descriptors,
+pub enum WatchLimit {
+    InotifyInstances,
+    InotifyWatches,
+    FileDescriptors,
 }
 
-impl Shortage {
-    /// The same, as the report tells it; `secs` is how often the timer looks meanwhile.
+impl WatchLimit {
+    /// The finding of the report; `interval_secs` is that of the timer meanwhile.
     #[must_use]
-    pub fn finding(self, secs: u64) -> Finding {
+    pub fn finding(self, interval_secs: u64) -> Finding {
         let (subject, evidence, remedy) = match self {
-            Self::Instances => (
+            Self::InotifyInstances => (
                 "inotify".to_owned(),
                 tr!(
-                    "the user has no inotify instance left: {limit} is reached",
+                    "no inotify instance left: {limit} is reached",
                     limit = "fs.inotify.max_user_instances"
                 ),
                 "sudo sysctl fs.inotify.max_user_instances=1024".to_owned(),
             ),
-            Self::Watches => (
+            Self::InotifyWatches => (
                 "inotify".to_owned(),
                 tr!(
-                    "the user has no inotify watch left: {limit} is reached",
+                    "no inotify watch left: {limit} is reached",
                     limit = "fs.inotify.max_user_watches"
                 ),
                 "sudo sysctl fs.inotify.max_user_watches=524288".to_owned(),
             ),
-            Self::Descriptors => (
+            Self::FileDescriptors => (
                 tr!("file descriptors"),
-                tr!("muxtray has no file descriptor left for another master"),
-                tr!("raise the limit of open files (ulimit -n) and start muxtray again"),
+                tr!("no file descriptor left to watch another master"),
+                tr!("raise the limit of open files (ulimit -n) and restart muxtray"),
             ),
         };
         let remedy = tr!(
-            "{remedy}; until then muxtray looks every {seconds} s",
+            "{remedy}; until then muxtray scans every {seconds} s",
             remedy,
-            seconds = secs
+            seconds = interval_secs
         );
         Finding::new(FindingId::WatchLimit, subject, evidence, remedy)
     }
 }
 
-/// The sources of one loop.
+/// The event sources of one loop.
 #[derive(Debug)]
 pub struct Watch<D> {
     handle: LoopHandle<'static, D>,
     paths: Option<Paths>,
-    deaths: Deaths<D>,
-    no_instances: bool,
+    process_exits: ProcessExits<D>,
+    is_out_of_instances: bool,
 }
 
 impl<D: Watcher> Watch<D> {
-    /// Watches nothing yet but mounts, the clock and the network. What is not to be had is left to the timer, and said in
-    /// the log.
+    /// Watches mounts, the clock and the network. A source that fails is logged, and left to the caller's timer.
     #[must_use]
     pub fn new(handle: LoopHandle<'static, D>) -> Self {
         let mounts = File::open("/proc/self/mountinfo").and_then(|mounts| {
-            // The table is always readable; that it changes is an edge.
+            // The file is always readable; a change of the table is an edge.
             let source = Generic::new(mounts, Readiness::READ, Mode::Edge);
-            insert(&handle, source, |_, data: &mut D| data.heard(News::Changed))
+            insert(&handle, source, |_, data: &mut D| {
+                data.on_event(Event::Changed);
+            })
         });
         let clock = Clock::start().and_then(|clock| {
             let source = Generic::new(clock, Readiness::READ, Mode::Level);
             insert(&handle, source, |clock: &Clock, data: &mut D| {
                 clock.rearm();
-                data.heard(News::Changed);
+                data.on_event(Event::Changed);
             })
         });
         let network = Network::subscribe().and_then(|network| {
             let source = Generic::new(network, Readiness::READ, Mode::Level);
             insert(&handle, source, |network: &Network, data: &mut D| {
                 if network.read() {
-                    data.heard(News::Network);
+                    data.on_event(Event::Network);
                 }
             })
         });
-        let all = [("mounts", mounts), ("clock", clock), ("network", network)];
-        for (what, watched) in all {
-            if let Err(error) = watched {
-                tracing::info!(what, "not watched: {error}");
+        for (source, inserted) in [("mounts", mounts), ("clock", clock), ("network", network)] {
+            if let Err(error) = inserted {
+                tracing::info!("{source}: not watched: {error}");
             }
         }
-        Self::of_what_is_followed(handle)
+        Self::without_sources(handle)
     }
 
-    /// Watches nothing yet.
-    fn of_what_is_followed(handle: LoopHandle<'static, D>) -> Self {
+    fn without_sources(handle: LoopHandle<'static, D>) -> Self {
+        let on_exit = |data: &mut D, pid| {
+            data.watch().process_exits.note_exit(pid);
+            data.on_event(Event::Changed);
+        };
         Self {
-            deaths: Deaths::new(handle.clone()),
+            process_exits: ProcessExits::new(handle.clone(), on_exit),
             handle,
             paths: None,
-            no_instances: false,
+            is_out_of_instances: false,
         }
     }
 
-    /// From now on watches these, and nothing else. Returns whether any of them was not watched before: then it may
-    /// have changed after it was last looked at.
+    /// Watches these interests, the masters and sockets of the snapshot, and nothing else of files and processes.
+    /// Returns whether any of it was not watched before: it may have changed since the scan.
     ///
-    /// Some lstat calls for each directory; call it after every look, so that a directory that has become another is
-    /// noticed.
+    /// Call it after every scan, so that a directory that was replaced is watched again. Costs some lstat calls for each
+    /// directory.
     #[must_use]
-    pub fn follow(&mut self, interests: &[Interest], masters: &BTreeSet<MasterPid>) -> bool {
+    pub fn follow(&mut self, snapshot: &Snapshot, mut interests: Vec<Interest>) -> bool {
+        let sockets = || snapshot.sockets.iter();
+        let unwatched = sockets()
+            .filter(|socket| socket.id.is_some())
+            .map(|socket| socket.path.as_path())
+            .filter(|path| !interests.iter().any(|interest| covers(interest, path)))
+            .map(|path| Interest::Inode(path.to_owned()));
+        let unwatched: Vec<_> = unwatched.collect();
+        interests.extend(unwatched);
+        let masters = sockets().filter_map(|socket| socket.pid).collect();
+        self.follow_all(&interests, &masters)
+    }
+
+    fn follow_all(&mut self, interests: &[Interest], masters: &BTreeSet<MasterPid>) -> bool {
         if self.paths.is_none() {
             self.open_paths();
         }
-        let has_new_paths = self
-            .paths
-            .as_mut()
-            .is_some_and(|paths| paths.follow(interests));
-        let has_new_masters = self.deaths.follow(masters);
+        let paths = self.paths.as_mut();
+        let has_new_paths = paths.is_some_and(|paths| paths.follow(interests));
+        let has_new_masters = self.process_exits.follow(masters);
         has_new_paths || has_new_masters
     }
 
-    /// Why not everything that was asked for is watched.
+    /// The limit because of which something is not watched.
     #[must_use]
-    pub fn shortage(&self) -> Option<Shortage> {
-        if self.no_instances {
-            Some(Shortage::Instances)
-        } else if self.paths.as_ref().is_some_and(Paths::is_short) {
-            Some(Shortage::Watches)
-        } else if self.deaths.is_short() {
-            Some(Shortage::Descriptors)
+    pub fn limit(&self) -> Option<WatchLimit> {
+        if self.is_out_of_instances {
+            Some(WatchLimit::InotifyInstances)
+        } else if self.paths.as_ref().is_some_and(Paths::is_out_of_watches) {
+            Some(WatchLimit::InotifyWatches)
+        } else if self.process_exits.is_incomplete() {
+            Some(WatchLimit::FileDescriptors)
         } else {
             None
         }
     }
 
-    /// What has happened to paths and was not heard yet; the loop would bring it a moment later.
+    /// Takes the events of paths that the loop has not dispatched yet.
     #[must_use]
-    pub fn heard_of_paths(&mut self) -> Vec<News> {
+    pub fn take_path_events(&mut self) -> Vec<Event> {
         self.paths.as_mut().map(Paths::read).unwrap_or_default()
     }
 
     fn open_paths(&mut self) {
         let opened = Paths::open().and_then(|paths| {
-            let source = Generic::new(paths.events(), Readiness::READ, Mode::Level);
+            let source = Generic::new(paths.inotify(), Readiness::READ, Mode::Level);
             insert(&self.handle, source, |_, data: &mut D| {
-                for news in data.watch().heard_of_paths() {
-                    data.heard(news);
+                for event in data.watch().take_path_events() {
+                    data.on_event(event);
                 }
             })?;
             Ok(paths)
         });
-        self.no_instances = opened.is_err();
+        self.is_out_of_instances = opened.is_err();
         match opened {
             Ok(paths) => self.paths = Some(paths),
             Err(error) => tracing::debug!("files are not watched: {error}"),
@@ -216,45 +213,27 @@ impl<D: Watcher> Watch<D> {
     }
 }
 
-/// The masters of a snapshot, and of its sockets those that no directory of `interests` tells of, as they are.
-#[must_use]
-pub fn masters_and_strays(
-    snapshot: &Snapshot,
-    interests: &[Interest],
-) -> (BTreeSet<MasterPid>, Vec<Interest>) {
-    let is_told_of = |path: &Path| {
-        interests.iter().any(|interest| match interest {
-            Interest::Names {
-                directory, names, ..
-            } => {
-                path.parent() == Some(directory)
-                    && path.file_name().is_some_and(|name| names.matches(name))
-            }
-            Interest::File { .. } | Interest::Inode(_) => false,
-        })
-    };
-    let masters = snapshot
-        .sockets
-        .iter()
-        .filter_map(|socket| socket.pid)
-        .collect();
-    let strays = snapshot
-        .sockets
-        .iter()
-        .filter(|socket| socket.id.is_some() && !is_told_of(socket.path.as_path()))
-        .map(|socket| Interest::Inode(socket.path.as_path().to_owned()))
-        .collect();
-    (masters, strays)
+/// Whether changes of this path are among the events of the interest.
+fn covers(interest: &Interest, path: &Path) -> bool {
+    match interest {
+        Interest::Names {
+            directory, names, ..
+        } => {
+            path.parent() == Some(directory)
+                && path.file_name().is_some_and(|name| names.matches(name))
+        }
+        Interest::File { .. } | Interest::Inode(_) => false,
+    }
 }
 
 fn insert<D: 'static, F: AsFd + 'static>(
     handle: &LoopHandle<'static, D>,
     source: Generic<F>,
-    heard: impl Fn(&F, &mut D) + 'static,
+    on_ready: impl Fn(&F, &mut D) + 'static,
 ) -> io::Result<()> {
     handle
         .insert_source(source, move |_, file, data| {
-            heard(file, data);
+            on_ready(file, data);
             Ok(PostAction::Continue)
         })
         .map(drop)

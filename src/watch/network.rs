@@ -1,7 +1,7 @@
-//! That addresses, links or routes change: the multicast groups of rtnetlink(7).
+//! Changes of addresses, links and routes: the multicast groups of rtnetlink(7).
 //!
-//! Much of what comes there is no change: a lease is renewed, a router repeats itself, a wireless card scans. What a
-//! thing was like is remembered, so that only what is another counts.
+//! Many messages are no change: a lease is renewed, a router repeats its advertisement, a wireless card scans. So the
+//! last state of each address, link and route is kept, and only a different one counts.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -25,7 +25,7 @@ const RTM_DELADDR: u16 = 21;
 const RTM_NEWROUTE: u16 = 24;
 const RTM_DELROUTE: u16 = 25;
 
-/// `IFF_UP`, `IFF_RUNNING` and `IFF_LOWER_UP`: whether anything can go through the link.
+/// `IFF_UP`, `IFF_RUNNING` and `IFF_LOWER_UP`: whether the link can carry packets.
 const LINK_STATE: u32 = 0x1 | 0x40 | 0x1_0000;
 
 /// `IFA_F_TENTATIVE` and `IFA_F_DADFAILED`: whether the address can be used.
@@ -43,20 +43,19 @@ const RTA_MULTIPATH: u16 = 9;
 const RTA_TABLE: u16 = 15;
 const RTA_VIA: u16 = 18;
 
-/// `RTM_F_CLONED`: an entry of the cache, no route.
-const CLONED: u32 = 0x200;
+/// An entry of the route cache.
+const RTM_F_CLONED: u32 = 0x200;
 
-/// The types of routes that lead somewhere or bar the way. Those that come with an address are no news beside it.
+/// Unicast, blackhole, unreachable, prohibit. Other routes come and go with an address.
 const ROUTE_TYPES: [u8; 4] = [1, 6, 7, 8];
 
-/// More than this is forgotten: a router has a million routes, and then each counts once more.
-const REMEMBERED: usize = 4096;
+/// A router may have a million routes: beyond this number the states are forgotten, and each message counts again.
+const MAX_STATES: usize = 4096;
 
-/// The subscription.
 #[derive(Debug)]
 pub(super) struct Network {
     socket: OwnedFd,
-    known: RefCell<Known>,
+    states: RefCell<States>,
 }
 
 impl Network {
@@ -70,20 +69,22 @@ impl Network {
         bind(socket.as_raw_fd(), &NetlinkAddr::new(0, GROUPS))?;
         Ok(Self {
             socket,
-            known: RefCell::default(),
+            states: RefCell::default(),
         })
     }
 
-    /// Takes in what has come; tells whether anything has changed.
+    /// Reads all messages. Returns whether anything changed.
     pub(super) fn read(&self) -> bool {
-        let mut known = self.known.borrow_mut();
+        let mut states = self.states.borrow_mut();
         let mut buffer = vec![0; BUFFER];
         let mut has_changed = false;
         loop {
             match recv(self.socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_TRUNC) {
-                Ok(length) => has_changed |= known.read(buffer.get(..length).unwrap_or_default()),
+                Ok(length) => {
+                    has_changed |= states.update(buffer.get(..length).unwrap_or_default());
+                }
                 Err(Errno::EINTR) => {}
-                // Some were lost.
+                // Messages were lost.
                 Err(Errno::ENOBUFS) => has_changed = true,
                 Err(_) => return has_changed,
             }
@@ -97,31 +98,31 @@ impl AsFd for Network {
     }
 }
 
-/// What things were like when they were last told of.
+/// The last known state of each address, link and route.
 #[derive(Debug, Default)]
-struct Known(HashMap<Vec<u8>, Vec<u8>>);
+struct States(HashMap<Vec<u8>, Vec<u8>>);
 
-impl Known {
-    /// Whether a datagram tells of anything that is not known; one that cannot be read does.
-    fn read(&mut self, mut datagram: &[u8]) -> bool {
+impl States {
+    /// Returns whether a datagram holds a different state, or cannot be read.
+    fn update(&mut self, mut datagram: &[u8]) -> bool {
         let mut has_changed = datagram.is_empty();
         loop {
             match next_message(&mut datagram) {
-                Ok(Some(message)) => has_changed |= self.is_news(message),
+                Ok(Some(message)) => has_changed |= self.is_change(message),
                 Ok(None) => return has_changed,
                 Err(_) => return true,
             }
         }
     }
 
-    fn is_news(&mut self, message: Message<'_>) -> bool {
-        let thing = match message.kind {
+    fn is_change(&mut self, message: Message<'_>) -> bool {
+        let object = match message.kind {
             RTM_NEWLINK | RTM_DELLINK => link(message.body),
             RTM_NEWADDR | RTM_DELADDR => address(message.body),
             RTM_NEWROUTE | RTM_DELROUTE => route(message.body),
             _ => return false,
         };
-        let Some(Thing { key, state }) = thing else {
+        let Some(Object { key, state }) = object else {
             return false;
         };
         match message.kind {
@@ -130,7 +131,7 @@ impl Known {
                 true
             }
             _ => {
-                if self.0.len() >= REMEMBERED {
+                if self.0.len() >= MAX_STATES {
                     self.0.clear();
                 }
                 self.0.insert(key, state.clone()) != Some(state)
@@ -139,25 +140,25 @@ impl Known {
     }
 }
 
-/// Something of the network, and what it is like.
-struct Thing {
+/// An address, link or route.
+struct Object {
     key: Vec<u8>,
     state: Vec<u8>,
 }
 
-/// `struct ifinfomsg`; a message of a bridge is about its ports.
-fn link(body: &[u8]) -> Option<Thing> {
+/// `struct ifinfomsg`; one of family AF_BRIDGE is about a port of a bridge.
+fn link(body: &[u8]) -> Option<Object> {
     let family = *body.first()?;
     let flags = u32_at(body, 8)?;
     (family == 0).then_some(())?;
-    Some(Thing {
+    Some(Object {
         key: [b"link", body.get(4..8)?].concat(),
         state: (flags & LINK_STATE).to_ne_bytes().to_vec(),
     })
 }
 
 /// `struct ifaddrmsg`.
-fn address(body: &[u8]) -> Option<Thing> {
+fn address(body: &[u8]) -> Option<Object> {
     let [family, prefix, flags, _, index @ ..] = *body.first_chunk::<8>()?;
     let mut key = [&b"address"[..], &[family, prefix], &index].concat();
     for (kind, value) in attributes(body.get(8..)?) {
@@ -166,15 +167,14 @@ fn address(body: &[u8]) -> Option<Thing> {
         }
     }
     let state = vec![flags & ADDRESS_STATE];
-    Some(Thing { key, state })
+    Some(Object { key, state })
 }
 
-/// `struct rtmsg`. Which route it is, is told by where it leads, its table and its priority; the rest is what it is
-/// like, but for its lifetime.
-fn route(body: &[u8]) -> Option<Thing> {
+/// `struct rtmsg`. Destination, source, table and priority identify a route; interface and gateway are its state.
+fn route(body: &[u8]) -> Option<Object> {
     let [family, to_bits, from_bits, tos, table, _, _, kind, ..] = *body.first_chunk::<12>()?;
     let flags = u32_at(body, 8)?;
-    if !ROUTE_TYPES.contains(&kind) || flags & CLONED != 0 {
+    if !ROUTE_TYPES.contains(&kind) || flags & RTM_F_CLONED != 0 {
         return None;
     }
     let mut key = [&b"route"[..], &[family, to_bits, from_bits, tos, table]].concat();
@@ -186,7 +186,7 @@ fn route(body: &[u8]) -> Option<Thing> {
             _ => {}
         }
     }
-    Some(Thing { key, state })
+    Some(Object { key, state })
 }
 
 #[cfg(test)]
@@ -215,65 +215,51 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_another_is_news() {
-        let mut known = Known::default();
-        for (what, bytes, is_news) in [
+    fn only_a_different_state_is_a_change() {
+        let mut states = States::default();
+        let address_of_lease = |lifetime| address(RTM_NEWADDR, 6, 0, lifetime);
+        let scanning = LINK_STATE | 0x1000;
+        for (message, bytes, is_change) in [
             ("a link", link(RTM_NEWLINK, 2, LINK_STATE), true),
-            (
-                "the card scans",
-                link(RTM_NEWLINK, 2, LINK_STATE | 0x1000),
-                false,
-            ),
+            ("the card scans", link(RTM_NEWLINK, 2, scanning), false),
             ("no carrier", link(RTM_NEWLINK, 2, 1), true),
             ("another link", link(RTM_NEWLINK, 3, 1), true),
-            ("it is gone", link(RTM_DELLINK, 3, 0), true),
-            ("an address", address(RTM_NEWADDR, 6, 0, 9), true),
-            (
-                "its lease is renewed",
-                address(RTM_NEWADDR, 6, 0, 10),
-                false,
-            ),
+            ("it is removed", link(RTM_DELLINK, 3, 0), true),
+            ("an address", address_of_lease(9), true),
+            ("its lease is renewed", address_of_lease(10), false),
             ("another address", address(RTM_NEWADDR, 7, 0, 9), true),
             ("it is a duplicate", address(RTM_NEWADDR, 7, 8, 9), true),
             ("the address goes", address(RTM_DELADDR, 6, 0, 9), true),
-            ("and comes back", address(RTM_NEWADDR, 6, 0, 9), true),
+            ("and comes back", address_of_lease(9), true),
             ("a route", route(RTM_NEWROUTE, 1, 254, 1), true),
-            (
-                "the router repeats itself",
-                route(RTM_NEWROUTE, 1, 254, 1),
-                false,
-            ),
+            ("it is repeated", route(RTM_NEWROUTE, 1, 254, 1), false),
             ("another gateway", route(RTM_NEWROUTE, 2, 254, 1), true),
             ("another table", route(RTM_NEWROUTE, 2, 10, 1), true),
-            (
-                "a route of an address",
-                route(RTM_NEWROUTE, 2, 255, 2),
-                false,
-            ),
+            ("a local route", route(RTM_NEWROUTE, 2, 255, 2), false),
             ("the route goes", route(RTM_DELROUTE, 2, 254, 1), true),
             ("a neighbour", sent(28, 0, &[0; 12]), false),
         ] {
-            assert_eq!(known.read(&bytes), is_news, "{what}");
+            assert_eq!(states.update(&bytes), is_change, "{message}");
         }
     }
 
     #[test]
-    fn many_are_forgotten_and_damage_is_news() {
-        let mut known = Known::default();
-        for index in 0..=REMEMBERED {
+    fn states_are_limited_and_damage_is_a_change() {
+        let mut states = States::default();
+        for index in 0..=MAX_STATES {
             let mut body = vec![0; 16];
             body[4..8].copy_from_slice(&u32::try_from(index).unwrap().to_ne_bytes());
-            assert!(known.read(&sent(RTM_NEWLINK, 0, &body)));
+            assert!(states.update(&sent(RTM_NEWLINK, 0, &body)));
         }
-        assert_eq!(known.0.len(), 1);
-        assert!(known.read(&[1; 9]));
-        assert!(known.read(&[]));
+        assert_eq!(states.0.len(), 1);
+        assert!(states.update(&[1; 9]));
+        assert!(states.update(&[]));
     }
 
     #[test]
-    fn the_kernel_takes_the_subscription() {
+    fn kernel_accepts_the_subscription() {
         let network = Network::subscribe().unwrap();
-        // Others may change something meanwhile; that the socket is empty afterwards is certain.
+        // The network may change meanwhile, but afterwards the socket is empty.
         network.read();
         let mut byte = [0];
         let empty = recv(network.socket.as_raw_fd(), &mut byte, MsgFlags::MSG_PEEK);

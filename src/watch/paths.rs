@@ -1,11 +1,11 @@
 //! Directories and files, by inotify(7).
 //!
-//! A watch is on an inode, an [`Interest`] on a path. So every directory and symbolic link on the way is watched for
-//! becoming another, and where the way ends early, the last directory for the next name to come. [`Paths::follow`]
-//! walks every way anew; an inode that is on none any more is let go.
+//! inotify watches an inode, an [`Interest`] names a path. So every directory and symlink of the path is watched too; if
+//! one is missing, the directory above it is watched for its name. [`Paths::follow`] resolves every path again, and
+//! removes the watches that none needs any more.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -15,43 +15,43 @@ use std::rc::Rc;
 use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 
-use super::News;
+use super::event::Event;
 use crate::model::interest::{Interest, Names};
 use crate::observe::path_walk::{MAX_SYMLINKS, Stop, Way};
 
-/// The inode itself goes away or gets another path.
+/// The inode is removed or renamed.
 const SELF: AddWatchFlags = AddWatchFlags::IN_DELETE_SELF.union(AddWatchFlags::IN_MOVE_SELF);
 
-/// Names come, go, or change mode or owner, which the directory itself does too.
+/// Names appear, disappear, or change mode or owner; the directory's own mode and owner too.
 const CHILDREN: AddWatchFlags = AddWatchFlags::IN_CREATE
     .union(AddWatchFlags::IN_DELETE)
     .union(AddWatchFlags::IN_MOVE)
     .union(AddWatchFlags::IN_ATTRIB);
 
-/// A directory that is not there yet comes.
+/// A missing directory appears.
 const ARRIVALS: AddWatchFlags = AddWatchFlags::IN_CREATE.union(AddWatchFlags::IN_MOVED_TO);
 
-/// What is in a file is another.
+/// A file is written.
 const CONTENTS: AddWatchFlags = AddWatchFlags::IN_CLOSE_WRITE.union(AddWatchFlags::IN_ATTRIB);
 
-/// As many reads of 4 KiB at a time: whoever makes events faster than they are read shall not hold the loop.
+/// Reads of 4 KiB in one call, so that a flood of events cannot block the loop.
 const MAX_READS: usize = 256;
 
 /// Device and inode.
 type FileId = (u64, u64);
 
-/// The inotify instance, and what is watched by it.
+/// The inotify instance and its watches.
 #[derive(Debug)]
 pub(super) struct Paths {
     inotify: Rc<Inotify>,
     watched: HashMap<FileId, Watched>,
     files: HashMap<WatchDescriptor, FileId>,
-    is_short: bool,
+    is_out_of_watches: bool,
 }
 
-/// An inode that is worth a watch.
+/// An inode to watch.
 #[derive(Debug)]
-struct Wanted {
+struct Target {
     path: PathBuf,
     flags: AddWatchFlags,
     names: Names,
@@ -59,7 +59,7 @@ struct Wanted {
 
 #[derive(Debug)]
 struct Watched {
-    /// `None` where the inode cannot be watched.
+    /// `None` if the inode cannot be watched.
     descriptor: Option<WatchDescriptor>,
     flags: AddWatchFlags,
     names: Names,
@@ -72,47 +72,44 @@ impl Paths {
             inotify: Rc::new(Inotify::init(flags)?),
             watched: HashMap::new(),
             files: HashMap::new(),
-            is_short: false,
+            is_out_of_watches: false,
         })
     }
 
-    /// Becomes readable when there is something to [`Self::read`].
-    pub(super) fn events(&self) -> Rc<Inotify> {
+    /// Readable when there is something to [`Self::read`].
+    pub(super) fn inotify(&self) -> Rc<Inotify> {
         Rc::clone(&self.inotify)
     }
 
     /// Whether the kernel refused a watch because the user has too many.
-    pub(super) fn is_short(&self) -> bool {
-        self.is_short
+    pub(super) fn is_out_of_watches(&self) -> bool {
+        self.is_out_of_watches
     }
 
-    /// Watches what these interests lead to now, and nothing else. Returns whether any of it was not watched before.
+    /// Watches the inodes that these interests need now, and no others. Returns whether one was not watched before.
     pub(super) fn follow(&mut self, interests: &[Interest]) -> bool {
-        let mut ways = Ways::default();
+        let mut targets = Targets::default();
         for interest in interests {
-            ways.follow(interest);
+            targets.add_interest(interest);
         }
-        let wanted = ways.wanted;
-        let gone: Vec<FileId> = self
-            .watched
-            .keys()
-            .filter(|file| !wanted.contains_key(file))
-            .copied()
-            .collect();
-        for file in gone {
-            self.forget(file);
+        let Targets(targets) = targets;
+        let files: Vec<FileId> = self.watched.keys().copied().collect();
+        for file in files {
+            if !targets.contains_key(&file) {
+                self.remove(file);
+            }
         }
-        self.is_short = false;
+        self.is_out_of_watches = false;
         let mut is_new = false;
-        for (file, wanted) in wanted {
-            is_new |= self.want(file, wanted);
+        for (file, target) in targets {
+            is_new |= self.watch(file, target);
         }
         is_new
     }
 
     /// Returns whether the inode is watched for more than before.
-    fn want(&mut self, file: FileId, wanted: Wanted) -> bool {
-        let Wanted { path, flags, names } = wanted;
+    fn watch(&mut self, file: FileId, target: Target) -> bool {
+        let Target { path, flags, names } = target;
         if let Some(watched) = self.watched.get_mut(&file)
             && watched.flags == flags
             && watched.descriptor.is_some()
@@ -131,8 +128,8 @@ impl Paths {
                 Some(descriptor)
             }
             Err(error) => {
-                // EACCES is for good: inotify asks for read permission. What vanished is found missing next time.
-                self.is_short |= error == Errno::ENOSPC;
+                // EACCES is permanent: inotify needs read permission. After ENOENT the next call finds it missing.
+                self.is_out_of_watches |= error == Errno::ENOSPC;
                 tracing::debug!("{}: not watched: {error}", path.display());
                 None
             }
@@ -146,111 +143,108 @@ impl Paths {
         descriptor.is_some() || !was_watched
     }
 
-    fn forget(&mut self, file: FileId) {
+    fn remove(&mut self, file: FileId) {
         if let Some(Watched {
             descriptor: Some(descriptor),
             ..
         }) = self.watched.remove(&file)
         {
             self.files.remove(&descriptor);
-            // It may be gone with its inode already.
+            // The kernel may have removed it with the inode.
             let _ = self.inotify.rm_watch(descriptor);
         }
     }
 
-    /// What has happened, each kind of news once; more than [`MAX_READS`] takes in comes with the next call.
-    pub(super) fn read(&mut self) -> Vec<News> {
-        let mut heard = Vec::new();
+    /// The events since the last call, each kind once. The next call reads what [`MAX_READS`] left.
+    pub(super) fn read(&mut self) -> Vec<Event> {
+        let mut events = Vec::new();
         for _ in 0..MAX_READS {
-            // EAGAIN: that was all. There is no other error on an open instance.
-            let Ok(events) = self.inotify.read_events() else {
+            // The only error of an open instance is EAGAIN: everything is read.
+            let Ok(inotify_events) = self.inotify.read_events() else {
                 break;
             };
-            for event in events {
-                if let Some(news) = self.news(&event)
-                    && !heard.contains(&news)
+            for inotify_event in inotify_events {
+                if let Some(event) = self.event(&inotify_event)
+                    && !events.contains(&event)
                 {
-                    heard.push(news);
+                    events.push(event);
                 }
             }
         }
-        heard
+        events
     }
 
-    fn news(&mut self, event: &InotifyEvent) -> Option<News> {
+    fn event(&mut self, event: &InotifyEvent) -> Option<Event> {
         if event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW) {
-            // Among what is lost may be the end of watches; all are made anew.
-            let all: Vec<FileId> = self.watched.keys().copied().collect();
-            for file in all {
-                self.forget(file);
+            // Events that say which watches ended may be lost, so all are made again.
+            let files: Vec<FileId> = self.watched.keys().copied().collect();
+            for file in files {
+                self.remove(file);
             }
-            return Some(News::Changed);
+            return Some(Event::Changed);
         }
         let file = *self.files.get(&event.wd)?;
         if event.mask.contains(AddWatchFlags::IN_IGNORED) {
-            // The inode is gone, or what it was mounted from. Its number may come again.
+            // The inode is removed or unmounted; its number may be used again.
             self.files.remove(&event.wd);
             self.watched.remove(&file);
-            return Some(News::Changed);
+            return Some(Event::Changed);
         }
         match &event.name {
             Some(name) => {
                 let watched = self.watched.get(&file)?;
-                watched.names.matches(name).then_some(News::Changed)
+                watched.names.matches(name).then_some(Event::Changed)
             }
-            None if event.mask.contains(AddWatchFlags::IN_OPEN) => Some(News::Begun),
-            None => Some(News::Changed),
+            None if event.mask.contains(AddWatchFlags::IN_OPEN) => Some(Event::SshStarting),
+            None => Some(Event::Changed),
         }
     }
 }
 
-/// The inodes that the ways to what is of interest lead over.
+/// The inodes to watch for the paths of all interests.
 #[derive(Default)]
-struct Ways {
-    wanted: BTreeMap<FileId, Wanted>,
-}
+struct Targets(BTreeMap<FileId, Target>);
 
-/// Where the way to a directory ends.
-enum End {
-    /// There, by this path without links.
-    At(PathBuf),
+/// The result of resolving the path of a directory.
+enum Resolved {
+    /// The directory's path without symlinks.
+    Directory(PathBuf),
     /// This directory has no directory of that name.
     Missing(PathBuf, OsString),
-    /// Nobody knows.
-    Lost,
+    Unknown,
 }
 
-impl Ways {
-    fn follow(&mut self, interest: &Interest) {
+impl Targets {
+    fn add_interest(&mut self, interest: &Interest) {
         match interest {
             Interest::Names {
                 directory,
                 names,
                 awaited,
-            } => match self.walk(directory) {
-                End::At(directory) => self.want(&directory, CHILDREN, names),
-                End::Missing(parent, name) if *awaited => self.want_arrival(&parent, name),
-                End::Missing(..) | End::Lost => {}
+            } => match self.resolve(directory) {
+                Resolved::Directory(directory) => self.add(&directory, CHILDREN, names),
+                Resolved::Missing(parent, name) if *awaited => self.add_arrival(&parent, name),
+                Resolved::Missing(..) | Resolved::Unknown => {}
             },
-            Interest::File { path, reading } => self.follow_file(path, *reading),
+            Interest::File { path, reading } => self.add_file(path, *reading),
             Interest::Inode(path) => {
-                self.want(path, SELF | AddWatchFlags::IN_ATTRIB, &Names::default());
+                self.add(path, SELF | AddWatchFlags::IN_ATTRIB, &Names::default());
             }
         }
     }
 
-    fn follow_file(&mut self, path: &Path, reading: bool) {
+    fn add_file(&mut self, path: &Path, reading: bool) {
         let mut path = path.to_owned();
         for _ in 0..=MAX_SYMLINKS {
             let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
                 return;
             };
-            let directory = match self.walk(directory) {
-                End::At(directory) => directory,
-                End::Missing(parent, name) => return self.want_arrival(&parent, name),
-                End::Lost => return,
+            let directory = match self.resolve(directory) {
+                Resolved::Directory(directory) => directory,
+                Resolved::Missing(parent, name) => return self.add_arrival(&parent, name),
+                Resolved::Unknown => return,
             };
-            self.want(&directory, CHILDREN, &Names::exactly(name));
+            self.add(&directory, CHILDREN, &Names::exactly(name));
             let file = directory.join(name);
             let Ok(target) = fs::read_link(&file) else {
                 let opening = if reading {
@@ -258,50 +252,48 @@ impl Ways {
                 } else {
                     AddWatchFlags::empty()
                 };
-                return self.want(&file, CONTENTS | opening, &Names::default());
+                return self.add(&file, CONTENTS | opening, &Names::default());
             };
             path = directory.join(target);
         }
     }
 
-    /// Walks to a directory, and wants every inode on the way.
-    fn walk(&mut self, directory: &Path) -> End {
+    /// Resolves the path of a directory, and adds every directory and symlink of it.
+    fn resolve(&mut self, directory: &Path) -> Resolved {
         let way = Way::to(directory);
         for part in &way.parts {
             let file = (part.id.device, part.id.inode);
-            self.want_file(file, &part.path, SELF, &Names::default());
+            self.add_inode(file, &part.path, SELF, &Names::default());
         }
-        match way.stop {
-            Stop::There { .. } => End::At(way.at),
-            Stop::Missing { rest } => match rest.iter().next() {
-                Some(name) => End::Missing(way.at, name.to_owned()),
-                None => End::Lost,
-            },
-            Stop::Other { path, .. } => match path.file_name() {
-                Some(name) => End::Missing(way.at, name.to_owned()),
-                None => End::Lost,
-            },
-            Stop::Denied | Stop::Failed(_) => End::Lost,
+        let missing = |name: Option<&OsStr>| match name {
+            Some(name) => Resolved::Missing(way.at.clone(), name.to_owned()),
+            None => Resolved::Unknown,
+        };
+        match &way.stop {
+            Stop::There { .. } => Resolved::Directory(way.at),
+            Stop::Missing { rest } => missing(rest.iter().next()),
+            Stop::Other { path, .. } => missing(path.file_name()),
+            Stop::Denied | Stop::Failed(_) => Resolved::Unknown,
         }
     }
 
-    fn want_arrival(&mut self, parent: &Path, name: OsString) {
-        self.want(parent, ARRIVALS | SELF, &Names::exactly(name));
+    fn add_arrival(&mut self, parent: &Path, name: OsString) {
+        self.add(parent, ARRIVALS | SELF, &Names::exactly(name));
     }
 
-    fn want(&mut self, path: &Path, flags: AddWatchFlags, names: &Names) {
+    fn add(&mut self, path: &Path, flags: AddWatchFlags, names: &Names) {
         if let Ok(stat) = fs::symlink_metadata(path) {
-            self.want_file((stat.dev(), stat.ino()), path, flags, names);
+            self.add_inode((stat.dev(), stat.ino()), path, flags, names);
         }
     }
 
-    fn want_file(&mut self, file: FileId, path: &Path, flags: AddWatchFlags, names: &Names) {
-        let wanted = self.wanted.entry(file).or_insert_with(|| Wanted {
+    fn add_inode(&mut self, file: FileId, path: &Path, flags: AddWatchFlags, names: &Names) {
+        let target = self.0.entry(file).or_insert_with(|| Target {
             path: path.to_owned(),
             flags: AddWatchFlags::empty(),
             names: Names::default(),
         });
-        wanted.flags |= flags;
-        wanted.names.extend(names);
+        target.flags |= flags;
+        target.names.extend(names);
     }
 }

@@ -1,6 +1,7 @@
-//! That a process ends: a pidfd for each (pidfd_open(2)).
+//! Exits of processes, by a pidfd for each (pidfd_open(2)).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 
@@ -10,113 +11,112 @@ use nix::sys::resource::{Resource, getrlimit};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use super::{News, Watcher};
-use crate::model::socket::MasterPid;
+use crate::model::ids::MasterPid;
 
-/// As many descriptors are left for looks, workers and the ssh that they start: watching deaths only makes news sooner,
-/// but without a descriptor nothing can be looked at at all.
-const RESERVE: usize = 128;
+/// Descriptors left for scans, workers and the ssh that they start: without a watch an exit is noticed later, without a
+/// descriptor nothing can be scanned.
+const RESERVED_DESCRIPTORS: usize = 128;
 
-/// The processes that are watched.
+/// The watched processes of a loop with data `D`.
 #[derive(Debug)]
-pub(super) struct Deaths<D> {
+pub(super) struct ProcessExits<D> {
     handle: LoopHandle<'static, D>,
-    processes: BTreeMap<MasterPid, Life>,
+    on_exit: fn(&mut D, MasterPid),
+    processes: BTreeMap<MasterPid, State>,
 }
 
 #[derive(Debug)]
-enum Life {
+enum State {
     Watched(RegistrationToken),
-    /// Ended, though it may take a look to notice.
-    Ended,
-    /// It cannot be watched.
+    /// The next scan may still see the process.
+    Exited,
+    /// pidfd_open failed, or the limit is reached.
     Unwatched,
 }
 
-impl<D: Watcher> Deaths<D> {
-    pub(super) fn new(handle: LoopHandle<'static, D>) -> Self {
+impl<D: 'static> ProcessExits<D> {
+    /// `on_exit` has to call [`Self::note_exit`].
+    pub(super) fn new(handle: LoopHandle<'static, D>, on_exit: fn(&mut D, MasterPid)) -> Self {
         Self {
             handle,
+            on_exit,
             processes: BTreeMap::new(),
         }
     }
 
-    /// Watches these and no others. Returns whether one of them has ended before it could be watched.
-    pub(super) fn follow(&mut self, wanted: &BTreeSet<MasterPid>) -> bool {
+    /// Watches these processes and no others. Returns whether one of them had exited before it was watched.
+    pub(super) fn follow(&mut self, pids: &BTreeSet<MasterPid>) -> bool {
         let handle = &self.handle;
-        self.processes.retain(|pid, life| {
-            let is_wanted = wanted.contains(pid);
-            if let (false, Life::Watched(token)) = (is_wanted, &*life) {
+        self.processes.retain(|pid, state| {
+            let is_wanted = pids.contains(pid);
+            if let (false, State::Watched(token)) = (is_wanted, &*state) {
                 handle.remove(*token);
             }
-            // What could not be watched is tried again.
-            is_wanted && !matches!(life, Life::Unwatched)
+            // One that could not be watched is tried again.
+            is_wanted && !matches!(state, State::Unwatched)
         });
-        let mut has_ended = false;
-        let mut room = room().saturating_sub(self.watched());
-        for pid in wanted {
+        let mut has_exited = false;
+        let watched = self.processes.values();
+        let watched = watched.filter(|state| matches!(state, State::Watched(_)));
+        let mut free = max_processes().saturating_sub(watched.count());
+        for pid in pids {
             if self.processes.contains_key(pid) {
                 continue;
             }
-            if room == 0 {
-                self.processes.insert(*pid, Life::Unwatched);
-                continue;
-            }
-            let life = match open(*pid) {
-                Ok(pidfd) => {
-                    room -= 1;
-                    self.watch(*pid, pidfd)
-                }
-                Err(Errno::SRCH) => {
-                    has_ended = true;
-                    Life::Ended
-                }
-                Err(error) => {
-                    tracing::debug!("process {} is not watched: {error}", pid.0);
-                    Life::Unwatched
+            let state = if free == 0 {
+                State::Unwatched
+            } else {
+                match open(*pid).map(|pidfd| self.watch(*pid, pidfd)) {
+                    Ok(state) => {
+                        free -= 1;
+                        state
+                    }
+                    Err(Errno::SRCH) => {
+                        has_exited = true;
+                        State::Exited
+                    }
+                    Err(error) => unwatched(*pid, error),
                 }
             };
-            self.processes.insert(*pid, life);
+            self.processes.insert(*pid, state);
         }
-        has_ended
+        has_exited
     }
 
-    fn watch(&self, pid: MasterPid, pidfd: OwnedFd) -> Life {
+    fn watch(&self, pid: MasterPid, pidfd: OwnedFd) -> State {
         let source = Generic::new(pidfd, Readiness::READ, Mode::Level);
-        let inserted = self
-            .handle
-            .insert_source(source, move |_, _, data: &mut D| {
-                data.watch().deaths.processes.insert(pid, Life::Ended);
-                data.heard(News::Changed);
-                Ok::<_, io::Error>(PostAction::Remove)
-            });
+        let on_exit = self.on_exit;
+        let inserted = self.handle.insert_source(source, move |_, _, data| {
+            on_exit(data, pid);
+            Ok::<_, io::Error>(PostAction::Remove)
+        });
         match inserted {
-            Ok(token) => Life::Watched(token),
-            Err(error) => {
-                tracing::debug!("process {} is not watched: {error}", pid.0);
-                Life::Unwatched
-            }
+            Ok(token) => State::Watched(token),
+            Err(error) => unwatched(pid, error),
         }
     }
 
-    fn watched(&self) -> usize {
-        let is_watched = |life: &&Life| matches!(life, Life::Watched(_));
-        self.processes.values().filter(is_watched).count()
+    pub(super) fn note_exit(&mut self, pid: MasterPid) {
+        self.processes.insert(pid, State::Exited);
     }
 
-    /// Whether some that are wanted are not watched.
-    pub(super) fn is_short(&self) -> bool {
-        self.processes
-            .values()
-            .any(|life| matches!(life, Life::Unwatched))
+    /// Whether a process is not watched though it should be.
+    pub(super) fn is_incomplete(&self) -> bool {
+        let mut states = self.processes.values();
+        states.any(|state| matches!(state, State::Unwatched))
     }
 }
 
-/// How many processes may be watched under the limit of open files: with a low one, half of it.
-fn room() -> usize {
+fn unwatched(pid: MasterPid, error: impl fmt::Display) -> State {
+    tracing::debug!("process {} is not watched: {error}", pid.0);
+    State::Unwatched
+}
+
+/// How many processes may be watched under the limit of open files: at least half of a low one.
+fn max_processes() -> usize {
     let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or_default();
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    limit - RESERVE.min(limit / 2)
+    limit - RESERVED_DESCRIPTORS.min(limit / 2)
 }
 
 fn open(pid: MasterPid) -> Result<OwnedFd, Errno> {

@@ -10,38 +10,38 @@ use calloop::EventLoop;
 use super::*;
 use crate::model::interest::Names;
 
-/// A watch in a loop, and what it has heard.
-struct Listening {
+/// The data of a loop: a watch and its events.
+struct Recorder {
     watch: Watch<Self>,
-    heard: Vec<News>,
+    events: Vec<Event>,
 }
 
-impl Watcher for Listening {
+impl Watcher for Recorder {
     fn watch(&mut self) -> &mut Watch<Self> {
         &mut self.watch
     }
 
-    fn heard(&mut self, news: News) {
-        self.heard.push(news);
+    fn on_event(&mut self, event: Event) {
+        self.events.push(event);
     }
 }
 
 struct Lab {
-    events: EventLoop<'static, Listening>,
-    listening: Listening,
+    event_loop: EventLoop<'static, Recorder>,
+    recorder: Recorder,
     directory: tempfile::TempDir,
     interests: Vec<Interest>,
 }
 
 impl Lab {
     fn new() -> Self {
-        let events = EventLoop::try_new().unwrap();
-        // What other programs mount meanwhile is none of these tests' business.
-        let watch = Watch::of_what_is_followed(events.handle());
-        let heard = Vec::new();
+        let event_loop = EventLoop::try_new().unwrap();
+        // Without mounts, which other programs may change.
+        let watch = Watch::without_sources(event_loop.handle());
+        let events = Vec::new();
         Self {
-            events,
-            listening: Listening { watch, heard },
+            event_loop,
+            recorder: Recorder { watch, events },
             directory: tempfile::tempdir().unwrap(),
             interests: Vec::new(),
         }
@@ -52,7 +52,7 @@ impl Lab {
         root.join(below)
     }
 
-    /// Watches for one name in a directory.
+    /// Watches one name in a directory, which may be missing.
     fn await_name(&mut self, directory: &str, name: &str) {
         self.interests.push(Interest::Names {
             directory: self.path(directory),
@@ -69,72 +69,69 @@ impl Lab {
     }
 
     fn follow(&mut self) -> bool {
-        self.listening
-            .watch
-            .follow(&self.interests, &BTreeSet::new())
+        let watch = &mut self.recorder.watch;
+        watch.follow_all(&self.interests, &BTreeSet::new())
     }
 
-    /// What was heard since this was last asked. inotify tells of a change before the system call that makes it
-    /// returns, so there is nothing to wait for.
-    fn news(&mut self) -> Vec<News> {
-        self.events
-            .dispatch(Duration::ZERO, &mut self.listening)
-            .unwrap();
-        std::mem::take(&mut self.listening.heard)
+    /// The events since the last call. inotify queues an event before the system call that causes it returns, so
+    /// nothing has to be waited for.
+    fn events(&mut self) -> Vec<Event> {
+        let recorder = &mut self.recorder;
+        self.event_loop.dispatch(Duration::ZERO, recorder).unwrap();
+        std::mem::take(&mut self.recorder.events)
     }
 
-    /// What is heard when this is done.
-    fn news_of(&mut self, act: impl FnOnce(&Self)) -> Vec<News> {
-        assert_eq!(self.news(), [], "nothing happened before");
-        act(self);
-        self.news()
+    fn events_of(&mut self, change: impl FnOnce(&Self)) -> Vec<Event> {
+        assert_eq!(self.events(), [], "an earlier event");
+        change(self);
+        self.events()
     }
 }
 
 #[test]
-fn a_socket_is_news_when_it_is_linked_into_place() {
+fn link_and_removal_of_a_socket_are_events() {
     let mut lab = Lab::new();
     lab.await_name("", "web");
     let temporary = lab.path("web.abcdefghijklmnop");
     let socket = lab.path("web");
-    let news = lab.news_of(|_| drop(UnixListener::bind(&temporary).unwrap()));
-    assert_eq!(news, [], "a temporary name");
-    let news = lab.news_of(|_| fs::hard_link(&temporary, &socket).unwrap());
-    assert_eq!(news, [News::Changed], "a link");
-    let news = lab.news_of(|_| fs::remove_file(&temporary).unwrap());
-    assert_eq!(news, [], "the temporary name goes");
-    let news = lab.news_of(|_| fs::remove_file(&socket).unwrap());
-    assert_eq!(news, [News::Changed], "the socket goes");
+    let events = lab.events_of(|_| drop(UnixListener::bind(&temporary).unwrap()));
+    assert_eq!(events, [], "a temporary name");
+    let events = lab.events_of(|_| fs::hard_link(&temporary, &socket).unwrap());
+    assert_eq!(events, [Event::Changed], "a link");
+    let events = lab.events_of(|_| fs::remove_file(&temporary).unwrap());
+    assert_eq!(events, [], "the temporary name goes");
+    let events = lab.events_of(|_| fs::remove_file(&socket).unwrap());
+    assert_eq!(events, [Event::Changed], "the socket goes");
 }
 
 #[test]
-fn to_connect_is_no_news() {
+fn connect_is_no_event() {
     let mut lab = Lab::new();
     lab.await_name("", "web");
     let listener = UnixListener::bind(lab.path("web")).unwrap();
-    assert_eq!(lab.news(), [News::Changed]);
-    let news = lab.news_of(|lab| {
+    assert_eq!(lab.events(), [Event::Changed]);
+    let events = lab.events_of(|lab| {
         std::os::unix::net::UnixStream::connect(lab.path("web")).unwrap();
         listener.accept().unwrap();
     });
-    assert_eq!(news, []);
+    assert_eq!(events, []);
 }
 
 #[test]
-fn a_directory_is_awaited_part_by_part() {
+fn missing_directories_are_watched_one_by_one() {
     let mut lab = Lab::new();
     lab.await_name("a/b/s", "web");
     for part in ["a", "a/b", "a/b/s"] {
-        let news = lab.news_of(|lab| fs::create_dir(lab.path(part)).unwrap());
-        assert_eq!(news, [News::Changed], "{part}");
+        let events = lab.events_of(|lab| fs::create_dir(lab.path(part)).unwrap());
+        assert_eq!(events, [Event::Changed], "{part}");
         assert!(lab.follow(), "{part} leads further");
     }
-    let news = lab.news_of(|lab| fs::write(lab.path("a/b/s/web"), "").unwrap());
-    assert_eq!(news, [News::Changed]);
+    let events = lab.events_of(|lab| fs::write(lab.path("a/b/s/web"), "").unwrap());
+    assert_eq!(events, [Event::Changed]);
 }
 
 #[test]
-fn a_directory_that_is_not_awaited_may_come() {
+fn directory_that_is_not_awaited_is_no_event() {
     let mut lab = Lab::new();
     lab.interests.push(Interest::Names {
         directory: lab.path("a"),
@@ -142,12 +139,12 @@ fn a_directory_that_is_not_awaited_may_come() {
         awaited: false,
     });
     lab.follow();
-    let news = lab.news_of(|lab| fs::create_dir(lab.path("a")).unwrap());
-    assert_eq!(news, []);
+    let events = lab.events_of(|lab| fs::create_dir(lab.path("a")).unwrap());
+    assert_eq!(events, []);
 }
 
 #[test]
-fn a_directory_that_becomes_another_is_watched_again() {
+fn replaced_directory_is_watched_again() {
     for replace in [
         // Removed and made again: the inode number may be the same.
         (|lab: &Lab| {
@@ -167,11 +164,11 @@ fn a_directory_that_becomes_another_is_watched_again() {
         let mut lab = Lab::new();
         fs::create_dir(lab.path("s")).unwrap();
         lab.await_name("s", "web");
-        assert_eq!(lab.news_of(replace), [News::Changed]);
+        assert_eq!(lab.events_of(replace), [Event::Changed]);
         assert!(lab.follow(), "another directory");
-        let _ = lab.news();
-        let news = lab.news_of(|lab| fs::write(lab.path("s/web"), "").unwrap());
-        assert_eq!(news, [News::Changed]);
+        let _ = lab.events();
+        let events = lab.events_of(|lab| fs::write(lab.path("s/web"), "").unwrap());
+        assert_eq!(events, [Event::Changed]);
     }
 }
 
@@ -183,40 +180,40 @@ fn a_link_on_the_way_that_leads_elsewhere_is_noticed() {
     }
     symlink("one", lab.path("link")).unwrap();
     lab.await_name("link/s", "web");
-    let news = lab.news_of(|lab| {
+    let events = lab.events_of(|lab| {
         symlink("two", lab.path("new")).unwrap();
         fs::rename(lab.path("new"), lab.path("link")).unwrap();
     });
-    assert_eq!(news, [News::Changed]);
+    assert_eq!(events, [Event::Changed]);
     assert!(lab.follow());
-    let _ = lab.news();
-    let news = lab.news_of(|lab| fs::write(lab.path("one/s/web"), "").unwrap());
-    assert_eq!(news, [], "the old directory is let go");
-    let news = lab.news_of(|lab| fs::write(lab.path("two/s/web"), "").unwrap());
-    assert_eq!(news, [News::Changed]);
+    let _ = lab.events();
+    let events = lab.events_of(|lab| fs::write(lab.path("one/s/web"), "").unwrap());
+    assert_eq!(events, [], "the old directory is let go");
+    let events = lab.events_of(|lab| fs::write(lab.path("two/s/web"), "").unwrap());
+    assert_eq!(events, [Event::Changed]);
 }
 
 #[test]
-fn a_parent_that_is_renamed_is_noticed() {
+fn rename_of_a_parent_is_an_event() {
     let mut lab = Lab::new();
     fs::create_dir_all(lab.path("a/b/s")).unwrap();
     lab.await_name("a/b/s", "web");
-    let news = lab.news_of(|lab| fs::rename(lab.path("a"), lab.path("z")).unwrap());
-    assert_eq!(news, [News::Changed]);
+    let events = lab.events_of(|lab| fs::rename(lab.path("a"), lab.path("z")).unwrap());
+    assert_eq!(events, [Event::Changed]);
 }
 
 #[test]
-fn a_loop_of_links_leads_nowhere() {
+fn loop_of_symlinks_is_ignored() {
     let mut lab = Lab::new();
     symlink("b", lab.path("a")).unwrap();
     symlink("a", lab.path("b")).unwrap();
     lab.await_name("a/s", "web");
     lab.await_file("a", false);
-    assert_eq!(lab.listening.watch.shortage(), None);
+    assert_eq!(lab.recorder.watch.limit(), None);
 }
 
 #[test]
-fn a_file_is_news_however_it_is_written() {
+fn every_way_of_writing_a_file_is_an_event() {
     let mut lab = Lab::new();
     lab.await_file("config", false);
     for write in [
@@ -228,54 +225,54 @@ fn a_file_is_news_however_it_is_written() {
         },
         |lab| fs::remove_file(lab.path("config")).unwrap(),
     ] {
-        assert_eq!(lab.news_of(write), [News::Changed]);
+        assert_eq!(lab.events_of(write), [Event::Changed]);
         lab.follow();
-        let _ = lab.news();
+        let _ = lab.events();
     }
 }
 
 #[test]
-fn a_file_behind_links_is_watched_with_them() {
+fn file_and_its_symlink_are_watched() {
     let mut lab = Lab::new();
     fs::create_dir(lab.path("dotfiles")).unwrap();
     fs::write(lab.path("dotfiles/config"), "").unwrap();
     symlink("dotfiles/config", lab.path("config")).unwrap();
     lab.await_file("config", false);
-    let news = lab.news_of(|lab| fs::write(lab.path("dotfiles/config"), "new").unwrap());
-    assert_eq!(news, [News::Changed], "the file");
-    let news = lab.news_of(|lab| fs::remove_file(lab.path("config")).unwrap());
-    assert_eq!(news, [News::Changed], "the link");
+    let events = lab.events_of(|lab| fs::write(lab.path("dotfiles/config"), "new").unwrap());
+    assert_eq!(events, [Event::Changed], "the file");
+    let events = lab.events_of(|lab| fs::remove_file(lab.path("config")).unwrap());
+    assert_eq!(events, [Event::Changed], "the link");
 }
 
 #[test]
-fn reading_is_news_only_where_it_was_asked_for() {
+fn opening_is_an_event_only_if_requested() {
     let mut lab = Lab::new();
     fs::write(lab.path("config"), "").unwrap();
     fs::write(lab.path("other"), "").unwrap();
     lab.await_file("config", true);
     lab.await_file("other", false);
-    let news = lab.news_of(|lab| drop(fs::read(lab.path("other")).unwrap()));
-    assert_eq!(news, []);
-    let news = lab.news_of(|lab| assert!(lab.path("config").exists()));
-    assert_eq!(news, [], "a stat");
-    let news = lab.news_of(|lab| drop(fs::read(lab.path("config")).unwrap()));
-    assert_eq!(news, [News::Begun]);
+    let events = lab.events_of(|lab| drop(fs::read(lab.path("other")).unwrap()));
+    assert_eq!(events, []);
+    let events = lab.events_of(|lab| assert!(lab.path("config").exists()));
+    assert_eq!(events, [], "a stat");
+    let events = lab.events_of(|lab| drop(fs::read(lab.path("config")).unwrap()));
+    assert_eq!(events, [Event::SshStarting]);
 }
 
 #[test]
-fn one_inode_is_watched_for_itself() {
+fn removal_of_a_watched_inode_is_an_event() {
     let mut lab = Lab::new();
     let _listener = UnixListener::bind(lab.path("web")).unwrap();
     lab.interests.push(Interest::Inode(lab.path("web")));
     lab.follow();
-    let news = lab.news_of(|lab| fs::write(lab.path("other"), "").unwrap());
-    assert_eq!(news, []);
-    let news = lab.news_of(|lab| fs::remove_file(lab.path("web")).unwrap());
-    assert_eq!(news, [News::Changed], "though the socket lives on");
+    let events = lab.events_of(|lab| fs::write(lab.path("other"), "").unwrap());
+    assert_eq!(events, []);
+    let events = lab.events_of(|lab| fs::remove_file(lab.path("web")).unwrap());
+    assert_eq!(events, [Event::Changed], "though the socket lives on");
 }
 
 #[test]
-fn what_is_watched_already_is_not_new() {
+fn only_new_names_are_reported_as_new() {
     let mut lab = Lab::new();
     fs::create_dir(lab.path("s")).unwrap();
     lab.await_name("s", "web");
@@ -290,7 +287,7 @@ fn what_is_watched_already_is_not_new() {
 }
 
 #[test]
-fn a_lost_event_is_a_look_at_everything() {
+fn queue_overflow_is_an_event_and_watches_are_made_again() {
     let mut lab = Lab::new();
     lab.await_name("", "web");
     let limit = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
@@ -300,11 +297,11 @@ fn a_lost_event_is_a_look_at_everything() {
         fs::write(lab.path(&format!("other{}", number % 2)), "").unwrap();
         fs::remove_file(lab.path(&format!("other{}", number % 2))).unwrap();
     }
-    assert_eq!(lab.news(), [News::Changed]);
+    assert_eq!(lab.events(), [Event::Changed]);
     assert!(lab.follow(), "everything is watched anew");
-    let _ = lab.news();
-    let news = lab.news_of(|lab| fs::write(lab.path("web"), "").unwrap());
-    assert_eq!(news, [News::Changed]);
+    let _ = lab.events();
+    let events = lab.events_of(|lab| fs::write(lab.path("web"), "").unwrap());
+    assert_eq!(events, [Event::Changed]);
 }
 
 struct Sleeper(Child);
@@ -331,42 +328,42 @@ impl Drop for Sleeper {
 }
 
 #[test]
-fn a_death_is_news_once() {
+fn exit_is_an_event_once() {
     let mut lab = Lab::new();
     let mut sleeper = Sleeper::new();
     let masters = BTreeSet::from([sleeper.pid()]);
-    assert!(!lab.listening.watch.follow(&[], &masters));
-    assert_eq!(lab.news(), []);
+    assert!(!lab.recorder.watch.follow_all(&[], &masters));
+    assert_eq!(lab.events(), []);
     sleeper.kill();
     let deadline = Instant::now() + Duration::from_secs(10);
-    while lab.listening.heard.is_empty() && Instant::now() < deadline {
+    while lab.recorder.events.is_empty() && Instant::now() < deadline {
         let left = deadline.saturating_duration_since(Instant::now());
-        lab.events.dispatch(left, &mut lab.listening).unwrap();
+        lab.event_loop.dispatch(left, &mut lab.recorder).unwrap();
     }
-    assert_eq!(lab.news(), [News::Changed]);
+    assert_eq!(lab.events(), [Event::Changed]);
     assert!(
-        !lab.listening.watch.follow(&[], &masters),
+        !lab.recorder.watch.follow_all(&[], &masters),
         "known to be dead"
     );
-    assert_eq!(lab.news(), []);
+    assert_eq!(lab.events(), []);
 }
 
 #[test]
-fn who_is_dead_already_is_news_at_once() {
+fn earlier_exit_is_reported_by_follow() {
     let mut lab = Lab::new();
     let mut sleeper = Sleeper::new();
     let masters = BTreeSet::from([sleeper.pid()]);
     sleeper.kill();
-    assert!(lab.listening.watch.follow(&[], &masters));
+    assert!(lab.recorder.watch.follow_all(&[], &masters));
 }
 
 #[test]
-fn who_is_let_go_may_die() {
+fn exit_of_a_process_no_longer_watched_is_no_event() {
     let mut lab = Lab::new();
     let mut sleeper = Sleeper::new();
     let masters = BTreeSet::from([sleeper.pid()]);
-    assert!(!lab.listening.watch.follow(&[], &masters));
-    assert!(!lab.listening.watch.follow(&[], &BTreeSet::new()));
+    assert!(!lab.recorder.watch.follow_all(&[], &masters));
+    assert!(!lab.recorder.watch.follow_all(&[], &BTreeSet::new()));
     sleeper.kill();
-    assert_eq!(lab.news(), []);
+    assert_eq!(lab.events(), []);
 }

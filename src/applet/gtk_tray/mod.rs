@@ -29,7 +29,8 @@ use crate::drawn_menu::DrawnMenu;
 use crate::private_directory::PrivateDirectory;
 use crate::{Order, icons};
 use layout_updated::Submenus;
-use open_menu::{Changeable, Patience};
+use open_menu::Changeable;
+use open_menu::Patience;
 use widgets::Widgets;
 use windows::Windows;
 

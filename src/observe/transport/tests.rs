@@ -1,6 +1,5 @@
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
-use std::path::Path;
 
 use super::*;
 use crate::observe::tests::{eventually, own_pid, own_uid};
@@ -11,56 +10,47 @@ fn inode(socket: &impl AsRawFd) -> u32 {
 }
 
 #[test]
-fn links_tell_sockets_and_pipes() {
-    for (target, expected) in [
-        ("socket:[4711]", Some((true, 4711))),
-        ("pipe:[12]", Some((false, 12))),
-        ("socket:[4711", None),
-        ("socket:[-1]", None),
-        ("socket:[4294967296]", None),
-        ("anon_inode:[eventpoll]", None),
+fn pipe_inode_is_parsed_from_link() {
+    for (target, inode) in [
+        ("pipe:[12]", Some(12)),
+        ("pipe:[12", None),
+        ("pipe:[-1]", None),
+        ("socket:[4711]", None),
         ("/dev/null", None),
-        ("", None),
     ] {
-        let told = kind(Path::new(target)).map(|kind| match kind {
-            Kind::Socket(inode) => (true, u64::from(inode)),
-            Kind::Pipe(inode) => (false, inode),
-        });
-        assert_eq!(told, expected, "{target}");
+        assert_eq!(pipe_inode(Path::new(target)), inode, "{target}");
     }
 }
 
 #[test]
-fn what_came_in_is_not_its_own_connection() {
+fn accepted_connection_is_not_its_own() {
     let forwards = TcpListener::bind("127.0.0.1:0").unwrap();
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let out = TcpStream::connect(server.local_addr().unwrap()).unwrap();
     let _client = TcpStream::connect(forwards.local_addr().unwrap()).unwrap();
-    let (came_in, _) = forwards.accept().unwrap();
+    let (accepted, _) = forwards.accept().unwrap();
     let search = Search::new(own_uid(), inet_diag::dump().unwrap());
     let descriptors = Descriptors {
-        // As if the listener and what came in had been opened first.
-        sockets: vec![inode(&forwards), inode(&came_in), inode(&out), 1],
+        // As if the listener and the accepted connection had been opened first.
+        sockets: vec![inode(&forwards), inode(&accepted), inode(&out), 1],
         ..Descriptors::default()
     };
     assert_eq!(search.own_connections(&descriptors), [inode(&out)]);
 }
 
 #[test]
-fn both_ends_of_pipes_are_told_apart() {
+fn read_and_write_ends_of_pipes_are_distinguished() {
     let (reader, writer) = std::io::pipe().unwrap();
     let pipe = fs::metadata(format!("/proc/self/fd/{}", reader.as_raw_fd()));
     let pipe = pipe.unwrap().ino();
-    let descriptors = Descriptors::of(own_pid());
+    let descriptors = Descriptors::read(own_pid());
     assert!(descriptors.reads.contains(&pipe) && descriptors.writes.contains(&pipe));
     drop(writer);
-    // A child that another test forks at this moment is another process.
-    assert!(!Descriptors::of(own_pid()).writes.contains(&pipe));
+    assert!(!Descriptors::read(own_pid()).writes.contains(&pipe));
 }
 
-/// A proxy is found by its pipes alone, whosever child it is; where it has no connection there is none.
 #[test]
-fn a_proxy_is_who_has_the_other_ends() {
+fn proxy_is_found_by_its_pipes() {
     let (from_ssh, to_proxy) = std::io::pipe().unwrap();
     let (from_proxy, to_ssh) = std::io::pipe().unwrap();
     let mut proxy = std::process::Command::new("cat")
@@ -69,7 +59,7 @@ fn a_proxy_is_who_has_the_other_ends() {
         .spawn()
         .unwrap();
     let pid = MasterPid(i32::try_from(proxy.id()).unwrap());
-    eventually("it is found", || {
+    eventually("the proxy is found", || {
         let mut search = Search::new(own_uid(), Vec::new());
         let descriptors = search.descriptors(own_pid());
         let proxies = search.proxies(own_pid(), &descriptors);
@@ -77,23 +67,26 @@ fn a_proxy_is_who_has_the_other_ends() {
         let [one] = found[..] else {
             return false;
         };
-        search.of_proxy(*one, 0).is_none() && search.proxies(pid, &Descriptors::of(pid)).is_empty()
+        search.proxy_connection(*one, 0).is_none()
+            && search.proxies(pid, &Descriptors::read(pid)).is_empty()
     });
     drop((to_proxy, from_proxy));
     proxy.wait().unwrap();
 }
 
 #[test]
-fn a_search_in_vain_is_repeated_later_and_later() {
-    let mut transports = Transports::new(own_uid());
-    let nobody = (MasterPid(-1), None);
-    let masters = BTreeSet::from([nobody]);
+fn pause_doubles_after_each_search_that_found_nothing() {
+    let mut finder = TransportFinder::new(own_uid());
+    let no_process = (MasterPid(-1), None);
+    let masters = BTreeSet::from([no_process]);
     let start = Instant::now();
     let mut next = |seconds| {
         let now = start + Duration::from_secs(seconds);
-        assert!(transports.of(&masters, now).is_empty());
-        match transports.known.get(&nobody) {
-            Some(Transport::None { next, .. }) => next.duration_since(start).as_secs(),
+        assert!(finder.find(&masters, now).is_empty());
+        match finder.results.get(&no_process) {
+            Some(SearchResult::Nothing { next_search, .. }) => {
+                next_search.duration_since(start).as_secs()
+            }
             other => panic!("{other:?}"),
         }
     };
@@ -101,6 +94,6 @@ fn a_search_in_vain_is_repeated_later_and_later() {
         [next(0), next(0), next(1), next(2), next(3)],
         [1, 1, 3, 3, 7]
     );
-    assert!(transports.of(&BTreeSet::new(), start).is_empty());
-    assert!(transports.known.is_empty());
+    assert!(finder.find(&BTreeSet::new(), start).is_empty());
+    assert!(finder.results.is_empty());
 }

@@ -62,11 +62,11 @@ fn names(name: &[u8]) {
 
 fn arguments(mut cmdline: Vec<u8>) {
     let title = [b"ssh: ", &cmdline[..], b" [mux]"].concat();
-    assert!(!process::own_session(&title));
-    let own = process::own_session(&cmdline);
+    assert!(!process::is_own_session(&title));
+    let own = process::is_own_session(&cmdline);
     // A title is followed by what is left of the arguments' room.
     cmdline.extend([0; 3]);
-    assert_eq!(process::own_session(&cmdline), own);
+    assert_eq!(process::is_own_session(&cmdline), own);
 }
 
 fn mounts(bytes: &[u8]) {
@@ -96,9 +96,9 @@ fn mounts(bytes: &[u8]) {
 }
 
 fn links(target: &[u8]) {
-    if let Some(number) = process::socket_number(OsStr::from_bytes(target)) {
+    if let Some(number) = process::socket_inode(OsStr::from_bytes(target)) {
         let link = format!("socket:[{number}]");
-        assert_eq!(process::socket_number(OsStr::new(&link)), Some(number));
+        assert_eq!(process::socket_inode(OsStr::new(&link)), Some(number));
         assert!(target.len() >= link.len());
     }
 }
