@@ -1,13 +1,13 @@
-//! Start at login: the autostart file that desktops read, and whether systemd does it instead.
+//! Start at login, by an XDG autostart file of the user or by systemd.
 //!
-//! After the XDG Autostart Specification: a file of the user's takes the place of a system-wide one of the same name,
-//! and `Hidden=true` in it starts nothing. muxtray's own file is changed key by key, so what a person has changed in
-//! it stays; one that is no desktop entry is left alone. Nothing is ever removed.
+//! The user's file overrides a system-wide file of the same name, and `Hidden=true` in it disables both (XDG Autostart
+//! Specification). Keys are changed one by one, so other changes of the user stay; a file that is not a desktop entry is
+//! not changed, and no file is removed.
 //!
-//! systemd's own generator makes a unit of every autostart file, for the desktops that leave autostart to it. The file
-//! has no X-systemd-skip and no X-GNOME-HiddenUnderSystemd: with either, those desktops would not start muxtray at
-//! all. Should `muxtray.service` be enabled beside the file, the second of the two finds the first on the session bus
-//! ([`crate::desktop::instance`]) and ends in order.
+//! On desktops that use systemd-xdg-autostart-generator, systemd makes a unit of the file. The file has neither
+//! X-systemd-skip nor X-GNOME-HiddenUnderSystemd, because those desktops would then not start muxtray. If
+//! `muxtray.service` is enabled as well, the second process finds the first on the session bus and exits
+//! ([`crate::desktop::instance`]).
 
 pub mod entry;
 mod environment;
@@ -19,151 +19,126 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
 use thiserror::Error;
-
 use tr::tr;
 
 use crate::files::{self, Replacement};
 use crate::model::interest::Interest;
 use crate::model::text;
-use entry::Entry;
+use entry::{Entry, FILE_NAME};
 
-/// The file's name.
-const NAME: &str = "io.github.muxtray.Muxtray.desktop";
-
-/// An autostart file beyond this size is none of ours.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// GNOME's own switch, which MATE and Cinnamon know too.
-const GNOME_SWITCH: &str = "X-GNOME-Autostart-enabled";
+/// The key by which GNOME, MATE and Cinnamon disable a file.
+const GNOME_ENABLED: &str = "X-GNOME-Autostart-enabled";
 
-/// Where everything stands that decides what starts at login. A value, so that tests can make one.
+/// The places that decide what starts at login.
 #[derive(Debug, Clone)]
 pub struct Autostart {
-    /// `$XDG_CONFIG_HOME`; `None` where there is no such place.
+    /// `$XDG_CONFIG_HOME`, if there is a home.
     config_home: Option<PathBuf>,
     /// `$XDG_CONFIG_DIRS`, the most important first.
     config_dirs: Vec<PathBuf>,
-    /// `$XDG_CURRENT_DESKTOP`; none where nobody has said it, as outside a session.
+    /// `$XDG_CURRENT_DESKTOP`; empty outside a session.
     desktops: Vec<String>,
     /// `$PATH`.
     programs: Vec<PathBuf>,
-    /// Where systemd's user manager looks for units, the most important first.
+    /// The unit directories of systemd's user manager, the most important first.
     units: Vec<PathBuf>,
     /// The installed `muxtray`.
     program: Option<PathBuf>,
 }
 
-/// Why an autostart file starts nothing.
+/// The reason why an autostart file starts nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Held {
-    /// `Hidden=true`.
+pub enum Inactive {
+    /// `Hidden=true`
     Hidden,
-    /// `X-GNOME-Autostart-enabled=false`.
-    SwitchedOff,
-    /// The program in TryExec is not there.
+    /// `X-GNOME-Autostart-enabled=false`
+    DisabledByGnome,
+    /// The program in TryExec does not exist.
     NotInstalled(String),
-    /// Exec is missing, or its program is not there.
-    NothingToRun,
-    /// It is for other desktops: the key and its value.
+    /// Exec is missing, or its program does not exist.
+    NoProgram,
+    /// The line with the desktops.
     OtherDesktop(String),
 }
 
-/// What is said at login of muxtray, and by which files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AutostartFile {
+    pub path: PathBuf,
+    pub inactive: Option<Inactive>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
-    /// The autostart file that counts, and what holds it; none where there is no file.
-    pub file: Option<(PathBuf, Option<Held>)>,
-    /// The link by which systemd starts it.
+    /// The file in force.
+    pub file: Option<AutostartFile>,
+    /// The link by which systemd starts muxtray.
     pub unit: Option<PathBuf>,
 }
 
-/// What came of enabling it.
+/// The result of [`Autostart::enable`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Enabled {
-    /// This file was written.
-    Now(PathBuf),
-    /// This file was in force.
-    Already(PathBuf),
-    /// systemd starts it, by this link; nothing was written.
+    Written(PathBuf),
+    Unchanged(PathBuf),
+    /// systemd starts muxtray by this link; nothing was written.
     BySystemd(PathBuf),
 }
 
-/// What came of disabling it.
+/// The result of [`Autostart::disable`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Disabled {
-    /// This file was written.
-    Now(PathBuf),
-    /// No file starts it, and none did.
-    Already,
+    Written(PathBuf),
+    Unchanged,
 }
 
-/// Why it is not known or not changed. Files are as they were.
+/// Files are unchanged after an error.
 #[derive(Debug, Error)]
 pub enum AutostartError {
-    /// Neither `$XDG_CONFIG_HOME` nor a home directory says where the file is.
-    #[error("{}", tr!("no place for an autostart file: neither XDG_CONFIG_HOME nor HOME is set"))]
+    #[error("{}", tr!("no autostart file: neither XDG_CONFIG_HOME nor HOME is set"))]
     NoPlace,
-    /// The installed program is not known, or its path cannot be written into the file.
-    #[error("{}", tr!(
-        "cannot tell what to start: there is no program muxtray beside this one, or its path is no UTF-8"
-    ))]
+    #[error("{}", tr!("the program muxtray was not found beside this one, or its path is not UTF-8"))]
     NoProgram,
-    /// It is not what desktops read.
     #[error("{}", tr!(
-        "{path} is no desktop entry, {why}; it was left as it is: mend or remove it",
+        "{path}: not a desktop entry: {why}; correct or remove the file",
         path = text::path(.path),
         why = .why
     ))]
-    NotAnEntry {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        why: String,
-    },
-    /// It cannot be read.
-    #[error("{}", tr!("{path} cannot be read: {cause}", path = text::path(.path), cause = .cause))]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        cause: io::Error,
-    },
-    /// It cannot be written.
+    NotAnEntry { path: PathBuf, why: String },
+    #[error("{}", tr!("{path}: cannot be read: {cause}", path = text::path(.path), cause = .cause))]
+    Unreadable { path: PathBuf, cause: io::Error },
     #[error("{}", tr!(
-        "{path} cannot be written: {cause}; it is as it was",
+        "{path}: unchanged, because it cannot be written: {cause}",
         path = text::path(.path),
         cause = files::write_error(.cause)
     ))]
-    Unwritable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        cause: io::Error,
-    },
-    /// The user has said on which desktops.
+    Unwritable { path: PathBuf, cause: io::Error },
+    /// The user restricted the file to other desktops.
     #[error("{}", tr!(
-        "{path} is not for this desktop: {said}; change that line",
+        "{path}: not for this desktop: {line}; change that line",
         path = text::path(.path),
-        said = .said
+        line = .line
     ))]
-    OtherDesktop {
-        /// The file.
-        path: PathBuf,
-        /// The line.
-        said: String,
-    },
+    OtherDesktop { path: PathBuf, line: String },
 }
 
 impl Status {
-    /// Whether anything starts it.
     #[must_use]
     pub fn is_enabled(&self) -> bool {
-        self.unit.is_some() || matches!(self.file, Some((_, None)))
+        self.unit.is_some() || self.file.as_ref().is_some_and(AutostartFile::is_active)
+    }
+}
+
+impl AutostartFile {
+    #[must_use]
+    pub const fn is_active(&self) -> bool {
+        self.inactive.is_none()
     }
 }
 
 impl Autostart {
-    /// The user's autostart file, whether or not it is there.
+    /// Returns the path of the user's autostart file, which need not exist.
     ///
     /// # Errors
     /// [`AutostartError::NoPlace`].
@@ -172,26 +147,24 @@ impl Autostart {
         Ok(below(home))
     }
 
-    /// The user's autostart file, once it has a directory. Before that, the directory of all configurations would
-    /// have to be watched, where other programs write all day.
+    /// Returns the user's autostart file as a file to watch, if its directory exists. Otherwise `~/.config` would have to
+    /// be watched, where other programs write often.
     #[must_use]
     pub fn interest(&self) -> Option<Interest> {
         let path = self.file().ok()?;
-        let is_worth_it = path.parent().is_some_and(Path::is_dir);
-        is_worth_it.then_some(Interest::File {
+        let has_directory = path.parent().is_some_and(Path::is_dir);
+        has_directory.then_some(Interest::File {
             path,
             reading: false,
         })
     }
 
-    /// What starts muxtray at login.
-    ///
     /// # Errors
-    /// A file that cannot be read, or that is no desktop entry.
+    /// The file cannot be read or is not a desktop entry.
     pub fn status(&self) -> Result<Status, AutostartError> {
-        let file = self.in_force()?.map(|(path, entry)| {
-            let held = self.held(&entry);
-            (path, held)
+        let file = self.in_force()?.map(|(path, entry)| AutostartFile {
+            path,
+            inactive: self.inactive(&entry),
         });
         Ok(Status {
             file,
@@ -199,8 +172,7 @@ impl Autostart {
         })
     }
 
-    /// Has muxtray started at login. What keeps the user's file from it is mended there; which desktops it is for is
-    /// the user's to say.
+    /// Makes muxtray start at login. In the user's file, changes every key that prevents it, except the list of desktops.
     ///
     /// # Errors
     /// See [`AutostartError`].
@@ -210,50 +182,50 @@ impl Autostart {
         }
         let path = self.file()?;
         let (mut entry, is_new) = match self.in_force()? {
-            Some((from, entry)) if self.held(&entry).is_none() => {
-                return Ok(Enabled::Already(from));
+            Some((from, entry)) if self.inactive(&entry).is_none() => {
+                return Ok(Enabled::Unchanged(from));
             }
             Some((from, entry)) if from == path => (entry, false),
             Some(_) | None => (Entry::new(self.program()?), true),
         };
-        // Each turn takes one hindrance away for good.
-        while let Some(held) = self.held(&entry) {
-            match held {
-                Held::Hidden => entry.set("Hidden", "false"),
-                Held::SwitchedOff => entry.set(GNOME_SWITCH, "true"),
-                Held::NotInstalled(_) => entry.depend_on(self.program()?),
-                Held::NothingToRun => entry.start(self.program()?),
-                Held::OtherDesktop(said) => {
-                    return Err(AutostartError::OtherDesktop { path, said });
+        // Each turn removes one reason for good.
+        while let Some(inactive) = self.inactive(&entry) {
+            match inactive {
+                Inactive::Hidden => entry.set("Hidden", "false"),
+                Inactive::DisabledByGnome => entry.set(GNOME_ENABLED, "true"),
+                Inactive::NotInstalled(_) => entry.set_try_exec(self.program()?),
+                Inactive::NoProgram => entry.set_exec(self.program()?),
+                Inactive::OtherDesktop(line) => {
+                    return Err(AutostartError::OtherDesktop { path, line });
                 }
             }
             if is_new {
-                // The installed program itself is not there any more.
+                // The installed program has been removed.
                 return Err(AutostartError::NoProgram);
             }
         }
         write(&path, &entry)?;
-        Ok(Enabled::Now(path))
+        Ok(Enabled::Written(path))
     }
 
-    /// Has no autostart file start muxtray, by `Hidden=true` in the user's own.
+    /// Prevents a start by any autostart file, with `Hidden=true` in the user's.
     ///
     /// # Errors
     /// See [`AutostartError`].
     pub fn disable(&self) -> Result<Disabled, AutostartError> {
         let path = self.file()?;
         let mut entry = match self.in_force()? {
-            None => return Ok(Disabled::Already),
-            Some((_, entry)) if entry.is("Hidden", true) => return Ok(Disabled::Already),
+            None => return Ok(Disabled::Unchanged),
+            Some((_, entry)) if entry.is("Hidden", true) => return Ok(Disabled::Unchanged),
             Some((from, entry)) if from == path => entry,
             Some(_) => Entry::new(self.program()?),
         };
         entry.set("Hidden", "true");
         write(&path, &entry)?;
-        Ok(Disabled::Now(path))
+        Ok(Disabled::Written(path))
     }
 
-    /// The autostart file that counts: the user's, or the first of the system's.
+    /// Returns the user's file, or else the first system-wide one.
     fn in_force(&self) -> Result<Option<(PathBuf, Entry)>, AutostartError> {
         let places = self.config_home.iter().chain(&self.config_dirs);
         for path in places.map(|place| below(place)) {
@@ -264,54 +236,54 @@ impl Autostart {
         Ok(None)
     }
 
-    fn held(&self, entry: &Entry) -> Option<Held> {
+    fn inactive(&self, entry: &Entry) -> Option<Inactive> {
         if entry.is("Hidden", true) {
-            return Some(Held::Hidden);
+            return Some(Inactive::Hidden);
         }
-        if entry.is(GNOME_SWITCH, false) {
-            return Some(Held::SwitchedOff);
+        if entry.is(GNOME_ENABLED, false) {
+            return Some(Inactive::DisabledByGnome);
         }
-        if let Some(tried) = entry.tried()
-            && !self.is_there(&tried)
+        if let Some(program) = entry.try_exec()
+            && !self.is_program(&program)
         {
-            return Some(Held::NotInstalled(tried));
+            return Some(Inactive::NotInstalled(program));
         }
         if !entry
-            .started()
-            .is_some_and(|program| self.is_there(&program))
+            .program()
+            .is_some_and(|program| self.is_program(&program))
         {
-            return Some(Held::NothingToRun);
+            return Some(Inactive::NoProgram);
         }
-        // Outside a session nobody knows which desktop there will be.
+        // Outside a session the desktop is unknown.
         if self.desktops.is_empty() {
             return None;
         }
         let names = |key| entry.list(key);
-        let has_ours = |list: &Vec<&str>| {
+        let has_current = |list: &Vec<&str>| {
             self.desktops
                 .iter()
-                .any(|ours| list.contains(&ours.as_str()))
+                .any(|desktop| list.contains(&desktop.as_str()))
         };
         let line =
-            |key| Held::OtherDesktop(format!("{key}={}", entry.get(key).unwrap_or_default()));
-        if names("OnlyShowIn").is_some_and(|list| !has_ours(&list)) {
+            |key| Inactive::OtherDesktop(format!("{key}={}", entry.get(key).unwrap_or_default()));
+        if names("OnlyShowIn").is_some_and(|list| !has_current(&list)) {
             return Some(line("OnlyShowIn"));
         }
-        if names("NotShowIn").is_some_and(|list| has_ours(&list)) {
+        if names("NotShowIn").is_some_and(|list| has_current(&list)) {
             return Some(line("NotShowIn"));
         }
         None
     }
 
-    /// Whether a program can be run: by its path, or by its name where programs are looked for.
-    fn is_there(&self, program: &str) -> bool {
+    /// Returns whether this is the path of an executable file, or the name of one in `$PATH`.
+    fn is_program(&self, program: &str) -> bool {
         let program = Path::new(program);
-        let is_program = |path: &Path| path.is_file() && access(path, AccessFlags::X_OK).is_ok();
+        let is_executable = |path: &Path| path.is_file() && access(path, AccessFlags::X_OK).is_ok();
         if program.is_absolute() {
-            return is_program(program);
+            return is_executable(program);
         }
-        let in_places = |place: &PathBuf| is_program(&place.join(program));
-        self.programs.iter().any(in_places)
+        let is_in = |directory: &PathBuf| is_executable(&directory.join(program));
+        self.programs.iter().any(is_in)
     }
 
     fn program(&self) -> Result<&str, AutostartError> {
@@ -321,10 +293,10 @@ impl Autostart {
 }
 
 fn below(config: &Path) -> PathBuf {
-    config.join("autostart").join(NAME)
+    config.join("autostart").join(FILE_NAME)
 }
 
-/// The file, where there is one.
+/// Returns `None` if there is no file.
 fn read(path: &Path) -> Result<Option<Entry>, AutostartError> {
     let unreadable = |cause| AutostartError::Unreadable {
         path: path.to_owned(),
@@ -339,15 +311,15 @@ fn read(path: &Path) -> Result<Option<Entry>, AutostartError> {
             return Err(not_an_entry(tr!("not a regular file of at most 1 MiB")));
         }
         Ok(_) => {}
-        Err(error) if is_nothing(&error) => return Ok(None),
+        Err(error) if is_missing(&error) => return Ok(None),
         Err(error) => return Err(unreadable(error)),
     }
     let bytes = fs::read(path).map_err(unreadable)?;
-    let text = String::from_utf8(bytes).map_err(|_| not_an_entry(tr!("it is no UTF-8")))?;
+    let text = String::from_utf8(bytes).map_err(|_| not_an_entry(tr!("not UTF-8")))?;
     Entry::parse(&text).map(Some).map_err(not_an_entry)
 }
 
-fn is_nothing(error: &io::Error) -> bool {
+fn is_missing(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory

@@ -1,32 +1,31 @@
-//! A desktop entry as text: what its keys say, and changing one while all else stays as it is.
+//! A desktop entry as text; changing a key keeps everything else.
 //!
-//! Pure. After the Desktop Entry Specification 1.5, as strict as GLib's reader, which most desktops use: what GLib
-//! would not read no desktop starts.
+//! Desktop Entry Specification 1.5, as strict as GLib's parser, which most desktops use.
 
 use tr::tr;
-/// The group that says what is started.
+
+pub(super) const FILE_NAME: &str = "io.github.muxtray.Muxtray.desktop";
+
 const GROUP: &str = "[Desktop Entry]";
 
-/// What needs quotes in Exec, by the specification.
+/// Characters that need quotes in Exec.
 const RESERVED: &str = " \t\n\"'\\><~|&;$*?#()`";
 
-/// What a backslash has to stand before inside those quotes.
+/// Characters that need a backslash inside these quotes.
 const ESCAPED: &str = "\"`$\\";
 
-/// A desktop entry that can be read.
+/// A valid desktop entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Every line, with its end.
+    /// With their line ends.
     lines: Vec<String>,
-    /// Which of them stand in the group.
+    /// The lines of the group, without its heading.
     group: std::ops::Range<usize>,
 }
 
 impl Entry {
-    /// Reads it.
-    ///
     /// # Errors
-    /// Why no desktop would, in a few words.
+    /// The reason why the text is not a desktop entry of an application.
     pub fn parse(text: &str) -> Result<Self, String> {
         let lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
         let mut group: Option<std::ops::Range<usize>> = None;
@@ -39,25 +38,25 @@ impl Entry {
             if line.starts_with('[') && line.ends_with(']') {
                 is_open = group.is_none();
                 if is_open && line != GROUP {
-                    return Err(tr!("its first group is not {group}", group = GROUP));
+                    return Err(tr!("the first group is not {group}", group = GROUP));
                 }
                 group.get_or_insert(index + 1..index + 1);
             } else if group.is_none() || key_of(line).is_none() {
-                return Err(tr!("line {n} is no key with a value", n = index + 1));
+                return Err(tr!("line {n} is not KEY=VALUE", n = index + 1));
             }
             if let (true, Some(group)) = (is_open, &mut group) {
                 group.end = index + 1;
             }
         }
-        let group = group.ok_or_else(|| tr!("it has no group {group}", group = GROUP))?;
+        let group = group.ok_or_else(|| tr!("no group {group}", group = GROUP))?;
         let entry = Self { lines, group };
         if entry.get("Type") != Some("Application") {
-            return Err(tr!("its Type is not Application"));
+            return Err(tr!("Type is not Application"));
         }
         Ok(entry)
     }
 
-    /// A new one that starts this program with the argument `run`.
+    /// Returns an entry that starts this program with the argument `run`.
     pub fn new(program: &str) -> Self {
         let text = format!(
             "{GROUP}\nType=Application\nVersion=1.0\nName=muxtray\n\
@@ -65,14 +64,14 @@ impl Entry {
              Icon={}\nTerminal=false\n",
             command(program),
             escaped(program),
-            super::NAME.trim_end_matches(".desktop"),
+            FILE_NAME.trim_end_matches(".desktop"),
         );
         let lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
         let group = 1..lines.len();
         Self { lines, group }
     }
 
-    /// The value of a key as it is written; of several the last, as GLib has it.
+    /// Returns the value of a key with its escapes; the last of several, as GLib does.
     pub fn get(&self, key: &str) -> Option<&str> {
         let lines = self.lines[self.group.clone()].iter().rev();
         lines
@@ -83,25 +82,25 @@ impl Entry {
             .map(|(_, value)| value.trim_ascii())
     }
 
-    /// Whether a key is there and true; an older specification had numbers.
+    /// Returns whether the key is true (or false). Old specifications had 1 and 0.
     pub fn is(&self, key: &str, truth: bool) -> bool {
         let words = if truth { ["true", "1"] } else { ["false", "0"] };
         self.get(key).is_some_and(|value| words.contains(&value))
     }
 
-    /// A list, its separator being a semicolon.
+    /// Returns a value as a list, which semicolons separate.
     pub fn list(&self, key: &str) -> Option<Vec<&str>> {
         let value = self.get(key)?;
         Some(value.split(';').filter(|name| !name.is_empty()).collect())
     }
 
-    /// Gives a key this value, wherever it stands in the group, or at its end.
+    /// Changes every line of the key in the group, or adds one at the end of the group.
     pub fn set(&mut self, key: &str, value: &str) {
         let mut is_set = false;
         for line in &mut self.lines[self.group.clone()] {
-            let is_it =
+            let is_key =
                 !line.trim_ascii_start().starts_with('#') && key_of(line.trim_ascii()) == Some(key);
-            if let (true, Some(equals)) = (is_it, line.find('=')) {
+            if let (true, Some(equals)) = (is_key, line.find('=')) {
                 let rest = &line[equals + 1..];
                 let value_at =
                     equals + 1 + (rest.len() - rest.trim_start_matches([' ', '\t']).len());
@@ -126,40 +125,37 @@ impl Entry {
         }
     }
 
-    /// Has it start this program with the argument `run`.
-    pub fn start(&mut self, program: &str) {
+    /// Sets Exec to this program with the argument `run`.
+    pub fn set_exec(&mut self, program: &str) {
         self.set("Exec", &command(program));
     }
 
-    /// Has it depend on this program's being there.
-    pub fn depend_on(&mut self, program: &str) {
+    pub fn set_try_exec(&mut self, program: &str) {
         self.set("TryExec", &escaped(program));
     }
 
-    /// The program in TryExec.
-    pub fn tried(&self) -> Option<String> {
+    pub fn try_exec(&self) -> Option<String> {
         self.get("TryExec").map(unescaped)
     }
 
-    /// The program that Exec begins with.
-    pub fn started(&self) -> Option<String> {
+    /// Returns the program in Exec, without its arguments.
+    pub fn program(&self) -> Option<String> {
         first_word(&unescaped(self.get("Exec")?))
     }
 
-    /// The file's text.
     pub fn text(&self) -> String {
         self.lines.concat()
     }
 }
 
-/// The key of a line, without a locale: `Name[de]` is another key.
+/// `Name[de]` is another key than `Name`.
 fn key_of(line: &str) -> Option<&str> {
     let (key, _) = line.split_once('=')?;
     let key = key.trim_ascii_end();
     (!key.is_empty()).then_some(key)
 }
 
-/// The value of Exec: the program, quoted where it has to be, and `run`.
+/// Returns the value of Exec.
 fn command(program: &str) -> String {
     let program = program.replace('%', "%%");
     let word = if program.contains(|character| RESERVED.contains(character)) {
@@ -177,8 +173,7 @@ fn command(program: &str) -> String {
     format!("{} run", escaped(&word))
 }
 
-/// A value of the type string: the second layer of escapes, which Exec has around its quotes. A space at the end would be
-/// taken for one between the value and its line's end.
+/// Escapes a value of the type string, which is done after quoting. A space at the end would be trimmed.
 fn escaped(text: &str) -> String {
     let value = text
         .replace('\\', "\\\\")
@@ -211,8 +206,8 @@ fn unescaped(text: &str) -> String {
     plain
 }
 
-/// The first word of a command line, without its quotes. What parts words is what GLib's shell parser takes for it; other
-/// white space belongs to a name.
+/// Returns the first word of a command line without quotes. As in GLib's shell parser, only space, tab and newline
+/// separate words.
 fn first_word(command: &str) -> Option<String> {
     let command = command.trim_start_matches([' ', '\t', '\n']);
     let word = match command.strip_prefix('"') {
@@ -239,69 +234,43 @@ fn first_word(command: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    const MINE: &str = "# mine\n[Desktop Entry]\nType=Application\nName=My mux\nName[de]=Mein\n\
-                        Exec=sh -c \"sleep 5; muxtray run\"\nHidden = true \n# Hidden=false\n\n\
-                        [Desktop Action x]\nHidden=true\n";
-
     #[test]
-    fn a_key_is_changed_where_it_stands() {
-        let mut entry = Entry::parse(MINE).unwrap();
-        assert!(entry.is("Hidden", true) && !entry.is("Hidden", false));
-        entry.set("Hidden", "false");
-        assert_eq!(
-            entry.text(),
-            MINE.replacen("Hidden = true ", "Hidden = false ", 1)
-        );
-        assert_eq!(Entry::parse(&entry.text()).unwrap(), entry);
+    fn a_changed_key_keeps_the_rest_of_the_file() {
+        let mine = "# mine\n[Desktop Entry]\nType=Application\nName=My mux\nName[de]=Mein\n\
+                    Exec=sh -c \"sleep 5; muxtray run\"\nHidden = true \n# Hidden=false\n\n\
+                    [Desktop Action x]\nHidden=true\n";
+        let changed = mine.replacen("Hidden = true ", "Hidden = false ", 1);
+        let added = mine.replace("Hidden = true \n", "Hidden = true \nTryExec=false\n");
+        for (before, key, after) in [
+            (mine, "Hidden", changed.as_str()),
+            (mine, "TryExec", &added),
+            (
+                "[Desktop Entry]\nType=Application",
+                "Hidden",
+                "[Desktop Entry]\nType=Application\nHidden=false\n",
+            ),
+            (
+                "[Desktop Entry]\r\nType=Application\r\n",
+                "Hidden",
+                "[Desktop Entry]\r\nType=Application\r\nHidden=false\r\n",
+            ),
+            (
+                "[Desktop Entry]\nType=Application\nHidden=false\nHidden=true\n",
+                "Hidden",
+                "[Desktop Entry]\nType=Application\nHidden=false\nHidden=false\n",
+            ),
+        ] {
+            let mut entry = Entry::parse(before).unwrap();
+            assert!(!entry.is(key, false));
+            entry.set(key, "false");
+            assert_eq!(entry.text(), after);
+            assert_eq!(Entry::parse(after).unwrap(), entry);
+        }
     }
 
     #[test]
-    fn a_new_key_ends_its_group() {
-        let mut entry = Entry::parse(MINE).unwrap();
-        entry.set("X-GNOME-Autostart-enabled", "true");
-        // Comments are no keys: it comes after the last key of the group.
-        let expected = MINE.replace(
-            "Hidden = true \n",
-            "Hidden = true \nX-GNOME-Autostart-enabled=true\n",
-        );
-        assert_eq!(entry.text(), expected);
-        assert_eq!(Entry::parse(&entry.text()).unwrap(), entry);
-    }
-
-    #[test]
-    fn a_last_line_without_an_end_gets_one() {
-        let mut entry = Entry::parse("[Desktop Entry]\nType=Application").unwrap();
-        entry.set("Hidden", "true");
-        assert_eq!(
-            entry.text(),
-            "[Desktop Entry]\nType=Application\nHidden=true\n"
-        );
-    }
-
-    #[test]
-    fn windows_line_ends_stay() {
-        let mut entry =
-            Entry::parse("[Desktop Entry]\r\nType=Application\r\nHidden=true\r\n").unwrap();
-        entry.set("Hidden", "false");
-        entry.set("TryExec", "a");
-        assert_eq!(
-            entry.text(),
-            "[Desktop Entry]\r\nType=Application\r\nHidden=false\r\nTryExec=a\r\n"
-        );
-    }
-
-    #[test]
-    fn of_a_key_that_stands_twice_the_last_counts_and_both_are_changed() {
-        let text = "[Desktop Entry]\nType=Application\nHidden=false\nHidden=true\n";
-        let mut entry = Entry::parse(text).unwrap();
-        assert!(entry.is("Hidden", true));
-        entry.set("Hidden", "false");
-        assert_eq!(entry.text(), text.replace("true", "false"));
-    }
-
-    #[test]
-    fn what_no_desktop_would_read_is_no_entry() {
-        for (text, why) in [
+    fn rejects_text_that_glib_would_not_read() {
+        for (text, reason) in [
             ("", "no group"),
             ("# only a comment\n", "no group"),
             ("Type=Application\n", "line 1"),
@@ -310,13 +279,13 @@ mod tests {
             ("[Desktop Entry]\nType=Link\n", "Type"),
             ("[Desktop Entry]\nName=x\n", "Type"),
         ] {
-            let said = Entry::parse(text).unwrap_err();
-            assert!(said.contains(why), "{text:?}: {said}");
+            let error = Entry::parse(text).unwrap_err();
+            assert!(error.contains(reason), "{text:?}: {error}");
         }
     }
 
     #[test]
-    fn any_path_survives_exec_and_tryexec() {
+    fn exec_and_tryexec_hold_any_path() {
         for (path, exec) in [
             ("/usr/bin/muxtray", "/usr/bin/muxtray run"),
             ("/opt/my bin/muxtray", "\"/opt/my bin/muxtray\" run"),
@@ -330,8 +299,8 @@ mod tests {
         ] {
             let entry = Entry::new(path);
             assert_eq!(entry.get("Exec"), Some(exec));
-            assert_eq!(entry.started().as_deref(), Some(path));
-            assert_eq!(entry.tried().as_deref(), Some(path));
+            assert_eq!(entry.program().as_deref(), Some(path));
+            assert_eq!(entry.try_exec().as_deref(), Some(path));
             assert_eq!(Entry::parse(&entry.text()).unwrap(), entry);
         }
     }

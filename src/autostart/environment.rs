@@ -1,5 +1,3 @@
-//! Where this process's environment says that everything is.
-
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -7,9 +5,8 @@ use std::path::{Path, PathBuf};
 use super::Autostart;
 
 impl Autostart {
-    /// Everything of this process's environment.
     #[must_use]
-    pub fn of_this_process() -> Self {
+    pub fn from_environment() -> Self {
         let home = env::home_dir().filter(|home| home.is_absolute());
         let below_home = |name: &str| home.as_ref().map(|home| home.join(name));
         let absolute = |name: &str| {
@@ -48,11 +45,10 @@ impl Autostart {
     }
 }
 
-/// The `muxtray` that this process is, or that the applet lies beside. After an update the file that runs may be gone,
-/// but not the directory that it was in.
+/// Returns the `muxtray` in this process's directory, whose own file an update may have removed, or in PREFIX/bin if this
+/// is the applet in PREFIX/libexec/muxtray.
 fn installed() -> Option<PathBuf> {
     let directory = env::current_exe().ok()?.parent()?.to_owned();
-    // The applet may be in PREFIX/libexec/muxtray.
     let beside_libexec = directory.join("../../bin").canonicalize().ok();
     [Some(directory), beside_libexec]
         .into_iter()
@@ -61,7 +57,7 @@ fn installed() -> Option<PathBuf> {
         .find(|program| program.is_file())
 }
 
-/// The directories of units, as far as people and packages put units there (systemd.unit(5)).
+/// Returns the directories in which users and packages install units (systemd.unit(5)).
 fn unit_directories(
     config_home: Option<&Path>,
     config_dirs: &[PathBuf],
@@ -81,6 +77,6 @@ fn unit_directories(
         .chain(data_home)
         .chain(data_dirs.iter().map(PathBuf::as_path))
         .chain(lib)
-        .map(|place| place.join("systemd/user"))
+        .map(|directory| directory.join("systemd/user"))
         .collect()
 }

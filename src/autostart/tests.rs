@@ -1,10 +1,7 @@
-//! What starts at login, in directories of the tests' own.
-
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use super::*;
 
-/// A home, a system and an installed program.
 struct Machine {
     scratch: tempfile::TempDir,
     autostart: Autostart,
@@ -42,9 +39,8 @@ impl Machine {
         fs::read_to_string(self.file()).unwrap()
     }
 
-    fn held(&self) -> Option<Held> {
-        let (_, held) = self.autostart.status().unwrap().file.unwrap();
-        held
+    fn inactive(&self) -> Option<Inactive> {
+        self.autostart.status().unwrap().file.unwrap().inactive
     }
 
     fn is_enabled(&self) -> bool {
@@ -62,73 +58,79 @@ impl Machine {
 }
 
 #[test]
-fn on_and_off_and_on_again() {
+fn enable_and_disable_change_only_hidden() {
     let machine = Machine::new();
     let autostart = &machine.autostart;
     let file = machine.file();
     assert!(!machine.is_enabled());
-    assert_eq!(autostart.disable().unwrap(), Disabled::Already);
-    assert!(!file.exists(), "nothing is written for what is so already");
+    assert_eq!(autostart.disable().unwrap(), Disabled::Unchanged);
+    assert!(!file.exists(), "nothing to write");
 
-    assert_eq!(autostart.enable().unwrap(), Enabled::Now(file.clone()));
+    assert_eq!(autostart.enable().unwrap(), Enabled::Written(file.clone()));
     assert!(machine.is_enabled());
     let first = machine.read();
-    assert_eq!(autostart.enable().unwrap(), Enabled::Already(file.clone()));
-    assert_eq!(autostart.disable().unwrap(), Disabled::Now(file.clone()));
+    assert_eq!(
+        autostart.enable().unwrap(),
+        Enabled::Unchanged(file.clone())
+    );
+    assert_eq!(
+        autostart.disable().unwrap(),
+        Disabled::Written(file.clone())
+    );
     assert_eq!(machine.read(), format!("{first}Hidden=true\n"));
     assert!(!machine.is_enabled());
-    assert_eq!(autostart.disable().unwrap(), Disabled::Already);
-    assert_eq!(autostart.enable().unwrap(), Enabled::Now(file));
+    assert_eq!(autostart.disable().unwrap(), Disabled::Unchanged);
+    assert_eq!(autostart.enable().unwrap(), Enabled::Written(file));
     assert_eq!(machine.read(), format!("{first}Hidden=false\n"));
     assert!(machine.is_enabled());
 }
 
 #[test]
-fn what_holds_a_file_is_told_and_mended() {
+fn enable_changes_every_key_that_prevents_a_start() {
     let machine = Machine::new();
     let ours = machine.autostart.program().unwrap().to_owned();
     let mine = "Exec=muxtray run -v\n# mine\n";
-    for (lines, held, mended) in [
+    for (lines, inactive, enabled) in [
         (
             format!("{mine}Hidden=true\n"),
-            Held::Hidden,
+            Inactive::Hidden,
             format!("{mine}Hidden=false\n"),
         ),
         (
             format!("{mine}X-GNOME-Autostart-enabled=false\n"),
-            Held::SwitchedOff,
+            Inactive::DisabledByGnome,
             format!("{mine}X-GNOME-Autostart-enabled=true\n"),
         ),
         (
             format!("TryExec=/gone/muxtray\n{mine}"),
-            Held::NotInstalled("/gone/muxtray".to_owned()),
+            Inactive::NotInstalled("/gone/muxtray".to_owned()),
             format!("TryExec={ours}\n{mine}"),
         ),
         (
             "# mine\nExec=/gone/muxtray run\n".to_owned(),
-            Held::NothingToRun,
+            Inactive::NoProgram,
             format!("# mine\nExec={ours} run\n"),
         ),
         (
             "Name=mine\n".to_owned(),
-            Held::NothingToRun,
+            Inactive::NoProgram,
             format!("Name=mine\nExec={ours} run\n"),
         ),
     ] {
         machine.write(&machine.file(), &lines);
-        assert_eq!(machine.held(), Some(held), "{lines}");
+        assert_eq!(machine.inactive(), Some(inactive), "{lines}");
         assert!(!machine.is_enabled());
         machine.autostart.enable().unwrap();
         assert_eq!(
             machine.read(),
-            format!("[Desktop Entry]\nType=Application\n{mended}")
+            format!("[Desktop Entry]\nType=Application\n{enabled}")
         );
-        assert_eq!(machine.held(), None, "{lines}");
+        assert_eq!(machine.inactive(), None, "{lines}");
     }
 }
 
 #[test]
-fn which_desktops_is_for_the_user_to_say() {
+fn enable_does_not_change_the_list_of_desktops() {
     let mut machine = Machine::new();
     for (line, is_for_xfce) in [
         ("OnlyShowIn=XFCE;MATE;", true),
@@ -147,27 +149,28 @@ fn which_desktops_is_for_the_user_to_say() {
         }
     }
     machine.autostart.desktops.clear();
-    assert!(
-        machine.is_enabled(),
-        "no desktop is known, so none is another"
-    );
+    assert!(machine.is_enabled(), "the desktop is unknown");
 }
 
 #[test]
-fn a_file_of_the_users_overrides_the_systems() {
+fn the_users_file_overrides_the_system_wide_one() {
     let machine = Machine::new();
-    let system = machine.scratch.path().join("etc/xdg/autostart").join(NAME);
+    let system = machine
+        .scratch
+        .path()
+        .join("etc/xdg/autostart")
+        .join(FILE_NAME);
     machine.write(&system, "Exec=muxtray run\n");
     let before = fs::read(&system).unwrap();
     assert!(machine.is_enabled());
     assert_eq!(
         machine.autostart.enable().unwrap(),
-        Enabled::Already(system.clone())
+        Enabled::Unchanged(system.clone())
     );
     assert!(!machine.file().exists());
     assert_eq!(
         machine.autostart.disable().unwrap(),
-        Disabled::Now(machine.file())
+        Disabled::Written(machine.file())
     );
     assert!(!machine.is_enabled());
     assert!(
@@ -187,7 +190,7 @@ fn a_file_of_the_users_overrides_the_systems() {
 }
 
 #[test]
-fn what_is_no_desktop_entry_is_left_alone() {
+fn a_file_that_is_no_desktop_entry_is_not_changed() {
     let machine = Machine::new();
     let file = machine.file();
     fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -208,7 +211,7 @@ fn what_is_no_desktop_entry_is_left_alone() {
 }
 
 #[test]
-fn systemd_and_a_file_are_told_apart() {
+fn an_enabled_unit_counts_beside_the_file() {
     let machine = Machine::new();
     let link = machine.enable_unit();
     assert_eq!(
@@ -222,13 +225,17 @@ fn systemd_and_a_file_are_told_apart() {
     machine.write(&machine.file(), "Exec=muxtray run\n");
     let status = machine.autostart.status().unwrap();
     assert_eq!(status.unit, Some(link));
-    assert_eq!(status.file, Some((machine.file(), None)));
+    let file = AutostartFile {
+        path: machine.file(),
+        inactive: None,
+    };
+    assert_eq!(status.file, Some(file));
     machine.autostart.disable().unwrap();
     assert!(machine.is_enabled(), "systemd still starts it");
 }
 
 #[test]
-fn without_a_home_there_is_no_place() {
+fn without_a_home_there_is_no_file() {
     let mut machine = Machine::new();
     machine.autostart.config_home = None;
     assert!(matches!(
@@ -239,7 +246,7 @@ fn without_a_home_there_is_no_place() {
 }
 
 #[test]
-fn a_program_that_is_gone_is_not_started() {
+fn enable_needs_an_installed_program() {
     let mut machine = Machine::new();
     machine.autostart.program = None;
     assert!(matches!(

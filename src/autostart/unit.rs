@@ -1,19 +1,17 @@
-//! Whether systemd's user manager starts muxtray: by the links that `systemctl --user enable` makes, without a word to
-//! systemd.
+//! Reads the links that `systemctl --user enable` makes; systemd itself is not asked.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The unit's name.
 const UNIT: &str = "muxtray.service";
 
-/// What pulls units in when a session begins.
+/// Targets that start with a session.
 const TARGETS: [&str; 2] = ["graphical-session.target", "default.target"];
 
-/// Where a masked unit or a masked link leads (systemctl(1), `mask`).
+/// The target of the link that `systemctl mask` makes.
 const MASK: &str = "/dev/null";
 
-/// The link that has systemd start the unit, where these are the directories of units, the most important first.
+/// Returns the link by which systemd starts the unit. `directories` are those of units, the most important first.
 pub(super) fn enabled(directories: &[PathBuf]) -> Option<PathBuf> {
     let unit = directories
         .iter()
@@ -51,20 +49,20 @@ mod tests {
     }
 
     #[test]
-    fn a_link_of_a_unit_that_is_there_counts() {
+    fn a_link_counts_if_its_unit_exists_and_is_not_masked() {
         let (_scratch, directories) = directories();
         let [user, system] = &directories[..] else {
             unreachable!("there are two")
         };
         let link = user.join("graphical-session.target.wants").join(UNIT);
         symlink(system.join(UNIT), &link).unwrap();
-        assert_eq!(enabled(&directories), None, "there is no such unit");
+        assert_eq!(enabled(&directories), None, "no unit");
         fs::write(system.join(UNIT), "[Service]\n").unwrap();
         assert_eq!(enabled(&directories), Some(link.clone()));
         symlink(MASK, user.join(UNIT)).unwrap();
-        assert_eq!(enabled(&directories), None, "it is masked");
+        assert_eq!(enabled(&directories), None, "masked");
         fs::remove_file(user.join(UNIT)).unwrap();
         fs::remove_file(&link).unwrap();
-        assert_eq!(enabled(&directories), None, "nothing wants it");
+        assert_eq!(enabled(&directories), None, "no link");
     }
 }

@@ -1,34 +1,33 @@
-//! `muxtray autostart`: start at login, and what does it.
-
 use std::io::{self, Write};
 
 use tr::tr;
 
-use crate::autostart::{Autostart, AutostartError, Disabled, Enabled, Held, Status};
+use crate::autostart::{
+    Autostart, AutostartError, AutostartFile, Disabled, Enabled, Inactive, Status,
+};
 use crate::model::text;
 
 use super::args::Autostart as Action;
 use super::outcome::Outcome;
 
-/// What helps where systemd does what the file no longer does.
 const DISABLE_UNIT: &str = "systemctl --user disable muxtray.service";
 
 pub(super) fn run(action: Action, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Outcome> {
-    let autostart = Autostart::of_this_process();
-    let done = match action {
-        Action::Enable => autostart.enable().map(|enabled| told_enabled(&enabled)),
+    let autostart = Autostart::from_environment();
+    let result = match action {
+        Action::Enable => autostart.enable().map(|enabled| after_enable(&enabled)),
         Action::Disable => autostart.disable().and_then(|disabled| {
             let status = autostart.status()?;
-            Ok(told_disabled(&disabled, &status))
+            Ok(after_disable(&disabled, &status))
         }),
-        Action::Status => autostart.status().map(|status| told(&status)),
+        Action::Status => autostart.status().map(|status| status_report(&status)),
     };
-    match done {
-        Ok((lines, outcome)) => {
-            for line in lines {
+    match result {
+        Ok(report) => {
+            for line in report.lines {
                 writeln!(out, "{line}")?;
             }
-            Ok(outcome)
+            Ok(report.outcome)
         }
         Err(error) => {
             writeln!(err, "muxtray: {error}")?;
@@ -44,93 +43,97 @@ pub(super) fn run(action: Action, out: &mut dyn Write, err: &mut dyn Write) -> i
     }
 }
 
-type Told = (Vec<String>, Outcome);
+struct Report {
+    lines: Vec<String>,
+    outcome: Outcome,
+}
 
-fn told_enabled(enabled: &Enabled) -> Told {
+fn after_enable(enabled: &Enabled) -> Report {
     let line = match enabled {
-        Enabled::Now(path) => tr!(
-            "starts at login from now on: {path}",
+        Enabled::Written(path) => tr!("start at login enabled: {path}", path = text::path(path)),
+        Enabled::Unchanged(path) => tr!(
+            "start at login is already enabled: {path}",
             path = text::path(path)
         ),
-        Enabled::Already(path) => tr!("starts at login already: {path}", path = text::path(path)),
-        Enabled::BySystemd(link) => {
-            tr!(
-                "starts at login already, by systemd: {path}",
-                path = text::path(link)
-            )
-        }
+        Enabled::BySystemd(link) => tr!(
+            "start at login is already enabled by systemd: {path}",
+            path = text::path(link)
+        ),
     };
-    (vec![line], Outcome::Well)
+    Report {
+        lines: vec![line],
+        outcome: Outcome::Well,
+    }
 }
 
-fn told_disabled(disabled: &Disabled, status: &Status) -> Told {
+fn after_disable(disabled: &Disabled, status: &Status) -> Report {
     let line = match disabled {
-        Disabled::Now(path) => tr!(
-            "does not start at login any more: Hidden=true in {path}",
+        Disabled::Written(path) => tr!(
+            "start at login disabled: Hidden=true in {path}",
             path = text::path(path)
         ),
-        Disabled::Already => tr!("no autostart file starts it"),
+        Disabled::Unchanged => tr!("no autostart file is active"),
     };
-    match &status.unit {
-        None => (vec![line], Outcome::Well),
-        Some(link) => {
-            let still = tr!(
-                "systemd still starts it: {path}; to end that: {command}",
-                path = text::path(link),
-                command = DISABLE_UNIT
-            );
-            (vec![line, still], Outcome::Wrong)
-        }
+    let unit = status.unit.as_ref().map(|link| {
+        tr!(
+            "systemd still starts muxtray by {path}; disable it with: {command}",
+            path = text::path(link),
+            command = DISABLE_UNIT
+        )
+    });
+    Report {
+        outcome: match unit {
+            None => Outcome::Well,
+            Some(_) => Outcome::Wrong,
+        },
+        lines: [line].into_iter().chain(unit).collect(),
     }
 }
 
-fn told(status: &Status) -> Told {
-    let mut lines = Vec::new();
-    match &status.file {
-        Some((path, None)) => lines.push(tr!("autostart file: {path}", path = text::path(path))),
-        Some((path, Some(held))) => lines.push(tr!(
-            "autostart file, not in force: {path} ({why})",
-            path = text::path(path),
-            why = because(held)
-        )),
-        None => {}
-    }
+fn status_report(status: &Status) -> Report {
+    let (line, outcome) = if status.is_enabled() {
+        (tr!("starts at login"), Outcome::Well)
+    } else {
+        let line = tr!(
+            "does not start at login; enable it with: {command}",
+            command = "muxtray autostart enable"
+        );
+        (line, Outcome::Wrong)
+    };
+    let mut lines = vec![line];
+    lines.extend(status.file.as_ref().map(|file| {
+        let path = text::path(&file.path);
+        match &file.inactive {
+            None => tr!("autostart file: {path}", path),
+            Some(inactive) => tr!(
+                "autostart file, inactive: {path} ({why})",
+                path,
+                why = reason(inactive)
+            ),
+        }
+    }));
     if let Some(link) = &status.unit {
         lines.push(tr!("systemd unit: {path}", path = text::path(link)));
-        if matches!(status.file, Some((_, None))) {
+        if status.file.as_ref().is_some_and(AutostartFile::is_active) {
             lines.push(tr!(
-                "either starts it, and the second one ends again; one is enough: {command}, or {other}",
+                "both start muxtray, and the second one exits; disable one with: {command}, or {other}",
                 command = "muxtray autostart disable",
                 other = DISABLE_UNIT
             ));
         }
     }
-    if status.is_enabled() {
-        lines.insert(0, tr!("starts at login"));
-        (lines, Outcome::Well)
-    } else {
-        lines.insert(
-            0,
-            tr!(
-                "does not start at login; {command}",
-                command = "muxtray autostart enable"
-            ),
-        );
-        (lines, Outcome::Wrong)
-    }
+    Report { lines, outcome }
 }
 
-fn because(held: &Held) -> String {
-    match held {
-        Held::Hidden => "Hidden=true".to_owned(),
-        Held::SwitchedOff => "X-GNOME-Autostart-enabled=false".to_owned(),
-        Held::NotInstalled(program) => {
-            tr!(
-                "{line}: there is no such program",
-                line = format_args!("TryExec={}", text::line(program))
-            )
-        }
-        Held::NothingToRun => tr!("the program in Exec is not there"),
-        Held::OtherDesktop(line) => text::line(line),
+fn reason(inactive: &Inactive) -> String {
+    match inactive {
+        Inactive::Hidden => "Hidden=true".to_owned(),
+        Inactive::DisabledByGnome => "X-GNOME-Autostart-enabled=false".to_owned(),
+        Inactive::NotInstalled(program) => tr!(
+            "{line}: no such program",
+            line = format_args!("TryExec={}", text::line(program))
+        ),
+        Inactive::NoProgram => tr!("Exec names no program that exists"),
+        Inactive::OtherDesktop(line) => text::line(line),
     }
 }

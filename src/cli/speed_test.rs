@@ -96,7 +96,7 @@ fn measure(
         .control_path
         .as_ref()
         .and_then(speed_test::missing_directory);
-    let obstacles = verdict::hindrances(blocked, known, missing, &fresh, &multiplexed);
+    let obstacles = verdict::obstacles(blocked, known, missing, &fresh, &multiplexed);
     Ok(Trial {
         host: test.host.clone(),
         control_path: host.control_path.clone(),

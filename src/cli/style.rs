@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style as Ansi};
 
-use crate::present::table::{Line, Style};
+use crate::present::styled::{Line, Style};
 
 /// Writes the lines.
 pub(super) fn lines(lines: &[Line], out: &mut dyn Write) -> io::Result<()> {

@@ -11,7 +11,7 @@ use crate::decide::intent::{Intent, SessionConsent};
 use crate::decide::is_cleaned_with_all;
 use crate::model::finding::FindingId;
 use crate::model::socket::{Socket, Target};
-use crate::present::table;
+use crate::present::{styled, table};
 
 impl Engine {
     pub(super) fn follow(&mut self, intent: Intent) {
@@ -108,7 +108,7 @@ impl Engine {
             Some(socket) => (socket.title(), table::details(socket, snapshot.at)),
             None => (tr!("Control sockets"), table::report(snapshot, None)),
         };
-        self.outlet.show_details(title, table::plain(&lines));
+        self.outlet.show_details(title, styled::plain(&lines));
     }
 
     fn all_named(&self, each: &[(Target, SessionConsent)]) -> Vec<(Named, SessionConsent)> {

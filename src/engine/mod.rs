@@ -241,7 +241,7 @@ impl Engine {
             config_version: None,
             config_error: None,
             scanner,
-            autostart: Autostart::of_this_process(),
+            autostart: Autostart::from_environment(),
             at_login: AtLogin::No,
             shown_preferences: None,
             discovered: None,

@@ -4,7 +4,7 @@ use tr::tr;
 
 use super::explain::Answer;
 use super::ssh_messages::printed_because_of;
-use super::table::{Line, Style};
+use super::styled::{Line, Style};
 use crate::model::finding::{Finding, Severity};
 use crate::model::socket::{Snapshot, Socket};
 use crate::model::text;
@@ -66,7 +66,7 @@ enum Context {
 }
 
 fn finding_lines(finding: &Finding, socket: Option<&Socket>, context: Context) -> Vec<Line> {
-    let style = style_of(finding.severity);
+    let style = Style::from(finding.severity);
     let hosts = socket
         .filter(|socket| !socket.hosts.is_empty())
         .map_or_else(String::new, |socket| format!(" ({})", socket.title()));
@@ -79,7 +79,7 @@ fn finding_lines(finding: &Finding, socket: Option<&Socket>, context: Context) -
             (Style::Plain, format!("    {}", finding.id.title())),
             (Style::Dim, format!(" [{}]", finding.id.as_str())),
         ],
-        labelled(&tr!("seen"), &finding.evidence),
+        labelled(&tr!("evidence"), &finding.evidence),
     ];
     if context == Context::Report {
         let messages = printed_because_of(finding.id);
@@ -131,14 +131,6 @@ fn count(severity: Severity, number: usize) -> String {
     }
 }
 
-const fn style_of(severity: Severity) -> Style {
-    match severity {
-        Severity::Info => Style::Info,
-        Severity::Warning => Style::Warning,
-        Severity::Error => Style::Error,
-    }
-}
-
 /// `1 error, 2 notes (3 hosts, …); muxtray doctor --fix fixes 1`
 fn summary(findings: &[&Finding], snapshot: &Snapshot, examined: Examined) -> String {
     let examined_items = text::list([
@@ -176,4 +168,84 @@ fn summary(findings: &[&Finding], snapshot: &Snapshot, examined: Examined) -> St
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::model::finding::FindingId;
+    use crate::model::fix::Fix;
+    use crate::model::observation::{Connect, Observation};
+    use crate::model::samples::{observation, running, seen};
+    use crate::present::styled::plain;
+
+    const EXAMINED: Examined = Examined {
+        hosts: 1,
+        directories: 2,
+    };
+
+    #[test]
+    fn findings_come_with_messages_fixes_and_lines_the_worst_first() {
+        let mut snapshot = seen(vec![Observation {
+            connect: Some(Connect::Refused),
+            ..observation()
+        }]);
+        snapshot.findings = vec![
+            Finding::new(FindingId::NoKeepalive, "host web", "seen", "set it").with_lines([
+                "Host web".to_owned(),
+                "    ServerAliveInterval 15".to_owned(),
+            ]),
+            Finding::new(FindingId::DirectoryMissing, "/t", "seen", "make it")
+                .with_fix(Fix::MakeDirectory("/t".into())),
+        ];
+        insta::assert_snapshot!(plain(&report(&snapshot, EXAMINED)));
+    }
+
+    #[test]
+    fn no_findings_are_one_line() {
+        let text = plain(&report(&seen(vec![running()]), EXAMINED));
+        assert_eq!(
+            text,
+            "no problems found (1 host, 2 directories, 1 socket)\n"
+        );
+    }
+
+    #[test]
+    fn an_answer_quotes_no_messages() {
+        let answer = Answer {
+            line: "Control socket connect(/s/a): Connection refused".to_owned(),
+            meaning: "no process listens".to_owned(),
+            now: Some("/s/a is stale".to_owned()),
+            findings: vec![
+                Finding::new(FindingId::Stale, "/s/a", "refused", "clean it")
+                    .with_fix(Fix::MakeDirectory("/s".into())),
+            ],
+            remedy: Some("remove it".to_owned()),
+        };
+        insta::assert_snapshot!(plain(&answer_lines(&answer)));
+    }
+
+    #[test]
+    fn the_last_line_counts_findings_and_fixes() {
+        for (counts, fixable, summary) in [
+            ([1, 0, 0], 0, "1 error (EXAMINED)"),
+            ([0, 2, 1], 0, "2 warnings, 1 note (EXAMINED)"),
+            (
+                [1, 1, 2],
+                3,
+                "1 error, 1 warning, 2 notes (EXAMINED); muxtray doctor --fix fixes 3",
+            ),
+        ] {
+            let mut snapshot = seen(Vec::new());
+            let severities = [Severity::Error, Severity::Warning, Severity::Info];
+            for (number, severity) in counts.into_iter().zip(severities) {
+                let finding = Finding::new(FindingId::Stale, "/s/a", "seen", "do");
+                let findings = vec![finding.with_severity(severity); number];
+                snapshot.findings.extend(findings);
+            }
+            for finding in &mut snapshot.findings[..fixable] {
+                finding.fix = Some(Fix::MakeDirectory("/s".into()));
+            }
+            let text = plain(&report(&snapshot, EXAMINED));
+            let expected = summary.replace("EXAMINED", "1 host, 2 directories, 0 sockets");
+            assert_eq!(text.lines().last(), Some(expected.as_str()));
+        }
+    }
+}

@@ -6,4 +6,6 @@ pub mod network;
 pub mod report;
 pub mod speed_test;
 pub mod ssh_messages;
+pub mod styled;
+pub mod summary;
 pub mod table;

@@ -1,4 +1,4 @@
-//! The words of a verdict: what was seen, in numbers, and what to do about it.
+//! The texts of a verdict on a master's network.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::model::network::{Cause, Connection, Doubt, Judgement, Numbers, Route,
 use crate::model::text;
 
 impl Verdict {
-    /// What speaks against the connection, with its numbers; `None` where nothing does.
+    /// Returns what was observed of a doubtful or dead connection, with numbers.
     #[must_use]
     pub fn evidence(&self) -> Option<String> {
         let Connection {
@@ -123,41 +123,34 @@ impl Verdict {
         }
     }
 
-    /// What to do: `exit` is the command that ends the master, `reopen` the one that ends it and opens another, where its
-    /// host is known.
+    /// Whether the evidence contains times, which differ at each scan.
+    #[must_use]
+    pub fn ages(&self) -> bool {
+        self.judgement != Judgement::Well
+    }
+
+    /// `exit` is the command that ends the master; `reopen` replaces it, if its host is known.
     #[must_use]
     pub fn remedy(&self, exit: &str, reopen: Option<&str>) -> String {
         match (self.judgement, reopen) {
             (Judgement::Stranded(Cause::AddressGone), Some(reopen)) => tr!(
-                "bring {address} back, such as by its VPN, or end the master and open another: {command}",
+                "restore the address {address}, for example with its VPN, or replace the master: {command}",
                 address = self.connection.local.ip(),
                 command = reopen
             ),
             (Judgement::Stranded(Cause::AddressGone), None) => tr!(
-                "bring {address} back, such as by its VPN, or end the master: {command}",
+                "restore the address {address}, for example with its VPN, or end the master: {command}",
                 address = self.connection.local.ip(),
                 command = exit
             ),
-            (Judgement::Stranded(Cause::Unanswered), Some(reopen)) => tr!(
-                "end the master and open another: {command}",
-                command = reopen
-            ),
+            (Judgement::Stranded(Cause::Unanswered), Some(reopen)) => {
+                tr!("replace the master: {command}", command = reopen)
+            }
             (Judgement::Stranded(Cause::Unanswered), None) => exit.to_owned(),
             (Judgement::Suspect(_) | Judgement::Well, _) => tr!(
-                "the next answer settles it; if sessions hang: {command}",
+                "wait for the next reply; if sessions hang: {command}",
                 command = exit
             ),
-        }
-    }
-}
-
-impl Verdict {
-    /// Whether what is said of it is another with every look.
-    #[must_use]
-    pub fn ages(&self) -> bool {
-        match self.judgement {
-            Judgement::Well => false,
-            Judgement::Suspect(_) | Judgement::Stranded(_) => true,
         }
     }
 }
@@ -175,10 +168,10 @@ impl fmt::Display for Verdict {
 }
 
 impl Judgement {
-    /// The same in the language of the person.
+    /// Returns the name, translated.
     #[must_use]
     pub fn word(self) -> String {
-        // Translators: what is said of the network behind a master.
+        // Translators: the state of the network behind a master.
         match self {
             Self::Well => tr!("network" => "well"),
             Self::Suspect(_) => tr!("network" => "suspect"),
@@ -186,7 +179,7 @@ impl Judgement {
         }
     }
 
-    /// Its name in JSON.
+    /// Returns the name in JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -198,4 +191,77 @@ impl Judgement {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::model::samples::{connection, judgements};
+
+    fn verdict(judgement: Judgement) -> Verdict {
+        let mut connection = connection();
+        connection.numbers.queued_bytes = 52;
+        connection.numbers.unacked = 1;
+        connection.numbers.retransmits = 4;
+        connection.numbers.round_trip = Duration::from_micros(6_250);
+        Verdict {
+            judgement,
+            connection,
+            unanswered: Some(Duration::from_secs(17)),
+            since: None,
+            look_again: None,
+        }
+    }
+
+    #[test]
+    fn judgements_have_evidence_and_remedies() {
+        let mut verdicts: Vec<Verdict> = judgements().into_iter().map(verdict).collect();
+        verdicts.push(Verdict {
+            since: Some(Duration::from_secs(40)),
+            ..verdict(Judgement::Stranded(Cause::AddressGone))
+        });
+        let text = |verdict: &Verdict| {
+            format!(
+                "{}: {}\n    -> {}\n    -> {}",
+                verdict.judgement.word(),
+                verdict.evidence().unwrap_or_else(|| verdict.to_string()),
+                verdict.remedy("EXIT", Some("REOPEN")),
+                verdict.remedy("EXIT", None),
+            )
+        };
+        let texts: Vec<String> = verdicts.iter().map(text).collect();
+        insta::assert_snapshot!(texts.join("\n"));
+    }
+
+    #[test]
+    fn evidence_names_the_packets_without_reply() {
+        let probes = |numbers: &mut Numbers, timer, probes| {
+            numbers.unacked = 0;
+            numbers.timer = timer;
+            numbers.probes = probes;
+        };
+        for (change, evidence) in [
+            (
+                &(|it: &mut Connection| it.proxy = Some("nc\n".to_owned()))
+                    as &dyn Fn(&mut Connection),
+                "sent 52 bytes to 10.99.0.9 17 s ago, retransmitted 4 times, last heard 60 s ago (by its proxy, nc\\u{a})",
+            ),
+            (
+                &|it| probes(&mut it.numbers, Timer::KeepAlive, 1),
+                "10.99.0.9 left 1 keep-alive probe unanswered, last heard 60 s ago",
+            ),
+            (
+                &|it| probes(&mut it.numbers, Timer::Probe, 2),
+                "52 bytes to 10.99.0.9 could not be sent for 17 s, tried 2 times, last heard 60 s ago",
+            ),
+            (
+                &|it| {
+                    probes(&mut it.numbers, Timer::Probe, 1);
+                    it.route = Route::None;
+                },
+                "52 bytes to 10.99.0.9 could not be sent for 17 s, tried 1 time, as there is no route, last heard 60 s ago",
+            ),
+        ] {
+            let mut verdict = verdict(Judgement::Suspect(Doubt::Unanswered));
+            change(&mut verdict.connection);
+            assert_eq!(verdict.evidence().as_deref(), Some(evidence));
+        }
+    }
+}

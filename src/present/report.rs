@@ -1,5 +1,4 @@
-//! The report: the only serialised types. `list --json` and `doctor --json` print it; its names are a promise
-//! (`schema`), so it is kept apart from the types the program thinks in.
+//! The JSON of `list` and `doctor`. Names and types of fields are a promise: see [`SCHEMA`].
 
 use std::time::SystemTime;
 
@@ -11,50 +10,46 @@ use crate::model::places::Managed;
 use crate::model::socket::{Snapshot, Socket};
 use crate::model::text;
 
-/// The version of the format. Fields may be added to it; none is renamed or removed.
+/// The version of the format. Fields may be added; renaming or removing one needs a new version.
 pub const SCHEMA: u32 = 1;
 
-/// Everything one look found.
+/// The result of one scan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// [`SCHEMA`].
     pub schema: u32,
-    /// Every socket, problems first.
+    /// Problems first.
     pub sockets: Vec<SocketReport>,
-    /// What is wrong with directories, hosts and configuration.
+    /// Findings about directories, hosts and configuration.
     pub findings: Vec<Finding>,
 }
 
 /// One socket. Unknown values are null.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SocketReport {
-    /// Its path; bytes that are no UTF-8 as `\x…`.
+    /// Bytes that are not UTF-8 are `\x…`.
     pub path: String,
-    /// Its state's name.
     pub state: &'static str,
-    /// The configured aliases that use it.
+    /// The configured aliases with this ControlPath.
     pub hosts: Vec<String>,
     /// `user@host:port`.
     pub destination: Option<String>,
-    /// The master's process.
+    /// The master.
     pub pid: Option<i32>,
-    /// Multiplexed sessions that are open.
+    /// Open multiplexed sessions.
     pub sessions: Option<u32>,
-    /// Whether the master has a session of its own beside those; `exit` counts it.
+    /// Whether the master has a session of its own beside those. `exit` counts it.
     pub own_session: bool,
-    /// Who owns the file.
     pub owner: Option<OwnerReport>,
-    /// Its permission bits, octal.
+    /// The permission bits, octal.
     pub mode: Option<String>,
-    /// Since when it is there, RFC 3339, UTC.
+    /// The modification time of the file, RFC 3339, UTC.
     pub since: Option<String>,
-    /// ControlPersist in seconds; 0 is for ever, null is no or unknown.
+    /// ControlPersist in seconds; 0 for no limit, null for none or unknown.
     pub persist_secs: Option<u32>,
-    /// The program it belongs to.
+    /// The program that made it.
     pub managed_by: Option<Managed>,
-    /// What is known of the network behind it; null where its connection was not found for certain.
+    /// Null if the master's connection was not identified with certainty.
     pub network: Option<NetworkReport>,
-    /// What is wrong with it.
     pub findings: Vec<Finding>,
 }
 
@@ -63,31 +58,27 @@ pub struct SocketReport {
 pub struct NetworkReport {
     /// `well`, `suspect` or `stranded`.
     pub state: &'static str,
-    /// Our end, `address:port`.
+    /// `address:port`
     pub local: String,
-    /// The other end.
     pub remote: String,
-    /// The program that holds it in the master's stead.
+    /// The program that holds the connection for the master.
     pub proxy: Option<String>,
-    /// The smoothed round trip in microseconds.
+    /// Smoothed, in microseconds.
     pub round_trip_us: u64,
-    /// How long ago anything last came, in seconds, the sleep of the machine not counted.
+    /// Seconds since the last packet arrived, without suspended time.
     pub last_heard_secs: u64,
-    /// How long data has been waiting for an answer, in seconds, where it had to be sent again.
+    /// Seconds since the oldest unacknowledged data was sent, if it was retransmitted.
     pub unanswered_secs: Option<u64>,
 }
 
-/// A user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OwnerReport {
-    /// The id.
     pub uid: u32,
-    /// The name.
     pub name: Option<String>,
 }
 
 impl Report {
-    /// The worst there is, which decides the exit status.
+    /// Returns the highest severity, which decides the exit status.
     #[must_use]
     pub fn worst(&self) -> Option<Severity> {
         let of_sockets = self.sockets.iter().flat_map(|socket| &socket.findings);
@@ -151,7 +142,7 @@ impl From<&Verdict> for NetworkReport {
     }
 }
 
-/// The time to the second; a time before the epoch, which a file can have, as the epoch.
+/// A file's time can be before the epoch, which humantime does not accept.
 fn rfc3339(time: SystemTime) -> String {
     let since_epoch = time
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -160,4 +151,92 @@ fn rfc3339(time: SystemTime) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::control_path::ControlPath;
+    use crate::model::finding::FindingId;
+    use crate::model::network::Address;
+    use crate::model::samples::{at, connection, in_state, running, seen, seen_over};
+    use crate::model::socket::{MasterPid, State};
+
+    #[test]
+    fn the_format_is_frozen() {
+        let mut gone = connection();
+        gone.address = Address::Gone;
+        gone.proxy = Some("ssh".to_owned());
+        gone.numbers.round_trip = Duration::from_micros(6_250);
+        gone.numbers.last_ack_received = Duration::from_millis(2_999);
+        let mut snapshot = seen_over(vec![running()], [(MasterPid(4711), gone)].into());
+        let full = &mut snapshot.sockets[0];
+        full.mode = Some(0o60);
+        full.own_session = true;
+        full.managed_by = Some(Managed::GitAnnex);
+        full.persist_secs = Some(0);
+        if let Some(verdict) = &mut full.network {
+            verdict.unanswered = Some(Duration::from_millis(17_800));
+        }
+        snapshot.sockets.push(Socket {
+            hosts: Vec::new(),
+            destination: None,
+            pid: None,
+            sessions: None,
+            owner: None,
+            mode: None,
+            since: None,
+            persist_secs: None,
+            ..in_state(State::Orphaned { successor: false })
+        });
+        let finding = Finding::new(FindingId::NoKeepalive, "host web", "seen", "do");
+        snapshot.findings = vec![finding.with_lines(["Host web".to_owned()])];
+        insta::assert_snapshot!(serde_json::to_string_pretty(&Report::from(&snapshot)).unwrap());
+    }
+
+    #[test]
+    fn worst_is_the_highest_severity_of_sockets_and_other_findings() {
+        use Severity::{Error, Info, Warning};
+        let finding = |severity: &Severity| {
+            Finding::new(FindingId::Stale, "/s/a", "seen", "do").with_severity(*severity)
+        };
+        for (of_socket, others, worst) in [
+            (&[][..], &[][..], None),
+            (&[Info], &[], Some(Info)),
+            (&[], &[Warning, Info], Some(Warning)),
+            (&[Error], &[Warning], Some(Error)),
+            (&[Warning, Info], &[Error, Info], Some(Error)),
+        ] {
+            let mut snapshot = seen(vec![running()]);
+            snapshot.sockets[0].findings = of_socket.iter().map(finding).collect();
+            snapshot.findings = others.iter().map(finding).collect();
+            assert_eq!(Report::from(&snapshot).worst(), worst);
+        }
+    }
+
+    #[test]
+    fn times_are_whole_seconds_since_the_epoch_or_later() {
+        for (time, text) in [
+            (at() + Duration::from_millis(999), "2027-01-15T08:00:00Z"),
+            (
+                SystemTime::UNIX_EPOCH - Duration::from_secs(3600),
+                "1970-01-01T00:00:00Z",
+            ),
+        ] {
+            assert_eq!(rfc3339(time), text);
+        }
+    }
+
+    #[test]
+    fn only_a_path_that_is_not_utf8_is_escaped() {
+        for (raw, text) in [
+            (&b"/s/a\xff"[..], "/s/a\\xff"),
+            (b"/s/a\nb\\c", "/s/a\nb\\c"),
+        ] {
+            let mut socket = in_state(State::Running);
+            socket.path = ControlPath::new(OsStr::from_bytes(raw)).unwrap();
+            assert_eq!(SocketReport::from(&socket).path, text);
+        }
+    }
+}

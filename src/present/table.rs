@@ -1,59 +1,36 @@
-//! The report as text: a table a person likes to read, problems first, each with its remedy under it.
-//!
-//! It makes lines of styled pieces; the terminal paints them, the details window shows them plain.
+//! The table of `muxtray list`, and the details of one socket.
 
+use std::path::Path;
 use std::time::SystemTime;
 
 use tr::tr;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::menu::{mark, summary};
-use crate::model::finding::{Finding, Severity};
+use super::styled::{Line, Style};
+use super::summary::{PROBLEM_MARK, mark, summary};
+use crate::model::finding::Finding;
 use crate::model::socket::{Snapshot, Socket};
 use crate::model::text;
-
-/// How a piece of text is meant. Colour only ever repeats what the words and marks say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Style {
-    /// As it is.
-    Plain,
-    /// Column heads.
-    Head,
-    /// Less important.
-    Dim,
-    /// A running master.
-    Good,
-    /// An info finding.
-    Info,
-    /// A warning.
-    Warning,
-    /// An error.
-    Error,
-    /// What to do.
-    Remedy,
-}
-
-/// One line: pieces of text, each in one style.
-pub type Line = Vec<(Style, String)>;
 
 const MARGIN: &str = "  ";
 const GAP: &str = "  ";
 
-/// The whole report. `home` is shortened to `~` in paths, as ssh reads it back.
+/// Returns the table of sockets with their findings, the other findings, and the summary. `home` is shortened to `~` in
+/// paths, which ssh and shells expand again.
 #[must_use]
-pub fn report(snapshot: &Snapshot, home: Option<&std::path::Path>) -> Vec<Line> {
+pub fn report(snapshot: &Snapshot, home: Option<&Path>) -> Vec<Line> {
     let mut lines = Vec::new();
     if !snapshot.sockets.is_empty() {
         lines.extend(sockets(snapshot, home));
     }
     for finding in &snapshot.findings {
-        let style = style_of(Some(finding.severity));
+        let style = Style::from(finding.severity);
         lines.push(vec![
-            (style, "\u{25b2} ".to_owned()),
+            (style, format!("{PROBLEM_MARK} ")),
             (Style::Plain, finding.subject.clone()),
             (style, format!("  {}", finding.id.as_str())),
         ]);
-        lines.extend(under(finding));
+        lines.extend(evidence_and_remedy(finding));
     }
     if !lines.is_empty() {
         lines.push(Vec::new());
@@ -62,7 +39,7 @@ pub fn report(snapshot: &Snapshot, home: Option<&std::path::Path>) -> Vec<Line> 
     lines
 }
 
-/// One socket, whole: what the details window shows.
+/// Returns everything about one socket, for the details window.
 #[must_use]
 pub fn details(socket: &Socket, at: SystemTime) -> Vec<Line> {
     let row = |name: String, value: String| vec![(Style::Dim, name), (Style::Plain, value)];
@@ -92,36 +69,23 @@ pub fn details(socket: &Socket, at: SystemTime) -> Vec<Line> {
     if let Some(program) = socket.managed_by {
         lines.push(row(tr!("managed by"), program.to_string()));
     }
-    let name_of = |line: &Line| line.first().map_or(0, |(_, name)| name.width());
-    let width = lines.iter().map(name_of).max().unwrap_or(0);
+    let name_width = |line: &Line| line.first().map_or(0, |(_, name)| name.width());
+    let width = lines.iter().map(name_width).max().unwrap_or(0);
     for (_, name) in lines.iter_mut().filter_map(|line| line.first_mut()) {
         *name = format!("{} ", pad(name, width));
     }
     for finding in &socket.findings {
         lines.push(Vec::new());
         lines.push(vec![(
-            style_of(Some(finding.severity)),
+            Style::from(finding.severity),
             finding.id.as_str().to_owned(),
         )]);
-        lines.extend(under(finding));
+        lines.extend(evidence_and_remedy(finding));
     }
     lines
 }
 
-/// The lines without their styles.
-#[must_use]
-pub fn plain(lines: &[Line]) -> String {
-    let mut text = String::new();
-    for line in lines {
-        for (_, piece) in line {
-            text.push_str(piece);
-        }
-        text.push('\n');
-    }
-    text
-}
-
-fn sockets(snapshot: &Snapshot, home: Option<&std::path::Path>) -> Vec<Line> {
+fn sockets(snapshot: &Snapshot, home: Option<&Path>) -> Vec<Line> {
     let rows: Vec<[String; 6]> = snapshot
         .sockets
         .iter()
@@ -147,7 +111,7 @@ fn sockets(snapshot: &Snapshot, home: Option<&std::path::Path>) -> Vec<Line> {
         format!("{MARGIN}{}", join(&heads, &widths)),
     )]];
     for (socket, row) in snapshot.sockets.iter().zip(&rows) {
-        let style = style_of(socket.worst());
+        let style = style_of(socket);
         let [host, state, rest @ ..] = row;
         lines.push(vec![
             (style, format!("{} ", mark(socket))),
@@ -156,18 +120,18 @@ fn sockets(snapshot: &Snapshot, home: Option<&std::path::Path>) -> Vec<Line> {
             (Style::Plain, join(rest, &widths[2..])),
         ]);
         for finding in &socket.findings {
-            lines.extend(under(finding));
+            lines.extend(evidence_and_remedy(finding));
         }
     }
     lines
 }
 
-fn cells(socket: &Socket, at: SystemTime, home: Option<&std::path::Path>) -> [String; 6] {
+fn cells(socket: &Socket, at: SystemTime, home: Option<&Path>) -> [String; 6] {
     let unknown = || "-".to_owned();
     let managed = socket
         .managed_by
         .map_or_else(String::new, |program| format!(" ({program})"));
-    // A path stands in the last column already.
+    // Without a name the title is the path, which is in the last column.
     let named = !socket.hosts.is_empty() || socket.destination.is_some();
     [
         if named {
@@ -185,7 +149,7 @@ fn cells(socket: &Socket, at: SystemTime, home: Option<&std::path::Path>) -> [St
     ]
 }
 
-fn shortened(socket: &Socket, home: Option<&std::path::Path>) -> String {
+fn shortened(socket: &Socket, home: Option<&Path>) -> String {
     match home.and_then(|home| socket.path.as_path().strip_prefix(home).ok()) {
         Some(rest) => format!("~/{}", text::path(rest)),
         None => socket.path.to_string(),
@@ -197,23 +161,19 @@ fn age(socket: &Socket, at: SystemTime) -> String {
     age.map_or_else(|| "-".to_owned(), text::duration)
 }
 
-fn under(finding: &Finding) -> [Line; 2] {
+fn evidence_and_remedy(finding: &Finding) -> [Line; 2] {
     [
         vec![(Style::Plain, format!("    {}", finding.evidence))],
         vec![(Style::Remedy, format!("    \u{2192} {}", finding.remedy))],
     ]
 }
 
-const fn style_of(severity: Option<Severity>) -> Style {
-    match severity {
-        None => Style::Good,
-        Some(Severity::Info) => Style::Info,
-        Some(Severity::Warning) => Style::Warning,
-        Some(Severity::Error) => Style::Error,
-    }
+/// The style of a socket's mark and state.
+fn style_of(socket: &Socket) -> Style {
+    socket.worst().map_or(Style::Good, Style::from)
 }
 
-/// Columns beside each other; nothing after the last, so that no line ends in blanks.
+/// Pads all cells but the last, so that no line ends in blanks.
 fn join(cells: &[String], widths: &[usize]) -> String {
     let last = cells.len().saturating_sub(1);
     let mut line = String::new();
@@ -233,4 +193,122 @@ fn pad(cell: &str, width: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::control_path::{ControlPath, HostAlias};
+    use crate::model::finding::{FindingId, Severity};
+    use crate::model::observation::{Connect, Observation};
+    use crate::model::places::Managed;
+    use crate::model::samples::{at, in_state, observation, path, running, seen};
+    use crate::model::socket::State;
+    use crate::present::styled::plain;
+
+    fn with(sockets: Vec<Socket>) -> Snapshot {
+        Snapshot {
+            sockets,
+            ..seen(Vec::new())
+        }
+    }
+
+    #[test]
+    fn sockets_and_findings_in_a_table() {
+        let stale = Observation {
+            path: path("/home/u/.ssh/s/d\nb"),
+            connect: Some(Connect::Refused),
+            ..observation()
+        };
+        let mut snapshot = seen(vec![running(), stale]);
+        snapshot.findings = [Severity::Error, Severity::Info]
+            .map(|severity| {
+                let finding = Finding::new(FindingId::PathTooLong, "host web", "91 bytes", "do");
+                finding.with_severity(severity)
+            })
+            .into();
+        let lines = report(&snapshot, Some(Path::new("/home/u")));
+        insta::assert_snapshot!(plain(&lines));
+        let styles: Vec<Style> = lines
+            .iter()
+            .filter_map(|line| line.first().map(|(style, _)| *style))
+            .filter(|style| !matches!(style, Style::Plain | Style::Remedy))
+            .collect();
+        assert_eq!(
+            styles,
+            [
+                Style::Head,
+                Style::Warning,
+                Style::Good,
+                Style::Error,
+                Style::Info,
+                Style::Dim
+            ]
+        );
+        let details = details(&snapshot.sockets[0], snapshot.at);
+        insta::assert_snapshot!(plain(&details));
+    }
+
+    #[test]
+    fn unknown_values_are_dashes() {
+        let unknown = Socket {
+            destination: None,
+            hosts: Vec::new(),
+            pid: None,
+            sessions: None,
+            owner: None,
+            mode: None,
+            since: None,
+            managed_by: Some(Managed::Lima),
+            ..in_state(State::Running)
+        };
+        let text = plain(&report(&with(vec![unknown.clone()]), None));
+        let details = plain(&details(&unknown, at()));
+        insta::assert_snapshot!(format!("{text}\n{details}"));
+    }
+
+    #[test]
+    fn columns_line_up_after_wide_characters() {
+        let named = |name: &str| Socket {
+            hosts: vec![HostAlias(name.to_owned())],
+            ..in_state(State::Running)
+        };
+        let sockets = vec![named("\u{6f22}\u{5b57}"), named("abcd")];
+        assert_eq!(
+            plain(&report(&with(sockets), None)),
+            "  HOST  STATE    SESSIONS  PID   AGE     PATH\n\
+             \u{25cf} \u{6f22}\u{5b57}  running  2         4711  16 min  /s/u@h-22\n\
+             \u{25cf} abcd  running  2         4711  16 min  /s/u@h-22\n\
+             \n2 masters\n"
+        );
+    }
+
+    #[test]
+    fn home_is_shortened_only_for_paths_below_it() {
+        let at = |file: &str| Socket {
+            path: ControlPath::new(file).unwrap(),
+            ..in_state(State::Running)
+        };
+        for (file, home, shown) in [
+            ("/home/u/.ssh/a", Some("/home/u"), "~/.ssh/a"),
+            ("/home/u2/.ssh/a", Some("/home/u"), "/home/u2/.ssh/a"),
+            ("/home/u/.ssh/a", None, "/home/u/.ssh/a"),
+        ] {
+            assert_eq!(shortened(&at(file), home.map(Path::new)), shown);
+        }
+    }
+
+    #[test]
+    fn the_age_of_a_file_from_the_future_is_unknown() {
+        let since = |since| Socket {
+            since,
+            ..in_state(State::Running)
+        };
+        let minute = Duration::from_secs(60);
+        for (socket, shown) in [
+            (since(Some(at() - 5 * minute)), "5 min"),
+            (since(Some(at() + minute)), "-"),
+        ] {
+            assert_eq!(age(&socket, at()), shown);
+        }
+    }
+}

@@ -42,7 +42,7 @@ fn enable_disable_and_status_say_what_is_so() {
     );
     let said = autostart(&lab, "enable").expect(0);
     assert!(
-        said.stdout.contains("from now on") && said.stdout.contains(shown),
+        said.stdout.contains("enabled: ") && said.stdout.contains(shown),
         "{said:?}"
     );
     let said = autostart(&lab, "enable").expect(0);
@@ -55,12 +55,12 @@ fn enable_disable_and_status_say_what_is_so() {
     let said = autostart(&lab, "disable").expect(0);
     assert!(said.stdout.contains("Hidden=true"), "{said:?}");
     let said = autostart(&lab, "disable").expect(0);
-    assert_eq!(said.stdout, "no autostart file starts it\n");
+    assert_eq!(said.stdout, "no autostart file is active\n");
     let status = autostart(&lab, "status").expect(1);
     assert!(
         status
             .stdout
-            .contains(&format!("not in force: {shown} (Hidden=true)")),
+            .contains(&format!("inactive: {shown} (Hidden=true)")),
         "{status:?}"
     );
 }
@@ -100,7 +100,7 @@ fn what_is_no_desktop_entry_or_protected_is_left_alone() {
     for action in ["enable", "disable", "status"] {
         let said = autostart(&lab, action).expect(2);
         assert!(
-            said.stderr.contains(NAME) && said.stderr.contains("no desktop entry"),
+            said.stderr.contains(NAME) && said.stderr.contains("not a desktop entry"),
             "{said:?}"
         );
         assert_eq!(fs::read_to_string(file(&lab)).unwrap(), "my notes\n");
@@ -134,7 +134,7 @@ fn a_full_disk_leaves_the_file_as_it_was() {
         Err(why) => return skip(name, &why),
     };
     assert!(
-        said.stderr.contains("No space left on device") && said.stderr.contains("as it was"),
+        said.stderr.contains("No space left on device") && said.stderr.contains("unchanged"),
         "{said:?}"
     );
     // `status` after it, in the same place: the file is whole and in force.
@@ -199,7 +199,8 @@ fn systemds_unit_is_told_apart_and_not_doubled() {
     }
     let said = autostart(&lab, "enable").expect(0);
     assert!(
-        said.stdout.contains("already, by systemd") && said.stdout.contains(link.to_str().unwrap()),
+        said.stdout.contains("already enabled by systemd")
+            && said.stdout.contains(link.to_str().unwrap()),
         "{said:?}"
     );
     assert!(!file(&lab).exists());
@@ -208,7 +209,7 @@ fn systemds_unit_is_told_apart_and_not_doubled() {
 
     lab.write(file(&lab), "[Desktop Entry]\nType=Application\nExec=sh\n");
     let status = autostart(&lab, "status").expect(0);
-    assert!(status.stdout.contains("one is enough"), "{status:?}");
+    assert!(status.stdout.contains("both start muxtray"), "{status:?}");
     let said = autostart(&lab, "disable").expect(1);
     assert!(
         said.stdout

@@ -243,7 +243,8 @@ fn a_host_that_cannot_be_reached_leaves_nothing() {
     lab.configure("Host web\n    ControlMaster auto\n    ProxyCommand false");
     let said = lab.muxtray(["test", "web"]).expect(1);
     assert!(
-        said.stdout.contains("a connection of its own fails, too"),
+        said.stdout
+            .contains("connections without a master fail, too"),
         "{said:?}"
     );
     nothing_is_left(&lab);

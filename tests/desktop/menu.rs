@@ -239,7 +239,7 @@ fn clean_from_the_menu_removes_the_stale_socket_only() {
     );
     let check = row.find("Check, exit, stop").unwrap();
     assert!(
-        !check.enabled && check.label.contains("nobody listens"),
+        !check.enabled && check.label.contains("no process listens"),
         "{check:?}"
     );
     icon.click(&["\u{25b2} web", "Clean"]);

@@ -462,11 +462,11 @@ fn the_words_have_the_numbers() {
     })
     .collect();
     insta::assert_snapshot!(told.join("\n"), @r"
-    sent 52 bytes to 10.99.0.9 3 s ago, retransmitted 4 times, last heard 40 s ago -> the next answer settles it; if sessions hang: muxtray exit web
+    sent 52 bytes to 10.99.0.9 3 s ago, retransmitted 4 times, last heard 40 s ago -> wait for the next reply; if sessions hang: muxtray exit web
     sent 52 bytes to 10.99.0.9 16 s ago, retransmitted 6 times, last heard 40 s ago (by its proxy, ssh) -> muxtray exit web
-    10.8.0.6 is on no interface, last heard 40 s ago -> bring 10.8.0.6 back, such as by its VPN, or end the master: muxtray exit web
+    10.8.0.6 is on no interface, last heard 40 s ago -> restore the address 10.8.0.6, for example with its VPN, or end the master: muxtray exit web
     52 bytes to 10.99.0.9 could not be sent for 24 s, tried 6 times, as there is no route, last heard 40 s ago -> muxtray exit web
-    round trip 6.0 ms, last heard 40 s ago -> the next answer settles it; if sessions hang: muxtray exit web
+    round trip 6.0 ms, last heard 40 s ago -> wait for the next reply; if sessions hang: muxtray exit web
     ");
 }
 
@@ -479,15 +479,15 @@ fn a_master_that_is_lost_is_replaced_where_its_host_is_known() {
     for (connection, remedy) in [
         (
             connection(lost(6, 6, 13_312, 9700, 3600)),
-            "end the master and open another: muxtray open web",
+            "replace the master: muxtray open web",
         ),
         (
             gone,
-            "bring 10.8.0.6 back, such as by its VPN, or end the master and open another: muxtray open web",
+            "restore the address 10.8.0.6, for example with its VPN, or replace the master: muxtray open web",
         ),
         (
             connection(lost(4, 4, 3328, 3000, 328)),
-            "the next answer settles it; if sessions hang: muxtray exit web",
+            "wait for the next reply; if sessions hang: muxtray exit web",
         ),
     ] {
         let told = once(connection).remedy("muxtray exit web", Some("muxtray open web"));

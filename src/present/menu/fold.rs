@@ -1,54 +1,51 @@
-//! Which sockets have a row of their own in the menu, and which are folded into one row for each state.
+//! Chooses the sockets that have a row of their own in the menu; the others of a state are folded into one row.
 //!
-//! Nobody reads a menu of a thousand rows, and drawing it takes long. What is folded is chosen so that rows keep still:
+//! A menu of a thousand rows is slow to draw and to read. The choice keeps rows in place:
 //!
-//! - Problems and masters have room of their own each, so a problem that comes or goes moves no master.
-//! - Room goes to what is worse, then to the user's own before other programs', then to what has been there longest:
-//!   a newcomer takes nobody's place that matters as much.
-//! - What has a row stands in the order of the snapshot, and what is folded is counted.
+//! - Problems and other sockets have separate limits, so a new problem moves no master.
+//! - The limit goes to the highest severity first, then to the user's own sockets, then to the oldest ones, so that a
+//!   new socket displaces none of the same rank.
+//! - Sockets with a row stand in the order of the snapshot.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::socket::Socket;
 
-/// Rows for problems, folds included; more only where more states than that are to be folded.
+/// Rows for problems, including folds. More states than that have one fold each.
 const PROBLEMS: usize = 8;
 
-/// Rows for everything else, folds included. With the rest of the menu that is as much as a small screen shows.
+/// Rows for other sockets, including folds. With the rest of the menu they fit a small screen.
 const OTHERS: usize = 12;
 
-/// Sockets that a fold lists; of more it gives the number. Many problems of one kind mostly have one cause and one
-/// remedy, but a master is looked for by its name.
+/// Sockets in the submenu of a fold. Problems of one state usually have the same cause, but a master is looked for by
+/// its name.
 const LISTED_PROBLEMS: usize = 10;
 const LISTED_OTHERS: usize = 30;
 
-/// A row of the menu: one socket, or those of one kind that have no row of their own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Row<'a> {
     One(&'a Socket),
     Fold(Fold<'a>),
 }
 
-/// Sockets of one kind in one row, at least two.
+/// At least two sockets of one category.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fold<'a> {
-    pub(super) kind: Kind,
-    /// All of them, in the order of the snapshot.
+    pub(super) category: Category,
+    /// In the order of the snapshot.
     pub(super) sockets: Vec<&'a Socket>,
-    /// Whether others of the kind have rows of their own.
+    /// Whether other sockets of the category have a row of their own.
     pub(super) are_more: bool,
 }
 
-/// What is folded together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Kind {
+pub(super) struct Category {
     pub(super) is_problem: bool,
-    /// The state's name.
     pub(super) state: &'static str,
 }
 
-impl Kind {
+impl Category {
     fn of(socket: &Socket) -> Self {
         Self {
             is_problem: socket.is_problem(),
@@ -58,20 +55,20 @@ impl Kind {
 }
 
 impl<'a> Fold<'a> {
-    /// The state of all of them, for a person.
+    /// The word for the state, translated.
     pub(super) fn word(&self) -> String {
         let first = self.sockets.first();
         first.map_or_else(String::new, |socket| socket.state.word())
     }
 
-    /// Those that the fold lists, in the order of the snapshot, and how many it does not.
+    /// Returns the sockets in the submenu, in the order of the snapshot, and the number of the others.
     pub(super) fn listed(&self) -> (Vec<&'a Socket>, usize) {
-        let room = if self.kind.is_problem {
+        let room = if self.category.is_problem {
             LISTED_PROBLEMS
         } else {
             LISTED_OTHERS
         };
-        // A line that stands for one would take the room of that one.
+        // The row "1 more" would be as long as that one.
         if self.sockets.len() <= room + 1 {
             return (self.sockets.clone(), 0);
         }
@@ -82,7 +79,7 @@ impl<'a> Fold<'a> {
     }
 }
 
-/// The rows for these sockets, which stand in the order of the snapshot: problems first.
+/// Returns the rows of sockets in the order of the snapshot, problems first.
 pub(super) fn rows(sockets: &[Socket]) -> Vec<Row<'_>> {
     let (problems, others): (Vec<_>, Vec<_>) =
         sockets.iter().partition(|socket| socket.is_problem());
@@ -95,27 +92,28 @@ fn folded<'a>(sockets: &[&'a Socket], room: usize) -> Vec<Row<'a>> {
     if sockets.len() <= room {
         return sockets.iter().map(|socket| Row::One(socket)).collect();
     }
-    let kinds: Vec<Kind> = sockets.iter().map(|socket| Kind::of(socket)).collect();
-    let mut rest: BTreeMap<Kind, usize> = BTreeMap::new();
-    for kind in &kinds {
-        *rest.entry(*kind).or_default() += 1;
+    let categories: Vec<Category> = sockets.iter().map(|socket| Category::of(socket)).collect();
+    let mut rest: BTreeMap<Category, usize> = BTreeMap::new();
+    for category in &categories {
+        *rest.entry(*category).or_default() += 1;
     }
     let mut own: BTreeSet<usize> = BTreeSet::new();
     for index in ranked(sockets) {
-        // Who gets a row of his own takes one from the room, and leaves a fold or, as its last one, ends it.
-        let ends_a_fold = rest.get(&kinds[index]) == Some(&1);
+        // A row of its own uses one of the limit, unless it replaces the fold of which it is the last socket.
+        let ends_a_fold = rest.get(&categories[index]) == Some(&1);
         if own.len() + rest.len() + usize::from(!ends_a_fold) > room {
             break;
         }
         own.insert(index);
         if ends_a_fold {
-            rest.remove(&kinds[index]);
+            rest.remove(&categories[index]);
         } else {
-            rest.entry(kinds[index]).and_modify(|count| *count -= 1);
+            rest.entry(categories[index])
+                .and_modify(|count| *count -= 1);
         }
     }
-    // A fold of one would be a row in the place of a row.
-    let is_alone = |index: &usize| rest.get(&kinds[*index]) == Some(&1);
+    // A fold of one socket would save no row.
+    let is_alone = |index: &usize| rest.get(&categories[*index]) == Some(&1);
     let (shown, hidden): (Vec<_>, Vec<_>) =
         (0..sockets.len()).partition(|index| own.contains(index) || is_alone(index));
 
@@ -125,12 +123,17 @@ fn folded<'a>(sockets: &[&'a Socket], room: usize) -> Vec<Row<'a>> {
         .collect();
     let mut folds: Vec<Fold<'a>> = Vec::new();
     for index in hidden {
-        match folds.iter_mut().find(|fold| fold.kind == kinds[index]) {
+        match folds
+            .iter_mut()
+            .find(|fold| fold.category == categories[index])
+        {
             Some(fold) => fold.sockets.push(sockets[index]),
             None => folds.push(Fold {
-                kind: kinds[index],
+                category: categories[index],
                 sockets: vec![sockets[index]],
-                are_more: shown.iter().any(|shown| kinds[*shown] == kinds[index]),
+                are_more: shown
+                    .iter()
+                    .any(|shown| categories[*shown] == categories[index]),
             }),
         }
     }
@@ -138,15 +141,15 @@ fn folded<'a>(sockets: &[&'a Socket], room: usize) -> Vec<Row<'a>> {
     rows
 }
 
-/// The places of the sockets in the order in which they are given room.
+/// Returns the indices of the sockets in the order in which they get a row.
 fn ranked(sockets: &[&Socket]) -> Vec<usize> {
-    let mut places: Vec<usize> = (0..sockets.len()).collect();
-    places.sort_by_cached_key(|place| {
-        let socket = sockets[*place];
+    let mut indices: Vec<usize> = (0..sockets.len()).collect();
+    indices.sort_by_cached_key(|index| {
+        let socket = sockets[*index];
         let worst = Reverse(socket.worst().filter(|_| socket.is_problem()));
-        (worst, socket.managed_by.is_some(), socket.since, *place)
+        (worst, socket.managed_by.is_some(), socket.since, *index)
     });
-    places
+    indices
 }
 
 #[cfg(test)]

@@ -1,15 +1,16 @@
-//! What is wrong with directories, hosts and configuration: the submenu that tells each with its remedy.
+//! Findings in the menu: the rows of one, and the submenu of those that do not belong to a socket.
 
 use tr::tr;
 
-use super::{Entry, remark};
+use super::entry::Entry;
+use crate::decide::intent::Intent;
 use crate::model::finding::{Finding, FindingId, Severity};
+use crate::model::fix::Fix;
+use crate::model::text;
 
-/// Findings of one kind that are told. Three hundred hosts can have the same one, and the third tells no more than
-/// the second did.
-const TOLD: usize = 3;
+/// The number of findings of one kind that are shown: hundreds of hosts can have the same one.
+const SHOWN: usize = 3;
 
-/// The submenu.
 pub(super) fn problems_menu(findings: &[Finding]) -> Entry {
     let mut kinds: Vec<(FindingId, Vec<&Finding>)> = Vec::new();
     for finding in findings {
@@ -21,41 +22,36 @@ pub(super) fn problems_menu(findings: &[Finding]) -> Entry {
     let mut entries = Vec::new();
     let mut number = 0;
     for (id, findings) in kinds {
-        // A line that stands for one would take the room of that one.
-        let told = if findings.len() > TOLD + 1 {
-            TOLD
+        // The row "1 more" would be as long as that one.
+        let shown = if findings.len() > SHOWN + 1 {
+            SHOWN
         } else {
             findings.len()
         };
-        for finding in &findings[..told] {
+        for finding in &findings[..shown] {
             if number > 0 {
                 entries.push(Entry::Separator);
             }
-            let title = format!("{}: {}", finding.subject, finding.id.title());
-            entries.push(Entry::text(&format!("title-{number}"), title));
-            entries.extend(remark(number, finding));
+            let title = format!("{}: {}", finding.subject, id.title());
+            entries.push(Entry::text(format!("title-{number}"), title));
+            entries.extend(finding_rows(number, finding));
             number += 1;
         }
-        if told < findings.len() {
+        if shown < findings.len() {
             entries.push(Entry::Separator);
-            let more = findings.len() - told;
+            let more = findings.len() - shown;
             let label = tr!(
                 "\u{2026} {n} more {kind}: {command}",
                 n = more,
                 kind = id.as_str(),
                 command = "muxtray doctor"
             );
-            entries.push(Entry::text(&format!("more-{}", id.as_str()), label));
+            entries.push(Entry::text(format!("more-{}", id.as_str()), label));
         }
     }
-    Entry::Submenu {
-        key: "problems".to_owned(),
-        label: label(findings),
-        entries,
-    }
+    Entry::submenu("problems", label(findings), entries)
 }
 
-/// What is only worth knowing is no problem.
 fn label(findings: &[Finding]) -> String {
     let is_problem = |finding: &&Finding| finding.severity >= Severity::Warning;
     let problems = findings.iter().filter(is_problem).count();
@@ -64,4 +60,40 @@ fn label(findings: &[Finding]) -> String {
         (problems, 0) => tr!("Problems ({problems})", problems),
         (problems, notes) => tr!("Problems ({problems}) and notes ({notes})", problems, notes),
     }
+}
+
+/// Returns the evidence and the remedy of a finding, and the remedy as a click: applied if it is safe, else copied. The
+/// number makes the keys unique.
+pub(super) fn finding_rows(number: usize, finding: &Finding) -> Vec<Entry> {
+    let mut entries = vec![
+        Entry::text(
+            format!("evidence-{number}"),
+            text::sentence(&finding.evidence),
+        ),
+        Entry::text(format!("remedy-{number}"), text::remedy(&finding.remedy)),
+    ];
+    match (&finding.fix, &finding.command) {
+        // The socket has a row Clean.
+        (Some(Fix::Clean { .. }), _) => {}
+        (Some(fix), _) => entries.push(Entry::item(
+            format!("fix-{number}"),
+            fix.label(),
+            Intent::Mend(fix.clone()),
+        )),
+        // The menu has rows for the commands of muxtray.
+        (None, Some(command)) if !command.starts_with("muxtray ") => entries.push(Entry::item(
+            format!("copy-command-{number}"),
+            tr!("Copy command"),
+            Intent::CopyText(command.clone()),
+        )),
+        (None, _) => {}
+    }
+    if !finding.lines.is_empty() {
+        entries.push(Entry::item(
+            format!("copy-lines-{number}"),
+            tr!("Copy lines for ssh_config"),
+            Intent::CopyText(format!("{}\n", finding.lines.join("\n"))),
+        ));
+    }
+    entries
 }

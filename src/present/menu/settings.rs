@@ -2,7 +2,7 @@
 
 use tr::tr;
 
-use super::{Entry, TrayView};
+use super::entry::{Entry, TrayView};
 use crate::decide;
 use crate::decide::intent::Intent;
 use crate::model::finding::{FindingId, Group};
@@ -37,7 +37,7 @@ fn settings_menu(preferences: &Preferences) -> Entry {
         }
         Store::Nowhere => Entry::text("open-configuration", with_reason(label, Store::Nowhere)),
     });
-    submenu("settings", tr!("Settings"), entries)
+    Entry::submenu("settings", tr!("Settings"), entries)
 }
 
 /// The switch for all notifications, and one for each kind of finding that can cause one.
@@ -71,9 +71,9 @@ fn notifications(preferences: &Preferences) -> Entry {
             .filter(|id| id.severity() >= decide::ANNOUNCED_FROM)
             .filter(|id| groups.contains(&id.row().group))
             .map(|id| switch(Setting::Kind(id), preferences));
-        entries.push(submenu(key, label, kinds.collect()));
+        entries.push(Entry::submenu(key, label, kinds.collect()));
     }
-    submenu("notifications-menu", tr!("Notifications"), entries)
+    Entry::submenu("notifications-menu", tr!("Notifications"), entries)
 }
 
 fn at_login(at_login: &AtLogin) -> Entry {
@@ -110,14 +110,6 @@ fn with_reason(label: String, store: Store) -> String {
         Store::Writable => label,
         Store::Invalid => tr!("{label}: configuration not valid", label),
         Store::Nowhere => tr!("{label}: HOME is not set", label),
-    }
-}
-
-fn submenu(key: &str, label: String, entries: Vec<Entry>) -> Entry {
-    Entry::Submenu {
-        key: key.to_owned(),
-        label,
-        entries,
     }
 }
 

@@ -1,24 +1,24 @@
-//! One control socket in the menu: its row, and what can be done with it below that.
+//! The row of one control socket and its submenu.
 
 use tr::tr;
 
-use super::{Answers, Entry, mark, remark};
+use super::entry::Entry;
+use super::problems::finding_rows;
 use crate::decide::ending;
 use crate::decide::intent::{Intent, SessionConsent};
 use crate::decide::opening::{self, Reconnect};
 use crate::model::socket::{Socket, State};
 use crate::model::text;
+use crate::present::summary::mark;
 
-/// The socket's row with all below it.
-pub(super) fn socket_menu(socket: &Socket, answers: &Answers) -> Entry {
+/// `answer` is the result of the last alive check.
+pub(super) fn socket_menu(socket: &Socket, answer: Option<&String>) -> Entry {
     let target = socket.target();
     let mut entries = Vec::new();
     for (number, finding) in socket.findings.iter().enumerate() {
-        entries.extend(remark(number, finding));
+        entries.extend(finding_rows(number, finding));
     }
-    if let Some(answer) = answers.get(&target) {
-        entries.push(Entry::text("answer", answer.clone()));
-    }
+    entries.extend(answer.map(|answer| Entry::text("answer", answer)));
     if !entries.is_empty() {
         entries.push(Entry::Separator);
     }
@@ -37,7 +37,6 @@ pub(super) fn socket_menu(socket: &Socket, answers: &Answers) -> Entry {
                 Intent::Stop(target.clone()),
             ));
         }
-        // One reason for all three is read once.
         Some(why) => entries.push(Entry::text("ask", tr!("Check, exit, stop: {why}", why))),
     }
     if ending::is_needed(&socket.state) {
@@ -56,31 +55,26 @@ pub(super) fn socket_menu(socket: &Socket, answers: &Answers) -> Entry {
         tr!("Copy path"),
         Intent::Copy(socket.path.as_path().to_owned()),
     ));
-    Entry::Submenu {
-        key: socket_key(socket),
-        label: socket_label(socket),
-        entries,
-    }
+    Entry::submenu(socket_key(socket), socket_label(socket), entries)
 }
 
-/// Why a master cannot be asked anything, as a menu says it; `None` where it can.
+/// Returns the reason why requests to the master are disabled, if they are.
 fn cannot_ask(state: &State) -> Option<String> {
     Some(match state {
-        // An unresponsive master may answer yet, and the deadline bounds the wait.
+        // An unresponsive master may answer after all; the request has a deadline.
         State::Running | State::Suspect(_) | State::Stranded(_) | State::Unresponsive(_) => {
             return None;
         }
-        State::Stale | State::Leftover => tr!("nobody listens"),
-        State::Misowned(_) => tr!("it is another user's"),
-        State::Foreign(_) => tr!("no ssh of yours listens"),
-        State::NotASocket(_) => tr!("it is not a socket"),
+        State::Stale | State::Leftover => tr!("no process listens"),
+        State::Misowned(_) => tr!("owned by another user"),
+        State::Foreign(_) => tr!("not held by your ssh"),
+        State::NotASocket(_) => tr!("not a socket"),
         State::Denied(_) => tr!("no permission"),
         State::Orphaned { .. } => tr!("its socket file is gone"),
-        State::Unverifiable(_) => tr!("nobody here listens"),
+        State::Unverifiable(_) => tr!("no process of this machine listens"),
     })
 }
 
-/// For a master whose network is gone: ended, and opened anew, in one.
 fn reconnect(socket: &Socket) -> Option<Entry> {
     let Reconnect {
         label,
@@ -91,74 +85,47 @@ fn reconnect(socket: &Socket) -> Option<Entry> {
     Some(if consent == SessionConsent::NONE {
         Entry::item("reconnect", label, intent)
     } else {
-        Entry::Submenu {
-            key: "reconnect-closing".to_owned(),
-            label,
-            entries: vec![Entry::item("reconnect-now", tr!("Reconnect now"), intent)],
-        }
+        confirmed("reconnect", label, tr!("Reconnect now"), intent)
     })
 }
 
 fn exit(socket: &Socket) -> Entry {
-    match socket.sessions_at_stake() {
-        Some(0) => Entry::item(
-            "exit",
-            ending::exit_label(Some(0)),
-            Intent::Exit {
-                target: socket.target(),
-                consent: SessionConsent::NONE,
-            },
-        ),
-        Some(sessions) => Entry::Submenu {
-            key: "exit-closing".to_owned(),
-            label: ending::exit_label(Some(sessions)),
-            entries: vec![Entry::item(
-                "exit-now",
-                tr!("Exit now"),
-                Intent::Exit {
-                    target: socket.target(),
-                    consent: SessionConsent::UpTo(sessions),
-                },
-            )],
-        },
-        None => Entry::Submenu {
-            key: "exit-closing".to_owned(),
-            label: ending::exit_label(None),
-            entries: vec![Entry::item(
-                "exit-now",
-                tr!("Exit now"),
-                Intent::Exit {
-                    target: socket.target(),
-                    consent: SessionConsent::Any,
-                },
-            )],
-        },
+    let sessions = socket.sessions_at_stake();
+    let label = ending::exit_label(sessions);
+    let intent = Intent::Exit {
+        target: socket.target(),
+        consent: SessionConsent::to_close(sessions),
+    };
+    if sessions == Some(0) {
+        Entry::item("exit", label, intent)
+    } else {
+        confirmed("exit", label, tr!("Exit now"), intent)
     }
 }
 
-/// What is left where a master cannot be asked.
 fn end_process(socket: &Socket) -> Entry {
-    let intent = |sessions| Intent::EndProcess {
+    // An unknown number means that the kernel shows no listener. Ending the process then fails with the reason.
+    let sessions = socket.sessions_at_stake().unwrap_or(0);
+    let label = ending::end_process_label(sessions);
+    let intent = Intent::EndProcess {
         target: socket.target(),
         consent: SessionConsent::UpTo(sessions),
     };
-    // Without a number there is no listener in our table, and no proof of whose process it is: the error says so.
-    match socket.sessions_at_stake() {
-        None | Some(0) => Entry::item("end-process", ending::end_process_label(0), intent(0)),
-        Some(sessions) => Entry::Submenu {
-            key: "end-process-closing".to_owned(),
-            label: ending::end_process_label(sessions),
-            entries: vec![Entry::item(
-                "end-process-now",
-                tr!("End process now"),
-                intent(sessions),
-            )],
-        },
+    if sessions == 0 {
+        Entry::item("end-process", label, intent)
+    } else {
+        confirmed("end-process", label, tr!("End process now"), intent)
     }
 }
 
+/// A submenu that names the sessions that will be closed, and the row below it that closes them.
+fn confirmed(key: &str, label: String, now: String, intent: Intent) -> Entry {
+    let row = Entry::item(format!("{key}-now"), now, intent);
+    Entry::submenu(format!("{key}-closing"), label, vec![row])
+}
+
 fn socket_key(socket: &Socket) -> String {
-    // An orphan shares its path with its successor.
+    // An orphaned master and its successor have the same path.
     match (&socket.state, socket.cookie) {
         (State::Orphaned { .. }, Some(cookie)) => format!("orphan {} {}", cookie.0, socket.path),
         _ => format!("socket {}", socket.path),
@@ -182,4 +149,99 @@ fn socket_label(socket: &Socket) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::model::ids::Cookie;
+    use crate::model::network::Cause;
+    use crate::model::places::Managed;
+    use crate::model::samples::{in_state, states};
+    use crate::present::menu::tests::drawn;
+    use crate::present::menu::{TrayView, starting};
+
+    fn rows(socket: &Socket) -> String {
+        let view = TrayView {
+            menu: vec![socket_menu(socket, None)],
+            ..starting()
+        };
+        drawn(&view).split_once('\n').unwrap().1.to_owned()
+    }
+
+    #[test]
+    fn every_state_has_its_rows() {
+        let mut all: Vec<String> = states()
+            .into_iter()
+            .map(|state| rows(&in_state(state)))
+            .collect();
+        // Most states have the same rows for every cause.
+        all.dedup();
+        insta::assert_snapshot!(all.join("\n"));
+    }
+
+    #[test]
+    fn requests_agree_to_close_the_sessions_of_their_labels() {
+        let mut all = Vec::new();
+        for state in [
+            State::Stranded(Cause::AddressGone),
+            State::Orphaned { successor: true },
+        ] {
+            for sessions in [Some(0), Some(1), None] {
+                let socket = Socket {
+                    sessions,
+                    ..in_state(state.clone())
+                };
+                let rows = rows(&socket);
+                let requests = rows.lines().take_while(|line| !line.contains("----"));
+                all.extend(requests.map(str::to_owned));
+            }
+        }
+        insta::assert_snapshot!(all.join("\n"));
+    }
+
+    #[test]
+    fn the_label_has_name_program_state_and_sessions() {
+        let running = || in_state(State::Running);
+        for (socket, label) in [
+            (
+                Socket {
+                    sessions: Some(1),
+                    managed_by: Some(Managed::Lima),
+                    ..running()
+                },
+                "\u{25cf} web (lima) \u{2014} running, 1 session",
+            ),
+            (
+                Socket {
+                    sessions: Some(0),
+                    ..running()
+                },
+                "\u{25cf} web \u{2014} running",
+            ),
+            (
+                Socket {
+                    sessions: None,
+                    hosts: Vec::new(),
+                    ..running()
+                },
+                "\u{25cf} u@h:22 \u{2014} running",
+            ),
+        ] {
+            assert_eq!(socket_label(&socket), label);
+        }
+    }
+
+    #[test]
+    fn an_orphaned_master_and_its_successor_have_different_keys() {
+        let orphan = |cookie| Socket {
+            cookie,
+            ..in_state(State::Orphaned { successor: true })
+        };
+        for (socket, key) in [
+            (in_state(State::Running), "socket /s/u@h-22"),
+            (orphan(Some(Cookie(1))), "orphan 1 /s/u@h-22"),
+            (orphan(Some(Cookie(2))), "orphan 2 /s/u@h-22"),
+            (orphan(None), "socket /s/u@h-22"),
+        ] {
+            assert_eq!(socket_key(&socket), key);
+        }
+    }
+}

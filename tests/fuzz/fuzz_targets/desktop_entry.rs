@@ -43,10 +43,10 @@ fn typed(text: &str) {
         assert_eq!(others(&changed.text()), others(text));
     }
     let mut started = entry;
-    started.start("/usr/bin/muxtray");
-    started.depend_on("/usr/bin/muxtray");
-    assert_eq!(started.started().as_deref(), Some("/usr/bin/muxtray"));
-    assert_eq!(started.tried().as_deref(), Some("/usr/bin/muxtray"));
+    started.set_exec("/usr/bin/muxtray");
+    started.set_try_exec("/usr/bin/muxtray");
+    assert_eq!(started.program().as_deref(), Some("/usr/bin/muxtray"));
+    assert_eq!(started.try_exec().as_deref(), Some("/usr/bin/muxtray"));
 }
 
 fn program(name: &str) {
@@ -56,7 +56,7 @@ fn program(name: &str) {
     }
     let path = format!("/{name}");
     let entry = Entry::new(&path);
-    assert_eq!(entry.started().as_ref(), Some(&path));
-    assert_eq!(entry.tried().as_ref(), Some(&path));
+    assert_eq!(entry.program().as_ref(), Some(&path));
+    assert_eq!(entry.try_exec().as_ref(), Some(&path));
     assert_eq!(Entry::parse(&entry.text()), Ok(entry));
 }

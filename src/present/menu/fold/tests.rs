@@ -1,5 +1,3 @@
-//! What has a row of its own and what is folded: cases, and what holds for any sockets.
-
 use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
@@ -11,7 +9,6 @@ use crate::model::places::Managed;
 use crate::model::samples::{observation, path, running, seen};
 use crate::model::socket::{Connect, Observation, State};
 
-/// A socket of this name that is there since so many seconds after the epoch.
 fn socket(state: &str, name: u32, since: u32) -> Socket {
     let stale = Observation {
         connect: Some(Connect::Refused),
@@ -27,92 +24,103 @@ fn socket(state: &str, name: u32, since: u32) -> Socket {
     socket
 }
 
-/// As many sockets of the state, the first by name the youngest.
+/// The first by name is the youngest.
 fn many(state: &str, number: u32) -> Vec<Socket> {
     (0..number)
         .map(|name| socket(state, name, 100_000 - name))
         .collect()
 }
 
-/// The rows in a few words: names, and numbers of what is folded.
-fn told(rows: &[Row<'_>]) -> Vec<String> {
+fn shown(rows: &[Row<'_>]) -> Vec<String> {
     let row = |row: &Row<'_>| match row {
         Row::One(socket) => socket.path.to_string(),
         Row::Fold(fold) => {
             let more = if fold.are_more { "more " } else { "" };
-            format!("{} {more}{}", fold.sockets.len(), fold.kind.state)
+            format!("{} {more}{}", fold.sockets.len(), fold.category.state)
         }
     };
     rows.iter().map(row).collect()
 }
 
 #[test]
-fn what_fits_is_not_folded() {
-    let sockets = [many("stale", 8), many("running", 12)].concat();
-    assert!(rows(&sockets).iter().all(|row| matches!(row, Row::One(_))));
-}
-
-#[test]
-fn the_longest_running_keep_their_rows_in_the_order_of_names() {
-    let told = told(&rows(&many("running", 200)));
-    assert_eq!(told.len(), OTHERS);
-    assert_eq!(told[0], "/s/00189");
-    assert_eq!(told[10], "/s/00199");
-    assert_eq!(told[11], "189 more running");
-}
-
-#[test]
-fn problems_take_no_room_from_masters() {
-    let masters = many("running", 12);
-    let sockets = [many("stale", 500), masters].concat();
-    let told = told(&rows(&sockets));
-    assert_eq!(told.len(), PROBLEMS + OTHERS);
-    assert_eq!(told[7], "493 more stale");
-    assert_eq!(told[8], "/s/00000");
-}
-
-#[test]
-fn each_state_has_a_fold_and_a_single_one_its_row() {
-    let mut sockets = many("stale", 30);
-    sockets.push(socket("leftover", 50, 100_000));
-    let told_of = |sockets: &[Socket]| told(&rows(sockets))[6..].to_vec();
-    assert_eq!(told_of(&sockets), ["/s/00050", "24 more stale"]);
-    sockets.push(socket("leftover", 51, 100_000));
-    assert_eq!(told_of(&sockets), ["24 more stale", "2 leftover"]);
-}
-
-#[test]
-fn the_worse_come_first_and_other_programs_last() {
-    let mut sockets = many("stale", 20);
-    sockets[0].findings[0].severity = Severity::Error;
-    for old in &mut sockets[13..] {
-        old.managed_by = Some(Managed::Ansible);
+fn rows_and_folds_of_many_sockets() {
+    let of_two_states = |leftovers: u32| {
+        let leftovers = (50..50 + leftovers).map(|name| socket("leftover", name, 100_000));
+        many("stale", 30).into_iter().chain(leftovers).collect()
+    };
+    let mut ranked = many("stale", 20);
+    ranked[0].findings[0].severity = Severity::Error;
+    for managed in &mut ranked[13..] {
+        managed.managed_by = Some(Managed::Ansible);
     }
-    let told = told(&rows(&sockets));
-    assert_eq!(told[0], "/s/00000");
-    assert_eq!(told[1], "/s/00007");
-    assert_eq!(told[6], "/s/00012");
-    assert_eq!(told[7], "13 more stale");
+    for (sockets, count, rows_at) in [
+        // At the limits nothing is folded.
+        (
+            [many("stale", 8), many("running", 12)].concat(),
+            20,
+            &[(7, "/s/00007"), (19, "/s/00011")][..],
+        ),
+        // The oldest have rows.
+        (
+            many("running", 200),
+            OTHERS,
+            &[(0, "/s/00189"), (10, "/s/00199"), (11, "189 more running")],
+        ),
+        // Problems use no row of masters.
+        (
+            [many("stale", 500), many("running", 12)].concat(),
+            PROBLEMS + OTHERS,
+            &[(7, "493 more stale"), (8, "/s/00000")],
+        ),
+        // A fold has at least two sockets.
+        (
+            of_two_states(1),
+            PROBLEMS,
+            &[(6, "/s/00050"), (7, "24 more stale")],
+        ),
+        (
+            of_two_states(2),
+            PROBLEMS,
+            &[(6, "24 more stale"), (7, "2 leftover")],
+        ),
+        // First the highest severity, last other programs.
+        (
+            ranked,
+            PROBLEMS,
+            &[
+                (0, "/s/00000"),
+                (1, "/s/00007"),
+                (6, "/s/00012"),
+                (7, "13 more stale"),
+            ],
+        ),
+    ] {
+        let rows = shown(&rows(&sockets));
+        assert_eq!(rows.len(), count, "{rows:?}");
+        for (at, row) in rows_at {
+            assert_eq!(rows[*at], *row, "{rows:?}");
+        }
+    }
 }
 
 #[test]
-fn a_fold_lists_some_and_counts_the_rest() {
-    let listed = |state: &str, number: u32| {
+fn a_fold_lists_some_sockets_and_counts_the_others() {
+    for (state, number, expected) in [
+        ("running", 13, (2, 0)),
+        ("running", 42, (31, 0)),
+        ("running", 43, (30, 2)),
+        ("running", 1000, (30, 959)),
+        ("stale", 1000, (10, 983)),
+    ] {
         let sockets = many(state, number);
         let rows = rows(&sockets);
         let Some(Row::Fold(fold)) = rows.last() else {
             panic!("no fold of {number}");
         };
         let (listed, unlisted) = fold.listed();
-        let sorted = listed.is_sorted_by_key(|socket| &socket.path);
-        assert!(sorted && listed.len() + unlisted == fold.sockets.len());
-        (listed.len(), unlisted)
-    };
-    assert_eq!(listed("running", 13), (2, 0));
-    assert_eq!(listed("running", 42), (31, 0));
-    assert_eq!(listed("running", 43), (30, 2));
-    assert_eq!(listed("running", 1000), (30, 959));
-    assert_eq!(listed("stale", 1000), (10, 983));
+        assert!(listed.is_sorted_by_key(|socket| &socket.path));
+        assert_eq!((listed.len(), unlisted), expected);
+    }
 }
 
 fn any_socket() -> impl Strategy<Value = Socket> {
@@ -126,7 +134,7 @@ fn any_socket() -> impl Strategy<Value = Socket> {
     })
 }
 
-/// Sockets as a snapshot has them: each path once, problems first, then by name.
+/// In the order of a snapshot.
 fn any_sockets() -> impl Strategy<Value = Vec<Socket>> {
     prop::collection::vec(any_socket(), 0..60).prop_map(|mut sockets| {
         sockets.sort_by_key(|socket| (!socket.is_problem(), socket.path.clone()));
@@ -145,14 +153,14 @@ fn with_a_row<'a>(rows: &[Row<'a>]) -> Vec<&'a Socket> {
 
 proptest! {
     #[test]
-    fn every_socket_is_in_one_place_and_the_menu_is_short(sockets in any_sockets()) {
+    fn every_socket_is_in_one_row_and_the_rows_are_few(sockets in any_sockets()) {
         let rows = rows(&sockets);
         prop_assert!(rows.len() <= PROBLEMS + OTHERS);
         let mut all: Vec<&Socket> = with_a_row(&rows);
         for row in &rows {
             if let Row::Fold(fold) = row {
                 prop_assert!(fold.sockets.len() > 1);
-                prop_assert!(fold.sockets.iter().all(|socket| Kind::of(socket) == fold.kind));
+                prop_assert!(fold.sockets.iter().all(|socket| Category::of(socket) == fold.category));
                 all.extend(&fold.sockets);
             }
         }
@@ -161,7 +169,7 @@ proptest! {
     }
 
     #[test]
-    fn one_socket_more_moves_at_most_two_others(
+    fn one_more_socket_moves_at_most_two_others(
         sockets in any_sockets(),
         place in any::<prop::sample::Index>(),
     ) {
@@ -178,7 +186,7 @@ proptest! {
     }
 
     #[test]
-    fn a_newcomer_takes_no_row_once_there_is_a_fold(
+    fn a_new_socket_displaces_none_once_there_is_a_fold(
         ages in prop::collection::vec(0..50_u32, OTHERS + 2..60),
         name in 0..120_u32,
     ) {

@@ -1,0 +1,76 @@
+use crate::decide::intent::Intent;
+
+/// Everything that the tray shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrayView {
+    pub icon: Icon,
+    /// One line: "3 masters, 1 problem".
+    pub summary: String,
+    pub menu: Vec<Entry>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Icon {
+    /// There is no master.
+    Idle,
+    Running,
+    /// There is a problem.
+    Attention,
+}
+
+/// A row of a menu. Labels are printable text without mnemonics and markup. Keys are unique among siblings and stay the
+/// same when labels change, so that a row is updated in place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    Separator,
+    Item {
+        key: String,
+        label: String,
+        /// The request of a click; `None` disables the row.
+        intent: Option<Intent>,
+    },
+    /// A row with a check mark, which a click does not change by itself.
+    Check {
+        key: String,
+        label: String,
+        checked: bool,
+        /// The request of a click; `None` disables the row.
+        intent: Option<Intent>,
+    },
+    Submenu {
+        key: String,
+        label: String,
+        entries: Vec<Entry>,
+    },
+}
+
+impl Entry {
+    pub(super) fn item(key: impl Into<String>, label: impl Into<String>, intent: Intent) -> Self {
+        Self::Item {
+            key: key.into(),
+            label: label.into(),
+            intent: Some(intent),
+        }
+    }
+
+    /// A disabled row.
+    pub(super) fn text(key: impl Into<String>, label: impl Into<String>) -> Self {
+        Self::Item {
+            key: key.into(),
+            label: label.into(),
+            intent: None,
+        }
+    }
+
+    pub(super) fn submenu(
+        key: impl Into<String>,
+        label: impl Into<String>,
+        entries: Vec<Self>,
+    ) -> Self {
+        Self::Submenu {
+            key: key.into(),
+            label: label.into(),
+            entries,
+        }
+    }
+}
