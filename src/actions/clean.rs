@@ -1,25 +1,26 @@
-//! Removing a socket that nobody listens on, without ever taking one that somebody does.
+//! Removes a socket without a listener, and never one that has a listener by the time it is removed.
 //!
-//! A check and then an unlink would take a master that came in between. So: judge the file; rename it, within its
-//! directory and never over another, to a name of ours; look at what was actually taken; unlink it if it is the file
-//! that was judged and still refuses connections, and put anything else back, again never over another.
-//! If this is cut short, the file stays behind under our name, and [`Kind::Aside`] puts it back or removes it.
+//! A check followed by unlink(2) could remove the socket of a master that started in between. So: judge the file; rename
+//! it to a name of muxtray's in the same directory, never over another file; judge the renamed file; unlink it if it is
+//! the same one and still refuses connections; otherwise rename it back, again never over another file. If muxtray is
+//! killed in between, the file keeps muxtray's name until the next clean with [`Remnant::Aside`].
 //!
-//! The judged file is held by a descriptor all the while ([`Held`]), so its inode cannot come back as another file;
-//! and the directory is locked, so no other muxtray touches our name between the look and the unlink.
+//! The judged file stays open as a [`HeldSocket`], so its inode cannot be reused for another file, and the directory is
+//! locked, so no other muxtray changes the temporary name between the judgement and unlink(2).
 
 mod error;
 mod names;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use nix::errno::Errno;
 use tr::tr;
 
-use super::Eyes;
-use super::held::{Held, Unfit};
-use super::held_directory::{Directory, LockError, LockedDirectory};
+use super::held_directory::{HeldDirectory, LockError, LockedDirectory};
+use super::held_socket::{HeldSocket, HoldError};
+use super::kernel::Kernel;
 use crate::diagnose::LEFTOVER_AFTER;
 use crate::model::control_path::ControlPath;
 use crate::model::socket::{Connect, Filesystem, Target};
@@ -27,169 +28,165 @@ use crate::model::text::marked;
 use crate::mux::deadline::Deadline;
 
 pub use error::CleanError;
-use names::{Names, Role};
+pub use names::Remnant;
+use names::{FoundAs, Names};
 
 /// How long to wait for another muxtray that cleans in the same directory.
 const LOCK_LIMIT: Duration = Duration::from_secs(1);
 
-/// What a file was judged to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A control socket nobody listens on.
-    Stale,
-    /// The temporary name of a start that broke off: only when older than [`LEFTOVER_AFTER`]. A name of that form is
-    /// taken for one whatever the caller says.
-    Leftover,
-    /// A name that an earlier clean gave and did not live to settle: `.muxtray-aside.NAME`.
-    Aside,
-}
-
-/// What became of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum Cleaned {
-    /// It is gone.
     Removed,
-    /// It may be in use, and has its old name back: only for [`Kind::Aside`].
+    /// The file may be in use and has its original name again: only if it was found under muxtray's name.
     PutBack(ControlPath),
 }
 
-/// Where a clean is at, for a witness. Between two of these, anything may happen to the files.
+/// A point between two changes of the file system. Other programs may change the files at each of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// The file has been judged, and is about to be renamed.
+pub enum CleanStep {
+    /// The file is judged; next it is renamed.
     Judged,
-    /// Something has been renamed, and is about to be looked at.
-    Taken,
-    /// It is what was judged, and about to be unlinked.
+    /// The file is renamed; next it is judged again.
+    Renamed,
+    /// The renamed file is the judged one; next it is unlinked.
     Removing,
-    /// It is not, and about to get its name back.
+    /// The renamed file is another one, or in use; next it is renamed back.
     PuttingBack,
-    /// It has its name back.
     PutBack,
 }
 
-/// Removes a socket that is proven to be what `kind` says, or puts back what an earlier clean left aside.
+/// `removed`
+impl fmt::Display for Cleaned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&match self {
+            Self::Removed => tr!("removed"),
+            Self::PutBack(path) => tr!("may be in use; renamed back to {path}", path),
+        })
+    }
+}
+
+/// Removes a socket that is proven to be a remnant, or renames it back after an interrupted clean.
 ///
-/// `now` is the wall clock, against which a leftover's age is measured. Another muxtray in the same directory is
-/// waited for, a second at most.
+/// The age of a leftover is measured against `now`. Waits at most a second for another muxtray in the same directory.
 ///
 /// # Errors
-/// [`CleanError`]: what stood in the way. A [`Unfit::Missing`] among them means that the file went away by itself.
+/// [`CleanError`]; with [`HoldError::Missing`] the file is gone already.
 pub fn clean(
-    eyes: &impl Eyes,
+    kernel: &impl Kernel,
     target: &Target,
-    kind: Kind,
+    remnant: Remnant,
     now: SystemTime,
 ) -> Result<Cleaned, CleanError> {
-    clean_witnessed(eyes, target, kind, now, &|step| {
+    clean_with_hook(kernel, target, remnant, now, &|step| {
         tracing::trace!(path = %target.path, ?step, "clean");
     })
 }
 
-/// Like [`clean`], telling a witness each [`Step`] as it is reached.
+/// Like [`clean`], calling `on_step` at each [`CleanStep`].
 ///
 /// # Errors
 /// Those of [`clean`].
-pub fn clean_witnessed(
-    eyes: &impl Eyes,
+pub fn clean_with_hook(
+    kernel: &impl Kernel,
     target: &Target,
-    kind: Kind,
+    remnant: Remnant,
     now: SystemTime,
-    witness: &dyn Fn(Step),
+    on_step: &dyn Fn(CleanStep),
 ) -> Result<Cleaned, CleanError> {
-    let case = Case::of(eyes, target, kind, now)?;
-    let directory = case.open()?;
-    case.check_filesystem()?;
-    // Before the look, so that the file has no time to become another while we wait. And without the lock, a file
-    // that lies aside could be that of a clean under way.
+    let removal = Removal::new(kernel, target, remnant, now)?;
+    let directory = removal.open_directory()?;
+    removal.check_filesystem()?;
+    // Locked before the file is judged, so that it cannot change during the wait, and so that a file under muxtray's
+    // name is not one of a clean in progress.
     let directory = lock(directory)?;
-    match case.names.role {
-        Role::Home => {
-            let judged = case.judge(&directory)?;
-            witness(Step::Judged);
-            case.remove(&directory, &judged, witness)?;
+    match removal.names.found_as {
+        FoundAs::Original => {
+            let judged = removal.judge(&directory)?;
+            on_step(CleanStep::Judged);
+            removal.remove(&directory, &judged, on_step)?;
             Ok(Cleaned::Removed)
         }
-        Role::Aside => {
-            let held = case.meant(directory.hold(&case.names.aside)?)?;
-            case.settle(&directory, &held, witness)
+        FoundAs::Aside => {
+            let socket = removal.check_identity(directory.socket(&removal.names.aside)?)?;
+            removal.remove_or_put_back(&directory, &socket, on_step)
         }
     }
 }
 
-/// What [`clean`] would do, by the same judgement, changing nothing.
+/// The result that [`clean`] would have, by the same judgement and without a change.
 ///
 /// # Errors
-/// Those of [`clean`], as far as they show beforehand.
+/// Those of [`clean`] that can be known beforehand.
 pub fn would_clean(
-    eyes: &impl Eyes,
+    kernel: &impl Kernel,
     target: &Target,
-    kind: Kind,
+    remnant: Remnant,
     now: SystemTime,
 ) -> Result<Cleaned, CleanError> {
-    let case = Case::of(eyes, target, kind, now)?;
-    let directory = case.open()?;
-    case.check_filesystem()?;
-    let outcome = match case.names.role {
-        Role::Home => {
-            case.judge(&directory)?;
-            if directory.has(&case.names.aside) {
-                return Err(case.aside_taken());
+    let removal = Removal::new(kernel, target, remnant, now)?;
+    let directory = removal.open_directory()?;
+    removal.check_filesystem()?;
+    let result = match removal.names.found_as {
+        FoundAs::Original => {
+            removal.judge(&directory)?;
+            if directory.has(&removal.names.aside) {
+                return Err(removal.aside_taken());
             }
             Cleaned::Removed
         }
-        Role::Aside => {
-            let held = case.meant(directory.hold(&case.names.aside)?)?;
-            match case.condemn(&held) {
+        FoundAs::Aside => {
+            let socket = removal.check_identity(directory.socket(&removal.names.aside)?)?;
+            match removal.prove_unused(&socket) {
                 Ok(()) => Cleaned::Removed,
-                Err(_) if directory.has(&case.names.home) => return Err(case.left_aside()),
-                Err(_) => Cleaned::PutBack(case.home_path()),
+                Err(_) if directory.has(&removal.names.original) => {
+                    return Err(removal.left_aside());
+                }
+                Err(_) => Cleaned::PutBack(removal.original_path()),
             }
         }
     };
     directory
         .check_writable()
         .map_err(CleanError::of_directory)?;
-    Ok(outcome)
+    Ok(result)
 }
 
-/// One clean: who looks, at what, when.
-struct Case<'a, E> {
-    eyes: &'a E,
+struct Removal<'a, K> {
+    kernel: &'a K,
     target: &'a Target,
     names: Names,
-    /// Modified after this, a temporary name may be a start in progress.
+    /// A temporary name modified after this may be a start in progress. `None` for other names.
     young_since: Option<SystemTime>,
 }
 
-impl<'a, E: Eyes> Case<'a, E> {
-    fn of(
-        eyes: &'a E,
+impl<'a, K: Kernel> Removal<'a, K> {
+    fn new(
+        kernel: &'a K,
         target: &'a Target,
-        kind: Kind,
+        remnant: Remnant,
         now: SystemTime,
     ) -> Result<Self, CleanError> {
-        let names = Names::of(&target.path, kind)?;
-        // What lies aside was old enough when it was taken there, unless its own name says otherwise.
-        let claimed = kind == Kind::Leftover && names.role == Role::Home;
-        let may_be_starting = claimed || names.is_temporary();
-        // A clock that cannot go back a minute makes everything young.
+        let names = Names::new(&target.path, remnant)?;
+        // A file under muxtray's name was old enough when it was renamed, unless its original name is temporary.
+        let is_leftover = remnant == Remnant::Leftover && names.found_as == FoundAs::Original;
+        let may_be_starting = is_leftover || names.is_temporary();
+        // If the clock is within a minute of the epoch, every file counts as young.
         let limit = now
             .checked_sub(LEFTOVER_AFTER)
             .unwrap_or(SystemTime::UNIX_EPOCH);
         Ok(Self {
-            eyes,
+            kernel,
             target,
             names,
             young_since: may_be_starting.then_some(limit),
         })
     }
 
-    fn home_path(&self) -> ControlPath {
-        match self.names.role {
-            Role::Home => self.target.path.clone(),
-            Role::Aside => self
+    fn original_path(&self) -> ControlPath {
+        match self.names.found_as {
+            FoundAs::Original => self.target.path.clone(),
+            FoundAs::Aside => self
                 .target
                 .path
                 .without_aside_prefix()
@@ -197,50 +194,49 @@ impl<'a, E: Eyes> Case<'a, E> {
         }
     }
 
-    fn open(&self) -> Result<Directory, CleanError> {
-        Directory::open(self.target.path.directory()).map_err(|errno| match errno {
-            Errno::ENOENT | Errno::ENOTDIR => Unfit::Missing.into(),
+    fn open_directory(&self) -> Result<HeldDirectory, CleanError> {
+        HeldDirectory::open(self.target.path.directory()).map_err(|errno| match errno {
+            Errno::ENOENT | Errno::ENOTDIR => HoldError::Missing.into(),
             other => CleanError::of_directory(other),
         })
     }
 
-    /// The file under its own name, if it may be removed.
-    fn judge(&self, directory: &Directory) -> Result<Held, CleanError> {
+    /// The file under its original name, if it may be removed.
+    fn judge(&self, directory: &HeldDirectory) -> Result<HeldSocket, CleanError> {
         if self.target.id.is_none() {
-            return Err(Unfit::Missing.into());
+            return Err(HoldError::Missing.into());
         }
-        let held = self.meant(directory.hold(&self.names.home)?)?;
-        self.condemn(&held)?;
-        Ok(held)
+        let socket = self.check_identity(directory.socket(&self.names.original)?)?;
+        self.prove_unused(&socket)?;
+        Ok(socket)
     }
 
-    /// The same, if it is the file that the target names.
-    fn meant(&self, held: Held) -> Result<Held, Unfit> {
+    fn check_identity(&self, socket: HeldSocket) -> Result<HeldSocket, HoldError> {
         match self.target.id {
-            Some(id) if id != held.stat().id => Err(Unfit::Changed),
-            Some(_) | None => Ok(held),
+            Some(id) if id != socket.stat().id => Err(HoldError::Changed),
+            Some(_) | None => Ok(socket),
         }
     }
 
     fn check_filesystem(&self) -> Result<(), CleanError> {
-        match self.eyes.filesystem(self.target.path.directory()) {
+        match self.kernel.filesystem(self.target.path.directory()) {
             Filesystem::Local => Ok(()),
             Filesystem::Network(name) => Err(CleanError::NetworkFilesystem(name)),
             Filesystem::Unknown => Err(CleanError::UnknownFilesystem),
         }
     }
 
-    /// Whether it is proven that nobody uses the file or is about to. The table is asked first: connecting to a
-    /// master makes its ControlPersist start afresh.
-    fn condemn(&self, held: &Held) -> Result<(), CleanError> {
-        let stat = held.stat();
+    /// Proves that no process listens on the file or is about to. The kernel's table comes first: connecting to a
+    /// master restarts its ControlPersist.
+    fn prove_unused(&self, socket: &HeldSocket) -> Result<(), CleanError> {
+        let stat = socket.stat();
         if self.young_since.is_some_and(|limit| stat.modified > limit) {
             return Err(CleanError::TooYoung);
         }
-        if self.eyes.is_listened(&self.home_path(), stat) {
+        if self.kernel.has_listener(&self.original_path(), stat) {
             return Err(CleanError::Live);
         }
-        match self.eyes.probe(held.file()) {
+        match self.kernel.connect(socket.file()) {
             Connect::Refused => Ok(()),
             Connect::Accepted | Connect::Full => Err(CleanError::Live),
             Connect::Denied => Err(CleanError::Unproven(tr!("permission denied on connect"))),
@@ -248,79 +244,89 @@ impl<'a, E: Eyes> Case<'a, E> {
         }
     }
 
-    /// Takes aside what stands there now, and removes it if it is what was judged.
+    /// Renames the file that has the original name now, and unlinks it if it is the judged one.
     fn remove(
         &self,
         directory: &LockedDirectory,
-        judged: &Held,
-        witness: &dyn Fn(Step),
+        judged: &HeldSocket,
+        on_step: &dyn Fn(CleanStep),
     ) -> Result<(), CleanError> {
-        let Names { home, aside, .. } = &self.names;
-        directory.rename(home, aside).map_err(|errno| match errno {
-            Errno::ENOENT => Unfit::Missing.into(),
-            Errno::EEXIST => self.aside_taken(),
-            Errno::EINVAL | Errno::ENOSYS => CleanError::RenameUnsupported,
-            Errno::ENAMETOOLONG => CleanError::NameTooLong,
-            other => CleanError::of_directory(other),
-        })?;
-        witness(Step::Taken);
-        let verdict = match directory.hold(aside) {
-            // Only its name has changed; whoever else removed our name meant it.
-            Err(Unfit::Missing) => return Err(Unfit::Missing.into()),
-            Err(unfit) => Err(CleanError::from(unfit)),
-            Ok(taken) if !taken.is_same(judged) => Err(Unfit::Changed.into()),
-            Ok(taken) => self.condemn(&taken),
+        let Names {
+            original, aside, ..
+        } = &self.names;
+        directory
+            .rename(original, aside)
+            .map_err(|errno| match errno {
+                Errno::ENOENT => HoldError::Missing.into(),
+                Errno::EEXIST => self.aside_taken(),
+                Errno::EINVAL | Errno::ENOSYS => CleanError::RenameUnsupported,
+                Errno::ENAMETOOLONG => CleanError::NameTooLong,
+                other => CleanError::of_directory(other),
+            })?;
+        on_step(CleanStep::Renamed);
+        let proof = match directory.socket(aside) {
+            // Another program has removed muxtray's name: there is nothing left to put back.
+            Err(HoldError::Missing) => return Err(HoldError::Missing.into()),
+            Err(error) => Err(CleanError::from(error)),
+            Ok(renamed) if !renamed.is_same_file(judged) => Err(HoldError::Changed.into()),
+            Ok(renamed) => self.prove_unused(&renamed),
         };
-        let cause = match verdict {
-            Ok(()) => {
-                witness(Step::Removing);
-                match directory.unlink(aside) {
-                    Ok(()) | Err(Errno::ENOENT) => return Ok(()),
-                    Err(errno) => CleanError::of_directory(errno),
-                }
-            }
-            Err(cause) => cause,
+        let error = match proof {
+            Ok(()) => match self.unlink(directory, on_step) {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            },
+            Err(error) => error,
         };
-        self.put_back(directory, witness)?;
-        Err(cause)
+        self.put_back(directory, on_step)?;
+        Err(error)
     }
 
-    /// Decides over a file that lies aside since an earlier clean.
-    fn settle(
+    /// Finishes an interrupted clean.
+    fn remove_or_put_back(
         &self,
         directory: &LockedDirectory,
-        held: &Held,
-        witness: &dyn Fn(Step),
+        socket: &HeldSocket,
+        on_step: &dyn Fn(CleanStep),
     ) -> Result<Cleaned, CleanError> {
-        match self.condemn(held) {
+        match self.prove_unused(socket) {
             Ok(()) => {
-                witness(Step::Removing);
-                match directory.unlink(&self.names.aside) {
-                    Ok(()) | Err(Errno::ENOENT) => Ok(Cleaned::Removed),
-                    Err(errno) => Err(CleanError::of_directory(errno)),
-                }
+                self.unlink(directory, on_step)?;
+                Ok(Cleaned::Removed)
             }
             Err(cause) => {
                 tracing::debug!(path = %self.target.path, ?cause, "put back");
-                self.put_back(directory, witness)?;
-                Ok(Cleaned::PutBack(self.home_path()))
+                self.put_back(directory, on_step)?;
+                Ok(Cleaned::PutBack(self.original_path()))
             }
+        }
+    }
+
+    fn unlink(
+        &self,
+        directory: &LockedDirectory,
+        on_step: &dyn Fn(CleanStep),
+    ) -> Result<(), CleanError> {
+        on_step(CleanStep::Removing);
+        match directory.unlink(&self.names.aside) {
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(errno) => Err(CleanError::of_directory(errno)),
         }
     }
 
     fn put_back(
         &self,
         directory: &LockedDirectory,
-        witness: &dyn Fn(Step),
+        on_step: &dyn Fn(CleanStep),
     ) -> Result<(), CleanError> {
-        witness(Step::PuttingBack);
+        on_step(CleanStep::PuttingBack);
         directory
-            .rename(&self.names.aside, &self.names.home)
+            .rename(&self.names.aside, &self.names.original)
             .map_err(|errno| match errno {
                 Errno::EEXIST => self.left_aside(),
                 other => CleanError::of_directory(other),
             })?;
-        witness(Step::PutBack);
+        on_step(CleanStep::PutBack);
         Ok(())
     }
 
@@ -339,7 +345,7 @@ impl<'a, E: Eyes> Case<'a, E> {
     }
 }
 
-fn lock(directory: Directory) -> Result<LockedDirectory, CleanError> {
+fn lock(directory: HeldDirectory) -> Result<LockedDirectory, CleanError> {
     directory
         .lock(Deadline::within(LOCK_LIMIT))
         .map_err(|error| match error {

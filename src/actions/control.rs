@@ -1,10 +1,11 @@
-//! What a master can be asked: whether it answers (check), to end now (exit), to end with its last session (stop).
+//! Requests to a master: alive check, exit, stop.
 //!
-//! Each holds the very socket that was meant and speaks to that ([`Held`]); exit and stop then verify by the kernel
-//! that nobody listens there any more, for an agreement is not yet a deed. Orphans cannot be asked: they have no
-//! socket, and one that ended in order would unlink its successor's.
+//! Each opens the very socket that was meant ([`HeldSocket`]) and connects to that. After exit and stop the kernel must
+//! show that the listener is gone: a master may accept the request and not carry it out. An orphan has no socket to
+//! connect to.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::thread;
@@ -13,8 +14,9 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 use tr::tr;
 
-use super::held::{Held, Unfit};
-use super::{Eyes, Master};
+use super::held_socket::{HeldSocket, HoldError};
+use super::kernel::{Kernel, Master};
+use crate::decide::action_report::ActionOutcome;
 use crate::decide::intent::SessionConsent;
 use crate::model::control_path::ControlPath;
 use crate::model::socket::{Connect, File, MasterPid, Target};
@@ -24,121 +26,161 @@ use crate::mux::deadline::Deadline;
 use crate::mux::error::MuxError;
 use crate::observe::filesystem;
 
-/// How long a check may take in all.
+/// How long a whole alive check may take.
 pub const CHECK_LIMIT: Duration = Duration::from_secs(2);
 
-/// How long to watch for the end of a listener after its master agreed to end or stop.
+/// How long the listener may take to close after the master accepted an exit or stop request.
 pub const VERIFY_LIMIT: Duration = Duration::from_secs(2);
-
-/// How long to let the number of sessions fall to what may be closed. A client that has just left, such as an alive
-/// check, counts until the master has noticed.
-const SETTLE_LIMIT: Duration = Duration::from_millis(250);
-const SETTLE_POLL: Duration = Duration::from_millis(25);
 
 const VERIFY_POLL: Duration = Duration::from_millis(10);
 
-/// The answer to a check. It speaks for the master's process, not for the network behind it.
+/// How long to wait if more sessions are open than may be closed: a client that has just disconnected, such as an
+/// alive check, counts until the master has noticed.
+const SETTLE_LIMIT: Duration = Duration::from_millis(250);
+const SETTLE_POLL: Duration = Duration::from_millis(25);
+
+/// The answer to an alive check. The master's process answers, whatever the state of its network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
-    /// The process id the master gives, as it sees itself: another one in a container.
+    /// As the master sees itself: another number in a container.
     pub pid: Option<MasterPid>,
-    /// From connecting to the answer of the alive check.
+    /// From connect(2) to the answer.
     pub round_trip: Duration,
-    /// Its connection in the master's words, such as `tcp 10.0.0.1:5000 -> 10.0.0.2:22`: one printable line. `None`
-    /// before OpenSSH 10.3.
+    /// The master's connection, such as `tcp 10.0.0.1:5000 -> 10.0.0.2:22`: one printable line. `None` before OpenSSH
+    /// 10.3.
     pub connection: Option<String>,
 }
 
-/// A master that has ended, verified.
+/// A master that has exited, verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exited {
-    /// How many sessions were open just before; `None` where that could not be told.
+    /// The sessions that were open; `None` if they could not be counted.
     pub closed: Option<u32>,
     /// From the request to the verification.
     pub took: Duration,
-    /// Whether its file stays behind although nobody listens: stale, and clean removes it.
+    /// Whether its socket file is left behind, stale.
     pub file_remains: bool,
 }
 
 /// A master that accepts no more sessions, verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stopped {
-    /// How many sessions it still had just before, and ends with; `None` where that could not be told.
+    /// The sessions that are still open; `None` if they could not be counted.
     pub sessions: Option<u32>,
 }
 
-/// Why an action did not come about.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum ActError {
-    /// What stands there is not what was meant. Nobody was connected to.
-    #[error(transparent)]
-    Unfit(#[from] Unfit),
-    /// The master was asked, and this came of it.
-    #[error(transparent)]
-    Mux(#[from] MuxError),
-    /// More sessions are open than the caller agreed to close. The master was not asked.
-    #[error("{}", tr!(
-        "has {n} session open; exit closes them only when told to (--force)"
-            | "has {n} sessions open; exit closes them only when told to (--force)" % *.sessions
-    ))]
-    SessionsOpen {
-        /// How many.
-        sessions: u32,
-    },
-    /// The kernel does not tell how many sessions are open. The master was not asked.
-    #[error("{}", tr!(
-        "may have sessions open: the kernel shows no listener of this network namespace; exit closes them only when told to (--force)"
-    ))]
-    SessionsUnknown,
-    /// The master agreed, and yet somebody still listens.
-    #[error("{}", tr!("agreed, but still listens after {duration}", duration = humantime::format_duration(*.waited)))]
-    StillListening {
-        /// How long was watched.
-        waited: Duration,
-    },
-}
-
-impl ActError {
-    /// Whether the master was asked and gave no proper answer, or did not do as it agreed. Ending its process is left.
-    #[must_use]
-    pub const fn is_in_vain(&self) -> bool {
-        match self {
-            Self::Mux(error) => match error {
-                MuxError::TimedOut { .. }
-                | MuxError::Closed { .. }
-                | MuxError::Version(_)
-                | MuxError::Protocol(_)
-                | MuxError::Unexpected { .. } => true,
-                MuxError::Refused
-                | MuxError::Denied
-                | MuxError::RefusedByMaster { .. }
-                | MuxError::Failed { .. }
-                | MuxError::NoProc
-                | MuxError::Io { .. } => false,
-            },
-            Self::StillListening { .. } => true,
-            Self::Unfit(_) | Self::SessionsOpen { .. } | Self::SessionsUnknown => false,
+/// `answered in 0.8 ms, pid 4711`
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&tr!(
+            "answered in {millis} ms",
+            millis = text::millis(self.round_trip)
+        ))?;
+        if let Some(pid) = self.pid {
+            write!(f, ", pid {}", pid.0)?;
+        }
+        match &self.connection {
+            Some(connection) => write!(f, ", {connection}"),
+            None => Ok(()),
         }
     }
 }
 
-/// Asks a master whether it is there, within `limit` for everything ([`CHECK_LIMIT`]).
-///
-/// Connecting makes a master's ControlPersist start afresh: only when a person asks.
+/// `exited, closing 2 sessions`
+impl fmt::Display for Exited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let exited = match self.closed {
+            None | Some(0) => tr!("exited"),
+            Some(sessions) => {
+                tr!("exited, closing {n} session" | "exited, closing {n} sessions" % sessions)
+            }
+        };
+        if self.file_remains {
+            return f.write_str(&tr!("{exited}; its socket file remains, stale", exited));
+        }
+        f.write_str(&exited)
+    }
+}
+
+/// `accepts no more sessions; exits with the last of 2`
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&match self.sessions {
+            Some(0) => tr!("exited, as no session was open"),
+            Some(sessions) => tr!("accepts no more sessions; exits when its {n} session ends"
+                | "accepts no more sessions; exits when its {n} sessions end" % sessions),
+            None => tr!("accepts no more sessions; exits when its last one ends"),
+        })
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ControlError {
+    /// Nothing was connected to.
+    #[error(transparent)]
+    Hold(#[from] HoldError),
+    #[error(transparent)]
+    Mux(#[from] MuxError),
+    /// More sessions are open than may be closed. The master got no request.
+    #[error("{}", sessions_open(*.sessions))]
+    SessionsOpen { sessions: u32 },
+    /// The master got no request.
+    #[error("{}", tr!(
+        "its sessions cannot be counted, nothing was closed: the kernel shows no listener in this network namespace"
+    ))]
+    SessionsUnknown,
+    #[error("{}", tr!(
+        "the master accepted the request but still listens after {duration}",
+        duration = humantime::format_duration(*.waited)
+    ))]
+    StillListening { waited: Duration },
+}
+
+/// The refusal to close sessions.
+pub(super) fn sessions_open(sessions: u32) -> String {
+    tr!("{n} session is open, nothing was closed"
+        | "{n} sessions are open, nothing was closed" % sessions)
+}
+
+impl ControlError {
+    /// Whether the master got the request and did not answer it properly, or did not do as it answered. Then ending
+    /// its process is the way left.
+    #[must_use]
+    pub const fn is_unresponsive(&self) -> bool {
+        match self {
+            Self::Mux(error) => error.is_unresponsive(),
+            Self::StillListening { .. } => true,
+            Self::Hold(_) | Self::SessionsOpen { .. } | Self::SessionsUnknown => false,
+        }
+    }
+
+    #[must_use]
+    pub const fn outcome(&self) -> ActionOutcome {
+        match self {
+            Self::Hold(_) | Self::SessionsOpen { .. } | Self::SessionsUnknown => {
+                ActionOutcome::REFUSED
+            }
+            Self::Mux(_) | Self::StillListening { .. } => ActionOutcome::Failed,
+        }
+    }
+}
+
+/// The alive check, within `limit` for everything ([`CHECK_LIMIT`]). Connecting restarts the master's ControlPersist, so
+/// this is only for a person's request.
 ///
 /// # Errors
-/// [`ActError::Unfit`] and [`ActError::Mux`].
-pub fn check(target: &Target, limit: Duration) -> Result<Checked, ActError> {
-    let held = Held::of(target)?;
+/// [`ControlError::Hold`] and [`ControlError::Mux`].
+pub fn check(target: &Target, limit: Duration) -> Result<Checked, ControlError> {
+    let held = HeldSocket::open(target)?;
     let begun = Instant::now();
     let mut client = Client::connect(held.as_fd(), Deadline::within(limit))?;
     let pid = client.alive()?;
     let round_trip = begun.elapsed();
-    // It has answered; what it says of its connection is a gift.
+    // The alive check succeeded; connection info is optional (OpenSSH 10.3 and later).
     let connection = client
         .connection_info()
         .unwrap_or_else(|error| {
-            tracing::debug!(path = %target.path, ?error, "no account of the connection");
+            tracing::debug!(path = %target.path, ?error, "no connection info");
             None
         })
         .and_then(|text| connection_line(&text));
@@ -149,25 +191,26 @@ pub fn check(target: &Target, limit: Duration) -> Result<Checked, ActError> {
     })
 }
 
-/// Asks a master to end now and verifies that its listener is gone. The answer may take `limit`; the verification [`VERIFY_LIMIT`] more.
+/// Sends an exit request and verifies that the listener is gone. The answer may take `limit`, the verification
+/// [`VERIFY_LIMIT`] more.
 ///
-/// A master with ControlMaster ask lets a person confirm. When that takes longer than `limit`, the request stands
-/// and may still be carried out.
+/// With ControlMaster ask, a person confirms the request. If that takes longer than `limit`, the master may still exit
+/// later.
 ///
 /// # Errors
-/// Any [`ActError`].
+/// [`ControlError`]
 pub fn exit(
-    eyes: &impl Eyes,
+    kernel: &impl Kernel,
     target: &Target,
     consent: SessionConsent,
     limit: Duration,
-) -> Result<Exited, ActError> {
+) -> Result<Exited, ControlError> {
     let deadline = Deadline::within(limit);
     let begun = Instant::now();
-    let held = Held::of(target)?;
+    let held = HeldSocket::open(target)?;
     let settled = Deadline::within(SETTLE_LIMIT);
     let master = loop {
-        let master = master(eyes, target, &held)?;
+        let master = master(kernel, target, &held)?;
         let too_many = master.is_some_and(|master| !consent.covers(Some(master.sessions)));
         match settled.remaining() {
             Some(left) if too_many => thread::sleep(left.min(SETTLE_POLL)),
@@ -176,26 +219,26 @@ pub fn exit(
     };
     match master {
         Some(Master { sessions, .. }) if !consent.covers(Some(sessions)) => {
-            return Err(ActError::SessionsOpen { sessions });
+            return Err(ControlError::SessionsOpen { sessions });
         }
         None if !consent.covers(None) => {
-            return Err(match eyes.probe(held.file()) {
+            return Err(match kernel.connect(held.file()) {
                 Connect::Refused => MuxError::Refused.into(),
                 Connect::Accepted | Connect::Full | Connect::Denied | Connect::Failed(_) => {
-                    ActError::SessionsUnknown
+                    ControlError::SessionsUnknown
                 }
             });
         }
         Some(_) | None => {}
     }
     let mut client = Client::connect(held.as_fd(), deadline)?;
-    let leave = client.terminate()?;
-    tracing::debug!(path = %target.path, ?leave, "the master took the exit request");
+    let reply = client.exit()?;
+    tracing::debug!(path = %target.path, ?reply, "exit request sent");
     let until = Deadline::within(VERIFY_LIMIT);
-    // Its end closes our connection; nothing need be asked before that.
+    // A master that exits closes the connection, so the kernel need not be polled before that.
     let closed = client.wait_closed(until);
-    tracing::trace!(path = %target.path, closed, "waited for the master's end");
-    verify_silence(eyes, &target.path, &held, until)?;
+    tracing::trace!(path = %target.path, closed, "waited for the connection to close");
+    verify_no_listener(kernel, &target.path, &held, until)?;
     Ok(Exited {
         closed: master.map(|master| master.sessions),
         took: begun.elapsed(),
@@ -203,23 +246,27 @@ pub fn exit(
     })
 }
 
-/// Asks a master to accept no more sessions and to end with its last one, and verifies that nobody listens any
-/// more. The answer may take `limit`, as with [`exit`]; the verification [`VERIFY_LIMIT`] more.
+/// Sends a stop request, after which the master accepts no more sessions and exits with its last one. Verifies that the
+/// listener is gone. Limits as for [`exit`].
 ///
 /// # Errors
-/// Any [`ActError`] but the two of sessions.
-pub fn stop(eyes: &impl Eyes, target: &Target, limit: Duration) -> Result<Stopped, ActError> {
+/// [`ControlError`] but for those about sessions.
+pub fn stop(
+    kernel: &impl Kernel,
+    target: &Target,
+    limit: Duration,
+) -> Result<Stopped, ControlError> {
     let deadline = Deadline::within(limit);
-    let held = Held::of(target)?;
-    let master = master(eyes, target, &held)?;
+    let held = HeldSocket::open(target)?;
+    let master = master(kernel, target, &held)?;
     let mut client = Client::connect(held.as_fd(), deadline)?;
     let answer = client.stop_listening();
     let until = Deadline::within(VERIFY_LIMIT);
     match answer {
-        Ok(()) => verify_silence(eyes, &target.path, &held, until)?,
-        // A master that ended altogether has stopped, too.
+        Ok(()) => verify_no_listener(kernel, &target.path, &held, until)?,
+        // The master may have exited at once.
         Err(error @ MuxError::Closed { .. }) => {
-            verify_silence(eyes, &target.path, &held, until).map_err(|_| error)?;
+            verify_no_listener(kernel, &target.path, &held, until).map_err(|_| error)?;
         }
         Err(error) => return Err(error.into()),
     }
@@ -228,30 +275,38 @@ pub fn stop(eyes: &impl Eyes, target: &Target, limit: Duration) -> Result<Stoppe
     })
 }
 
-/// The listener behind the held socket, if the kernel shows one and it is the one that was meant.
-fn master(eyes: &impl Eyes, target: &Target, held: &Held) -> Result<Option<Master>, Unfit> {
-    let master = eyes.master(&target.path, held.stat());
-    let meant = target.cookie;
+/// The master behind the socket; `None` if the kernel shows no listener.
+fn master(
+    kernel: &impl Kernel,
+    target: &Target,
+    held: &HeldSocket,
+) -> Result<Option<Master>, HoldError> {
+    let master = kernel.master(&target.path, held.stat());
+    let expected = target.cookie;
     match master.and_then(|master| master.cookie) {
-        Some(cookie) if meant.is_some_and(|meant| meant != cookie) => Err(Unfit::Changed),
+        Some(cookie) if expected.is_some_and(|expected| expected != cookie) => {
+            Err(HoldError::Changed)
+        }
         Some(_) | None => Ok(master),
     }
 }
 
-/// Waits until nobody listens on the held socket. The kernel's table is asked first; its silence is a hint and the
-/// refused connect the proof. What accepts it has just been asked to leave, so it loses nothing.
-fn verify_silence(
-    eyes: &impl Eyes,
+/// Waits until the socket has no listener. A listener missing in the kernel's table is a hint, the refused connect the
+/// proof. A master that accepts the connection has just been asked to exit, so ControlPersist no longer matters.
+fn verify_no_listener(
+    kernel: &impl Kernel,
     path: &ControlPath,
-    held: &Held,
+    held: &HeldSocket,
     until: Deadline,
-) -> Result<(), ActError> {
+) -> Result<(), ControlError> {
     loop {
-        if !eyes.is_listened(path, held.stat()) && eyes.probe(held.file()) == Connect::Refused {
+        if !kernel.has_listener(path, held.stat())
+            && kernel.connect(held.file()) == Connect::Refused
+        {
             return Ok(());
         }
         let Some(left) = until.remaining() else {
-            return Err(ActError::StillListening {
+            return Err(ControlError::StillListening {
                 waited: until.limit(),
             });
         };
@@ -259,9 +314,9 @@ fn verify_silence(
     }
 }
 
-/// Whether the file is still at its path at the deadline. A master that ends closes its listener a moment before it
-/// unlinks the file; who started another one in that moment would lose its socket to the first one's cleanup.
-fn file_remains(path: &ControlPath, held: &Held, until: Deadline) -> bool {
+/// Whether the file is still at its path at the deadline. A master closes its listener before it unlinks the file: if
+/// another master were started in between, that unlink would remove its socket.
+fn file_remains(path: &ControlPath, held: &HeldSocket, until: Deadline) -> bool {
     loop {
         match filesystem::lstat(path.as_path()) {
             File::Socket(stat) if stat.id.same_file(&held.stat().id) => {}
@@ -276,16 +331,18 @@ fn file_remains(path: &ControlPath, held: &Held, until: Deadline) -> bool {
     }
 }
 
-/// The first line of substance in the master's account: with a socket of its own `tcp A:P -> B:Q`, under a
-/// ProxyCommand how long it has lasted (`connection_info_message()` in packet.c: a heading, then indented lines).
-fn connection_line(account: &[u8]) -> Option<String> {
-    const ENOUGH: usize = 200;
-    let line = account
+/// The first indented line of the connection info: `tcp A:P -> B:Q`, or with ProxyCommand the duration
+/// (`connection_info_message()` in packet.c).
+fn connection_line(info: &[u8]) -> Option<String> {
+    const MAX_BYTES: usize = 200;
+    let line = info
         .split(|byte| *byte == b'\n')
         .filter(|line| line.first() == Some(&b' '))
         .map(<[u8]>::trim_ascii)
         .find(|line| !line.is_empty())?;
-    Some(text::os(OsStr::from_bytes(&line[..line.len().min(ENOUGH)])))
+    Some(text::os(OsStr::from_bytes(
+        &line[..line.len().min(MAX_BYTES)],
+    )))
 }
 
 #[cfg(test)]

@@ -1,226 +1,254 @@
-//! Ending the process of a master that cannot be asked: one that does not answer, or an orphan.
+//! Ends the process of a master that cannot be asked to exit: one that does not answer, or an orphan.
 //!
-//! A process id says nothing for long, so no signal is ever sent to one. Find the listener's process; open a pidfd of
-//! it; find it again. If the same process still holds that very listener (its cookie) and is an ssh of the user's, then
-//! the pidfd is the process that was found: had it ended in between and its id been given out again, it would hold
-//! nothing. From then on only the pidfd is signalled, which reaches this process or none. Which signals, `decide::ending`
-//! decides.
+//! A process id can be reused, so no signal is sent to one: find the process that holds the listener; open its pidfd;
+//! find the listener again. If the same process still holds the listener with the same cookie, and is an ssh of the
+//! user's, then the pidfd is of that process: if it had ended in between and its id had been reused, the new process
+//! would not hold the listener. Signals go to the pidfd. [`ending`] decides which.
 
 mod error;
-mod process;
 
+use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::clean::{self, CleanError, Kind};
-use super::control::{self, ActError, CHECK_LIMIT};
-use super::held::{Held, Unfit};
-use super::{Eyes, System, own_uid};
+use nix::errno::Errno;
+use tr::tr;
+
+use super::clean;
+use super::clean::{CleanError, Remnant};
+use super::control::{self, CHECK_LIMIT, ControlError, Exited};
+use super::held_socket::{HeldSocket, HoldError};
+use super::kernel::{Kernel, ListenerFound};
+use super::pidfd::Pidfd;
 use crate::decide::ending::{self, Action, Place, Seen, Stage};
 use crate::decide::intent::SessionConsent;
 use crate::model::control_path::ControlPath;
-use crate::model::places::{Candidate, Origin};
 use crate::model::socket::{File, Holder, MasterPid, Process, Target};
+use crate::model::text::marked;
 use crate::mux::error::MuxError;
-use crate::observe::{Observer, filesystem};
+use crate::observe::filesystem;
 
-pub use error::EndError;
-pub(super) use process::Pidfd;
+pub use error::EndProcessError;
 
-/// How often the path is looked at while a master that got SIGTERM has not ended.
-const WATCH: Duration = Duration::from_millis(10);
-
-/// The listener that an end is about, as it is found at one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// Who holds it.
-    pub holder: Holder,
-    /// Every session that ends with it, as in [`super::Master`].
-    pub sessions: u32,
-    /// What stands at its path.
-    pub place: Place,
-}
-
-/// Finds listeners with their processes. [`System`] asks the kernel anew each time.
-pub trait Finder {
-    /// The listener with the target's cookie, at its path or an orphan; `None` where there is none.
-    fn find(&self, target: &Target) -> Option<Found>;
-}
-
-impl Finder for System {
-    fn find(&self, target: &Target) -> Option<Found> {
-        let candidate = Candidate {
-            path: target.path.clone(),
-            origin: Origin::Exact,
-        };
-        let look = Observer::new(own_uid()).look(&[candidate]);
-        let at_path = look
-            .observations
-            .into_iter()
-            .filter(|observation| observation.path == target.path)
-            .filter_map(|observation| Some((observation.listener?, Place::Own)));
-        let orphans = look.orphans.into_iter().map(|orphan| {
-            let place = if orphan.successor {
-                Place::Successor
-            } else {
-                Place::Empty
-            };
-            (orphan.listener, place)
-        });
-        let (listener, place) = at_path
-            .chain(orphans)
-            .find(|(listener, _)| target.cookie.is_some() && listener.cookie == target.cookie)?;
-        let own_session = match &listener.holder {
-            Holder::Ssh(process) => process.own_session,
-            Holder::Other(_) | Holder::Unknown => false,
-        };
-        Some(Found {
-            sessions: listener.sessions + u32::from(own_session),
-            holder: listener.holder,
-            place,
-        })
-    }
-}
+/// How often the path is looked at after SIGTERM.
+const PATH_POLL: Duration = Duration::from_millis(10);
 
 /// A master whose process has ended, verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended {
-    /// Which process it was.
+pub struct ProcessEnded {
     pub pid: MasterPid,
-    /// Whether it took SIGKILL.
+    /// Whether SIGKILL was needed.
     pub killed: bool,
-    /// How many sessions were open just before.
+    /// The sessions that were open.
     pub closed: u32,
-    /// What became of its socket file.
-    pub file: FileLeft,
+    pub file: FileAfterwards,
 }
 
-/// What became of the socket file of a master whose process was ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FileLeft {
-    /// It had none: an orphan.
-    NeverThere,
-    /// It is gone: the master removed it, or we did once it was proven stale.
-    Gone,
-    /// It is still there, and why.
+pub enum FileAfterwards {
+    /// An orphan has none.
+    NeverExisted,
+    Removed,
     Remains(CleanError),
 }
 
-/// Ends the process of a master that cannot be asked, and removes what remains of
-/// its socket by proof. Takes [`CHECK_LIMIT`] and the limits of [`ending`] at the longest, and little more.
+/// `process 4711 ended (SIGKILL), closing 2 sessions`
+impl fmt::Display for ProcessEnded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let signal = if self.killed { "SIGKILL" } else { "SIGTERM" };
+        let ended = match self.closed {
+            0 => tr!("process {pid} ended ({signal})", pid = self.pid.0, signal),
+            closed => tr!(
+                "process {pid} ended ({signal}), closing {n} session"
+                    | "process {pid} ended ({signal}), closing {n} sessions" % closed,
+                pid = self.pid.0,
+                signal
+            ),
+        };
+        match &self.file {
+            FileAfterwards::NeverExisted | FileAfterwards::Removed => f.write_str(&ended),
+            FileAfterwards::Remains(error) => {
+                f.write_str(&tr!("{ended}; its socket: {error}", ended, error))
+            }
+        }
+    }
+}
+
+/// How a master has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MasterEnd {
+    Exited(Exited),
+    Process(ProcessEnded),
+}
+
+impl fmt::Display for MasterEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(exited) => exited.fmt(f),
+            Self::Process(ended) => ended.fmt(f),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MasterEndError {
+    /// The master got no exit request, or refused it.
+    #[error(transparent)]
+    Exit(#[from] ControlError),
+    /// The master did not answer the exit request.
+    #[error(transparent)]
+    Process(#[from] EndProcessError),
+}
+
+/// Sends an exit request and, if the master does not answer it, ends its process.
 ///
-/// A master with a socket that is not stopped is asked once whether it answers; one that does is left alone.
+/// A master whose network is gone may accept the request and not exit: it waits until the server has got its message of
+/// disconnection (`client_loop()` in clientloop.c), which does not fit a full send buffer.
 ///
 /// # Errors
-/// [`EndError`]. Unless it says otherwise, nothing was signalled.
-pub fn end<S: Eyes + Finder>(
-    system: &S,
+/// [`MasterEndError`]
+pub fn exit_or_end_process(
+    kernel: &impl Kernel,
     target: &Target,
     consent: SessionConsent,
-) -> Result<Ended, EndError> {
+) -> Result<MasterEnd, MasterEndError> {
+    match control::exit(kernel, target, consent, CHECK_LIMIT) {
+        Ok(exited) => Ok(MasterEnd::Exited(exited)),
+        Err(error) if error.is_unresponsive() => {
+            tracing::info!("{}: {error}", target.path);
+            Ok(MasterEnd::Process(end_process(kernel, target, consent)?))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Ends the process of a master and removes its socket if that is proven stale then. Takes little longer than
+/// [`CHECK_LIMIT`] and the limits in [`ending`] together.
+///
+/// A master that has its socket and is not stopped gets one alive check; if it answers, it is left alone.
+///
+/// # Errors
+/// [`EndProcessError`]
+pub fn end_process(
+    kernel: &impl Kernel,
+    target: &Target,
+    consent: SessionConsent,
+) -> Result<ProcessEnded, EndProcessError> {
     if target.cookie.is_none() {
-        return Err(EndError::NoIdentity);
+        return Err(EndProcessError::NoCookie);
     }
-    let (first, suspect) = ssh(system, target)?;
-    if !consent.covers(Some(first.sessions)) {
-        return Err(EndError::SessionsOpen {
-            sessions: first.sessions,
-        });
-    }
-    let held = match first.place {
-        Place::Own => Some(Held::of(target).map_err(|unfit| match unfit {
-            // An orphan whose file has come back: not what was seen.
-            Unfit::Missing => Unfit::Changed,
+    let (first, candidate) = find_ssh(kernel, target)?;
+    check_consent(consent, &first)?;
+    let socket = match first.place {
+        Place::Own => Some(HeldSocket::open(target).map_err(|error| match error {
+            // An orphan whose file has come back.
+            HoldError::Missing => HoldError::Changed,
             other => other,
         })?),
         Place::Empty | Place::Successor => None,
     };
-    if held.is_some() && !suspect.stopped {
-        prove_silence(target)?;
+    if socket.is_some() && !candidate.stopped {
+        prove_unresponsive(target)?;
     }
 
-    let pidfd = Pidfd::open(suspect.pid)?;
-    let (second, process) = ssh(system, target)?;
-    if process.pid != suspect.pid {
-        return Err(EndError::ChangedHands);
+    let pidfd = Pidfd::open(candidate.pid).map_err(|errno| match errno {
+        Errno::ESRCH => EndProcessError::Gone,
+        errno => failed(marked!("open its pidfd"), errno),
+    })?;
+    let (second, process) = find_ssh(kernel, target)?;
+    if process.pid != candidate.pid {
+        return Err(EndProcessError::HolderChanged);
     }
-    // Our own question is over by now; what a person opened since was not agreed to.
-    if !consent.covers(Some(second.sessions)) {
-        return Err(EndError::SessionsOpen {
-            sessions: second.sessions,
-        });
+    // The connection of the alive check is closed by now; a session opened since then is not covered by the consent.
+    check_consent(consent, &second)?;
+    let killed = send_signals(&pidfd, &process, &target.path, socket.as_ref())?;
+    if let Some(found) = kernel.listener(target) {
+        return Err(EndProcessError::StillHeld(found.holder));
     }
-    let killed = carry_out(&pidfd, &process, &target.path, held.as_ref())?;
-    if let Some(found) = system.find(target) {
-        return Err(EndError::StillHeld(found.holder));
-    }
-    Ok(Ended {
+    Ok(ProcessEnded {
         pid: process.pid,
         killed,
         closed: second.sessions,
-        file: match held {
-            Some(held) => clear(system, target, &held),
-            None => FileLeft::NeverThere,
+        file: match socket {
+            Some(socket) => remove_socket(kernel, target, &socket),
+            None => FileAfterwards::NeverExisted,
         },
     })
 }
 
-/// The listener and its process, which is an ssh of the user's.
-fn ssh(finder: &impl Finder, target: &Target) -> Result<(Found, Process), EndError> {
-    let found = finder.find(target).ok_or(EndError::Gone)?;
+/// The listener, and its process if that is an ssh of the user's.
+fn find_ssh(
+    kernel: &impl Kernel,
+    target: &Target,
+) -> Result<(ListenerFound, Process), EndProcessError> {
+    let found = kernel.listener(target).ok_or(EndProcessError::Gone)?;
     match found.holder.clone() {
         Holder::Ssh(process) => Ok((found, process)),
-        Holder::Other(process) => Err(EndError::NotSsh(process.name, process.pid)),
-        Holder::Unknown => Err(EndError::HolderUnknown),
+        Holder::Other(process) => Err(EndProcessError::NotSsh(process.name, process.pid)),
+        Holder::Unknown => Err(EndProcessError::HolderUnknown),
     }
 }
 
-/// Asks the master once whether it is there. Whoever answers, rightly or with a refusal, can be asked to end.
-fn prove_silence(target: &Target) -> Result<(), EndError> {
+fn check_consent(consent: SessionConsent, found: &ListenerFound) -> Result<(), EndProcessError> {
+    let sessions = found.sessions;
+    if consent.covers(Some(sessions)) {
+        Ok(())
+    } else {
+        Err(EndProcessError::SessionsOpen { sessions })
+    }
+}
+
+/// A master that answers, even by a refusal, can get an exit request.
+fn prove_unresponsive(target: &Target) -> Result<(), EndProcessError> {
     match control::check(target, CHECK_LIMIT) {
-        Err(error) if error.is_in_vain() => Ok(()),
-        Err(ActError::Mux(MuxError::Refused)) => Err(EndError::Gone),
-        Err(ActError::Mux(MuxError::RefusedByMaster { .. } | MuxError::Failed { .. })) | Ok(_) => {
-            Err(EndError::Answers)
-        }
-        Err(error) => Err(EndError::Unasked(error)),
+        Err(error) if error.is_unresponsive() => Ok(()),
+        Err(ControlError::Mux(MuxError::Refused)) => Err(EndProcessError::Gone),
+        Err(ControlError::Mux(MuxError::RefusedByMaster { .. } | MuxError::Failed { .. }))
+        | Ok(_) => Err(EndProcessError::Answers),
+        Err(error) => Err(EndProcessError::NotChecked(error)),
     }
 }
 
-/// Signals the process as [`ending::next`] says, until it has ended. Whether it took SIGKILL.
-fn carry_out(
+/// Sends the signals that [`ending::next`] returns until the process has ended. Returns whether SIGKILL was needed.
+fn send_signals(
     pidfd: &Pidfd,
     process: &Process,
     path: &ControlPath,
-    held: Option<&Held>,
-) -> Result<bool, EndError> {
+    socket: Option<&HeldSocket>,
+) -> Result<bool, EndProcessError> {
+    let has_ended = |limit| {
+        pidfd
+            .has_ended(limit)
+            .map_err(|errno| failed(marked!("wait for it"), errno))
+    };
     let mut stage = Stage::Begun;
     let mut since = Instant::now();
     loop {
         let seen = Seen {
-            ended: pidfd.has_ended(Duration::ZERO)?,
+            ended: has_ended(Duration::ZERO)?,
             stopped: process.stopped,
-            place: place(path, held),
+            place: place(path, socket),
             waited: since.elapsed(),
         };
         let action = ending::next(stage, seen);
         tracing::debug!(%path, pid = process.pid.0, ?stage, ?seen, ?action, "end process");
         match action {
-            Action::Send(signals, then) => {
+            Action::Send(signals, next) => {
                 for signal in signals {
-                    pidfd.send(*signal)?;
+                    pidfd
+                        .send(*signal)
+                        .map_err(|errno| failed(marked!("signal it"), errno))?;
                 }
-                (stage, since) = (then, Instant::now());
+                (stage, since) = (next, Instant::now());
             }
             Action::Wait(limit) => {
-                let limit = match stage {
-                    Stage::Begun | Stage::Terminated => limit.min(WATCH),
+                has_ended(match stage {
+                    Stage::Begun | Stage::Terminated => limit.min(PATH_POLL),
                     Stage::Killed => limit,
-                };
-                pidfd.has_ended(limit)?;
+                })?;
             }
             Action::Ended => return Ok(stage == Stage::Killed),
             Action::GiveUp => {
-                return Err(EndError::Survives {
+                return Err(EndProcessError::Survives {
                     pid: process.pid,
                     waited: ending::KILL_LIMIT,
                 });
@@ -229,26 +257,29 @@ fn carry_out(
     }
 }
 
-/// What stands at the path now. What cannot be looked at is not proven to be the master's own.
-fn place(path: &ControlPath, held: Option<&Held>) -> Place {
+/// If the file cannot be read, it is not proven to be the master's own.
+fn place(path: &ControlPath, socket: Option<&HeldSocket>) -> Place {
     match filesystem::lstat(path.as_path()) {
-        File::Socket(stat) => match held {
-            Some(held) if stat.id.same_file(&held.stat().id) => Place::Own,
+        File::Socket(stat) => match socket {
+            Some(own) if stat.id.same_file(&own.stat().id) => Place::Own,
             Some(_) | None => Place::Successor,
         },
         File::Other(..) | File::Missing | File::Denied | File::Failed(_) => Place::Empty,
     }
 }
 
-/// Removes the file that a killed master left, if it is proven stale.
-fn clear(eyes: &impl Eyes, target: &Target, held: &Held) -> FileLeft {
-    if place(&target.path, Some(held)) != Place::Own {
-        return FileLeft::Gone;
+fn remove_socket(kernel: &impl Kernel, target: &Target, socket: &HeldSocket) -> FileAfterwards {
+    if place(&target.path, Some(socket)) != Place::Own {
+        return FileAfterwards::Removed;
     }
-    match clean::clean(eyes, target, Kind::Stale, SystemTime::now()) {
-        Ok(_) | Err(CleanError::Unfit(Unfit::Missing)) => FileLeft::Gone,
-        Err(error) => FileLeft::Remains(error),
+    match clean::clean(kernel, target, Remnant::Stale, SystemTime::now()) {
+        Ok(_) | Err(CleanError::Hold(HoldError::Missing)) => FileAfterwards::Removed,
+        Err(error) => FileAfterwards::Remains(error),
     }
+}
+
+fn failed(doing: &'static str, errno: Errno) -> EndProcessError {
+    EndProcessError::Failed { doing, errno }
 }
 
 #[cfg(test)]

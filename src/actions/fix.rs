@@ -1,8 +1,7 @@
-//! Carrying out a [`Fix`]: the safe remedies, and nothing that another user or a guess would be needed for.
+//! Applies a [`Fix`]: the safe remedies, without another user's rights and without guesses.
 //!
-//! Each proves again what it was judged for, on a descriptor, and changes that very file: a path may mean another one
-//! by then. Directories are reached part by part without following a symlink. What is as it should be already is left
-//! as it is, and said so.
+//! Each proves again what the finding claimed, on a descriptor, and changes that very file: its path may lead to another
+//! one by then. Directories are opened component by component without following symlinks.
 
 use std::fmt;
 use std::os::fd::{AsRawFd as _, OwnedFd};
@@ -15,108 +14,105 @@ use nix::sys::stat::{FchmodatFlags, Mode, fchmod, fchmodat, fstat, mkdirat};
 use thiserror::Error;
 use tr::tr;
 
-use super::clean::{self, CleanError, Cleaned, Kind};
-use super::held::{Held, Unfit};
-use super::{System, own_uid};
+use super::clean;
+use super::clean::{CleanError, Cleaned, Remnant};
+use super::held_socket::{HeldSocket, HoldError};
+use super::kernel::{LiveKernel, own_uid};
+use crate::decide::action_report::{Action, ActionOutcome, ActionReport, ReportTarget};
 use crate::model::directory::DirectoryId;
 use crate::model::fix::Fix;
 use crate::model::socket::{Target, UserId};
 use crate::model::text::{self, marked, translated};
 
-/// What was done: a sentence by its [`fmt::Display`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
-pub enum Mended {
-    /// These directories were made, the outermost first.
-    Made(Vec<PathBuf>),
-    /// A directory or socket has another mode.
-    Closed {
-        /// Which.
-        path: PathBuf,
-        /// The mode it had.
+pub enum Fixed {
+    /// These directories, outermost first.
+    Created(Vec<PathBuf>),
+    ModeChanged {
         from: u32,
-        /// The mode it has.
         to: u32,
     },
-    /// A socket was removed, or put back where a clean that broke off had taken it from.
-    Cleaned(PathBuf, Cleaned),
-    /// It is mended already, or gone.
-    Nothing(PathBuf),
+    Cleaned(Cleaned),
+    /// Nothing was wrong any more.
+    Unneeded,
 }
 
-impl Mended {
-    /// Whether anything was changed.
-    #[must_use]
-    pub fn is_change(&self) -> bool {
-        match self {
-            Self::Made(_) | Self::Closed { .. } | Self::Cleaned(..) => true,
-            Self::Nothing(_) => false,
-        }
-    }
-}
-
-impl fmt::Display for Mended {
+/// `mode changed from 0777 to 0755`
+impl fmt::Display for Fixed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Made(paths) => {
-                let paths = paths
-                    .iter()
-                    .map(|path| text::path(path))
-                    .reduce(|paths, path| tr!("{paths} and {path}", paths, path))
-                    .unwrap_or_default();
-                f.write_str(&tr!(
-                    "made {directories}, mode {mode}",
-                    directories = paths,
-                    mode = "0700"
-                ))
+            Self::Created(paths) => {
+                let mode = "0700";
+                f.write_str(&match paths.split_last() {
+                    Some((_, parents)) if !parents.is_empty() => tr!(
+                        "created with mode {mode}, and so {parents}",
+                        mode,
+                        parents = text::list(parents.iter().map(|path| text::path(path)))
+                    ),
+                    Some(_) | None => tr!("created with mode {mode}", mode),
+                })
             }
-            Self::Closed { path, from, to } => f.write_str(&tr!(
-                "changed the mode of {path} from {old} to {new}",
-                path = text::path(path),
+            Self::ModeChanged { from, to } => f.write_str(&tr!(
+                "mode changed from {old} to {new}",
                 old = format_args!("{from:04o}"),
                 new = format_args!("{to:04o}")
             )),
-            Self::Cleaned(path, cleaned) => write!(f, "{}: {cleaned}", text::path(path)),
-            Self::Nothing(path) => f.write_str(&tr!(
-                "{path}: nothing to mend any more",
-                path = text::path(path)
-            )),
+            Self::Cleaned(cleaned) => cleaned.fmt(f),
+            Self::Unneeded => f.write_str(&tr!("nothing to fix any more")),
         }
     }
 }
 
-/// Why nothing was mended. The messages stand behind the path: `PATH: ERROR`.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum MendError {
-    /// Another directory stands there by now, or a symlink on the way to it.
-    #[error("{}", tr!("it has changed since it was looked at; look again"))]
+pub enum FixError {
+    /// Another directory, or a symlink on the way to it.
+    #[error("{}", tr!("changed since it was checked; try again"))]
     Changed,
-    /// It belongs to another user.
-    #[error("{}", tr!("it belongs to another user (uid {uid}); it is left alone", uid = .0.0))]
+    #[error("{}", tr!("left alone: owned by another user (uid {uid})", uid = .0.0))]
     NotOurs(UserId),
-    /// The socket is not what it was judged to be.
-    #[error("{}", tr!("it {what}", what = .0))]
-    Unfit(#[from] Unfit),
-    /// The clean was refused.
-    #[error("{}", tr!("it {what}", what = .0))]
+    #[error(transparent)]
+    Hold(#[from] HoldError),
+    #[error(transparent)]
     Clean(#[from] CleanError),
-    /// The system's words.
     #[error("{}", tr!("cannot {doing}: {cause}", doing = translated(.doing), cause = .errno.desc()))]
-    Failed {
-        /// What was about to be done.
-        doing: &'static str,
-        /// Why not.
-        errno: Errno,
-    },
+    Failed { doing: &'static str, errno: Errno },
 }
 
-/// Carries it out, and says what that was.
-///
+impl FixError {
+    #[must_use]
+    pub const fn outcome(&self) -> ActionOutcome {
+        match self {
+            Self::Changed | Self::NotOurs(_) | Self::Hold(_) => ActionOutcome::REFUSED,
+            Self::Clean(error) => error.outcome(),
+            Self::Failed { .. } => ActionOutcome::Failed,
+        }
+    }
+}
+
+pub fn fix(fix: &Fix) -> ActionReport {
+    let path = match fix {
+        Fix::MakeDirectory(path) | Fix::CloseDirectory { path, .. } => path,
+        Fix::CloseSocket(target) | Fix::Clean { target, .. } => target.path.as_path(),
+    };
+    let (outcome, message) = match apply(fix) {
+        Ok(fixed @ Fixed::Unneeded) => (ActionOutcome::Unchanged, fixed.to_string()),
+        Ok(fixed) => (ActionOutcome::Done, fixed.to_string()),
+        Err(error) => (error.outcome(), error.to_string()),
+    };
+    ActionReport::new(
+        ReportTarget::File(path.to_owned()),
+        Action::Fix,
+        outcome,
+        message,
+    )
+}
+
 /// # Errors
-/// [`MendError`]. Nothing was changed then, but for outer directories that could be made before an inner could not.
-pub fn mend(fix: &Fix) -> Result<Mended, MendError> {
+/// [`FixError`]. Nothing was changed then, but for outer directories if an inner one could not be created.
+fn apply(fix: &Fix) -> Result<Fixed, FixError> {
     match fix {
-        Fix::MakeDirectory(path) => make_directory(path),
+        Fix::MakeDirectory(path) => create_directory(path),
         Fix::CloseDirectory { path, id } => close_directory(path, *id),
         Fix::CloseSocket(target) => close_socket(target),
         Fix::Clean {
@@ -126,113 +122,97 @@ pub fn mend(fix: &Fix) -> Result<Mended, MendError> {
     }
 }
 
-/// What a fix is about, to say with its error.
-#[must_use]
-pub fn subject(fix: &Fix) -> &Path {
-    match fix {
-        Fix::MakeDirectory(path) | Fix::CloseDirectory { path, .. } => path,
-        Fix::CloseSocket(target) | Fix::Clean { target, .. } => target.path.as_path(),
-    }
-}
-
 const PRIVATE: Mode = Mode::S_IRWXU;
 
-fn make_directory(path: &Path) -> Result<Mended, MendError> {
+fn create_directory(path: &Path) -> Result<Fixed, FixError> {
     let mut at = PathBuf::from("/");
     let mut directory = root()?;
-    let mut made = Vec::new();
-    for name in names(path) {
+    let mut created = Vec::new();
+    for name in component_names(path) {
         at.push(name);
         directory = match enter(&directory, name) {
             Ok(inner) => inner,
             Err(Errno::ENOENT) => {
                 match mkdirat(&directory, name, PRIVATE) {
-                    Ok(()) => made.push(at.clone()),
-                    // Somebody was faster; whose it is is looked at next.
+                    Ok(()) => created.push(at.clone()),
+                    // Another process has created it; its owner is checked next.
                     Err(Errno::EEXIST) => {}
-                    Err(errno) => return Err(failed(marked!("make it"), errno)),
+                    Err(errno) => return Err(failed(marked!("create it"), errno)),
                 }
-                let inner = enter(&directory, name).map_err(on_the_way)?;
+                let inner = enter(&directory, name).map_err(open_error)?;
                 let owner = owner(&inner)?;
                 if owner != own_uid() {
-                    return Err(MendError::NotOurs(owner));
+                    return Err(FixError::NotOurs(owner));
                 }
-                if made.last() == Some(&at) {
-                    // The umask may have taken more than others' bits.
+                if created.last() == Some(&at) {
+                    // The umask may also remove bits of the user.
                     fchmod(&inner, PRIVATE)
                         .map_err(|errno| failed(marked!("set its mode"), errno))?;
                 }
                 inner
             }
-            Err(errno) => return Err(on_the_way(errno)),
+            Err(errno) => return Err(open_error(errno)),
         };
     }
-    if made.is_empty() {
-        Ok(Mended::Nothing(path.to_owned()))
+    if created.is_empty() {
+        Ok(Fixed::Unneeded)
     } else {
-        Ok(Mended::Made(made))
+        Ok(Fixed::Created(created))
     }
 }
 
-fn close_directory(path: &Path, id: DirectoryId) -> Result<Mended, MendError> {
+fn close_directory(path: &Path, id: DirectoryId) -> Result<Fixed, FixError> {
     let mut directory = root()?;
-    for name in names(path) {
-        directory = enter(&directory, name).map_err(on_the_way)?;
+    for name in component_names(path) {
+        directory = enter(&directory, name).map_err(open_error)?;
     }
     let stat = fstat(&directory).map_err(|errno| failed(marked!("look at it"), errno))?;
     if stat.st_dev != id.device || stat.st_ino != id.inode {
-        return Err(MendError::Changed);
+        return Err(FixError::Changed);
     }
     if stat.st_uid != own_uid().0 {
-        return Err(MendError::NotOurs(UserId(stat.st_uid)));
+        return Err(FixError::NotOurs(UserId(stat.st_uid)));
     }
     let from = stat.st_mode & 0o7777;
     let to = from & !0o022;
     if from == to {
-        return Ok(Mended::Nothing(path.to_owned()));
+        return Ok(Fixed::Unneeded);
     }
     fchmod(&directory, Mode::from_bits_truncate(to))
         .map_err(|errno| failed(marked!("set its mode"), errno))?;
-    Ok(Mended::Closed {
-        path: path.to_owned(),
-        from,
-        to,
-    })
+    Ok(Fixed::ModeChanged { from, to })
 }
 
-fn close_socket(target: &Target) -> Result<Mended, MendError> {
+fn close_socket(target: &Target) -> Result<Fixed, FixError> {
     const TO: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
-    let path = target.path.as_path().to_owned();
-    let held = match Held::of(target) {
+    let held = match HeldSocket::open(target) {
         Ok(held) => held,
-        Err(Unfit::Missing) => return Ok(Mended::Nothing(path)),
+        Err(HoldError::Missing) => return Ok(Fixed::Unneeded),
         Err(unfit) => return Err(unfit.into()),
     };
     let from = held.stat().mode;
     if from == TO.bits() {
-        return Ok(Mended::Nothing(path));
+        return Ok(Fixed::Unneeded);
     }
-    // An O_PATH descriptor takes no fchmod, but its link in /proc leads to the very file.
+    // fchmod(2) fails for an O_PATH descriptor, but its link in /proc leads to the very file.
     let link = format!("/proc/self/fd/{}", held.file().as_raw_fd());
     fchmodat(AT_FDCWD, link.as_str(), TO, FchmodatFlags::FollowSymlink)
         .map_err(|errno| failed(marked!("set its mode"), errno))?;
-    Ok(Mended::Closed {
-        path,
+    Ok(Fixed::ModeChanged {
         from,
         to: TO.bits(),
     })
 }
 
-fn clean(target: &Target, is_leftover: bool) -> Result<Mended, MendError> {
-    let kind = if is_leftover {
-        Kind::Leftover
+fn clean(target: &Target, is_leftover: bool) -> Result<Fixed, FixError> {
+    let remnant = if is_leftover {
+        Remnant::Leftover
     } else {
-        Kind::Stale
+        Remnant::Stale
     };
-    let path = target.path.as_path().to_owned();
-    match clean::clean(&System, target, kind, SystemTime::now()) {
-        Ok(cleaned) => Ok(Mended::Cleaned(path, cleaned)),
-        Err(CleanError::Unfit(Unfit::Missing)) => Ok(Mended::Nothing(path)),
+    match clean::clean(&LiveKernel, target, remnant, SystemTime::now()) {
+        Ok(cleaned) => Ok(Fixed::Cleaned(cleaned)),
+        Err(CleanError::Hold(HoldError::Missing)) => Ok(Fixed::Unneeded),
         Err(error) => Err(error.into()),
     }
 }
@@ -242,12 +222,11 @@ const FLAGS: OFlag = OFlag::O_RDONLY
     .union(OFlag::O_NOFOLLOW)
     .union(OFlag::O_CLOEXEC);
 
-fn root() -> Result<OwnedFd, MendError> {
-    openat(AT_FDCWD, "/", FLAGS, Mode::empty()).map_err(on_the_way)
+fn root() -> Result<OwnedFd, FixError> {
+    openat(AT_FDCWD, "/", FLAGS, Mode::empty()).map_err(open_error)
 }
 
-/// The directory of this name in an open one. Opened for reading where that is allowed; where not, it can at least be
-/// passed through.
+/// Opens a directory in another. With O_PATH if it may be searched but not read.
 fn enter(directory: &OwnedFd, name: &Path) -> nix::Result<OwnedFd> {
     openat(directory, name, FLAGS, Mode::empty()).or_else(|errno| match errno {
         Errno::EACCES => openat(directory, name, FLAGS.union(OFlag::O_PATH), Mode::empty()),
@@ -255,7 +234,7 @@ fn enter(directory: &OwnedFd, name: &Path) -> nix::Result<OwnedFd> {
     })
 }
 
-fn names(path: &Path) -> impl Iterator<Item = &Path> {
+fn component_names(path: &Path) -> impl Iterator<Item = &Path> {
     path.components().filter_map(|component| match component {
         Component::Normal(name) => Some(Path::new(name)),
         Component::RootDir | Component::CurDir | Component::ParentDir | Component::Prefix(_) => {
@@ -264,22 +243,22 @@ fn names(path: &Path) -> impl Iterator<Item = &Path> {
     })
 }
 
-fn owner(directory: &OwnedFd) -> Result<UserId, MendError> {
+fn owner(directory: &OwnedFd) -> Result<UserId, FixError> {
     fstat(directory)
         .map(|stat| UserId(stat.st_uid))
         .map_err(|errno| failed(marked!("look at it"), errno))
 }
 
-fn on_the_way(errno: Errno) -> MendError {
+fn open_error(errno: Errno) -> FixError {
     match errno {
-        // A symlink or file where a directory was.
-        Errno::ENOENT | Errno::ELOOP | Errno::ENOTDIR => MendError::Changed,
+        // A symlink or another file instead of a directory.
+        Errno::ENOENT | Errno::ELOOP | Errno::ENOTDIR => FixError::Changed,
         other => failed(marked!("open it"), other),
     }
 }
 
-fn failed(doing: &'static str, errno: Errno) -> MendError {
-    MendError::Failed { doing, errno }
+fn failed(doing: &'static str, errno: Errno) -> FixError {
+    FixError::Failed { doing, errno }
 }
 
 #[cfg(test)]

@@ -1,26 +1,28 @@
-//! `muxtray open`: starts a master in the background (`ssh -fN`), after what stood in its place was ended or removed.
+//! `muxtray open`: starts a master in the background (`ssh -fN`), after it has ended or removed a broken one.
 //!
-//! ssh goes to the background only when it is connected, so its end tells whether that worked. A master is ours if the
-//! kernel says that the ssh we started made its listener. Where another ssh took the path in that moment, ours runs on
-//! without a control socket, and nobody would ever end it: it is found by a mark in its environment, and ended.
+//! ssh goes to the background only when it is connected, so its exit status says whether that worked. The started ssh is
+//! the master if it created the listener. If another ssh took the path at the same moment, the started one runs on
+//! without a control socket, and nothing would ever end it: it is found by a mark in its environment and ended.
 
-mod stray;
+mod background_ssh;
 
 use std::ffi::{OsStr, OsString};
+use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
 use thiserror::Error;
 use tr::tr;
 
-use super::clean::{self, CleanError, Kind};
-use super::control::{self, ActError, CHECK_LIMIT};
-use super::end_process::EndError;
-use super::end_stranded::{self, Farewell, NotEnded};
-use super::held::Unfit;
-use super::ssh::interrupt::Interrupt;
-use super::ssh::session::{self, Lives, Manner, Ran};
-use super::ssh::{Ssh, escaped, made_by, sweep};
-use super::{Eyes as _, System};
+use super::clean;
+use super::clean::{CleanError, Remnant};
+use super::control::{self, CHECK_LIMIT, ControlError};
+use super::end_process::{EndProcessError, MasterEnd, MasterEndError, exit_or_end_process};
+use super::held_socket::HoldError;
+use super::kernel::{Kernel as _, LiveKernel};
+use super::ssh::deferred_signals::DeferredSignals;
+use super::ssh::run::{self, RunOptions, RunResult, SshRole};
+use super::ssh::{Ssh, escape_percent, master_created_by, remove_after_failed_start};
+use crate::decide::action_report::ActionOutcome;
 use crate::decide::intent::SessionConsent;
 use crate::decide::opening::{First, Opened, Start};
 use crate::diagnose::obstacle::Failure;
@@ -28,30 +30,29 @@ use crate::model::control_path::ControlPath;
 use crate::model::socket::{File, Target};
 use crate::observe::filesystem;
 use crate::unconfined::{self, Lifetime};
+use background_ssh::Mark;
 
-/// How long ssh may take to connect (ConnectTimeout), in seconds, where the configuration does not say.
+/// ConnectTimeout, unless the configuration sets one.
 const CONNECT_SECONDS: u32 = 15;
 
-/// How long a start may take in which nobody is asked anything.
-const UNASKED_LIMIT: Duration = Duration::from_secs(60);
+/// How long a start may take if ssh asks nothing.
+const LIMIT_WITHOUT_QUESTIONS: Duration = Duration::from_secs(60);
 
-/// How long a start may take in which a person is asked something: as long as a server waits (LoginGraceTime in
-/// sshd_config(5)).
-const ASKED_LIMIT: Duration = Duration::from_secs(120);
+/// How long a start may take if ssh may ask a person: as long as a server waits (LoginGraceTime in sshd_config(5)).
+const LIMIT_WITH_QUESTIONS: Duration = Duration::from_secs(120);
 
-/// How ssh asks for a passphrase, a password, or whether a host key is right.
+/// How ssh asks for a passphrase, a password, or whether to accept a host key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Questions {
-    /// On the terminal that it shares with us.
     Terminal,
-    /// By the program of SSH_ASKPASS, in a window.
+    /// In a window, by the program in SSH_ASKPASS.
     Askpass,
-    /// Not at all: where it would have to, it fails.
+    /// ssh fails if it would have to ask.
     None,
 }
 
 impl Questions {
-    /// How, with these variables of the environment. On a terminal ssh decides for itself (ssh(1), `SSH_ASKPASS`).
+    /// From the environment. On a terminal ssh decides by itself (ssh(1), `SSH_ASKPASS`).
     #[must_use]
     pub fn of(has_terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> Self {
         let is_set = |name| variable(name).is_some_and(|value| !value.is_empty());
@@ -68,56 +69,118 @@ impl Questions {
 
     const fn limit(self) -> Duration {
         match self {
-            Self::Terminal | Self::Askpass => ASKED_LIMIT,
-            Self::None => UNASKED_LIMIT,
+            Self::Terminal | Self::Askpass => LIMIT_WITH_QUESTIONS,
+            Self::None => LIMIT_WITHOUT_QUESTIONS,
         }
     }
 }
 
-/// Why no master was opened. Worded to stand behind the host's name.
+/// Why no master was opened.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum OpenError {
-    /// The master whose network is gone was not ended.
+    /// The stranded master at the path was not ended.
     #[error(transparent)]
-    NotEnded(#[from] NotEnded),
-    /// The stale socket in its place was not removed.
-    #[error("{}", tr!("its socket {error}", error = .0))]
+    NotEnded(#[from] MasterEndError),
+    /// The stale socket at the path was not removed.
+    #[error("{}", tr!("its stale socket: {error}", error = .0))]
     NotCleaned(#[from] CleanError),
-    /// What was started did not become a master.
     #[error("{0}")]
     Failed(Failure),
-    /// A signal came that ends the program, and what was started has been ended.
+    /// By a signal. The started ssh has been ended.
     #[error("{}", tr!("interrupted"))]
     Interrupted,
 }
 
 impl OpenError {
-    /// How many sessions are in the way that nobody agreed to close, where that is why.
+    /// The number of sessions, if the master was not ended because of open sessions.
     #[must_use]
     pub const fn sessions_open(&self) -> Option<u32> {
         match self {
             Self::NotEnded(
-                NotEnded::Asked(ActError::SessionsOpen { sessions })
-                | NotEnded::Process(EndError::SessionsOpen { sessions }),
+                MasterEndError::Exit(ControlError::SessionsOpen { sessions })
+                | MasterEndError::Process(EndProcessError::SessionsOpen { sessions }),
             ) => Some(*sessions),
             Self::NotEnded(_) | Self::NotCleaned(_) | Self::Failed(_) | Self::Interrupted => None,
         }
     }
+
+    #[must_use]
+    pub const fn outcome(&self) -> ActionOutcome {
+        match self {
+            Self::NotEnded(MasterEndError::Exit(error)) => error.outcome(),
+            Self::NotEnded(MasterEndError::Process(error)) => error.outcome(),
+            Self::NotCleaned(error) => error.outcome(),
+            Self::Failed(_) | Self::Interrupted => ActionOutcome::Failed,
+        }
+    }
 }
 
-/// Opens a master. `consent` is for the sessions of one that is to be ended first.
+/// Starts a master. `consent` is for the sessions of a stranded one that is ended first.
 ///
 /// # Errors
-/// Any [`OpenError`]; nothing that was started lives on then.
+/// [`OpenError`]; then no started process lives on.
 pub fn open(
     ssh: &Ssh,
     start: &Start,
     consent: SessionConsent,
     questions: Questions,
-    interrupt: Option<&Interrupt>,
+    signals: Option<&DeferredSignals>,
 ) -> Result<Opened, OpenError> {
-    let before = make_room(&start.first, consent)?;
+    let before = free_path(&start.first, consent)?;
     let begun = Instant::now();
+    let mut command = command(ssh, start, questions);
+    let mark = Mark::set(&mut command);
+    let options = RunOptions {
+        limit: questions.limit(),
+        role: SshRole::Master {
+            may_ask: questions == Questions::Terminal,
+        },
+        signals,
+    };
+    let mut master = None;
+    let command = unconfined::command(command, Lifetime::Unlimited);
+    let result = run::run(command, options, |pid| {
+        master = master_created_by(pid, &start.path);
+    });
+    if matches!(result, RunResult::Connected(_)) && unconfined::is_confined() {
+        // ssh was started by systemd-run, so its process id is not known.
+        master = mark.master(&start.path);
+    }
+    let took = begun.elapsed();
+    let opened = |target: &Target, by_other| Opened {
+        // Not the process that created the listener: ssh forked to go to the background.
+        pid: control::check(target, CHECK_LIMIT)
+            .ok()
+            .and_then(|checked| checked.pid),
+        took,
+        before,
+        by_other,
+    };
+    let error = match (result, master) {
+        (RunResult::Connected(_), Some(target)) => return Ok(opened(&target, false)),
+        (RunResult::Connected(_), None) => {
+            // The started ssh runs without a control socket.
+            mark.end_when_in_background();
+            if let Some(target) = listening_master(&start.path) {
+                return Ok(opened(&target, true));
+            }
+            OpenError::Failed(Failure::NoMaster(start.path.clone()))
+        }
+        // ssh may have gone to the background just before it was killed.
+        (RunResult::Failed(failure), _) => {
+            mark.end();
+            OpenError::Failed(failure)
+        }
+        (RunResult::Interrupted, _) => {
+            mark.end();
+            OpenError::Interrupted
+        }
+    };
+    remove_after_failed_start(&start.path);
+    Err(error)
+}
+
+fn command(ssh: &Ssh, start: &Start, questions: Questions) -> Command {
     let mut command = ssh.command();
     command.args(["-f", "-N", "-o"]).arg(format!(
         "ControlMaster={}",
@@ -137,88 +200,44 @@ pub fn open(
             command.args(["-o", "BatchMode=yes"]);
         }
     }
-    command.arg("-S").arg(escaped(&start.path));
-    ssh.to_host(&mut command);
-    let mark = stray::mark(&mut command);
-    let mut ours = None;
-    let manner = Manner {
-        limit: questions.limit(),
-        lives: Lives::On {
-            may_ask: questions == Questions::Terminal,
-        },
-        interrupt,
-    };
-    let command = unconfined::command(command, Lifetime::Unlimited);
-    let ran = session::run(command, manner, |pid| ours = made_by(pid, &start.path));
-    if matches!(ran, Ran::Through(_)) && unconfined::is_confined() {
-        // What was started by us has started the ssh.
-        ours = stray::master(&mark, &start.path);
-    }
-    let took = begun.elapsed();
-    match (&ran, &ours) {
-        (Ran::Through(_), Some(_)) => {}
-        // It runs on without a control socket.
-        (Ran::Through(_), None) => stray::end_certain(&mark),
-        // It may have gone to the background in the moment in which it was killed.
-        (Ran::Failed(_) | Ran::Interrupted, _) => {
-            stray::end(&mark);
-        }
-    }
-    let target = match (ran, ours) {
-        (Ran::Through(_), Some(target)) => Ok((target, false)),
-        (Ran::Through(_), None) => match standing(&start.path) {
-            Some(target) => Ok((target, true)),
-            None => Err(OpenError::Failed(Failure::NoMaster(start.path.clone()))),
-        },
-        (Ran::Failed(failure), _) => Err(OpenError::Failed(failure)),
-        (Ran::Interrupted, _) => Err(OpenError::Interrupted),
-    };
-    let (target, by_other) = target.inspect_err(|_| sweep(&start.path))?;
-    Ok(Opened {
-        // The listener's maker is not its holder any more: ssh went to the background by a fork.
-        pid: control::check(&target, CHECK_LIMIT)
-            .ok()
-            .and_then(|checked| checked.pid),
-        took,
-        before,
-        by_other,
-    })
+    command.arg("-S").arg(escape_percent(&start.path));
+    ssh.add_host(&mut command);
+    command
 }
 
-/// Ends or removes what stands where the master is to listen, and tells what came of it.
-fn make_room(first: &First, consent: SessionConsent) -> Result<Option<String>, OpenError> {
-    let remains = match first {
-        First::Nothing => return Ok(None),
+/// Ends a stranded master or removes a stale socket at the path. Returns how the master has ended.
+fn free_path(first: &First, consent: SessionConsent) -> Result<Option<String>, OpenError> {
+    match first {
+        First::Nothing => Ok(None),
         First::Clean(target) => {
             clean(target)?;
-            return Ok(None);
+            Ok(None)
         }
-        First::End(target) => target,
-    };
-    let farewell = end_stranded::say(remains, consent)?;
-    if matches!(&farewell, Farewell::Exited(exited) if exited.file_remains) {
-        clean(remains)?;
+        First::End(target) => {
+            let end = exit_or_end_process(&LiveKernel, target, consent)?;
+            if matches!(&end, MasterEnd::Exited(exited) if exited.file_remains) {
+                clean(target)?;
+            }
+            Ok(Some(end.to_string()))
+        }
     }
-    Ok(Some(farewell.to_string()))
 }
 
-/// What is gone already is as good as removed.
 fn clean(target: &Target) -> Result<(), CleanError> {
-    match clean::clean(&System, target, Kind::Stale, SystemTime::now()) {
-        Ok(_) | Err(CleanError::Unfit(Unfit::Missing)) => Ok(()),
+    match clean::clean(&LiveKernel, target, Remnant::Stale, SystemTime::now()) {
+        Ok(_) | Err(CleanError::Hold(HoldError::Missing)) => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-/// The master that listens at this path, if one does.
-fn standing(path: &ControlPath) -> Option<Target> {
+fn listening_master(path: &ControlPath) -> Option<Target> {
     let File::Socket(stat) = filesystem::lstat(path.as_path()) else {
         return None;
     };
     Some(Target {
         path: path.clone(),
         id: Some(stat.id),
-        cookie: System.master(path, &stat)?.cookie,
+        cookie: LiveKernel.master(path, &stat)?.cookie,
     })
 }
 
@@ -227,7 +246,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ssh_asks_where_somebody_can_answer() {
+    fn questions_follow_terminal_and_environment() {
         let of = |has_terminal, variables: &[(&str, &str)]| {
             Questions::of(has_terminal, |name| {
                 let found = variables.iter().find(|(known, _)| *known == name);

@@ -1,8 +1,7 @@
-//! Whether a directory takes what a starting master makes in it: a socket, and a hard link to it.
+//! Tries whether a starting master could create its files in a directory: a socket and a hard link to it.
 //!
-//! Filesystems that have neither mostly say so by their type, but not all do, and nothing but a rehearsal shows a quota or
-//! a security module. It is made under names of our own, which are of the form that a starting master's temporary
-//! name has, so that no look takes them for a control socket; and they are removed again.
+//! The filesystem's type does not always tell, and it never shows a quota or a security module. The names have the form
+//! of a starting master's temporary name, so that no scan takes them for a control socket.
 
 use std::os::fd::AsRawFd as _;
 use std::path::Path;
@@ -12,27 +11,25 @@ use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, socket};
 use nix::sys::stat::{Mode, fchmod};
 
-use super::held_directory::{Directory, LockedDirectory};
+use super::held_directory::{HeldDirectory, LockedDirectory};
 use crate::model::directory::{Refusal, Rehearsal, Step};
 use crate::mux::deadline::Deadline;
 
 const SOCKET: &str = ".muxtray-rehearsal.0000000000000000";
 const LINK: &str = ".muxtray-rehearsal.0000000000000001";
 
-/// How long to wait for another muxtray that is at work in the directory.
 const LOCK_LIMIT: Duration = Duration::from_secs(1);
 
-/// Tries it. `None` where nothing was tried: the directory cannot be opened or locked.
-///
-/// What an earlier rehearsal that was cut short left there is removed first.
+/// Creates the files and removes them. Returns `None` if the directory cannot be opened or locked. Files of an interrupted
+/// rehearsal are removed first.
 #[must_use]
 pub fn rehearse(directory: &Path) -> Option<Rehearsal> {
-    let directory = Directory::open(directory).ok()?;
+    let directory = HeldDirectory::open(directory).ok()?;
     let directory = directory.lock(Deadline::within(LOCK_LIMIT)).ok()?;
     remove(&directory);
-    let outcome = make(&directory);
+    let created = create_files(&directory);
     remove(&directory);
-    Some(match outcome {
+    Some(match created {
         Ok(()) => Rehearsal::Passed,
         Err((step, errno)) => Rehearsal::Failed {
             step,
@@ -42,14 +39,14 @@ pub fn rehearse(directory: &Path) -> Option<Rehearsal> {
     })
 }
 
-fn make(directory: &LockedDirectory) -> Result<(), (Step, Errno)> {
+fn create_files(directory: &LockedDirectory) -> Result<(), (Step, Errno)> {
     bind_in(directory).map_err(|errno| (Step::Socket, errno))?;
     directory
-        .link(Path::new(SOCKET), Path::new(LINK))
+        .hard_link(Path::new(SOCKET), Path::new(LINK))
         .map_err(|errno| (Step::HardLink, errno))
 }
 
-/// Through the link in /proc, so that it lands in this very directory and its path has any length.
+/// Through the link in /proc, so that the directory cannot change meanwhile and its path may have any length.
 fn bind_in(directory: &LockedDirectory) -> nix::Result<()> {
     let socket = socket(
         AddressFamily::Unix,
@@ -57,19 +54,19 @@ fn bind_in(directory: &LockedDirectory) -> nix::Result<()> {
         SockFlag::SOCK_CLOEXEC,
         None,
     )?;
-    // bind(2) makes the file with the socket's own mode.
+    // bind(2) creates the file with the mode of the socket.
     fchmod(&socket, Mode::S_IRUSR | Mode::S_IWUSR)?;
     let path = directory.descriptor_path().join(SOCKET);
     bind(socket.as_raw_fd(), &UnixAddr::new(&path)?)
 }
 
-/// Removes our names, as far as what stands there is a socket of ours.
+/// Removes both names, if they are sockets of the user.
 fn remove(directory: &LockedDirectory) {
     for name in [LINK, SOCKET].map(Path::new) {
-        if directory.hold(name).is_ok()
+        if directory.socket(name).is_ok()
             && let Err(errno) = directory.unlink(name)
         {
-            tracing::warn!("{}: cannot be removed: {errno}", name.display());
+            tracing::warn!("cannot remove {}: {errno}", name.display());
         }
     }
 }
@@ -100,14 +97,14 @@ mod tests {
     }
 
     #[test]
-    fn an_ordinary_directory_passes_and_stays_as_it_was() {
+    fn ordinary_directory_passes_and_is_unchanged() {
         let directory = tempfile::tempdir().unwrap();
         assert_eq!(rehearse(directory.path()), Some(Rehearsal::Passed));
         assert_eq!(names(directory.path()), [""; 0]);
     }
 
     #[test]
-    fn a_rehearsal_that_was_cut_short_is_cleared_away() {
+    fn removes_files_of_interrupted_rehearsal() {
         let directory = tempfile::tempdir().unwrap();
         drop(UnixListener::bind(directory.path().join(SOCKET)).unwrap());
         assert_eq!(rehearse(directory.path()), Some(Rehearsal::Passed));
@@ -115,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_ours_is_left_alone() {
+    fn leaves_regular_file_alone() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join(SOCKET), "kept").unwrap();
         assert_eq!(
@@ -130,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_of_any_length_will_do() {
+    fn long_path_passes() {
         let directory = tempfile::tempdir().unwrap();
         let deep = directory.path().join("x".repeat(120));
         fs::create_dir(&deep).unwrap();
@@ -138,18 +135,18 @@ mod tests {
     }
 
     #[test]
-    fn a_filesystem_without_sockets_is_told() {
-        // proc lets nobody make anything, whoever asks.
-        let told = rehearse(Path::new("/proc/self"));
+    fn filesystem_without_sockets_fails() {
+        // Not even root can create a file in proc.
+        let result = rehearse(Path::new("/proc/self"));
         assert!(
             matches!(
-                told,
+                result,
                 None | Some(Rehearsal::Failed {
                     step: Step::Socket,
                     ..
                 })
             ),
-            "{told:?}"
+            "{result:?}"
         );
         assert_eq!(rehearse(Path::new("/nowhere/at/all")), None);
     }

@@ -1,19 +1,19 @@
-//! `muxtray test`: sessions to a host, timed: connections of their own, and through its master.
+//! `muxtray test`: times sessions to a host, with connections of their own and through its master.
 //!
-//! A master that runs is only gone through. One that has to be started gets a ControlPersist of a minute, so that it
-//! would end by itself whatever becomes of us, and is asked to end as soon as the runs are over or a signal ends the
-//! program. It is ours only if the kernel says that the process we started made its listener; any other was started by
-//! somebody else at the same moment, and stays.
+//! A running master is used as it is. A master that is started for the test gets a ControlPersist of a minute, so that it
+//! would exit by itself even if muxtray were killed, and an exit request after the runs or when a signal arrives. Only a
+//! master whose listener was created by the started process is ended; another one was started by somebody else at the
+//! same moment.
 
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use super::control::{self, CHECK_LIMIT};
-use super::ssh::interrupt::Interrupt;
-use super::ssh::session::{self, Lives, Manner, Ran};
-use super::ssh::{Ssh, escaped, made_by, sweep};
-use super::{System, end_process};
+use super::end_process::exit_or_end_process;
+use super::kernel::LiveKernel;
+use super::ssh::deferred_signals::DeferredSignals;
+use super::ssh::run::{self, RunOptions, RunResult, SshRole};
+use super::ssh::{Ssh, escape_percent, master_created_by, remove_after_failed_start};
 use crate::decide::intent::SessionConsent;
 use crate::diagnose::obstacle::Failure;
 use crate::model::control_path::ControlPath;
@@ -21,28 +21,27 @@ use crate::model::socket::{File, Target};
 use crate::observe::filesystem;
 use crate::present::speed_test::{Master, Series};
 
-/// How long ssh may take to connect (ConnectTimeout), in seconds.
+/// ConnectTimeout
 const CONNECT_SECONDS: u32 = 10;
 
-/// How long one run may take in all.
 pub const RUN_LIMIT: Duration = Duration::from_secs(15);
 
-/// How long a master that was started for a test lives without a session, in seconds, if nobody ends it.
+/// ControlPersist of a master that is started for the test.
 const PERSIST_SECONDS: u32 = 60;
 
-/// A signal came that ends the program, and what was started has been ended.
+/// A signal that ends the program is pending; the started processes have been ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Interrupted;
 
-/// Times connections of their own, until one fails.
+/// Times sessions with connections of their own, until one fails.
 ///
 /// # Errors
 /// [`Interrupted`].
-pub fn fresh(ssh: &Ssh, runs: u32, interrupt: &Interrupt) -> Result<Series, Interrupted> {
+pub fn fresh(ssh: &Ssh, runs: u32, signals: &DeferredSignals) -> Result<Series, Interrupted> {
     series(runs, || {
         let mut command = command(ssh);
         command.args(["-o", "ControlPath=none", "-o", "ControlMaster=no"]);
-        run(ssh, command, Lives::ForTheRun, interrupt, |_| {})
+        run_ssh(ssh, command, SshRole::Session, signals, |_| {})
     })
 }
 
@@ -54,56 +53,56 @@ pub fn through(
     ssh: &Ssh,
     runs: u32,
     path: &ControlPath,
-    interrupt: &Interrupt,
+    signals: &DeferredSignals,
 ) -> Result<Series, Interrupted> {
     series(runs, || {
         let mut command = command(ssh);
-        // Without the master there is no way: a connection of its own would be no multiplexed session.
+        // Fails without the master: a connection of its own would be no multiplexed session.
         command.args(["-o", "ControlMaster=no", "-o", "ProxyCommand=false"]);
-        command.arg("-S").arg(escaped(path));
-        run(ssh, command, Lives::ForTheRun, interrupt, |_| {})
+        command.arg("-S").arg(escape_percent(path));
+        run_ssh(ssh, command, SshRole::Session, signals, |_| {})
     })
 }
 
 /// Starts a master at this path, times sessions through it, and ends it.
 ///
 /// # Errors
-/// [`Interrupted`]; the master has been ended then, too, as far as that could be done.
+/// [`Interrupted`]; the master has been ended too, if that was possible.
 pub fn started(
     ssh: &Ssh,
     runs: u32,
     path: &ControlPath,
-    interrupt: &Interrupt,
+    signals: &DeferredSignals,
 ) -> Result<(Series, Master), Interrupted> {
     let mut command = command(ssh);
     command
         .args(["-o", "ControlMaster=yes", "-o"])
         .arg(format!("ControlPersist={PERSIST_SECONDS}"))
         .arg("-S")
-        .arg(escaped(path));
-    let mut ours = None;
-    let lives = Lives::On { may_ask: false };
-    let ran = run(ssh, command, lives, interrupt, |pid| {
-        ours = made_by(pid, path);
+        .arg(escape_percent(path));
+    let mut master = None;
+    let role = SshRole::Master { may_ask: false };
+    let result = run_ssh(ssh, command, role, signals, |pid| {
+        master = master_created_by(pid, path);
     });
-    let is_there = filesystem::lstat(path.as_path()) != File::Missing;
-    let outcome = match ran {
-        Ran::Through(_) if is_there => through(ssh, runs, path, interrupt),
-        Ran::Through(_) => Ok(failed(Failure::NoMaster(path.clone()))),
-        Ran::Failed(failure) => Ok(failed(failure)),
-        Ran::Interrupted => Err(Interrupted),
+    let exists = filesystem::lstat(path.as_path()) != File::Missing;
+    let outcome = match result {
+        RunResult::Connected(_) if exists => through(ssh, runs, path, signals),
+        RunResult::Connected(_) => Ok(failed(Failure::NoMaster(path.clone()))),
+        RunResult::Failed(failure) => Ok(failed(failure)),
+        RunResult::Interrupted => Err(Interrupted),
     };
-    let master = match (ours, &outcome) {
+    let master = match (master, &outcome) {
         (Some(target), _) => end(&target),
-        // Somebody else started one at the same moment.
+        // Started by somebody else at the same moment.
         (None, Ok(series)) if !series.runs.is_empty() => Master::Running,
         (None, _) => {
-            sweep(path);
+            remove_after_failed_start(path);
             Master::None
         }
     };
     if let (Master::Left(why), Err(Interrupted)) = (&master, &outcome) {
-        tracing::warn!("{path} {why}");
+        tracing::warn!("{path}: {why}");
     }
     outcome.map(|series| (series, master))
 }
@@ -115,23 +114,23 @@ fn failed(failure: Failure) -> Series {
     }
 }
 
-fn series(runs: u32, mut run: impl FnMut() -> Ran) -> Result<Series, Interrupted> {
+fn series(runs: u32, mut run_once: impl FnMut() -> RunResult) -> Result<Series, Interrupted> {
     let mut series = Series::default();
     for _ in 0..runs {
-        match run() {
-            Ran::Through(took) => series.runs.push(took),
-            Ran::Failed(failure) => {
+        match run_once() {
+            RunResult::Connected(took) => series.runs.push(took),
+            RunResult::Failed(failure) => {
                 series.failure = Some(failure);
                 break;
             }
-            Ran::Interrupted => return Err(Interrupted),
+            RunResult::Interrupted => return Err(Interrupted),
         }
     }
     Ok(series)
 }
 
-/// ssh with what every run has in common: no questions, no forwardings, no command but ours. ssh takes the first
-/// value it meets, so this wins over any configuration.
+/// Without questions, forwardings and configured commands. ssh uses the first value of an option, so these override the
+/// configuration.
 fn command(ssh: &Ssh) -> Command {
     let mut command = ssh.command();
     command.args(["-T", "-a", "-x"]);
@@ -150,43 +149,33 @@ fn command(ssh: &Ssh) -> Command {
     command
 }
 
-fn run(
+fn run_ssh(
     ssh: &Ssh,
     mut command: Command,
-    lives: Lives,
-    interrupt: &Interrupt,
+    role: SshRole,
+    signals: &DeferredSignals,
     at_end: impl FnOnce(u32),
-) -> Ran {
-    ssh.to_host(&mut command);
+) -> RunResult {
+    ssh.add_host(&mut command);
     command.arg("true");
-    let manner = Manner {
+    let options = RunOptions {
         limit: RUN_LIMIT,
-        lives,
-        interrupt: Some(interrupt),
+        role,
+        signals: Some(signals),
     };
-    session::run(command, manner, at_end)
+    run::run(command, options, at_end)
 }
 
-/// Ends the master that was started for the test. Sessions that a person has opened through it by now keep it.
+/// Ends the master that was started for the test, unless a person has opened sessions through it by now.
 fn end(target: &Target) -> Master {
-    match control::exit(&System, target, SessionConsent::NONE, CHECK_LIMIT) {
+    match exit_or_end_process(&LiveKernel, target, SessionConsent::NONE) {
         Ok(_) => Master::Started,
-        Err(error) if error.is_in_vain() => {
-            match end_process::end(&System, target, SessionConsent::NONE) {
-                Ok(_) => Master::Started,
-                Err(error) => Master::Left(error.to_string()),
-            }
-        }
-        Err(error) => match filesystem::lstat(target.path.as_path()) {
-            File::Missing => Master::Started,
-            File::Socket(_) | File::Other(..) | File::Denied | File::Failed(_) => {
-                Master::Left(error.to_string())
-            }
-        },
+        Err(_) if filesystem::lstat(target.path.as_path()) == File::Missing => Master::Started,
+        Err(error) => Master::Left(error.to_string()),
     }
 }
 
-/// The directory of this path, if it does not exist.
+/// Returns the directory of this path if it does not exist.
 #[must_use]
 pub fn missing_directory(path: &ControlPath) -> Option<&Path> {
     let directory = path.directory();
@@ -198,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_directory_that_is_missing_is_told() {
+    fn reports_only_missing_directory() {
         let directory = tempfile::tempdir().unwrap();
         for (name, missing) in [("s", false), ("no/s", true)] {
             let path = ControlPath::new(directory.path().join(name)).unwrap();

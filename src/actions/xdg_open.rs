@@ -1,7 +1,4 @@
-//! Opening a file in the program that the desktop has for it.
-//!
-//! xdg-open knows the desktop; muxtray does not. What it starts is the person's own: it is left alone, also when
-//! muxtray ends.
+//! Opens a file in the program that the desktop has for it, by xdg-open(1). The program lives on when muxtray ends.
 
 use std::io;
 use std::os::unix::process::CommandExt as _;
@@ -15,30 +12,25 @@ use tr::tr;
 
 use crate::unconfined::{self, APPLET_ENVIRONMENT, Lifetime};
 
-/// How long xdg-open may take to fail. Where there is no desktop that it knows, it becomes the program itself, and
-/// ends with that.
+/// How long xdg-open may take to fail. On an unknown desktop it runs the program itself and ends with that.
 pub const LIMIT: Duration = Duration::from_secs(5);
 
-/// Why nothing was opened.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// There is no xdg-open.
+pub enum XdgOpenError {
     #[error("{}", tr!("xdg-open is not installed"))]
     NotInstalled,
-    /// It could not be started.
     #[error("{}", tr!("xdg-open cannot be started: {error}", error = .0))]
     NotStarted(io::Error),
-    /// It said that it could not.
-    #[error("{}", because(*.0))]
+    #[error("{}", status_text(*.0))]
     Failed(ExitStatus),
 }
 
-/// Opens the file, in a process group of its own and with its output discarded. Returns when xdg-open has ended, or
-/// after `limit`: then the program is there, as far as anybody can tell.
+/// Opens the file, in a process group of its own and without its output. Returns when xdg-open has ended; after `limit`
+/// the program counts as opened.
 ///
 /// # Errors
-/// See [`OpenError`].
-pub fn open(path: &Path, limit: Duration) -> Result<(), OpenError> {
+/// [`XdgOpenError`]
+pub fn open(path: &Path, limit: Duration) -> Result<(), XdgOpenError> {
     let mut command = Command::new("xdg-open");
     command.arg(path);
     for (name, _) in APPLET_ENVIRONMENT {
@@ -51,30 +43,30 @@ pub fn open(path: &Path, limit: Duration) -> Result<(), OpenError> {
         .stderr(Stdio::null())
         .process_group(0);
     let mut child = command.spawn().map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => OpenError::NotInstalled,
-        _ => OpenError::NotStarted(error),
+        io::ErrorKind::NotFound => XdgOpenError::NotInstalled,
+        _ => XdgOpenError::NotStarted(error),
     })?;
     let (sender, ended) = mpsc::channel();
-    // This thread waits for as long as the program is open, so that it leaves no zombie; nobody waits for the thread.
+    // Waits as long as the program is open, so that it leaves no zombie. Nothing waits for this thread.
     let reaper = thread::Builder::new().name("xdg-open".to_owned());
     reaper
         .spawn(move || {
             let _ = sender.send(child.wait());
         })
-        .map_err(OpenError::NotStarted)?;
+        .map_err(XdgOpenError::NotStarted)?;
     match ended.recv_timeout(limit) {
-        Ok(Ok(status)) if !status.success() => Err(OpenError::Failed(status)),
-        Ok(Err(error)) => Err(OpenError::NotStarted(error)),
+        Ok(Ok(status)) if !status.success() => Err(XdgOpenError::Failed(status)),
+        Ok(Err(error)) => Err(XdgOpenError::NotStarted(error)),
         Ok(Ok(_)) | Err(_) => Ok(()),
     }
 }
 
 /// The exit statuses of xdg-open(1).
-fn because(status: ExitStatus) -> String {
+fn status_text(status: ExitStatus) -> String {
     match status.code() {
-        Some(2) => tr!("xdg-open does not find it"),
-        Some(3) => tr!("xdg-open finds no program for it"),
-        Some(4) => tr!("the program for it failed"),
+        Some(2) => tr!("xdg-open does not find the file"),
+        Some(3) => tr!("xdg-open finds no program for the file"),
+        Some(4) => tr!("the program that xdg-open started failed"),
         _ => tr!("xdg-open ended with {status}", status),
     }
 }

@@ -24,10 +24,11 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use muxtray::cli::args::Arguments;
 use muxtray::decide::notice::{Notice, NoticeKey};
-use muxtray::engine::{self, Options, Outlet};
+use muxtray::desktop::session::Notifications;
+use muxtray::engine::{self, Options, UserInterface};
 use muxtray::i18n::{self, Language};
 use muxtray::present::menu::TrayView;
-use muxtray::run::{self, Begun, Notices};
+use muxtray::run::{self, Setup};
 use muxtray::{cli, crash, log, privilege};
 
 #[cfg(not(feature = "lean-tray"))]
@@ -57,38 +58,38 @@ fn set_language(language: &Language) {
 }
 
 /// Runs with an icon, or without where there can be none.
-fn with_icon(begun: Begun) -> io::Result<()> {
+fn with_icon(setup: Setup) -> io::Result<()> {
     // The icon is shown over the session bus.
-    if begun.desktop.has_bus() {
+    if setup.session.has_bus() {
         match Tray::open() {
-            Ok(tray) => return run_tray(tray, begun),
+            Ok(tray) => return run_tray(tray, setup),
             Err(error) => tracing::warn!("{error}; watching without an icon"),
         }
     }
-    run::without_icon(begun)
+    run::without_icon(setup)
 }
 
-fn run_tray(tray: Tray, begun: Begun) -> io::Result<()> {
-    let Begun {
+fn run_tray(tray: Tray, setup: Setup) -> io::Result<()> {
+    let Setup {
         options,
-        desktop,
-        asker,
+        session,
+        intents,
         inbox,
-    } = begun;
+    } = setup;
     let options = Options {
         can_show: tray::can_show(),
         ..options
     };
-    let outlet = Screen {
-        notices: desktop.notices(),
+    let user_interface = Screen {
+        notifications: session.notifications(),
         orders: tray.orders(),
     };
-    let bus_end = desktop.quit_with_bus(&asker)?;
-    let engine = engine::start(options, inbox, outlet)?;
-    desktop.warn_without_tray_host();
-    tray.run(move |intent| asker.ask(intent));
+    let bus_end = session.quit_with_bus(&intents)?;
+    let engine = engine::start(options, inbox, user_interface)?;
+    session.warn_without_tray_host();
+    tray.run(move |intent| intents.send(intent));
     let ended = engine.join();
-    desktop.close();
+    session.close();
     ended.and_then(|()| bus_end.check())
 }
 
@@ -108,13 +109,13 @@ enum Order {
     End,
 }
 
-/// The outlet with an icon: views and texts go to the tray, notices to the notifier.
+/// The user interface with an icon: views and texts go to the tray, notices to the notifier.
 struct Screen {
-    notices: Notices,
+    notifications: Notifications,
     orders: Orders,
 }
 
-impl Outlet for Screen {
+impl UserInterface for Screen {
     fn draw(&mut self, view: &TrayView) {
         self.orders.give(Order::Draw(view.clone()));
     }
@@ -124,11 +125,11 @@ impl Outlet for Screen {
     }
 
     fn notify(&mut self, notice: Notice) {
-        self.notices.notify(notice);
+        self.notifications.notify(notice);
     }
 
     fn withdraw(&mut self, key: NoticeKey) {
-        self.notices.withdraw(key);
+        self.notifications.withdraw(key);
     }
 
     fn end(&mut self) {

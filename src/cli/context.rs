@@ -3,12 +3,14 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use tr::tr;
+
 use crate::actions::rehearsal;
 use crate::config::{self, ConfigError, Settings};
 use crate::decide::ending;
 use crate::discover::{self, Discovered, Identity, Request, Surroundings};
 use crate::model::control_path::{ControlPath, HostAlias};
-use crate::model::finding::Finding;
+use crate::model::finding::{Finding, FindingId};
 use crate::model::interest::Interest;
 use crate::model::places::{Host, Places, WrittenBy};
 use crate::model::recent::Recent;
@@ -19,6 +21,9 @@ use crate::scan::Scanner;
 
 use super::args::Global;
 use super::{Outcome, progress};
+
+/// A socket by the TARGET that was typed, or the TARGET and why it is no single socket.
+pub(super) type Resolved = Result<Socket, (String, TargetError)>;
 
 /// The settings and the places they lead to.
 pub(super) struct World {
@@ -102,7 +107,7 @@ impl World {
     }
 
     /// One look, and the sockets that were named in it, each or why not.
-    pub(super) fn resolve(&mut self, typed: &[String]) -> Vec<Result<Socket, TargetError>> {
+    pub(super) fn resolve(&mut self, typed: &[String]) -> Vec<Resolved> {
         self.find(typed, |typed, named, snapshot| {
             target::resolve(typed, named, snapshot).map(|socket| vec![socket])
         })
@@ -110,7 +115,7 @@ impl World {
 
     /// The same where it is about ending processes: an orphan is meant rather than its successor, see
     /// [`ending::resolve`].
-    pub(super) fn resolve_to_end(&mut self, typed: &[String]) -> Vec<Result<Socket, TargetError>> {
+    pub(super) fn resolve_to_end(&mut self, typed: &[String]) -> Vec<Resolved> {
         self.find(typed, ending::resolve)
     }
 
@@ -118,7 +123,7 @@ impl World {
         &mut self,
         typed: &[String],
         find: impl for<'a> Fn(&str, &Named, &'a Snapshot) -> Result<Vec<&'a Socket>, TargetError>,
-    ) -> Vec<Result<Socket, TargetError>> {
+    ) -> Vec<Resolved> {
         let directory = std::env::current_dir().unwrap_or_else(|_| "/".into());
         let named: Vec<Result<Named, TargetError>> = typed
             .iter()
@@ -137,7 +142,7 @@ impl World {
         for (typed, named) in typed.iter().zip(named) {
             match named.and_then(|named| find(typed, &named, &snapshot)) {
                 Ok(sockets) => found.extend(sockets.into_iter().cloned().map(Ok)),
-                Err(error) => found.push(Err(error)),
+                Err(error) => found.push(Err((typed.clone(), error))),
             }
         }
         found
@@ -246,4 +251,31 @@ pub(super) fn settings(global: &Global) -> Result<(Settings, Option<ConfigError>
 pub(super) fn misused(error: &ConfigError, err: &mut dyn Write) -> io::Result<Outcome> {
     writeln!(err, "muxtray: {error}")?;
     Ok(Outcome::Misused)
+}
+
+pub(super) fn not_a_host(typed: &str, err: &mut dyn Write) -> io::Result<Outcome> {
+    let message = tr!("`{host}` is not a host", host = typed);
+    writeln!(err, "muxtray: {message}")?;
+    Ok(Outcome::Misused)
+}
+
+/// ssh prints no configuration for the host; findings about ssh say why.
+pub(super) fn no_host_configuration(
+    typed: &str,
+    snapshot: &Snapshot,
+    err: &mut dyn Write,
+) -> io::Result<Outcome> {
+    let message = tr!("ssh prints no configuration for {host}", host = typed);
+    writeln!(err, "muxtray: {message}")?;
+    let about_ssh = snapshot.findings.iter().filter(|finding| {
+        matches!(
+            finding.id,
+            FindingId::SshMissing | FindingId::SshConfigInvalid
+        )
+    });
+    for finding in about_ssh {
+        writeln!(err, "    {}: {}", finding.subject, finding.evidence)?;
+        writeln!(err, "    \u{2192} {}", finding.remedy)?;
+    }
+    Ok(Outcome::Unknown)
 }

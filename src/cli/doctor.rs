@@ -2,10 +2,10 @@ use std::io::{self, IsTerminal as _, Read as _, Write};
 
 use tr::tr;
 
-use crate::actions::fix;
+use crate::actions::fix::fix;
+use crate::decide::action_report::{ActionOutcome, ActionReport};
 use crate::model::fix::Fix;
 use crate::model::socket::Snapshot;
-use crate::model::text;
 use crate::present::report::Report;
 use crate::present::ssh_messages::recognise;
 use crate::present::{doctor, explain};
@@ -13,6 +13,7 @@ use crate::present::{doctor, explain};
 use super::args::{Doctor, Global};
 use super::context::World;
 use super::outcome::Outcome;
+use super::reports;
 use super::style;
 
 /// Limit for the messages on standard input.
@@ -42,17 +43,20 @@ fn examine(
     let mut snapshot = world.examination(&[]);
     let mut outcome = Outcome::Well;
     if doctor.fix {
-        // Standard output holds nothing but the object with --json.
-        let fixed = if doctor.json {
-            fix_all(&snapshot, err)?
-        } else {
-            fix_all(&snapshot, out)?
-        };
-        for failure in &fixed.failures {
-            writeln!(err, "muxtray: {failure}")?;
-            outcome = Outcome::Wrong;
+        let reports = fix_all(&snapshot);
+        for report in &reports {
+            // With --json, standard output holds nothing but the report.
+            if doctor.json || !report.outcome.is_success() {
+                reports::print_one(report, err)?;
+            } else {
+                reports::print_one(report, out)?;
+            }
         }
-        if fixed.changes > 0 {
+        outcome = reports::worst(&reports);
+        if reports
+            .iter()
+            .any(|report| report.outcome == ActionOutcome::Done)
+        {
             snapshot = world.examination(&[]);
             if !doctor.json {
                 writeln!(out)?;
@@ -70,13 +74,8 @@ fn examine(
     Ok(outcome.max(Outcome::from(report.worst())))
 }
 
-struct Fixed {
-    changes: usize,
-    failures: Vec<String>,
-}
-
-/// Applies every fix, those of directories before those of the sockets in them, and prints each change.
-fn fix_all(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<Fixed> {
+/// Applies every fix, those of directories before those of the sockets in them.
+fn fix_all(snapshot: &Snapshot) -> Vec<ActionReport> {
     let of_sockets = snapshot
         .sockets
         .iter()
@@ -91,23 +90,7 @@ fn fix_all(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<Fixed> {
         .collect();
     fixes.sort();
     fixes.dedup();
-    let mut fixed = Fixed {
-        changes: 0,
-        failures: Vec::new(),
-    };
-    for fix in fixes {
-        match fix::mend(fix) {
-            Ok(mended) => {
-                fixed.changes += usize::from(mended.is_change());
-                writeln!(out, "{mended}")?;
-            }
-            Err(error) => {
-                let subject = text::path(fix::subject(fix));
-                fixed.failures.push(format!("{subject}: {error}"));
-            }
-        }
-    }
-    Ok(fixed)
+    fixes.into_iter().map(fix).collect()
 }
 
 /// Returns the messages to explain: the argument, or standard input without one.

@@ -2,20 +2,21 @@
 //!
 //! Results go to standard output, everything else to standard error. It knows nothing of the desktop.
 
-mod actions;
 pub mod args;
 mod autostart;
-mod check_network;
+mod check;
+mod clean;
 mod completions;
 mod config;
 mod context;
 mod doctor;
-mod exit_all;
+mod exit;
 mod list;
 mod man;
 mod open;
 mod outcome;
 mod progress;
+mod reports;
 pub mod run;
 mod speed_test;
 mod style;
@@ -44,10 +45,10 @@ pub fn run(
     match command {
         Command::Run(run) => run::run(global, run, out, err),
         Command::List(list) => list::run(global, list, out),
-        Command::Check(check) => actions::check(global, check, out, err),
-        Command::Exit(exit) => actions::exit(global, exit, out, err),
-        Command::Stop(stop) => actions::stop(global, stop, out, err),
-        Command::Clean(clean) => actions::clean(global, clean, out, err),
+        Command::Check(check) => check::check(global, check, out, err),
+        Command::Exit(exit) => exit::exit(global, exit, out, err),
+        Command::Stop(stop) => exit::stop(global, stop, out, err),
+        Command::Clean(clean) => clean::clean(global, clean, out, err),
         Command::Doctor(doctor) => doctor::run(global, doctor, out, err),
         Command::Open(open) => open::open(global, open, out, err),
         Command::Test(test) => speed_test::test(global, test, out, err),

@@ -1,20 +1,21 @@
-//! `muxtray open HOST`: a master in the background, or why there is none.
+//! `muxtray open HOST`: starts a master in the background.
 
 use std::io::{self, IsTerminal as _, Write};
 
 use tr::tr;
 
-use crate::actions::open::{self, OpenError, Questions};
-use crate::actions::ssh::Ssh;
-use crate::actions::ssh::interrupt::Interrupt;
-use crate::decide::opening::{self, Plan};
-use crate::model::text;
-
-use super::actions::consent;
 use super::args::{Global, Open};
 use super::context::{self, World};
 use super::outcome::Outcome;
-use super::speed_test::unknown;
+use super::reports::consent;
+use crate::actions::open::Questions;
+use crate::actions::perform::{self, Opening};
+use crate::actions::ssh::Ssh;
+use crate::actions::ssh::deferred_signals::DeferredSignals;
+use crate::decide::action_report::{Action, ActionOutcome, ActionReport, ReportTarget};
+use crate::decide::opening::{self, Plan};
+use crate::model::control_path::HostAlias;
+use crate::model::text;
 
 pub(super) fn open(
     global: &Global,
@@ -25,78 +26,82 @@ pub(super) fn open(
     let mut world = World::open(global)?;
     let shown = text::line(&open.host);
     let Some(named) = world.host_named(&open.host) else {
-        writeln!(
-            err,
-            "muxtray: {}",
-            tr!("`{host}` is not a host", host = shown)
-        )?;
-        return Ok(Outcome::Misused);
+        return context::not_a_host(&shown, err);
     };
     let Some(host) = world.host(&open.host, &named) else {
-        return unknown(&shown, &world.snapshot(), err);
+        return context::no_host_configuration(&shown, &world.snapshot(), err);
     };
     let snapshot = world.snapshot();
     let (Some(program), config) = world.ssh() else {
-        return unknown(&shown, &snapshot, err);
+        return context::no_host_configuration(&shown, &snapshot, err);
+    };
+    let alias = HostAlias(open.host.clone());
+    let report = |outcome, message| {
+        let target = ReportTarget::Host {
+            alias: alias.clone(),
+            path: host.control_path.clone(),
+        };
+        ActionReport::new(target, Action::Open, outcome, message)
     };
     let start = match opening::plan(&open.host, &host, &snapshot) {
         Plan::Start(start) => start,
         Plan::Running(socket) => {
-            let already = tr!("a master runs already");
-            let pid = socket
-                .pid
-                .map_or_else(String::new, |pid| tr!(", pid {pid}", pid = pid.0));
-            writeln!(out, "{shown}: {already}{pid}")?;
+            let mut message = tr!("a master is running already");
+            if let Some(pid) = socket.pid {
+                message += &tr!(", pid {pid}", pid = pid.0);
+            }
+            let outcome = print(&report(ActionOutcome::Unchanged, message), out, err)?;
             for finding in &socket.findings {
                 writeln!(err, "    {}", finding.evidence)?;
                 writeln!(err, "    \u{2192} {}", finding.remedy)?;
             }
-            return Ok(Outcome::Well);
+            return Ok(outcome);
         }
         Plan::Blocked(obstacle) => {
-            writeln!(err, "{shown}: {}", obstacle.evidence)?;
-            if let Some(remedy) = &obstacle.remedy {
-                writeln!(err, "    \u{2192} {remedy}")?;
-            }
-            return Ok(Outcome::Wrong);
+            let report =
+                report(ActionOutcome::REFUSED, obstacle.evidence).with_advice(obstacle.remedy);
+            return print(&report, out, err);
         }
     };
-    let ssh = Ssh {
-        program,
-        config,
-        host: context::destination(&open.host, &named),
+    let opening = Opening {
+        ssh: Ssh {
+            program,
+            config,
+            host: context::destination(&open.host, &named),
+        },
+        alias: alias.clone(),
+        start,
+        persist: host.persist,
+        consent: consent(open.force),
+        questions: Questions::of(
+            io::stdin().is_terminal() || io::stderr().is_terminal(),
+            |name| std::env::var_os(name),
+        ),
     };
-    let has_terminal = io::stdin().is_terminal() || io::stderr().is_terminal();
-    let questions = Questions::of(has_terminal, |name| std::env::var_os(name));
-    // The signals come through when this is dropped, after all that was started has ended.
-    let interrupt = Interrupt::put_off()?;
-    let opened = open::open(
-        &ssh,
-        &start,
-        consent(open.force),
-        questions,
-        Some(&interrupt),
-    );
-    if matches!(opened, Err(OpenError::Interrupted)) {
-        writeln!(err, "muxtray: {}", OpenError::Interrupted)?;
+    let signals = DeferredSignals::block()?;
+    let report = perform::open(&opening, Some(&signals));
+    let is_interrupted = signals.is_pending() && !report.outcome.is_success();
+    if is_interrupted {
+        writeln!(err, "muxtray: {}", tr!("interrupted"))?;
     }
-    drop(interrupt);
-    match opened {
-        Ok(opened) => {
-            writeln!(out, "{shown}: {opened}; {}", opening::lasts(host.persist))?;
-            Ok(Outcome::Well)
-        }
-        Err(OpenError::Interrupted) => Ok(Outcome::Unknown),
-        Err(error) => {
-            writeln!(err, "{shown}: {error}")?;
-            if let OpenError::Failed(failure) = &error {
-                writeln!(
-                    err,
-                    "    \u{2192} {}",
-                    opening::way_out(failure, &open.host)
-                )?;
-            }
-            Ok(Outcome::Wrong)
-        }
+    // A pending signal ends the program here, unless it is ignored.
+    drop(signals);
+    if is_interrupted {
+        return Ok(Outcome::Unknown);
     }
+    print(&report, out, err)
+}
+
+/// The host, with the advice on a line of its own.
+fn print(report: &ActionReport, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Outcome> {
+    let to: &mut dyn Write = if report.outcome.is_success() {
+        out
+    } else {
+        err
+    };
+    writeln!(to, "{}: {}", report.target.name(), report.message)?;
+    if let Some(advice) = &report.follow_up.advice {
+        writeln!(to, "    \u{2192} {advice}")?;
+    }
+    Ok(Outcome::from(report.outcome))
 }

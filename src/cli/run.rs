@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-use crate::run::{self, AlreadyRunning, Begun, Desktop};
-use crate::{VERSION, crash, engine, privilege};
+use crate::engine::Options;
+use crate::run::{self, Setup};
+use crate::{VERSION, privilege};
 
 use super::args::{Global, Run};
 use super::outcome::Outcome;
 
-/// Runs until it is told to end; with an icon, this process becomes the applet.
 pub(super) fn run(
     global: &Global,
     run: &Run,
@@ -16,41 +16,30 @@ pub(super) fn run(
     err: &mut dyn Write,
 ) -> io::Result<Outcome> {
     if !run.no_tray {
-        let why = run::become_applet();
-        writeln!(err, "muxtray: {why}")?;
+        let error = run::become_applet();
+        writeln!(err, "muxtray: {error}")?;
     }
     begin(global, out, run::without_icon)
 }
 
-/// What both programs begin with: no panic without a word, signals held, the one instance, its notifier.
+/// The beginning of both programs. `go_on` runs until the program ends.
 ///
 /// # Errors
-/// What `go_on` returns, and failing to set the signals up.
+/// Those of `go_on`, and of setting up the signals.
 pub fn begin(
     global: &Global,
     out: &mut dyn Write,
-    go_on: impl FnOnce(Begun) -> io::Result<()>,
+    go_on: impl FnOnce(Setup) -> io::Result<()>,
 ) -> io::Result<Outcome> {
     tracing::info!("muxtray {VERSION}");
     privilege::warn_root();
-    crash::abort_on_panic(run::tell_of_crash);
-    engine::hold_signals()?;
-    let (asker, inbox) = engine::inbox();
-    match Desktop::open(&asker) {
-        Err(AlreadyRunning) => {
-            writeln!(out, "muxtray is running already")?;
+    let options = Options::new(global.config.clone(), global.ssh_config.clone());
+    match run::set_up(options)? {
+        Ok(setup) => go_on(setup)?,
+        Err(_) => {
+            writeln!(out, "muxtray is already running")?;
             out.flush()?;
-            Ok(Outcome::Well)
-        }
-        Ok(desktop) => {
-            let options = run::options(global.config.clone(), global.ssh_config.clone());
-            go_on(Begun {
-                options,
-                desktop,
-                asker,
-                inbox,
-            })
-            .map(|()| Outcome::Well)
         }
     }
+    Ok(Outcome::Well)
 }

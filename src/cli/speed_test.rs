@@ -1,14 +1,14 @@
-//! `muxtray test HOST`: measures, and prints the verdict.
+//! `muxtray test HOST`: times a fresh connection against a multiplexed one.
 
 use std::io::{self, Write};
 
 use tr::tr;
 
-use crate::actions::speed_test::{self, Interrupted};
+use crate::actions::speed_test;
+use crate::actions::speed_test::Interrupted;
 use crate::actions::ssh::Ssh;
-use crate::actions::ssh::interrupt::Interrupt;
+use crate::actions::ssh::deferred_signals::DeferredSignals;
 use crate::diagnose::obstacle::{self, Obstacle};
-use crate::model::finding::FindingId;
 use crate::model::places::Host;
 use crate::model::socket::Snapshot;
 use crate::model::text;
@@ -28,32 +28,27 @@ pub(super) fn test(
     let mut world = World::open(global)?;
     let shown = text::line(&test.host);
     let Some(named) = world.host_named(&test.host) else {
-        writeln!(
-            err,
-            "muxtray: {}",
-            tr!("`{host}` is not a host", host = shown)
-        )?;
-        return Ok(Outcome::Misused);
+        return context::not_a_host(&shown, err);
     };
     let Some(host) = world.host(&test.host, &named) else {
-        return unknown(&shown, &world.snapshot(), err);
+        return context::no_host_configuration(&shown, &world.snapshot(), err);
     };
     let snapshot = world.snapshot();
     let (Some(program), config) = world.ssh() else {
-        return unknown(&shown, &snapshot, err);
+        return context::no_host_configuration(&shown, &snapshot, err);
     };
     let ssh = Ssh {
         program,
         config,
         host: context::destination(&test.host, &named),
     };
-    // The signals come through when this is dropped, after all that was started has ended.
-    let interrupt = Interrupt::put_off()?;
-    let Ok(trial) = measure(test, &ssh, &host, &snapshot, &interrupt) else {
+    let signals = DeferredSignals::block()?;
+    let Ok(trial) = measure(test, &ssh, &host, &snapshot, &signals) else {
         writeln!(err, "muxtray: {}", tr!("interrupted"))?;
         return Ok(Outcome::Unknown);
     };
-    drop(interrupt);
+    // A pending signal ends the program here, unless it is ignored.
+    drop(signals);
     if test.json {
         serde_json::to_writer_pretty(&mut *out, &trial.report())?;
         writeln!(out)?;
@@ -75,17 +70,17 @@ fn measure(
     ssh: &Ssh,
     host: &Host,
     snapshot: &Snapshot,
-    interrupt: &Interrupt,
+    signals: &DeferredSignals,
 ) -> Result<Trial, Interrupted> {
     let plan = verdict::plan(&test.host, host, snapshot);
-    let fresh = speed_test::fresh(ssh, test.runs, interrupt)?;
+    let fresh = speed_test::fresh(ssh, test.runs, signals)?;
     let (multiplexed, master, blocked) = match plan {
         Plan::Through(path) => {
-            let series = speed_test::through(ssh, test.runs, &path, interrupt)?;
+            let series = speed_test::through(ssh, test.runs, &path, signals)?;
             (series, Master::Running, None)
         }
         Plan::Start(path) => {
-            let (series, master) = speed_test::started(ssh, test.runs, &path, interrupt)?;
+            let (series, master) = speed_test::started(ssh, test.runs, &path, signals)?;
             (series, master, None)
         }
         Plan::Blocked(obstacle) => (Series::default(), Master::None, Some(obstacle)),
@@ -105,31 +100,4 @@ fn measure(
         master,
         obstacles,
     })
-}
-
-/// Without the host's configuration there is nothing to measure; what is known of ssh says why.
-pub(super) fn unknown(
-    shown: &str,
-    snapshot: &Snapshot,
-    err: &mut dyn Write,
-) -> io::Result<Outcome> {
-    writeln!(
-        err,
-        "muxtray: {}",
-        tr!(
-            "ssh does not tell its configuration for {host}",
-            host = shown
-        )
-    )?;
-    let about_ssh = snapshot.findings.iter().filter(|finding| {
-        matches!(
-            finding.id,
-            FindingId::SshMissing | FindingId::SshConfigInvalid
-        )
-    });
-    for finding in about_ssh {
-        writeln!(err, "    {}: {}", finding.subject, finding.evidence)?;
-        writeln!(err, "    \u{2192} {}", finding.remedy)?;
-    }
-    Ok(Outcome::Unknown)
 }

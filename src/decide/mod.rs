@@ -3,6 +3,8 @@
 //! One notice for each socket and problem, when it begins; taken back when it is over. Several that begin at once
 //! are one summary. It knows nothing of daemons and menus.
 
+pub mod action_notice;
+pub mod action_report;
 pub mod ending;
 pub mod intent;
 pub mod notice;

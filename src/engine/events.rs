@@ -1,9 +1,8 @@
-//! What wakes the engine: everything that the next look could see otherwise, and the time after which it looks without
-//! having heard anything.
+//! The events and times that start the next scan.
 
 use std::time::{Duration, Instant};
 
-use super::Engine;
+use super::state::Engine;
 use super::wait::Due;
 use crate::discover;
 use crate::model::finding::{Finding, FindingId};
@@ -11,21 +10,21 @@ use crate::model::interest::Interest;
 use crate::model::socket::Snapshot;
 use crate::watch::{Event, Watch, Watcher};
 
-/// The longest time between two looks where something can change without an event: sessions that close, and what
-/// the kernel's limits leave unwatched.
-const WITHOUT_EVENTS: Duration = Duration::from_secs(30);
+/// The longest time between two scans while something can change without an event: a session that closes, or a file that
+/// is not watched because of the kernel's limits.
+const INTERVAL_WITHOUT_EVENTS: Duration = Duration::from_secs(30);
 
-/// How long an ssh that has read its configuration takes at most, usually, until its session is open: names are to be
-/// resolved, and `Match exec` commands to be run.
+/// How long an ssh usually takes from reading its configuration to an open session. It resolves names and runs
+/// `Match exec` commands.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(2);
 
-/// How long after a change of the network data that was under way seems lost, usually: it was sent again several times
-/// by then ([`crate::diagnose::network::SUSPECT_AFTER`]).
+/// How long after a change of the network unacknowledged data usually makes a master suspect: it was retransmitted several
+/// times by then ([`crate::diagnose::network::SUSPECT_AFTER`]).
 const LOST_WITHIN: Duration = Duration::from_secs(5);
 
 impl Engine {
-    /// Watches everything that the next look could see otherwise.
-    pub(super) fn watch_what_was_seen(&mut self, snapshot: &Snapshot) {
+    /// Watches everything that could change the result of the next scan.
+    pub(super) fn update_watch(&mut self, snapshot: &Snapshot) {
         let Some((discovered, request)) = &self.discovered else {
             return;
         };
@@ -41,15 +40,15 @@ impl Engine {
         interests.extend(self.autostart.interest());
         let is_new = self.watch.follow(snapshot, interests);
         let now = Instant::now();
-        self.debounce.note_scan(self.looked, now);
+        self.debounce.note_scan(self.last_scan, now);
         if is_new {
-            // It may have changed between the look and the watch.
+            // It may have changed between the scan and the watch.
             self.debounce.note_event(now);
         }
     }
 
-    /// What cannot be watched, as a finding; said in the log when it begins.
-    pub(super) fn shortage(&mut self) -> Option<Finding> {
+    /// The finding about files that cannot be watched. Logged when it is new.
+    pub(super) fn watch_shortage(&mut self) -> Option<Finding> {
         let secs = self.interval().as_secs();
         let finding = self.watch.limit().map(|limit| limit.finding(secs));
         let is_known = self.snapshot.as_ref().is_some_and(|last| {
@@ -63,7 +62,7 @@ impl Engine {
         finding
     }
 
-    /// When to look next, whatever asks for it; `None` where nothing does.
+    /// The time of the next scan; `None` to wait for an event.
     pub(super) fn due(&self) -> Option<Due> {
         let quiet_until = self
             .snapshot
@@ -71,7 +70,7 @@ impl Engine {
             .and_then(|_| self.memory.quiet_until());
         let exact = [
             self.debounce.due(),
-            self.shows_by,
+            self.consequence_by,
             self.scanner.next_scan_due(),
             quiet_until,
             self.memory.exits_at(),
@@ -85,16 +84,16 @@ impl Engine {
                 .discovered
                 .as_ref()
                 .is_some_and(|(discovered, _)| discovered.identity.is_settled());
-        let net = is_needed.then(|| Due::about(self.looked, self.interval()));
-        exact.into_iter().chain(net).min_by_key(|due| due.at)
+        let regular = is_needed.then(|| Due::about(self.last_scan, self.interval()));
+        exact.into_iter().chain(regular).min_by_key(|due| due.at)
     }
 
-    /// How long nothing may be looked at without an event.
+    /// The time between two scans without an event.
     fn interval(&self) -> Duration {
         let regular = self.settings.interval();
         let has_sessions = self.sockets().any(|socket| socket.sessions > Some(0));
         if has_sessions || self.watch.limit().is_some() {
-            regular.min(WITHOUT_EVENTS)
+            regular.min(INTERVAL_WITHOUT_EVENTS)
         } else {
             regular
         }
@@ -112,14 +111,14 @@ impl Watcher for Engine {
             Event::Network => {
                 let now = Instant::now();
                 self.debounce.note_event(now);
-                self.shows_by = Some(now + LOST_WITHIN);
+                self.consequence_by = Some(now + LOST_WITHIN);
             }
-            // The one that starts is our own `ssh -G`.
-            Event::SshStarting if self.discovering => {}
+            // The ssh that starts is muxtray's own `ssh -G`.
+            Event::SshStarting if self.is_discovering => {}
             Event::SshStarting => {
                 let now = Instant::now();
                 self.debounce.note_event(now);
-                self.shows_by = Some(now + CONNECTS_WITHIN);
+                self.consequence_by = Some(now + CONNECTS_WITHIN);
             }
         }
     }

@@ -1,12 +1,14 @@
-//! What a person asks for: done here where it takes no time, by a worker where it does, and what came of it.
+//! Carries out intents, by jobs if that takes time, and handles the reports of the jobs.
 
 use std::time::Instant;
 
 use tr::tr;
 
-use super::Engine;
-use super::results::{Answered, Asked};
-use super::workers::{Job, Named};
+use super::jobs::Job;
+use super::state::Engine;
+use crate::actions::perform::Subject;
+use crate::decide::action_notice::{self, Scope};
+use crate::decide::action_report::{Action, ActionReport, AliveCheck};
 use crate::decide::intent::{Intent, SessionConsent};
 use crate::decide::is_cleaned_with_all;
 use crate::model::finding::FindingId;
@@ -14,84 +16,84 @@ use crate::model::socket::{Socket, Target};
 use crate::present::{styled, table};
 
 impl Engine {
-    pub(super) fn follow(&mut self, intent: Intent) {
+    pub(super) fn carry_out_intent(&mut self, intent: Intent) {
         match intent {
-            Intent::Check(target) => self.check(&[target], Asked::ByName),
+            Intent::Check(target) => {
+                self.start(Job::Check(vec![self.subject(&target)], Scope::OneTarget));
+            }
             Intent::CheckAll => {
                 let masters = self
                     .sockets()
                     .filter(|socket| socket.is_running() && socket.managed_by.is_none());
-                let targets: Vec<Target> = masters.map(Socket::target).collect();
-                self.check(&targets, Asked::OfAll);
+                let subjects = masters.cloned().map(Subject::from).collect();
+                self.start(Job::Check(subjects, Scope::AllTargets));
             }
-            Intent::Exit { target, consent } => {
-                self.exit(&[(target, consent)], Asked::ByName);
-            }
+            Intent::Exit { target, consent } => self.exit(&[(target, consent)], Scope::OneTarget),
             Intent::EndProcess { target, consent } => {
-                let asked = self.named(&target);
-                self.worker.start(Job::EndProcess(asked, consent));
+                self.start(Job::EndProcess(Box::new(self.subject(&target)), consent));
             }
-            Intent::ExitAll(each) => self.exit(&each, Asked::OfAll),
-            Intent::Reset(each) => self.reset(&each),
-            Intent::Stop(target) => {
-                let asked = self.named(&target);
-                self.worker.start(Job::Stop(asked));
+            Intent::ExitAll(masters) => self.exit(&masters, Scope::AllTargets),
+            Intent::Reset(masters) => {
+                let stale = self.sockets().filter(|socket| is_cleaned_with_all(socket));
+                let stale = stale.cloned().map(Subject::from).collect();
+                self.start(Job::Reset(self.subjects(&masters), stale));
             }
-            Intent::Clean(target) => self.clean(&[target], Asked::ByName),
-            Intent::CleanAll(targets) => self.clean(&targets, Asked::OfAll),
+            Intent::Stop(target) => self.start(Job::Stop(Box::new(self.subject(&target)))),
+            Intent::Clean(target) => self.clean(&[target], Scope::OneTarget),
+            Intent::CleanAll(targets) => self.clean(&targets, Scope::AllTargets),
             Intent::Open { host, consent } => self.open(&host, consent),
-            Intent::Mend(fix) => {
-                self.worker.start(Job::Mend(fix));
-            }
+            Intent::Mend(fix) => self.start(Job::Fix(fix)),
             Intent::Show(target) => self.show(target.as_ref()),
             Intent::Set(setting, on) => self.set(setting, on),
             Intent::StartAtLogin(on) => self.start_at_login(on),
             Intent::OpenConfiguration => self.open_configuration(),
             Intent::ShowConfiguration => self.show_configuration(),
             Intent::Look => self.debounce.note_event(Instant::now()),
-            // The clipboard and the About window are the desktop's own.
+            // The applet handles these itself.
             Intent::Copy(_) | Intent::CopyText(_) | Intent::About => {}
             Intent::Quit => self.has_ended = true,
         }
     }
 
-    fn check(&mut self, targets: &[Target], asked: Asked) {
-        let named = targets.iter().map(|target| self.named(target)).collect();
-        self.worker.start(Job::Check(named, asked));
+    pub(super) fn exit(&self, masters: &[(Target, SessionConsent)], scope: Scope) {
+        self.start(Job::Exit(self.subjects(masters), scope));
     }
 
-    pub(super) fn exit(&mut self, each: &[(Target, SessionConsent)], asked: Asked) {
-        let masters = self.all_named(each);
-        self.worker.start(Job::Exit(masters, asked));
+    pub(super) fn clean(&self, targets: &[Target], scope: Scope) {
+        let subjects = targets.iter().map(|target| self.subject(target)).collect();
+        self.start(Job::Clean(subjects, scope));
     }
 
-    /// Ends these masters, and removes what is stale by now.
-    fn reset(&mut self, each: &[(Target, SessionConsent)]) {
-        let masters = self.all_named(each);
-        let stale = self.sockets().filter(|socket| is_cleaned_with_all(socket));
-        let stale = stale.map(|socket| self.named(&socket.target())).collect();
-        self.worker.start(Job::Reset(masters, stale));
+    fn start(&self, job: Job) {
+        self.jobs.start(job);
     }
 
-    pub(super) fn clean(&mut self, targets: &[Target], asked: Asked) {
-        let named = targets.iter().map(|target| self.named(target)).collect();
-        self.worker.start(Job::Clean(named, asked));
-    }
-
-    pub(super) fn answered(&mut self, answered: &Answered) {
-        for (cookie, in_time) in answered.checks() {
-            self.scanner.note_check(cookie, in_time);
+    pub(super) fn handle_reports(&mut self, reports: &[ActionReport], scope: Scope) {
+        for report in reports {
+            if scope == Scope::Policy {
+                tracing::info!("{}: {}", report.target.name(), report.message);
+            }
+            let Some(target) = report.target.socket() else {
+                continue;
+            };
+            if let (Some(cookie), Some(answer)) = (target.cookie, report.alive_check) {
+                let in_time = matches!(answer, AliveCheck::Answered(_));
+                self.scanner.note_check(cookie, in_time);
+            }
+            if report.action == Action::Check {
+                let line = tr!("Last check: {answer}", answer = report.message);
+                self.answers.insert(target.clone(), line);
+            }
         }
-        self.answers.extend(answered.lines());
-        self.has_news = true;
-        let is_wanted =
-            !answered.is_by_policy() || self.settings.announced().contains(&FindingId::Stranded);
-        if let Some(notice) = answered.notice(self.options.can_show)
-            && is_wanted
+        self.must_draw = true;
+        let is_announced =
+            scope != Scope::Policy || self.settings.announced().contains(&FindingId::Stranded);
+        if is_announced
+            && let Some(notice) = action_notice::notice(reports, scope, self.options.can_show)
         {
-            self.outlet.notify(notice);
+            self.user_interface.notify(notice);
         }
-        self.tick();
+        self.scan();
     }
 
     fn show(&mut self, target: Option<&Target>) {
@@ -108,26 +110,24 @@ impl Engine {
             Some(socket) => (socket.title(), table::details(socket, snapshot.at)),
             None => (tr!("Control sockets"), table::report(snapshot, None)),
         };
-        self.outlet.show_details(title, styled::plain(&lines));
+        self.user_interface
+            .show_details(title, styled::plain(&lines));
     }
 
-    fn all_named(&self, each: &[(Target, SessionConsent)]) -> Vec<(Named, SessionConsent)> {
-        each.iter()
-            .map(|(target, consent)| (self.named(target), *consent))
+    fn subjects(&self, masters: &[(Target, SessionConsent)]) -> Vec<(Subject, SessionConsent)> {
+        masters
+            .iter()
+            .map(|(target, consent)| (self.subject(target), *consent))
             .collect()
     }
 
-    /// The target with what a person calls it and what is known of it now.
-    fn named(&self, target: &Target) -> Named {
-        let socket = self
-            .snapshot
-            .as_ref()
-            .and_then(|snapshot| snapshot.find(target));
-        Named {
+    fn subject(&self, target: &Target) -> Subject {
+        let socket: Option<&Socket> = self.find(target);
+        Subject {
             target: target.clone(),
-            title: socket.map_or_else(|| target.path.to_string(), Socket::title),
-            state: socket.map(|socket| socket.state.clone()),
-            sessions: socket.and_then(Socket::sessions_at_stake),
+            ..socket
+                .cloned()
+                .map_or_else(|| Subject::from(target.clone()), Subject::from)
         }
     }
 }

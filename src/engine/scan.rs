@@ -1,10 +1,11 @@
-//! One turn of the wheel: settings, discovery, a look, and what comes of it.
+//! One scan: settings, discovery, observation, and the effects of the decision.
 
 use std::time::{Duration, Instant};
 
-use super::workers::Job;
-use super::{Engine, results};
+use super::jobs::Job;
+use super::state::Engine;
 use crate::config::{self, ConfigError};
+use crate::decide::action_notice::Scope;
 use crate::decide::intent::SessionConsent;
 use crate::decide::{self, Effect, Policy};
 use crate::diagnose::network::SLEPT;
@@ -13,29 +14,29 @@ use crate::model::socket::Socket;
 use crate::observe::time_asleep;
 use crate::present::menu::{self, TrayView};
 
-/// How soon to discover again where no thread could be started for it.
+/// When to try discovery again if no thread could be started.
 const DISCOVER_AGAIN: Duration = Duration::from_secs(10);
 
 impl Engine {
-    /// Everything that can have changed is looked at again: an event does not say enough, and costs no less. What was
-    /// heard before is answered by that, of whatever it told; so nothing less than all of it is a turn.
-    pub(super) fn tick(&mut self) {
+    /// Reads everything again that may have changed. An event does not say what has changed, and one scan answers all
+    /// events before it.
+    pub(super) fn scan(&mut self) {
         let asleep = time_asleep();
-        if asleep.saturating_sub(self.asleep) > SLEPT {
+        if asleep.saturating_sub(self.time_asleep) > SLEPT {
             tracing::info!(
                 "resumed after {:?} asleep",
-                asleep.saturating_sub(self.asleep)
+                asleep.saturating_sub(self.time_asleep)
             );
             self.memory = std::mem::take(&mut self.memory).resumed(Instant::now());
         }
-        self.asleep = asleep;
+        self.time_asleep = asleep;
         self.reload_settings();
         self.refresh_at_login();
         self.discover_if_changed();
-        self.look();
+        self.observe();
     }
 
-    /// Takes over the configuration file if it is another version; a bad one leaves the settings as they are.
+    /// Reads the configuration file if it has changed. If it is invalid, the current settings stay.
     pub(super) fn reload_settings(&mut self) {
         let Some(path) = &self.options.config else {
             return;
@@ -48,14 +49,14 @@ impl Engine {
         let before = self.config_error.take().map(|error| error.to_string());
         match config::load(path) {
             Ok(settings) => self.settings = settings,
-            // Who removes the file has not asked for other settings; the next start has the defaults.
+            // If the file is deleted, keep the current settings; defaults apply after a restart.
             Err(ConfigError::Missing(_)) => {}
             Err(error) => {
-                let told = error.to_string();
-                if before.as_ref() != Some(&told) {
-                    tracing::warn!("{told}; the last good settings stay in force");
+                let message = error.to_string();
+                if before.as_ref() != Some(&message) {
+                    tracing::warn!("{message}; the last valid settings stay in force");
                 }
-                // What keeps it from being read (its mode, the disk) can be over without another version of it.
+                // The reason (mode, disk) may disappear without a change of the file.
                 if matches!(error, ConfigError::Unreadable(..)) {
                     self.config_version = None;
                 }
@@ -64,8 +65,7 @@ impl Engine {
         }
     }
 
-    /// Where the settings or anything that the ssh configuration depends on changed, reads it and asks `ssh -G` on a
-    /// worker; the answer comes back as a message.
+    /// Starts a discovery job if the settings or any file that the ssh configuration depends on has changed.
     pub(super) fn discover_if_changed(&mut self) {
         let surroundings = self.scanner.surroundings();
         let request = crate::scan::request(
@@ -73,34 +73,34 @@ impl Engine {
             self.options.ssh_config.as_deref(),
             surroundings,
         );
-        let holds = self.discovered.as_ref().is_some_and(|(discovered, asked)| {
-            *asked == request && discovered.identity.still_holds(&request, surroundings)
+        let is_current = self.discovered.as_ref().is_some_and(|(discovered, last)| {
+            *last == request && discovered.identity.still_holds(&request, surroundings)
         });
-        if !holds && !self.discovering {
+        if !is_current && !self.is_discovering {
             let surroundings = Box::new(surroundings.clone());
-            self.discovering = self.worker.start(Job::Discover {
+            self.is_discovering = self.jobs.start(Job::Discover {
                 request: Box::new(request),
                 surroundings,
             });
-            self.discover_again = (!self.discovering).then(|| Instant::now() + DISCOVER_AGAIN);
+            self.discover_again = (!self.is_discovering).then(|| Instant::now() + DISCOVER_AGAIN);
         }
     }
 
-    pub(super) fn look(&mut self) {
+    pub(super) fn observe(&mut self) {
         let began = Instant::now();
-        self.looked = began;
-        self.shows_by = self.shows_by.filter(|by| began < *by);
+        self.last_scan = began;
+        self.consequence_by = self.consequence_by.filter(|by| began < *by);
         let Some((discovered, _)) = &mut self.discovered else {
             self.debounce.note_scan(began, began);
             return;
         };
-        self.openings.recent().note_in(&mut discovered.places);
+        self.openings.recent.note_in(&mut discovered.places);
         let mut snapshot = self.scanner.scan(&discovered.places, &[]);
-        self.watch_what_was_seen(&snapshot);
+        self.update_watch(&snapshot);
         snapshot
             .findings
             .extend(self.config_error.as_ref().map(ConfigError::finding));
-        snapshot.findings.extend(self.shortage());
+        snapshot.findings.extend(self.watch_shortage());
         let policy = Policy {
             announce: self.settings.announced(),
             clean_automatically: self.settings.clean_automatically,
@@ -112,40 +112,41 @@ impl Engine {
         self.memory = memory;
         self.answers
             .retain(|target, _| snapshot.find(target).is_some());
-        // What is said of a doubtful network is told with its age.
+        // The text about a doubtful network contains its age.
         let ages = |socket: &Socket| socket.network.as_ref().is_some_and(Verdict::ages);
         let preferences = self.preferences();
-        let is_news = self.has_news
+        let must_draw = self.must_draw
             || self.shown_preferences.as_ref() != Some(&preferences)
             || snapshot.sockets.iter().any(ages)
             || !self
                 .snapshot
                 .as_ref()
                 .is_some_and(|last| last.says_the_same(&snapshot));
-        if is_news {
-            self.has_news = false;
-            self.openings.after(self.snapshot.as_ref(), &snapshot);
+        if must_draw {
+            self.must_draw = false;
+            self.openings
+                .note_masters(self.snapshot.as_ref(), &snapshot);
             let openable = self.openable(&snapshot);
             let view = menu::view(&snapshot, &self.answers, &openable);
             self.draw(view.with_settings(&preferences));
             self.shown_preferences = Some(preferences);
         }
         self.snapshot = Some(snapshot);
-        self.carry_out(effects);
+        self.carry_out_effects(effects);
     }
 
-    fn carry_out(&mut self, effects: Vec<Effect>) {
+    fn carry_out_effects(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Notify(notice) => self.outlet.notify(notice),
-                Effect::Withdraw(key) => self.outlet.withdraw(key),
-                Effect::Clean(targets) => self.clean(&targets, results::Asked::ByPolicy),
+                Effect::Notify(notice) => self.user_interface.notify(notice),
+                Effect::Withdraw(key) => self.user_interface.withdraw(key),
+                Effect::Clean(targets) => self.clean(&targets, Scope::Policy),
                 Effect::Exit(targets) => {
-                    let each: Vec<_> = targets
+                    let masters: Vec<_> = targets
                         .into_iter()
                         .map(|target| (target, SessionConsent::Any))
                         .collect();
-                    self.exit(&each, results::Asked::ByPolicy);
+                    self.exit(&masters, Scope::Policy);
                 }
             }
         }
@@ -153,7 +154,7 @@ impl Engine {
 
     pub(super) fn draw(&mut self, view: TrayView) {
         if self.drawn.as_ref() != Some(&view) {
-            self.outlet.draw(&view);
+            self.user_interface.draw(&view);
             self.drawn = Some(view);
         }
     }

@@ -1,8 +1,7 @@
-//! Waiting for events, or for the time of the next look.
+//! Waits for events or for the time of the next scan.
 //!
-//! calloop waits with a timerfd, which fires to the nanosecond. A look that may as well come a little later is waited
-//! for with poll(2) under a timer slack (prctl(2), `PR_SET_TIMERSLACK`): the kernel then wakes this thread together
-//! with something that wakes anyway.
+//! calloop's timers (timerfd) are exact. A scan that may be a little late is waited for with poll(2) and a timer slack
+//! (prctl(2), `PR_SET_TIMERSLACK`), so that the kernel can wake this thread together with another timer.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -12,10 +11,10 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 
-/// A look that waits for no event may be late by this part of the time that it was due in.
+/// The part of the interval by which a regular scan may be late: a tenth.
 const LATENESS: u32 = 10;
 
-/// The time of the next look.
+/// The time of the next scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Due {
     pub(super) at: Instant,
@@ -23,7 +22,6 @@ pub(super) struct Due {
 }
 
 impl Due {
-    /// At this time, no later.
     pub(super) const fn exactly(at: Instant) -> Self {
         Self {
             at,
@@ -31,7 +29,7 @@ impl Due {
         }
     }
 
-    /// So long after `last`, or up to a tenth of that later.
+    /// An interval after `last`, or up to a tenth of it later.
     pub(super) fn about(last: Instant, interval: Duration) -> Self {
         Self {
             at: last + interval,
@@ -40,16 +38,13 @@ impl Due {
     }
 }
 
-/// Waits until there are events, or until it is due; without a time, for events alone.
-///
-/// # Errors
-/// The system call's own.
+/// Without `due`, waits for events alone.
 pub(super) fn until(due: Option<Due>, events: &impl AsFd) -> io::Result<()> {
     let mut events = [PollFd::new(events.as_fd(), PollFlags::POLLIN)];
     let timeout = match due {
         None => PollTimeout::NONE,
         Some(due) => {
-            // Rounded up: a millisecond early would be a turn for nothing.
+            // Rounded up: a wake-up before `due` would be wasted.
             let left = due.at.saturating_duration_since(Instant::now());
             let milliseconds = left.as_nanos().div_ceil(1_000_000);
             PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
@@ -60,7 +55,7 @@ pub(super) fn until(due: Option<Due>, events: &impl AsFd) -> io::Result<()> {
         set_slack(slack);
     }
     let polled = poll(&mut events, timeout);
-    // Threads that are started from here inherit what is set, and their waits would be late by as much.
+    // Threads started later inherit the slack, so it must not stay.
     if !slack.is_zero() {
         set_slack(Duration::ZERO);
     }
@@ -70,11 +65,11 @@ pub(super) fn until(due: Option<Due>, events: &impl AsFd) -> io::Result<()> {
     }
 }
 
-/// Sets this thread's timer slack; zero is its default.
+/// Of this thread; zero restores the default.
 fn set_slack(slack: Duration) {
     let nanoseconds = slack.as_nanos().try_into().unwrap_or(u64::MAX);
     if let Err(error) = prctl::set_timerslack(nanoseconds) {
-        tracing::debug!("no timer slack: {error}");
+        tracing::debug!("timer slack not set: {error}");
     }
 }
 
@@ -83,14 +78,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_end_a_rest_without_a_time() {
+    fn event_ends_wait_without_due() {
         let (mut writer, reader) = std::os::unix::net::UnixStream::pair().unwrap();
         io::Write::write_all(&mut writer, b".").unwrap();
         until(None, &reader).unwrap();
     }
 
     #[test]
-    fn a_rest_is_over_when_it_is_due_and_not_before() {
+    fn wait_ends_at_due_and_not_before() {
         let (_writer, reader) = std::os::unix::net::UnixStream::pair().unwrap();
         let start = Instant::now();
         for due in [
@@ -103,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_rest_itself_may_be_late() {
+    fn wait_restores_timer_slack() {
         let (_writer, reader) = std::os::unix::net::UnixStream::pair().unwrap();
         let usual = prctl::get_timerslack().unwrap();
         let past = Instant::now() - Duration::from_secs(100);

@@ -1,8 +1,7 @@
-//! One connection to one master, under one deadline for everything: connecting, greeting, requests, replies.
+//! One connection to a master, with one deadline for connect, greeting, requests and replies together.
 //!
-//! It connects to the file behind an `O_PATH` descriptor, not to a path: so it reaches exactly the socket its caller
-//! has looked at, whatever takes the path meanwhile, and a path longer than a socket address does not matter. Who
-//! owns that file and whether it should be asked at all is the caller's business (`act`).
+//! It connects to the file behind an `O_PATH` descriptor: the very socket that the caller has checked, even if another
+//! file has its path by now, and even if the path is longer than a socket address.
 
 use std::ffi::OsStr;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
@@ -19,22 +18,21 @@ use nix::sys::socket::{
 use nix::sys::time::{TimeVal, TimeValLike as _};
 
 use super::deadline::Deadline;
-use super::error::{MuxError, Step};
+use super::error::{Awaited, MuxError};
 use super::wire::{self, Reply, Request, RequestId};
 use crate::model::socket::MasterPid;
 use crate::model::text::{self, marked};
 
-/// How a master took an exit request. Either is success of the request, neither proves that it has ended.
+/// A master's reply to an exit request. Neither proves that it has exited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub enum Leave {
-    /// It said OK.
-    Agreed,
-    /// It closed the connection: mux.c often exits before its OK is out.
+pub enum ExitReply {
+    Ok,
+    /// The connection was closed: mux.c often exits before its OK is sent.
     Closed,
 }
 
-/// An open connection whose greeting is done.
+/// An open connection after the greeting.
 #[derive(Debug)]
 pub struct Client {
     connection: OwnedFd,
@@ -43,19 +41,17 @@ pub struct Client {
     offers_info: bool,
 }
 
-/// The path under which a descriptor's file can be connected to, whatever its name is.
+/// A path by which the file of an `O_PATH` descriptor can be connected to.
 #[must_use]
 pub fn path_of(descriptor: BorrowedFd<'_>) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", descriptor.as_raw_fd()))
 }
 
 impl Client {
-    /// Connects to the socket file behind the descriptor and exchanges greetings.
-    ///
-    /// `socket` must be a socket: connecting to another kind of file looks like [`MuxError::Refused`].
+    /// Connects and exchanges greetings. `socket` must be a socket: another kind of file yields [`MuxError::Refused`].
     ///
     /// # Errors
-    /// Every kind of [`MuxError`] but those that answer a request.
+    /// [`MuxError`]
     pub fn connect(socket: BorrowedFd<'_>, deadline: Deadline) -> Result<Self, MuxError> {
         let mut client = Self {
             connection: open(socket, &deadline)?,
@@ -63,82 +59,76 @@ impl Client {
             last_id: 0,
             offers_info: false,
         };
-        client.send(Request::Hello, Step::Hello)?;
-        match client.receive(Step::Hello)? {
+        client.send(Request::Hello, Awaited::Hello)?;
+        match client.receive(Awaited::Hello)? {
             Reply::Hello {
                 version: wire::VERSION,
                 extensions,
             } => client.offers_info = extensions.iter().any(|(name, _)| name == wire::INFO),
             Reply::Hello { version, .. } => return Err(MuxError::Version(version)),
-            other => return Err(unexpected(&other, Step::Hello)),
+            other => return Err(unexpected(&other, Awaited::Hello)),
         }
         Ok(client)
     }
 
-    /// The alive check: the master's process id, as it sees itself (another one in a container). `None` where it is
-    /// no process id at all.
+    /// Returns the process id that the master has in its own namespace; `None` if the number is not a process id.
     ///
     /// # Errors
-    /// Any [`MuxError`] but those of connecting.
+    /// [`MuxError`]
     pub fn alive(&mut self) -> Result<Option<MasterPid>, MuxError> {
-        match self.ask(Request::AliveCheck, Step::AliveCheck)? {
+        match self.request(Request::AliveCheck, Awaited::AliveCheck)? {
             Reply::Alive { pid, .. } => Ok(i32::try_from(pid)
                 .ok()
                 .filter(|pid| *pid > 0)
                 .map(MasterPid)),
-            other => Err(unexpected(&other, Step::AliveCheck)),
+            other => Err(unexpected(&other, Awaited::AliveCheck)),
         }
     }
 
-    /// The master's account of its connection as it sent it: several lines of text, not safe to show as they are.
-    /// `None` where it does not offer one.
+    /// Returns several lines of unescaped text; `None` if the master does not offer the `info` extension.
     ///
     /// # Errors
-    /// Any [`MuxError`] but those of connecting.
+    /// [`MuxError`]
     pub fn connection_info(&mut self) -> Result<Option<Vec<u8>>, MuxError> {
         if !self.offers_info {
             return Ok(None);
         }
-        match self.ask(Request::ConnectionInfo, Step::ConnectionInfo)? {
+        match self.request(Request::ConnectionInfo, Awaited::ConnectionInfo)? {
             Reply::Info {
                 status: 1, text, ..
             } => Ok(Some(text)),
             Reply::Info { .. } => Ok(None),
-            other => Err(unexpected(&other, Step::ConnectionInfo)),
+            other => Err(unexpected(&other, Awaited::ConnectionInfo)),
         }
     }
 
-    /// The exit request.
-    ///
     /// # Errors
-    /// Any [`MuxError`] but those of connecting and [`MuxError::Closed`].
-    pub fn terminate(&mut self) -> Result<Leave, MuxError> {
-        match self.ask(Request::Terminate, Step::Exit) {
-            Ok(Reply::Ok(_)) => Ok(Leave::Agreed),
-            Ok(other) => Err(unexpected(&other, Step::Exit)),
-            Err(MuxError::Closed { .. }) => Ok(Leave::Closed),
+    /// [`MuxError`] but for [`MuxError::Closed`].
+    pub fn exit(&mut self) -> Result<ExitReply, MuxError> {
+        match self.request(Request::Exit, Awaited::Exit) {
+            Ok(Reply::Ok(_)) => Ok(ExitReply::Ok),
+            Ok(other) => Err(unexpected(&other, Awaited::Exit)),
+            Err(MuxError::Closed { .. }) => Ok(ExitReply::Closed),
             Err(error) => Err(error),
         }
     }
 
-    /// The stop request.
-    ///
     /// # Errors
-    /// Any [`MuxError`] but those of connecting.
+    /// [`MuxError`]
     pub fn stop_listening(&mut self) -> Result<(), MuxError> {
-        match self.ask(Request::StopListening, Step::Stop)? {
+        match self.request(Request::StopListening, Awaited::Stop)? {
             Reply::Ok(_) => Ok(()),
-            other => Err(unexpected(&other, Step::Stop)),
+            other => Err(unexpected(&other, Awaited::Stop)),
         }
     }
 
-    /// Waits until the other side has closed the connection, by this deadline. Whether it has.
+    /// Waits for the master to close the connection. Returns whether it did before the deadline.
     #[must_use]
     pub fn wait_closed(&mut self, deadline: Deadline) -> bool {
         self.deadline = deadline;
         let mut scrap = [0; 512];
         loop {
-            match self.receive_some(&mut scrap, Step::Exit) {
+            match self.receive_some(&mut scrap, Awaited::Exit) {
                 Ok(_) => {}
                 Err(MuxError::Closed { .. }) => return true,
                 Err(_) => return false,
@@ -146,11 +136,11 @@ impl Client {
         }
     }
 
-    /// Sends a request under a number of its own and reads the reply that carries it.
-    fn ask(
+    /// Sends a request with a new id and reads the reply to that id.
+    fn request(
         &mut self,
         request: impl FnOnce(RequestId) -> Request,
-        waiting: Step,
+        waiting: Awaited,
     ) -> Result<Reply, MuxError> {
         self.last_id += 1;
         let id = RequestId(self.last_id);
@@ -162,11 +152,11 @@ impl Client {
         match reply {
             Reply::PermissionDenied(_, reason) => Err(MuxError::RefusedByMaster {
                 waiting,
-                reason: words(&reason),
+                reason: reason_line(&reason),
             }),
             Reply::Failure(_, reason) => Err(MuxError::Failed {
                 waiting,
-                reason: words(&reason),
+                reason: reason_line(&reason),
             }),
             Reply::Hello { .. } | Reply::Ok(_) | Reply::Alive { .. } | Reply::Info { .. } => {
                 Ok(reply)
@@ -174,7 +164,7 @@ impl Client {
         }
     }
 
-    fn send(&mut self, request: Request, waiting: Step) -> Result<(), MuxError> {
+    fn send(&mut self, request: Request, waiting: Awaited) -> Result<(), MuxError> {
         let packet = request.encode();
         let mut rest = &packet[..];
         while !rest.is_empty() {
@@ -197,7 +187,7 @@ impl Client {
         Ok(())
     }
 
-    fn receive(&mut self, waiting: Step) -> Result<Reply, MuxError> {
+    fn receive(&mut self, waiting: Awaited) -> Result<Reply, MuxError> {
         let mut header = [0; 4];
         self.fill(&mut header, waiting)?;
         let mut body = vec![0; wire::body_length(header)?];
@@ -205,7 +195,7 @@ impl Client {
         Ok(Reply::decode(&body)?)
     }
 
-    fn fill(&mut self, mut buffer: &mut [u8], waiting: Step) -> Result<(), MuxError> {
+    fn fill(&mut self, mut buffer: &mut [u8], waiting: Awaited) -> Result<(), MuxError> {
         while !buffer.is_empty() {
             let received = self.receive_some(buffer, waiting)?;
             buffer = &mut buffer[received..];
@@ -213,8 +203,8 @@ impl Client {
         Ok(())
     }
 
-    /// At least one byte; [`MuxError::Closed`] at the end of the stream.
-    fn receive_some(&mut self, buffer: &mut [u8], waiting: Step) -> Result<usize, MuxError> {
+    /// Returns at least one byte; at the end of the stream [`MuxError::Closed`].
+    fn receive_some(&mut self, buffer: &mut [u8], waiting: Awaited) -> Result<usize, MuxError> {
         loop {
             match recv(self.connection.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT) {
                 Ok(0) | Err(Errno::ECONNRESET | Errno::EPIPE) => {
@@ -233,13 +223,13 @@ impl Client {
         }
     }
 
-    fn wait(&self, flags: PollFlags, waiting: Step) -> Result<(), MuxError> {
+    fn wait(&self, flags: PollFlags, waiting: Awaited) -> Result<(), MuxError> {
         let left = remaining(&self.deadline, waiting)?;
-        // Rounded up: a poll of zero milliseconds would spin through the last one.
+        // Rounded up: poll(2) with a timeout of zero would spin during the last millisecond.
         let timeout =
             PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX);
         match poll(&mut [PollFd::new(self.connection.as_fd(), flags)], timeout) {
-            // What was waited for, or the deadline, or a signal: the caller tries again and comes back here.
+            // Ready, timed out or interrupted: in each case the caller tries again.
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(MuxError::Io {
                 doing: marked!("poll"),
@@ -249,14 +239,14 @@ impl Client {
     }
 }
 
-fn remaining(deadline: &Deadline, waiting: Step) -> Result<Duration, MuxError> {
+fn remaining(deadline: &Deadline, waiting: Awaited) -> Result<Duration, MuxError> {
     deadline.remaining().ok_or(MuxError::TimedOut {
         waiting,
         limit: deadline.limit(),
     })
 }
 
-/// Connects, waiting for a place in the backlog no longer than the deadline.
+/// Connects; waits until the deadline for a place in the backlog.
 fn open(file: BorrowedFd<'_>, deadline: &Deadline) -> Result<OwnedFd, MuxError> {
     let io = |doing| move |errno| MuxError::Io { doing, errno };
     let address = UnixAddr::new(&path_of(file)).map_err(io(marked!("name the socket")))?;
@@ -268,37 +258,37 @@ fn open(file: BorrowedFd<'_>, deadline: &Deadline) -> Result<OwnedFd, MuxError> 
     )
     .map_err(io(marked!("make a socket")))?;
     loop {
-        // A unix socket does not connect in the background: with a full backlog a non-blocking connect fails at
-        // once and poll tells nothing. A blocking one waits for a place as long as SO_SNDTIMEO says (unix(7) is
-        // silent; unix_stream_connect() in the kernel's net/unix/af_unix.c).
-        let left = remaining(deadline, Step::Connect)?;
+        // With a full backlog, a non-blocking connect of a unix socket fails at once, and poll(2) does not report
+        // when there is a place. A blocking one waits as long as SO_SNDTIMEO (unix_stream_connect() in the kernel's
+        // net/unix/af_unix.c; not in unix(7)).
+        let left = remaining(deadline, Awaited::Connect)?;
         let micros = i64::try_from(left.as_micros()).unwrap_or(i64::MAX).max(1);
         setsockopt(&connection, SendTimeout, &TimeVal::microseconds(micros))
             .map_err(io(marked!("set a time limit")))?;
         match connect(connection.as_raw_fd(), &address) {
             Ok(()) => return Ok(connection),
-            // The time is up, or a signal came.
+            // Timed out, or interrupted by a signal.
             Err(Errno::EAGAIN | Errno::EINTR) => {}
             Err(Errno::ECONNREFUSED) => return Err(MuxError::Refused),
             Err(Errno::EACCES | Errno::EPERM) => return Err(MuxError::Denied),
-            // The descriptor holds the file, so it is the way to it that is missing.
+            // The descriptor exists, so /proc/self/fd does not.
             Err(Errno::ENOENT) => return Err(MuxError::NoProc),
             Err(errno) => return Err(io(marked!("connect"))(errno)),
         }
     }
 }
 
-fn unexpected(reply: &Reply, waiting: Step) -> MuxError {
+fn unexpected(reply: &Reply, waiting: Awaited) -> MuxError {
     MuxError::Unexpected {
         reply: reply.name(),
         waiting,
     }
 }
 
-/// A master's reason as one printable line of bearable length.
-fn words(reason: &[u8]) -> String {
-    const ENOUGH: usize = 200;
-    text::os(OsStr::from_bytes(&reason[..reason.len().min(ENOUGH)]))
+/// One printable line of at most 200 bytes of the master's text.
+fn reason_line(reason: &[u8]) -> String {
+    const MAX_BYTES: usize = 200;
+    text::os(OsStr::from_bytes(&reason[..reason.len().min(MAX_BYTES)]))
 }
 
 #[cfg(test)]

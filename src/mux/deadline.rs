@@ -1,8 +1,6 @@
-//! How long something may take. Reads the monotonic clock, nothing else.
-
 use std::time::{Duration, Instant};
 
-/// A moment until which something may take, and how long that was at first, for messages.
+/// A point in time, with the time limit that it was made from, for messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadline {
     at: Instant,
@@ -10,7 +8,7 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// So long from now; more than a day counts as a day.
+    /// From now; a limit above one day counts as one day.
     #[must_use]
     pub fn within(limit: Duration) -> Self {
         let limit = limit.min(Duration::from_secs(24 * 60 * 60));
@@ -20,7 +18,7 @@ impl Deadline {
         }
     }
 
-    /// What is left of it; `None` once it has passed.
+    /// `None` once it has passed.
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
         self.at
@@ -28,7 +26,6 @@ impl Deadline {
             .filter(|left| !left.is_zero())
     }
 
-    /// How long it was.
     #[must_use]
     pub const fn limit(&self) -> Duration {
         self.limit

@@ -1,4 +1,4 @@
-//! A master of a test's own: a listening socket in a scratch directory, and a thread that says what it is told.
+//! A fake master for tests: a listening socket and a thread that answers as the test wants.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -10,14 +10,14 @@ use nix::libc;
 
 use super::wire::Reply;
 
-/// One connection's worth of a master. Its thread ends with that connection; dropping this waits for it.
+/// Serves one connection. Its thread ends with that connection; drop waits for it.
 pub(crate) struct FakeMaster {
     path: PathBuf,
     thread: Option<JoinHandle<()>>,
 }
 
 impl FakeMaster {
-    /// Listens at `path`, accepts one connection, lets `behave` have it, and stops listening.
+    /// Listens at `path`, accepts one connection and passes it to `behave`.
     pub(crate) fn serve(
         path: &Path,
         behave: impl FnOnce(UnixStream, UnixListener) + Send + 'static,
@@ -35,7 +35,8 @@ impl FakeMaster {
         }
     }
 
-    /// Greets, then answers each packet's type with `answer`; ends when that says nothing or the client leaves.
+    /// Sends the greeting, then answers each packet by its type and id; ends when `answer` returns `None` or the client
+    /// disconnects.
     pub(crate) fn answering(
         path: &Path,
         hello: Reply,
@@ -43,10 +44,10 @@ impl FakeMaster {
     ) -> Self {
         Self::serve(path, move |mut stream, _listener| {
             let _ = stream.write_all(&hello.encode());
-            let mut greeted = false;
+            let mut has_greeted = false;
             while let Some((kind, id)) = read_request(&mut stream) {
-                if !greeted {
-                    greeted = true;
+                if !has_greeted {
+                    has_greeted = true;
                     continue;
                 }
                 match answer(kind, id) {
@@ -60,7 +61,7 @@ impl FakeMaster {
 
 impl Drop for FakeMaster {
     fn drop(&mut self) {
-        // A thread that still waits in accept gets a client that leaves at once.
+        // For a thread that still waits in accept.
         let _ = UnixStream::connect(&self.path);
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
@@ -77,7 +78,7 @@ pub(crate) fn until_closed(mut stream: UnixStream) {
     while matches!(stream.read(&mut scrap), Ok(read) if read > 0) {}
 }
 
-/// The type and first number of the next packet.
+/// Returns type and first number of the next packet.
 pub(crate) fn read_request(stream: &mut UnixStream) -> Option<(u32, u32)> {
     let mut header = [0; 4];
     stream.read_exact(&mut header).ok()?;
@@ -90,7 +91,6 @@ pub(crate) fn read_request(stream: &mut UnixStream) -> Option<(u32, u32)> {
     Some((number(0), number(4)))
 }
 
-/// A greeting without extensions.
 pub(crate) fn hello() -> Reply {
     Reply::Hello {
         version: 4,
@@ -98,7 +98,6 @@ pub(crate) fn hello() -> Reply {
     }
 }
 
-/// The `O_PATH` descriptor a client connects through.
 pub(crate) fn handle(path: &Path) -> std::fs::File {
     std::fs::OpenOptions::new()
         .read(true)

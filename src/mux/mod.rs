@@ -1,7 +1,5 @@
-//! OpenSSH's multiplexing protocol, as far as a watcher speaks it: alive check, exit request, stop request, and
-//! the master's account of its connection. No sessions, no forwardings.
-//!
-//! In reading order: [`wire`], [`error`], [`deadline`], [`client`].
+//! The parts of OpenSSH's multiplexing protocol that muxtray uses: alive check, exit request, stop request, connection
+//! info. No sessions, no forwardings.
 
 pub mod client;
 pub mod deadline;

@@ -1,4 +1,4 @@
-//! PROTOCOL.mux over bytes: requests to a packet, a packet to a reply. Pure; it knows no socket and no clock.
+//! Encodes requests and decodes replies of the mux protocol.
 //!
 //! Every packet is a `u32` length and that many bytes: a `u32` type and a body. All integers are big-endian, a
 //! string is a `u32` length and its bytes. Source: PROTOCOL.mux of OpenSSH, and mux.c for the "info" extension,
@@ -7,18 +7,18 @@
 use thiserror::Error;
 use tr::tr;
 
-/// The only version of the protocol there is (`SSHMUX_VER`).
+/// The protocol version (`SSHMUX_VER`).
 pub const VERSION: u32 = 4;
 
-/// The longest packet that is read. OpenSSH itself stops at the same length.
+/// The longest packet that is read, as in OpenSSH.
 pub const MAX_PACKET: usize = 256 * 1024;
 
-/// The name of the extension that answers [`Request::ConnectionInfo`] (OpenSSH 10.3).
+/// The extension that answers [`Request::ConnectionInfo`] (OpenSSH 10.3).
 pub const INFO: &[u8] = b"info";
 
 const HELLO: u32 = 0x0000_0001;
 const ALIVE_CHECK: u32 = 0x1000_0004;
-const TERMINATE: u32 = 0x1000_0005;
+const EXIT: u32 = 0x1000_0005;
 const STOP_LISTENING: u32 = 0x1000_0009;
 const EXT_INFO: u32 = 0x2000_0001;
 const OK: u32 = 0x8000_0001;
@@ -27,78 +27,64 @@ const FAILURE: u32 = 0x8000_0003;
 const ALIVE: u32 = 0x8000_0005;
 const EXT_INFO_REPLY: u32 = 0x9000_0001;
 
-/// The number a client gives a request and finds in its reply.
+/// Connects a reply to its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestId(pub u32);
 
-/// What a client says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Request {
-    /// The greeting, without extensions of our own.
+    /// Offers no extensions.
     Hello,
-    /// Are you there, and under which process id?
     AliveCheck(RequestId),
-    /// End now.
-    Terminate(RequestId),
-    /// Accept no more sessions, and end with the last one.
+    Exit(RequestId),
+    /// Accept no more sessions and exit with the last one.
     StopListening(RequestId),
-    /// Tell of the connection to the other side. Only for masters that offered [`INFO`].
+    /// Only for masters that offer [`INFO`].
     ConnectionInfo(RequestId),
 }
 
-/// What a master says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// The greeting.
     Hello {
-        /// The protocol version it speaks.
         version: u32,
-        /// Names and values; unknown ones are to be ignored.
+        /// Names and values; unknown names must be ignored.
         extensions: Vec<(Vec<u8>, Vec<u8>)>,
     },
-    /// Done.
     Ok(RequestId),
-    /// The person who was asked, or the master, said no.
+    /// Refused, with the reason.
     PermissionDenied(RequestId, Vec<u8>),
-    /// It did not work.
+    /// With the reason.
     Failure(RequestId, Vec<u8>),
-    /// The answer to an alive check.
     Alive {
-        /// Of the request.
         id: RequestId,
-        /// The master's process id, as it sees itself.
+        /// The process id that the master has in its own namespace.
         pid: u32,
     },
-    /// The answer to [`Request::ConnectionInfo`].
     Info {
-        /// Of the request.
         id: RequestId,
-        /// 1 where the text is what was asked for, 0 where it is the reason why not.
+        /// 1 if the text is the info, 0 if it is the reason of a refusal.
         status: u32,
-        /// Lines of text.
         text: Vec<u8>,
     },
 }
 
-/// Why bytes are no packet of a master's.
+/// Why a packet is not a valid reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum WireError {
-    /// The length is beyond [`MAX_PACKET`], or too short to hold a type.
+    /// More than [`MAX_PACKET`], or too short for a type.
     #[error("{}", tr!("it announced a packet of {n} byte" | "it announced a packet of {n} bytes" % *.0))]
     Length(u32),
-    /// The packet ends before its message does.
     #[error("{}", tr!("its message {kind} is cut short", kind = format_args!("{:#010x}", .kind)))]
     Short {
-        /// The packet's type; 0 where even that is missing.
+        /// The packet's type; 0 if that is missing.
         kind: u32,
     },
-    /// The type is none that a master answers with here.
     #[error("{}", tr!("it sent an unknown message {kind}", kind = format_args!("{:#010x}", .0)))]
     UnknownType(u32),
 }
 
 impl Request {
-    /// The whole packet, its length included.
+    /// The whole packet, with its length.
     #[must_use]
     pub fn encode(self) -> Vec<u8> {
         let mut body = Vec::with_capacity(32);
@@ -112,8 +98,8 @@ impl Request {
                 put(&mut body, ALIVE_CHECK);
                 put(&mut body, id.0);
             }
-            Self::Terminate(id) => {
-                put(&mut body, TERMINATE);
+            Self::Exit(id) => {
+                put(&mut body, EXIT);
                 put(&mut body, id.0);
             }
             Self::StopListening(id) => {
@@ -135,10 +121,10 @@ impl Request {
     }
 }
 
-/// How many bytes follow a packet's first four.
+/// Returns the number of bytes after the first four of a packet.
 ///
 /// # Errors
-/// [`WireError::Length`], before anything is allocated.
+/// [`WireError::Length`]
 pub fn body_length(header: [u8; 4]) -> Result<usize, WireError> {
     let announced = u32::from_be_bytes(header);
     match usize::try_from(announced) {
@@ -148,8 +134,8 @@ pub fn body_length(header: [u8; 4]) -> Result<usize, WireError> {
 }
 
 impl Reply {
-    /// Reads what follows a packet's length. What comes after a complete message is ignored, as OpenSSH's own
-    /// client does, so that a later version may say more.
+    /// Decodes a packet without its length. Bytes after a complete message are ignored, as in OpenSSH's client: a later
+    /// version may add fields.
     ///
     /// # Errors
     /// [`WireError::Short`] and [`WireError::UnknownType`].
@@ -187,7 +173,7 @@ impl Reply {
         })
     }
 
-    /// The request it answers; none for a greeting.
+    /// The request that it answers; `None` for HELLO.
     #[must_use]
     pub fn id(&self) -> Option<RequestId> {
         match self {
@@ -200,7 +186,7 @@ impl Reply {
         }
     }
 
-    /// Its name in PROTOCOL.mux.
+    /// The name in PROTOCOL.mux.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -214,7 +200,6 @@ impl Reply {
     }
 }
 
-/// Takes a message apart from the front.
 struct Reader<'a> {
     kind: u32,
     rest: &'a [u8],
@@ -245,7 +230,7 @@ impl Reader<'_> {
 
 #[cfg(test)]
 impl Reply {
-    /// The whole packet as a master sends it, for the fake one.
+    /// The whole packet, for a fake master.
     pub(crate) fn encode(&self) -> Vec<u8> {
         fn string(body: &mut Vec<u8>, string: &[u8]) {
             body.extend(u32::try_from(string.len()).unwrap().to_be_bytes());

@@ -1,7 +1,7 @@
 //! The real clean, on a thread of its own that stands still wherever something may happen in between.
 //!
-//! It stands still at every [`Step`] that clean tells of, and, as far as a scene wants it, between the system calls
-//! before those: clean asks the world through [`Eyes`], and these stop before they look.
+//! It stands still at every [`CleanStep`], and, as far as a scene wants it, between the system calls
+//! before those: clean asks through [`Kernel`], and these stop before they look.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -10,8 +10,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
-use muxtray::actions::clean::{CleanError, Cleaned, Kind, Step, clean_witnessed};
-use muxtray::actions::{Eyes, Master, System};
+use muxtray::actions::clean::{CleanError, CleanStep, Cleaned, Remnant, clean_with_hook};
+use muxtray::actions::kernel::{Kernel, LiveKernel};
 use muxtray::model::control_path::ControlPath;
 use muxtray::model::socket::{Connect, File, Filesystem, Stat, Target};
 use muxtray::observe::filesystem;
@@ -33,7 +33,7 @@ pub(crate) enum Window {
     /// The table showed nobody, and the file is about to be connected to.
     Unlisted,
     /// As clean itself says.
-    At(Step),
+    At(CleanStep),
 }
 
 /// Every window, in the order in which a stale socket meets them.
@@ -42,36 +42,36 @@ pub(crate) const EVERY: &[Window] = &[
     Window::Open,
     Window::Held,
     Window::Unlisted,
-    Window::At(Step::Judged),
-    Window::At(Step::Taken),
-    Window::At(Step::Removing),
-    Window::At(Step::PuttingBack),
-    Window::At(Step::PutBack),
+    Window::At(CleanStep::Judged),
+    Window::At(CleanStep::Renamed),
+    Window::At(CleanStep::Removing),
+    Window::At(CleanStep::PuttingBack),
+    Window::At(CleanStep::PutBack),
 ];
 
 /// Those in which it matters what stands under a name.
 pub(crate) const NAMES: &[Window] = &[
     Window::Seen,
-    Window::At(Step::Judged),
-    Window::At(Step::Taken),
-    Window::At(Step::Removing),
-    Window::At(Step::PuttingBack),
+    Window::At(CleanStep::Judged),
+    Window::At(CleanStep::Renamed),
+    Window::At(CleanStep::Removing),
+    Window::At(CleanStep::PuttingBack),
 ];
 
 /// The same, and the wait for the lock; what was seen and the directory were looked at in one turn.
 pub(crate) const LOCKING: &[Window] = &[
     Window::Open,
-    Window::At(Step::Judged),
-    Window::At(Step::Taken),
-    Window::At(Step::Removing),
-    Window::At(Step::PuttingBack),
+    Window::At(CleanStep::Judged),
+    Window::At(CleanStep::Renamed),
+    Window::At(CleanStep::Removing),
+    Window::At(CleanStep::PuttingBack),
 ];
 
 /// What a cleaner is to do.
 #[derive(Debug, Clone)]
 pub(crate) struct Order {
     /// The names it cleans, one after the other, and what for.
-    pub(crate) jobs: &'static [(&'static str, Kind)],
+    pub(crate) jobs: &'static [(&'static str, Remnant)],
     /// Where it stands still.
     pub(crate) windows: &'static [Window],
     /// Where it dies, the first time that it comes there.
@@ -100,7 +100,7 @@ pub(crate) struct Cleaner {
     begun: usize,
     at_work: Option<AtWork>,
     /// What was seen, and is to be cleaned.
-    seen: Option<(Target, Kind)>,
+    seen: Option<(Target, Remnant)>,
     pub(crate) died: bool,
     pub(crate) outcomes: Vec<Outcome>,
 }
@@ -191,13 +191,13 @@ impl Cleaner {
     }
 
     /// Looks for what the next job is about.
-    fn see(&mut self, stage: &Stage) -> Option<(Target, Kind)> {
+    fn see(&mut self, stage: &Stage) -> Option<(Target, Remnant)> {
         let (name, kind) = self.order.jobs[self.begun];
         self.begun += 1;
         target(&stage.at(name)).map(|target| (target, kind))
     }
 
-    fn begin(&self, target: Target, kind: Kind) -> AtWork {
+    fn begin(&self, target: Target, kind: Remnant) -> AtWork {
         let (go_on, turns) = channel();
         let (report, reports) = channel();
         let gate = Gate {
@@ -209,7 +209,7 @@ impl Cleaner {
         let now = SystemTime::now() + self.order.ahead;
         let thread = thread::spawn(move || {
             let ended = catch_unwind(AssertUnwindSafe(|| {
-                clean_witnessed(&gate, &target, kind, now, &|step| {
+                clean_with_hook(&gate, &target, kind, now, &|step| {
                     gate.pass(Window::At(step));
                 })
             }));
@@ -269,24 +269,20 @@ impl Gate {
     }
 }
 
-impl Eyes for Gate {
-    fn is_listened(&self, path: &ControlPath, file: &Stat) -> bool {
+impl Kernel for Gate {
+    fn has_listener(&self, path: &ControlPath, file: &Stat) -> bool {
         self.pass(Window::Held);
-        System.is_listened(path, file)
-    }
-
-    fn master(&self, path: &ControlPath, file: &Stat) -> Option<Master> {
-        System.master(path, file)
+        LiveKernel.has_listener(path, file)
     }
 
     fn filesystem(&self, directory: &Path) -> Filesystem {
-        let filesystem = System.filesystem(directory);
+        let filesystem = LiveKernel.filesystem(directory);
         self.pass(Window::Open);
         filesystem
     }
 
-    fn probe(&self, socket: &fs::File) -> Connect {
+    fn connect(&self, socket: &fs::File) -> Connect {
         self.pass(Window::Unlisted);
-        System.probe(socket)
+        LiveKernel.connect(socket)
     }
 }

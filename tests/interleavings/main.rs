@@ -34,7 +34,7 @@ mod stage;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use muxtray::actions::clean::{CleanError, Kind, Step};
+use muxtray::actions::clean::{CleanError, CleanStep, Remnant};
 
 use cleaner::{EVERY, LOCKING, NAMES, Order, Window};
 use explorer::{Explored, explore};
@@ -55,7 +55,7 @@ struct Sum {
 /// Has a clean of the path stand still in these windows.
 fn clean(windows: &'static [Window]) -> Order {
     Order {
-        jobs: &[(HOME, Kind::Stale)],
+        jobs: &[(HOME, Remnant::Stale)],
         windows,
         dies_at: None,
         ahead: Duration::ZERO,
@@ -174,10 +174,10 @@ fn a_clean_and_a_master_that_ends_in_order_or_is_killed() {
 fn a_clean_that_dies_anywhere_is_settled_by_the_next() {
     for (window, runs, is_in_between) in [
         (Window::Open, 293, false),
-        (Window::At(Step::Judged), 572, false),
-        (Window::At(Step::Taken), 515, true),
-        (Window::At(Step::Removing), 602, false),
-        (Window::At(Step::PuttingBack), 731, true),
+        (Window::At(CleanStep::Judged), 572, false),
+        (Window::At(CleanStep::Renamed), 515, true),
+        (Window::At(CleanStep::Removing), 602, false),
+        (Window::At(CleanStep::PuttingBack), 731, true),
     ] {
         let orders = [dying(window), clean(LOCKING)];
         let client = || vec![Ssh::brief_client(0)];
@@ -192,7 +192,7 @@ fn a_clean_that_dies_anywhere_is_settled_by_the_next() {
 #[test]
 fn what_a_dead_clean_left_aside_harms_no_start() {
     let order = Order {
-        jobs: &[(ASIDE, Kind::Aside), (HOME, Kind::Stale)],
+        jobs: &[(ASIDE, Remnant::Aside), (HOME, Remnant::Stale)],
         ..clean(NAMES)
     };
     let client = || vec![Ssh::brief_client(0)];

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::SystemTime;
 
-use muxtray::actions::System;
-use muxtray::actions::clean::{CleanError, Cleaned, Kind, clean};
+use muxtray::actions::clean::{CleanError, Cleaned, Remnant, clean};
+use muxtray::actions::kernel::LiveKernel;
 
 use super::cleaner::{Cleaner, Order, target};
 use super::explorer::Play;
@@ -92,7 +92,7 @@ impl Scene {
             match outcome {
                 Ok(_)
                 | Err(
-                    CleanError::Unfit(_)
+                    CleanError::Hold(_)
                     | CleanError::Live
                     | CleanError::TooYoung
                     | CleanError::LeftAside { .. },
@@ -136,20 +136,22 @@ impl Scene {
     }
 
     fn clean_all(&mut self) {
-        for (name, kind) in [(ASIDE, Kind::Aside), (HOME, Kind::Stale)] {
+        for (name, kind) in [(ASIDE, Remnant::Aside), (HOME, Remnant::Stale)] {
             let Some(target) = target(&self.stage.at(name)) else {
                 continue;
             };
             let is_live = self.stage.socket(name).is_some_and(|socket| socket.live);
             let home = self.stage.socket(HOME).is_some();
-            let cleaned = clean(&System, &target, kind, SystemTime::now());
+            let cleaned = clean(&LiveKernel, &target, kind, SystemTime::now());
             self.stage
                 .look(Who::Test, &format!("the next clean: {cleaned:?}"));
             let is_right = match (kind, is_live) {
                 (_, false) => cleaned == Ok(Cleaned::Removed),
-                (Kind::Aside, true) if home => matches!(cleaned, Err(CleanError::LeftAside { .. })),
-                (Kind::Aside, true) => matches!(cleaned, Ok(Cleaned::PutBack(_))),
-                (Kind::Stale | Kind::Leftover, true) => cleaned == Err(CleanError::Live),
+                (Remnant::Aside, true) if home => {
+                    matches!(cleaned, Err(CleanError::LeftAside { .. }))
+                }
+                (Remnant::Aside, true) => matches!(cleaned, Ok(Cleaned::PutBack(_))),
+                (Remnant::Stale | Remnant::Leftover, true) => cleaned == Err(CleanError::Live),
             };
             if !is_right {
                 self.stage.fail("the next clean settles it wrongly");

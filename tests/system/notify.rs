@@ -309,7 +309,7 @@ fn a_daemon_that_never_answers_does_not_hold_up_the_end() {
 /// As the applet begins; then a thread panics.
 fn crash() -> ! {
     muxtray::crash::log_panics();
-    muxtray::crash::abort_on_panic(muxtray::run::tell_of_crash);
+    muxtray::crash::abort_on_panic(muxtray::run::notify_of_crash);
     let _ = std::thread::spawn(|| panic!("on <purpose>")).join();
     unreachable!("a panic ends the program");
 }

@@ -21,8 +21,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
-use muxtray::actions::System;
-use muxtray::actions::clean::{CleanError, Cleaned, Kind, Step, clean, clean_witnessed};
+use muxtray::actions::clean::{CleanError, CleanStep, Cleaned, Remnant, clean, clean_with_hook};
+use muxtray::actions::kernel::LiveKernel;
 use muxtray::model::control_path::{ControlPath, stem_of_aside, stem_of_temporary};
 use muxtray::model::socket::{File, Target};
 use muxtray::observe::filesystem;
@@ -82,33 +82,34 @@ impl Stage {
         };
         let kind = kind_of(&target.path);
         let started = *self.started.lock().unwrap();
-        let cleaned = clean_witnessed(
-            &System,
-            &target,
-            kind,
-            SystemTime::now(),
-            &|step| match step {
-                // What lies at the path is held until the next master comes; a temporary name, which no clean should
-                // get this far with, is taken at once.
-                Step::Judged if kind == Kind::Leftover => {}
-                Step::Judged => {
-                    self.judged.fetch_add(1, Ordering::SeqCst);
-                    let now = self.started.lock().unwrap();
-                    drop(
-                        self.start
-                            .wait_timeout_while(now, WINDOW, |now| *now == started)
-                            .unwrap(),
-                    );
-                }
-                Step::PutBack => drop(self.put_back.fetch_add(1, Ordering::SeqCst)),
-                Step::Taken | Step::Removing | Step::PuttingBack => {}
-            },
-        );
+        let cleaned =
+            clean_with_hook(
+                &LiveKernel,
+                &target,
+                kind,
+                SystemTime::now(),
+                &|step| match step {
+                    // What lies at the path is held until the next master comes; a temporary name, which no clean should
+                    // get this far with, is taken at once.
+                    CleanStep::Judged if kind == Remnant::Leftover => {}
+                    CleanStep::Judged => {
+                        self.judged.fetch_add(1, Ordering::SeqCst);
+                        let now = self.started.lock().unwrap();
+                        drop(
+                            self.start
+                                .wait_timeout_while(now, WINDOW, |now| *now == started)
+                                .unwrap(),
+                        );
+                    }
+                    CleanStep::PutBack => drop(self.put_back.fetch_add(1, Ordering::SeqCst)),
+                    CleanStep::Renamed | CleanStep::Removing | CleanStep::PuttingBack => {}
+                },
+            );
         match cleaned {
             Ok(Cleaned::Removed) => drop(self.removed.fetch_add(1, Ordering::SeqCst)),
             // The lock keeps the files of a clean under way from being settled by another.
             Ok(Cleaned::PutBack(path)) => panic!("{path} was settled in the middle of a clean"),
-            Err(CleanError::Unfit(_) | CleanError::Live | CleanError::TooYoung) => {}
+            Err(CleanError::Hold(_) | CleanError::Live | CleanError::TooYoung) => {}
             Err(CleanError::Busy) => {}
             Err(other) => panic!("{path:?} {other}"),
         }
@@ -208,13 +209,13 @@ impl Stage {
     }
 }
 
-fn kind_of(path: &ControlPath) -> Kind {
+fn kind_of(path: &ControlPath) -> Remnant {
     if stem_of_aside(path.name()).is_some() {
-        Kind::Aside
+        Remnant::Aside
     } else if stem_of_temporary(path.name()).is_some() {
-        Kind::Leftover
+        Remnant::Leftover
     } else {
-        Kind::Stale
+        Remnant::Stale
     }
 }
 
@@ -302,7 +303,7 @@ fn no_live_socket_is_lost_and_no_start_is_broken() {
             id: Some(stat.id),
             cookie: None,
         };
-        let cleaned = clean(&System, &target, Kind::Stale, SystemTime::now());
+        let cleaned = clean(&LiveKernel, &target, Remnant::Stale, SystemTime::now());
         assert_eq!(cleaned, Ok(Cleaned::Removed));
     }
 }

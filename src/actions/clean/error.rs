@@ -1,86 +1,67 @@
-//! What can stand in the way of a clean, in words for the person in front of it.
-
 use std::path::PathBuf;
 
 use nix::errno::Errno;
 use thiserror::Error;
 use tr::tr;
 
-use crate::actions::held::Unfit;
+use crate::actions::held_socket::HoldError;
+use crate::decide::action_report::ActionOutcome;
+use crate::model::control_path::ASIDE_PREFIX;
 use crate::model::text::{self, marked, translated};
 
-/// What stood in the way. Unless it says otherwise, the file is where it was.
+/// Why a socket was not removed. Unless the message names another path, the file is where it was.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CleanError {
-    /// It is not the file that was judged, or none that may be removed.
     #[error(transparent)]
-    Unfit(#[from] Unfit),
-    /// Somebody listens there by now.
-    #[error("{}", tr!("is in use by now: somebody listens there; it is left alone"))]
+    Hold(#[from] HoldError),
+    #[error("{}", tr!("not removed: a process listens on it"))]
     Live,
-    /// Connect said neither that somebody listens nor that nobody does; its words.
-    #[error("{}", tr!("is not proven stale: {cause}; it is left alone", cause = .0))]
+    /// The result of connect proves neither that there is a listener nor that there is none.
+    #[error("{}", tr!("not removed, not proven stale: {cause}", cause = .0))]
     Unproven(String),
-    /// Another machine may listen there.
     #[error("{}", tr!(
-        "lies on a network filesystem ({filesystem}): another machine may listen there; it is left alone",
+        "not removed: on a network filesystem ({filesystem}), where another machine may listen",
         filesystem = .0
     ))]
     NetworkFilesystem(&'static str),
-    /// Statfs failed.
-    #[error("{}", tr!("lies on a filesystem that cannot be told; it is left alone"))]
+    #[error("{}", tr!("not removed: its filesystem type cannot be read"))]
     UnknownFilesystem,
-    /// A master may just be starting there.
-    #[error("{}", tr!("is younger than a minute: a master may just be starting there; try again then"))]
+    #[error("{}", tr!("not removed: younger than a minute, so a master may be starting; try again later"))]
     TooYoung,
-    /// Not a name that clean gives.
-    #[error("{}", tr!("has no name that muxtray gave it"))]
+    #[error("{}", tr!("not removed: its name does not start with {prefix}", prefix = ASIDE_PREFIX))]
     NotAside,
-    /// EACCES or EPERM on opening the directory or changing a name in it.
     #[error("{}", tr!("cannot be removed: permission denied on its directory"))]
     DirectoryDenied,
-    /// EROFS.
-    #[error("{}", tr!("cannot be removed: its filesystem is mounted read-only"))]
+    #[error("{}", tr!("cannot be removed: read-only filesystem"))]
     ReadOnly,
-    /// The filesystem cannot rename without replacing, so nothing can be taken aside and put back safely.
+    /// Without `RENAME_NOREPLACE` a file cannot be put back safely.
     #[error("{}", tr!(
-        "cannot be removed safely: its filesystem cannot rename without replacing; the next ssh there removes it, or rm does"
+        "cannot be removed safely: the filesystem does not support RENAME_NOREPLACE; the next ssh removes it, or remove it with rm"
     ))]
     RenameUnsupported,
-    /// With our prefix the name exceeds what the filesystem allows.
-    #[error("{}", tr!("cannot be taken aside: its name is too long; rm removes it"))]
+    #[error("{}", tr!("cannot be removed: its temporary name would be too long; remove it with rm"))]
     NameTooLong,
-    /// Another muxtray cleans in this directory.
-    #[error("{}", tr!("is being cleaned by another muxtray; try again"))]
+    #[error("{}", tr!("not removed: another muxtray is cleaning its directory; try again"))]
     Busy,
-    /// An earlier clean left its own file under the name that this one needs.
+    /// The temporary name is taken.
     #[error("{}", tr!(
-        "cannot be taken aside: {path} is still there from an earlier clean; clean that first",
+        "not removed: {path} remains from an interrupted clean; clean that first",
         path = text::path(.0)
     ))]
     AsideTaken(PathBuf),
-    /// What was renamed is not what was judged, and another file took its name before it could be put back. Both are
-    /// whole; this one has another name now. If it belongs to a master, that is an orphan with a successor.
+    /// The renamed file is not the one that was judged, and its original name was taken before it could be put back.
+    /// Both files are whole. If the renamed one belongs to a master, that is an orphan with a successor.
     #[error("{}", tr!(
-        "was taken by a new master meanwhile; what stood there before is kept as {path}, and a later clean settles it",
+        "replaced by a new master meanwhile; the previous file is kept as {path} until the next clean",
         path = text::path(.aside)
     ))]
-    LeftAside {
-        /// Where it is.
-        aside: PathBuf,
-    },
-    /// Another system call failed.
+    LeftAside { aside: PathBuf },
     #[error("{}", tr!("cannot be removed: {doing}: {cause}", doing = translated(.doing), cause = .errno.desc()))]
-    Failed {
-        /// Which.
-        doing: &'static str,
-        /// How.
-        errno: Errno,
-    },
+    Failed { doing: &'static str, errno: Errno },
 }
 
 impl CleanError {
-    /// What a failed change of names means where nothing more is known.
+    /// The error of a failed change of names in the directory.
     pub(super) fn of_directory(errno: Errno) -> Self {
         match errno {
             Errno::EACCES | Errno::EPERM => Self::DirectoryDenied,
@@ -89,6 +70,28 @@ impl CleanError {
                 doing: marked!("change a name in its directory"),
                 errno: other,
             },
+        }
+    }
+
+    #[must_use]
+    pub const fn outcome(&self) -> ActionOutcome {
+        match self {
+            Self::Hold(HoldError::Missing) => ActionOutcome::Unchanged,
+            Self::Hold(_)
+            | Self::Live
+            | Self::Unproven(_)
+            | Self::NetworkFilesystem(_)
+            | Self::UnknownFilesystem
+            | Self::TooYoung
+            | Self::NotAside
+            | Self::AsideTaken(_) => ActionOutcome::REFUSED,
+            Self::DirectoryDenied
+            | Self::ReadOnly
+            | Self::RenameUnsupported
+            | Self::NameTooLong
+            | Self::Busy
+            | Self::LeftAside { .. }
+            | Self::Failed { .. } => ActionOutcome::Failed,
         }
     }
 }

@@ -7,46 +7,44 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
 use super::*;
-use crate::actions::held::tests::target_of;
-use crate::actions::{Master, System};
-use crate::model::socket::{FileKind, Stat};
+use crate::actions::held_socket::tests::target_of;
+use crate::actions::kernel::LiveKernel;
+use crate::model::socket::FileKind;
 
-/// What the next clean does with a file that one which broke off has left, whichever it is.
-fn recover(eyes: &impl Eyes, aside: &ControlPath, now: SystemTime) -> Result<Cleaned, CleanError> {
+/// Cleans a file that an interrupted clean has left, whichever file it is.
+fn recover(
+    kernel: &impl Kernel,
+    aside: &ControlPath,
+    now: SystemTime,
+) -> Result<Cleaned, CleanError> {
     let target = Target {
         path: aside.clone(),
         id: None,
         cookie: None,
     };
-    clean(eyes, &target, Kind::Aside, now)
+    clean(kernel, &target, Remnant::Aside, now)
 }
 
-/// The real kernel, but for what a test wants it to say.
+/// A kernel with some answers replaced.
 #[derive(Default)]
-struct Says {
+struct Answers {
     filesystem: Option<Filesystem>,
-    probe: Option<Connect>,
-    probes: Cell<u32>,
+    connect: Option<Connect>,
+    connects: Cell<u32>,
 }
 
-impl Eyes for Says {
-    fn is_listened(&self, path: &ControlPath, file: &Stat) -> bool {
-        System.is_listened(path, file)
-    }
-
-    fn master(&self, _: &ControlPath, _: &Stat) -> Option<Master> {
-        None
-    }
-
+impl Kernel for Answers {
     fn filesystem(&self, directory: &Path) -> Filesystem {
         self.filesystem
             .clone()
-            .unwrap_or_else(|| System.filesystem(directory))
+            .unwrap_or_else(|| LiveKernel.filesystem(directory))
     }
 
-    fn probe(&self, socket: &fs::File) -> Connect {
-        self.probes.set(self.probes.get() + 1);
-        self.probe.clone().unwrap_or_else(|| System.probe(socket))
+    fn connect(&self, socket: &fs::File) -> Connect {
+        self.connects.set(self.connects.get() + 1);
+        self.connect
+            .clone()
+            .unwrap_or_else(|| LiveKernel.connect(socket))
     }
 }
 
@@ -83,13 +81,13 @@ impl Scene {
     }
 }
 
-/// Long after any socket of a test was made.
+/// A time at which every socket of a test counts as old.
 fn later() -> SystemTime {
     SystemTime::now() + Duration::from_secs(61)
 }
 
-fn clean_now(path: &Path, kind: Kind) -> Result<Cleaned, CleanError> {
-    clean(&System, &target_of(path), kind, SystemTime::now())
+fn clean_now(path: &Path, remnant: Remnant) -> Result<Cleaned, CleanError> {
+    clean(&LiveKernel, &target_of(path), remnant, SystemTime::now())
 }
 
 fn is_untouched(listener: &UnixListener) -> bool {
@@ -100,28 +98,28 @@ fn is_untouched(listener: &UnixListener) -> bool {
 }
 
 #[test]
-fn a_stale_socket_is_removed() {
+fn removes_stale_socket() {
     let scene = Scene::new();
     let target = target_of(&scene.stale("u@h-22"));
-    let would = would_clean(&System, &target, Kind::Stale, SystemTime::now());
+    let would = would_clean(&LiveKernel, &target, Remnant::Stale, SystemTime::now());
     assert_eq!(would, Ok(Cleaned::Removed));
     assert_eq!(scene.names(), ["u@h-22"]);
-    let cleaned = clean(&System, &target, Kind::Stale, SystemTime::now());
+    let cleaned = clean(&LiveKernel, &target, Remnant::Stale, SystemTime::now());
     assert_eq!(cleaned, Ok(Cleaned::Removed));
     assert!(scene.names().is_empty());
-    let again = clean(&System, &target, Kind::Stale, SystemTime::now());
-    assert_eq!(again, Err(Unfit::Missing.into()));
+    let again = clean(&LiveKernel, &target, Remnant::Stale, SystemTime::now());
+    assert_eq!(again, Err(HoldError::Missing.into()));
 }
 
 #[test]
-fn a_live_socket_is_not_even_connected_to() {
+fn does_not_connect_to_live_socket() {
     let scene = Scene::new();
     let listener = UnixListener::bind(scene.at("u@h-22")).unwrap();
     let target = target_of(&scene.at("u@h-22"));
     for result in [
-        would_clean(&System, &target, Kind::Stale, later()),
-        clean(&System, &target, Kind::Stale, later()),
-        clean(&System, &target, Kind::Leftover, later()),
+        would_clean(&LiveKernel, &target, Remnant::Stale, later()),
+        clean(&LiveKernel, &target, Remnant::Stale, later()),
+        clean(&LiveKernel, &target, Remnant::Leftover, later()),
     ] {
         assert_eq!(result, Err(CleanError::Live));
     }
@@ -130,73 +128,73 @@ fn a_live_socket_is_not_even_connected_to() {
 }
 
 #[test]
-fn what_is_not_proven_stale_stays() {
-    let says = |filesystem, probe| Says {
+fn keeps_socket_not_proven_stale() {
+    let answers = |filesystem, connect| Answers {
         filesystem,
-        probe,
-        probes: Cell::new(0),
+        connect,
+        connects: Cell::new(0),
     };
-    for (eyes, error, probes) in [
+    for (kernel, error, connects) in [
         (
-            says(Some(Filesystem::Network("nfs")), None),
+            answers(Some(Filesystem::Network("nfs")), None),
             CleanError::NetworkFilesystem("nfs"),
             0,
         ),
         (
-            says(Some(Filesystem::Unknown), None),
+            answers(Some(Filesystem::Unknown), None),
             CleanError::UnknownFilesystem,
             0,
         ),
-        // Another network namespace: absent from our table, and yet it accepts.
-        (says(None, Some(Connect::Accepted)), CleanError::Live, 1),
-        (says(None, Some(Connect::Full)), CleanError::Live, 1),
+        // Another network namespace: missing in the table, but connect succeeds.
+        (answers(None, Some(Connect::Accepted)), CleanError::Live, 1),
+        (answers(None, Some(Connect::Full)), CleanError::Live, 1),
         (
-            says(None, Some(Connect::Denied)),
+            answers(None, Some(Connect::Denied)),
             CleanError::Unproven("permission denied on connect".to_owned()),
             1,
         ),
         (
-            says(None, Some(Connect::Failed("Wrong type".to_owned()))),
+            answers(None, Some(Connect::Failed("Wrong type".to_owned()))),
             CleanError::Unproven("Wrong type".to_owned()),
             1,
         ),
     ] {
         let scene = Scene::new();
         let target = target_of(&scene.stale("u@h-22"));
-        let cleaned = clean(&eyes, &target, Kind::Stale, later());
+        let cleaned = clean(&kernel, &target, Remnant::Stale, later());
         assert_eq!(cleaned, Err(error.clone()));
-        assert_eq!(eyes.probes.get(), probes);
-        let would = would_clean(&eyes, &target, Kind::Stale, later());
+        assert_eq!(kernel.connects.get(), connects);
+        let would = would_clean(&kernel, &target, Remnant::Stale, later());
         assert_eq!(would, Err(error));
         assert_eq!(scene.names(), ["u@h-22"]);
     }
 }
 
 #[test]
-fn another_file_than_the_one_judged_stays() {
+fn keeps_file_other_than_judged() {
     let scene = Scene::new();
     let path = scene.stale("u@h-22");
     let target = target_of(&path);
-    // On some kernels a change time has a grain of milliseconds: hold the inode, too, or the new file may have both.
-    let _held = Held::of(&target).unwrap();
+    // Keeps the inode from being reused: on some kernels the change time has a resolution of milliseconds.
+    let _held = HeldSocket::open(&target).unwrap();
     fs::remove_file(&path).unwrap();
     scene.stale("u@h-22");
-    let cleaned = clean(&System, &target, Kind::Stale, later());
-    assert_eq!(cleaned, Err(Unfit::Changed.into()));
+    let cleaned = clean(&LiveKernel, &target, Remnant::Stale, later());
+    assert_eq!(cleaned, Err(HoldError::Changed.into()));
     let unknown = Target {
         id: None,
         ..target.clone()
     };
-    let cleaned = clean(&System, &unknown, Kind::Stale, later());
-    assert_eq!(cleaned, Err(Unfit::Missing.into()));
+    let cleaned = clean(&LiveKernel, &unknown, Remnant::Stale, later());
+    assert_eq!(cleaned, Err(HoldError::Missing.into()));
     assert_eq!(scene.names(), ["u@h-22"]);
     fs::remove_dir_all(scene.directory.path()).unwrap();
-    let cleaned = clean(&System, &target, Kind::Stale, later());
-    assert_eq!(cleaned, Err(Unfit::Missing.into()));
+    let cleaned = clean(&LiveKernel, &target, Remnant::Stale, later());
+    assert_eq!(cleaned, Err(HoldError::Missing.into()));
 }
 
 #[test]
-fn what_is_no_socket_stays() {
+fn keeps_files_that_are_not_sockets() {
     let scene = Scene::new();
     std::os::unix::fs::symlink(scene.at("loop"), scene.at("loop")).unwrap();
     fs::create_dir(scene.at("directory")).unwrap();
@@ -209,29 +207,34 @@ fn what_is_no_socket_stays() {
         ("file", FileKind::Regular),
         ("fifo", FileKind::Fifo),
     ] {
-        let cleaned = clean(&System, &target_of(&scene.at(name)), Kind::Stale, later());
-        assert_eq!(cleaned, Err(Unfit::NotASocket(kind).into()), "{name}");
+        let cleaned = clean(
+            &LiveKernel,
+            &target_of(&scene.at(name)),
+            Remnant::Stale,
+            later(),
+        );
+        assert_eq!(cleaned, Err(HoldError::NotASocket(kind).into()), "{name}");
     }
     assert_eq!(scene.names(), before);
 }
 
 #[test]
-fn a_directory_behind_a_symlink_is_cleaned_in_its_place() {
+fn cleans_directory_behind_symlink() {
     let scene = Scene::new();
     fs::create_dir(scene.at("real")).unwrap();
     std::os::unix::fs::symlink(scene.at("real"), scene.at("link")).unwrap();
     drop(UnixListener::bind(scene.at("real/s")).unwrap());
-    let cleaned = clean_now(&scene.at("link/s"), Kind::Stale);
+    let cleaned = clean_now(&scene.at("link/s"), Remnant::Stale);
     assert_eq!(cleaned, Ok(Cleaned::Removed));
     assert!(!scene.at("real/s").exists());
     assert!(scene.at("link").is_symlink());
 }
 
 #[test]
-fn a_temporary_name_must_be_a_minute_old() {
+fn keeps_temporary_name_for_a_minute() {
     const TEMPORARY: &str = "u@h-22.yDXYs2d7ScOlhAEI";
     let scene = Scene::new();
-    for kind in [Kind::Leftover, Kind::Stale] {
+    for kind in [Remnant::Leftover, Remnant::Stale] {
         let path = scene.stale(TEMPORARY);
         let bound = fs::metadata(&path).unwrap().modified().unwrap();
         for (age, result) in [
@@ -243,45 +246,59 @@ fn a_temporary_name_must_be_a_minute_old() {
             (LEFTOVER_AFTER, Ok(Cleaned::Removed)),
         ] {
             let target = target_of(&path);
-            let would = would_clean(&System, &target, kind, bound + age);
+            let would = would_clean(&LiveKernel, &target, kind, bound + age);
             assert_eq!(would, result);
-            assert_eq!(clean(&System, &target, kind, bound + age), result);
+            assert_eq!(clean(&LiveKernel, &target, kind, bound + age), result);
         }
         assert!(scene.names().is_empty());
     }
-    // A clock that was set back proves nothing either.
+    // With a clock that was set back.
     let path = scene.stale(TEMPORARY);
     let before = SystemTime::now() - Duration::from_secs(3600);
-    let cleaned = clean(&System, &target_of(&path), Kind::Leftover, before);
+    let cleaned = clean(&LiveKernel, &target_of(&path), Remnant::Leftover, before);
     assert_eq!(cleaned, Err(CleanError::TooYoung));
 }
 
-/// Cleans a stale socket while `happen` meddles at each step.
-fn clean_meddled(scene: &Scene, happen: &dyn Fn(Step)) -> (Result<Cleaned, CleanError>, Vec<Step>) {
+/// Cleans a stale socket, calling `happen` at each step.
+fn clean_with_changes(
+    scene: &Scene,
+    happen: &dyn Fn(CleanStep),
+) -> (Result<Cleaned, CleanError>, Vec<CleanStep>) {
     let target = target_of(&scene.at("u@h-22"));
     let steps = RefCell::new(Vec::new());
-    let cleaned = clean_witnessed(&System, &target, Kind::Stale, SystemTime::now(), &|step| {
-        steps.borrow_mut().push(step);
-        happen(step);
-    });
+    let cleaned = clean_with_hook(
+        &LiveKernel,
+        &target,
+        Remnant::Stale,
+        SystemTime::now(),
+        &|step| {
+            steps.borrow_mut().push(step);
+            happen(step);
+        },
+    );
     (cleaned, steps.into_inner())
 }
 
 #[test]
-fn a_master_that_comes_in_between_keeps_its_place() {
+fn puts_back_master_that_took_the_path() {
     let scene = Scene::new();
     let path = scene.stale("u@h-22");
     let successor = RefCell::new(None);
-    let (cleaned, steps) = clean_meddled(&scene, &|step| {
-        if step == Step::Judged {
+    let (cleaned, steps) = clean_with_changes(&scene, &|step| {
+        if step == CleanStep::Judged {
             fs::remove_file(&path).unwrap();
             successor.replace(Some(UnixListener::bind(&path).unwrap()));
         }
     });
-    assert_eq!(cleaned, Err(Unfit::Changed.into()));
+    assert_eq!(cleaned, Err(HoldError::Changed.into()));
     assert_eq!(
         steps,
-        [Step::Judged, Step::Taken, Step::PuttingBack, Step::PutBack]
+        [
+            CleanStep::Judged,
+            CleanStep::Renamed,
+            CleanStep::PuttingBack,
+            CleanStep::PutBack
+        ]
     );
     assert_eq!(scene.names(), ["u@h-22"]);
     let successor = successor.into_inner().unwrap();
@@ -291,21 +308,24 @@ fn a_master_that_comes_in_between_keeps_its_place() {
 }
 
 #[test]
-fn another_kind_of_file_that_comes_in_between_is_put_back() {
+fn puts_back_regular_file_that_took_the_path() {
     let scene = Scene::new();
     let path = scene.stale("u@h-22");
-    let (cleaned, _) = clean_meddled(&scene, &|step| {
-        if step == Step::Judged {
+    let (cleaned, _) = clean_with_changes(&scene, &|step| {
+        if step == CleanStep::Judged {
             fs::remove_file(&path).unwrap();
             fs::write(&path, "precious").unwrap();
         }
     });
-    assert_eq!(cleaned, Err(Unfit::NotASocket(FileKind::Regular).into()));
+    assert_eq!(
+        cleaned,
+        Err(HoldError::NotASocket(FileKind::Regular).into())
+    );
     assert_eq!(fs::read(&path).unwrap(), b"precious");
 }
 
 #[test]
-fn a_socket_that_goes_live_while_it_is_taken_is_put_back() {
+fn puts_back_socket_that_gets_a_listener() {
     use nix::sys::socket::{
         AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket,
     };
@@ -319,39 +339,39 @@ fn a_socket_that_goes_live_while_it_is_taken_is_put_back() {
     )
     .unwrap();
     bind(bound.as_raw_fd(), &UnixAddr::new(&path).unwrap()).unwrap();
-    let (cleaned, steps) = clean_meddled(&scene, &|step| {
-        if step == Step::Taken {
+    let (cleaned, steps) = clean_with_changes(&scene, &|step| {
+        if step == CleanStep::Renamed {
             listen(&bound, Backlog::new(1).unwrap()).unwrap();
         }
     });
     assert_eq!(cleaned, Err(CleanError::Live));
-    assert_eq!(steps.last(), Some(&Step::PutBack));
+    assert_eq!(steps.last(), Some(&CleanStep::PutBack));
     assert_eq!(scene.names(), ["u@h-22"]);
 }
 
 #[test]
-fn of_two_masters_in_between_both_live_on() {
+fn keeps_both_of_two_masters() {
     let scene = Scene::new();
     let path = scene.stale("u@h-22");
     let masters = RefCell::new(Vec::new());
-    let (cleaned, steps) = clean_meddled(&scene, &|step| match step {
-        Step::Judged => {
+    let (cleaned, steps) = clean_with_changes(&scene, &|step| match step {
+        CleanStep::Judged => {
             fs::remove_file(&path).unwrap();
             masters
                 .borrow_mut()
                 .push(UnixListener::bind(&path).unwrap());
         }
-        Step::PuttingBack => masters
+        CleanStep::PuttingBack => masters
             .borrow_mut()
             .push(UnixListener::bind(&path).unwrap()),
-        Step::Taken | Step::Removing | Step::PutBack => {}
+        CleanStep::Renamed | CleanStep::Removing | CleanStep::PutBack => {}
     });
     let aside = scene.at(".muxtray-aside.u@h-22");
     let left = CleanError::LeftAside {
         aside: aside.clone(),
     };
     assert_eq!(cleaned, Err(left.clone()));
-    assert_eq!(steps.last(), Some(&Step::PuttingBack));
+    assert_eq!(steps.last(), Some(&CleanStep::PuttingBack));
     let mut masters = masters.into_inner();
     let _clients = [
         UnixStream::connect(&aside).unwrap(),
@@ -361,43 +381,47 @@ fn of_two_masters_in_between_both_live_on() {
         master.accept().unwrap();
     }
 
-    // Nothing can be done about it while both live.
+    // Neither file is changed while both have a listener.
     let target = target_of(&aside);
-    let would = would_clean(&System, &target, Kind::Aside, later());
+    let would = would_clean(&LiveKernel, &target, Remnant::Aside, later());
     assert_eq!(would, Err(left.clone()));
-    let recovered = clean(&System, &target, Kind::Aside, later());
+    let recovered = clean(&LiveKernel, &target, Remnant::Aside, later());
     assert_eq!(recovered, Err(left));
-    // And nothing else is taken aside over it.
+    // The temporary name is not overwritten.
     drop(masters.pop());
     let taken = CleanError::AsideTaken(aside.clone());
     let target = target_of(&path);
-    let would = would_clean(&System, &target, Kind::Stale, later());
+    let would = would_clean(&LiveKernel, &target, Remnant::Stale, later());
     assert_eq!(would, Err(taken.clone()));
-    assert_eq!(clean(&System, &target, Kind::Stale, later()), Err(taken));
+    assert_eq!(
+        clean(&LiveKernel, &target, Remnant::Stale, later()),
+        Err(taken)
+    );
     drop(masters);
     for path in [aside, path] {
-        assert_eq!(clean_now(&path, Kind::Stale), Ok(Cleaned::Removed));
+        assert_eq!(clean_now(&path, Remnant::Stale), Ok(Cleaned::Removed));
     }
     assert!(scene.names().is_empty());
 }
 
 #[test]
-fn a_clean_that_was_cut_short_is_settled() {
+fn finishes_interrupted_clean() {
     let scene = Scene::new();
     let path = scene.stale("u@h-22");
     let aside = ControlPath::new(scene.at(".muxtray-aside.u@h-22")).unwrap();
     let cut_short = |swap: bool| {
         let listener = RefCell::new(None);
         let died = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            clean_meddled(&scene, &|step| match step {
-                Step::Judged if swap => {
+            clean_with_changes(&scene, &|step| match step {
+                CleanStep::Judged if swap => {
                     fs::remove_file(&path).unwrap();
                     listener.replace(Some(UnixListener::bind(&path).unwrap()));
                 }
-                Step::Judged => {}
-                Step::Taken | Step::Removing | Step::PuttingBack | Step::PutBack => {
-                    std::panic::resume_unwind(Box::new("power failed"))
-                }
+                CleanStep::Judged => {}
+                CleanStep::Renamed
+                | CleanStep::Removing
+                | CleanStep::PuttingBack
+                | CleanStep::PutBack => std::panic::resume_unwind(Box::new("power failed")),
             })
         }));
         assert!(died.is_err());
@@ -408,9 +432,9 @@ fn a_clean_that_was_cut_short_is_settled() {
     let listener = cut_short(true).unwrap();
     let home = ControlPath::new(&path).unwrap();
     let target = target_of(aside.as_path());
-    let would = would_clean(&System, &target, Kind::Aside, SystemTime::now());
+    let would = would_clean(&LiveKernel, &target, Remnant::Aside, SystemTime::now());
     assert_eq!(would, Ok(Cleaned::PutBack(home.clone())));
-    let recovered = recover(&System, &aside, SystemTime::now());
+    let recovered = recover(&LiveKernel, &aside, SystemTime::now());
     assert_eq!(recovered, Ok(Cleaned::PutBack(home)));
     assert_eq!(scene.names(), ["u@h-22"]);
     assert!(is_untouched(&listener));
@@ -418,40 +442,43 @@ fn a_clean_that_was_cut_short_is_settled() {
 
     assert!(cut_short(false).is_none());
     let target = target_of(aside.as_path());
-    let would = would_clean(&System, &target, Kind::Aside, SystemTime::now());
+    let would = would_clean(&LiveKernel, &target, Remnant::Aside, SystemTime::now());
     assert_eq!(would, Ok(Cleaned::Removed));
-    let recovered = recover(&System, &aside, SystemTime::now());
+    let recovered = recover(&LiveKernel, &aside, SystemTime::now());
     assert_eq!(recovered, Ok(Cleaned::Removed));
     assert!(scene.names().is_empty());
-    let again = recover(&System, &aside, SystemTime::now());
-    assert_eq!(again, Err(Unfit::Missing.into()));
+    let again = recover(&LiveKernel, &aside, SystemTime::now());
+    assert_eq!(again, Err(HoldError::Missing.into()));
 }
 
 #[test]
-fn a_start_in_progress_that_lies_aside_is_put_back() {
+fn puts_back_start_in_progress() {
     let scene = Scene::new();
     let aside = scene.stale(".muxtray-aside.u@h-22.yDXYs2d7ScOlhAEI");
     let home = ControlPath::new(scene.at("u@h-22.yDXYs2d7ScOlhAEI")).unwrap();
-    assert_eq!(clean_now(&aside, Kind::Aside), Ok(Cleaned::PutBack(home)));
+    assert_eq!(
+        clean_now(&aside, Remnant::Aside),
+        Ok(Cleaned::PutBack(home))
+    );
     assert_eq!(scene.names(), ["u@h-22.yDXYs2d7ScOlhAEI"]);
 }
 
 #[test]
-fn only_names_of_our_own_are_settled() {
+fn finishes_only_names_of_muxtray() {
     let scene = Scene::new();
     let path = scene.stale("u@h-22");
-    assert_eq!(clean_now(&path, Kind::Aside), Err(CleanError::NotAside));
+    assert_eq!(clean_now(&path, Remnant::Aside), Err(CleanError::NotAside));
     fs::write(scene.at(".muxtray-aside.file"), "").unwrap();
     assert_eq!(
-        clean_now(&scene.at(".muxtray-aside.file"), Kind::Aside),
-        Err(Unfit::NotASocket(FileKind::Regular).into())
+        clean_now(&scene.at(".muxtray-aside.file"), Remnant::Aside),
+        Err(HoldError::NotASocket(FileKind::Regular).into())
     );
-    let network = Says {
+    let network = Answers {
         filesystem: Some(Filesystem::Network("nfs")),
-        ..Says::default()
+        ..Answers::default()
     };
     let target = target_of(&scene.stale(".muxtray-aside.s"));
-    let cleaned = clean(&network, &target, Kind::Aside, later());
+    let cleaned = clean(&network, &target, Remnant::Aside, later());
     assert_eq!(cleaned, Err(CleanError::NetworkFilesystem("nfs")));
     assert_eq!(
         scene.names(),
@@ -460,7 +487,7 @@ fn only_names_of_our_own_are_settled() {
 }
 
 #[test]
-fn long_names_are_cleaned_as_far_as_the_filesystem_carries_them() {
+fn cleans_long_names_up_to_the_limit_of_the_filesystem() {
     for (length, result) in [
         (107, Ok(Cleaned::Removed)),
         (240, Ok(Cleaned::Removed)),
@@ -469,24 +496,24 @@ fn long_names_are_cleaned_as_far_as_the_filesystem_carries_them() {
     ] {
         let scene = Scene::new();
         let path = scene.stale(&"n".repeat(length));
-        assert_eq!(clean_now(&path, Kind::Stale), result, "{length}");
+        assert_eq!(clean_now(&path, Remnant::Stale), result, "{length}");
         assert_eq!(scene.names().len(), usize::from(result.is_err()));
     }
 }
 
 #[test]
-fn two_cleans_of_one_directory_take_turns() {
+fn waits_for_lock_of_directory() {
     let scene = Scene::new();
     let path = scene.stale("u@h-22");
     let lock = fs::File::open(scene.directory.path()).unwrap();
     lock.lock().unwrap();
-    assert_eq!(clean_now(&path, Kind::Stale), Err(CleanError::Busy));
+    assert_eq!(clean_now(&path, Remnant::Stale), Err(CleanError::Busy));
     drop(lock);
-    assert_eq!(clean_now(&path, Kind::Stale), Ok(Cleaned::Removed));
+    assert_eq!(clean_now(&path, Remnant::Stale), Ok(Cleaned::Removed));
 }
 
 #[test]
-fn a_directory_that_may_not_be_written_is_told() {
+fn reports_directory_without_write_permission() {
     let scene = Scene::new();
     let path = scene.stale("u@h-22");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
@@ -501,9 +528,9 @@ fn a_directory_that_may_not_be_written_is_told() {
                 // Root may write anywhere, but this thread gives that up: it ends with the test.
                 nix::unistd::setfsuid(nix::unistd::Uid::from_raw(65534));
             }
-            let would = would_clean(&System, &target, Kind::Stale, later());
+            let would = would_clean(&LiveKernel, &target, Remnant::Stale, later());
             assert_eq!(would, Err(CleanError::DirectoryDenied));
-            let cleaned = clean(&System, &target, Kind::Stale, later());
+            let cleaned = clean(&LiveKernel, &target, Remnant::Stale, later());
             assert_eq!(cleaned, Err(CleanError::DirectoryDenied));
         });
     });

@@ -4,10 +4,10 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::actions::System;
-use crate::actions::held::tests::target_of;
-use crate::model::socket::{Cookie, FileKind, Filesystem, Stat};
-use crate::mux::error::Step;
+use crate::actions::held_socket::tests::target_of;
+use crate::actions::kernel::LiveKernel;
+use crate::model::socket::{Cookie, FileKind, Stat};
+use crate::mux::error::Awaited;
 use crate::mux::fake::{FakeMaster, hello, read_request, until_closed};
 use crate::mux::wire::{Reply, RequestId};
 
@@ -16,24 +16,12 @@ mod openssh;
 const SHORT: Duration = Duration::from_millis(150);
 const LONG: Duration = Duration::from_secs(20);
 
-/// The real kernel, but for the master it shows.
+/// A kernel that shows this master.
 struct Shows(Option<Master>);
 
-impl Eyes for Shows {
-    fn is_listened(&self, path: &ControlPath, file: &Stat) -> bool {
-        System.is_listened(path, file)
-    }
-
+impl Kernel for Shows {
     fn master(&self, _: &ControlPath, _: &Stat) -> Option<Master> {
         self.0
-    }
-
-    fn filesystem(&self, directory: &Path) -> Filesystem {
-        System.filesystem(directory)
-    }
-
-    fn probe(&self, socket: &fs::File) -> Connect {
-        System.probe(socket)
     }
 }
 
@@ -51,7 +39,7 @@ fn scratch() -> (tempfile::TempDir, PathBuf) {
     (directory, path)
 }
 
-/// A master that greets, reads one request, and then does as it is told with its connection and listener.
+/// A master that greets, reads one request and passes its connection, listener and the request's id to `then`.
 fn master_that(
     path: &Path,
     then: impl FnOnce(UnixStream, UnixListener, RequestId) + Send + 'static,
@@ -73,7 +61,7 @@ fn is_untouched(listener: &UnixListener) -> bool {
 }
 
 #[test]
-fn a_check_tells_pid_and_connection() {
+fn check_returns_pid_and_connection() {
     let (_directory, path) = scratch();
     let greeting = Reply::Hello {
         version: 4,
@@ -99,7 +87,7 @@ fn a_check_tells_pid_and_connection() {
 }
 
 #[test]
-fn a_master_that_falls_silent_after_its_answer_is_checked_all_the_same() {
+fn check_succeeds_without_connection_info() {
     let (_directory, path) = scratch();
     let greeting = Reply::Hello {
         version: 4,
@@ -107,7 +95,7 @@ fn a_master_that_falls_silent_after_its_answer_is_checked_all_the_same() {
     };
     let _master = FakeMaster::answering(&path, greeting, |kind, id| {
         let id = RequestId(id);
-        // Nothing but the alive check is answered; no bytes at all are not the end of the connection.
+        // No bytes: the connection stays open without an answer.
         Some(match kind {
             0x1000_0004 => Reply::Alive { id, pid: 4711 }.encode(),
             _ => Vec::new(),
@@ -119,7 +107,7 @@ fn a_master_that_falls_silent_after_its_answer_is_checked_all_the_same() {
 }
 
 #[test]
-fn the_connection_is_the_first_line_of_substance() {
+fn connection_is_first_indented_line() {
     for (account, line) in [
         (
             &b"Connection information for h pid 1\r\n  tcp 10.0.0.1:5 -> 10.0.0.2:22\r\n  duration 5s\r\n"[..],
@@ -143,7 +131,7 @@ fn the_connection_is_the_first_line_of_substance() {
 }
 
 #[test]
-fn nothing_but_the_socket_that_was_meant_is_connected_to() {
+fn connects_only_to_the_socket_of_the_target() {
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);
     let listener = UnixListener::bind(at("socket")).unwrap();
@@ -159,28 +147,28 @@ fn nothing_but_the_socket_that_was_meant_is_connected_to() {
             stop(&with_sessions(0), target, LONG).map(drop),
         ]
     };
-    for (name, unfit) in [
-        ("link", Unfit::NotASocket(FileKind::Symlink)),
-        ("loop", Unfit::NotASocket(FileKind::Symlink)),
-        ("directory", Unfit::NotASocket(FileKind::Directory)),
-        ("file", Unfit::NotASocket(FileKind::Regular)),
-        ("fifo", Unfit::NotASocket(FileKind::Fifo)),
-        ("nothing", Unfit::Missing),
+    for (name, error) in [
+        ("link", HoldError::NotASocket(FileKind::Symlink)),
+        ("loop", HoldError::NotASocket(FileKind::Symlink)),
+        ("directory", HoldError::NotASocket(FileKind::Directory)),
+        ("file", HoldError::NotASocket(FileKind::Regular)),
+        ("fifo", HoldError::NotASocket(FileKind::Fifo)),
+        ("nothing", HoldError::Missing),
     ] {
         for result in all(&target_of(&at(name))) {
-            assert_eq!(result, Err(unfit.clone().into()), "{name}");
+            assert_eq!(result, Err(error.clone().into()), "{name}");
         }
     }
     let mut target = target_of(&at("socket"));
     target.id.as_mut().unwrap().inode += 1;
     for result in all(&target) {
-        assert_eq!(result, Err(Unfit::Changed.into()));
+        assert_eq!(result, Err(HoldError::Changed.into()));
     }
     assert!(is_untouched(&listener));
 }
 
 #[test]
-fn a_listener_with_another_cookie_is_another() {
+fn rejects_listener_with_another_cookie() {
     let (_directory, path) = scratch();
     let listener = UnixListener::bind(&path).unwrap();
     let shows = Shows(Some(Master {
@@ -191,13 +179,13 @@ fn a_listener_with_another_cookie_is_another() {
     let mut target = target_of(&path);
     target.cookie = Some(Cookie(1));
     let exited = exit(&shows, &target, SessionConsent::Any, LONG);
-    assert_eq!(exited, Err(Unfit::Changed.into()));
-    assert_eq!(stop(&shows, &target, LONG), Err(Unfit::Changed.into()));
+    assert_eq!(exited, Err(HoldError::Changed.into()));
+    assert_eq!(stop(&shows, &target, LONG), Err(HoldError::Changed.into()));
     assert!(is_untouched(&listener));
 }
 
 #[test]
-fn open_sessions_are_not_closed_unasked() {
+fn exit_refuses_to_close_more_sessions_than_agreed() {
     let (_directory, path) = scratch();
     let listener = UnixListener::bind(&path).unwrap();
     let _sessions: Vec<_> = (0..2)
@@ -208,54 +196,50 @@ fn open_sessions_are_not_closed_unasked() {
             )
         })
         .collect();
-    let exited = exit(&System, &target_of(&path), SessionConsent::UpTo(1), LONG);
-    assert_eq!(exited, Err(ActError::SessionsOpen { sessions: 2 }));
+    let exited = exit(
+        &LiveKernel,
+        &target_of(&path),
+        SessionConsent::UpTo(1),
+        LONG,
+    );
+    assert_eq!(exited, Err(ControlError::SessionsOpen { sessions: 2 }));
     assert_eq!(
         exited.unwrap_err().to_string(),
-        "has 2 sessions open; exit closes them only when told to (--force)"
+        "2 sessions are open, nothing was closed"
     );
     assert!(is_untouched(&listener));
 }
 
 #[test]
-fn a_client_that_is_just_leaving_is_waited_for() {
+fn exit_waits_for_client_that_is_disconnecting() {
     let (_directory, path) = scratch();
     let listener = UnixListener::bind(&path).unwrap();
     let target = target_of(&path);
     let _client = UnixStream::connect(&path).unwrap();
     let accepted = listener.accept().unwrap();
 
-    /// Lets the connection go once it has been counted.
+    /// Closes the connection after it was counted.
     struct Leaving(std::cell::RefCell<Vec<(UnixStream, std::os::unix::net::SocketAddr)>>);
-    impl Eyes for Leaving {
-        fn is_listened(&self, path: &ControlPath, file: &Stat) -> bool {
-            System.is_listened(path, file)
-        }
+    impl Kernel for Leaving {
         fn master(&self, path: &ControlPath, file: &Stat) -> Option<Master> {
-            let master = System.master(path, file);
+            let master = LiveKernel.master(path, file);
             self.0.borrow_mut().pop();
             master
         }
-        fn filesystem(&self, directory: &Path) -> Filesystem {
-            System.filesystem(directory)
-        }
-        fn probe(&self, socket: &fs::File) -> Connect {
-            System.probe(socket)
-        }
     }
 
-    let eyes = Leaving(std::cell::RefCell::new(vec![accepted]));
-    // It gets past the count, to a master that does not answer.
-    let exited = exit(&eyes, &target, SessionConsent::UpTo(0), SHORT);
+    let kernel = Leaving(std::cell::RefCell::new(vec![accepted]));
+    // The request is sent, and the master does not answer.
+    let exited = exit(&kernel, &target, SessionConsent::UpTo(0), SHORT);
     let silence = MuxError::TimedOut {
-        waiting: Step::Hello,
+        waiting: Awaited::Hello,
         limit: SHORT,
     };
     assert_eq!(exited, Err(silence.into()));
 }
 
 #[test]
-fn sessions_that_cannot_be_counted_are_not_closed_unasked() {
+fn exit_refuses_if_sessions_cannot_be_counted() {
     let (_directory, path) = scratch();
     let listener = UnixListener::bind(&path).unwrap();
     let exited = exit(
@@ -264,7 +248,7 @@ fn sessions_that_cannot_be_counted_are_not_closed_unasked() {
         SessionConsent::UpTo(5),
         LONG,
     );
-    assert_eq!(exited, Err(ActError::SessionsUnknown));
+    assert_eq!(exited, Err(ControlError::SessionsUnknown));
     drop(listener);
     let exited = exit(
         &Shows(None),
@@ -276,9 +260,9 @@ fn sessions_that_cannot_be_counted_are_not_closed_unasked() {
 }
 
 #[test]
-fn a_master_that_ends_has_exited_with_or_without_an_ok() {
+fn exit_succeeds_with_or_without_ok() {
     for says_ok in [true, false] {
-        for eyes in [with_sessions(3), Shows(None)] {
+        for kernel in [with_sessions(3), Shows(None)] {
             let (_directory, path) = scratch();
             let file = path.clone();
             let _master = master_that(&path, move |mut stream, listener, id| {
@@ -288,20 +272,20 @@ fn a_master_that_ends_has_exited_with_or_without_an_ok() {
                 drop(listener);
                 fs::remove_file(file).unwrap();
             });
-            let consent = if eyes.0.is_some() {
+            let consent = if kernel.0.is_some() {
                 SessionConsent::UpTo(3)
             } else {
                 SessionConsent::Any
             };
-            let exited = exit(&eyes, &target_of(&path), consent, LONG).unwrap();
-            assert_eq!(exited.closed, eyes.0.map(|master| master.sessions));
+            let exited = exit(&kernel, &target_of(&path), consent, LONG).unwrap();
+            assert_eq!(exited.closed, kernel.0.map(|master| master.sessions));
             assert!(!exited.file_remains);
         }
     }
 }
 
 #[test]
-fn a_master_that_dies_of_the_request_leaves_its_file() {
+fn exit_reports_remaining_file() {
     let (_directory, path) = scratch();
     let _master = master_that(&path, |stream, listener, _| {
         drop(listener);
@@ -319,7 +303,7 @@ fn a_master_that_dies_of_the_request_leaves_its_file() {
 }
 
 #[test]
-fn a_master_that_agrees_and_stays_has_not_exited() {
+fn exit_fails_if_master_agrees_and_stays() {
     let (_directory, path) = scratch();
     let _master = master_that(&path, |mut stream, listener, id| {
         stream.write_all(&Reply::Ok(id).encode()).unwrap();
@@ -333,11 +317,11 @@ fn a_master_that_agrees_and_stays_has_not_exited() {
         LONG,
     );
     let waited = VERIFY_LIMIT;
-    assert_eq!(exited, Err(ActError::StillListening { waited }));
+    assert_eq!(exited, Err(ControlError::StillListening { waited }));
 }
 
 #[test]
-fn a_master_that_asks_first_may_take_its_time_but_not_ours() {
+fn exit_times_out_while_master_asks() {
     let (_directory, path) = scratch();
     let _master = master_that(&path, |stream, _listener, _| until_closed(stream));
     let exited = exit(
@@ -347,14 +331,14 @@ fn a_master_that_asks_first_may_take_its_time_but_not_ours() {
         SHORT,
     );
     let silence = MuxError::TimedOut {
-        waiting: Step::Exit,
+        waiting: Awaited::Exit,
         limit: SHORT,
     };
     assert_eq!(exited, Err(silence.into()));
 }
 
 #[test]
-fn a_person_may_say_no() {
+fn exit_and_stop_report_refusal() {
     let denied = |path: &Path| {
         master_that(path, |mut stream, listener, id| {
             let reply = Reply::PermissionDenied(id, b"Permission denied".to_vec());
@@ -375,15 +359,15 @@ fn a_person_may_say_no() {
         SessionConsent::UpTo(0),
         LONG,
     );
-    assert_eq!(exited, Err(refused(Step::Exit).into()));
+    assert_eq!(exited, Err(refused(Awaited::Exit).into()));
     let (_directory, path) = scratch();
     let _master = denied(&path);
     let stopped = stop(&with_sessions(0), &target_of(&path), LONG);
-    assert_eq!(stopped, Err(refused(Step::Stop).into()));
+    assert_eq!(stopped, Err(refused(Awaited::Stop).into()));
 }
 
 #[test]
-fn a_master_that_stops_listening_has_stopped() {
+fn stop_succeeds() {
     let (_directory, path) = scratch();
     let _master = master_that(&path, |mut stream, listener, id| {
         drop(listener);
@@ -395,7 +379,7 @@ fn a_master_that_stops_listening_has_stopped() {
 }
 
 #[test]
-fn a_master_that_ends_instead_has_stopped_too() {
+fn stop_succeeds_if_master_exits() {
     let (_directory, path) = scratch();
     let _master = master_that(&path, |stream, listener, _| {
         drop(listener);
@@ -406,7 +390,7 @@ fn a_master_that_ends_instead_has_stopped_too() {
 }
 
 #[test]
-fn a_hangup_that_stops_nothing_is_an_error() {
+fn stop_fails_if_connection_closes_and_listener_stays() {
     let (_directory, path) = scratch();
     let (end, ended) = std::sync::mpsc::channel::<()>();
     let _master = master_that(&path, move |stream, listener, _| {
@@ -416,7 +400,7 @@ fn a_hangup_that_stops_nothing_is_an_error() {
     });
     let stopped = stop(&with_sessions(0), &target_of(&path), LONG);
     let closed = MuxError::Closed {
-        waiting: Step::Stop,
+        waiting: Awaited::Stop,
     };
     assert_eq!(stopped, Err(closed.into()));
     drop(end);

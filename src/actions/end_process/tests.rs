@@ -5,14 +5,14 @@ mod orders;
 use std::cell::{Cell, RefCell};
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::Signal::SIGKILL;
 
 use super::*;
-use crate::actions::held::tests::target_of;
-use crate::model::socket::{Connect, Cookie, Filesystem, Stat};
+use crate::actions::held_socket::tests::target_of;
+use crate::actions::kernel::LiveKernel;
+use crate::model::socket::Cookie;
 use crate::tests::skip;
 
 /// A process that does nothing. Killed when dropped.
@@ -46,16 +46,16 @@ impl Drop for Sleeper {
     }
 }
 
-/// A system that finds what it is told to, one answer for each time it is asked, and then nothing.
-struct Tells<F> {
-    answers: RefCell<Vec<Option<Found>>>,
-    /// Called each time before the answer, with how many answers were given.
+/// A kernel with one answer for each question, and then no listener.
+struct Answers<F> {
+    answers: RefCell<Vec<Option<ListenerFound>>>,
+    /// Called before each answer, with the number of answers so far.
     before: F,
     given: Cell<usize>,
 }
 
-impl<F: Fn(usize)> Finder for Tells<F> {
-    fn find(&self, _: &Target) -> Option<Found> {
+impl<F: Fn(usize)> Kernel for Answers<F> {
+    fn listener(&self, _: &Target) -> Option<ListenerFound> {
         (self.before)(self.given.get());
         self.given.set(self.given.get() + 1);
         let mut answers = self.answers.borrow_mut();
@@ -67,26 +67,8 @@ impl<F: Fn(usize)> Finder for Tells<F> {
     }
 }
 
-impl<F> Eyes for Tells<F> {
-    fn is_listened(&self, path: &ControlPath, file: &Stat) -> bool {
-        System.is_listened(path, file)
-    }
-
-    fn master(&self, path: &ControlPath, file: &Stat) -> Option<crate::actions::Master> {
-        System.master(path, file)
-    }
-
-    fn filesystem(&self, directory: &Path) -> Filesystem {
-        System.filesystem(directory)
-    }
-
-    fn probe(&self, socket: &fs::File) -> Connect {
-        System.probe(socket)
-    }
-}
-
-fn tells<F: Fn(usize)>(answers: &[Option<Found>], before: F) -> Tells<F> {
-    Tells {
+fn kernel_with<F: Fn(usize)>(answers: &[Option<ListenerFound>], before: F) -> Answers<F> {
+    Answers {
         answers: RefCell::new(answers.to_vec()),
         before,
         given: Cell::new(0),
@@ -94,8 +76,8 @@ fn tells<F: Fn(usize)>(answers: &[Option<Found>], before: F) -> Tells<F> {
 }
 
 /// An orphan held by this process, with so many sessions.
-fn orphan(pid: MasterPid, sessions: u32) -> Found {
-    Found {
+fn orphan(pid: MasterPid, sessions: u32) -> ListenerFound {
+    ListenerFound {
         holder: Holder::Ssh(process(pid, "ssh")),
         sessions,
         place: Place::Empty,
@@ -124,19 +106,19 @@ fn target() -> Target {
 fn an_orphan_gets_sigkill_and_nothing_else() {
     let mut master = Sleeper::start();
     let found = Some(orphan(master.pid(), 2));
-    let ended = end(
-        &tells(&[found.clone(), found], |_| {}),
+    let ended = end_process(
+        &kernel_with(&[found.clone(), found], |_| {}),
         &target(),
         SessionConsent::UpTo(2),
     )
     .unwrap();
     assert_eq!(
         ended,
-        Ended {
+        ProcessEnded {
             pid: master.pid(),
             killed: true,
             closed: 2,
-            file: FileLeft::NeverThere
+            file: FileAfterwards::NeverExisted
         }
     );
     assert_eq!(master.ended_by(), Some(SIGKILL as i32));
@@ -156,31 +138,35 @@ fn what_is_not_proven_twice_is_not_signalled() {
     let found = || Some(orphan(pid, 0));
     let other = Some(orphan(MasterPid(std::process::id().cast_signed()), 0));
     let by = |holder| {
-        Some(Found {
+        Some(ListenerFound {
             holder,
             ..orphan(pid, 0)
         })
     };
     let program = by(Holder::Other(process(pid, "sleep")));
-    let not_ssh = EndError::NotSsh("sleep".to_owned(), pid);
+    let not_ssh = EndProcessError::NotSsh("sleep".to_owned(), pid);
     for (answers, error) in [
-        (vec![None], EndError::Gone),
-        (vec![found(), None], EndError::Gone),
-        (vec![found(), other], EndError::ChangedHands),
+        (vec![None], EndProcessError::Gone),
+        (vec![found(), None], EndProcessError::Gone),
+        (vec![found(), other], EndProcessError::HolderChanged),
         (vec![program.clone()], not_ssh.clone()),
         (vec![found(), program], not_ssh),
-        (vec![by(Holder::Unknown)], EndError::HolderUnknown),
+        (vec![by(Holder::Unknown)], EndProcessError::HolderUnknown),
         (
             vec![found(), Some(orphan(pid, 1))],
-            EndError::SessionsOpen { sessions: 1 },
+            EndProcessError::SessionsOpen { sessions: 1 },
         ),
         (
             vec![Some(orphan(pid, 3))],
-            EndError::SessionsOpen { sessions: 3 },
+            EndProcessError::SessionsOpen { sessions: 3 },
         ),
     ] {
         assert_eq!(
-            end(&tells(&answers, |_| {}), &target(), SessionConsent::UpTo(0)),
+            end_process(
+                &kernel_with(&answers, |_| {}),
+                &target(),
+                SessionConsent::UpTo(0)
+            ),
             Err(error)
         );
         assert!(master.is_running());
@@ -190,12 +176,12 @@ fn what_is_not_proven_twice_is_not_signalled() {
         ..target()
     };
     assert_eq!(
-        end(
-            &tells(&[found(), found()], |_| {}),
+        end_process(
+            &kernel_with(&[found(), found()], |_| {}),
             &nameless,
             SessionConsent::UpTo(0)
         ),
-        Err(EndError::NoIdentity)
+        Err(EndProcessError::NoCookie)
     );
     assert!(master.is_running());
 }
@@ -220,13 +206,13 @@ fn a_process_that_takes_over_the_id_is_not_signalled() {
     let found = Some(orphan(master.pid(), 0));
     let (master, next) = (Cell::new(Some(master)), Cell::new(None));
     // The pidfd is open by the second time; the process ends right after it was found once more.
-    let system = tells(&[found.clone(), found], |given| {
+    let system = kernel_with(&[found.clone(), found], |given| {
         if given == 1 {
             let pid = master.take().map(|master| master.pid());
             next.set(pid.and_then(process_with_the_id));
         }
     });
-    let ended = end(&system, &target(), SessionConsent::UpTo(0)).unwrap();
+    let ended = end_process(&system, &target(), SessionConsent::UpTo(0)).unwrap();
     let Some(mut next) = next.take() else {
         return skip(
             "a_process_that_takes_over_the_id_is_not_signalled",
@@ -246,15 +232,15 @@ fn the_systems_own_finder_knows_the_listener_by_its_cookie() {
     let listener = table.listeners().find(|listener| listener.name == path);
     let mut target = target_of(&path);
     target.cookie = listener.unwrap().cookie;
-    let found = System.find(&target).unwrap();
+    let found = LiveKernel.listener(&target).unwrap();
     assert_eq!((found.place, found.sessions), (Place::Own, 0));
     // This process is no ssh, whoever else holds a copy of the listener at this moment.
     assert!(matches!(
-        end(&System, &target, SessionConsent::UpTo(0)),
-        Err(EndError::NotSsh(..) | EndError::HolderUnknown)
+        end_process(&LiveKernel, &target, SessionConsent::UpTo(0)),
+        Err(EndProcessError::NotSsh(..) | EndProcessError::HolderUnknown)
     ));
     target.cookie = Some(Cookie(u64::MAX));
-    assert_eq!(System.find(&target), None);
+    assert_eq!(LiveKernel.listener(&target), None);
     target.cookie = None;
-    assert_eq!(System.find(&target), None);
+    assert_eq!(LiveKernel.listener(&target), None);
 }

@@ -3,7 +3,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::os::unix::net::UnixListener;
 
 use super::*;
-use crate::actions::held::tests::target_of;
+use crate::actions::held_socket::tests::target_of;
 use crate::tests::skip;
 
 fn scratch() -> (tempfile::TempDir, PathBuf) {
@@ -32,36 +32,40 @@ fn close(path: &Path) -> Fix {
 }
 
 #[test]
-fn a_missing_directory_is_made_for_the_user_alone_and_once() {
+fn creates_missing_directories_with_mode_0700_once() {
     let (_kept, root) = scratch();
     let path = root.join("a/b");
     let fix = Fix::MakeDirectory(path.clone());
-    let made = mend(&fix).unwrap();
-    assert_eq!(made, Mended::Made(vec![root.join("a"), path.clone()]));
+    let made = apply(&fix).unwrap();
+    assert_eq!(made, Fixed::Created(vec![root.join("a"), path.clone()]));
     assert_eq!((mode(&root.join("a")), mode(&path)), (0o700, 0o700));
-    assert!(made.to_string().ends_with("/a/b, mode 0700"), "{made}");
+    assert!(
+        made.to_string()
+            .starts_with("created with mode 0700, and so "),
+        "{made}"
+    );
 
     set_mode(&path, 0o750);
-    let again = mend(&fix).unwrap();
-    assert!(!again.is_change());
+    let again = apply(&fix).unwrap();
+    assert_eq!(again, Fixed::Unneeded);
     assert_eq!(mode(&path), 0o750, "what was there is left as it is");
 }
 
 #[test]
-fn a_directory_is_not_made_through_a_symlink() {
+fn creates_no_directory_through_a_symlink() {
     let (_kept, root) = scratch();
     fs::create_dir(root.join("elsewhere")).unwrap();
     symlink("elsewhere", root.join("link")).unwrap();
     let fix = Fix::MakeDirectory(root.join("link/s"));
-    assert_eq!(mend(&fix), Err(MendError::Changed));
+    assert_eq!(apply(&fix), Err(FixError::Changed));
     assert!(!root.join("elsewhere/s").exists());
     fs::write(root.join("file"), "").unwrap();
     let fix = Fix::MakeDirectory(root.join("file/s"));
-    assert_eq!(mend(&fix), Err(MendError::Changed));
+    assert_eq!(apply(&fix), Err(FixError::Changed));
 }
 
 #[test]
-fn others_lose_the_write_permission_and_nothing_else() {
+fn close_directory_removes_only_write_permission_of_others() {
     let (_kept, root) = scratch();
     for (from, to) in [
         (0o777, 0o755),
@@ -70,22 +74,15 @@ fn others_lose_the_write_permission_and_nothing_else() {
         (0o2775, 0o2755),
     ] {
         set_mode(&root, from);
-        let mended = mend(&close(&root)).unwrap();
-        assert_eq!(
-            mended,
-            Mended::Closed {
-                path: root.clone(),
-                from,
-                to
-            }
-        );
+        let fixed = apply(&close(&root)).unwrap();
+        assert_eq!(fixed, Fixed::ModeChanged { from, to });
         assert_eq!(mode(&root), to);
-        assert!(!mend(&close(&root)).unwrap().is_change());
+        assert_eq!(apply(&close(&root)), Ok(Fixed::Unneeded));
     }
 }
 
 #[test]
-fn another_directory_at_the_path_is_left_alone() {
+fn leaves_replaced_directory_alone() {
     let (_kept, root) = scratch();
     let path = root.join("s");
     fs::create_dir(&path).unwrap();
@@ -94,20 +91,20 @@ fn another_directory_at_the_path_is_left_alone() {
     fs::rename(&path, root.join("old")).unwrap();
     fs::create_dir(&path).unwrap();
     set_mode(&path, 0o777);
-    assert_eq!(mend(&fix), Err(MendError::Changed));
+    assert_eq!(apply(&fix), Err(FixError::Changed));
     fs::remove_dir(&path).unwrap();
-    assert_eq!(mend(&fix), Err(MendError::Changed));
+    assert_eq!(apply(&fix), Err(FixError::Changed));
     symlink("old", &path).unwrap();
-    assert_eq!(mend(&fix), Err(MendError::Changed));
+    assert_eq!(apply(&fix), Err(FixError::Changed));
     assert_eq!(mode(&root.join("old")), 0o777);
 }
 
 #[test]
-fn another_users_directory_is_left_alone() {
+fn leaves_directory_of_other_user_alone() {
     if !nix::unistd::geteuid().is_root() {
         return skip(
-            "another_users_directory_is_left_alone",
-            "only root can give a directory away",
+            "leaves_directory_of_other_user_alone",
+            "only root can change the owner of a directory",
         );
     }
     let (_kept, root) = scratch();
@@ -115,37 +112,31 @@ fn another_users_directory_is_left_alone() {
     fs::create_dir(&path).unwrap();
     set_mode(&path, 0o777);
     chown(&path, Some(65534), None).unwrap();
-    assert_eq!(mend(&close(&path)), Err(MendError::NotOurs(UserId(65534))));
+    assert_eq!(apply(&close(&path)), Err(FixError::NotOurs(UserId(65534))));
     assert_eq!(mode(&path), 0o777);
 }
 
 #[test]
-fn a_socket_is_closed_to_others_and_only_the_one_that_was_judged() {
+fn close_socket_changes_only_the_judged_socket() {
     let (_kept, root) = scratch();
     let path = root.join("u@h-22");
     let _listener = UnixListener::bind(&path).unwrap();
     set_mode(&path, 0o666);
     let fix = Fix::CloseSocket(target_of(&path));
-    let mended = mend(&fix).unwrap();
-    assert_eq!(
-        mended.to_string(),
-        format!("changed the mode of {} from 0666 to 0600", path.display())
-    );
+    let fixed = apply(&fix).unwrap();
+    assert_eq!(fixed.to_string(), "mode changed from 0666 to 0600");
     assert_eq!(mode(&path), 0o600);
-    assert!(
-        !mend(&Fix::CloseSocket(target_of(&path)))
-            .unwrap()
-            .is_change()
-    );
+    let again = apply(&Fix::CloseSocket(target_of(&path)));
+    assert_eq!(again, Ok(Fixed::Unneeded));
 
     fs::remove_file(&path).unwrap();
-    assert_eq!(mend(&fix), Ok(Mended::Nothing(path.clone())));
+    assert_eq!(apply(&fix), Ok(Fixed::Unneeded));
     let _successor = UnixListener::bind(&path).unwrap();
-    assert_eq!(mend(&fix), Err(MendError::Unfit(Unfit::Changed)));
+    assert_eq!(apply(&fix), Err(FixError::Hold(HoldError::Changed)));
 }
 
 #[test]
-fn a_stale_socket_is_cleaned_and_a_live_one_is_not() {
+fn cleans_stale_socket_and_not_a_live_one() {
     let (_kept, root) = scratch();
     let path = root.join("u@h-22");
     let listener = UnixListener::bind(&path).unwrap();
@@ -153,13 +144,13 @@ fn a_stale_socket_is_cleaned_and_a_live_one_is_not() {
         target: target_of(&path),
         is_leftover: false,
     };
-    assert_eq!(mend(&fix), Err(MendError::Clean(CleanError::Live)));
+    assert_eq!(apply(&fix), Err(FixError::Clean(CleanError::Live)));
     drop(listener);
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
-    // A child that another test forks at this moment holds the listener until it has become its program.
-    while mend(&fix) == Err(MendError::Clean(CleanError::Live)) {
+    // A child that another test forks at this moment holds the listener until exec(2).
+    while apply(&fix) == Err(FixError::Clean(CleanError::Live)) {
         assert!(std::time::Instant::now() < deadline);
     }
     assert!(!path.exists());
-    assert_eq!(mend(&fix), Ok(Mended::Nothing(path)));
+    assert_eq!(apply(&fix), Ok(Fixed::Unneeded));
 }

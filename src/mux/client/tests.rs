@@ -19,7 +19,7 @@ fn scratch() -> (tempfile::TempDir, PathBuf) {
     (directory, path)
 }
 
-/// What a client makes of a master that sends these bytes and then closes or stays silent.
+/// The error of a client whose master sends these bytes, and then closes the connection or sends nothing more.
 fn greeted_with(bytes: &[u8], then_close: bool, limit: Duration) -> MuxError {
     let (_directory, path) = scratch();
     let bytes = bytes.to_vec();
@@ -36,9 +36,9 @@ fn greeted_with(bytes: &[u8], then_close: bool, limit: Duration) -> MuxError {
 }
 
 #[test]
-fn bad_greetings_are_errors() {
+fn rejects_bad_greetings() {
     let closed = MuxError::Closed {
-        waiting: Step::Hello,
+        waiting: Awaited::Hello,
     };
     for (bytes, error) in [
         (
@@ -63,7 +63,7 @@ fn bad_greetings_are_errors() {
             b"\0\0\0\x08\x80\0\0\x01\0\0\0\x00",
             MuxError::Unexpected {
                 reply: "OK",
-                waiting: Step::Hello,
+                waiting: Awaited::Hello,
             },
         ),
         (b"", closed.clone()),
@@ -74,7 +74,7 @@ fn bad_greetings_are_errors() {
 }
 
 #[test]
-fn silence_ends_with_the_deadline() {
+fn incomplete_greeting_times_out() {
     for bytes in [
         &b""[..],
         b"\0\0",
@@ -86,7 +86,7 @@ fn silence_ends_with_the_deadline() {
         assert_eq!(
             greeted_with(bytes, false, SHORT),
             MuxError::TimedOut {
-                waiting: Step::Hello,
+                waiting: Awaited::Hello,
                 limit: SHORT
             }
         );
@@ -96,23 +96,23 @@ fn silence_ends_with_the_deadline() {
 }
 
 #[test]
-fn a_master_that_closes_at_once_is_closed() {
+fn reports_connection_closed_before_greeting() {
     let (_directory, path) = scratch();
     let _master = FakeMaster::serve(&path, |stream, _listener| drop(stream));
     assert_eq!(
         connect_to(&path, LONG).unwrap_err(),
         MuxError::Closed {
-            waiting: Step::Hello
+            waiting: Awaited::Hello
         }
     );
 }
 
 #[test]
-fn a_trickle_does_not_stretch_the_deadline() {
+fn single_bytes_do_not_extend_the_deadline() {
     let (_directory, path) = scratch();
     let _master = FakeMaster::serve(&path, |mut stream, _listener| {
         let _ = stream.write_all(b"\0\x04\0\0");
-        // One byte at a time, each well within the limit, until the client has had enough.
+        // Each byte is well within the limit.
         while stream.write_all(b"x").is_ok() {
             std::thread::park_timeout(Duration::from_millis(5));
         }
@@ -121,7 +121,7 @@ fn a_trickle_does_not_stretch_the_deadline() {
     assert_eq!(
         connect_to(&path, SHORT).unwrap_err(),
         MuxError::TimedOut {
-            waiting: Step::Hello,
+            waiting: Awaited::Hello,
             limit: SHORT
         }
     );
@@ -129,7 +129,7 @@ fn a_trickle_does_not_stretch_the_deadline() {
 }
 
 #[test]
-fn a_full_backlog_ends_with_the_deadline() {
+fn full_backlog_times_out() {
     use nix::sys::socket::{Backlog, bind, listen};
     let (_directory, path) = scratch();
     let listener = socket(
@@ -141,13 +141,13 @@ fn a_full_backlog_ends_with_the_deadline() {
     .unwrap();
     bind(listener.as_raw_fd(), &UnixAddr::new(&path).unwrap()).unwrap();
     listen(&listener, Backlog::new(0).unwrap()).unwrap();
-    // A backlog of nothing holds one.
+    // A backlog of 0 holds one connection.
     let _waiting = UnixStream::connect(&path).unwrap();
     let before = Instant::now();
     assert_eq!(
         connect_to(&path, SHORT).unwrap_err(),
         MuxError::TimedOut {
-            waiting: Step::Connect,
+            waiting: Awaited::Connect,
             limit: SHORT
         }
     );
@@ -155,14 +155,14 @@ fn a_full_backlog_ends_with_the_deadline() {
 }
 
 #[test]
-fn nobody_listening_is_refused() {
+fn connect_without_listener_is_refused() {
     let (_directory, path) = scratch();
     drop(UnixListener::bind(&path).unwrap());
     assert_eq!(connect_to(&path, LONG).unwrap_err(), MuxError::Refused);
 }
 
 #[test]
-fn a_path_longer_than_an_address_is_reached() {
+fn connects_to_path_longer_than_a_socket_address() {
     let (directory, short) = scratch();
     let deep = directory.path().join("d".repeat(120));
     std::fs::create_dir(&deep).unwrap();
@@ -182,65 +182,65 @@ fn a_path_longer_than_an_address_is_reached() {
     assert_eq!(client.alive(), Ok(Some(MasterPid(42))));
 }
 
-/// A client connected to a master that answers its one request so; `None` closes.
-fn asked<T>(
+/// The result of one request that the master answers so; `None` closes the connection.
+fn result_of<T>(
     answer: impl Fn(u32) -> Option<Reply> + Send + 'static,
-    ask: impl FnOnce(&mut Client) -> Result<T, MuxError>,
+    request: impl FnOnce(&mut Client) -> Result<T, MuxError>,
 ) -> Result<T, MuxError> {
     let (_directory, path) = scratch();
     let _master = FakeMaster::answering(&path, hello(), move |_, id| {
         answer(id).map(|reply| reply.encode())
     });
-    ask(&mut connect_to(&path, LONG).unwrap())
+    request(&mut connect_to(&path, LONG).unwrap())
 }
 
 #[test]
-fn answers_to_an_alive_check() {
+fn alive_check_replies() {
     let alive = |pid: u32, id: u32| {
         Some(Reply::Alive {
             id: RequestId(id),
             pid,
         })
     };
-    let waiting = Step::AliveCheck;
+    let waiting = Awaited::AliveCheck;
     assert_eq!(
-        asked(move |id| alive(4711, id), Client::alive),
+        result_of(move |id| alive(4711, id), Client::alive),
         Ok(Some(MasterPid(4711)))
     );
-    assert_eq!(asked(move |id| alive(0, id), Client::alive), Ok(None));
+    assert_eq!(result_of(move |id| alive(0, id), Client::alive), Ok(None));
     assert_eq!(
-        asked(move |id| alive(u32::MAX, id), Client::alive),
+        result_of(move |id| alive(u32::MAX, id), Client::alive),
         Ok(None)
     );
     assert_eq!(
-        asked(move |id| alive(4711, id + 1), Client::alive),
+        result_of(move |id| alive(4711, id + 1), Client::alive),
         Err(MuxError::Unexpected {
             reply: "ALIVE",
             waiting
         })
     );
     assert_eq!(
-        asked(|id| Some(Reply::Ok(RequestId(id))), Client::alive),
+        result_of(|id| Some(Reply::Ok(RequestId(id))), Client::alive),
         Err(MuxError::Unexpected {
             reply: "OK",
             waiting
         })
     );
     assert_eq!(
-        asked(|_| Some(hello()), Client::alive),
+        result_of(|_| Some(hello()), Client::alive),
         Err(MuxError::Unexpected {
             reply: "HELLO",
             waiting
         })
     );
     assert_eq!(
-        asked(|_| None, Client::alive),
+        result_of(|_| None, Client::alive),
         Err(MuxError::Closed { waiting })
     );
 }
 
 #[test]
-fn answers_to_an_exit_request() {
+fn exit_replies() {
     let denied = |id| {
         Some(Reply::PermissionDenied(
             RequestId(id),
@@ -254,42 +254,42 @@ fn answers_to_an_exit_request() {
         ))
     };
     assert_eq!(
-        asked(|id| Some(Reply::Ok(RequestId(id))), Client::terminate),
-        Ok(Leave::Agreed)
+        result_of(|id| Some(Reply::Ok(RequestId(id))), Client::exit),
+        Ok(ExitReply::Ok)
     );
-    assert_eq!(asked(|_| None, Client::terminate), Ok(Leave::Closed));
+    assert_eq!(result_of(|_| None, Client::exit), Ok(ExitReply::Closed));
     assert_eq!(
-        asked(denied, Client::terminate),
+        result_of(denied, Client::exit),
         Err(MuxError::RefusedByMaster {
-            waiting: Step::Exit,
+            waiting: Awaited::Exit,
             reason: "not\\u{1b}[1m you".to_owned()
         })
     );
     assert_eq!(
-        asked(failed, Client::terminate),
+        result_of(failed, Client::exit),
         Err(MuxError::Failed {
-            waiting: Step::Exit,
+            waiting: Awaited::Exit,
             reason: "unsupported request".to_owned()
         })
     );
 }
 
 #[test]
-fn answers_to_a_stop_request() {
+fn stop_replies() {
     assert_eq!(
-        asked(|id| Some(Reply::Ok(RequestId(id))), Client::stop_listening),
+        result_of(|id| Some(Reply::Ok(RequestId(id))), Client::stop_listening),
         Ok(())
     );
     assert_eq!(
-        asked(|_| None, Client::stop_listening),
+        result_of(|_| None, Client::stop_listening),
         Err(MuxError::Closed {
-            waiting: Step::Stop
+            waiting: Awaited::Stop
         })
     );
 }
 
 #[test]
-fn the_connection_is_asked_for_only_where_it_is_offered() {
+fn connection_info_only_if_offered() {
     let info = |id, status| {
         Reply::Info {
             id: RequestId(id),
@@ -320,7 +320,7 @@ fn the_connection_is_asked_for_only_where_it_is_offered() {
 }
 
 #[test]
-fn the_end_of_the_other_side_is_waited_for() {
+fn wait_closed_reports_the_close() {
     let (_directory, path) = scratch();
     let (end, ended) = std::sync::mpsc::channel::<()>();
     let _master = FakeMaster::serve(&path, move |mut stream, _listener| {
@@ -335,13 +335,13 @@ fn the_end_of_the_other_side_is_waited_for() {
 }
 
 #[test]
-fn a_silent_exit_request_points_to_the_confirmation() {
+fn exit_timeout_mentions_confirmation() {
     let error = MuxError::TimedOut {
-        waiting: Step::Exit,
+        waiting: Awaited::Exit,
         limit: Duration::from_secs(2),
     };
     assert_eq!(
         error.to_string(),
-        "no answer to the exit request within 2s; if the master asks for confirmation, answer there"
+        "no answer to the exit request within 2s; if the master asks for confirmation, confirm it there"
     );
 }

@@ -2,12 +2,12 @@ use super::*;
 use proptest::prelude::*;
 
 #[test]
-fn requests_are_the_bytes_of_the_protocol() {
+fn encodes_requests() {
     let id = RequestId(7);
     for (request, bytes) in [
         (Request::Hello, &b"\0\0\0\x08\0\0\0\x01\0\0\0\x04"[..]),
         (Request::AliveCheck(id), b"\0\0\0\x08\x10\0\0\x04\0\0\0\x07"),
-        (Request::Terminate(id), b"\0\0\0\x08\x10\0\0\x05\0\0\0\x07"),
+        (Request::Exit(id), b"\0\0\0\x08\x10\0\0\x05\0\0\0\x07"),
         (
             Request::StopListening(id),
             b"\0\0\0\x08\x10\0\0\x09\0\0\0\x07",
@@ -22,7 +22,7 @@ fn requests_are_the_bytes_of_the_protocol() {
 }
 
 #[test]
-fn replies_are_read_as_the_protocol_has_them() {
+fn decodes_replies() {
     let id = RequestId(7);
     for (body, reply) in [
         (
@@ -84,7 +84,7 @@ fn replies_are_read_as_the_protocol_has_them() {
 }
 
 #[test]
-fn lengths_are_bounded_before_anything_is_allocated() {
+fn rejects_lengths_out_of_bounds() {
     for (announced, length) in [
         (0, Err(WireError::Length(0))),
         (3, Err(WireError::Length(3))),
@@ -127,7 +127,7 @@ fn any_reply() -> impl Strategy<Value = Reply> {
 
 proptest! {
     #[test]
-    fn a_reply_survives_the_wire(reply in any_reply()) {
+    fn encoded_reply_decodes_to_itself(reply in any_reply()) {
         let packet = reply.encode();
         let (header, body) = packet.split_first_chunk().unwrap();
         prop_assert_eq!(body_length(*header), Ok(body.len()));
@@ -135,7 +135,7 @@ proptest! {
     }
 
     #[test]
-    fn a_reply_cut_anywhere_is_short_or_a_shorter_greeting(reply in any_reply(), cut in any::<prop::sample::Index>()) {
+    fn truncated_reply_is_short_or_a_shorter_hello(reply in any_reply(), cut in any::<prop::sample::Index>()) {
         let packet = reply.encode();
         let body = &packet[4..];
         let cut = cut.index(body.len());
@@ -146,7 +146,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_it_panic(bytes in any_bytes(), kind in prop::sample::select(vec![HELLO, OK, FAILURE, ALIVE, EXT_INFO_REPLY])) {
+    fn decodes_any_bytes_without_panic(bytes in any_bytes(), kind in prop::sample::select(vec![HELLO, OK, FAILURE, ALIVE, EXT_INFO_REPLY])) {
         let _ = Reply::decode(&bytes);
         let mut body = kind.to_be_bytes().to_vec();
         body.extend(&bytes);

@@ -45,7 +45,7 @@ fn without_an_icon_it_goes_on_with_the_next_bus() {
         .muxtray_run(&["--no-tray"])
         .finish(PATIENCE)
         .expect(0);
-    assert!(again.stdout.contains("running already"), "{again:?}");
+    assert!(again.stdout.contains("already running"), "{again:?}");
     end(muxtray);
 }
 

@@ -39,7 +39,7 @@ fn requests(id: RequestId) {
     for request in [
         Request::Hello,
         Request::AliveCheck(id),
-        Request::Terminate(id),
+        Request::Exit(id),
         Request::StopListening(id),
         Request::ConnectionInfo(id),
     ] {

@@ -150,7 +150,7 @@ fn a_real_master_that_is_stopped_does_not_hold_us_up() {
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).unwrap();
     let checked = check(&target_of(&host.path()), SHORT);
     let silence = MuxError::TimedOut {
-        waiting: Step::Hello,
+        waiting: Awaited::Hello,
         limit: SHORT,
     };
     assert_eq!(checked, Err(silence.into()));
@@ -163,7 +163,7 @@ fn a_real_master_exits() {
     };
     let mut master = host.master(BACKGROUND);
     let exited = exit(
-        &System,
+        &LiveKernel,
         &target_of(&host.path()),
         SessionConsent::UpTo(0),
         LONG,
@@ -182,10 +182,10 @@ fn a_real_master_exits_with_its_sessions_only_when_told_to() {
     let mut master = host.master(BACKGROUND);
     let mut sessions = [host.session(), host.session()];
     let target = target_of(&host.path());
-    let exited = exit(&System, &target, SessionConsent::UpTo(1), LONG);
-    assert_eq!(exited, Err(ActError::SessionsOpen { sessions: 2 }));
+    let exited = exit(&LiveKernel, &target, SessionConsent::UpTo(1), LONG);
+    assert_eq!(exited, Err(ControlError::SessionsOpen { sessions: 2 }));
     assert_eq!(check(&target, LONG).unwrap().pid, Some(master.pid()));
-    let exited = exit(&System, &target, SessionConsent::UpTo(2), LONG).unwrap();
+    let exited = exit(&LiveKernel, &target, SessionConsent::UpTo(2), LONG).unwrap();
     assert_eq!(exited.closed, Some(2));
     master.wait();
     for session in &mut sessions {
@@ -200,9 +200,9 @@ fn a_real_masters_own_session_counts() {
     };
     let mut master = host.master(&["-o", "ControlMaster=auto", "h", "cat"]);
     let target = target_of(&host.path());
-    let exited = exit(&System, &target, SessionConsent::UpTo(0), LONG);
-    assert_eq!(exited, Err(ActError::SessionsOpen { sessions: 1 }));
-    let exited = exit(&System, &target, SessionConsent::Any, LONG).unwrap();
+    let exited = exit(&LiveKernel, &target, SessionConsent::UpTo(0), LONG);
+    assert_eq!(exited, Err(ControlError::SessionsOpen { sessions: 1 }));
+    let exited = exit(&LiveKernel, &target, SessionConsent::Any, LONG).unwrap();
     assert_eq!(exited.closed, Some(1));
     master.wait();
 }
@@ -214,7 +214,7 @@ fn a_real_master_stops_and_keeps_its_session() {
     };
     let mut master = host.master(BACKGROUND);
     let mut session = host.session();
-    let stopped = stop(&System, &target_of(&host.path()), LONG).unwrap();
+    let stopped = stop(&LiveKernel, &target_of(&host.path()), LONG).unwrap();
     assert_eq!(stopped.sessions, Some(1));
     assert!(!host.path().exists());
     // The session goes on.
@@ -266,8 +266,8 @@ fn a_real_master_that_asks_can_be_refused() {
         waiting,
         reason: "Permission denied".to_owned(),
     };
-    let exited = exit(&System, &target, SessionConsent::UpTo(0), LONG);
-    assert_eq!(exited, Err(refused(Step::Exit).into()));
-    let stopped = stop(&System, &target, LONG);
-    assert_eq!(stopped, Err(refused(Step::Stop).into()));
+    let exited = exit(&LiveKernel, &target, SessionConsent::UpTo(0), LONG);
+    assert_eq!(exited, Err(refused(Awaited::Exit).into()));
+    let stopped = stop(&LiveKernel, &target, LONG);
+    assert_eq!(stopped, Err(refused(Awaited::Stop).into()));
 }

@@ -82,32 +82,14 @@ impl World {
     }
 }
 
-impl Finder for World {
-    fn find(&self, _: &Target) -> Option<Found> {
+impl Kernel for World {
+    fn listener(&self, _: &Target) -> Option<ListenerFound> {
         let gap = 2 * self.looks.replace(self.looks.get() + 1);
         self.pass(gap);
         let holder = self.holder();
         let found = holder.map(|pid| orphan(pid, self.sessions.get()));
         self.pass(gap + 1);
         found
-    }
-}
-
-impl Eyes for World {
-    fn is_listened(&self, _: &ControlPath, _: &Stat) -> bool {
-        unreachable!("an orphan has no file")
-    }
-
-    fn master(&self, _: &ControlPath, _: &Stat) -> Option<crate::actions::Master> {
-        unreachable!("an orphan has no file")
-    }
-
-    fn filesystem(&self, _: &Path) -> Filesystem {
-        unreachable!("an orphan has no file")
-    }
-
-    fn probe(&self, _: &fs::File) -> Connect {
-        unreachable!("an orphan has no file")
     }
 }
 
@@ -137,7 +119,7 @@ fn in_no_order_is_anybody_signalled_who_was_not_proven_and_agreed_to() {
     let mut without_reuse = 0;
     for order in orders {
         let world = World::new(order);
-        let outcome = end(&world, &target(), SessionConsent::UpTo(0));
+        let outcome = end_process(&world, &target(), SessionConsent::UpTo(0));
         let Order {
             ends,
             id_reused,

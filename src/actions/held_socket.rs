@@ -1,0 +1,216 @@
+//! A control socket kept open with `O_PATH` while it is judged and acted on.
+//!
+//! An `O_PATH` descriptor does not connect, but it keeps the inode from being reused. So while it is open, device and
+//! inode identify the file, and a connect through it reaches this file and no other.
+
+use std::fs;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+
+use nix::fcntl::{OFlag, open, openat};
+use nix::sys::stat::Mode;
+use thiserror::Error;
+use tr::tr;
+
+use super::kernel::own_uid;
+use crate::model::socket::{File, FileKind, Stat, Target, UserId};
+use crate::observe::filesystem;
+
+/// Why the file at a path is not the socket that the action is for. Nothing was done.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum HoldError {
+    /// Also for a target that never had a file.
+    #[error("{}", tr!("the socket no longer exists"))]
+    Missing,
+    /// Another file, or the same with another name, mode or owner.
+    #[error("{}", tr!("the socket has changed since it was checked; try again"))]
+    Changed,
+    /// Symlinks are not followed.
+    #[error("{}", tr!("left alone: not a socket, but {kind}", kind = .0.phrase()))]
+    NotASocket(FileKind),
+    #[error("{}", tr!("left alone: owned by another user (uid {uid})", uid = .0.0))]
+    NotOurs(UserId),
+    #[error("{}", tr!("permission denied on a directory of its path"))]
+    Denied,
+    #[error("{}", tr!("cannot open the socket: {cause}", cause = .0))]
+    Failed(String),
+}
+
+/// A socket of the effective user.
+#[derive(Debug)]
+pub struct HeldSocket {
+    file: fs::File,
+    stat: Stat,
+}
+
+const FLAGS: OFlag = OFlag::O_PATH
+    .union(OFlag::O_NOFOLLOW)
+    .union(OFlag::O_CLOEXEC);
+
+impl HeldSocket {
+    /// Opens the socket of the target.
+    ///
+    /// # Errors
+    /// [`HoldError`] if the file is not the one that the target names, or not a socket of the effective user.
+    pub fn open(target: &Target) -> Result<Self, HoldError> {
+        let id = target.id.ok_or(HoldError::Missing)?;
+        let held = Self::from_opened(open(target.path.as_path(), FLAGS, Mode::empty()))?;
+        if held.stat.id == id {
+            Ok(held)
+        } else {
+            Err(HoldError::Changed)
+        }
+    }
+
+    /// Opens the socket of this name in an open directory, whichever file it is.
+    ///
+    /// # Errors
+    /// [`HoldError`] if it is not a socket of the effective user.
+    pub fn open_in(directory: impl AsFd, name: &Path) -> Result<Self, HoldError> {
+        Self::from_opened(openat(directory, name, FLAGS, Mode::empty()))
+    }
+
+    fn from_opened(opened: nix::Result<std::os::fd::OwnedFd>) -> Result<Self, HoldError> {
+        let file = opened
+            .map(fs::File::from)
+            .map_err(std::io::Error::from)
+            .and_then(|file| Ok((filesystem::file(&file.metadata()?), file)));
+        let (seen, file) = match file {
+            Ok(seen) => seen,
+            Err(error) => {
+                return Err(match filesystem::unseen(&error) {
+                    File::Missing => HoldError::Missing,
+                    File::Denied => HoldError::Denied,
+                    File::Failed(text) => HoldError::Failed(text),
+                    File::Socket(_) | File::Other(..) => HoldError::Failed(error.to_string()),
+                });
+            }
+        };
+        match seen {
+            File::Socket(stat) if stat.uid == own_uid() => Ok(Self { file, stat }),
+            File::Socket(stat) => Err(HoldError::NotOurs(stat.uid)),
+            File::Other(kind, _) => Err(HoldError::NotASocket(kind)),
+            File::Missing | File::Denied | File::Failed(_) => {
+                Err(HoldError::Failed(tr!("fstat returned no file type")))
+            }
+        }
+    }
+
+    /// The file's properties when it was opened.
+    #[must_use]
+    pub const fn stat(&self) -> &Stat {
+        &self.stat
+    }
+
+    /// The `O_PATH` descriptor.
+    #[must_use]
+    pub const fn file(&self) -> &fs::File {
+        &self.file
+    }
+
+    /// Whether both are the same file, maybe under another name.
+    #[must_use]
+    pub fn is_same_file(&self, other: &Self) -> bool {
+        self.stat.id.same_file(&other.stat.id)
+    }
+}
+
+impl AsFd for HeldSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::model::control_path::ControlPath;
+    use crate::tests::skip;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::net::UnixListener;
+    use std::time::{Duration, Instant};
+
+    /// The target of the file at this path, as a scan reports it.
+    pub(in super::super) fn target_of(path: &Path) -> Target {
+        let id = match filesystem::lstat(path) {
+            File::Socket(stat) | File::Other(_, stat) => Some(stat.id),
+            File::Missing | File::Denied | File::Failed(_) => None,
+        };
+        Target {
+            path: ControlPath::new(path).unwrap(),
+            id,
+            cookie: None,
+        }
+    }
+
+    #[test]
+    fn opens_only_the_file_that_the_target_names() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("u@h-22");
+        let _listener = UnixListener::bind(&path).unwrap();
+        let target = target_of(&path);
+        let held = HeldSocket::open(&target).unwrap();
+        assert_eq!(Some(held.stat().id), target.id);
+
+        // On some kernels the change time has a resolution of milliseconds.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while target_of(&path).id == target.id {
+            assert!(
+                Instant::now() < deadline,
+                "the change time does not advance"
+            );
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        }
+        assert_eq!(HeldSocket::open(&target).unwrap_err(), HoldError::Changed);
+        fs::remove_file(&path).unwrap();
+        assert_eq!(HeldSocket::open(&target).unwrap_err(), HoldError::Missing);
+        let _successor = UnixListener::bind(&path).unwrap();
+        assert_eq!(HeldSocket::open(&target).unwrap_err(), HoldError::Changed);
+        assert!(!held.is_same_file(&HeldSocket::open(&target_of(&path)).unwrap()));
+    }
+
+    #[test]
+    fn rejects_what_is_not_a_socket() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let _listener = UnixListener::bind(at("socket")).unwrap();
+        std::os::unix::fs::symlink(at("socket"), at("link")).unwrap();
+        std::os::unix::fs::symlink(at("loop"), at("loop")).unwrap();
+        fs::create_dir(at("directory")).unwrap();
+        fs::write(at("file"), "").unwrap();
+        nix::unistd::mkfifo(&at("fifo"), Mode::S_IRWXU).unwrap();
+        for (name, error) in [
+            ("link", HoldError::NotASocket(FileKind::Symlink)),
+            ("loop", HoldError::NotASocket(FileKind::Symlink)),
+            ("directory", HoldError::NotASocket(FileKind::Directory)),
+            ("file", HoldError::NotASocket(FileKind::Regular)),
+            ("fifo", HoldError::NotASocket(FileKind::Fifo)),
+            ("nothing", HoldError::Missing),
+            ("file/below", HoldError::Missing),
+        ] {
+            assert_eq!(
+                HeldSocket::open(&target_of(&at(name))).unwrap_err(),
+                error,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn rejects_socket_owned_by_other_user() {
+        if !nix::unistd::geteuid().is_root() {
+            return skip(
+                "rejects_socket_owned_by_other_user",
+                "only root can change the owner of a file",
+            );
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("u@h-22");
+        let _listener = UnixListener::bind(&path).unwrap();
+        std::os::unix::fs::chown(&path, Some(65534), None).unwrap();
+        assert_eq!(
+            HeldSocket::open(&target_of(&path)).unwrap_err(),
+            HoldError::NotOurs(UserId(65534))
+        );
+    }
+}

@@ -1,0 +1,328 @@
+//! Performs actions and reports their results, for the command line and the engine.
+
+use std::time::SystemTime;
+
+use tr::tr;
+
+use super::clean;
+use super::clean::{Cleaned, Remnant};
+use super::control::{self, CHECK_LIMIT, ControlError};
+use super::end_process::{self, EndProcessError, MasterEnd, MasterEndError};
+use super::kernel::LiveKernel;
+use super::open::{self, OpenError, Questions};
+use super::ssh::Ssh;
+use super::ssh::deferred_signals::DeferredSignals;
+use crate::decide::action_report::{
+    Action, ActionOutcome, ActionReport, AliveCheck, Refusal, ReportTarget,
+};
+use crate::decide::ending;
+use crate::decide::intent::{Intent, SessionConsent};
+use crate::decide::notice::Button;
+use crate::decide::opening::{self, Start};
+use crate::model::control_path::HostAlias;
+use crate::model::finding::FindingId;
+use crate::model::places::Persist;
+use crate::model::socket::{Socket, State, Target};
+use crate::model::text;
+use crate::mux::error::MuxError;
+
+/// A socket to act on.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    pub target: Target,
+    /// As printed before the result.
+    pub name: String,
+    /// Its last observation; `None` if the last scan did not find this target.
+    pub socket: Option<Socket>,
+}
+
+impl From<Socket> for Subject {
+    fn from(socket: Socket) -> Self {
+        Self {
+            target: socket.target(),
+            name: socket.title(),
+            socket: Some(socket),
+        }
+    }
+}
+
+impl From<Target> for Subject {
+    fn from(target: Target) -> Self {
+        Self {
+            name: target.path.to_string(),
+            target,
+            socket: None,
+        }
+    }
+}
+
+pub fn check(subject: &Subject) -> ActionReport {
+    if let Some(refusal) = subject.refusal(Action::Check) {
+        return refusal;
+    }
+    match control::check(&subject.target, CHECK_LIMIT) {
+        Ok(checked) => ActionReport {
+            alive_check: Some(AliveCheck::Answered(checked.round_trip)),
+            ..subject.report(Action::Check, ActionOutcome::Done, checked.to_string())
+        },
+        Err(error) => ActionReport {
+            alive_check: matches!(error, ControlError::Mux(MuxError::TimedOut { .. }))
+                .then_some(AliveCheck::TimedOut),
+            ..subject.control_error(Action::Check, &error)
+        },
+    }
+}
+
+pub fn exit(subject: &Subject, consent: SessionConsent) -> ActionReport {
+    if let Some(refusal) = subject.refusal(Action::Exit) {
+        return refusal;
+    }
+    match control::exit(&LiveKernel, &subject.target, consent, CHECK_LIMIT) {
+        Ok(exited) => subject.report(Action::Exit, ActionOutcome::Done, exited.to_string()),
+        Err(error) => subject.control_error(Action::Exit, &error),
+    }
+}
+
+/// Exit; if the master does not answer, its process is ended.
+pub fn exit_or_end_process(subject: &Subject, consent: SessionConsent) -> ActionReport {
+    if let Some(refusal) = subject.refusal(Action::Exit) {
+        return refusal;
+    }
+    match end_process::exit_or_end_process(&LiveKernel, &subject.target, consent) {
+        Ok(end) => {
+            let action = match &end {
+                MasterEnd::Exited(_) => Action::Exit,
+                MasterEnd::Process(_) => Action::EndProcess,
+            };
+            subject.report(action, ActionOutcome::Done, end.to_string())
+        }
+        Err(MasterEndError::Exit(error)) => subject.control_error(Action::Exit, &error),
+        Err(MasterEndError::Process(error)) => subject.end_process_error(&error),
+    }
+}
+
+pub fn stop(subject: &Subject) -> ActionReport {
+    if let Some(refusal) = subject.refusal(Action::Stop) {
+        return refusal;
+    }
+    match control::stop(&LiveKernel, &subject.target, CHECK_LIMIT) {
+        Ok(stopped) => subject.report(Action::Stop, ActionOutcome::Done, stopped.to_string()),
+        Err(error) => subject.control_error(Action::Stop, &error),
+    }
+}
+
+pub fn end_process(subject: &Subject, consent: SessionConsent) -> ActionReport {
+    let is_orphaned = subject
+        .socket
+        .as_ref()
+        .is_some_and(|socket| matches!(socket.state, State::Orphaned { .. }));
+    if !is_orphaned && let Some(refusal) = subject.refusal(Action::EndProcess) {
+        return refusal;
+    }
+    match end_process::end_process(&LiveKernel, &subject.target, consent) {
+        Ok(ended) => subject.report(Action::EndProcess, ActionOutcome::Done, ended.to_string()),
+        Err(error) => subject.end_process_error(&error),
+    }
+}
+
+/// Removes a stale socket or a leftover. With `dry_run` nothing changes.
+pub fn clean(subject: &Subject, dry_run: bool) -> ActionReport {
+    let is_aside = || subject.target.path.without_aside_prefix().is_some();
+    let (remnant, state) = match &subject.socket {
+        Some(socket) => match Remnant::of(&socket.state) {
+            Some(remnant) => (remnant, socket.state.word()),
+            None => {
+                let message = tr!(
+                    "not removed: it is {state}, not stale",
+                    state = socket.state.word()
+                );
+                return subject.report(Action::Clean, ActionOutcome::REFUSED, message);
+            }
+        },
+        None if is_aside() => (Remnant::Aside, tr!("left by an interrupted clean")),
+        None => (Remnant::Stale, State::Stale.word()),
+    };
+    let now = SystemTime::now();
+    let cleaned = if dry_run {
+        clean::would_clean(&LiveKernel, &subject.target, remnant, now)
+    } else {
+        clean::clean(&LiveKernel, &subject.target, remnant, now)
+    };
+    let (outcome, message) = match cleaned {
+        Ok(Cleaned::Removed) if dry_run => (
+            ActionOutcome::Done,
+            tr!("would be removed ({state})", state),
+        ),
+        Ok(Cleaned::Removed) => (ActionOutcome::Done, tr!("removed ({state})", state)),
+        Ok(Cleaned::PutBack(path)) if dry_run => (
+            ActionOutcome::Done,
+            tr!("would be renamed back to {path}", path),
+        ),
+        Ok(cleaned) => (ActionOutcome::Done, cleaned.to_string()),
+        Err(error) => (error.outcome(), error.to_string()),
+    };
+    subject.report(Action::Clean, outcome, message)
+}
+
+impl Subject {
+    fn report(&self, action: Action, outcome: ActionOutcome, message: String) -> ActionReport {
+        let target = ReportTarget::Socket {
+            name: self.name.clone(),
+            target: self.target.clone(),
+        };
+        ActionReport::new(target, action, outcome, message)
+    }
+
+    /// Why its state allows no request to a master; `None` if it does, or is unknown.
+    #[must_use]
+    pub fn refusal(&self, action: Action) -> Option<ActionReport> {
+        let socket = self.socket.as_ref()?;
+        let refusal = match &socket.state {
+            // An unresponsive master may answer after all, and the deadline limits the wait.
+            State::Running | State::Suspect(_) | State::Stranded(_) | State::Unresponsive(_) => {
+                return None;
+            }
+            State::Denied(_) | State::Unverifiable(_) => Refusal::Unknown,
+            State::Stale
+            | State::Leftover
+            | State::Misowned(_)
+            | State::Foreign(_)
+            | State::NotASocket(_)
+            | State::Orphaned { .. } => Refusal::State,
+        };
+        Some(refused(socket, action, refusal))
+    }
+
+    fn control_error(&self, action: Action, error: &ControlError) -> ActionReport {
+        let report = self.report(action, error.outcome(), error.to_string());
+        let exit_command = || {
+            let path = text::shell_word(self.target.path.as_path().as_os_str());
+            Some(tr!(
+                "to close them: {command}",
+                command = format_args!("muxtray exit --force {path}")
+            ))
+        };
+        match (error, &self.socket) {
+            (ControlError::SessionsOpen { sessions }, _) => {
+                report.with_advice(exit_command()).with_button(Some(Button {
+                    label: ending::exit_label(Some(*sessions)),
+                    intent: Intent::Exit {
+                        target: self.target.clone(),
+                        consent: SessionConsent::UpTo(*sessions),
+                    },
+                }))
+            }
+            (ControlError::SessionsUnknown, _) => report.with_advice(exit_command()),
+            (error, Some(socket)) if error.is_unresponsive() => {
+                // The network of a stranded master is gone, so no other request can succeed.
+                let is_stranded = matches!(socket.state, State::Stranded(_));
+                let button = (action == Action::Exit && is_stranded)
+                    .then(|| self.end_process_button(socket.sessions_at_stake().unwrap_or(0)));
+                let finding = socket.findings.first();
+                match finding.filter(|finding| finding.id == FindingId::Unresponsive) {
+                    Some(finding) => ActionReport {
+                        message: format!("{}; {error}", finding.evidence),
+                        ..report.with_advice(Some(finding.remedy.clone()))
+                    },
+                    None => report.with_advice(Some(ending::way_out(socket).to_string())),
+                }
+                .with_button(button)
+            }
+            _ => report,
+        }
+    }
+
+    fn end_process_error(&self, error: &EndProcessError) -> ActionReport {
+        let report = self.report(Action::EndProcess, error.outcome(), error.to_string());
+        match error {
+            EndProcessError::SessionsOpen { sessions } => {
+                let command = ending::command(&self.target.path, true);
+                report
+                    .with_advice(Some(tr!("to close them: {command}", command)))
+                    .with_button(Some(self.end_process_button(*sessions)))
+            }
+            _ => report,
+        }
+    }
+
+    fn end_process_button(&self, sessions: u32) -> Button {
+        Button {
+            label: ending::end_process_label(sessions),
+            intent: Intent::EndProcess {
+                target: self.target.clone(),
+                consent: SessionConsent::UpTo(sessions),
+            },
+        }
+    }
+}
+
+/// The refusal of an action, with the evidence and remedy of the socket's first finding.
+pub fn refused(socket: &Socket, action: Action, refusal: Refusal) -> ActionReport {
+    let state = socket.state.word();
+    let (message, advice) = match socket.findings.first() {
+        Some(finding) => (
+            format!("{state}: {}", finding.evidence),
+            Some(finding.remedy.clone()),
+        ),
+        None => (state, None),
+    };
+    let target = ReportTarget::Socket {
+        name: socket.title(),
+        target: socket.target(),
+    };
+    ActionReport::new(target, action, ActionOutcome::Refused(refusal), message).with_advice(advice)
+}
+
+/// A master to open for a host.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    pub alias: HostAlias,
+    pub ssh: Ssh,
+    pub start: Start,
+    pub persist: Persist,
+    pub consent: SessionConsent,
+    pub questions: Questions,
+}
+
+pub fn open(opening: &Opening, signals: Option<&DeferredSignals>) -> ActionReport {
+    let Opening {
+        alias,
+        ssh,
+        start,
+        persist,
+        consent,
+        questions,
+    } = opening;
+    let target = ReportTarget::Host {
+        alias: alias.clone(),
+        path: Some(start.path.clone()),
+    };
+    let report = |outcome, message| ActionReport::new(target, Action::Open, outcome, message);
+    let error = match open::open(ssh, start, *consent, *questions, signals) {
+        Ok(opened) => {
+            let message = format!("{opened}; {}", opening::lasts(*persist));
+            return report(ActionOutcome::Done, message);
+        }
+        Err(error) => error,
+    };
+    let advice = match &error {
+        OpenError::Failed(failure) => Some(opening::way_out(failure, &alias.0)),
+        OpenError::NotEnded(_) | OpenError::NotCleaned(_) | OpenError::Interrupted => None,
+    };
+    let (label, consent) = match error.sessions_open() {
+        Some(sessions) => (
+            opening::reconnect_label(Some(sessions)),
+            SessionConsent::UpTo(sessions),
+        ),
+        None => (tr!("Try again"), *consent),
+    };
+    report(error.outcome(), error.to_string())
+        .with_advice(advice)
+        .with_button(Some(Button {
+            label,
+            intent: Intent::Open {
+                host: alias.clone(),
+                consent,
+            },
+        }))
+}

@@ -1,0 +1,343 @@
+//! Runs ssh once, with a deadline, and measures the time. The end of its standard error is kept.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use rustix::process::{PidfdFlags, pidfd_open};
+
+use super::deferred_signals::{DeferredSignals, with_signals_unblocked};
+use crate::diagnose::obstacle::Failure;
+use crate::model::text;
+
+/// The bytes of standard error that are kept.
+const KEPT: usize = 8 * 1024;
+
+/// How long a killed child may take to end. Only one in an uninterruptible system call takes any time.
+const REAP_LIMIT: Duration = Duration::from_secs(1);
+
+/// The exit status of a failure of ssh itself; any other is of the remote command (ssh(1), "EXIT STATUS").
+const SSH_FAILED: i32 = 255;
+
+#[derive(Debug)]
+pub enum RunResult {
+    /// ssh reached the server, after this time.
+    Connected(Duration),
+    Failed(Failure),
+    /// A deferred signal is pending. ssh was killed.
+    Interrupted,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SshRole {
+    /// Ends with the run.
+    Session,
+    /// Goes to the background and outlives the run.
+    Master {
+        /// Whether ssh may ask on the terminal first. Then it stays in this process group: the terminal stops a
+        /// background group that reads from it.
+        may_ask: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct RunOptions<'a> {
+    pub limit: Duration,
+    pub role: SshRole,
+    pub signals: Option<&'a DeferredSignals>,
+}
+
+impl RunOptions<'_> {
+    const fn has_own_group(&self) -> bool {
+        !matches!(self.role, SshRole::Master { may_ask: true })
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.signals.is_some_and(DeferredSignals::is_pending)
+    }
+}
+
+/// Calls `at_end` with the process id when ssh has ended or was killed and before it is reaped, so that the id cannot be
+/// reused yet.
+pub fn run(mut command: Command, options: RunOptions<'_>, at_end: impl FnOnce(u32)) -> RunResult {
+    tracing::debug!(?command, "run");
+    let result = run_command(&mut command, options, at_end);
+    tracing::debug!(?result, "ran");
+    result
+}
+
+fn run_command(
+    command: &mut Command,
+    options: RunOptions<'_>,
+    at_end: impl FnOnce(u32),
+) -> RunResult {
+    let limit = options.limit;
+    let begun = Instant::now();
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    if options.has_own_group() {
+        command.process_group(0);
+    }
+    if options.is_interrupted() {
+        return RunResult::Interrupted;
+    }
+    let child = match options.role {
+        SshRole::Session => command.spawn(),
+        SshRole::Master { .. } => with_signals_unblocked(|| command.spawn()),
+    };
+    let mut child = match child {
+        Ok(child) => child,
+        Err(error) => {
+            return RunResult::Failed(Failure::NotStarted(text::line(&error.to_string())));
+        }
+    };
+    let mut stderr = StderrTail::default();
+    let end = wait_for_end(&mut child, begun + limit, options.signals, &mut stderr);
+    let took = begun.elapsed();
+    match end {
+        Ok(RunEnd::Ended) => at_end(child.id()),
+        Ok(RunEnd::TimedOut | RunEnd::Interrupted) | Err(_) => {
+            kill(&mut child, options.has_own_group());
+            at_end(child.id());
+        }
+    }
+    let status = reap(&mut child);
+    match (end, status) {
+        (Ok(RunEnd::Ended), Some(status)) => match status.code() {
+            // The signal also reached a child in this process group.
+            None | Some(SSH_FAILED) if options.is_interrupted() => RunResult::Interrupted,
+            None | Some(SSH_FAILED) => RunResult::Failed(Failure::Refused(stderr.last_line())),
+            Some(_) => RunResult::Connected(took),
+        },
+        (Ok(RunEnd::TimedOut), _) | (Ok(RunEnd::Ended), None) => {
+            RunResult::Failed(Failure::TimedOut(limit, stderr.last_line()))
+        }
+        (Ok(RunEnd::Interrupted), _) => RunResult::Interrupted,
+        (Err(error), _) => RunResult::Failed(Failure::NotStarted(text::line(&error.to_string()))),
+    }
+}
+
+enum RunEnd {
+    Ended,
+    TimedOut,
+    Interrupted,
+}
+
+/// Waits for the end of the child without reaping it, and reads its standard error meanwhile.
+fn wait_for_end(
+    child: &mut Child,
+    until: Instant,
+    signals: Option<&DeferredSignals>,
+    stderr: &mut StderrTail,
+) -> io::Result<RunEnd> {
+    let pid = i32::try_from(child.id()).ok();
+    let pid = pid.and_then(rustix::process::Pid::from_raw);
+    let pid = pid.ok_or_else(|| io::Error::from(Errno::ESRCH))?;
+    let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
+    let mut pipe = child.stderr.take().map(OwnedFd::from).map(File::from);
+    if let Some(pipe) = &pipe {
+        // Non-blocking: a master in the background may keep the other end open.
+        fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    }
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let pidfd = Some(pidfd.as_fd());
+        let pipe_fd = pipe.as_ref().map(AsFd::as_fd);
+        let signals_fd = signals.map(AsFd::as_fd);
+        let present = [pidfd, pipe_fd, signals_fd];
+        let mut polled: Vec<_> = present
+            .iter()
+            .flatten()
+            .map(|fd| PollFd::new(*fd, PollFlags::POLLIN))
+            .collect();
+        let millis = left.as_micros().div_ceil(1000);
+        let timeout = PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX);
+        match poll(&mut polled, timeout) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        let mut ready = polled.iter().map(|polled| polled.any() == Some(true));
+        let [ended, has_output, interrupted] =
+            present.map(|fd| fd.is_some() && ready.next() == Some(true));
+        drop(polled);
+        if (has_output || ended) && !pipe.as_mut().is_some_and(|pipe| stderr.read(pipe)) {
+            pipe = None;
+        }
+        if ended {
+            return Ok(RunEnd::Ended);
+        }
+        if interrupted {
+            return Ok(RunEnd::Interrupted);
+        }
+        if left.is_zero() {
+            return Ok(RunEnd::TimedOut);
+        }
+    }
+}
+
+/// Kills the child, with its process group if that is its own.
+fn kill(child: &mut Child, has_own_group: bool) {
+    match i32::try_from(child.id()) {
+        Ok(pid) if has_own_group => {
+            // The child is not reaped yet, so the group id cannot have been reused.
+            let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        // Its ProxyCommand ends when the pipe to it is closed.
+        Ok(_) | Err(_) => {
+            let _ = child.kill();
+        }
+    }
+}
+
+fn reap(child: &mut Child) -> Option<ExitStatus> {
+    let until = Instant::now() + REAP_LIMIT;
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status),
+            Ok(None) if Instant::now() < until => thread::sleep(Duration::from_millis(1)),
+            Ok(None) | Err(_) => return None,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct StderrTail(Vec<u8>);
+
+impl StderrTail {
+    /// Reads the available bytes. Returns whether more may follow.
+    fn read(&mut self, pipe: &mut File) -> bool {
+        let mut buffer = [0; 4096];
+        loop {
+            match pipe.read(&mut buffer) {
+                Ok(0) => return false,
+                Ok(length) => {
+                    self.0.extend_from_slice(&buffer[..length]);
+                    let surplus = self.0.len().saturating_sub(KEPT);
+                    self.0.drain(..surplus);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// The last line that says why ssh failed, printable. A multiplexed run has a ProxyCommand that fails, so if there
+    /// is no master, ssh also prints lines about that; these are skipped.
+    fn last_line(&self) -> Option<String> {
+        const MAX_BYTES: usize = 300;
+        const ABOUT_PROXY: [&[u8]; 4] = [
+            b"kex_exchange_identification: ",
+            b"ssh_exchange_identification: ",
+            b"banner exchange: Connection to UNKNOWN ",
+            b"Connection closed by UNKNOWN ",
+        ];
+        self.0
+            .split(|byte| matches!(byte, b'\n' | b'\r'))
+            .map(<[u8]>::trim_ascii)
+            .filter(|line| !line.is_empty())
+            .rfind(|line| !ABOUT_PROXY.iter().any(|start| line.starts_with(start)))
+            .map(|line| text::os(OsStr::from_bytes(&line[..line.len().min(MAX_BYTES)])))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    fn shell(script: &str, limit: Duration) -> RunResult {
+        let signals = DeferredSignals::block().unwrap();
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]);
+        let ended_pid = Cell::new(0);
+        let options = RunOptions {
+            limit,
+            role: SshRole::Session,
+            signals: Some(&signals),
+        };
+        let result = run(command, options, |pid| ended_pid.set(pid));
+        assert_ne!(ended_pid.get(), 0);
+        result
+    }
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn status_255_and_signals_are_failures() {
+        for (script, reached) in [("exit 0", true), ("exit 1", true), ("exit 254", true)] {
+            assert_eq!(
+                matches!(shell(script, LONG), RunResult::Connected(_)),
+                reached,
+                "{script}"
+            );
+        }
+        for (script, said) in [
+            ("exit 255", None),
+            ("kill -9 $$", None),
+            ("echo one >&2; echo two >&2; exit 255", Some("two")),
+            (
+                "echo why >&2; echo 'Connection closed by UNKNOWN port 65535' >&2; exit 255",
+                Some("why"),
+            ),
+            ("printf 'a\\033b\\r\\n' >&2; exit 255", Some("a\\u{1b}b")),
+        ] {
+            let RunResult::Failed(Failure::Refused(line)) = shell(script, LONG) else {
+                panic!("{script} went well");
+            };
+            assert_eq!(line.as_deref(), said, "{script}");
+        }
+    }
+
+    #[test]
+    fn kills_after_the_limit_and_keeps_stderr() {
+        let limit = Duration::from_millis(300);
+        let begun = Instant::now();
+        let result = shell("echo waiting >&2; sleep 600 & sleep 600", limit);
+        let RunResult::Failed(Failure::TimedOut(waited, line)) = result else {
+            panic!("{result:?}");
+        };
+        assert_eq!((waited, line.as_deref()), (limit, Some("waiting")));
+        assert!(begun.elapsed() < LONG);
+    }
+
+    #[test]
+    fn keeps_the_end_of_long_stderr() {
+        let result = shell(
+            "i=0; while [ $i -lt 3000 ]; do echo line $i >&2; i=$((i+1)); done; exit 255",
+            LONG,
+        );
+        let RunResult::Failed(Failure::Refused(said)) = result else {
+            panic!("{result:?}");
+        };
+        assert_eq!(said.as_deref(), Some("line 2999"));
+    }
+
+    #[test]
+    fn reports_missing_program() {
+        let options = RunOptions {
+            limit: LONG,
+            role: SshRole::Master { may_ask: false },
+            signals: None,
+        };
+        let result = run(Command::new("/nowhere/ssh"), options, |_| {});
+        assert!(
+            matches!(result, RunResult::Failed(Failure::NotStarted(_))),
+            "{result:?}"
+        );
+    }
+}

@@ -1,0 +1,107 @@
+//! `muxtray check`: the alive check, with the number of sessions and the state of the master's network.
+
+use std::io::{self, Write};
+
+use tr::tr;
+
+use super::args::{Check, Global};
+use super::context::World;
+use super::outcome::Outcome;
+use super::reports;
+use crate::actions::parallel::parallel_map;
+use crate::actions::perform::{self, Subject};
+use crate::decide::action_report::{Action, ActionOutcome, ActionReport};
+use crate::model::network::{Judgement, Verdict};
+use crate::model::socket::{Socket, State};
+use crate::model::text;
+use crate::present::report::Report;
+
+pub(super) fn check(
+    global: &Global,
+    check: &Check,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<Outcome> {
+    let mut world = World::open(global)?;
+    if !check.targets.is_empty() {
+        let resolved = world.resolve(&check.targets);
+        let reports = reports::act_on(&resolved, Action::Check, check_one);
+        return reports::print(&reports, out, err);
+    }
+    let snapshot = world.snapshot();
+    let found = Outcome::from(Report::from(&snapshot).worst());
+    let sockets: Vec<Socket> = snapshot
+        .sockets
+        .into_iter()
+        .filter(|socket| check.managed || socket.managed_by.is_none())
+        .collect();
+    if sockets.is_empty() {
+        writeln!(out, "{}", tr!("no control sockets"))?;
+    }
+    let reports = parallel_map(&sockets, |socket| {
+        let report = check_one(socket);
+        // A socket that no TARGET names does not fail the check because of a mere warning, such as a stale one.
+        let is_warning = !socket.findings.is_empty()
+            && !matches!(socket.state, State::Suspect(_))
+            && Outcome::from(socket.worst()) == Outcome::Well;
+        if is_warning && !report.outcome.is_success() {
+            ActionReport {
+                outcome: ActionOutcome::Unchanged,
+                ..report
+            }
+        } else {
+            report
+        }
+    });
+    Ok(reports::print(&reports, out, err)?.max(found))
+}
+
+fn check_one(socket: &Socket) -> ActionReport {
+    let report = perform::check(&Subject::from(socket.clone()));
+    if report.outcome != ActionOutcome::Done {
+        return report;
+    }
+    let mut message = report.message.clone();
+    if let Some(sessions) = socket.sessions {
+        message = format!("{message}, {}", text::sessions(sessions));
+    }
+    match &socket.network {
+        Some(verdict) => with_network(socket, verdict, &message, report),
+        None => ActionReport { message, ..report },
+    }
+}
+
+/// The master's process has answered; a doubtful or lost network fails the check.
+fn with_network(
+    socket: &Socket,
+    verdict: &Verdict,
+    answer: &str,
+    report: ActionReport,
+) -> ActionReport {
+    let state = verdict.judgement.word();
+    match verdict.judgement {
+        Judgement::Well => ActionReport {
+            message: tr!(
+                "{answer}, network {state}: {verdict}",
+                answer,
+                state,
+                verdict
+            ),
+            ..report
+        },
+        Judgement::Suspect(_) | Judgement::Stranded(_) => {
+            let id = verdict.judgement.name();
+            let finding = socket.findings.iter().find(|one| one.id.as_str() == id);
+            ActionReport {
+                outcome: ActionOutcome::Failed,
+                message: tr!(
+                    "{answer}, but its network is {state}: {evidence}",
+                    answer,
+                    state,
+                    evidence = verdict.evidence().unwrap_or_default()
+                ),
+                ..report.with_advice(finding.map(|finding| finding.remedy.clone()))
+            }
+        }
+    }
+}

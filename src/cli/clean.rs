@@ -1,0 +1,63 @@
+//! `muxtray clean`
+
+use std::io::{self, Write};
+
+use tr::tr;
+
+use super::args::{Clean, Global};
+use super::context::World;
+use super::outcome::Outcome;
+use super::reports;
+use crate::actions::parallel::parallel_map;
+use crate::actions::perform::{self, Subject};
+use crate::decide::action_report::{Action, ActionReport};
+use crate::model::socket::{Snapshot, Socket};
+
+pub(super) fn clean(
+    global: &Global,
+    clean: &Clean,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<Outcome> {
+    let mut world = World::open(global)?;
+    let reports = if clean.targets.is_empty() {
+        let reports = clean_all(&world.snapshot(), clean.managed, clean.dry_run);
+        if reports.is_empty() {
+            writeln!(out, "{}", tr!("nothing to clean"))?;
+        }
+        reports
+    } else {
+        let resolved = world.resolve(&clean.targets);
+        reports::act_on(&resolved, Action::Clean, |socket| {
+            perform::clean(&by_path(socket.clone()), clean.dry_run)
+        })
+    };
+    reports::print(&reports, out, err)
+}
+
+/// Cleans every stale socket and leftover, and finishes interrupted cleans.
+pub(super) fn clean_all(snapshot: &Snapshot, managed: bool, dry_run: bool) -> Vec<ActionReport> {
+    let stale = snapshot
+        .sockets
+        .iter()
+        .filter(|socket| socket.state.is_cleanable() && (managed || socket.managed_by.is_none()))
+        .cloned()
+        .map(by_path);
+    // The file of an interrupted clean is a socket of the list only if it is stale.
+    let asides = snapshot
+        .asides
+        .iter()
+        .filter(|target| snapshot.find(target).is_none())
+        .cloned()
+        .map(Subject::from);
+    let subjects: Vec<Subject> = stale.chain(asides).collect();
+    parallel_map(&subjects, |subject| perform::clean(subject, dry_run))
+}
+
+/// A removal is reported by path: a host can have a master beside a leftover.
+fn by_path(socket: Socket) -> Subject {
+    Subject {
+        name: socket.path.to_string(),
+        ..Subject::from(socket)
+    }
+}

@@ -1,0 +1,168 @@
+//! `muxtray exit` and `muxtray stop`
+
+use std::fmt;
+use std::io::{self, Write};
+
+use tr::tr;
+
+use super::args::{Exit, Global, Stop};
+use super::clean;
+use super::context::World;
+use super::outcome::Outcome;
+use super::reports;
+use crate::actions::parallel::parallel_map;
+use crate::actions::perform::{self, Subject};
+use crate::decide::action_report::{Action, ActionReport, Refusal};
+use crate::decide::ending;
+use crate::model::socket::{Socket, State, Unresponsive};
+use crate::model::text;
+
+pub(super) fn exit(
+    global: &Global,
+    exit: &Exit,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<Outcome> {
+    if exit.all {
+        return exit_all(global, exit, out, err);
+    }
+    let mut world = World::open(global)?;
+    let consent = reports::consent(exit.force);
+    let reports = if exit.end_process {
+        let resolved = world.resolve_to_end(&exit.targets);
+        reports::act_on(&resolved, Action::EndProcess, |socket| {
+            perform::end_process(&Subject::from(socket.clone()), consent)
+        })
+    } else {
+        let resolved = world.resolve(&exit.targets);
+        reports::act_on(&resolved, Action::Exit, |socket| {
+            perform::exit(&Subject::from(socket.clone()), consent)
+        })
+    };
+    reports::print(&reports, out, err)
+}
+
+pub(super) fn stop(
+    global: &Global,
+    stop: &Stop,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<Outcome> {
+    let mut world = World::open(global)?;
+    let resolved = world.resolve(&stop.targets);
+    let reports = reports::act_on(&resolved, Action::Stop, |socket| {
+        perform::stop(&Subject::from(socket.clone()))
+    });
+    reports::print(&reports, out, err)
+}
+
+/// Ends all masters, then cleans.
+fn exit_all(
+    global: &Global,
+    exit: &Exit,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<Outcome> {
+    let mut world = World::open(global)?;
+    let (own, managed): (Vec<Socket>, Vec<Socket>) = world
+        .snapshot()
+        .sockets
+        .into_iter()
+        .partition(|socket| exit.managed || socket.managed_by.is_none());
+    let is_master = |socket: &Socket| socket.is_running() || ending::is_needed(&socket.state);
+    let (masters, others): (Vec<Socket>, Vec<Socket>) = own.into_iter().partition(is_master);
+    let ended = parallel_map(&masters, |socket| end(socket, exit));
+    // A new snapshot: a master that has ended may have left its file.
+    let cleaned = clean::clean_all(&world.snapshot(), exit.managed, false);
+    let left: Vec<ActionReport> = others
+        .into_iter()
+        .filter(|socket| !socket.state.is_cleanable())
+        .filter_map(|socket| Subject::from(socket).refusal(Action::Exit))
+        .collect();
+    let successes = |reports: &[ActionReport]| {
+        let is_success = |report: &&ActionReport| report.outcome.is_success();
+        reports.iter().filter(is_success).count()
+    };
+    let mut summary = Summary {
+        ended: successes(&ended),
+        cleaned: successes(&cleaned),
+        left: 0,
+        managed: managed.len(),
+    };
+    let reports = [ended, cleaned, left].concat();
+    summary.left = reports.len() - summary.ended - summary.cleaned;
+    let outcome = reports::print(&reports, out, err)?;
+    writeln!(out, "{summary}")?;
+    out.flush()?;
+    Ok(outcome)
+}
+
+fn end(socket: &Socket, exit: &Exit) -> ActionReport {
+    let subject = Subject::from(socket.clone());
+    let consent = reports::consent(exit.force);
+    let is_orphaned = matches!(socket.state, State::Orphaned { .. });
+    // A stopped master cannot answer, so it gets no exit request that would take its whole deadline.
+    let is_stopped = socket.state == State::Unresponsive(Unresponsive::Stopped);
+    match (exit.end_process, is_orphaned || is_stopped) {
+        (true, true) => perform::end_process(&subject, consent),
+        (true, false) => perform::exit_or_end_process(&subject, consent),
+        (false, _) if is_stopped => perform::refused(socket, Action::Exit, Refusal::State),
+        (false, _) => perform::exit(&subject, consent),
+    }
+}
+
+/// The last line of `muxtray exit --all`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Summary {
+    /// Masters
+    ended: usize,
+    /// Files that were removed, or renamed back.
+    cleaned: usize,
+    /// Sockets and masters that are as they were.
+    left: usize,
+    /// Sockets of other programs, left out without `--managed`.
+    managed: usize,
+}
+
+/// `2 masters ended, 1 socket cleaned, 1 left as it is; 3 sockets of other programs left out (--managed)`
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ended = tr!("{n} master ended" | "{n} masters ended" % self.ended);
+        let cleaned = tr!("{n} socket cleaned" | "{n} sockets cleaned" % self.cleaned);
+        let left = (self.left > 0).then(|| tr!("{n} left as it is", n = self.left));
+        f.write_str(&text::list([ended, cleaned].into_iter().chain(left)))?;
+        if self.managed > 0 {
+            f.write_str(&tr!(
+                "; {n} socket of other programs left out ({option})"
+                    | "; {n} sockets of other programs left out ({option})" % self.managed,
+                option = "--managed"
+            ))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn summary_counts_in_one_line() {
+        let summary = Summary {
+            ended: 2,
+            cleaned: 1,
+            left: 0,
+            managed: 0,
+        };
+        assert_eq!(summary.to_string(), "2 masters ended, 1 socket cleaned");
+        let summary = Summary {
+            left: 1,
+            managed: 3,
+            ..summary
+        };
+        assert_eq!(
+            summary.to_string(),
+            "2 masters ended, 1 socket cleaned, 1 left as it is; 3 sockets of other programs left out (--managed)"
+        );
+    }
+}

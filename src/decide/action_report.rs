@@ -1,0 +1,169 @@
+//! The result of one action on one target, whoever requested it: the command line prints it, a notification shows it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::notice::Button;
+use crate::model::control_path::{ControlPath, HostAlias};
+use crate::model::socket::Target;
+use crate::model::text;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct ActionReport {
+    pub target: ReportTarget,
+    pub action: Action,
+    pub outcome: ActionOutcome,
+    /// One line that follows the target's name: lower case, no full stop.
+    pub message: String,
+    pub follow_up: FollowUp,
+    /// The answer to [`Action::Check`].
+    pub alive_check: Option<AliveCheck>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActionOutcome {
+    Done,
+    /// The target was in the requested state before.
+    Unchanged,
+    /// muxtray did not try.
+    Refused(Refusal),
+    Failed,
+}
+
+/// Why muxtray did not try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The target's state forbids it.
+    State,
+    /// The target's state could not be found out, for example without access.
+    Unknown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    Check,
+    Exit,
+    EndProcess,
+    Stop,
+    Clean,
+    Fix,
+    Open,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReportTarget {
+    Socket {
+        /// A host alias or destination, or the path.
+        name: String,
+        target: Target,
+    },
+    /// A host for which a master is opened at its ControlPath.
+    Host {
+        alias: HostAlias,
+        path: Option<ControlPath>,
+    },
+    File(PathBuf),
+    /// A TARGET of the command line that is no single socket. The message contains it.
+    Unresolved(String),
+}
+
+/// What can be done next.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FollowUp {
+    /// Where commands can be typed: "end its process: muxtray exit --end-process /s/web".
+    pub advice: Option<String>,
+    /// In a notification; it replaces the advice.
+    pub button: Option<Button>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AliveCheck {
+    Answered(Duration),
+    TimedOut,
+}
+
+impl ActionOutcome {
+    pub const REFUSED: Self = Self::Refused(Refusal::State);
+
+    /// Whether the target is in the requested state now.
+    #[must_use]
+    pub const fn is_success(self) -> bool {
+        matches!(self, Self::Done | Self::Unchanged)
+    }
+}
+
+impl ReportTarget {
+    /// One printable line.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Socket { name, .. } => name.clone(),
+            Self::Host { alias, .. } => text::line(&alias.0),
+            Self::File(path) => text::path(path),
+            Self::Unresolved(typed) => text::line(typed),
+        }
+    }
+
+    #[must_use]
+    pub fn socket(&self) -> Option<&Target> {
+        match self {
+            Self::Socket { target, .. } => Some(target),
+            Self::Host { .. } | Self::File(_) | Self::Unresolved(_) => None,
+        }
+    }
+
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Socket { target, .. } => Some(target.path.as_path()),
+            Self::Host { path, .. } => path.as_ref().map(ControlPath::as_path),
+            Self::File(path) => Some(path),
+            Self::Unresolved(_) => None,
+        }
+    }
+}
+
+impl ActionReport {
+    pub fn new(
+        target: ReportTarget,
+        action: Action,
+        outcome: ActionOutcome,
+        message: String,
+    ) -> Self {
+        Self {
+            target,
+            action,
+            outcome,
+            message,
+            follow_up: FollowUp::default(),
+            alive_check: None,
+        }
+    }
+
+    pub fn with_advice(mut self, advice: Option<String>) -> Self {
+        self.follow_up.advice = advice;
+        self
+    }
+
+    pub fn with_button(mut self, button: Option<Button>) -> Self {
+        self.follow_up.button = button;
+        self
+    }
+}
+
+/// `web: 2 sessions are open, nothing was closed; to close them: muxtray exit --force web`
+impl fmt::Display for ActionReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.target {
+            ReportTarget::Unresolved(_) => {}
+            target => write!(f, "{}: ", target.name())?,
+        }
+        f.write_str(&self.message)?;
+        match &self.follow_up.advice {
+            Some(advice) => write!(f, "; {advice}"),
+            None => Ok(()),
+        }
+    }
+}

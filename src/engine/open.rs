@@ -1,0 +1,133 @@
+//! Opens a master from the menu.
+
+use tr::tr;
+
+use super::jobs::Job;
+use super::state::Engine;
+use crate::actions::open::Questions;
+use crate::actions::perform::Opening;
+use crate::actions::ssh::Ssh;
+use crate::decide::action_notice::{self, Scope};
+use crate::decide::action_report::{Action, ActionOutcome, ActionReport, ReportTarget};
+use crate::decide::intent::SessionConsent;
+use crate::decide::opening::{self, Openable, Plan};
+use crate::model::control_path::HostAlias;
+use crate::model::places::{Host, WrittenBy};
+use crate::model::socket::Snapshot;
+
+impl Engine {
+    /// The hosts that the menu offers to open.
+    pub(super) fn openable(&self, snapshot: &Snapshot) -> Vec<Openable> {
+        let Some((discovered, _)) = &self.discovered else {
+            return Vec::new();
+        };
+        let openings = &self.openings;
+        opening::openable(
+            &discovered.places,
+            snapshot,
+            &openings.recent,
+            &openings.in_progress,
+        )
+    }
+
+    /// Opens a master for a host; `consent` is for the sessions of a stranded one. If the ssh configuration has changed,
+    /// it is read first: the host's ControlPath may be another one now.
+    pub(super) fn open(&mut self, alias: &HostAlias, consent: SessionConsent) {
+        self.discover_if_changed();
+        if self.is_discovering {
+            self.openings.waiting.push((alias.clone(), consent));
+        } else {
+            self.open_now(alias, consent);
+        }
+    }
+
+    pub(super) fn open_waiting(&mut self) {
+        for (alias, consent) in std::mem::take(&mut self.openings.waiting) {
+            self.open_now(&alias, consent);
+        }
+    }
+
+    /// A host of the administrator's configuration that a person opens counts as the person's from now on, and so do the
+    /// findings about its directory.
+    fn note_use(&mut self, alias: &HostAlias) {
+        let is_new =
+            |host: &Host| host.alias == *alias && host.written_by == WrittenBy::Administrator;
+        let discovered = self.discovered.as_ref();
+        if discovered.is_some_and(|(discovered, _)| discovered.places.hosts.iter().any(is_new)) {
+            self.openings.note_use(alias);
+            self.observe();
+        }
+    }
+
+    fn open_now(&mut self, alias: &HostAlias, consent: SessionConsent) {
+        self.note_use(alias);
+        let (Some((discovered, request)), Some(snapshot)) = (&self.discovered, &self.snapshot)
+        else {
+            return;
+        };
+        let hosts = &discovered.places.hosts;
+        // The configuration may have changed since the menu was drawn.
+        let Some(host) = hosts
+            .iter()
+            .find(|host| host.alias == *alias && host.control_path.is_some())
+        else {
+            return;
+        };
+        if self.openings.in_progress.contains(alias) {
+            return;
+        }
+        let target = ReportTarget::Host {
+            alias: alias.clone(),
+            path: host.control_path.clone(),
+        };
+        let start = match opening::plan(&alias.0, host, snapshot) {
+            Plan::Start(start) => start,
+            Plan::Running(_) => {
+                let message = tr!("a master is running already");
+                let outcome = ActionOutcome::Unchanged;
+                let report = ActionReport::new(target, Action::Open, outcome, message);
+                return self.notify_of(&[report]);
+            }
+            Plan::Blocked(obstacle) => {
+                let outcome = ActionOutcome::REFUSED;
+                let report = ActionReport::new(target, Action::Open, outcome, obstacle.evidence)
+                    .with_advice(obstacle.remedy);
+                return self.notify_of(&[report]);
+            }
+        };
+        let Some(program) = request.ssh.file(self.scanner.surroundings()) else {
+            return;
+        };
+        let started = self.jobs.start(Job::Open(Box::new(Opening {
+            alias: alias.clone(),
+            ssh: Ssh {
+                program,
+                config: request.ssh.config_file(),
+                host: alias.0.clone(),
+            },
+            start,
+            persist: host.persist,
+            consent,
+            questions: Questions::of(false, |name| std::env::var_os(name)),
+        })));
+        if started {
+            self.openings.in_progress.insert(alias.clone());
+            self.must_draw = true;
+            self.scan();
+        }
+    }
+
+    pub(super) fn handle_opened(&mut self, alias: &HostAlias, report: &ActionReport) {
+        self.openings.in_progress.remove(alias);
+        self.must_draw = true;
+        self.notify_of(std::slice::from_ref(report));
+        self.scan();
+    }
+
+    fn notify_of(&mut self, reports: &[ActionReport]) {
+        let can_show = self.options.can_show;
+        if let Some(notice) = action_notice::notice(reports, Scope::OneTarget, can_show) {
+            self.user_interface.notify(notice);
+        }
+    }
+}
