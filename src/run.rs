@@ -1,5 +1,7 @@
 //! `muxtray run`: starts the engine with the desktop session around it, or becomes the applet.
 
+pub mod session;
+
 use std::env;
 use std::io;
 use std::os::unix::process::CommandExt as _;
@@ -10,11 +12,11 @@ use tr::tr;
 
 use crate::crash;
 use crate::desktop::notify;
-use crate::desktop::session::{AlreadyRunning, DesktopSession};
 use crate::engine::{self, Inbox, IntentSender, Options};
 use crate::log;
 use crate::model::text;
 use crate::unconfined::APPLET_ENVIRONMENT;
+use session::{AlreadyRunning, DesktopSession};
 
 const APPLET: &str = "muxtray-applet";
 

@@ -46,7 +46,7 @@ impl fmt::Display for Fixed {
                 let mode = "0700";
                 f.write_str(&match paths.split_last() {
                     Some((_, parents)) if !parents.is_empty() => tr!(
-                        "created with mode {mode}, and so {parents}",
+                        "created with mode {mode} (also created: {parents})",
                         mode,
                         parents = text::list(parents.iter().map(|path| text::path(path)))
                     ),

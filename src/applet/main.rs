@@ -24,10 +24,10 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use muxtray::cli::args::Arguments;
 use muxtray::decide::notice::{Notice, NoticeKey};
-use muxtray::desktop::session::Notifications;
 use muxtray::engine::{self, Options, UserInterface};
 use muxtray::i18n::{self, Language};
 use muxtray::present::menu::TrayView;
+use muxtray::run::session::Notifications;
 use muxtray::run::{self, Setup};
 use muxtray::{cli, crash, log, privilege};
 

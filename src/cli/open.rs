@@ -46,7 +46,7 @@ pub(super) fn open(
     let start = match opening::plan(&open.host, &host, &snapshot) {
         Plan::Start(start) => start,
         Plan::Running(socket) => {
-            let mut message = tr!("a master is running already");
+            let mut message = tr!("a master is already running");
             if let Some(pid) = socket.pid {
                 message += &tr!(", pid {pid}", pid = pid.0);
             }

@@ -7,7 +7,6 @@ pub mod instance;
 pub mod menu;
 pub mod menu_label;
 pub mod notify;
-pub mod session;
 
 mod block_on;
 

@@ -83,7 +83,7 @@ impl Engine {
         let start = match opening::plan(&alias.0, host, snapshot) {
             Plan::Start(start) => start,
             Plan::Running(_) => {
-                let message = tr!("a master is running already");
+                let message = tr!("a master is already running");
                 let outcome = ActionOutcome::Unchanged;
                 let report = ActionReport::new(target, Action::Open, outcome, message);
                 return self.notify_of(&[report]);

@@ -416,7 +416,10 @@ fn a_clean_that_broke_off_is_settled_by_the_next() {
         fs::rename(path, aside(path)).unwrap();
     }
     let planned = lab.muxtray(["clean", "--dry-run"]).expect(0);
-    assert!(planned.stdout.contains("would give"), "{planned:?}");
+    assert!(
+        planned.stdout.contains("would be renamed back"),
+        "{planned:?}"
+    );
     assert!(!live.path().exists());
     let said = lab.muxtray(["clean"]).expect(0);
     assert!(is_socket(live.path()) && !dead.path().exists(), "{said:?}");

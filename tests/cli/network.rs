@@ -257,7 +257,7 @@ fn a_stranded_master_is_replaced() {
         .expect(0)
         .stdout;
     assert!(
-        told.starts_with("web: ended, closing 1 session; opened in "),
+        told.starts_with("web: exited, closing 1 session; opened in "),
         "{told}"
     );
     let new = network.wait_for_state("web", "running", &[]);

@@ -78,7 +78,7 @@ fn a_master_is_opened_and_outlives_the_command() {
     let said = lab.muxtray(["open", "web"]).expect(0);
     assert_eq!(
         said.stdout,
-        format!("web: a master runs already, pid {pid}\n")
+        format!("web: a master is already running, pid {pid}\n")
     );
     session.close();
     lab.muxtray(["exit", "web"]).expect(0);

@@ -251,7 +251,7 @@ fn a_reset_ends_what_it_may_and_says_what_it_left() {
     );
     assert_eq!(said.stdout.lines().count(), 3, "{said:?}");
     for part in [
-        "1 session open",
+        "1 session is open",
         "--force",
         "is stopped",
         "muxtray exit --end-process",

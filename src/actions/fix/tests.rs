@@ -41,7 +41,7 @@ fn creates_missing_directories_with_mode_0700_once() {
     assert_eq!((mode(&root.join("a")), mode(&path)), (0o700, 0o700));
     assert!(
         made.to_string()
-            .starts_with("created with mode 0700, and so "),
+            .starts_with("created with mode 0700 (also created: /"),
         "{made}"
     );
 

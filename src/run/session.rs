@@ -8,11 +8,10 @@ use std::time::Duration;
 
 use tr::tr;
 
-use super::instance;
-use super::instance::{Instance, InstanceError};
-use super::notify::Notifier;
 use crate::decide::intent::Intent;
 use crate::decide::notice::{Notice, NoticeKey};
+use crate::desktop::instance::{self, Instance, InstanceError};
+use crate::desktop::notify::Notifier;
 use crate::engine::{IntentSender, UserInterface};
 use crate::present::menu::TrayView;
 
