@@ -1,8 +1,5 @@
-//! `muxtray completions SHELL`: what a shell needs to complete muxtray's commands and options, from their definition.
-//!
-//! Where a TARGET or HOST stands, bash, zsh and fish complete hosts as they do for ssh: each has a function for that,
-//! which reads the ssh configuration. So nothing of muxtray runs while somebody types. Left out are the names that are
-//! no hosts ([`crate::core::places::is_local_name`]).
+//! `muxtray completions SHELL`. bash, zsh and fish complete hosts with their own functions for ssh, which read the ssh
+//! configuration. Names that are not hosts are left out ([`crate::model::places::is_local_name`]).
 
 use std::io::{self, Write};
 
@@ -14,29 +11,29 @@ use super::outcome::Outcome;
 
 pub(super) fn print(shell: Shell, out: &mut dyn Write) -> io::Result<Outcome> {
     let mut command = Arguments::command();
-    // Written at once: the generator panics where a pipe's reader has gone away.
+    // The generator panics if it writes to a closed pipe.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, "muxtray", &mut script);
     let script = String::from_utf8_lossy(&script);
     let script = match shell {
         Shell::Bash => {
-            script.into_owned() + &BASH_HOSTS.replace("COMMANDS", &of_hosts(&command).join("|"))
+            script.into_owned()
+                + &BASH_HOSTS.replace("COMMANDS", &commands_with_hosts(&command).join("|"))
         }
         Shell::Fish => {
             script.into_owned()
-                + &FISH_POSITIONALS.replace("COMMANDS", &of_hosts(&command).join(" "))
+                + &FISH_POSITIONALS.replace("COMMANDS", &commands_with_hosts(&command).join(" "))
         }
-        // The generator takes the function that knows of no ssh configuration.
+        // _hosts does not read the ssh configuration.
         Shell::Zsh => script.replace(":_hosts'", ":_ssh_hosts -F \"(.* */*)\"'"),
-        // Elvish and PowerShell have nothing of the kind.
+        // Elvish and PowerShell have no such function.
         _ => script.into_owned(),
     };
     out.write_all(script.as_bytes())?;
     Ok(Outcome::Well)
 }
 
-/// The commands that take hosts.
-fn of_hosts(command: &Command) -> Vec<&str> {
+fn commands_with_hosts(command: &Command) -> Vec<&str> {
     let takes_hosts = |command: &&Command| {
         command
             .get_positionals()
@@ -46,7 +43,7 @@ fn of_hosts(command: &Command) -> Vec<&str> {
     commands.map(Command::get_name).collect()
 }
 
-/// bash-completion's function where that is loaded, else bash's own list of hosts.
+/// Uses bash-completion's function if that is loaded, else bash's list of hosts.
 const BASH_HOSTS: &str = r#"
 _muxtray_with_hosts() {
     _muxtray "$@"
@@ -74,7 +71,7 @@ _muxtray_with_hosts() {
 complete -F _muxtray_with_hosts -o bashdefault -o default muxtray
 "#;
 
-/// Its generator leaves out what stands in a place of its own.
+/// The generator does not complete positional arguments for fish.
 const FISH_POSITIONALS: &str = r#"complete -c muxtray -n "__fish_muxtray_using_subcommand COMMANDS" -a "(__fish_print_hostnames | string match -rv '^\\.|/')"
 complete -c muxtray -n "__fish_muxtray_using_subcommand completions" -f -a "bash elvish fish powershell zsh"
 "#;

@@ -1,5 +1,3 @@
-//! `muxtray config`: where the file is, what is in force, editing and checking it.
-
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -57,7 +55,7 @@ fn check(path: &Path, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Ou
             writeln!(
                 out,
                 "{}",
-                tr!("{path}: not there, so the defaults hold", path)
+                tr!("{path}: no such file; the defaults are in force", path)
             )?;
             Ok(Outcome::Well)
         }
@@ -65,7 +63,7 @@ fn check(path: &Path, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Ou
     }
 }
 
-/// `$VISUAL` and `$EDITOR` are shell commands by custom, with options, so a shell runs them.
+/// `$VISUAL` and `$EDITOR` can have options, so a shell runs them.
 fn edit(path: &Path, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Outcome> {
     if let Err(error) = config::write_first(path) {
         return misused(&error, err);
@@ -89,7 +87,7 @@ fn edit(path: &Path, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Out
                 err,
                 "muxtray: {}",
                 tr!(
-                    "editor `{editor}` ended with {status}; set VISUAL or EDITOR",
+                    "editor `{editor}` failed: {status}; set VISUAL or EDITOR",
                     editor = text::os(&editor),
                     status
                 )

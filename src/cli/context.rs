@@ -47,7 +47,7 @@ impl World {
         let Discovered {
             mut places,
             identity,
-        } = progress::telling(|progress| {
+        } = progress::shown_during(|progress| {
             discover::discover_telling(&request, &surroundings, progress)
         });
         let recent = crate::scan::recent(&surroundings);

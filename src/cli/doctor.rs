@@ -68,7 +68,7 @@ fn examine(
         serde_json::to_writer_pretty(&mut *out, &report)?;
         writeln!(out)?;
     } else {
-        style::lines(&doctor::report(&snapshot, world.examined()), out)?;
+        style::write_lines(&doctor::report(&snapshot, world.examined()), out)?;
     }
     out.flush()?;
     Ok(outcome.max(Outcome::from(report.worst())))
@@ -138,7 +138,7 @@ fn explain(
         if number > 0 {
             writeln!(out)?;
         }
-        style::lines(&doctor::answer_lines(&answer), out)?;
+        style::write_lines(&doctor::answer_lines(&answer), out)?;
         if answer.is_wrong() {
             outcome = Outcome::Wrong;
         }

@@ -1,5 +1,3 @@
-//! `muxtray list`: every control socket and its state, once or on each change.
-
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
@@ -15,9 +13,8 @@ use super::context::World;
 use super::outcome::Outcome;
 use super::style;
 
-/// How long `--watch` waits for an event before it looks all the same: a person sits before it, and some things, such
-/// as sessions that close, are no event.
-const WITHOUT_EVENTS: Duration = Duration::from_secs(5);
+/// The longest time between two scans of `--watch`: some changes, such as sessions that close, cause no event.
+const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Result<Outcome> {
     let mut world = World::open(global)?;
@@ -36,7 +33,7 @@ pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Resu
         if watching.watch.follow(&printed, world.interests()) {
             watching.on_event(Event::Changed);
         }
-        let latest = Instant::now() + WITHOUT_EVENTS;
+        let latest = Instant::now() + MAX_PAUSE;
         while let left = watching
             .next(latest)
             .saturating_duration_since(Instant::now())
@@ -60,14 +57,13 @@ pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Resu
     }
 }
 
-/// What `--watch` waits with.
 struct Watching {
     watch: Watch<Self>,
     debounce: Debounce,
 }
 
 impl Watching {
-    /// When to look: soon after news, else at the latest.
+    /// Returns the time of the next scan.
     fn next(&self, latest: Instant) -> Instant {
         self.debounce.due().map_or(latest, |due| due.min(latest))
     }
@@ -86,7 +82,7 @@ impl Watcher for Watching {
 fn print(world: &World, list: &List, snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
     if list.json {
         let report = Report::from(snapshot);
-        // One object a line while watching, so that a reader can tell where each ends.
+        // With --watch, one object a line.
         if list.watch {
             serde_json::to_writer(&mut *out, &report)?;
         } else {
@@ -95,7 +91,7 @@ fn print(world: &World, list: &List, snapshot: &Snapshot, out: &mut dyn Write) -
         writeln!(out)?;
     } else {
         let home = world.scanner.surroundings().known.home.as_path();
-        style::lines(&table::report(snapshot, Some(home)), out)?;
+        style::write_lines(&table::report(snapshot, Some(home)), out)?;
     }
     out.flush()
 }

@@ -1,11 +1,8 @@
-//! `muxtray man`: the man page, as one page.
-//!
-//! What it says of commands and options comes from their definition, of states, findings and ssh's messages from the
-//! core, of the configuration from the file that muxtray writes: none of it stands here a second time. Here are the
-//! sections that no definition holds, and how everything becomes roff. Sources: man(7), man-pages(7).
+//! `muxtray man`: one page from the definitions of commands and the tables of findings, messages and settings. See man(7)
+//! and man-pages(7).
 
-mod prose;
-mod text;
+mod roff;
+mod sections;
 
 use std::io::{self, Write};
 
@@ -20,8 +17,8 @@ use crate::present::ssh_messages::SSH_MESSAGES;
 
 use super::args::{Arguments, EXIT_STATUS};
 use super::outcome::Outcome;
-use prose::{ENVIRONMENT, EXAMPLES, FILES, SECURITY};
-use text::{marked, wrapped};
+use roff::{marked, wrapped};
+use sections::{ENVIRONMENT, EXAMPLES, FILES, SECURITY};
 
 pub(super) fn print(out: &mut dyn Write) -> io::Result<Outcome> {
     let mut page = Vec::new();
@@ -34,8 +31,8 @@ fn write_page(page: &mut Vec<u8>) -> io::Result<()> {
     let mut command = Arguments::command().disable_help_subcommand(true);
     command.build();
     let man = Man::new(command.clone());
-    // The package's version without the commit, and no date: the page of one version is always the same. The generator
-    // would leave an empty date out, and the version would be taken for it.
+    // Reproducible: the version without the commit, and no date. clap_mangen would omit an empty date, so that the version
+    // would become the date.
     writeln!(
         page,
         r#".TH MUXTRAY 1 "" "muxtray {}" "User Commands""#,
@@ -48,7 +45,7 @@ fn write_page(page: &mut Vec<u8>) -> io::Result<()> {
         .text(synopsis(&command))
         .to_writer(page)?;
     man.render_description_section(page)?;
-    section("OPTIONS", ["Every command takes these."]).to_writer(page)?;
+    section("OPTIONS", ["Options of every command."]).to_writer(page)?;
     without_heading(page, |body| man.render_options_section(body))?;
     section("COMMANDS", []).to_writer(page)?;
     for command in command.get_subcommands() {
@@ -70,17 +67,17 @@ fn write_page(page: &mut Vec<u8>) -> io::Result<()> {
     see_also().to_writer(page)
 }
 
-/// What the program is, as whatis(1) shows it: one line without a full stop.
+/// The line for whatis(1), without a full stop.
 fn brief(command: &Command) -> String {
     let about = command.get_about().map(ToString::to_string);
     about.unwrap_or_default().trim_end_matches('.').to_owned()
 }
 
-/// A command with its options, and those it has in turn.
+/// Writes a command with its options and subcommands.
 fn write_command(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     let name = command.get_bin_name().unwrap_or_else(|| command.get_name());
     let about = command.get_about().map(ToString::to_string);
-    // What every command takes is told once.
+    // Global options are in OPTIONS.
     let own = command.clone().mut_args(|argument| {
         let everywhere = argument.is_global_set() || argument.get_id() == "help";
         argument.hide(everywhere)
@@ -113,7 +110,7 @@ fn write_command(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// How it is typed. The generator would leave out the values of options.
+/// clap_mangen's synopsis omits the values of options.
 fn synopsis(command: &Command) -> Vec<Inline> {
     let name = command.get_bin_name().unwrap_or_else(|| command.get_name());
     let mut text = vec![bold(name)];
@@ -170,7 +167,7 @@ fn value_name(argument: &Arg) -> String {
     names.join(" ")
 }
 
-/// A section of the generator's without the heading it gives it, which would begin a section of the page.
+/// Writes a section of clap_mangen without its heading, which would begin a section of the page.
 fn without_heading(
     page: &mut Vec<u8>,
     render: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -209,10 +206,7 @@ fn entry(roff: &mut Roff, name: Vec<Inline>, meaning: &str) {
 }
 
 fn states() -> Roff {
-    let mut roff = section(
-        "STATES",
-        ["Every socket is in one of these states; behind each is what to do."],
-    );
+    let mut roff = section("STATES", ["Each control socket has one of these states."]);
     for state in state::table() {
         explained(
             &mut roff,
@@ -228,9 +222,9 @@ fn findings() -> Roff {
     let mut roff = section(
         "FINDINGS",
         [
-            "Beside its state there can be more to say of a socket, and of directories, hosts and the configuration. \
-             `list`, the menu and `doctor` show it with what was seen and the command that helps. The states other \
-             than `running` are findings too. The name is the one in JSON and in the configuration.",
+            "Other problems of sockets, directories, hosts and the configuration. `list`, `doctor` and the menu show them \
+             with evidence and remedy. The states other than `running` are findings, too. The names are those in JSON \
+             and in the configuration.",
         ],
     );
     for finding in FindingId::ALL.iter().filter(|id| !id.is_state()) {
@@ -250,15 +244,17 @@ fn findings() -> Roff {
 fn explained(roff: &mut Roff, name: Vec<Inline>, means: &str, help: &str) {
     entry(roff, name, means);
     roff.control("br", []);
-    roff.text(marked(&format!("To do: {help}")));
+    roff.text(marked(&format!("Remedy: {help}")));
 }
 
 fn messages() -> Roff {
     let mut roff = section(
         "MESSAGES OF SSH",
         [
-            "What ssh says when multiplexing is broken. `muxtray doctor --explain` reads such a line, looks at the \
-             path in it and says what is true of it now. Behind each is the finding that it can come from.",
+            "Messages that ssh prints when multiplexing fails, with their meaning, the findings that can cause them, the \
+             most likely first, and the remedy. `muxtray doctor --explain` checks the present state of the path in a \
+             message. PATH is the ControlPath; `.RANDOM` stands for the 16 letters and digits that ssh appends while a \
+             master starts, and `...` for any text.",
         ],
     );
     for message in SSH_MESSAGES {
@@ -274,7 +270,7 @@ fn messages() -> Roff {
         };
         roff.text([roman(message.meaning), roman(from)]);
         roff.control("br", []);
-        roff.text(marked(&format!("To do: {}", message.remedy)));
+        roff.text(marked(&format!("Remedy: {}", message.remedy)));
     }
     roff
 }
@@ -283,8 +279,8 @@ fn configuration() -> Roff {
     let mut roff = section(
         "CONFIGURATION",
         [
-            "A TOML file, written with the defaults and these explanations the first time the applet runs, and taken \
-             over by a running one when it changes. Every key may be left out.",
+            "A TOML file. The applet writes it, with the defaults and these explanations, when it first runs, and applies \
+             changes at once. Every key may be left out.",
         ],
     );
     let mut table = "";

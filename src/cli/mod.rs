@@ -1,6 +1,4 @@
-//! The command line: one walk from discovery to a report, and the actions a person names.
-//!
-//! Results go to standard output, everything else to standard error. It knows nothing of the desktop.
+//! The commands. Results go to standard output, diagnostics to standard error.
 
 pub mod args;
 mod autostart;
@@ -29,10 +27,8 @@ use crate::config::ConfigError;
 use crate::privilege::{self, Elevated};
 use args::{Command, Global};
 
-/// Does what a command says.
-///
 /// # Errors
-/// Writing to `out` or `err` failed (see [`conclude`]), or `run` could not set itself up.
+/// Writing to `out` or `err` failed (see [`conclude`]), or `run` could not start.
 pub fn run(
     global: &Global,
     command: &Command,
@@ -59,21 +55,18 @@ pub fn run(
     }
 }
 
-/// What it comes to that the program was given rights which it does not run with.
+/// Refuses to run with rights that the user does not have.
 pub fn refuse(elevated: Elevated, err: &mut dyn Write) -> Outcome {
-    // Where standard error is gone, the status says it.
     let _ = writeln!(err, "muxtray: {elevated}");
     Outcome::Misused
 }
 
-/// What a command comes to. A reader that closed its end (`muxtray list | head`) wanted no more: no error. Any other is
-/// told.
+/// Prints an error of [`run`] and returns the outcome. A reader that closed the pipe (`muxtray list | head`) is no error.
 pub fn conclude(outcome: io::Result<Outcome>, err: &mut dyn Write) -> Outcome {
     match outcome {
         Ok(outcome) => outcome,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Outcome::Well,
         Err(error) => {
-            // Where standard error is gone too, nobody can be told.
             let _ = writeln!(err, "muxtray: {error}");
             match error.downcast::<ConfigError>() {
                 Ok(_) => Outcome::Misused,

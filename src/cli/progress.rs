@@ -1,4 +1,4 @@
-//! How far a round of `ssh -G` has come, for a person at a terminal who would otherwise wonder.
+//! The progress of `ssh -G` for many hosts, on a terminal.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::Mutex;
@@ -8,21 +8,19 @@ use tr::tr;
 
 use crate::discover::Progress;
 
-/// What is over sooner is not told.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// Shorter operations show no progress.
+const DELAY: Duration = Duration::from_millis(500);
 
-/// Between two lines.
-const PAUSE: Duration = Duration::from_millis(100);
+const UPDATE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Does it, and tells how far it has come on standard error if that is a terminal and it takes long. The line is gone
-/// afterwards.
-pub(super) fn telling<R>(work: impl FnOnce(Progress<'_>) -> R) -> R {
+/// Runs `work` and shows its progress on standard error if that is a terminal. The line is removed afterwards.
+pub(super) fn shown_during<R>(work: impl FnOnce(Progress<'_>) -> R) -> R {
     if !io::stderr().is_terminal() {
         return work(&|_, _| {});
     }
-    let due = Mutex::new(Instant::now() + PATIENCE);
-    let is_told = Mutex::new(false);
-    let result = work(&|answered, of| {
+    let due = Mutex::new(Instant::now() + DELAY);
+    let is_shown = Mutex::new(false);
+    let result = work(&|answered, total| {
         let Ok(mut due) = due.try_lock() else {
             return;
         };
@@ -30,24 +28,23 @@ pub(super) fn telling<R>(work: impl FnOnce(Progress<'_>) -> R) -> R {
         if now < *due {
             return;
         }
-        *due = now + PAUSE;
-        if let Ok(mut is_told) = is_told.lock() {
-            *is_told = true;
+        *due = now + UPDATE_INTERVAL;
+        if let Ok(mut is_shown) = is_shown.lock() {
+            *is_shown = true;
         }
         let mut terminal = io::stderr();
-        // A terminal that cannot be written to has nobody in front of it.
         let _ = write!(
             terminal,
             "\r{}",
             tr!(
-                "ssh has answered for {answered} of {n} host"
-                    | "ssh has answered for {answered} of {n} hosts" % of,
+                "read the ssh configuration of {answered} of {n} host"
+                    | "read the ssh configuration of {answered} of {n} hosts" % total,
                 answered
             )
         )
         .and_then(|()| terminal.flush());
     });
-    if is_told.into_inner().unwrap_or_default() {
+    if is_shown.into_inner().unwrap_or_default() {
         let mut terminal = io::stderr();
         let _ = write!(terminal, "\r\x1b[K").and_then(|()| terminal.flush());
     }

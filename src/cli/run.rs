@@ -1,5 +1,3 @@
-//! `muxtray run`: becomes the applet, or watches without an icon.
-
 use std::io::{self, Write};
 
 use crate::engine::Options;
@@ -9,6 +7,7 @@ use crate::{VERSION, privilege};
 use super::args::{Global, Run};
 use super::outcome::Outcome;
 
+/// With an icon, this process becomes the applet.
 pub(super) fn run(
     global: &Global,
     run: &Run,
@@ -22,10 +21,10 @@ pub(super) fn run(
     begin(global, out, run::without_icon)
 }
 
-/// The beginning of both programs. `go_on` runs until the program ends.
+/// Starts muxtray or the applet: panic hook, signals, single instance and notifications; then calls `go_on`.
 ///
 /// # Errors
-/// Those of `go_on`, and of setting up the signals.
+/// Errors of `go_on` and of setting up signals.
 pub fn begin(
     global: &Global,
     out: &mut dyn Write,

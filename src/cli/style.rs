@@ -1,4 +1,4 @@
-//! Styles of the core as colours. The stream they go to drops them where no terminal is or `NO_COLOR` is set.
+//! Styles as colours. The stream removes them without a terminal or with `NO_COLOR`.
 
 use std::io::{self, Write};
 
@@ -6,8 +6,7 @@ use anstyle::{AnsiColor, Style as Ansi};
 
 use crate::present::styled::{Line, Style};
 
-/// Writes the lines.
-pub(super) fn lines(lines: &[Line], out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write_lines(lines: &[Line], out: &mut dyn Write) -> io::Result<()> {
     for line in lines {
         for (style, piece) in line {
             let ansi = ansi(*style);

@@ -1,8 +1,6 @@
-//! From text with backticks to the fonts of a page, and from the configuration file to its keys.
-
 use clap_mangen::roff::{Inline, bold, roman};
 
-/// The text with what stands between backticks in bold: what is typed or read literally.
+/// Returns the text with the parts between backticks in bold.
 pub(super) fn marked(text: &str) -> Vec<Inline> {
     let set = |(index, part): (usize, &str)| {
         if index % 2 == 0 {
@@ -11,19 +9,18 @@ pub(super) fn marked(text: &str) -> Vec<Inline> {
             bold(part)
         }
     };
-    let is_there = |(_, part): &(usize, &str)| !part.is_empty();
+    let is_not_empty = |(_, part): &(usize, &str)| !part.is_empty();
     text.split('`')
         .enumerate()
-        .filter(is_there)
+        .filter(is_not_empty)
         .map(set)
         .collect()
 }
 
-/// How long a line of the page's source gets, where it can be broken.
+/// Maximal length of a source line, if it has a space to break it at.
 const WIDTH: usize = 78;
 
-/// The page with its long lines of text broken at spaces, as roff's sources are kept. Lines of requests are left as they
-/// are, and so is what is one line by its meaning: the name of an entry.
+/// Breaks long lines of text at spaces. Requests, and the line after `.TP`, must stay one line.
 pub(super) fn wrapped(page: &str) -> String {
     let mut source = String::with_capacity(page.len());
     let mut is_name = false;
@@ -42,7 +39,7 @@ pub(super) fn wrapped(page: &str) -> String {
 fn wrap(line: &str, source: &mut String) {
     let mut width = 0;
     for word in line.split_ascii_whitespace() {
-        // A line that begins with one of these would be a request.
+        // A line that begins with one of these is a request.
         if width > 0 && width + 1 + word.len() > WIDTH && !word.starts_with(['.', '\'']) {
             source.push('\n');
             width = 0;
@@ -60,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_literal_is_bold() {
+    fn text_between_backticks_is_bold() {
         for (text, inlines) in [
             ("plain", vec![roman("plain")]),
             ("`a` or `b`", vec![bold("a"), roman(" or "), bold("b")]),
@@ -74,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn only_text_is_broken() {
+    fn breaks_only_lines_of_text() {
         let name = "word ".repeat(30);
         let page = format!(".TP\n{name}\n.SH {name}\n{name}.dot 'quote");
         let wrapped = wrapped(&page);
