@@ -1,5 +1,5 @@
 //! Panics: each is logged as one line. In the applet a panic on any thread also shows a notification and aborts the
-//! program, since an icon whose engine thread is dead would look healthy.
+//! program, since an icon without its engine thread would look healthy.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};

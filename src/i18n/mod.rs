@@ -5,7 +5,7 @@
 //!
 //! The catalogue is global: [`set_language`] sets it once, before any text is made, and the pure modules read it. As an
 //! argument it would have to go through every `Display` of an error, which takes none. Nothing is decided by a text, and
-//! a library whose user never calls `set_language` is English.
+//! without a call of `set_language` the library is English.
 //!
 //! These stay English: JSON, ids and states in tables, the log, usage texts, commands and configuration to be copied,
 //! and the messages of ssh.
@@ -21,7 +21,7 @@ pub use catalogue::Catalogue;
 static LANGUAGES: [Language; 3] = [
     Language::new("en", &[], None),
     Language::new("de", &[], Some(include_str!("../po/de.po"))),
-    // Somebody who reads traditional characters mostly prefers English to simplified ones, or puts zh_CN into LANGUAGE.
+    // Readers of traditional characters mostly prefer English to simplified ones; the others put zh_CN into LANGUAGE.
     Language::new(
         "zh",
         &["hant", "tw", "hk", "mo"],

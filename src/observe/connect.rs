@@ -39,7 +39,7 @@ pub fn probe_at(directory: impl AsFd, name: &OsStr) -> Connect {
     }
 }
 
-/// Like [`probe`], for the file of an `O_PATH` descriptor, even if its name belongs to another file by now.
+/// Like [`probe`], for the file of an `O_PATH` descriptor, even if its name belongs to another file now.
 #[must_use]
 pub fn probe_held(file: &fs::File) -> Connect {
     connect_if_socket(file, None)

@@ -18,7 +18,7 @@ use crate::model::observation::{Holder, Process};
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
-/// Listeners whose process status is read in one look, beside those with waiting connections. Each costs about ten
+/// Reads of a process status in one look, beside those for listeners with waiting connections. Each costs about ten
 /// microseconds.
 const STATUS_READS: usize = 128;
 

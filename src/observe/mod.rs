@@ -90,7 +90,7 @@ impl Observer {
         }
     }
 
-    /// Observes the candidates, whose paths differ, and every master that one of the user's ssh processes holds.
+    /// Observes the candidates, which have distinct paths, and every master that one of the user's ssh processes holds.
     ///
     /// An observation holds the errors of its own file; the look never fails. It waits only for masters that seem to be
     /// exiting, 0.2 s in all.
@@ -133,7 +133,7 @@ impl Observer {
             listeners.push(listener);
         }
 
-        // The listener of a temporary name is not claimed by it: its master may be linked to its ControlPath by now.
+        // The listener of a temporary name is not claimed by it: its master may have been linked to its ControlPath since.
         let claimed: HashSet<u32> = seen
             .iter()
             .zip(&listeners)
@@ -229,7 +229,7 @@ impl Observer {
         (stat.uid == self.uid && is_local && !is_starting).then_some(stat)
     }
 
-    /// Returns the kept answer, or connects; `None` if another file is at the path by now.
+    /// Returns the kept answer, or connects; `None` if another file is at the path now.
     ///
     /// After a transient failure to read the table it does not connect: the next look may find a master there.
     fn connect(&mut self, path: &Path, id: SocketId, now: Instant) -> Option<Connect> {
@@ -348,7 +348,7 @@ impl Observer {
     }
 }
 
-/// A candidate whose file exists.
+/// A candidate with an existing file.
 struct SeenFile<'a> {
     candidate: &'a Candidate,
     file: File,

@@ -15,23 +15,23 @@ use nix::time::{ClockId, clock_gettime};
 use super::netlink::{self, Message, attribute, attributes, u32_at};
 use crate::model::network::{Hop, Route};
 
-const RTM_NEWADDR: u16 = 20;
+pub(crate) const RTM_NEWADDR: u16 = 20;
 const RTM_GETADDR: u16 = 22;
-const RTM_NEWROUTE: u16 = 24;
+pub(crate) const RTM_NEWROUTE: u16 = 24;
 const RTM_GETROUTE: u16 = 26;
 
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 
-const IFA_ADDRESS: u16 = 1;
-const IFA_LOCAL: u16 = 2;
+pub(crate) const IFA_ADDRESS: u16 = 1;
+pub(crate) const IFA_LOCAL: u16 = 2;
 const IFA_CACHEINFO: u16 = 6;
 
-const RTA_DST: u16 = 1;
-const RTA_SRC: u16 = 2;
-const RTA_OIF: u16 = 4;
-const RTA_GATEWAY: u16 = 5;
-const RTA_VIA: u16 = 18;
+pub(crate) const RTA_DST: u16 = 1;
+pub(crate) const RTA_SRC: u16 = 2;
+pub(crate) const RTA_OIF: u16 = 4;
+pub(crate) const RTA_GATEWAY: u16 = 5;
+pub(crate) const RTA_VIA: u16 = 18;
 
 const RTN_UNICAST: u8 = 1;
 const RTN_LOCAL: u8 = 2;
@@ -91,7 +91,7 @@ fn age(created: u32, now: Duration) -> Duration {
     Duration::from_millis(u64::from(age.unsigned_abs()) * 10)
 }
 
-/// The endpoints whose route is looked up.
+/// The endpoints of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Endpoints {
     pub(super) from: IpAddr,

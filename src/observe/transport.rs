@@ -143,7 +143,7 @@ struct Search {
     /// By inode.
     rows: HashMap<u32, Row>,
     descriptors: HashMap<MasterPid, Descriptors>,
-    /// The user's processes whose standard input is a pipe, with the pipe's inode.
+    /// The user's processes with a pipe as standard input, and the pipe's inode.
     readers: Option<Vec<(MasterPid, u64)>>,
 }
 
@@ -243,8 +243,8 @@ impl Search {
             .collect()
     }
 
-    /// The processes whose standard input is a pipe that this ssh writes, and that write a pipe that it reads. The
-    /// reverse does not match, because ssh does not read its proxy on standard input.
+    /// The processes with a pipe as standard input that this ssh writes, which write a pipe that it reads. The reverse
+    /// does not match, because ssh does not read its proxy on standard input.
     fn proxies(&mut self, ssh: MasterPid, descriptors: &Descriptors) -> Vec<Proxy> {
         let uid = self.uid;
         let readers = self.readers.get_or_insert_with(|| {

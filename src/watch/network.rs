@@ -14,15 +14,17 @@ use nix::sys::socket::{
 };
 
 use crate::observe::netlink::{BUFFER, Message, attributes, next_message, u32_at};
+use crate::observe::rtnetlink::{
+    IFA_ADDRESS, IFA_LOCAL, RTA_DST, RTA_GATEWAY, RTA_OIF, RTA_SRC, RTA_VIA, RTM_NEWADDR,
+    RTM_NEWROUTE,
+};
 
 /// `RTMGRP_LINK`, `_IPV4_IFADDR`, `_IPV4_ROUTE`, `_IPV6_IFADDR`, `_IPV6_ROUTE`.
 const GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x100 | 0x400;
 
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
-const RTM_NEWADDR: u16 = 20;
 const RTM_DELADDR: u16 = 21;
-const RTM_NEWROUTE: u16 = 24;
 const RTM_DELROUTE: u16 = 25;
 
 /// `IFF_UP`, `IFF_RUNNING` and `IFF_LOWER_UP`: whether the link can carry packets.
@@ -31,17 +33,9 @@ const LINK_STATE: u32 = 0x1 | 0x40 | 0x1_0000;
 /// `IFA_F_TENTATIVE` and `IFA_F_DADFAILED`: whether the address can be used.
 const ADDRESS_STATE: u8 = 0x40 | 0x08;
 
-const IFA_ADDRESS: u16 = 1;
-const IFA_LOCAL: u16 = 2;
-
-const RTA_DST: u16 = 1;
-const RTA_SRC: u16 = 2;
-const RTA_OIF: u16 = 4;
-const RTA_GATEWAY: u16 = 5;
 const RTA_PRIORITY: u16 = 6;
 const RTA_MULTIPATH: u16 = 9;
 const RTA_TABLE: u16 = 15;
-const RTA_VIA: u16 = 18;
 
 /// An entry of the route cache.
 const RTM_F_CLONED: u32 = 0x200;

@@ -1,30 +1,30 @@
-//! The invariants of the source that no lint knows: which room may use which. A scan of the text, so that breaking
-//! one says which line does. Cargo runs tests in the directory of the manifest, so paths are relative to it.
+//! The modules that each module may use. The source is scanned as text, and a failure names the line. Cargo runs tests
+//! in the directory of the manifest, so paths are relative to it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A line of code: where, and what without its comment.
+/// A line of code.
 struct Line {
     file: PathBuf,
     number: usize,
     code: String,
 }
 
-/// Every line of a room (`src/ROOM.rs` and `src/ROOM/`) that is neither a comment nor a test.
-fn lines(room: &str) -> Vec<Line> {
+/// Every line of a module (`src/MODULE.rs` and `src/MODULE/`) that is neither a comment nor a test.
+fn lines(module: &str) -> Vec<Line> {
     let mut files = Vec::new();
-    collect(Path::new(&format!("src/{room}.rs")), &mut files);
-    collect(Path::new(&format!("src/{room}")), &mut files);
-    assert!(!files.is_empty(), "there is no room {room} in src/");
+    collect(Path::new(&format!("src/{module}.rs")), &mut files);
+    collect(Path::new(&format!("src/{module}")), &mut files);
+    assert!(!files.is_empty(), "src has no module {module}");
     files.iter().flat_map(|file| code_of(file)).collect()
 }
 
-/// Every line of the source, but for these files and those below these directories.
+/// Every line of the source outside of these files and directories.
 fn all_lines_but(except: &[&str]) -> Vec<Line> {
     let mut files = Vec::new();
     collect(Path::new("src"), &mut files);
-    files.retain(|file| !except.iter().any(|room| file.starts_with(room)));
+    files.retain(|file| !except.iter().any(|path| file.starts_with(path)));
     files.iter().flat_map(|file| code_of(file)).collect()
 }
 
@@ -41,7 +41,7 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// A file of tests: its module stands under `#[cfg(test)]` where it is declared.
+/// Whether the file holds tests: its parent declares it under `#[cfg(test)]`.
 fn is_test(path: &Path) -> bool {
     matches!(
         path.file_stem().and_then(|stem| stem.to_str()),
@@ -64,7 +64,7 @@ fn code_of(file: &Path) -> Vec<Line> {
         .collect()
 }
 
-/// Panics with every line that breaks the rule.
+/// Fails with every line that breaks the rule.
 #[track_caller]
 fn demand(rule: &str, lines: impl IntoIterator<Item = Line>, breaks: impl Fn(&str) -> bool) {
     let broken: Vec<_> = lines
@@ -96,8 +96,8 @@ fn paths(code: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The rooms that a line names by `crate::ROOM`.
-fn rooms(code: &str) -> impl Iterator<Item = &str> {
+/// The modules that a line names by `crate::MODULE`.
+fn modules(code: &str) -> impl Iterator<Item = &str> {
     code.match_indices("crate::").map(|(at, prefix)| {
         let rest = &code[at + prefix.len()..];
         let end = rest
@@ -118,7 +118,7 @@ fn dependencies() -> Vec<String> {
         .collect()
 }
 
-/// The modules that take values and return values.
+/// The pure modules.
 const CORE: [&str; 4] = ["model", "diagnose", "decide", "present"];
 
 fn core() -> impl Iterator<Item = Line> {
@@ -126,7 +126,7 @@ fn core() -> impl Iterator<Item = Line> {
 }
 
 #[test]
-fn core_is_pure() {
+fn pure_modules_use_no_system() {
     let allowed = [
         "serde",
         "serde_json",
@@ -145,12 +145,12 @@ fn core_is_pure() {
         "the manifest was read: {others:?}"
     );
     demand(
-        "core uses the standard library and a few crates that compute, no other",
+        "pure modules use the standard library and a few pure crates",
         core(),
         |code| paths(code).any(|head| others.iter().any(|other| other == head)),
     );
-    demand("core knows no other module", core(), |code| {
-        rooms(code).any(|room| !CORE.contains(&room))
+    demand("pure modules use no other module", core(), |code| {
+        modules(code).any(|module| !CORE.contains(&module))
     });
     let touching = [
         "std::fs",
@@ -172,24 +172,24 @@ fn core_is_pure() {
         ".is_dir()",
     ];
     demand(
-        "core touches no file, network, process, thread or clock",
+        "pure modules touch no file, network, process, thread or clock",
         core(),
         |code| touching.iter().any(|name| code.contains(name)),
     );
 }
 
 #[test]
-fn command_line_and_desktop_do_not_know_each_other() {
+fn cli_and_desktop_do_not_use_each_other() {
     demand("cli does not use desktop", lines("cli"), |code| {
-        rooms(code).any(|room| room == "desktop")
+        modules(code).any(|module| module == "desktop")
     });
     demand("desktop does not use cli", lines("desktop"), |code| {
-        rooms(code).any(|room| room == "cli")
+        modules(code).any(|module| module == "cli")
     });
 }
 
 #[test]
-fn only_hosts_asks_ssh_for_its_configuration() {
+fn only_discover_hosts_runs_ssh_g() {
     let runs_ssh_g = |code: &str| code.contains("\"-G\"");
     let hosts = ["src/discover/hosts.rs", "src/discover/hosts"];
     demand(
@@ -201,7 +201,7 @@ fn only_hosts_asks_ssh_for_its_configuration() {
         lines("discover/hosts")
             .iter()
             .any(|line| runs_ssh_g(&line.code)),
-        "this test no longer knows how ssh -G is run"
+        "this test does not find how ssh -G is run"
     );
 }
 
@@ -226,7 +226,7 @@ fn only_actions_mux_and_observe_connect_to_sockets() {
 }
 
 #[test]
-fn the_user_interface_does_not_sleep() {
+fn user_interface_does_not_sleep() {
     let drawing = lines("desktop").into_iter().chain(lines("applet"));
     demand("a sleeping thread draws nothing", drawing, |code| {
         code.contains("thread::sleep")

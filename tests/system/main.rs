@@ -11,6 +11,7 @@ mod support;
 
 mod architecture;
 mod faults;
+mod import_cycles;
 mod instance;
 mod laboratory;
 mod linkage;

@@ -81,7 +81,7 @@ fn a_storm_of_files_does_not_make_a_watcher_spin() {
     let before = run.stderr().len();
     lab.dead_socket(&lab.control_path("web"));
     wait_for_line(&mut run, before, "stale control socket");
-    let looks = run.stderr().matches("looked for the holders").count() as u128;
+    let looks = run.stderr().matches("updated processes").count() as u128;
     let passed = started.elapsed();
     let most = passed.as_millis() / APART.as_millis() + BESIDE;
     assert!((1..=most).contains(&looks), "{looks} looks in {passed:?}");

@@ -192,9 +192,11 @@ fn without_netlink_a_watcher_says_so_once_and_watches() {
     let before = run.stderr().len();
     lab.muxtray(["clean", "web"]).expect(0);
     wait_for_line(&mut run, before, "no masters\n");
-    wait_until("the news of the network were missed once", PATIENCE, || {
-        run.stderr().matches("what=\"network\"").count() == 1
-    });
+    wait_until(
+        "the log has the missing network events once",
+        PATIENCE,
+        || run.stderr().matches("network: not watched").count() == 1,
+    );
     let said = end(run);
     assert_eq!(said.stderr.matches("sock_diag").count(), 1, "{said:#?}");
 }

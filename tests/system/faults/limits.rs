@@ -59,7 +59,7 @@ fn inotify_limits_are_told_and_gone_when_they_are_raised() {
         };
         wait_for_line(&mut run, 0, &format!("{told} is reached"));
         wait_for_line(&mut run, 0, "sudo sysctl");
-        wait_for_line(&mut run, 0, "looks every 1 s");
+        wait_for_line(&mut run, 0, "scans every 1 s");
         let before = run.stderr().len();
         let path = lab.control_path("web");
         lab.dead_socket(&path);
