@@ -231,6 +231,7 @@ impl Scene {
             uid,
             users: &users,
             home: &home,
+            tilde: Default::default(),
             places: &places,
             directories: &seen,
             history: &history,

@@ -21,6 +21,7 @@ use crate::model::observation::{File, Holder, Listener, Look};
 use crate::model::places::{Candidate, Origin, Places};
 use crate::model::recent::Recent;
 use crate::model::socket::Snapshot;
+use crate::model::text::Tilde;
 use crate::observe::network::NetworkObserver;
 use crate::observe::{Observer, directories};
 
@@ -139,10 +140,16 @@ impl Scanner {
             .after(&look, now)
             .after_network(facts, now);
         self.learn_names(&look, directories);
+        let known = &self.surroundings.known;
+        let home = known.home.as_path();
+        let has_shells_home = known.variable("HOME") == Some(home.as_os_str());
         let context = Context {
             uid: self.uid,
             users: &self.users,
-            home: &self.surroundings.known.home,
+            home,
+            tilde: Tilde {
+                home: has_shells_home.then_some(home),
+            },
             places,
             directories,
             history: &self.history,

@@ -10,22 +10,31 @@ mod error;
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 
-use nix::errno::Errno;
-use tr::tr;
-
 use super::clean;
-use super::clean::{CleanError, Remnant};
-use super::control::{self, CHECK_LIMIT, ControlError, Exited};
-use super::held_socket::{HeldSocket, HoldError};
-use super::kernel::{Kernel, ListenerFound};
+use super::clean::CleanError;
+use super::clean::Remnant;
+use super::control;
+use super::control::CHECK_LIMIT;
+use super::control::ControlError;
+use super::control::Exited;
+use super::held_socket::HeldSocket;
+use super::held_socket::HoldError;
+use super::kernel::Kernel;
+use super::kernel::ListenerFound;
 use super::pidfd::Pidfd;
-use crate::decide::ending::{self, Action, Place, Seen, Stage};
+use crate::decide::ending;
+use crate::decide::ending::Action;
+use crate::decide::ending::AtPath;
+use crate::decide::ending::Observed;
+use crate::decide::ending::Phase;
 use crate::decide::intent::SessionConsent;
 use crate::model::control_path::ControlPath;
 use crate::model::socket::{File, Holder, MasterPid, Process, Target};
 use crate::model::text::marked;
 use crate::mux::error::MuxError;
 use crate::observe::filesystem;
+use nix::errno::Errno;
+use tr::tr;
 
 pub use error::EndProcessError;
 
@@ -139,12 +148,12 @@ pub fn end_process(
     let (first, candidate) = find_ssh(kernel, target)?;
     check_consent(consent, &first)?;
     let socket = match first.place {
-        Place::Own => Some(HeldSocket::open(target).map_err(|error| match error {
+        AtPath::Own => Some(HeldSocket::open(target).map_err(|error| match error {
             // An orphan whose file has come back.
             HoldError::Missing => HoldError::Changed,
             other => other,
         })?),
-        Place::Empty | Place::Successor => None,
+        AtPath::Empty | AtPath::Successor => None,
     };
     if socket.is_some() && !candidate.stopped {
         prove_unresponsive(target)?;
@@ -220,13 +229,13 @@ fn send_signals(
             .has_ended(limit)
             .map_err(|errno| failed(marked!("wait for it"), errno))
     };
-    let mut stage = Stage::Begun;
+    let mut stage = Phase::Start;
     let mut since = Instant::now();
     loop {
-        let seen = Seen {
+        let seen = Observed {
             ended: has_ended(Duration::ZERO)?,
             stopped: process.stopped,
-            place: place(path, socket),
+            at_path: place(path, socket),
             waited: since.elapsed(),
         };
         let action = ending::next(stage, seen);
@@ -242,11 +251,11 @@ fn send_signals(
             }
             Action::Wait(limit) => {
                 has_ended(match stage {
-                    Stage::Begun | Stage::Terminated => limit.min(PATH_POLL),
-                    Stage::Killed => limit,
+                    Phase::Start | Phase::Terminated => limit.min(PATH_POLL),
+                    Phase::Killed => limit,
                 })?;
             }
-            Action::Ended => return Ok(stage == Stage::Killed),
+            Action::Ended => return Ok(stage == Phase::Killed),
             Action::GiveUp => {
                 return Err(EndProcessError::Survives {
                     pid: process.pid,
@@ -258,18 +267,18 @@ fn send_signals(
 }
 
 /// If the file cannot be read, it is not proven to be the master's own.
-fn place(path: &ControlPath, socket: Option<&HeldSocket>) -> Place {
+fn place(path: &ControlPath, socket: Option<&HeldSocket>) -> AtPath {
     match filesystem::lstat(path.as_path()) {
         File::Socket(stat) => match socket {
-            Some(own) if stat.id.same_file(&own.stat().id) => Place::Own,
-            Some(_) | None => Place::Successor,
+            Some(own) if stat.id.same_file(&own.stat().id) => AtPath::Own,
+            Some(_) | None => AtPath::Successor,
         },
-        File::Other(..) | File::Missing | File::Denied | File::Failed(_) => Place::Empty,
+        File::Other(..) | File::Missing | File::Denied | File::Failed(_) => AtPath::Empty,
     }
 }
 
 fn remove_socket(kernel: &impl Kernel, target: &Target, socket: &HeldSocket) -> FileAfterwards {
-    if place(&target.path, Some(socket)) != Place::Own {
+    if place(&target.path, Some(socket)) != AtPath::Own {
         return FileAfterwards::Removed;
     }
     match clean::clean(kernel, target, Remnant::Stale, SystemTime::now()) {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::decide::ending::Place;
+use crate::decide::ending::AtPath;
 use crate::model::control_path::ControlPath;
 use crate::model::places::{Candidate, Origin};
 use crate::model::socket::{
@@ -45,12 +45,12 @@ pub trait Kernel {
             .observations
             .into_iter()
             .filter(|observation| observation.path == target.path)
-            .filter_map(|observation| Some((observation.listener?, Place::Own)));
+            .filter_map(|observation| Some((observation.listener?, AtPath::Own)));
         let orphans = look.orphans.into_iter().map(|orphan| {
             let place = if orphan.successor {
-                Place::Successor
+                AtPath::Successor
             } else {
-                Place::Empty
+                AtPath::Empty
             };
             (orphan.listener, place)
         });
@@ -98,7 +98,7 @@ pub struct ListenerFound {
     pub holder: Holder,
     /// As in [`Master`].
     pub sessions: u32,
-    pub place: Place,
+    pub place: AtPath,
 }
 
 fn look_at(path: &ControlPath) -> Look {

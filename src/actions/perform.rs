@@ -19,6 +19,7 @@ use crate::decide::ending;
 use crate::decide::intent::{Intent, SessionConsent};
 use crate::decide::notice::Button;
 use crate::decide::opening::{self, Start};
+use crate::diagnose::commands;
 use crate::model::control_path::HostAlias;
 use crate::model::finding::FindingId;
 use crate::model::places::Persist;
@@ -193,13 +194,20 @@ impl Subject {
         Some(refused(socket, action, refusal))
     }
 
+    /// The socket as a command names it: the host's alias if that is unambiguous, else the path.
+    fn argument(&self) -> String {
+        match &self.socket {
+            Some(socket) => socket.argument.clone(),
+            None => text::shell_word(self.target.path.as_path().as_os_str()),
+        }
+    }
+
     fn control_error(&self, action: Action, error: &ControlError) -> ActionReport {
         let report = self.report(action, error.outcome(), error.to_string());
         let exit_command = || {
-            let path = text::shell_word(self.target.path.as_path().as_os_str());
             Some(tr!(
                 "to close them: {command}",
-                command = format_args!("muxtray exit --force {path}")
+                command = format_args!("muxtray exit --force {}", self.argument())
             ))
         };
         match (error, &self.socket) {
@@ -224,7 +232,7 @@ impl Subject {
                         message: format!("{}; {error}", finding.evidence),
                         ..report.with_advice(Some(finding.remedy.clone()))
                     },
-                    None => report.with_advice(Some(ending::way_out(socket).to_string())),
+                    None => report.with_advice(Some(commands::way_out(socket).to_string())),
                 }
                 .with_button(button)
             }
@@ -236,7 +244,7 @@ impl Subject {
         let report = self.report(Action::EndProcess, error.outcome(), error.to_string());
         match error {
             EndProcessError::SessionsOpen { sessions } => {
-                let command = ending::command(&self.target.path, true);
+                let command = format!("muxtray exit --end-process --force {}", self.argument());
                 report
                     .with_advice(Some(tr!("to close them: {command}", command)))
                     .with_button(Some(self.end_process_button(*sessions)))

@@ -15,7 +15,7 @@ use crate::model::interest::Interest;
 use crate::model::places::{Host, Places, WrittenBy};
 use crate::model::recent::Recent;
 use crate::model::socket::{Snapshot, Socket};
-use crate::model::target::{self, Named, TargetError};
+use crate::model::target::{self, TargetError, TargetName};
 use crate::present::doctor::Examined;
 use crate::scan::Scanner;
 
@@ -122,19 +122,19 @@ impl World {
     fn find(
         &mut self,
         typed: &[String],
-        find: impl for<'a> Fn(&str, &Named, &'a Snapshot) -> Result<Vec<&'a Socket>, TargetError>,
+        find: impl for<'a> Fn(&str, &TargetName, &'a Snapshot) -> Result<Vec<&'a Socket>, TargetError>,
     ) -> Vec<Resolved> {
         let directory = std::env::current_dir().unwrap_or_else(|_| "/".into());
-        let named: Vec<Result<Named, TargetError>> = typed
+        let named: Vec<Result<TargetName, TargetError>> = typed
             .iter()
             .map(|typed| {
                 let named = self.parse(typed, &directory)?;
                 Ok(self.expanded(typed, named))
             })
             .collect();
-        let path = |named: &Named| match named {
-            Named::Path(path) => Some(path.clone()),
-            Named::Host(_) | Named::Destination { .. } => None,
+        let path = |named: &TargetName| match named {
+            TargetName::Path(path) => Some(path.clone()),
+            TargetName::Host(_) | TargetName::Destination { .. } => None,
         };
         let paths: Vec<ControlPath> = named.iter().flatten().filter_map(path).collect();
         let snapshot = self.scanner.scan_until_settled(&self.places, &paths);
@@ -151,17 +151,17 @@ impl World {
     /// A host that has no alias of its own may have a ControlPath all the same, by `Host *` or a pattern: ssh knows.
     /// So may a name of the system's, which no socket is called by that a host has as well. Where something is at that
     /// path, that is what was meant.
-    fn expanded(&mut self, typed: &str, named: Named) -> Named {
+    fn expanded(&mut self, typed: &str, named: TargetName) -> TargetName {
         match &named {
-            Named::Path(_) => return named,
-            Named::Host(host)
+            TargetName::Path(_) => return named,
+            TargetName::Host(host)
                 if self
                     .named(host)
                     .is_some_and(|known| known.written_by != WrittenBy::System) =>
             {
                 return named;
             }
-            Named::Host(_) | Named::Destination { .. } => {}
+            TargetName::Host(_) | TargetName::Destination { .. } => {}
         }
         let Some(host) = self.ask(typed, &named) else {
             return named;
@@ -174,22 +174,22 @@ impl World {
         if self.places.hosts_at(&path).next().is_none() {
             self.places.hosts.push(host);
         }
-        Named::Path(path)
+        TargetName::Path(path)
     }
 
     /// Reads what a person typed. A name of the configuration is that, though it holds a slash (`machine/.host`).
-    fn parse(&self, typed: &str, directory: &Path) -> Result<Named, TargetError> {
+    fn parse(&self, typed: &str, directory: &Path) -> Result<TargetName, TargetError> {
         match self.named(typed) {
-            Some(host) => Ok(Named::Host(host.alias.0.clone())),
-            None => Named::parse(typed, directory),
+            Some(host) => Ok(TargetName::Host(host.alias.0.clone())),
+            None => TargetName::parse(typed, directory),
         }
     }
 
     /// What a person typed where a host is wanted; `None` for a path.
-    pub(super) fn host_named(&self, typed: &str) -> Option<Named> {
+    pub(super) fn host_named(&self, typed: &str) -> Option<TargetName> {
         match self.parse(typed, Path::new("/")) {
-            Ok(named @ (Named::Host(_) | Named::Destination { .. })) => Some(named),
-            Ok(Named::Path(_)) | Err(_) => None,
+            Ok(named @ (TargetName::Host(_) | TargetName::Destination { .. })) => Some(named),
+            Ok(TargetName::Path(_)) | Err(_) => None,
         }
     }
 
@@ -200,7 +200,7 @@ impl World {
     }
 
     /// What ssh makes of a host that a person named. From then on it counts as one that the person has configured.
-    pub(super) fn host(&mut self, typed: &str, named: &Named) -> Option<Host> {
+    pub(super) fn host(&mut self, typed: &str, named: &TargetName) -> Option<Host> {
         let mut hosts = self.places.hosts.iter_mut();
         if let Some(host) = hosts.find(|host| host.alias.0 == typed) {
             host.written_by = WrittenBy::Person;
@@ -211,7 +211,7 @@ impl World {
         Some(host)
     }
 
-    fn ask(&self, typed: &str, named: &Named) -> Option<Host> {
+    fn ask(&self, typed: &str, named: &TargetName) -> Option<Host> {
         let destination = destination(typed, named);
         let mut host = discover::host(&destination, &self.request, self.scanner.surroundings())?;
         host.alias = HostAlias(typed.to_owned());
@@ -226,10 +226,12 @@ impl World {
 }
 
 /// What a person typed as ssh is to get it: a port makes a URI of it.
-pub(super) fn destination(typed: &str, named: &Named) -> String {
+pub(super) fn destination(typed: &str, named: &TargetName) -> String {
     match named {
-        Named::Path(_) | Named::Host(_) | Named::Destination { port: None, .. } => typed.to_owned(),
-        Named::Destination { port: Some(_), .. } => format!("ssh://{typed}"),
+        TargetName::Path(_) | TargetName::Host(_) | TargetName::Destination { port: None, .. } => {
+            typed.to_owned()
+        }
+        TargetName::Destination { port: Some(_), .. } => format!("ssh://{typed}"),
     }
 }
 

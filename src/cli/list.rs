@@ -47,7 +47,7 @@ pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Resu
         world.refresh();
         let snapshot = world.snapshot();
         watching.debounce.note_scan(began, Instant::now());
-        if !printed.says_the_same(&snapshot) {
+        if !printed.eq_ignoring_age(&snapshot) {
             if !list.json {
                 writeln!(out)?;
             }

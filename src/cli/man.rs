@@ -11,7 +11,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 
 use crate::config::Settings;
-use crate::model::finding::{FindingId, Row};
+use crate::model::finding::{FindingId, FindingRow};
 use crate::model::state;
 use crate::present::ssh_messages::SSH_MESSAGES;
 
@@ -228,7 +228,7 @@ fn findings() -> Roff {
         ],
     );
     for finding in FindingId::ALL.iter().filter(|id| !id.is_state()) {
-        let Row {
+        let FindingRow {
             id,
             severity,
             meaning,

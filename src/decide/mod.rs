@@ -279,7 +279,11 @@ fn single(problem: &Problem<'_>, policy: &Policy) -> Notice {
             let title = format!("{}: {}", socket.title(), finding.id.title());
             (
                 title,
-                format!("{}\n{}.", socket.path, text::sentence(&finding.evidence)),
+                format!(
+                    "{}\n{}.",
+                    finding.subject,
+                    text::sentence(&finding.evidence)
+                ),
             )
         }
         None => (

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tr::tr;
 
 use crate::decide::intent::SessionConsent;
+use crate::diagnose::commands;
 use crate::diagnose::obstacle::{self, Failure, Obstacle};
 use crate::model::control_path::{ControlPath, HostAlias};
 use crate::model::finding::FindingId;
@@ -58,7 +59,7 @@ pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot) -> Plan {
     let Some(path) = host.control_path.clone() else {
         return Plan::Blocked(Obstacle::no_control_path(typed));
     };
-    let first = match obstacle::standing_at(&path, snapshot) {
+    let first = match obstacle::socket_at(&path, snapshot) {
         None => First::Nothing,
         Some(socket) => match &socket.state {
             State::Stale => First::Clean(socket.target()),
@@ -185,10 +186,7 @@ pub struct Reconnect {
 /// there.
 #[must_use]
 pub fn reconnect(socket: &Socket) -> Option<Reconnect> {
-    let host = socket.hosts.first()?.clone();
-    if !matches!(socket.state, State::Stranded(_)) || socket.managed_by.is_some() {
-        return None;
-    }
+    let host = commands::host_to_reconnect(socket)?.clone();
     let sessions = socket.sessions_at_stake();
     Some(Reconnect {
         label: reconnect_label(sessions),
@@ -207,21 +205,6 @@ pub fn reconnect_label(sessions: Option<u32>) -> String {
         }
         None => tr!("Reconnect, closing its sessions"),
     }
-}
-
-/// The command that does it; `None` as with [`reconnect`].
-#[must_use]
-pub fn command(socket: &Socket) -> Option<String> {
-    let Reconnect { host, consent, .. } = reconnect(socket)?;
-    let force = if consent == SessionConsent::NONE {
-        ""
-    } else {
-        "--force "
-    };
-    Some(format!(
-        "muxtray open {force}{}",
-        text::shell_word(host.0.as_ref())
-    ))
 }
 
 /// A host of the user's that has no master, for the menu.

@@ -8,6 +8,7 @@ use crate::model::directory::Directory;
 use crate::model::ids::UserId;
 use crate::model::observation::Owner;
 use crate::model::places::Places;
+use crate::model::text::Tilde;
 
 /// What the judgement needs beside the look itself.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +19,8 @@ pub struct Context<'a> {
     pub users: &'a BTreeMap<UserId, String>,
     /// The home directory that ssh means by `~`.
     pub home: &'a Path,
+    /// Writes paths in texts.
+    pub tilde: Tilde<'a>,
     /// Where sockets can be, and whose they are.
     pub places: &'a Places,
     /// The directories of those places.

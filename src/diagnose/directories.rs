@@ -1,7 +1,7 @@
-//! What is wrong with the directories that masters make their sockets in, and with what these lie on.
+//! The findings of control socket directories and their filesystems.
 //!
-//! ssh fails outright where it cannot make its socket, and its client asks nobody who listens there: so a directory
-//! that others may write to is as bad as one that is not there. Source: `muxserver_listen()` in OpenSSH's mux.c.
+//! ssh fails if it cannot create its socket, and its client does not check who listens there, so a directory that others
+//! may write to is as bad as a missing one. Source: `muxserver_listen()` in OpenSSH's mux.c.
 
 mod filesystem;
 mod insecure;
@@ -19,7 +19,7 @@ use crate::model::places::Host;
 use crate::model::socket::{FileKind, Socket, UserId};
 use crate::model::text;
 
-/// Everything that is wrong with the directories that the person needs; `sockets` are those that were found.
+/// Returns the findings of the directories that the user needs. `sockets` are those that were found.
 pub(super) fn findings(context: Context<'_>, sockets: &[Socket]) -> Vec<Finding> {
     let directories: Vec<&Directory> = context
         .directories
@@ -37,83 +37,84 @@ pub(super) fn findings(context: Context<'_>, sockets: &[Socket]) -> Vec<Finding>
             End::Missing { .. } | End::Other { .. } | End::Denied | End::Failed(_)
                 if !directory.wanted.makes_masters => {}
             End::Missing { path, can_make } => findings.push(case.missing(path, *can_make)),
-            End::Other { path, kind } => findings.push(case.in_the_way(path, *kind)),
-            End::Denied => findings.push(case.closed()),
+            End::Other { path, kind } => findings.push(case.not_a_directory(path, *kind)),
+            End::Denied => findings.push(case.not_searchable()),
             End::Failed(words) => findings.push(case.not_writable(
-                tr!("it cannot be looked at: {cause}", cause = text::line(words)),
-                &tr!("mend that cause first"),
+                tr!("not readable: {cause}", cause = text::line(words)),
+                &tr!("fix the cause"),
             )),
         }
     }
     findings
 }
 
-/// Whether the person needs the directory: see [`WrittenBy::Administrator`].
+/// Whether the user needs the directory: see [`WrittenBy::Administrator`].
 ///
-/// [`WrittenBy::Administrator`]: crate::core::places::WrittenBy::Administrator
+/// [`WrittenBy::Administrator`]: crate::model::places::WrittenBy::Administrator
 fn is_needed(directory: &Directory, sockets: &[Socket], uid: UserId) -> bool {
-    // An orphan has no file, and so no owner; its master is the person's.
-    let is_persons = |socket: &Socket| socket.owner.as_ref().is_none_or(|owner| owner.uid == uid);
+    // An orphan has no file and no owner; its master is the user's.
+    let is_users = |socket: &Socket| socket.owner.as_ref().is_none_or(|owner| owner.uid == uid);
     directory.wanted.is_persons
         || sockets
             .iter()
-            .any(|socket| socket.path.directory() == directory.path() && is_persons(socket))
+            .any(|socket| socket.path.directory() == directory.path() && is_users(socket))
 }
 
-/// One directory.
 struct Case<'a> {
     directory: &'a Directory,
     context: Context<'a>,
 }
 
 impl Case<'_> {
-    fn subject(&self) -> String {
-        text::path(self.directory.path())
+    fn finding(&self, id: FindingId, evidence: String, remedy: impl Into<String>) -> Finding {
+        let path = self.directory.path();
+        Finding::new(id, self.context.tilde.path(path), evidence, remedy).with_paths([path])
     }
 
-    /// The evidence, with whose sockets are made there: `…; the ControlPath of host web is there`.
-    fn with_use(&self, evidence: String) -> String {
-        let used: Vec<&Host> = self
+    /// Adds the hosts with a ControlPath in the directory to the evidence.
+    fn with_hosts(&self, evidence: String) -> String {
+        let hosts: Vec<&Host> = self
             .context
             .places
             .own_hosts()
             .filter(|(_, path)| path.directory() == self.directory.path())
             .map(|(host, _)| host)
             .collect();
-        match used.as_slice() {
+        match hosts.as_slice() {
             [] => evidence,
             [_] => tr!(
                 "{evidence}; the ControlPath of {host} is there",
                 evidence,
-                host = hosts::called(&used)
+                host = hosts::title(&hosts)
             ),
             _ => tr!(
                 "{evidence}; the ControlPaths of {hosts} are there",
                 evidence,
-                hosts = hosts::called(&used)
+                hosts = hosts::title(&hosts)
             ),
         }
     }
 
     fn missing(&self, path: &Path, can_make: bool) -> Finding {
         let evidence = match self.directory.parts.last() {
-            None => tr!("no such directory; nothing of its path is there"),
+            None => tr!("the directory does not exist, nor does any of its parents"),
             Some(part) => tr!(
-                "no such directory; the nearest that is there is {directory}",
+                "the directory does not exist; the nearest that exists is {directory}",
                 directory = self.described(part)
             ),
         };
-        let finding = Finding::new(
+        let finding = self.finding(
             FindingId::DirectoryMissing,
-            self.subject(),
-            self.with_use(evidence),
-            tr!("make it, for you alone"),
+            self.with_hosts(evidence),
+            tr!("create it, for you alone, with"),
         );
-        let word = text::shell_word(path.as_os_str());
+        let word = self.context.tilde.shell_word(path);
         if path.starts_with("/run/user") && !can_make {
             let command = format!("sudo loginctl enable-linger {}", self.me());
             return Finding {
-                remedy: tr!("it is made when you log in: log in anew, or have it there always"),
+                remedy: tr!(
+                    "it is created when you log in: log in again, or keep it permanently with"
+                ),
                 ..finding
             }
             .with_command(command);
@@ -138,44 +139,45 @@ impl Case<'_> {
             .with_fix(Fix::MakeDirectory(path.to_owned()))
     }
 
-    fn in_the_way(&self, path: &Path, kind: FileKind) -> Finding {
-        let word = text::shell_word(path.as_os_str());
-        Finding::new(
+    fn not_a_directory(&self, path: &Path, kind: FileKind) -> Finding {
+        let word = self.context.tilde.shell_word(path);
+        self.finding(
             FindingId::DirectoryMissing,
-            self.subject(),
-            self.with_use(tr!(
-                "{kind} stands where a directory should be: {path}",
+            self.with_hosts(tr!(
+                "{kind} is in the place of a directory: {path}",
                 kind = kind.phrase(),
-                path = text::path(path)
+                path = self.context.tilde.path(path)
             )),
-            tr!("move it away, then make the directory"),
+            tr!("move it away, then create the directory"),
         )
         .with_command(format!("mv {word} {word}.saved"))
     }
 
-    /// The last part may not be searched.
-    fn closed(&self) -> Finding {
+    fn not_searchable(&self) -> Finding {
         let Some(part) = self.directory.parts.last() else {
-            return self.not_writable(tr!("permission denied on its path"), &tr!("see which part"));
+            return self.not_writable(
+                tr!("permission denied for a directory of its path"),
+                &tr!("find out which"),
+            );
         };
-        let word = text::shell_word(part.path.as_os_str());
+        let word = self.context.tilde.shell_word(&part.path);
         let finding = self.not_writable(
-            self.with_use(tr!(
-                "you may not search {directory}",
+            self.with_hosts(tr!(
+                "permission denied to search {directory}",
                 directory = self.described(part)
             )),
-            &tr!("let yourself in"),
+            &tr!("give yourself access with"),
         );
         if part.uid == self.context.uid {
             finding.with_command(format!("chmod u+rwx {word}"))
         } else {
             let command = format!(
                 "namei -l {}",
-                text::shell_word(self.directory.path().as_os_str())
+                self.context.tilde.shell_word(self.directory.path())
             );
             Finding {
                 remedy: tr!(
-                    "have its owner let you in, or give ControlPath a directory of your own"
+                    "ask its owner for access, or set a ControlPath in a directory of your own"
                 ),
                 ..finding
             }
@@ -184,32 +186,26 @@ impl Case<'_> {
     }
 
     fn not_writable(&self, evidence: String, remedy: &str) -> Finding {
-        Finding::new(
-            FindingId::DirectoryNotWritable,
-            self.subject(),
-            evidence,
-            remedy,
-        )
+        self.finding(FindingId::DirectoryNotWritable, evidence, remedy)
     }
 
-    /// A directory of somebody else's, or one that no socket can be made in.
+    /// A directory of another user, or one in which no socket can be created.
     fn unusable(&self, there: &There) -> Option<Finding> {
         let (own, _) = self.directory.own()?;
-        let word = text::shell_word(own.path.as_os_str());
+        let word = self.context.tilde.shell_word(&own.path);
         let is_roots = own.uid == UserId(0);
-        // In a directory that root keeps for everybody (/tmp) a socket of one's own is as good as any.
+        // A directory of root that everybody may write to, such as /tmp, is no problem.
         if own.uid != self.context.uid && !(is_roots && there.access == Access::Full) {
             let me = self.me();
             return Some(
-                Finding::new(
+                self.finding(
                     FindingId::DirectoryMisowned,
-                    self.subject(),
-                    self.with_use(tr!(
+                    self.with_hosts(tr!(
                         "it belongs to {owner}, not to you; mode {mode}",
                         owner = self.context.owner(own.uid),
                         mode = format_args!("{:04o}", own.mode)
                     )),
-                    tr!("have it given to you"),
+                    tr!("make it yours with"),
                 )
                 .with_command(format!("sudo chown {me}: {word}")),
             );
@@ -218,12 +214,12 @@ impl Case<'_> {
             (Access::Full, Some(Rehearsal::Failed { step, refusal, words })) => match refusal {
                 Refusal::Denied | Refusal::Other => Some(self.not_writable(
                     tr!(
-                        "{thing} cannot be made: {cause}",
+                        "{thing} cannot be created: {cause}",
                         thing = step_phrase(*step),
                         cause = text::line(words)
                     ),
                     &tr!(
-                        "see what forbids it, such as a security module, or give ControlPath another directory"
+                        "find out what forbids it, such as a security module, or set a ControlPath in another directory"
                     ),
                 )),
                 Refusal::Unsupported | Refusal::Full => None,
@@ -231,11 +227,11 @@ impl Case<'_> {
             (Access::Full, Some(Rehearsal::Passed) | None) => None,
             (Access::Denied, _) => Some(
                 self.not_writable(
-                    self.with_use(tr!(
-                        "you may not make files in {directory}",
+                    self.with_hosts(tr!(
+                        "permission denied to create files in {directory}",
                         directory = self.described(own)
                     )),
-                    &tr!("let yourself in"),
+                    &tr!("give yourself access with"),
                 )
                 .with_command(format!("chmod u+rwx {word}")),
             ),
@@ -250,9 +246,9 @@ impl Case<'_> {
                 let line = suggest::RUNTIME;
                 Some(
                     self.not_writable(
-                        self.with_use(evidence),
+                        self.with_hosts(evidence),
                         &tr!(
-                            "give ControlPath a directory that can be written to, such as: {line}",
+                            "set a ControlPath in a writable directory, such as: {line}",
                             line
                         ),
                     )
@@ -261,10 +257,10 @@ impl Case<'_> {
             }
             (Access::Failed(words), _) => Some(self.not_writable(
                 tr!(
-                    "whether you may make files in it is not known: {cause}",
+                    "not known to be writable: {cause}",
                     cause = text::line(words)
                 ),
-                &tr!("mend that cause first"),
+                &tr!("fix the cause"),
             )),
         }
     }
@@ -274,7 +270,7 @@ impl Case<'_> {
         described(part, self.context)
     }
 
-    /// The user's name, or number, for chown.
+    /// Returns the name or id of the user, for chown.
     fn me(&self) -> String {
         let uid = self.context.uid;
         self.context
@@ -294,7 +290,7 @@ fn step_phrase(step: Step) -> String {
 fn described(part: &Part, context: Context<'_>) -> String {
     tr!(
         "{path} (mode {mode}, owner {owner})",
-        path = text::path(&part.path),
+        path = context.tilde.path(&part.path),
         mode = format_args!("{:04o}", part.mode),
         owner = context.owner(part.uid)
     )

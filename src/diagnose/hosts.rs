@@ -1,6 +1,5 @@
-//! What is wrong with the hosts of the ssh configuration, by what `ssh -G` makes of each.
-//!
-//! A setting that many hosts lack is one finding, not one for each of them. It knows nothing of what is on the disk.
+//! The findings of the hosts in the ssh configuration, from what `ssh -G` prints for each. A setting that many hosts lack is
+//! one finding.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +14,7 @@ use crate::model::places::{Host, Persist};
 use crate::model::socket::Filesystem;
 use crate::model::text;
 
-/// So many hosts are named; the others are counted.
+/// A title names so many hosts and counts the others.
 const NAMED: usize = 3;
 
 pub(super) fn findings(context: Context<'_>) -> Vec<Finding> {
@@ -36,8 +35,8 @@ pub(super) fn findings(context: Context<'_>) -> Vec<Finding> {
     findings
 }
 
-/// `host web`, `hosts web and db`, `hosts web, db, build and 297 more`.
-pub(super) fn called(hosts: &[&Host]) -> String {
+/// Returns `host web`, `hosts web and db`, or `hosts web, db, build and 297 more`.
+pub(super) fn title(hosts: &[&Host]) -> String {
     match hosts {
         [] => tr!("no host"),
         [host] => host.title(),
@@ -61,8 +60,8 @@ fn aliases(hosts: &[&Host]) -> impl Iterator<Item = HostAlias> {
     hosts.iter().map(|host| host.alias.clone())
 }
 
-/// The `Host` line that a setting for all of these goes under: at the end of the configuration, where it only counts
-/// for hosts that have none.
+/// Returns the `Host` line for a setting of these hosts. `Host *` is for the end of the configuration, where it applies
+/// only to hosts without the setting.
 fn heading(hosts: &[&Host]) -> String {
     match hosts {
         [host] => host.heading(),
@@ -83,18 +82,20 @@ fn too_long(host: &Host, path: &ControlPath, context: Context<'_>) -> Option<Fin
             "its ControlPath expands to {n} byte, the limit is {limit}: {path}"
                 | "its ControlPath expands to {n} bytes, the limit is {limit}: {path}" % length,
             limit = MAX_USABLE_BYTES,
-            path
+            path = context.tilde.path(path.as_path())
         ),
         tr!(
-            "give it a shorter one, before any other in the configuration: {line}",
+            "set a shorter one before any other in the configuration: {line}",
             line
         ),
     );
-    let finding = finding.with_hosts([host.alias.clone()]);
+    let finding = finding
+        .with_hosts([host.alias.clone()])
+        .with_paths([path.as_path()]);
     Some(finding.with_lines([host.heading(), format!("    {line}")]))
 }
 
-/// Hosts that share a path but not the place it leads to: whoever comes second gets the other's machine or account.
+/// Hosts with the same path and another destination: ssh to the second one would reach the first.
 fn collisions<'a>(
     hosts: &[(&'a Host, &'a ControlPath)],
     context: Context<'a>,
@@ -105,7 +106,10 @@ fn collisions<'a>(
     }
     sharing.into_iter().filter_map(move |(path, hosts)| {
         let (first, rest) = hosts.split_first()?;
-        let others: Vec<&&Host> = rest.iter().filter(|host| !is_same_place(first, host)).collect();
+        let others: Vec<&&Host> = rest
+            .iter()
+            .filter(|host| !is_same_destination(first, host))
+            .collect();
         let other = others.first()?;
         let evidence = tr!(
             "{host} leads to {destination}, {other_host} to {other_destination}",
@@ -117,39 +121,41 @@ fn collisions<'a>(
         let evidence = match others.len() - 1 {
             0 => evidence,
             more => tr!(
-                "{evidence}, and {n} more lead elsewhere" | "{evidence}, and {n} more lead elsewhere"
-                    % more,
+                "{evidence}, and {n} more lead elsewhere"
+                    | "{evidence}, and {n} more lead elsewhere" % more,
                 evidence
             ),
         };
         let line = suggest::control_path(path.directory(), context.home);
         let finding = Finding::new(
             FindingId::PathCollision,
-            path.to_string(),
+            context.tilde.path(path.as_path()),
             evidence,
             tr!(
-                "give each host a path of its own, such as by %C, which differs with user, host name and port: {line}",
+                "put %C into ControlPath, which differs with user, host name and port: {line}",
                 line
             ),
         );
+        let finding = finding.with_paths([path.as_path()]);
         Some(finding.with_lines([heading(&hosts), format!("    {line}")]))
     })
 }
 
-/// Whether both lead to the same account: host names do not differ by case.
-fn is_same_place(a: &Host, b: &Host) -> bool {
+/// Whether both lead to the same account. Host names are case-insensitive.
+fn is_same_destination(a: &Host, b: &Host) -> bool {
     let (a, b) = (&a.destination, &b.destination);
     a.user == b.user && a.port == b.port && a.host.eq_ignore_ascii_case(&b.host)
 }
 
-/// Paths on a shared home that are the same on every machine: each refuses, or takes down, the others' masters.
+/// Paths on a shared filesystem that are the same on every machine: a machine cannot use, and may remove, the sockets of
+/// another.
 fn not_per_machine(hosts: &[(&Host, &ControlPath)], context: Context<'_>) -> Option<Finding> {
     let shared = |path: &ControlPath| {
         context
             .directories
             .iter()
             .find(|directory| directory.path() == path.directory())
-            .and_then(network)
+            .and_then(network_filesystem)
     };
     let found: Vec<(&Host, &ControlPath, &str)> = hosts
         .iter()
@@ -161,10 +167,10 @@ fn not_per_machine(hosts: &[(&Host, &ControlPath)], context: Context<'_>) -> Opt
     let line = suggest::control_path(path.directory(), context.home);
     let finding = Finding::new(
         FindingId::PathNotPerMachine,
-        called(&named),
+        title(&named),
         tr!(
-            "{path} is on {filesystem} and the same on every machine: it has neither %C nor %l nor %L",
-            path,
+            "{path} is on {filesystem} and the same on every machine: it contains none of %C, %l and %L",
+            path = context.tilde.path(path.as_path()),
             filesystem = text::line(kind)
         ),
         tr!("put %C into ControlPath: {line}", line),
@@ -173,8 +179,8 @@ fn not_per_machine(hosts: &[(&Host, &ControlPath)], context: Context<'_>) -> Opt
     Some(finding.with_lines([heading(&named), format!("    {line}")]))
 }
 
-/// The name of the network filesystem that a directory lies on.
-pub(super) fn network(directory: &Directory) -> Option<&str> {
+/// Returns the name of the network filesystem of a directory.
+pub(super) fn network_filesystem(directory: &Directory) -> Option<&str> {
     let (_, there) = directory.own()?;
     let volume = there.volume.as_ref()?;
     matches!(volume.filesystem, Filesystem::Network(_)).then_some(&volume.kind)
@@ -191,13 +197,13 @@ fn no_control_persist(multiplexing: &[&Host]) -> Option<Finding> {
     }
     let finding = Finding::new(
         FindingId::NoControlPersist,
-        called(&hosts),
+        title(&hosts),
         tr!(
-            "ControlMaster without ControlPersist: the first session is the master, and stays open as long as others \
-             use it"
+            "ControlMaster without ControlPersist: the first session is the master, and has to stay open until the \
+             others end"
         ),
         tr!(
-            "let a process in the background be the master: {line}",
+            "keep the master in the background: {line}",
             line = "ControlPersist 10m"
         ),
     );
@@ -216,13 +222,13 @@ fn no_keepalive(multiplexing: &[&Host]) -> Option<Finding> {
     }
     let finding = Finding::new(
         FindingId::NoKeepalive,
-        called(&hosts),
+        title(&hosts),
         tr!(
-            "multiplexing with ServerAliveInterval 0: over a dead network every session hangs until TCP gives up, \
-             about 15 minutes"
+            "multiplexing with ServerAliveInterval 0: if the network fails, every session hangs until TCP gives up, \
+             after about 15 minutes"
         ),
         tr!(
-            "let ssh notice it within a minute: {line}",
+            "make ssh notice it within a minute: {line}",
             line = "ServerAliveInterval 15"
         ),
     );

@@ -4,13 +4,14 @@
 //! a refused connect proves that nobody listens, but only on a local filesystem and only for a finished name) and
 //! what to say of it. It does not know how the facts were got.
 
+pub mod commands;
 mod context;
 mod directories;
 mod history;
 mod hosts;
 pub mod network;
 pub mod obstacle;
-pub mod remedy;
+mod remedy;
 mod state;
 mod suggest;
 
@@ -19,15 +20,15 @@ use std::time::{Duration, SystemTime};
 use crate::model::control_path::{ControlPath, Destination};
 use crate::model::finding::Severity;
 use crate::model::network::Judgement;
-use crate::model::places::{Host, Origin, Places};
+use crate::model::places::{Host, Origin, Places, WrittenBy};
 use crate::model::socket::{
     File, Holder, Listener, Look, Observation, Orphan, Process, Snapshot, Socket, Stat, State,
     Target,
 };
-
+use crate::model::text;
 pub use context::Context;
-
 pub use history::{History, STUCK_AFTER};
+use remedy::Extra;
 pub use state::LEFTOVER_AFTER;
 
 /// Judges everything one look saw.
@@ -109,7 +110,14 @@ pub fn judge(observation: &Observation, at: SystemTime, context: Context<'_>) ->
         };
     }
     let unused_for = stat.and_then(|stat| unused_for(&socket, stat, at, context));
-    socket.findings = remedy::findings(&socket, observation.listener.is_some(), unused_for);
+    socket.findings = remedy::findings(
+        &socket,
+        Extra {
+            tilde: context.tilde,
+            is_listening: observation.listener.is_some(),
+            unused_for,
+        },
+    );
     Some(socket)
 }
 
@@ -142,7 +150,14 @@ fn judge_orphan(orphan: &Orphan, context: Context<'_>) -> Socket {
         since,
         context,
     );
-    socket.findings = remedy::findings(&socket, true, None);
+    socket.findings = remedy::findings(
+        &socket,
+        Extra {
+            tilde: context.tilde,
+            is_listening: true,
+            unused_for: None,
+        },
+    );
     socket
 }
 
@@ -164,6 +179,7 @@ fn socket(
     };
     Socket {
         path: path.clone(),
+        argument: argument(path, &state, &hosts, context),
         state,
         id: stat.map(|stat| stat.id),
         cookie: listener.and_then(|listener| listener.cookie),
@@ -179,6 +195,22 @@ fn socket(
         managed_by: context.places.managed_by(&meant),
         network: process.and_then(verdict),
         findings: Vec::new(),
+    }
+}
+
+/// Returns [`Socket::argument`]. A leftover or orphan has its host in common with the socket at the path.
+fn argument(path: &ControlPath, state: &State, hosts: &[&Host], context: Context<'_>) -> String {
+    let is_remnant = matches!(state, State::Leftover | State::Orphaned { .. });
+    let is_plain = |host: &&&Host| {
+        let name = host.alias.0.as_str();
+        host.written_by != WrittenBy::System
+            && !name.starts_with('-')
+            && !name.contains(['/', '@', ':'])
+    };
+    let host = hosts.iter().find(is_plain);
+    match host.filter(|_| !is_remnant && !context.places.has_other_config) {
+        Some(host) => text::shell_word(host.alias.0.as_ref()),
+        None => context.tilde.shell_word(path.as_path()),
     }
 }
 

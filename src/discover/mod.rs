@@ -435,6 +435,7 @@ fn assemble(
         patterns,
         ignored,
         findings,
+        has_other_config: request.ssh.config.is_some(),
     }
 }
 

@@ -121,7 +121,7 @@ impl Engine {
             || !self
                 .snapshot
                 .as_ref()
-                .is_some_and(|last| last.says_the_same(&snapshot));
+                .is_some_and(|last| last.eq_ignoring_age(&snapshot));
         if must_draw {
             self.must_draw = false;
             self.openings

@@ -1,25 +1,26 @@
-//! Findings: what is or will be wrong, what was seen of it, and what to do.
+//! The table of findings, and [`Finding`].
+
+use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 
-use super::control_path::HostAlias;
+use super::control_path::{ControlPath, HostAlias};
 use super::fix::Fix;
 use super::text::{marked, translated};
 
-/// How much a finding matters. `error` makes `list` and `doctor` exit with 1.
+/// The severity of a finding. `error` makes `list` and `doctor` exit with 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Worth knowing; nothing is broken.
+    /// Nothing is broken.
     Info,
-    /// Something will break, or already costs something.
+    /// Something is going to break, or is slower or less safe than it could be.
     Warning,
-    /// Something is broken now.
+    /// Something is broken.
     Error,
 }
 
 impl Severity {
-    /// The word for it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -43,7 +44,7 @@ pub enum Group {
 
 /// A row of the table of findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Row {
+pub struct FindingRow {
     /// The name in JSON and in the configuration; never changes.
     pub id: &'static str,
     /// The severity, unless the finding itself sets another.
@@ -70,11 +71,11 @@ macro_rules! findings {
             pub const ALL: &[Self] = &[$(Self::$name,)+];
 
             #[must_use]
-            pub const fn row(self) -> Row {
+            pub const fn row(self) -> FindingRow {
                 use Group::{Configuration, Directory, Socket, State};
                 use Severity::{Error, Info, Warning};
                 match self {
-                    $(Self::$name => Row { $($field: $value),+ },)+
+                    $(Self::$name => FindingRow { $($field: $value),+ },)+
                 }
             }
         }
@@ -304,38 +305,38 @@ impl Serialize for FindingId {
     }
 }
 
-/// One thing that is wrong. Every text is one printable line, in the language of the person: no program may read what
-/// it needs to know out of one.
+/// A problem. Every text is one printable line in the language of the user; programs read the other fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Which kind.
     pub id: FindingId,
-    /// How much it matters.
     pub severity: Severity,
-    /// What it is about: a path, a host, a file and line.
+    /// A path, a host, or a file and line. A path below the home directory begins with `~`.
     pub subject: String,
-    /// The hosts of the ssh configuration that it is about, where it is about hosts.
+    /// The sockets and directories that the finding is about or affects.
+    #[serde(skip)]
+    pub paths: Vec<PathBuf>,
+    /// The hosts of the ssh configuration, if the finding is about hosts.
     #[serde(skip)]
     pub hosts: Vec<HostAlias>,
-    /// What was seen, with numbers.
+    /// The facts, with numbers.
     pub evidence: String,
-    /// What to do, one sentence; with the exact command where there is one.
+    /// The way out in one sentence, with the command if there is one.
     pub remedy: String,
-    /// That command alone, quoted for a shell.
+    /// The command of the remedy alone, quoted for a shell.
     pub command: Option<String>,
-    /// The lines to put into the ssh configuration, where that is what helps; muxtray never writes them.
+    /// Lines for the ssh configuration. muxtray never writes them itself.
     pub lines: Vec<String>,
-    /// What muxtray can mend safely by itself. The JSON says `fixable`, whether there is such a thing.
-    #[serde(rename = "fixable", serialize_with = "is_there")]
+    /// The repair that muxtray can make safely. JSON has `"fixable": true` if there is one.
+    #[serde(rename = "fixable", serialize_with = "serialize_is_some")]
     pub fix: Option<Fix>,
 }
 
-fn is_there<S: Serializer>(fix: &Option<Fix>, serializer: S) -> Result<S::Ok, S::Error> {
+fn serialize_is_some<S: Serializer>(fix: &Option<Fix>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_bool(fix.is_some())
 }
 
 impl Finding {
-    /// A finding with its kind's own severity, without a command, lines or a fix.
+    /// Returns a finding with the severity of its row.
     #[must_use]
     pub fn new(
         id: FindingId,
@@ -347,6 +348,7 @@ impl Finding {
             id,
             severity: id.severity(),
             subject: subject.into(),
+            paths: Vec::new(),
             hosts: Vec::new(),
             evidence: evidence.into(),
             remedy: remedy.into(),
@@ -356,53 +358,52 @@ impl Finding {
         }
     }
 
-    /// The same, with the command that its remedy ends in. A remedy that does not name the command yet gets it.
+    /// Adds the command, and appends it to the remedy unless the remedy contains it.
     #[must_use]
-    pub fn with_command(self, command: impl Into<String>) -> Self {
+    pub fn with_command(mut self, command: impl Into<String>) -> Self {
         let command = command.into();
-        let remedy = if self.remedy.contains(&command) {
-            self.remedy
-        } else {
-            format!("{}: {command}", self.remedy)
-        };
-        Self {
-            remedy,
-            command: Some(command),
-            ..self
+        if !self.remedy.contains(&command) {
+            self.remedy = format!("{}: {command}", self.remedy);
         }
+        self.command = Some(command);
+        self
     }
 
-    /// The same, about these hosts.
     #[must_use]
-    pub fn with_hosts(self, hosts: impl IntoIterator<Item = HostAlias>) -> Self {
-        Self {
-            hosts: hosts.into_iter().collect(),
-            ..self
-        }
+    pub fn with_paths(mut self, paths: impl IntoIterator<Item: Into<PathBuf>>) -> Self {
+        self.paths = paths.into_iter().map(Into::into).collect();
+        self
     }
 
-    /// The same, with lines for the ssh configuration.
+    /// Whether the finding is about this socket or its directory, or affects them.
     #[must_use]
-    pub fn with_lines<const N: usize>(self, lines: [String; N]) -> Self {
-        Self {
-            lines: lines.into(),
-            ..self
-        }
+    pub fn is_about(&self, path: &ControlPath) -> bool {
+        let mut paths = self.paths.iter();
+        paths.any(|about| about == path.as_path() || about == path.directory())
     }
 
-    /// The same, mendable by muxtray where there is a fix.
     #[must_use]
-    pub fn with_fix(self, fix: impl Into<Option<Fix>>) -> Self {
-        Self {
-            fix: fix.into(),
-            ..self
-        }
+    pub fn with_hosts(mut self, hosts: impl IntoIterator<Item = HostAlias>) -> Self {
+        self.hosts = hosts.into_iter().collect();
+        self
     }
 
-    /// The same, mattering more or less than its kind mostly does.
     #[must_use]
-    pub fn with_severity(self, severity: Severity) -> Self {
-        Self { severity, ..self }
+    pub fn with_lines<const N: usize>(mut self, lines: [String; N]) -> Self {
+        self.lines = lines.into();
+        self
+    }
+
+    #[must_use]
+    pub fn with_fix(mut self, fix: impl Into<Option<Fix>>) -> Self {
+        self.fix = fix.into();
+        self
+    }
+
+    #[must_use]
+    pub fn with_severity(mut self, severity: Severity) -> Self {
+        self.severity = severity;
+        self
     }
 }
 
@@ -413,24 +414,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn severities_rank_and_are_called_the_same_everywhere() {
-        assert!(Severity::Info < Severity::Warning && Severity::Warning < Severity::Error);
-        for (severity, word) in [
-            (Severity::Info, "info"),
-            (Severity::Warning, "warning"),
-            (Severity::Error, "error"),
-        ] {
-            assert_eq!(severity.as_str(), word);
-            let json = serde_json::to_string(&severity).unwrap();
-            assert_eq!(json, format!("\"{word}\""));
-        }
-    }
-
-    #[test]
     fn rows_have_distinct_ids_and_titles_and_fit_a_table() {
         let (mut ids, mut titles) = (BTreeSet::new(), BTreeSet::new());
         for finding in FindingId::ALL {
-            let Row {
+            let FindingRow {
                 id,
                 title,
                 meaning,
@@ -440,7 +427,6 @@ mod tests {
             let is_plain = |letter: char| letter.is_ascii_lowercase() || letter == '-';
             assert!(!id.is_empty() && id.chars().all(is_plain), "{id}");
             assert!(ids.insert(id) && titles.insert(title), "{id}: {title}");
-            assert_eq!(serde_json::to_string(finding).unwrap(), format!("\"{id}\""));
             for text in [title, meaning, advice] {
                 assert!(!text.is_empty() && !text.ends_with('.'), "{id}: {text}");
                 assert!(!text.contains(['|', '\n', '\\']), "{id}: {text}");
@@ -450,46 +436,16 @@ mod tests {
         }
     }
 
-    fn finding() -> Finding {
-        Finding::new(FindingId::Stale, "/s/a", "seen", "take it away")
-    }
-
     #[test]
-    fn a_new_one_has_its_kinds_severity_and_nothing_else() {
-        insta::assert_snapshot!(serde_json::to_string(&finding()).unwrap(), @r#"{"id":"stale","severity":"warning","subject":"/s/a","evidence":"seen","remedy":"take it away","command":null,"lines":[],"fixable":false}"#);
-        assert_eq!((finding().hosts, finding().fix), (Vec::new(), None));
-    }
-
-    #[test]
-    fn the_remedy_ends_in_its_command_once() {
-        let with = finding().with_command("rm a");
-        assert_eq!(with.remedy, "take it away: rm a");
-        assert_eq!(with.command.as_deref(), Some("rm a"));
-        assert_eq!(with.clone().with_command("rm a"), with);
-        let whole = Finding::new(FindingId::Stale, "/s/a", "seen", "rm a");
-        assert_eq!(whole.with_command("rm a").remedy, "rm a");
-    }
-
-    #[test]
-    fn what_is_added_changes_nothing_else() {
-        let hosts = [HostAlias("web".to_owned()), HostAlias("db".to_owned())];
-        let fix = Fix::MakeDirectory("/s".into());
-        let full = finding()
-            .with_hosts(hosts.clone())
+    fn json_has_the_promised_fields() {
+        let finding = Finding::new(FindingId::Stale, "~/a", "seen", "remove it")
+            .with_paths(["/home/u/a"])
+            .with_hosts([HostAlias("web".to_owned())])
             .with_lines(["Host *".to_owned()])
-            .with_fix(fix.clone())
-            .with_severity(Severity::Info);
-        let expected = Finding {
-            hosts: hosts.into(),
-            lines: vec!["Host *".to_owned()],
-            fix: Some(fix),
-            severity: Severity::Info,
-            ..finding()
-        };
-        assert_eq!(full, expected);
-        let json = serde_json::to_value(&full).unwrap();
-        assert_eq!(json["fixable"], true);
-        assert_eq!(json.get("hosts"), None);
-        assert_eq!(full.with_fix(None).fix, None);
+            .with_fix(Fix::MakeDirectory("/s".into()))
+            .with_severity(Severity::Info)
+            .with_command("rm a")
+            .with_command("rm a");
+        insta::assert_snapshot!(serde_json::to_string(&finding).unwrap(), @r#"{"id":"stale","severity":"info","subject":"~/a","evidence":"seen","remedy":"remove it: rm a","command":"rm a","lines":["Host *"],"fixable":true}"#);
     }
 }

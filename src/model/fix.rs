@@ -1,5 +1,5 @@
-//! [`Fix`]: what muxtray can mend by itself without harm, as a value. `actions::fix` carries it out, and proves again
-//! what it stands on; everything that is not one of these is told as a command for a person to run.
+//! [`Fix`]: a repair that muxtray can make safely. `actions::fix` verifies the facts again and makes it; any other
+//! remedy is a command for the user to run.
 
 use std::path::PathBuf;
 
@@ -7,32 +7,29 @@ use tr::tr;
 
 use super::ids::{DirectoryId, Target};
 
-/// A safe remedy, and what it was judged for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[must_use]
 pub enum Fix {
-    /// Make this directory and what is missing above it, for the user alone (mode 0700).
+    /// Create the directory and its missing parents with mode 0700.
     MakeDirectory(PathBuf),
-    /// Take the write permission of group and others from this directory of the user's.
+    /// Remove the write permission of group and others from a directory that the user owns.
     CloseDirectory {
-        /// Where, without symlinks.
+        /// Without symlinks.
         path: PathBuf,
-        /// Which.
         id: DirectoryId,
     },
-    /// Give this socket of the user's the mode 0600.
+    /// Set the mode of a socket that the user owns to 0600.
     CloseSocket(Target),
-    /// Remove this socket, after proving once more that nobody listens on it.
+    /// Remove a stale socket.
     Clean {
-        /// Which.
         target: Target,
-        /// Whether it is the temporary name of a start that broke off.
+        /// Whether it is the temporary socket of an interrupted start.
         is_leftover: bool,
     },
 }
 
 impl Fix {
-    /// A few words for a menu entry or button.
+    /// Returns the label of a menu row or button.
     #[must_use]
     pub fn label(&self) -> String {
         match self {
@@ -40,43 +37,6 @@ impl Fix {
             Self::CloseDirectory { .. } => tr!("Close the directory to others"),
             Self::CloseSocket(_) => tr!("Close the socket to others"),
             Self::Clean { .. } => tr!("Clean"),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::samples::in_state;
-    use crate::model::socket::State;
-
-    #[test]
-    fn each_says_what_it_does() {
-        let target = in_state(State::Stale).target();
-        let id = DirectoryId {
-            device: 1,
-            inode: 2,
-        };
-        let path = PathBuf::from("/s");
-        for (fix, label) in [
-            (Fix::MakeDirectory(path.clone()), "Make the directory"),
-            (
-                Fix::CloseDirectory { path, id },
-                "Close the directory to others",
-            ),
-            (
-                Fix::CloseSocket(target.clone()),
-                "Close the socket to others",
-            ),
-            (
-                Fix::Clean {
-                    target,
-                    is_leftover: true,
-                },
-                "Clean",
-            ),
-        ] {
-            assert_eq!(fix.label(), label);
         }
     }
 }

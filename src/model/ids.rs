@@ -1,11 +1,11 @@
-//! What identifies a file, a listener, a process and a user.
+//! Identities of files, listeners, processes and users.
 
 use super::control_path::ControlPath;
 
-/// What tells one socket file from its successor at the same path.
+/// The identity of a socket file.
 ///
-/// An inode number alone does not: ext4 gives it out again at once. The change time does; it moves with a rename
-/// or chmod too, so after a rename of our own compare [`SocketId::same_file`].
+/// ext4 reuses an inode number at once, so the change time belongs to it. A rename or chmod changes that too: after
+/// muxtray's own rename compare with [`SocketId::same_file`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SocketId {
     /// `st_dev`.
@@ -17,26 +17,23 @@ pub struct SocketId {
 }
 
 impl SocketId {
-    /// Whether both name the same file, whatever was done to its name or mode in between.
+    /// Whether both are the same file, even if it was renamed or its mode changed.
     #[must_use]
     pub fn same_file(&self, other: &Self) -> bool {
         self.device == other.device && self.inode == other.inode
     }
 }
 
-/// The kernel's identity of a listening socket (`udiag_cookie`), never given out twice in one boot.
+/// The kernel's id of a listening socket (`udiag_cookie`), unique until the next boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cookie(pub u64);
 
-/// A process id of a master.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MasterPid(pub i32);
 
-/// A numeric user id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(pub u32);
 
-/// What tells one directory from another at the same path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DirectoryId {
     /// `st_dev`.
@@ -45,16 +42,13 @@ pub struct DirectoryId {
     pub inode: u64,
 }
 
-/// What an action was asked for: a path and what stood there when it was drawn or listed.
+/// The socket that an action is meant for: its path, and the file and listener that were there when the user saw it.
 ///
-/// An action on a target whose file or listener is another by now is refused, so a click on an old menu never
-/// reaches a new master.
+/// An action is refused if the file or the listener has changed since, so a click in an old menu never reaches a new
+/// master.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Target {
-    /// Where.
     pub path: ControlPath,
-    /// Which file.
     pub id: Option<SocketId>,
-    /// Which listener.
     pub cookie: Option<Cookie>,
 }

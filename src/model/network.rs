@@ -1,4 +1,4 @@
-//! The network behind a master: the kernel's numbers of its connection, and the judgement made of them.
+//! The network connection of a master: the numbers of the kernel, and the judgement on them.
 
 use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeMap;
@@ -6,120 +6,106 @@ use std::time::Duration;
 
 use super::ids::MasterPid;
 
-/// What a look found of the networks behind the masters.
+/// The connections of all masters in one look.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// How long the machine has slept since it started.
+    /// The time that the machine was suspended since its boot.
     pub asleep: Duration,
-    /// The one connection behind each master, where it was found for certain.
+    /// Only masters whose connection is certain.
     pub connections: BTreeMap<MasterPid, Connection>,
 }
 
-/// A TCP connection as it is at one moment.
+/// A TCP connection at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {
-    /// Tells it from every other of this boot.
+    /// The kernel's id, unique until the next boot.
     pub cookie: u64,
-    /// Our end.
     pub local: SocketAddr,
-    /// The other end.
     pub remote: SocketAddr,
-    /// The program that holds it in the master's stead: its ProxyCommand, or the ssh of its ProxyJump.
+    /// The process that has the connection, if it is not the master: its ProxyCommand, or the ssh of its ProxyJump.
     pub proxy: Option<String>,
-    /// The kernel's numbers.
     pub numbers: Numbers,
-    /// What has become of our address.
     pub address: Address,
-    /// The way to the other end.
     pub route: Route,
 }
 
-/// Whether an interface has an address.
+/// Whether an interface has the local address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Address {
-    /// One has, for so long where that is known.
+    /// For how long, if that is known.
     Present(Option<Duration>),
-    /// None has.
     Gone,
 }
 
-/// Which way leads to an address.
+/// The route to the remote address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Route {
-    /// This one.
     Via(Hop),
-    /// None.
     None,
-    /// It could not be asked.
+    /// The query failed.
     Unknown,
 }
 
-/// The next step of a way.
+/// The next hop of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hop {
-    /// The index of the interface that it leaves by.
+    /// The index of the interface.
     pub interface: u32,
-    /// Who passes it on; `None` where the destination is on the link.
+    /// `None` if the destination is on the link.
     pub gateway: Option<IpAddr>,
 }
 
-/// `struct tcp_info` and `struct inet_diag_msg`, as far as they tell whether a connection works. All times but
-/// `expires` are ages; none of them counts the sleep of the machine.
+/// The parts of `struct tcp_info` and `struct inet_diag_msg` that show whether a connection works. All times but `expires`
+/// are ages; none includes the time that the machine was suspended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Numbers {
-    /// Bytes that were not acknowledged, sent or not.
+    /// Bytes that are not acknowledged, sent or not.
     pub queued_bytes: u32,
-    /// Segments that were sent and not acknowledged.
+    /// Segments that are sent and not acknowledged.
     pub unacked: u32,
-    /// How many timeouts in a row the oldest segment has met.
+    /// Successive timeouts of the oldest segment.
     pub retransmits: u8,
-    /// How many probes in a row have met no answer, of a window that is closed, of a route that is none, or of an idle
-    /// connection that is to be kept alive.
+    /// Successive probes without an answer: of a closed window, of a missing route, or to keep an idle connection alive.
     pub probes: u8,
     /// How often the timeout was doubled.
     pub backoff: u8,
-    /// The timeout, doubled that often; but not while probing.
+    /// The timeout, doubled `backoff` times unless the connection is probing.
     pub rto: Duration,
-    /// The smoothed time of a round trip.
+    /// Smoothed.
     pub round_trip: Duration,
-    /// What the connection waits for.
     pub timer: Timer,
-    /// When that is over.
+    /// The time until the timer expires.
     pub expires: Duration,
-    /// When data was last sent, for the first time or again.
+    /// Since data was last sent or retransmitted.
     pub last_data_sent: Duration,
-    /// When data last came.
+    /// Since data last arrived.
     pub last_data_received: Duration,
-    /// When an acknowledgement last came.
+    /// Since an acknowledgement last arrived.
     pub last_ack_received: Duration,
-    /// How often and how long it has been sending again in all; `None` before Linux 6.7.
+    /// `None` before Linux 6.7.
     pub recoveries: Option<Recoveries>,
 }
 
-/// A connection's times of sending again, the present one included.
+/// All periods of retransmission of a connection, the present one included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recoveries {
-    /// How many there were.
     pub count: u16,
-    /// How long they lasted together, each from its first timeout on.
+    /// Their total duration, each from its first timeout on.
     pub time: Duration,
 }
 
-/// What a connection waits for.
+/// The pending timer of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Timer {
-    /// Nothing of interest.
     None,
-    /// To send again.
     Retransmit,
-    /// To see whether the other end is still there.
     KeepAlive,
-    /// To try again whether it may send.
+    /// To probe a closed window or a missing route.
     Probe,
 }
 
 impl Connection {
-    /// Whether it never leaves the machine.
+    /// Whether both ends are on this machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.remote.ip().is_loopback() || self.remote.ip() == self.local.ip()
@@ -127,59 +113,53 @@ impl Connection {
 }
 
 impl Numbers {
-    /// When anything last came.
+    /// Returns the time since anything last arrived.
     #[must_use]
     pub fn last_heard(&self) -> Duration {
         self.last_data_received.min(self.last_ack_received)
     }
 }
 
-/// What the numbers of a connection come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Judgement {
-    /// Nothing speaks against it.
     Well,
-    /// It may be broken.
     Suspect(Doubt),
-    /// It cannot work any more.
     Stranded(Cause),
 }
 
-/// Why a connection is doubtful.
+/// The reason why a connection may be broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doubt {
-    /// Data was sent again, and nothing has come back for a while.
+    /// Data was retransmitted, and nothing has arrived for a while.
     Unanswered,
-    /// Nothing leads to the other end.
+    /// There is no route to the remote address.
     NoRoute,
-    /// Nothing was heard since the machine slept.
+    /// Nothing has arrived since the machine resumed.
     Resumed,
-    /// Nothing was heard since another way leads to the other end.
+    /// Nothing has arrived since the route changed.
     Rerouted,
-    /// Nothing was heard since our address was taken from its interface and given back.
+    /// Nothing has arrived since the local address was removed from its interface and added again.
     Readdressed,
 }
 
-/// Why a connection is dead.
+/// The reason why a connection is dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// Our address is on no interface.
+    /// No interface has the local address.
     AddressGone,
-    /// Data has met no answer past the limit.
+    /// Data has been unanswered for longer than the limit.
     Unanswered,
 }
 
-/// The judgement on one connection, with what it was made of.
+/// The judgement on one connection, with its facts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// The judgement.
     pub judgement: Judgement,
-    /// The connection.
     pub connection: Connection,
-    /// How long it has been waiting for an answer, where it is sending again.
+    /// For how long data has been unanswered, if the connection retransmits.
     pub unanswered: Option<Duration>,
-    /// How long ago the address went, or the doubt arose; `None` where that was not seen.
+    /// Since the address was removed or the doubt began, if that was seen.
     pub since: Option<Duration>,
-    /// After how long the judgement may be another although nothing else happens.
+    /// When the judgement can change without another event.
     pub look_again: Option<Duration>,
 }

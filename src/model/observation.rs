@@ -10,16 +10,14 @@ use super::control_path::ControlPath;
 use super::ids::{Cookie, MasterPid, SocketId, UserId};
 use super::text;
 
-/// A user, with the name the password file has for the id.
+/// A user id with its name in the password file, if it has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
-    /// The id.
     pub uid: UserId,
-    /// The name; `None` where there is none.
     pub name: Option<String>,
 }
 
-/// `root (uid 0)`, or `uid 1234` where there is no name.
+/// `root (uid 0)`, or `uid 1234` without a name.
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
@@ -29,53 +27,43 @@ impl fmt::Display for Owner {
     }
 }
 
-/// What lstat says of a path. Symlinks are never followed.
+/// The result of lstat. Symlinks are never followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum File {
-    /// No such file.
     Missing,
-    /// A socket.
     Socket(Stat),
-    /// Something else.
     Other(FileKind, Stat),
-    /// lstat failed with EACCES or EPERM: a directory on the way may not be searched.
+    /// EACCES or EPERM: a directory of the path may not be searched.
     Denied,
-    /// lstat failed otherwise: the errno's text.
+    /// Any other error, as text.
     Failed(String),
 }
 
-/// The facts of an existing file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stat {
-    /// Which file.
     pub id: SocketId,
-    /// Its owner.
     pub uid: UserId,
     /// The permission bits, `st_mode & 0o7777`.
     pub mode: u32,
-    /// `st_mtime`: for a socket, when it was bound.
+    /// `st_mtime`: for a socket, the time of the bind.
     pub modified: SystemTime,
-    /// `st_atime`: for a socket, when it was last connected to, as far as the mount notes it.
+    /// `st_atime`: for a socket, the time of the last connect, if the mount records it.
     pub accessed: SystemTime,
 }
 
-/// What stands where a socket should.
+/// A file that is not a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
-    /// A regular file.
     Regular,
-    /// A directory.
     Directory,
-    /// A symbolic link, wherever it leads.
     Symlink,
-    /// A named pipe.
     Fifo,
-    /// A device node or something unknown.
+    /// A device node or an unknown type.
     Device,
 }
 
 impl FileKind {
-    /// With its article, for sentences.
+    /// Returns the kind with its article.
     #[must_use]
     pub fn phrase(self) -> String {
         match self {
@@ -88,144 +76,133 @@ impl FileKind {
     }
 }
 
-/// What kind of filesystem a path lies on, as far as it decides what ECONNREFUSED proves.
+/// The filesystem of a path. ECONNREFUSED proves that nobody listens only on a local one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Filesystem {
-    /// Only this machine's processes can listen there.
     Local,
-    /// Other machines may hold sockets there; its name, such as `nfs`.
+    /// Processes of other machines may listen there; the type's name, such as `nfs`.
     Network(&'static str),
-    /// statfs failed. Nothing is proven there.
+    /// statfs failed.
     Unknown,
 }
 
 /// A listening socket in the kernel's table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
-    /// Its identity; `None` from tables without one (`/proc/net/unix`).
+    /// `None` in `/proc/net/unix`, which has no cookies.
     pub cookie: Option<Cookie>,
-    /// The name it was bound to: the ControlPath with the temporary suffix, for a master.
+    /// The name of the bind: for a master, the ControlPath with the temporary suffix.
     pub bound_name: PathBuf,
-    /// Connections that wait to be accepted; 0 where the table does not tell.
+    /// Connections that wait for accept; 0 in `/proc/net/unix`.
     pub backlog: u32,
-    /// Accepted connections that are open: multiplexed sessions.
+    /// Accepted connections: multiplexed sessions.
     pub sessions: u32,
-    /// The user who made it, where the kernel tells.
+    /// The user who created it, if the kernel reports one.
     pub uid: Option<UserId>,
-    /// Who holds it.
     pub holder: Holder,
 }
 
-/// The process behind a listener.
+/// The process of a listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Holder {
-    /// An ssh of the user's own.
+    /// An ssh of the user.
     Ssh(Process),
-    /// Another program of the user's.
+    /// Another program of the user.
     Other(Process),
-    /// No process of the user's that we may look into holds it.
+    /// No process that the user may inspect.
     Unknown,
 }
 
-/// What `/proc` says of a process.
+/// A process as `/proc` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
-    /// Its id.
     pub pid: MasterPid,
-    /// The program's name: the last part of `/proc/PID/exe`, or `comm` where that cannot be read.
+    /// The last part of `/proc/PID/exe`, or `comm` if that cannot be read.
     pub name: String,
-    /// When it started, where that could be computed.
     pub started: Option<SystemTime>,
-    /// Whether it is stopped (state T or t): it cannot answer.
+    /// Whether it is stopped (state T or t) and cannot answer.
     pub stopped: bool,
-    /// Whether it carries a session of its own, beside the multiplexed ones: an interactive master, not one that
-    /// waits in the background for clients (`ssh: PATH [mux]`, `-N`).
+    /// Whether it has a session of its own beside the multiplexed ones: an interactive master, not one that runs in the
+    /// background (`ssh: PATH [mux]`, `-N`).
     pub own_session: bool,
 }
 
-/// What a non-blocking connect said. Only asked where the kernel shows no listener.
+/// The result of a non-blocking connect. Only paths without a listener in the kernel's table are connected to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Connect {
     /// ECONNREFUSED: nobody listens.
     Refused,
-    /// Somebody accepts whom our kernel table does not show: another network namespace.
+    /// A listener of another network namespace, which the kernel's table does not show.
     Accepted,
     /// EAGAIN: the backlog is full.
     Full,
     /// EACCES or EPERM.
     Denied,
-    /// Any other errno: its text. Proves nothing.
+    /// Any other error, as text. Proves nothing.
     Failed(String),
 }
 
-/// What was seen at one path in one look.
+/// The facts at one path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observation {
-    /// Where.
     pub path: ControlPath,
-    /// Why we look there.
     pub origin: Origin,
-    /// What lstat says.
     pub file: File,
-    /// What the path lies on.
     pub filesystem: Filesystem,
-    /// Whether the directory is shared with other users: others may write, and only the sticky bit keeps files apart.
+    /// Whether other users may write to the directory, and only the sticky bit protects files.
     pub shared_directory: bool,
-    /// The listener whose inode this file is.
+    /// The listener with the file's inode.
     pub listener: Option<Listener>,
-    /// What connect said, where it was asked.
+    /// `None` if no connect was needed.
     pub connect: Option<Connect>,
 }
 
-/// A master of the user's whose listener is nowhere at its path.
+/// A master of the user without a socket file: the file at its path is missing or has another inode.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Orphan {
-    /// The path it was bound for: its kernel name without the temporary suffix.
+    /// The name of its bind without the temporary suffix.
     pub path: ControlPath,
-    /// Its listener, held by an ssh of the user's.
     pub listener: Listener,
-    /// Whether another socket stands at the path by now. Its owner would lose it if the orphan cleaned up.
+    /// Whether another socket is at the path. The orphan's clean-up would remove it.
     pub successor: bool,
 }
 
-/// Everything one look saw.
+/// Everything that one look found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Look {
-    /// The wall clock at its start.
+    /// The time at its start.
     pub at: SystemTime,
-    /// Every path with something at it, or that could not be looked at.
+    /// Every path that has a file, or could not be looked at.
     pub observations: Vec<Observation>,
-    /// Masters without their file.
     pub orphans: Vec<Orphan>,
-    /// Where the listeners were read from.
     pub table: Table,
 }
 
-/// Which of the kernel's tables could be read.
+/// The source of the listeners.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Table {
     /// sock_diag: inodes, backlog, sessions.
     SockDiag,
-    /// `/proc/net/unix`: names only; no inode, backlog or count of waiting connections.
+    /// `/proc/net/unix`: names only, without inodes, backlog and waiting connections.
     ProcNetUnix,
-    /// Neither: every look has to connect.
+    /// Neither could be read: every path is connected to.
     None,
 }
 
-/// Why we look at a path. It decides what may be said of it: a file that a vague pattern happens to match is
-/// nobody's problem, the same file at a configured host's exact path is.
+/// The reason to look at a path. A regular file at the ControlPath of a host is a problem; a file that matches a vague
+/// pattern is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
-    /// A configured host's exact path, or one the user named.
+    /// The ControlPath of a configured host, or a path that the user named.
     Exact,
-    /// It matches a pattern that only control sockets match (it has `%C` or `%p`, or a directory of its own).
+    /// A pattern that only control sockets match: it has `%C` or `%p`, or a directory of its own.
     Pattern,
-    /// It matches a pattern that other files may match too (`~/.ssh/%h`): only sockets that prove to be ours count.
+    /// A pattern that other files may match too, such as `~/.ssh/%h`: only sockets of the user count.
     VaguePattern,
-    /// The temporary name (`.` and 16 letters or digits) of a path that a pattern or host has.
+    /// A temporary name (`.` and 16 letters or digits) of a path that a pattern or host has.
     Temporary,
-    /// A name that muxtray's own `clean` gave to a socket and did not live to remove or put back.
+    /// A name that an interrupted `clean` gave to a socket.
     Aside,
-    /// Only the kernel told us: a listener of one of the user's own ssh processes.
+    /// A listener of one of the user's ssh processes, at a path that nothing else led to.
     Kernel,
 }

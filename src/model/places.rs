@@ -30,6 +30,8 @@ pub struct Places {
     pub ignored: Vec<glob::Pattern>,
     /// What was wrong on the way.
     pub findings: Vec<Finding>,
+    /// Whether the ssh configuration was named with `-F`. A command without `-F` does not know its hosts.
+    pub has_other_config: bool,
 }
 
 /// A pattern of paths and whose it is.

@@ -140,6 +140,7 @@ fn context_after<R>(
         uid: ME,
         users: &users(),
         home: Path::new("/home/u"),
+        tilde: Default::default(),
         places,
         directories,
         history,

@@ -1,4 +1,4 @@
-//! A judged control socket, and everything that is known at one moment.
+//! [`Socket`]: a control socket with its state and findings. [`Snapshot`]: all of them at one moment.
 
 use std::time::SystemTime;
 
@@ -13,53 +13,50 @@ pub use super::observation::{
 use super::places::Managed;
 pub use super::state::{Denied, ForeignHolder, State, Unresponsive, Unverifiable};
 
-/// One control socket, judged.
+/// A control socket with its state and findings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Socket {
-    /// Where it is, or for an orphan where it was.
+    /// The path of the file; for an orphan, the path it was bound for.
     pub path: ControlPath,
-    /// The judgement.
+    /// The TARGET of commands about this socket, as a shell word: a host alias if it names this socket alone, or else the
+    /// path.
+    pub argument: String,
     pub state: State,
-    /// Which file it was made of; none for an orphan or what could not be looked at.
+    /// `None` for an orphan, or if lstat failed.
     pub id: Option<SocketId>,
-    /// Which listener it was made of.
     pub cookie: Option<Cookie>,
-    /// The configured host aliases whose ControlPath this is.
+    /// The configured hosts with this ControlPath.
     pub hosts: Vec<HostAlias>,
-    /// Where it leads, where that is known.
     pub destination: Option<Destination>,
-    /// The master's process.
     pub pid: Option<MasterPid>,
-    /// Multiplexed sessions that are open; `None` where nobody listens or the kernel does not tell.
+    /// Open multiplexed sessions; `None` if nobody listens or the kernel reports no number.
     pub sessions: Option<u32>,
-    /// Whether the master carries a session of its own beside those.
+    /// Whether the master has a session of its own beside those.
     pub own_session: bool,
-    /// Who owns the file.
     pub owner: Option<Owner>,
-    /// Its permission bits.
+    /// The permission bits.
     pub mode: Option<u32>,
-    /// Since when it is there.
+    /// The time of the bind; for an orphan, of the start of its process.
     pub since: Option<SystemTime>,
-    /// ControlPersist of its host in seconds; 0 is "for ever"; `None` is "no" or unknown.
+    /// ControlPersist of the host in seconds; 0 is without limit, `None` is "no" or unknown.
     pub persist_secs: Option<u32>,
-    /// The program it belongs to, where that is not the user's own configuration.
+    /// The program that the socket belongs to, if it is not from the user's own configuration.
     pub managed_by: Option<Managed>,
-    /// What is known of the network behind it, where the connection was found.
+    /// The judgement on the network connection, if the connection was found.
     pub network: Option<Verdict>,
-    /// What is wrong with it; the state's own finding first.
+    /// The finding of the state first.
     pub findings: Vec<Finding>,
 }
 
 impl Socket {
-    /// Every session that ends with the master: the multiplexed ones and its own. `None` where they cannot be
-    /// counted.
+    /// Returns the number of sessions that end with the master, its own included; `None` if they cannot be counted.
     #[must_use]
     pub fn sessions_at_stake(&self) -> Option<u32> {
         self.sessions
             .map(|multiplexed| multiplexed + u32::from(self.own_session))
     }
 
-    /// What a person calls it: its host aliases, else where it leads, else its path.
+    /// Returns the host aliases, or else the destination, or else the path.
     #[must_use]
     pub fn title(&self) -> String {
         if self.hosts.is_empty() {
@@ -72,73 +69,40 @@ impl Socket {
         }
     }
 
-    /// Whether a master listens there that can be asked something, whatever its network does.
+    /// As [`State::is_running`].
     #[must_use]
     pub const fn is_running(&self) -> bool {
-        matches!(
-            self.state,
-            State::Running | State::Suspect(_) | State::Stranded(_)
-        )
+        self.state.is_running()
     }
 
-    /// Whether nothing changed but the age of what is known of its network.
+    /// Whether both are equal but for the age of their network facts.
     #[must_use]
-    pub fn says_the_same(&self, other: &Self) -> bool {
-        let is_same_finding = |(one, other): (&Finding, &Finding)| match one.id {
-            FindingId::Suspect | FindingId::Stranded => {
-                one.id == other.id && one.subject == other.subject && one.remedy == other.remedy
+    pub fn eq_ignoring_age(&self, other: &Self) -> bool {
+        let without_ages = |socket: &Self| {
+            let mut socket = socket.clone();
+            socket.network = None;
+            for finding in &mut socket.findings {
+                if matches!(finding.id, FindingId::Suspect | FindingId::Stranded) {
+                    finding.evidence.clear();
+                }
             }
-            _ => one == other,
+            socket
         };
-        let Self {
-            path,
-            state,
-            id,
-            cookie,
-            hosts,
-            destination,
-            pid,
-            sessions,
-            own_session,
-            owner,
-            mode,
-            since,
-            persist_secs,
-            managed_by,
-            network: _,
-            findings,
-        } = self;
-        *path == other.path
-            && *state == other.state
-            && *id == other.id
-            && *cookie == other.cookie
-            && *hosts == other.hosts
-            && *destination == other.destination
-            && *pid == other.pid
-            && *sessions == other.sessions
-            && *own_session == other.own_session
-            && *owner == other.owner
-            && *mode == other.mode
-            && *since == other.since
-            && *persist_secs == other.persist_secs
-            && *managed_by == other.managed_by
-            && findings.len() == other.findings.len()
-            && findings.iter().zip(&other.findings).all(is_same_finding)
+        self == other || without_ages(self) == without_ages(other)
     }
 
-    /// The severity of the worst that is wrong with it.
+    /// Returns the highest severity of its findings.
     #[must_use]
     pub fn worst(&self) -> Option<Severity> {
         self.findings.iter().map(|finding| finding.severity).max()
     }
 
-    /// Whether something is wrong with it that a person should see first.
+    /// Whether it has a warning or an error.
     #[must_use]
     pub fn is_problem(&self) -> bool {
         self.worst() >= Some(Severity::Warning)
     }
 
-    /// What an action on this socket must still find there.
     #[must_use]
     pub fn target(&self) -> Target {
         Target {
@@ -149,22 +113,21 @@ impl Socket {
     }
 }
 
-/// Everything that is known at one moment: what all renderings are made of.
+/// Everything that is known at one moment. Tables, JSON and menus are made from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
-    /// When the look was taken.
     pub at: SystemTime,
-    /// Every socket, problems first, then by path.
+    /// Problems first, then by title and path.
     pub sockets: Vec<Socket>,
-    /// What is wrong with directories, hosts and configuration.
+    /// The findings of directories, hosts and the configuration.
     pub findings: Vec<Finding>,
-    /// Files that a clean of muxtray's own took aside and did not live to remove or put back. Settling them finishes
-    /// what was asked for then; one that nobody listens on is among the sockets too, as a leftover.
+    /// Files that an interrupted `clean` has renamed. They are settled without a new request; one that nobody listens on
+    /// is also in `sockets`, as a leftover.
     pub asides: Vec<Target>,
 }
 
 impl Snapshot {
-    /// The socket that a target was made of, if it is still the same.
+    /// Returns the socket of the target if its file and listener are still the same.
     #[must_use]
     pub fn find(&self, target: &Target) -> Option<&Socket> {
         self.sockets.iter().find(|socket| {
@@ -172,14 +135,14 @@ impl Snapshot {
         })
     }
 
-    /// Whether nothing changed but the time of the look, and what only ages with it.
+    /// Whether both are equal but for their time and the age of their network facts.
     #[must_use]
-    pub fn says_the_same(&self, other: &Self) -> bool {
+    pub fn eq_ignoring_age(&self, other: &Self) -> bool {
         let pairs = self.sockets.iter().zip(&other.sockets);
         self.sockets.len() == other.sockets.len()
             && pairs
                 .into_iter()
-                .all(|(one, other)| one.says_the_same(other))
+                .all(|(one, other)| one.eq_ignoring_age(other))
             && self.findings == other.findings
             && self.asides == other.asides
     }

@@ -1,100 +1,89 @@
-//! The states of a control socket: the judgement that `diagnose` makes of an observation.
+//! The states of a control socket, which `diagnose` derives from an observation.
 
 use tr::tr;
 
-use super::finding::{FindingId, Row, Severity};
+use super::finding::{FindingId, Severity};
 use super::ids::MasterPid;
 use super::network::{Cause, Doubt};
 use super::observation::{FileKind, Owner};
 
-/// The judgement on one socket. Variants hold only what is true then.
+/// Variants hold only facts that are true in that state. The row of the state's finding explains it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// A master listens, and accepts.
+    /// The kernel's table has a listener with the file's inode, or connect succeeds.
     Running,
-    /// It is running, but the network behind it is doubtful.
+    /// Running, but its network connection may be broken.
     Suspect(Doubt),
-    /// It is running, but its connection cannot work any more.
+    /// Running, but its network connection is dead.
     Stranded(Cause),
-    /// A master holds the socket but does not accept or answer.
     Unresponsive(Unresponsive),
-    /// Nobody listens: refused on connect, local filesystem, own uid.
+    /// ECONNREFUSED on a local filesystem; the user owns the file.
     Stale,
-    /// The file belongs to another user; never connected to.
+    /// Never connected to.
     Misowned(Owner),
-    /// Something that is not an ssh of the user's listens there.
     Foreign(ForeignHolder),
-    /// A file, directory or symlink stands where a control socket should.
     NotASocket(FileKind),
-    /// The user may not look or connect.
     Denied(Denied),
-    /// The temporary name of a start that broke off, nobody listening.
+    /// A temporary name that refuses connections, older than a start takes.
     Leftover,
-    /// A master lives on without its socket file.
+    /// A listener whose inode is not at its path.
     Orphaned {
-        /// Whether another socket stands at the path by now.
+        /// Whether another socket is at the path.
         successor: bool,
     },
-    /// Nothing can be proven there.
     Unverifiable(Unverifiable),
 }
 
-/// Why a master counts as unresponsive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unresponsive {
     /// The process is stopped (SIGSTOP, Ctrl-Z).
     Stopped,
-    /// So many connections have waited over two looks.
+    /// So many connections waited in two looks.
     Backlog(u32),
-    /// EAGAIN from a listener that our table does not show.
+    /// EAGAIN from a listener that the kernel's table does not show.
     BacklogFull,
-    /// The last alive check got no answer in time.
+    /// The last alive check timed out.
     CheckTimedOut,
 }
 
-/// Who listens instead of an ssh of the user's.
+/// The listener, if it is not an ssh of the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ForeignHolder {
-    /// Another program of the user's.
+    /// Another program of the user.
     Program {
-        /// Its name.
         name: String,
-        /// Its process id.
         pid: MasterPid,
     },
-    /// A process of another user's.
     User(Owner),
 }
 
-/// What may not be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denied {
-    /// lstat: a directory on the way may not be searched.
+    /// lstat failed: a directory of the path may not be searched.
     Look,
-    /// connect, or the mode of the file.
+    /// connect failed, or the mode of the file forbids it.
     Connect,
 }
 
-/// Why nothing can be proven.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unverifiable {
-    /// The network filesystem of this name: another machine may listen.
+    /// A network filesystem of this type: another machine may listen.
     Network(&'static str),
-    /// A system call failed in a way that proves nothing; its text.
+    /// A system call failed with this error, which proves nothing.
     Failed(String),
 }
 
 impl State {
-    /// The state's name in JSON and tables: an id, the same in every language.
+    /// Returns the name in JSON and tables, the same in every language.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self.finding_id() {
-            None => "running",
+            None => RUNNING.name,
             Some(id) => id.as_str(),
         }
     }
 
-    /// The state in the language of the person, for sentences, menus and notifications.
+    /// Returns the name in the language of the user, for sentences, menus and notifications.
     #[must_use]
     pub fn word(&self) -> String {
         // Translators: these twelve are the states of a control socket.
@@ -114,7 +103,7 @@ impl State {
         }
     }
 
-    /// The finding that goes with the state; none for a running master.
+    /// Returns the finding of the state; `None` for `running`.
     #[must_use]
     pub const fn finding_id(&self) -> Option<FindingId> {
         Some(match self {
@@ -133,39 +122,31 @@ impl State {
         })
     }
 
-    /// How bad it is; `None` for a running master.
     #[must_use]
-    pub const fn severity(&self) -> Option<Severity> {
-        match self.finding_id() {
-            None => None,
-            Some(id) => Some(id.severity()),
-        }
+    pub fn severity(&self) -> Option<Severity> {
+        self.finding_id().map(FindingId::severity)
     }
 
-    /// Whether `clean` may remove the file, after proving it once more.
+    /// Whether `clean` may remove the file, after it has verified the state again.
     #[must_use]
     pub const fn is_cleanable(&self) -> bool {
-        match self {
-            Self::Stale | Self::Leftover => true,
-            Self::Running
-            | Self::Suspect(_)
-            | Self::Stranded(_)
-            | Self::Unresponsive(_)
-            | Self::Misowned(_)
-            | Self::Foreign(_)
-            | Self::NotASocket(_)
-            | Self::Denied(_)
-            | Self::Orphaned { .. }
-            | Self::Unverifiable(_) => false,
-        }
+        matches!(self, Self::Stale | Self::Leftover)
+    }
+
+    /// Whether a master listens that can be asked, even if its network connection is dead.
+    #[must_use]
+    pub const fn is_running(&self) -> bool {
+        matches!(self, Self::Running | Self::Suspect(_) | Self::Stranded(_))
     }
 }
 
-/// A state in the tables of the documentation; text between backticks is typed or read literally.
+/// A state in the tables of the documentation. Text between backticks is typed or read literally.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StateRow {
     /// The name in JSON and in tables.
     pub name: &'static str,
+    /// `None` for `running`.
+    pub severity: Option<Severity>,
     pub meaning: &'static str,
     pub advice: &'static str,
 }
@@ -173,25 +154,19 @@ pub struct StateRow {
 /// The one state that is no finding.
 const RUNNING: StateRow = StateRow {
     name: "running",
-    meaning: "a master listens and accepts",
+    severity: None,
+    meaning: "a master listens and accepts connections",
     advice: "nothing",
 };
 
-/// Every state, `running` first.
+/// Returns the rows of all states, `running` first.
 pub fn table() -> impl Iterator<Item = StateRow> {
     let states = FindingId::ALL.iter().filter(|id| id.is_state());
-    let row = |id: &FindingId| {
-        let Row {
-            id: name,
-            meaning,
-            advice,
-            ..
-        } = id.row();
-        StateRow {
-            name,
-            meaning,
-            advice,
-        }
-    };
-    std::iter::once(RUNNING).chain(states.map(row))
+    let rows = states.map(|id| id.row()).map(|row| StateRow {
+        name: row.id,
+        severity: Some(row.severity),
+        meaning: row.meaning,
+        advice: row.advice,
+    });
+    std::iter::once(RUNNING).chain(rows)
 }

@@ -6,60 +6,55 @@ use thiserror::Error;
 use tr::tr;
 
 use super::control_path::ControlPath;
-use super::socket::{Snapshot, Socket, State};
+use super::socket::{Snapshot, Socket};
+use super::state::State;
 use super::text;
 
-/// What a person typed, told apart by its form.
+/// A TARGET by its form.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Named {
-    /// It holds a slash.
+pub enum TargetName {
+    /// It contains a slash.
     Path(ControlPath),
     /// `user@host`, `user@host:port`, `user@[::1]:port`.
     Destination {
-        /// Before the `@`.
         user: String,
-        /// After it.
         host: String,
-        /// After the colon.
         port: Option<u16>,
     },
     /// Anything else: an alias, or a host name.
     Host(String),
 }
 
-/// Why a TARGET names no one socket.
+/// The TARGET does not name exactly one socket.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TargetError {
-    /// It is no path a socket could have.
     #[error("{}", tr!(
         "`{typed}` is not the path of a control socket: it has to name a file, without `..`",
         typed = .0
     ))]
     BadPath(String),
-    /// Nothing there.
     #[error("{}", tr!(
-        "`{typed}` has no control socket: `{command}` shows those there are",
+        "`{typed}` has no control socket; list them with: {command}",
         typed = .0,
         command = "muxtray list"
     ))]
     NoSocket(String),
-    /// A path with nothing at it.
     #[error("{}", tr!(
-        "no control socket at {path}: `{command}` shows those there are",
+        "no control socket at {path}; list them with: {command}",
         path = .0,
         command = "muxtray list"
     ))]
-    NothingThere(String),
-    /// Several match.
+    NothingAtPath(String),
+    /// The second text lists the sockets.
     #[error("{}\n{}", tr!("`{typed}` names several control sockets, name one by its path:", typed = .0), .1)]
     Several(String, String),
 }
 
-impl Named {
-    /// Reads what was typed; `directory` is what a relative path starts from.
+impl TargetName {
+    /// Parses a TARGET; `directory` is the start of relative paths.
     ///
     /// # Errors
-    /// A path that cannot be one.
+    /// The TARGET contains a slash, but cannot be the path of a control socket.
     pub fn parse(typed: &str, directory: &Path) -> Result<Self, TargetError> {
         if typed.contains('/') {
             let path = ControlPath::new(directory.join(typed));
@@ -70,7 +65,8 @@ impl Named {
         let Some((user, rest)) = typed.rsplit_once('@') else {
             return Ok(Self::Host(typed.to_owned()));
         };
-        // What is no port belongs to the host, which nothing has then: left out, it would name every port's master.
+        // An invalid port stays part of the host, which then matches nothing; without it, the TARGET would name the
+        // masters of every port.
         let (host, port) = rest
             .rsplit_once(':')
             .filter(|(host, _)| !host.contains(':') || host.ends_with(']'))
@@ -86,7 +82,7 @@ impl Named {
         })
     }
 
-    /// Whether the socket is meant by it, maybe with others.
+    /// Whether the TARGET names the socket; it may name others too.
     #[must_use]
     pub fn matches(&self, socket: &Socket) -> bool {
         match self {
@@ -115,31 +111,32 @@ impl Named {
             }
         }
     }
+
+    /// Returns the sockets that the TARGET names. A configured alias takes precedence over an equal host name.
+    #[must_use]
+    pub fn matching<'a>(&self, snapshot: &'a Snapshot) -> Vec<&'a Socket> {
+        let sockets = snapshot.sockets.iter();
+        let mut matching: Vec<&Socket> = sockets.filter(|socket| self.matches(socket)).collect();
+        if let Self::Host(host) = self {
+            let has_alias = |socket: &Socket| socket.hosts.iter().any(|alias| alias.0 == *host);
+            if matching.iter().any(|socket| has_alias(socket)) {
+                matching.retain(|socket| has_alias(socket));
+            }
+        }
+        matching
+    }
 }
 
-/// The one socket of the snapshot that `named` means.
-///
-/// An alias that is configured wins over a host name that reads the same. Orphans and leftovers are meant only
-/// where nothing else is.
+/// Returns the one socket that the TARGET names. Orphans and leftovers count only if nothing else matches.
 ///
 /// # Errors
-/// None, or several with their list.
+/// No socket matches, or several do.
 pub fn resolve<'a>(
     typed: &str,
-    named: &Named,
+    name: &TargetName,
     snapshot: &'a Snapshot,
 ) -> Result<&'a Socket, TargetError> {
-    let mut matching: Vec<&Socket> = snapshot
-        .sockets
-        .iter()
-        .filter(|socket| named.matches(socket))
-        .collect();
-    if let Named::Host(host) = named {
-        let has_alias = |socket: &Socket| socket.hosts.iter().any(|alias| alias.0 == *host);
-        if matching.iter().any(|socket| has_alias(socket)) {
-            matching.retain(|socket| has_alias(socket));
-        }
-    }
+    let mut matching = name.matching(snapshot);
     let is_remnant =
         |socket: &Socket| matches!(socket.state, State::Orphaned { .. } | State::Leftover);
     if matching.iter().any(|socket| !is_remnant(socket)) {
@@ -147,28 +144,28 @@ pub fn resolve<'a>(
     }
     match matching.as_slice() {
         [socket] => Ok(socket),
-        [] => Err(match named {
-            Named::Path(path) => TargetError::NothingThere(path.to_string()),
-            Named::Host(_) | Named::Destination { .. } => TargetError::NoSocket(text::line(typed)),
+        [] => Err(match name {
+            TargetName::Path(path) => TargetError::NothingAtPath(path.to_string()),
+            TargetName::Host(_) | TargetName::Destination { .. } => {
+                TargetError::NoSocket(text::line(typed))
+            }
         }),
-        several => Err(super::target::several(typed, several)),
+        sockets => Err(several(typed, sockets)),
     }
 }
 
-/// The refusal of what names all of these.
+/// Returns the error that lists these sockets.
 #[must_use]
 pub(crate) fn several(typed: &str, sockets: &[&Socket]) -> TargetError {
-    let list: Vec<String> = sockets
-        .iter()
-        .map(|socket| {
-            format!(
-                "  {} ({}, {})",
-                socket.path,
-                socket.title(),
-                socket.state.word()
-            )
-        })
-        .collect();
+    let line = |socket: &&Socket| {
+        format!(
+            "  {} ({}, {})",
+            socket.path,
+            socket.title(),
+            socket.state.word()
+        )
+    };
+    let list: Vec<String> = sockets.iter().map(line).collect();
     TargetError::Several(text::line(typed), list.join("\n"))
 }
 

@@ -1,8 +1,5 @@
-//! Text that is safe to show: what comes from a disk or another process may hold anything.
-//!
-//! A file name can carry newlines, terminal escapes, right-to-left overrides and bytes that are no text at all.
-//! Every renderer (terminal, menu, notification) shows names through here, so none has to think of it.
-//! And what is said in many places alike, in the language of the person: numbers, counts, lengths of time.
+//! Text for terminals, menus and notifications. Names from the disk or another process are escaped here: they can contain
+//! newlines, terminal escapes, right-to-left overrides and bytes that are no UTF-8.
 
 use std::ffi::OsStr;
 use std::fmt::{Display, Write as _};
@@ -12,7 +9,7 @@ use std::time::Duration;
 
 use tr::tr;
 
-/// Marks a text for the catalogues where it is kept; [`translated`] looks it up where it is shown.
+/// Marks a text for translation. [`translated`] translates it when it is shown.
 macro_rules! marked {
     ($text:literal) => {
         $text
@@ -20,33 +17,33 @@ macro_rules! marked {
 }
 pub(crate) use marked;
 
-/// A text that was kept under [`marked`], in the language of the person.
+/// Translates a text that [`marked`] marks.
 #[must_use]
 pub(crate) fn translated(text: &'static str) -> String {
     tr!(text)
 }
 
-/// The path as one line of printable text: control characters and invisible direction marks as `\u{…}`, bytes
-/// that are no UTF-8 as `\x…`, and a backslash doubled so that the result names one path only.
+/// Returns the path as one printable line: control characters and invisible direction marks as `\u{…}`, bytes that are
+/// no UTF-8 as `\x…`, and backslashes doubled, so that two paths never look the same.
 #[must_use]
 pub fn path(path: &Path) -> String {
     bytes(path.as_os_str().as_bytes())
 }
 
-/// Like [`path`], for any string of the system's.
+/// As [`path`], for any system string.
 #[must_use]
 pub fn os(text: &OsStr) -> String {
     bytes(text.as_bytes())
 }
 
-/// Like [`path`], for text that another program sent.
+/// As [`path`], for the text of another program.
 #[must_use]
 pub fn line(text: &str) -> String {
     bytes(text.as_bytes())
 }
 
 fn bytes(bytes: &[u8]) -> String {
-    // Nearly every name is plain; a look shows thousands.
+    // Fast path: nearly every name is plain, and a look shows thousands.
     let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
     if bytes.iter().all(is_plain) {
         return String::from_utf8_lossy(bytes).into_owned();
@@ -69,8 +66,8 @@ fn bytes(bytes: &[u8]) -> String {
     shown
 }
 
-/// Characters that move the cursor, change the direction of what follows, or cannot be seen: beside the controls, lines
-/// and annotations those with the property Default_Ignorable_Code_Point of the Unicode Character Database.
+/// Whether the character moves the cursor, changes the direction of text, or is invisible: controls, separators,
+/// annotations, and Default_Ignorable_Code_Point of the Unicode Character Database.
 fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(character,
@@ -81,7 +78,7 @@ fn is_hidden(character: char) -> bool {
             | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// A word for a POSIX shell: as it is where that is safe, otherwise in single quotes.
+/// Quotes a word for a shell: unchanged if that is safe, otherwise in single quotes.
 #[must_use]
 pub fn shell_word(text: &OsStr) -> String {
     let bytes = text.as_bytes();
@@ -91,7 +88,7 @@ pub fn shell_word(text: &OsStr) -> String {
     }
     match std::str::from_utf8(bytes) {
         Ok(text) if !text.chars().any(is_hidden) => format!("'{}'", text.replace('\'', r"'\''")),
-        // Bash, zsh and ksh understand $'…'; a name like this is beyond what plain quotes can show on one line.
+        // Plain quotes cannot show this on one line. bash, zsh and ksh know $'…'.
         _ => {
             let mut word = String::from("$'");
             for byte in bytes {
@@ -109,6 +106,39 @@ pub fn shell_word(text: &OsStr) -> String {
             word.push('\'');
             word
         }
+    }
+}
+
+/// Writes paths below the home directory with `~`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Tilde<'a> {
+    /// The home directory; `None` if `~` does not mean the same to ssh and to the shell.
+    pub home: Option<&'a Path>,
+}
+
+impl Tilde<'_> {
+    /// As [`path`], with `~`.
+    #[must_use]
+    pub fn path(self, path: &Path) -> String {
+        match self.below_home(path) {
+            Some(below) if below.as_os_str().is_empty() => "~".to_owned(),
+            Some(below) => format!("~/{}", self::path(below)),
+            None => self::path(path),
+        }
+    }
+
+    /// As [`shell_word`], with `~`, which stays outside of quotes so that the shell expands it.
+    #[must_use]
+    pub fn shell_word(self, path: &Path) -> String {
+        match self.below_home(path) {
+            Some(below) if below.as_os_str().is_empty() => "~".to_owned(),
+            Some(below) => format!("~/{}", self::shell_word(below.as_os_str())),
+            None => self::shell_word(path.as_os_str()),
+        }
+    }
+
+    fn below_home(self, path: &Path) -> Option<&Path> {
+        path.strip_prefix(self.home?).ok()
     }
 }
 
@@ -139,7 +169,7 @@ pub fn list(names: impl IntoIterator<Item = String>) -> String {
     listed.unwrap_or_default()
 }
 
-/// A number with a fraction, as Rust writes it, with the decimal separator of the language.
+/// Returns a number, formatted by Rust, with the decimal separator of the language.
 #[must_use]
 pub fn number(shown: impl Display) -> String {
     // Translators: between the whole part of a number and its fraction.
@@ -153,13 +183,13 @@ pub fn byte_count(number: u64) -> String {
     tr!("{n} byte" | "{n} bytes" % number)
 }
 
-/// The same in its largest unit: `0 bytes`, `12.0 MiB`.
+/// Returns a number of bytes in its largest unit: `0 bytes`, `12.0 MiB`.
 #[must_use]
 pub fn size(number: u64) -> String {
     if number < 1024 {
         return byte_count(number);
     }
-    // In tenths, by whole numbers: nobody needs more, and no float is rounded.
+    // Tenths as whole numbers, so that no float is rounded.
     let (mut tenths, mut unit) = (u128::from(number) * 10 / 1024, "KiB");
     for larger in ["MiB", "GiB", "TiB", "PiB", "EiB"] {
         if tenths < 10 * 1024 {
@@ -167,17 +197,17 @@ pub fn size(number: u64) -> String {
         }
         (tenths, unit) = (tenths / 1024, larger);
     }
-    let shown = super::text::number(format_args!("{}.{}", tenths / 10, tenths % 10));
+    let shown = self::number(format_args!("{}.{}", tenths / 10, tenths % 10));
     format!("{shown} {unit}")
 }
 
-/// A length of time in milliseconds, with tenths: `6.2`.
+/// Returns milliseconds with tenths: `6.2`.
 #[must_use]
 pub fn millis(duration: Duration) -> String {
     number(format_args!("{:.1}", duration.as_secs_f64() * 1000.0))
 }
 
-/// A length of time as a person says it, in its largest unit: `40 s`, `5 min`, `3 h`, `2 days`.
+/// Returns a duration in its largest unit: `40 s`, `5 min`, `3 h`, `2 days`.
 #[must_use]
 pub fn duration(duration: Duration) -> String {
     // Translators: these stand by themselves ("AGE: 40 s") and in sentences ("last heard 40 s ago"), so an
@@ -193,7 +223,7 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
-/// The text with a capital at its beginning.
+/// Capitalizes the first letter.
 #[must_use]
 pub fn sentence(text: &str) -> String {
     let mut characters = text.chars();
@@ -203,7 +233,7 @@ pub fn sentence(text: &str) -> String {
     }
 }
 
-/// A remedy as menu and notification say it: an arrow before it, as it may be a command and stay as it is.
+/// Returns the remedy as menus and notifications show it. The arrow stands for a capital, which a command must not get.
 #[must_use]
 pub fn remedy(remedy: &str) -> String {
     format!("\u{2192} {remedy}")
@@ -214,30 +244,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_told_in_their_largest_unit() {
-        for (seconds, told) in [
+    fn durations_and_sizes_have_their_largest_unit() {
+        for (seconds, shown) in [
             (0, "0 s"),
             (119, "119 s"),
             (120, "2 min"),
+            (7_199, "119 min"),
             (7_200, "2 h"),
+            (172_799, "47 h"),
             (172_800, "2 days"),
         ] {
-            assert_eq!(duration(Duration::from_secs(seconds)), told);
+            assert_eq!(duration(Duration::from_secs(seconds)), shown);
         }
-    }
-
-    #[test]
-    fn sizes_are_told_in_their_largest_unit() {
-        for (number, told) in [
+        for (number, shown) in [
             (0, "0 bytes"),
             (1, "1 byte"),
             (1023, "1023 bytes"),
             (1024, "1.0 KiB"),
             (1536 * 1024, "1.5 MiB"),
+            ((1 << 20) - 1, "1023.9 KiB"),
             (u64::MAX, "15.9 EiB"),
         ] {
-            assert_eq!(size(number), told);
+            assert_eq!(size(number), shown);
         }
+        assert_eq!(millis(Duration::from_micros(6_250)), "6.2");
     }
 
     #[test]
@@ -248,107 +278,17 @@ mod tests {
             (b"\x1b[31mred", "\\u{1b}[31mred"),
             (b"bad\xff", "bad\\xff"),
             (b"back\\slash", "back\\\\slash"),
-            (b"\\", "\\\\"),
             ("m\u{fc}ller".as_bytes(), "m\u{fc}ller"),
             ("\u{202e}gpj".as_bytes(), "\\u{202e}gpj"),
-            // Seen by nobody, and another name all the same: a tag, a filler, a selector of variants.
             ("we\u{e0062}b".as_bytes(), "we\\u{e0062}b"),
-            ("\u{3164}".as_bytes(), "\\u{3164}"),
-            ("a\u{fe0f}".as_bytes(), "a\\u{fe0f}"),
         ] {
             assert_eq!(bytes(raw), shown);
         }
     }
 
+    /// The Unicode Character Database's ranges, checked with their visible neighbours.
     #[test]
-    fn shell_words_survive_a_shell() {
-        for (raw, word) in [
-            (&b"/home/u/.ssh/s/u@h-22"[..], "/home/u/.ssh/s/u@h-22"),
-            (b"", "''"),
-            (b"-rf", "'-rf'"),
-            (b"a b", "'a b'"),
-            (b"it's", r"'it'\''s'"),
-            (b"a\nb\xff", r"$'a\x0ab\xff'"),
-        ] {
-            assert_eq!(shell_word(OsStr::from_bytes(raw)), word);
-        }
-    }
-
-    #[test]
-    fn a_length_of_time_changes_its_unit_where_the_next_is_whole() {
-        for (seconds, told) in [
-            (121, "2 min"),
-            (7_199, "119 min"),
-            (10_799, "2 h"),
-            (172_799, "47 h"),
-            (86_400 * 3 - 1, "2 days"),
-            (86_400 * 3, "3 days"),
-        ] {
-            assert_eq!(duration(Duration::from_secs(seconds)), told);
-        }
-    }
-
-    #[test]
-    fn a_size_has_one_tenth_and_the_unit_below_a_thousand_and_some() {
-        for (number, told) in [
-            (1025, "1.0 KiB"),
-            (1127, "1.1 KiB"),
-            ((1 << 20) - 1, "1023.9 KiB"),
-            (1 << 20, "1.0 MiB"),
-            (1 << 30, "1.0 GiB"),
-            (1 << 60, "1.0 EiB"),
-        ] {
-            assert_eq!(size(number), told);
-        }
-    }
-
-    #[test]
-    fn what_is_counted_agrees_with_its_number() {
-        assert_eq!(
-            [0, 1, 2].map(sessions),
-            ["0 sessions", "1 session", "2 sessions"]
-        );
-        assert_eq!(
-            [0, 1, 2].map(masters),
-            ["0 masters", "1 master", "2 masters"]
-        );
-        assert_eq!(
-            [0, 1, 2].map(problems),
-            ["0 problems", "1 problem", "2 problems"]
-        );
-        assert_eq!([0, 1, 2].map(byte_count), ["0 bytes", "1 byte", "2 bytes"]);
-    }
-
-    #[test]
-    fn names_are_listed_with_commas() {
-        for (names, listed) in [
-            (&[][..], ""),
-            (&["web"], "web"),
-            (&["web", "db"], "web, db"),
-            (&["web", "db", "build"], "web, db, build"),
-        ] {
-            assert_eq!(list(names.iter().map(|name| (*name).to_owned())), listed);
-        }
-    }
-
-    #[test]
-    fn a_sentence_begins_with_a_capital_and_keeps_the_rest() {
-        for (text, told) in [
-            ("", ""),
-            ("a Word", "A Word"),
-            ("\u{df}x", "SSx"),
-            ("10.0.0.1 is gone", "10.0.0.1 is gone"),
-        ] {
-            assert_eq!(sentence(text), told);
-        }
-        assert_eq!(remedy("ssh -v web"), "\u{2192} ssh -v web");
-        assert_eq!(millis(Duration::from_micros(6_250)), "6.2");
-        assert_eq!(translated(marked!("Clean")), "Clean");
-    }
-
-    /// Everything that moves the cursor, changes a direction or cannot be seen, with its neighbours that can.
-    #[test]
-    fn every_hidden_character_is_shown_by_its_number() {
+    fn hidden_characters_are_escaped_and_no_others() {
         let hidden = [
             (0x0, 0x1f),
             (0x7f, 0x9f),
@@ -382,31 +322,65 @@ mod tests {
     }
 
     #[test]
-    fn a_path_a_string_of_the_systems_and_a_line_are_shown_alike() {
-        let raw = OsStr::from_bytes(b"/a\nb\\\xff");
-        assert_eq!(path(Path::new(raw)), "/a\\u{a}b\\\\\\xff");
-        assert_eq!(os(raw), path(Path::new(raw)));
-        assert_eq!(line("a\tb"), "a\\u{9}b");
-    }
-
-    #[test]
-    fn a_word_is_quoted_only_where_a_shell_would_read_more_into_it() {
+    fn words_are_quoted_only_if_a_shell_would_change_them() {
         for byte in 0x20..=0x7e_u8 {
             let is_plain = byte.is_ascii_alphanumeric() || b"/._-+:@%=,".contains(&byte);
             let word = shell_word(OsStr::from_bytes(&[b'a', byte]));
-            let is_quoted = word.starts_with('\'');
-            assert_eq!(is_quoted, !is_plain, "{word}");
+            assert_eq!(word.starts_with('\''), !is_plain, "{word}");
         }
         for (raw, word) in [
-            ("a-b", "a-b"),
-            ("-a", "'-a'"),
-            ("~", "'~'"),
-            ("m\u{fc}ller", "'m\u{fc}ller'"),
-            ("a'b", r"'a'\''b'"),
-            ("a'\\\n\u{fc}~ ", r"$'a\'\\\x0a\xc3\xbc~ '"),
-            ("\u{202e}", r"$'\xe2\x80\xae'"),
+            (&b""[..], "''"),
+            (b"-rf", "'-rf'"),
+            (b"~", "'~'"),
+            (b"it's", r"'it'\''s'"),
+            (b"a\nb\xff", r"$'a\x0ab\xff'"),
+            ("a'\\\n\u{fc}~ ".as_bytes(), r"$'a\'\\\x0a\xc3\xbc~ '"),
         ] {
-            assert_eq!(shell_word(OsStr::new(raw)), word);
+            assert_eq!(shell_word(OsStr::from_bytes(raw)), word);
+        }
+    }
+
+    #[test]
+    fn paths_below_the_home_directory_begin_with_a_tilde() {
+        let tilde = Tilde {
+            home: Some(Path::new("/home/u")),
+        };
+        for (file, shown, word) in [
+            ("/home/u", "~", "~"),
+            ("/home/u/.ssh/s/web", "~/.ssh/s/web", "~/.ssh/s/web"),
+            ("/home/u/a b", "~/a b", "~/'a b'"),
+            ("/home/u/a\nb", "~/a\\u{a}b", r"~/$'a\x0ab'"),
+            ("/home/u2/a", "/home/u2/a", "/home/u2/a"),
+            ("/tmp/a b", "/tmp/a b", "'/tmp/a b'"),
+        ] {
+            let path = Path::new(file);
+            assert_eq!(
+                (tilde.path(path), tilde.shell_word(path)),
+                (shown.to_owned(), word.to_owned())
+            );
+        }
+        let path = Path::new("/home/u/a");
+        assert_eq!(Tilde::default().path(path), "/home/u/a");
+        assert_eq!(Tilde::default().shell_word(path), "/home/u/a");
+    }
+
+    #[test]
+    fn counts_lists_and_sentences() {
+        assert_eq!(
+            [0, 1, 2].map(sessions),
+            ["0 sessions", "1 session", "2 sessions"]
+        );
+        assert_eq!([1, 2].map(masters), ["1 master", "2 masters"]);
+        assert_eq!([1, 2].map(problems), ["1 problem", "2 problems"]);
+        for (names, listed) in [
+            (&[][..], ""),
+            (&["web"], "web"),
+            (&["web", "db", "build"], "web, db, build"),
+        ] {
+            assert_eq!(list(names.iter().map(|name| (*name).to_owned())), listed);
+        }
+        for (text, shown) in [("", ""), ("a Word", "A Word"), ("\u{df}x", "SSx")] {
+            assert_eq!(sentence(text), shown);
         }
     }
 }

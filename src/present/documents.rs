@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::ssh_messages::SSH_MESSAGES;
-use crate::model::finding::{FindingId, Group};
+use crate::model::finding::{FindingId, Group, Severity};
 use crate::model::settings::Settings;
 use crate::model::state;
 
@@ -66,8 +66,7 @@ fn findings() -> String {
         [configuration](configuration.md). Findings of severity `error` make `list`, `check` and `doctor` exit \
         with 1.\n\n## States\n\n| state | severity | meaning | remedy |\n| --- | --- | --- | --- |\n";
     for row in state::table() {
-        let finding = FindingId::ALL.iter().find(|id| id.as_str() == row.name);
-        let severity = finding.map_or("", |id| id.severity().as_str());
+        let severity = row.severity.map_or("", Severity::as_str);
         let _ = writeln!(
             page,
             "| `{}` | {severity} | {} | {} |",

@@ -68,28 +68,20 @@ pub fn answer(recognised: &Recognised, snapshot: &Snapshot) -> Answer {
 
 /// Returns the findings of the socket, of its directory, and of hosts with this ControlPath.
 fn findings_about(path: &ControlPath, snapshot: &Snapshot) -> Vec<Finding> {
-    let directory = text::path(path.directory());
-    let shown = path.to_string();
-    let is_about_path = |finding: &&Finding| {
-        finding.subject == directory
-            // A finding of a parent directory has the parent as its subject.
-            || finding.evidence.contains(&directory) && is_about_directory(finding.id)
-            || finding.subject == shown
-            || finding.id == FindingId::PathTooLong && finding.evidence.contains(&shown)
-    };
     let of_sockets = snapshot
         .sockets
         .iter()
         .filter(|socket| socket.path == *path)
         .flat_map(|socket| &socket.findings);
     of_sockets
-        .chain(snapshot.findings.iter().filter(is_about_path))
+        .chain(
+            snapshot
+                .findings
+                .iter()
+                .filter(|finding| finding.is_about(path)),
+        )
         .cloned()
         .collect()
-}
-
-fn is_about_directory(id: FindingId) -> bool {
-    id.as_str().starts_with("directory-") || id.as_str().starts_with("filesystem-")
 }
 
 fn findings_of(causes: &[FindingId], snapshot: &Snapshot) -> Vec<Finding> {
@@ -203,8 +195,9 @@ mod tests {
 
     #[test]
     fn an_absent_path_is_a_problem_only_with_a_warning() {
-        let info =
-            finding(FindingId::DirectoryInsecure, "/s", "seen").with_severity(Severity::Info);
+        let info = finding(FindingId::DirectoryInsecure, "/s", "seen")
+            .with_paths(["/s"])
+            .with_severity(Severity::Info);
         let warning = info.clone().with_severity(Severity::Warning);
         let no_problem = "/s/u@h-22 does not exist, and no problem is known: the next ssh starts a master if ControlMaster is set";
         for (findings, now, is_wrong) in [
@@ -225,25 +218,17 @@ mod tests {
     #[test]
     fn findings_are_those_about_the_path() {
         let message = recognised("Control socket connect(/d/a): Connection refused");
-        for (id, subject, evidence, is_about) in [
-            (FindingId::DirectoryMissing, "/d", "seen", true),
-            (FindingId::DirectoryMissing, "/e", "seen", false),
-            (FindingId::DirectoryInsecure, "/", "in place of /d", true),
-            (FindingId::FilesystemNetwork, "/", "on nfs with /d", true),
-            (FindingId::SshConfigInvalid, "config", "in /d", false),
-            (FindingId::PathCollision, "/d/a", "seen", true),
-            (FindingId::PathCollision, "/d/b", "seen", false),
-            (FindingId::PathTooLong, "host web", "it is /d/a", true),
-            (FindingId::PathTooLong, "host web", "it is /d/b", false),
-            (FindingId::PathCollision, "/x", "it is /d/a", false),
+        for (paths, is_about) in [
+            (&["/d"][..], true),
+            (&["/d/a"], true),
+            (&["/", "/d"], true),
+            (&["/d/b"], false),
+            (&["/e", "/"], false),
+            (&[], false),
         ] {
-            let snapshot = with_findings(vec![finding(id, subject, evidence)]);
-            let findings = answer(&message, &snapshot).findings;
-            assert_eq!(
-                !findings.is_empty(),
-                is_about,
-                "{id:?} {subject} {evidence}"
-            );
+            let finding = finding(FindingId::DirectoryMissing, "subject", "seen").with_paths(paths);
+            let findings = answer(&message, &with_findings(vec![finding])).findings;
+            assert_eq!(!findings.is_empty(), is_about, "{paths:?}");
         }
     }
 

@@ -29,7 +29,7 @@ pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot) -> Plan {
     let Some(path) = host.control_path.clone() else {
         return Plan::Blocked(Obstacle::no_control_path(typed));
     };
-    match obstacle::standing_at(&path, snapshot) {
+    match obstacle::socket_at(&path, snapshot) {
         Some(socket) if socket.is_running() => Plan::Through(path),
         Some(socket) => Plan::Blocked(Obstacle::at(socket)),
         None if host.multiplexes => Plan::Start(path),

@@ -80,7 +80,7 @@ fn orphan(pid: MasterPid, sessions: u32) -> ListenerFound {
     ListenerFound {
         holder: Holder::Ssh(process(pid, "ssh")),
         sessions,
-        place: Place::Empty,
+        place: AtPath::Empty,
     }
 }
 
@@ -233,7 +233,7 @@ fn the_systems_own_finder_knows_the_listener_by_its_cookie() {
     let mut target = target_of(&path);
     target.cookie = listener.unwrap().cookie;
     let found = LiveKernel.listener(&target).unwrap();
-    assert_eq!((found.place, found.sessions), (Place::Own, 0));
+    assert_eq!((found.place, found.sessions), (AtPath::Own, 0));
     // This process is no ssh, whoever else holds a copy of the listener at this moment.
     assert!(matches!(
         end_process(&LiveKernel, &target, SessionConsent::UpTo(0)),

@@ -1,4 +1,4 @@
-//! What is wrong with the filesystem a directory lies on.
+//! The findings of the filesystem of a directory.
 
 use tr::tr;
 
@@ -8,8 +8,8 @@ use crate::model::directory::{Refusal, Rehearsal, Room, There, Volume};
 use crate::model::finding::{Finding, FindingId};
 use crate::model::text;
 
-/// Filesystems without sockets or hard links, and Windows' own, which have them by some drivers and mounts only. A
-/// rehearsal knows better.
+/// Filesystems without sockets or hard links, and those of Windows, which have them with some drivers and mounts only. A
+/// rehearsal shows which.
 const UNSUPPORTED: &[&str] = &[
     "vfat",
     "msdos",
@@ -24,13 +24,12 @@ const UNSUPPORTED: &[&str] = &[
 ];
 
 impl Case<'_> {
-    /// Several things can be wrong at once.
     pub(super) fn filesystem(&self, there: &There) -> Vec<Finding> {
         let Some(volume) = &there.volume else {
             return Vec::new();
         };
         let unsupported = self.unsupported(volume, there.rehearsal.as_ref());
-        // Where no socket can be made at all, nothing else matters.
+        // If no socket can be created at all, nothing else matters.
         if unsupported.is_some() {
             return unsupported.into_iter().collect();
         }
@@ -46,7 +45,7 @@ impl Case<'_> {
                 refusal: Refusal::Unsupported,
                 words,
             }) => tr!(
-                "{thing} cannot be made on {filesystem}: {cause}",
+                "{thing} cannot be created on {filesystem}: {cause}",
                 thing = step_phrase(*step),
                 filesystem = kind,
                 cause = text::line(words)
@@ -59,14 +58,10 @@ impl Case<'_> {
         };
         let line = self.elsewhere();
         Some(
-            Finding::new(
+            self.finding(
                 FindingId::FilesystemUnsupported,
-                self.subject(),
-                self.with_use(evidence),
-                tr!(
-                    "give ControlPath a directory on another filesystem: {line}",
-                    line
-                ),
+                self.with_hosts(evidence),
+                tr!("set a ControlPath on another filesystem: {line}", line),
             )
             .with_lines(["Host *".to_owned(), format!("    {line}")]),
         )
@@ -79,7 +74,7 @@ impl Case<'_> {
                 refusal: Refusal::Full,
                 words,
             }) => Some(tr!(
-                "{thing} cannot be made: {cause}",
+                "{thing} cannot be created: {cause}",
                 thing = step_phrase(*step),
                 cause = text::line(words)
             )),
@@ -92,7 +87,7 @@ impl Case<'_> {
         if tried.is_none() && !no_space && !no_inode {
             return None;
         }
-        // Only what is used up: a number that changes by itself would make every look news.
+        // Only the exhausted number: another one would change with every look, and so the finding.
         let space = (no_space || tried.is_some()).then(|| {
             let Room { free, total } = volume.space;
             tr!(
@@ -107,7 +102,7 @@ impl Case<'_> {
             .map(|Room { free, total }| tr!("{free} of {total} inodes free", free, total));
         let room = text::list(space.into_iter().chain(inodes));
         let full = tr!(
-            "{filesystem} is full for you: {room}",
+            "no space left for you on {filesystem}: {room}",
             filesystem = text::line(&volume.kind),
             room
         );
@@ -115,32 +110,29 @@ impl Case<'_> {
             Some(tried) => tr!("{tried}; {full}", tried, full),
             None => full,
         };
-        let word = text::shell_word(self.directory.path().as_os_str());
+        let word = self.context.tilde.shell_word(self.directory.path());
         let flag = if no_inode { "-i" } else { "-h" };
         Some(
-            Finding::new(
+            self.finding(
                 FindingId::FilesystemFull,
-                self.subject(),
-                self.with_use(evidence),
-                tr!("make room there, or look at your quota"),
+                self.with_hosts(evidence),
+                tr!("free some space, or check your quota; see"),
             )
             .with_command(format!("df {flag} {word}")),
         )
     }
 
     fn network(&self) -> Option<Finding> {
-        let kind = hosts::network(self.directory)?;
+        let kind = hosts::network_filesystem(self.directory)?;
         let line = suggest::RUNTIME;
         Some(
-            Finding::new(
-                FindingId::FilesystemNetwork,
-                self.subject(),
-                self.with_use(tr!(
-                    "it is on {filesystem}: sockets in it may be other machines', so muxtray cannot prove them stale",
+            self.finding(FindingId::FilesystemNetwork,
+                self.with_hosts(tr!(
+                    "it is on {filesystem}: its sockets may belong to other machines, so none can be proven stale",
                     filesystem = text::line(kind)
                 )),
                 tr!(
-                    "give ControlPath a directory of this machine's: {line}",
+                    "set a ControlPath on a local filesystem: {line}",
                     line
                 ),
             )
@@ -148,7 +140,7 @@ impl Case<'_> {
         )
     }
 
-    /// Where a ControlPath can well lie when this directory cannot be it: in the home, unless that is on the same.
+    /// Returns a ControlPath on another filesystem: in the home directory unless this directory is below it.
     fn elsewhere(&self) -> String {
         let home = self.context.home;
         if self.directory.path().starts_with(home) {

@@ -1,4 +1,4 @@
-//! Directories that others than the user and root may write to.
+//! Directories that users other than the user and root may write to.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,13 +10,11 @@ use crate::model::directory::{Directory, Part};
 use crate::model::finding::{Finding, FindingId, Severity};
 use crate::model::fix::Fix;
 use crate::model::socket::UserId;
-use crate::model::text;
 
-/// Whoever may write to a directory, beside its owner.
 const OTHERS_WRITE: u32 = 0o022;
 const STICKY: u32 = 0o1000;
 
-/// The directories, each once, in which others than the user and root can replace or plant what a ControlPath names.
+/// Returns one finding for each directory in which other users can replace or create the socket of a ControlPath.
 pub(super) fn findings<'a>(
     directories: &[&'a Directory],
     context: Context<'a>,
@@ -37,12 +35,11 @@ pub(super) fn findings<'a>(
         .map(move |(part, why, directories)| insecure_finding(part, why, &directories, context))
 }
 
-/// What is weak about a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Why {
-    /// Others can replace what is in it.
+    /// Others can replace its files.
     Open,
-    /// Its sticky bit keeps the sockets in it, but others can be there first.
+    /// The sticky bit protects sockets, but others can create one first.
     SharedAndSticky,
 }
 
@@ -54,7 +51,7 @@ fn weak_parts(directory: &Directory, uid: UserId) -> impl Iterator<Item = (&Part
         }
         let is_sticky = part.mode & STICKY != 0;
         if own == Some(part) {
-            // What belongs to somebody else altogether is told as such.
+            // Another finding reports directories of other users.
             let is_ours = part.uid == uid || part.uid == UserId(0);
             return is_ours.then_some((
                 part,
@@ -65,7 +62,7 @@ fn weak_parts(directory: &Directory, uid: UserId) -> impl Iterator<Item = (&Part
                 },
             ));
         }
-        // The sticky bit lets only the owners of a file and of the directory rename or remove it.
+        // With the sticky bit only the owner of a file and of the directory can rename or remove it.
         let mut entries = directory
             .parts
             .iter()
@@ -87,44 +84,45 @@ fn insecure_finding(
         .iter()
         .find(|directory| directory.own().is_none_or(|(own, _)| own != part));
     let (mode, owner) = (format!("{:04o}", part.mode), context.owner(part.uid));
-    let subject = text::path(&part.path);
+    let paths = std::iter::once(part.path.as_path()).chain(directories.iter().map(|it| it.path()));
+    let finding = |evidence: String, remedy: String| {
+        let subject = context.tilde.path(&part.path);
+        Finding::new(FindingId::DirectoryInsecure, subject, evidence, remedy)
+            .with_paths(paths.clone())
+    };
     let line = suggest::control_path(&context.home.join(".ssh/s"), context.home);
     let lines = ["Host *".to_owned(), format!("    {line}")];
     if why == Why::SharedAndSticky {
-        return Finding::new(
-            FindingId::DirectoryInsecure,
-            subject,
+        return finding(
             tr!(
-                "mode {mode}, owner {owner}: the sticky bit protects the sockets in it, but others can listen at a \
+                "mode {mode}, owner {owner}: the sticky bit protects its sockets, but other users can create one at a \
                  ControlPath before ssh does",
                 mode,
                 owner
             ),
-            tr!("give ControlPath a directory of your own: {line}", line),
+            tr!("set a ControlPath in a directory of your own: {line}", line),
         )
         .with_severity(Severity::Info)
         .with_lines(lines);
     }
     let evidence = match below {
         Some(directory) => tr!(
-            "mode {mode}, owner {owner}: others can put something of theirs in place of {path}",
+            "mode {mode}, owner {owner}: other users can replace {path}",
             mode,
             owner,
-            path = text::path(directory.path())
+            path = context.tilde.path(directory.path())
         ),
         None => tr!(
-            "mode {mode}, owner {owner}: others can put something of theirs in place of the sockets in it",
+            "mode {mode}, owner {owner}: other users can replace its sockets",
             mode,
             owner
         ),
     };
-    let finding = Finding::new(
-        FindingId::DirectoryInsecure,
-        subject,
-        with_sticky_parent(evidence, part, directories),
-        tr!("take the write permission from them"),
+    let finding = finding(
+        with_sticky_parent(evidence, part, directories, context),
+        tr!("remove their write permission with"),
     );
-    let word = text::shell_word(part.path.as_os_str());
+    let word = context.tilde.shell_word(&part.path);
     if part.uid == context.uid {
         let id = part.id;
         let path = part.path.clone();
@@ -135,7 +133,7 @@ fn insecure_finding(
     let command = format!("sudo chmod go-w {word}");
     Finding {
         remedy: tr!(
-            "give ControlPath a directory of your own ({line}), or have others' write permission taken",
+            "set a ControlPath in a directory of your own ({line}), or remove their write permission with",
             line
         ),
         ..finding
@@ -144,8 +142,13 @@ fn insecure_finding(
     .with_lines(lines)
 }
 
-/// The evidence, with a parent that looks as bad and is not: `…; its parent /tmp is sticky`.
-fn with_sticky_parent(evidence: String, part: &Part, directories: &[&Directory]) -> String {
+/// Adds a parent that others may write to, but that its sticky bit protects: `…; its parent /tmp is sticky`.
+fn with_sticky_parent(
+    evidence: String,
+    part: &Part,
+    directories: &[&Directory],
+    context: Context<'_>,
+) -> String {
     let parent = directories
         .first()
         .and_then(|directory| {
@@ -160,7 +163,7 @@ fn with_sticky_parent(evidence: String, part: &Part, directories: &[&Directory])
         Some(parent) => tr!(
             "{evidence}; its parent {directory} is sticky",
             evidence,
-            directory = text::path(&parent.path)
+            directory = context.tilde.path(&parent.path)
         ),
     }
 }

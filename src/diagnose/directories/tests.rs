@@ -488,15 +488,15 @@ fn evidence_has_the_numbers() {
     for (directory, seen) in [
         (
             on(|volume| volume.space.free = 0),
-            "ext4 is full for you: 0 bytes of 10.0 MiB free; the ControlPath of host web is there",
+            "no space left for you on ext4: 0 bytes of 10.0 MiB free; the ControlPath of host web is there",
         ),
         (
             with_own(ME, 0o777),
-            "mode 0777, owner u (uid 1000): others can put something of theirs in place of the sockets in it",
+            "mode 0777, owner u (uid 1000): other users can replace its sockets",
         ),
         (
             tried(Step::HardLink, Refusal::Unsupported),
-            "a hard link to a socket cannot be made on ext4: No such luck; the ControlPath of host web is there",
+            "a hard link to a socket cannot be created on ext4: No such luck; the ControlPath of host web is there",
         ),
     ] {
         assert_eq!(told(directory)[0].evidence, seen);
@@ -505,7 +505,7 @@ fn evidence_has_the_numbers() {
     assert!(
         told(sticky)[0]
             .evidence
-            .ends_with("in place of /s; its parent /tmp is sticky"),
+            .ends_with("can replace /s; its parent /tmp is sticky"),
         "{:?}",
         told(below((UserId(0), 0o1777), (ME, 0o777)))
     );
@@ -702,7 +702,7 @@ fn the_hosts_of_a_directory_are_named_with_it() {
         })
     };
     let evidence = |number| all(missing(), &hosts(number))[0].evidence.clone();
-    let seen = "no such directory; the nearest that is there is / (mode 0755, owner root (uid 0))";
+    let seen = "the directory does not exist; the nearest that exists is / (mode 0755, owner root (uid 0))";
     assert_eq!(evidence(0), seen);
     assert_eq!(
         evidence(1),
@@ -726,6 +726,7 @@ fn a_user_without_a_name_is_told_by_number() {
         uid: ME,
         users: &users,
         home: Path::new("/home/u"),
+        tilde: Default::default(),
         places: &places,
         directories: &directories,
         history: &history,

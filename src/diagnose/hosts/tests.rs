@@ -192,7 +192,7 @@ fn a_name_of_the_systems_has_no_finding_and_an_administrators_host_has() {
 #[test]
 fn many_hosts_are_named_up_to_three() {
     let all = ["a", "b", "c", "d", "e"].map(|alias| host(alias, |_| {}));
-    let called = |number: usize| called(&all.iter().take(number).collect::<Vec<_>>());
+    let called = |number: usize| title(&all.iter().take(number).collect::<Vec<_>>());
     for (number, told) in [
         (0, "no host"),
         (1, "host a"),

@@ -550,8 +550,8 @@ fn only_its_age_makes_no_other_snapshot() {
         samples::seen_over(vec![samples::running()], [(MASTER, connection)].into())
     };
     assert_ne!(seen(10).sockets, seen(20).sockets);
-    assert!(seen(10).says_the_same(&seen(20)));
-    assert!(!seen(10).says_the_same(&samples::seen(vec![samples::running()])));
+    assert!(seen(10).eq_ignoring_age(&seen(20)));
+    assert!(!seen(10).eq_ignoring_age(&samples::seen(vec![samples::running()])));
 }
 
 #[test]

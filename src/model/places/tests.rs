@@ -236,6 +236,7 @@ fn the_users_own_hosts_are_those_with_a_path_of_theirs() {
         patterns: vec![glob("/lima/*", Some(Managed::Lima))],
         ignored: vec![glob::Pattern::new("/ignored/*").unwrap()],
         findings: Vec::new(),
+        ..Places::default()
     };
     let own: Vec<String> = places
         .own_hosts()

@@ -1,0 +1,137 @@
+//! The commands that findings and errors name, each one line that can be pasted into a shell.
+
+use std::fmt;
+
+use tr::tr;
+
+use crate::model::control_path::HostAlias;
+use crate::model::socket::Socket;
+use crate::model::state::State;
+use crate::model::text;
+
+/// Returns the command that removes the socket.
+pub(super) fn clean(socket: &Socket) -> String {
+    format!("muxtray clean {}", socket.argument)
+}
+
+/// Returns the command that asks the master to exit, with `--force` unless no session is open.
+pub(super) fn exit(socket: &Socket) -> String {
+    let force = match socket.sessions_at_stake() {
+        Some(0) => "",
+        Some(_) | None => "--force ",
+    };
+    format!("muxtray exit {force}{}", socket.argument)
+}
+
+/// Returns the command that ends the process of the master. With `force` it closes open sessions.
+#[must_use]
+pub fn end_process(socket: &Socket, force: bool) -> String {
+    let force = if force { " --force" } else { "" };
+    format!("muxtray exit --end-process{force} {}", socket.argument)
+}
+
+/// Returns the host to reconnect to if the master is stranded.
+#[must_use]
+pub fn host_to_reconnect(socket: &Socket) -> Option<&HostAlias> {
+    let is_stranded = matches!(socket.state, State::Stranded(_)) && socket.managed_by.is_none();
+    socket.hosts.first().filter(|_| is_stranded)
+}
+
+/// Returns the command that ends a stranded master and opens another.
+#[must_use]
+pub fn reconnect(socket: &Socket) -> Option<String> {
+    let host = text::shell_word(host_to_reconnect(socket)?.0.as_ref());
+    Some(match socket.sessions_at_stake() {
+        Some(0) => format!("muxtray open {host}"),
+        Some(_) | None => format!("muxtray open --force {host}"),
+    })
+}
+
+/// A remedy, with its command if there is one. Displayed as `end its process: muxtray exit --end-process web`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WayOut {
+    pub remedy: String,
+    pub command: Option<String>,
+}
+
+impl fmt::Display for WayOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.command {
+            Some(command) => write!(f, "{}: {command}", self.remedy),
+            None => f.write_str(&self.remedy),
+        }
+    }
+}
+
+/// Returns how to end a master that does not answer, or that has no socket to be asked by.
+#[must_use]
+pub fn way_out(socket: &Socket) -> WayOut {
+    let sessions = socket.sessions_at_stake();
+    let remedy = match sessions {
+        Some(0) => tr!("end its process"),
+        Some(sessions) => tr!("end its process, which closes {n} session"
+            | "end its process, which closes {n} sessions" % sessions),
+        None => tr!("end its process, which closes its sessions"),
+    };
+    // muxtray signals only a process that it can prove to hold the listener, by the listener's cookie.
+    let command = match (socket.cookie, socket.pid, &socket.state) {
+        (Some(_), ..) => end_process(socket, sessions != Some(0)),
+        // SIGTERM would make an orphan remove the socket of its successor.
+        (None, Some(pid), State::Orphaned { .. }) => format!("kill -KILL {}", pid.0),
+        (None, Some(pid), _) => format!("kill {}", pid.0),
+        (None, None, _) => {
+            return WayOut {
+                remedy: tr!("{remedy}, from where it runs (perhaps a container)", remedy),
+                command: None,
+            };
+        }
+    };
+    WayOut {
+        remedy,
+        command: Some(command),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ids::MasterPid;
+    use crate::model::samples::in_state;
+    use crate::model::state::Unresponsive;
+
+    #[test]
+    fn way_out_depends_on_sessions_cookie_and_process() {
+        let hung = in_state(State::Unresponsive(Unresponsive::Stopped));
+        let orphan = in_state(State::Orphaned { successor: true });
+        let with = |socket: &Socket, sessions, has_cookie: bool, pid: Option<i32>| Socket {
+            sessions,
+            cookie: socket.cookie.filter(|_| has_cookie),
+            pid: pid.map(MasterPid),
+            ..socket.clone()
+        };
+        for (socket, way) in [
+            (
+                with(&hung, Some(0), true, Some(7)),
+                "end its process: muxtray exit --end-process web",
+            ),
+            (
+                with(&hung, Some(1), true, Some(7)),
+                "end its process, which closes 1 session: muxtray exit --end-process --force web",
+            ),
+            (
+                with(&hung, None, false, Some(7)),
+                "end its process, which closes its sessions: kill 7",
+            ),
+            (
+                with(&orphan, Some(0), false, Some(7)),
+                "end its process: kill -KILL 7",
+            ),
+            (
+                with(&orphan, Some(2), false, None),
+                "end its process, which closes 2 sessions, from where it runs (perhaps a container)",
+            ),
+        ] {
+            assert_eq!(way_out(&socket).to_string(), way);
+        }
+    }
+}
