@@ -51,14 +51,14 @@ pub fn request(
 /// A larger file of recent hosts is not one of muxtray's.
 const MAX_RECENT_BYTES: u64 = 1 << 16;
 
-/// The file of the hosts that had a master recently; `None` without a home directory.
+/// Where the hosts are kept that had a master lately; `None` where there is no home.
 #[must_use]
 pub fn recent_file(surroundings: &Surroundings) -> Option<PathBuf> {
     let directory = surroundings.own_directory("XDG_STATE_HOME", ".local/state")?;
     Some(directory.join("recent-hosts.json"))
 }
 
-/// The hosts that had a master recently; none if the file cannot be read.
+/// The hosts that had a master lately; none if the file cannot be read.
 #[must_use]
 pub fn recent(surroundings: &Surroundings) -> Recent {
     recent_file(surroundings)

@@ -22,10 +22,9 @@ use crate::scan::Scanner;
 use super::args::Global;
 use super::{Outcome, progress};
 
-/// A socket by the TARGET that was typed, or the TARGET and why it is no single socket.
+/// A socket, or the typed TARGET that does not name exactly one.
 pub(super) type Resolved = Result<Socket, (String, TargetError)>;
 
-/// The settings and the places they lead to.
 pub(super) struct World {
     pub(super) scanner: Scanner,
     places: Places,
@@ -36,10 +35,11 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Reads the settings and discovers the places. A bad file of muxtray's is a finding, and the defaults hold.
+    /// Reads the settings and discovers the places. If the configuration file is not valid, returns a finding and uses the
+    /// defaults.
     ///
     /// # Errors
-    /// A file named with `--config` that is not there: a [`ConfigError`] inside, which [`super::conclude`] knows.
+    /// The file of `--config` does not exist: contains a [`ConfigError`], for [`super::conclude`].
     pub(super) fn open(global: &Global) -> io::Result<Self> {
         let (settings, error) = settings(global).map_err(io::Error::other)?;
         let surroundings = Surroundings::of_this_process();
@@ -64,18 +64,17 @@ impl World {
         })
     }
 
-    /// One look; what waits to be accepted gets the time to prove itself stuck or not.
+    /// Scans until connections that wait to be accepted are accepted or proven stuck.
     pub(super) fn snapshot(&mut self) -> Snapshot {
         self.scanner.scan_until_settled(&self.places, &[])
     }
 
-    /// Like [`Self::snapshot`], with a rehearsal in the directories, and with these paths beside the known ones.
+    /// Like [`Self::snapshot`], with additional paths, and with a test of every directory.
     pub(super) fn examination(&mut self, named: &[ControlPath]) -> Snapshot {
         self.scanner
             .scan_with_rehearsal(&self.places, named, rehearsal::rehearse)
     }
 
-    /// How much there is to examine.
     pub(super) fn examined(&self) -> Examined {
         Examined {
             hosts: self.places.own_hosts().count(),
@@ -83,7 +82,7 @@ impl World {
         }
     }
 
-    /// Discovers again where something that decides it has changed.
+    /// Discovers again if the configuration has changed.
     pub(super) fn refresh(&mut self) {
         let surroundings = self.scanner.surroundings();
         if !self.identity.still_holds(&self.request, surroundings) {
@@ -95,7 +94,7 @@ impl World {
         }
     }
 
-    /// What on disk could change the next look.
+    /// Returns the files that can change the next snapshot.
     pub(super) fn interests(&self) -> Vec<Interest> {
         let surroundings = self.scanner.surroundings();
         [
@@ -106,15 +105,14 @@ impl World {
         .concat()
     }
 
-    /// One look, and the sockets that were named in it, each or why not.
+    /// Scans, and returns the sockets that the user named.
     pub(super) fn resolve(&mut self, typed: &[String]) -> Vec<Resolved> {
         self.find(typed, |typed, named, snapshot| {
             target::resolve(typed, named, snapshot).map(|socket| vec![socket])
         })
     }
 
-    /// The same where it is about ending processes: an orphan is meant rather than its successor, see
-    /// [`ending::resolve`].
+    /// Like [`Self::resolve`], but prefers an orphaned master to its successor, see [`ending::resolve`].
     pub(super) fn resolve_to_end(&mut self, typed: &[String]) -> Vec<Resolved> {
         self.find(typed, ending::resolve)
     }
@@ -148,9 +146,8 @@ impl World {
         found
     }
 
-    /// A host that has no alias of its own may have a ControlPath all the same, by `Host *` or a pattern: ssh knows.
-    /// So may a name of the system's, which no socket is called by that a host has as well. Where something is at that
-    /// path, that is what was meant.
+    /// Returns the ControlPath of a host if a file is there. A host without an alias can have a ControlPath by `Host *` or
+    /// another pattern, and so can a name of the system's configuration, which is no title of a socket.
     fn expanded(&mut self, typed: &str, named: TargetName) -> TargetName {
         match &named {
             TargetName::Path(_) => return named,
@@ -177,7 +174,7 @@ impl World {
         TargetName::Path(path)
     }
 
-    /// Reads what a person typed. A name of the configuration is that, though it holds a slash (`machine/.host`).
+    /// An alias of the configuration can contain a slash (`machine/.host`) and is no path then.
     fn parse(&self, typed: &str, directory: &Path) -> Result<TargetName, TargetError> {
         match self.named(typed) {
             Some(host) => Ok(TargetName::Host(host.alias.0.clone())),
@@ -185,7 +182,7 @@ impl World {
         }
     }
 
-    /// What a person typed where a host is wanted; `None` for a path.
+    /// Returns `None` for a path.
     pub(super) fn host_named(&self, typed: &str) -> Option<TargetName> {
         match self.parse(typed, Path::new("/")) {
             Ok(named @ (TargetName::Host(_) | TargetName::Destination { .. })) => Some(named),
@@ -193,13 +190,12 @@ impl World {
         }
     }
 
-    /// The host of the configuration that is called so.
     fn named(&self, typed: &str) -> Option<&Host> {
         let mut hosts = self.places.hosts.iter();
         hosts.find(|host| host.alias.0 == typed)
     }
 
-    /// What ssh makes of a host that a person named. From then on it counts as one that the person has configured.
+    /// Returns the configuration that ssh has for a host, which then counts as a host of the user's configuration.
     pub(super) fn host(&mut self, typed: &str, named: &TargetName) -> Option<Host> {
         let mut hosts = self.places.hosts.iter_mut();
         if let Some(host) = hosts.find(|host| host.alias.0 == typed) {
@@ -218,14 +214,14 @@ impl World {
         Some(host)
     }
 
-    /// The ssh in force: the program's file, where there is one, and what it gets as `-F`.
+    /// Returns the path of the ssh program, if it exists, and the file for its option `-F`.
     pub(super) fn ssh(&self) -> (Option<PathBuf>, Option<PathBuf>) {
         let ssh = &self.request.ssh;
         (ssh.file(self.scanner.surroundings()), ssh.config_file())
     }
 }
 
-/// What a person typed as ssh is to get it: a port makes a URI of it.
+/// Returns the destination for ssh: with a port, a URI.
 pub(super) fn destination(typed: &str, named: &TargetName) -> String {
     match named {
         TargetName::Path(_) | TargetName::Host(_) | TargetName::Destination { port: None, .. } => {
@@ -235,7 +231,7 @@ pub(super) fn destination(typed: &str, named: &TargetName) -> String {
     }
 }
 
-/// The settings in force, and what keeps the file from being it.
+/// Returns the settings in force, and the reason why the file is not, if it exists.
 pub(super) fn settings(global: &Global) -> Result<(Settings, Option<ConfigError>), ConfigError> {
     let loaded = match &global.config {
         Some(path) => config::load(path),
@@ -249,7 +245,6 @@ pub(super) fn settings(global: &Global) -> Result<(Settings, Option<ConfigError>
     }
 }
 
-/// Says why a command could not begin.
 pub(super) fn misused(error: &ConfigError, err: &mut dyn Write) -> io::Result<Outcome> {
     writeln!(err, "muxtray: {error}")?;
     Ok(Outcome::Misused)
@@ -261,7 +256,7 @@ pub(super) fn not_a_host(typed: &str, err: &mut dyn Write) -> io::Result<Outcome
     Ok(Outcome::Misused)
 }
 
-/// ssh prints no configuration for the host; findings about ssh say why.
+/// Prints that ssh has no configuration for the host, and the findings about ssh.
 pub(super) fn no_host_configuration(
     typed: &str,
     snapshot: &Snapshot,

@@ -12,7 +12,7 @@ use crate::model::ids::{MasterPid, UserId};
 use crate::model::network::{Address, Connection, Facts, Route};
 use crate::model::observation::{Holder, Look};
 
-/// Reads the networks behind masters. Remembers the connection of each master, because the search for it is costly.
+/// Reads the networks behind masters. Remembers which connection is whose, because finding that out is costly.
 #[derive(Debug)]
 pub struct NetworkObserver {
     transports: TransportFinder,
@@ -110,7 +110,7 @@ impl Addresses {
         if let Some(age) = known.get(&address) {
             return Address::Present(*age);
         }
-        // All of 127.0.0.0/8 is local, and every address with a local route.
+        // 127.0.0.0/8 is local as a whole, and so is what a local route covers.
         if address.is_loopback() || rtnetlink::is_local(address).unwrap_or(true) {
             known.insert(address, None);
             return Address::Present(None);

@@ -55,7 +55,7 @@ pub fn pages() -> [(&'static str, String); 3] {
 /// Returns the comment and the title of a page that is generated from a file.
 fn heading(source: &str, title: &str) -> String {
     format!(
-        "<!-- Generated from {source}; update with: MUXTRAY_UPDATE_DOCS=1 cargo test --test documents -->\n\n# {title}\n\n"
+        "<!-- Generated from {source}; update with: MUXTRAY_UPDATE_DOCS=1 cargo test --test cli documents -->\n\n# {title}\n\n"
     )
 }
 

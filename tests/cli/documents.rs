@@ -29,7 +29,7 @@ fn generated_documents_are_fresh() {
     assert!(
         stale.is_empty(),
         "{stale:?} differ from the tables in src; update them with: \
-         {UPDATE}=1 cargo test --test documents"
+         {UPDATE}=1 cargo test --test cli documents"
     );
 }
 

@@ -399,7 +399,7 @@ fn problems_and_notes_are_counted_apart_and_shown_up_to_three_or_four_of_a_kind(
             &[PathTooLong, NoKeepalive, NoKeepalive],
             "Problems (1) and notes (2) >",
         ),
-        (&[PathTooLong; 4], "(host 3: ControlPath is too long)"),
+        (&[PathTooLong; 4], "(host 3: "),
         (
             &[PathTooLong; 5],
             "(\u{2026} 2 more path-too-long: muxtray doctor)",
