@@ -1,4 +1,4 @@
-//! What an action asks the kernel right before it acts. Tests replace single answers.
+//! Facts from the kernel, read right before an action. Tests replace single methods.
 
 use std::fs;
 use std::path::Path;
@@ -116,7 +116,7 @@ fn all_sessions(listener: &Listener) -> u32 {
     listener.sessions + u32::from(own_session)
 }
 
-/// The effective user, whose sockets are acted on.
+/// The effective user. Actions are only for this user's sockets.
 pub(super) fn own_uid() -> UserId {
     UserId(nix::unistd::geteuid().as_raw())
 }

@@ -92,14 +92,15 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// The number of sessions, if the master was not ended because of open sessions.
+    /// Whether the master was not ended because of its sessions: their number, `None` if they cannot be counted.
     #[must_use]
-    pub const fn sessions_open(&self) -> Option<u32> {
+    pub const fn refused_sessions(&self) -> Option<Option<u32>> {
         match self {
             Self::NotEnded(
                 MasterEndError::Exit(ControlError::SessionsOpen { sessions })
                 | MasterEndError::Process(EndProcessError::SessionsOpen { sessions }),
-            ) => Some(*sessions),
+            ) => Some(Some(*sessions)),
+            Self::NotEnded(MasterEndError::Exit(ControlError::SessionsUnknown)) => Some(None),
             Self::NotEnded(_) | Self::NotCleaned(_) | Self::Failed(_) | Self::Interrupted => None,
         }
     }

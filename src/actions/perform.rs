@@ -204,23 +204,21 @@ impl Subject {
 
     fn control_error(&self, action: Action, error: &ControlError) -> ActionReport {
         let report = self.report(action, error.outcome(), error.to_string());
-        let exit_command = || {
-            Some(tr!(
-                "to close them: {command}",
-                command = format_args!("muxtray exit --force {}", self.argument())
-            ))
-        };
-        match (error, &self.socket) {
-            (ControlError::SessionsOpen { sessions }, _) => {
-                report.with_advice(exit_command()).with_button(Some(Button {
-                    label: ending::exit_label(Some(*sessions)),
+        let with_exit = |report: ActionReport, sessions| {
+            let command = format_args!("muxtray exit --force {}", self.argument());
+            report
+                .with_advice(Some(tr!("to close them: {command}", command)))
+                .with_button(Some(Button {
+                    label: ending::exit_label(sessions),
                     intent: Intent::Exit {
                         target: self.target.clone(),
-                        consent: SessionConsent::UpTo(*sessions),
+                        consent: SessionConsent::to_close(sessions),
                     },
                 }))
-            }
-            (ControlError::SessionsUnknown, _) => report.with_advice(exit_command()),
+        };
+        match (error, &self.socket) {
+            (ControlError::SessionsOpen { sessions }, _) => with_exit(report, Some(*sessions)),
+            (ControlError::SessionsUnknown, _) => with_exit(report, None),
             (error, Some(socket)) if error.is_unresponsive() => {
                 // The network of a stranded master is gone, so no other request can succeed.
                 let is_stranded = matches!(socket.state, State::Stranded(_));
@@ -313,16 +311,21 @@ pub fn open(opening: &Opening, signals: Option<&DeferredSignals>) -> ActionRepor
         }
         Err(error) => error,
     };
-    let advice = match &error {
-        OpenError::Failed(failure) => Some(opening::way_out(failure, &alias.0)),
-        OpenError::NotEnded(_) | OpenError::NotCleaned(_) | OpenError::Interrupted => None,
-    };
-    let (label, consent) = match error.sessions_open() {
-        Some(sessions) => (
-            opening::reconnect_label(Some(sessions)),
-            SessionConsent::UpTo(sessions),
-        ),
-        None => (tr!("Try again"), *consent),
+    let (advice, label, consent) = match (error.refused_sessions(), &error) {
+        (Some(sessions), _) => {
+            let host = text::shell_word(alias.0.as_ref());
+            let command = format_args!("muxtray open --force {host}");
+            (
+                Some(tr!("to close them: {command}", command)),
+                opening::reconnect_label(sessions),
+                SessionConsent::to_close(sessions),
+            )
+        }
+        (None, OpenError::Failed(failure)) => {
+            let advice = opening::way_out(failure, &alias.0);
+            (Some(advice), tr!("Try again"), *consent)
+        }
+        (None, _) => (None, tr!("Try again"), *consent),
     };
     report(error.outcome(), error.to_string())
         .with_advice(advice)

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use tr::tr;
 
 use super::args::{Check, Global};
-use super::context::World;
+use super::context::Context;
 use super::outcome::Outcome;
 use super::reports;
 use crate::actions::parallel::parallel_map;
@@ -22,13 +22,13 @@ pub(super) fn check(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<Outcome> {
-    let mut world = World::open(global)?;
+    let mut context = Context::load(global)?;
     if !check.targets.is_empty() {
-        let resolved = world.resolve(&check.targets);
+        let resolved = context.resolve(&check.targets);
         let reports = reports::act_on(&resolved, Action::Check, check_one);
         return reports::print(&reports, out, err);
     }
-    let snapshot = world.snapshot();
+    let snapshot = context.snapshot();
     let found = Outcome::from(Report::from(&snapshot).worst());
     let sockets: Vec<Socket> = snapshot
         .sockets

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use tr::tr;
 
 use super::args::{Clean, Global};
-use super::context::World;
+use super::context::Context;
 use super::outcome::Outcome;
 use super::reports;
 use crate::actions::parallel::parallel_map;
@@ -19,15 +19,15 @@ pub(super) fn clean(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<Outcome> {
-    let mut world = World::open(global)?;
+    let mut context = Context::load(global)?;
     let reports = if clean.targets.is_empty() {
-        let reports = clean_all(&world.snapshot(), clean.managed, clean.dry_run);
+        let reports = clean_all(&context.snapshot(), clean.managed, clean.dry_run);
         if reports.is_empty() {
             writeln!(out, "{}", tr!("nothing to clean"))?;
         }
         reports
     } else {
-        let resolved = world.resolve(&clean.targets);
+        let resolved = context.resolve(&clean.targets);
         reports::act_on(&resolved, Action::Clean, |socket| {
             perform::clean(&by_path(socket.clone()), clean.dry_run)
         })

@@ -1,11 +1,12 @@
 //! The base of every command: settings, places and a scanner.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tr::tr;
 
 use crate::actions::rehearsal;
+use crate::actions::ssh::Ssh;
 use crate::config::{self, ConfigError, Settings};
 use crate::decide::ending;
 use crate::discover::{self, Discovered, Identity, Request, Surroundings};
@@ -15,17 +16,20 @@ use crate::model::interest::Interest;
 use crate::model::places::{Host, Places, WrittenBy};
 use crate::model::recent::Recent;
 use crate::model::socket::{Snapshot, Socket};
-use crate::model::target::{self, TargetError, TargetName};
+use crate::model::target;
+use crate::model::target::TargetError;
+use crate::model::target::TargetName;
+use crate::model::text;
 use crate::present::doctor::Examined;
 use crate::scan::Scanner;
 
 use super::args::Global;
 use super::{Outcome, progress};
 
-/// A socket, or the typed TARGET that does not name exactly one.
+/// The socket of a TARGET, or the TARGET and why it is no single socket.
 pub(super) type Resolved = Result<Socket, (String, TargetError)>;
 
-pub(super) struct World {
+pub(super) struct Context {
     pub(super) scanner: Scanner,
     places: Places,
     request: Request,
@@ -34,13 +38,20 @@ pub(super) struct World {
     finding: Option<Finding>,
 }
 
-impl World {
-    /// Reads the settings and discovers the places. If the configuration file is not valid, returns a finding and uses the
-    /// defaults.
+/// A host of the user's for which ssh is started.
+pub(super) struct HostToConnect {
+    pub(super) ssh: Ssh,
+    pub(super) host: Host,
+    pub(super) snapshot: Snapshot,
+}
+
+impl Context {
+    /// Reads the settings and discovers the places. If the configuration file is invalid, that is a finding, and the
+    /// defaults apply.
     ///
     /// # Errors
-    /// The file of `--config` does not exist: contains a [`ConfigError`], for [`super::conclude`].
-    pub(super) fn open(global: &Global) -> io::Result<Self> {
+    /// The file of `--config` does not exist: a [`ConfigError`] inside, which [`super::conclude`] recognises.
+    pub(super) fn load(global: &Global) -> io::Result<Self> {
         let (settings, error) = settings(global).map_err(io::Error::other)?;
         let surroundings = Surroundings::of_this_process();
         let request = crate::scan::request(&settings, global.ssh_config.as_deref(), &surroundings);
@@ -64,17 +75,18 @@ impl World {
         })
     }
 
-    /// Scans until connections that wait to be accepted are accepted or proven stuck.
+    /// Scans until it is known whether connections that wait to be accepted are stuck.
     pub(super) fn snapshot(&mut self) -> Snapshot {
         self.scanner.scan_until_settled(&self.places, &[])
     }
 
-    /// Like [`Self::snapshot`], with additional paths, and with a test of every directory.
+    /// Like [`Self::snapshot`], with a rehearsal in each directory and with more paths.
     pub(super) fn examination(&mut self, named: &[ControlPath]) -> Snapshot {
         self.scanner
             .scan_with_rehearsal(&self.places, named, rehearsal::rehearse)
     }
 
+    /// The numbers of examined hosts and directories.
     pub(super) fn examined(&self) -> Examined {
         Examined {
             hosts: self.places.own_hosts().count(),
@@ -82,7 +94,7 @@ impl World {
         }
     }
 
-    /// Discovers again if the configuration has changed.
+    /// Discovers again if its input has changed.
     pub(super) fn refresh(&mut self) {
         let surroundings = self.scanner.surroundings();
         if !self.identity.still_holds(&self.request, surroundings) {
@@ -94,7 +106,7 @@ impl World {
         }
     }
 
-    /// Returns the files that can change the next snapshot.
+    /// The files whose change can change the next snapshot.
     pub(super) fn interests(&self) -> Vec<Interest> {
         let surroundings = self.scanner.surroundings();
         [
@@ -105,14 +117,14 @@ impl World {
         .concat()
     }
 
-    /// Scans, and returns the sockets that the user named.
+    /// Scans and resolves TARGETs.
     pub(super) fn resolve(&mut self, typed: &[String]) -> Vec<Resolved> {
         self.find(typed, |typed, named, snapshot| {
             target::resolve(typed, named, snapshot).map(|socket| vec![socket])
         })
     }
 
-    /// Like [`Self::resolve`], but prefers an orphaned master to its successor, see [`ending::resolve`].
+    /// Like [`Self::resolve`], but resolves a path to an orphan rather than to its successor; see [`ending::resolve`].
     pub(super) fn resolve_to_end(&mut self, typed: &[String]) -> Vec<Resolved> {
         self.find(typed, ending::resolve)
     }
@@ -127,7 +139,7 @@ impl World {
             .iter()
             .map(|typed| {
                 let named = self.parse(typed, &directory)?;
-                Ok(self.expanded(typed, named))
+                Ok(self.replace_by_path(typed, named))
             })
             .collect();
         let path = |named: &TargetName| match named {
@@ -146,21 +158,21 @@ impl World {
         found
     }
 
-    /// Returns the ControlPath of a host if a file is there. A host without an alias can have a ControlPath by `Host *` or
-    /// another pattern, and so can a name of the system's configuration, which is no title of a socket.
-    fn expanded(&mut self, typed: &str, named: TargetName) -> TargetName {
+    /// If a file exists at the ControlPath of a host without an alias of its own (from `Host *` or a pattern), or of one
+    /// that only the system's configuration names, the TARGET is that path.
+    fn replace_by_path(&mut self, typed: &str, named: TargetName) -> TargetName {
         match &named {
             TargetName::Path(_) => return named,
             TargetName::Host(host)
                 if self
-                    .named(host)
+                    .configured(host)
                     .is_some_and(|known| known.written_by != WrittenBy::System) =>
             {
                 return named;
             }
             TargetName::Host(_) | TargetName::Destination { .. } => {}
         }
-        let Some(host) = self.ask(typed, &named) else {
+        let Some(host) = self.read_configuration(typed, &named) else {
             return named;
         };
         let path = host
@@ -174,55 +186,85 @@ impl World {
         TargetName::Path(path)
     }
 
-    /// An alias of the configuration can contain a slash (`machine/.host`) and is no path then.
+    /// A name in the configuration is a host even if it contains a slash (`machine/.host`).
     fn parse(&self, typed: &str, directory: &Path) -> Result<TargetName, TargetError> {
-        match self.named(typed) {
+        match self.configured(typed) {
             Some(host) => Ok(TargetName::Host(host.alias.0.clone())),
             None => TargetName::parse(typed, directory),
         }
     }
 
-    /// Returns `None` for a path.
-    pub(super) fn host_named(&self, typed: &str) -> Option<TargetName> {
-        match self.parse(typed, Path::new("/")) {
-            Ok(named @ (TargetName::Host(_) | TargetName::Destination { .. })) => Some(named),
-            Ok(TargetName::Path(_)) | Err(_) => None,
-        }
-    }
-
-    fn named(&self, typed: &str) -> Option<&Host> {
+    fn configured(&self, typed: &str) -> Option<&Host> {
         let mut hosts = self.places.hosts.iter();
         hosts.find(|host| host.alias.0 == typed)
     }
 
-    /// Returns the configuration that ssh has for a host, which then counts as a host of the user's configuration.
-    pub(super) fn host(&mut self, typed: &str, named: &TargetName) -> Option<Host> {
+    /// The host's configuration by `ssh -G`. From now on the host counts as configured by the user.
+    fn host(&mut self, typed: &str, named: &TargetName) -> Option<Host> {
         let mut hosts = self.places.hosts.iter_mut();
         if let Some(host) = hosts.find(|host| host.alias.0 == typed) {
             host.written_by = WrittenBy::Person;
             return Some(host.clone());
         }
-        let host = self.ask(typed, named)?;
+        let host = self.read_configuration(typed, named)?;
         self.places.hosts.push(host.clone());
         Some(host)
     }
 
-    fn ask(&self, typed: &str, named: &TargetName) -> Option<Host> {
+    fn read_configuration(&self, typed: &str, named: &TargetName) -> Option<Host> {
         let destination = destination(typed, named);
         let mut host = discover::host(&destination, &self.request, self.scanner.surroundings())?;
         host.alias = HostAlias(typed.to_owned());
         Some(host)
     }
 
-    /// Returns the path of the ssh program, if it exists, and the file for its option `-F`.
-    pub(super) fn ssh(&self) -> (Option<PathBuf>, Option<PathBuf>) {
+    /// Prints to `err` why ssh cannot connect to a host; then the inner result is the exit status.
+    pub(super) fn host_to_connect(
+        &mut self,
+        typed: &str,
+        err: &mut dyn Write,
+    ) -> io::Result<Result<HostToConnect, Outcome>> {
+        let shown = text::line(typed);
+        let named = match self.parse(typed, Path::new("/")) {
+            Ok(named @ (TargetName::Host(_) | TargetName::Destination { .. })) => named,
+            Ok(TargetName::Path(_)) | Err(_) => {
+                let message = tr!("`{host}` is not a host", host = shown);
+                writeln!(err, "muxtray: {message}")?;
+                return Ok(Err(Outcome::Misused));
+            }
+        };
+        let host = self.host(typed, &named);
+        let snapshot = self.snapshot();
         let ssh = &self.request.ssh;
-        (ssh.file(self.scanner.surroundings()), ssh.config_file())
+        if let (Some(host), Some(program)) = (host, ssh.file(self.scanner.surroundings())) {
+            return Ok(Ok(HostToConnect {
+                ssh: Ssh {
+                    program,
+                    config: ssh.config_file(),
+                    host: destination(typed, &named),
+                },
+                host,
+                snapshot,
+            }));
+        }
+        let message = tr!("ssh prints no configuration for {host}", host = shown);
+        writeln!(err, "muxtray: {message}")?;
+        let about_ssh = snapshot.findings.iter().filter(|finding| {
+            matches!(
+                finding.id,
+                FindingId::SshMissing | FindingId::SshConfigInvalid
+            )
+        });
+        for finding in about_ssh {
+            writeln!(err, "    {}: {}", finding.subject, finding.evidence)?;
+            writeln!(err, "    \u{2192} {}", finding.remedy)?;
+        }
+        Ok(Err(Outcome::Unknown))
     }
 }
 
-/// Returns the destination for ssh: with a port, a URI.
-pub(super) fn destination(typed: &str, named: &TargetName) -> String {
+/// The argument for ssh: with a port, a URI.
+fn destination(typed: &str, named: &TargetName) -> String {
     match named {
         TargetName::Path(_) | TargetName::Host(_) | TargetName::Destination { port: None, .. } => {
             typed.to_owned()
@@ -231,7 +273,7 @@ pub(super) fn destination(typed: &str, named: &TargetName) -> String {
     }
 }
 
-/// Returns the settings in force, and the reason why the file is not, if it exists.
+/// The current settings, and why the configuration file was not used.
 pub(super) fn settings(global: &Global) -> Result<(Settings, Option<ConfigError>), ConfigError> {
     let loaded = match &global.config {
         Some(path) => config::load(path),
@@ -248,31 +290,4 @@ pub(super) fn settings(global: &Global) -> Result<(Settings, Option<ConfigError>
 pub(super) fn misused(error: &ConfigError, err: &mut dyn Write) -> io::Result<Outcome> {
     writeln!(err, "muxtray: {error}")?;
     Ok(Outcome::Misused)
-}
-
-pub(super) fn not_a_host(typed: &str, err: &mut dyn Write) -> io::Result<Outcome> {
-    let message = tr!("`{host}` is not a host", host = typed);
-    writeln!(err, "muxtray: {message}")?;
-    Ok(Outcome::Misused)
-}
-
-/// Prints that ssh has no configuration for the host, and the findings about ssh.
-pub(super) fn no_host_configuration(
-    typed: &str,
-    snapshot: &Snapshot,
-    err: &mut dyn Write,
-) -> io::Result<Outcome> {
-    let message = tr!("ssh prints no configuration for {host}", host = typed);
-    writeln!(err, "muxtray: {message}")?;
-    let about_ssh = snapshot.findings.iter().filter(|finding| {
-        matches!(
-            finding.id,
-            FindingId::SshMissing | FindingId::SshConfigInvalid
-        )
-    });
-    for finding in about_ssh {
-        writeln!(err, "    {}: {}", finding.subject, finding.evidence)?;
-        writeln!(err, "    \u{2192} {}", finding.remedy)?;
-    }
-    Ok(Outcome::Unknown)
 }

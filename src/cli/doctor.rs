@@ -11,7 +11,7 @@ use crate::present::ssh_messages::recognise;
 use crate::present::{doctor, explain};
 
 use super::args::{Doctor, Global};
-use super::context::World;
+use super::context::Context;
 use super::outcome::Outcome;
 use super::reports;
 use super::style;
@@ -30,17 +30,17 @@ pub(super) fn run(
             let text = messages(line.as_deref(), err)?;
             explain(global, &text, out, err)
         }
-        None => examine(&mut World::open(global)?, doctor, out, err),
+        None => examine(&mut Context::load(global)?, doctor, out, err),
     }
 }
 
 fn examine(
-    world: &mut World,
+    context: &mut Context,
     doctor: &Doctor,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<Outcome> {
-    let mut snapshot = world.examination(&[]);
+    let mut snapshot = context.examination(&[]);
     let mut outcome = Outcome::Well;
     if doctor.fix {
         let reports = fix_all(&snapshot);
@@ -57,7 +57,7 @@ fn examine(
             .iter()
             .any(|report| report.outcome == ActionOutcome::Done)
         {
-            snapshot = world.examination(&[]);
+            snapshot = context.examination(&[]);
             if !doctor.json {
                 writeln!(out)?;
             }
@@ -68,7 +68,7 @@ fn examine(
         serde_json::to_writer_pretty(&mut *out, &report)?;
         writeln!(out)?;
     } else {
-        style::write_lines(&doctor::report(&snapshot, world.examined()), out)?;
+        style::write_lines(&doctor::report(&snapshot, context.examined()), out)?;
     }
     out.flush()?;
     Ok(outcome.max(Outcome::from(report.worst())))
@@ -126,12 +126,12 @@ fn explain(
         )?;
         return Ok(Outcome::Unknown);
     }
-    let mut world = World::open(global)?;
+    let mut context = Context::load(global)?;
     let paths: Vec<_> = messages
         .iter()
         .filter_map(|message| message.path.clone())
         .collect();
-    let snapshot = world.examination(&paths);
+    let snapshot = context.examination(&paths);
     let mut outcome = Outcome::Well;
     for (number, message) in messages.iter().enumerate() {
         let answer = explain::answer(message, &snapshot);

@@ -7,7 +7,7 @@ use tr::tr;
 
 use super::args::{Exit, Global, Stop};
 use super::clean;
-use super::context::World;
+use super::context::Context;
 use super::outcome::Outcome;
 use super::reports;
 use crate::actions::parallel::parallel_map;
@@ -26,15 +26,15 @@ pub(super) fn exit(
     if exit.all {
         return exit_all(global, exit, out, err);
     }
-    let mut world = World::open(global)?;
+    let mut context = Context::load(global)?;
     let consent = reports::consent(exit.force);
     let reports = if exit.end_process {
-        let resolved = world.resolve_to_end(&exit.targets);
+        let resolved = context.resolve_to_end(&exit.targets);
         reports::act_on(&resolved, Action::EndProcess, |socket| {
             perform::end_process(&Subject::from(socket.clone()), consent)
         })
     } else {
-        let resolved = world.resolve(&exit.targets);
+        let resolved = context.resolve(&exit.targets);
         reports::act_on(&resolved, Action::Exit, |socket| {
             perform::exit(&Subject::from(socket.clone()), consent)
         })
@@ -48,8 +48,8 @@ pub(super) fn stop(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<Outcome> {
-    let mut world = World::open(global)?;
-    let resolved = world.resolve(&stop.targets);
+    let mut context = Context::load(global)?;
+    let resolved = context.resolve(&stop.targets);
     let reports = reports::act_on(&resolved, Action::Stop, |socket| {
         perform::stop(&Subject::from(socket.clone()))
     });
@@ -63,8 +63,8 @@ fn exit_all(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<Outcome> {
-    let mut world = World::open(global)?;
-    let (own, managed): (Vec<Socket>, Vec<Socket>) = world
+    let mut context = Context::load(global)?;
+    let (own, managed): (Vec<Socket>, Vec<Socket>) = context
         .snapshot()
         .sockets
         .into_iter()
@@ -73,7 +73,7 @@ fn exit_all(
     let (masters, others): (Vec<Socket>, Vec<Socket>) = own.into_iter().partition(is_master);
     let ended = parallel_map(&masters, |socket| end(socket, exit));
     // A new snapshot: a master that has ended may have left its file.
-    let cleaned = clean::clean_all(&world.snapshot(), exit.managed, false);
+    let cleaned = clean::clean_all(&context.snapshot(), exit.managed, false);
     let left: Vec<ActionReport> = others
         .into_iter()
         .filter(|socket| !socket.state.is_cleanable())

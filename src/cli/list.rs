@@ -9,7 +9,7 @@ use crate::present::table;
 use crate::watch::{Debounce, Event, Watch, Watcher};
 
 use super::args::{Global, List};
-use super::context::World;
+use super::context::Context;
 use super::outcome::Outcome;
 use super::style;
 
@@ -17,9 +17,9 @@ use super::style;
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Result<Outcome> {
-    let mut world = World::open(global)?;
-    let snapshot = world.snapshot();
-    print(&world, list, &snapshot, out)?;
+    let mut context = Context::load(global)?;
+    let snapshot = context.snapshot();
+    print(&context, list, &snapshot, out)?;
     if !list.watch {
         return Ok(Outcome::from(Report::from(&snapshot).worst()));
     }
@@ -30,7 +30,7 @@ pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Resu
         debounce: Debounce::default(),
     };
     loop {
-        if watching.watch.follow(&printed, world.interests()) {
+        if watching.watch.follow(&printed, context.interests()) {
             watching.on_event(Event::Changed);
         }
         let latest = Instant::now() + MAX_PAUSE;
@@ -44,14 +44,14 @@ pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Resu
                 .map_err(io::Error::other)?;
         }
         let began = Instant::now();
-        world.refresh();
-        let snapshot = world.snapshot();
+        context.refresh();
+        let snapshot = context.snapshot();
         watching.debounce.note_scan(began, Instant::now());
         if !printed.eq_ignoring_age(&snapshot) {
             if !list.json {
                 writeln!(out)?;
             }
-            print(&world, list, &snapshot, out)?;
+            print(&context, list, &snapshot, out)?;
         }
         printed = snapshot;
     }
@@ -79,7 +79,12 @@ impl Watcher for Watching {
     }
 }
 
-fn print(world: &World, list: &List, snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
+fn print(
+    context: &Context,
+    list: &List,
+    snapshot: &Snapshot,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     if list.json {
         let report = Report::from(snapshot);
         // With --watch, one object a line.
@@ -90,7 +95,7 @@ fn print(world: &World, list: &List, snapshot: &Snapshot, out: &mut dyn Write) -
         }
         writeln!(out)?;
     } else {
-        let home = world.scanner.surroundings().known.home.as_path();
+        let home = context.scanner.surroundings().known.home.as_path();
         style::write_lines(&table::report(snapshot, Some(home)), out)?;
     }
     out.flush()

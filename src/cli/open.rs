@@ -5,17 +5,15 @@ use std::io::{self, IsTerminal as _, Write};
 use tr::tr;
 
 use super::args::{Global, Open};
-use super::context::{self, World};
+use super::context::{Context, HostToConnect};
 use super::outcome::Outcome;
 use super::reports::consent;
 use crate::actions::open::Questions;
 use crate::actions::perform::{self, Opening};
-use crate::actions::ssh::Ssh;
 use crate::actions::ssh::deferred_signals::DeferredSignals;
 use crate::decide::action_report::{Action, ActionOutcome, ActionReport, ReportTarget};
 use crate::decide::opening::{self, Plan};
 use crate::model::control_path::HostAlias;
-use crate::model::text;
 
 pub(super) fn open(
     global: &Global,
@@ -23,17 +21,14 @@ pub(super) fn open(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<Outcome> {
-    let mut world = World::open(global)?;
-    let shown = text::line(&open.host);
-    let Some(named) = world.host_named(&open.host) else {
-        return context::not_a_host(&shown, err);
-    };
-    let Some(host) = world.host(&open.host, &named) else {
-        return context::no_host_configuration(&shown, &world.snapshot(), err);
-    };
-    let snapshot = world.snapshot();
-    let (Some(program), config) = world.ssh() else {
-        return context::no_host_configuration(&shown, &snapshot, err);
+    let mut context = Context::load(global)?;
+    let HostToConnect {
+        ssh,
+        host,
+        snapshot,
+    } = match context.host_to_connect(&open.host, err)? {
+        Ok(found) => found,
+        Err(outcome) => return Ok(outcome),
     };
     let alias = HostAlias(open.host.clone());
     let report = |outcome, message| {
@@ -64,11 +59,7 @@ pub(super) fn open(
         }
     };
     let opening = Opening {
-        ssh: Ssh {
-            program,
-            config,
-            host: context::destination(&open.host, &named),
-        },
+        ssh,
         alias: alias.clone(),
         start,
         persist: host.persist,

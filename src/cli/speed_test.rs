@@ -11,12 +11,11 @@ use crate::actions::ssh::deferred_signals::DeferredSignals;
 use crate::diagnose::obstacle::{self, Obstacle};
 use crate::model::places::Host;
 use crate::model::socket::Snapshot;
-use crate::model::text;
 use crate::present::speed_test as verdict;
 use crate::present::speed_test::{Master, Plan, Series, Trial};
 
 use super::args::{Global, Test};
-use super::context::{self, World};
+use super::context::{Context, HostToConnect};
 use super::outcome::Outcome;
 
 pub(super) fn test(
@@ -25,22 +24,14 @@ pub(super) fn test(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<Outcome> {
-    let mut world = World::open(global)?;
-    let shown = text::line(&test.host);
-    let Some(named) = world.host_named(&test.host) else {
-        return context::not_a_host(&shown, err);
-    };
-    let Some(host) = world.host(&test.host, &named) else {
-        return context::no_host_configuration(&shown, &world.snapshot(), err);
-    };
-    let snapshot = world.snapshot();
-    let (Some(program), config) = world.ssh() else {
-        return context::no_host_configuration(&shown, &snapshot, err);
-    };
-    let ssh = Ssh {
-        program,
-        config,
-        host: context::destination(&test.host, &named),
+    let mut context = Context::load(global)?;
+    let HostToConnect {
+        ssh,
+        host,
+        snapshot,
+    } = match context.host_to_connect(&test.host, err)? {
+        Ok(found) => found,
+        Err(outcome) => return Ok(outcome),
     };
     let signals = DeferredSignals::block()?;
     let Ok(trial) = measure(test, &ssh, &host, &snapshot, &signals) else {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use tr::tr;
 
-use super::action_report::{Action, ActionReport, AliveCheck, ReportTarget};
+use super::action_report::{Action, ActionOutcome, ActionReport, AliveCheck, ReportTarget};
 use super::intent::Intent;
 use super::notice::{Button, Notice, NoticeKey};
 use crate::model::text;
 
-/// Who requested an action, and for which sockets.
+/// The origin of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// A person, for one target.
@@ -62,7 +62,9 @@ fn single(report: &ActionReport, can_show: bool) -> Notice {
         _ => text::sentence(&report.message),
     };
     if let Some(advice) = &follow_up.advice
-        && (follow_up.button.is_none() || report.action == Action::Open)
+        // "Try again" is not the advice.
+        && (follow_up.button.is_none()
+            || (report.action == Action::Open && report.outcome == ActionOutcome::Failed))
     {
         body = format!("{body}\n{}", text::remedy(advice));
     }

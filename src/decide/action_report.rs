@@ -1,4 +1,4 @@
-//! The result of one action on one target, whoever requested it: the command line prints it, a notification shows it.
+//! The result of one action on one target: the command line prints it, a notification shows it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -69,10 +69,10 @@ pub enum ReportTarget {
     Unresolved(String),
 }
 
-/// What can be done next.
+/// The way out of a failure.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FollowUp {
-    /// Where commands can be typed: "end its process: muxtray exit --end-process /s/web".
+    /// For the command line: "end its process: muxtray exit --end-process /s/web".
     pub advice: Option<String>,
     /// In a notification; it replaces the advice.
     pub button: Option<Button>,

@@ -70,7 +70,7 @@ impl EngineThread {
     }
 }
 
-/// Starts the engine's thread. When it ends, for whatever reason, it drops the user interface.
+/// Starts the engine's thread. When it ends, even by a panic, it drops the user interface.
 ///
 /// # Errors
 /// No thread could be started.

@@ -8,7 +8,7 @@ use super::error::CleanError;
 use crate::model::control_path::{ASIDE_PREFIX, ControlPath, stem_of_aside, stem_of_temporary};
 use crate::model::socket::State;
 
-/// What a file was judged to be.
+/// The judgement about a file that `clean` removes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remnant {
     /// A control socket without a listener.
@@ -50,7 +50,7 @@ impl Names {
         let name = path.name();
         let to_path = |name: &[u8]| PathBuf::from(OsStr::from_bytes(name));
         match (stem_of_aside(name), remnant) {
-            // A file that was renamed once is never renamed again, whatever it was judged to be.
+            // A file that was renamed once is never renamed again, even if it was judged to be stale.
             (Some(stem), _) => Ok(Self {
                 found_as: FoundAs::Aside,
                 original: to_path(stem),

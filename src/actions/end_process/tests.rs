@@ -1,4 +1,4 @@
-//! Which processes are signalled and which are not, by processes of these tests' own.
+//! Which processes are signalled and which are not.
 
 mod orders;
 
@@ -15,7 +15,7 @@ use crate::actions::kernel::LiveKernel;
 use crate::model::socket::Cookie;
 use crate::tests::skip;
 
-/// A process that does nothing. Killed when dropped.
+/// Sleeps. Killed when dropped.
 struct Sleeper(Child);
 
 impl Sleeper {
@@ -33,7 +33,6 @@ impl Sleeper {
         self.0.try_wait().unwrap().is_none()
     }
 
-    /// The signal that ended it.
     fn ended_by(&mut self) -> Option<i32> {
         self.0.wait().unwrap().signal()
     }
@@ -75,7 +74,6 @@ fn kernel_with<F: Fn(usize)>(answers: &[Option<ListenerFound>], before: F) -> An
     }
 }
 
-/// An orphan held by this process, with so many sessions.
 fn orphan(pid: MasterPid, sessions: u32) -> ListenerFound {
     ListenerFound {
         holder: Holder::Ssh(process(pid, "ssh")),
@@ -103,7 +101,7 @@ fn target() -> Target {
 }
 
 #[test]
-fn an_orphan_gets_sigkill_and_nothing_else() {
+fn orphan_gets_only_sigkill() {
     let mut master = Sleeper::start();
     let found = Some(orphan(master.pid(), 2));
     let ended = end_process(
@@ -132,7 +130,7 @@ fn an_orphan_gets_sigkill_and_nothing_else() {
 }
 
 #[test]
-fn what_is_not_proven_twice_is_not_signalled() {
+fn process_not_proven_twice_gets_no_signal() {
     let mut master = Sleeper::start();
     let pid = master.pid();
     let found = || Some(orphan(pid, 0));
@@ -186,7 +184,7 @@ fn what_is_not_proven_twice_is_not_signalled() {
     assert!(master.is_running());
 }
 
-/// Starts processes until one of them has this id, which must be free; `None` where the kernel does not let us.
+/// Starts processes until one of them has this id, which must be free; `None` if the kernel does not permit it.
 fn process_with_the_id(pid: MasterPid) -> Option<Sleeper> {
     const LAST: &str = "/proc/sys/kernel/ns_last_pid";
     let deadline = Instant::now() + Duration::from_secs(20);
@@ -201,11 +199,11 @@ fn process_with_the_id(pid: MasterPid) -> Option<Sleeper> {
 }
 
 #[test]
-fn a_process_that_takes_over_the_id_is_not_signalled() {
+fn process_with_reused_id_gets_no_signal() {
     let master = Sleeper::start();
     let found = Some(orphan(master.pid(), 0));
     let (master, next) = (Cell::new(Some(master)), Cell::new(None));
-    // The pidfd is open by the second time; the process ends right after it was found once more.
+    // At the second lookup the pidfd is open; the process ends right after that.
     let system = kernel_with(&[found.clone(), found], |given| {
         if given == 1 {
             let pid = master.take().map(|master| master.pid());
@@ -215,7 +213,7 @@ fn a_process_that_takes_over_the_id_is_not_signalled() {
     let ended = end_process(&system, &target(), SessionConsent::UpTo(0)).unwrap();
     let Some(mut next) = next.take() else {
         return skip(
-            "a_process_that_takes_over_the_id_is_not_signalled",
+            "process_with_reused_id_gets_no_signal",
             "process ids cannot be chosen here",
         );
     };
@@ -224,7 +222,7 @@ fn a_process_that_takes_over_the_id_is_not_signalled() {
 }
 
 #[test]
-fn the_systems_own_finder_knows_the_listener_by_its_cookie() {
+fn live_kernel_finds_listener_by_cookie() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("u@h-22");
     let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();

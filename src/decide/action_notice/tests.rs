@@ -1,5 +1,4 @@
 use super::*;
-use crate::decide::action_report::ActionOutcome;
 use crate::decide::intent::SessionConsent;
 use crate::model::control_path::{ControlPath, HostAlias};
 use crate::model::samples::in_state;

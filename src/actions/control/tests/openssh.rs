@@ -1,4 +1,4 @@
-//! The same actions on masters of the OpenSSH that is installed. Each has an sshd of its own behind a pipe
+//! The requests to masters of the installed OpenSSH. Each has an sshd of its own behind a pipe
 //! (`ProxyCommand sshd -i`), so there is no port, no daemon, and nothing left when the master ends.
 
 use std::process::{Child, Command, Stdio};
@@ -81,7 +81,7 @@ impl Host {
         master
     }
 
-    /// Whether the socket is in its place, and the temporary name gone: that changes its change time once more.
+    /// Whether the socket has its name and the temporary name is removed, after which its change time stays.
     fn is_up(&self) -> bool {
         let is_temporary = |name: &str| name.starts_with("s.");
         let mut entries = fs::read_dir(self.directory.path()).unwrap();
@@ -89,7 +89,7 @@ impl Host {
             && !entries.any(|entry| is_temporary(&entry.unwrap().file_name().to_string_lossy()))
     }
 
-    /// A client whose session is known to be open.
+    /// Waits until the session is open.
     fn session(&self) -> Ssh {
         let mut session = Ssh(self.ssh(&["-o", "ControlMaster=no", "h", "echo on; cat"]));
         let mut said = [0; 3];
@@ -100,7 +100,7 @@ impl Host {
     }
 }
 
-/// An ssh of this test's own. Dropping it ends it.
+/// Killed when dropped.
 struct Ssh(Child);
 
 impl Ssh {
@@ -131,8 +131,8 @@ fn until(what: &str, mut condition: impl FnMut() -> bool) {
 const BACKGROUND: &[&str] = &["-o", "ControlMaster=yes", "-N", "h"];
 
 #[test]
-fn a_real_master_is_checked() {
-    let Some(host) = Host::new("a_real_master_is_checked") else {
+fn openssh_master_answers_check() {
+    let Some(host) = Host::new("openssh_master_answers_check") else {
         return;
     };
     let master = host.master(BACKGROUND);
@@ -141,8 +141,8 @@ fn a_real_master_is_checked() {
 }
 
 #[test]
-fn a_real_master_that_is_stopped_does_not_hold_us_up() {
-    let Some(host) = Host::new("a_real_master_that_is_stopped_does_not_hold_us_up") else {
+fn check_of_stopped_openssh_master_times_out() {
+    let Some(host) = Host::new("check_of_stopped_openssh_master_times_out") else {
         return;
     };
     let master = host.master(BACKGROUND);
@@ -157,8 +157,8 @@ fn a_real_master_that_is_stopped_does_not_hold_us_up() {
 }
 
 #[test]
-fn a_real_master_exits() {
-    let Some(host) = Host::new("a_real_master_exits") else {
+fn openssh_master_exits() {
+    let Some(host) = Host::new("openssh_master_exits") else {
         return;
     };
     let mut master = host.master(BACKGROUND);
@@ -175,8 +175,8 @@ fn a_real_master_exits() {
 }
 
 #[test]
-fn a_real_master_exits_with_its_sessions_only_when_told_to() {
-    let Some(host) = Host::new("a_real_master_exits_with_its_sessions_only_when_told_to") else {
+fn openssh_master_exits_with_sessions_only_by_consent() {
+    let Some(host) = Host::new("openssh_master_exits_with_sessions_only_by_consent") else {
         return;
     };
     let mut master = host.master(BACKGROUND);
@@ -194,8 +194,8 @@ fn a_real_master_exits_with_its_sessions_only_when_told_to() {
 }
 
 #[test]
-fn a_real_masters_own_session_counts() {
-    let Some(host) = Host::new("a_real_masters_own_session_counts") else {
+fn own_session_of_openssh_master_counts() {
+    let Some(host) = Host::new("own_session_of_openssh_master_counts") else {
         return;
     };
     let mut master = host.master(&["-o", "ControlMaster=auto", "h", "cat"]);
@@ -208,8 +208,8 @@ fn a_real_masters_own_session_counts() {
 }
 
 #[test]
-fn a_real_master_stops_and_keeps_its_session() {
-    let Some(host) = Host::new("a_real_master_stops_and_keeps_its_session") else {
+fn stopped_openssh_master_keeps_its_session() {
+    let Some(host) = Host::new("stopped_openssh_master_keeps_its_session") else {
         return;
     };
     let mut master = host.master(BACKGROUND);
@@ -237,11 +237,10 @@ fn a_real_master_stops_and_keeps_its_session() {
 }
 
 #[test]
-fn a_real_master_that_asks_can_be_refused() {
-    let Some(host) = Host::new("a_real_master_that_asks_can_be_refused") else {
+fn refusal_by_askpass_is_reported() {
+    let Some(host) = Host::new("refusal_by_askpass_is_reported") else {
         return;
     };
-    // An askpass that says no at once.
     let askpass = host.directory.path().join("askpass");
     fs::write(&askpass, "#!/bin/sh\nexit 1\n").unwrap();
     fs::set_permissions(
