@@ -10,27 +10,24 @@ use crate::model::observation::Owner;
 use crate::model::places::Places;
 use crate::model::text::Tilde;
 
-/// What the judgement needs beside the look itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
-    /// Whose sockets are "ours".
+    /// The user.
     pub uid: UserId,
-    /// Names for the user ids that occur.
+    /// The names of the user ids that occur.
     pub users: &'a BTreeMap<UserId, String>,
-    /// The home directory that ssh means by `~`.
+    /// The home directory in the password file, `~` of a ControlPath.
     pub home: &'a Path,
     /// Writes paths in texts.
     pub tilde: Tilde<'a>,
-    /// Where sockets can be, and whose they are.
     pub places: &'a Places,
-    /// The directories of those places.
+    /// The directories of `places`.
     pub directories: &'a [Directory],
-    /// What earlier looks and checks tell of the listeners, this look included.
+    /// The facts of earlier looks and checks, including this look.
     pub history: &'a History,
 }
 
 impl Context<'_> {
-    /// The user with this id, with a name where there is one.
     pub(super) fn owner(&self, uid: UserId) -> Owner {
         Owner {
             uid,

@@ -1,4 +1,4 @@
-//! [`History`]: what one look alone cannot tell of a listener, remembered from look to look.
+//! [`History`]: facts about listeners that a single look does not show.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -7,26 +7,25 @@ use super::network::Memory;
 use crate::model::network::{Facts, Verdict};
 use crate::model::socket::{Cookie, Listener, Look, MasterPid};
 
-/// How long connections may wait unaccepted before a master counts as wedged. A healthy one accepts within
-/// milliseconds; it is as long as the deadline of an alive check.
+/// The time after which waiting connections make a master unresponsive: the deadline of an alive check. A healthy master
+/// accepts within milliseconds.
 pub const STUCK_AFTER: Duration = Duration::from_secs(2);
 
-/// After so long without a use a master counts as idle.
+/// The time without a connection after which a master is idle.
 pub(crate) const IDLE_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What one look alone cannot tell of a listener.
+/// The facts about listeners that a single look does not show.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
     now: Option<Instant>,
     backlog_since: BTreeMap<Cookie, Instant>,
-    silent: BTreeSet<Cookie>,
+    timed_out: BTreeSet<Cookie>,
     used: BTreeMap<Cookie, Instant>,
     network: Memory,
 }
 
 impl History {
-    /// The history after a look taken at `now`: listeners that are gone are forgotten, and a backlog that was
-    /// seen empty once begins anew.
+    /// Adds a look at `now`. Forgets listeners that are gone, and the time of a backlog that is empty.
     #[must_use]
     pub fn after(self, look: &Look, now: Instant) -> Self {
         let mut used = self.used;
@@ -45,8 +44,8 @@ impl History {
                 )
             })
             .collect();
-        let silent = self
-            .silent
+        let timed_out = self
+            .timed_out
             .into_iter()
             .filter(|cookie| listeners.contains_key(cookie))
             .collect();
@@ -54,37 +53,36 @@ impl History {
         Self {
             now: Some(now),
             backlog_since,
-            silent,
+            timed_out,
             used,
             network: self.network,
         }
     }
 
-    /// The history with what that look found of the networks behind the masters.
+    /// Adds the network connections of a look.
     #[must_use]
     pub fn after_network(mut self, facts: Facts, now: Instant) -> Self {
         self.network = self.network.after(facts, now);
         self
     }
 
-    /// The judgement on the network behind a master, where its connection is known.
+    /// Returns the judgement on the network connection of a master, if the connection is known.
     pub(super) fn verdict(&self, master: MasterPid, limit: Duration) -> Option<Verdict> {
         self.network.verdict(master, limit)
     }
 
-    /// The history after an alive check of this listener that was or was not answered in time.
+    /// Adds an alive check, which was `answered` in time or not.
     #[must_use]
     pub fn after_check(mut self, cookie: Cookie, answered: bool) -> Self {
         if answered {
-            self.silent.remove(&cookie);
+            self.timed_out.remove(&cookie);
         } else {
-            self.silent.insert(cookie);
+            self.timed_out.insert(cookie);
         }
         self
     }
 
-    /// When to look again because a backlog may turn out to be stuck; `None` when nothing waits that is not
-    /// judged already.
+    /// Returns the time at which the next backlog can become stuck.
     #[must_use]
     pub fn look_again_at(&self) -> Option<Instant> {
         let now = self.now?;
@@ -95,7 +93,7 @@ impl History {
             .min()
     }
 
-    /// Whether a look saw a session of this listener within [`IDLE_AFTER`].
+    /// Whether a look found a session of the listener within [`IDLE_AFTER`].
     pub(super) fn was_used(&self, cookie: Option<Cookie>) -> bool {
         match (self.now, cookie.and_then(|cookie| self.used.get(&cookie))) {
             (Some(now), Some(used)) => now.duration_since(*used) < IDLE_AFTER,
@@ -113,8 +111,8 @@ impl History {
         }
     }
 
-    pub(super) fn is_silent(&self, cookie: Option<Cookie>) -> bool {
-        cookie.is_some_and(|cookie| self.silent.contains(&cookie))
+    pub(super) fn has_timed_out(&self, cookie: Option<Cookie>) -> bool {
+        cookie.is_some_and(|cookie| self.timed_out.contains(&cookie))
     }
 }
 

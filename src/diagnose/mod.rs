@@ -1,8 +1,7 @@
-//! The judgement: what was seen, in; states and findings, out.
+//! The judgement: takes observations, returns states and findings. Pure.
 //!
-//! It knows what each combination of facts proves (see "Stale sockets" and "Who is listening" in mux.c's terms:
-//! a refused connect proves that nobody listens, but only on a local filesystem and only for a finished name) and
-//! what to say of it. It does not know how the facts were got.
+//! A refused connect proves that nobody listens only on a local filesystem, and only at a final name: between bind and link,
+//! the temporary name of a starting master refuses too (`muxserver_listen()` in mux.c).
 
 pub mod commands;
 mod context;
@@ -31,7 +30,7 @@ pub use history::{History, STUCK_AFTER};
 use remedy::Extra;
 pub use state::LEFTOVER_AFTER;
 
-/// Judges everything one look saw.
+/// Returns the sockets and findings of one look.
 #[must_use]
 pub fn snapshot(look: &Look, context: Context<'_>) -> Snapshot {
     let observed = look
@@ -75,7 +74,7 @@ pub fn snapshot(look: &Look, context: Context<'_>) -> Snapshot {
     }
 }
 
-/// A socket of ours that a clean which broke off has left under its own name, whether or not somebody listens.
+/// Returns the target of a socket that an interrupted `clean` has renamed, whether or not a process listens.
 fn aside(observation: &Observation, context: Context<'_>) -> Option<Target> {
     match (&observation.origin, &observation.file) {
         (Origin::Aside, File::Socket(stat)) if stat.uid == context.uid => Some(Target {
@@ -90,8 +89,8 @@ fn aside(observation: &Observation, context: Context<'_>) -> Option<Target> {
     }
 }
 
-/// One socket, or nothing where there is nothing to say: no file, a start under way, another user's file in a
-/// shared directory, a file that only a vague pattern matches.
+/// Returns `None` if there is nothing to report: no file, a start in progress, another user's file in a shared directory, or
+/// a file that only a vague pattern matches.
 #[must_use]
 pub fn judge(observation: &Observation, at: SystemTime, context: Context<'_>) -> Option<Socket> {
     let state = state::state(observation, at, context)?;
@@ -121,10 +120,10 @@ pub fn judge(observation: &Observation, at: SystemTime, context: Context<'_>) ->
     Some(socket)
 }
 
-/// For how long no connection to a master without sessions was noted.
+/// Returns the time since the last connect to a master without sessions.
 ///
-/// A connect moves the access time of the socket's file (`unix_find_bsd()` in the kernel's af_unix.c). A young one
-/// proves a use; an old one proves a day less than it says, because `relatime` moves it once a day only.
+/// A connect updates the access time of the socket file (`unix_find_bsd()` in the kernel's af_unix.c). With `relatime` only
+/// once a day, so an old access time can be a day too old.
 fn unused_for(
     socket: &Socket,
     stat: &Stat,
@@ -169,8 +168,8 @@ fn socket(
     since: Option<SystemTime>,
     context: Context<'_>,
 ) -> Socket {
-    let meant = meant_by(path, &state);
-    let hosts: Vec<_> = context.places.hosts_at(&meant).collect();
+    let control_path = original_path(path, &state);
+    let hosts: Vec<_> = context.places.hosts_at(&control_path).collect();
     let process = listener.and_then(process);
     let limit = hosts.iter().find_map(|host| host.unanswered_limit());
     let verdict = |process: &Process| {
@@ -183,7 +182,7 @@ fn socket(
         state,
         id: stat.map(|stat| stat.id),
         cookie: listener.and_then(|listener| listener.cookie),
-        destination: destination(&meant, &hosts, context.places),
+        destination: destination(&control_path, &hosts, context.places),
         persist_secs: hosts.first().and_then(|host| host.persist.as_secs()),
         hosts: hosts.into_iter().map(|host| host.alias.clone()).collect(),
         pid: process.map(|process| process.pid),
@@ -192,7 +191,7 @@ fn socket(
         owner: stat.map(|stat| context.owner(stat.uid)),
         mode: stat.map(|stat| stat.mode),
         since,
-        managed_by: context.places.managed_by(&meant),
+        managed_by: context.places.managed_by(&control_path),
         network: process.and_then(verdict),
         findings: Vec::new(),
     }
@@ -214,25 +213,15 @@ fn argument(path: &ControlPath, state: &State, hosts: &[&Host], context: Context
     }
 }
 
-/// The path that a leftover is the remains of; any other is itself.
-fn meant_by(path: &ControlPath, state: &State) -> ControlPath {
-    let stem = match state {
+/// Returns the ControlPath of a leftover's temporary name, or else the path itself.
+fn original_path(path: &ControlPath, state: &State) -> ControlPath {
+    let original = match state {
         State::Leftover => path
             .without_aside_prefix()
             .or_else(|| path.without_temporary_suffix()),
-        State::Running
-        | State::Suspect(_)
-        | State::Stranded(_)
-        | State::Unresponsive(_)
-        | State::Stale
-        | State::Misowned(_)
-        | State::Foreign(_)
-        | State::NotASocket(_)
-        | State::Denied(_)
-        | State::Orphaned { .. }
-        | State::Unverifiable(_) => None,
+        _ => None,
     };
-    stem.unwrap_or_else(|| path.clone())
+    original.unwrap_or_else(|| path.clone())
 }
 
 fn process(listener: &Listener) -> Option<&Process> {
@@ -242,7 +231,7 @@ fn process(listener: &Listener) -> Option<&Process> {
     }
 }
 
-/// The one destination of the hosts configured for this path, else what the path itself says.
+/// Returns the destination that all hosts of the path have, or without hosts the one in the path itself.
 fn destination(path: &ControlPath, hosts: &[&Host], places: &Places) -> Option<Destination> {
     let mut configured = hosts.iter().map(|host| &host.destination);
     match configured.next() {

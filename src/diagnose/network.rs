@@ -1,10 +1,8 @@
-//! Whether the network behind a master still works, judged by the kernel's own numbers of its connection.
+//! Whether the network connection of a master still works, judged by the kernel's numbers for it.
 //!
-//! A master answers every alive check while its connection is dead. What tells is TCP: data that nobody acknowledges
-//! and that is sent again and again; a local address that no interface has any more. An idle connection shows nothing
-//! at all, so after a resume or a change of its way it is doubtful until something has been heard over it.
-//!
-//! One sample is judged here, with what [`Memory`] adds of those before it. How the numbers are got is not known here.
+//! A master answers alive checks while its connection is dead. TCP shows it: data that is retransmitted without an answer, or
+//! a local address that no interface has any more. An idle connection shows nothing, so after a resume or a change of its
+//! route it is suspect until something arrives.
 
 mod judge;
 mod memory;

@@ -1,4 +1,4 @@
-//! The state of one socket: what each combination of facts proves.
+//! The state of one socket: the conclusion from each combination of facts.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,10 +11,11 @@ use crate::model::socket::{
     State, Unresponsive, Unverifiable, UserId,
 };
 
-/// How old a refused temporary name must be. Between bind and link a starting master's name refuses too.
+/// The age from which a temporary name that refuses connections is a leftover. It also refuses between bind and link of a
+/// starting master.
 pub const LEFTOVER_AFTER: Duration = Duration::from_secs(60);
 
-/// The state of what was seen, or nothing where there is nothing to say.
+/// Returns the state, or `None` if there is nothing to report.
 pub(super) fn state(
     observation: &Observation,
     at: SystemTime,
@@ -48,7 +49,7 @@ pub(super) fn state(
             Origin::Pattern | Origin::Kernel if !observation.shared_directory => {
                 Some(State::Misowned(owner(stat.uid)))
             }
-            // A colleague's socket in /tmp is none of our business.
+            // Another user may have sockets in /tmp.
             Origin::Pattern
             | Origin::Kernel
             | Origin::VaguePattern
@@ -87,7 +88,7 @@ fn with_listener(
         },
     };
     match origin {
-        // Listening under its temporary name, or under the name `clean` gave it: about to be linked or put back.
+        // A starting master before link, or a socket that `clean` is about to rename back.
         Origin::Temporary | Origin::Aside => None,
         Origin::Exact | Origin::Pattern | Origin::VaguePattern | Origin::Kernel => {
             Some(if stat.mode & 0o200 == 0 && context.uid != UserId(0) {
@@ -96,7 +97,7 @@ fn with_listener(
                 State::Unresponsive(Unresponsive::Stopped)
             } else if context.history.is_stuck(listener.cookie) {
                 State::Unresponsive(Unresponsive::Backlog(listener.backlog))
-            } else if context.history.is_silent(listener.cookie) {
+            } else if context.history.has_timed_out(listener.cookie) {
                 State::Unresponsive(Unresponsive::CheckTimedOut)
             } else {
                 State::Running
@@ -122,7 +123,7 @@ fn without_listener(observation: &Observation, stat: &Stat, at: SystemTime) -> O
                 Some(State::Stale)
             }
         },
-        // Somebody accepts whom our kernel table does not show: a master in another network namespace.
+        // A master in another network namespace, which the kernel's table does not show.
         (Filesystem::Local, Some(Connect::Accepted)) => Some(State::Running),
         (Filesystem::Local, Some(Connect::Full)) => {
             Some(State::Unresponsive(Unresponsive::BacklogFull))

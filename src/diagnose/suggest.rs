@@ -1,4 +1,4 @@
-//! Lines for the ssh configuration, made for this user: where a ControlPath could well lie.
+//! Suggested `ControlPath` lines for the ssh configuration.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -7,13 +7,13 @@ use std::path::Path;
 use crate::model::control_path::MAX_USABLE_BYTES;
 use crate::model::text;
 
-/// The directory of the logged-in user's own, on a local filesystem (`pam_systemd(8)`). `%i` is the user id.
+/// In the runtime directory of the logged-in user, on a local filesystem (`pam_systemd(8)`). `%i` is the user id.
 pub(super) const RUNTIME: &str = "ControlPath /run/user/%i/%C";
 
-/// Bytes of `/` and what `%C` stands for: a SHA-1 in hexadecimal.
+/// The length of `/%C`; `%C` is a SHA-1 in hexadecimal.
 const HASH_BYTES: usize = 1 + 40;
 
-/// A ControlPath in this directory, if it fits there, else in the usual one of the home, else in the runtime one.
+/// Returns a ControlPath in this directory, or if that is too long, in `~/.ssh/s` or in the runtime directory.
 pub(super) fn control_path(directory: &Path, home: &Path) -> String {
     let usual = home.join(".ssh/s");
     [directory, &usual]
@@ -23,7 +23,7 @@ pub(super) fn control_path(directory: &Path, home: &Path) -> String {
         .unwrap_or_else(|| RUNTIME.to_owned())
 }
 
-/// As it is written in the configuration; `None` for a name that cannot stand there.
+/// Returns the configuration line; `None` if the path cannot be written there.
 fn in_directory(directory: &Path, home: &Path) -> Option<String> {
     let (start, rest) = match directory.strip_prefix(home) {
         Ok(below) => ("~/", below.as_os_str()),

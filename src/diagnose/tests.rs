@@ -8,7 +8,7 @@ use crate::model::control_path::HostAlias;
 use crate::model::finding::{Finding, FindingId};
 use crate::model::ids::UserId;
 use crate::model::network::{Cause, Facts, Timer};
-use crate::model::places::Persist;
+use crate::model::places::{Persist, WrittenBy};
 use crate::model::samples::{
     ME, at, connection, context_with, listener, look, observation, path, places, process, root,
     running, stat, users,
@@ -903,14 +903,14 @@ fn a_listener_that_is_gone_is_forgotten() {
         .after(&one, later);
     let known = |history: &History, cookie| {
         let cookie = Some(Cookie(cookie));
-        (history.is_silent(cookie), history.was_used(cookie))
+        (history.has_timed_out(cookie), history.was_used(cookie))
     };
     assert_eq!(known(&history, 1), (false, false));
     assert_eq!(known(&history, 2), (true, true));
     let back = history.after(&both, start + STUCK_AFTER);
     assert!(!back.is_stuck(Some(Cookie(1))), "it began anew");
     assert!(back.is_stuck(Some(Cookie(2))));
-    assert!(!back.is_silent(Some(Cookie(1))) && back.is_silent(Some(Cookie(2))));
+    assert!(!back.has_timed_out(Some(Cookie(1))) && back.has_timed_out(Some(Cookie(2))));
 }
 
 #[test]
@@ -922,7 +922,7 @@ fn a_listener_without_identity_is_never_judged_by_the_past() {
         .after(&nameless, start)
         .after(&nameless, start + STUCK_AFTER);
     assert_eq!(history.look_again_at(), None);
-    assert!(!history.is_stuck(None) && !history.is_silent(None) && !history.was_used(None));
+    assert!(!history.is_stuck(None) && !history.has_timed_out(None) && !history.was_used(None));
 }
 
 #[test]
@@ -976,4 +976,36 @@ fn another_file_at_the_path_is_another_socket() {
     assert_eq!((one.mode, other.mode), (Some(0o600), Some(0o640)));
     assert_eq!(one.since, Some(stat().modified));
     assert_eq!(one.owner.unwrap().to_string(), "u (uid 1000)");
+}
+
+#[test]
+fn commands_name_a_host_unless_its_name_is_ambiguous() {
+    let stale = || connect(Connect::Refused);
+    let leftover = || Observation {
+        path: path("/s/u@h-22.yDXYs2d7ScOlhAEI"),
+        ..aged(Origin::Temporary, 90)
+    };
+    let remnant = "/s/u@h-22.yDXYs2d7ScOlhAEI";
+    let (person, system) = (WrittenBy::Person, WrittenBy::System);
+    for (observation, alias, written_by, has_other_config, argument) in [
+        (stale(), "web", person, false, "web"),
+        (stale(), "my web", person, false, "'my web'"),
+        (leftover(), "web", person, false, remnant),
+        (stale(), "web", person, true, "/s/u@h-22"),
+        (stale(), "web", system, false, "/s/u@h-22"),
+        (stale(), "-web", person, false, "/s/u@h-22"),
+        (stale(), "u@web", person, false, "/s/u@h-22"),
+    ] {
+        let mut places = Places {
+            has_other_config,
+            ..places()
+        };
+        places.hosts[0].alias = HostAlias(alias.to_owned());
+        places.hosts[0].written_by = written_by;
+        let socket = context_with(&places, &[], |context| judge(&observation, at(), context));
+        let socket = socket.unwrap();
+        assert_eq!(socket.argument, argument);
+        let command = format!("muxtray clean {argument}");
+        assert_eq!(socket.findings[0].command, Some(command));
+    }
 }

@@ -145,7 +145,7 @@ fn what_is_in_the_way_is_told_before_anything_is_started() {
             missing.display()
         ),
         &[
-            "no such directory",
+            "the directory does not exist",
             &format!("mkdir -m 700 {}", missing.display()),
         ],
     );
@@ -301,7 +301,10 @@ fn a_name_of_systemds_is_opened_checked_and_ended_like_any_other() {
     assert!(!is_socket(&lab.control_path(".host")));
 
     let said = lab.muxtray(["open", "machine/.host"]).expect(1);
-    assert!(said.stderr.contains("no such directory"), "{said:?}");
+    assert!(
+        said.stderr.contains("the directory does not exist"),
+        "{said:?}"
+    );
     lab.make_directory("s/machine");
     lab.muxtray(["open", "machine/.host"]).expect(0);
     master(&lab, "machine/.host");

@@ -190,7 +190,7 @@ fn each_obstacle_is_named_with_its_remedy() {
         "no directory",
         &format!("{auto}\n    ControlPath {}/%n", missing.display()),
         &[
-            "no such directory",
+            "the directory does not exist",
             &format!("mkdir -m 700 {}", missing.display()),
             "No such file or directory",
         ],

@@ -44,7 +44,7 @@ fn names_of_systemds_are_no_hosts() {
         let doctor = lab.muxtray_with_etc(["doctor"]).unwrap().expect(0);
         assert_eq!(
             doctor.stdout,
-            "all is well (1 host, 1 directory, 0 sockets)\n"
+            "no problems found (1 host, 1 directory, 0 sockets)\n"
         );
         let list = lab.muxtray_with_etc(["list"]).unwrap().expect(0);
         assert_eq!(list.stdout, "no masters\n");
@@ -91,7 +91,10 @@ fn a_directory_that_only_an_administrators_host_needs_counts_once_that_is_used()
     // By name it is looked at before ssh is started.
     let opened: Said = lab.muxtray_with_etc(["open", "jump"]);
     let opened = opened.unwrap().expect(1);
-    assert!(opened.stderr.contains("no such directory"), "{opened:?}");
+    assert!(
+        opened.stderr.contains("the directory does not exist"),
+        "{opened:?}"
+    );
 
     lab.write("state/muxtray/recent-hosts.json", r#"["jump"]"#);
     assert_eq!(report("list").unwrap().all_ids(), ["directory-missing"]);

@@ -6,44 +6,43 @@ use crate::model::network::{
     Address, Cause, Connection, Doubt, Judgement, Numbers, Recoveries, Route, Timer, Verdict,
 };
 
-/// How long data may go unanswered before the connection counts as dead. ssh's own measure goes before it where it is
-/// configured: ServerAliveInterval times ServerAliveCountMax.
+/// The time without an answer after which a connection is dead, unless ssh has its own limit: ServerAliveInterval times
+/// ServerAliveCountMax.
 pub const LIMIT: Duration = Duration::from_secs(15);
 
-/// How often it must have been sent again by then. On a slow path the limit may pass before the second attempt.
+/// The number of retransmissions that a dead connection has at least. On a slow path the limit may pass before the second.
 pub const STRANDED_ATTEMPTS: u32 = 3;
 
-/// How long data may go unanswered before a connection is doubtful. A lossy link loses two in a row now and then.
+/// The time without an answer after which a connection is suspect. A lossy link can lose two segments in a row.
 pub const SUSPECT_AFTER: Duration = Duration::from_secs(3);
 
-/// How often it must have been sent again by then.
+/// The number of retransmissions that a suspect connection has at least.
 pub const SUSPECT_ATTEMPTS: u32 = 2;
 
-/// A longer sleep of the machine makes every idle connection doubtful.
+/// A longer suspend of the machine makes every idle connection suspect.
 pub const SLEPT: Duration = Duration::from_secs(2);
 
-/// By how much an address must be younger than the last answer to have come after it: two clocks are compared.
+/// The least difference between the age of an address and of the last answer, which come from two clocks.
 pub const ADDRESS_TOLERANCE: Duration = Duration::from_secs(1);
 
-/// A doubtful idle connection is looked at again after this long at first, then after half the time it has been so.
+/// The first pause between looks at a suspect idle connection; later ones are half the time since the doubt began.
 pub const DOUBT_PAUSE: Duration = Duration::from_secs(1);
 
-/// A doubt that has lasted this long is left to the regular looks.
+/// After this time only the regular looks observe a suspect connection.
 pub const DOUBT_WATCHED: Duration = Duration::from_secs(600);
 
-/// When an attempt is due, the answer may take a round trip and this long.
+/// The time that an answer may take beyond a round trip.
 pub const ANSWER_SLACK: Duration = Duration::from_millis(100);
 
-/// The kernel waits this long before it tries again to send what a device of this machine refused
-/// (`TCP_RESOURCE_PROBE_INTERVAL`).
+/// The pause of the kernel after a local device refused a segment (`TCP_RESOURCE_PROBE_INTERVAL`).
 const REFUSED_PAUSE: Duration = Duration::from_millis(500);
 
-/// Data, or a question, that has met no answer.
+/// Data or probes without an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Waiting {
-    /// How often it was sent again.
+    /// Retransmissions or probes.
     pub(super) attempts: u32,
-    /// It has been waiting for this long, or longer.
+    /// The least time since the first transmission.
     pub(super) at_least: Duration,
 }
 
@@ -62,17 +61,19 @@ impl Numbers {
         } else {
             return None;
         };
-        // What was heard since is an answer, though it may not have acknowledged anything.
+        // Whatever arrived since is an answer, even if it acknowledges nothing.
         Some(Waiting {
             at_least: waiting.at_least.min(self.last_heard()),
             ..waiting
         })
     }
 
-    /// The time from the first transmission of the oldest segment, by its timeouts: each doubled the one before, the
-    /// last is running (`tcp_retransmit_timer()` in tcp_timer.c). The number of doublings may be more than the timeouts
-    /// of this segment, for they end with the first segment that is acknowledged without being sent again. Less, where a
-    /// device of this machine did not take a segment: then it was tried again without doubling.
+    /// Returns the time since the first transmission of the oldest segment, as the sum of its timeouts: each is twice the one
+    /// before, and the last one is running (`tcp_retransmit_timer()` in tcp_timer.c).
+    ///
+    /// There can be more doublings than timeouts of this segment, because they are reset only by a segment that is
+    /// acknowledged without retransmission; and fewer, because a segment that a local device refused is sent again without
+    /// doubling.
     pub(super) fn retransmitting_for(&self) -> Duration {
         let first = halved(self.rto, self.backoff);
         if let Some(Recoveries { count: 1, time }) = self.recoveries {
@@ -86,8 +87,8 @@ impl Numbers {
             + since.min(self.last_data_sent)
     }
 
-    /// The same for probes. The timeout itself is not doubled (`tcp_probe0_when()` in tcp.h). The pause between probes
-    /// that keep an idle connection alive is not told.
+    /// Returns the same for probes. The kernel doubles their pause, not the timeout (`tcp_probe0_when()` in tcp.h), and does
+    /// not report the pause of keep-alive probes.
     pub(super) fn probing_for(&self) -> Duration {
         if self.timer != Timer::Probe {
             return Duration::ZERO;
@@ -99,7 +100,7 @@ impl Numbers {
     }
 }
 
-/// `TCP_RTO_MAX`, and how often `TCP_RTO_MIN` is doubled until it is reached.
+/// `TCP_RTO_MAX`, and the number of doublings of `TCP_RTO_MIN` to reach it.
 const MAX_PAUSE: Duration = Duration::from_secs(120);
 const MAX_DOUBLINGS: u8 = 10;
 
@@ -107,7 +108,7 @@ fn halved(duration: Duration, times: u8) -> Duration {
     duration / (1 << times.min(31))
 }
 
-/// How long ago each of these began, for what a single sample does not show.
+/// The ages of facts that a single sample does not show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Elapsed {
     pub(super) unanswered: Option<Duration>,
@@ -135,7 +136,7 @@ pub(super) fn judge(connection: &Connection, elapsed: Elapsed, limit: Duration) 
     } else {
         (Judgement::Well, None)
     };
-    // Until the kernel tries again, and an answer can have come, nothing changes but that the limit passes.
+    // Before the next retransmission and its answer, only the passing of the limit can change the judgement.
     let next_attempt = waiting.map(|_| numbers.expires + numbers.round_trip + ANSWER_SLACK);
     let look_again = match (judgement, next_attempt) {
         // That the address comes back is an event.

@@ -1,4 +1,4 @@
-//! What earlier looks tell of a connection: since when it waits, and what happened since it was last heard.
+//! The network facts of earlier looks: since when data is unanswered, and what happened since the last answer.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -7,10 +7,10 @@ use super::judge::{ADDRESS_TOLERANCE, Elapsed, SLEPT, judge};
 use crate::model::network::{Address, Connection, Doubt, Facts, Route, Verdict};
 use crate::model::socket::MasterPid;
 
-/// The connections of the last look, each with its past.
+/// The connections of the last look, with facts of earlier ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Memory {
-    /// When the look was, and how long the machine had slept by then.
+    /// The time of the look, and how long the machine had been suspended by then.
     last: Option<(Instant, Duration)>,
     known: BTreeMap<MasterPid, Known>,
 }
@@ -24,7 +24,7 @@ struct Known {
 }
 
 impl Memory {
-    /// The memory after a look at `now`.
+    /// Adds a look at `now`.
     #[must_use]
     pub fn after(mut self, facts: Facts, now: Instant) -> Self {
         let has_slept = self
@@ -44,7 +44,7 @@ impl Memory {
         }
     }
 
-    /// The judgement on the connection behind a master, where there is one: `limit` is how long data may go unanswered.
+    /// Returns the judgement on the connection of a master. `limit` is the time without an answer after which it is dead.
     #[must_use]
     pub fn verdict(&self, master: MasterPid, limit: Duration) -> Option<Verdict> {
         let (now, _) = self.last?;
@@ -89,7 +89,7 @@ impl Known {
                 doubt = Some((Doubt::Readdressed, came));
             }
         }
-        if before.is_some_and(|before| is_another(before.connection.route, connection.route)) {
+        if before.is_some_and(|before| has_changed(before.connection.route, connection.route)) {
             doubt = Some((Doubt::Rerouted, now));
         }
         if has_slept && before.is_some() {
@@ -107,8 +107,8 @@ impl Known {
     }
 }
 
-/// What could not be asked is no change.
-fn is_another(before: Route, now: Route) -> bool {
+/// A failed query is no change.
+fn has_changed(before: Route, now: Route) -> bool {
     match (before, now) {
         (Route::Unknown, _) | (_, Route::Unknown) => false,
         (Route::None | Route::Via(_), Route::None | Route::Via(_)) => before != now,

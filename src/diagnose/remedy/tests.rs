@@ -82,7 +82,8 @@ fn stranded_masters_are_reconnected_or_ended() {
     };
     let mut snapshot = seen_over(vec![running()], [(MasterPid(4711), gone)].into());
     let stranded = snapshot.sockets.remove(0);
-    let changes: [(fn(&mut Socket), &str); 4] = [
+    type Change = fn(&mut Socket);
+    let changes: [(Change, &str); 4] = [
         (|_| {}, "muxtray open --force web"),
         (|it| it.sessions = Some(0), "muxtray open web"),
         (|it| it.hosts.clear(), "muxtray exit --force web"),

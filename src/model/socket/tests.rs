@@ -120,7 +120,8 @@ fn only_the_age_of_network_facts_is_ignored() {
         ],
         ..in_state(State::Suspect(Doubt::NoRoute))
     };
-    let changes: [(fn(&mut Socket), bool); 6] = [
+    type Change = fn(&mut Socket);
+    let changes: [(Change, bool); 6] = [
         (|it| it.findings[0].evidence = "41 s ago".to_owned(), true),
         (|it| it.network = None, true),
         (|it| it.findings[0].remedy.push('x'), false),
