@@ -34,6 +34,7 @@ use measure::{
 use muxtray::config::Settings;
 use muxtray::diagnose::{self, Context, History};
 use muxtray::discover::{self, Surroundings};
+use muxtray::model::group::Groups;
 use muxtray::model::places::Candidate;
 use muxtray::model::socket::{Socket, UserId};
 use muxtray::observe::{Observer, directories, filesystem, sock_diag};
@@ -230,6 +231,7 @@ impl Scene {
         let context = Context {
             uid,
             users: &users,
+            groups: &Groups::default(),
             home: &home,
             tilde: Default::default(),
             places: &places,

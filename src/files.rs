@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tr::tr;
 
+use crate::model::ids::UserId;
 use crate::model::text;
+use crate::observe::accounts;
 use crate::privilege;
 
 /// New content for a file, under a temporary name beside it. Removed on drop, unless it was committed.
@@ -118,7 +120,9 @@ pub(crate) fn read_private(path: &Path, uid: u32, max_bytes: u64) -> Option<Vec<
         .open(path)
         .ok()?;
     let stat = file.metadata().ok()?;
-    let is_private = stat.is_file() && stat.uid() == uid && stat.mode() & 0o022 == 0;
+    let is_private = stat.is_file()
+        && stat.uid() == uid
+        && !accounts::lets_others_write(&file, &stat, UserId(uid));
     if !is_private || stat.len() > max_bytes {
         return None;
     }
@@ -252,7 +256,7 @@ mod tests {
         let link = directory.path().join("link");
         symlink(&path, &link).unwrap();
         assert_eq!(read_private(&link, uid, 7), None);
-        fs::set_permissions(&path, Permissions::from_mode(0o620)).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o602)).unwrap();
         assert_eq!(read_private(&path, uid, 7), None);
     }
 

@@ -10,12 +10,11 @@ use std::process::Command;
 
 use tr::tr;
 
-use crate::crash;
 use crate::desktop::notify;
 use crate::engine::{self, Inbox, IntentSender, Options};
-use crate::log;
 use crate::model::text;
 use crate::unconfined::APPLET_ENVIRONMENT;
+use crate::{crash, log};
 use session::{AlreadyRunning, DesktopSession};
 
 const APPLET: &str = "muxtray-applet";

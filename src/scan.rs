@@ -3,7 +3,7 @@
 //! Every scan includes the directories of control sockets, which costs some system calls for each. Only `doctor` also
 //! makes a socket in each of them ([`Scanner::scan_with_rehearsal`]), which finds quotas and unknown filesystems.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,12 +16,14 @@ use crate::discover::{self, Request, Ssh, Surroundings};
 use crate::files;
 use crate::model::control_path::ControlPath;
 use crate::model::directory::{Access, Directory, End, Rehearsal};
+use crate::model::group::{GroupId, Groups};
 use crate::model::ids::{Cookie, UserId};
 use crate::model::observation::{File, Holder, Listener, Look};
 use crate::model::places::{Candidate, Origin, Places};
 use crate::model::recent::Recent;
 use crate::model::socket::Snapshot;
 use crate::model::text::Tilde;
+use crate::observe::accounts::Accounts;
 use crate::observe::network::NetworkObserver;
 use crate::observe::{Observer, directories};
 
@@ -51,7 +53,7 @@ pub fn request(
 /// A larger file of recent hosts is not one of muxtray's.
 const MAX_RECENT_BYTES: u64 = 1 << 16;
 
-/// Where the hosts are kept that had a master lately; `None` where there is no home.
+/// The file of the hosts that had a master lately; `None` if there is no home.
 #[must_use]
 pub fn recent_file(surroundings: &Surroundings) -> Option<PathBuf> {
     let directory = surroundings.own_directory("XDG_STATE_HOME", ".local/state")?;
@@ -77,6 +79,7 @@ pub struct Scanner {
     history: History,
     next_network_check: Option<Instant>,
     users: BTreeMap<UserId, String>,
+    accounts: Accounts,
 }
 
 impl Scanner {
@@ -84,6 +87,7 @@ impl Scanner {
     #[must_use]
     pub fn new(surroundings: Surroundings) -> Self {
         let uid = UserId(surroundings.known.uid);
+        let accounts = Accounts::new(surroundings.databases.clone());
         Self {
             surroundings,
             uid,
@@ -92,6 +96,7 @@ impl Scanner {
             history: History::default(),
             next_network_check: None,
             users: BTreeMap::new(),
+            accounts,
         }
     }
 
@@ -140,12 +145,14 @@ impl Scanner {
             .after(&look, now)
             .after_network(facts, now);
         self.learn_names(&look, directories);
+        let groups = self.groups(&look, directories);
         let known = &self.surroundings.known;
         let home = known.home.as_path();
         let has_shells_home = known.variable("HOME") == Some(home.as_os_str());
         let context = Context {
             uid: self.uid,
             users: &self.users,
+            groups: &groups,
             home,
             tilde: Tilde {
                 home: has_shells_home.then_some(home),
@@ -217,6 +224,30 @@ impl Scanner {
     /// Records whether a listener answered an alive check in time.
     pub fn note_check(&mut self, cookie: Cookie, answered: bool) {
         self.history = std::mem::take(&mut self.history).after_check(cookie, answered);
+    }
+
+    /// The groups whose members decide whether others may write to a directory or socket. If there is none, as usual, the
+    /// databases of users and groups are not read.
+    fn groups(&mut self, look: &Look, directories: &[Directory]) -> Groups {
+        let of_socket =
+            look.observations
+                .iter()
+                .filter_map(|observation| match &observation.file {
+                    File::Socket(stat) => Some(stat.permissions),
+                    File::Other(..) | File::Missing | File::Denied | File::Failed(_) => None,
+                });
+        let of_directory = directories
+            .iter()
+            .flat_map(|directory| directory.parts.iter().map(|part| part.permissions));
+        let wanted: BTreeSet<GroupId> = of_socket
+            .chain(of_directory)
+            .filter(|permissions| permissions.depend_on_members())
+            .map(|permissions| permissions.group)
+            .collect();
+        if wanted.is_empty() {
+            return Groups::default();
+        }
+        Groups(self.accounts.groups(&wanted, self.uid).collect())
     }
 
     /// Looks up the names of all user ids, each once.

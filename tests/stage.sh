@@ -15,6 +15,8 @@ height=768
 # installed there. PROGRAMS is the directory of the build.
 stage_begin() {
     programs=$1
+    # A directory of control sockets that a group may write to would be a finding of its own.
+    umask 022
     work=$(mktemp -d /tmp/demo.XXX)
     # sway, which does not run as root, has its own directory below.
     chmod 711 "$work"

@@ -12,6 +12,8 @@ cd "$(dirname "$0")/.."
 user=muxtray-test
 # shellcheck source=tests/panel.sh
 . tests/panel.sh
+# A directory of control sockets that a group may write to would be a finding of its own.
+umask 022
 
 fail() {
     printf 'tests/unit.sh: %s\n' "$*" >&2

@@ -14,8 +14,7 @@ use nix::sys::stat::{FchmodatFlags, Mode, fchmod, fchmodat, fstat, mkdirat};
 use thiserror::Error;
 use tr::tr;
 
-use super::clean;
-use super::clean::{CleanError, Cleaned, Remnant};
+use super::clean::{self, CleanError, Cleaned, Remnant};
 use super::held_socket::{HeldSocket, HoldError};
 use super::kernel::{LiveKernel, own_uid};
 use crate::decide::action_report::{Action, ActionOutcome, ActionReport, ReportTarget};
@@ -190,7 +189,7 @@ fn close_socket(target: &Target) -> Result<Fixed, FixError> {
         Err(HoldError::Missing) => return Ok(Fixed::Unneeded),
         Err(unfit) => return Err(unfit.into()),
     };
-    let from = held.stat().mode;
+    let from = held.stat().permissions.mode;
     if from == TO.bits() {
         return Ok(Fixed::Unneeded);
     }

@@ -13,8 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use thiserror::Error;
 use tr::tr;
 
-use super::clean;
-use super::clean::{CleanError, Remnant};
+use super::clean::{self, CleanError, Remnant};
 use super::control::{self, CHECK_LIMIT, ControlError};
 use super::end_process::{EndProcessError, MasterEnd, MasterEndError, exit_or_end_process};
 use super::held_socket::HoldError;

@@ -4,8 +4,7 @@ use std::time::SystemTime;
 
 use tr::tr;
 
-use super::clean;
-use super::clean::{Cleaned, Remnant};
+use super::clean::{self, Cleaned, Remnant};
 use super::control::{self, CHECK_LIMIT, ControlError};
 use super::end_process::{self, EndProcessError, MasterEnd, MasterEndError};
 use super::kernel::LiveKernel;

@@ -14,8 +14,7 @@ use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket, sockopt,
 };
 
-use super::clean;
-use super::clean::Remnant;
+use super::clean::{self, Remnant};
 use super::held_socket::HeldSocket;
 use super::kernel::{Kernel as _, LiveKernel};
 use crate::model::control_path::ControlPath;

@@ -1,9 +1,12 @@
 //! Directories that only this user may enter, for files that other programs are to read.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+
+use muxtray::model::ids::UserId;
+use muxtray::observe::accounts;
 
 /// A directory that only this user may enter. Removed with all that is in it when dropped.
 #[derive(Debug)]
@@ -62,7 +65,8 @@ fn home(runtime: &Path) -> io::Result<PathBuf> {
     if !found.is_dir() {
         return Err(io::Error::other("not a directory"));
     }
-    if found.uid() != nix::unistd::geteuid().as_raw() || found.mode() & 0o022 != 0 {
+    let user = UserId(nix::unistd::geteuid().as_raw());
+    if found.uid() != user.0 || accounts::lets_others_write(&File::open(&home)?, &found, user) {
         return Err(io::Error::other("others may write to it"));
     }
     Ok(home)

@@ -13,8 +13,7 @@ use crate::present::{doctor, explain};
 use super::args::{Doctor, Global};
 use super::context::Context;
 use super::outcome::Outcome;
-use super::reports;
-use super::style;
+use super::{reports, style};
 
 /// Limit for the messages on standard input.
 const MAX_INPUT_BYTES: u64 = 1 << 20;

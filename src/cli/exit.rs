@@ -6,10 +6,9 @@ use std::io::{self, Write};
 use tr::tr;
 
 use super::args::{Exit, Global, Stop};
-use super::clean;
 use super::context::Context;
 use super::outcome::Outcome;
-use super::reports;
+use super::{clean, reports};
 use crate::actions::parallel::parallel_map;
 use crate::actions::perform::{self, Subject};
 use crate::decide::action_report::{Action, ActionReport, Refusal};

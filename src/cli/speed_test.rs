@@ -4,8 +4,7 @@ use std::io::{self, Write};
 
 use tr::tr;
 
-use crate::actions::speed_test;
-use crate::actions::speed_test::Interrupted;
+use crate::actions::speed_test::{self, Interrupted};
 use crate::actions::ssh::Ssh;
 use crate::actions::ssh::deferred_signals::DeferredSignals;
 use crate::diagnose::obstacle::{self, Obstacle};

@@ -317,7 +317,7 @@ fn with_places(findings: Vec<Finding>) -> Snapshot {
 fn a_notice_tells_what_was_seen_and_what_helps() {
     let mut open = running();
     if let File::Socket(stat) = &mut open.file {
-        stat.mode = 0o666;
+        stat.permissions.mode = 0o666;
     }
     let mend = place(FindingId::DirectoryMissing, "/s").with_fix(Fix::MakeDirectory("/s".into()));
     let told = [

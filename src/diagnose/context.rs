@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::history::History;
 use crate::model::directory::Directory;
+use crate::model::group::Groups;
 use crate::model::ids::UserId;
 use crate::model::observation::Owner;
 use crate::model::places::Places;
@@ -16,6 +17,8 @@ pub struct Context<'a> {
     pub uid: UserId,
     /// The names of the user ids that occur.
     pub users: &'a BTreeMap<UserId, String>,
+    /// The groups that may write to a directory or socket that was seen.
+    pub groups: &'a Groups,
     /// The home directory in the password file, `~` of a ControlPath.
     pub home: &'a Path,
     /// Writes paths in texts.

@@ -203,7 +203,7 @@ impl Case<'_> {
                     self.with_hosts(tr!(
                         "it belongs to {owner}, not to you; mode {mode}",
                         owner = self.context.owner(own.uid),
-                        mode = format_args!("{:04o}", own.mode)
+                        mode = format_args!("{:04o}", own.permissions.mode)
                     )),
                     tr!("make it yours with"),
                 )
@@ -291,7 +291,7 @@ fn described(part: &Part, context: Context<'_>) -> String {
     tr!(
         "{path} (mode {mode}, owner {owner})",
         path = context.tilde.path(&part.path),
-        mode = format_args!("{:04o}", part.mode),
+        mode = format_args!("{:04o}", part.permissions.mode),
         owner = context.owner(part.uid)
     )
 }

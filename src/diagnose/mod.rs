@@ -18,6 +18,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::model::control_path::{ControlPath, Destination};
 use crate::model::finding::Severity;
+use crate::model::group::Writers;
 use crate::model::network::Judgement;
 use crate::model::places::{Host, Origin, Places, WrittenBy};
 use crate::model::socket::{
@@ -109,10 +110,14 @@ pub fn judge(observation: &Observation, at: SystemTime, context: Context<'_>) ->
         };
     }
     let unused_for = stat.and_then(|stat| unused_for(&socket, stat, at, context));
+    let writers = stat.map_or(Writers::Nobody, |stat| {
+        context.groups.writers(stat.permissions)
+    });
     socket.findings = remedy::findings(
         &socket,
         Extra {
             tilde: context.tilde,
+            writers: Some(&writers),
             is_listening: observation.listener.is_some(),
             unused_for,
         },
@@ -153,6 +158,7 @@ fn judge_orphan(orphan: &Orphan, context: Context<'_>) -> Socket {
         &socket,
         Extra {
             tilde: context.tilde,
+            writers: None,
             is_listening: true,
             unused_for: None,
         },
@@ -189,7 +195,7 @@ fn socket(
         sessions: listener.map(|listener| listener.sessions),
         own_session: process.is_some_and(|process| process.own_session),
         owner: stat.map(|stat| context.owner(stat.uid)),
-        mode: stat.map(|stat| stat.mode),
+        mode: stat.map(|stat| stat.permissions.mode),
         since,
         managed_by: context.places.managed_by(&control_path),
         network: process.and_then(verdict),

@@ -8,6 +8,7 @@ use super::commands::{self, WayOut};
 use super::history::IDLE_AFTER;
 use crate::model::finding::{Finding, FindingId};
 use crate::model::fix::Fix;
+use crate::model::group::Writers;
 use crate::model::ids::MasterPid;
 use crate::model::socket::Socket;
 use crate::model::state::{Denied, ForeignHolder, State, Unresponsive, Unverifiable};
@@ -20,6 +21,8 @@ const DEFAULT_MAX_SESSIONS: u32 = 10;
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Extra<'a> {
     pub(super) tilde: Tilde<'a>,
+    /// The users other than its owner and root who may connect to it; `None` if it has no file.
+    pub(super) writers: Option<&'a Writers>,
     /// Whether a process listens.
     pub(super) is_listening: bool,
     /// The time since the last use of a master without sessions.
@@ -81,10 +84,13 @@ fn fix(socket: &Socket) -> Option<Fix> {
 /// connect(2) needs write permission. A master refuses users other than its own and root (peer check of mux.c), but
 /// another program that listens there would not.
 fn insecure_mode(socket: &Socket, extra: Extra<'_>) -> Option<Finding> {
-    let mode = socket.mode.filter(|mode| mode & 0o022 != 0)?;
+    let writers = extra
+        .writers
+        .filter(|writers| **writers != Writers::Nobody)?;
+    let mode = format!("{:04o}", socket.mode?);
     let evidence = tr!(
         "mode {mode}: other users may connect",
-        mode = format_args!("{mode:04o}")
+        mode = writers.with_reason(mode)
     );
     let finding = finding(
         socket,

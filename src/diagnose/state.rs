@@ -90,8 +90,8 @@ fn with_listener(
     match origin {
         // A starting master before link, or a socket that `clean` is about to rename back.
         Origin::Temporary | Origin::Aside => None,
-        Origin::Exact | Origin::Pattern | Origin::VaguePattern | Origin::Kernel => {
-            Some(if stat.mode & 0o200 == 0 && context.uid != UserId(0) {
+        Origin::Exact | Origin::Pattern | Origin::VaguePattern | Origin::Kernel => Some(
+            if stat.permissions.mode & 0o200 == 0 && context.uid != UserId(0) {
                 State::Denied(Denied::Connect)
             } else if process.is_some_and(|process| process.stopped) {
                 State::Unresponsive(Unresponsive::Stopped)
@@ -101,8 +101,8 @@ fn with_listener(
                 State::Unresponsive(Unresponsive::CheckTimedOut)
             } else {
                 State::Running
-            })
-        }
+            },
+        ),
     }
 }
 

@@ -10,8 +10,8 @@ use crate::model::ids::UserId;
 use crate::model::network::{Cause, Facts, Timer};
 use crate::model::places::{Persist, WrittenBy};
 use crate::model::samples::{
-    ME, at, connection, context_with, listener, look, observation, path, places, process, root,
-    running, stat, users,
+    ME, at, connection, context_with, groups, listener, look, observation, path, permissions,
+    places, process, root, running, stat, users,
 };
 use crate::model::socket::{
     Connect, Cookie, FileKind, Filesystem, MasterPid, Process, SocketId, Unresponsive,
@@ -28,6 +28,7 @@ fn judged_with(observation: &Observation, history: &History) -> Option<Socket> {
         Context {
             uid: ME,
             users: &users(),
+            groups: &groups(),
             home: Path::new("/home/u"),
             tilde: Default::default(),
             places: &places(),
@@ -78,7 +79,7 @@ fn every_fact_has_its_state() {
         ..process("ssh")
     };
     let closed = File::Socket(Stat {
-        mode: 0o400,
+        permissions: permissions(0o400),
         ..stat()
     });
     let their_listener = Listener {
@@ -313,6 +314,7 @@ fn an_orphan_says_how_to_end_it_without_harm() {
     let context = Context {
         uid: ME,
         users: &users,
+        groups: &groups(),
         home: Path::new("/home/u"),
         tilde: Default::default(),
         places: &places,
@@ -359,6 +361,7 @@ fn problems_come_first_and_ignored_paths_not_at_all() {
         Context {
             uid: ME,
             users: &users,
+            groups: &groups(),
             home: Path::new("/home/u"),
             tilde: Default::default(),
             places: &places,
@@ -395,7 +398,7 @@ fn every_state_but_running_has_evidence_and_remedy() {
 #[test]
 fn a_mode_that_lets_others_in_is_a_warning() {
     let open = File::Socket(Stat {
-        mode: 0o666,
+        permissions: permissions(0o666),
         ..stat()
     });
     let socket = judged(&Observation {
@@ -499,7 +502,7 @@ fn every_fact_at_every_kind_of_path() {
     });
     let closed = |observation| Observation {
         file: File::Socket(Stat {
-            mode: 0o500,
+            permissions: permissions(0o500),
             ..stat()
         }),
         ..observation
@@ -579,16 +582,18 @@ fn every_fact_at_every_kind_of_path() {
 fn root_needs_no_permission_to_connect() {
     let closed = Observation {
         file: File::Socket(Stat {
-            mode: 0o400,
+            permissions: permissions(0o400),
             uid: UserId(0),
             ..stat()
         }),
         ..running()
     };
     let (users, places, history) = (users(), places(), History::default());
+    let groups = groups();
     let context = |uid| Context {
         uid,
         users: &users,
+        groups: &groups,
         home: Path::new("/root"),
         tilde: Default::default(),
         places: &places,
@@ -609,6 +614,7 @@ fn seen_with(look: &Look, places: &Places, history: &History) -> Snapshot {
         Context {
             uid: ME,
             users: &users,
+            groups: &groups(),
             home: Path::new("/home/u"),
             tilde: Default::default(),
             places,
@@ -966,7 +972,7 @@ fn another_file_at_the_path_is_another_socket() {
                 inode: 8,
                 ..stat().id
             },
-            mode: 0o640,
+            permissions: permissions(0o640),
             ..stat()
         }),
         ..running()

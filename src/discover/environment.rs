@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{self, User};
 
 use crate::model::control_path::Known;
+use crate::observe::accounts::Databases;
 
 /// What discovery has to know of the process, the user and the machine. A value, so that tests can make one.
 #[derive(Debug, Clone)]
@@ -14,6 +15,8 @@ pub struct Surroundings {
     pub known: Known,
     /// The system's ssh configuration file; relative Includes in it start from its directory.
     pub system_config: PathBuf,
+    /// The databases of users and groups.
+    pub databases: Databases,
 }
 
 impl Surroundings {
@@ -50,6 +53,7 @@ impl Surroundings {
                 home_of,
             },
             system_config: PathBuf::from("/etc/ssh/ssh_config"),
+            databases: Databases::default(),
         }
     }
 

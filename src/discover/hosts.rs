@@ -175,8 +175,7 @@ fn is_systemd_proxy(command: &str) -> bool {
     program.rsplit('/').next() == Some("systemd-ssh-proxy")
 }
 
-/// What is told while ssh is asked: how many answers there are by now, and how many there will be, of hosts. Called by
-/// several threads.
+/// Called while ssh is asked, by several threads: the number of hosts with an answer, and of all hosts.
 pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
 /// The ssh that is asked.
@@ -369,7 +368,7 @@ pub(super) fn judge(
     hosts
 }
 
-/// Whose host it is.
+/// The author of a name, which for the system's is not the author of the file.
 pub(super) fn written_by(alias: &Written<String>, expansion: &Expansion) -> WrittenBy {
     if is_local_name(&alias.text) || expansion.is_by_systemd() {
         WrittenBy::System
@@ -380,10 +379,26 @@ pub(super) fn written_by(alias: &Written<String>, expansion: &Expansion) -> Writ
 
 /// Whether another finding names the file already that ssh complains of.
 fn is_told(complaint: &str, findings: &[Finding]) -> bool {
-    complaint.starts_with("Bad owner or permissions on ")
-        && findings
-            .iter()
-            .any(|finding| complaint.ends_with(&finding.subject))
+    findings
+        .iter()
+        .any(|finding| refuses_file(complaint, &finding.subject))
+}
+
+/// Whether ssh complains of the permissions of this file (`read_config_file_depth()` in readconf.c). As paths: ssh's
+/// may have a slash more.
+fn refuses_file(complaint: &str, file: &str) -> bool {
+    let refused = complaint.strip_prefix("Bad owner or permissions on ");
+    refused.is_some_and(|refused| Path::new(refused) == Path::new(file))
+}
+
+/// Whether one of the answers is that complaint.
+pub(super) fn refuse_file<'a>(mut answers: impl Iterator<Item = &'a Answer>, file: &str) -> bool {
+    answers.any(|answer| match answer {
+        Answer::Refused(Refusal::Said(complaint)) => refuses_file(complaint, file),
+        Answer::Refused(Refusal::Mute(_)) | Answer::Expanded(_) | Answer::Unanswered { .. } => {
+            false
+        }
+    })
 }
 
 /// What ssh says of a host that nobody has named, where there is no other to say it of.

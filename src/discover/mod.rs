@@ -182,10 +182,14 @@ pub fn discover_telling(
     }
     let Record {
         identity,
-        configuration,
+        mut configuration,
         answers,
         other,
     } = record;
+    configuration.remarks.retain(|remark| {
+        !remark.depends_on_ssh()
+            || hosts::refuse_file(answers.iter().chain(&other), &remark.subject())
+    });
     let names_hosts = names_hosts(&configuration);
     let mut places = assemble(request, surroundings, configuration, answers, findings);
     match other {
@@ -219,12 +223,13 @@ fn ask(
         .map(|alias| alias.text.as_str())
         .collect();
     let answers = run_ssh(&key, request, &aliases, findings, progress);
+    let is_refused = answers
+        .iter()
+        .any(|answer| matches!(answer, Answer::Refused(_)));
     // With no host but the system's, nobody else would tell what ssh refuses altogether.
-    let is_refused = || {
-        let is_refusal = |answer: &Answer| matches!(answer, Answer::Refused(_));
-        !names_hosts(&configuration) && answers.iter().any(is_refusal)
-    };
-    let other = if has_unshown(&configuration, &answers, surroundings) || is_refused() {
+    let is_untold = !names_hosts(&configuration)
+        && (is_refused || configuration.remarks.iter().any(Remark::depends_on_ssh));
+    let other = if is_untold || has_unshown(&configuration, &answers, surroundings) {
         run_ssh(&key, request, &[STAND_IN], &mut Vec::new(), &|_, _| {}).pop()
     } else {
         None

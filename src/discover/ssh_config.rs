@@ -55,7 +55,7 @@ pub(super) struct Written<T> {
 }
 
 impl<T> Written<T> {
-    /// Whose words it is, leaving aside what a name means.
+    /// The author of the file.
     pub(super) const fn by(&self) -> WrittenBy {
         match self.flavour {
             Flavour::User => WrittenBy::Person,
@@ -222,15 +222,23 @@ impl Reader<'_> {
         self.remark(path, fault);
     }
 
-    /// What `SSHCONF_CHECKPERM` looks at; ssh refuses to start where it fails.
+    /// Checks what `SSHCONF_CHECKPERM` checks; ssh refuses to start if it fails. For some ssh it depends on the members
+    /// of a group that may write ([`Fault::depends_on_ssh`]), so a change of those may change every answer.
     fn check_permissions(&mut self, path: &Path, stat: &fs::Metadata) {
         let user = self.surroundings.known.uid;
         if stat.uid() != 0 && stat.uid() != user {
             let owner = stat.uid();
             self.remark(path, Fault::Misowned { owner, user });
         } else if stat.mode() & 0o022 != 0 {
-            let mode = stat.mode() & 0o7777;
-            self.remark(path, Fault::Writable { mode });
+            let fault = Fault::Writable {
+                mode: stat.mode() & 0o7777,
+            };
+            if fault.depends_on_ssh() {
+                for file in self.surroundings.databases.files() {
+                    self.trail.note_file(file, Stamp::of(file));
+                }
+            }
+            self.remark(path, fault);
         }
     }
 

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::{Request, Ssh, Surroundings};
 use crate::model::control_path::known_for_tests;
+use crate::observe::accounts::Databases;
 
 pub(super) struct Scratch {
     directory: TempDir,
@@ -37,6 +38,7 @@ impl Scratch {
         let surroundings = Surroundings {
             known,
             system_config: root.join("etc/ssh_config"),
+            databases: Databases::default(),
         };
         Self {
             directory,

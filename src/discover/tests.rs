@@ -393,22 +393,13 @@ const OF_SYSTEMD: &str = "Host .host machine/.host\n\
     ProxyCommand /usr/lib/systemd/systemd-ssh-proxy %h %p\n\
     ProxyUseFdpass yes\n";
 
-/// An ssh that takes the scratch directory's files for the user's and the system's, as they are compiled into the real
-/// one: it reads both as one file.
+/// An ssh that takes the scratch directory's files for the user's and the system's, whose places are compiled into the
+/// real one: it gives that both in one file.
 fn ssh_with_system_config(scratch: &Scratch) -> PathBuf {
-    let calls = scratch.path("calls");
-    let [user, system, both] =
-        ["home/.ssh/config", "etc/ssh_config", "both"].map(|name| scratch.path(name));
-    scratch.program(
-        "bin/ssh",
-        &format!(
-            "for last; do :; done; echo \"$last\" >> '{}'; cat '{user}' '{system}' > '{both}.$$'; exec ssh -F '{both}.$$' \"$@\"",
-            calls.display(),
-            user = user.display(),
-            system = system.display(),
-            both = both.display(),
-        ),
-    )
+    let script = "for last; do :; done; echo \"$last\" >> 'ROOT/calls'; \
+        cat 'ROOT/home/.ssh/config' 'ROOT/etc/ssh_config' > 'ROOT/both-'$$; exec ssh -F 'ROOT/both-'$$ \"$@\"";
+    let root = scratch.path("").display().to_string();
+    scratch.program("bin/ssh", &script.replace("ROOT", &root))
 }
 
 #[test]
@@ -476,4 +467,43 @@ fn what_ssh_refuses_altogether_is_told_though_only_the_system_names_hosts() {
         .collect();
     assert_eq!(told, [("ssh-config-invalid", "every host")]);
     assert!(places.findings[0].evidence.ends_with("usekeychain"));
+}
+
+#[test]
+fn what_the_group_may_write_to_is_wrong_only_if_ssh_refuses_it() {
+    let scratch = Scratch::new();
+    let config = scratch.path("home/.ssh/config");
+    // ssh's own places are compiled in, so one that accepts the file and one that refuses it stand in for the two kinds.
+    let accepting = scratch.program("bin/accepting", "echo controlmaster auto");
+    let refusing = scratch.program(
+        "bin/refusing",
+        "echo \"Bad owner or permissions on ROOT//.ssh/config\" >&2; exit 255"
+            .replace("ROOT", &scratch.path("home").display().to_string())
+            .as_str(),
+    );
+    let told = |ssh: &Path| -> Vec<(&'static str, String)> {
+        let request = scratch.request(ssh, None);
+        // The second time the cache answers.
+        let places = places(&request, &scratch.surroundings);
+        assert_eq!(super::places(&request, &scratch.surroundings), places);
+        let findings = places.findings.into_iter();
+        findings
+            .map(|finding| (finding.id.as_str(), finding.subject))
+            .collect()
+    };
+    let refused = || vec![("ssh-config-invalid", config.display().to_string())];
+    for contents in ["Host web db\n", "Host *\nControlPath /s/%h\n", "User me\n"] {
+        scratch.user_config(contents);
+        fs::set_permissions(&config, fs::Permissions::from_mode(0o664)).unwrap();
+        assert_eq!(told(&accepting), [], "{contents}");
+        assert_eq!(told(&refusing), refused(), "{contents}");
+        assert_eq!(
+            told(Path::new("/nonexistent/ssh")),
+            [("ssh-missing", "/nonexistent/ssh".to_owned())],
+            "{contents}"
+        );
+        // Every ssh refuses this.
+        fs::set_permissions(&config, fs::Permissions::from_mode(0o666)).unwrap();
+        assert_eq!(told(&accepting), refused(), "{contents}");
+    }
 }

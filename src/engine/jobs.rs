@@ -6,9 +6,9 @@ use calloop::channel::Sender;
 
 use super::message::Message;
 use super::settings_jobs::SettingsJob;
+use crate::actions::fix;
 use crate::actions::parallel::parallel_map;
-use crate::actions::perform::{Opening, Subject};
-use crate::actions::{fix, perform};
+use crate::actions::perform::{self, Opening, Subject};
 use crate::decide::action_notice::Scope;
 use crate::decide::action_report::ActionReport;
 use crate::decide::intent::SessionConsent;

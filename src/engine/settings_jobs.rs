@@ -4,8 +4,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use crate::actions::xdg_open;
-use crate::actions::xdg_open::XdgOpenError;
+use crate::actions::xdg_open::{self, XdgOpenError};
 use crate::autostart::{Autostart, AutostartError};
 use crate::config::{self, SetError};
 use crate::model::settings::Setting;

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::group::Permissions;
 pub use super::ids::DirectoryId;
 use super::ids::UserId;
 use super::observation::{FileKind, Filesystem};
@@ -40,8 +41,8 @@ pub struct Part {
     pub id: DirectoryId,
     /// Its owner.
     pub uid: UserId,
-    /// Its permission bits, `st_mode & 0o7777`.
-    pub mode: u32,
+    /// Its permissions.
+    pub permissions: Permissions,
     /// Whether it is a symlink; a directory otherwise.
     pub is_symlink: bool,
 }

@@ -157,7 +157,7 @@ findings! {
     InsecureMode {
         id: "insecure-mode", severity: Warning, group: Socket,
         title: marked!("control socket is writable by others"),
-        meaning: "group or others have write permission, so they may connect",
+        meaning: "others may connect: everybody, or a group with other members, has write permission",
         advice: "`chmod 600`, or `muxtray doctor --fix`",
     }
     SessionsAtLimit {
@@ -181,8 +181,8 @@ findings! {
     DirectoryInsecure {
         id: "directory-insecure", severity: Error, group: Directory,
         title: marked!("control socket directory is writable by others"),
-        meaning: "other users can replace the socket: they may write to the directory, or to one above it that lacks \
-            the sticky bit",
+        meaning: "other users can replace the socket: everybody, or a group with other members, may write to the \
+            directory, or to one above it that lacks the sticky bit",
         advice: "`chmod go-w`, or `muxtray doctor --fix`; if it is a shared directory such as `/tmp`, move the \
             ControlPath to a directory of your own",
     }

@@ -5,6 +5,7 @@ pub mod control_path;
 pub mod directory;
 pub mod finding;
 pub mod fix;
+pub mod group;
 pub mod ids;
 pub mod interest;
 pub mod network;

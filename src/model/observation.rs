@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use tr::tr;
 
 use super::control_path::ControlPath;
+use super::group::Permissions;
 use super::ids::{Cookie, MasterPid, SocketId, UserId};
 use super::text;
 
@@ -43,8 +44,7 @@ pub enum File {
 pub struct Stat {
     pub id: SocketId,
     pub uid: UserId,
-    /// The permission bits, `st_mode & 0o7777`.
-    pub mode: u32,
+    pub permissions: Permissions,
     /// `st_mtime`: for a socket, the time of the bind.
     pub modified: SystemTime,
     /// `st_atime`: for a socket, the time of the last connect, if the mount records it.

@@ -41,11 +41,11 @@ pub struct Place {
     pub pattern: Pattern,
     /// The program that makes sockets there, where it is not the user's own configuration.
     pub managed_by: Option<Managed>,
-    /// Who wrote the configuration that has it.
+    /// The author of the configuration that has it.
     pub written_by: WrittenBy,
 }
 
-/// Who wrote the part of the ssh configuration that a name or a ControlPath first stands in. It decides which findings
+/// The author of the part of the ssh configuration that a name or a ControlPath stands in first. It decides which findings
 /// there are about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum WrittenBy {
@@ -54,20 +54,20 @@ pub enum WrittenBy {
     Person,
     /// The administrator: only in the system's configuration below `/etc/ssh`, which every account has.
     ///
-    /// Such a host is one like any other, but the person may never use it. So what is wrong with a directory that only
-    /// such hosts need is no finding, and what others have put at their paths is none, until the person uses one:
+    /// Such a host is one like any other, but the person may never use it. So a directory that only such hosts need may
+    /// be missing or unusable, and others may have files at their paths, without a finding until the person uses one:
     /// - the person's socket or master is in that directory; or
     /// - the host had a master or was opened ([`super::recent::Recent::note_in`]), or is named on the command line.
     ///   From then on it counts as the person's.
     Administrator,
-    /// The system, for its own machine and its containers: [`is_local_name`], or a name that only systemd-ssh-proxy
-    /// connects, wherever it is written. Nobody is to set anything up for it, so there is no finding about it, it is not
-    /// offered and not counted. Its name stands for a master that a person starts there all the same.
+    /// The system, for its own machine and its containers: a name with the form of [`is_local_name`], or one that only
+    /// systemd-ssh-proxy connects, in whichever file it is. Nobody has to set anything up for it, so it has no finding,
+    /// is not offered and not counted. A master that a person starts there is shown under its name.
     System,
 }
 
-/// Whether a name has the form that systemd gives to what its ssh proxy connects (systemd-ssh-proxy(1)): `.host`,
-/// `machine/web`, `vsock/3`, `unix/run/x`. No host on a network is called so.
+/// Whether a name has the form of those that systemd-ssh-proxy(1) connects: `.host`, `machine/web`, `vsock/3`,
+/// `unix/run/x`. No host on a network has such a name.
 #[must_use]
 pub fn is_local_name(alias: &str) -> bool {
     alias.starts_with('.') || alias.contains('/')
@@ -80,7 +80,7 @@ pub struct Host {
     pub alias: HostAlias,
     /// The file and line that names it, for evidence.
     pub source: Option<(PathBuf, usize)>,
-    /// Who wrote that.
+    /// The author of that line.
     pub written_by: WrittenBy,
     /// Its expanded ControlPath; `None` for "none" or unset.
     pub control_path: Option<ControlPath>,

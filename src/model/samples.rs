@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::control_path::{ControlPath, Destination, HostAlias};
 use super::directory::Directory;
+use super::group::{Group, GroupId, Groups, Members, Permissions};
 use super::socket::{
     Cookie, Denied, File, FileKind, Filesystem, ForeignHolder, Holder, Listener, Look, MasterPid,
     Observation, Owner, Process, Snapshot, Socket, SocketId, Stat, State, Table, Unresponsive,
@@ -32,6 +33,33 @@ pub(crate) fn users() -> BTreeMap<UserId, String> {
     BTreeMap::from([(UserId(0), "root".to_owned()), (ME, "u".to_owned())])
 }
 
+/// Of something whose group is the user's own.
+pub(crate) fn permissions(mode: u32) -> Permissions {
+    Permissions {
+        mode,
+        group: OWN_GROUP,
+        has_acl: false,
+    }
+}
+
+pub(crate) const OWN_GROUP: GroupId = GroupId(1000);
+
+/// A group with other members, and some of which nothing is known.
+pub(crate) const STAFF: GroupId = GroupId(50);
+pub(crate) const UNKNOWN_GROUP: GroupId = GroupId(51);
+
+pub(crate) fn groups() -> Groups {
+    let named = |name: &str, members| Group {
+        name: Some(name.to_owned()),
+        members,
+    };
+    let others = Members::Others(vec!["ada".to_owned(), "bob".to_owned()]);
+    Groups(BTreeMap::from([
+        (OWN_GROUP, named("u", Members::OnlyYou)),
+        (STAFF, named("staff", others)),
+    ]))
+}
+
 pub(crate) fn stat() -> Stat {
     Stat {
         id: SocketId {
@@ -40,7 +68,7 @@ pub(crate) fn stat() -> Stat {
             changed: (1_799_999_000, 0),
         },
         uid: ME,
-        mode: 0o600,
+        permissions: permissions(0o600),
         modified: at() - Duration::from_secs(1000),
         accessed: at() - Duration::from_secs(1000),
     }
@@ -139,6 +167,7 @@ fn context_after<R>(
     work(Context {
         uid: ME,
         users: &users(),
+        groups: &groups(),
         home: Path::new("/home/u"),
         tilde: Default::default(),
         places,

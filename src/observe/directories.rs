@@ -165,7 +165,7 @@ mod tests {
         let directory = seen(&root.join("s"));
         let (own, there) = directory.own().unwrap();
         assert_eq!(
-            (own.path.as_path(), own.mode),
+            (own.path.as_path(), own.permissions.mode),
             (root.join("s").as_path(), 0o755)
         );
         assert_eq!(there.access, Access::Full);

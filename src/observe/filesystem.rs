@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use nix::sys::stat::{major, minor};
 
+use super::accounts;
 use super::mounts::Mounts;
 use crate::model::ids::{SocketId, UserId};
 use crate::model::observation::{File, FileKind, Filesystem, Stat};
@@ -16,13 +17,17 @@ use crate::model::observation::{File, FileKind, Filesystem, Stat};
 #[must_use]
 pub fn lstat(path: &Path) -> File {
     match path.symlink_metadata() {
-        Ok(metadata) => file(&metadata),
+        Ok(metadata) => file_at(Some(path), &metadata),
         Err(error) => unseen(&error),
     }
 }
 
-/// The facts in metadata, which must have been read without following a symlink.
+/// The facts in metadata, which must have been read without following a symlink; an access control list is not looked up.
 pub(crate) fn file(metadata: &Metadata) -> File {
+    file_at(None, metadata)
+}
+
+fn file_at(path: Option<&Path>, metadata: &Metadata) -> File {
     let stat = Stat {
         id: SocketId {
             device: metadata.dev(),
@@ -30,7 +35,7 @@ pub(crate) fn file(metadata: &Metadata) -> File {
             changed: (metadata.ctime(), metadata.ctime_nsec()),
         },
         uid: UserId(metadata.uid()),
-        mode: metadata.mode() & 0o7777,
+        permissions: accounts::permissions(path, metadata),
         modified: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
         accessed: metadata.accessed().unwrap_or(SystemTime::UNIX_EPOCH),
     };
@@ -228,7 +233,7 @@ mod tests {
         };
         let metadata = path.symlink_metadata().unwrap();
         assert_eq!(stat.id.inode, metadata.ino());
-        assert_eq!(stat.mode, 0o600);
+        assert_eq!(stat.permissions.mode, 0o600);
         assert_eq!(stat.uid, UserId(nix::unistd::geteuid().as_raw()));
         assert_eq!(stat.modified, metadata.modified().unwrap());
     }

@@ -10,6 +10,7 @@
 //!
 //! lstat and statfs have no deadline: they hang with the server of a network filesystem.
 
+pub mod accounts;
 pub mod connect;
 pub mod directories;
 pub mod filesystem;

@@ -11,7 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use nix::errno::Errno;
 use tr::tr;
 
-use super::filesystem;
+use super::{accounts, filesystem};
 use crate::model::directory::{DirectoryId, Part};
 use crate::model::socket::{File, FileKind, UserId};
 
@@ -138,7 +138,7 @@ impl Way {
                 inode: metadata.ino(),
             },
             uid: UserId(metadata.uid()),
-            mode: metadata.mode() & 0o7777,
+            permissions: accounts::permissions(Some(path), metadata),
             is_symlink: metadata.is_symlink(),
         });
     }

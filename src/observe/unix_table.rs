@@ -193,6 +193,7 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
+    use crate::model::group::{GroupId, Permissions};
     use crate::model::ids::SocketId;
 
     fn listener(socket_inode: u32, vfs: Option<Vfs>, name: &str) -> UnixListener {
@@ -227,7 +228,11 @@ mod tests {
                 changed: (0, 0),
             },
             uid: UserId(0),
-            mode: 0o600,
+            permissions: Permissions {
+                mode: 0o600,
+                group: GroupId(0),
+                has_acl: false,
+            },
             modified: SystemTime::UNIX_EPOCH,
             accessed: SystemTime::UNIX_EPOCH,
         }

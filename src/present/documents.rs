@@ -64,7 +64,11 @@ fn findings() -> String {
     page += "Each control socket has one state. All states except `running` are also findings. `muxtray list`, \
         `muxtray doctor` and the menu show findings with the evidence and a remedy; ids are the same in JSON and in the \
         [configuration](configuration.md). Findings of severity `error` make `list`, `check` and `doctor` exit \
-        with 1.\n\n## States\n\n| state | severity | meaning | remedy |\n| --- | --- | --- | --- |\n";
+        with 1.\n\n\
+        systemd's own names (`.host`, `machine/NAME`, `vsock/NUMBER` and others that only its systemd-ssh-proxy connects) \
+        are not hosts: there is no finding about them and they are not offered, but a master that you start there is \
+        shown. A host that only `/etc/ssh` names is a host; problems of a directory that nothing else needs are findings \
+        once you have used that host.\n\n## States\n\n| state | severity | meaning | remedy |\n| --- | --- | --- | --- |\n";
     for row in state::table() {
         let severity = row.severity.map_or("", Severity::as_str);
         let _ = writeln!(

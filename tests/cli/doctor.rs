@@ -105,8 +105,8 @@ fn every_cause_has_its_finding() {
             1,
         ),
         (
-            "a parent that the group may write to",
-            |lab| set_mode(&lab.path(""), 0o770),
+            "a parent that others may write to",
+            |lab| set_mode(&lab.path(""), 0o707),
             &["directory-insecure"],
             1,
         ),

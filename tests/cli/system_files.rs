@@ -1,8 +1,13 @@
-//! What the machine's own files decide: the system's ssh configuration, and the databases of users and groups. Only root
-//! can put others in their place, for one process each.
+//! Tests of the machine's own files: the system's ssh configuration, and the databases of users and groups. Only root can
+//! put others in their place, for one process each.
 
-use crate::support::{Finished, GOOD, Lab, Report, skip};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
 use serde_json::json;
+
+use crate::support::{GOOD, Lab, PATIENCE, Process, Report, User, skip};
 
 /// As systemd puts it into the system's configuration, since version 256.
 const OF_SYSTEMD: &str = "Host .host machine/.host\n    \
@@ -11,9 +16,6 @@ const OF_SYSTEMD: &str = "Host .host machine/.host\n    \
     Host unix/* vsock/* machine/*\n    \
     ProxyCommand /usr/lib/systemd/systemd-ssh-proxy %h %p\n    \
     ProxyUseFdpass yes\n    CheckHostIP no\n    StrictHostKeyChecking no\n    UserKnownHostsFile /dev/null\n";
-
-/// What a call printed, if machine files can be replaced here at all.
-type Said = Result<Finished, String>;
 
 /// A laboratory whose user has the directory `~/.ssh/s`.
 fn lab_with_home() -> Lab {
@@ -50,7 +52,7 @@ fn names_of_systemds_are_no_hosts() {
         assert_eq!(list.stdout, "no masters\n");
     }
 
-    // What is missing for the hosts that a person goes to is told as ever.
+    // A directory that the person's own hosts need is still a finding.
     let config = format!("Host *\n{GOOD}    ControlPath ~/.ssh/none/%n\n");
     lab.write("home/.ssh/config", config);
     let report = Report::of(&lab.muxtray_with_etc(["list", "--json"]).unwrap());
@@ -89,7 +91,7 @@ fn a_directory_that_only_an_administrators_host_needs_counts_once_that_is_used()
         }
     }
     // By name it is looked at before ssh is started.
-    let opened: Said = lab.muxtray_with_etc(["open", "jump"]);
+    let opened = lab.muxtray_with_etc(["open", "jump"]);
     let opened = opened.unwrap().expect(1);
     assert!(
         opened.stderr.contains("the directory does not exist"),
@@ -105,8 +107,103 @@ fn a_directory_that_only_an_administrators_host_needs_counts_once_that_is_used()
     let socket = missing.join("jump");
     lab.dead_socket(&socket);
     let parent = missing.parent().unwrap();
-    std::fs::set_permissions(parent, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    fs::set_permissions(parent, fs::Permissions::from_mode(0o777)).unwrap();
     let told = report("list").unwrap();
     assert_eq!(told.all_ids(), ["directory-insecure", "stale"]);
     assert_eq!(told.at(&socket).0["hosts"], json!(["jump"]));
+}
+
+/// The user's lines of the database of groups, with these members beside.
+fn groups(members: &str) -> String {
+    let User { name, gid, .. } = User::get();
+    format!("root:x:0:\n{name}:x:{gid}:{members}\n")
+}
+
+#[test]
+fn what_a_group_may_write_to_is_open_if_it_has_another_member() {
+    let name = "what_a_group_may_write_to_is_open_if_it_has_another_member";
+    let lab = Lab::new();
+    fs::set_permissions(lab.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    let (home, directory) = (lab.path("home/.ssh"), lab.path("home/.ssh/s"));
+    // As a umask of 0002 leaves it.
+    let mut shell = lab.command("sh");
+    shell.args([
+        "-c",
+        "umask 0002 && mkdir -p \"$HOME/.ssh/s\" && printf %s \"$1\" > \"$HOME/.ssh/config\"",
+        "sh",
+        &format!("Host web\n{GOOD}    ControlPath ~/.ssh/s/%r@%h-%p\n"),
+    ]);
+    Process::run(shell, PATIENCE).expect(0);
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o7777;
+    let config = home.join("config");
+    assert_eq!((mode(&directory), mode(&config)), (0o775, 0o664));
+
+    // The members, the sources of groups, whether others are seen, and what is said of them.
+    let other = "has other members (daemon)";
+    let unknown = "may have other members";
+    for (members, sources, reason) in [
+        ("", "files systemd", None),
+        (&*User::get().name, "files", None),
+        ("root", "files", None),
+        ("daemon", "files", Some(other)),
+        ("", "files ldap", Some(unknown)),
+    ] {
+        lab.write("etc/group", groups(members));
+        lab.write(
+            "etc/nsswitch.conf",
+            format!("passwd: files\ngroup: {sources}\n"),
+        );
+        let with_umask = |program: &str, arguments: &[&str]| {
+            let mut command = lab.command("sh");
+            command.args(["-c", "umask 0002; exec \"$@\"", "sh", program]);
+            command.args(arguments);
+            lab.with_etc(&command)
+        };
+        // ssh itself is the judge of its configuration: Debian's lets a group in that has nobody else, others do not.
+        let ssh = match with_umask("ssh", &["-G", "web"]) {
+            Ok(said) => said,
+            Err(why) => return skip(name, &why),
+        };
+        let is_refused = ssh.stderr.contains("Bad owner or permissions on");
+        assert_eq!(ssh.status.success(), !is_refused, "{ssh:?}");
+        let mut expected = Vec::new();
+        if reason.is_some() {
+            // ~/.ssh, where something else can be put in place of the other; and that.
+            expected.extend(["directory-insecure", "directory-insecure"]);
+        }
+        if is_refused {
+            expected.push("ssh-config-invalid");
+        }
+        let program = lab.reachable_program();
+        for command in ["list", "doctor"] {
+            let said = with_umask(program.to_str().unwrap(), &[command, "--json"]).unwrap();
+            let report = Report::of(&said);
+            assert_eq!(report.all_ids(), expected, "{members}: {:#}", report.json);
+            let findings = report.json["findings"].as_array().unwrap();
+            let of_directories = findings
+                .iter()
+                .filter(|finding| finding["id"] == "directory-insecure");
+            for finding in of_directories {
+                let evidence = finding["evidence"].as_str().unwrap();
+                let group = &User::get().name;
+                let reason = format!("mode 0775, owner {group}");
+                assert!(evidence.starts_with(&reason), "{evidence}");
+            }
+            let told = said.stdout.contains(&format!(
+                ", group {} {}:",
+                User::get().name,
+                reason.unwrap_or("is not told")
+            ));
+            assert_eq!(told, reason.is_some(), "{said:?}");
+        }
+    }
+
+    // A remedy that is not needed changes nothing.
+    lab.write("etc/group", groups(""));
+    lab.write("etc/nsswitch.conf", "passwd: files\ngroup: files\n");
+    lab.muxtray_with_etc(["doctor", "--fix"]).unwrap();
+    assert_eq!((mode(&home), mode(&directory)), (0o775, 0o775));
+    lab.write("etc/group", groups("daemon"));
+    lab.muxtray_with_etc(["doctor", "--fix"]).unwrap();
+    assert_eq!((mode(&home), mode(&directory)), (0o755, 0o755));
 }

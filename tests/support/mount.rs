@@ -66,7 +66,7 @@ impl Lab {
         arguments: impl IntoIterator<Item = A>,
     ) -> Result<Finished, String> {
         let muxtray = self.muxtray_command(arguments);
-        self.below_mounts(script, muxtray)
+        self.below_mounts(script, &muxtray)
     }
 
     /// Runs muxtray as the user where files of the laboratory's `etc` stand in place of the machine's, and where the
@@ -78,11 +78,11 @@ impl Lab {
     ) -> Result<Finished, String> {
         let mut muxtray = self.command(self.reachable_program());
         muxtray.args(arguments);
-        self.with_etc(muxtray)
+        self.with_etc(&muxtray)
     }
 
     /// Runs a command of the user's like [`Self::muxtray_with_etc`].
-    pub(crate) fn with_etc(&self, command: Command) -> Result<Finished, String> {
+    pub(crate) fn with_etc(&self, command: &Command) -> Result<Finished, String> {
         const SCRIPT: &str = "cd \"$1/etc\"\n\
             find . -type f | while read -r file; do mount --bind \"$file\" \"/etc/$file\"; done\ncd \"$1\"";
         let passwd = self.path("etc/passwd");
@@ -111,7 +111,7 @@ impl Lab {
         self.below_mounts(SCRIPT, command)
     }
 
-    fn below_mounts(&self, script: &str, command: Command) -> Result<Finished, String> {
+    fn below_mounts(&self, script: &str, command: &Command) -> Result<Finished, String> {
         const CANNOT_MOUNT: i32 = 77;
         if !User::tests_are_root() {
             return Err("only root can mount".to_owned());

@@ -16,8 +16,8 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ),
     (
         "$XDG_STATE_HOME/muxtray/recent-hosts.json",
-        "The hosts that had a master recently, for the order of Open master in the menu; by default below \
-         `~/.local/state`. It may be removed at any time.",
+        "The hosts that had a master recently, for the order of Open master in the menu and for the hosts of \
+         `/etc/ssh` that you use; by default below `~/.local/state`. It may be removed at any time.",
     ),
     (
         "$XDG_RUNTIME_DIR/muxtray/",
@@ -26,6 +26,11 @@ pub(super) const FILES: &[(&str, &str)] = &[
     (
         "~/.ssh/config, /etc/ssh/ssh_config",
         "The ssh configuration with its included files; never written.",
+    ),
+    (
+        "/etc/passwd, /etc/group, /etc/nsswitch.conf",
+        "Read if a group may write to a directory of control sockets or to a socket, for the other members of the \
+         group. If users or groups come from other sources too, every group may have other members.",
     ),
     (
         ".muxtray-aside.*",

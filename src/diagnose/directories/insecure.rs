@@ -9,9 +9,9 @@ use crate::diagnose::{Context, suggest};
 use crate::model::directory::{Directory, Part};
 use crate::model::finding::{Finding, FindingId, Severity};
 use crate::model::fix::Fix;
-use crate::model::socket::UserId;
+use crate::model::group::Writers;
+use crate::model::ids::UserId;
 
-const OTHERS_WRITE: u32 = 0o022;
 const STICKY: u32 = 0o1000;
 
 /// Returns one finding for each directory in which other users can replace or create the socket of a ControlPath.
@@ -19,20 +19,27 @@ pub(super) fn findings<'a>(
     directories: &[&'a Directory],
     context: Context<'a>,
 ) -> impl Iterator<Item = Finding> + use<'a> {
-    let mut found: BTreeMap<&Path, (&Part, Why, Vec<&Directory>)> = BTreeMap::new();
+    let mut found: BTreeMap<&Path, (Weak<'_>, Vec<&Directory>)> = BTreeMap::new();
     let used = |directory: &&Directory| directory.wanted.makes_masters || directory.own().is_some();
     for directory in directories.iter().copied().filter(used) {
-        for (part, why) in weak_parts(directory, context.uid) {
+        for weak in weak_parts(directory, context) {
             found
-                .entry(&part.path)
-                .or_insert((part, why, Vec::new()))
-                .2
+                .entry(&weak.part.path)
+                .or_insert((weak, Vec::new()))
+                .1
                 .push(directory);
         }
     }
     found
         .into_values()
-        .map(move |(part, why, directories)| insecure_finding(part, why, &directories, context))
+        .map(move |(weak, directories)| insecure_finding(&weak, &directories, context))
+}
+
+/// A directory that others may write to.
+struct Weak<'a> {
+    part: &'a Part,
+    writers: Writers,
+    why: Why,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,24 +50,28 @@ enum Why {
     SharedAndSticky,
 }
 
-fn weak_parts(directory: &Directory, uid: UserId) -> impl Iterator<Item = (&Part, Why)> {
+fn weak_parts<'a>(
+    directory: &'a Directory,
+    context: Context<'a>,
+) -> impl Iterator<Item = Weak<'a>> {
+    let uid = context.uid;
     let own = directory.own().map(|(own, _)| own);
     directory.parts.iter().filter_map(move |part| {
-        if part.is_symlink || part.mode & OTHERS_WRITE == 0 {
+        let writers = context.groups.writers(part.permissions);
+        if part.is_symlink || writers == Writers::Nobody {
             return None;
         }
-        let is_sticky = part.mode & STICKY != 0;
+        let weak = |why| Weak { part, writers, why };
+        let is_sticky = part.permissions.mode & STICKY != 0;
         if own == Some(part) {
             // Another finding reports directories of other users.
             let is_ours = part.uid == uid || part.uid == UserId(0);
-            return is_ours.then_some((
-                part,
-                if is_sticky {
-                    Why::SharedAndSticky
-                } else {
-                    Why::Open
-                },
-            ));
+            let why = if is_sticky {
+                Why::SharedAndSticky
+            } else {
+                Why::Open
+            };
+            return is_ours.then(|| weak(why));
         }
         // With the sticky bit only the owner of a file and of the directory can rename or remove it.
         let mut entries = directory
@@ -70,20 +81,19 @@ fn weak_parts(directory: &Directory, uid: UserId) -> impl Iterator<Item = (&Part
         let is_protected = is_sticky
             && (part.uid == UserId(0) || part.uid == uid)
             && entries.all(|entry| entry.uid == uid || entry.uid == UserId(0));
-        (!is_protected).then_some((part, Why::Open))
+        (!is_protected).then(|| weak(Why::Open))
     })
 }
 
-fn insecure_finding(
-    part: &Part,
-    why: Why,
-    directories: &[&Directory],
-    context: Context<'_>,
-) -> Finding {
+fn insecure_finding(weak: &Weak<'_>, directories: &[&Directory], context: Context<'_>) -> Finding {
+    let (part, why) = (weak.part, weak.why);
     let below = directories
         .iter()
         .find(|directory| directory.own().is_none_or(|(own, _)| own != part));
-    let (mode, owner) = (format!("{:04o}", part.mode), context.owner(part.uid));
+    let mode = format!("{:04o}", part.permissions.mode);
+    let owner = weak
+        .writers
+        .with_reason(context.owner(part.uid).to_string());
     let paths = std::iter::once(part.path.as_path()).chain(directories.iter().map(|it| it.path()));
     let finding = |evidence: String, remedy: String| {
         let subject = context.tilde.path(&part.path);
@@ -157,7 +167,7 @@ fn with_sticky_parent(
                 .iter()
                 .find(|parent| part.path.parent() == Some(&parent.path))
         })
-        .filter(|parent| parent.mode & STICKY != 0);
+        .filter(|parent| parent.permissions.mode & STICKY != 0);
     match parent {
         None => evidence,
         Some(parent) => tr!(

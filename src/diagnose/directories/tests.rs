@@ -3,8 +3,11 @@ use std::path::PathBuf;
 use super::*;
 use crate::model::directory::{DirectoryId, Room, Volume, Wanted};
 use crate::model::finding::Severity;
+use crate::model::group::GroupId;
 use crate::model::places::{Places, WrittenBy};
-use crate::model::samples::{ME, context_with, path, places};
+use crate::model::samples::{
+    ME, OWN_GROUP, STAFF, UNKNOWN_GROUP, context_with, groups, path, permissions, places,
+};
 use crate::model::socket::Filesystem;
 
 const MODE: u32 = 0o700;
@@ -17,7 +20,7 @@ fn part(path: &str, uid: UserId, mode: u32) -> Part {
             inode: 2,
         },
         uid,
-        mode,
+        permissions: permissions(mode),
         is_symlink: false,
     }
 }
@@ -57,6 +60,19 @@ fn healthy() -> Directory {
 fn with_own(uid: UserId, mode: u32) -> Directory {
     let mut directory = healthy();
     directory.parts[1] = part("/s", uid, mode);
+    directory
+}
+
+/// The same directory, but its own part is of another group.
+fn of_group(group: GroupId, mut directory: Directory) -> Directory {
+    let own = directory.parts.last_mut().unwrap();
+    own.permissions.group = group;
+    directory
+}
+
+fn with_acl(mut directory: Directory) -> Directory {
+    let own = directory.parts.last_mut().unwrap();
+    own.permissions.has_acl = true;
     directory
 }
 
@@ -156,9 +172,20 @@ fn every_fact_has_its_finding() {
             ending(End::Failed("loops".to_owned())),
             &["directory-not-writable"],
         ),
+        ("a group of ours alone may write", with_own(ME, 0o770), &[]),
         (
-            "group may write",
-            with_own(ME, 0o770),
+            "a group with others may write",
+            of_group(STAFF, with_own(ME, 0o770)),
+            &["directory-insecure"],
+        ),
+        (
+            "a group of which nothing is known may write",
+            of_group(UNKNOWN_GROUP, with_own(ME, 0o770)),
+            &["directory-insecure"],
+        ),
+        (
+            "an access control list",
+            with_acl(with_own(ME, 0o770)),
             &["directory-insecure"],
         ),
         (
@@ -403,7 +430,9 @@ fn a_parent_counts_unless_it_is_sticky_and_what_is_in_it_ours() {
         // Its owner can put another in its place.
         ((root, 0o1777), (other, 0o755), &["/tmp"]),
         ((other, 0o1777), (ME, 0o700), &["/tmp"]),
-        ((root, 0o1777), (ME, 0o775), &["/tmp/mine"]),
+        ((root, 0o1777), (ME, 0o775), &[]),
+        ((root, 0o1777), (ME, 0o777), &["/tmp/mine"]),
+        ((root, 0o775), (ME, 0o775), &[]),
         ((root, 0o755), (ME, 0o755), &[]),
     ] {
         let findings = told(below(tmp, mine));
@@ -501,6 +530,31 @@ fn evidence_has_the_numbers() {
     ] {
         assert_eq!(told(directory)[0].evidence, seen);
     }
+    for (directory, seen) in [
+        (
+            of_group(STAFF, with_own(ME, 0o775)),
+            "mode 0775, owner u (uid 1000), group staff has other members (ada, bob): other users can replace",
+        ),
+        (
+            of_group(UNKNOWN_GROUP, with_own(ME, 0o775)),
+            "mode 0775, owner u (uid 1000), group 51 may have other members: other users can replace",
+        ),
+        (
+            of_group(STAFF, with_own(ME, 0o1775)),
+            "mode 1775, owner u (uid 1000), group staff has other members (ada, bob): the sticky bit",
+        ),
+        (
+            with_acl(with_own(ME, 0o775)),
+            "mode 0775, owner u (uid 1000), with an access control list: other users can replace",
+        ),
+        (
+            of_group(STAFF, with_own(ME, 0o777)),
+            "mode 0777, owner u (uid 1000): other users can replace",
+        ),
+    ] {
+        let evidence = told(directory)[0].evidence.clone();
+        assert!(evidence.starts_with(seen), "{evidence}");
+    }
     let sticky = below((UserId(0), 0o1777), (ME, 0o777));
     assert!(
         told(sticky)[0]
@@ -581,7 +635,7 @@ fn every_finding_has_its_words() {
         ours(End::Denied),
         nothing_there(ending(End::Denied)),
         ending(End::Failed("Too many levels\n".to_owned())),
-        with_own(ME, 0o770),
+        of_group(STAFF, with_own(ME, 0o770)),
         with_own(root, 0o777),
         with_own(root, 0o1777),
         with_own(ME, 0o1777),
@@ -615,7 +669,7 @@ fn every_finding_has_its_words() {
         let case = format!(
             "{:?} {:?}",
             directory.end,
-            directory.parts.last().map(|it| it.mode)
+            directory.parts.last().map(|it| it.permissions.mode)
         );
         let findings = told(directory);
         let findings: Vec<String> = findings
@@ -725,6 +779,7 @@ fn a_user_without_a_name_is_told_by_number() {
     let context = Context {
         uid: ME,
         users: &users,
+        groups: &groups(),
         home: Path::new("/home/u"),
         tilde: Default::default(),
         places: &places,
@@ -760,10 +815,12 @@ fn a_directory_for_all_is_ours_to_use_where_root_lets_us() {
 
 #[test]
 fn every_write_bit_of_others_counts_and_no_other_bit() {
-    for mode in 0..=0o7777_u32 {
-        let findings = told(with_own(ME, mode));
-        let is_open = mode & 0o022 != 0;
-        assert_eq!(!findings.is_empty(), is_open, "{mode:04o}");
+    for (mode, group, others) in
+        (0..=0o7777_u32).flat_map(|mode| [(mode, OWN_GROUP, 0o002), (mode, STAFF, 0o022)])
+    {
+        let findings = told(of_group(group, with_own(ME, mode)));
+        let is_open = mode & others != 0;
+        assert_eq!(!findings.is_empty(), is_open, "{mode:04o} {group:?}");
         if let Some(finding) = findings.first() {
             let is_sticky = mode & 0o1000 != 0;
             assert_eq!(finding.severity == Severity::Info, is_sticky, "{mode:04o}");

@@ -1,9 +1,12 @@
 use std::path::Path;
 
 use super::*;
+use crate::model::group::Permissions;
 use crate::model::network::{Address, Connection};
 use crate::model::places::Managed;
-use crate::model::samples::{connection, in_state, path, running, seen_over, states};
+use crate::model::samples::{
+    STAFF, connection, groups, in_state, path, permissions, running, seen_over, states,
+};
 
 fn listening() -> Extra<'static> {
     Extra {
@@ -122,7 +125,9 @@ fn paths_below_the_home_directory_have_a_tilde() {
 fn insecure_mode_needs_a_listener_and_write_permission_of_others() {
     for (mode, is_insecure) in [
         (Some(0o755), false),
-        (Some(0o620), true),
+        (Some(0o620), false),
+        (Some(0o660), false),
+        (Some(0o622), true),
         (Some(0o602), true),
         (None, false),
     ] {
@@ -136,7 +141,12 @@ fn insecure_mode_needs_a_listener_and_write_permission_of_others() {
                 mode,
                 ..in_state(state)
             };
-            let found = findings(&socket, listening());
+            let writers = mode.map(|mode| groups().writers(permissions(mode)));
+            let extra = Extra {
+                writers: writers.as_ref(),
+                ..listening()
+            };
+            let found = findings(&socket, extra);
             let insecure = found.iter().find(|it| it.id == FindingId::InsecureMode);
             assert_eq!(
                 insecure.is_some(),
@@ -149,6 +159,30 @@ fn insecure_mode_needs_a_listener_and_write_permission_of_others() {
             }
         }
     }
+}
+
+#[test]
+fn insecure_mode_names_the_other_members_of_the_group() {
+    let socket = Socket {
+        mode: Some(0o660),
+        ..in_state(State::Running)
+    };
+    let writers = groups().writers(Permissions {
+        group: STAFF,
+        ..permissions(0o660)
+    });
+    let extra = Extra {
+        writers: Some(&writers),
+        ..listening()
+    };
+    let finding = findings(&socket, extra).remove(0);
+    assert_eq!(finding.id, FindingId::InsecureMode);
+    assert!(
+        finding.evidence.contains("0660")
+            && finding.evidence.contains("staff")
+            && finding.evidence.contains("ada, bob"),
+        "{finding:?}"
+    );
 }
 
 #[test]

@@ -67,11 +67,16 @@ pub(in crate::discover) enum Fault {
 
 impl Remark {
     /// A file, or a file and line.
-    pub(super) fn subject(&self) -> String {
+    pub(in crate::discover) fn subject(&self) -> String {
         match self.line {
             Some(line) => place(&self.file, line),
             None => text::path(&self.file),
         }
+    }
+
+    /// Whether only ssh's answers tell if it is wrong.
+    pub(in crate::discover) fn depends_on_ssh(&self) -> bool {
+        self.fault.depends_on_ssh()
     }
 
     /// The same as a finding.
@@ -86,6 +91,12 @@ impl Remark {
 }
 
 impl Fault {
+    /// Whether one ssh refuses it and another does not: OpenSSH refuses a configuration that its group may write to;
+    /// Debian and Ubuntu change that to a group with other members than the owner (user-group-modes.patch).
+    pub(super) fn depends_on_ssh(&self) -> bool {
+        matches!(self, Self::Writable { mode } if mode & 0o002 == 0)
+    }
+
     /// What was seen.
     pub(super) fn evidence(&self) -> String {
         match self {

@@ -3,6 +3,7 @@ use std::os::unix::fs::symlink;
 
 use super::*;
 use crate::discover::test_home::Scratch;
+use crate::model::interest::Interest;
 
 fn aliases(configuration: &Configuration) -> Vec<&str> {
     configuration
@@ -247,12 +248,24 @@ fn a_file_that_others_may_write_to_is_said_as_ssh_refuses_it() {
     use std::os::unix::fs::PermissionsExt as _;
     let scratch = Scratch::new();
     let path = scratch.user_config("Host web\n");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();
-    let (configuration, ..) = read(None, &scratch.surroundings);
-    assert_eq!(
-        remarks(&configuration, &scratch),
-        ["/home/.ssh/config: ssh refuses it: group or others may write to it (mode 0664)"]
-    );
+    for (mode, depends_on_ssh) in [(0o664, true), (0o666, false), (0o646, false)] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let (configuration, trail, _) = read(None, &scratch.surroundings);
+        assert_eq!(
+            remarks(&configuration, &scratch),
+            [format!(
+                "/home/.ssh/config: ssh refuses it: group or others may write to it (mode {mode:04o})"
+            )]
+        );
+        assert_eq!(configuration.remarks[0].depends_on_ssh(), depends_on_ssh);
+        // The answer depends on the members of the group then.
+        let interests = trail.interests(&[], &scratch.surroundings);
+        let groups = Interest::File {
+            path: scratch.surroundings.databases.group.clone(),
+            reading: false,
+        };
+        assert_eq!(interests.contains(&groups), depends_on_ssh, "{mode:o}");
+    }
     // ssh does not look at the permissions of a file given with -F.
     let (configuration, ..) = read(Some(&path), &scratch.surroundings);
     assert_eq!(remarks(&configuration, &scratch), [""; 0]);

@@ -12,10 +12,13 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::SystemTime;
 
+use muxtray::model::group::{GroupId, Permissions};
 use muxtray::discover::Surroundings;
 use muxtray::model::control_path::{ControlPath, Destination, HostAlias, Known};
 use muxtray::model::finding::{Finding, FindingId};
-use muxtray::model::socket::{Cookie, MasterPid, Owner, Snapshot, Socket, SocketId, Stat, State, UserId};
+use muxtray::model::socket::{Cookie, MasterPid, Owner, Snapshot, Socket, SocketId, Stat, State};
+use muxtray::model::ids::UserId;
+use muxtray::observe::accounts::Databases;
 
 /// The half of a choice that asks for an enlarged input: rarely, as it takes long.
 const ENLARGE: u8 = 0xf0;
@@ -130,6 +133,7 @@ pub fn surroundings(home: &Path) -> Surroundings {
             home_of: |user| (user == "v").then(|| PathBuf::from("/nonexistent/v")),
         },
         system_config: home.join("etc/ssh_config"),
+        databases: Databases::default(),
     }
 }
 
@@ -149,7 +153,11 @@ pub fn stat(inode: u64, device: u64) -> Stat {
             changed: (0, 0),
         },
         uid: UserId(1000),
-        mode: 0o600,
+        permissions: Permissions {
+            mode: 0o600,
+            group: GroupId(1000),
+            has_acl: false,
+        },
         modified: SystemTime::UNIX_EPOCH,
         accessed: SystemTime::UNIX_EPOCH,
     }

@@ -1,6 +1,7 @@
 //! The home directory: gone under a running watcher and back again, or never there.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Command;
 
@@ -46,8 +47,20 @@ fn at_home(lab: &Lab, arguments: &[&str]) -> Command {
     muxtray(lab, Some(&home), &all)
 }
 
+/// Removes the home. A watcher may be writing a file there at the same time.
+#[track_caller]
 fn lose(lab: &Lab) {
-    fs::remove_dir_all(lab.path("home")).unwrap();
+    wait_until(
+        "the home is removed",
+        PATIENCE,
+        || match fs::remove_dir_all(lab.path("home")) {
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => false,
+            removed => {
+                removed.unwrap();
+                true
+            }
+        },
+    );
 }
 
 fn come_back(lab: &Lab) {

@@ -1,0 +1,243 @@
+//! Groups of users, and whether a group's write permission is somebody else's.
+//!
+//! If each user has a group of their own and a umask of 0002 (Debian, Ubuntu, Fedora), most files are writable by the
+//! group, and nobody else is in it.
+
+use std::collections::BTreeMap;
+
+use tr::tr;
+
+use super::text;
+
+/// A numeric group id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupId(pub u32);
+
+/// A group, as the databases of users and groups have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Its name; `None` if there is none.
+    pub name: Option<String>,
+    /// Its members.
+    pub members: Members,
+}
+
+/// The members of a group, without the user and root: root may do anything anyway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Members {
+    /// Nobody.
+    OnlyYou,
+    /// These, by name.
+    Others(Vec<String>),
+    /// There may be others.
+    Unknown,
+}
+
+/// The permissions of a file: its mode, and whom the group's bits let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Permissions {
+    /// The permission bits, `st_mode & 0o7777`.
+    pub mode: u32,
+    /// The file's group.
+    pub group: GroupId,
+    /// Whether it has an access control list. The group's bits are the mask of the list then (acl(5)), and apply to the
+    /// users and groups that the list names. Looked up only if the group's write bit decides.
+    pub has_acl: bool,
+}
+
+/// The groups that decide whether others may write to something.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Groups(pub BTreeMap<GroupId, Group>);
+
+/// The others, beside the owner and root, that may write to a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Writers {
+    /// None.
+    Nobody,
+    /// Everybody.
+    Everybody,
+    /// The other members of its group, known or not.
+    Group(GroupId, Group),
+    /// The users and groups of its access control list.
+    AccessList,
+}
+
+/// How many members are named; the others are counted.
+const NAMED: usize = 3;
+
+impl Permissions {
+    /// Whether the members of the group decide if others may write.
+    #[must_use]
+    pub const fn depend_on_members(self) -> bool {
+        self.mode & 0o022 == 0o020 && !self.has_acl
+    }
+}
+
+impl Groups {
+    /// Returns the others that may write to a file of the user's or of root's. A group that is not among these may have
+    /// any member.
+    #[must_use]
+    pub fn writers(&self, permissions: Permissions) -> Writers {
+        let Permissions { mode, group, .. } = permissions;
+        if mode & 0o002 != 0 {
+            return Writers::Everybody;
+        }
+        if mode & 0o020 == 0 {
+            return Writers::Nobody;
+        }
+        if !permissions.depend_on_members() {
+            return Writers::AccessList;
+        }
+        match self.0.get(&group) {
+            Some(Group {
+                members: Members::OnlyYou,
+                ..
+            }) => Writers::Nobody,
+            Some(known) => Writers::Group(group, known.clone()),
+            None => Writers::Group(
+                group,
+                Group {
+                    name: None,
+                    members: Members::Unknown,
+                },
+            ),
+        }
+    }
+}
+
+impl Writers {
+    /// Adds to the evidence what the mode alone does not show: `mode 0775, group staff has other members (ada, bob)`.
+    #[must_use]
+    pub fn with_reason(&self, evidence: String) -> String {
+        match self {
+            Self::Nobody | Self::Everybody => evidence,
+            Self::AccessList => tr!("{evidence}, with an access control list", evidence),
+            Self::Group(id, Group { name, members }) => {
+                let group = match name {
+                    Some(name) => text::line(name),
+                    None => id.0.to_string(),
+                };
+                match members {
+                    Members::Others(names) => tr!(
+                        "{evidence}, group {group} has other members ({names})",
+                        evidence,
+                        group,
+                        names = listed(names)
+                    ),
+                    Members::OnlyYou | Members::Unknown => tr!(
+                        "{evidence}, group {group} may have other members",
+                        evidence,
+                        group
+                    ),
+                }
+            }
+        }
+    }
+}
+
+/// `ada, bob`, or `ada, bob, eve and 3 more`.
+fn listed(names: &[String]) -> String {
+    let (named, others) = names.split_at(NAMED.min(names.len()));
+    let named = text::list(named.iter().map(|name| text::line(name)));
+    if others.is_empty() {
+        named
+    } else {
+        tr!(
+            "{names} and {n} more" | "{names} and {n} more" % others.len(),
+            names = named
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(name: &str, members: Members) -> Group {
+        Group {
+            name: Some(name.to_owned()),
+            members,
+        }
+    }
+
+    fn others(names: &[&str]) -> Members {
+        Members::Others(names.iter().map(|name| (*name).to_owned()).collect())
+    }
+
+    fn groups() -> Groups {
+        Groups(BTreeMap::from([
+            (GroupId(1000), group("u", Members::OnlyYou)),
+            (GroupId(50), group("staff", others(&["ada", "bob"]))),
+            (GroupId(51), group("odd", Members::Unknown)),
+        ]))
+    }
+
+    #[test]
+    fn a_group_lets_others_write_if_it_has_or_may_have_another_member() {
+        let seen = |group, mode, has_acl| {
+            let group = GroupId(group);
+            let permissions = Permissions {
+                mode,
+                group,
+                has_acl,
+            };
+            let writers = groups().writers(permissions);
+            let reason = writers.with_reason(format!("mode {mode:04o}"));
+            (writers != Writers::Nobody).then_some(reason)
+        };
+        for (group, mode, has_acl, expected) in [
+            (1000, 0o775, false, None),
+            (1000, 0o770, false, None),
+            (1000, 0o2775, false, None),
+            (1000, 0o755, false, None),
+            (50, 0o755, false, None),
+            (1000, 0o777, false, Some("mode 0777")),
+            (1000, 0o707, false, Some("mode 0707")),
+            (50, 0o777, false, Some("mode 0777")),
+            (
+                50,
+                0o775,
+                false,
+                Some("mode 0775, group staff has other members (ada, bob)"),
+            ),
+            (
+                51,
+                0o775,
+                false,
+                Some("mode 0775, group odd may have other members"),
+            ),
+            (
+                7,
+                0o720,
+                false,
+                Some("mode 0720, group 7 may have other members"),
+            ),
+            (
+                1000,
+                0o770,
+                true,
+                Some("mode 0770, with an access control list"),
+            ),
+            (1000, 0o777, true, Some("mode 0777")),
+        ] {
+            let seen = seen(group, mode, has_acl);
+            assert_eq!(seen.as_deref(), expected, "{group} {mode:04o} {has_acl}");
+        }
+    }
+
+    #[test]
+    fn members_are_named_up_to_three_and_escaped() {
+        for (names, expected) in [
+            (&["ada"][..], "x, group g has other members (ada)"),
+            (&["a", "b", "c"], "x, group g has other members (a, b, c)"),
+            (
+                &["a", "b", "c", "d", "e\n"],
+                "x, group g has other members (a, b, c and 2 more)",
+            ),
+            (&["e\n"], "x, group g has other members (e\\u{a})"),
+        ] {
+            let writers = Writers::Group(GroupId(1), group("g", others(names)));
+            assert_eq!(writers.with_reason("x".to_owned()), expected);
+        }
+    }
+}
