@@ -162,7 +162,11 @@ fn offered(test: &str, shell: &str, ask: &str) -> Option<BTreeSet<String>> {
     }
     let home = tempfile::tempdir().unwrap();
     fs::create_dir(home.path().join(".ssh")).unwrap();
-    fs::write(home.path().join(".ssh/config"), "Host webserver\n").unwrap();
+    fs::write(
+        home.path().join(".ssh/config"),
+        "Host webserver .host machine/.host\n",
+    )
+    .unwrap();
     let script = home.path().join("script");
     fs::write(&script, printed(&["completions", shell]) + ask).unwrap();
     let output = Command::new(shell)
@@ -187,7 +191,7 @@ fn bash_completes_commands_options_and_hosts() {
         let (last, count) = (words.last().unwrap(), words.len());
         // bash-completion may not be installed.
         let ask = format!(
-            "\n_known_hosts_real() {{ [ \"$1\" = -a ] && COMPREPLY+=(\"webserver\"); }}\nCOMP_WORDS=({}) COMP_CWORD={}\n\
+            "\n_known_hosts_real() {{ [ \"$1\" = -a ] && COMPREPLY+=(webserver .host u@.host machine/.host); }}\nCOMP_WORDS=({}) COMP_CWORD={}\n\
              _muxtray_with_hosts muxtray '{last}' '{}'\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"\n",
             typed.replace(last, &format!("'{last}'")),
             count - 1,
@@ -198,6 +202,9 @@ fn bash_completes_commands_options_and_hosts() {
     for (typed, wanted, unwanted) in [
         ("muxtray do", "doctor", "webserver"),
         ("muxtray check webs", "webserver", "check"),
+        ("muxtray check webs", "webserver", ".host"),
+        ("muxtray check webs", "webserver", "u@.host"),
+        ("muxtray check webs", "webserver", "machine/.host"),
         ("muxtray exit --force webs", "webserver", "--force"),
         ("muxtray list --js", "--json", "webserver"),
         ("muxtray completions zs", "zsh", "webserver"),
@@ -218,6 +225,8 @@ fn fish_completes_commands_options_and_hosts() {
     for (typed, wanted, unwanted) in [
         ("muxtray do", "doctor", "webserver"),
         ("muxtray check webs", "webserver", "check"),
+        ("muxtray check ", "webserver", ".host"),
+        ("muxtray check ", "webserver", "machine/.host"),
         ("muxtray list --js", "--json", "webserver"),
         ("muxtray completions ", "zsh", "webserver"),
     ] {
