@@ -5,7 +5,8 @@ use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use crate::desktop::{Desktop, Layout, MENU, Parts, Row, TrayIcon, end, lab, row};
-use crate::support::{PATIENCE, look_for};
+use crate::support::{PATIENCE, look_for, wait_until};
+use futures_lite::future::block_on;
 use zbus::OwnedVariant;
 
 const CLEAN: &[&str] = &["Settings", "Clean stale sockets automatically"];
@@ -18,8 +19,8 @@ const STALE: &[&str] = &[
 
 type Properties = HashMap<String, OwnedVariant>;
 
-/// The names of the properties that rows lost, by the rows' ids.
-type Removed = Vec<(i32, Vec<String>)>;
+/// The arguments of `ItemsPropertiesUpdated`: what was set, and what was removed.
+type Updated = (Vec<(i32, Properties)>, Vec<(i32, Vec<String>)>);
 
 /// A panel that reads the menu as Plasma 6.3 does (plasma-workspace, libdbusmenuqt/dbusmenuimporter.cpp): the top level
 /// at once, a submenu when it is opened for the first time, and one level again only where `LayoutUpdated` names it.
@@ -35,10 +36,9 @@ struct Panel<'a> {
 
 impl<'a> Panel<'a> {
     fn new(desktop: &'a Desktop<'_>, icon: TrayIcon<'a>) -> Self {
-        let rule = format!("type='signal',interface='{MENU}'");
         let mut panel = Self {
             icon,
-            signals: desktop.overhear(&[&rule]),
+            signals: overhear_menu(desktop),
             rows: HashMap::from([(0, Default::default())]),
             read_at_opening: HashSet::new(),
         };
@@ -67,23 +67,15 @@ impl<'a> Panel<'a> {
     /// Follows the signals that have come.
     fn follow(&mut self) {
         while let Ok((_, message)) = self.signals.try_recv() {
-            let body = message.body();
-            match message.header().member().unwrap().as_str() {
-                "LayoutUpdated" => {
-                    let (_, parent): (u32, i32) = body.deserialize().unwrap();
-                    if !self.read_at_opening.remove(&parent) {
-                        self.read(parent);
-                    }
+            if let Some(parent) = layout_updated(&message)
+                && !self.read_at_opening.remove(&parent)
+            {
+                self.read(parent);
+            }
+            for (id, properties) in properties_set(&message) {
+                if let Some((known, _)) = self.rows.get_mut(&id) {
+                    known.extend(properties);
                 }
-                "ItemsPropertiesUpdated" => {
-                    let (set, _): (Vec<(i32, Properties)>, Removed) = body.deserialize().unwrap();
-                    for (id, properties) in set {
-                        if let Some((known, _)) = self.rows.get_mut(&id) {
-                            known.extend(properties);
-                        }
-                    }
-                }
-                _ => {}
             }
         }
     }
@@ -122,6 +114,31 @@ impl<'a> Panel<'a> {
             }
         }
     }
+}
+
+/// The signals of the menu from now on.
+fn overhear_menu(desktop: &Desktop<'_>) -> Receiver<(Instant, zbus::Message)> {
+    desktop.overhear(&[&format!("type='signal',interface='{MENU}'")])
+}
+
+/// The row whose submenu the message reports; 0 for the whole menu.
+fn layout_updated(message: &zbus::Message) -> Option<i32> {
+    let is_report = message.header().member()? == "LayoutUpdated";
+    is_report.then(|| message.body().deserialize::<(u32, i32)>().unwrap().1)
+}
+
+/// The properties that the message sets, by the ids of the rows.
+fn properties_set(message: &zbus::Message) -> Vec<(i32, Properties)> {
+    let header = message.header();
+    let is_update = header
+        .member()
+        .is_some_and(|member| member == "ItemsPropertiesUpdated");
+    let (set, _): Updated = if is_update {
+        message.body().deserialize().unwrap()
+    } else {
+        Updated::default()
+    };
+    set
 }
 
 #[test]
@@ -184,5 +201,30 @@ fn row_that_becomes_enabled_is_not_grey() {
         "clean_automatically = false\n",
     );
     panel.wait_for(CLEAN, |row| row.enabled);
+    end(applet);
+}
+
+#[test]
+fn plasma_is_sent_every_submenu_when_it_starts() {
+    let Some(lab) = lab("plasma_is_sent_every_submenu_when_it_starts") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let signals = overhear_menu(&desktop);
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    let settings = icon.wait_for_row(&CLEAN[..1]).id;
+    let wait_for_signal = |what| {
+        wait_until(what, PATIENCE, || {
+            signals
+                .try_iter()
+                .any(|(_, message)| layout_updated(&message) == Some(settings))
+        });
+    };
+    wait_for_signal("a new submenu is reported");
+    let address = desktop.bus_address();
+    let plasma = block_on(zbus::connection::Builder::address(address.as_str()).build()).unwrap();
+    block_on(plasma.request_name("org.kde.plasmashell")).unwrap();
+    wait_for_signal("it is reported to Plasma");
     end(applet);
 }

@@ -27,6 +27,9 @@ const PLASMA: &str = "org.kde.plasmashell";
 /// After this time Plasma's panel has read the top level of the menu.
 const PLASMA_START: Duration = Duration::from_secs(5);
 
+/// After this time Plasma has read the top level again, and knows the new submenus.
+const TOP_LEVEL: Duration = Duration::from_millis(300);
+
 /// How long the bus may take to answer, in milliseconds.
 const LIMIT: i32 = 10_000;
 
@@ -62,8 +65,7 @@ impl Submenus {
         }
         *reading = Reading::Yes;
         let submenus = self.clone();
-        // After libdbusmenu's own signal, which waits until the loop is idle too: a panel that has read the top level
-        // knows the new submenus.
+        // Once for all rows that are drawn in this turn of the loop.
         glib::idle_add_local_once(move || submenus.read());
     }
 
@@ -109,22 +111,25 @@ impl Submenus {
         let revision = reply.child_value(0);
         let mut submenus = Rows::new();
         note_submenus(&reply.child_value(1), &mut submenus);
-        let reported = std::mem::replace(&mut self.0.borrow_mut().submenus, submenus.clone());
-        for id in signals(&reported, &submenus) {
-            let arguments = Variant::tuple_from_iter([revision.clone(), id.to_variant()]);
-            connection.emit_signal(
-                None,
-                MENU_PATH,
-                INTERFACE,
-                "LayoutUpdated",
-                Some(&arguments),
-            )?;
+        let Changes { changed, new } = changes(&self.0.borrow().submenus, &submenus);
+        self.0.borrow_mut().submenus = submenus;
+        // Plasma ignores the first signal after it has read a submenu at its opening (`m_idsRefreshedByAboutToShow`),
+        // and takes two in a row for one.
+        emit(connection, &revision, &changed)?;
+        emit(connection, &revision, &changed)?;
+        if !new.is_empty() {
+            let connection = connection.clone();
+            glib::timeout_add_local_once(TOP_LEVEL, move || {
+                if let Err(error) = emit(&connection, &revision, &new) {
+                    log(&error);
+                }
+            });
         }
         Ok(())
     }
 
     fn end(&self, error: &glib::Error) {
-        tracing::debug!("the panel does not hear of changed submenus: {error}");
+        log(error);
         self.end_reading();
     }
 
@@ -168,18 +173,41 @@ fn note_submenus(row: &Variant, submenus: &mut Rows) {
     }
 }
 
-/// The submenus to send the signal for. One that has changed is named twice: Plasma ignores the first signal after it
-/// has read a submenu at its opening (`m_idsRefreshedByAboutToShow`), and takes two in a row for one.
-fn signals(reported: &Rows, submenus: &Rows) -> Vec<i32> {
-    let times = |id: &i32, rows: &Vec<i32>| match reported.get(id) {
-        None => 1,
-        Some(before) if before == rows => 0,
-        Some(_) => 2,
-    };
-    submenus
-        .iter()
-        .flat_map(|(id, rows)| std::iter::repeat_n(*id, times(id, rows)))
-        .collect()
+/// The ids of submenus to report.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Changes {
+    /// Those with other rows than were reported.
+    changed: Vec<i32>,
+    new: Vec<i32>,
+}
+
+fn changes(reported: &Rows, submenus: &Rows) -> Changes {
+    let mut changes = Changes::default();
+    for (&id, rows) in submenus {
+        match reported.get(&id) {
+            None => changes.new.push(id),
+            Some(before) if before != rows => changes.changed.push(id),
+            Some(_) => {}
+        }
+    }
+    changes
+}
+
+fn emit(connection: &DBusConnection, revision: &Variant, ids: &[i32]) -> Result<(), glib::Error> {
+    ids.iter().try_for_each(|id| {
+        let arguments = Variant::tuple_from_iter([revision.clone(), id.to_variant()]);
+        connection.emit_signal(
+            None,
+            MENU_PATH,
+            INTERFACE,
+            "LayoutUpdated",
+            Some(&arguments),
+        )
+    })
+}
+
+fn log(error: &glib::Error) {
+    tracing::debug!("the panel does not hear of changed submenus: {error}");
 }
 
 #[cfg(test)]
@@ -207,10 +235,13 @@ mod tests {
     }
 
     #[test]
-    fn a_new_submenu_once_and_a_changed_one_twice() {
+    fn submenus_with_other_rows_and_new_ones() {
         let reported = Rows::from([(2, vec![3, 4]), (4, vec![5]), (6, vec![7])]);
         let submenus = Rows::from([(2, vec![3, 4]), (4, vec![8]), (9, vec![10])]);
-        assert_eq!(signals(&reported, &submenus), [4, 4, 9]);
-        assert_eq!(signals(&submenus, &submenus), [] as [i32; 0]);
+        let expected = Changes {
+            changed: vec![4],
+            new: vec![9],
+        };
+        assert_eq!(changes(&reported, &submenus), expected);
     }
 }
