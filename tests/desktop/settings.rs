@@ -275,7 +275,13 @@ fn where_no_program_opens_it_the_way_out_is_told() {
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
     let applet = run_with_opener(&lab, &desktop, Some("exit 3"));
-    expect_a_way_out(&lab, &desktop, applet, "finds no program for it", true);
+    expect_a_way_out(
+        &lab,
+        &desktop,
+        applet,
+        "finds no program for the file",
+        true,
+    );
 }
 
 #[test]

@@ -9,7 +9,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use muxtray::model::control_path::{ControlPath, Known, Pattern, TemplateError, stem_of_aside, stem_of_temporary, variables};
+use muxtray::model::control_path::{
+    ControlPath, Known, Pattern, TemplateError, stem_of_aside, stem_of_temporary, variables,
+};
 use muxtray_fuzz::{assert_printable, choice, surroundings};
 
 fuzz_target!(|data: &[u8]| {

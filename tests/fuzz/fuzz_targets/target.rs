@@ -9,7 +9,7 @@ use std::path::Path;
 use libfuzzer_sys::fuzz_target;
 use muxtray::model::control_path::{ControlPath, Destination};
 use muxtray::model::socket::{Snapshot, Socket};
-use muxtray::model::target::{Named, resolve};
+use muxtray::model::target::{TargetName, resolve};
 use muxtray_fuzz::{assert_printable, choice, snapshot, socket};
 
 fuzz_target!(|data: &[u8]| {
@@ -17,17 +17,17 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let typed = String::from_utf8_lossy(&bytes);
-    let named = match Named::parse(&typed, Path::new("/home/u")) {
+    let named = match TargetName::parse(&typed, Path::new("/home/u")) {
         Ok(named) => named,
         Err(error) => return assert_printable(&error.to_string()),
     };
     match &named {
-        Named::Path(path) => {
+        TargetName::Path(path) => {
             assert!(typed.contains('/'));
             assert_eq!(ControlPath::new(path.as_path()).as_ref(), Some(path));
         }
-        Named::Host(host) => assert_eq!(*host, *typed),
-        Named::Destination { user, host, port } => {
+        TargetName::Host(host) => assert_eq!(*host, *typed),
+        TargetName::Destination { user, host, port } => {
             let host = [host.clone(), format!("[{host}]")];
             let is_whole = |host: &String| match port {
                 None => *typed == format!("{user}@{host}"),

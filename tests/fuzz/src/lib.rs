@@ -16,7 +16,14 @@ use muxtray::model::group::{GroupId, Permissions};
 use muxtray::discover::Surroundings;
 use muxtray::model::control_path::{ControlPath, Destination, HostAlias, Known};
 use muxtray::model::finding::{Finding, FindingId};
-use muxtray::model::socket::{Cookie, MasterPid, Owner, Snapshot, Socket, SocketId, Stat, State};
+use muxtray::model::socket::Cookie;
+use muxtray::model::socket::MasterPid;
+use muxtray::model::socket::Owner;
+use muxtray::model::socket::Snapshot;
+use muxtray::model::socket::Socket;
+use muxtray::model::socket::SocketId;
+use muxtray::model::socket::Stat;
+use muxtray::model::socket::State;
 use muxtray::model::ids::UserId;
 use muxtray::observe::accounts::Databases;
 
@@ -167,6 +174,7 @@ pub fn stat(inode: u64, device: u64) -> Stat {
 #[must_use]
 pub fn socket(path: ControlPath, alias: &str, destination: Destination) -> Socket {
     Socket {
+        argument: alias.to_owned(),
         path,
         state: State::Running,
         id: None,
