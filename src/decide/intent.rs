@@ -1,4 +1,4 @@
-//! What a person can ask for, by menu, by a notification's button or by a signal: data, not closures.
+//! Requests of the user, by the menu, a notification's button, or a signal.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use crate::model::fix::Fix;
 use crate::model::settings::Setting;
 use crate::model::socket::Target;
 
-/// How many open sessions a person agreed to close with a master. If more are open by then, the action is refused.
+/// The number of open sessions that the user agreed to close with a master. If more are open by then, the action is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SessionConsent {
     /// At most so many; refused if they cannot be counted.
@@ -17,16 +17,15 @@ pub enum SessionConsent {
 }
 
 impl SessionConsent {
-    /// No session.
     pub const NONE: Self = Self::UpTo(0);
 
-    /// To close the sessions that a label shows; `None` if they could not be counted.
+    /// Returns the consent to close the sessions that a label shows; `None` if they cannot be counted.
     #[must_use]
     pub fn to_close(sessions: Option<u32>) -> Self {
         sessions.map_or(Self::Any, Self::UpTo)
     }
 
-    /// Whether closing so many sessions was agreed to; `None` if they cannot be counted.
+    /// Whether so many sessions may be closed; `None` if they cannot be counted.
     #[must_use]
     pub fn covers(self, sessions: Option<u32>) -> bool {
         match (self, sessions) {
@@ -37,64 +36,53 @@ impl SessionConsent {
     }
 }
 
-/// A wish. The engine checks it against what is true by then, and says what came of it.
+/// A request. The engine checks it against the present state, and reports the result.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Intent {
-    /// Ask one master whether it answers.
+    /// Alive check of one master.
     Check(Target),
-    /// Ask every master of the user's own configuration.
+    /// Alive check of all masters except those of other programs.
     CheckAll,
-    /// Ask a master to end now.
+    /// Exit request.
     Exit {
-        /// Which.
         target: Target,
-        /// The sessions that the person agreed to close.
         consent: SessionConsent,
     },
     /// End the process of a master that cannot be asked.
     EndProcess {
-        /// Which.
         target: Target,
-        /// The sessions that the person agreed to close.
         consent: SessionConsent,
     },
-    /// Ask these masters to end now.
+    /// Exit requests.
     ExitAll(Vec<(Target, SessionConsent)>),
-    /// The same, and then remove every stale socket there is.
+    /// Exit requests, and then a clean of all stale sockets.
     Reset(Vec<(Target, SessionConsent)>),
-    /// Ask a master to accept no more sessions and end with its last one.
+    /// Stop request: no more sessions, and an exit after the last one.
     Stop(Target),
-    /// Remove a socket that is proven stale.
+    /// Remove a stale socket.
     Clean(Target),
-    /// Remove these.
     CleanAll(Vec<Target>),
-    /// Open a master for a host. One of its whose network is gone is ended first.
+    /// Start a master for a host, after ending a stranded one.
     Open {
-        /// Which, by its name in the ssh configuration.
         host: HostAlias,
-        /// The sessions that the person agreed to close.
         consent: SessionConsent,
     },
-    /// Carry out a safe remedy.
     Mend(Fix),
-    /// Put this path on the clipboard.
+    /// Copy a path to the clipboard.
     Copy(PathBuf),
-    /// Put this text on the clipboard.
+    /// Copy a text to the clipboard.
     CopyText(String),
-    /// Show the details of one socket; with `None`, of everything.
+    /// Show the details of one socket, or of all with `None`.
     Show(Option<Target>),
-    /// Look now: somebody is opening the menu.
+    /// Look now, because the menu is being opened.
     Look,
-    /// Switch a setting on or off, in the configuration file.
+    /// Write a setting to the configuration file.
     Set(Setting, bool),
-    /// Have muxtray start at login, or not.
     StartAtLogin(bool),
-    /// Open the configuration file in the program that the desktop has for it.
+    /// Open the configuration file with the program of the desktop.
     OpenConfiguration,
-    /// Show the configuration file as it is.
+    /// Show the text of the configuration file.
     ShowConfiguration,
-    /// Show what this program is.
     About,
-    /// End the applet.
     Quit,
 }

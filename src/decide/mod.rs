@@ -1,7 +1,7 @@
-//! What is worth saying, and when: (memory, snapshot, now) to (memory, effects).
+//! The notifications to show or close, and the actions to take by themselves: (memory, snapshot, now) to (memory, effects).
 //!
-//! One notice for each socket and problem, when it begins; taken back when it is over. Several that begin at once
-//! are one summary. It knows nothing of daemons and menus.
+//! There is one notification for each socket and problem, when it begins, and it is closed when the problem is over. If several
+//! begin at once, there is one summary.
 
 pub mod action_notice;
 pub mod action_report;
@@ -25,29 +25,28 @@ use crate::model::text;
 pub use stranded::EXIT_AFTER;
 use stranded::Stranded;
 
-/// How long nothing is announced after a resume: most of it heals by itself.
+/// The time without notifications after a resume: most problems disappear by themselves.
 pub const QUIET_AFTER_RESUME: Duration = Duration::from_secs(15);
 
 /// Findings below this severity are shown, but never announced.
 pub const ANNOUNCED_FROM: Severity = Severity::Warning;
 
-/// From so many problems on that begin in one look, one summary stands for all.
+/// If at least so many problems begin in one look, one summary is shown.
 const SUMMARY_FROM: usize = 2;
 
-/// What a person wants to hear of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// Kinds of findings that are announced.
+    /// The kinds of findings that are announced.
     pub announce: BTreeSet<FindingId>,
-    /// Whether proven-stale sockets are removed without asking.
+    /// Whether stale sockets are removed without asking.
     pub clean_automatically: bool,
-    /// Whether masters that have lost their network are ended without asking.
+    /// Whether stranded masters are ended without asking.
     pub exit_stranded: bool,
-    /// Whether details can be shown in a window: only then "Show" is offered.
+    /// Whether details can be shown in a window; without one, no notification has a "Show" button.
     pub can_show: bool,
 }
 
-/// What was said, and what was tried.
+/// The notifications that are shown, and the actions that were tried.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Memory {
     announced: BTreeMap<NoticeKey, Announced>,
@@ -58,57 +57,55 @@ pub struct Memory {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Announced {
-    of: Identity,
+    identity: Identity,
     in_summary: bool,
 }
 
-/// Tells a problem from the next one of the same kind at the same path.
+/// Distinguishes a problem from the next one of the same kind at the same path.
 type Identity = (Option<SocketId>, Option<Cookie>);
 
-/// What the shell is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum Effect {
-    /// Show this, replacing what has its key.
+    /// Show a notification, in place of the one with its key.
     Notify(Notice),
-    /// Take this back.
+    /// Close a notification.
     Withdraw(NoticeKey),
-    /// Remove these; each is proven again by then.
+    /// Remove these stale sockets.
     Clean(Vec<Target>),
-    /// Ask these to end, whatever sessions they have: no byte of those comes through any more.
+    /// Ask these stranded masters to exit, with any number of sessions: those cannot work any more.
     Exit(Vec<Target>),
 }
 
 impl Memory {
-    /// Says nothing until the quiet time after a resume at `now` is over.
+    /// Begins the quiet time after a resume.
     #[must_use]
     pub fn resumed(mut self, now: Instant) -> Self {
         self.quiet_until = Some(now + QUIET_AFTER_RESUME);
         self
     }
 
-    /// When the quiet time is over: what had to wait is to be said then.
+    /// Returns the end of the quiet time, when waiting problems are announced.
     #[must_use]
     pub const fn quiet_until(&self) -> Option<Instant> {
         self.quiet_until
     }
 
-    /// When a master that has lost its network is to end.
+    /// Returns the time at which the next stranded master is to be ended.
     #[must_use]
     pub const fn exits_at(&self) -> Option<Instant> {
         self.stranded.due
     }
 }
 
-/// A problem that is there now.
 struct Problem<'a> {
     key: NoticeKey,
-    of: Identity,
+    identity: Identity,
     finding: &'a Finding,
     socket: Option<&'a Socket>,
 }
 
-/// What to do about a snapshot, and what to remember.
+/// Returns the new memory and the effects of a snapshot.
 #[must_use]
 pub fn decide(
     memory: Memory,
@@ -124,13 +121,13 @@ pub fn decide(
     } = memory;
     let quiet_until = quiet_until.filter(|until| now < *until);
     let (cleaned, to_clean) = clean(&cleaned, snapshot, policy);
-    // What is about to be removed is only worth a word if it could not be.
-    let is_told = |problem: &Problem<'_>| {
+    // A socket that is about to be removed is announced only if that fails.
+    let is_announced = |problem: &Problem<'_>| {
         !problem
             .socket
             .is_some_and(|socket| to_clean.contains(&socket.target()))
     };
-    let problems: Vec<Problem<'_>> = problems(snapshot, policy).filter(is_told).collect();
+    let problems: Vec<Problem<'_>> = problems(snapshot, policy).filter(is_announced).collect();
     let (announced, mut effects) = announce(announced, &problems, quiet_until.is_some(), policy);
     if !to_clean.is_empty() {
         effects.push(Effect::Clean(to_clean.into_iter().collect()));
@@ -155,8 +152,8 @@ pub fn decide(
     )
 }
 
-/// What is to be removed without asking, and everything for which that was tried: once for each file. Finishing a
-/// clean that broke off needs no new permission; anything else does.
+/// Returns the targets for which a clean was tried, once for each file, and those to clean now. An interrupted clean is
+/// finished whatever the policy.
 fn clean(
     cleaned: &BTreeSet<Target>,
     snapshot: &Snapshot,
@@ -169,11 +166,10 @@ fn clean(
         .map(Socket::target);
     let wanted: BTreeSet<Target> = by_policy.chain(snapshot.asides.iter().cloned()).collect();
     let to_clean = wanted.difference(cleaned).cloned().collect();
-    // What is not there any more is forgotten.
     (wanted, to_clean)
 }
 
-/// What begins is said, what is over is taken back; in the quiet time what begins has to wait.
+/// Announces problems that begin, after the quiet time, and closes notifications of problems that are over.
 fn announce(
     announced: BTreeMap<NoticeKey, Announced>,
     problems: &[Problem<'_>],
@@ -182,11 +178,11 @@ fn announce(
 ) -> (BTreeMap<NoticeKey, Announced>, Vec<Effect>) {
     let there: BTreeMap<&NoticeKey, Identity> = problems
         .iter()
-        .map(|problem| (&problem.key, problem.of))
+        .map(|problem| (&problem.key, problem.identity))
         .collect();
     let (mut announced, over): (BTreeMap<_, _>, BTreeMap<_, _>) = announced
         .into_iter()
-        .partition(|(key, said)| there.get(key) == Some(&said.of));
+        .partition(|(key, shown)| there.get(key) == Some(&shown.identity));
     let new: Vec<&Problem<'_>> = if is_quiet {
         Vec::new()
     } else {
@@ -198,7 +194,7 @@ fn announce(
     let in_summary = new.len() >= SUMMARY_FROM;
 
     let mut effects = Vec::new();
-    // A notice that is shown in the place of another needs no withdrawal of that.
+    // A notification that is replaced need not be closed.
     let replaced: BTreeSet<&NoticeKey> = if in_summary {
         BTreeSet::new()
     } else {
@@ -206,10 +202,10 @@ fn announce(
     };
     let alone = over
         .iter()
-        .filter(|(key, said)| !said.in_summary && !replaced.contains(key));
+        .filter(|(key, shown)| !shown.in_summary && !replaced.contains(key));
     effects.extend(alone.map(|(key, _)| Effect::Withdraw(key.clone())));
-    let is_summary_over = over.values().any(|said| said.in_summary)
-        && !announced.values().any(|said| said.in_summary);
+    let is_summary_over = over.values().any(|shown| shown.in_summary)
+        && !announced.values().any(|shown| shown.in_summary);
     if is_summary_over && !in_summary {
         effects.push(Effect::Withdraw(NoticeKey::Summary));
     }
@@ -221,20 +217,20 @@ fn announce(
                 .map(|problem| Effect::Notify(single(problem, policy))),
         );
     }
-    let said = |problem: &&Problem<'_>| {
+    let shown = |problem: &&Problem<'_>| {
         (
             problem.key.clone(),
             Announced {
-                of: problem.of,
+                identity: problem.identity,
                 in_summary,
             },
         )
     };
-    announced.extend(new.iter().map(said));
+    announced.extend(new.iter().map(shown));
     (announced, effects)
 }
 
-/// Whether "all" includes it: another program's sockets are left to that program unless a person asks.
+/// Whether "clean all" includes the socket. Sockets of other programs are cleaned only if the user names them.
 #[must_use]
 pub fn is_cleaned_with_all(socket: &Socket) -> bool {
     socket.state.is_cleanable() && socket.managed_by.is_none()
@@ -248,14 +244,14 @@ fn problems<'a>(snapshot: &'a Snapshot, policy: &'a Policy) -> impl Iterator<Ite
     let of_sockets = own.flat_map(|socket| {
         socket.findings.iter().map(move |finding| Problem {
             key: NoticeKey::Socket(socket.path.clone(), finding.id),
-            of: (socket.id, socket.cookie),
+            identity: (socket.id, socket.cookie),
             finding,
             socket: Some(socket),
         })
     });
     let of_places = snapshot.findings.iter().map(|finding| Problem {
         key: NoticeKey::Place(finding.id, finding.subject.clone()),
-        of: (None, None),
+        identity: (None, None),
         finding,
         socket: None,
     });
@@ -296,14 +292,14 @@ fn single(problem: &Problem<'_>, policy: &Policy) -> Notice {
         ),
     };
     match &finding.fix {
-        // The socket's own state has that button.
+        // The button of the socket's state.
         Some(Fix::Clean { .. }) | None => {}
         Some(fix) => buttons.push(Button {
             label: fix.label().to_owned(),
             intent: Intent::Mend(fix.clone()),
         }),
     }
-    // A button does what the remedy says; without one the remedy has to be read.
+    // Without a button for it, the text shows the remedy.
     let body = if buttons.is_empty() {
         format!("{body}\n{}", text::remedy(&finding.remedy))
     } else {

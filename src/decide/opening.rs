@@ -1,5 +1,4 @@
-//! `muxtray open` and the menu's "Open master": what has to be done so that a master runs for a host, which hosts can
-//! get one, and what is said of it. It starts nothing itself.
+//! `muxtray open` and the menu's "Open master": the steps to a running master, the hosts that can have one, and the texts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -17,24 +16,18 @@ use crate::model::recent::Recent;
 use crate::model::socket::{MasterPid, Snapshot, Socket, State, Target};
 use crate::model::text;
 
-/// What to do so that a master runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum Plan {
-    /// One runs already, and answers as far as can be seen.
+    /// A master runs already.
     Running(Box<Socket>),
-    /// Start one.
     Start(Start),
-    /// None can be started.
     Blocked(Obstacle),
 }
 
-/// A start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Start {
-    /// Where the master is to listen.
     pub path: ControlPath,
-    /// What has to be done before.
     pub first: First,
     /// [`Host::asks`]
     pub asks: bool,
@@ -42,19 +35,18 @@ pub struct Start {
     pub has_connect_timeout: bool,
 }
 
-/// What stands at the path, and has to go before another master can listen there: ssh would find its name taken, and
-/// run on without a control socket (`muxserver_listen()` in mux.c).
+/// The step before a start. If a socket is at the path, ssh continues without a control socket (`muxserver_listen()` in
+/// mux.c).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum First {
-    /// Nothing.
     Nothing,
-    /// A socket that nobody listens on.
+    /// Remove a stale socket.
     Clean(Target),
-    /// A master whose network is gone.
+    /// End a stranded master.
     End(Target),
 }
 
-/// Decides how a host, as `typed`, gets a master.
+/// Returns how to start a master for a host, which the user typed as `typed`.
 pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot) -> Plan {
     let Some(path) = host.control_path.clone() else {
         return Plan::Blocked(Obstacle::no_control_path(typed));
@@ -87,7 +79,7 @@ pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot) -> Plan {
     })
 }
 
-/// Whether no master can begin to listen where this was found. Else a person would be asked for a passphrase in vain.
+/// Whether no master can listen because of this finding. A start would ask for a passphrase in vain.
 const fn prevents(id: FindingId) -> bool {
     matches!(
         id,
@@ -100,16 +92,16 @@ const fn prevents(id: FindingId) -> bool {
     )
 }
 
-/// A master that was opened.
+/// A master that was started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opened {
-    /// Its process, where it has told.
+    /// `None` if it did not answer the alive check.
     pub pid: Option<MasterPid>,
-    /// From the start of ssh until it went to the background.
+    /// The time from the start of ssh until it went to the background.
     pub took: Duration,
-    /// What became of the master that was there before.
+    /// The result of ending the earlier master.
     pub before: Option<String>,
-    /// Whether another ssh opened it at the same moment; ours has ended.
+    /// Whether another ssh became the master at the same time, and ours has ended.
     pub by_other: bool,
 }
 
@@ -132,12 +124,12 @@ impl fmt::Display for Opened {
     }
 }
 
-/// How long a master with this ControlPersist lasts that was opened without a session.
+/// Returns how long a master lasts that was started without a session.
 #[must_use]
 pub fn lasts(persist: Persist) -> String {
     match persist {
-        // `ssh -N` knows no last session to end with.
-        Persist::No | Persist::Forever => tr!("it stays until it is told to exit"),
+        // `ssh -N` has no session, so none can be its last.
+        Persist::No | Persist::Forever => tr!("it runs until an exit request"),
         Persist::Seconds(seconds) => tr!(
             "it ends after {time} without a session",
             time = humantime::format_duration(Duration::from_secs(u64::from(seconds)))
@@ -145,45 +137,44 @@ pub fn lasts(persist: Persist) -> String {
     }
 }
 
-/// What helps against a failed start, as far as ssh's words tell.
+/// Returns the remedy for a failed start, from the last message of ssh.
 #[must_use]
 pub fn way_out(failure: &Failure, host: &str) -> String {
     let host = text::shell_word(host.as_ref());
-    let said = match failure {
-        Failure::Refused(said) | Failure::TimedOut(_, said) => said.as_deref().unwrap_or_default(),
+    let message = match failure {
+        Failure::Refused(message) | Failure::TimedOut(_, message) => {
+            message.as_deref().unwrap_or_default()
+        }
         Failure::NoMaster(_) | Failure::NotStarted(_) => "",
     };
-    if said.contains("Host key verification failed") {
+    if message.contains("Host key verification failed") {
         tr!(
-            "see its key once, in a terminal: {command}",
+            "accept its host key in a terminal: {command}",
             command = format_args!("ssh {host}")
         )
-    } else if said.contains("ssh_askpass") || said.contains("Permission denied") {
+    } else if message.contains("ssh_askpass") || message.contains("Permission denied") {
         tr!(
-            "load its key into the agent (ssh-add), have an ssh-askpass program ask for it, or open it in a terminal: {command}",
+            "load its key into the agent (ssh-add), install an ssh-askpass program, or open it in a terminal: {command}",
             command = format_args!("muxtray open {host}")
         )
     } else {
         tr!(
-            "{command} says more",
+            "find the reason with: {command}",
             command = format_args!("ssh -v {host}")
         )
     }
 }
 
-/// Ending a master whose network is gone and opening another, as one action.
+/// The action that ends a stranded master and starts another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reconnect {
-    /// What a row or button that does it says.
+    /// The label of a row or button.
     pub label: String,
-    /// For which host.
     pub host: HostAlias,
-    /// The sessions that it closes.
     pub consent: SessionConsent,
 }
 
-/// What reconnecting this master would be; `None` where its network is not gone, or no host of the configuration leads
-/// there.
+/// Returns the action for a stranded master; `None` if the master is not stranded, or has no configured host.
 #[must_use]
 pub fn reconnect(socket: &Socket) -> Option<Reconnect> {
     let host = commands::host_to_reconnect(socket)?.clone();
@@ -195,7 +186,7 @@ pub fn reconnect(socket: &Socket) -> Option<Reconnect> {
     })
 }
 
-/// What a row or button says that reconnects, closing so many sessions; `None`: they cannot be counted.
+/// Returns the label for reconnecting a master with so many sessions; `None` if they cannot be counted.
 #[must_use]
 pub fn reconnect_label(sessions: Option<u32>) -> String {
     match sessions {
@@ -207,17 +198,16 @@ pub fn reconnect_label(sessions: Option<u32>) -> String {
     }
 }
 
-/// A host of the user's that has no master, for the menu.
+/// A configured host without a master, for the menu.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Openable {
-    /// Its name.
     pub alias: HostAlias,
-    /// Whether a master is being opened.
+    /// Whether a start is in progress.
     pub is_opening: bool,
 }
 
-/// The hosts for which a master can be opened: those that multiplex and have none, one for each ControlPath, those first
-/// that were used last and then in the order of the configuration. Those that are being opened are among them.
+/// Returns the hosts for which a master can be started: those that multiplex and have none, one for each ControlPath. The
+/// last used come first, then the order of the configuration. Hosts with a start in progress are included.
 #[must_use]
 pub fn openable(
     places: &Places,
@@ -225,14 +215,14 @@ pub fn openable(
     recent: &Recent,
     opening: &BTreeSet<HostAlias>,
 ) -> Vec<Openable> {
-    // What stands at a path has rows of its own that say what to do; only a stale socket makes room for a master.
+    // Another socket at the path has rows of its own; only a stale socket is replaced.
     let taken: BTreeSet<&ControlPath> = snapshot
         .sockets
         .iter()
         .filter(|socket| !matches!(socket.state, State::Stale | State::Orphaned { .. }))
         .map(|socket| &socket.path)
         .collect();
-    // Every alias of a path counts as used when its master was.
+    // A master counts as used by every alias of its path.
     let mut ranks: BTreeMap<&ControlPath, usize> = BTreeMap::new();
     for host in &places.hosts {
         if let (Some(path), Some(rank)) = (&host.control_path, recent.rank(&host.alias)) {

@@ -1,5 +1,4 @@
-//! Ending masters that have lost their network: by a notice's button, and by itself for those who want that, once each
-//! and not before it is plain that the network does not come back at once.
+//! Ending stranded masters: by a notification's button, or without asking if the user wants that, once for each master.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -12,21 +11,21 @@ use super::notice::Button;
 use super::opening::{self, Reconnect};
 use crate::model::socket::{Snapshot, Socket, State, Target};
 
-/// How long a master has to have been stranded: a VPN that connects again often has the same address.
+/// The time after which a stranded master is ended. A VPN that reconnects often has the same address again.
 pub const EXIT_AFTER: Duration = Duration::from_secs(15);
 
-/// The masters that are stranded, and those of them that were asked to end.
+/// The stranded masters, and those of them that were asked to exit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Stranded {
     since: BTreeMap<Target, Instant>,
     asked: BTreeSet<Target>,
-    /// When the next of them is to end.
+    /// The time at which the next one is to be ended.
     pub(super) due: Option<Instant>,
 }
 
 impl Stranded {
-    /// What is to end now, and what to remember. Another program's masters are left to it; in the quiet time after a
-    /// resume nothing is ended.
+    /// Adds a snapshot, and returns the masters to end now. Never those of other programs, and none in the quiet time after
+    /// a resume.
     #[must_use]
     pub(super) fn after(
         self,
@@ -55,14 +54,14 @@ impl Stranded {
             waiting.partition(|(_, since)| now >= **since + EXIT_AFTER && !is_quiet);
         let to_end: Vec<Target> = over.into_iter().map(|(target, _)| target.clone()).collect();
         let due = later.into_iter().map(|(_, since)| *since + EXIT_AFTER);
-        // The end of the quiet time is a look anyway.
+        // At the end of the quiet time there is another look.
         let due = due.filter(|due| *due > now).min();
         let asked = asked.into_iter().chain(to_end.iter().cloned()).collect();
         (Self { since, asked, due }, to_end)
     }
 }
 
-/// What can be done about a master that has lost its network; nothing where it has not.
+/// Returns the buttons for a stranded master.
 pub(super) fn buttons(socket: &Socket) -> Vec<Button> {
     if !is_stranded(socket) {
         return Vec::new();
@@ -94,7 +93,7 @@ fn consent(socket: &Socket) -> SessionConsent {
     SessionConsent::to_close(socket.sessions_at_stake())
 }
 
-/// Ends all of these that have lost their network; none where there are none.
+/// Returns the button that ends the stranded masters among these; `None` if there are none.
 pub(super) fn exit_all_button<'a>(sockets: impl Iterator<Item = &'a Socket>) -> Option<Button> {
     let stranded: Vec<&Socket> = sockets.filter(|socket| is_stranded(socket)).collect();
     let each = stranded
