@@ -63,7 +63,7 @@ fn a_master_is_opened_and_outlives_the_command() {
     let said = lab.muxtray(["open", "web"]).expect(0);
     assert!(said.stdout.starts_with("web: opened in "), "{said:?}");
     assert!(
-        said.stdout.contains("it stays until it is told to exit"),
+        said.stdout.contains("it runs until an exit request"),
         "{said:?}"
     );
     let pid = master(&lab, "web");

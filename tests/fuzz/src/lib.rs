@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::SystemTime;
 
-use muxtray::model::group::{GroupId, Permissions};
 use muxtray::discover::Surroundings;
 use muxtray::model::control_path::{ControlPath, Destination, HostAlias, Known};
 use muxtray::model::finding::{Finding, FindingId};
@@ -25,6 +24,7 @@ use muxtray::model::socket::SocketId;
 use muxtray::model::socket::Stat;
 use muxtray::model::socket::State;
 use muxtray::model::ids::UserId;
+use muxtray::model::socket::{Cookie, MasterPid, Owner, Snapshot, Socket, SocketId, Stat, State};
 use muxtray::observe::accounts::Databases;
 
 /// The half of a choice that asks for an enlarged input: rarely, as it takes long.
