@@ -191,7 +191,7 @@ impl Scanner {
         let mut directories = directories::look(places.directories(named));
         for directory in &mut directories {
             let path = directory.own().map(|(own, _)| own.path.clone());
-            if let (Some(path), End::There(there)) = (path, &mut directory.end)
+            if let (Some(path), End::Exists(there)) = (path, &mut directory.end)
                 && there.access == Access::Full
             {
                 there.rehearsal = rehearsal(&path);

@@ -167,7 +167,7 @@ fn some_problems_are_never_announced() {
         ..policy()
     };
     let mut of_lima = stale(&[1]);
-    of_lima.sockets[0].managed_by = Some(Managed::Lima);
+    of_lima.sockets[0].managed_by = Some(Managed("lima"));
     let clean = Policy {
         clean_automatically: true,
         ..policy()
@@ -347,7 +347,7 @@ fn stranded_masters_are_ended_once_after_a_while() {
     let one = || stranded(&["/s/b"]);
     let both = || stranded(&["/s/a", "/s/b"]);
     let mut of_nix = both();
-    of_nix.sockets[0].managed_by = Some(Managed::Nix);
+    of_nix.sockets[0].managed_by = Some(Managed("nix"));
     let well = seen(vec![running()]);
     let limit = EXIT_AFTER;
     // The time, the look, the effects, and the time of the next exit.

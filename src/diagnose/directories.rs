@@ -12,7 +12,7 @@ use tr::tr;
 
 use super::context::Context;
 use super::{hosts, suggest};
-use crate::model::directory::{Access, Directory, End, Part, Refusal, Rehearsal, Step, There};
+use crate::model::directory::{Access, Directory, End, Existing, Part, Refusal, Rehearsal, Step};
 use crate::model::finding::{Finding, FindingId};
 use crate::model::fix::Fix;
 use crate::model::places::Host;
@@ -30,7 +30,7 @@ pub(super) fn findings(context: Context<'_>, sockets: &[Socket]) -> Vec<Finding>
     for directory in directories {
         let case = Case { directory, context };
         match &directory.end {
-            End::There(there) => {
+            End::Exists(there) => {
                 findings.extend(case.unusable(there));
                 findings.extend(case.filesystem(there));
             }
@@ -190,7 +190,7 @@ impl Case<'_> {
     }
 
     /// A directory of another user, or one in which no socket can be created.
-    fn unusable(&self, there: &There) -> Option<Finding> {
+    fn unusable(&self, there: &Existing) -> Option<Finding> {
         let (own, _) = self.directory.own()?;
         let word = self.context.tilde.shell_word(&own.path);
         let is_roots = own.uid == UserId(0);

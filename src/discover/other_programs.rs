@@ -24,29 +24,34 @@ pub(super) fn places(known: &Known) -> Vec<Place> {
     let own = Reach::Own;
     [
         (
-            Managed::Ansible,
+            Managed("ansible"),
             home(".ansible/cp"),
             ten_digits.as_str(),
             own,
         ),
         (
-            Managed::Kitty,
+            Managed("kitty"),
             known.runtime_dir.clone(),
             "kssh-[0-9]*-*",
             own,
         ),
-        (Managed::Lima, lima, "*/ssh.sock", own),
-        (Managed::Colima, colima.join("_lima"), "*/ssh.sock", own),
+        (Managed("lima"), lima, "*/ssh.sock", own),
+        (Managed("colima"), colima.join("_lima"), "*/ssh.sock", own),
         (
-            Managed::Colima,
+            Managed("colima"),
             config.join("colima/_lima"),
             "*/ssh.sock",
             own,
         ),
-        (Managed::Datalad, cache.join("datalad/sockets"), "*", own),
-        (Managed::Nix, temporary, "nix-*/ssh.sock", Reach::Everybody),
+        (Managed("datalad"), cache.join("datalad/sockets"), "*", own),
         (
-            Managed::Syncoid,
+            Managed("nix"),
+            temporary,
+            "nix-*/ssh.sock",
+            Reach::Everybody,
+        ),
+        (
+            Managed("syncoid"),
             PathBuf::from("/tmp"),
             "syncoid-*",
             Reach::Everybody,
@@ -98,29 +103,29 @@ mod tests {
             ..Places::default()
         };
         for (path, managed) in [
-            ("/home/u/.ansible/cp/0a1b2c3d4e", Some(Managed::Ansible)),
+            ("/home/u/.ansible/cp/0a1b2c3d4e", Some(Managed("ansible"))),
             ("/home/u/.ansible/cp/0a1b2c3d4e5", None),
             ("/home/u/.ansible/cp/web", None),
-            ("/run/user/1000/kssh-4711-0a1b2c", Some(Managed::Kitty)),
+            ("/run/user/1000/kssh-4711-0a1b2c", Some(Managed("kitty"))),
             ("/run/user/1000/kssh-x-0a1b2c", None),
-            ("/home/u/.lima/default/ssh.sock", Some(Managed::Lima)),
+            ("/home/u/.lima/default/ssh.sock", Some(Managed("lima"))),
             ("/home/u/.lima/default/other.sock", None),
             (
                 "/home/u/.colima/_lima/colima/ssh.sock",
-                Some(Managed::Colima),
+                Some(Managed("colima")),
             ),
             (
                 "/home/u/.config/colima/_lima/x/ssh.sock",
-                Some(Managed::Colima),
+                Some(Managed("colima")),
             ),
             (
                 "/home/u/.cache/datalad/sockets/64c612f8",
-                Some(Managed::Datalad),
+                Some(Managed("datalad")),
             ),
-            ("/tmp/nix-4711-0/ssh.sock", Some(Managed::Nix)),
-            ("/tmp/syncoid-web-1700000000", Some(Managed::Syncoid)),
-            ("/srv/repo/.git/annex/ssh/u@web", Some(Managed::GitAnnex)),
-            ("/srv/repo.git/annex/ssh/u@web", Some(Managed::GitAnnex)),
+            ("/tmp/nix-4711-0/ssh.sock", Some(Managed("nix"))),
+            ("/tmp/syncoid-web-1700000000", Some(Managed("syncoid"))),
+            ("/srv/repo/.git/annex/ssh/u@web", Some(Managed("git-annex"))),
+            ("/srv/repo.git/annex/ssh/u@web", Some(Managed("git-annex"))),
             ("/home/u/.ssh/s/u@web-22", None),
         ] {
             let path = ControlPath::new(path).unwrap();
@@ -131,7 +136,7 @@ mod tests {
     #[test]
     fn only_directories_of_everybody_are_vague() {
         for place in places(&known_for_tests()) {
-            let everybody = matches!(place.managed_by, Some(Managed::Nix | Managed::Syncoid));
+            let everybody = matches!(place.managed_by, Some(Managed("nix") | Managed("syncoid")));
             assert_eq!(
                 place.pattern.is_vague(),
                 everybody,
@@ -152,6 +157,6 @@ mod tests {
             ..Places::default()
         };
         let path = ControlPath::new("/vm/[1]/default/ssh.sock").unwrap();
-        assert_eq!(places.managed_by(&path), Some(Managed::Lima));
+        assert_eq!(places.managed_by(&path), Some(Managed("lima")));
     }
 }

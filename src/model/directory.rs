@@ -1,5 +1,5 @@
-//! A directory that masters make their sockets in, as it was seen. Facts without an opinion: `observe` and, for what
-//! only a rehearsal can tell, `act::rehearsal` fill them in; `diagnose` judges.
+//! The facts about a directory of control sockets. `observe` fills them in, and `actions::rehearsal` those that only the
+//! creation of a socket shows.
 
 use std::path::{Path, PathBuf};
 
@@ -10,89 +10,77 @@ use super::observation::{FileKind, Filesystem};
 
 /// A directory to look at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Wanted {
+pub struct NeededDirectory {
     /// As ControlPaths name it.
     pub path: PathBuf,
-    /// Whether a plain `ssh HOST` makes a socket there. Where none does, its absence is nobody's problem.
+    /// Whether `ssh HOST` creates a socket there. If not, the directory may be missing.
     pub makes_masters: bool,
-    /// Whether anything of the person's leads there, not only the administrator's hosts
+    /// Whether the user's own configuration names it, not only the administrator's
     /// ([`super::places::WrittenBy::Administrator`]).
     pub is_persons: bool,
 }
 
-/// What was seen of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directory {
-    /// Which one was meant.
-    pub wanted: Wanted,
-    /// Everything on the way to it, symlinks and what they lead to among it, from `/` on. Where it is there, its own
-    /// part is the last.
+    pub wanted: NeededDirectory,
+    /// All directories and symlinks of the path from `/` on, including those that symlinks lead to. The last part is the
+    /// directory itself if it exists.
     pub parts: Vec<Part>,
-    /// What the way ends in.
     pub end: End,
 }
 
-/// A directory or symlink on the way.
+/// A directory or symlink of the path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// Where, without a symlink in it but for itself.
+    /// Without symlinks, except itself.
     pub path: PathBuf,
-    /// Which.
     pub id: DirectoryId,
-    /// Its owner.
     pub uid: UserId,
-    /// Its permissions.
     pub permissions: Permissions,
-    /// Whether it is a symlink; a directory otherwise.
     pub is_symlink: bool,
 }
 
-/// What the way to a directory ends in.
+/// The result of walking the path of a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
-    /// It is there.
-    There(There),
-    /// It is not.
+    Exists(Existing),
     Missing {
-        /// Where it would be, symlinks followed.
+        /// The missing directory, with symlinks resolved.
         path: PathBuf,
-        /// Whether the user may make what is missing in the last part.
+        /// Whether the user may create it in the last part.
         can_make: bool,
     },
-    /// Something else stands on the way, or in its place.
+    /// A file that is no directory.
     Other {
-        /// Where.
         path: PathBuf,
-        /// What.
         kind: FileKind,
     },
     /// The last part may not be searched.
     Denied,
-    /// The system's words.
+    /// The error of the system.
     Failed(String),
 }
 
-/// A directory that is there.
+/// A directory that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct There {
-    /// Whether the user may make files in it, by the effective ids.
+pub struct Existing {
+    /// For the effective ids.
     pub access: Access,
-    /// What it lies on; `None` where statfs failed.
+    /// `None` if statfs failed.
     pub volume: Option<Volume>,
-    /// What a rehearsal came to, where one was made.
+    /// `None` if there was no rehearsal.
     pub rehearsal: Option<Rehearsal>,
 }
 
-/// What access(2) says.
+/// The result of access(2) for writing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Access {
-    /// The user may.
     Full,
     /// EACCES.
     Denied,
     /// EROFS.
     ReadOnly,
-    /// Anything else; the system's words.
+    /// Any other error, as text.
     Failed(String),
 }
 
@@ -101,40 +89,32 @@ pub enum Access {
 pub struct Volume {
     /// Its type's name, as mount(8) writes it: `ext4`, `fuse.sshfs`.
     pub kind: String,
-    /// Whether other machines may hold sockets there.
     pub filesystem: Filesystem,
-    /// Bytes, for an ordinary user: root's reserve does not count.
-    pub space: Room,
-    /// Inodes, likewise; `None` where the filesystem makes them as it needs them.
-    pub inodes: Option<Room>,
+    /// Bytes for ordinary users, without the reserve of root.
+    pub space: Capacity,
+    /// Inodes; `None` if the filesystem creates them on demand.
+    pub inodes: Option<Capacity>,
 }
 
-/// How much of something is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Room {
-    /// What an ordinary user can still have.
+pub struct Capacity {
     pub free: u64,
-    /// All there is.
     pub total: u64,
 }
 
-/// What became of a socket and a hard link to it, made for a moment under a name of muxtray's own.
+/// The result of creating a socket and a hard link to it under a temporary name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rehearsal {
-    /// Both were made.
     Passed,
-    /// One was not.
     Failed {
-        /// Which.
         step: Step,
-        /// The errno, as far as it matters.
         refusal: Refusal,
-        /// The system's words.
+        /// The error of the system.
         words: String,
     },
 }
 
-/// What a starting master does in the directory.
+/// A step of a starting master.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// bind(2).
@@ -143,31 +123,28 @@ pub enum Step {
     HardLink,
 }
 
-/// Why something could not be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// EPERM, EOPNOTSUPP and others: the filesystem has no such thing.
+    /// EPERM, EOPNOTSUPP and others: the filesystem does not support it.
     Unsupported,
     /// ENOSPC, EDQUOT.
     Full,
     /// EACCES, EROFS.
     Denied,
-    /// Anything else.
     Other,
 }
 
 impl Directory {
-    /// As ControlPaths name it.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.wanted.path
     }
 
-    /// Its own part, where it is there.
+    /// Returns the directory itself if it exists.
     #[must_use]
-    pub fn own(&self) -> Option<(&Part, &There)> {
+    pub fn own(&self) -> Option<(&Part, &Existing)> {
         match &self.end {
-            End::There(there) => self.parts.last().map(|part| (part, there)),
+            End::Exists(there) => self.parts.last().map(|part| (part, there)),
             End::Missing { .. } | End::Other { .. } | End::Denied | End::Failed(_) => None,
         }
     }

@@ -1,6 +1,5 @@
-//! What on disk is worth waking for: the value that discovery makes and the watch keeps.
-//!
-//! Names alone decide here whether something that happened in a directory is news; nobody looks at a file for that.
+//! Files and names whose changes cause a look. `discover` makes these values, `watch` uses them. In a directory only the name
+//! decides, so no file is opened for it.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -9,30 +8,28 @@ use std::path::PathBuf;
 
 use super::control_path::{Component, stem_of_temporary};
 
-/// One thing on disk whose change is news.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Interest {
-    /// Names that come to a directory, leave it, or change their mode or owner.
+    /// Files of a directory that appear, disappear, or change their mode or owner.
     Names {
-        /// The directory, by an absolute path that may lead through symbolic links.
+        /// An absolute path, which may contain symlinks.
         directory: PathBuf,
-        /// Which names.
         names: Names,
-        /// Whether its coming is news where it is not there yet.
+        /// Whether to wait for the directory if it does not exist.
         awaited: bool,
     },
-    /// What is in a file, and which file it is.
+    /// The content and the inode of a file.
     File {
-        /// Its absolute path, which may be or lead through a symbolic link, or lead to nothing yet.
+        /// An absolute path, which may contain symlinks or not exist yet.
         path: PathBuf,
-        /// Whether it is news, too, that somebody opens it.
+        /// Whether opening the file counts too.
         reading: bool,
     },
-    /// This one inode, and nothing else that may ever stand at the path; symbolic links are not followed.
+    /// The inode at this path, not a later one; symlinks are not followed.
     Inode(PathBuf),
 }
 
-/// Which names of a directory are news.
+/// A set of file names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Names {
     exact: BTreeSet<OsString>,
@@ -46,7 +43,7 @@ enum Like {
 }
 
 impl Names {
-    /// This one name.
+    /// Returns a set of one name.
     #[must_use]
     pub fn exactly(name: impl Into<OsString>) -> Self {
         let mut names = Self::default();
@@ -54,18 +51,17 @@ impl Names {
         names
     }
 
-    /// Adds one name.
     pub fn add(&mut self, name: impl Into<OsString>) {
         self.exact.insert(name.into());
     }
 
-    /// Adds every name that a component matches.
+    /// Adds all names that a component matches.
     pub fn add_like(&mut self, component: &Component) {
         self.add_once(Like::Any(component.clone()));
     }
 
-    /// Adds every name of a control socket that a component matches, but for temporary names: a master that starts
-    /// is news once its socket is linked into place (mux.c, `muxserver_listen()`).
+    /// Adds all names that a component matches, except temporary ones: a starting master counts once its socket has its final
+    /// name (`muxserver_listen()` in mux.c).
     pub fn add_sockets(&mut self, component: &Component) {
         self.add_once(Like::Socket(component.clone()));
     }
@@ -76,7 +72,7 @@ impl Names {
         }
     }
 
-    /// Adds all of the other's.
+    /// Adds all names of another set.
     pub fn extend(&mut self, other: &Self) {
         self.exact.extend(other.exact.iter().cloned());
         for like in &other.like {
@@ -84,7 +80,6 @@ impl Names {
         }
     }
 
-    /// Whether something that happens to this name is news.
     #[must_use]
     pub fn matches(&self, name: &OsStr) -> bool {
         let bytes = name.as_bytes();
@@ -111,58 +106,29 @@ mod tests {
     }
 
     #[test]
-    fn names_decide() {
+    fn names_match_exactly_or_by_a_component() {
         let mut names = Names::exactly("config");
         names.add_like(&component("*.conf"));
-        names.add_sockets(&component("cm-*"));
-        for (name, is_news) in [
+        let mut sockets = Names::default();
+        sockets.add_sockets(&component("cm-*"));
+        // Its stem does not match, so it is no temporary name.
+        sockets.add_sockets(&component("*.ABCDEFGHIJKLMNOP"));
+        names.extend(&sockets);
+        let once = names.clone();
+        names.extend(&sockets);
+        names.add_like(&component("*.conf"));
+        assert_eq!(names, once);
+        for (name, matches) in [
             ("config", true),
             ("config.new", false),
             ("work.conf", true),
             ("cm-web", true),
             ("cm-web.abcdefghijklmnop", false),
             ("cm-web.conf", true),
+            ("web.ABCDEFGHIJKLMNOP", true),
             ("known_hosts", false),
         ] {
-            assert_eq!(names.matches(OsStr::new(name)), is_news, "{name}");
+            assert_eq!(names.matches(OsStr::new(name)), matches, "{name}");
         }
-    }
-
-    #[test]
-    fn both_together_match_what_either_does() {
-        let mut names = Names::exactly("a");
-        names.extend(&Names::exactly("b"));
-        assert!(names.matches(OsStr::new("a")) && names.matches(OsStr::new("b")));
-        assert!(!names.matches(OsStr::new("c")));
-    }
-
-    #[test]
-    fn both_together_match_every_name_like_either_has_and_keep_each_once() {
-        let mut sockets = Names::default();
-        sockets.add_sockets(&component("cm-*"));
-        let mut names = Names::default();
-        names.add_like(&component("*.conf"));
-        names.extend(&sockets);
-        let once = names.clone();
-        names.extend(&sockets);
-        names.add_like(&component("*.conf"));
-        assert_eq!(names, once);
-        for (name, is_news) in [
-            ("a.conf", true),
-            ("cm-web", true),
-            ("cm-web.abcdefghijklmnop", false),
-            ("web", false),
-        ] {
-            assert_eq!(names.matches(OsStr::new(name)), is_news, "{name}");
-        }
-    }
-
-    #[test]
-    fn what_only_looks_like_a_temporary_name_is_news() {
-        let mut names = Names::default();
-        names.add_sockets(&component("*.abcdefghijklmnop"));
-        // Its stem is no name of the pattern, so nothing is being linked to it.
-        assert!(names.matches(OsStr::new("web.abcdefghijklmnop")));
-        assert!(!names.matches(OsStr::new("web")));
     }
 }

@@ -1,4 +1,4 @@
-//! Where control sockets can be: the value that `discover` makes and everything else reads.
+//! Where control sockets can be: the value that `discover` makes.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,60 +9,55 @@ use serde::Serialize;
 use tr::tr;
 
 use super::control_path::{ControlPath, Destination, HostAlias, Pattern};
-use super::directory::Wanted;
+use super::directory::NeededDirectory;
 use super::finding::Finding;
 pub use super::observation::Origin;
 
-/// The name by which ssh is asked about a host that the configuration does not name. It belongs to nobody (RFC 6761).
+/// The host name for `ssh -G` that stands for any host without an alias. No host has it (RFC 6761).
 pub const STAND_IN: &str = "host.invalid";
 
-/// Everything that is known of where control sockets can be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Places {
-    /// Every concrete `Host` alias of the ssh configuration, as `ssh -G` expands it.
+    /// Every `Host` alias of the ssh configuration, with the settings that `ssh -G` prints.
     pub hosts: Vec<Host>,
-    /// What ssh makes of a host that no alias names (its own is [`STAND_IN`]), where the configuration has a
-    /// ControlPath that no named host shows. It stands for no socket, only for settings and a directory.
+    /// The settings of a host without an alias ([`STAND_IN`]), if they have a ControlPath that no other host shows. Only its
+    /// settings and directory count, not the socket.
     pub other: Option<Host>,
-    /// Where else to look: one for each ControlPath template, extra path and known program.
+    /// One for each ControlPath template, extra path and other program.
     pub patterns: Vec<Place>,
-    /// Globs of paths to leave alone altogether, from the configuration. Matched against the whole path.
+    /// Globs of paths to ignore, from the configuration. They match whole paths.
     pub ignored: Vec<glob::Pattern>,
-    /// What was wrong on the way.
+    /// The problems of the configuration.
     pub findings: Vec<Finding>,
     /// Whether the ssh configuration was named with `-F`. A command without `-F` does not know its hosts.
     pub has_other_config: bool,
 }
 
-/// A pattern of paths and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// Which paths.
     pub pattern: Pattern,
-    /// The program that makes sockets there, where it is not the user's own configuration.
+    /// The program that creates sockets there, if the pattern is not from the user's configuration.
     pub managed_by: Option<Managed>,
-    /// The author of the configuration that has it.
     pub written_by: WrittenBy,
 }
 
-/// The author of the part of the ssh configuration that a name or a ControlPath stands in first. It decides which findings
-/// there are about it.
+/// The author of the part of the ssh configuration in which a name or a ControlPath first appears. Decides which findings
+/// are reported about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum WrittenBy {
-    /// The person: in `~/.ssh/config`, in a file given with `-F`, or on muxtray's command line.
+    /// The user: `~/.ssh/config`, a file given with `-F`, or muxtray's command line.
     #[default]
     Person,
-    /// The administrator: only in the system's configuration below `/etc/ssh`, which every account has.
+    /// The administrator: only `/etc/ssh`, the same for every account.
     ///
-    /// Such a host is one like any other, but the person may never use it. So a directory that only such hosts need may
-    /// be missing or unusable, and others may have files at their paths, without a finding until the person uses one:
-    /// - the person's socket or master is in that directory; or
-    /// - the host had a master or was opened ([`super::recent::Recent::note_in`]), or is named on the command line.
-    ///   From then on it counts as the person's.
+    /// The user may never use such a host. There are no findings about a directory that only such hosts need, or about
+    /// other users' files at their paths, unless the user uses one:
+    /// - a socket or master of the user is in that directory; or
+    /// - the host had a master or was opened ([`super::recent::Recent::note_in`]), or is named on the command line. From
+    ///   then on it counts as the user's.
     Administrator,
-    /// The system, for its own machine and its containers: a name with the form of [`is_local_name`], or one that only
-    /// systemd-ssh-proxy connects, in whichever file it is. Nobody has to set anything up for it, so it has no finding,
-    /// is not offered and not counted. A master that a person starts there is shown under its name.
+    /// The system, for this machine and its containers: [`is_local_name`], or a name that only systemd-ssh-proxy connects,
+    /// in any file. It is neither offered nor counted, and has no findings. A master that a user starts has its name.
     System,
 }
 
@@ -73,35 +68,30 @@ pub fn is_local_name(alias: &str) -> bool {
     alias.starts_with('.') || alias.contains('/')
 }
 
-/// A configured host, as `ssh -G` expands it.
+/// A configured host, with the settings that `ssh -G` prints.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host {
-    /// Its name in the configuration.
     pub alias: HostAlias,
-    /// The file and line that names it, for evidence.
+    /// The file and line of its name.
     pub source: Option<(PathBuf, usize)>,
-    /// The author of that line.
     pub written_by: WrittenBy,
-    /// Its expanded ControlPath; `None` for "none" or unset.
+    /// Expanded; `None` for "none" or unset.
     pub control_path: Option<ControlPath>,
-    /// user, host name and port.
     pub destination: Destination,
-    /// Whether a plain `ssh alias` makes or uses a master (ControlMaster other than "no").
+    /// Whether `ssh alias` starts or uses a master (ControlMaster other than "no").
     pub multiplexes: bool,
-    /// Whether its master asks a person before it lets a session in (ControlMaster ask and autoask).
+    /// Whether the master asks before it accepts a session (ControlMaster ask and autoask).
     pub asks: bool,
-    /// Whether the configuration says how long connecting may take (ConnectTimeout).
+    /// Whether ConnectTimeout is set.
     pub has_connect_timeout: bool,
-    /// ControlPersist.
     pub persist: Persist,
-    /// ServerAliveInterval in seconds; 0 is off.
+    /// In seconds; 0 is off.
     pub server_alive_interval: u32,
-    /// ServerAliveCountMax.
     pub server_alive_count_max: u32,
 }
 
 impl Host {
-    /// For how long ssh bears a server that does not answer; `None` where it does not ask.
+    /// Returns the time after which ssh ends a connection without an answer; `None` if it never does.
     #[must_use]
     pub fn unanswered_limit(&self) -> Option<Duration> {
         let seconds =
@@ -109,7 +99,7 @@ impl Host {
         (seconds > 0).then(|| Duration::from_secs(seconds))
     }
 
-    /// What a person calls it.
+    /// Returns `host web`.
     #[must_use]
     pub fn title(&self) -> String {
         if self.is_stand_in() {
@@ -119,17 +109,17 @@ impl Host {
         }
     }
 
-    /// The same among others: its name alone.
+    /// Returns `web`.
     #[must_use]
     pub fn name(&self) -> String {
         if self.is_stand_in() {
-            tr!("any host not named")
+            tr!("any other host")
         } else {
             self.alias.to_string()
         }
     }
 
-    /// The line of the ssh configuration that a setting for it stands under.
+    /// Returns the `Host` line for its settings in the ssh configuration.
     #[must_use]
     pub fn heading(&self) -> String {
         if self.is_stand_in() {
@@ -144,20 +134,19 @@ impl Host {
     }
 }
 
-/// How long a master outlives its last session.
+/// ControlPersist: how long a master runs after its last session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Persist {
-    /// Not at all (`no`, or not set).
+    /// `no`, or not set.
     #[default]
     No,
-    /// For ever (`yes`, `0`).
+    /// `yes` or `0`.
     Forever,
-    /// So many seconds.
     Seconds(u32),
 }
 
 impl Persist {
-    /// As `list --json` tells it: 0 is "for ever", `None` is "no".
+    /// Returns the value in `list --json`: 0 is without limit, `None` is "no".
     #[must_use]
     pub const fn as_secs(self) -> Option<u32> {
         match self {
@@ -168,54 +157,24 @@ impl Persist {
     }
 }
 
-/// A program that keeps masters of its own. They are shown labelled, and left out of "all" actions unless asked.
+/// Another program that has masters of its own, by its name. They are labelled with it, and excluded from actions on all
+/// sockets. `discover::other_programs` has a row for each program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Managed {
-    /// `~/.ansible/cp/<10 hex>`
-    Ansible,
-    /// `$XDG_RUNTIME_DIR/kssh-<pid>-…`
-    Kitty,
-    /// `~/.lima/NAME/ssh.sock`
-    Lima,
-    /// `~/.colima/_lima/NAME/ssh.sock`
-    Colima,
-    /// `~/.cache/datalad/sockets/…`
-    Datalad,
-    /// `REPOSITORY/.git/annex/ssh/…`
-    GitAnnex,
-    /// `$TMPDIR/nix-…/ssh.sock`
-    Nix,
-    /// `/tmp/syncoid-…`
-    Syncoid,
-}
+pub struct Managed(pub &'static str);
 
 impl fmt::Display for Managed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Ansible => "ansible",
-            Self::Kitty => "kitty",
-            Self::Lima => "lima",
-            Self::Colima => "colima",
-            Self::Datalad => "datalad",
-            Self::GitAnnex => "git-annex",
-            Self::Nix => "nix",
-            Self::Syncoid => "syncoid",
-        })
+        f.write_str(self.0)
     }
 }
 
-/// A path to look at, and why.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Candidate {
-    /// Where.
     pub path: ControlPath,
-    /// Why.
     pub origin: Origin,
 }
 
 impl Places {
-    /// Whether the configuration tells us to leave this path alone.
     #[must_use]
     pub fn ignores(&self, path: &ControlPath) -> bool {
         self.ignored
@@ -223,9 +182,8 @@ impl Places {
             .any(|pattern| pattern.matches_path(path.as_path()))
     }
 
-    /// The program whose socket this is by its path, where it is not the user's own configuration that puts it there.
-    ///
-    /// A host of the user's can have the path too (lima's own configuration, included); it is lima's master still.
+    /// Returns the other program that the path belongs to, even if a host has the path too: users include the configuration of
+    /// lima, whose masters belong to lima all the same.
     #[must_use]
     pub fn managed_by(&self, path: &ControlPath) -> Option<Managed> {
         let by_pattern = self
@@ -234,14 +192,13 @@ impl Places {
             .find(|place| place.managed_by.is_some() && place.pattern.matches(path));
         match by_pattern {
             Some(place) => place.managed_by,
-            // Repositories are anywhere, so no pattern leads there; only the kernel shows these.
-            None if path.directory().ends_with("annex/ssh") => Some(Managed::GitAnnex),
+            // Repositories can be anywhere, so only the kernel shows these.
+            None if path.directory().ends_with("annex/ssh") => Some(Managed("git-annex")),
             None => None,
         }
     }
 
-    /// Where the master at this path leads by the path alone: what the first of the user's patterns tells that matches
-    /// it and tells anything.
+    /// Returns the destination in the path, by the first pattern that yields one.
     #[must_use]
     pub fn destination_of(&self, path: &ControlPath) -> Option<Destination> {
         self.patterns
@@ -249,8 +206,8 @@ impl Places {
             .find_map(|place| place.pattern.captures(path))
     }
 
-    /// The user's own hosts that have a ControlPath, [`Places::other`] the last of them; not those of other programs
-    /// and of ignored paths, nor the system's.
+    /// Returns the hosts with a ControlPath, [`Places::other`] last. Hosts of other programs, of ignored paths and of the
+    /// system are excluded.
     pub fn own_hosts(&self) -> impl Iterator<Item = (&Host, &ControlPath)> {
         self.hosts
             .iter()
@@ -260,7 +217,7 @@ impl Places {
             .filter(|(_, path)| self.managed_by(path).is_none() && !self.ignores(path))
     }
 
-    /// Whether the path is another one on another machine; `None` where no template of the user's explains it.
+    /// Whether the path differs between machines; `None` if no template matches it.
     #[must_use]
     pub fn is_per_machine(&self, path: &ControlPath) -> Option<bool> {
         let mut templates = self
@@ -273,10 +230,10 @@ impl Places {
         Some(templates.any(Pattern::is_per_machine))
     }
 
-    /// Every directory that decides whether the user's masters work: those of [`Places::own_hosts`], of templates
-    /// whose directory does not depend on the host, and of the paths that were named.
+    /// Returns the directories that masters need: those of [`Places::own_hosts`], of templates with a fixed directory, and of
+    /// the `named` paths.
     #[must_use]
-    pub fn directories(&self, named: &[ControlPath]) -> Vec<Wanted> {
+    pub fn directories(&self, named: &[ControlPath]) -> Vec<NeededDirectory> {
         let is_persons = |written_by| written_by == WrittenBy::Person;
         let of_hosts = self.own_hosts().map(|(host, path)| {
             let is_persons = is_persons(host.written_by);
@@ -297,7 +254,7 @@ impl Places {
         }
         directories
             .into_iter()
-            .map(|(path, (makes_masters, is_persons))| Wanted {
+            .map(|(path, (makes_masters, is_persons))| NeededDirectory {
                 path: path.to_owned(),
                 makes_masters,
                 is_persons,
@@ -305,8 +262,8 @@ impl Places {
             .collect()
     }
 
-    /// The configured hosts whose ControlPath this is, in the order of the configuration; the system's only if there is
-    /// no other.
+    /// Returns the hosts with this ControlPath in the order of the configuration; those of the system only if there is no
+    /// other.
     pub fn hosts_at<'a>(&'a self, path: &'a ControlPath) -> impl Iterator<Item = &'a Host> + 'a {
         let at_path = move |host: &&Host| host.control_path.as_ref() == Some(path);
         let is_systems = |host: &&Host| host.written_by == WrittenBy::System;

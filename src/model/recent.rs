@@ -1,4 +1,4 @@
-//! Which hosts had a master lately, the last used first.
+//! The hosts that had a master recently.
 
 use std::collections::BTreeSet;
 
@@ -8,35 +8,35 @@ use super::control_path::{ControlPath, HostAlias};
 use super::places::{Places, WrittenBy};
 use super::socket::{Cookie, Snapshot, Socket};
 
-/// More than a menu shows, so that what is left out of it today is not forgotten.
+/// More than a menu shows, so that hosts which it leaves out are not forgotten.
 const KEPT: usize = 100;
 
-/// Names of hosts, the last used first. As JSON a list.
+/// Host names, the last used first. A list in JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Recent(Vec<String>);
 
 impl Recent {
-    /// How many were used after this one; `None` where it was not.
+    /// Returns the number of hosts that were used later; `None` if the host was not used.
     #[must_use]
     pub fn rank(&self, alias: &HostAlias) -> Option<usize> {
         self.0.iter().position(|used| *used == alias.0)
     }
 
-    /// With the masters that came or went between two looks; a host is in use until its master ends. Before the first
-    /// look there is none: what runs then is used, in the order of its start.
+    /// Adds the hosts of masters that appeared or ended between two looks. At the first look, all masters count in the order of
+    /// their start.
     #[must_use]
     pub fn after(mut self, before: Option<&Snapshot>, now: &Snapshot) -> Self {
         let nothing = Vec::new();
         let before = before.map_or(&nothing, |before| &before.sockets);
-        let there_before: BTreeSet<_> = masters(before).map(identity).collect();
-        let there: BTreeSet<_> = masters(&now.sockets).map(identity).collect();
-        let gone = masters(before).filter(|master| !there.contains(&identity(master)));
-        let mut came: Vec<&Socket> = masters(&now.sockets)
-            .filter(|master| !there_before.contains(&identity(master)))
+        let earlier: BTreeSet<_> = masters(before).map(identity).collect();
+        let present: BTreeSet<_> = masters(&now.sockets).map(identity).collect();
+        let gone = masters(before).filter(|master| !present.contains(&identity(master)));
+        let mut new: Vec<&Socket> = masters(&now.sockets)
+            .filter(|master| !earlier.contains(&identity(master)))
             .collect();
-        came.sort_by_key(|master| master.since);
-        for master in gone.chain(came) {
+        new.sort_by_key(|master| master.since);
+        for master in gone.chain(new) {
             for alias in master.hosts.iter().rev() {
                 self.used(alias);
             }
@@ -44,7 +44,7 @@ impl Recent {
         self
     }
 
-    /// Counts the administrator's hosts that were used as the person's own ([`WrittenBy::Administrator`]).
+    /// Makes the administrator's hosts that were used the user's own ([`WrittenBy::Administrator`]).
     pub fn note_in(&self, places: &mut Places) {
         for host in &mut places.hosts {
             if host.written_by == WrittenBy::Administrator && self.rank(&host.alias).is_some() {
@@ -53,7 +53,6 @@ impl Recent {
         }
     }
 
-    /// Takes note that a host is used now.
     pub fn used(&mut self, alias: &HostAlias) {
         self.0.retain(|used| *used != alias.0);
         self.0.insert(0, alias.0.clone());
@@ -61,7 +60,6 @@ impl Recent {
     }
 }
 
-/// The user's own masters that the kernel shows.
 fn masters(sockets: &[Socket]) -> impl Iterator<Item = &Socket> {
     sockets
         .iter()
@@ -101,33 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_or_went_last_is_first() {
-        let recent = Recent::default().after(None, &snapshot(&["web"]));
-        assert_eq!(names(&recent), ["web"]);
-        let recent = recent.after(Some(&snapshot(&["web"])), &snapshot(&["web", "db"]));
-        assert_eq!(names(&recent), ["db", "web"]);
-        let same = recent
-            .clone()
-            .after(Some(&snapshot(&["web", "db"])), &snapshot(&["db", "web"]));
-        assert_eq!(same, recent, "nothing happened");
-        let recent = recent.after(Some(&snapshot(&["web", "db"])), &snapshot(&["db"]));
-        assert_eq!(names(&recent), ["web", "db"]);
-        assert_eq!(recent.rank(&alias("db")), Some(1));
-        assert_eq!(recent.rank(&alias("other")), None);
-    }
-
-    #[test]
-    fn only_so_many_are_kept() {
-        let mut recent = Recent::default();
-        for number in 0..KEPT + 5 {
-            recent.used(&alias(&number.to_string()));
-        }
-        assert_eq!(recent.0.len(), KEPT);
-        assert_eq!(recent.rank(&alias("104")), Some(0));
-    }
-
-    #[test]
-    fn before_the_first_look_what_runs_was_used_in_the_order_of_its_start() {
+    fn last_started_or_ended_master_is_first() {
         use std::time::Duration;
         let mut now = snapshot(&["old", "new", "older"]);
         for (socket, age) in now.sockets.iter_mut().zip([20, 10, 30]) {
@@ -135,86 +107,82 @@ mod tests {
         }
         let recent = Recent::default().after(None, &now);
         assert_eq!(names(&recent), ["new", "old", "older"]);
+        let mut recent = Recent::default();
+        let mut before = None;
+        for (hosts, expected) in [
+            (&["web"][..], &["web"][..]),
+            (&["web", "db"], &["db", "web"]),
+            (&["db", "web"], &["db", "web"]),
+            (&["db"], &["web", "db"]),
+        ] {
+            let now = snapshot(hosts);
+            recent = recent.after(before.as_ref(), &now);
+            assert_eq!(names(&recent), expected);
+            before = Some(now);
+        }
+        assert_eq!(recent.rank(&alias("db")), Some(1));
+        assert_eq!(recent.rank(&alias("other")), None);
+        assert_eq!(serde_json::to_string(&recent).unwrap(), r#"["web","db"]"#);
     }
 
     #[test]
-    fn of_hosts_with_one_master_the_first_is_first() {
-        let mut now = snapshot(&["web"]);
-        now.sockets[0].hosts = vec![alias("web"), alias("w")];
-        let recent = Recent::default().after(None, &now);
-        assert_eq!(names(&recent), ["web", "w"]);
-        let gone = recent.after(Some(&now), &snapshot(&[]));
-        assert_eq!(names(&gone), ["web", "w"]);
+    fn keeps_a_limited_number() {
+        let mut recent = Recent::default();
+        for number in 0..KEPT + 5 {
+            recent.used(&alias(&number.to_string()));
+        }
+        assert_eq!(
+            (recent.0.len(), recent.rank(&alias("104"))),
+            (KEPT, Some(0))
+        );
     }
 
     #[test]
-    fn a_master_is_another_by_its_path_and_listener() {
+    fn masters_differ_by_path_and_listener() {
         use crate::model::places::Managed;
         use crate::model::socket::State;
-        let before = snapshot(&["web", "db"]);
+        let mut before = snapshot(&["web", "db"]);
+        before.sockets[0].hosts.push(alias("w"));
         let recent = Recent::default().after(None, &before);
-        let first = names(&recent)[0].to_owned();
-        let other = if first == "web" { "db" } else { "web" };
-        let changed = |change: fn(&mut Socket)| {
+        assert_eq!(names(&recent), ["db", "web", "w"]);
+        type Change = fn(&mut Socket);
+        let changes: [(Change, &str); 4] = [
+            (|it| it.sessions = Some(9), "db"),
+            (|it| it.cookie = Some(Cookie(1)), "web"),
+            (|it| it.state = State::Stale, "web"),
+            (|it| it.managed_by = Some(Managed("lima")), "web"),
+        ];
+        for (change, first) in changes {
             let mut now = before.clone();
-            let socket = now.sockets.iter_mut().find(|it| it.hosts[0].0 == other);
-            change(socket.unwrap());
-            names(&recent.clone().after(Some(&before), &now))[0].to_owned()
-        };
-        assert_eq!(changed(|_| {}), first);
-        assert_eq!(changed(|it| it.sessions = Some(9)), first);
-        assert_eq!(changed(|it| it.cookie = Some(Cookie(1))), other);
-        assert_eq!(changed(|it| it.state = State::Stale), other, "it ended");
-        assert_eq!(changed(|it| it.managed_by = Some(Managed::Lima)), other);
-        // What is another program's, or does not run, is no use.
-        for change in [
-            (|it| it.managed_by = Some(Managed::Lima)) as fn(&mut Socket),
-            |it| it.state = State::Stale,
-        ] {
-            let mut now = snapshot(&["web"]);
             change(&mut now.sockets[0]);
-            assert_eq!(Recent::default().after(None, &now), Recent::default());
+            let after = recent.clone().after(Some(&before), &now);
+            assert_eq!(names(&after)[0], first);
         }
+        let mut of_lima = snapshot(&["web"]);
+        of_lima.sockets[0].managed_by = Some(Managed("lima"));
+        assert_eq!(Recent::default().after(None, &of_lima), Recent::default());
     }
 
     #[test]
-    fn only_a_host_of_the_administrators_that_was_used_becomes_the_persons() {
+    fn used_hosts_of_the_administrator_become_the_users() {
         use WrittenBy::{Administrator, Person, System};
         let mut places = super::super::samples::places();
         let host = places.hosts.remove(0);
-        let written_by = |names: &[(&str, WrittenBy)]| -> Vec<_> {
-            let named = |(name, written_by): &(&str, WrittenBy)| Host {
-                alias: alias(name),
-                written_by: *written_by,
-                ..host.clone()
-            };
-            names.iter().map(named).collect()
-        };
-        places.hosts = written_by(&[
-            ("jump", Administrator),
-            ("gate", Administrator),
-            (".host", System),
-            ("web", Person),
-        ]);
+        let cases = [
+            ("jump", Administrator, Person),
+            ("gate", Administrator, Administrator),
+            (".host", System, System),
+        ];
+        places.hosts = Vec::from(cases.map(|(name, written_by, _)| Host {
+            alias: alias(name),
+            written_by,
+            ..host.clone()
+        }));
         let mut recent = Recent::default();
         recent.used(&alias("jump"));
         recent.used(&alias(".host"));
         recent.note_in(&mut places);
-        let expected = [
-            ("jump", Person),
-            ("gate", Administrator),
-            (".host", System),
-            ("web", Person),
-        ];
-        assert_eq!(places.hosts, written_by(&expected));
-    }
-
-    #[test]
-    fn a_name_is_kept_once_and_written_as_a_list() {
-        let mut recent = Recent::default();
-        for name in ["a", "b", "a"] {
-            recent.used(&alias(name));
-        }
-        assert_eq!(serde_json::to_string(&recent).unwrap(), r#"["a","b"]"#);
+        let written_by: Vec<WrittenBy> = places.hosts.iter().map(|it| it.written_by).collect();
+        assert_eq!(written_by, cases.map(|(.., expected)| expected));
     }
 }

@@ -14,12 +14,14 @@ use tr::tr;
 use super::filesystem;
 use super::mounts::Mounts;
 use super::path_walk::{Stop, Way};
-use crate::model::directory::{Access, Directory, End, Room, There, Volume, Wanted};
+use crate::model::directory::{
+    Access, Capacity, Directory, End, Existing, NeededDirectory, Volume,
+};
 use crate::model::socket::Filesystem;
 
 /// Observes each directory, in this order.
 #[must_use]
-pub fn look(wanted: Vec<Wanted>) -> Vec<Directory> {
+pub fn look(wanted: Vec<NeededDirectory>) -> Vec<Directory> {
     let mut mounts = MountTable::default();
     wanted
         .into_iter()
@@ -27,10 +29,10 @@ pub fn look(wanted: Vec<Wanted>) -> Vec<Directory> {
         .collect()
 }
 
-fn look_at(wanted: Wanted, mounts: &mut MountTable) -> Directory {
+fn look_at(wanted: NeededDirectory, mounts: &mut MountTable) -> Directory {
     let way = Way::to(&wanted.path);
     let end = match way.stop {
-        Stop::There { device } => End::There(There {
+        Stop::There { device } => End::Exists(Existing {
             access: access(&way.at),
             volume: volume(&way.at, device, mounts),
             rehearsal: None,
@@ -100,7 +102,7 @@ fn volume(directory: &Path, device: u64, mounts: &mut MountTable) -> Option<Volu
     };
     let block = u64::from(numbers.fragment_size());
     let bytes = |blocks: u64| blocks.saturating_mul(block);
-    let inodes = Room {
+    let inodes = Capacity {
         free: u64::from(numbers.files_available()),
         total: u64::from(numbers.files()),
     };
@@ -111,7 +113,7 @@ fn volume(directory: &Path, device: u64, mounts: &mut MountTable) -> Option<Volu
             other => other,
         },
         kind,
-        space: Room {
+        space: Capacity {
             free: bytes(u64::from(numbers.blocks_available())),
             total: bytes(u64::from(numbers.blocks())),
         },
@@ -142,7 +144,7 @@ mod tests {
 
     fn seen(path: &Path) -> Directory {
         look_at(
-            Wanted {
+            NeededDirectory {
                 path: path.to_owned(),
                 makes_masters: true,
                 is_persons: true,

@@ -174,7 +174,7 @@ mod tests {
         let full = &mut snapshot.sockets[0];
         full.mode = Some(0o60);
         full.own_session = true;
-        full.managed_by = Some(Managed::GitAnnex);
+        full.managed_by = Some(Managed("git-annex"));
         full.persist_secs = Some(0);
         if let Some(verdict) = &mut full.network {
             verdict.unanswered = Some(Duration::from_millis(17_800));

@@ -258,7 +258,7 @@ mod tests {
             owner: None,
             mode: None,
             since: None,
-            managed_by: Some(Managed::Lima),
+            managed_by: Some(Managed("lima")),
             ..in_state(State::Running)
         };
         let text = plain(&report(&with(vec![unknown.clone()]), None));

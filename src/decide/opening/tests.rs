@@ -195,7 +195,7 @@ fn only_stranded_masters_of_own_hosts_are_reconnected() {
         ..gone()
     };
     let managed = Socket {
-        managed_by: Some(Managed::Lima),
+        managed_by: Some(Managed("lima")),
         ..gone()
     };
     for socket in [nameless, managed, in_state(State::Running)] {

@@ -4,7 +4,7 @@ use tr::tr;
 
 use super::{Case, step_phrase};
 use crate::diagnose::{hosts, suggest};
-use crate::model::directory::{Refusal, Rehearsal, Room, There, Volume};
+use crate::model::directory::{Capacity, Existing, Refusal, Rehearsal, Volume};
 use crate::model::finding::{Finding, FindingId};
 use crate::model::text;
 
@@ -24,7 +24,7 @@ const UNSUPPORTED: &[&str] = &[
 ];
 
 impl Case<'_> {
-    pub(super) fn filesystem(&self, there: &There) -> Vec<Finding> {
+    pub(super) fn filesystem(&self, there: &Existing) -> Vec<Finding> {
         let Some(volume) = &there.volume else {
             return Vec::new();
         };
@@ -89,7 +89,7 @@ impl Case<'_> {
         }
         // Only the exhausted number: another one would change with every look, and so the finding.
         let space = (no_space || tried.is_some()).then(|| {
-            let Room { free, total } = volume.space;
+            let Capacity { free, total } = volume.space;
             tr!(
                 "{free} of {total} free",
                 free = text::size(free),
@@ -99,7 +99,7 @@ impl Case<'_> {
         let inodes = volume
             .inodes
             .filter(|_| no_inode || tried.is_some())
-            .map(|Room { free, total }| tr!("{free} of {total} inodes free", free, total));
+            .map(|Capacity { free, total }| tr!("{free} of {total} inodes free", free, total));
         let room = text::list(space.into_iter().chain(inodes));
         let full = tr!(
             "no space left for you on {filesystem}: {room}",

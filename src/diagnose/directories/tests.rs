@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::model::directory::{DirectoryId, Room, Volume, Wanted};
+use crate::model::directory::{Capacity, DirectoryId, NeededDirectory, Volume};
 use crate::model::finding::Severity;
 use crate::model::group::GroupId;
 use crate::model::places::{Places, WrittenBy};
@@ -29,11 +29,11 @@ fn volume(kind: &str) -> Volume {
     Volume {
         kind: kind.to_owned(),
         filesystem: Filesystem::Local,
-        space: Room {
+        space: Capacity {
             free: 5 << 20,
             total: 10 << 20,
         },
-        inodes: Some(Room {
+        inodes: Some(Capacity {
             free: 10,
             total: 1000,
         }),
@@ -43,13 +43,13 @@ fn volume(kind: &str) -> Volume {
 /// A healthy `/s` of ours, the directory of the sample host's socket.
 fn healthy() -> Directory {
     Directory {
-        wanted: Wanted {
+        wanted: NeededDirectory {
             path: PathBuf::from("/s"),
             makes_masters: true,
             is_persons: true,
         },
         parts: vec![part("/", UserId(0), 0o755), part("/s", ME, MODE)],
-        end: End::There(There {
+        end: End::Exists(Existing {
             access: Access::Full,
             volume: Some(volume("ext4")),
             rehearsal: None,
@@ -76,9 +76,9 @@ fn with_acl(mut directory: Directory) -> Directory {
     directory
 }
 
-fn with_there(change: impl FnOnce(&mut There)) -> Directory {
+fn with_there(change: impl FnOnce(&mut Existing)) -> Directory {
     let mut directory = healthy();
-    if let End::There(there) = &mut directory.end {
+    if let End::Exists(there) = &mut directory.end {
         change(there);
     }
     directory
@@ -134,7 +134,7 @@ fn ids(findings: &[Finding]) -> Vec<&'static str> {
 fn every_fact_has_its_finding() {
     let other = UserId(1234);
     let roots = UserId(0);
-    let empty = Room {
+    let empty = Capacity {
         free: 0,
         total: 1000,
     };
@@ -287,7 +287,7 @@ fn every_fact_has_its_finding() {
             "a rehearsal that knows better than the type",
             {
                 let mut directory = kind("ntfs3", Filesystem::Local);
-                if let End::There(there) = &mut directory.end {
+                if let End::Exists(there) = &mut directory.end {
                     there.rehearsal = Some(Rehearsal::Passed);
                 }
                 directory
@@ -613,7 +613,7 @@ fn every_finding_has_its_words() {
     };
     let access = |access| with_there(|there| there.access = access);
     let read_only = || access(Access::ReadOnly);
-    let empty = Room { free: 0, total: 9 };
+    let empty = Capacity { free: 0, total: 9 };
     let at_home = |mut directory: Directory| {
         directory.wanted.path = PathBuf::from("/home/u/s");
         directory.parts[1].path = PathBuf::from("/home/u/s");
@@ -646,7 +646,7 @@ fn every_finding_has_its_words() {
         read_only(),
         {
             let mut directory = read_only();
-            if let End::There(there) = &mut directory.end {
+            if let End::Exists(there) = &mut directory.end {
                 there.volume = None;
             }
             directory
@@ -696,7 +696,7 @@ fn every_finding_has_its_words() {
 
 #[test]
 fn what_has_no_room_at_all_is_not_full() {
-    let nothing = Room { free: 0, total: 0 };
+    let nothing = Capacity { free: 0, total: 0 };
     // Some filesystems tell nothing of their size, and others make inodes as they need them.
     let directory = on(|volume| {
         volume.space = nothing;
@@ -705,7 +705,7 @@ fn what_has_no_room_at_all_is_not_full() {
     assert_eq!(told(directory), []);
     let one_left = on(|volume| {
         volume.space.free = 1;
-        volume.inodes = Some(Room { free: 1, total: 9 });
+        volume.inodes = Some(Capacity { free: 1, total: 9 });
     });
     assert_eq!(told(one_left), []);
 }
@@ -719,7 +719,7 @@ fn where_nothing_is_known_of_the_filesystem_nothing_is_said_of_it() {
 #[test]
 fn what_no_socket_can_be_made_on_is_nothing_else() {
     let mut directory = tried(Step::Socket, Refusal::Unsupported);
-    if let End::There(there) = &mut directory.end {
+    if let End::Exists(there) = &mut directory.end {
         let volume = there.volume.as_mut().unwrap();
         volume.space.free = 0;
         volume.filesystem = Filesystem::Network("cifs");
@@ -806,7 +806,7 @@ fn a_directory_for_all_is_ours_to_use_where_root_lets_us() {
         (ME, Access::Denied, &["directory-not-writable"]),
     ] {
         let mut directory = with_own(uid, 0o755);
-        if let End::There(there) = &mut directory.end {
+        if let End::Exists(there) = &mut directory.end {
             there.access = access.clone();
         }
         assert_eq!(ids(&told(directory)), expected, "{uid:?} {access:?}");

@@ -153,7 +153,7 @@ fn ignored_paths_and_other_programs_are_not_judged() {
         hosts: vec![careless()],
         patterns: vec![Place {
             pattern,
-            managed_by: Some(Managed::Lima),
+            managed_by: Some(Managed("lima")),
             written_by: WrittenBy::Person,
         }],
         ..Places::default()

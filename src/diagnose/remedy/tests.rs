@@ -91,7 +91,7 @@ fn stranded_masters_are_reconnected_or_ended() {
         (|it| it.sessions = Some(0), "muxtray open web"),
         (|it| it.hosts.clear(), "muxtray exit --force web"),
         (
-            |it| (it.managed_by, it.sessions) = (Some(Managed::Lima), Some(0)),
+            |it| (it.managed_by, it.sessions) = (Some(Managed("lima")), Some(0)),
             "muxtray exit web",
         ),
     ];
@@ -220,7 +220,7 @@ fn masters_without_expiry_are_reported_after_an_idle_day() {
         ..forever()
     };
     let of_kitty = Socket {
-        managed_by: Some(Managed::Kitty),
+        managed_by: Some(Managed("kitty")),
         ..forever()
     };
     let longer = IDLE_AFTER + Duration::from_secs(1);

@@ -41,17 +41,25 @@ fn by(written_by: WrittenBy, host: Host) -> Host {
 }
 
 #[test]
-fn ssh_bears_silence_for_interval_times_count() {
+fn hosts_have_titles_limits_and_control_persist() {
+    for (alias, title, name, heading) in [
+        ("web", "host web", "web", "Host web"),
+        ("a\nb", "host a\\u{a}b", "a\\u{a}b", "Host a\\u{a}b"),
+        (STAND_IN, "any other host", "any other host", "Host *"),
+    ] {
+        let host = host(alias, None);
+        let found = (host.title(), host.name(), host.heading());
+        assert_eq!(
+            found,
+            (title.to_owned(), name.to_owned(), heading.to_owned())
+        );
+    }
+    let max = u64::from(u32::MAX);
     for (interval, count, limit) in [
         (15, 3, Some(45)),
-        (1, 1, Some(1)),
         (0, 3, None),
         (15, 0, None),
-        (
-            u32::MAX,
-            u32::MAX,
-            Some(u64::from(u32::MAX) * u64::from(u32::MAX)),
-        ),
+        (u32::MAX, u32::MAX, Some(max * max)),
     ] {
         let host = Host {
             server_alive_interval: interval,
@@ -60,36 +68,16 @@ fn ssh_bears_silence_for_interval_times_count() {
         };
         assert_eq!(host.unanswered_limit(), limit.map(Duration::from_secs));
     }
+    let persists = [Persist::No, Persist::Forever, Persist::Seconds(600)];
+    assert_eq!(persists.map(Persist::as_secs), [None, Some(0), Some(600)]);
 }
 
 #[test]
-fn a_host_is_called_by_its_name_and_the_stand_in_by_what_it_stands_for() {
-    for (alias, title, name, heading) in [
-        ("web", "host web", "web", "Host web"),
-        ("a\nb", "host a\\u{a}b", "a\\u{a}b", "Host a\\u{a}b"),
-        (
-            STAND_IN,
-            "any host not named",
-            "any host not named",
-            "Host *",
-        ),
-    ] {
-        let host = host(alias, None);
-        assert_eq!(
-            (host.title(), host.name(), host.heading()),
-            (title.to_owned(), name.to_owned(), heading.to_owned())
-        );
-    }
-}
-
-#[test]
-fn names_that_systemd_connects_are_told_by_their_form() {
+fn local_names_are_those_of_systemd() {
     for (alias, is_local) in [
         (".host", true),
         ("machine/.host", true),
-        ("vsock/3", true),
         ("unix/run/ssh-unix-local/socket", true),
-        ("web", false),
         ("web.example.org", false),
         ("web.", false),
         ("::1", false),
@@ -99,130 +87,54 @@ fn names_that_systemd_connects_are_told_by_their_form() {
 }
 
 #[test]
-fn control_persist_is_told_in_seconds() {
-    for (persist, seconds) in [
-        (Persist::No, None),
-        (Persist::Forever, Some(0)),
-        (Persist::Seconds(600), Some(600)),
-    ] {
-        assert_eq!(persist.as_secs(), seconds, "{persist:?}");
-    }
-    assert_eq!(Persist::default(), Persist::No);
-}
-
-#[test]
-fn every_program_has_one_name_for_people_and_in_json() {
-    let all = std::iter::successors(Some(Managed::Ansible), |program| match program {
-        Managed::Ansible => Some(Managed::Kitty),
-        Managed::Kitty => Some(Managed::Lima),
-        Managed::Lima => Some(Managed::Colima),
-        Managed::Colima => Some(Managed::Datalad),
-        Managed::Datalad => Some(Managed::GitAnnex),
-        Managed::GitAnnex => Some(Managed::Nix),
-        Managed::Nix => Some(Managed::Syncoid),
-        Managed::Syncoid => None,
-    });
-    let names: Vec<String> = all
-        .map(|program| {
-            let json = serde_json::to_string(&program).unwrap();
-            assert_eq!(json, format!("\"{program}\""));
-            program.to_string()
-        })
-        .collect();
-    assert_eq!(
-        names,
-        [
-            "ansible",
-            "kitty",
-            "lima",
-            "colima",
-            "datalad",
-            "git-annex",
-            "nix",
-            "syncoid"
-        ]
-    );
-}
-
-#[test]
-fn a_path_that_the_configuration_names_is_left_alone() {
+fn paths_are_ignored_managed_per_machine_or_lead_to_a_host() {
     let places = Places {
         ignored: vec![
             glob::Pattern::new("/ignored/*").unwrap(),
             glob::Pattern::new("/s/one").unwrap(),
         ],
-        ..places()
+        ..with(vec![
+            glob("/s/*", None),
+            template("/s/%r@%h:%p"),
+            template("/s/%l-%n"),
+            template("/s/%h"),
+            template("/cp/%C"),
+            glob("/cp/a*", Some(Managed("ansible"))),
+            glob("/cp/ak*", Some(Managed("kitty"))),
+        ])
     };
-    for (file, is_ignored) in [
-        ("/ignored/a", true),
-        ("/s/one", true),
-        ("/s/one.two", false),
-        ("/not/ignored/a", false),
+    let hash = format!("/cp/{}", "0".repeat(40));
+    let annex = Some("git-annex");
+    for (file, is_ignored, managed_by, is_per_machine, destination) in [
+        ("/ignored/a", true, None, None, None),
+        ("/s/one", true, None, Some(false), Some("one")),
+        ("/s/one.two", false, None, Some(false), Some("one.two")),
+        ("/not/ignored/a", false, None, None, None),
+        ("/cp/akssh", false, Some("ansible"), None, None),
+        (&hash, false, None, Some(true), None),
+        ("/r/.git/annex/ssh/u@h", false, annex, None, None),
+        ("/r/.git/annex/ssh/below/u@h", false, None, None, None),
+        ("/r/.git/xannex/ssh/u@h", false, None, None, None),
+        ("/s/u@h:22", false, None, Some(false), Some("u@h:22")),
+        (
+            "/s/box.example.org-web",
+            false,
+            None,
+            Some(true),
+            Some("web"),
+        ),
     ] {
-        assert_eq!(places.ignores(&path(file)), is_ignored, "{file}");
+        let path = path(file);
+        assert_eq!(places.ignores(&path), is_ignored, "{file}");
+        assert_eq!(places.managed_by(&path), managed_by.map(Managed), "{file}");
+        assert_eq!(places.is_per_machine(&path), is_per_machine, "{file}");
+        let found = places.destination_of(&path).map(|it| it.to_string());
+        assert_eq!(found.as_deref(), destination, "{file}");
     }
 }
 
 #[test]
-fn a_socket_is_a_programs_by_its_path() {
-    let places = with(vec![
-        template("/cp/%h"),
-        glob("/cp/*", Some(Managed::Ansible)),
-        glob("/cp/k*", Some(Managed::Kitty)),
-    ]);
-    for (file, program) in [
-        ("/cp/a", Some(Managed::Ansible)),
-        ("/cp/kssh", Some(Managed::Ansible)),
-        ("/s/a", None),
-        ("/r/.git/annex/ssh/u@h", Some(Managed::GitAnnex)),
-        ("/r/.git/annex/ssh/below/u@h", None),
-        ("/r/.git/xannex/ssh/u@h", None),
-    ] {
-        assert_eq!(places.managed_by(&path(file)), program, "{file}");
-    }
-}
-
-#[test]
-fn the_first_pattern_that_tells_anything_tells_where_a_path_leads() {
-    let places = with(vec![
-        glob("/s/*", None),
-        template("/s/%C"),
-        template("/s/%r@%h:%p"),
-        template("/s/%h"),
-    ]);
-    for (file, leads_to) in [
-        ("/s/u@h:22", Some("u@h:22")),
-        ("/s/web", Some("web")),
-        ("/t/web", None),
-    ] {
-        let told = places.destination_of(&path(file));
-        let told = told.map(|destination| destination.to_string());
-        assert_eq!(told.as_deref(), leads_to, "{file}");
-    }
-}
-
-#[test]
-fn a_path_is_per_machine_where_one_of_its_templates_is() {
-    let places = with(vec![
-        template("/s/%h"),
-        template("/s/%l-%n"),
-        template("/s/%C"),
-        glob("/g/*", None),
-    ]);
-    let hash = "753a402d6e1222f9e166ff6663c842a3cdfb37e8";
-    for (file, is_per_machine) in [
-        ("/s/web", Some(false)),
-        ("/s/box.example.org-web", Some(true)),
-        (&format!("/s/{hash}"), Some(true)),
-        ("/g/web", None),
-        ("/t/web", None),
-    ] {
-        assert_eq!(places.is_per_machine(&path(file)), is_per_machine, "{file}");
-    }
-}
-
-#[test]
-fn the_users_own_hosts_are_those_with_a_path_of_theirs() {
+fn own_hosts_have_a_path_of_the_user() {
     let places = Places {
         hosts: vec![
             host("web", Some("/s/web")),
@@ -233,7 +145,7 @@ fn the_users_own_hosts_are_those_with_a_path_of_theirs() {
             by(WrittenBy::System, host(".host", Some("/s/.host"))),
         ],
         other: Some(host(STAND_IN, Some("/s/other"))),
-        patterns: vec![glob("/lima/*", Some(Managed::Lima))],
+        patterns: vec![glob("/lima/*", Some(Managed("lima")))],
         ignored: vec![glob::Pattern::new("/ignored/*").unwrap()],
         findings: Vec::new(),
         ..Places::default()
@@ -246,7 +158,7 @@ fn the_users_own_hosts_are_those_with_a_path_of_theirs() {
 }
 
 #[test]
-fn the_hosts_of_a_path_come_in_the_order_of_the_configuration() {
+fn hosts_at_a_path_keep_the_order_of_the_configuration() {
     let places = Places {
         hosts: vec![
             host("b", Some("/s/one")),
@@ -265,7 +177,7 @@ fn the_hosts_of_a_path_come_in_the_order_of_the_configuration() {
 }
 
 #[test]
-fn a_name_of_the_systems_stands_only_for_a_master_that_no_host_has() {
+fn names_of_the_system_count_only_without_another_host() {
     let systems = |alias, at| by(WrittenBy::System, host(alias, Some(at)));
     let places = Places {
         hosts: vec![
@@ -283,7 +195,7 @@ fn a_name_of_the_systems_stands_only_for_a_master_that_no_host_has() {
 }
 
 #[test]
-fn directories_are_those_of_hosts_templates_and_named_paths_each_once() {
+fn directories_are_those_of_hosts_templates_and_named_paths() {
     let quiet = |alias, at| Host {
         multiplexes: false,
         ..host(alias, Some(at))
@@ -303,9 +215,9 @@ fn directories_are_those_of_hosts_templates_and_named_paths_each_once() {
             template("/hosts/%h"),
             template("/each/%h/sock"),
             glob("/glob/*", None),
-            glob("/lima/*", Some(Managed::Lima)),
+            glob("/lima/*", Some(Managed("lima"))),
             Place {
-                managed_by: Some(Managed::Kitty),
+                managed_by: Some(Managed("kitty")),
                 ..template("/kitty/%h")
             },
         ],
@@ -331,7 +243,7 @@ fn directories_are_those_of_hosts_templates_and_named_paths_each_once() {
 }
 
 #[test]
-fn a_directory_is_the_persons_if_anything_of_theirs_leads_there() {
+fn directories_are_the_users_if_their_configuration_names_them() {
     let administrators = |alias, at| by(WrittenBy::Administrator, host(alias, Some(at)));
     let places = Places {
         hosts: vec![

@@ -204,7 +204,7 @@ mod tests {
             (
                 Socket {
                     sessions: Some(1),
-                    managed_by: Some(Managed::Lima),
+                    managed_by: Some(Managed("lima")),
                     ..running()
                 },
                 "\u{25cf} web (lima) \u{2014} running, 1 session",

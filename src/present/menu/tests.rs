@@ -159,7 +159,7 @@ fn a_thousand_sockets_are_folded() {
 #[test]
 fn clean_in_a_fold_cleans_the_folded_sockets_of_the_user() {
     let mut snapshot = thousand();
-    snapshot.sockets[600].managed_by = Some(Managed::Ansible);
+    snapshot.sockets[600].managed_by = Some(Managed("ansible"));
     let cleaned = menu_of(&snapshot)
         .menu
         .into_iter()
@@ -336,7 +336,7 @@ fn actions_on_all_leave_other_programs_out() {
         ..in_state(State::Running)
     };
     let managed = |state| Socket {
-        managed_by: Some(Managed::Lima),
+        managed_by: Some(Managed("lima")),
         ..in_state(state)
     };
     let rows = [

@@ -51,7 +51,7 @@ fn rows_and_folds_of_many_sockets() {
     let mut ranked = many("stale", 20);
     ranked[0].findings[0].severity = Severity::Error;
     for managed in &mut ranked[13..] {
-        managed.managed_by = Some(Managed::Ansible);
+        managed.managed_by = Some(Managed("ansible"));
     }
     for (sockets, count, rows_at) in [
         // At the limits nothing is folded.
@@ -126,7 +126,7 @@ fn a_fold_lists_some_sockets_and_counts_the_others() {
 fn any_socket() -> impl Strategy<Value = Socket> {
     let state = prop::sample::select(vec!["running", "stale", "leftover"]);
     (state, 0..100_000_u32, 0..50_u32, any::<bool>()).prop_map(|(state, name, since, managed)| {
-        let managed_by = managed.then_some(Managed::Kitty);
+        let managed_by = managed.then_some(Managed("kitty"));
         Socket {
             managed_by,
             ..socket(state, name, since)
