@@ -39,7 +39,7 @@ const VERIFY_POLL: Duration = Duration::from_millis(10);
 const SETTLE_LIMIT: Duration = Duration::from_millis(250);
 const SETTLE_POLL: Duration = Duration::from_millis(25);
 
-/// The answer to an alive check. The master's process answers, whatever the state of its network.
+/// The answer to an alive check. It comes from the process, so it says nothing about the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
     /// As the master sees itself: another number in a container.

@@ -30,7 +30,7 @@ pub use error::EndProcessError;
 /// How often the path is looked at after SIGTERM.
 const PATH_POLL: Duration = Duration::from_millis(10);
 
-/// A master whose process has ended, verified.
+/// The verified end of a master's process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessEnded {
     pub pid: MasterPid,
@@ -99,8 +99,8 @@ pub enum MasterEndError {
 
 /// Sends an exit request and, if the master does not answer it, ends its process.
 ///
-/// A master whose network is gone may accept the request and not exit: it waits until the server has got its message of
-/// disconnection (`client_loop()` in clientloop.c), which does not fit a full send buffer.
+/// Without a network, a master may accept the request and not exit: it waits until its message of disconnection is sent
+/// (`client_loop()` in clientloop.c), which does not fit a full send buffer.
 ///
 /// # Errors
 /// [`MasterEndError`]
@@ -138,7 +138,7 @@ pub fn end_process(
     check_consent(consent, &first)?;
     let socket = match first.place {
         AtPath::Own => Some(HeldSocket::open(target).map_err(|error| match error {
-            // An orphan whose file has come back.
+            // It was an orphan, and its file has come back.
             HoldError::Missing => HoldError::Changed,
             other => other,
         })?),
@@ -156,7 +156,7 @@ pub fn end_process(
     if process.pid != candidate.pid {
         return Err(EndProcessError::HolderChanged);
     }
-    // The connection of the alive check is closed by now; a session opened since then is not covered by the consent.
+    // The connection of the alive check no longer counts here; a session opened since then is not covered by the consent.
     check_consent(consent, &second)?;
     let killed = send_signals(&pidfd, &process, &target.path, socket.as_ref())?;
     if let Some(found) = kernel.listener(target) {

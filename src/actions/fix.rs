@@ -1,7 +1,7 @@
 //! Applies a [`Fix`]: the safe remedies, without another user's rights and without guesses.
 //!
-//! Each proves again what the finding claimed, on a descriptor, and changes that very file: its path may lead to another
-//! one by then. Directories are opened component by component without following symlinks.
+//! Each proves the claim of its finding again, on a descriptor, and changes that very file: its path may lead to another
+//! one meanwhile. Directories are opened component by component without following symlinks.
 
 use std::fmt;
 use std::os::fd::{AsRawFd as _, OwnedFd};

@@ -1,9 +1,8 @@
 //! `muxtray test`: times sessions to a host, with connections of their own and through its master.
 //!
 //! A running master is used as it is. A master that is started for the test gets a ControlPersist of a minute, so that it
-//! would exit by itself even if muxtray were killed, and an exit request after the runs or when a signal arrives. Only a
-//! master whose listener was created by the started process is ended; another one was started by somebody else at the
-//! same moment.
+//! would exit by itself even if muxtray were killed, and an exit request after the runs or when a signal arrives. It is
+//! ended only if the started process created its listener; otherwise somebody else started it at the same moment.
 
 use std::path::Path;
 use std::process::Command;
@@ -166,7 +165,7 @@ fn run_ssh(
     run::run(command, options, at_end)
 }
 
-/// Ends the master that was started for the test, unless a person has opened sessions through it by now.
+/// Ends the master that was started for the test, unless a person has opened sessions through it meanwhile.
 fn end(target: &Target) -> Master {
     match exit_or_end_process(&LiveKernel, target, SessionConsent::NONE) {
         Ok(_) => Master::Started,

@@ -1,7 +1,7 @@
 //! One connection to a master, with one deadline for connect, greeting, requests and replies together.
 //!
-//! It connects to the file behind an `O_PATH` descriptor: the very socket that the caller has checked, even if another
-//! file has its path by now, and even if the path is longer than a socket address.
+//! It connects to the file behind an `O_PATH` descriptor: the very socket that the caller has checked, even if its path
+//! leads to another file, and even if the path is longer than a socket address.
 
 use std::ffi::OsStr;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};

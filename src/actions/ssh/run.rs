@@ -235,7 +235,7 @@ impl StderrTail {
         }
     }
 
-    /// The last line that says why ssh failed, printable. A multiplexed run has a ProxyCommand that fails, so if there
+    /// The last line with the reason of the failure, printable. A multiplexed run has a ProxyCommand that fails, so if there
     /// is no master, ssh also prints lines about that; these are skipped.
     fn last_line(&self) -> Option<String> {
         const MAX_BYTES: usize = 300;

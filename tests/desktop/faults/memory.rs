@@ -21,7 +21,10 @@ const ENOUGH: u64 = 48;
 const NOTHING: u64 = 4;
 
 /// How it says that it goes on with less: it looks later, or shows no icon.
-const LACKS: [&str; 2] = ["no thread to discover", "watching without an icon"];
+const LACKS: [&str; 2] = [
+    "cannot start a thread to discover",
+    "watching without an icon",
+];
 
 /// The most address space that a process had so far, in KiB.
 fn peak(process: &Process) -> u64 {

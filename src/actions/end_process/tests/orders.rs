@@ -133,7 +133,7 @@ fn no_order_of_events_signals_a_process_without_proof_and_consent() {
             // `end_process` may have returned before this gap.
             None => without_reuse += usize::from(id_reused < 2 * scene.lookups.get().min(2)),
         }
-        // Who is found by both lookups, and was the one and the same, is proven; what was open by then was not agreed to.
+        // A process is proven if both lookups find it. A session opened before the second lookup has no consent.
         let is_agreed = session > 2;
         let master_is_proven = ends > 2 && is_agreed;
         let second_is_proven = ends == 0 && has_second_holder && is_agreed;
