@@ -1,4 +1,4 @@
-//! What unit tests of several modules share.
+//! A helper for the unit tests of several modules.
 
 use std::io::Write as _;
 

@@ -184,8 +184,7 @@ setup_installs_and_leaves_nothing() {
     same "setup.sh --uninstall left or took too much" "$work/expected" "$work/left"
 }
 
-# What setup.sh prints when it has started the applet. The log holds a line of GTK's then, about a module that does not
-# exist, on every system.
+# The module that does not exist makes GTK write to the applet's log, on every system.
 setup_starts_the_applet_and_prints_only_muxtrays_lines() {
     local home=$work/session state log
     state=$home/state

@@ -9,7 +9,7 @@ use crate::actions::rehearsal;
 use crate::actions::ssh::Ssh;
 use crate::config::{self, ConfigError, Settings};
 use crate::decide::ending;
-use crate::discover::{self, Discovered, Identity, Request, Surroundings};
+use crate::discover::{self, Discovered, Fingerprint, Request, Surroundings};
 use crate::model::control_path::{ControlPath, HostAlias};
 use crate::model::finding::{Finding, FindingId};
 use crate::model::interest::Interest;
@@ -31,7 +31,7 @@ pub(super) struct Context {
     pub(super) scanner: Scanner,
     places: Places,
     request: Request,
-    identity: Identity,
+    fingerprint: Fingerprint,
     recent: Recent,
     finding: Option<Finding>,
 }
@@ -55,9 +55,9 @@ impl Context {
         let request = crate::scan::request(&settings, global.ssh_config.as_deref(), &surroundings);
         let Discovered {
             mut places,
-            identity,
+            fingerprint,
         } = progress::shown_during(|progress| {
-            discover::discover_telling(&request, &surroundings, progress)
+            discover::discover_with_progress(&request, &surroundings, progress)
         });
         let recent = crate::scan::recent(&surroundings);
         recent.note_in(&mut places);
@@ -68,7 +68,7 @@ impl Context {
             recent,
             places,
             request,
-            identity,
+            fingerprint,
             finding,
         })
     }
@@ -95,9 +95,12 @@ impl Context {
     /// Discovers again if its input has changed.
     pub(super) fn refresh(&mut self) {
         let surroundings = self.scanner.surroundings();
-        if !self.identity.still_holds(&self.request, surroundings) {
-            let Discovered { places, identity } = discover::discover(&self.request, surroundings);
-            self.identity = identity;
+        if !self.fingerprint.is_current(&self.request, surroundings) {
+            let Discovered {
+                places,
+                fingerprint,
+            } = discover::discover(&self.request, surroundings);
+            self.fingerprint = fingerprint;
             self.places = places;
             self.recent.note_in(&mut self.places);
             self.places.findings.extend(self.finding.clone());
@@ -109,7 +112,7 @@ impl Context {
         let surroundings = self.scanner.surroundings();
         [
             discover::interests(&self.places),
-            self.identity.interests(surroundings),
+            self.fingerprint.interests(surroundings),
             self.request.ssh.interests(surroundings),
         ]
         .concat()

@@ -1,4 +1,4 @@
-//! Running a program that may hang, flood or leave children behind: one deadline, bounded output, nothing left.
+//! Runs a program with a deadline and a limit for its output, and kills it with its children when it exceeds them.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -13,19 +13,17 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-/// More output than this is no answer.
 pub(super) const MAX_OUTPUT: usize = 1 << 20;
 
-/// How often a child that is silent is looked at, in case it has ended while others hold its pipes.
-const LOOK: Duration = Duration::from_millis(20);
+/// How often to check whether a silent child has ended while its own children keep the pipes open.
+const POLL_OPEN: Duration = Duration::from_millis(20);
 
-/// How soon a child is looked at that has closed its pipes.
-const SOON: Duration = Duration::from_millis(1);
+/// How often to check a child that has closed its pipes: it is about to end.
+const POLL_CLOSED: Duration = Duration::from_millis(1);
 
-/// How long a killed child may take to go. Only one that the kernel holds takes any time at all.
-const REAP: Duration = Duration::from_secs(1);
+/// How long to wait for a killed child. Only one in uninterruptible sleep takes any time.
+const REAP_LIMIT: Duration = Duration::from_secs(1);
 
-/// What a child said before it ended.
 #[derive(Debug)]
 pub(super) struct Output {
     pub(super) status: ExitStatus,
@@ -33,21 +31,18 @@ pub(super) struct Output {
     pub(super) stderr: Vec<u8>,
 }
 
-/// Why there is no output.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The program could not be started.
     NotStarted(io::Error),
-    /// It was killed at the deadline.
+    /// Killed at this deadline.
     TimedOut(Duration),
-    /// It was killed because it wrote too much.
-    TooMuch,
-    /// Its pipes failed.
+    /// Killed after more than [`MAX_OUTPUT`] bytes.
+    TooMuchOutput,
     Pipe(io::Error),
 }
 
-/// Runs the command with no standard input, in a process group of its own, and returns when it has ended. At the
-/// deadline the whole group is killed, so that what it started in turn does not live on.
+/// Runs the command in its own process group without standard input, and returns when it has ended. At the deadline the
+/// whole group is killed, so that its children do not outlive it.
 pub(super) fn run(mut command: Command, deadline: Duration) -> Result<Output, Failure> {
     let end = Instant::now() + deadline;
     let mut child = command
@@ -57,29 +52,28 @@ pub(super) fn run(mut command: Command, deadline: Duration) -> Result<Output, Fa
         .process_group(0)
         .spawn()
         .map_err(Failure::NotStarted)?;
-    let result = attend(&mut child, end, deadline);
+    let result = collect_output(&mut child, end, deadline);
     if result.is_err() {
         kill(&mut child);
     }
     result
 }
 
-fn attend(child: &mut Child, end: Instant, deadline: Duration) -> Result<Output, Failure> {
+fn collect_output(child: &mut Child, end: Instant, deadline: Duration) -> Result<Output, Failure> {
     let mut stdout = Stream::new(child.stdout.take());
     let mut stderr = Stream::new(child.stderr.take());
     loop {
-        // Asked before reading: what is in the pipes then is all that it wrote.
+        // Before reading: if it has ended, the pipes already hold all of its output.
         let status = child.try_wait().map_err(Failure::Pipe)?;
         let left = end.saturating_duration_since(Instant::now());
         let wait = match status {
             Some(_) => Duration::ZERO,
-            // A child that has closed its pipes is about to end.
-            None if stdout.pipe.is_none() && stderr.pipe.is_none() => left.min(SOON),
-            None => left.min(LOOK),
+            None if stdout.pipe.is_none() && stderr.pipe.is_none() => left.min(POLL_CLOSED),
+            None => left.min(POLL_OPEN),
         };
-        let moved = Stream::read_some(&mut [&mut stdout, &mut stderr], wait)?;
+        let has_read = Stream::read_some(&mut [&mut stdout, &mut stderr], wait)?;
         match status {
-            Some(status) if !moved => {
+            Some(status) if !has_read => {
                 return Ok(Output {
                     status,
                     stdout: stdout.bytes,
@@ -94,17 +88,17 @@ fn attend(child: &mut Child, end: Instant, deadline: Duration) -> Result<Output,
 
 fn kill(child: &mut Child) {
     if let Ok(pid) = i32::try_from(child.id()) {
-        // The group may be gone already; the child itself is still ours until it is waited for.
+        // The group may have ended; the pid stays the child's until it is waited for.
         let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
     }
     let _ = child.kill();
-    let end = Instant::now() + REAP;
+    let end = Instant::now() + REAP_LIMIT;
     while matches!(child.try_wait(), Ok(None)) && Instant::now() < end {
         thread::sleep(Duration::from_millis(1));
     }
 }
 
-/// One pipe of the child's and what came out of it.
+/// One pipe of the child and the output so far.
 struct Stream {
     pipe: Option<File>,
     bytes: Vec<u8>,
@@ -118,7 +112,7 @@ impl Stream {
         }
     }
 
-    /// Waits until one of the pipes has something and takes it; whether one had.
+    /// Waits until one of the pipes is readable, and reads once. Returns whether one was.
     fn read_some(streams: &mut [&mut Self; 2], wait: Duration) -> Result<bool, Failure> {
         let readable = {
             let mut polled: Vec<PollFd<'_>> = streams
@@ -143,7 +137,7 @@ impl Stream {
         Ok(readable.contains(&true))
     }
 
-    /// One read; only called where poll said that it does not block.
+    /// Reads once, after poll(2) reported that it does not block.
     fn read(&mut self) -> Result<(), Failure> {
         let Some(pipe) = &mut self.pipe else {
             return Ok(());
@@ -156,7 +150,7 @@ impl Stream {
             Err(error) => return Err(Failure::Pipe(error)),
         }
         if self.bytes.len() > MAX_OUTPUT {
-            return Err(Failure::TooMuch);
+            return Err(Failure::TooMuchOutput);
         }
         Ok(())
     }
@@ -176,15 +170,16 @@ mod tests {
     const SHORT: Duration = Duration::from_millis(100);
 
     #[test]
-    fn output_and_status_are_told() {
+    fn returns_output_and_status() {
         let output = shell("echo out; echo err >&2; exit 3", LONG).unwrap();
         assert_eq!(output.stdout, b"out\n");
         assert_eq!(output.stderr, b"err\n");
         assert_eq!(output.status.code(), Some(3));
+        let failure = run(Command::new("/nonexistent/ssh"), LONG).unwrap_err();
+        assert!(matches!(failure, Failure::NotStarted(_)), "{failure:?}");
     }
 
-    /// Whether a process still runs; one that only waits to be reaped does not.
-    fn runs(pid: &str) -> bool {
+    fn is_running(pid: &str) -> bool {
         std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
             !stat
                 .rsplit(')')
@@ -194,49 +189,39 @@ mod tests {
     }
 
     #[test]
-    fn a_child_that_hangs_is_killed_with_what_it_started() {
+    fn kills_a_hanging_child_with_its_children() {
         let started = Instant::now();
         let directory = tempfile::tempdir().unwrap();
         let pid = directory.path().join("pid");
-        // The inner sleep holds the pipe: it would be waited for if only the shell were killed.
+        // The inner sleep keeps the pipe open, so killing only the shell would not end the wait.
         let script = format!("sleep 600 & echo $! > '{}'; sleep 600", pid.display());
         let failure = shell(&script, Duration::from_secs(1)).unwrap_err();
         assert!(matches!(failure, Failure::TimedOut(_)), "{failure:?}");
         let pid = std::fs::read_to_string(pid).unwrap();
-        while runs(pid.trim()) {
+        while is_running(pid.trim()) {
             assert!(started.elapsed() < LONG, "process {pid} lives on");
             thread::yield_now();
         }
     }
 
     #[test]
-    fn a_child_that_only_closes_its_pipes_is_still_bounded() {
-        let failure = shell("exec >&- 2>&-; sleep 60", SHORT).unwrap_err();
-        assert!(matches!(failure, Failure::TimedOut(_)), "{failure:?}");
-    }
-
-    #[test]
-    fn a_flood_is_cut() {
-        let failure = shell(
-            "while :; do echo yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy; done",
-            LONG,
+    fn bounds_a_child_that_closes_its_pipes_and_one_that_floods_them() {
+        let failure = shell("exec >&- 2>&-; sleep 60", SHORT);
+        assert!(matches!(failure, Err(Failure::TimedOut(_))), "{failure:?}");
+        let flood = "while :; do echo yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy; done";
+        let failure = shell(flood, LONG);
+        assert!(
+            matches!(failure, Err(Failure::TooMuchOutput)),
+            "{failure:?}"
         );
-        assert!(matches!(failure, Err(Failure::TooMuch)), "{failure:?}");
     }
 
     #[test]
-    fn an_ended_child_is_not_held_up_by_what_it_left_behind() {
-        // The one left behind holds the pipes.
+    fn does_not_wait_for_children_that_keep_the_pipes_open() {
         let output = shell("sleep 600 & echo $!", LONG).unwrap();
         let pid = String::from_utf8(output.stdout).unwrap();
-        assert!(runs(pid.trim()));
-        let left_behind = Pid::from_raw(pid.trim().parse().unwrap());
-        nix::sys::signal::kill(left_behind, Signal::SIGKILL).unwrap();
-    }
-
-    #[test]
-    fn a_missing_program_is_named_so() {
-        let failure = run(Command::new("/nonexistent/ssh"), LONG).unwrap_err();
-        assert!(matches!(failure, Failure::NotStarted(_)), "{failure:?}");
+        assert!(is_running(pid.trim()));
+        let pid = Pid::from_raw(pid.trim().parse().unwrap());
+        nix::sys::signal::kill(pid, Signal::SIGKILL).unwrap();
     }
 }

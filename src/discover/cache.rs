@@ -1,62 +1,63 @@
-//! The memory of what ssh said, in a file and by its [`Identity`].
+//! The cache of the ssh configuration and the answers of `ssh -G`, so that ssh runs only after a change.
 //!
-//! A cache that cannot be read, is not the user's own, or is not whole is no cache; one that cannot be written costs
-//! time and nothing else. Paths that are no UTF-8 do not fit JSON: a configuration with such is not kept. What is kept
-//! is in no language: the next run may speak another.
+//! An invalid cache is ignored, and a cache that cannot be written only costs time. Paths that are not UTF-8 do not fit
+//! into JSON, so a configuration with such paths is not cached.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::Request;
-use super::config_inputs::Trail;
+use super::config_contents::SshConfig;
+use super::config_inputs::ConfigInputs;
 use super::environment::Surroundings;
-use super::file_stamp::Stamp;
-use super::hosts::Answer;
-use super::ssh_config::Configuration;
+use super::file_stamp::FileStamp;
+use super::host_answer::HostAnswer;
+use super::request::Request;
 use crate::files;
 use crate::model::interest::Interest;
 
-/// Goes up with every change of what is stored or of how it is made.
-const FORMAT: u32 = 5;
+/// Increases with every change of the format, or of how its contents are found.
+const FORMAT: u32 = 6;
 
-/// A cache file beyond this size is not ours.
+/// A larger file is not a cache of muxtray's.
 const MAX_BYTES: u64 = 32 << 20;
 
-/// Everything that decides what the ssh configuration says: which ssh, which files in which state, whose, and where.
+/// Identifies the state of everything that [`discover`](super::discover) depends on: the ssh program, its configuration
+/// files, the user and the machine.
 ///
-/// Not among it: what `Match exec` commands, name servers and the network say. A host whose answer depends on those
-/// keeps the answer it had when the configuration was last read.
+/// The results of `Match exec` commands, name servers and the network are not included. A host whose answer depends on
+/// them keeps its answer until the configuration changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
-    key: Key,
-    trail: Trail,
-    /// When hosts that did not answer are worth asking again.
+pub struct Fingerprint {
+    key: CacheKey,
+    inputs: ConfigInputs,
+    /// When to ask again about hosts without an answer.
     retry_at: Option<SystemTime>,
 }
 
-/// What is asked, and by whom.
+/// The part of a fingerprint that is known before the configuration is read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Key {
+pub(super) struct CacheKey {
     format: u32,
     pub(super) program: Option<PathBuf>,
-    program_stamp: Option<Stamp>,
+    program_stamp: Option<FileStamp>,
     pub(super) config: Option<PathBuf>,
     system_config: PathBuf,
     home: PathBuf,
     uid: u32,
-    user: std::ffi::OsString,
-    host_name: std::ffi::OsString,
+    user: OsString,
+    host_name: OsString,
 }
 
-impl Key {
-    pub(super) fn of(request: &Request, surroundings: &Surroundings) -> Self {
+impl CacheKey {
+    pub(super) fn new(request: &Request, surroundings: &Surroundings) -> Self {
         let program = request.ssh.file(surroundings);
         Self {
             format: FORMAT,
-            program_stamp: program.as_deref().map(Stamp::of),
+            program_stamp: program.as_deref().map(FileStamp::read),
             program,
             config: request.ssh.config_file(),
             system_config: surroundings.system_config.clone(),
@@ -68,83 +69,80 @@ impl Key {
     }
 }
 
-impl Identity {
-    pub(super) fn new(key: Key, trail: Trail, retry_at: Option<SystemTime>) -> Self {
+impl Fingerprint {
+    pub(super) fn new(key: CacheKey, inputs: ConfigInputs, retry_at: Option<SystemTime>) -> Self {
         Self {
             key,
-            trail,
+            inputs,
             retry_at,
         }
     }
 
-    /// Whether discovering again would say the same about the ssh configuration: some stats, and a listing for each
-    /// Include with wildcards; no file is opened and nothing is run. Cheap enough for a timer.
+    /// Whether another discovery would have the same result. Returns `false` as well when it is time to ask again about
+    /// hosts without an answer.
     ///
-    /// It turns false five minutes after a host did not answer in time, so that it is asked again.
+    /// It costs some stats, and a listing for each Include with wildcards; it opens no file and runs nothing.
     #[must_use]
-    pub fn still_holds(&self, request: &Request, surroundings: &Surroundings) -> bool {
-        !self.is_to_be_retried() && self.is_current(&Key::of(request, surroundings), surroundings)
+    pub fn is_current(&self, request: &Request, surroundings: &Surroundings) -> bool {
+        let key = CacheKey::new(request, surroundings);
+        !self.is_retry_due() && self.is_unchanged(&key, surroundings)
     }
 
-    /// Whether it is time to ask hosts again that did not answer.
-    pub(super) fn is_to_be_retried(&self) -> bool {
+    pub(super) fn is_retry_due(&self) -> bool {
         self.retry_at.is_some_and(|at| at <= SystemTime::now())
     }
 
-    /// Whether it turns false by a change alone, and not by time.
+    /// Whether only a change, and not time, ends [`Fingerprint::is_current`].
     #[must_use]
     pub const fn is_settled(&self) -> bool {
         self.retry_at.is_none()
     }
 
-    /// What on disk would make it turn false, and that an ssh starts.
+    /// Returns the files and directories to watch: those whose change ends [`Fingerprint::is_current`], and the reading
+    /// of the configuration by an ssh that starts.
     #[must_use]
     pub fn interests(&self, surroundings: &Surroundings) -> Vec<Interest> {
         let user_config = surroundings.user_config();
-        let read: Vec<&Path> = match &self.key.config {
+        let read_by_ssh: Vec<&Path> = match &self.key.config {
             Some(config) => vec![config],
             None => vec![&user_config, &self.key.system_config],
         };
-        self.trail.interests(&read, surroundings)
+        self.inputs.interests(&read_by_ssh, surroundings)
     }
 
-    /// What was asked.
-    pub(super) fn key(&self) -> &Key {
+    pub(super) fn key(&self) -> &CacheKey {
         &self.key
     }
 
-    /// The same identity after hosts were asked again.
-    pub(super) fn retried(self, retry_at: Option<SystemTime>) -> Self {
+    pub(super) fn with_retry_at(self, retry_at: Option<SystemTime>) -> Self {
         Self { retry_at, ..self }
     }
 
-    /// The same, whether or not it is time to ask again.
-    pub(super) fn is_current(&self, key: &Key, surroundings: &Surroundings) -> bool {
-        self.key == *key && self.trail.still_holds(surroundings)
+    /// Like [`Fingerprint::is_current`], whether or not a retry is due.
+    pub(super) fn is_unchanged(&self, key: &CacheKey, surroundings: &Surroundings) -> bool {
+        self.key == *key && self.inputs.are_unchanged(surroundings)
     }
 }
 
-/// What was read and answered, and what that depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Record {
-    pub(super) identity: Identity,
-    pub(super) configuration: Configuration,
-    /// One for each alias of the configuration, in their order; none at all where ssh could not be started.
-    pub(super) answers: Vec<Answer>,
-    /// What ssh said of a host that no alias names, where it was asked.
-    pub(super) other: Option<Answer>,
+pub(super) struct CacheRecord {
+    pub(super) fingerprint: Fingerprint,
+    pub(super) config: SshConfig,
+    /// One for each alias, in their order; empty if ssh could not be started.
+    pub(super) answers: Vec<HostAnswer>,
+    /// The answer for a host that no alias names, if ssh was asked.
+    pub(super) unnamed_host: Option<HostAnswer>,
 }
 
-impl Record {
-    /// The record in a file; `None` for every reason there can be.
+impl CacheRecord {
     pub(super) fn load(path: &Path, uid: u32) -> Option<Self> {
         let text = files::read_private(path, uid, MAX_BYTES)?;
         let record: Self = serde_json::from_slice(&text).ok()?;
-        let is_whole = record.answers.len() == record.configuration.aliases.len();
-        is_whole.then_some(record)
+        let is_complete = record.answers.len() == record.config.aliases.len();
+        is_complete.then_some(record)
     }
 
-    /// Puts the record into the file, whole or not at all, readable to its owner only.
+    /// Replaces the file atomically; only its owner can read it.
     pub(super) fn store(&self, path: &Path) -> io::Result<()> {
         files::write_private(path, &serde_json::to_vec(self)?)
     }

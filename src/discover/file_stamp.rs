@@ -1,38 +1,32 @@
-//! [`Stamp`]: whether a file is still the one that was read, by one stat.
-
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-/// What a stat of a path said, links followed; the absence of a file is a state like any other.
+/// The result of stat(2): equal stamps mean that a file is the one that was read, or is missing as before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Stamp {
-    /// Nothing there.
+pub(super) enum FileStamp {
     Missing,
-    /// It may be there; the errno of the stat.
+    /// The errno of a stat that failed otherwise.
     Unknown(i32),
-    /// Which file it is, and which contents and permissions it has.
     File {
         device: u64,
         inode: u64,
         size: u64,
         /// Seconds and nanoseconds.
         modified: (i64, i64),
-        /// Moves with owner and mode too, which decide whether ssh reads the file at all.
+        /// Also changes with owner and mode, which decide whether ssh accepts the file.
         changed: (i64, i64),
     },
 }
 
-impl Stamp {
-    /// The stamp of what is at the path now.
-    pub(super) fn of(path: &Path) -> Self {
-        Self::of_stat(fs::metadata(path).as_ref())
+impl FileStamp {
+    pub(super) fn read(path: &Path) -> Self {
+        Self::from_stat(fs::metadata(path).as_ref())
     }
 
-    /// The stamp a stat makes.
-    pub(super) fn of_stat(stat: Result<&fs::Metadata, &std::io::Error>) -> Self {
+    pub(super) fn from_stat(stat: Result<&fs::Metadata, &std::io::Error>) -> Self {
         match stat {
             Ok(stat) => Self::File {
                 device: stat.dev(),

@@ -1,7 +1,4 @@
-//! From a [`Pattern`] to directories and names, by listing directories and nothing else: no file is looked at.
-//!
-//! Two bounds keep a look short whatever the disk holds: [`MAX_ENTRIES`] names of one directory, and
-//! [`MAX_DIRECTORIES`] directories for one pattern.
+//! Expands a [`Pattern`] by listing directories only. The limits bound the time, whatever the disk holds.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -14,33 +11,30 @@ use nix::sys::stat::Mode;
 
 use crate::model::control_path::{Component, Pattern};
 
-/// As many names of one directory are looked at.
-pub(super) const MAX_ENTRIES: usize = 50_000;
+/// The limit of names in one directory.
+const MAX_ENTRIES: usize = 50_000;
 
-/// As many directories does one pattern expand to.
-pub(super) const MAX_DIRECTORIES: usize = 1_000;
+/// The limit of directories that one pattern expands to.
+const MAX_DIRECTORIES: usize = 1_000;
 
-/// How far the listing of a directory went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Listing {
-    /// To the end: a name that was not seen is not there.
     Complete,
-    /// There is no such directory, so nothing is in it.
+    /// There is no such directory.
     Missing,
-    /// It could not be read, or not to its end: anything may be there.
+    /// The directory could not be read, or has more names than the limit: any name may exist.
     Unknown,
 }
 
-/// Whether wildcards in the directory part of a pattern go through symbolic links.
+/// Whether wildcards in the directory part of a pattern match symbolic links. Without wildcards, links are followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Links {
     /// As glob(3) does.
     Follow,
-    /// A directory entry that is a link is left alone. Links in the plain part of a path always work.
     Skip,
 }
 
-/// Calls `each` with every name of a directory but `.` and `..`, and its type where the filesystem tells.
+/// Calls `each` with every name in a directory except `.` and `..`, and with its type if the filesystem reports it.
 pub(super) fn list(directory: &Path, mut each: impl FnMut(&[u8], Option<Type>)) -> Listing {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
     let mut opened = match Dir::open(directory, flags, Mode::empty()) {
@@ -66,17 +60,17 @@ pub(super) fn list(directory: &Path, mut each: impl FnMut(&[u8], Option<Type>)) 
     Listing::Complete
 }
 
-/// The directories that the pattern's last component can lie in. Those without a wildcard are not looked for.
+/// Returns the directories in which the pattern's last component can match, and that component. A directory without a
+/// wildcard may not exist.
 pub(super) fn directories(pattern: &Pattern, links: Links) -> (Vec<PathBuf>, &Component) {
-    directories_by(pattern, links, |_, _| {})
+    directories_with_wildcards(pattern, links, |_, _| {})
 }
 
-/// The same; `wild` gets every directory on the way that a component with a wildcard is looked for in, and that
-/// component.
-pub(super) fn directories_by(
+/// Like [`directories`]. Calls `on_wildcard` with every directory that is listed, and the component with the wildcard.
+pub(super) fn directories_with_wildcards(
     pattern: &Pattern,
     links: Links,
-    mut wild: impl FnMut(&Path, &Component),
+    mut on_wildcard: impl FnMut(&Path, &Component),
 ) -> (Vec<PathBuf>, &Component) {
     let mut directories = vec![pattern.root().to_path_buf()];
     let mut rest = pattern.components().iter();
@@ -92,7 +86,7 @@ pub(super) fn directories_by(
             None => {
                 directories
                     .iter()
-                    .for_each(|parent| wild(parent, component));
+                    .for_each(|parent| on_wildcard(parent, component));
                 matching_directories(&directories, component, links)
             }
         };
@@ -120,8 +114,8 @@ fn matching_directories(parents: &[PathBuf], component: &Component, links: Links
     found
 }
 
-/// Every path that the pattern stands for and that a directory shows, sorted by its bytes as glob(3) sorts; for a
-/// pattern without wildcards its one path, whether it is there or not.
+/// Returns the paths that match, sorted by their bytes as glob(3) does. A pattern without wildcards matches its one path,
+/// whether or not it exists.
 pub(super) fn paths(pattern: &Pattern) -> Vec<PathBuf> {
     if let Some(path) = pattern.as_literal() {
         return vec![path.as_path().to_path_buf()];

@@ -1,198 +1,180 @@
-//! The files of the ssh configuration: which ControlPath templates they hold and which hosts they name.
+//! Reads the files of the ssh configuration: which ControlPath templates they hold and which hosts they name.
 //!
-//! Conditions are not judged: a ControlPath in any `Host` or `Match` block is one that some connection can have.
-//! What a host really gets is asked of ssh itself (`hosts`). Nothing here runs a program or writes.
+//! Conditions are not evaluated: a ControlPath in any `Host` or `Match` block can apply to some connection. `ssh -G`
+//! evaluates them for each host (`ssh_query`), and reports the errors of the configuration. Nothing here runs a program.
 //!
-//! Source: readconf.c of OpenSSH, `read_config_file_depth()` and `process_config_line_depth()`.
+//! Source: `read_config_file_depth()` and `process_config_line_depth()` in readconf.c.
 
-mod fault;
-mod line;
-mod statements;
+mod statement;
 
 use std::collections::HashSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read as _};
+use std::io::{self, ErrorKind, Read as _};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-use tr::tr;
-
-use crate::discover::config_inputs::Trail;
-use crate::discover::environment::Surroundings;
-use crate::discover::file_stamp::Stamp;
-use crate::model::places::WrittenBy;
+use super::config_contents::{
+    ConfigProblem, Located, MAX_ALIASES, MAX_BYTES, MAX_FILES, MAX_TEMPLATES, ProblemCause, Scope,
+    SshConfig,
+};
+use super::config_inputs::{ConfigInputs, Include};
+use super::environment::Surroundings;
+use super::file_stamp::FileStamp;
 use crate::model::text;
-use fault::Fault;
-pub(super) use fault::Remark;
-use statements::At;
+use statement::Statement;
 
-/// As many files are read.
-const MAX_FILES: usize = 1_024;
+/// `READCONF_MAX_DEPTH` in readconf.c.
+const MAX_DEPTH: usize = 16;
 
-/// As many bytes are read, of all files together.
-const MAX_BYTES: u64 = 16 << 20;
+/// `/dev/null` on Linux: `makedev(1, 3)`.
+const NULL_DEVICE: u64 = (1 << 8) | 3;
 
-/// What the files hold, in their order.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Configuration {
-    /// Every ControlPath as it is written, each text once.
-    pub(super) templates: Vec<Written<OsString>>,
-    /// Every concrete name of `Host`, `Match host` and `Match originalhost`, each once.
-    pub(super) aliases: Vec<Written<String>>,
-    /// What was wrong.
-    pub(super) remarks: Vec<Remark>,
-}
-
-/// Something and where it is written first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Written<T> {
-    pub(super) text: T,
-    pub(super) file: PathBuf,
-    pub(super) line: usize,
-    pub(super) flavour: Flavour,
-}
-
-impl<T> Written<T> {
-    /// The author of the file.
-    pub(super) const fn by(&self) -> WrittenBy {
-        match self.flavour {
-            Flavour::User => WrittenBy::Person,
-            Flavour::System => WrittenBy::Administrator,
-        }
-    }
-}
-
-/// A file and line as findings name them.
-pub(super) fn place(file: &Path, line: usize) -> String {
-    tr!("{file} line {line}", file = text::path(file), line)
-}
-
-/// Whose rules a file is read by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(super) enum Flavour {
-    /// The user's, or one given with `-F`: Includes may begin with `~` and start from `~/.ssh`.
-    User,
-    /// The system's: Includes start from its directory.
-    System,
-}
-
-/// How a file came to be read.
+/// Why a file is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    /// Given with `-F`: it has to be there.
-    Named,
-    /// One of the two files that ssh looks for by itself.
-    Usual,
-    /// By an Include.
+enum Reason {
+    /// Given with `-F`, so it has to exist.
+    Given,
+    /// One of the two files that ssh reads by default.
+    Default,
     Included,
 }
 
-/// Reads the configuration that ssh would read: the file given with `-F`, none for "none", otherwise the user's
-/// and the system's. Returns what they hold, the trail by which a change can be noticed, and whether nothing kept them
-/// from being read that may be over by itself, such as a disk that fails.
-pub(super) fn read(
-    config: Option<&Path>,
-    surroundings: &Surroundings,
-) -> (Configuration, Trail, bool) {
+pub(super) struct ReadConfig {
+    pub(super) contents: SshConfig,
+    pub(super) inputs: ConfigInputs,
+    /// A file could not be read for a reason that may go away without a change of it, such as a failing disk.
+    pub(super) is_worth_retrying: bool,
+}
+
+/// Reads the configuration that ssh would read: the file given with `-F`, nothing for "none", otherwise the user's
+/// and the system's.
+pub(super) fn read(config: Option<&Path>, surroundings: &Surroundings) -> ReadConfig {
     let mut reader = Reader {
         surroundings,
-        configuration: Configuration::default(),
-        trail: Trail::default(),
+        contents: SshConfig::default(),
+        inputs: ConfigInputs::default(),
         seen: HashSet::new(),
         open: Vec::new(),
         templates: HashSet::new(),
         aliases: HashSet::new(),
         bytes_left: MAX_BYTES,
-        is_read: true,
+        is_worth_retrying: false,
     };
     match config {
         // ssh.c compares without case.
         Some(config) if config.as_os_str().eq_ignore_ascii_case("none") => {}
-        Some(config) => reader.file(config, Flavour::User, Way::Named),
+        Some(config) => reader.file(config, Scope::User, Reason::Given),
         None => {
-            reader.file(&surroundings.user_config(), Flavour::User, Way::Usual);
-            reader.file(&surroundings.system_config, Flavour::System, Way::Usual);
+            reader.file(&surroundings.user_config(), Scope::User, Reason::Default);
+            reader.file(&surroundings.system_config, Scope::System, Reason::Default);
         }
     }
-    (reader.configuration, reader.trail, reader.is_read)
+    ReadConfig {
+        contents: reader.contents,
+        inputs: reader.inputs,
+        is_worth_retrying: reader.is_worth_retrying,
+    }
 }
 
 struct Reader<'a> {
     surroundings: &'a Surroundings,
-    configuration: Configuration,
-    trail: Trail,
-    /// Files that were read, by device and inode; a second reading could add nothing.
-    seen: HashSet<(u64, u64, Flavour)>,
-    /// Files that are being read, the innermost last.
+    contents: SshConfig,
+    inputs: ConfigInputs,
+    /// Device and inode of the files that were read; a second reading could add nothing.
+    seen: HashSet<(u64, u64, Scope)>,
+    /// Device and inode of the files that are being read, the innermost last.
     open: Vec<(u64, u64)>,
     templates: HashSet<OsString>,
     aliases: HashSet<String>,
     bytes_left: u64,
-    is_read: bool,
+    is_worth_retrying: bool,
+}
+
+/// The place of a line.
+#[derive(Debug, Clone, Copy)]
+struct Location<'a> {
+    file: &'a Path,
+    line: usize,
+    scope: Scope,
+}
+
+impl Location<'_> {
+    fn locate<T>(&self, text: T) -> Located<T> {
+        Located {
+            text,
+            file: self.file.to_path_buf(),
+            line: self.line,
+            scope: self.scope,
+        }
+    }
 }
 
 impl Reader<'_> {
-    /// About a file as a whole.
-    fn remark(&mut self, file: &Path, fault: Fault) {
-        self.remark_line(file, None, fault);
-    }
-
-    fn remark_line(&mut self, file: &Path, line: Option<usize>, fault: Fault) {
+    fn problem(&mut self, file: &Path, line: Option<usize>, cause: ProblemCause) {
         let file = file.to_path_buf();
-        let remark = Remark { file, line, fault };
-        // What stops the reading is met again with every line.
-        if self.configuration.remarks.last() != Some(&remark) {
-            self.configuration.remarks.push(remark);
+        let problem = ConfigProblem { file, line, cause };
+        // A limit is met again by every following line.
+        if self.contents.problems.last() != Some(&problem) {
+            self.contents.problems.push(problem);
         }
     }
 
-    fn file(&mut self, path: &Path, flavour: Flavour, way: Way) {
+    fn line_problem(&mut self, location: Location<'_>, cause: ProblemCause) {
+        self.problem(location.file, Some(location.line), cause);
+    }
+
+    fn file(&mut self, path: &Path, scope: Scope, reason: Reason) {
         let stat = fs::metadata(path);
-        self.trail.note_file(path, Stamp::of_stat(stat.as_ref()));
+        self.inputs
+            .add_file(path, FileStamp::from_stat(stat.as_ref()));
         let stat = match stat {
             Ok(stat) => stat,
             Err(error) => {
-                if way == Way::Named || Stamp::of_stat(Err(&error)) != Stamp::Missing {
+                let is_missing = FileStamp::from_stat(Err(&error)) == FileStamp::Missing;
+                if reason == Reason::Given || !is_missing {
                     self.unreadable(path, &error);
                 }
                 return;
             }
         };
         let kind = stat.file_type();
-        // ssh reads a directory as an empty file, and so is the null device.
+        // ssh reads a directory as an empty file.
         if kind.is_dir() || (kind.is_char_device() && stat.rdev() == NULL_DEVICE) {
             return;
         }
         if !kind.is_file() {
-            self.remark(path, Fault::NoRegularFile);
+            self.problem(path, None, ProblemCause::NotRegularFile);
             return;
         }
         let id = (stat.dev(), stat.ino());
-        if !self.seen.insert((id.0, id.1, flavour)) {
+        if !self.seen.insert((id.0, id.1, scope)) {
             return;
         }
         if self.seen.len() > MAX_FILES {
-            self.remark(path, Fault::TooManyFiles);
+            self.problem(path, None, ProblemCause::TooManyFiles);
             return;
         }
-        if way == Way::Included || (way == Way::Usual && flavour == Flavour::User) {
-            self.check_permissions(path, &stat);
+        // Debian's and Ubuntu's ssh accepts such a file if the group has no other members (user-group-modes.patch).
+        if stat.mode() & 0o020 != 0 && reason != Reason::Given {
+            for file in self.surroundings.databases.files() {
+                self.inputs.add_file(file, FileStamp::read(file));
+            }
         }
-        match self.contents(path) {
+        match self.read(path) {
             Ok(contents) => {
                 self.open.push(id);
-                self.lines(path, &contents, flavour);
+                self.lines(path, &contents, scope);
                 self.open.pop();
             }
             Err(error) => self.unreadable(path, &error),
         }
     }
 
-    /// At most as many bytes as are left of all, whole lines only where that cuts the file.
-    fn contents(&mut self, path: &Path) -> std::io::Result<Vec<u8>> {
-        // O_NONBLOCK: were it a named pipe by now, opening it would wait for a writer.
+    /// Reads a file up to the last line that fits into the limit of all files.
+    fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+        // O_NONBLOCK: if the file has become a named pipe since, opening it would wait for a writer.
         let file = File::options()
             .read(true)
             .custom_flags(nix::libc::O_NONBLOCK)
@@ -203,69 +185,118 @@ impl Reader<'_> {
         if length > self.bytes_left {
             let end = contents.iter().rposition(|byte| *byte == b'\n');
             contents.truncate(end.unwrap_or(0));
-            self.remark(path, Fault::TooLarge);
+            self.problem(path, None, ProblemCause::TooLarge);
         }
         self.bytes_left = self.bytes_left.saturating_sub(length);
         Ok(contents)
     }
 
-    fn unreadable(&mut self, path: &Path, error: &std::io::Error) {
-        // These are over by a change, which the trail shows.
-        self.is_read &= matches!(
+    fn unreadable(&mut self, path: &Path, error: &io::Error) {
+        // These go away by a change, which the inputs show.
+        self.is_worth_retrying |= !matches!(
             error.kind(),
             ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied
         );
-        let fault = Fault::Unreadable {
+        let cause = ProblemCause::Unreadable {
             is_missing: error.kind() == ErrorKind::NotFound,
             error: text::line(&error.to_string()),
         };
-        self.remark(path, fault);
+        self.problem(path, None, cause);
     }
 
-    /// Checks what `SSHCONF_CHECKPERM` checks; ssh refuses to start if it fails. For some ssh it depends on the members
-    /// of a group that may write ([`Fault::depends_on_ssh`]), so a change of those may change every answer.
-    fn check_permissions(&mut self, path: &Path, stat: &fs::Metadata) {
-        let user = self.surroundings.known.uid;
-        if stat.uid() != 0 && stat.uid() != user {
-            let owner = stat.uid();
-            self.remark(path, Fault::Misowned { owner, user });
-        } else if stat.mode() & 0o022 != 0 {
-            let fault = Fault::Writable {
-                mode: stat.mode() & 0o7777,
-            };
-            if fault.depends_on_ssh() {
-                for file in self.surroundings.databases.files() {
-                    self.trail.note_file(file, Stamp::of(file));
+    fn lines(&mut self, path: &Path, contents: &[u8], scope: Scope) {
+        // ssh rejects a byte order mark; without it, the templates can be read until the user removes it.
+        let contents = contents.strip_prefix(b"\xef\xbb\xbf").unwrap_or(contents);
+        for (number, line) in contents.split(|byte| *byte == b'\n').enumerate() {
+            if let Some((keyword, arguments)) = statement::split(line) {
+                self.inputs.add_variables(arguments, self.surroundings);
+                let location = Location {
+                    file: path,
+                    line: number + 1,
+                    scope,
+                };
+                match statement::parse(&keyword, arguments) {
+                    Some(Statement::Hosts(names)) => {
+                        names.iter().for_each(|name| self.alias(name, location));
+                    }
+                    Some(Statement::ControlPath(template)) => {
+                        self.template(OsString::from_vec(template), location);
+                    }
+                    Some(Statement::Include(words)) => {
+                        words.iter().for_each(|word| self.include(word, location));
+                    }
+                    None => {}
                 }
             }
-            self.remark(path, fault);
         }
     }
 
-    fn lines(&mut self, path: &Path, contents: &[u8], flavour: Flavour) {
-        let contents = match contents.strip_prefix(b"\xef\xbb\xbf") {
-            None => contents,
-            Some(contents) => {
-                self.remark_line(path, Some(1), Fault::ByteOrderMark);
-                contents
-            }
+    fn alias(&mut self, name: &[u8], location: Location<'_>) {
+        let Ok(alias) = std::str::from_utf8(name) else {
+            let host = text::os(OsStr::from_bytes(name));
+            self.line_problem(location, ProblemCause::HostNotUtf8(host));
+            return;
         };
-        for (number, line) in contents.split(|byte| *byte == b'\n').enumerate() {
-            if let Some((keyword, rest)) = line::keyword(line) {
-                self.trail.note_variables(rest, self.surroundings);
-                let at = At {
-                    file: path,
-                    line: number + 1,
-                    flavour,
-                };
-                self.statement(&keyword, rest, at);
+        // ssh parses user@host, ssh://host and options.
+        if alias.starts_with('-') || alias.starts_with("ssh://") || alias.contains('@') {
+            let host = text::line(alias);
+            self.line_problem(location, ProblemCause::HostNotUsable(host));
+            return;
+        }
+        if self.aliases.contains(alias) {
+            return;
+        }
+        if self.aliases.len() >= MAX_ALIASES {
+            self.problem(location.file, None, ProblemCause::TooManyHosts);
+            return;
+        }
+        self.aliases.insert(alias.to_owned());
+        let alias = location.locate(alias.to_owned());
+        self.contents.aliases.push(alias);
+    }
+
+    fn template(&mut self, template: OsString, location: Location<'_>) {
+        if self.templates.contains(&template) {
+            return;
+        }
+        if self.templates.len() >= MAX_TEMPLATES {
+            self.problem(location.file, None, ProblemCause::TooManyTemplates);
+            return;
+        }
+        self.templates.insert(template.clone());
+        self.contents.templates.push(location.locate(template));
+    }
+
+    fn include(&mut self, word: &[u8], location: Location<'_>) {
+        let system_dir = match location.scope {
+            // ssh rejects this.
+            Scope::System if word.first() == Some(&b'~') => return,
+            Scope::System => self.surroundings.system_config.parent(),
+            Scope::User => None,
+        };
+        let include = Include::new(OsStr::from_bytes(word), system_dir);
+        match self.inputs.add_include(include, self.surroundings) {
+            Ok(paths) => {
+                for path in paths {
+                    self.included(&path, location.scope);
+                }
             }
+            Err(error) => {
+                let include = text::os(OsStr::from_bytes(word));
+                self.line_problem(location, ProblemCause::BadInclude { include, error });
+            }
+        }
+    }
+
+    fn included(&mut self, path: &Path, scope: Scope) {
+        let is_open =
+            fs::metadata(path).is_ok_and(|stat| self.open.contains(&(stat.dev(), stat.ino())));
+        // ssh rejects both a loop and this depth.
+        if !is_open && self.open.len() <= MAX_DEPTH {
+            self.file(path, scope, Reason::Included);
         }
     }
 }
-
-/// `/dev/null` on Linux: `makedev(1, 3)`.
-const NULL_DEVICE: u64 = (1 << 8) | 3;
 
 #[cfg(test)]
 mod tests;

@@ -1,116 +1,109 @@
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
 use super::test_home::Scratch;
 use super::*;
-use crate::model::control_path::ControlPath;
+use crate::model::interest::Interest;
 
 fn control_paths(places: &Places) -> Vec<String> {
-    places
+    let paths = places
         .hosts
         .iter()
-        .filter_map(|host| host.control_path.as_ref())
-        .map(ToString::to_string)
+        .filter_map(|host| host.control_path.as_ref());
+    paths.map(ToString::to_string).collect()
+}
+
+fn findings(places: &Places) -> Vec<(&str, &str)> {
+    let findings = places.findings.iter();
+    findings
+        .map(|finding| (finding.id.as_str(), finding.subject.as_str()))
         .collect()
 }
 
 #[test]
-fn ssh_is_asked_once_and_again_when_its_configuration_changes() {
+fn asks_ssh_again_only_after_a_change_of_configuration() {
     let scratch = Scratch::new();
     let ssh = scratch.counting_ssh();
     let included = scratch.path("conf.d");
     let config = scratch.write(
         "config",
         format!(
-            "Include {}/*\nHost web\nControlPath /s/%h\n",
+            "Include {}/*.conf\nHost web\nControlPath /s/%h\n",
             included.display()
         ),
     );
     let request = scratch.request(&ssh, Some(&config));
+    let is_current = |discovered: &Discovered| {
+        discovered
+            .fingerprint
+            .is_current(&request, &scratch.surroundings)
+    };
 
     let first = discover(&request, &scratch.surroundings);
     assert_eq!(scratch.calls(), ["web"]);
     assert_eq!(control_paths(&first.places), ["/s/web"]);
-    assert!(first.identity.still_holds(&request, &scratch.surroundings));
-
+    assert!(is_current(&first));
     assert_eq!(discover(&request, &scratch.surroundings), first);
     assert_eq!(scratch.calls(), [""; 0]);
 
-    // A file that an Include begins to mean.
-    scratch.write("conf.d/db", "Host db\nControlPath /s/%n\n");
-    assert!(!first.identity.still_holds(&request, &scratch.surroundings));
+    // A new file that an Include matches, and one that it does not match.
+    scratch.write("conf.d/db.conf", "Host db\nControlPath /s/%n\n");
+    assert!(!is_current(&first));
     let second = discover(&request, &scratch.surroundings);
     assert_eq!(scratch.calls(), ["db", "web"]);
     assert_eq!(control_paths(&second.places), ["/s/db", "/s/web"]);
+    drop(std::os::unix::net::UnixListener::bind(included.join("u@web-22")).unwrap());
+    assert!(is_current(&second));
 
-    // Another size.
+    // Other contents.
     fs::write(&config, "Host mail\nControlPath /s/%h\n").unwrap();
-    assert!(!second.identity.still_holds(&request, &scratch.surroundings));
+    assert!(!is_current(&second));
     let third = discover(&request, &scratch.surroundings);
     assert_eq!(scratch.calls(), ["mail"]);
     assert_eq!(control_paths(&third.places), ["/s/mail"]);
 
-    // The file is gone: said, and the old answer is not used.
     fs::remove_file(&config).unwrap();
     let fourth = discover(&request, &scratch.surroundings);
     assert_eq!(fourth.places.hosts, []);
-    assert_eq!(fourth.places.findings.len(), 1);
     assert_eq!(fourth.places.findings[0].id, FindingId::SshConfigInvalid);
 }
 
 #[test]
-fn a_directory_that_fills_with_sockets_changes_nothing() {
-    let scratch = Scratch::new();
-    let ssh = scratch.counting_ssh();
-    let directory = scratch.path("dir");
-    let config = scratch.write(
-        "config",
-        format!("Include {}/*.conf\nHost web\n", directory.display()),
-    );
-    scratch.write("dir/a.conf", "Host a\n");
-    let request = scratch.request(&ssh, Some(&config));
-    let discovered = discover(&request, &scratch.surroundings);
-    drop(std::os::unix::net::UnixListener::bind(directory.join("u@web-22")).unwrap());
-    assert!(
-        discovered
-            .identity
-            .still_holds(&request, &scratch.surroundings)
-    );
-}
-
-#[test]
-fn a_variable_the_user_or_the_program_can_change_the_answers() {
+fn fingerprint_depends_on_named_variables_user_and_program() {
     let scratch = Scratch::new();
     let ssh = scratch.counting_ssh();
     let config = scratch.write("config", "Host web\nControlPath ${WHERE}/%h\n");
     let request = scratch.request(&ssh, Some(&config));
-    // ssh itself does not have the variable, so it refuses; the template has it from the surroundings.
     let discovered = discover(&request, &scratch.surroundings);
     let path = ControlPath::new("/srv/mux/web").unwrap();
     assert!(discovered.places.patterns[0].pattern.matches(&path));
 
-    let holds = |surroundings: &Surroundings, request: &Request| {
-        discovered.identity.still_holds(request, surroundings)
+    let changed = |change: fn(&mut Surroundings)| {
+        let mut other = scratch.surroundings.clone();
+        change(&mut other);
+        !discovered.fingerprint.is_current(&request, &other)
     };
-    assert!(holds(&scratch.surroundings, &request));
-    let mut other = scratch.surroundings.clone();
-    other.known.environment.remove(OsStr::new("WHERE"));
-    assert!(!holds(&other, &request));
-    let mut other = scratch.surroundings.clone();
-    other.known.environment.insert("UNNAMED".into(), "x".into());
-    assert!(holds(&other, &request));
-    let mut other = scratch.surroundings.clone();
-    other.known.host_name = "elsewhere".into();
-    assert!(!holds(&other, &request));
-    assert!(!holds(
-        &scratch.surroundings,
-        &scratch.request(Path::new("ssh"), Some(&config))
-    ));
-    assert!(!holds(&scratch.surroundings, &scratch.request(&ssh, None)));
+    assert!(!changed(|_| {}));
+    assert!(changed(|it| drop(
+        it.known.environment.remove(OsStr::new("WHERE"))
+    )));
+    assert!(!changed(|it| drop(
+        it.known.environment.insert("UNNAMED".into(), "x".into())
+    )));
+    assert!(changed(|it| it.known.host_name = "elsewhere".into()));
+    for other in [
+        scratch.request(Path::new("ssh"), Some(&config)),
+        scratch.request(&ssh, None),
+    ] {
+        let fingerprint = &discovered.fingerprint;
+        assert!(!fingerprint.is_current(&other, &scratch.surroundings));
+    }
 }
 
 #[test]
-fn a_cache_that_is_not_whole_or_not_safe_is_none() {
+fn ignores_invalid_and_unsafe_caches() {
     let scratch = Scratch::new();
     let ssh = scratch.counting_ssh();
     let config = scratch.write("config", "Host web\nControlPath /s/%h\n");
@@ -118,12 +111,9 @@ fn a_cache_that_is_not_whole_or_not_safe_is_none() {
     let cache = request.cache.clone().unwrap();
     let fresh = discover(&request, &scratch.surroundings);
     assert_eq!(scratch.calls(), ["web"]);
-    assert_eq!(
-        fs::metadata(&cache).unwrap().permissions().mode() & 0o777,
-        0o600
-    );
-    let directory = fs::metadata(cache.parent().unwrap()).unwrap();
-    assert_eq!(directory.permissions().mode() & 0o777, 0o700);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&cache), 0o600);
+    assert_eq!(mode(cache.parent().unwrap()), 0o700);
     let good = fs::read(&cache).unwrap();
 
     let spoil: [&dyn Fn(); 5] = [
@@ -144,72 +134,80 @@ fn a_cache_that_is_not_whole_or_not_safe_is_none() {
         spoil();
         assert_eq!(discover(&request, &scratch.surroundings), fresh);
         assert_eq!(scratch.calls(), ["web"]);
-        // And a good one takes its place.
+        // A valid cache has replaced it.
         assert_eq!(discover(&request, &scratch.surroundings), fresh);
         assert_eq!(scratch.calls(), [""; 0]);
     }
 
     fs::remove_file(&cache).unwrap();
     fs::create_dir(&cache).unwrap();
-    assert_eq!(
-        discover(&request, &scratch.surroundings).places,
-        fresh.places
-    );
+    assert_eq!(places(&request, &scratch.surroundings), fresh.places);
 }
 
 #[test]
-fn a_host_without_an_answer_is_asked_again_after_a_while_and_only_that() {
+fn retries_only_hosts_without_an_answer() {
     let scratch = Scratch::new();
     let ssh = scratch.counting_ssh();
-    // An answer without end, until the file `calm` is there.
-    let wrapper = scratch.program(
-        "bin/moody",
-        &format!(
-            "for last; do :; done; if [ \"$last\" = moody ] && ! [ -e '{}' ]; then exec yes; fi; exec '{}' \"$@\"",
-            scratch.path("calm").display(),
-            ssh.display()
-        ),
-    );
-    let config = scratch.write("config", "Host web moody\nControlPath /s/%h\n");
-    let request = scratch.request(&wrapper, Some(&config));
+    // Its output for the host does not end until the file exists.
+    let script = "for last; do :; done; \
+        if [ \"$last\" = flood ] && ! [ -e FILE ]; then exec yes; fi; exec SSH \"$@\"";
+    let script = script
+        .replace("FILE", &scratch.path("ready").display().to_string())
+        .replace("SSH", &ssh.display().to_string());
+    let program = scratch.program("bin/flood", &script);
+    let config = scratch.write("config", "Host web flood\nControlPath /s/%h\n");
+    let request = scratch.request(&program, Some(&config));
     let first = discover(&request, &scratch.surroundings);
     assert_eq!(scratch.calls(), ["web"]);
-    assert_eq!(first.places.findings.len(), 1);
-    assert!(first.identity.still_holds(&request, &scratch.surroundings));
-    scratch.write("calm", "");
+    assert_eq!(
+        findings(&first.places),
+        [("ssh-config-invalid", "host flood")]
+    );
+    assert!(!first.fingerprint.is_settled());
+    scratch.write("ready", "");
     assert_eq!(discover(&request, &scratch.surroundings), first);
 
-    // Some minutes later, told by moving what was remembered back in time.
+    // As if the time for a retry had come.
     let cache = request.cache.clone().unwrap();
-    let mut record = Record::load(&cache, scratch.surroundings.known.uid).unwrap();
-    record.identity = record.identity.retried(Some(SystemTime::UNIX_EPOCH));
+    let mut record = CacheRecord::load(&cache, scratch.surroundings.known.uid).unwrap();
+    record.fingerprint = record
+        .fingerprint
+        .with_retry_at(Some(SystemTime::UNIX_EPOCH));
     record.store(&cache).unwrap();
-    assert!(!record.identity.still_holds(&request, &scratch.surroundings));
+    let is_current = |it: &Fingerprint| it.is_current(&request, &scratch.surroundings);
+    assert!(!is_current(&record.fingerprint));
     let second = discover(&request, &scratch.surroundings);
-    assert_eq!(scratch.calls(), ["moody"]);
-    assert_eq!(control_paths(&second.places), ["/s/web", "/s/moody"]);
+    assert_eq!(scratch.calls(), ["flood"]);
+    assert_eq!(control_paths(&second.places), ["/s/web", "/s/flood"]);
     assert_eq!(second.places.findings, []);
-    assert!(second.identity.still_holds(&request, &scratch.surroundings));
+    assert!(is_current(&second.fingerprint) && second.fingerprint.is_settled());
 }
 
 #[test]
-fn a_missing_ssh_is_one_finding_and_patterns_remain() {
+fn reads_templates_without_ssh() {
     let scratch = Scratch::new();
     scratch.user_config("Host a b\nControlPath ~/s/%h\n");
     for program in ["no-such-ssh", "/nonexistent/ssh"] {
         let request = scratch.request(Path::new(program), None);
         for _ in 0..2 {
             let places = places(&request, &scratch.surroundings);
-            let ids: Vec<FindingId> = places.findings.iter().map(|finding| finding.id).collect();
-            assert_eq!(ids, [FindingId::SshMissing]);
+            assert_eq!(findings(&places), [("ssh-missing", program)]);
             let path = ControlPath::new(scratch.path("home/s/web")).unwrap();
             assert!(places.patterns[0].pattern.matches(&path));
         }
     }
+    // A program that exists and cannot be started for now is a reason to retry.
+    let ssh = scratch.write("bin/ssh", "#!/nonexistent/interpreter\n");
+    fs::set_permissions(&ssh, fs::Permissions::from_mode(0o700)).unwrap();
+    let request = scratch.request(&ssh, None);
+    let discovered = discover(&request, &scratch.surroundings);
+    assert_eq!(discovered.places.findings[0].id, FindingId::SshMissing);
+    assert!(!discovered.fingerprint.is_settled());
+    assert!(!request.cache.unwrap().exists());
 }
 
 #[test]
-fn what_is_wrong_is_said_and_the_rest_works() {
+fn reports_invalid_parts_and_uses_the_rest() {
     let scratch = Scratch::new();
     let config = scratch.write(
         "config",
@@ -219,14 +217,9 @@ fn what_is_wrong_is_said_and_the_rest_works() {
     request.extra_paths = vec!["~/extra/*".to_owned(), "relative/*".to_owned()];
     request.ignored_paths = vec!["~/ignored/*".to_owned(), "[".to_owned()];
     let places = places(&request, &scratch.surroundings);
-    let told: Vec<(&str, &str)> = places
-        .findings
-        .iter()
-        .map(|finding| (finding.id.as_str(), finding.subject.as_str()))
-        .collect();
     let line = |number: usize| format!("{} line {number}", config.display());
     assert_eq!(
-        told,
+        findings(&places),
         [
             ("ssh-config-invalid", "host a"),
             ("ssh-config-invalid", "host b"),
@@ -239,35 +232,50 @@ fn what_is_wrong_is_said_and_the_rest_works() {
     assert_eq!(control_paths(&places), ["/good/c"]);
     let in_home = |below: &str| ControlPath::new(scratch.path("home").join(below)).unwrap();
     assert!(places.ignores(&in_home("ignored/x")));
-    assert!(
-        places
-            .patterns
-            .iter()
-            .any(|place| place.pattern.matches(&in_home("extra/x")))
-    );
+    let extra = in_home("extra/x");
+    assert!(places.patterns.iter().any(|it| it.pattern.matches(&extra)));
 }
 
 #[test]
-fn without_multiplexing_there_is_nothing_of_the_users() {
+fn finds_nothing_of_the_users_without_multiplexing() {
     let scratch = Scratch::new();
     for contents in ["Host web\n", "Host web\nControlPath none\n", ""] {
         let config = scratch.write("config", contents);
         let request = scratch.request(Path::new("ssh"), Some(&config));
         let places = places(&request, &scratch.surroundings);
-        assert!(
-            places
-                .patterns
-                .iter()
-                .all(|place| place.managed_by.is_some())
-        );
-        assert_eq!(control_paths(&places), [""; 0]);
+        assert!(places.patterns.iter().all(|it| it.managed_by.is_some()));
+        assert_eq!(places.own_hosts().count(), 0);
         assert_eq!(places.findings, []);
     }
 }
 
-/// OpenSSH is the reference: what it makes of a template, the template's pattern matches and reads back.
+/// Lines of which neither muxtray nor a host of the user's shows that ssh rejects them.
 #[test]
-fn patterns_match_what_ssh_expands() {
+fn reports_what_ssh_rejects_if_no_host_is_named() {
+    let scratch = Scratch::new();
+    for contents in [
+        "UseKeychain yes",
+        "Host \"a",
+        "ControlPath",
+        "ControlPath a b",
+        "\u{feff}ControlPath /s/%h",
+        "Include ROOT/home/.ssh/config",
+    ] {
+        let root = scratch.path("").display().to_string();
+        let config = scratch.user_config(contents.replace("ROOT", &root));
+        let request = scratch.request(Path::new("ssh"), Some(&config));
+        let places = places(&request, &scratch.surroundings);
+        assert_eq!(
+            findings(&places),
+            [("ssh-config-invalid", "every host")],
+            "{contents}"
+        );
+    }
+}
+
+/// OpenSSH is the reference: a template's pattern matches and parses the path to which ssh expands it.
+#[test]
+fn patterns_match_paths_that_ssh_expands() {
     let scratch = Scratch::new();
     let mut surroundings = Surroundings::of_this_process();
     surroundings.system_config = scratch.surroundings.system_config.clone();
@@ -291,35 +299,28 @@ fn patterns_match_what_ssh_expands() {
         })
         .collect();
     let config = scratch.write("config", config);
-    let places = places(
-        &scratch.request(Path::new("ssh"), Some(&config)),
-        &surroundings,
-    );
+    let request = scratch.request(Path::new("ssh"), Some(&config));
+    let places = places(&request, &surroundings);
     assert_eq!(places.findings, []);
     assert_eq!(places.hosts.len(), cases.len());
-    for ((host, place), (template, tells)) in places.hosts.iter().zip(&places.patterns).zip(cases) {
+    for ((host, place), (template, has_host)) in
+        places.hosts.iter().zip(&places.patterns).zip(cases)
+    {
         let path = host.control_path.as_ref().unwrap();
         assert!(place.pattern.matches(path), "{template} {path}");
-        let told = place.pattern.captures(path);
-        assert_eq!(told.is_some(), tells, "{template} {path}");
-        if let Some(told) = told {
+        let captured = place.pattern.captures(path);
+        assert_eq!(captured.is_some(), has_host, "{template} {path}");
+        if let Some(captured) = captured {
             let host = &host.destination;
-            assert_eq!(told.host, host.host, "{template} {path}");
-            assert!(
-                told.user.is_none_or(|user| Some(user) == host.user),
-                "{template} {path}"
-            );
-            assert!(
-                told.port.is_none_or(|port| Some(port) == host.port),
-                "{template} {path}"
-            );
+            assert_eq!(captured.host, host.host, "{template} {path}");
+            assert!(captured.user.is_none() || captured.user == host.user);
+            assert!(captured.port.is_none() || captured.port == host.port);
         }
     }
 }
 
-/// What we take for an alias and a ControlPath, ssh does too.
 #[test]
-fn lines_mean_what_they_mean_to_ssh() {
+fn parses_lines_as_ssh_does() {
     let scratch = Scratch::new();
     for line in [
         "ControlPath /s/a",
@@ -343,58 +344,42 @@ fn lines_mean_what_they_mean_to_ssh() {
 }
 
 #[test]
-fn an_ssh_that_cannot_be_started_is_tried_again() {
-    let scratch = Scratch::new();
-    let config = scratch.write("config", "Host web\nControlPath /s/%h\n");
-    // The program is there and stays the same; what it needs is not.
-    let ssh = scratch.write("bin/ssh", "#!/nonexistent/interpreter\n");
-    fs::set_permissions(&ssh, fs::Permissions::from_mode(0o700)).unwrap();
-    let request = scratch.request(&ssh, Some(&config));
-    let discovered = discover(&request, &scratch.surroundings);
-    assert_eq!(discovered.places.findings[0].id, FindingId::SshMissing);
-    assert!(!discovered.identity.is_settled());
-    assert!(!request.cache.unwrap().exists());
-}
-
-#[test]
-fn whether_ssh_is_another_is_seen_where_it_is_or_could_be() {
+fn watches_the_program_or_the_places_where_it_would_be() {
     let scratch = Scratch::new();
     let ssh = scratch.program("bin/ssh", "");
     let mut surroundings = scratch.surroundings.clone();
     let path = format!("{}:relative:/other", ssh.parent().unwrap().display());
-    surroundings
-        .known
-        .environment
-        .insert("PATH".into(), path.into());
-    let files = |program: &Path| -> Vec<PathBuf> {
-        let request = scratch.request(program, None);
-        let interests = request.ssh.interests(&surroundings).into_iter();
-        interests
-            .map(|interest| match interest {
-                Interest::File { path, .. } => path,
-                other => panic!("not a file: {other:?}"),
-            })
-            .collect()
-    };
-    assert_eq!(files(&ssh), std::slice::from_ref(&ssh));
-    assert_eq!(files(Path::new("ssh")), std::slice::from_ref(&ssh));
-    assert_eq!(
-        files(Path::new("none")),
-        [ssh.with_file_name("none"), "/other/none".into()]
-    );
-    assert_eq!(files(Path::new("/gone/ssh")), [PathBuf::from("/gone/ssh")]);
+    let environment = &mut surroundings.known.environment;
+    environment.insert("PATH".into(), path.into());
+    for (program, expected) in [
+        (ssh.clone(), vec![ssh.clone()]),
+        ("ssh".into(), vec![ssh.clone()]),
+        (
+            "none".into(),
+            vec![ssh.with_file_name("none"), "/other/none".into()],
+        ),
+        ("/gone/ssh".into(), vec!["/gone/ssh".into()]),
+    ] {
+        let interests = scratch.request(&program, None).ssh.interests(&surroundings);
+        let file = |path| Interest::File {
+            path,
+            reading: false,
+        };
+        let expected: Vec<Interest> = expected.into_iter().map(file).collect();
+        assert_eq!(interests, expected);
+    }
 }
 
-/// As systemd installs it in every system's configuration.
-const OF_SYSTEMD: &str = "Host .host machine/.host\n\
+/// As systemd installs it in the configuration of every system.
+const SYSTEMD_CONFIG: &str = "Host .host machine/.host\n\
     ProxyCommand /usr/lib/systemd/systemd-ssh-proxy unix/run/ssh-unix-local/socket %p\n\
     ProxyUseFdpass yes\n\
     Host unix/* vsock/* machine/*\n\
     ProxyCommand /usr/lib/systemd/systemd-ssh-proxy %h %p\n\
     ProxyUseFdpass yes\n";
 
-/// An ssh that takes the scratch directory's files for the user's and the system's, whose places are compiled into the
-/// real one: it gives that both in one file.
+/// An ssh that reads the scratch directory's configuration files of user and system. The real one has their paths compiled
+/// in, so it gets both in one file.
 fn ssh_with_system_config(scratch: &Scratch) -> PathBuf {
     let script = "for last; do :; done; echo \"$last\" >> 'ROOT/calls'; \
         cat 'ROOT/home/.ssh/config' 'ROOT/etc/ssh_config' > 'ROOT/both-'$$; exec ssh -F 'ROOT/both-'$$ \"$@\"";
@@ -403,23 +388,20 @@ fn ssh_with_system_config(scratch: &Scratch) -> PathBuf {
 }
 
 #[test]
-fn names_of_the_systems_are_known_and_stand_for_no_host() {
+fn asks_about_an_unnamed_host_if_only_the_system_names_hosts() {
     let scratch = Scratch::new();
     let ssh = ssh_with_system_config(&scratch);
     scratch.write(
         "etc/ssh_config",
-        format!("{OF_SYSTEMD}Host jump\nHost vm\nProxyCommand systemd-ssh-proxy x\n"),
+        format!("{SYSTEMD_CONFIG}Host jump\nHost vm\nProxyCommand systemd-ssh-proxy x\n"),
     );
     scratch.user_config("Host *\nControlMaster auto\nControlPath /s/%n\n");
     let request = scratch.request(&ssh, None);
     let discovered = discover(&request, &scratch.surroundings);
     let places = &discovered.places;
     assert_eq!(places.findings, []);
-    let hosts: Vec<(&str, WrittenBy)> = places
-        .hosts
-        .iter()
-        .map(|host| (&*host.alias.0, host.written_by))
-        .collect();
+    let hosts = places.hosts.iter();
+    let hosts: Vec<(&str, WrittenBy)> = hosts.map(|it| (&*it.alias.0, it.written_by)).collect();
     assert_eq!(
         hosts,
         [
@@ -429,81 +411,68 @@ fn names_of_the_systems_are_known_and_stand_for_no_host() {
             ("vm", WrittenBy::System),
         ]
     );
-    // None of these shows the person's ControlPath, so a host that nobody named was asked about.
-    let other = places.other.as_ref().unwrap();
-    assert_eq!(other.control_path, ControlPath::new("/s/host.invalid"));
+    let unnamed_host = places.other.as_ref().unwrap();
+    assert_eq!(
+        unnamed_host.control_path,
+        ControlPath::new("/s/host.invalid")
+    );
     assert_eq!(
         scratch.calls(),
         [".host", "host.invalid", "jump", "machine/.host", "vm"]
     );
     assert_eq!(discover(&request, &scratch.surroundings), discovered);
-    assert_eq!(scratch.calls(), [""; 0], "the cache has all of it");
+    assert_eq!(scratch.calls(), [""; 0]);
 
-    // A host of the person's shows it.
+    // A host of the user's shows the ControlPath of the user's file.
     scratch.user_config("Host web *\nControlMaster auto\nControlPath /s/%n\n");
     let places = discover(&request, &scratch.surroundings).places;
     assert_eq!(places.hosts[0].written_by, WrittenBy::Person);
     assert_eq!(places.other, None);
 
-    // And the administrator's shows the administrator's.
+    // A host of the administrator's shows that of the system's file.
     scratch.user_config("");
     scratch.write("etc/ssh_config", "Host jump\nControlPath /s/%n\n");
     let places = discover(&request, &scratch.surroundings).places;
     assert_eq!(places.other, None);
     assert_eq!(places.patterns[0].written_by, WrittenBy::Administrator);
-}
 
-#[test]
-fn what_ssh_refuses_altogether_is_told_though_only_the_system_names_hosts() {
-    let scratch = Scratch::new();
-    let ssh = ssh_with_system_config(&scratch);
-    scratch.write("etc/ssh_config", OF_SYSTEMD);
+    scratch.write("etc/ssh_config", SYSTEMD_CONFIG);
     scratch.user_config("UseKeychain yes\n");
-    let places = places(&scratch.request(&ssh, None), &scratch.surroundings);
-    let told: Vec<(&str, &str)> = places
-        .findings
-        .iter()
-        .map(|finding| (finding.id.as_str(), finding.subject.as_str()))
-        .collect();
-    assert_eq!(told, [("ssh-config-invalid", "every host")]);
+    let places = discover(&request, &scratch.surroundings).places;
+    assert_eq!(findings(&places), [("ssh-config-invalid", "every host")]);
     assert!(places.findings[0].evidence.ends_with("usekeychain"));
 }
 
 #[test]
-fn what_the_group_may_write_to_is_wrong_only_if_ssh_refuses_it() {
+fn permissions_are_wrong_only_if_ssh_rejects_them() {
     let scratch = Scratch::new();
     let config = scratch.path("home/.ssh/config");
-    // ssh's own places are compiled in, so one that accepts the file and one that refuses it stand in for the two kinds.
+    // The paths of the default files are compiled into ssh.
     let accepting = scratch.program("bin/accepting", "echo controlmaster auto");
-    let refusing = scratch.program(
-        "bin/refusing",
-        "echo \"Bad owner or permissions on ROOT//.ssh/config\" >&2; exit 255"
-            .replace("ROOT", &scratch.path("home").display().to_string())
-            .as_str(),
-    );
-    let told = |ssh: &Path| -> Vec<(&'static str, String)> {
-        let request = scratch.request(ssh, None);
-        // The second time the cache answers.
-        let places = places(&request, &scratch.surroundings);
-        assert_eq!(super::places(&request, &scratch.surroundings), places);
-        let findings = places.findings.into_iter();
-        findings
-            .map(|finding| (finding.id.as_str(), finding.subject))
-            .collect()
-    };
-    let refused = || vec![("ssh-config-invalid", config.display().to_string())];
+    let message = format!("Bad owner or permissions on {}", config.display());
+    let message = message.replace("/.ssh", "//.ssh");
+    let rejecting = scratch.program("bin/rejecting", &format!("echo '{message}' >&2; exit 255"));
     for contents in ["Host web db\n", "Host *\nControlPath /s/%h\n", "User me\n"] {
         scratch.user_config(contents);
         fs::set_permissions(&config, fs::Permissions::from_mode(0o664)).unwrap();
-        assert_eq!(told(&accepting), [], "{contents}");
-        assert_eq!(told(&refusing), refused(), "{contents}");
+        let request = scratch.request(&accepting, None);
+        let accepted = discover(&request, &scratch.surroundings);
+        assert_eq!(accepted.places.findings, []);
+        // A change of the group may change what ssh accepts.
+        let group = Interest::File {
+            path: scratch.surroundings.databases.group.clone(),
+            reading: false,
+        };
+        let interests = accepted.fingerprint.interests(&scratch.surroundings);
+        assert!(interests.contains(&group));
+        let request = scratch.request(&rejecting, None);
+        let rejected = places(&request, &scratch.surroundings);
+        let file = config.display().to_string();
+        assert_eq!(findings(&rejected), [("ssh-config-invalid", &*file)]);
         assert_eq!(
-            told(Path::new("/nonexistent/ssh")),
-            [("ssh-missing", "/nonexistent/ssh".to_owned())],
-            "{contents}"
+            rejected.findings[0].remedy,
+            format!("run chmod go-w {}", config.display())
         );
-        // Every ssh refuses this.
-        fs::set_permissions(&config, fs::Permissions::from_mode(0o666)).unwrap();
-        assert_eq!(told(&accepting), refused(), "{contents}");
+        assert_eq!(places(&request, &scratch.surroundings), rejected, "cached");
     }
 }

@@ -1,5 +1,4 @@
-//! What discovery would want to hear of: the directories that control sockets come to, and the files that say which
-//! those are.
+//! The directories to watch for control sockets and for files of the ssh configuration.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -11,47 +10,47 @@ use crate::model::control_path::{Component, Pattern};
 use crate::model::interest::{Interest, Names};
 use crate::model::places::Places;
 
-/// Where sockets come to and leave, with every directory that a wildcard could yet lead through.
+/// Returns the directories of sockets, and every directory in which a wildcard may match another directory later.
 ///
-/// Left out are places of other programs that are not there yet, and those in directories that everybody uses: /tmp
-/// is never still, and a master there begins like any other by an ssh that reads its configuration.
+/// Omits the places of other programs that do not exist yet, and those in shared directories: /tmp changes all the time,
+/// and the start of a master there shows when its ssh reads the configuration.
 #[must_use]
 pub fn interests(places: &Places) -> Vec<Interest> {
-    let mut wanted = Wanted::default();
+    let mut names = NamesByDirectory::default();
     for host in &places.hosts {
         if let Some(path) = &host.control_path {
             let name = OsStr::from_bytes(path.name());
-            wanted.names(path.directory(), true).add(name);
+            names.in_directory(path.directory(), true).add(name);
         }
     }
     for place in &places.patterns {
         let is_own = place.managed_by.is_none();
         if is_own || !place.pattern.is_vague() {
-            wanted.sockets(&place.pattern, is_own);
+            names.add_sockets_of(&place.pattern, is_own);
         }
     }
-    wanted.into_interests()
+    names.into_interests()
 }
 
-/// What the files of an Include with wildcards depend on.
-pub(super) fn of_include(pattern: &Pattern) -> Vec<Interest> {
-    let mut wanted = Wanted::default();
-    let (directories, name) = wanted.directories(pattern, Links::Follow, true);
+/// Returns the directories to watch for files that an Include with wildcards matches.
+pub(super) fn include_interests(pattern: &Pattern) -> Vec<Interest> {
+    let mut names = NamesByDirectory::default();
+    let (directories, name) = names.directories(pattern, Links::Follow, true);
     for directory in directories {
-        wanted.names(&directory, true).add_like(name);
+        names.in_directory(&directory, true).add_like(name);
     }
-    wanted.into_interests()
+    names.into_interests()
 }
 
-/// Names by directory, and whether the directory is awaited.
+/// With each directory, whether to watch for its creation if it does not exist.
 #[derive(Default)]
-struct Wanted(BTreeMap<PathBuf, (Names, bool)>);
+struct NamesByDirectory(BTreeMap<PathBuf, (Names, bool)>);
 
-impl Wanted {
-    fn sockets(&mut self, pattern: &Pattern, awaited: bool) {
+impl NamesByDirectory {
+    fn add_sockets_of(&mut self, pattern: &Pattern, awaited: bool) {
         let (directories, name) = self.directories(pattern, Links::Skip, awaited);
         for directory in directories {
-            let names = self.names(&directory, awaited);
+            let names = self.in_directory(&directory, awaited);
             match name.as_literal() {
                 Some(literal) => names.add(literal),
                 None => names.add_sockets(name),
@@ -59,19 +58,19 @@ impl Wanted {
         }
     }
 
-    /// The directories of the pattern's last component; those that wildcards before it are looked for in are wanted.
+    /// Returns the directories of the pattern's last component, and adds those in which the wildcards before it match.
     fn directories<'a>(
         &mut self,
         pattern: &'a Pattern,
         links: Links,
         awaited: bool,
     ) -> (Vec<PathBuf>, &'a Component) {
-        list_directories::directories_by(pattern, links, |parent, wildcard| {
-            self.names(parent, awaited).add_like(wildcard);
+        list_directories::directories_with_wildcards(pattern, links, |parent, wildcard| {
+            self.in_directory(parent, awaited).add_like(wildcard);
         })
     }
 
-    fn names(&mut self, directory: &Path, awaits: bool) -> &mut Names {
+    fn in_directory(&mut self, directory: &Path, awaits: bool) -> &mut Names {
         let (names, awaited) = self.0.entry(directory.to_path_buf()).or_default();
         *awaited |= awaits;
         names
@@ -89,86 +88,67 @@ impl Wanted {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
-
     use super::*;
     use crate::discover::test_home::Scratch;
     use crate::model::places::{Place, WrittenBy};
 
-    fn template(scratch: &Scratch, text: &str) -> Place {
-        let known = &scratch.surroundings.known;
-        Place {
-            pattern: Pattern::from_template(OsStr::new(text), known)
-                .unwrap()
-                .unwrap(),
-            managed_by: None,
-            written_by: WrittenBy::Person,
-        }
-    }
-
-    /// The directories below the scratch directory, and whether this name is news in each.
-    fn news(scratch: &Scratch, places: &Places, name: &str) -> Vec<(String, bool)> {
+    /// Returns whether a new file of this name in each watched directory is an event.
+    fn events(scratch: &Scratch, templates: &[&str], name: &str) -> Vec<(String, bool)> {
         let root = scratch.path("");
-        interests(places)
-            .into_iter()
-            .map(|interest| match interest {
-                Interest::Names {
-                    directory, names, ..
-                } => {
-                    let below = directory.strip_prefix(&root).unwrap();
-                    (
-                        below.to_str().unwrap().to_owned(),
-                        names.matches(OsStr::new(name)),
-                    )
-                }
-                other => panic!("{other:?}"),
-            })
-            .collect()
+        let place = |template: &&str| {
+            let template = format!("{}/{template}", root.display());
+            let known = &scratch.surroundings.known;
+            let pattern = Pattern::from_template(OsStr::new(&template), known);
+            Place {
+                pattern: pattern.unwrap().unwrap(),
+                managed_by: None,
+                written_by: WrittenBy::Person,
+            }
+        };
+        let places = Places {
+            patterns: templates.iter().map(place).collect(),
+            ..Places::default()
+        };
+        let event = |interest| match interest {
+            Interest::Names {
+                directory, names, ..
+            } => {
+                let below = directory.strip_prefix(&root).unwrap();
+                let is_event = names.matches(OsStr::new(name));
+                (below.to_str().unwrap().to_owned(), is_event)
+            }
+            other => panic!("{other:?}"),
+        };
+        interests(&places).into_iter().map(event).collect()
     }
 
     #[test]
-    fn every_directory_on_a_wild_way_is_wanted() {
+    fn watches_every_directory_with_wildcards() {
         let scratch = Scratch::new();
         std::fs::create_dir_all(scratch.path("s/web")).unwrap();
-        let text = format!("{}/%h/%r-%p", scratch.path("s").display());
-        let places = Places {
-            patterns: vec![template(&scratch, &text)],
-            ..Places::default()
-        };
-        let news_in = |name: &str, in_parent: bool, in_socket_directory: bool| {
+        for (name, in_parent, in_socket_directory) in [
+            ("u-22", true, true),
+            ("db", true, false),
+            ("", false, false),
+        ] {
             let expected = [
                 ("s".to_owned(), in_parent),
                 ("s/web".to_owned(), in_socket_directory),
             ];
-            assert_eq!(news(&scratch, &places, name), expected, "{name}");
-        };
-        news_in("u-22", true, true);
-        news_in("db", true, false);
-        news_in("", false, false);
+            assert_eq!(events(&scratch, &["s/%h/%r-%p"], name), expected, "{name}");
+        }
+        for (name, is_event) in [("a-22", true), ("b-22", true), ("c-22", false)] {
+            let expected = [("s".to_owned(), is_event)];
+            assert_eq!(events(&scratch, &["s/a-%p", "s/b-%p"], name), expected);
+        }
     }
 
     #[test]
-    fn places_share_a_directory() {
+    fn watches_the_directory_of_an_include_with_wildcards() {
         let scratch = Scratch::new();
-        let text = |name: &str| format!("{}/{name}", scratch.path("s").display());
-        let places = Places {
-            patterns: vec![
-                template(&scratch, &text("a-%p")),
-                template(&scratch, &text("b-%p")),
-            ],
-            ..Places::default()
-        };
-        assert_eq!(news(&scratch, &places, "a-22"), [("s".to_owned(), true)]);
-        assert_eq!(news(&scratch, &places, "b-22"), [("s".to_owned(), true)]);
-        assert_eq!(news(&scratch, &places, "c-22"), [("s".to_owned(), false)]);
-    }
-
-    #[test]
-    fn an_include_with_wildcards_wants_its_directory() {
-        let scratch = Scratch::new();
-        let argument = OsString::from(format!("{}/conf.d/*.conf", scratch.path("").display()));
+        let argument = scratch.path("conf.d/*.conf").into_os_string();
         let pattern = Pattern::from_include(&argument, &scratch.surroundings.known).unwrap();
-        let [Interest::Names { names, awaited, .. }] = &of_include(&pattern)[..] else {
+        let [Interest::Names { names, awaited, .. }] = &include_interests(&pattern)[..] else {
             panic!("one directory");
         };
         assert!(*awaited && names.matches(OsStr::new("x.conf")));

@@ -30,7 +30,7 @@ impl Engine {
         };
         let surroundings = self.scanner.surroundings();
         let mut interests = discover::interests(&discovered.places);
-        interests.extend(discovered.identity.interests(surroundings));
+        interests.extend(discovered.fingerprint.interests(surroundings));
         interests.extend(request.ssh.interests(surroundings));
         let own = self.options.config.clone();
         interests.extend(own.map(|path| Interest::File {
@@ -83,7 +83,7 @@ impl Engine {
             || !self
                 .discovered
                 .as_ref()
-                .is_some_and(|(discovered, _)| discovered.identity.is_settled());
+                .is_some_and(|(discovered, _)| discovered.fingerprint.is_settled());
         let regular = is_needed.then(|| Due::about(self.last_scan, self.interval()));
         exact.into_iter().chain(regular).min_by_key(|due| due.at)
     }

@@ -74,7 +74,7 @@ impl Engine {
             surroundings,
         );
         let is_current = self.discovered.as_ref().is_some_and(|(discovered, last)| {
-            *last == request && discovered.identity.still_holds(&request, surroundings)
+            *last == request && discovered.fingerprint.is_current(&request, surroundings)
         });
         if !is_current && !self.is_discovering {
             let surroundings = Box::new(surroundings.clone());

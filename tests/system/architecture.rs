@@ -189,16 +189,15 @@ fn cli_and_desktop_do_not_use_each_other() {
 }
 
 #[test]
-fn only_discover_hosts_runs_ssh_g() {
+fn only_ssh_query_runs_ssh_g() {
     let runs_ssh_g = |code: &str| code.contains("\"-G\"");
-    let hosts = ["src/discover/hosts.rs", "src/discover/hosts"];
     demand(
-        "ssh -G runs Match exec commands: only discover::hosts runs it",
-        all_lines_but(&hosts),
+        "ssh -G runs Match exec commands: only discover::ssh_query runs it",
+        all_lines_but(&["src/discover/ssh_query.rs"]),
         runs_ssh_g,
     );
     assert!(
-        lines("discover/hosts")
+        lines("discover/ssh_query")
             .iter()
             .any(|line| runs_ssh_g(&line.code)),
         "this test does not find how ssh -G is run"

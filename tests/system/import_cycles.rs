@@ -14,12 +14,6 @@ const KNOWN_CYCLES: &[&[&str]] = &[
         "src/desktop/notify/daemon.rs",
         "src/desktop/notify/daemon/pending_call.rs",
     ],
-    &["src/discover/mod.rs", "src/discover/cache.rs"],
-    &[
-        "src/discover/ssh_config.rs",
-        "src/discover/ssh_config/fault.rs",
-        "src/discover/ssh_config/statements.rs",
-    ],
 ];
 
 /// `["applet", …]` for the program in src/applet, `["bin"]` for src/main.rs, otherwise the path in the library.

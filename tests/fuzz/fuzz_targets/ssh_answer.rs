@@ -7,7 +7,7 @@
 use std::os::unix::ffi::OsStrExt as _;
 
 use libfuzzer_sys::fuzz_target;
-use muxtray::discover::{complaint, expanded};
+use muxtray::discover::{error_message, parse_host};
 use muxtray::model::control_path::HostAlias;
 use muxtray::model::places::{Host, Persist};
 use muxtray_fuzz::{assert_printable, choice};
@@ -22,7 +22,7 @@ fuzz_target!(|data: &[u8]| {
         assert!(host.multiplexes || !host.asks);
         assert_eq!(read(&printed(&host)), host);
     } else {
-        match complaint(&bytes) {
+        match error_message(&bytes) {
             Some(line) => {
                 assert_printable(&line);
                 assert!(!line.is_empty() && line.len() <= 500 * 10);
@@ -33,7 +33,7 @@ fuzz_target!(|data: &[u8]| {
 });
 
 fn read(output: &[u8]) -> Host {
-    expanded(HostAlias("web".to_owned()), output)
+    parse_host(HostAlias("web".to_owned()), output)
 }
 
 fn printed(host: &Host) -> Vec<u8> {

@@ -50,7 +50,7 @@ fn socket(scratch: &Scratch, below: &str) {
     drop(UnixListener::bind(path).unwrap());
 }
 
-/// The candidates by their paths below the scratch directory.
+/// Returns the candidates below the scratch directory.
 fn found(scratch: &Scratch, places: &Places) -> Vec<(String, Origin)> {
     let root = scratch.path("");
     candidates(places)
@@ -72,7 +72,7 @@ fn expected(paths: &[(&str, Origin)]) -> Vec<(String, Origin)> {
 const TEMPORARY: &str = "home/.ssh/s/u@web:22.yDXYs2d7ScOlhAEI";
 
 #[test]
-fn names_are_read_by_their_form() {
+fn finds_origin_by_form_of_name() {
     let scratch = Scratch::new();
     for below in [
         "home/.ssh/s/u@web:22",
@@ -109,7 +109,7 @@ fn names_are_read_by_their_form() {
 }
 
 #[test]
-fn a_host_whose_path_looks_temporary_is_exact_and_others_are_not() {
+fn exact_path_that_looks_temporary_is_exact() {
     let scratch = Scratch::new();
     for below in [
         "home/.ssh/s/web.abcdefghijklmnop",
@@ -132,7 +132,7 @@ fn a_host_whose_path_looks_temporary_is_exact_and_others_are_not() {
 }
 
 #[test]
-fn only_sockets_show_where_other_files_may_be() {
+fn omits_files_in_vague_places() {
     let scratch = Scratch::new();
     socket(&scratch, "home/.ssh/web");
     scratch.write("home/.ssh/known_hosts", "");
@@ -164,7 +164,7 @@ fn only_sockets_show_where_other_files_may_be() {
 }
 
 #[test]
-fn the_path_of_a_host_that_may_never_be_used_is_vague() {
+fn path_of_administrators_host_is_vague() {
     let scratch = Scratch::new();
     for below in [
         "home/.ssh/s/web",
@@ -202,7 +202,7 @@ fn the_path_of_a_host_that_may_never_be_used_is_vague() {
 }
 
 #[test]
-fn wildcards_in_directories_reach_no_further_than_directories() {
+fn directory_wildcards_match_no_links() {
     let scratch = Scratch::new();
     for below in [
         "home/vm/a/ssh.sock",
@@ -225,7 +225,7 @@ fn wildcards_in_directories_reach_no_further_than_directories() {
             ("home/vm/b/ssh.sock", Origin::Pattern),
         ])
     );
-    // In the plain part of a path a link is as good as what it leads to.
+    // Links are followed without wildcards.
     let places = Places {
         patterns: vec![glob(&scratch, "~/vm/link/*")],
         ..Places::default()
@@ -235,7 +235,7 @@ fn wildcards_in_directories_reach_no_further_than_directories() {
 }
 
 #[test]
-fn an_exact_path_is_looked_at_where_its_directory_cannot_be_listed() {
+fn exact_path_in_unlistable_directory_is_a_candidate() {
     let scratch = Scratch::new();
     fs::create_dir_all(scratch.path("home")).unwrap();
     symlink("loop", scratch.path("home/loop")).unwrap();
@@ -255,7 +255,7 @@ fn an_exact_path_is_looked_at_where_its_directory_cannot_be_listed() {
 }
 
 #[test]
-fn ignored_paths_are_left_alone_under_all_their_names() {
+fn omits_ignored_paths_under_all_their_names() {
     let scratch = Scratch::new();
     for below in [
         "home/.ssh/s/u@web:22",
@@ -275,7 +275,7 @@ fn ignored_paths_are_left_alone_under_all_their_names() {
 }
 
 #[test]
-fn strange_names_and_thousands_of_files_are_no_trouble() {
+fn limits_files_but_not_sockets() {
     use std::os::unix::ffi::OsStringExt as _;
     let scratch = Scratch::new();
     let directory = scratch.path("home/.ssh/s");
@@ -290,7 +290,6 @@ fn strange_names_and_thousands_of_files_are_no_trouble() {
         patterns: vec![template(&scratch, "~/.ssh/s/%h")],
         ..Places::default()
     };
-    // As many files as show what is wrong there, always the same; but every socket.
     let found = candidates(&places);
     assert_eq!(found.len(), MAX_OTHERS);
     assert!(found.is_sorted());

@@ -1,15 +1,78 @@
-//! One line of an ssh configuration file, as readconf.c takes it apart. Bytes in, words out.
+//! One line of an ssh configuration file, parsed as readconf.c does it.
 //!
 //! Sources: `process_config_line_depth()` in readconf.c, `strdelim()` and `argv_split()` in misc.c.
 
-/// The bytes ssh calls WHITESPACE; at the end of a line a form feed counts too.
+/// The statements that name hosts or control sockets. `ssh -G` evaluates all others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Statement {
+    /// The names in `Host`, `Match host` and `Match originalhost` that have no wildcard and no negation.
+    Hosts(Vec<Vec<u8>>),
+    Include(Vec<Vec<u8>>),
+    ControlPath(Vec<u8>),
+}
+
+/// Parses a keyword and its arguments. Returns `None` for other keywords and for lines that ssh rejects.
+pub(super) fn parse(keyword: &[u8], arguments: &[u8]) -> Option<Statement> {
+    if !matches!(keyword, b"host" | b"match" | b"include" | b"controlpath") {
+        return None;
+    }
+    let mut words = words(arguments).ok()?;
+    if words.first().is_none_or(Vec::is_empty) {
+        return None;
+    }
+    match keyword {
+        b"host" => {
+            words.retain(|name| is_concrete(name));
+            Some(Statement::Hosts(words))
+        }
+        b"match" => Some(Statement::Hosts(hosts_of_match(&words))),
+        b"include" => Some(Statement::Include(words)),
+        _ => match <[Vec<u8>; 1]>::try_from(words) {
+            Ok([template]) => Some(Statement::ControlPath(template)),
+            Err(_) => None,
+        },
+    }
+}
+
+fn is_concrete(name: &[u8]) -> bool {
+    !name.is_empty() && name[0] != b'!' && !name.iter().any(|byte| b"*?".contains(byte))
+}
+
+/// `attribute=value` may be one word or two.
+fn hosts_of_match(words: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let mut hosts = Vec::new();
+    let mut rest = words.iter();
+    while let Some(word) = rest.next() {
+        let (attribute, value) = match word.iter().position(|byte| *byte == b'=') {
+            Some(end) => (&word[..end], Some(&word[end + 1..])),
+            None => (word.as_slice(), None),
+        };
+        let attribute = attribute.to_ascii_lowercase();
+        let has_no_value = matches!(
+            attribute.strip_prefix(b"!").unwrap_or(&attribute),
+            b"all" | b"canonical" | b"final"
+        );
+        if has_no_value {
+            continue;
+        }
+        let Some(value) = value.or_else(|| rest.next().map(Vec::as_slice)) else {
+            break;
+        };
+        if matches!(attribute.as_slice(), b"host" | b"originalhost") {
+            let names = value.split(|byte| *byte == b',');
+            hosts.extend(names.filter(|name| is_concrete(name)).map(<[u8]>::to_vec));
+        }
+    }
+    hosts
+}
+
+/// The bytes of WHITESPACE in misc.c; at the end of a line ssh strips form feeds too.
 fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// The keyword of a line in lower case and what follows it, one `=` between them skipped; `None` for an empty line
-/// or a comment.
-pub(super) fn keyword(line: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+/// Returns the keyword of a line in lower case and its arguments, or `None` for an empty line or a comment.
+pub(super) fn split(line: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     // ssh reads a line as a C string.
     let end = line.iter().position(|byte| *byte == 0);
     let line = &line[..end.unwrap_or(line.len())];
@@ -40,15 +103,15 @@ fn skip_blanks(text: &[u8]) -> &[u8] {
     &text[start.unwrap_or(text.len())..]
 }
 
-/// A quote was opened and never closed. ssh refuses the whole configuration then.
+/// A quote is not closed: ssh rejects the whole configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct UnclosedQuote;
+struct UnclosedQuote;
 
-/// The words of the rest of a line, up to a comment.
+/// Splits arguments into words, up to a comment.
 ///
-/// Quotes of both kinds join; a backslash before a quote, a backslash or, outside quotes, a space takes away its
-/// meaning, and stands for itself elsewhere.
-pub(super) fn words(text: &[u8]) -> Result<Vec<Vec<u8>>, UnclosedQuote> {
+/// Words in quotes join what is beside them. A backslash escapes a quote, a backslash and, outside quotes, a space;
+/// before any other byte it is an ordinary byte.
+fn words(text: &[u8]) -> Result<Vec<Vec<u8>>, UnclosedQuote> {
     let mut words = Vec::new();
     let mut rest = text;
     loop {
@@ -100,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_a_keyword_and_the_rest() {
+    fn splits_keyword_and_arguments() {
         for (line, parts) in [
             (&b"Host web"[..], Some(("host", &b"web"[..]))),
             (b"  \tHOST   web db  ", Some(("host", b"web db"))),
@@ -120,12 +183,12 @@ mod tests {
             (b"\"Host", None),
         ] {
             let expected = parts.map(|(word, rest)| (word.as_bytes().to_vec(), rest));
-            assert_eq!(keyword(line), expected, "{line:?}");
+            assert_eq!(split(line), expected, "{line:?}");
         }
     }
 
     #[test]
-    fn words_are_split_as_ssh_splits_them() {
+    fn splits_words_as_ssh_does() {
         for (text, expected) in [
             (&b"web  db\tmail"[..], Ok(vec!["web", "db", "mail"])),
             (b"\"a b\" 'c d'", Ok(vec!["a b", "c d"])),
@@ -149,10 +212,36 @@ mod tests {
         }
     }
 
+    #[test]
+    fn parses_the_statements_that_name_hosts_or_sockets() {
+        let hosts = |names: &[&str]| {
+            let names = names.iter().map(|name| name.as_bytes().to_vec());
+            Some(Statement::Hosts(names.collect()))
+        };
+        for (line, expected) in [
+            ("Host web db *.example.org !mail ?x", hosts(&["web", "db"])),
+            ("HOST=\"quoted\" # comment", hosts(&["quoted"])),
+            ("Match originalhost a,b* user me", hosts(&["a"])),
+            ("Match all", hosts(&[])),
+            ("Match exec \"true host no\" host=c,!d", hosts(&["c"])),
+            ("Match !host e host f", hosts(&["f"])),
+            ("Match final host g", hosts(&["g"])),
+            ("Match host", hosts(&[])),
+            ("Host \"a", None),
+            ("ControlPath", None),
+            ("ControlPath \"\"", None),
+            ("ControlPath a b", None),
+            ("User me", None),
+        ] {
+            let (keyword, arguments) = split(line.as_bytes()).unwrap();
+            assert_eq!(parse(&keyword, arguments), expected, "{line}");
+        }
+    }
+
     proptest! {
         #[test]
-        fn no_line_is_too_strange(line in proptest::collection::vec(any::<u8>(), 0..60)) {
-            if let Some((word, rest)) = keyword(&line) {
+        fn accepts_any_bytes(line in proptest::collection::vec(any::<u8>(), 0..60)) {
+            if let Some((word, rest)) = split(&line) {
                 prop_assert!(word.len() <= line.len());
                 prop_assert!(words(rest).is_err() || rest.len() <= line.len());
             }

@@ -1,8 +1,7 @@
-//! Which paths to look at now: the names that directories show, judged by their form alone.
+//! The paths to observe, chosen by the names in directories alone.
 //!
-//! Runs on every look, so it lists each directory once and does nothing else: no stat, no connect, no `ssh -G`.
-//! Names count up to the bounds of [`super::list_directories`]; beyond those, and in directories that cannot be listed, the
-//! exact paths of hosts are still looked at.
+//! Runs on every scan, so it only lists each directory once: no stat, no connect, no `ssh -G`. In directories that cannot
+//! be listed or are larger than the limit of [`super::list_directories`], the exact paths of hosts are candidates anyway.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
@@ -15,21 +14,22 @@ use crate::discover::list_directories::{self, Links, Listing};
 use crate::model::control_path::{Component, ControlPath, stem_of_aside, stem_of_temporary};
 use crate::model::places::{Candidate, Origin, Places, WrittenBy};
 
-/// As many names of one directory that only a pattern leads to, and that are no sockets, are looked at: so many files
-/// are kept where a pattern matches them, and a list of all would hide the rest.
+/// The limit of candidates in one directory that match only a pattern and are not sockets. Some users keep very many files
+/// where a pattern matches.
 const MAX_OTHERS: usize = 100;
 
-/// Every path to look at now, sorted and each once, without those that the configuration says to leave alone.
+/// Returns the paths to observe, sorted and each once, without ignored ones.
 ///
-/// A name can be read in several ways. A configured host's exact path is that, whatever else it looks like; then a
-/// name that `clean` gave, then a temporary name of a path that a pattern or host has, then a pattern's. The exact path
-/// of a host that the person may never use is one that a vague pattern matches.
-/// What is no socket by the directory's own account is left out where that is nobody's problem: in vague places, in
-/// those of other programs, in globs, and under temporary names; elsewhere, what is beyond `MAX_OTHERS`.
+/// If a name has several possible origins, the first of these applies: the exact path of a host of the user's; a name that
+/// `clean` gives; the temporary name of a path of a host or pattern; a pattern. The exact path of a host that the user may
+/// never use counts as one that a vague pattern matches.
+///
+/// Files that are not sockets by their directory entry are omitted where they are no problem: in vague places, places of
+/// other programs and globs, and with temporary names. Elsewhere, those beyond `MAX_OTHERS` are omitted.
 #[must_use]
 pub fn candidates(places: &Places) -> Vec<Candidate> {
     let exact = exact_paths(places);
-    let mut directories: BTreeMap<PathBuf, Expected<'_>> = BTreeMap::new();
+    let mut directories: BTreeMap<PathBuf, Expectations<'_>> = BTreeMap::new();
     for (path, written_by) in &exact {
         let expected = match directories.get_mut(path.directory()) {
             Some(expected) => expected,
@@ -46,7 +46,7 @@ pub fn candidates(places: &Places) -> Vec<Candidate> {
         if place.pattern.as_literal().is_some() {
             continue;
         }
-        let reading = Reading {
+        let matched = Match {
             origin: if place.pattern.is_vague() {
                 Origin::VaguePattern
             } else {
@@ -59,8 +59,8 @@ pub fn candidates(places: &Places) -> Vec<Candidate> {
         let (found, name) = list_directories::directories(&place.pattern, Links::Skip);
         for directory in found {
             let expected = directories.entry(directory).or_default();
-            if !expected.patterns.contains(&(name, reading)) {
-                expected.patterns.push((name, reading));
+            if !expected.patterns.contains(&(name, matched)) {
+                expected.patterns.push((name, matched));
             }
         }
     }
@@ -75,7 +75,7 @@ pub fn candidates(places: &Places) -> Vec<Candidate> {
     candidates
 }
 
-/// The paths of hosts and of patterns without wildcards, each with who wrote it.
+/// Returns the paths of hosts and of patterns without wildcards.
 fn exact_paths(places: &Places) -> HashSet<(ControlPath, WrittenBy)> {
     let hosts = places
         .hosts
@@ -88,7 +88,7 @@ fn exact_paths(places: &Places) -> HashSet<(ControlPath, WrittenBy)> {
     hosts.chain(patterns).collect()
 }
 
-/// A path is left alone with the temporary and other names it can have.
+/// Ignoring a path also ignores its temporary name and the name that `clean` gives.
 fn is_ignored(places: &Places, path: &ControlPath) -> bool {
     let stem = path.without_aside_prefix();
     let stem = stem.as_ref().unwrap_or(path);
@@ -99,50 +99,49 @@ fn is_ignored(places: &Places, path: &ControlPath) -> bool {
             .is_some_and(|stem| places.ignores(&stem))
 }
 
-/// What a name is taken for.
+/// Why a name is a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Reading {
+struct Match {
     origin: Origin,
-    /// Whether a file that is no socket is left out.
     sockets_only: bool,
 }
 
-/// What is looked for in one directory.
+/// The names to look for in one directory.
 #[derive(Debug, Default)]
-struct Expected<'a> {
+struct Expectations<'a> {
     exact: HashSet<&'a [u8]>,
-    /// Exact names of hosts that the person may never use.
+    /// Exact names of hosts that the user may never use.
     vague: HashSet<&'a [u8]>,
-    patterns: Vec<(&'a Component, Reading)>,
+    patterns: Vec<(&'a Component, Match)>,
 }
 
-impl Expected<'_> {
+impl Expectations<'_> {
     fn collect(&self, directory: &Path, candidates: &mut Vec<Candidate>) {
         let mut seen = HashSet::new();
         let mut others = Vec::new();
         let listing = list_directories::list(directory, |name, kind| {
-            let Some(reading) = self.read(name) else {
+            let Some(matched) = self.match_name(name) else {
                 return;
             };
             let is_other = !matches!(kind, Some(Type::Socket) | None);
-            if reading.sockets_only && is_other {
+            if matched.sockets_only && is_other {
                 return;
             }
-            if reading.origin == Origin::Exact {
+            if matched.origin == Origin::Exact {
                 seen.extend(self.exact.get(name));
             }
-            let found = if is_other && reading.origin == Origin::Pattern {
+            let found = if is_other && matched.origin == Origin::Pattern {
                 &mut others
             } else {
                 &mut *candidates
             };
             found.push(Candidate {
                 path: ControlPath::in_directory(directory, OsStr::from_bytes(name)),
-                origin: reading.origin,
+                origin: matched.origin,
             });
         });
         if others.len() > MAX_OTHERS {
-            // Always the same ones, whatever the order of the listing.
+            // The order of the listing may differ each time.
             others.sort_unstable();
             others.truncate(MAX_OTHERS);
         }
@@ -158,19 +157,20 @@ impl Expected<'_> {
         }
     }
 
-    fn read(&self, name: &[u8]) -> Option<Reading> {
-        const TEMPORARY: Reading = Reading {
+    fn match_name(&self, name: &[u8]) -> Option<Match> {
+        const TEMPORARY: Match = Match {
             origin: Origin::Temporary,
             sockets_only: true,
         };
-        const ASIDE: Reading = Reading {
+        const ASIDE: Match = Match {
             origin: Origin::Aside,
             sockets_only: false,
         };
-        let is_named = |name: &[u8]| self.exact.contains(name) || self.by_others(name).is_some();
+        let is_named =
+            |name: &[u8]| self.exact.contains(name) || self.match_pattern(name).is_some();
         let is_temporary = |name: &[u8]| stem_of_temporary(name).is_some_and(is_named);
         if self.exact.contains(name) {
-            return Some(Reading {
+            return Some(Match {
                 origin: Origin::Exact,
                 sockets_only: false,
             });
@@ -181,20 +181,19 @@ impl Expected<'_> {
         if is_temporary(name) {
             return Some(TEMPORARY);
         }
-        self.by_others(name)
+        self.match_pattern(name)
     }
 
-    /// The best reading that a pattern, or a host that the person may never use, has for a name: sorted by origin, then
-    /// the one that shows more.
-    fn by_others(&self, name: &[u8]) -> Option<Reading> {
-        const VAGUE: Reading = Reading {
+    /// Returns the first match by origin, and then one that is not limited to sockets.
+    fn match_pattern(&self, name: &[u8]) -> Option<Match> {
+        const VAGUE: Match = Match {
             origin: Origin::VaguePattern,
             sockets_only: true,
         };
         self.patterns
             .iter()
             .filter(|(component, _)| component.matches(name))
-            .map(|(_, reading)| *reading)
+            .map(|(_, matched)| *matched)
             .chain(self.vague.contains(name).then_some(VAGUE))
             .min()
     }

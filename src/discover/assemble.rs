@@ -1,0 +1,121 @@
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use tr::tr;
+
+use super::config_contents::{ConfigProblem, Located, SshConfig};
+use super::environment::Surroundings;
+use super::other_programs;
+use super::request::Request;
+use crate::model::control_path::{Pattern, TemplateError};
+use crate::model::finding::{Finding, FindingId};
+use crate::model::places::{Host, Place, Places, WrittenBy};
+use crate::model::text;
+
+/// Combines the hosts with the places of the ssh configuration, of muxtray's configuration and of other programs.
+/// Adds the findings of both configurations to `findings`.
+pub(super) fn assemble(
+    request: &Request,
+    surroundings: &Surroundings,
+    config: &SshConfig,
+    hosts: Vec<Host>,
+    unnamed_host: Option<Host>,
+    mut findings: Vec<Finding>,
+) -> Places {
+    findings.extend(config.problems.iter().map(ConfigProblem::finding));
+    let mut patterns: Vec<Place> = Vec::new();
+    let known = &surroundings.known;
+    for template in &config.templates {
+        match Pattern::from_template(&template.text, known) {
+            Ok(Some(pattern)) => patterns.push(Place {
+                written_by: template.written_by(),
+                ..own_place(pattern)
+            }),
+            Ok(None) => {}
+            Err(error) => findings.push(bad_template(template, &error)),
+        }
+    }
+    for glob in &request.extra_paths {
+        match Pattern::from_glob(OsStr::new(glob), known) {
+            Ok(pattern) => patterns.push(own_place(pattern)),
+            Err(error) => findings.push(bad_glob(
+                tr!("extra path {glob}", glob = text::line(glob)),
+                &error.to_string(),
+            )),
+        }
+    }
+    let mut seen = HashSet::new();
+    patterns.retain(|place| seen.insert(place.pattern.clone()));
+    patterns.extend(other_programs::places(known));
+    let mut ignored = Vec::new();
+    for glob in &request.ignored_paths {
+        match ignored_glob(glob, &known.home) {
+            Ok(pattern) => ignored.push(pattern),
+            Err(error) => findings.push(bad_glob(
+                tr!("ignored path {glob}", glob = text::line(glob)),
+                error.msg,
+            )),
+        }
+    }
+    Places {
+        hosts,
+        other: unnamed_host,
+        patterns,
+        ignored,
+        findings,
+        has_other_config: request.ssh.config.is_some(),
+    }
+}
+
+fn own_place(pattern: Pattern) -> Place {
+    Place {
+        pattern,
+        managed_by: None,
+        written_by: WrittenBy::Person,
+    }
+}
+
+/// Replaces `~` by the home directory, in which no character is a wildcard.
+fn ignored_glob(glob: &str, home: &Path) -> Result<glob::Pattern, glob::PatternError> {
+    match glob.strip_prefix('~') {
+        Some(below) if below.is_empty() || below.starts_with('/') => {
+            let home = glob::Pattern::escape(&home.to_string_lossy());
+            glob::Pattern::new(&format!("{home}{below}"))
+        }
+        _ => glob::Pattern::new(glob),
+    }
+}
+
+fn bad_template(template: &Located<OsString>, error: &TemplateError) -> Finding {
+    let remedy = match error {
+        TemplateError::UnsetVariable(_) => tr!(
+            "set the variable for the whole session, or write the path out; until then muxtray ignores this ControlPath"
+        ),
+        TemplateError::Relative | TemplateError::ParentDirectory => tr!(
+            "write an absolute path, or one that begins with ~/; until then muxtray ignores this ControlPath"
+        ),
+        TemplateError::UnknownToken(_)
+        | TemplateError::LoneEscape
+        | TemplateError::BadVariable
+        | TemplateError::UnknownUser(_)
+        | TemplateError::NoName => {
+            tr!("correct the line; until then muxtray ignores this ControlPath")
+        }
+    };
+    Finding::new(
+        FindingId::SshConfigInvalid,
+        template.place(),
+        format!("ControlPath {}: {error}", text::os(&template.text)),
+        remedy,
+    )
+}
+
+fn bad_glob(subject: String, error: &str) -> Finding {
+    Finding::new(
+        FindingId::ConfigInvalid,
+        subject,
+        error,
+        tr!("correct the glob in muxtray's configuration"),
+    )
+}

@@ -1,0 +1,172 @@
+//! The parts of the ssh configuration files that muxtray reads, and the problems on the way. They are cached.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tr::tr;
+
+use crate::model::control_path::TemplateError;
+use crate::model::finding::{Finding, FindingId};
+use crate::model::places::WrittenBy;
+use crate::model::text;
+
+pub(super) const MAX_FILES: usize = 1_024;
+
+/// The limit for all files together.
+pub(super) const MAX_BYTES: u64 = 16 << 20;
+
+/// Each alias costs a run of `ssh -G` when the configuration changes.
+pub(super) const MAX_ALIASES: usize = 4_096;
+
+pub(super) const MAX_TEMPLATES: usize = 4_096;
+
+/// In the order of the files.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SshConfig {
+    /// Every ControlPath as it is written, each text once.
+    pub(super) templates: Vec<Located<OsString>>,
+    /// Every concrete name of `Host`, `Match host` and `Match originalhost`, each once.
+    pub(super) aliases: Vec<Located<String>>,
+    pub(super) problems: Vec<ConfigProblem>,
+}
+
+/// A text and the first place that has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Located<T> {
+    pub(super) text: T,
+    pub(super) file: PathBuf,
+    pub(super) line: usize,
+    pub(super) scope: Scope,
+}
+
+impl<T> Located<T> {
+    /// Returns the author of the file. A name of the system's own counts as the system's all the same.
+    pub(super) const fn written_by(&self) -> WrittenBy {
+        match self.scope {
+            Scope::User => WrittenBy::Person,
+            Scope::System => WrittenBy::Administrator,
+        }
+    }
+
+    /// Returns `FILE line LINE`.
+    pub(super) fn place(&self) -> String {
+        place(&self.file, self.line)
+    }
+}
+
+fn place(file: &Path, line: usize) -> String {
+    tr!("{file} line {line}", file = text::path(file), line)
+}
+
+/// The configuration that a file belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(super) enum Scope {
+    /// The user's, or one given with `-F`: Includes may begin with `~`, and relative ones start from `~/.ssh`.
+    User,
+    /// The system's: relative Includes start from its directory.
+    System,
+}
+
+/// A part of the configuration that muxtray cannot read. Errors that ssh itself reports are not among them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ConfigProblem {
+    pub(super) file: PathBuf,
+    pub(super) line: Option<usize>,
+    pub(super) cause: ProblemCause,
+}
+
+/// Texts are escaped already. They are not translated, because the cache may be read in another language.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum ProblemCause {
+    NotRegularFile,
+    TooManyFiles,
+    TooLarge,
+    TooManyHosts,
+    TooManyTemplates,
+    Unreadable {
+        is_missing: bool,
+        error: String,
+    },
+    HostNotUtf8(String),
+    /// ssh would take the name for something else.
+    HostNotUsable(String),
+    BadInclude {
+        include: String,
+        error: TemplateError,
+    },
+}
+
+impl ConfigProblem {
+    pub(super) fn finding(&self) -> Finding {
+        Finding::new(
+            FindingId::SshConfigInvalid,
+            self.subject(),
+            self.cause.evidence(),
+            self.cause.remedy(&self.file),
+        )
+    }
+
+    fn subject(&self) -> String {
+        match self.line {
+            Some(line) => place(&self.file, line),
+            None => text::path(&self.file),
+        }
+    }
+}
+
+impl ProblemCause {
+    fn evidence(&self) -> String {
+        match self {
+            Self::NotRegularFile => tr!("not a regular file, so muxtray does not read it"),
+            Self::TooManyFiles => tr!(
+                "the ssh configuration has more than {n} file; muxtray ignores the rest"
+                    | "the ssh configuration has more than {n} files; muxtray ignores the rest"
+                        % MAX_FILES
+            ),
+            Self::TooLarge => tr!(
+                "the ssh configuration has more than {size}; muxtray ignores the rest",
+                size = format_args!("{} MiB", MAX_BYTES >> 20)
+            ),
+            Self::TooManyHosts => tr!(
+                "the ssh configuration has more than {n} host; muxtray ignores the rest"
+                    | "the ssh configuration has more than {n} hosts; muxtray ignores the rest"
+                        % MAX_ALIASES
+            ),
+            Self::TooManyTemplates => tr!(
+                "the ssh configuration has more than {n} ControlPath; muxtray ignores the rest"
+                    | "the ssh configuration has more than {n} different ControlPaths; muxtray ignores the rest"
+                        % MAX_TEMPLATES
+            ),
+            Self::Unreadable { error, .. } => tr!("not readable: {cause}", cause = error),
+            Self::HostNotUtf8(host) => tr!("the host name {host} is not valid UTF-8", host),
+            Self::HostNotUsable(host) => tr!("ssh does not accept {host} as a host name", host),
+            Self::BadInclude { include, error } => format!("Include {include}: {error}"),
+        }
+    }
+
+    fn remedy(&self, file: &Path) -> String {
+        let word = text::shell_word(file.as_os_str());
+        match self {
+            Self::NotRegularFile => tr!("keep the ssh configuration in a regular file"),
+            Self::TooManyFiles | Self::TooLarge | Self::TooManyHosts | Self::TooManyTemplates => {
+                tr!("shorten the ssh configuration, or add the other paths to extra_paths")
+            }
+            Self::Unreadable {
+                is_missing: true, ..
+            } => tr!("give a file that exists instead of {file}", file = word),
+            Self::Unreadable { .. } => tr!(
+                "make {file} readable, for example with {command}",
+                file = word,
+                command = format_args!("chmod u+r {word}")
+            ),
+            Self::HostNotUtf8(_) => {
+                tr!("write the name in UTF-8; until then muxtray does not ask ssh for its path")
+            }
+            Self::HostNotUsable(_) => tr!("give the host another name"),
+            Self::BadInclude { .. } => {
+                tr!("correct the line; until then muxtray does not read the included files")
+            }
+        }
+    }
+}

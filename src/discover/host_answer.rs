@@ -1,0 +1,280 @@
+//! The answer of `ssh -G` for a host. It is cached, so its texts are not translated.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fmt;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use tr::tr;
+
+use super::bounded_command::MAX_OUTPUT;
+use crate::model::control_path::{ControlPath, Destination, HostAlias};
+use crate::model::places::{Host, Persist, WrittenBy};
+use crate::model::text;
+
+/// How long after a failure to ask again about the host.
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(300);
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum HostAnswer {
+    Config(HostConfig),
+    /// ssh exited with an error, as it would another time.
+    Rejected(Rejection),
+    /// No answer, which may change with time.
+    Failed {
+        failure: QueryFailure,
+        /// Seconds since the epoch.
+        at: u64,
+    },
+}
+
+impl HostAnswer {
+    pub(super) fn failed(failure: QueryFailure) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        Self::Failed {
+            failure,
+            at: now.map_or(0, |now| now.as_secs()),
+        }
+    }
+
+    /// Whether the system ran out of something, so that another muxtray may get an answer at once.
+    pub(super) fn is_lack_of_resources(&self) -> bool {
+        matches!(
+            self,
+            Self::Failed {
+                failure: QueryFailure::NoResources(_),
+                ..
+            }
+        )
+    }
+
+    pub(super) fn retry_at(&self) -> Option<SystemTime> {
+        match self {
+            Self::Config(_) | Self::Rejected(_) => None,
+            Self::Failed { at, .. } => {
+                UNIX_EPOCH.checked_add(Duration::from_secs(*at).saturating_add(RETRY_AFTER))
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Rejection {
+    /// ssh's error message, escaped.
+    Message(String),
+    /// ssh printed no message; its exit status.
+    NoMessage(String),
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message(message) => f.write_str(message),
+            Self::NoMessage(status) => {
+                f.write_str(&tr!("ssh ended with {status} and no message", status))
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum QueryFailure {
+    /// Not asked, because too many other hosts had failed or taken too long.
+    Skipped,
+    TimedOut(Duration),
+    TooMuchOutput,
+    /// The pipes failed; the system's message.
+    Pipe(String),
+    /// ssh could not be started, because the system has run out of something; its message.
+    NoResources(String),
+}
+
+impl fmt::Display for QueryFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&match self {
+            Self::Skipped => tr!("not asked, because other hosts took too long"),
+            Self::TimedOut(limit) => tr!(
+                "no answer within {seconds} s",
+                seconds = text::number(limit.as_secs_f32())
+            ),
+            Self::TooMuchOutput => tr!(
+                "more than {size} of output",
+                size = format_args!("{} KiB", MAX_OUTPUT >> 10)
+            ),
+            Self::Pipe(error) | Self::NoResources(error) => error.clone(),
+        })
+    }
+}
+
+/// The settings in the output of `ssh -G` that muxtray uses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct HostConfig {
+    control_path: Option<PathBuf>,
+    user: String,
+    host: String,
+    port: Option<u16>,
+    multiplexes: bool,
+    asks: bool,
+    has_connect_timeout: bool,
+    /// As [`Persist::as_secs`].
+    persist: Option<u32>,
+    server_alive_interval: u32,
+    server_alive_count_max: u32,
+    is_by_systemd: bool,
+}
+
+impl HostConfig {
+    /// Parses lines of a keyword and a value. Only a path may hold bytes that are not UTF-8.
+    pub(super) fn parse(output: &[u8]) -> Self {
+        let lines = output.split(|byte| *byte == b'\n');
+        let values: BTreeMap<&[u8], &[u8]> = lines
+            .filter_map(|line| {
+                let end = line.iter().position(|byte| *byte == b' ')?;
+                Some((&line[..end], &line[end + 1..]))
+            })
+            .collect();
+        let bytes = |keyword: &str| values.get(keyword.as_bytes()).copied();
+        let value = |keyword: &str| String::from_utf8_lossy(bytes(keyword).unwrap_or_default());
+        Self {
+            control_path: bytes("controlpath").map(|path| PathBuf::from(OsStr::from_bytes(path))),
+            user: value("user").into_owned(),
+            host: value("hostname").into_owned(),
+            port: value("port").parse().ok(),
+            multiplexes: !matches!(&*value("controlmaster"), "" | "no" | "false"),
+            asks: matches!(&*value("controlmaster"), "ask" | "autoask"),
+            has_connect_timeout: !matches!(&*value("connecttimeout"), "" | "none"),
+            persist: match &*value("controlpersist") {
+                "" | "no" | "false" => None,
+                "yes" | "true" => Some(0),
+                seconds => seconds.parse().ok(),
+            },
+            server_alive_interval: value("serveraliveinterval").parse().unwrap_or(0),
+            server_alive_count_max: value("serveralivecountmax").parse().unwrap_or(3),
+            is_by_systemd: is_systemd_proxy(&value("proxycommand")),
+        }
+    }
+
+    pub(super) fn control_path(&self) -> Option<ControlPath> {
+        self.control_path.as_ref().and_then(ControlPath::new)
+    }
+
+    /// Whether systemd connects it, and not the network.
+    pub(super) const fn is_by_systemd(&self) -> bool {
+        self.is_by_systemd
+    }
+
+    pub(super) fn into_host(self, alias: HostAlias, source: Option<(PathBuf, usize)>) -> Host {
+        Host {
+            alias,
+            source,
+            written_by: WrittenBy::Person,
+            control_path: self.control_path(),
+            destination: Destination {
+                user: (!self.user.is_empty()).then_some(self.user),
+                host: self.host,
+                port: self.port,
+            },
+            multiplexes: self.multiplexes,
+            asks: self.asks,
+            has_connect_timeout: self.has_connect_timeout,
+            persist: match self.persist {
+                None => Persist::No,
+                Some(0) => Persist::Forever,
+                Some(seconds) => Persist::Seconds(seconds),
+            },
+            server_alive_interval: self.server_alive_interval,
+            server_alive_count_max: self.server_alive_count_max,
+        }
+    }
+}
+
+/// Whether a ProxyCommand, which is a shell command, runs systemd-ssh-proxy.
+fn is_systemd_proxy(command: &str) -> bool {
+    let mut words = command.split_ascii_whitespace();
+    let program = words.find(|word| *word != "exec").unwrap_or_default();
+    let program = program.trim_matches(|quote| matches!(quote, '"' | '\''));
+    program.rsplit('/').next() == Some("systemd-ssh-proxy")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parses_output_of_ssh() {
+        let host =
+            |output: &[u8]| HostConfig::parse(output).into_host(HostAlias("web".to_owned()), None);
+        let web = host(
+            b"user me\nhostname h.example.org\nport 2222\ncontrolmaster auto\nserveraliveinterval 15\n\
+              controlpath /s s/me@h\ncontrolpersist 600\nidentityfile ~/.ssh/id\n",
+        );
+        assert_eq!(web.control_path, ControlPath::new("/s s/me@h"));
+        assert_eq!(web.destination.to_string(), "me@h.example.org:2222");
+        assert_eq!(web.persist, Persist::Seconds(600));
+        assert_eq!(
+            (web.server_alive_interval, web.server_alive_count_max),
+            (15, 3)
+        );
+        assert!(web.multiplexes && !web.asks && !web.has_connect_timeout);
+        let db = host(b"controlmaster autoask\nconnecttimeout 5\n");
+        assert!(db.multiplexes && db.asks && db.has_connect_timeout);
+        for (output, persist, multiplexes) in [
+            (
+                "controlmaster false\ncontrolpersist no\n",
+                Persist::No,
+                false,
+            ),
+            (
+                "controlmaster no\ncontrolpersist yes\n",
+                Persist::Forever,
+                false,
+            ),
+            (
+                "controlmaster true\ncontrolpersist 0\n",
+                Persist::Forever,
+                true,
+            ),
+            ("", Persist::No, false),
+            ("controlpersist x\ncontrolmaster\n", Persist::No, false),
+        ] {
+            let host = host(output.as_bytes());
+            assert_eq!((host.persist, host.multiplexes), (persist, multiplexes));
+        }
+        for (output, path) in [
+            ("controlpath relative\n", None),
+            ("controlpath /a/../b\n", None),
+            ("controlpath /a/b\n", Some("/a/b")),
+        ] {
+            let path = path.and_then(ControlPath::new);
+            assert_eq!(host(output.as_bytes()).control_path, path);
+        }
+    }
+
+    #[test]
+    fn recognizes_systemd_ssh_proxy() {
+        for (command, expected) in [
+            ("/usr/lib/systemd/systemd-ssh-proxy unix/run/x %p", true),
+            ("exec /usr/libexec/systemd-ssh-proxy %h %p", true),
+            ("\"/usr/lib/systemd/systemd-ssh-proxy\" %h %p", true),
+            ("systemd-ssh-proxy", true),
+            ("/usr/lib/systemd/systemd-ssh-proxy-2 %h", false),
+            ("nc /usr/lib/systemd/systemd-ssh-proxy", false),
+            ("", false),
+        ] {
+            assert_eq!(is_systemd_proxy(command), expected, "{command}");
+        }
+    }
+
+    #[test]
+    fn no_retry_at_a_time_that_cannot_be_represented() {
+        let answer = |at| HostAnswer::Failed {
+            failure: QueryFailure::Skipped,
+            at,
+        };
+        assert_eq!(answer(u64::MAX).retry_at(), None);
+        assert_eq!(answer(0).retry_at(), Some(UNIX_EPOCH + RETRY_AFTER));
+    }
+}

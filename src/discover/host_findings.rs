@@ -1,0 +1,219 @@
+//! The hosts that ssh answered for, and the findings of the others.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use tr::tr;
+
+use super::config_contents::Located;
+use super::host_answer::{HostAnswer, HostConfig, QueryFailure, RETRY_AFTER, Rejection};
+use crate::model::control_path::HostAlias;
+use crate::model::finding::{Finding, FindingId};
+use crate::model::places::{Host, STAND_IN, WrittenBy, is_local_name};
+use crate::model::text;
+
+/// The place to look for the reason of a missing answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// ssh rejects its configuration.
+    Configuration,
+    /// ssh did not answer.
+    Ssh,
+    /// ssh could not be started.
+    System,
+}
+
+/// Makes the findings of hosts without an answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Judge<'a> {
+    /// The argument of `-F`, for commands.
+    pub(super) config: Option<&'a Path>,
+    pub(super) uid: u32,
+}
+
+impl Judge<'_> {
+    /// Returns the hosts with an answer, and one finding for each different failure of the others. There are none about
+    /// names of the system's own, which the user cannot change.
+    pub(super) fn judge(
+        &self,
+        aliases: &[Located<String>],
+        answers: Vec<HostAnswer>,
+    ) -> (Vec<Host>, Vec<Finding>) {
+        let mut hosts = Vec::new();
+        let mut failures: Vec<(String, Cause, Vec<&str>)> = Vec::new();
+        for (alias, answer) in aliases.iter().zip(answers) {
+            let (message, cause) = match answer {
+                HostAnswer::Config(config) => {
+                    let source = Some((alias.file.clone(), alias.line));
+                    let written_by = written_by(alias, &config);
+                    let host = config.into_host(HostAlias(alias.text.clone()), source);
+                    hosts.push(Host { written_by, ..host });
+                    continue;
+                }
+                _ if is_local_name(&alias.text) => continue,
+                HostAnswer::Rejected(rejection) => (rejection.to_string(), Cause::Configuration),
+                HostAnswer::Failed { failure, .. } => {
+                    let cause = match &failure {
+                        QueryFailure::NoResources(_) => Cause::System,
+                        QueryFailure::Skipped
+                        | QueryFailure::TimedOut(_)
+                        | QueryFailure::TooMuchOutput
+                        | QueryFailure::Pipe(_) => Cause::Ssh,
+                    };
+                    (failure.to_string(), cause)
+                }
+            };
+            match failures.iter_mut().find(|known| known.0 == message) {
+                Some((_, _, aliases)) => aliases.push(&alias.text),
+                None => failures.push((message, cause, vec![&alias.text])),
+            }
+        }
+        let findings = failures.iter().map(|(message, cause, aliases)| {
+            let finding = self.finding(title(aliases), aliases[0], message, *cause);
+            finding.with_hosts(aliases.iter().map(|alias| HostAlias((*alias).to_owned())))
+        });
+        let findings = findings.collect();
+        (hosts, findings)
+    }
+
+    /// Returns the finding of a configuration that names no host and that ssh rejects.
+    pub(super) fn rejected_for_all(&self, rejection: &Rejection) -> Finding {
+        let message = rejection.to_string();
+        self.finding(tr!("every host"), STAND_IN, &message, Cause::Configuration)
+    }
+
+    fn finding(&self, subject: String, alias: &str, message: &str, cause: Cause) -> Finding {
+        let command = match self.config {
+            None => format!("ssh -G {}", text::shell_word(OsStr::new(alias))),
+            Some(config) => format!(
+                "ssh -F {} -G {}",
+                text::shell_word(config.as_os_str()),
+                text::shell_word(OsStr::new(alias))
+            ),
+        };
+        let no_answer = || {
+            tr!(
+                "ssh did not print its configuration: {cause}",
+                cause = message
+            )
+        };
+        let (evidence, remedy) = match cause {
+            Cause::Configuration => {
+                let evidence = tr!("ssh rejects its configuration: {cause}", cause = message);
+                if let Some(file) = rejected_file(message) {
+                    let (subject, remedy) = (text::path(&file), self.permissions_remedy(&file));
+                    return Finding::new(FindingId::SshConfigInvalid, subject, evidence, remedy);
+                }
+                (
+                    evidence,
+                    tr!(
+                        "correct the configuration until {command} prints it",
+                        command
+                    ),
+                )
+            }
+            Cause::Ssh => (
+                no_answer(),
+                tr!(
+                    "find out why {command} hangs, such as a Match exec or a name server",
+                    command
+                ),
+            ),
+            Cause::System => (
+                no_answer(),
+                tr!(
+                    "close programs or raise the limits ({command}); muxtray asks ssh again after {minutes} minutes",
+                    command = "ulimit -a",
+                    minutes = RETRY_AFTER.as_secs() / 60
+                ),
+            ),
+        };
+        Finding::new(FindingId::SshConfigInvalid, subject, evidence, remedy).with_command(command)
+    }
+
+    fn permissions_remedy(&self, file: &Path) -> String {
+        let word = text::shell_word(file.as_os_str());
+        let is_misowned =
+            fs::metadata(file).is_ok_and(|stat| stat.uid() != 0 && stat.uid() != self.uid);
+        if is_misowned {
+            tr!(
+                "run {command} as root",
+                command = format_args!("chown {} {word}", self.uid)
+            )
+        } else {
+            tr!("run {command}", command = format_args!("chmod go-w {word}"))
+        }
+    }
+}
+
+/// Returns the file that ssh rejects for its owner or mode (`read_config_file_depth()` in readconf.c). Only ssh decides
+/// this: Debian and Ubuntu accept a file that the user's private group may write to (user-group-modes.patch).
+fn rejected_file(message: &str) -> Option<PathBuf> {
+    let file = message.strip_prefix("Bad owner or permissions on ")?;
+    // ssh may print two slashes. A name that was escaped is not found.
+    let file: PathBuf = Path::new(file).components().collect();
+    file.exists().then_some(file)
+}
+
+fn title(aliases: &[&str]) -> String {
+    let name = text::line(aliases[0]);
+    match aliases.len() {
+        1 => tr!("host {name}", name),
+        number => tr!(
+            "host {name} and {n} more" | "host {name} and {n} more" % number - 1,
+            name
+        ),
+    }
+}
+
+pub(super) fn written_by(alias: &Located<String>, config: &HostConfig) -> WrittenBy {
+    if is_local_name(&alias.text) || config.is_by_systemd() {
+        WrittenBy::System
+    } else {
+        alias.written_by()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::discover::config_contents::Scope;
+
+    #[test]
+    fn one_finding_for_each_failure_and_none_for_names_of_the_system() {
+        let judge = Judge {
+            config: Some(Path::new("/my config")),
+            uid: 1000,
+        };
+        let rejected = || HostAnswer::Rejected(Rejection::Message("bad".to_owned()));
+        let aliases =
+            [".host", "machine/.host", "vsock/3", "web", "db", "c"].map(|alias| Located {
+                text: alias.to_owned(),
+                file: PathBuf::from("/home/u/.ssh/config"),
+                line: 1,
+                scope: Scope::User,
+            });
+        let answers = vec![
+            rejected(),
+            HostAnswer::failed(QueryFailure::Skipped),
+            HostAnswer::Config(HostConfig::parse(b"controlpath /s/3\n")),
+            rejected(),
+            rejected(),
+            HostAnswer::failed(QueryFailure::TooMuchOutput),
+        ];
+        let (hosts, findings) = judge.judge(&aliases, answers);
+        let hosts: Vec<(&str, WrittenBy)> = hosts
+            .iter()
+            .map(|host| (&*host.alias.0, host.written_by))
+            .collect();
+        assert_eq!(hosts, [("vsock/3", WrittenBy::System)]);
+        let subjects: Vec<&str> = findings.iter().map(|it| it.subject.as_str()).collect();
+        assert_eq!(subjects, ["host web and 1 more", "host c"]);
+        assert_eq!(
+            findings[0].command.as_deref(),
+            Some("ssh -F '/my config' -G web")
+        );
+    }
+}

@@ -1,0 +1,85 @@
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use super::environment::Surroundings;
+use crate::model::interest::Interest;
+
+/// The settings that discovery depends on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    pub ssh: Ssh,
+    /// Further places, as globs.
+    pub extra_paths: Vec<String>,
+    /// Globs of paths to ignore; `*` matches slashes too.
+    pub ignored_paths: Vec<String>,
+    /// The file that keeps the answers of `ssh -G`, if they are to be kept.
+    pub cache: Option<PathBuf>,
+}
+
+/// An ssh program and its configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ssh {
+    /// A path, or a name that is looked up in `$PATH`.
+    pub program: PathBuf,
+    /// The argument of `-F`: a file that ssh reads instead of the user's and the system's, or "none".
+    pub config: Option<PathBuf>,
+}
+
+impl Ssh {
+    /// Returns the program's file, or `None` if it does not exist.
+    #[must_use]
+    pub fn file(&self, surroundings: &Surroundings) -> Option<PathBuf> {
+        if !self.is_name() {
+            return self.program.exists().then(|| self.program.clone());
+        }
+        self.files_in_path(surroundings).into_iter().find(|file| {
+            file.metadata()
+                .is_ok_and(|stat| stat.is_file() && stat.permissions().mode() & 0o111 != 0)
+        })
+    }
+
+    /// Returns the files to watch for a change of the program: its file, or the places where it would be found.
+    #[must_use]
+    pub fn interests(&self, surroundings: &Surroundings) -> Vec<Interest> {
+        let files = match self.file(surroundings) {
+            Some(file) => vec![file],
+            None if self.is_name() => {
+                let mut files = self.files_in_path(surroundings);
+                files.retain(|file| file.is_absolute());
+                files
+            }
+            None => vec![self.program.clone()],
+        };
+        files
+            .into_iter()
+            .filter_map(|file| std::path::absolute(file).ok())
+            .map(|path| Interest::File {
+                path,
+                reading: false,
+            })
+            .collect()
+    }
+
+    /// Returns the argument of `-F`, absolute so that it does not depend on the current directory.
+    #[must_use]
+    pub fn config_file(&self) -> Option<PathBuf> {
+        let config = self.config.as_deref()?;
+        Some(if config.as_os_str().eq_ignore_ascii_case("none") {
+            config.to_path_buf()
+        } else {
+            std::path::absolute(config).unwrap_or_else(|_| config.to_path_buf())
+        })
+    }
+
+    fn is_name(&self) -> bool {
+        self.program.components().count() == 1 && !self.program.is_absolute()
+    }
+
+    fn files_in_path(&self, surroundings: &Surroundings) -> Vec<PathBuf> {
+        let path = surroundings.known.variable("PATH");
+        path.into_iter()
+            .flat_map(std::env::split_paths)
+            .map(|directory| directory.join(&self.program))
+            .collect()
+    }
+}
