@@ -35,7 +35,7 @@ use nix::unistd::Pid;
 use support::Lab;
 
 const ROUNDS: usize = 50;
-/// No round begins later: a build that only polls would need half a minute for each step.
+/// No round begins after this time: a build that only polls would need half a minute for each step.
 const ENOUGH: Duration = Duration::from_secs(100);
 /// Longer than a build that only polls would need with its defaults.
 const DEADLINE: Duration = Duration::from_secs(70);
@@ -46,7 +46,7 @@ const RULES: [&str; 2] = [
     "interface='org.freedesktop.Notifications'",
 ];
 
-/// One round: a master that comes and is killed.
+/// One round: a master starts and is killed.
 struct Round {
     /// From its socket to its row in the menu.
     appeared: Duration,
@@ -145,7 +145,7 @@ fn round(lab: &Lab, bus: &Bus<'_>) -> Round {
     let reaped = killed.elapsed();
     let (mut stale, mut notified) = (None, None);
     bus.wait_until("the menu and a notification tell of it", |heard| {
-        if notified.is_none() && heard.was_told("web: stale control socket") {
+        if notified.is_none() && heard.is_notification("web: stale control socket") {
             notified = Some(heard.at);
         }
         if stale.is_none() && heard.menu_has("\u{25b2} web") {
@@ -158,7 +158,7 @@ fn round(lab: &Lab, bus: &Bus<'_>) -> Round {
     let (mut gone, mut withdrawn) = (false, false);
     bus.wait_until("menu and notification are as before", |heard| {
         gone = gone || heard.menu_has("no masters");
-        withdrawn = withdrawn || heard.was_taken_back();
+        withdrawn = withdrawn || heard.is_close();
         gone && withdrawn
     });
     let since_kill = |then: Option<Instant>| then.unwrap().duration_since(killed);
@@ -170,7 +170,7 @@ fn round(lab: &Lab, bus: &Bus<'_>) -> Round {
     }
 }
 
-/// The messages on the bus, and the icon whose menu they change.
+/// The messages on the bus, and the icon with the menu that they change.
 struct Bus<'a> {
     heard: Receiver<(Instant, zbus::Message)>,
     icon: TrayIcon<'a>,
@@ -218,7 +218,7 @@ impl Heard<'_> {
     }
 
     /// Returns true if this message is the notification with this title.
-    fn was_told(&self, title: &str) -> bool {
+    fn is_notification(&self, title: &str) -> bool {
         matches!(
             Message::read(self.message),
             Some(Message::Notify { summary, .. }) if summary == title
@@ -226,7 +226,7 @@ impl Heard<'_> {
     }
 
     /// Returns true if this message closes a notification.
-    fn was_taken_back(&self) -> bool {
+    fn is_close(&self) -> bool {
         matches!(Message::read(self.message), Some(Message::Close(_)))
     }
 }

@@ -28,8 +28,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use measure::{
-    StandIns, Table, Times, answer_as_a_master_if_told_to, number, processor_time, quick,
-    ratio_of_times, time, time_if_any, wall_time,
+    StandIns, Table, Times, number, processor_time, quick, ratio_of_times, serve_if_stand_in, time,
+    time_if_any, wall_time,
 };
 use muxtray::config::Settings;
 use muxtray::diagnose::{self, Context, History};
@@ -53,7 +53,7 @@ const LOOKS: usize = 50;
 const DUELS: usize = 300;
 
 fn main() {
-    answer_as_a_master_if_told_to();
+    serve_if_stand_in();
     println!("## Control sockets\n");
     one_against_one();
     let sizes = &SIZES[..if quick() { 2 } else { SIZES.len() }];

@@ -12,7 +12,7 @@ mod stand_in;
 mod usage;
 
 pub(crate) use builds::{Build, with_icon, without_icon};
-pub(crate) use stand_in::{StandIns, answer_as_a_master_if_told_to};
+pub(crate) use stand_in::{StandIns, serve_if_stand_in};
 pub(crate) use usage::{Activity, Memory, Part, activity, memory, memory_by_part};
 
 use std::time::{Duration, Instant};

@@ -65,7 +65,7 @@ impl Drop for StandIns {
 }
 
 /// If this process was started as a stand-in, serves as one and never returns. Call it first in `main`.
-pub(crate) fn answer_as_a_master_if_told_to() {
+pub(crate) fn serve_if_stand_in() {
     if env::var_os(MARK).is_none() {
         return;
     }

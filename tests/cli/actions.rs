@@ -1,5 +1,5 @@
-//! `muxtray check`, `exit`, `stop` and `clean` against real masters: what they say, what they do, and above all what
-//! they leave alone.
+//! `muxtray check`, `exit`, `stop` and `clean` against real masters: their output, their effects, and the sockets and
+//! processes they must not touch.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -16,7 +16,7 @@ fn words<'a>(command: &'a str, path: &'a Path) -> [&'a OsStr; 2] {
 }
 
 #[test]
-fn check_says_pid_and_round_trip() {
+fn check_prints_pid_and_round_trip() {
     let lab = Lab::new();
     let master = lab.master("web");
     let said = lab.muxtray(["check", "web"]).expect(0).stdout;
@@ -28,7 +28,7 @@ fn check_says_pid_and_round_trip() {
 }
 
 #[test]
-fn a_target_is_an_alias_a_destination_or_a_path() {
+fn target_is_an_alias_a_destination_or_a_path() {
     let lab = Lab::new();
     let master = lab.master("web");
     let user = &User::get().name;
@@ -57,7 +57,7 @@ fn a_target_is_an_alias_a_destination_or_a_path() {
 }
 
 #[test]
-fn an_ambiguous_target_is_refused_with_the_list() {
+fn ambiguous_target_is_refused_with_its_candidates() {
     let lab = Lab::new();
     let mut masters = [lab.master("web"), lab.master("db")];
     for command in ["check", "exit", "stop", "clean"] {
@@ -75,7 +75,7 @@ fn an_ambiguous_target_is_refused_with_the_list() {
 }
 
 #[test]
-fn an_unknown_target_is_told() {
+fn unknown_target_is_an_error() {
     let lab = Lab::new();
     for target in ["nowhere", "nobody@nowhere:1", "/nowhere/socket", "x/../y"] {
         for command in ["check", "exit", "stop", "clean"] {
@@ -176,7 +176,7 @@ fn exit_counts_the_masters_own_session() {
 }
 
 #[test]
-fn exit_does_not_believe_a_master_that_stays() {
+fn exit_fails_if_the_master_keeps_running() {
     let lab = Lab::new();
     let mut listener = Listener::called_ssh(&lab, &lab.control_path("web"), Behaviour::Immortal);
     let said = lab.muxtray(["exit", "web"]).expect(1);
@@ -215,7 +215,7 @@ fn stop_ends_a_persisted_master_without_sessions() {
 }
 
 #[test]
-fn clean_removes_what_is_stale_and_nothing_else() {
+fn clean_removes_only_stale_sockets() {
     let lab = Lab::new();
     let mut stale = lab.master("web");
     stale.kill();
@@ -265,7 +265,7 @@ fn clean_removes_what_is_stale_and_nothing_else() {
 }
 
 #[test]
-fn a_dry_run_says_what_clean_would_do_and_does_nothing() {
+fn clean_dry_run_lists_removals_and_removes_nothing() {
     let lab = Lab::new();
     let mut stale = lab.master("web");
     stale.kill();
@@ -286,7 +286,7 @@ fn a_dry_run_says_what_clean_would_do_and_does_nothing() {
 }
 
 #[test]
-fn clean_by_name_refuses_what_is_not_stale() {
+fn clean_by_name_refuses_sockets_that_are_not_stale() {
     let lab = Lab::new();
     let running = lab.master("web");
     let suspended = lab.master("db");
@@ -329,8 +329,8 @@ fn clean_does_not_follow_a_symlink_to_a_stale_socket() {
 }
 
 #[test]
-fn another_users_socket_is_neither_asked_nor_removed() {
-    let name = "another_users_socket_is_neither_asked_nor_removed";
+fn another_users_socket_is_neither_connected_to_nor_removed() {
+    let name = "another_users_socket_is_neither_connected_to_nor_removed";
     if !User::tests_are_root() {
         return skip(name, "only root can give files away");
     }
@@ -352,7 +352,7 @@ fn another_users_socket_is_neither_asked_nor_removed() {
 }
 
 #[test]
-fn an_orphan_is_not_asked_in_its_successors_name() {
+fn check_of_an_orphan_does_not_ask_its_successor() {
     let lab = Lab::new();
     let mut orphan = lab.master("web");
     fs::remove_file(orphan.path()).unwrap();
@@ -366,7 +366,7 @@ fn an_orphan_is_not_asked_in_its_successors_name() {
 }
 
 #[test]
-fn commands_that_need_a_target_say_so() {
+fn command_without_required_target_is_wrong_usage() {
     let lab = Lab::new();
     for command in ["exit", "stop"] {
         let said = lab.muxtray([command]).expect(2);
@@ -401,7 +401,7 @@ fn help_and_version_go_to_standard_output() {
 }
 
 #[test]
-fn a_clean_that_broke_off_is_settled_by_the_next() {
+fn clean_finishes_an_interrupted_clean() {
     let lab = Lab::new();
     let live = lab.master("web");
     let mut dead = lab.master("db");
@@ -431,7 +431,7 @@ fn a_clean_that_broke_off_is_settled_by_the_next() {
 }
 
 #[test]
-fn a_leftover_that_is_named_is_still_a_leftover() {
+fn clean_of_a_leftover_by_name_removes_it() {
     let lab = Lab::new();
     let old = lab.leftover(&lab.control_path("old"), Duration::from_secs(3600));
     let said = lab.muxtray(words("clean", &old)).expect(0);

@@ -1,5 +1,5 @@
-//! How often ssh is asked for its configuration, and what that costs: `ssh -G` runs `Match exec` commands, so a mere
-//! look must not.
+//! The number and the cost of `ssh -G` calls. `ssh -G` runs the commands of `Match exec`, so a command that only reads
+//! must not repeat it.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use crate::support::{Lab, PATIENCE, Process, Report, skip};
 
-/// Makes muxtray use an ssh that notes what it is asked about.
+/// Makes muxtray use an ssh that records the hosts it is asked about.
 fn counting_ssh(lab: &Lab) {
-    ssh_that(
+    ssh_after(
         lab,
         &format!(
             "for last; do :; done; echo \"$last\" >> '{}'",
@@ -19,13 +19,13 @@ fn counting_ssh(lab: &Lab) {
     );
 }
 
-/// Makes muxtray use an ssh that does this first.
-fn ssh_that(lab: &Lab, does: &str) {
-    let program = lab.script("bin-ssh", &format!("{does}\nexec /usr/bin/ssh \"$@\""));
+/// Makes muxtray use an ssh that runs this shell command first.
+fn ssh_after(lab: &Lab, command: &str) {
+    let program = lab.script("bin-ssh", &format!("{command}\nexec /usr/bin/ssh \"$@\""));
     lab.write_muxtray_config(&format!("ssh_program = \"{}\"\n", program.display()));
 }
 
-/// The lines of a file that something appends to, sorted; the file is gone afterwards.
+/// Returns the lines of a file, sorted, and removes the file.
 fn taken(lab: &Lab, name: &str) -> Vec<String> {
     let path = lab.path(name);
     let text = fs::read_to_string(&path).unwrap_or_default();
@@ -36,7 +36,7 @@ fn taken(lab: &Lab, name: &str) -> Vec<String> {
 }
 
 #[test]
-fn ssh_is_asked_once_for_each_change_whatever_looks() {
+fn ssh_is_asked_once_per_change_by_all_commands() {
     let lab = Lab::new();
     counting_ssh(&lab);
     lab.list();
@@ -54,7 +54,7 @@ fn ssh_is_asked_once_for_each_change_whatever_looks() {
 }
 
 #[test]
-fn a_match_exec_runs_once_for_each_change() {
+fn match_exec_runs_once_per_change() {
     let lab = Lab::new();
     let write = |interval: u32| {
         let note = lab.path("executed");
@@ -78,7 +78,7 @@ fn a_match_exec_runs_once_for_each_change() {
 }
 
 #[test]
-fn hosts_that_nobody_named_are_asked_about_where_no_named_one_shows_their_path() {
+fn unnamed_hosts_are_asked_about_only_without_a_named_host() {
     let lab = Lab::new();
     counting_ssh(&lab);
     let missing = lab.path("missing");
@@ -110,7 +110,7 @@ fn hosts_that_nobody_named_are_asked_about_where_no_named_one_shows_their_path()
 }
 
 #[test]
-fn three_hundred_hosts_take_less_than_a_second_the_second_time() {
+fn second_run_on_300_hosts_takes_less_than_a_second() {
     let lab = Lab::new();
     counting_ssh(&lab);
     let mut hosts = String::new();
@@ -135,10 +135,10 @@ fn three_hundred_hosts_take_less_than_a_second_the_second_time() {
 }
 
 #[test]
-fn a_person_at_a_terminal_sees_how_far_it_has_come() {
-    let name = "a_person_at_a_terminal_sees_how_far_it_has_come";
+fn progress_is_shown_on_a_terminal() {
+    let name = "progress_is_shown_on_a_terminal";
     let lab = Lab::new();
-    ssh_that(&lab, "sleep 1");
+    ssh_after(&lab, "sleep 1");
     let doctor = format!(
         "{} --ssh-config {} doctor",
         lab.reachable_program().display(),

@@ -1,4 +1,5 @@
-//! `muxtray autostart`: the file it writes, what it keeps, what it says, and that real readers of such files take it.
+//! `muxtray autostart`: the file it writes, the changes it keeps, its output, and the file read by GLib, systemd and
+//! desktop-file-validate.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -15,7 +16,7 @@ fn file(lab: &Lab) -> PathBuf {
     lab.path("config/autostart").join(NAME)
 }
 
-/// `muxtray autostart ACTION` as on a Xfce desktop.
+/// Runs `muxtray autostart ACTION` as on an Xfce desktop.
 #[track_caller]
 fn autostart(lab: &Lab, action: &str) -> Finished {
     let mut command = lab.muxtray_command(["autostart", action]);
@@ -31,7 +32,7 @@ fn is_installed(program: &str) -> bool {
 }
 
 #[test]
-fn enable_disable_and_status_say_what_is_so() {
+fn enable_disable_and_status_report_the_state() {
     let lab = Lab::new();
     let path = file(&lab);
     let shown = path.to_str().unwrap();
@@ -66,7 +67,7 @@ fn enable_disable_and_status_say_what_is_so() {
 }
 
 #[test]
-fn what_a_person_changed_is_kept() {
+fn enable_keeps_edits_of_the_user() {
     let lab = Lab::new();
     let mine = "#!/usr/bin/env xdg-open\n[Desktop Entry]\nType=Application\nName=Mine\n\
                 Exec=sh -c \"sleep 1; exec muxtray run -v\"\nX-Mine = yes \n\n[Desktop Action Quit]\nName=Quit\n";
@@ -94,7 +95,7 @@ fn a_link_to_a_file_elsewhere_stays_a_link() {
 }
 
 #[test]
-fn what_is_no_desktop_entry_or_protected_is_left_alone() {
+fn invalid_or_protected_file_is_left_unchanged() {
     let lab = Lab::new();
     lab.write(file(&lab), "my notes\n");
     for action in ["enable", "disable", "status"] {
@@ -118,8 +119,8 @@ fn what_is_no_desktop_entry_or_protected_is_left_alone() {
 }
 
 #[test]
-fn a_full_disk_leaves_the_file_as_it_was() {
-    let name = "a_full_disk_leaves_the_file_as_it_was";
+fn full_disk_leaves_the_file_unchanged() {
+    let name = "full_disk_leaves_the_file_unchanged";
     let lab = Lab::new();
     let User { uid, gid, .. } = User::get();
     let script = format!(
@@ -137,7 +138,7 @@ fn a_full_disk_leaves_the_file_as_it_was() {
         said.stderr.contains("No space left on device") && said.stderr.contains("unchanged"),
         "{said:?}"
     );
-    // `status` after it, in the same place: the file is whole and in force.
+    // Disabling has failed; `status` below the same mounts reports the unchanged file as enabled.
     let script = format!(
         "{script}\nsetpriv --reuid={uid} --regid={gid} --clear-groups \"$2\" autostart disable 2>/dev/null || :\n\
          test \"$(ls -A \"$1/config/autostart\")\" = {NAME}"
@@ -148,7 +149,7 @@ fn a_full_disk_leaves_the_file_as_it_was() {
 }
 
 #[test]
-fn a_file_of_the_users_takes_the_place_of_the_systems() {
+fn file_of_the_user_overrides_that_of_the_system() {
     let lab = Lab::new();
     let system = lab.write(
         Path::new("etc/xdg/autostart").join(NAME),
@@ -168,7 +169,7 @@ fn a_file_of_the_users_takes_the_place_of_the_systems() {
 }
 
 #[test]
-fn which_desktops_is_the_users_word() {
+fn enable_refuses_to_change_only_show_in() {
     let lab = Lab::new();
     let text = "[Desktop Entry]\nType=Application\nExec=sh\nOnlyShowIn=GNOME;\n";
     lab.write(file(&lab), text);
@@ -180,7 +181,7 @@ fn which_desktops_is_the_users_word() {
 }
 
 #[test]
-fn systemds_unit_is_told_apart_and_not_doubled() {
+fn enabled_systemd_unit_is_reported_and_not_duplicated() {
     let lab = Lab::new();
     let unit = fs::read("packaging/muxtray.service").unwrap();
     lab.write("config/systemd/user/muxtray.service", unit);
@@ -218,8 +219,8 @@ fn systemds_unit_is_told_apart_and_not_doubled() {
     );
 }
 
-/// Installs muxtray in a directory with this name, switches start at login on there, and puts a script in its place
-/// that keeps its arguments in the file that is returned.
+/// Installs muxtray in a directory with this name, enables start at login there, and replaces the program with a
+/// script. Returns the file in which the script records its arguments.
 fn installed_in(lab: &Lab, name: &str) -> PathBuf {
     let name = lab.make_directory(name).join("muxtray");
     let mut command = lab.command(lab.install(program(), &name));
@@ -231,14 +232,14 @@ fn installed_in(lab: &Lab, name: &str) -> PathBuf {
     kept
 }
 
-/// No per cent sign: GLib looks for the program before it has read the doubled one, so it finds none.
+/// The path has no per cent sign: GLib looks for the program before it decodes `%%`, so it finds none.
 const ODD: &str = "my $HOME \"bin\" `a` \\b 'c' \u{fc};&";
 
 #[test]
-fn glib_reads_and_starts_it_whatever_the_path() {
+fn glib_reads_and_starts_it_from_any_path() {
     if !is_installed("gio") {
         return skip(
-            "glib_reads_and_starts_it_whatever_the_path",
+            "glib_reads_and_starts_it_from_any_path",
             "gio is not installed",
         );
     }
@@ -252,8 +253,8 @@ fn glib_reads_and_starts_it_whatever_the_path() {
 }
 
 #[test]
-fn systemds_generator_takes_it_and_what_is_hidden_not() {
-    let name = "systemds_generator_takes_it_and_what_is_hidden_not";
+fn systemds_generator_takes_it_unless_hidden() {
+    let name = "systemds_generator_takes_it_unless_hidden";
     if !Path::new(GENERATOR).is_file() {
         return skip(name, "there is no systemd");
     }
@@ -285,10 +286,10 @@ fn systemds_generator_takes_it_and_what_is_hidden_not() {
 }
 
 #[test]
-fn the_file_is_valid() {
+fn desktop_file_validate_accepts_the_file() {
     if !is_installed("desktop-file-validate") {
         return skip(
-            "the_file_is_valid",
+            "desktop_file_validate_accepts_the_file",
             "desktop-file-validate is not installed",
         );
     }

@@ -1,4 +1,4 @@
-//! `muxtray config`, and what a bad configuration file does: a finding, never an overwritten file.
+//! `muxtray config`, and the findings for a bad configuration file, which is never overwritten.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::support::{Finished, Lab, PATIENCE, Process, Report, User, skip, wait_until};
 use nix::sys::signal::Signal;
 
-/// Files that are not valid, and a word that the complaint has.
+/// Invalid files, each with a word of the error message.
 const BAD: &[(&str, &str)] = &[
     ("interval_secs = \"soon\"\n", "line 1"),
     ("interval_secs = 0\n", "interval_secs"),
@@ -22,13 +22,13 @@ fn file(lab: &Lab) -> PathBuf {
     lab.path("config/muxtray/config.toml")
 }
 
-/// `list --json` with a configuration of its own, which ignores no other test's masters.
+/// Runs `list --json` with a configuration file that ignores no paths.
 fn list(lab: &Lab, arguments: &[&str]) -> Finished {
     lab.muxtray(["list", "--json"].iter().chain(arguments))
 }
 
 #[test]
-fn path_says_where_it_is() {
+fn path_prints_the_path_of_the_file() {
     let lab = Lab::new();
     let said = lab.muxtray(["config", "path"]).expect(0);
     assert_eq!(said.stdout.trim_end(), file(&lab).to_str().unwrap());
@@ -39,7 +39,7 @@ fn path_says_where_it_is() {
 }
 
 #[test]
-fn show_prints_a_file_that_is_valid_and_means_the_same() {
+fn show_prints_a_valid_file_with_the_same_settings() {
     let lab = Lab::new();
     lab.write_muxtray_config("interval_secs = 7\nextra_paths = [\"~/with space/*\"]\n");
     let shown = lab.muxtray(["config", "show"]).expect(0).stdout;
@@ -52,7 +52,7 @@ fn show_prints_a_file_that_is_valid_and_means_the_same() {
 }
 
 #[test]
-fn every_key_is_explained_where_nothing_is_set() {
+fn show_explains_every_key_without_a_file() {
     let lab = Lab::new();
     fs::remove_file(file(&lab)).unwrap();
     let shown = lab.muxtray(["config", "show"]).expect(0).stdout;
@@ -77,7 +77,7 @@ fn check_accepts_a_missing_and_a_valid_file() {
 }
 
 #[test]
-fn a_bad_file_is_told_and_kept() {
+fn invalid_file_is_reported_and_kept() {
     let lab = Lab::new();
     for (text, word) in BAD {
         lab.write("config/muxtray/config.toml", text);
@@ -104,7 +104,7 @@ fn a_bad_file_is_told_and_kept() {
 }
 
 #[test]
-fn what_is_no_file_or_no_text_is_told_and_kept() {
+fn directory_or_binary_file_is_reported_and_kept() {
     let lab = Lab::new();
     lab.write("bytes.toml", b"interval_secs = \xff\n");
     lab.make_directory("directory.toml");
@@ -124,12 +124,12 @@ fn what_is_no_file_or_no_text_is_told_and_kept() {
 }
 
 #[test]
-fn an_unreadable_file_is_told() {
+fn unreadable_file_is_reported() {
     let lab = Lab::new();
     let path = file(&lab);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     if User::get().uid == 0 {
-        return skip("an_unreadable_file_is_told", "root reads every file");
+        return skip("unreadable_file_is_reported", "root reads every file");
     }
     let said = lab.muxtray(["config", "check"]).expect(2);
     assert!(
@@ -139,7 +139,7 @@ fn an_unreadable_file_is_told() {
 }
 
 #[test]
-fn a_named_file_that_is_missing_is_wrong_usage() {
+fn missing_config_argument_file_is_wrong_usage() {
     let lab = Lab::new();
     let said = list(&lab, &["--config", "/nowhere.toml"]).expect(2);
     assert!(
@@ -149,7 +149,7 @@ fn a_named_file_that_is_missing_is_wrong_usage() {
 }
 
 #[test]
-fn edit_writes_the_documented_file_once_and_checks_what_comes_of_it() {
+fn edit_writes_the_documented_file_once_and_checks_the_result() {
     let lab = Lab::new();
     fs::remove_file(file(&lab)).unwrap();
     let edit = |editor: &str| {
@@ -182,7 +182,7 @@ fn edit_writes_the_documented_file_once_and_checks_what_comes_of_it() {
 }
 
 #[test]
-fn a_running_watcher_takes_changes_over_and_survives_a_bad_file() {
+fn running_watcher_applies_changes_and_ignores_an_invalid_file() {
     let lab = Lab::new();
     lab.write_muxtray_config("interval_secs = 1\n");
     let mut run = Process::start(lab.muxtray_command(["run", "--no-tray", "-v"]));
@@ -195,7 +195,7 @@ fn a_running_watcher_takes_changes_over_and_survives_a_bad_file() {
     wait_until("it says that the file is bad", PATIENCE, || {
         run.stderr().contains("interval_secs") || run.stderr().contains("1 problem")
     });
-    // The last good settings stay in force: the interval is still a second, so a master is seen at once.
+    // The last valid settings apply: the interval is still one second, so a new master is seen at once.
     let mut master = lab.master("web");
     wait_until("it goes on looking", PATIENCE, || {
         run.stderr().contains("1 master")
@@ -215,7 +215,7 @@ fn a_running_watcher_takes_changes_over_and_survives_a_bad_file() {
 }
 
 #[test]
-fn ignored_paths_are_left_alone_and_extra_paths_found() {
+fn ignored_paths_are_not_listed_and_extra_paths_are() {
     let lab = Lab::new();
     let master = lab.master("web");
     let extra = lab.path("extra.sock");

@@ -1,4 +1,4 @@
-//! `muxtray doctor`: each finding from a real cause, a healthy set-up that is silent, and what `--fix` does to both.
+//! `muxtray doctor`: one real cause for each finding, set-ups without findings, and the effect of `--fix` on both.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
@@ -20,13 +20,13 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn the_configuration_of_the_readme_is_silent() {
+fn readme_configuration_has_no_findings() {
     let readme = fs::read_to_string("README.md").unwrap();
     let (_, rest) = readme.split_once("## A good ssh configuration").unwrap();
     let block = rest.split("```").nth(1).unwrap();
     assert!(block.contains("ControlPath ~/.ssh/s/%C"), "{block}");
     let lab = Lab::new();
-    // `~` is the home of the password file, where the tests' user has none.
+    // ssh expands `~` to the home in the password database; the tests' user has none there.
     let directory = lab.path("s").display().to_string();
     let block = block.replace("~/.ssh/s", &directory);
     for hosts in ["", "Host web\nHost db\n    Port 2222\n"] {
@@ -38,7 +38,7 @@ fn the_configuration_of_the_readme_is_silent() {
 }
 
 #[test]
-fn healthy_setups_are_silent() {
+fn healthy_setups_have_no_findings() {
     let lab = Lab::good();
     let scratch = lab.path("");
     let scratch = scratch.display();
@@ -181,8 +181,8 @@ fn every_cause_has_its_finding() {
 }
 
 #[test]
-fn another_users_directory_is_misowned_and_told_with_the_command() {
-    let name = "another_users_directory_is_misowned_and_told_with_the_command";
+fn another_users_directory_is_misowned_with_a_remedy() {
+    let name = "another_users_directory_is_misowned_with_a_remedy";
     if !User::tests_are_root() {
         return skip(name, "only root can give files away");
     }
@@ -201,7 +201,7 @@ fn another_users_directory_is_misowned_and_told_with_the_command() {
 }
 
 #[test]
-fn what_is_wrong_with_sockets_is_told() {
+fn every_socket_problem_has_its_finding() {
     let lab = Lab::new();
     lab.configure(&format!(
         "Host web\n    ControlPersist yes\nHost db\n{GOOD}"
@@ -235,7 +235,7 @@ fn what_is_wrong_with_sockets_is_told() {
 }
 
 #[test]
-fn fix_mends_what_is_safe_and_nothing_twice() {
+fn fix_repairs_what_is_safe_once() {
     let lab = Lab::good();
     let (open, missing) = (lab.path("s"), lab.path("new/deep"));
     lab.configure(&format!(
@@ -282,7 +282,7 @@ fn fix_mends_what_is_safe_and_nothing_twice() {
 }
 
 #[test]
-fn what_cannot_be_mended_remains_and_decides_the_status() {
+fn unfixable_finding_remains_and_sets_the_status() {
     let lab = Lab::good();
     set_mode(&lab.path("s"), 0o500);
     lab.configure(&format!(
@@ -304,7 +304,7 @@ fn what_cannot_be_mended_remains_and_decides_the_status() {
 }
 
 #[test]
-fn a_trial_leaves_nothing_behind_and_an_ordinary_look_makes_none() {
+fn list_and_doctor_leave_directories_unchanged() {
     let lab = Lab::good();
     let directory = lab.path("s");
     let changed = || {

@@ -1,4 +1,4 @@
-//! `muxtray doctor --explain` with what ssh itself prints when something is broken: OpenSSH is the reference.
+//! `muxtray doctor --explain` on the messages that ssh itself prints in each broken state.
 
 use std::fs::{self, Permissions};
 use std::io::Write as _;
@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use crate::support::{Behaviour, Finished, Lab, Listener, PATIENCE, Process, User, skip};
 
-/// What `ssh -M` prints for the host `web`, which ends with an error.
+/// Returns the standard error of `ssh -M web`, which must fail.
 #[track_caller]
 fn ssh_error(lab: &Lab) -> String {
     let mut command = lab.ssh();
@@ -23,7 +23,7 @@ fn explain(lab: &Lab, line: &str) -> Finished {
     lab.muxtray(["doctor", "--explain", line])
 }
 
-/// Demands that the answer names the finding and the path, and ends with this status.
+/// Demands a finding with this id and path, and this exit status.
 #[track_caller]
 fn expect(finished: Finished, id: &str, path: &Path, status: i32) -> String {
     let text = finished.expect(status).stdout;
@@ -33,7 +33,7 @@ fn expect(finished: Finished, id: &str, path: &Path, status: i32) -> String {
 }
 
 #[test]
-fn what_ssh_prints_is_answered_with_its_cause() {
+fn message_of_ssh_is_explained_by_its_finding() {
     let lab = Lab::new();
     let directory = lab.path("s");
 
@@ -67,7 +67,7 @@ fn what_ssh_prints_is_answered_with_its_cause() {
 }
 
 #[test]
-fn a_stale_socket_is_answered_with_its_remedy_until_it_is_gone() {
+fn stale_socket_is_explained_until_it_is_removed() {
     let lab = Lab::new();
     let path = lab.control_path("web");
     lab.dead_socket(&path);
@@ -78,7 +78,7 @@ fn a_stale_socket_is_answered_with_its_remedy_until_it_is_gone() {
         text.contains(&format!("muxtray clean {}", path.display())),
         "{text}"
     );
-    // A line that names no path is answered with all there are.
+    // For a line without a path, every socket is examined.
     let anonymous = "Control socket connect(\u{2026}): Connection refused";
     expect(explain(&lab, anonymous), "stale", &path, 1);
 
@@ -91,7 +91,7 @@ fn a_stale_socket_is_answered_with_its_remedy_until_it_is_gone() {
 }
 
 #[test]
-fn other_states_are_told_as_they_are() {
+fn message_is_explained_by_the_present_state() {
     let lab = Lab::new();
     let path = lab.control_path("web");
     lab.write(&path, "a file");
@@ -108,8 +108,8 @@ fn other_states_are_told_as_they_are() {
 }
 
 #[test]
-fn another_users_socket_is_told() {
-    let name = "another_users_socket_is_told";
+fn another_users_socket_is_reported() {
+    let name = "another_users_socket_is_reported";
     if !User::tests_are_root() {
         return skip(name, "only root can be somebody else");
     }
@@ -122,7 +122,7 @@ fn another_users_socket_is_told() {
 }
 
 #[test]
-fn several_lines_come_on_standard_input() {
+fn several_lines_are_read_from_standard_input() {
     let lab = Lab::new();
     let (stale, none) = (lab.control_path("web"), lab.control_path("db"));
     lab.dead_socket(&stale);
@@ -157,7 +157,7 @@ fn several_lines_come_on_standard_input() {
 }
 
 #[test]
-fn what_is_not_understood_is_said_to_be() {
+fn unknown_message_is_reported_as_unknown() {
     let lab = Lab::new();
     let finished = explain(&lab, "Permission denied (publickey).").expect(3);
     assert!(finished.stdout.is_empty());
@@ -166,13 +166,13 @@ fn what_is_not_understood_is_said_to_be() {
         "{}",
         finished.stderr
     );
-    // An empty standard input is nothing either.
+    // So does an empty standard input.
     lab.muxtray(["doctor", "--explain"]).expect(3);
     lab.muxtray(["doctor", "--explain", "x", "--fix"]).expect(2);
 }
 
 #[test]
-fn a_line_with_escapes_is_shown_without() {
+fn escape_sequences_in_a_line_are_removed() {
     let lab = Lab::new();
     let said = "Control socket connect(/tmp/\u{1b}[31mred): Connection refused";
     let text = explain(&lab, said).expect(0).stdout;

@@ -1,10 +1,10 @@
-//! `muxtray doctor` on filesystems that are full, read-only, another machine's, or that take no sockets.
+//! `muxtray doctor` on filesystems that are full, read-only, remote, or that cannot hold sockets.
 
 use crate::support::{GOOD, Lab, NetworkMount, Report, User, skip};
 
 #[test]
-fn a_network_filesystem_is_a_warning_and_takes_no_sockets_by_trial() {
-    let name = "a_network_filesystem_is_a_warning_and_takes_no_sockets_by_trial";
+fn network_filesystem_is_a_warning_and_a_trial_shows_no_sockets() {
+    let name = "network_filesystem_is_a_warning_and_a_trial_shows_no_sockets";
     let lab = Lab::new();
     let mount = match NetworkMount::new(&lab, "s", "net") {
         Ok(mount) => mount,
@@ -18,7 +18,7 @@ fn a_network_filesystem_is_a_warning_and_takes_no_sockets_by_trial() {
         lab.list().finding_ids(),
         ["filesystem-network", "path-not-per-machine"]
     );
-    // sshfs lets nobody make a socket, which only a trial tells.
+    // sshfs refuses to create sockets, which only a trial shows.
     let report = lab.doctor();
     assert_eq!(
         report.finding_ids(),
@@ -28,22 +28,22 @@ fn a_network_filesystem_is_a_warning_and_takes_no_sockets_by_trial() {
     );
 }
 
-/// What doctor finds below mounts that a script makes over the directory `s`.
+/// Runs doctor below mounts that a script makes over the directory `s`.
 fn below_mounts(script: &str) -> Result<Report, String> {
     let lab = Lab::good();
     let finished = lab.muxtray_below_mounts(script, ["doctor", "--json"])?;
     Ok(Report::of(&finished))
 }
 
-/// Mounts a tmpfs with these options over `s`, for the user.
+/// Returns a script line that mounts a tmpfs with these options over `s`, for the user.
 fn tmpfs(options: &str) -> String {
     let User { uid, gid, .. } = User::get();
     format!("mount -t tmpfs -o mode=700,uid={uid},gid={gid},{options} tmpfs \"$1/s\"")
 }
 
 #[test]
-fn a_full_filesystem_is_told_with_its_numbers() {
-    let name = "a_full_filesystem_is_told_with_its_numbers";
+fn full_filesystem_is_reported_with_its_size() {
+    let name = "full_filesystem_is_reported_with_its_size";
     let full = [
         (
             format!(
@@ -73,8 +73,8 @@ fn a_full_filesystem_is_told_with_its_numbers() {
 }
 
 #[test]
-fn a_filesystem_that_has_room_is_silent_and_a_read_only_one_is_not() {
-    let name = "a_filesystem_that_has_room_is_silent_and_a_read_only_one_is_not";
+fn only_a_read_only_filesystem_has_a_finding() {
+    let name = "only_a_read_only_filesystem_has_a_finding";
     for (options, expected) in [
         ("size=64k", &[][..]),
         ("size=64k,ro", &["directory-not-writable"]),
@@ -87,8 +87,8 @@ fn a_filesystem_that_has_room_is_silent_and_a_read_only_one_is_not() {
 }
 
 #[test]
-fn a_filesystem_without_hard_links_is_told() {
-    let name = "a_filesystem_without_hard_links_is_told";
+fn filesystem_without_hard_links_is_reported() {
+    let name = "filesystem_without_hard_links_is_reported";
     let User { uid, gid, .. } = User::get();
     let script = format!(
         "truncate -s 4M \"$1/image\" && mkfs.vfat \"$1/image\" >/dev/null && \

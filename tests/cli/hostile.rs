@@ -1,5 +1,5 @@
-//! Bad input: whatever stands in the configuration, in the directories or behind a socket, the answer is a clear
-//! finding or error within a deadline, nothing panics, and nothing is removed that is not proven stale.
+//! Bad input in the configuration, in directories and behind sockets: the result is a clear finding or error within a
+//! deadline. Nothing panics, and only sockets proven stale are removed.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -11,10 +11,10 @@ use crate::support::{Behaviour, Finished, Lab, Listener, Report, User, is_socket
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-/// What one hanging `ssh -G`, or one master that does not answer, may cost altogether on a busy machine.
+/// The longest time that one hanging `ssh -G`, or one unresponsive master, may add on a busy machine.
 const LIMIT: Duration = Duration::from_secs(15);
 
-/// Runs it and demands an orderly end: in time, by an exit status of the contract, without a panic.
+/// Runs muxtray; demands that it ends in time, with an exit status of the contract and without a panic.
 #[track_caller]
 fn orderly<A: AsRef<OsStr>>(lab: &Lab, arguments: impl IntoIterator<Item = A>) -> Finished {
     let said = lab.muxtray(arguments);
@@ -24,14 +24,13 @@ fn orderly<A: AsRef<OsStr>>(lab: &Lab, arguments: impl IntoIterator<Item = A>) -
     said
 }
 
-/// `list --json`, which must be orderly and well-formed.
 #[track_caller]
 fn list(lab: &Lab) -> Report {
     Report::parse(&orderly(lab, ["list", "--json"]).stdout)
 }
 
-/// Has muxtray read a configuration that begins with these lines; demands that the trouble is told, with a word of
-/// it, and that a master which was there before is still reported.
+/// Runs muxtray with a configuration that begins with these lines. Demands a finding with this word, and that an
+/// existing master is still reported.
 #[track_caller]
 fn expect_configuration_finding(lab: &Lab, lines: &str, word: &str) {
     let master = lab.master("web");
@@ -54,7 +53,7 @@ fn expect_configuration_finding(lab: &Lab, lines: &str, word: &str) {
 }
 
 #[test]
-fn a_missing_ssh_configuration_is_told() {
+fn missing_ssh_configuration_is_reported() {
     let lab = Lab::new();
     let said = orderly(&lab, ["list", "-F", "/nowhere/config"]);
     let told = format!("{}{}", said.stdout, said.stderr);
@@ -62,7 +61,7 @@ fn a_missing_ssh_configuration_is_told() {
 }
 
 #[test]
-fn an_unreadable_ssh_configuration_is_told() {
+fn unreadable_ssh_configuration_is_reported() {
     let lab = Lab::new();
     let path = lab.path("ssh_config");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
@@ -76,7 +75,7 @@ fn an_unreadable_ssh_configuration_is_told() {
 }
 
 #[test]
-fn an_unreadable_include_is_a_finding_and_the_rest_still_works() {
+fn unreadable_include_is_a_finding_and_the_rest_works() {
     let lab = Lab::new();
     let included = lab.write("included", "Host other\n");
     fs::set_permissions(&included, fs::Permissions::from_mode(0o000)).unwrap();
@@ -84,7 +83,7 @@ fn an_unreadable_include_is_a_finding_and_the_rest_still_works() {
 }
 
 #[test]
-fn an_unknown_token_is_a_finding_and_the_rest_still_works() {
+fn unknown_token_is_a_finding_and_the_rest_works() {
     let lab = Lab::new();
     let lines = format!(
         "Host odd\n    ControlPath {}/%Z-%p\n",
@@ -112,7 +111,7 @@ fn a_fifo_as_configuration_does_not_hang() {
 }
 
 #[test]
-fn a_match_exec_that_never_ends_costs_its_deadline() {
+fn endless_match_exec_costs_only_its_deadline() {
     let lab = Lab::new();
     let master = lab.master("web");
     lab.configure("Match exec \"sleep 600\"\n    User nobody\n");
@@ -120,7 +119,7 @@ fn a_match_exec_that_never_ends_costs_its_deadline() {
 }
 
 #[test]
-fn an_ssh_that_cannot_be_started_is_told() {
+fn missing_ssh_program_is_reported() {
     let lab = Lab::new();
     let master = lab.master("web");
     lab.write_muxtray_config("ssh_program = \"/nowhere/ssh\"\n");
@@ -130,7 +129,7 @@ fn an_ssh_that_cannot_be_started_is_told() {
 }
 
 #[test]
-fn an_ssh_that_talks_without_end_is_bounded() {
+fn endless_output_of_ssh_is_cut_off() {
     let lab = Lab::new();
     let master = lab.master("web");
     let program = lab.script("endless", "exec yes controlpath /");
@@ -139,7 +138,7 @@ fn an_ssh_that_talks_without_end_is_bounded() {
 }
 
 #[test]
-fn garbage_as_configuration_is_survived() {
+fn random_bytes_as_configuration_do_not_panic() {
     let lab = Lab::new();
     let master = lab.master("web");
     let mut garbage: Vec<u8> = (0..=255).cycle().take(100_000).collect();
@@ -162,7 +161,7 @@ fn thousands_of_files_do_not_hide_a_master() {
     assert_eq!(fs::read_dir(lab.path("s")).unwrap().count(), 5001);
 }
 
-/// Names that a file may have: control characters, markup, directions, bytes that are no text.
+/// Unusual names that a file may have: control characters, markup, text direction marks, bytes that are not UTF-8.
 const NAMES: &[&[u8]] = &[
     b"new\nline-22",
     b"\x1b[31mred\x1b]0;title\x07-22",
@@ -207,7 +206,7 @@ fn hostile_names_are_escaped_and_still_cleaned() {
     printable(&listed);
     assert!(listed.contains("new\\u{a}line"), "{listed}");
 
-    // By the bytes of its path, as a shell would hand it over.
+    // The argument is the path's bytes, as a shell passes them.
     let one = orderly(&lab, [OsString::from("clean"), paths[0].clone().into()]).expect(0);
     printable(&one.stdout);
     assert!(!paths[0].exists());
@@ -235,7 +234,7 @@ fn hostile_host_names_are_escaped() {
 }
 
 #[test]
-fn a_path_beyond_a_socket_address_is_survived() {
+fn path_longer_than_a_socket_address_does_not_panic() {
     let lab = Lab::new();
     let short = lab.path("s/short");
     lab.dead_socket(&short);
@@ -258,7 +257,7 @@ fn a_path_beyond_a_socket_address_is_survived() {
 }
 
 #[test]
-fn symlink_loops_and_fifos_are_told_and_left_alone() {
+fn symlink_loops_and_fifos_are_reported_and_left_alone() {
     let lab = Lab::new();
     let (looped, fifo) = (lab.control_path("web"), lab.control_path("db"));
     symlink(looped.file_name().unwrap(), &looped).unwrap();
@@ -278,7 +277,7 @@ fn symlink_loops_and_fifos_are_told_and_left_alone() {
 }
 
 #[test]
-fn a_master_that_answers_badly_costs_its_deadline_and_no_more() {
+fn broken_master_costs_only_its_deadline() {
     for behaviour in Behaviour::BROKEN {
         let lab = Lab::new();
         let mut listener = Listener::called_ssh(&lab, &lab.control_path("web"), *behaviour);
@@ -309,7 +308,7 @@ fn a_master_that_answers_badly_costs_its_deadline_and_no_more() {
 }
 
 #[test]
-fn many_broken_masters_are_asked_side_by_side() {
+fn many_broken_masters_are_checked_in_parallel() {
     let lab = Lab::new();
     let listeners: Vec<_> = (0..8)
         .map(|number| {
@@ -322,7 +321,7 @@ fn many_broken_masters_are_asked_side_by_side() {
 }
 
 #[test]
-fn a_path_that_is_a_directory_on_the_way_is_survived() {
+fn control_path_below_a_regular_file_does_not_panic() {
     let lab = Lab::new();
     let file = lab.write("file", "");
     lab.configure(&format!(
@@ -335,7 +334,7 @@ fn a_path_that_is_a_directory_on_the_way_is_survived() {
 }
 
 #[test]
-fn arguments_that_are_no_text_are_survived() {
+fn non_utf8_arguments_do_not_panic() {
     let lab = Lab::new();
     for command in ["check", "exit", "stop", "clean"] {
         let said = orderly(

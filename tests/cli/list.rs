@@ -1,4 +1,4 @@
-//! `muxtray list` against real masters in every state: what it reports is compared with what is true.
+//! `muxtray list` against real masters in every state; its report is compared with lstat, `/proc` and ssh.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -13,14 +13,14 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use serde_json::json;
 
-/// The state of what is at the path, and the status that `list` ended with.
+/// Returns the state of the socket at the path, and the exit status of `list`.
 #[track_caller]
 fn state(lab: &Lab, path: &Path) -> (String, i32) {
     let report = lab.list();
     (report.at(path).state().to_owned(), report.status)
 }
 
-/// Demands the state, that it is the socket's own first finding, and the exit status that its severity asks for.
+/// Demands this state, the same id as the socket's first finding, and this exit status.
 #[track_caller]
 fn expect_state(lab: &Lab, path: &Path, state: &str, status: i32) -> SocketReport {
     let report = lab.list();
@@ -35,7 +35,7 @@ fn expect_state(lab: &Lab, path: &Path, state: &str, status: i32) -> SocketRepor
 }
 
 #[test]
-fn a_running_master_is_reported_as_it_is() {
+fn running_master_has_its_pid_hosts_and_sessions() {
     let lab = Lab::new();
     lab.configure("Host web\n    ControlPersist 600\n");
     let master = lab.master("web");
@@ -72,7 +72,7 @@ fn a_running_master_is_reported_as_it_is() {
 }
 
 #[test]
-fn control_persist_is_told_apart() {
+fn control_persist_is_reported() {
     let lab = Lab::new();
     lab.configure("Host web\n    ControlPersist yes\nHost db\n    ControlPersist 10m\n");
     let masters = ["web", "db", "build"].map(|alias| lab.master(alias));
@@ -84,7 +84,7 @@ fn control_persist_is_told_apart() {
 }
 
 #[test]
-fn a_persisted_master_has_the_pid_that_is_in_the_background() {
+fn persisted_master_has_the_pid_of_the_background_process() {
     let lab = Lab::new();
     let pid = lab.persisted_master("web", "600");
     let socket = lab.list().at(&lab.control_path("web")).0;
@@ -96,7 +96,7 @@ fn a_persisted_master_has_the_pid_that_is_in_the_background() {
 }
 
 #[test]
-fn a_session_of_the_masters_own_is_no_multiplexed_one() {
+fn own_session_of_a_master_is_not_counted_as_multiplexed() {
     let lab = Lab::new();
     let master = lab.master_with_own_session("web");
     let socket = lab.list().at(master.path()).0;
@@ -113,7 +113,7 @@ fn a_session_of_the_masters_own_is_no_multiplexed_one() {
 }
 
 #[test]
-fn nothing_is_listed_where_nothing_is() {
+fn no_sockets_give_an_empty_list() {
     let lab = Lab::new();
     let report = lab.list();
     assert_eq!(report.json["sockets"], json!([]));
@@ -180,7 +180,7 @@ fn a_socket_of_another_user_is_misowned_and_never_touched() {
 }
 
 #[test]
-fn another_program_is_foreign_and_not_connected_to() {
+fn listener_of_another_program_is_foreign_and_not_connected_to() {
     let lab = Lab::new();
     let listener = Listener::foreign(&lab, &lab.control_path("web"), Behaviour::Silent);
     let socket = expect_state(&lab, listener.path(), "foreign", 1);
@@ -204,7 +204,7 @@ fn a_listener_of_another_user_is_foreign() {
 }
 
 #[test]
-fn what_is_not_a_socket_is_told_and_not_followed() {
+fn file_directory_symlink_and_fifo_are_not_a_socket() {
     let lab = Lab::new();
     let master = lab.master("build");
     type Make = fn(&Lab, &Path);
@@ -229,7 +229,7 @@ fn what_is_not_a_socket_is_told_and_not_followed() {
 }
 
 #[test]
-fn a_closed_directory_is_denied() {
+fn unreadable_directory_is_denied() {
     let lab = Lab::new();
     let master = lab.master("web");
     let directory = lab.path("s");
@@ -244,7 +244,7 @@ fn a_closed_directory_is_denied() {
 }
 
 #[test]
-fn a_master_that_may_not_be_connected_to_is_denied() {
+fn socket_without_write_permission_is_denied() {
     let lab = Lab::new();
     let master = lab.master("web");
     fs::set_permissions(master.path(), fs::Permissions::from_mode(0o000)).unwrap();
@@ -252,7 +252,7 @@ fn a_master_that_may_not_be_connected_to_is_denied() {
 }
 
 #[test]
-fn an_old_temporary_name_is_a_leftover_and_a_young_one_a_start() {
+fn only_an_old_temporary_name_is_a_leftover() {
     let lab = Lab::new();
     let old = lab.leftover(&lab.control_path("web"), Duration::from_secs(61));
     let young = lab.leftover(&lab.control_path("db"), Duration::from_secs(1));
@@ -289,7 +289,7 @@ fn an_unlinked_master_is_orphaned_beside_its_successor() {
 }
 
 #[test]
-fn what_cannot_be_looked_at_is_unverifiable() {
+fn path_through_a_symlink_loop_is_unverifiable() {
     let lab = Lab::new();
     symlink("loop", lab.path("loop")).unwrap();
     let path = lab.path("loop/web");
@@ -332,7 +332,7 @@ fn a_master_in_another_network_namespace_is_running() {
 }
 
 #[test]
-fn a_mode_that_lets_others_in_is_a_finding() {
+fn socket_mode_open_to_others_is_a_finding() {
     let lab = Lab::new();
     let master = lab.master("web");
     fs::set_permissions(master.path(), fs::Permissions::from_mode(0o666)).unwrap();
@@ -345,7 +345,7 @@ fn a_mode_that_lets_others_in_is_a_finding() {
 }
 
 #[test]
-fn a_master_outside_every_configured_place_is_found_through_the_kernel() {
+fn master_at_an_unconfigured_path_is_found_through_the_kernel() {
     let lab = Lab::new();
     let deep = "d/".repeat(10);
     let mut path = lab.path("");
@@ -363,7 +363,7 @@ fn a_master_outside_every_configured_place_is_found_through_the_kernel() {
 }
 
 #[test]
-fn a_path_of_ninety_bytes_is_used_and_a_longer_one_told() {
+fn path_of_90_bytes_works_and_a_longer_one_is_a_finding() {
     let lab = Lab::new();
     let of_length = |length: usize| {
         let directory = lab.path("s").display().to_string();

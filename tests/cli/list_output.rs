@@ -1,4 +1,4 @@
-//! How `muxtray list` says it: order, table, colour, and again on each change.
+//! The output of `muxtray list`: order, table, colour, and `--watch`.
 
 use std::process::Command;
 
@@ -32,7 +32,7 @@ fn problems_come_first_in_json_and_text() {
 }
 
 #[test]
-fn the_table_is_aligned_plain_and_says_what_to_do() {
+fn table_is_aligned_without_colour_and_has_remedies() {
     let lab = Lab::new();
     let running = lab.master("build");
     let mut stale = lab.master("web");
@@ -76,8 +76,8 @@ fn the_table_is_aligned_plain_and_says_what_to_do() {
 }
 
 #[test]
-fn colour_comes_on_a_terminal_and_goes_with_no_color() {
-    let name = "colour_comes_on_a_terminal_and_goes_with_no_color";
+fn colour_is_used_on_a_terminal_without_no_color() {
+    let name = "colour_is_used_on_a_terminal_without_no_color";
     if Command::new("script").arg("--version").output().is_err() {
         return skip(name, "script(1), which makes terminals, is not installed");
     }
@@ -89,7 +89,7 @@ fn colour_comes_on_a_terminal_and_goes_with_no_color() {
             .chain(muxtray.get_args())
             .map(|word| word.to_str().unwrap())
             .collect();
-        // script(1) gives it a terminal of its own.
+        // script(1) provides a terminal.
         let mut script = lab.command("script");
         script.args([
             "--quiet",
@@ -113,10 +113,10 @@ fn colour_comes_on_a_terminal_and_goes_with_no_color() {
 }
 
 #[test]
-fn watch_prints_one_object_a_line_on_each_change() {
+fn watch_prints_one_json_line_per_change() {
     let lab = Lab::new();
     let mut watch = Process::start(lab.muxtray_command(["list", "--watch", "--json"]));
-    // The states that each line reports, a line that is still being written left out.
+    // The states in each complete line.
     let lines = |watch: &Process| -> Vec<Vec<String>> {
         let text = watch.stdout();
         let complete = text.rfind('\n').map_or("", |end| &text[..end]);

@@ -21,19 +21,19 @@ use nix::unistd::Pid;
 /// Set in the child of a test that runs its own binary again.
 const CHILD: &str = "MUXTRAY_TEST_CHILD";
 
-/// A child whose standard error is a file.
+/// A child with a file as its standard error.
 struct Logged {
     child: Child,
     directory: tempfile::TempDir,
 }
 
 impl Logged {
-    /// Starts it without a session and with an empty home. If `is_journal`, JOURNAL_STREAM names the file.
+    /// Starts the command without a session and with an empty home. If `is_journal`, JOURNAL_STREAM names the file.
     fn start(mut command: Command, is_journal: bool) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let log = File::create(directory.path().join("log")).unwrap();
         let own = log.metadata().unwrap();
-        // Otherwise it names another stream, as in a child with a redirected standard error.
+        // Otherwise JOURNAL_STREAM names another stream, as in a child with a redirected standard error.
         let inode = if is_journal { own.ino() } else { own.ino() + 1 };
         let child = command
             .env("JOURNAL_STREAM", format!("{}:{inode}", own.dev()))
@@ -94,7 +94,7 @@ fn is_child(test: &str) -> bool {
     std::env::var(CHILD).is_ok_and(|name| name == test)
 }
 
-/// Starts as the applet does; then a thread panics while the main thread waits for ever.
+/// Starts as the applet does; then a thread panics while the main thread blocks.
 fn crash_on_a_thread() -> ! {
     log::to_stderr(0);
     crash::log_panics();
@@ -179,7 +179,7 @@ fn lines_have_priorities_in_the_journal_and_levels_elsewhere() {
 
 #[test]
 fn engine_failure_exits_with_3() {
-    // Too few descriptors for its loop.
+    // Too few descriptors for the event loop.
     let mut command = Command::new("sh");
     command
         .args(["-c", "ulimit -n 5; exec \"$0\" run --no-tray"])

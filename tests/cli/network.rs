@@ -1,11 +1,11 @@
-//! The network behind a master, broken in every way that a namespace allows, and mended again.
+//! Interruptions of the network behind a master, made in network namespaces, and their repair.
 
 use std::time::{Duration, Instant};
 
 use crate::support::{CLIENT, Network, PATIENCE, WEB, skip, wait_until};
 use nix::sys::signal::Signal;
 
-/// The network, or what is said where there can be none.
+/// Returns a network, or skips the test with the reason.
 macro_rules! network_or_skip {
     ($name:literal) => {
         match Network::new() {
@@ -22,8 +22,8 @@ fn evidence(report: &crate::support::SocketReport) -> String {
 }
 
 #[test]
-fn a_link_is_cut_while_data_is_under_way() {
-    let network = network_or_skip!("a_link_is_cut_while_data_is_under_way");
+fn cut_link_with_unacknowledged_data_is_reported() {
+    let network = network_or_skip!("cut_link_with_unacknowledged_data_is_reported");
     let _masters = [network.master("web"), network.master("db")];
     let well = network.wait_for_state("web", "running", &[]);
     assert_eq!(well.0["network"]["state"], "well", "{:#}", well.0);
@@ -54,8 +54,8 @@ fn a_link_is_cut_while_data_is_under_way() {
 }
 
 #[test]
-fn an_address_is_taken_and_given_back() {
-    let network = network_or_skip!("an_address_is_taken_and_given_back");
+fn removed_address_is_stranded_until_restored() {
+    let network = network_or_skip!("removed_address_is_stranded_until_restored");
     let _masters = [network.master("web"), network.master("db")];
     let run = network.watcher("2 masters", "");
     network.ip(&format!("address del {CLIENT}/24 dev a0"));
@@ -80,8 +80,8 @@ fn an_address_is_taken_and_given_back() {
 
     network.ip(&format!("address add {CLIENT}/24 dev a0"));
     network.ip(&format!("route add {WEB}/32 via 10.77.1.2"));
-    // Its next answer proves it. The kernel tells what has happened to who looks for the first time, too; but an
-    // answer of the last second may have come after that.
+    // The server's next answer proves that the connection works; an answer of the last second may be older than the
+    // repair.
     let session = network.session("web", "echo hello");
     session.finish(PATIENCE).expect(0);
     network.wait_for_state("web", "running", &["suspect"]);
@@ -93,8 +93,8 @@ fn an_address_is_taken_and_given_back() {
 }
 
 #[test]
-fn a_route_goes_and_comes_back() {
-    let network = network_or_skip!("a_route_goes_and_comes_back");
+fn removed_route_is_reported_until_restored() {
+    let network = network_or_skip!("removed_route_is_reported_until_restored");
     let _masters = [network.master("web"), network.master("db")];
     network.wait_for_state("web", "running", &[]);
     network.ip(&format!("route del {WEB}/32"));
@@ -114,10 +114,11 @@ fn a_route_goes_and_comes_back() {
     session.finish(PATIENCE).expect(0);
 }
 
-/// The master is in the background, so the ssh of its ProxyJump is not its child; the packets are that one's.
+/// The master is in the background, so the ssh of its ProxyJump is not its child; the TCP connection belongs to that
+/// ssh.
 #[test]
-fn the_first_hop_of_a_proxy_jump_is_cut() {
-    let network = network_or_skip!("the_first_hop_of_a_proxy_jump_is_cut");
+fn cut_first_hop_of_a_proxy_jump_is_reported() {
+    let network = network_or_skip!("cut_first_hop_of_a_proxy_jump_is_reported");
     let _neighbour = network.master("db");
     network.persisted_master("build");
     let well = network.wait_for_state("build", "running", &[]);
@@ -135,10 +136,10 @@ fn the_first_hop_of_a_proxy_jump_is_cut() {
     session.finish(PATIENCE).expect(0);
 }
 
-/// The hop has a master of its own, and the jump goes through that: no process of the jump has a connection.
+/// The hop has its own master, which carries the jump: no process of the jump has a TCP connection.
 #[test]
-fn a_jump_through_another_master_stands_or_falls_with_it() {
-    let network = network_or_skip!("a_jump_through_another_master_stands_or_falls_with_it");
+fn jump_through_another_master_has_the_state_of_that_master() {
+    let network = network_or_skip!("jump_through_another_master_has_the_state_of_that_master");
     let _masters = [
         network.master("db"),
         network.master("hop"),
@@ -149,10 +150,10 @@ fn a_jump_through_another_master_stands_or_falls_with_it() {
     assert_eq!(local("hop"), local("build"));
 }
 
-/// Forwardings are connections of the master's, too, whichever side they come from.
+/// Connections of forwardings belong to the master's process too, in both directions.
 #[test]
-fn a_forwarded_connection_is_not_taken_for_the_masters() {
-    let network = network_or_skip!("a_forwarded_connection_is_not_taken_for_the_masters");
+fn forwarded_connection_is_not_taken_for_the_masters_own() {
+    let network = network_or_skip!("forwarded_connection_is_not_taken_for_the_masters_own");
     let _masters = [network.master("web"), network.master("db")];
     network.persisted_master("build");
     let clients = [("web", 7001), ("build", 7002)].map(|(alias, port)| {
@@ -175,11 +176,11 @@ fn a_forwarded_connection_is_not_taken_for_the_masters() {
     drop(clients);
 }
 
-/// There is no room for the master's farewell, and it waits for some.
+/// The send buffer has no space for the master's disconnect message, so the master waits.
 #[test]
-fn a_stranded_master_ends_although_its_connection_is_full() {
-    let name = "a_stranded_master_ends_although_its_connection_is_full";
-    let network = network_or_skip!("a_stranded_master_ends_although_its_connection_is_full");
+fn stranded_master_with_a_full_send_buffer_ends() {
+    let name = "stranded_master_with_a_full_send_buffer_ends";
+    let network = network_or_skip!("stranded_master_with_a_full_send_buffer_ends");
     if let Err(why) = network.slow_down() {
         return skip(name, &why);
     }
@@ -202,8 +203,8 @@ fn a_stranded_master_ends_although_its_connection_is_full() {
 }
 
 #[test]
-fn a_stranded_master_is_ended_where_that_is_wanted() {
-    let network = network_or_skip!("a_stranded_master_is_ended_where_that_is_wanted");
+fn stranded_master_is_ended_if_the_setting_is_on() {
+    let network = network_or_skip!("stranded_master_is_ended_if_the_setting_is_on");
     let mut web = network.master("web");
     let mut db = network.master("db");
     let run = network.watcher("2 masters", "exit_stranded = true\n");
@@ -217,9 +218,9 @@ fn a_stranded_master_is_ended_where_that_is_wanted() {
 }
 
 #[test]
-fn a_slow_and_lossy_link_is_no_alarm() {
-    let name = "a_slow_and_lossy_link_is_no_alarm";
-    let network = network_or_skip!("a_slow_and_lossy_link_is_no_alarm");
+fn slow_and_lossy_link_has_no_finding() {
+    let name = "slow_and_lossy_link_has_no_finding";
+    let network = network_or_skip!("slow_and_lossy_link_has_no_finding");
     if let Err(why) = network.slow_down() {
         return skip(name, &why);
     }
@@ -234,10 +235,10 @@ fn a_slow_and_lossy_link_is_no_alarm() {
     assert!(looks > 10, "it was busy for {looks} looks only");
 }
 
-/// As after a VPN that came back with another address: one action ends the old master and opens a new one.
+/// As after a VPN reconnects with another address: one action ends the old master and opens a new one.
 #[test]
-fn a_stranded_master_is_replaced() {
-    let network = network_or_skip!("a_stranded_master_is_replaced");
+fn stranded_master_is_replaced_by_one_action() {
+    let network = network_or_skip!("stranded_master_is_replaced_by_one_action");
     let old = network.master("web");
     let _neighbour = network.master("db");
     let session = network.session("web", "exec sleep 600");

@@ -1,5 +1,5 @@
-//! `muxtray open HOST` against real servers: a master in the background, whatever stood in its place, and nothing left
-//! of a start that failed.
+//! `muxtray open HOST` against real servers: a master in the background, earlier sockets at its path, and no leftovers
+//! of a failed start.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
@@ -11,7 +11,7 @@ use crate::support::{
 };
 use nix::sys::signal::Signal;
 
-/// The master at the host's ControlPath, which ends with the laboratory.
+/// Returns the pid of the master at the host's ControlPath, which ends with the laboratory.
 #[track_caller]
 fn master(lab: &Lab, alias: &str) -> i32 {
     let report = lab.list().at(&lab.control_path(alias));
@@ -22,7 +22,7 @@ fn master(lab: &Lab, alias: &str) -> i32 {
     pid
 }
 
-/// The processes that have this laboratory's path in their arguments, but its server.
+/// The processes with this laboratory's path in their arguments, except its server.
 fn started(lab: &Lab) -> Vec<String> {
     let here = lab
         .path("")
@@ -46,7 +46,7 @@ fn nothing_is_left(lab: &Lab) {
     );
 }
 
-/// A program that the laboratory's user may run.
+/// Makes a script that the laboratory's user may run.
 fn script(lab: &Lab, name: &str, text: &str) -> String {
     lab.script(name, text).display().to_string()
 }
@@ -58,7 +58,7 @@ fn signals_blocked(pid: i32) -> String {
 }
 
 #[test]
-fn a_master_is_opened_and_outlives_the_command() {
+fn open_starts_a_master_that_outlives_the_command() {
     let lab = Lab::new();
     let said = lab.muxtray(["open", "web"]).expect(0);
     assert!(said.stdout.starts_with("web: opened in "), "{said:?}");
@@ -86,7 +86,7 @@ fn a_master_is_opened_and_outlives_the_command() {
 }
 
 #[test]
-fn its_own_control_persist_stays_in_force() {
+fn configured_control_persist_is_kept() {
     let lab = Lab::new();
     lab.configure("Host web\n    ControlMaster no\n    ControlPersist 10m");
     let said = lab.muxtray(["open", "web"]).expect(0);
@@ -107,7 +107,7 @@ fn its_own_control_persist_stays_in_force() {
 }
 
 #[test]
-fn a_host_without_an_alias_is_opened_too() {
+fn host_without_an_alias_is_opened() {
     let lab = Lab::new();
     let destination = format!("{}@127.0.0.1:{}", User::get().name, lab.port);
     lab.muxtray(["open", &destination]).expect(0);
@@ -125,7 +125,7 @@ fn a_stale_socket_is_removed_first() {
 }
 
 #[test]
-fn what_is_in_the_way_is_told_before_anything_is_started() {
+fn obstacle_at_the_path_is_reported_before_ssh_starts() {
     let lab = Lab::new();
     let touched = lab.path("touched");
     let connect = format!("    ProxyCommand touch {}", touched.display());
@@ -161,7 +161,7 @@ fn what_is_in_the_way_is_told_before_anything_is_started() {
 }
 
 #[test]
-fn a_start_that_fails_says_why_and_leaves_nothing() {
+fn failed_start_reports_the_reason_and_leaves_nothing() {
     let lab = Lab::new();
     for (lines, why, helps) in [
         ("PubkeyAuthentication no", "Permission denied", "ssh-add"),
@@ -183,9 +183,10 @@ fn a_start_that_fails_says_why_and_leaves_nothing() {
     }
 }
 
-/// The proxy of ours is slow enough for another master to take the path first. ssh runs on without a control socket.
+/// muxtray's ProxyCommand is slow enough for another master to take the path first. muxtray's ssh continues without a
+/// control socket.
 #[test]
-fn another_ssh_that_was_first_keeps_the_path_and_ours_ends() {
+fn another_ssh_that_was_first_keeps_the_path() {
     let lab = Lab::new();
     let other = lab.ssh();
     let words: Vec<String> = std::iter::once(other.get_program())
@@ -245,7 +246,7 @@ fn a_passphrase_is_asked_for_by_the_askpass_program() {
 }
 
 #[test]
-fn a_signal_ends_what_was_started() {
+fn signal_ends_the_started_ssh() {
     let lab = Lab::new();
     let begun = lab.path("begun");
     let proxy = script(
@@ -268,7 +269,7 @@ fn a_signal_ends_what_was_started() {
 }
 
 #[test]
-fn what_is_no_host_is_wrong_usage() {
+fn invalid_host_is_wrong_usage() {
     let lab = Lab::new();
     for words in [
         &["open"][..],
@@ -283,9 +284,9 @@ fn what_is_no_host_is_wrong_usage() {
 }
 
 #[test]
-fn a_name_of_systemds_is_opened_checked_and_ended_like_any_other() {
+fn systemd_host_name_is_opened_checked_and_ended() {
     let lab = Lab::new();
-    // The server is the laboratory's; systemd's own proxy would want a service of this machine's.
+    // The laboratory's server serves the connection; systemd's own proxy would need a service of this machine.
     lab.configure(&format!("Host .host machine/.host\n{GOOD}"));
     let report = lab.list();
     assert_eq!((report.status, report.all_ids()), (0, vec![]));

@@ -1,18 +1,18 @@
-//! Watching does not touch: a master whose ControlPersist runs out ends on time though muxtray looks every second.
+//! A master ends when its ControlPersist time is over, even while muxtray scans every second.
 
 use std::time::{Duration, Instant};
 
 use crate::support::{Lab, PATIENCE, Process, process_state, wait_until};
 use nix::sys::signal::Signal;
 
-/// How long the masters of these tests outlive their last session.
+/// The ControlPersist time of these tests' masters.
 const PERSIST: Duration = Duration::from_secs(3);
 
-/// What a busy machine may add to that.
+/// Tolerance for a busy machine.
 const SLACK: Duration = Duration::from_secs(4);
 
-/// Starts a master under the eyes of `watcher`, which has written `sees_it` once it knows of the master, and
-/// demands that it ends when it should.
+/// Starts a master while `watcher` runs; `sees_it` reports if the watcher has seen the master. Demands that the master
+/// ends on time.
 fn ends_on_time_under(lab: &Lab, watcher: &mut Process, sees_it: impl Fn(&Process) -> bool) {
     let persist = PERSIST.as_secs().to_string();
     let pid = lab.persisted_master("web", &persist);
@@ -33,7 +33,7 @@ fn ends_on_time_under(lab: &Lab, watcher: &mut Process, sees_it: impl Fn(&Proces
 }
 
 #[test]
-fn under_list_watch() {
+fn persisted_master_ends_on_time_under_list_watch() {
     let lab = Lab::new();
     let mut watch = Process::start(lab.muxtray_command(["list", "--watch", "--json"]));
     watch.wait_for_output("\"schema\"", PATIENCE);
@@ -43,7 +43,7 @@ fn under_list_watch() {
 }
 
 #[test]
-fn under_the_running_watcher() {
+fn persisted_master_ends_on_time_under_the_watcher() {
     let lab = Lab::new();
     lab.write_muxtray_config("interval_secs = 1\n");
     let mut run = Process::start(lab.muxtray_command(["run", "--no-tray", "-v"]));
@@ -56,9 +56,9 @@ fn under_the_running_watcher() {
     run.finish(PATIENCE).expect(0);
 }
 
-/// The measure of the two above: asking does keep a master alive, so a watcher that asked would be found out.
+/// The reference for the two tests above: alive checks keep a master running, so a watcher that sent them would fail.
 #[test]
-fn asking_would_keep_it_alive() {
+fn alive_checks_keep_a_persisted_master_running() {
     let lab = Lab::new();
     let persist = PERSIST.as_secs().to_string();
     let pid = lab.persisted_master("web", &persist);

@@ -63,7 +63,7 @@ fn refuses_setuid_setgid_and_file_capabilities() {
     }
 }
 
-/// muxtray as root with the user's environment, as `sudo -E` starts it.
+/// Runs muxtray as root with the user's environment, as `sudo -E` does.
 fn as_root(lab: &Lab, arguments: &[&str]) -> Finished {
     let mut command = Command::new(program());
     lab.set_environment(&mut command);
@@ -93,7 +93,7 @@ fn root_is_warned_and_sees_only_its_own_masters() {
     let output = as_root(&lab, &["list", "--json"]);
     assert_eq!(output.stderr, "");
 
-    // Without a configuration only the kernel's table has it, which shows root the sockets of all users.
+    // Without a configuration only the kernel's table lists the socket; root sees the sockets of all users there.
     lab.write("ssh_config", "");
     for arguments in [&["list"][..], &["list", "--json"], &["doctor"]] {
         let output = as_root(&lab, arguments);
@@ -155,7 +155,7 @@ fn below(directory: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn files_are_private_whatever_the_umask() {
+fn files_are_private_under_any_umask() {
     let lab = Lab::good();
     let path = lab.path("made/by/fix/%C");
     let path = path.display();

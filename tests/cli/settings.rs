@@ -1,4 +1,4 @@
-//! Writing settings back: what the file looks like afterwards, and when it is left alone.
+//! Saving of settings: the resulting file, and the files that must not change.
 
 use std::env;
 use std::fs;
@@ -16,7 +16,7 @@ fn file(lab: &Lab) -> PathBuf {
 }
 
 #[test]
-fn what_was_switched_is_in_force_and_the_rest_as_it_was_typed() {
+fn changed_setting_applies_and_the_rest_of_the_file_is_kept() {
     let lab = Lab::new();
     let mine = "# Mine.\n\n  clean_automatically = false   # for now\ninterval_secs = 7\n[notifications]\nstale = true\n";
     lab.write("config/muxtray/config.toml", mine);
@@ -46,9 +46,9 @@ fn what_was_switched_is_in_force_and_the_rest_as_it_was_typed() {
 }
 
 #[test]
-fn the_file_that_documents_itself_still_does() {
+fn new_file_documents_every_setting() {
     let lab = Lab::new();
-    // Of this program's own user: root leaves no file in the directory of another.
+    // The file belongs to this process's user, because root writes no file in another user's directory.
     let own = tempfile::tempdir().unwrap();
     let new = own.path().join("muxtray/config.toml");
     config::set(&new, Setting::Notifications, false).unwrap();
@@ -74,7 +74,7 @@ fn a_link_to_a_file_elsewhere_stays_a_link() {
 }
 
 #[test]
-fn what_could_not_be_read_is_left_alone() {
+fn unreadable_file_is_left_unchanged() {
     let lab = Lab::new();
     for text in ["no_such_key = 1\n", "interval_secs = \n", "\u{0}"] {
         lab.write("config/muxtray/config.toml", text);
@@ -89,7 +89,7 @@ fn what_could_not_be_read_is_left_alone() {
 }
 
 #[test]
-fn a_file_saved_at_the_moment_of_a_discovery_is_read() {
+fn file_changed_during_discovery_is_read() {
     let lab = Lab::new();
     let armed = lab.path("armed");
     let script = format!(
@@ -105,7 +105,7 @@ fn a_file_saved_at_the_moment_of_a_discovery_is_read() {
         run.stderr().contains("no masters")
     });
     lab.write("armed", "");
-    // Another program has it ask anew, which saves the file once more.
+    // Another program makes muxtray read the hosts again, and the script changes the file at that moment.
     let other = lab.install(&ssh, "other-ssh");
     lab.write_muxtray_config(&format!("ssh_program = \"{}\"\n", other.display()));
     wait_until("it says that the file is bad", PATIENCE, || {
@@ -115,12 +115,12 @@ fn a_file_saved_at_the_moment_of_a_discovery_is_read() {
     run.finish(PATIENCE).expect(0);
 }
 
-/// Where the test finds itself on a disk of its own.
+/// Names the small filesystem in the environment of the test's second run.
 const DISK: &str = "MUXTRAY_TEST_DISK";
 
 #[test]
-fn a_full_disk_leaves_the_file_as_it_was() {
-    let name = "a_full_disk_leaves_the_file_as_it_was";
+fn full_disk_leaves_the_file_unchanged() {
+    let name = "full_disk_leaves_the_file_unchanged";
     if let Some(disk) = env::var_os(DISK) {
         return on_a_full_disk(Path::new(&disk));
     }
@@ -136,7 +136,7 @@ fn a_full_disk_leaves_the_file_as_it_was() {
         ))
         .arg(env::current_exe().unwrap())
         .env(DISK, lab.path("data"));
-    // Mounting is root's, whom the laboratory's commands are not.
+    // The laboratory's commands do not run as root, and only root can mount.
     let mut as_root = std::process::Command::new(command.get_program());
     as_root.args(command.get_args()).envs(
         command

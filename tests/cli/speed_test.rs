@@ -1,5 +1,4 @@
-//! `muxtray test HOST` against real masters: what it measures, what it says stands in the way, and that it leaves
-//! nothing behind.
+//! `muxtray test HOST` against real masters: its measurements, the obstacles it names, and no leftovers.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
@@ -12,7 +11,7 @@ use crate::support::{
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-/// Puts something slow before every connection of its own.
+/// Delays every direct connection.
 fn slow_connections(lab: &Lab, lines: &str) {
     lab.configure(&format!(
         "Host web\n    ProxyCommand sh -c 'sleep 0.3; exec /usr/sbin/sshd -i -f {}'\n{lines}",
@@ -20,7 +19,7 @@ fn slow_connections(lab: &Lab, lines: &str) {
     ));
 }
 
-/// Has the first connection fail, so that the master is started at once and not after so many of their own.
+/// Makes the first connection fail, so that the master is started before the direct connections are measured.
 fn fail_the_first_connection(lab: &Lab, flag: &str) {
     lab.configure(&format!(
         "Host web\n    ControlMaster auto\n    ProxyCommand sh -c 'test -e {flag} || {{ : >{flag}; exit 1; }}; \
@@ -90,7 +89,7 @@ fn sessions_through_a_running_master_are_faster_and_it_goes_on() {
 }
 
 #[test]
-fn a_master_that_is_started_for_the_test_ends_with_it() {
+fn master_started_for_the_test_ends_with_it() {
     let lab = Lab::new();
     for lines in [
         "ControlMaster auto",
@@ -109,16 +108,13 @@ fn a_master_that_is_started_for_the_test_ends_with_it() {
 }
 
 #[test]
-fn a_signal_ends_what_was_started_first() {
+fn signal_ends_the_started_master() {
     let lab = Lab::new();
     let path = lab.control_path("web");
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
-        // A shell without job control has what it starts in the background ignore SIGINT, and that is inherited.
+        // A shell without job control makes background jobs ignore SIGINT, and children inherit that.
         if signals_of("self", "SigIgn") & bit(signal) != 0 {
-            skip(
-                "a_signal_ends_what_was_started_first",
-                "a signal is ignored",
-            );
+            skip("signal_ends_the_started_master", "a signal is ignored");
             continue;
         }
         fail_the_first_connection(&lab, &format!("{signal}"));
@@ -138,7 +134,7 @@ fn a_signal_ends_what_was_started_first() {
 }
 
 #[test]
-fn a_session_that_somebody_opened_meanwhile_keeps_the_master() {
+fn session_opened_during_the_test_keeps_the_master() {
     let lab = Lab::new();
     let path = lab.control_path("web");
     fail_the_first_connection(&lab, "flag");
@@ -223,7 +219,7 @@ fn each_obstacle_is_named_with_its_remedy() {
 }
 
 #[test]
-fn a_master_serves_where_a_connection_of_its_own_fails() {
+fn failing_direct_connection_leaves_multiplexing_working() {
     let lab = Lab::new();
     let master = lab.master("web");
     lab.configure("Host web\n    PubkeyAuthentication no");
@@ -238,7 +234,7 @@ fn a_master_serves_where_a_connection_of_its_own_fails() {
 }
 
 #[test]
-fn a_host_that_cannot_be_reached_leaves_nothing() {
+fn unreachable_host_leaves_nothing() {
     let lab = Lab::new();
     lab.configure("Host web\n    ControlMaster auto\n    ProxyCommand false");
     let said = lab.muxtray(["test", "web"]).expect(1);
@@ -251,7 +247,7 @@ fn a_host_that_cannot_be_reached_leaves_nothing() {
 }
 
 #[test]
-fn a_master_without_room_for_sessions_is_told_in_sshs_words() {
+fn session_limit_is_reported_with_the_message_of_ssh() {
     let lab = Lab::new();
     let server = fs::read_to_string(lab.path("sshd_config")).unwrap();
     let server = server.replace("MaxSessions 10", "MaxSessions 1");
@@ -270,7 +266,7 @@ fn a_master_without_room_for_sessions_is_told_in_sshs_words() {
 }
 
 #[test]
-fn what_is_no_host_is_wrong_usage() {
+fn invalid_host_is_wrong_usage() {
     let lab = Lab::new();
     for words in [
         &["test"][..],

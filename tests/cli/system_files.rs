@@ -1,5 +1,5 @@
-//! Tests of the machine's own files: the system's ssh configuration, and the databases of users and groups. Only root can
-//! put others in their place, for one process each.
+//! Tests with replaced system files: the system's ssh configuration, and the user and group databases. Only root can
+//! replace them, for one process each.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::support::{GOOD, Lab, PATIENCE, Process, Report, User, skip};
 
-/// As systemd puts it into the system's configuration, since version 256.
+/// As systemd adds it to the system's ssh configuration since version 256.
 const OF_SYSTEMD: &str = "Host .host machine/.host\n    \
     ProxyCommand /usr/lib/systemd/systemd-ssh-proxy unix/run/ssh-unix-local/socket %p\n    \
     ProxyUseFdpass yes\n    CheckHostIP no\n\
@@ -17,7 +17,7 @@ const OF_SYSTEMD: &str = "Host .host machine/.host\n    \
     ProxyCommand /usr/lib/systemd/systemd-ssh-proxy %h %p\n    \
     ProxyUseFdpass yes\n    CheckHostIP no\n    StrictHostKeyChecking no\n    UserKnownHostsFile /dev/null\n";
 
-/// A laboratory whose user has the directory `~/.ssh/s`.
+/// A laboratory in which the user has the directory `~/.ssh/s`.
 fn lab_with_home() -> Lab {
     let lab = Lab::new();
     for directory in ["home/.ssh", "home/.ssh/s"] {
@@ -27,8 +27,8 @@ fn lab_with_home() -> Lab {
 }
 
 #[test]
-fn names_of_systemds_are_no_hosts() {
-    let name = "names_of_systemds_are_no_hosts";
+fn systemd_host_names_are_not_listed_as_hosts() {
+    let name = "systemd_host_names_are_not_listed_as_hosts";
     let lab = lab_with_home();
     lab.write("etc/ssh/ssh_config", OF_SYSTEMD);
     for path in ["%r@%h-%p", "%n", "%k", "%h.%n.%k", "%C"] {
@@ -52,7 +52,7 @@ fn names_of_systemds_are_no_hosts() {
         assert_eq!(list.stdout, "no masters\n");
     }
 
-    // A directory that the person's own hosts need is still a finding.
+    // A missing directory of the user's own hosts is still a finding.
     let config = format!("Host *\n{GOOD}    ControlPath ~/.ssh/none/%n\n");
     lab.write("home/.ssh/config", config);
     let report = Report::of(&lab.muxtray_with_etc(["list", "--json"]).unwrap());
@@ -66,8 +66,8 @@ fn names_of_systemds_are_no_hosts() {
 }
 
 #[test]
-fn a_directory_that_only_an_administrators_host_needs_counts_once_that_is_used() {
-    let name = "a_directory_that_only_an_administrators_host_needs_counts_once_that_is_used";
+fn missing_directory_of_a_system_host_is_a_finding_once_used() {
+    let name = "missing_directory_of_a_system_host_is_a_finding_once_used";
     let lab = lab_with_home();
     let missing = lab.path("shared/mux");
     lab.write(
@@ -90,7 +90,7 @@ fn a_directory_that_only_an_administrators_host_needs_counts_once_that_is_used()
             Err(why) => return skip(name, &why),
         }
     }
-    // By name it is looked at before ssh is started.
+    // `open` checks the directory before it starts ssh.
     let opened = lab.muxtray_with_etc(["open", "jump"]);
     let opened = opened.unwrap().expect(1);
     assert!(
@@ -113,19 +113,19 @@ fn a_directory_that_only_an_administrators_host_needs_counts_once_that_is_used()
     assert_eq!(told.at(&socket).0["hosts"], json!(["jump"]));
 }
 
-/// The user's lines of the database of groups, with these members beside.
+/// The user's lines of the group database, with these additional members.
 fn groups(members: &str) -> String {
     let User { name, gid, .. } = User::get();
     format!("root:x:0:\n{name}:x:{gid}:{members}\n")
 }
 
 #[test]
-fn what_a_group_may_write_to_is_open_if_it_has_another_member() {
-    let name = "what_a_group_may_write_to_is_open_if_it_has_another_member";
+fn group_writable_directory_is_insecure_if_the_group_has_another_member() {
+    let name = "group_writable_directory_is_insecure_if_the_group_has_another_member";
     let lab = Lab::new();
     fs::set_permissions(lab.path(""), fs::Permissions::from_mode(0o755)).unwrap();
     let (home, directory) = (lab.path("home/.ssh"), lab.path("home/.ssh/s"));
-    // As a umask of 0002 leaves it.
+    // The modes that a umask of 0002 gives.
     let mut shell = lab.command("sh");
     shell.args([
         "-c",
@@ -138,7 +138,7 @@ fn what_a_group_may_write_to_is_open_if_it_has_another_member() {
     let config = home.join("config");
     assert_eq!((mode(&directory), mode(&config)), (0o775, 0o664));
 
-    // The members, the sources of groups, whether others are seen, and what is said of them.
+    // Members, `nsswitch.conf` line for groups, whether other sources are visible, and the reason in the finding.
     let other = "has other members (daemon)";
     let unknown = "may have other members";
     for (members, sources, reason) in [
@@ -159,7 +159,8 @@ fn what_a_group_may_write_to_is_open_if_it_has_another_member() {
             command.args(arguments);
             lab.with_etc(&command)
         };
-        // ssh itself is the judge of its configuration: Debian's lets a group in that has nobody else, others do not.
+        // ssh decides if its configuration is acceptable: Debian's accepts a group without other members, others do
+        // not.
         let ssh = match with_umask("ssh", &["-G", "web"]) {
             Ok(said) => said,
             Err(why) => return skip(name, &why),
@@ -168,7 +169,7 @@ fn what_a_group_may_write_to_is_open_if_it_has_another_member() {
         assert_eq!(ssh.status.success(), !is_refused, "{ssh:?}");
         let mut expected = Vec::new();
         if reason.is_some() {
-            // ~/.ssh, where something else can be put in place of the other; and that.
+            // One finding for ~/.ssh, because the directory in it could be replaced, and one for that directory.
             expected.extend(["directory-insecure", "directory-insecure"]);
         }
         if is_refused {
@@ -198,7 +199,7 @@ fn what_a_group_may_write_to_is_open_if_it_has_another_member() {
         }
     }
 
-    // A remedy that is not needed changes nothing.
+    // `--fix` changes nothing if the modes are safe.
     lab.write("etc/group", groups(""));
     lab.write("etc/nsswitch.conf", "passwd: files\ngroup: files\n");
     lab.muxtray_with_etc(["doctor", "--fix"]).unwrap();

@@ -1,5 +1,5 @@
-//! `muxtray exit --end-process` and `exit --all` against real masters: what ends, what it costs, and what is never
-//! signalled.
+//! `muxtray exit --end-process` and `exit --all` against real masters: the processes that end, the sessions that close,
+//! and the processes that are never signalled.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ fn end_process(lab: &Lab, more: &[&str], path: &Path) -> Finished {
     lab.muxtray(words)
 }
 
-/// A master whose socket file is gone, and the successor that took its path.
+/// Starts a master, removes its socket file, and starts a successor at the same path.
 fn orphan_with_successor(lab: &Lab) -> (Master, Master) {
     let orphan = lab.master("web");
     fs::remove_file(orphan.path()).unwrap();
@@ -26,7 +26,7 @@ fn orphan_with_successor(lab: &Lab) -> (Master, Master) {
 }
 
 #[test]
-fn a_stopped_master_ends_in_order() {
+fn stopped_master_is_ended_with_sigterm() {
     let lab = Lab::new();
     let mut master = lab.master("web");
     master.suspend();
@@ -41,7 +41,7 @@ fn a_stopped_master_ends_in_order() {
 }
 
 #[test]
-fn a_master_that_hangs_is_ended_and_its_socket_removed() {
+fn hanging_master_is_ended_and_its_socket_removed() {
     let lab = Lab::new();
     for (behaviour, signal) in [
         (Behaviour::NeverAccepts, "SIGTERM"),
@@ -50,7 +50,7 @@ fn a_master_that_hangs_is_ended_and_its_socket_removed() {
         (Behaviour::Stubborn, "SIGKILL"),
     ] {
         let mut master = Listener::called_ssh(&lab, &lab.control_path("web"), behaviour);
-        // By its arguments it may carry a session of its own.
+        // Its arguments do not exclude a session of its own, hence `--force`.
         let said = end_process(&lab, &["--force"], master.path()).expect(0);
         assert!(said.stdout.contains(signal), "{behaviour:?}: {said:?}");
         assert!(
@@ -58,19 +58,19 @@ fn a_master_that_hangs_is_ended_and_its_socket_removed() {
             "{behaviour:?}: {said:?}"
         );
         assert!(!master.is_running(), "{behaviour:?}: {said:?}");
-        // It does not clean up, so its file was stale, and proven so.
+        // The process does not remove its socket, so muxtray must prove it stale and remove it.
         assert!(!master.path().exists(), "{behaviour:?}: {said:?}");
     }
 }
 
 #[test]
-fn a_question_without_answer_counts_as_no_session() {
+fn unanswered_check_does_not_count_as_a_session() {
     let lab = Lab::new();
     let mut master = Listener::called_ssh(&lab, &lab.control_path("web"), Behaviour::Silent);
     lab.muxtray(["check", "web"]).expect(1);
     assert_eq!(lab.list().at(master.path()).0["sessions"], 0);
     let said = end_process(&lab, &["--force"], master.path()).expect(0);
-    // The one that it may carry itself, by its arguments.
+    // Its own session, which its arguments do not exclude.
     assert!(said.stdout.contains("closing 1 session"), "{said:?}");
     assert!(!master.is_running());
 }
@@ -86,7 +86,7 @@ fn a_master_that_answers_is_left_alone() {
 }
 
 #[test]
-fn open_sessions_have_to_be_agreed_to() {
+fn ending_a_master_with_sessions_requires_force() {
     let lab = Lab::new();
     let mut master = lab.master("web");
     let mut sessions = [master.session(&lab), master.session(&lab)];
@@ -127,7 +127,7 @@ fn an_orphan_ends_and_its_successor_keeps_the_path() {
     lab.ssh_request("check", successor.path()).expect(0);
     assert_eq!(lab.list().at(successor.path()).state(), "running");
 
-    // The same command again finds no orphan, and the successor answers.
+    // A second run finds no orphan; the successor answers.
     end_process(&lab, &["--force"], successor.path()).expect(1);
     assert!(successor.is_running() && session.is_open());
 }
@@ -142,7 +142,7 @@ fn an_orphan_without_successor_ends_by_its_alias_too() {
 }
 
 #[test]
-fn an_orphans_sessions_have_to_be_agreed_to() {
+fn ending_an_orphan_with_sessions_requires_force() {
     let lab = Lab::new();
     let mut orphan = lab.master("web");
     let mut session = orphan.session(&lab);
@@ -160,7 +160,7 @@ fn an_orphans_sessions_have_to_be_agreed_to() {
 }
 
 #[test]
-fn check_and_exit_say_what_was_seen_and_the_way_out() {
+fn check_and_exit_report_the_state_and_a_remedy() {
     let lab = Lab::new();
     let master = lab.master("web");
     let session = master.session(&lab);
@@ -193,17 +193,17 @@ fn check_and_exit_say_what_was_seen_and_the_way_out() {
 }
 
 #[test]
-fn what_is_no_ssh_that_holds_a_listener_is_never_signalled() {
+fn process_other_than_ssh_with_a_listener_is_never_signalled() {
     let lab = Lab::new();
     lab.make_directory("fake");
     let fake = lab.path("fake/ssh");
-    // Written by another process: this one may just be forking, which would keep the file open for writing.
+    // Another process writes the file: a fork of this one could keep it open for writing (ETXTBSY).
     let copied = Command::new("cp").arg("/bin/sleep").arg(&fake).status();
     assert!(copied.unwrap().success());
     let mut command = lab.command(&fake);
     command.arg("3600").arg("0");
     let mut idle = Process::start(command);
-    // It carries the title of the master that it is not.
+    // The process has the title of a master without being one.
     let title = format!(
         "exec -a 'ssh: {} [mux]' {} 3600",
         lab.control_path("web").display(),
@@ -229,7 +229,7 @@ fn what_is_no_ssh_that_holds_a_listener_is_never_signalled() {
 }
 
 #[test]
-fn a_reset_ends_what_it_may_and_says_what_it_left() {
+fn exit_all_ends_permitted_masters_and_lists_the_others() {
     let lab = Lab::new();
     let mut idle = lab.master("web");
     let mut busy = lab.master("db");
@@ -278,7 +278,7 @@ fn a_reset_ends_what_it_may_and_says_what_it_left() {
 }
 
 #[test]
-fn a_reset_ends_an_orphan_and_its_successor_each_in_its_own_way() {
+fn exit_all_ends_an_orphan_and_its_successor() {
     let lab = Lab::new();
     let (mut orphan, mut successor) = orphan_with_successor(&lab);
     let said = lab.muxtray(["exit", "--all"]).expect(1);

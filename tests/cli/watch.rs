@@ -1,4 +1,4 @@
-//! Changes are noticed when they happen, without the timer: its interval is an hour in these tests.
+//! Changes are noticed through events: the interval of the timer is an hour in these tests.
 
 use std::fs;
 use std::process::Command;

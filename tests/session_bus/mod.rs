@@ -1,7 +1,7 @@
-//! A private session bus for a test, with nothing on it that could be started by itself.
+//! A private session bus for a test, without activatable services.
 //!
-//! The programs under test find their bus through the environment, and a process has only one of those. So a test
-//! runs itself again, alone, in a process of its own whose environment names the private bus.
+//! The programs under test find their bus through the environment, which all threads of a process share. So a test runs
+//! itself again, in its own process with the address of the private bus in the environment.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 const MARK: &str = "MUXTRAY_TEST_ON_PRIVATE_BUS";
 
-/// Runs `case` with a private bus; `test` is the name of the test that calls this. Skips, and says so, where
-/// dbus-daemon is not installed.
+/// Runs `case` with a private bus; `test` is the name of the calling test. Skips the test if dbus-daemon is not
+/// installed.
 pub(crate) fn with_private_bus(test: &str, case: impl FnOnce()) {
     if std::env::var_os(MARK).is_some() {
         return case();
@@ -47,7 +47,7 @@ pub(crate) fn with_private_bus(test: &str, case: impl FnOnce()) {
         .stdout(Stdio::piped())
         .spawn()
     else {
-        // Past the test harness, which hides the output of a test that passes.
+        // Written directly, because the test harness hides captured output.
         let _ = writeln!(
             std::io::stderr(),
             "skipped: {test}: dbus-daemon is not installed"
@@ -68,7 +68,7 @@ pub(crate) fn with_private_bus(test: &str, case: impl FnOnce()) {
     assert!(status.success(), "{test} failed on its private bus");
 }
 
-/// A child that does not outlive the test.
+/// A child that is killed with the test.
 struct Ended(Child);
 
 impl Drop for Ended {
@@ -78,7 +78,7 @@ impl Drop for Ended {
     }
 }
 
-/// Waits until `condition` holds, and fails with its description after ten seconds.
+/// Waits until `condition` holds; panics with its description after ten seconds.
 #[allow(
     dead_code,
     reason = "not every test that has a bus waits for something"

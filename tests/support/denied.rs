@@ -1,11 +1,10 @@
-//! System calls that the kernel refuses one process and its children, as a sandbox or an old kernel would.
+//! System calls that the kernel refuses to one process and its children, as in a sandbox or an old kernel.
 
 use std::ffi::OsStr;
 use std::process::Command;
 
 use super::lab::Lab;
 
-/// A system call that is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Denied {
     /// `socket(AF_NETLINK, …)` with EPERM: no sock_diag, no news of the network.
@@ -13,7 +12,7 @@ pub(crate) enum Denied {
 }
 
 impl Denied {
-    /// The rule for the script: number of the call, its first argument where only that is refused, and the errno.
+    /// The rule for the script: number of the call, its first argument if only that is refused, and the errno.
     fn rule(self) -> Option<&'static str> {
         Some(match (self, std::env::consts::ARCH) {
             (Self::Netlink, "x86_64") => "41:16=1",
@@ -23,7 +22,7 @@ impl Denied {
     }
 }
 
-/// Installs a seccomp filter (seccomp(2)) of these rules and becomes the program that follows.
+/// Installs a seccomp filter (seccomp(2)) with these rules and executes the program that follows.
 const SCRIPT: &str = r#"
 import ctypes, os, platform, struct, sys
 rules = sys.argv[1:sys.argv.index("--")]
@@ -52,7 +51,7 @@ os.execv(program[0], program)
 "#;
 
 impl Lab {
-    /// A command that runs muxtray without these system calls; the reason where that is not known here.
+    /// A command that runs muxtray without these system calls. Returns the reason if their numbers are unknown here.
     pub(crate) fn muxtray_denied<A: AsRef<OsStr>>(
         &self,
         denied: &[Denied],

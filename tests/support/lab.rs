@@ -1,4 +1,4 @@
-//! One test's laboratory: a scratch directory, keys, an sshd and an ssh configuration.
+//! The laboratory of one test: a scratch directory, keys, an sshd and an ssh configuration.
 
 use std::cell::RefCell;
 use std::ffi::OsStr;
@@ -22,13 +22,13 @@ use super::process::{Finished, PATIENCE, Process, wait_until};
 use super::truth;
 use super::user::User;
 
-/// Where programs are looked for, whatever the tests' own environment says.
+/// The PATH of every command, independent of the tests' own environment.
 pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The server's program; sshd insists on being started by an absolute path.
+/// The server's program; sshd must be started by an absolute path.
 const SSHD: &str = "/usr/sbin/sshd";
 
-/// A scratch directory with an sshd and a configuration that leads to it.
+/// A scratch directory with an sshd and a configuration for it.
 ///
 /// The directory is `/tmp/mt.XXXXXX`, short because a ControlPath has 90 bytes. The configuration names the hosts
 /// `web`, `db` and `build`; all three are the same server, with the ControlPath `s/ALIAS-PORT`.
@@ -36,13 +36,13 @@ pub(crate) struct Lab {
     sshd: Process,
     /// The server's port on 127.0.0.1.
     pub(crate) port: u16,
-    /// Masters that are nobody's child, each with the time its process began.
+    /// Masters that are not children of this process, each with its start time.
     daemons: RefCell<Vec<(i32, Option<u64>)>>,
     dir: TempDir,
 }
 
 impl Lab {
-    /// Builds everything and waits until sshd answers.
+    /// Starts sshd and waits until it answers.
     #[track_caller]
     pub(crate) fn new() -> Self {
         let user = User::get();
@@ -80,7 +80,7 @@ impl Lab {
         self.dir.path().join(name)
     }
 
-    /// Writes a file that belongs to the user, making its directories.
+    /// Writes a file that belongs to the user, and makes its directories.
     pub(crate) fn write(&self, name: impl AsRef<Path>, text: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         let missing: Vec<_> = path
@@ -97,8 +97,8 @@ impl Lab {
         path
     }
 
-    /// Copies a program to where the user can run it. Another process writes the copy: a file that this one has open for
-    /// writing, even in the fork of another test, cannot be executed (ETXTBSY).
+    /// Copies a program to a directory in which the user can run it. Another process writes the copy: a fork of this
+    /// one could keep it open for writing (ETXTBSY).
     #[track_caller]
     pub(crate) fn install(&self, program: &Path, name: impl AsRef<Path>) -> PathBuf {
         let path = self.path(name);
@@ -128,12 +128,12 @@ impl Lab {
         self.path(format!("s/{alias}-{}", self.port))
     }
 
-    /// Where a host of the standard configuration leads, as ssh writes it.
+    /// The destination of a host of the standard configuration, in ssh's notation.
     pub(crate) fn destination(&self) -> String {
         format!("{}@127.0.0.1:{}", User::get().name, self.port)
     }
 
-    /// What every host needs in order to reach the laboratory's server and nothing else.
+    /// The options of every host, which lead to the laboratory's server only.
     pub(crate) fn connection_options(&self) -> String {
         format!(
             "    HostName 127.0.0.1\n    Port {port}\n    User {user}\n    IdentityFile {key}\n    \
@@ -146,7 +146,7 @@ impl Lab {
         )
     }
 
-    /// The configuration that a new laboratory begins with.
+    /// The standard configuration.
     pub(crate) fn standard_configuration(&self) -> String {
         format!(
             "Host web\nHost db\nHost build\nHost *\n    ControlPath {}/%n-%p\n{}",
@@ -155,19 +155,19 @@ impl Lab {
         )
     }
 
-    /// Puts these lines before the standard configuration. ssh takes the first value it meets.
+    /// Writes these lines before the standard configuration. ssh takes the first value of an option.
     pub(crate) fn configure(&self, lines: &str) {
         let standard = self.standard_configuration();
         self.write("ssh_config", format!("{lines}\n{standard}"));
     }
 
-    /// Writes muxtray's configuration: these lines, and before them that everything outside this laboratory is
-    /// ignored. Other tests run at the same time as the same user, and a developer may have masters of their own.
+    /// Writes muxtray's configuration: these lines, after globs that ignore everything outside this laboratory. Other
+    /// tests run at the same time as the same user, and a developer may have masters.
     pub(crate) fn write_muxtray_config(&self, lines: &str) -> PathBuf {
         self.write_ignoring(&[], lines)
     }
 
-    /// Writes muxtray's configuration: these globs are ignored too.
+    /// Writes muxtray's configuration with these further ignored globs.
     pub(crate) fn ignore(&self, globs: &[&str]) -> PathBuf {
         self.write_ignoring(globs, "")
     }
@@ -183,7 +183,7 @@ impl Lab {
         self.write("config/muxtray/config.toml", text)
     }
 
-    /// A command that runs as the user, in an environment that is the laboratory's alone.
+    /// A command that runs as the user in the laboratory's environment.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = User::get().command(program);
         self.set_environment(&mut command);
@@ -210,7 +210,7 @@ impl Lab {
             .env("TMPDIR", self.path("tmp"));
     }
 
-    /// `ssh -F` the laboratory's configuration.
+    /// Returns ssh with the laboratory's configuration.
     pub(crate) fn ssh(&self) -> Command {
         let mut command = self.command("ssh");
         command.arg("-F").arg(self.path("ssh_config"));
@@ -228,11 +228,11 @@ impl Lab {
         Process::run(command, PATIENCE)
     }
 
-    /// A socket file that nobody listens on: bound by this process and closed again.
+    /// Makes a stale socket: bound by this process and closed again.
     #[track_caller]
     pub(crate) fn dead_socket(&self, path: &Path) {
         drop(UnixListener::bind(path).unwrap());
-        // A child that another test forks at this moment holds the listener until it has become its program.
+        // A child that another test forks now holds the listener until it executes its program.
         wait_until("nobody listens on it", PATIENCE, || {
             UnixStream::connect(path)
                 .is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
@@ -241,7 +241,7 @@ impl Lab {
         User::get().own(path);
     }
 
-    /// The temporary name of a start that broke off this long ago.
+    /// Makes the temporary socket of a start that was interrupted this long ago.
     pub(crate) fn leftover(&self, control_path: &Path, age: Duration) -> PathBuf {
         let path = PathBuf::from(format!("{}.yDXYs2d7ScOlhAEI", control_path.display()));
         self.dead_socket(&path);
@@ -260,14 +260,14 @@ impl Lab {
         path
     }
 
-    /// Has a process ended with the laboratory that is no child of this one.
+    /// Ends this process with the laboratory, although it is not a child.
     pub(crate) fn end_with_lab(&self, pid: i32) {
         self.daemons
             .borrow_mut()
             .push((pid, truth::process_start(pid)));
     }
 
-    /// The processes of the server: its listener and what serves connections.
+    /// The processes of the server: the listener and those for connections.
     fn server_processes(&self) -> Vec<i32> {
         let mut found = vec![self.sshd.pid()];
         let all = truth::processes();
@@ -291,7 +291,7 @@ impl Drop for Lab {
             .map(|(pid, _)| pid)
             .collect();
         doomed.extend(self.server_processes());
-        // Whatever else was started in here and detached itself names the scratch directory, which is nobody else's.
+        // The scratch directory's name is unique, so a process with it in its arguments belongs to this laboratory.
         let scratch = self.dir.path().display().to_string();
         doomed.extend(
             truth::processes()
@@ -301,7 +301,7 @@ impl Drop for Lab {
         for pid in doomed {
             let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
-        // Directories that a test closed have to be opened before they can be removed by an ordinary user.
+        // An ordinary user cannot remove directories without permissions.
         let _ = Command::new("chmod")
             .args(["-R", "u+rwx"])
             .arg(self.dir.path())
@@ -319,7 +319,7 @@ fn make_key(dir: &Path, name: &str) {
     Process::run(command, PATIENCE).expect(0);
 }
 
-/// Starts sshd on a free port. Between finding the port and sshd's taking it somebody else may: then another is tried.
+/// Starts sshd on a free port. Tries another port if a program takes it first.
 #[track_caller]
 fn start_sshd(dir: &Path) -> (Process, u16) {
     let mut problems = Vec::new();
@@ -358,8 +358,8 @@ fn server_configuration(dir: &Path, port: u16) -> String {
     )
 }
 
-/// Globs that together match every absolute path but those in this directory and the directories above it: for each
-/// place in its name, everything that agrees up to there and then differs.
+/// Globs that together match every absolute path except those in this directory and its ancestors: one for each
+/// position at which a path can differ from the name.
 fn globs_of_everything_outside(directory: &Path) -> Vec<String> {
     let name = format!("{}/", directory.display());
     name.char_indices()

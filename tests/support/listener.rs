@@ -1,7 +1,7 @@
-//! Listeners that are no master of ssh's, among them ones that play a master badly.
+//! Listeners that are not masters; some imitate a broken master.
 //!
-//! They are a few lines of Python, run as the user. For one that counts as an ssh, the interpreter is copied under
-//! that name: the program's name is all that tells a master from others before it is spoken to.
+//! They are a few lines of Python, run as the user. For one that counts as an ssh, the interpreter is copied under that
+//! name, because muxtray recognises a master by its program's name before it connects.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,18 +11,18 @@ use super::lab::{Lab, PATH};
 use super::process::{PATIENCE, Process};
 use super::user::User;
 
-/// What a listener does with a connection.
+/// The reaction of a listener to a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Behaviour {
-    /// Leaves it waiting, as a wedged master does.
+    /// Does not accept it, like a wedged master.
     NeverAccepts,
-    /// The same, and SIGTERM does not end it.
+    /// Does not accept it, and ignores SIGTERM.
     Stubborn,
-    /// The same, in a process that nobody may look into: what `/proc` has of it belongs to root.
+    /// Does not accept it, in a process with `/proc` files that belong to root.
     Hidden,
-    /// Accepts it and never says a word.
+    /// Accepts it and sends nothing.
     Silent,
-    /// Sends bytes that are no protocol.
+    /// Sends bytes that are not the mux protocol.
     Garbage,
     /// Announces a packet of a gigabyte and sends a little of it.
     Gigabyte,
@@ -30,18 +30,18 @@ pub(crate) enum Behaviour {
     Close,
     /// Sends a proper hello, then nothing.
     HelloOnly,
-    /// Sends a hello with a version that nobody knows.
+    /// Sends a hello with an unknown version.
     OtherVersion,
     /// Sends the answers of a master one byte every tenth of a second.
     Trickle,
     /// Answers the alive check with the id of another request.
     WrongId,
-    /// Answers as a master does, whatever it is asked, and never ends.
+    /// Answers every request as a master does, and never ends.
     Immortal,
 }
 
 impl Behaviour {
-    /// Everything that a broken master may do with an alive check.
+    /// Every behaviour of a broken master during an alive check.
     pub(crate) const BROKEN: &[Self] = &[
         Self::NeverAccepts,
         Self::Silent,
@@ -120,20 +120,20 @@ while True:
 "#;
 
 impl Listener {
-    /// A listener of the user's that is not ssh.
+    /// Starts a listener of the user that is not ssh.
     #[track_caller]
     pub(crate) fn foreign(lab: &Lab, path: &Path, behaviour: Behaviour) -> Self {
         let (python, _) = python();
         Self::start(lab.command(python), path, behaviour)
     }
 
-    /// A listener whose program is called ssh.
+    /// Starts a listener with a program named ssh.
     #[track_caller]
     pub(crate) fn called_ssh(lab: &Lab, path: &Path, behaviour: Behaviour) -> Self {
         Self::start(python_called_ssh(lab), path, behaviour)
     }
 
-    /// A listener that belongs to root, as another user's would; for tests that run as root.
+    /// Starts a listener that belongs to root, as another user's; for tests that run as root.
     #[track_caller]
     pub(crate) fn of_root(path: &Path, behaviour: Behaviour) -> Self {
         assert!(User::tests_are_root());
@@ -154,28 +154,24 @@ impl Listener {
         }
     }
 
-    /// Where it listens.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Its process id.
     pub(crate) fn pid(&self) -> i32 {
         self.process.pid()
     }
 
-    /// Whether it is still there.
     pub(crate) fn is_running(&mut self) -> bool {
         self.process.is_running()
     }
 
-    /// How many connections it has accepted.
     pub(crate) fn accepted(&self) -> usize {
         self.process.stdout().matches("accepted").count()
     }
 }
 
-/// One process called ssh that listens at many paths, and does nothing else.
+/// One process named ssh that listens at many paths.
 pub(crate) struct Listeners {
     process: Process,
 }
@@ -196,7 +192,7 @@ print("ready", flush=True)
 signal.pause()
 "#;
 
-/// A process for each path, copies of one that end with it.
+/// One process per path, forked from one and ended with it.
 const EACH: &str = r#"
 import ctypes, os, signal, socket, sys
 os.umask(0o177)
@@ -215,7 +211,7 @@ signal.pause()
 "#;
 
 impl Listeners {
-    /// Listens at each of them in a process of its own.
+    /// Listens at each path in its own process.
     #[track_caller]
     pub(crate) fn each_called_ssh(lab: &Lab, paths: &[PathBuf]) -> Self {
         let mut command = python_called_ssh(lab);
@@ -225,7 +221,7 @@ impl Listeners {
         Self { process }
     }
 
-    /// Listens at all of them, each under a temporary name first, as masters do.
+    /// Listens at all paths, each under a temporary name first, as masters do.
     #[track_caller]
     pub(crate) fn called_ssh(lab: &Lab, paths: &[PathBuf]) -> Self {
         let mut command = python_called_ssh(lab);
@@ -241,15 +237,14 @@ impl Listeners {
     }
 }
 
-/// The system's Python under the name of ssh.
+/// The system's Python under the name ssh.
 #[track_caller]
 pub(crate) fn python_called_ssh(lab: &Lab) -> Command {
     let (python, home) = python();
     let ssh = lab.path("fake-ssh/ssh");
     if !ssh.exists() {
         lab.make_directory("fake-ssh");
-        // Written by this process, it could still be open for writing in a child that another thread has just
-        // forked, and executing it would fail with ETXTBSY.
+        // Another process writes the copy: a fork of this one could keep it open for writing (ETXTBSY).
         let copied = Command::new("cp").arg("--").args([&python, &ssh]).status();
         assert!(
             copied.is_ok_and(|status| status.success()),
@@ -261,8 +256,7 @@ pub(crate) fn python_called_ssh(lab: &Lab) -> Command {
     command
 }
 
-/// The system's Python and the directory it belongs to. A version manager's would lie in somebody's home, where the
-/// user of the tests cannot go.
+/// The system's Python and its directory. The tests' user could not read a version manager's Python in a private home.
 fn python() -> (PathBuf, String) {
     let mut command = Command::new("python3");
     command.env("PATH", PATH).args([

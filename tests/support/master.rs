@@ -26,7 +26,7 @@ impl Lab {
         Master::start(command, path)
     }
 
-    /// Starts a master at any path.
+    /// Starts a master at this path.
     #[track_caller]
     pub(crate) fn master_at(&self, path: &Path) -> Master {
         let mut command = self.ssh();
@@ -37,7 +37,7 @@ impl Lab {
         Master::start(command, path.to_owned())
     }
 
-    /// Starts a master that carries a session of its own, as the first `ssh HOST` under ControlMaster does.
+    /// Starts a master with a session of its own, as the first `ssh HOST` under ControlMaster does.
     #[track_caller]
     pub(crate) fn master_with_own_session(&self, alias: &str) -> Master {
         let path = self.control_path(alias);
@@ -57,8 +57,8 @@ impl Lab {
         master
     }
 
-    /// Starts a master that ControlPersist leaves in the background when its first session ends, and says its pid.
-    /// The word is ControlPersist's value.
+    /// Starts a master that ControlPersist leaves in the background after its first session, and returns its pid.
+    /// `persist` is the value of ControlPersist.
     #[track_caller]
     pub(crate) fn persisted_master(&self, alias: &str, persist: &str) -> i32 {
         let path = self.control_path(alias);
@@ -74,8 +74,8 @@ impl Lab {
         pid
     }
 
-    /// Starts a master in a network namespace of its own, as one in a container that shares the home would be; the
-    /// reason where that is not permitted here. Its server is on the other end of a pipe: no network leads there.
+    /// Starts a master in its own network namespace, as in a container that shares the home. Its server is at the other
+    /// end of a pipe, because the namespace has no network. Returns the reason if that is not permitted.
     pub(crate) fn master_in_another_namespace(&self, alias: &str) -> Result<Master, String> {
         let user = User::get();
         let mut command = Command::new("unshare");
@@ -143,22 +143,20 @@ impl Master {
         Self { process, path }
     }
 
-    /// Its ControlPath.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Its process id.
     pub(crate) fn pid(&self) -> i32 {
         self.process.pid()
     }
 
-    /// Whether its process has not ended.
+    /// Returns true if its process has not ended.
     pub(crate) fn is_running(&mut self) -> bool {
         self.process.is_running()
     }
 
-    /// Kills it so that it cannot clean up: its socket file stays behind, stale.
+    /// Kills its process, which leaves a stale socket file behind.
     #[track_caller]
     pub(crate) fn kill(&mut self) {
         self.process.kill();
@@ -167,7 +165,7 @@ impl Master {
         });
     }
 
-    /// Stops its process: it holds the socket and answers nothing.
+    /// Stops its process, which keeps the socket and answers nothing.
     #[track_caller]
     pub(crate) fn suspend(&self) {
         self.process.signal(Signal::SIGSTOP);
@@ -176,7 +174,7 @@ impl Master {
         });
     }
 
-    /// Lets its process go on.
+    /// Continues its process.
     #[track_caller]
     pub(crate) fn resume(&self) {
         self.process.signal(Signal::SIGCONT);
@@ -185,7 +183,7 @@ impl Master {
         });
     }
 
-    /// Waits until it has ended by itself.
+    /// Waits until its process has ended.
     #[track_caller]
     pub(crate) fn wait_for_end(&mut self) {
         wait_until("the master has ended", PATIENCE, || {
@@ -206,14 +204,14 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Opens a session through whatever master has this path. A direct connection is made impossible, so the session
-    /// is a multiplexed one or the test fails.
+    /// Opens a session through the master at this path. A direct connection is impossible, so the session is
+    /// multiplexed or the test fails.
     #[track_caller]
     pub(crate) fn open(lab: &Lab, control_path: &Path) -> Self {
         Self::with(lab.ssh(), control_path)
     }
 
-    /// The same by an ssh that reads no configuration, which nothing tells a watcher of.
+    /// Opens a session by an ssh that reads no configuration file, so that inotify reports nothing to a watcher.
     #[track_caller]
     pub(crate) fn open_unnoticed(lab: &Lab, control_path: &Path) -> Self {
         let mut ssh = lab.command("ssh");
@@ -233,12 +231,11 @@ impl Session {
         Self { process }
     }
 
-    /// Whether the session is still open.
     pub(crate) fn is_open(&mut self) -> bool {
         self.process.is_running()
     }
 
-    /// Ends it as a user would.
+    /// Ends it with SIGTERM.
     pub(crate) fn close(self) {
         self.process.signal(Signal::SIGTERM);
         self.process.finish(PATIENCE);

@@ -1,9 +1,9 @@
-//! The laboratory that the integration tests work in: an sshd on loopback, an unprivileged user, and real masters
-//! brought into every state a control socket can have.
+//! The laboratory of the integration tests: an sshd on loopback, an unprivileged user, and real masters in every state
+//! of a control socket.
 //!
-//! A test makes a [`Lab`], starts masters in it and runs the built program against them. Nothing outlives the lab:
-//! what it started is ended by process id when it is dropped, and its directory goes with it. The laboratory knows
-//! nothing of how the program works; what it says of a socket it learns from lstat, `/proc` and ssh itself.
+//! A test makes a [`Lab`], starts masters in it and runs the built program against them. Dropping the lab ends its
+//! processes by their ids and removes its directory. The laboratory does not use muxtray's code: it reads the state of
+//! a socket from lstat, `/proc` and ssh.
 
 #![allow(
     dead_code,
@@ -44,8 +44,8 @@ pub(crate) use user::{NOBODY, User};
 
 use std::io::Write as _;
 
-/// Says on standard error that a test, or a part of one, did not run, and why. Written past the test harness, which
-/// would swallow it.
+/// Prints the reason if a test, or a part of one, does not run. Writes to standard error directly, because the test
+/// harness hides captured output.
 pub(crate) fn skip(name: &str, why: &str) {
     let _ = writeln!(std::io::stderr(), "skipped: {name}: {why}");
 }

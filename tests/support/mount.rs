@@ -1,4 +1,4 @@
-//! Filesystems of other kinds below a laboratory: one mounted through ssh, and some that only one process sees.
+//! Other filesystems below a laboratory: one mounted through ssh, and mounts that only one process sees.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -11,20 +11,20 @@ use super::process::{Finished, PATIENCE, Process};
 use super::truth::files_below;
 use super::user::User;
 
-/// One directory of the laboratory mounted through ssh onto another, as a home on a file server would be.
+/// One directory of the laboratory mounted through sshfs onto another, like a home on a file server.
 pub(crate) struct NetworkMount<'a> {
     lab: &'a Lab,
     directory: PathBuf,
 }
 
 impl<'a> NetworkMount<'a> {
-    /// Mounts `from` onto a new directory `to`, or says why that cannot be.
+    /// Mounts `from` onto a new directory `to`. Returns the reason if that is not possible.
     pub(crate) fn new(lab: &'a Lab, from: &str, to: &str) -> Result<Self, String> {
         let directory = lab.make_directory(to);
         if Command::new("sshfs").arg("--version").output().is_err() {
             return Err("sshfs is not installed".to_owned());
         }
-        // Root mounts for the user: where /dev/fuse is not open to everybody, nobody else can.
+        // Root mounts for the user, because /dev/fuse may not be open to everybody.
         let mut command = Command::new("sshfs");
         lab.set_environment(&mut command);
         if User::tests_are_root() {
@@ -42,7 +42,7 @@ impl<'a> NetworkMount<'a> {
         Ok(Self { lab, directory })
     }
 
-    /// Where it is mounted.
+    /// The mount point.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
@@ -58,8 +58,8 @@ impl Drop for NetworkMount<'_> {
 }
 
 impl Lab {
-    /// Runs muxtray as the user where this shell script, run by root, has mounted something that no other process
-    /// sees and that is gone with it. `$1` is the laboratory's directory. The reason where that cannot be.
+    /// Runs muxtray as the user below mounts of this shell script, which root runs in a mount namespace. `$1` is the
+    /// laboratory's directory. Returns the reason if that is not possible.
     pub(crate) fn muxtray_below_mounts<A: AsRef<OsStr>>(
         &self,
         script: &str,
@@ -69,9 +69,9 @@ impl Lab {
         self.below_mounts(script, &muxtray)
     }
 
-    /// Runs muxtray as the user where files of the laboratory's `etc` stand in place of the machine's, and where the
-    /// user's home is the laboratory's, for ssh too. muxtray gets no `--ssh-config`: it reads what ssh reads by itself.
-    /// The reason where that cannot be.
+    /// Runs muxtray as the user with files of the laboratory's `etc` in place of the machine's, and with the
+    /// laboratory's home, for ssh too. muxtray gets no `--ssh-config`, so it reads the same files as ssh. Returns the
+    /// reason if that is not possible.
     pub(crate) fn muxtray_with_etc<A: AsRef<OsStr>>(
         &self,
         arguments: impl IntoIterator<Item = A>,
@@ -81,7 +81,7 @@ impl Lab {
         self.with_etc(&muxtray)
     }
 
-    /// Runs a command of the user's like [`Self::muxtray_with_etc`].
+    /// Runs a command as the user, like [`Self::muxtray_with_etc`].
     pub(crate) fn with_etc(&self, command: &Command) -> Result<Finished, String> {
         const SCRIPT: &str = "cd \"$1/etc\"\n\
             find . -type f | while read -r file; do mount --bind \"$file\" \"/etc/$file\"; done\ncd \"$1\"";
@@ -104,7 +104,7 @@ impl Lab {
                 .collect();
             self.write("etc/passwd", entries);
         }
-        // Like the machine's own: readable to everybody, whatever the umask of the tests.
+        // Readable to everybody like the machine's own, under any umask of the tests.
         for file in files_below(&self.path("etc")) {
             fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
         }

@@ -1,4 +1,4 @@
-//! Runs the built program and reads what it reports.
+//! Runs the built program and parses its reports.
 
 use std::env;
 use std::ffi::OsStr;
@@ -14,14 +14,14 @@ use super::lab::Lab;
 use super::process::{Finished, Process};
 use super::user::User;
 
-/// No call of the program may take longer, whatever state the sockets are in.
+/// The longest permitted run of the program, for any state of the sockets.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// What a host that multiplexes needs so that nothing is to be said of it.
+/// The options of a host with multiplexing and without findings.
 pub(crate) const GOOD: &str =
     "    ControlMaster auto\n    ControlPersist 10m\n    ServerAliveInterval 15\n";
 
-/// The program under test: what cargo built, or what `MUXTRAY_BIN` names, as tests of an installed package do.
+/// The program under test: built by cargo, or named by `MUXTRAY_BIN`, as tests of an installed package do.
 pub(crate) fn program() -> &'static Path {
     static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
         env::var_os("MUXTRAY_BIN")
@@ -31,7 +31,7 @@ pub(crate) fn program() -> &'static Path {
 }
 
 impl Lab {
-    /// A laboratory whose host `web` has everything that is good.
+    /// A laboratory in which the host `web` has no findings.
     #[track_caller]
     pub(crate) fn good() -> Self {
         let lab = Self::new();
@@ -39,12 +39,12 @@ impl Lab {
         lab
     }
 
-    /// The program where the user can run it: where cargo built it, or a copy in the laboratory.
+    /// Returns a path at which the user can run the program: that of cargo, or a copy in the laboratory.
     pub(crate) fn reachable_program(&self) -> PathBuf {
         self.reachable(program())
     }
 
-    /// The same for another build of it. A laboratory has room for a copy of one build.
+    /// Returns such a path of another build. A laboratory has at most one copy.
     fn reachable(&self, built: &Path) -> PathBuf {
         if User::get().can_reach(built) {
             return built.to_owned();
@@ -71,7 +71,7 @@ impl Lab {
         self.command_of_build(program(), arguments)
     }
 
-    /// The same with another build of muxtray.
+    /// A command that runs another build of muxtray in the same way.
     pub(crate) fn command_of_build<A: AsRef<OsStr>>(
         &self,
         built: &Path,
@@ -85,7 +85,7 @@ impl Lab {
         command
     }
 
-    /// The same, started by another program that these words begin, such as `prlimit` with its options.
+    /// Such a command, started by another program and its arguments, such as `prlimit` with its options.
     pub(crate) fn muxtray_behind<'a, A: AsRef<OsStr>>(
         &self,
         wrapper: impl IntoIterator<Item = &'a str>,
@@ -99,7 +99,6 @@ impl Lab {
         command
     }
 
-    /// Runs muxtray to its end.
     #[track_caller]
     pub(crate) fn muxtray<A: AsRef<OsStr>>(
         &self,
@@ -108,30 +107,28 @@ impl Lab {
         Process::run(self.muxtray_command(arguments), DEADLINE)
     }
 
-    /// `muxtray list --json`, whatever its exit status.
+    /// Runs `muxtray list --json`; any exit status is accepted that [`Report::of`] accepts.
     #[track_caller]
     pub(crate) fn list(&self) -> Report {
         Report::of(&self.muxtray(["list", "--json"]))
     }
 
-    /// `muxtray doctor --json`, whatever its exit status.
+    /// Runs `muxtray doctor --json`; any exit status is accepted that [`Report::of`] accepts.
     #[track_caller]
     pub(crate) fn doctor(&self) -> Report {
         Report::of(&self.muxtray(["doctor", "--json"]))
     }
 }
 
-/// What `list --json` or `doctor --json` printed.
+/// The output of `list --json` or `doctor --json`.
 #[derive(Debug, Clone)]
 pub(crate) struct Report {
-    /// The JSON value.
     pub(crate) json: Value,
-    /// The exit status it came with.
     pub(crate) status: i32,
 }
 
 impl Report {
-    /// Reads one report; panics with the text where it is none.
+    /// Parses one report; panics with the text if it is invalid.
     #[track_caller]
     pub(crate) fn parse(text: &str) -> Self {
         let json: Value = serde_json::from_str(text)
@@ -140,7 +137,7 @@ impl Report {
         Self { json, status: 0 }
     }
 
-    /// The report of a command that found out, said 0 or 1, and nothing on standard error.
+    /// Parses the report of a command that must exit with 0 or 1 and print no diagnostic.
     #[track_caller]
     pub(crate) fn of(finished: &Finished) -> Self {
         let status = finished.code();
@@ -154,7 +151,6 @@ impl Report {
         }
     }
 
-    /// Every socket.
     #[track_caller]
     pub(crate) fn sockets(&self) -> Vec<SocketReport> {
         self.json["sockets"]
@@ -166,7 +162,7 @@ impl Report {
             .collect()
     }
 
-    /// The sockets that are reported at this path, in their order.
+    /// The sockets at this path, in the order of the report.
     #[track_caller]
     pub(crate) fn all_at(&self, path: &Path) -> Vec<SocketReport> {
         let path = path.to_str().unwrap();
@@ -190,14 +186,14 @@ impl Report {
         found.remove(0)
     }
 
-    /// The ids of all findings, those that belong to no socket first.
+    /// The ids of all findings; those without a socket come first.
     pub(crate) fn all_ids(&self) -> Vec<String> {
         let of_sockets = self.sockets().into_iter();
         let of_sockets = of_sockets.flat_map(|socket| socket.finding_ids());
         self.finding_ids().into_iter().chain(of_sockets).collect()
     }
 
-    /// The one finding of this kind that belongs to no socket.
+    /// The only finding with this id that belongs to no socket.
     #[track_caller]
     pub(crate) fn finding(&self, id: &str) -> Value {
         let all = self.json["findings"].as_array().expect("a list");
@@ -219,7 +215,6 @@ impl Report {
 pub(crate) struct SocketReport(pub(crate) Value);
 
 impl SocketReport {
-    /// Its state.
     #[track_caller]
     pub(crate) fn state(&self) -> &str {
         self.0["state"]
@@ -227,13 +222,12 @@ impl SocketReport {
             .unwrap_or_else(|| panic!("no state in {:#}", self.0))
     }
 
-    /// The ids of its findings.
     pub(crate) fn finding_ids(&self) -> Vec<String> {
         finding_ids(&self.0["findings"])
     }
 }
 
-/// The ids; and that each finding has everything the contract promises.
+/// Returns the ids; demands the fields that the contract promises in each finding.
 #[track_caller]
 fn finding_ids(findings: &Value) -> Vec<String> {
     let findings = findings.as_array().expect("findings are a list");

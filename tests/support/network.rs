@@ -1,4 +1,4 @@
-//! Machines of a test's own: network namespaces, joined by pairs of virtual cables that a test can cut.
+//! Network namespaces joined by virtual cables that a test can cut.
 
 use std::process::Command;
 
@@ -14,13 +14,13 @@ use super::user::User;
 /// The port of every server.
 const PORT: u16 = 2222;
 
-/// A network namespace, which is there as long as this is.
+/// A network namespace, removed on drop.
 struct Namespace(Process);
 
 /// A client with two cables: `web` is the server at the end of the first, behind a route, `db` at the end of the
-/// second. `build` is a machine behind `web`, reached by a ProxyJump over `hop`, which is `web` by another name.
+/// second. `build` is a machine behind `web`, reached by a ProxyJump over `hop`, another name of `web`.
 ///
-/// muxtray takes data that was not answered for 4 seconds for lost; the masters themselves never give up.
+/// muxtray considers data lost that is unacknowledged for 4 seconds; the masters themselves have no such limit.
 pub(crate) struct Network {
     pub(crate) lab: Lab,
     _servers: Vec<Process>,
@@ -31,11 +31,11 @@ pub(crate) struct Network {
 
 /// The client's address on the first cable.
 pub(crate) const CLIENT: &str = "10.77.1.1";
-/// Where `web` listens.
+/// The address of `web`.
 pub(crate) const WEB: &str = "10.99.0.9";
 
 impl Network {
-    /// Builds everything; the reason where that is not permitted here.
+    /// Builds the network. Returns the reason if that is not permitted.
     pub(crate) fn new() -> Result<Self, String> {
         if !User::tests_are_root() {
             return Err("only root can make network namespaces and join them".to_owned());
@@ -91,7 +91,7 @@ impl Network {
         self.lab.end_with_lab(pid);
     }
 
-    /// Begins a session through a master that takes in what `input` writes.
+    /// Starts a session through a master, with the output of `input` as its standard input.
     pub(crate) fn session(&self, alias: &str, input: &str) -> Process {
         let mut ssh = self.lab.ssh();
         let path = self.lab.control_path_on(alias, PORT);
@@ -105,14 +105,14 @@ impl Network {
         Process::start(self.client.enter(&command))
     }
 
-    /// Runs a shell's command on the client.
+    /// Runs a shell command on the client.
     pub(crate) fn shell(&self, command: &str) -> Process {
         let mut bash = self.lab.command("bash");
         bash.args(["-c", command]);
         Process::start(self.client.enter(&bash))
     }
 
-    /// How many bytes wait in the connections to `web`, by ss(8).
+    /// The bytes queued in the connections to `web`, according to ss(8).
     #[track_caller]
     pub(crate) fn queued_bytes(&self) -> u32 {
         let listed = self.shell(&format!("ss -Htn dst {WEB}"));
@@ -123,7 +123,7 @@ impl Network {
         queued.map(|bytes| bytes.parse::<u32>().unwrap()).sum()
     }
 
-    /// Has a master forward a port of the client to another of the server's.
+    /// Requests a forwarding of a client's port to another port of the server.
     #[track_caller]
     pub(crate) fn forward(&self, alias: &str, forwarding: &str) {
         let mut command = self.lab.ssh();
@@ -151,7 +151,8 @@ impl Network {
         Process::run(self.client.enter(&command), PATIENCE)
     }
 
-    /// The watcher without an icon on the client, which has seen so many masters. Its timer is out of the way.
+    /// Starts the watcher without an icon on the client, and waits until it logs this number of masters. Its timer is
+    /// disabled in effect.
     #[track_caller]
     pub(crate) fn watcher(&self, masters: &str, configuration: &str) -> Process {
         let configuration = format!("interval_secs = 3600\n{configuration}");
@@ -165,14 +166,14 @@ impl Network {
         run
     }
 
-    /// What the report says of a master.
+    /// The report on the socket of a master.
     #[track_caller]
     pub(crate) fn report(&self, alias: &str) -> SocketReport {
         self.list().at(&self.lab.control_path_on(alias, PORT))
     }
 
-    /// Waits until a master is in this state, and sees that it is in one of `between` until then and that `db` is
-    /// running all the time.
+    /// Waits until a master has this state. Demands one of the states in `between` until then, and that `db` keeps
+    /// running.
     #[track_caller]
     pub(crate) fn wait_for_state(
         &self,
@@ -203,14 +204,15 @@ impl Network {
         self.client.ip(arguments).unwrap();
     }
 
-    /// Cuts the first cable in its middle, or mends it: both ends keep their addresses.
+    /// Cuts the first cable in its middle, or repairs it: both ends keep their addresses.
     #[track_caller]
     pub(crate) fn cut(&self, is_cut: bool) {
         let state = if is_cut { "down" } else { "up" };
         self.web.ip(&format!("link set a1 {state}")).unwrap();
     }
 
-    /// Makes the first cable slow, with so little room to wait that much is lost; the reason where that cannot be.
+    /// Makes the first cable slow, with a queue so short that packets are lost. Returns the reason if that is not
+    /// possible.
     pub(crate) fn slow_down(&self) -> Result<(), String> {
         let shaped = "tc qdisc add dev a0 root tbf rate 400kbit burst 4kb latency 40ms";
         self.client.run(shaped)
@@ -218,12 +220,12 @@ impl Network {
 }
 
 impl Lab {
-    /// The ControlPath of a host that has another port.
+    /// The ControlPath of a host with another port.
     fn control_path_on(&self, alias: &str, port: u16) -> std::path::PathBuf {
         self.path(format!("s/{alias}-{port}"))
     }
 
-    /// An sshd in another namespace, with the keys of the laboratory's own.
+    /// Starts an sshd in another namespace, with the laboratory's keys.
     #[track_caller]
     fn server_in(&self, namespace: &Namespace) -> Process {
         let own = std::fs::read_to_string(self.path("sshd_config")).unwrap();
@@ -246,7 +248,7 @@ impl Lab {
 }
 
 impl Drop for Namespace {
-    /// Ends everything in it: what serves a connection that was cut would wait for the other end for hours.
+    /// Kills every process in the namespace: a server process of a cut connection would wait for hours.
     fn drop(&mut self) {
         let own = truth::network_of(self.0.pid());
         let inside = |pid: &i32| own.is_some() && truth::network_of(*pid) == own;
@@ -277,7 +279,7 @@ impl Namespace {
         Ok(namespace)
     }
 
-    /// Lays a cable to another: `NAME0` here, `NAME1` there, 10.77.`number`.1 and .2.
+    /// Adds a cable to another namespace: `NAME0` here, `NAME1` there, 10.77.`number`.1 and .2.
     fn join(&self, other: &Self, name: &str, number: u8) -> Result<(), String> {
         let theirs = other.0.pid();
         self.ip(&format!(
@@ -297,7 +299,7 @@ impl Namespace {
         self.run(&format!("ip {arguments}"))
     }
 
-    /// Runs a command of plain words as root.
+    /// Runs a command without quoting, as root.
     fn run(&self, words: &str) -> Result<(), String> {
         let mut command = Command::new("nsenter");
         command
@@ -312,7 +314,7 @@ impl Namespace {
         }
     }
 
-    /// The same command in here, as the user.
+    /// Returns the same command in this namespace, as the user.
     fn enter(&self, command: &Command) -> Command {
         let user = User::get();
         let mut entered = Command::new("nsenter");

@@ -9,13 +9,12 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// How long a test waits for what takes milliseconds on an idle machine.
+/// The deadline for events that take milliseconds on an idle machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The levels of muxtray's log.
 const LEVELS: [&str; 5] = ["ERROR", "WARN", "INFO", "DEBUG", "TRACE"];
 
-/// Waits until `look` finds something; `None` when the deadline passes first.
+/// Waits until `look` returns a value; `None` after the deadline.
 pub(crate) fn look_for<T>(deadline: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let end = Instant::now() + deadline;
     loop {
@@ -29,22 +28,21 @@ pub(crate) fn look_for<T>(deadline: Duration, mut look: impl FnMut() -> Option<T
     }
 }
 
-/// Waits until `look` finds something; panics with `what` when the deadline passes first.
+/// Waits until `look` returns a value; panics with `what` after the deadline.
 #[track_caller]
 pub(crate) fn wait_for<T>(what: &str, deadline: Duration, look: impl FnMut() -> Option<T>) -> T {
     look_for(deadline, look).unwrap_or_else(|| panic!("waited {deadline:?} in vain until {what}"))
 }
 
-/// Waits until `condition` holds; panics with `what` when the deadline passes first.
+/// Waits until `condition` holds; panics with `what` after the deadline.
 #[track_caller]
 pub(crate) fn wait_until(what: &str, deadline: Duration, mut condition: impl FnMut() -> bool) {
     wait_for(what, deadline, || condition().then_some(()));
 }
 
-/// A child process whose output is kept, killed when this is dropped.
+/// A child process with its output, killed on drop.
 ///
-/// Its output goes to files without a name, not to pipes: a child that leaves a daemon behind would keep a pipe open
-/// for ever.
+/// Its output goes to unnamed files instead of pipes: a child that leaves a daemon behind would keep a pipe open.
 pub(crate) struct Process {
     child: Child,
     what: String,
@@ -53,23 +51,21 @@ pub(crate) struct Process {
     started: Instant,
 }
 
-/// How a process ended, and what it wrote.
+/// The end of a process, and its output.
 #[derive(Debug)]
 pub(crate) struct Finished {
-    /// What was run.
+    /// The command line.
     pub(crate) what: String,
-    /// How it ended.
     pub(crate) status: ExitStatus,
-    /// Standard output; what is no UTF-8 is replaced.
+    /// Standard output; invalid UTF-8 is replaced.
     pub(crate) stdout: String,
-    /// Standard error, likewise.
+    /// Standard error; invalid UTF-8 is replaced.
     pub(crate) stderr: String,
-    /// How long it ran.
     pub(crate) took: Duration,
 }
 
 impl Finished {
-    /// The exit status; panics where a signal ended the process.
+    /// Returns the exit status; panics if a signal ended the process.
     #[track_caller]
     pub(crate) fn code(&self) -> i32 {
         self.status
@@ -77,7 +73,7 @@ impl Finished {
             .unwrap_or_else(|| panic!("ended by signal {:?}: {self:#?}", self.status.signal()))
     }
 
-    /// Demands this exit status and shows everything where it is another.
+    /// Demands this exit status; panics with the output if it differs.
     #[track_caller]
     pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code(), code, "exit status of {self:#?}");
@@ -86,13 +82,13 @@ impl Finished {
 }
 
 impl Process {
-    /// Starts it with nothing on standard input.
+    /// Starts the command with an empty standard input.
     #[track_caller]
     pub(crate) fn start(command: Command) -> Self {
         Self::spawn(command, Stdio::null())
     }
 
-    /// Starts it with a standard input that stays open until it is dropped.
+    /// Starts the command with a standard input that stays open until it is dropped.
     #[track_caller]
     pub(crate) fn start_with_open_input(command: Command) -> Self {
         Self::spawn(command, Stdio::piped())
@@ -118,29 +114,28 @@ impl Process {
         }
     }
 
-    /// Runs it to its end; panics where that does not come before the deadline.
+    /// Runs the command to its end; panics after the deadline.
     #[track_caller]
     pub(crate) fn run(command: Command, deadline: Duration) -> Finished {
         Self::start(command).finish(deadline)
     }
 
-    /// Its id.
     pub(crate) fn pid(&self) -> i32 {
         i32::try_from(self.child.id()).unwrap()
     }
 
-    /// What it has written to standard output so far.
+    /// Returns standard output up to now.
     pub(crate) fn stdout(&self) -> String {
         contents(&self.stdout)
     }
 
-    /// What it has written to standard error so far.
+    /// Returns standard error up to now.
     pub(crate) fn stderr(&self) -> String {
         contents(&self.stderr)
     }
 
-    /// The lines of muxtray's log on standard error, each of which begins with its level. The libraries that the applet
-    /// loads write there too, such as libayatana-appindicator, which announces its deprecation since 0.5.94.
+    /// The lines of muxtray's log on standard error, each of which begins with its level. Libraries in the applet write
+    /// to standard error too, such as libayatana-appindicator, which announces its deprecation since 0.5.94.
     pub(crate) fn log_lines(&self) -> Vec<String> {
         let is_logged = |line: &&str| {
             let level = line.split_whitespace().next();
@@ -154,24 +149,23 @@ impl Process {
             .collect()
     }
 
-    /// Whether it has not ended yet.
+    /// Returns true if the process has not ended.
     pub(crate) fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Sends a signal.
     #[track_caller]
     pub(crate) fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.pid()), signal).unwrap();
     }
 
-    /// SIGKILL, and waits for the end.
+    /// Sends SIGKILL and waits for the end.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// SIGTERM, and SIGKILL where that does not end it.
+    /// Sends SIGTERM, and SIGKILL if that does not end the process in time.
     pub(crate) fn end(&mut self) {
         let _ = kill(Pid::from_raw(self.pid()), Signal::SIGTERM);
         let ended = look_for(PATIENCE, || (!self.is_running()).then_some(()));
@@ -180,7 +174,7 @@ impl Process {
         }
     }
 
-    /// Waits for the end; panics with what it wrote when the deadline passes first.
+    /// Waits for the end; panics with the output after the deadline.
     #[track_caller]
     pub(crate) fn finish(mut self, deadline: Duration) -> Finished {
         let end = Instant::now() + deadline;
@@ -205,7 +199,7 @@ impl Process {
         }
     }
 
-    /// Waits until standard output holds this text.
+    /// Waits until standard output contains this text.
     #[track_caller]
     pub(crate) fn wait_for_output(&mut self, text: &str, deadline: Duration) {
         let end = Instant::now() + deadline;

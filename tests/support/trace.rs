@@ -1,7 +1,7 @@
-//! What a program does, as the kernel is asked for it: strace around a command, and its record read.
+//! The system calls of a program, recorded by strace.
 //!
-//! Only calls of the program itself count, on all of its threads. What it starts is followed as far as needed to tell
-//! it apart: another program is not this one.
+//! Only calls of the program itself count, on all of its threads. Its children are traced as well, to recognise calls
+//! of other programs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,12 +12,12 @@ use super::lab::Lab;
 use super::process::{Finished, PATIENCE, Process};
 use super::truth::{process_parent, processes};
 
-/// Every call that reaches out, changes a name or a file, or ends a process; and what tells programs apart.
+/// Calls that connect, change a name or a file, or end a process; and those that identify the calling program.
 const TRACED: &str = "connect,unlink,unlinkat,rename,renameat,renameat2,rmdir,link,linkat,kill,tkill,tgkill,\
     rt_sigqueueinfo,rt_tgsigqueueinfo,pidfd_open,pidfd_send_signal,socket,open,openat,openat2,creat,truncate,\
     execve,execveat,clone,clone3,fork,vfork";
 
-/// Where strace is; `None` where it is not installed.
+/// Returns the path of strace, or `None` if it is not installed.
 pub(crate) fn strace() -> Option<PathBuf> {
     ["/usr/bin/strace", "/usr/local/bin/strace"]
         .iter()
@@ -25,28 +25,25 @@ pub(crate) fn strace() -> Option<PathBuf> {
         .find(|path| path.exists())
 }
 
-/// A command under strace, and where its record is written.
+/// A command under strace, and the path of its record.
 pub(crate) struct Traced {
-    /// To be started, or run.
     pub(crate) command: Command,
     record: PathBuf,
 }
 
-/// One call of the program.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
-    /// Its name.
     pub(crate) name: String,
-    /// Its arguments, and what came of it, as strace writes them. A descriptor's path is behind it.
+    /// Its arguments and result, as strace writes them; each descriptor is followed by its path.
     pub(crate) text: String,
-    /// The files that it names, a descriptor in `/proc/self/fd` resolved.
+    /// The files in its arguments, with a descriptor in `/proc/self/fd` resolved.
     pub(crate) files: Vec<PathBuf>,
-    /// The process that a signal went to.
+    /// The process that is signalled.
     pub(crate) pid: Option<i32>,
 }
 
 impl Lab {
-    /// muxtray under strace; `more` are further options of strace's. `name` is that of the record.
+    /// Returns muxtray under strace with these further options; `name` is the name of the record.
     pub(crate) fn traced(&self, name: &str, more: &[&str], arguments: &[&str]) -> Traced {
         let strace = strace().expect("strace is there where this is called");
         let record = self.path(format!("tmp/{name}.strace"));
@@ -66,27 +63,26 @@ impl Lab {
 }
 
 impl Traced {
-    /// Runs it to its end.
     #[track_caller]
     pub(crate) fn run(self) -> (Finished, Vec<Call>) {
         let finished = Process::run(self.command, PATIENCE);
         (finished, calls(&self.record))
     }
 
-    /// Starts it; its calls are read later from what is returned beside it.
+    /// Starts the command; returns its process and the path of the record.
     pub(crate) fn start(self) -> (Process, PathBuf) {
         (Process::start(self.command), self.record)
     }
 }
 
-/// The process that this strace has started.
+/// Returns the child process of strace.
 pub(crate) fn traced_process(strace: i32) -> Option<i32> {
     processes()
         .into_iter()
         .find(|pid| process_parent(*pid) == Some(strace))
 }
 
-/// The calls in this record that the traced program made itself.
+/// Returns the calls in this record that the traced program made itself.
 pub(crate) fn calls(record: &Path) -> Vec<Call> {
     let record = String::from_utf8_lossy(&fs::read(record).unwrap()).into_owned();
     let mut unfinished: BTreeMap<&str, String> = BTreeMap::new();
@@ -117,7 +113,7 @@ pub(crate) fn calls(record: &Path) -> Vec<Call> {
         }
         lines.push((pid, whole));
     }
-    // A child's calls may be written before its parent's clone has returned: so the parents are known first.
+    // A child's calls may be recorded before its parent's clone has returned, so all parents are collected first.
     let mut is_first = true;
     let mut calls = Vec::new();
     let mut descriptors: BTreeMap<String, String> = BTreeMap::new();
@@ -142,7 +138,7 @@ pub(crate) fn calls(record: &Path) -> Vec<Call> {
     calls
 }
 
-/// Whether the process, or one that it descends from, has become another program.
+/// Returns true if the process or one of its ancestors has executed another program.
 fn is_other(pid: &str, others: &BTreeSet<String>, parents: &BTreeMap<String, String>) -> bool {
     let mut pid = pid;
     loop {
@@ -160,14 +156,14 @@ fn name_of(line: &str) -> &str {
     line.split('(').next().unwrap_or_default()
 }
 
-/// The number that a call returned, where it is one.
+/// Returns the result of a call if it is a number.
 fn returned(line: &str) -> Option<&str> {
     let (_, value) = line.rsplit_once(" = ")?;
     let digits = value.split(|c: char| !c.is_ascii_digit()).next()?;
     (!digits.is_empty()).then_some(digits)
 }
 
-/// What a new descriptor stands for: a path, or `pid N`.
+/// The object behind a new descriptor: a path, or `pid N`.
 fn opened(line: &str) -> Option<String> {
     match name_of(line) {
         "open" | "openat" | "openat2" => {
@@ -186,7 +182,7 @@ fn call(line: &str, descriptors: &BTreeMap<String, String>) -> Call {
     let name = name_of(line).to_owned();
     let arguments = line[name.len()..].trim_start_matches('(');
     let mut files = Vec::new();
-    // Strings in quotation marks, each after the directory that it starts from, where there is one.
+    // Strings in quotation marks, each after its directory descriptor if it has one.
     let mut rest = arguments;
     while let Some(start) = rest.find('"') {
         let directory = rest[..start]

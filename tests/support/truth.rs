@@ -1,17 +1,17 @@
-//! What is true of a socket or process, learnt without muxtray and without connecting.
+//! Facts about sockets and processes, read without muxtray and without connecting.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
-/// Whether a socket stands at the path itself.
+/// Returns true if the path itself is a socket.
 pub(crate) fn is_socket(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket())
 }
 
-/// Whether the kernel has a listener that was bound for this ControlPath: under the path itself, or, as masters do
-/// it, under the path with a dot and 16 characters.
+/// Returns true if the kernel has a listener bound for this ControlPath: at the path itself, or, as masters do, at the
+/// path with a dot and 16 characters.
 pub(crate) fn is_listening(path: &Path) -> bool {
     let path = path.as_os_str().as_bytes();
     fs::read("/proc/net/unix")
@@ -32,18 +32,17 @@ pub(crate) fn is_listening(path: &Path) -> bool {
         })
 }
 
-/// The letter that `/proc` gives for what the process does: `S` sleeping, `T` stopped; nothing once it is gone.
+/// Returns the process state in `/proc`: `S` sleeping, `T` stopped; `None` if the process has ended.
 pub(crate) fn process_state(pid: i32) -> Option<char> {
     stat(pid)?.chars().next()
 }
 
-/// When the process began, in clock ticks since boot: with the id, its identity.
+/// The start time of the process in clock ticks since boot; with the pid, its identity.
 pub(crate) fn process_start(pid: i32) -> Option<u64> {
     // Counted from the state, the third field of proc(5)'s list; starttime is the 22nd.
     stat(pid)?.split(' ').nth(19)?.parse().ok()
 }
 
-/// The parent's id.
 pub(crate) fn process_parent(pid: i32) -> Option<i32> {
     stat(pid)?.split(' ').nth(1)?.parse().ok()
 }
@@ -55,7 +54,6 @@ fn stat(pid: i32) -> Option<String> {
     Some(stat[stat.rfind(')')? + 2..].to_owned())
 }
 
-/// Every process id there is.
 pub(crate) fn processes() -> Vec<i32> {
     fs::read_dir("/proc")
         .unwrap()
@@ -67,7 +65,7 @@ pub(crate) fn processes() -> Vec<i32> {
 /// thread pools (gthreadpool.c). The kernel cuts names at 15 bytes.
 const THREADS_OF_LIBRARIES: [&str; 2] = ["[pango] fontcon", "pool-spawner"];
 
-/// How many threads a process has, but for those of [`THREADS_OF_LIBRARIES`].
+/// The number of threads of a process, except [`THREADS_OF_LIBRARIES`].
 pub(crate) fn threads(pid: i32) -> usize {
     fs::read_dir(format!("/proc/{pid}/task"))
         .unwrap()
@@ -109,7 +107,7 @@ pub(crate) fn files_below(directory: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The network namespace that a process is in; `None` once it is gone.
+/// The network namespace of a process; `None` if the process has ended.
 pub(super) fn network_of(pid: i32) -> Option<std::path::PathBuf> {
     std::fs::read_link(format!("/proc/{pid}/ns/net")).ok()
 }

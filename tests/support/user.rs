@@ -1,7 +1,7 @@
 //! The unprivileged user that ssh, sshd and muxtray run as.
 //!
-//! Started by root, the tests make a system user of their own once and become it for every process they start.
-//! Started by anybody else, they stay who they are, and what needs root is skipped by name.
+//! Tests that run as root create one system user and start every process as that user. Other tests keep their user, and
+//! skip the cases that need root.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -14,32 +14,29 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Uid, User as SystemUser};
 
-/// The name of the user that root makes.
+/// The name of the user that root creates.
 const NAME: &str = "muxtray-test";
 
-/// A user id that is neither root nor the tests' own.
+/// A user id other than root and the tests' user.
 pub(crate) const NOBODY: u32 = 65534;
 
-/// The user whose masters the tests watch.
+/// The user of the tests' masters.
 #[derive(Debug)]
 pub(crate) struct User {
-    /// The login name.
     pub(crate) name: String,
-    /// The user id.
     pub(crate) uid: u32,
-    /// The primary group's id.
     pub(crate) gid: u32,
-    /// Whether the tests run as root and have to become this user.
+    /// True if the tests run as root and switch to this user.
     become_it: bool,
 }
 
 impl User {
-    /// The one user of this test run, made on first use where the tests run as root.
+    /// Returns the user of this test run; created on first use if the tests run as root.
     pub(crate) fn get() -> &'static Self {
         static USER: OnceLock<User> = OnceLock::new();
         USER.get_or_init(|| {
-            // Fixtures have the same modes whatever the umask of the person who runs the tests; programs that a test starts
-            // inherit this one. A test about another umask starts its program under it.
+            // Files have the same modes under any umask of the developer; started programs inherit this
+            // one. A test of another umask starts its program under it.
             umask(Mode::from_bits_truncate(0o022));
             let become_it = Uid::effective().is_root();
             let user = if become_it {
@@ -58,7 +55,7 @@ impl User {
         })
     }
 
-    /// Whether files can be given to others and namespaces made.
+    /// Returns true if the tests can change owners and make namespaces.
     pub(crate) fn tests_are_root() -> bool {
         Self::get().become_it
     }
@@ -74,7 +71,7 @@ impl User {
         command
     }
 
-    /// Whether this user can run the program where it lies: everybody may enter every directory on the way.
+    /// Returns true if this user can run the program at its path: everybody may enter every directory above it.
     pub(crate) fn can_reach(&self, program: &Path) -> bool {
         use std::os::unix::fs::MetadataExt as _;
         !self.become_it
@@ -91,7 +88,7 @@ impl User {
     }
 }
 
-/// Looks the user up, and makes it where it is missing: several test programs may want it at the same time.
+/// Looks up the user, or creates it. Several test programs may do so at the same time.
 fn made_by_root() -> SystemUser {
     let lock = File::create("/run/muxtray-test.lock").unwrap();
     let _lock =
@@ -99,7 +96,7 @@ fn made_by_root() -> SystemUser {
     if let Some(user) = SystemUser::from_name(NAME).unwrap() {
         return user;
     }
-    // A password of `*` cannot be typed and yet does not lock the account: sshd refuses locked ones.
+    // A password of `*` matches nothing but does not lock the account: sshd refuses locked ones.
     let status = Command::new("useradd")
         .args(["--system", "--user-group", "--no-create-home"])
         .args([

@@ -126,7 +126,7 @@ fn hosts_without_a_name_are_judged_by_their_stand_in() {
     };
     let findings = context_with(&places, &[], findings);
     assert_eq!(ids(&findings), ["no-keepalive"]);
-    assert_eq!(findings[0].subject, "any host not named");
+    assert_eq!(findings[0].subject, "any other host");
     assert_eq!(findings[0].lines[0], "Host *");
 }
 

@@ -1,4 +1,4 @@
-//! The laboratory's session bus, and what goes over it to and from the notification daemon.
+//! The laboratory's session bus, and the messages to and from the notification daemon.
 
 use std::fs;
 use std::path::Path;
@@ -14,33 +14,29 @@ use zbus::{Connection, MessageStream, OwnedVariant};
 use super::notify_arguments::NotifyArguments;
 use crate::support::{Lab, PATIENCE, Process};
 
-/// The name of a notification daemon.
 pub(crate) const NOTIFICATIONS: &str = "org.freedesktop.Notifications";
 
-/// The bus itself.
 const BUS: &str = "org.freedesktop.DBus";
 
-/// What went over the bus to or from the notification daemon.
+/// A message to or from the notification daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Message {
-    /// A program asked the daemon to show this.
+    /// A program asks the daemon to show a notification.
     Notify {
-        /// The notification it replaces; 0 for none.
         replaces: u32,
-        /// Its title.
         summary: String,
-        /// Its text, markup and all.
+        /// Its text with markup.
         body: String,
         /// Its actions: key and label in turn.
         actions: Vec<String>,
     },
-    /// A program asked the daemon to take this one back.
+    /// A program asks the daemon to close a notification.
     Close(u32),
-    /// The daemon said that this one is closed.
+    /// The daemon reports that a notification is closed.
     Closed(u32),
 }
 
-/// Asks the bus itself.
+/// Calls a method of the bus itself.
 pub(super) fn ask<R>(connection: &Connection, method: &str, name: &str) -> Option<R>
 where
     R: serde::de::DeserializeOwned + zbus::Type,
@@ -67,13 +63,12 @@ pub(super) fn property(
     ));
     reply.ok()?.body().deserialize().ok()
 }
-/// Where the bus is found.
 pub(super) fn bus_address(lab: &Lab) -> String {
     format!("unix:path={}", lab.path("run/bus").display())
 }
 
-/// A session bus that lets root in too, which may run the tests. By itself it starts only what the panel needs to
-/// read its configuration.
+/// A session bus that accepts root too, because root may run the tests. It activates only the services that the panel's
+/// configuration needs.
 pub(super) fn start_bus(lab: &Lab) -> Process {
     let service = "org.xfce.Xfconf.service";
     let services = lab.path("services");
@@ -105,7 +100,7 @@ pub(super) fn start_bus(lab: &Lab) -> Process {
     bus
 }
 
-/// A connection to it, on which no call waits for ever.
+/// A connection to the bus, with a deadline for every call.
 pub(super) fn connect(lab: &Lab) -> Connection {
     let connection = zbus::connection::Builder::address(bus_address(lab).as_str())
         .method_timeout(PATIENCE)
@@ -113,8 +108,8 @@ pub(super) fn connect(lab: &Lab) -> Connection {
     block_on(connection).expect("the bus has just been started")
 }
 
-/// Every message on the bus that one of these rules matches, each with the moment it arrived, from a thread that ends
-/// with the bus.
+/// Returns every message on the bus that matches one of these rules, each with its time of arrival, from a thread that
+/// ends with the bus.
 pub(super) fn overhear(lab: &Lab, rules: &[&str]) -> Receiver<(Instant, zbus::Message)> {
     let connection = connect(lab);
     block_on(connection.call_method(
@@ -137,7 +132,7 @@ pub(super) fn overhear(lab: &Lab, rules: &[&str]) -> Receiver<(Instant, zbus::Me
     receiver
 }
 
-/// Keeps what goes to and from the notification daemon, on a thread that ends with the bus.
+/// Collects the messages to and from the notification daemon, on a thread that ends with the bus.
 pub(super) fn monitor(lab: &Lab, messages: &Arc<Mutex<Vec<Message>>>) {
     let overheard = overhear(lab, &[&format!("interface='{NOTIFICATIONS}'")]);
     let messages = Arc::clone(messages);
@@ -151,7 +146,7 @@ pub(super) fn monitor(lab: &Lab, messages: &Arc<Mutex<Vec<Message>>>) {
 }
 
 impl Message {
-    /// Reads it; nothing where it is none of these.
+    /// Parses a message; returns `None` for all others.
     pub(crate) fn read(message: &zbus::Message) -> Option<Self> {
         let header = message.header();
         let body = message.body();

@@ -8,7 +8,6 @@ use zbus::{Connection, OwnedVariant, fdo};
 use super::bus::property;
 use crate::support::{PATIENCE, look_for};
 
-/// A tray icon as a panel sees it.
 pub(crate) struct TrayIcon<'a> {
     pub(super) connection: &'a Connection,
     pub(super) owner: String,
@@ -18,21 +17,20 @@ pub(crate) struct TrayIcon<'a> {
 /// One row of a menu.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Row {
-    /// What it was drawn as: a row that is put in its place has another.
+    /// Its id; a row that replaces it has another.
     pub(crate) id: i32,
-    /// Its text as a person reads it; empty for a line.
+    /// Its text without mnemonics; empty for a separator.
     pub(crate) label: String,
-    /// Whether it can be clicked.
     pub(crate) enabled: bool,
-    /// Whether its check mark is there; nothing where it has no place for one.
+    /// The state of its check mark; `None` for a row without one.
     pub(crate) checked: Option<bool>,
     /// The rows of its submenu.
     pub(crate) rows: Vec<Row>,
 }
 
 impl Row {
-    /// The row below this one with this label, which may go on with a state, a count or a reason: "▲ web" finds
-    /// "▲ web — stale", but "no masters" does not find "no masters, 1 problem", which is another summary.
+    /// The row below this one with this label, which may be followed by a state, a count or a reason: "▲ web" finds "▲
+    /// web — stale", but "no masters" does not find "no masters, 1 problem", which is another summary.
     pub(crate) fn find(&self, label: &str) -> Option<&Self> {
         self.rows.iter().find(|row| {
             row.label.strip_prefix(label).is_some_and(|rest| {
@@ -42,14 +40,14 @@ impl Row {
     }
 }
 
-/// How `com.canonical.dbusmenu.GetLayout` describes a row: id, properties, rows below.
+/// A row in `com.canonical.dbusmenu.GetLayout`: id, properties, rows below.
 pub(crate) type Layout = (i32, HashMap<String, OwnedVariant>, Vec<OwnedVariant>);
 
 const ITEM: &str = "org.kde.StatusNotifierItem";
 pub(crate) const MENU: &str = "com.canonical.dbusmenu";
 
 impl TrayIcon<'_> {
-    /// The same icon, asked by way of another connection: whatever becomes of the panel, its menu can be read.
+    /// Returns the same icon through another connection, so that its menu can be read without the panel.
     pub(crate) fn asked_by<'a>(&self, connection: &'a Connection) -> TrayIcon<'a> {
         TrayIcon {
             connection,
@@ -64,20 +62,20 @@ impl TrayIcon<'_> {
         Some(path.as_str().to_owned())
     }
 
-    /// The whole menu, as the panel would draw it; nothing while it is being changed.
+    /// The whole menu; `None` while it is being changed.
     pub(crate) fn menu(&self) -> Option<Row> {
         self.menu_path()?;
         row(self.layout(0, -1).ok()?)
     }
 
-    /// A row and so many levels below it; -1: all.
+    /// A row and this many levels below it; -1 for all.
     pub(crate) fn layout(&self, id: i32, depth: i32) -> zbus::Result<Layout> {
         let reply = self.try_call("GetLayout", &(id, depth, Vec::<&str>::new()))?;
         let (_, layout): (u32, Layout) = reply.body().deserialize()?;
         Ok(layout)
     }
 
-    /// Waits until the menu has the row that these labels lead to, each by its beginning.
+    /// Waits until the menu has the row at this path of labels, each given by its beginning.
     #[track_caller]
     pub(crate) fn wait_for_row(&self, labels: &[&str]) -> Row {
         let mut last = None;
@@ -91,7 +89,7 @@ impl TrayIcon<'_> {
         found.unwrap_or_else(|| panic!("no {labels:?} in {last:#?}"))
     }
 
-    /// Waits until the row that these labels lead to has its check mark, or has it no more.
+    /// Waits until the row at this path of labels is checked or not.
     #[track_caller]
     pub(crate) fn wait_for_mark(&self, labels: &[&str], checked: bool) {
         let found = look_for(PATIENCE, || {
@@ -104,8 +102,8 @@ impl TrayIcon<'_> {
         found.unwrap_or_else(|| panic!("not {checked}: {labels:?} in {:#?}", self.menu()));
     }
 
-    /// Clicks the row that these labels lead to, as a panel does: each submenu is opened first, and a row that was drawn
-    /// anew meanwhile is looked for again.
+    /// Clicks the row at this path of labels, as a panel does: opens each submenu first, and looks a row up again if it
+    /// was replaced meanwhile.
     #[track_caller]
     pub(crate) fn click(&self, labels: &[&str]) {
         let clicked = look_for(PATIENCE, || match self.open_and_click(labels) {
@@ -135,13 +133,12 @@ impl TrayIcon<'_> {
         self.try_click(&row)
     }
 
-    /// Clicks a row as it was drawn once, which may have gone by now.
+    /// Clicks a row by its id, although the row may have been replaced.
     pub(crate) fn try_click(&self, row: &Row) -> zbus::Result<()> {
         let event = (row.id, "clicked", zbus::Variant::from(0), 0_u32);
         self.try_call("Event", &event).map(drop)
     }
 
-    /// Calls a method of its menu.
     pub(crate) fn try_call<B>(&self, method: &str, body: &B) -> zbus::Result<zbus::Message>
     where
         B: serde::Serialize + zbus::Type,
@@ -157,7 +154,6 @@ impl TrayIcon<'_> {
     }
 }
 
-/// The row that is described.
 pub(crate) fn row((id, properties, below): Layout) -> Option<Row> {
     let text = |name: &str| -> Option<String> { properties.get(name)?.clone().try_into().ok() };
     let enabled = properties
@@ -168,7 +164,7 @@ pub(crate) fn row((id, properties, below): Layout) -> Option<Row> {
         let state = properties.get("toggle-state");
         state.and_then(|state| i32::try_from(state.clone()).ok()) == Some(1)
     });
-    // An underscore marks the letter to press; a doubled one is an underscore.
+    // An underscore marks the mnemonic; a doubled one is an underscore.
     let label = text("label")
         .unwrap_or_default()
         .replace("__", "\0")

@@ -1,5 +1,5 @@
-//! A desktop of the laboratory's own: an X server, a session bus, a real panel with a notification area, a real
-//! notification daemon; and what a test needs to see and press there.
+//! A desktop of the laboratory: an X server, a session bus, a real panel with a notification area, a real notification
+//! daemon, and functions to read and click them.
 
 #![allow(
     dead_code,
@@ -34,28 +34,24 @@ pub(crate) use bus::Message;
 pub(crate) use icon::{Layout, MENU, Row, TrayIcon, row};
 pub(crate) use notify_arguments::NotifyArguments;
 
-/// The name of a panel's register of tray icons.
+/// The name of the StatusNotifierWatcher, to which tray icons register.
 const WATCHER: &str = "org.kde.StatusNotifierWatcher";
 
-/// What the panel consists of: a notification area that shows every icon.
+/// The panel's configuration: a notification area that shows every icon.
 const PANEL: &str = include_str!("panel.xml");
 
-/// Where the panel reads that.
+/// The path of that configuration.
 const PANEL_FILE: &str = "config/xfce4/xfconf/xfce-perchannel-xml/xfce4-panel.xml";
 
-/// The parts of a desktop that a test wants.
+/// The parts of a desktop.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Parts {
-    /// An X server.
     pub(crate) display: bool,
-    /// A panel that shows tray icons.
     pub(crate) panel: bool,
-    /// A notification daemon.
     pub(crate) daemon: bool,
 }
 
 impl Parts {
-    /// All of them.
     pub(crate) const ALL: Self = Self {
         display: true,
         panel: true,
@@ -63,7 +59,7 @@ impl Parts {
     };
 }
 
-/// A running desktop. What it started ends with it.
+/// A running desktop; its programs end on drop.
 pub(crate) struct Desktop<'a> {
     lab: &'a Lab,
     display: Option<String>,
@@ -75,8 +71,8 @@ pub(crate) struct Desktop<'a> {
     bus: Process,
 }
 
-/// A lab for a test that needs a desktop, whose watchers see what they are told of by events alone; nothing, and a word
-/// about it, where there are no programs to make a desktop of.
+/// A lab for a test that needs a desktop; its watchers depend on events alone. Skips the test and returns `None` if
+/// programs of the desktop are not installed.
 pub(crate) fn lab(test: &str) -> Option<Lab> {
     let programs = ["Xvfb", "dbus-daemon", "xfce4-panel", "dunst", "dunstctl"];
     if !has_programs(test, &programs) {
@@ -87,15 +83,15 @@ pub(crate) fn lab(test: &str) -> Option<Lab> {
     Some(lab)
 }
 
-/// Has the applet end, and demands that it does so in order.
+/// Terminates the applet, and demands an orderly end.
 #[track_caller]
 pub(crate) fn end(applet: Process) {
     applet.signal(Signal::SIGTERM);
     applet.finish(PATIENCE).expect(0);
 }
 
-/// Whether these programs are there for the test; if not, says so. Panics instead where the test command has
-/// installed everything, so that nothing is left out in silence.
+/// Returns true if these programs are installed, and skips the test otherwise. Panics instead if the test command has
+/// installed everything, so that no test is skipped by mistake.
 pub(crate) fn has_programs(test: &str, programs: &[&str]) -> bool {
     let is_there = |program: &str| {
         PATH.split(':')
@@ -143,7 +139,7 @@ impl<'a> Desktop<'a> {
         desktop
     }
 
-    /// Makes the command one of a program on this desktop.
+    /// Sets the environment of a command for this desktop.
     pub(crate) fn join(&self, mut command: Command) -> Command {
         command
             .env("DBUS_SESSION_BUS_ADDRESS", bus_address(self.lab))
@@ -156,13 +152,11 @@ impl<'a> Desktop<'a> {
         command
     }
 
-    /// Starts `muxtray run` with these further arguments.
     #[track_caller]
     pub(crate) fn muxtray_run(&self, arguments: &[&str]) -> Process {
         self.start(program(), ["run"].iter().chain(arguments))
     }
 
-    /// Starts this build of muxtray with these arguments.
     #[track_caller]
     pub(crate) fn start<A: AsRef<OsStr>>(
         &self,
@@ -173,12 +167,10 @@ impl<'a> Desktop<'a> {
         Process::start(self.join(command))
     }
 
-    /// Where its session bus is found.
     pub(crate) fn bus_address(&self) -> String {
         bus_address(self.lab)
     }
 
-    /// Starts an X server.
     #[track_caller]
     pub(crate) fn start_display(&mut self) {
         let mut command = self.lab.command("Xvfb");
@@ -198,24 +190,24 @@ impl<'a> Desktop<'a> {
         self.xvfb = Some(xvfb);
     }
 
-    /// Has programs that are started from now on believe in this display.
+    /// Sets the display of programs that are started later.
     pub(crate) fn set_display(&mut self, display: &str) {
         self.display = Some(display.to_owned());
     }
 
-    /// Has programs that are started from now on know of no display.
+    /// Removes the display of programs that are started later.
     pub(crate) fn hide_display(&mut self) {
         self.display = None;
     }
 
-    /// Stops the panel where it is: it answers nothing any more.
+    /// Stops the panel's process: it answers nothing.
     pub(crate) fn suspend_panel(&self) {
         if let Some(panel) = &self.panel {
             panel.signal(Signal::SIGSTOP);
         }
     }
 
-    /// Starts the panel, and waits until it registers icons.
+    /// Starts the panel, and waits until it accepts icons.
     #[track_caller]
     pub(crate) fn start_panel(&mut self) {
         self.lab.write(PANEL_FILE, PANEL);
@@ -233,13 +225,13 @@ impl<'a> Desktop<'a> {
         self.panel = Some(panel);
     }
 
-    /// Kills the panel as a crash would.
+    /// Kills the panel, as in a crash.
     pub(crate) fn kill_panel(&mut self) {
         self.panel = None;
         wait_until("the panel is gone", PATIENCE, || !self.has_name(WATCHER));
     }
 
-    /// Starts the notification daemon, and waits until it is there.
+    /// Starts the notification daemon, and waits until it owns its name.
     #[track_caller]
     pub(crate) fn start_daemon(&mut self) {
         let choice = self.lab.path("choice");
@@ -262,22 +254,22 @@ impl<'a> Desktop<'a> {
         self.daemon = Some(daemon);
     }
 
-    /// Whether somebody owns this name on the bus.
+    /// Returns true if this name on the bus has an owner.
     pub(crate) fn has_name(&self, name: &str) -> bool {
         ask(&self.connection, "NameHasOwner", name).unwrap_or(false)
     }
 
-    /// What has gone over the bus to and from the notification daemon so far.
+    /// The messages to and from the notification daemon up to now.
     pub(crate) fn messages(&self) -> Vec<Message> {
         self.messages.lock().unwrap().clone()
     }
 
-    /// Every message on the bus that one of these match rules matches, from now on, each with the moment it arrived.
+    /// Every message on the bus that matches one of these rules from now on, each with its time of arrival.
     pub(crate) fn overhear(&self, rules: &[&str]) -> Receiver<(Instant, zbus::Message)> {
         overhear(self.lab, rules)
     }
 
-    /// The summaries of what programs have asked to be shown.
+    /// The summaries of all notifications that programs have requested.
     pub(crate) fn summaries(&self) -> Vec<String> {
         let of = |message| match message {
             Message::Notify { summary, .. } => Some(summary),
@@ -286,7 +278,7 @@ impl<'a> Desktop<'a> {
         self.messages().into_iter().filter_map(of).collect()
     }
 
-    /// How many notifications are on the screen.
+    /// The number of notifications on the screen.
     #[track_caller]
     pub(crate) fn displayed(&self) -> u32 {
         let counted = self.dunstctl(&["count", "displayed"]);
@@ -310,14 +302,14 @@ impl<'a> Desktop<'a> {
         Process::run(self.join(command), PATIENCE).expect(0).stdout
     }
 
-    /// The tray icon of a process, once the panel has it.
+    /// Waits for the tray icon of a process in the panel.
     #[track_caller]
     pub(crate) fn tray_icon(&self, pid: i32) -> TrayIcon<'_> {
         let icon = look_for(PATIENCE, || self.find_tray_icon(pid));
         icon.unwrap_or_else(|| panic!("the panel does not get the icon: {}", self.state_of(pid)))
     }
 
-    /// The tray icon of a process, if the panel has it now.
+    /// Returns the tray icon of a process if the panel has it now.
     pub(crate) fn find_tray_icon(&self, pid: i32) -> Option<TrayIcon<'_>> {
         self.registered().into_iter().find_map(|item| {
             let (owner, path) = item.split_at(item.find('/')?);
@@ -330,7 +322,7 @@ impl<'a> Desktop<'a> {
         })
     }
 
-    /// What is registered with the panel: the owner of each item, and its path.
+    /// The items registered with the panel: owner and path.
     fn registered(&self) -> Vec<String> {
         let items = property(
             &self.connection,
@@ -344,7 +336,7 @@ impl<'a> Desktop<'a> {
             .unwrap_or_default()
     }
 
-    /// What can be known of a process whose icon is missing, and of the panel.
+    /// Describes the panel and a process without its expected icon.
     fn state_of(&self, pid: i32) -> String {
         let read =
             |file: String| fs::read_to_string(file).unwrap_or_else(|error| error.to_string());
@@ -372,7 +364,7 @@ impl<'a> Desktop<'a> {
         )
     }
 
-    /// Ends the bus, as the end of a session does.
+    /// Ends the bus, as at the end of a session.
     pub(crate) fn end_bus(&mut self) {
         self.bus.kill();
     }
@@ -385,7 +377,7 @@ impl<'a> Desktop<'a> {
         monitor(self.lab, &self.messages);
     }
 
-    /// Ends the X server, as the end of a session does.
+    /// Ends the X server, as at the end of a session.
     pub(crate) fn end_display(&mut self) {
         if let Some(mut xvfb) = self.xvfb.take() {
             xvfb.end();
@@ -395,7 +387,7 @@ impl<'a> Desktop<'a> {
 
 impl Drop for Desktop<'_> {
     fn drop(&mut self) {
-        // A killed X server would leave its number taken.
+        // An X server that is killed leaves its display number locked.
         if let Some(xvfb) = &mut self.xvfb {
             xvfb.end();
         }

@@ -1,11 +1,11 @@
-//! What the notification daemon is asked with; shared with the tests that have no desktop.
+//! The arguments of a notification; shared with the tests without a desktop.
 
 use std::collections::HashMap;
 
 use zbus::OwnedVariant;
 
-/// The arguments of Notify: the program's name, what is replaced, icon, title, text, actions, hints and how long it is
-/// shown, see the Desktop Notifications Specification.
+/// The arguments of Notify: program name, id of the replaced notification, icon, title, text, actions, hints and
+/// timeout; see the Desktop Notifications Specification.
 pub(crate) type NotifyArguments = (
     String,
     u32,
