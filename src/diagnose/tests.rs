@@ -1,52 +1,30 @@
-use std::path::Path;
-use std::sync::LazyLock;
 use std::time::Instant;
 
 use super::history::IDLE_AFTER;
 use super::*;
 use crate::model::control_path::{HostAlias, Pattern, known_for_tests};
 use crate::model::finding::{Finding, FindingId};
-use crate::model::group::Groups;
 use crate::model::ids::UserId;
 use crate::model::network::{Cause, Facts, Timer};
 use crate::model::places::{Persist, Place, WrittenBy};
 use crate::model::samples::{
-    ME, at, connection, context_with, groups, listener, look, observation, path, permissions,
-    places, process, root, running, stat, users,
+    ME, at, connection, context_after, context_with, listener, look, observation, path,
+    permissions, places, process, root, running, stat,
 };
 use crate::model::socket::{
     Connect, Cookie, FileKind, Filesystem, MasterPid, Process, Unresponsive,
 };
 
-static GROUPS: LazyLock<Groups> = LazyLock::new(groups);
-
 const SECOND: Duration = Duration::from_secs(1);
 
 fn judged(observation: &Observation, history: &History) -> Option<Socket> {
-    let places = places();
-    let users = users();
-    judge(observation, at(), context(&users, &places, history))
-}
-
-fn context<'a>(
-    users: &'a std::collections::BTreeMap<UserId, String>,
-    places: &'a Places,
-    history: &'a History,
-) -> Context<'a> {
-    Context {
-        uid: ME,
-        users,
-        groups: &GROUPS,
-        home: Path::new("/home/u"),
-        tilde: Default::default(),
-        places,
-        directories: &[],
-        history,
-    }
+    context_after(history, &places(), &[], |context| {
+        judge(observation, at(), context)
+    })
 }
 
 fn judged_at(look: &Look, places: &Places, history: &History) -> Snapshot {
-    snapshot(look, context(&users(), places, history))
+    context_after(history, places, &[], |context| snapshot(look, context))
 }
 
 fn file(file: File) -> Observation {
@@ -236,12 +214,11 @@ fn root_may_connect_whatever_the_mode() {
         }),
         ..running()
     };
-    let (users, places, history) = (users(), places(), History::default());
-    let context = Context {
-        uid: UserId(0),
-        ..context(&users, &places, &history)
-    };
-    let socket = judge(&closed, at(), context).unwrap();
+    let socket = context_with(&places(), &[], |context| {
+        let uid = UserId(0);
+        judge(&closed, at(), Context { uid, ..context })
+    });
+    let socket = socket.unwrap();
     assert_eq!((socket.state, socket.owner), (State::Running, Some(root())));
 }
 

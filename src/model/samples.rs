@@ -158,7 +158,8 @@ pub(crate) fn context_with<R>(
     context_after(&History::default(), places, directories, work)
 }
 
-fn context_after<R>(
+/// The same with the facts of earlier looks.
+pub(crate) fn context_after<R>(
     history: &History,
     places: &Places,
     directories: &[Directory],

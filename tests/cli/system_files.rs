@@ -60,7 +60,7 @@ fn systemd_host_names_are_not_listed_as_hosts() {
     assert_eq!(report.status, 1);
     let evidence = report.finding("directory-missing")["evidence"].to_string();
     assert!(
-        evidence.contains("any host not named") && !evidence.contains(".host"),
+        evidence.contains("any other host") && !evidence.contains(".host"),
         "{evidence}"
     );
 }

@@ -61,7 +61,7 @@ fn reports_what_muxtray_cannot_read() {
         ),
         (
             b"Include ~nobody-at-all/x",
-            "Include ~nobody-at-all/x: there is no user nobody-at-all",
+            "Include ~nobody-at-all/x: unknown user nobody-at-all",
         ),
     ] {
         scratch.user_config(contents);

@@ -1,7 +1,5 @@
-//! Reading a path backwards: from a name to the user, host and port its template was filled with.
-//!
-//! All readings are tried, within a bound, and only what they agree on is told: a wrong destination would be worse
-//! than none.
+//! Reads a path backwards: from a name to the user, host and port in its template. All readings are tried up to a limit, and only
+//! their common result counts, because a wrong destination is worse than none.
 
 use std::str;
 
@@ -9,10 +7,10 @@ use super::destination::Destination;
 use super::path::ControlPath;
 use super::pattern::{Component, Pattern, Piece, Token};
 
-/// Steps after which a name counts as unreadable. Real templates need some dozens.
+/// The limit of the search. Real templates need some dozens of steps.
 const MAX_STEPS: u32 = 20_000;
 
-/// What the tokens stand for in one reading.
+/// The values of the tokens in one reading.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Reading<'a> {
     host_name: Option<&'a str>,
@@ -22,13 +20,13 @@ struct Reading<'a> {
     port: Option<u16>,
 }
 
-/// What all readings so far agree on.
+/// The common result of all readings so far.
 #[derive(Debug, Default)]
 enum Verdict {
     #[default]
     NoReading,
     Agreed(Destination),
-    /// Two readings name different hosts, or there were too many to try.
+    /// Two readings have different hosts, or there are too many.
     Undecided,
 }
 
@@ -40,10 +38,10 @@ struct Search<'a> {
 }
 
 impl Pattern {
-    /// Where the master at this path leads, as far as the pattern's tokens tell and only one reading is possible.
+    /// Returns the destination of the master at this path from the tokens of the template.
     ///
-    /// The host is `%h`, or else `%k`, or else `%n`; `None` without one of them, where the path does not match, or
-    /// where the path can be read as different hosts. A user or port that could be read in two ways is `None`.
+    /// The host is `%h`, or else `%k`, or else `%n`; `None` without one of them, if the path does not match, or if readings
+    /// differ in the host. A user or port in which readings differ is `None`.
     #[must_use]
     pub fn captures(&self, path: &ControlPath) -> Option<Destination> {
         let names: Vec<&[u8]> = self.names_below_root(path)?.collect();
@@ -52,7 +50,7 @@ impl Pattern {
 }
 
 fn destination(components: &[Component], names: &[&[u8]]) -> Option<Destination> {
-    let tells_host = components
+    let has_host = components
         .iter()
         .flat_map(|component| &component.pieces)
         .any(|piece| {
@@ -65,7 +63,7 @@ fn destination(components: &[Component], names: &[&[u8]]) -> Option<Destination>
         .iter()
         .zip(names)
         .all(|(component, name)| component.matches(name));
-    if !tells_host || !matched {
+    if !has_host || !matched {
         return None;
     }
     let mut search = Search {
@@ -106,7 +104,7 @@ impl<'a> Search<'a> {
         let (shortest, longest) = current.lengths(rest);
         let next = component.pieces.get(piece + 1);
         for length in shortest..=longest {
-            // Most lengths end where the text that has to follow does not stand: not worth a reading.
+            // Skips most lengths: the following literal text is not there.
             if matches!(next, Some(Piece::Literal(text)) if !rest[length..].starts_with(text)) {
                 continue;
             }
@@ -143,8 +141,7 @@ impl<'a> Search<'a> {
 }
 
 impl<'a> Reading<'a> {
-    /// The reading in which the piece stands for the text; `None` where it cannot, or differs from what the same
-    /// token stood for before.
+    /// Adds the text of a piece. Returns `None` if the piece cannot stand for it, or had another value before.
     fn with(mut self, piece: &Piece, text: &'a [u8]) -> Option<Self> {
         match piece {
             Piece::Literal(_)
@@ -172,12 +169,12 @@ fn fill<T: PartialEq>(slot: &mut Option<T>, value: T) -> Option<()> {
     }
 }
 
-/// A host cannot hold an `@`: ssh takes all before the last one as the user.
+/// A host contains no `@`: ssh takes everything before the last one as the user.
 fn host(text: &[u8]) -> Option<&str> {
     str::from_utf8(text).ok().filter(|text| !text.contains('@'))
 }
 
-/// A port as ssh prints it: no leading zero.
+/// ssh prints ports without a leading zero.
 fn port(text: &[u8]) -> Option<u16> {
     str::from_utf8(text)
         .ok()

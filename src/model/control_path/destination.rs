@@ -1,10 +1,10 @@
-//! Where a master leads, and the name by which the user calls it.
+//! The destination of a connection, and the alias of a host.
 
 use std::fmt;
 
 use crate::model::text;
 
-/// A host's name in the ssh configuration, as a person types it.
+/// The name of a host in the ssh configuration.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostAlias(pub String);
 
@@ -14,18 +14,16 @@ impl fmt::Display for HostAlias {
     }
 }
 
-/// Where a connection leads.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Destination {
-    /// The user on the other side; unknown where a ControlPath does not hold `%r`.
+    /// `None` if a ControlPath without `%r` is the only source.
     pub user: Option<String>,
-    /// The host name or address.
     pub host: String,
-    /// The port; unknown where a ControlPath does not hold `%p`.
+    /// `None` if a ControlPath without `%p` is the only source.
     pub port: Option<u16>,
 }
 
-/// `user@host:port`, an IPv6 address in brackets when a port follows.
+/// `user@host:port`, with an IPv6 address in brackets before a port.
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(user) = &self.user {

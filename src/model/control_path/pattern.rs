@@ -1,8 +1,5 @@
-//! [`Pattern`]: the paths that a ControlPath template or a glob can stand for, and what a path tells about where
-//! its master leads.
-//!
-//! A pattern is matched component by component, so no part of it ever reaches over a `/`. It knows no directory's
-//! contents; `discover` lists those and asks each [`Component`] about the names.
+//! [`Pattern`]: the paths that match a ControlPath template or a glob. It is matched component by component, so no wildcard
+//! matches a `/`. `discover` lists the directories.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -10,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use super::path::ControlPath;
 
-/// The longest file name Linux has (`NAME_MAX`).
+/// `NAME_MAX` of Linux.
 const MAX_NAME_BYTES: usize = 255;
 
-/// The paths that a ControlPath template or a glob can stand for.
+/// The paths that match a ControlPath template or a glob.
 ///
-/// Made by [`Pattern::from_template`] and [`Pattern::from_glob`]. It begins with a plain directory
-/// ([`Pattern::root`]), followed by at least one component.
+/// Created by [`Pattern::from_template`] and [`Pattern::from_glob`]. It begins with a literal directory ([`Pattern::root`]),
+/// followed by at least one component.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Pattern {
     pub(super) root: PathBuf,
@@ -26,20 +23,18 @@ pub struct Pattern {
     pub(super) per_machine: bool,
 }
 
-/// One part of a path, between two slashes.
+/// The part of a pattern between two slashes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Component {
     pub(super) pieces: Vec<Piece>,
-    /// Whether a name that begins with a dot needs a dot in the pattern, as in a shell.
+    /// Whether a leading dot of a name needs a dot in the pattern, as in a shell.
     pub(super) dots_are_hidden: bool,
 }
 
-/// What a component is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Piece {
-    /// Exactly these bytes.
     Literal(Vec<u8>),
-    /// Whatever a token or `*` stands for.
+    /// The value of a token, or `*`.
     Any(Token),
     /// `%p`: one to five digits.
     Port,
@@ -47,14 +42,14 @@ pub(super) enum Piece {
     Hash,
     /// `?`: one character.
     One,
-    /// `[a-z]`, `[!a-z]`: one character of these ranges, or of no one of them.
+    /// `[a-z]`, `[!a-z]`: one character inside or outside of these ranges.
     Class {
         ranges: Vec<(char, char)>,
         negated: bool,
     },
 }
 
-/// The tokens that only a connection fills in, and a glob's `*`.
+/// The tokens that depend on the connection, and `*` of a glob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Token {
     /// `%h`
@@ -72,7 +67,7 @@ pub(super) enum Token {
 }
 
 impl Token {
-    /// The least number of bytes it stands for.
+    /// The least number of bytes.
     const fn shortest(self) -> usize {
         match self {
             Self::HostName | Self::Alias | Self::KeyAlias | Self::User => 1,
@@ -82,7 +77,6 @@ impl Token {
 }
 
 impl Pattern {
-    /// Whether the pattern stands for this path.
     #[must_use]
     pub fn matches(&self, path: &ControlPath) -> bool {
         let Some(names) = self.names_below_root(path) else {
@@ -94,19 +88,19 @@ impl Pattern {
             .all(|(component, name)| component.matches(name))
     }
 
-    /// The directory that the pattern begins with, without any wildcard: `/home/u/.ssh` of `/home/u/.ssh/%h`.
+    /// Returns the directory at its beginning without wildcards: `/home/u/.ssh` of `/home/u/.ssh/%h`.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// What follows the root: directories first, the file name last; never empty.
+    /// Returns the components after the root, the file name last; never empty.
     #[must_use]
     pub fn components(&self) -> &[Component] {
         &self.components
     }
 
-    /// The one path the pattern stands for, where it has no wildcard.
+    /// Returns the only path that matches, if there are no wildcards.
     #[must_use]
     pub fn as_literal(&self) -> Option<ControlPath> {
         let [component] = self.components.as_slice() else {
@@ -115,28 +109,26 @@ impl Pattern {
         ControlPath::new(self.root.join(component.as_literal()?))
     }
 
-    /// Whether other files than control sockets can well match: the pattern has a wildcard but neither `%C` nor
-    /// `%p`, and no directory of its own (it lies in a home, `~/.ssh`, a directory for temporary files, or the
-    /// runtime directory itself).
+    /// Whether files other than control sockets are likely to match: the pattern has a wildcard, but neither `%C` nor `%p`,
+    /// and its directory is shared (a home directory, `~/.ssh`, a temporary directory, or the runtime directory).
     #[must_use]
     pub fn is_vague(&self) -> bool {
         self.vague
     }
 
-    /// Whether it came from a glob. A glob says where to look; unlike a template it does not say that every file
-    /// there is meant to be a control socket.
+    /// Whether it came from a glob. Unlike a template, a glob also matches files that are not meant to be control sockets.
     #[must_use]
     pub fn is_glob(&self) -> bool {
         self.glob
     }
 
-    /// Whether its paths are other ones on another machine: its template has `%C`, `%l` or `%L`.
+    /// Whether its paths differ between machines: the template has `%C`, `%l` or `%L`.
     #[must_use]
     pub fn is_per_machine(&self) -> bool {
         self.per_machine
     }
 
-    /// The same pattern, known to match nothing but control sockets for a reason that it does not show.
+    /// Marks it as not vague.
     #[must_use]
     pub fn distinct(self) -> Self {
         Self {
@@ -145,7 +137,7 @@ impl Pattern {
         }
     }
 
-    /// The parts of the path below the root, where there are as many as the pattern has.
+    /// Returns the names of the path below the root, if there are as many as components.
     pub(super) fn names_below_root<'a>(
         &self,
         path: &'a ControlPath,
@@ -164,7 +156,7 @@ impl Pattern {
 }
 
 impl Component {
-    /// The name itself, where it has no wildcard.
+    /// Returns the name, if there are no wildcards.
     #[must_use]
     pub fn as_literal(&self) -> Option<&OsStr> {
         match self.pieces.as_slice() {
@@ -173,7 +165,7 @@ impl Component {
         }
     }
 
-    /// Whether a name matches. Names longer than a file name can be do not.
+    /// Whether a file name matches. Invalid and too long names do not.
     #[must_use]
     pub fn matches(&self, name: &[u8]) -> bool {
         if name.is_empty() || name.len() > MAX_NAME_BYTES || name == b"." || name == b".." {
@@ -192,8 +184,7 @@ impl Component {
         if self.hides(name) {
             return false;
         }
-        // Every position that the pieces so far can end at: linear in the name for each piece, so that a glob with
-        // many stars cannot cost more than its length.
+        // All positions at which the pieces so far can end. Linear in the name for each piece, even for a glob of many stars.
         let mut ends = [false; MAX_NAME_BYTES + 1];
         ends[0] = true;
         for piece in &self.pieces {
@@ -205,7 +196,7 @@ impl Component {
                     next[start + shortest..=start + longest].fill(true);
                     any = true;
                 }
-                // What follows the first start of a run holds all that later starts could add.
+                // Later starts add no further ends.
                 if matches!(piece, Piece::Any(_)) {
                     break;
                 }
@@ -224,7 +215,7 @@ impl Component {
             && !matches!(self.pieces.first(), Some(Piece::Literal(prefix)) if prefix.starts_with(b"."))
     }
 
-    /// Whether it holds a token that makes a name unmistakable.
+    /// Whether it has a token that other files are unlikely to match.
     pub(super) fn is_distinct(&self) -> bool {
         self.pieces
             .iter()
@@ -233,8 +224,8 @@ impl Component {
 }
 
 impl Piece {
-    /// The shortest and the longest beginning of `rest` that the piece can stand for, and every length between
-    /// them; the shortest is greater than the longest where there is none.
+    /// Returns the shortest and the longest prefix of `rest` that the piece can match; all lengths between match too. If none
+    /// matches, the shortest is greater than the longest.
     pub(super) fn lengths(&self, rest: &[u8]) -> (usize, usize) {
         const NONE: (usize, usize) = (1, 0);
         match self {
@@ -272,7 +263,7 @@ impl Piece {
     }
 }
 
-/// The first character and its length; a byte that begins no UTF-8 character stands for itself.
+/// Returns the first character and its length. A byte that begins no UTF-8 character has no character and length 1.
 pub(super) fn first_character(bytes: &[u8]) -> Option<(Option<char>, usize)> {
     let head = &bytes[..bytes.len().min(4)];
     let chunk = head.utf8_chunks().next()?;

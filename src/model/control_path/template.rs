@@ -1,7 +1,7 @@
-//! How a ControlPath template, an extra path or an Include of the configuration becomes a [`Pattern`].
+//! Parses a ControlPath template, an extra path or an Include into a [`Pattern`].
 //!
-//! Source: ssh_config(5) "TOKENS" and "ENVIRONMENT VARIABLES"; `tilde_expand()` and `vdollar_percent_expand()` in
-//! OpenSSH's misc.c. What the tokens of this machine and user stand for arrives as a [`Known`].
+//! Sources: ssh_config(5) "TOKENS" and "ENVIRONMENT VARIABLES"; `tilde_expand()` and `vdollar_percent_expand()` in OpenSSH's
+//! misc.c.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -14,33 +14,32 @@ use tr::tr;
 use super::pattern::{Component, Pattern, Piece, Token, first_character};
 use crate::model::text;
 
-/// What the tokens that do not depend on a connection stand for.
+/// The values of tokens that do not depend on the connection.
 #[derive(Debug, Clone)]
 pub struct Known {
-    /// The home directory of the password file (`~`, `%d`). Not `$HOME`: ssh does not ask that for a ControlPath.
+    /// The home directory in the password file (`~`, `%d`). For a ControlPath, ssh does not use `$HOME`.
     pub home: PathBuf,
     /// The user id (`%i`).
     pub uid: u32,
     /// The user's name (`%u`).
     pub user: OsString,
-    /// The machine's name, whole (`%l`); `%L` is its part before the first dot.
+    /// The full host name (`%l`); `%L` is the part before the first dot.
     pub host_name: OsString,
-    /// `$XDG_RUNTIME_DIR`, or where it would be.
+    /// `$XDG_RUNTIME_DIR`, or its default.
     pub runtime_dir: PathBuf,
     /// The environment (`${NAME}`).
     pub environment: BTreeMap<OsString, OsString>,
-    /// The home directory of another user (`~user`).
+    /// Returns the home directory of another user (`~user`).
     pub home_of: fn(&OsStr) -> Option<PathBuf>,
 }
 
 impl Known {
-    /// An environment variable.
     #[must_use]
     pub fn variable(&self, name: impl AsRef<OsStr>) -> Option<&OsStr> {
         self.environment.get(name.as_ref()).map(OsString::as_os_str)
     }
 
-    /// `$TMPDIR`, or `/tmp`.
+    /// Returns `$TMPDIR`, or `/tmp`.
     #[must_use]
     pub fn temporary_dir(&self) -> &Path {
         self.variable("TMPDIR")
@@ -49,7 +48,7 @@ impl Known {
             .unwrap_or(Path::new("/tmp"))
     }
 
-    /// Whether files of many kinds lie in this directory, so that a name there says little.
+    /// Whether the directory has files of many programs.
     fn is_shared(&self, directory: &Path) -> bool {
         const SHARED: [&str; 7] = [
             "/tmp", "/var/tmp", "/dev/shm", "/run", "/var/run", "/var", "/etc",
@@ -63,54 +62,47 @@ impl Known {
     }
 }
 
-/// Why a text is no pattern. The messages follow the name of the text: "ControlPath X: …".
+/// Messages follow the template: "ControlPath X: …".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum TemplateError {
-    /// A `%` that begins no token.
-    #[error("{}", tr!("there is no token %{token} in a ControlPath", token = .0))]
+    #[error("{}", tr!("unknown token %{token}", token = .0))]
     UnknownToken(String),
-    /// A `%` at the end.
-    #[error("{}", tr!("it ends in a lone %"))]
+    #[error("{}", tr!("% at the end"))]
     LoneEscape,
-    /// `${` without `}`, or without a name.
-    #[error("{}", tr!("a variable is not written {form}", form = "${NAME}"))]
+    /// `${` without `}` or without a name.
+    #[error("{}", tr!("a variable is not of the form {form}", form = "${NAME}"))]
     BadVariable,
-    /// A variable that is not set where muxtray runs.
-    #[error("{}", tr!("the environment variable {name} is not set here", name = .0))]
+    #[error("{}", tr!("the environment variable {name} is not set in muxtray's environment", name = .0))]
     UnsetVariable(String),
-    /// `~user` of nobody.
-    #[error("{}", tr!("there is no user {name}", name = .0))]
+    #[error("{}", tr!("unknown user {name}", name = .0))]
     UnknownUser(String),
-    /// It depends on where ssh is started.
-    #[error("{}", tr!("it is not absolute, so where it leads depends on where ssh is started"))]
+    #[error("{}", tr!("not absolute, so it depends on the directory in which ssh is started"))]
     Relative,
-    /// It holds `..`.
-    #[error("{}", tr!("it has .. in it"))]
+    #[error("{}", tr!("contains .."))]
     ParentDirectory,
-    /// Nothing after the last slash of the root, or a NUL byte.
-    #[error("{}", tr!("it names no file"))]
+    /// There is no file name, or a NUL byte.
+    #[error("{}", tr!("names no file"))]
     NoName,
 }
 
-/// How a text is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Dialect {
     /// A ControlPath: `%` tokens and `${NAME}`.
     Template,
-    /// A glob: `*`, `?`, `[…]`, and a backslash before what shall mean itself.
+    /// A glob: `*`, `?`, `[…]`, and a backslash that quotes a character.
     Glob,
     /// An Include of the ssh configuration: both (tokens since OpenSSH 9.9).
     Include,
 }
 
 impl Pattern {
-    /// The pattern of a ControlPath as it is written in the ssh configuration; `None` for "none".
+    /// Parses a ControlPath of the ssh configuration. Returns `None` for "none".
     ///
-    /// `~` and the tokens `%%`, `%d`, `%i`, `%u`, `%l`, `%L`, `${NAME}` are filled in; `%h`, `%n`, `%k`, `%r` and
-    /// `%j` stand for anything but a slash, `%p` for a port, `%C` for forty hexadecimal digits.
+    /// `~`, `%%`, `%d`, `%i`, `%u`, `%l`, `%L` and `${NAME}` are expanded. `%h`, `%n`, `%k`, `%r` and `%j` match anything but a
+    /// slash, `%p` a port, and `%C` forty hexadecimal digits.
     ///
     /// # Errors
-    /// Where ssh would refuse the template, or where it could lie anywhere.
+    /// ssh would refuse the template, or it is not absolute.
     pub fn from_template(template: &OsStr, known: &Known) -> Result<Option<Self>, TemplateError> {
         // CLEAR_ON_NONE in readconf.c compares without case.
         if template.eq_ignore_ascii_case("none") {
@@ -119,16 +111,16 @@ impl Pattern {
         parse(template.as_bytes(), known, Dialect::Template).map(Some)
     }
 
-    /// The pattern of a glob: `~`, `*`, `?`, `[a-z]`, `[!a-z]`, and a backslash that takes away a character's
-    /// meaning. As in a shell, a leading dot of a name wants a dot; a bracket that is never closed means itself.
+    /// Parses a glob: `~`, `*`, `?`, `[a-z]`, `[!a-z]`, and a backslash that quotes a character. As in a shell, only a dot
+    /// matches a leading dot, and a bracket without its closing one is a plain character.
     ///
     /// # Errors
-    /// Where it is not absolute, names nobody's home, or names no file.
+    /// The glob is not absolute, names an unknown user, or no file.
     pub fn from_glob(glob: &OsStr, known: &Known) -> Result<Self, TemplateError> {
         parse(glob.as_bytes(), known, Dialect::Glob)
     }
 
-    /// The pattern of one argument of an Include: a glob, with the tokens of a ControlPath.
+    /// Parses an argument of Include: a glob with the tokens of a ControlPath.
     ///
     /// # Errors
     /// As [`Pattern::from_template`] and [`Pattern::from_glob`].
@@ -136,7 +128,7 @@ impl Pattern {
         parse(argument.as_bytes(), known, Dialect::Include)
     }
 
-    /// The pattern of a glob below a directory whose name is taken as it is.
+    /// Parses a glob below a literal directory.
     ///
     /// # Errors
     /// As [`Pattern::from_glob`].
@@ -149,8 +141,8 @@ impl Pattern {
     }
 }
 
-/// The names of the environment variables that a template or any other text of the ssh configuration refers to. As ssh
-/// reads it, the next one begins behind the brace that ends the one before.
+/// Returns the names of the environment variables in a text of the ssh configuration. As in ssh, the search continues after the
+/// closing brace.
 pub fn variables(text: &[u8]) -> impl Iterator<Item = &OsStr> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -158,7 +150,6 @@ pub fn variables(text: &[u8]) -> impl Iterator<Item = &OsStr> {
             let start = rest.windows(2).position(|pair| pair == b"${")? + 2;
             let end = start + rest[start..].iter().position(|byte| *byte == b'}')?;
             let name = &rest[start..end];
-            // The brace itself begins nothing.
             rest = &rest[end..];
             if !name.is_empty() {
                 return Some(OsStr::from_bytes(name));
@@ -188,7 +179,6 @@ fn parse(text: &[u8], known: &Known, dialect: Dialect) -> Result<Pattern, Templa
     builder.finish(known, dialect)
 }
 
-/// A byte of plain text, or something that stands for text.
 enum Atom {
     Byte(u8),
     Piece(Piece),
@@ -209,7 +199,7 @@ impl Builder {
         self.atoms.push(Atom::Piece(piece));
     }
 
-    /// Of what can stand for nothing two in a row mean what one does, so that no name is read in endless ways.
+    /// Adds a piece that may be empty. Two in a row match the same as one, and would multiply the readings of a name.
     fn any(&mut self, token: Token) {
         if !matches!(self.atoms.last(), Some(Atom::Piece(Piece::Any(last))) if *last == token) {
             self.piece(Piece::Any(token));
@@ -220,7 +210,7 @@ impl Builder {
         let has_tokens = matches!(dialect, Dialect::Template | Dialect::Include);
         let has_globs = matches!(dialect, Dialect::Glob | Dialect::Include);
         let mut rest = text;
-        // From here to where so many bytes are left no bracket is closed. Looked for once, not by every bracket.
+        // No bracket is closed before so many bytes are left. Searched once, not for every bracket.
         let mut unclosed = usize::MAX;
         while let Some((byte, after)) = rest.split_first() {
             rest = match byte {
@@ -260,7 +250,7 @@ impl Builder {
         Ok(())
     }
 
-    /// Takes the token after a `%`, and returns what follows.
+    /// Parses the token after a `%`, and returns the rest.
     fn token<'a>(&mut self, text: &'a [u8], known: &Known) -> Result<&'a [u8], TemplateError> {
         let (key, after) = text.split_first().ok_or(TemplateError::LoneEscape)?;
         self.per_machine |= matches!(key, b'C' | b'l' | b'L');
@@ -294,7 +284,7 @@ impl Builder {
         Ok(after)
     }
 
-    /// Takes the variable after a `${`, and returns what follows.
+    /// Parses the variable after a `${`, and returns the rest.
     fn variable<'a>(&mut self, text: &'a [u8], known: &Known) -> Result<&'a [u8], TemplateError> {
         let end = text
             .iter()
@@ -355,7 +345,7 @@ impl Builder {
     }
 }
 
-/// The pieces of one component, neighbouring bytes joined.
+/// Returns the pieces of one component, with adjacent bytes joined.
 fn pieces(atoms: &[Atom]) -> Vec<Piece> {
     let mut pieces = Vec::new();
     for atom in atoms {
@@ -368,8 +358,8 @@ fn pieces(atoms: &[Atom]) -> Vec<Piece> {
     pieces
 }
 
-/// The class after a `[`, and what follows its `]`. Where there is none: how many bytes are left at what stands in its
-/// way, a slash, a byte that is no UTF-8, or the end.
+/// Parses the class after a `[`, and returns it with the rest. If it is not closed before a slash, invalid UTF-8 or the end,
+/// returns the number of bytes from there.
 fn class(text: &[u8]) -> Result<(Piece, &[u8]), usize> {
     let (negated, body) = match text {
         [b'!' | b'^', body @ ..] => (true, body),
@@ -404,7 +394,7 @@ fn class(text: &[u8]) -> Result<(Piece, &[u8]), usize> {
     }
 }
 
-/// What is known in tests: a user `u` with a home `/home/u` on `box.example.org`.
+/// The user `u` with the home directory `/home/u` on `box.example.org`.
 #[cfg(test)]
 pub(crate) fn known_for_tests() -> Known {
     Known {
