@@ -1,4 +1,4 @@
-//! `muxtray run`: starts the engine with the desktop session around it, or becomes the applet.
+//! `muxtray run`: starts the engine in the desktop session, or executes the applet.
 
 pub mod session;
 
@@ -19,7 +19,6 @@ use session::{AlreadyRunning, DesktopSession};
 
 const APPLET: &str = "muxtray-applet";
 
-/// Everything that an engine is started with.
 #[derive(Debug)]
 pub struct Setup {
     pub options: Options,
@@ -28,11 +27,10 @@ pub struct Setup {
     pub inbox: Inbox,
 }
 
-/// Sets up the signals, the crash handler, the one instance and its notifier, for both programs. Call it before any
-/// thread is started.
+/// Sets up the signals, the crash handler, the single instance and the notifier. Call it before any thread starts.
 ///
 /// # Errors
-/// Setting up the signals failed.
+/// If the signals cannot be blocked.
 pub fn set_up(options: Options) -> io::Result<Result<Setup, AlreadyRunning>> {
     crash::abort_on_panic(notify_of_crash);
     engine::block_signals()?;
@@ -48,7 +46,7 @@ pub fn set_up(options: Options) -> io::Result<Result<Setup, AlreadyRunning>> {
 /// Watches and notifies without an icon, until a signal ends it.
 ///
 /// # Errors
-/// The engine could not be started, or failed.
+/// If the engine cannot be started, or fails.
 pub fn without_icon(setup: Setup) -> io::Result<()> {
     let Setup {
         options,
@@ -68,8 +66,7 @@ pub fn without_icon(setup: Setup) -> io::Result<()> {
     ended
 }
 
-/// Replaces this process by the applet, with the same arguments and process id. Returns only if that fails, with the
-/// reason.
+/// Replaces this process with the applet, with the same arguments and process id. Returns the reason if that fails.
 #[must_use]
 pub fn become_applet() -> String {
     let Some(applet) = find_applet() else {
@@ -100,9 +97,9 @@ fn find_applet() -> Option<PathBuf> {
 }
 
 /// Shows a notification before the program ends by a crash. Takes two seconds at most.
-pub fn notify_of_crash(what: &str) {
+pub fn notify_of_crash(message: &str) {
     let mut lines = vec![
-        what.to_owned(),
+        message.to_owned(),
         tr!(
             "It no longer watches. To start it again: {command}",
             command = "muxtray run"
@@ -114,5 +111,5 @@ pub fn notify_of_crash(what: &str) {
             command = "journalctl --user -t muxtray"
         ));
     }
-    notify::last_words(&tr!("muxtray has crashed"), &lines.join("\n"));
+    notify::show_and_wait(&tr!("muxtray has crashed"), &lines.join("\n"));
 }

@@ -1,5 +1,4 @@
-//! The clipboard by a program of the desktop's: wl-copy, xclip or xsel. It keeps what it was given after muxtray has
-//! ended, too.
+//! Copies text with wl-copy, xclip or xsel. These keep the text available after muxtray has exited.
 
 use std::env;
 use std::io::{self, Write as _};
@@ -15,12 +14,12 @@ use muxtray::model::text;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-/// How long the program may take until it has the text. Then it goes on by itself.
+/// The limit for the program to read the text; it then continues in the background.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// The programs, best first: the variable with the display they work on, and what they are told.
+/// The programs in order of preference, each with the variable that names its display.
 const TOOLS: [Tool; 3] = [
-    // Without the type it would start others to find out what the text is.
+    // If no type is given, wl-copy starts other programs to detect it.
     Tool::new("WAYLAND_DISPLAY", "wl-copy", &["--type", "text/plain"]),
     Tool::new("DISPLAY", "xclip", &["-selection", "clipboard", "-in"]),
     Tool::new("DISPLAY", "xsel", &["--clipboard", "--input"]),
@@ -34,17 +33,13 @@ pub(crate) struct Tool {
     arguments: &'static [&'static str],
 }
 
-/// Why the text is not on the clipboard.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CopyError {
-    /// It could not be run.
     #[error("{0} cannot be run: {1}")]
     NotRun(&'static str, io::Error),
-    /// It said that it could not.
     #[error("{0} ended with {1}")]
     Failed(&'static str, ExitStatus),
-    /// It did not take the text in time.
-    #[error("{0} did not take it in time")]
+    #[error("{0} did not read the text in time")]
     TimedOut(&'static str),
 }
 
@@ -61,14 +56,14 @@ impl Tool {
         }
     }
 
-    /// The one for the display there is, if it is installed.
+    /// Returns the first installed program whose display variable is set.
     pub(crate) fn find() -> Option<Self> {
         TOOLS
             .into_iter()
             .find(|tool| is_set(tool.display) && is_installed(tool.program))
     }
 
-    /// Copies the text on a thread of its own, and says there what came of it.
+    /// Copies the text on a new thread, which then calls `done` with the result.
     pub(crate) fn copy(
         self,
         text: String,
@@ -91,12 +86,12 @@ impl Tool {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // What becomes of it is not to end with muxtray.
+            // In its own process group it survives muxtray.
             .process_group(0)
             .spawn()
             .map_err(not_run)?;
         if let Some(mut stdin) = child.stdin.take() {
-            // What does not read ends, or is ended below. A path or a command never fills the pipe.
+            // A program that exits without reading fails below. A path or a command never fills the pipe.
             let _ = stdin.write_all(text.as_bytes());
         }
         let status = self.wait(&mut child)?;
@@ -114,7 +109,7 @@ impl Tool {
         let mut ended = [PollFd::new(process.as_fd(), PollFlags::POLLIN)];
         let limit = PollTimeout::try_from(LIMIT).unwrap_or(PollTimeout::MAX);
         if poll(&mut ended, limit).map_err(|error| not_run(error.into()))? == 0 {
-            // It has not been waited for, so its id is still its own.
+            // The process has not been reaped, so its process id cannot have been reused.
             let _ = child.kill();
             let _ = child.wait();
             return Err(CopyError::TimedOut(self.program));
@@ -123,10 +118,10 @@ impl Tool {
     }
 }
 
-/// What is to be copied where a click asks for that.
+/// Returns the text that an intent copies, or `None` if the intent copies nothing.
 ///
-/// A path that is no text cannot be pasted as it is; the quoted form means the same path to a shell.
-pub(crate) fn wanted(intent: &Intent) -> Option<String> {
+/// A path that is not UTF-8 is quoted for a shell, because it cannot be pasted as it is.
+pub(crate) fn text_to_copy(intent: &Intent) -> Option<String> {
     match intent {
         Intent::Copy(path) => Some(match path.to_str() {
             Some(path) => path.to_owned(),
@@ -141,7 +136,7 @@ fn is_set(variable: &str) -> bool {
     env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
 
-/// Whether this is a program that a command finds.
+/// Returns whether `PATH` contains this program.
 pub(crate) fn is_installed(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).any(|directory| is_program(&directory.join(program)))
@@ -158,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_fails_says_so() {
+    fn reports_failed_program() {
         for (program, arguments, word) in [
             ("/nonexistent/xclip", &[][..], "cannot be run"),
             ("/bin/sh", &["-c", "exit 3"][..], "ended with"),
@@ -177,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn it_gets_the_text() {
+    fn program_reads_text_from_stdin() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("clipboard");
         let script: &'static str = Box::leak(format!("cat > {}", file.display()).into_boxed_str());
@@ -189,15 +184,18 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_is_no_text_is_quoted() {
+    fn quotes_path_that_is_not_utf8() {
         use std::ffi::OsStr;
         use std::os::unix::ffi::OsStrExt as _;
         let path = Path::new(OsStr::from_bytes(b"/s/\xff")).to_owned();
-        assert_eq!(wanted(&Intent::Copy(path)).as_deref(), Some("$'/s/\\xff'"));
         assert_eq!(
-            wanted(&Intent::Copy("/s/a b".into())).as_deref(),
+            text_to_copy(&Intent::Copy(path)).as_deref(),
+            Some("$'/s/\\xff'")
+        );
+        assert_eq!(
+            text_to_copy(&Intent::Copy("/s/a b".into())).as_deref(),
             Some("/s/a b")
         );
-        assert_eq!(wanted(&Intent::Quit), None);
+        assert_eq!(text_to_copy(&Intent::Quit), None);
     }
 }

@@ -1,7 +1,6 @@
-//! The menu as it is drawn: rows of muda's, what each was drawn for, and how one step of an update is drawn.
+//! The menu as muda has drawn it: its rows, their intents, and the drawing of one edit.
 //!
-//! Decides nothing: which steps there are is `muxtray::desktop::menu`'s to say. Knows no widget: how the rows get onto
-//! a panel is the tray's.
+//! `muxtray::desktop::menu` computes the edits; each tray shows the menu on a panel.
 
 use std::collections::HashMap;
 
@@ -17,19 +16,16 @@ use tray_icon::menu::{
 pub(crate) struct DrawnMenu {
     menu: Menu,
     rows: Vec<Row>,
-    /// What the rows were drawn from.
     entries: Vec<Entry>,
-    /// What a click on a row asks for. An id is never given out twice, so a click that arrives late names the row it
-    /// was made on or none.
+    /// The intents of the rows. Ids are never reused, so a late click never gets the intent of a later row.
     intents: HashMap<MenuId, Intent>,
     next_id: u64,
 }
 
-/// A row that is drawn.
 enum Row {
     Separator(PredefinedMenuItem),
     Item(MenuItem),
-    /// With the mark that it is to have, whatever a click makes of it.
+    /// With the wanted check mark; a click may change the drawn one.
     Check(CheckMenuItem, bool),
     Submenu(Submenu, Vec<Row>),
 }
@@ -46,7 +42,6 @@ impl Row {
 }
 
 impl DrawnMenu {
-    /// An empty menu.
     pub(crate) fn new() -> Self {
         Self {
             menu: Menu::new(),
@@ -57,24 +52,21 @@ impl DrawnMenu {
         }
     }
 
-    /// For the tray icon to hold.
     pub(crate) fn menu(&self) -> Menu {
         self.menu.clone()
     }
 
-    /// What it was drawn from.
     pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// What a click on this row asks for, which has just happened. A mark that the click has changed goes back to what
-    /// is true: it is to change when what was asked for is done.
+    /// Returns the intent of a row that was just clicked, and undoes a change that the click made to its check mark:
+    /// the mark changes when the action is done.
     pub(crate) fn clicked(&self, id: &MenuId) -> Option<&Intent> {
         restore_mark(&self.rows, id);
         self.intents.get(id)
     }
 
-    /// Draws one step.
     pub(crate) fn draw(&mut self, edit: &Edit) {
         match edit {
             Edit::Label { at, label } => self.draw_label(at, label),
@@ -149,7 +141,7 @@ impl DrawnMenu {
         siblings.insert(index, row);
     }
 
-    /// A row for the entry, with all below it, in no menu yet.
+    /// Makes a row with everything below it, not yet in a menu.
     fn row_for(&mut self, entry: &Entry) -> Row {
         match entry {
             Entry::Separator => Row::Separator(PredefinedMenuItem::separator()),
@@ -182,7 +174,7 @@ impl DrawnMenu {
         }
     }
 
-    /// A new row's id, known from now on to ask for this.
+    /// Returns a new id and stores its intent.
     fn id_for(&mut self, intent: Option<&Intent>) -> MenuId {
         let id = MenuId::new(self.next_id.to_string());
         self.next_id += 1;
@@ -217,7 +209,7 @@ impl DrawnMenu {
         siblings.get(index)
     }
 
-    /// The rows below a position, and the submenu they are in; `None` for the top.
+    /// Returns the rows at the path `parents`, and their submenu, which is `None` at the top.
     fn siblings(&mut self, parents: &[usize]) -> Option<(Option<Submenu>, &mut Vec<Row>)> {
         let mut submenu = None;
         let mut siblings = &mut self.rows;

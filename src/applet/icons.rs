@@ -1,13 +1,11 @@
-//! What the icon's three looks are called in an icon theme.
+//! Icon theme names of the three tray icons.
 
 use muxtray::present::menu::Icon;
 use tray_icon::NativeIcon;
 
-/// Every look.
 #[cfg(any(test, feature = "lean-tray"))]
 pub(crate) const LOOKS: [Icon; 3] = [Icon::Idle, Icon::Running, Icon::Attention];
 
-/// The name of a look's pictures.
 pub(crate) const fn name(look: Icon) -> &'static str {
     match look {
         Icon::Idle => "io.github.muxtray.Muxtray-idle",
@@ -16,7 +14,7 @@ pub(crate) const fn name(look: Icon) -> &'static str {
     }
 }
 
-/// The look by its name: the panel finds the picture of its size, or the symbolic one where it is told to use those.
+/// Returns an icon by name, so the panel selects the size, or the symbolic variant if it prefers those.
 pub(crate) fn named(look: Icon) -> NativeIcon {
     NativeIcon::from_name(name(look))
 }

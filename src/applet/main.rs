@@ -1,9 +1,8 @@
-//! `muxtray-applet`: what `muxtray run` becomes. The tray draws what the engine sends and passes on what a person
-//! clicks; it decides nothing.
+//! `muxtray-applet`, which `muxtray run` executes. It draws the views that the engine sends and sends the intents of
+//! clicked rows back; it makes no decisions.
 //!
-//! There are two trays, one to a build: `gtk_tray` (feature `tray`) for every kind of panel, with windows, and
-//! `lean_tray` (feature `lean-tray`) without GTK, for panels that speak StatusNotifierItem. Both draw the same views
-//! by the same steps.
+//! A build contains one of two trays: `gtk_tray` (feature `tray`) for every kind of panel, with windows, or `lean_tray`
+//! (feature `lean-tray`) without GTK, for panels that support StatusNotifierItem. Both draw the same views.
 
 #[cfg(not(any(feature = "tray", feature = "lean-tray")))]
 compile_error!("the applet needs a tray to draw in: choose the feature `tray` or `lean-tray`");
@@ -11,6 +10,7 @@ compile_error!("the applet needs a tray to draw in: choose the feature `tray` or
 mod clipboard;
 mod drawn_menu;
 mod icons;
+mod order;
 mod private_directory;
 
 #[cfg(not(feature = "lean-tray"))]
@@ -35,6 +35,7 @@ use muxtray::{cli, crash, log, privilege};
 use gtk_tray as tray;
 #[cfg(feature = "lean-tray")]
 use lean_tray as tray;
+use order::Order;
 use tray::{Orders, Tray};
 
 fn main() -> ExitCode {
@@ -45,11 +46,11 @@ fn main() -> ExitCode {
     log::to_stderr(arguments.global.verbose);
     crash::log_panics();
     set_language(Language::from_environment(|name| std::env::var_os(name)));
-    let outcome = cli::run::begin(&arguments.global, &mut io::stdout(), with_icon);
+    let outcome = cli::run::begin(&arguments.global, &mut io::stdout(), run_with_icon);
     ExitCode::from(cli::conclude(outcome, &mut io::stderr()).status())
 }
 
-/// The crate `tr` keeps a translator for each crate, so the library and this program set the same one.
+/// `tr` has a translator for each crate, so both the library and this program set one.
 fn set_language(language: &Language) {
     i18n::set_language(language);
     if let Some(catalogue) = language.catalogue() {
@@ -57,9 +58,8 @@ fn set_language(language: &Language) {
     }
 }
 
-/// Runs with an icon, or without where there can be none.
-fn with_icon(setup: Setup) -> io::Result<()> {
-    // The icon is shown over the session bus.
+/// Runs with an icon, or without one if there is no session bus or no icon can be made.
+fn run_with_icon(setup: Setup) -> io::Result<()> {
     if setup.session.has_bus() {
         match Tray::open() {
             Ok(tray) => return run_tray(tray, setup),
@@ -80,7 +80,7 @@ fn run_tray(tray: Tray, setup: Setup) -> io::Result<()> {
         can_show: tray::can_show(),
         ..options
     };
-    let user_interface = Screen {
+    let user_interface = TrayInterface {
         notifications: session.notifications(),
         orders: tray.orders(),
     };
@@ -93,35 +93,19 @@ fn run_tray(tray: Tray, setup: Setup) -> io::Result<()> {
     ended.and_then(|()| bus_end.check())
 }
 
-/// What the tray can be told, from any thread.
-#[derive(Debug)]
-enum Order {
-    /// Show this from now on.
-    Draw(TrayView),
-    /// Show a text to read and to copy, where there are windows.
-    ShowDetails {
-        /// The window's title.
-        title: String,
-        /// The text, with its line breaks.
-        text: String,
-    },
-    /// End `Tray::run`.
-    End,
-}
-
-/// The user interface with an icon: views and texts go to the tray, notices to the notifier.
-struct Screen {
+/// Sends views and texts to the tray, and notices to the notifier.
+struct TrayInterface {
     notifications: Notifications,
     orders: Orders,
 }
 
-impl UserInterface for Screen {
+impl UserInterface for TrayInterface {
     fn draw(&mut self, view: &TrayView) {
-        self.orders.give(Order::Draw(view.clone()));
+        self.orders.send(Order::Draw(view.clone()));
     }
 
     fn show_details(&mut self, title: String, text: String) {
-        self.orders.give(Order::ShowDetails { title, text });
+        self.orders.send(Order::ShowDetails { title, text });
     }
 
     fn notify(&mut self, notice: Notice) {
@@ -133,6 +117,6 @@ impl UserInterface for Screen {
     }
 
     fn end(&mut self) {
-        self.orders.give(Order::End);
+        self.orders.send(Order::End);
     }
 }

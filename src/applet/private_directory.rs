@@ -1,4 +1,4 @@
-//! Directories that only this user may enter, for files that other programs are to read.
+//! Directories with mode 0700 for files that other programs read.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 use muxtray::model::ids::UserId;
 use muxtray::observe::accounts;
 
-/// A directory that only this user may enter. Removed with all that is in it when dropped.
+/// Removed with its content when dropped.
 #[derive(Debug)]
 pub(crate) struct PrivateDirectory(PathBuf);
 
 impl PrivateDirectory {
-    /// Makes one whose name begins with `prefix`, and removes those that earlier runs could not remove.
+    /// Makes a directory with the name prefix `prefix`, and removes those left by earlier runs.
     ///
     /// # Errors
-    /// Where neither the runtime directory nor the one for temporary files can be written to.
+    /// If neither the runtime directory nor the temporary directory is writable.
     pub(crate) fn new(prefix: &str) -> io::Result<Self> {
         let runtime = std::env::var_os("XDG_RUNTIME_DIR")
             .map(PathBuf::from)
@@ -26,9 +26,9 @@ impl PrivateDirectory {
 
     fn below(runtime: Option<&Path>, prefix: &str) -> io::Result<Self> {
         if let Some(runtime) = runtime {
-            match home(runtime).and_then(|home| {
-                remove_old(&home, prefix);
-                fresh(&home, prefix)
+            match parent_directory(runtime).and_then(|parent_directory| {
+                remove_old(&parent_directory, prefix);
+                make_directory(&parent_directory, prefix)
             }) {
                 Ok(path) => return Ok(Self(path)),
                 Err(error) => tracing::warn!(
@@ -37,10 +37,9 @@ impl PrivateDirectory {
                 ),
             }
         }
-        fresh(&std::env::temp_dir(), &format!("muxtray-{prefix}")).map(Self)
+        make_directory(&std::env::temp_dir(), &format!("muxtray-{prefix}")).map(Self)
     }
 
-    /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }
@@ -54,34 +53,36 @@ impl Drop for PrivateDirectory {
     }
 }
 
-/// `$XDG_RUNTIME_DIR/muxtray`, with nobody else's fingers in it.
-fn home(runtime: &Path) -> io::Result<PathBuf> {
-    let home = runtime.join("muxtray");
-    match DirBuilder::new().mode(0o700).create(&home) {
+/// Returns `$XDG_RUNTIME_DIR/muxtray`, made if missing. Fails if other users can write to it.
+fn parent_directory(runtime: &Path) -> io::Result<PathBuf> {
+    let parent_directory = runtime.join("muxtray");
+    match DirBuilder::new().mode(0o700).create(&parent_directory) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         Ok(()) | Err(_) => {}
     }
-    let found = fs::symlink_metadata(&home)?;
+    let found = fs::symlink_metadata(&parent_directory)?;
     if !found.is_dir() {
         return Err(io::Error::other("not a directory"));
     }
     let user = UserId(nix::unistd::geteuid().as_raw());
-    if found.uid() != user.0 || accounts::lets_others_write(&File::open(&home)?, &found, user) {
+    if found.uid() != user.0
+        || accounts::lets_others_write(&File::open(&parent_directory)?, &found, user)
+    {
         return Err(io::Error::other("others may write to it"));
     }
-    Ok(home)
+    Ok(parent_directory)
 }
 
-/// A new directory with a name that nobody could foresee, mode 0700.
-fn fresh(parent: &Path, prefix: &str) -> io::Result<PathBuf> {
+/// Makes a directory with an unpredictable name and mode 0700.
+fn make_directory(parent: &Path, prefix: &str) -> io::Result<PathBuf> {
     Ok(nix::unistd::mkdtemp(
         &parent.join(format!("{prefix}XXXXXX")),
     )?)
 }
 
-/// Removes what earlier runs left that were killed: a directory each. The one instance of the session calls this.
-fn remove_old(home: &Path, prefix: &str) {
-    let Ok(entries) = fs::read_dir(home) else {
+/// Removes directories left by killed runs. Safe because only one instance runs in a session.
+fn remove_old(parent_directory: &Path, prefix: &str) {
+    let Ok(entries) = fs::read_dir(parent_directory) else {
         return;
     };
     for entry in entries.flatten() {
@@ -100,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_directory_is_private_and_vanishes() {
+    fn directory_is_private_and_removed_on_drop() {
         let runtime = tempfile::tempdir().unwrap();
         let directory = PrivateDirectory::below(Some(runtime.path()), "icons-").unwrap();
         let path = directory.path().to_owned();
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_run_left_is_removed() {
+    fn removes_directories_of_killed_runs() {
         let runtime = tempfile::tempdir().unwrap();
         let left = runtime.path().join("muxtray/icons-left00");
         let mut private = DirBuilder::new();
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_is_not_ours_alone_is_not_used() {
+    fn rejects_directory_writable_by_others() {
         for prepare in [
             (|path| symlink("/tmp", path).unwrap()) as fn(&Path),
             |path| fs::write(path, "").unwrap(),

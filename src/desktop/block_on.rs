@@ -1,7 +1,7 @@
-//! Waiting for a future with a deadline, on the thread that asks.
+//! Waits for a future with a deadline, on the calling thread.
 //!
-//! zbus offers no clock of its own, and a call to another program may never be answered. A [`Bell`] has both: the
-//! future's waker rings it, and so does whoever else wants this thread's attention.
+//! zbus has no timeouts, and another program may never answer. A [`WakeSignal`] ends the wait if the future is ready,
+//! another thread sets it, or the time is over.
 
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,72 +9,70 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-/// What is left of a wait once it is to stop: enough for an answer that is on its way.
-const LAST_MOMENT: Duration = Duration::from_millis(300);
+/// The remaining limit when a wait is stopped: enough for a reply that is already on its way.
+const STOP_LIMIT: Duration = Duration::from_millis(300);
 
-/// Wakes the thread that waits for it, from any thread; a ring before the wait ends the wait at once.
+/// Wakes the thread that waits for it, from any thread. If set before the wait, the wait returns at once.
 ///
-/// Not `Thread::unpark`: whatever parks in between, deep inside a library, would swallow that.
+/// `Thread::unpark` would not do: a library that parks the thread could consume the token.
 #[derive(Debug, Default)]
-pub(crate) struct Bell {
-    rung: Mutex<bool>,
+pub(crate) struct WakeSignal {
+    is_set: Mutex<bool>,
     changed: Condvar,
 }
 
-impl Bell {
-    /// Ends the wait, or the next one.
-    pub(crate) fn ring(&self) {
-        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
+impl WakeSignal {
+    pub(crate) fn set(&self) {
+        *self.is_set.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.changed.notify_one();
     }
 
-    /// Waits for the next ring.
     pub(crate) fn wait(&self) {
-        let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut rung = self
+        let is_set = self.is_set.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut is_set = self
             .changed
-            .wait_while(rung, |rung| !*rung)
+            .wait_while(is_set, |is_set| !*is_set)
             .unwrap_or_else(PoisonError::into_inner);
-        *rung = false;
+        *is_set = false;
     }
 
-    /// The same, for so long at most.
+    /// Waits for at most `limit`.
     pub(crate) fn wait_for(&self, limit: Duration) {
-        let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut rung, _) = self
+        let is_set = self.is_set.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut is_set, _) = self
             .changed
-            .wait_timeout_while(rung, limit, |rung| !*rung)
+            .wait_timeout_while(is_set, limit, |is_set| !*is_set)
             .unwrap_or_else(PoisonError::into_inner);
-        *rung = false;
+        *is_set = false;
     }
 }
 
-impl Wake for Bell {
+impl Wake for WakeSignal {
     fn wake(self: Arc<Self>) {
-        self.ring();
+        self.set();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.ring();
+        self.set();
     }
 }
 
-/// The future's output, or `None` when `limit` is over first. The future is dropped then, which cancels it.
+/// Returns the output, or `None` if `limit` is over first. The future is then dropped, which cancels it.
 pub(crate) fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
-    let bell = Arc::new(Bell::default());
-    within_unless(&bell, &AtomicBool::new(false), limit, future)
+    let wake_signal = Arc::new(WakeSignal::default());
+    within_unless(&wake_signal, &AtomicBool::new(false), limit, future)
 }
 
-/// Like [`within`], but once `stop` is set only a moment is left; who sets it rings the bell.
+/// Like [`within`], but if `stop` is set, waits only [`STOP_LIMIT`] longer. Set `wake_signal` after setting `stop`.
 ///
-/// A ring that was meant for something else is consumed here: after this, look at everything again before waiting.
+/// This consumes the wake signal, so check all other sources of events before the next wait.
 pub(crate) fn within_unless<F: Future>(
-    bell: &Arc<Bell>,
+    wake_signal: &Arc<WakeSignal>,
     stop: &AtomicBool,
     limit: Duration,
     future: F,
 ) -> Option<F::Output> {
-    let waker = Waker::from(Arc::clone(bell));
+    let waker = Waker::from(Arc::clone(wake_signal));
     let mut deadline = Instant::now() + limit;
     let mut stopping = false;
     let mut future = pin!(future);
@@ -85,17 +83,16 @@ pub(crate) fn within_unless<F: Future>(
         let now = Instant::now();
         if !stopping && stop.load(Ordering::Acquire) {
             stopping = true;
-            deadline = deadline.min(now + LAST_MOMENT);
+            deadline = deadline.min(now + STOP_LIMIT);
         }
         let left = deadline.saturating_duration_since(now);
         if left.is_zero() {
             return None;
         }
-        bell.wait_for(left);
+        wake_signal.wait_for(left);
     }
 }
 
-/// The output, if the future is ready now.
 pub(crate) fn poll_once<F: Future + ?Sized>(
     future: Pin<&mut F>,
     waker: &Waker,
@@ -112,12 +109,12 @@ mod tests {
     use futures_lite::future;
 
     #[test]
-    fn what_is_ready_is_returned_even_without_time() {
+    fn returns_ready_output_without_time() {
         assert_eq!(within(Duration::ZERO, future::ready(7)), Some(7));
     }
 
     #[test]
-    fn what_never_comes_ends_at_the_deadline() {
+    fn pending_future_ends_at_deadline() {
         let limit = Duration::from_millis(20);
         let begun = Instant::now();
         assert_eq!(within(limit, future::pending::<()>()), None);
@@ -125,26 +122,26 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_shortens_the_wait() {
-        let bell = Arc::default();
+    fn stop_shortens_wait() {
+        let wake_signal = Arc::default();
         let stop = AtomicBool::new(true);
         let begun = Instant::now();
         let long = Duration::from_secs(60);
-        let output = within_unless(&bell, &stop, long, future::pending::<()>());
+        let output = within_unless(&wake_signal, &stop, long, future::pending::<()>());
         assert_eq!(output, None);
         assert!(begun.elapsed() < long / 2);
     }
 
     #[test]
-    fn a_ring_before_the_wait_is_not_lost() {
-        let bell = Bell::default();
-        bell.ring();
-        bell.wait();
-        assert!(!*bell.rung.lock().unwrap());
+    fn signal_before_wait_is_kept() {
+        let wake_signal = WakeSignal::default();
+        wake_signal.set();
+        wake_signal.wait();
+        assert!(!*wake_signal.is_set.lock().unwrap());
     }
 
     #[test]
-    fn a_wake_from_another_thread_is_seen() {
+    fn wake_from_other_thread_ends_wait() {
         let (sender, receiver) = std::sync::mpsc::channel::<Waker>();
         let done = Arc::new(AtomicBool::new(false));
         let other = std::thread::spawn({

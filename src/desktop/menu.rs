@@ -1,17 +1,16 @@
-//! From the menu that is drawn to the menu that is wanted, in the fewest steps that a person would notice.
+//! Computes the edits from the drawn menu to the wanted menu.
 //!
-//! Pure: compares two lists of [`Entry`] and knows nothing of how a menu is drawn. Two rules keep a menu steady
-//! under the pointer:
+//! Pure: compares two lists of [`Entry`]. Two rules keep an open menu steady:
 //!
-//! - Rows are told apart by their keys, so a row whose text changed stays the row it was.
+//! - Rows are identified by their keys, so a row with a new text remains the same row.
 //! - The intent of a row never changes, except to none: a row with another intent is a new row, so a click on the old
 //!   one asks for the intent it was drawn with, or for nothing. The check mark shows the intent, so a row with another
 //!   mark is a new row. A row that becomes enabled is a new row too: libdbusmenu-glib sends that change as a removed
 //!   property, and Budgie reads only properties that are set.
 //!
-//! While the menu is open, only [`edits_while_open`] are due: texts, and rows that can do nothing any more. The rest
-//! waits until it is closed, as hosts draw an open menu wrong when rows come and go. If only the top menu may be open,
-//! [`edits_below_top`] change the rows of its submenus.
+//! While the menu is open, [`edits_while_open`] only changes texts and disables rows. The other edits wait until the
+//! menu is closed, because panels draw an open menu incorrectly if rows are inserted or removed. If only the top menu
+//! may be open, [`edits_below_top`] also changes the rows of its submenus.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -19,66 +18,58 @@ use std::ops::Range;
 use crate::decide::intent::Intent;
 use crate::present::menu::Entry;
 
-/// One step. Positions are indices from the top menu downwards, valid once all steps before it are taken.
+/// One edit. `at` is the path of indices from the top menu, valid after all earlier edits are applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Edit {
-    /// Give the row at this position another text.
     Label {
-        /// Where.
         at: Vec<usize>,
-        /// The text, not yet escaped.
+        /// Not yet escaped.
         label: String,
     },
-    /// Disable a row.
     Disable {
-        /// Where.
         at: Vec<usize>,
     },
-    /// Take the row away, with all below it.
+    /// Removes a row with everything below it.
     Remove {
-        /// Where.
         at: Vec<usize>,
     },
-    /// Put a row in, with all below it.
+    /// Inserts a row with everything below it.
     Insert {
-        /// Where it is to be found afterwards.
         at: Vec<usize>,
-        /// What.
         entry: Entry,
     },
 }
 
 impl Edit {
-    /// Whether rows come or go by it.
+    /// Returns whether the edit inserts or removes a row.
     #[must_use]
-    pub const fn is_of_layout(&self) -> bool {
+    pub const fn changes_layout(&self) -> bool {
         matches!(self, Self::Remove { .. } | Self::Insert { .. })
     }
 }
 
-/// Every step from `drawn` to `wanted`.
+/// Returns the edits that turn `drawn` into `wanted`.
 #[must_use]
 pub fn edits(drawn: &[Entry], wanted: &[Entry]) -> Vec<Edit> {
     let mut edits = Vec::new();
-    whole(drawn, wanted, &mut Vec::new(), &mut edits);
+    all_edits(drawn, wanted, &mut Vec::new(), &mut edits);
     edits
 }
 
-/// The steps from `drawn` towards `wanted` that neither move a row nor give a click another meaning.
+/// Returns the edits that keep all rows in place and give no row another intent.
 #[must_use]
 pub fn edits_while_open(drawn: &[Entry], wanted: &[Entry]) -> Vec<Edit> {
     steps_while_open(drawn, wanted, Submenus::Open)
 }
 
-/// The steps from `drawn` towards `wanted` while all submenus are closed and the top menu may be open: all steps inside
-/// the submenus, and in the top menu itself those of [`edits_while_open`].
+/// Returns the edits for when all submenus are closed but the top menu may be open: all edits inside the submenus, and
+/// those of [`edits_while_open`] in the top menu.
 #[must_use]
 pub fn edits_below_top(drawn: &[Entry], wanted: &[Entry]) -> Vec<Edit> {
     steps_while_open(drawn, wanted, Submenus::Closed)
 }
 
-/// Takes one step on the list itself: what is drawn, once the step is drawn too. A position that does not exist is
-/// left alone.
+/// Applies an edit to the entries. Ignores a position that does not exist.
 pub fn apply(entries: &mut Vec<Entry>, edit: &Edit) {
     let (Edit::Label { at, .. }
     | Edit::Disable { at }
@@ -122,8 +113,8 @@ pub fn apply(entries: &mut Vec<Entry>, edit: &Edit) {
     }
 }
 
-fn whole(drawn: &[Entry], wanted: &[Entry], parents: &mut Vec<usize>, edits: &mut Vec<Edit>) {
-    let kept = common(drawn, wanted);
+fn all_edits(drawn: &[Entry], wanted: &[Entry], parents: &mut Vec<usize>, edits: &mut Vec<Edit>) {
+    let kept = kept_rows(drawn, wanted);
     let mut kept = kept.iter().peekable();
     let (mut old, mut new, mut index) = (0, 0, 0);
     loop {
@@ -145,7 +136,7 @@ fn whole(drawn: &[Entry], wanted: &[Entry], parents: &mut Vec<usize>, edits: &mu
         if kept.next().is_none() {
             return;
         }
-        words(&drawn[next_old], &wanted[next_new], index, parents, edits);
+        row_edits(&drawn[next_old], &wanted[next_new], index, parents, edits);
         if let (
             Entry::Submenu { entries: drawn, .. },
             Entry::Submenu {
@@ -154,14 +145,13 @@ fn whole(drawn: &[Entry], wanted: &[Entry], parents: &mut Vec<usize>, edits: &mu
         ) = (&drawn[next_old], &wanted[next_new])
         {
             parents.push(index);
-            whole(drawn, wanted, parents, edits);
+            all_edits(drawn, wanted, parents, edits);
             parents.pop();
         }
         (old, new, index) = (next_old + 1, next_new + 1, index + 1);
     }
 }
 
-/// Whether the submenus of an open menu may be open too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Submenus {
     Open,
@@ -170,33 +160,33 @@ enum Submenus {
 
 fn steps_while_open(drawn: &[Entry], wanted: &[Entry], submenus: Submenus) -> Vec<Edit> {
     let mut edits = Vec::new();
-    let mut elsewhere = Elsewhere::new();
-    note_submenus(wanted, &mut elsewhere);
-    steady(
+    let mut submenus_by_key = SubmenusByKey::new();
+    note_submenus(wanted, &mut submenus_by_key);
+    steady_edits(
         drawn,
         wanted,
         submenus,
-        &elsewhere,
+        &submenus_by_key,
         &mut Vec::new(),
         &mut edits,
     );
     edits
 }
 
-fn steady(
+fn steady_edits(
     drawn: &[Entry],
     wanted: &[Entry],
     submenus: Submenus,
-    elsewhere: &Elsewhere<'_>,
+    submenus_by_key: &SubmenusByKey<'_>,
     parents: &mut Vec<usize>,
     edits: &mut Vec<Edit>,
 ) {
-    let twins = by_row(wanted);
+    let counterparts = by_row(wanted);
     for (index, old) in drawn.iter().enumerate() {
         let Some(row) = row(old) else {
             continue;
         };
-        match (old, twins.get(&row).copied()) {
+        match (old, counterparts.get(&row).copied()) {
             (Entry::Separator, _) => {}
             (
                 Entry::Submenu {
@@ -204,36 +194,36 @@ fn steady(
                     key,
                     ..
                 },
-                twin,
+                counterpart,
             ) => {
-                match twin.or_else(|| elsewhere.get(key.as_str()).copied().flatten()) {
+                match counterpart.or_else(|| submenus_by_key.get(key.as_str()).copied().flatten()) {
                     Some(
                         new @ Entry::Submenu {
                             entries: wanted, ..
                         },
                     ) => {
                         let closed = submenus == Submenus::Closed;
-                        // "Exit, closing 3 sessions" belongs to the row below it that closes three.
-                        if closed || !means_something_else(drawn, wanted) {
-                            words(old, new, index, parents, edits);
+                        // "Exit, closing 3 sessions" must match the row below it that closes three.
+                        if closed || !has_changed_intent(drawn, wanted) {
+                            row_edits(old, new, index, parents, edits);
                         }
                         parents.push(index);
                         if closed {
-                            whole(drawn, wanted, parents, edits);
+                            all_edits(drawn, wanted, parents, edits);
                         } else {
-                            steady(drawn, wanted, submenus, elsewhere, parents, edits);
+                            steady_edits(drawn, wanted, submenus, submenus_by_key, parents, edits);
                         }
                         parents.pop();
                     }
-                    // Gone from the menu that is wanted, so nothing in it is true any more. It stays to be looked at.
+                    // The wanted menu has no such submenu, so its rows are disabled; they stay visible.
                     Some(Entry::Separator | Entry::Item { .. } | Entry::Check { .. }) | None => {
                         disable(old, &mut position(parents, index), edits);
                     }
                 }
             }
             (Entry::Item { .. } | Entry::Check { .. }, Some(new)) => {
-                if same_meaning(old, new) {
-                    words(old, new, index, parents, edits);
+                if can_stay(old, new) {
+                    row_edits(old, new, index, parents, edits);
                 }
             }
             (Entry::Item { .. } | Entry::Check { .. }, None) => {
@@ -243,11 +233,10 @@ fn steady(
     }
 }
 
-/// Submenus by their keys, for one that the wanted menu has in another place, as when it came into a fold or out of
-/// it; `None` for a key that several have.
-type Elsewhere<'a> = HashMap<&'a str, Option<&'a Entry>>;
+/// Finds submenus that moved, for example into "3 more". `None` if several submenus have the key.
+type SubmenusByKey<'a> = HashMap<&'a str, Option<&'a Entry>>;
 
-fn note_submenus<'a>(entries: &'a [Entry], submenus: &mut Elsewhere<'a>) {
+fn note_submenus<'a>(entries: &'a [Entry], submenus: &mut SubmenusByKey<'a>) {
     for entry in entries {
         if let Entry::Submenu { key, entries, .. } = entry {
             submenus
@@ -260,22 +249,21 @@ fn note_submenus<'a>(entries: &'a [Entry], submenus: &mut Elsewhere<'a>) {
 }
 
 fn by_row(entries: &[Entry]) -> HashMap<Row<'_>, &Entry> {
-    // The first of a key counts.
+    // The first row with a key wins.
     let rows = entries.iter().rev();
     rows.filter_map(|entry| Some((row(entry)?, entry)))
         .collect()
 }
 
-/// Whether a row in `drawn` itself, not further below, does something else in `wanted`.
-fn means_something_else(drawn: &[Entry], wanted: &[Entry]) -> bool {
-    let twins = by_row(wanted);
+/// Returns whether a direct child of `drawn` has another intent in `wanted`.
+fn has_changed_intent(drawn: &[Entry], wanted: &[Entry]) -> bool {
+    let counterparts = by_row(wanted);
     drawn.iter().any(|old| {
-        let twin = row(old).and_then(|row| twins.get(&row));
-        twin.is_some_and(|new| !same_meaning(old, new))
+        let counterpart = row(old).and_then(|row| counterparts.get(&row));
+        counterpart.is_some_and(|new| !can_stay(old, new))
     })
 }
 
-/// Disables the row and all below it.
 fn disable(entry: &Entry, at: &mut Vec<usize>, edits: &mut Vec<Edit>) {
     match entry {
         Entry::Separator | Entry::Item { intent: None, .. } | Entry::Check { intent: None, .. } => {
@@ -291,8 +279,8 @@ fn disable(entry: &Entry, at: &mut Vec<usize>, edits: &mut Vec<Edit>) {
     }
 }
 
-/// The differences of two rows that are the same row, but for what is below them.
-fn words(old: &Entry, new: &Entry, index: usize, parents: &[usize], edits: &mut Vec<Edit>) {
+/// Adds the edits to the label and intent of a row that stays.
+fn row_edits(old: &Entry, new: &Entry, index: usize, parents: &[usize], edits: &mut Vec<Edit>) {
     if let Some(after) = label(new)
         && label(old) != Some(after)
     {
@@ -335,42 +323,42 @@ fn position(parents: &[usize], index: usize) -> Vec<usize> {
     parents.iter().copied().chain([index]).collect()
 }
 
-/// Whether the old row can become the new one where it stands.
-fn same_meaning(old: &Entry, new: &Entry) -> bool {
+/// Returns whether an edit in place turns the old row into the new one.
+fn can_stay(old: &Entry, new: &Entry) -> bool {
     row(old) == row(new)
         && mark(old) == mark(new)
         && intent(new).is_none_or(|intent_of_new| intent(old) == Some(intent_of_new))
 }
 
-/// The rows that can stay, as pairs of indices, both growing: the equal beginning and end that nearly every change
-/// leaves, and what can stay of the rest.
-fn common(drawn: &[Entry], wanted: &[Entry]) -> Vec<(usize, usize)> {
+/// Returns the rows that stay, as pairs of increasing indices. Nearly every change leaves an equal beginning and end;
+/// [`kept_rows_between`] compares the rest.
+fn kept_rows(drawn: &[Entry], wanted: &[Entry]) -> Vec<(usize, usize)> {
     let head = drawn
         .iter()
         .zip(wanted)
-        .take_while(|(old, new)| same_meaning(old, new))
+        .take_while(|(old, new)| can_stay(old, new))
         .count();
     let (old, new) = (&drawn[head..], &wanted[head..]);
     let tail = old
         .iter()
         .rev()
         .zip(new.iter().rev())
-        .take_while(|(old, new)| same_meaning(old, new))
+        .take_while(|(old, new)| can_stay(old, new))
         .count();
     let (old, new) = (&old[..old.len() - tail], &new[..new.len() - tail]);
 
     let mut pairs: Vec<_> = (0..head).map(|index| (index, index)).collect();
-    let rest = common_of_rest(old, new);
+    let rest = kept_rows_between(old, new);
     pairs.extend(rest.into_iter().map(|(old, new)| (head + old, head + new)));
     pairs.extend((0..tail).map(|index| (head + old.len() + index, head + new.len() + index)));
     pairs
 }
 
-/// A longest run of rows that are told apart by their keys, and between two of those as many lines as both have. Where
-/// siblings share a key fewer may stay than could.
+/// Keeps a longest sequence of rows with keys, and as many separators as both menus have between two of them. If
+/// siblings share a key, it may keep fewer rows than possible.
 ///
-/// The time it takes grows little faster than the menus do, whatever they are.
-fn common_of_rest(drawn: &[Entry], wanted: &[Entry]) -> Vec<(usize, usize)> {
+/// It takes O(n log n) time.
+fn kept_rows_between(drawn: &[Entry], wanted: &[Entry]) -> Vec<(usize, usize)> {
     let places: HashMap<Row<'_>, usize> = wanted
         .iter()
         .enumerate()
@@ -378,14 +366,14 @@ fn common_of_rest(drawn: &[Entry], wanted: &[Entry]) -> Vec<(usize, usize)> {
         .collect();
     let stays = |(old, entry): (usize, &Entry)| {
         let new = *places.get(&row(entry)?)?;
-        same_meaning(entry, &wanted[new]).then_some((old, new))
+        can_stay(entry, &wanted[new]).then_some((old, new))
     };
     let rows: Vec<_> = drawn.iter().enumerate().filter_map(stays).collect();
 
     let mut pairs = Vec::new();
     let (mut old, mut new) = (0, 0);
-    let the_end = (drawn.len(), wanted.len());
-    for (next_old, next_new) in growing(&rows).into_iter().chain([the_end]) {
+    let end = (drawn.len(), wanted.len());
+    for (next_old, next_new) in longest_increasing(&rows).into_iter().chain([end]) {
         let lines = separators(drawn, old..next_old).zip(separators(wanted, new..next_new));
         pairs.extend(lines);
         pairs.push((next_old, next_new));
@@ -395,11 +383,11 @@ fn common_of_rest(drawn: &[Entry], wanted: &[Entry]) -> Vec<(usize, usize)> {
     pairs
 }
 
-/// What tells a row from its siblings; a line has nothing.
-type Row<'a> = (Kind, &'a str);
+/// Identifies a row among its siblings; separators have no identity.
+type Row<'a> = (RowKind, &'a str);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Kind {
+enum RowKind {
     Item,
     Check,
     Submenu,
@@ -408,9 +396,9 @@ enum Kind {
 fn row(entry: &Entry) -> Option<Row<'_>> {
     match entry {
         Entry::Separator => None,
-        Entry::Item { key, .. } => Some((Kind::Item, key)),
-        Entry::Check { key, .. } => Some((Kind::Check, key)),
-        Entry::Submenu { key, .. } => Some((Kind::Submenu, key)),
+        Entry::Item { key, .. } => Some((RowKind::Item, key)),
+        Entry::Check { key, .. } => Some((RowKind::Check, key)),
+        Entry::Submenu { key, .. } => Some((RowKind::Submenu, key)),
     }
 }
 
@@ -418,23 +406,23 @@ fn separators(entries: &[Entry], range: Range<usize>) -> impl Iterator<Item = us
     range.filter(|index| matches!(entries[*index], Entry::Separator))
 }
 
-/// Of pairs whose first numbers grow, as many as can stay so that the second ones grow too: a longest increasing
-/// subsequence, by the piles of patience sorting.
-fn growing(pairs: &[(usize, usize)]) -> Vec<(usize, usize)> {
-    // Of all that end a growing run of a length, the pair with the least second number; each remembers its run.
-    let mut piles: Vec<usize> = Vec::new();
+/// Returns a longest subsequence in which the second numbers increase too.
+fn longest_increasing(pairs: &[(usize, usize)]) -> Vec<(usize, usize)> {
+    // For each length the pair with the smallest second number that ends a subsequence of that length, and for each
+    // pair its predecessor.
+    let mut ends: Vec<usize> = Vec::new();
     let mut before: Vec<Option<usize>> = Vec::with_capacity(pairs.len());
     for (place, (_, new)) in pairs.iter().enumerate() {
-        let pile = piles.partition_point(|top| pairs[*top].1 < *new);
-        before.push(pile.checked_sub(1).map(|shorter| piles[shorter]));
-        if pile < piles.len() {
-            piles[pile] = place;
+        let length = ends.partition_point(|top| pairs[*top].1 < *new);
+        before.push(length.checked_sub(1).map(|shorter| ends[shorter]));
+        if length < ends.len() {
+            ends[length] = place;
         } else {
-            piles.push(place);
+            ends.push(place);
         }
     }
-    let mut run = Vec::with_capacity(piles.len());
-    let mut last = piles.last().copied();
+    let mut run = Vec::with_capacity(ends.len());
+    let mut last = ends.last().copied();
     while let Some(place) = last {
         run.push(pairs[place]);
         last = before[place];

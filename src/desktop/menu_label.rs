@@ -1,27 +1,25 @@
-//! The text of a menu row, made fit to be drawn: one line, short, and without the marks that menus give a meaning.
+//! Labels for menu rows: one line, at most 60 characters, and no characters that menus interpret.
 //!
-//! Knows what hosts do to labels; nothing of what the labels say.
 
 /// The longest label in characters. A path of 107 bytes would make the menu wider than a small screen.
 const MAX_CHARS: usize = 60;
 
-/// The label as the drawing library is to be given it: [`shown`], with `&` doubled, since one alone marks a key.
+/// Returns [`shown`] with `&` doubled for muda, in which a single `&` marks a mnemonic.
 #[must_use]
 pub fn escaped(label: &str) -> String {
     shown(label).replace('&', "&&")
 }
 
-/// The label as a person is to see it: no control characters, at most 60 characters with an ellipsis in the
-/// middle, and no underscore.
+/// Returns the label as displayed: no control characters, at most 60 characters with an ellipsis in the middle, and no
+/// underscore.
 ///
-/// A NUL above all must not pass: no string on D-Bus may hold one, and the lean tray's icon, whose menu travels there
-/// as it is, would be gone from the bus for good.
+/// D-Bus strings must not contain a NUL: the lean tray would lose its bus connection.
 ///
-/// An underscore marks a key in a menu that travels over D-Bus (com.canonical.dbusmenu), and is doubled to be
-/// literal. Qt's hosts undo the doubling once. GTK 3's do it twice, because a label with markup and underline loses
-/// its marks in `separate_uline_pattern()` and again in `pango_parse_markup()`: "a_b" is drawn "ab" by Xfce, MATE,
-/// waybar. No spelling of the underscore survives both, so labels carry its look-alike U+02CD, which means nothing
-/// to any of them. Labels are only read; what is copied to the clipboard is the path itself.
+/// An underscore marks a mnemonic in com.canonical.dbusmenu, and is doubled to be literal. Qt undoes the doubling once.
+/// GTK 3 does it twice, because a label with markup and underline is parsed by `separate_uline_pattern()` and again by
+/// `pango_parse_markup()`: Xfce, MATE and waybar show "a_b" as "ab". No spelling of the underscore works in both, so
+/// labels contain the similar U+02CD, which no menu interprets. Labels are only read; the clipboard gets the path
+/// itself.
 #[must_use]
 pub fn shown(label: &str) -> String {
     shortened(label)
@@ -33,8 +31,8 @@ pub fn shown(label: &str) -> String {
         .collect()
 }
 
-/// The characters of `label`; of a long one its beginning, an ellipsis and its end, for a path's directory and a
-/// path's name both tell something.
+/// Returns the characters of `label`. If it is too long, the middle becomes an ellipsis, because both the directory and
+/// the file name of a path matter.
 fn shortened(label: &str) -> impl Iterator<Item = char> + '_ {
     let count = label.chars().count();
     let (head, tail) = if count > MAX_CHARS {
@@ -68,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn no_control_character_reaches_the_bus() {
+    fn replaces_control_characters() {
         for control in (0..=0x9f).filter_map(char::from_u32) {
             if control.is_control() {
                 let label = format!("a{control}b");
@@ -80,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_label_keeps_both_ends() {
+    fn shortens_long_label_in_the_middle() {
         let label = format!("/home/{}/u@h-22", "x".repeat(200));
         let shown = shown(&label);
         assert_eq!(shown.chars().count(), 60);
@@ -90,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn sixty_characters_are_not_shortened() {
+    fn keeps_sixty_characters() {
         let label = "\u{fc}".repeat(60);
         assert_eq!(shown(&label), label);
     }

@@ -1,7 +1,6 @@
-//! What the desktop offers beside the tray icon itself: notifications, the single instance, and the text of menus.
+//! Notifications, the single instance, and the computation of menu changes.
 //!
-//! No GTK here: `run --no-tray` uses these rooms too. The icon and its windows are the program `muxtray-applet`
-//! (`src/applet`). In reading order:
+//! None of it uses GTK, so `run --no-tray` uses it too. `src/applet` contains the icon and its windows.
 
 pub mod instance;
 pub mod menu;
@@ -10,5 +9,5 @@ pub mod notify;
 
 mod block_on;
 
-/// What desktop file, bus name and icons are called.
+/// The name of the desktop file, the bus name and the icons.
 pub const APP_ID: &str = "io.github.muxtray.Muxtray";

@@ -1,8 +1,7 @@
-//! Notifications: one thread that shows, replaces and closes them, and tells which button was pressed.
+//! Shows, replaces and closes notifications on one thread, which also reports pressed buttons.
 //!
-//! Knows no problem and no socket: a [`Notice`] says everything, its key says what it replaces. Without a daemon or
-//! a bus, or with a daemon that does not answer, the thread says so once in the log; what is still true is shown when
-//! there is one that does. Whoever shows or closes a notice never waits.
+//! A [`Notice`] replaces the one with the same key. If there is no bus or no daemon, or the daemon does not answer, the
+//! thread logs this once, and shows the current notices when a daemon answers. Callers never wait.
 
 mod compose;
 mod daemon;
@@ -18,17 +17,17 @@ use std::time::Duration;
 use crate::decide::intent::Intent;
 use crate::decide::notice::{Notice, NoticeKey};
 
-use super::block_on::Bell;
-use daemon::Desk;
+use super::block_on::WakeSignal;
+use daemon::DaemonClient;
 
-/// How long [`Notifier::end`] waits for the last notifications to be closed.
+/// The limit of [`Notifier::end`] to close the last notifications.
 const END_LIMIT: Duration = Duration::from_secs(2);
 
-/// A handle to the thread. Clones speak to the same one.
+/// A handle to the thread. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Notifier {
     commands: Sender<Command>,
-    bell: Arc<Bell>,
+    wake_signal: Arc<WakeSignal>,
     ending: Arc<AtomicBool>,
 }
 
@@ -41,61 +40,61 @@ enum Command {
 }
 
 impl Notifier {
-    /// Starts the thread. Nothing is asked of the bus before the first notice.
+    /// Starts the thread. It connects to the bus at the first notice.
     ///
-    /// `send` gets the intent of a pressed button, on that thread.
+    /// Calls `send` on that thread with the intent of a pressed button.
     ///
     /// # Errors
-    /// Where no thread can be started.
+    /// If no thread can be started.
     pub fn start(send: impl Fn(Intent) + Send + 'static) -> io::Result<Self> {
         let (commands, inbox) = mpsc::channel();
-        let bell = Arc::new(Bell::default());
+        let wake_signal = Arc::new(WakeSignal::default());
         let ending = Arc::new(AtomicBool::new(false));
         thread::Builder::new().name("notify".to_owned()).spawn({
-            let (bell, ending) = (Arc::clone(&bell), Arc::clone(&ending));
-            move || run(&inbox, Desk::new(send, bell, ending))
+            let (wake_signal, ending) = (Arc::clone(&wake_signal), Arc::clone(&ending));
+            move || run(&inbox, DaemonClient::new(send, wake_signal, ending))
         })?;
         Ok(Self {
             commands,
-            bell,
+            wake_signal,
             ending,
         })
     }
 
-    /// Shows the notice, in the place of the one with the same key. Returns at once.
+    /// Replaces the notice with the same key. Returns at once.
     pub fn show(&self, notice: Notice) {
-        self.tell(Command::Show(notice));
+        self.send(Command::Show(notice));
     }
 
-    /// Closes the notice with this key, if it is open. Returns at once.
+    /// Returns at once, also if the notice is not shown.
     pub fn close(&self, key: NoticeKey) {
-        self.tell(Command::Close(key));
+        self.send(Command::Close(key));
     }
 
-    /// Tries again what nobody was there to show: the session has a bus again. Returns at once.
+    /// Retries notices that could not be shown, after the bus is back. Returns at once.
     pub fn try_again(&self) {
-        self.tell(Command::TryAgain);
+        self.send(Command::TryAgain);
     }
 
-    /// Closes what is open and ends the thread; waits two seconds for it at most.
+    /// Closes all notifications and ends the thread; waits two seconds at most.
     pub fn end(self) {
         let (done, wait) = mpsc::channel();
-        // Whatever the thread waits for now, a daemon that does not answer shall not hold up the end.
+        // This stops a call that waits for a daemon.
         self.ending.store(true, Ordering::Release);
-        self.tell(Command::End(done));
+        self.send(Command::End(done));
         let _ = wait.recv_timeout(END_LIMIT);
     }
 
-    fn tell(&self, command: Command) {
-        // The thread is gone only after its end; nothing is to be shown then.
+    fn send(&self, command: Command) {
+        // The thread ends only in `end`; later commands are ignored.
         let _ = self.commands.send(command);
-        self.bell.ring();
+        self.wake_signal.set();
     }
 }
 
-/// Shows a notification of a program that is about to end by a crash, and waits two seconds for that at most. It asks
-/// nothing of the rest of the program, whatever state that is in. Without a bus or a daemon it returns at once.
-pub fn last_words(summary: &str, body: &str) {
+/// Shows a notification before a crash, and waits two seconds at most. It shares no state with the rest of the program.
+/// Returns at once if there is no bus or no daemon.
+pub fn show_and_wait(summary: &str, body: &str) {
     let notice = Notice {
         key: NoticeKey::Summary,
         summary: summary.to_owned(),
@@ -105,11 +104,11 @@ pub fn last_words(summary: &str, body: &str) {
     };
     let (done, wait) = mpsc::channel();
     let show = move || {
-        Desk::new(drop, Arc::default(), Arc::default()).show_now(notice);
+        DaemonClient::new(drop, Arc::default(), Arc::default()).show_now(notice);
         let _ = done.send(());
     };
     if thread::Builder::new()
-        .name("last words".to_owned())
+        .name("crash notice".to_owned())
         .spawn(show)
         .is_ok()
     {
@@ -117,24 +116,24 @@ pub fn last_words(summary: &str, body: &str) {
     }
 }
 
-/// Serves commands first, then looks at what the daemon said, then sleeps until either has something new.
-fn run(inbox: &Receiver<Command>, mut desk: Desk<impl Fn(Intent)>) {
+/// Runs commands first, then handles replies and signals of the daemon, then waits for either.
+fn run(inbox: &Receiver<Command>, mut client: DaemonClient<impl Fn(Intent)>) {
     loop {
         match inbox.try_recv() {
-            Ok(Command::Show(notice)) => desk.show(notice),
-            Ok(Command::Close(key)) => desk.close(&key),
-            Ok(Command::TryAgain) => desk.try_again(),
+            Ok(Command::Show(notice)) => client.show(notice),
+            Ok(Command::Close(key)) => client.close(&key),
+            Ok(Command::TryAgain) => client.try_again(),
             Ok(Command::End(done)) => {
-                desk.close_all();
+                client.close_all();
                 let _ = done.send(());
                 return;
             }
             Err(TryRecvError::Empty) => {
-                if !desk.go_on() {
-                    desk.wait();
+                if !client.process() {
+                    client.wait();
                 }
             }
-            Err(TryRecvError::Disconnected) => return desk.close_all(),
+            Err(TryRecvError::Disconnected) => return client.close_all(),
         }
     }
 }

@@ -7,15 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Cycles that are still to be broken.
-const KNOWN_CYCLES: &[&[&str]] = &[
-    &["src/applet/main.rs", "src/applet/lean_tray/mod.rs"],
-    &[
-        "src/desktop/notify/daemon.rs",
-        "src/desktop/notify/daemon/pending_call.rs",
-    ],
-];
-
 /// `["applet", …]` for the program in src/applet, `["bin"]` for src/main.rs, otherwise the path in the library.
 type Module = Vec<String>;
 
@@ -304,26 +295,19 @@ fn no_import_cycle_between_files() {
         .map(|module| (module.clone(), source.uses(module)))
         .collect();
     let file = |module: &Module| source.files[module].to_str().unwrap();
-    let mut unknown = String::new();
-    let mut broken: BTreeSet<_> = KNOWN_CYCLES.iter().collect();
+    let mut found = String::new();
     for group in cycles(&uses) {
-        let is_known = |known: &&&[&str]| group.iter().all(|module| known.contains(&file(module)));
-        if let Some(known) = KNOWN_CYCLES.iter().find(is_known) {
-            broken.remove(known);
-            continue;
-        }
-        unknown.push_str("\nimport cycle:\n");
+        found.push_str("\nimport cycle:\n");
         for module in &group {
             for (used, path) in uses[*module]
                 .iter()
                 .filter(|(used, _)| group.contains(used))
             {
-                unknown += &format!("  {} uses {path} of {}\n", file(module), file(used));
+                found += &format!("  {} uses {path} of {}\n", file(module), file(used));
             }
         }
     }
-    assert!(unknown.is_empty(), "{unknown}");
-    assert!(broken.is_empty(), "remove from KNOWN_CYCLES: {broken:?}");
+    assert!(found.is_empty(), "{found}");
 }
 
 #[test]

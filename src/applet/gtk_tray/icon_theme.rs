@@ -1,11 +1,11 @@
-//! The icon's looks as the files of an icon theme, built in. AppIndicator hands over names, no pictures, so the panel
-//! has to find them in a directory.
+//! The tray icons as files of an icon theme. AppIndicator sends icon names, not pixels, so the panel needs a directory
+//! in which it can find them.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
-/// A file of the theme: its place there, and what is in it.
+/// A relative path and the content of the file.
 type File = (&'static str, &'static [u8]);
 
 macro_rules! themed {
@@ -35,25 +35,25 @@ macro_rules! look {
     };
 }
 
-/// The three looks. A panel takes the picture of its own size, and one that is told to use symbolic icons finds those
-/// and gives them its colour. For panels that know no themes one picture of each lies at the top.
-const PICTURES: [[File; 8]; 3] = [
+/// The three icons. A panel selects the file of its size, or the symbolic one. For panels without theme support one
+/// file of each is at the top level.
+const FILES: [[File; 8]; 3] = [
     look!("io.github.muxtray.Muxtray", "running"),
     look!("io.github.muxtray.Muxtray-idle", "idle"),
     look!("io.github.muxtray.Muxtray-attention", "attention"),
 ];
 
-/// Puts the pictures there.
+/// Writes the icon theme.
 ///
 /// # Errors
-/// Where that cannot be written to.
+/// If the directory is not writable.
 pub(super) fn write(directory: &Path) -> io::Result<()> {
-    for (place, picture) in PICTURES.into_iter().flatten() {
-        let file = directory.join(place);
+    for (path, content) in FILES.into_iter().flatten() {
+        let file = directory.join(path);
         if let Some(parent) = file.parent() {
             fs::create_dir_all(parent)?;
         }
-        fs::write(file, picture)?;
+        fs::write(file, content)?;
     }
     Ok(())
 }
@@ -64,7 +64,7 @@ mod tests {
     use crate::icons::{LOOKS, name};
 
     #[test]
-    fn every_look_is_there_by_its_name() {
+    fn writes_every_icon_by_its_name() {
         let directory = tempfile::tempdir().unwrap();
         write(directory.path()).unwrap();
         for look in LOOKS {

@@ -1,12 +1,13 @@
-//! Reports submenus with other rows than before to the panel.
+//! Reports submenus with changed rows to the panel.
 //!
 //! libdbusmenu-glib sends `LayoutUpdated` for the whole menu only (18.10, server.c, `layout_update_idle`). Plasma then
-//! reads the top level, and of the submenus those that it has never read (plasma-workspace 6.3,
-//! libdbusmenuqt/dbusmenuimporter.cpp, `slotGetLayoutFinished`): the others keep their old rows. The same signal with
-//! the id of a submenu makes Plasma read that submenu. New submenus are reported too, and all of them after Plasma has
-//! started: a submenu that Plasma reads only when it is opened is placed before its size is known, off the screen.
+//! reads the top level and only those submenus that it has never read (plasma-workspace 6.3,
+//! libdbusmenuqt/dbusmenuimporter.cpp, `slotGetLayoutFinished`); the others keep their old rows. If the signal has the
+//! id of a submenu, Plasma reads that submenu. New submenus are reported too, and all submenus after Plasma has
+//! started: if Plasma reads a submenu only when it is opened, it positions the submenu before its size is known, off
+//! the screen.
 //!
-//! Only libdbusmenu knows the ids, so the menu is read over the bus, as a panel reads it.
+//! Only libdbusmenu has the ids, so the menu is read over the bus.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -16,21 +17,20 @@ use std::time::Duration;
 use gtk::gio::{self, BusNameWatcherFlags, Cancellable, DBusCallFlags, DBusConnection};
 use gtk::glib::{self, Variant, prelude::*};
 
-/// Where AppIndicator puts the menu of the icon that tray-icon calls "tray-icon tray app muxtray".
+/// The object path that AppIndicator derives from the title "tray-icon tray app muxtray".
 const MENU_PATH: &str = "/org/ayatana/NotificationItem/tray_icon_tray_app_muxtray/Menu";
 
 const INTERFACE: &str = "com.canonical.dbusmenu";
 
-/// The name of Plasma's panel.
 const PLASMA: &str = "org.kde.plasmashell";
 
-/// After this time Plasma's panel has read the top level of the menu.
+/// Time for Plasma's panel to read the top level of the menu.
 const PLASMA_START: Duration = Duration::from_secs(5);
 
-/// After this time Plasma has read the top level again, and knows the new submenus.
+/// Time for Plasma to read the top level again, which adds the new submenus.
 const TOP_LEVEL: Duration = Duration::from_millis(300);
 
-/// How long the bus may take to answer, in milliseconds.
+/// Timeout of a bus call, in milliseconds.
 const LIMIT: i32 = 10_000;
 
 /// The submenus that have been reported.
@@ -51,12 +51,12 @@ enum Reading {
     #[default]
     No,
     Yes,
-    /// Rows have come or gone since it began.
+    /// Rows were inserted or removed since it began.
     Outdated,
 }
 
 impl Submenus {
-    /// Reports the submenus that have other rows than at the last report, soon.
+    /// Reports the submenus that have changed rows since the last report, when the event loop is idle.
     pub(super) fn report(&self) {
         let reading = &mut self.0.borrow_mut().reading;
         if *reading != Reading::No {
@@ -65,18 +65,17 @@ impl Submenus {
         }
         *reading = Reading::Yes;
         let submenus = self.clone();
-        // Once for all rows that are drawn in this turn of the loop.
+        // One report for all edits in this iteration of the loop.
         glib::idle_add_local_once(move || submenus.read());
     }
 
-    /// Reports all submenus, soon.
     pub(super) fn report_all(&self) {
         self.0.borrow_mut().submenus.clear();
         self.report();
     }
 
     fn read(self) {
-        // The connection that AppIndicator has, too.
+        // AppIndicator uses the same connection.
         gio::bus_get(
             gio::BusType::Session,
             Cancellable::NONE,
@@ -113,8 +112,8 @@ impl Submenus {
         note_submenus(&reply.child_value(1), &mut submenus);
         let Changes { changed, new } = changes(&self.0.borrow().submenus, &submenus);
         self.0.borrow_mut().submenus = submenus;
-        // Plasma ignores the first signal after it has read a submenu at its opening (`m_idsRefreshedByAboutToShow`),
-        // and takes two in a row for one.
+        // Plasma ignores the first signal for a submenu that it read on opening (`m_idsRefreshedByAboutToShow`), and
+        // merges two signals in a row.
         emit(connection, &revision, &changed)?;
         emit(connection, &revision, &changed)?;
         if !new.is_empty() {
@@ -141,7 +140,7 @@ impl Submenus {
     }
 }
 
-/// Calls `then` when Plasma's panel has read the menu, after each start of either.
+/// Calls `then` when Plasma's panel has read the menu, each time either of them starts.
 pub(super) fn after_plasma_start(then: impl Fn() + Clone + Send + Sync + 'static) {
     gio::bus_watch_name(
         gio::BusType::Session,
@@ -154,7 +153,7 @@ pub(super) fn after_plasma_start(then: impl Fn() + Clone + Send + Sync + 'static
     );
 }
 
-/// Collects the submenus of a row as `GetLayout` describes it: `(ia{sv}av)`, id, properties, rows below.
+/// Collects the submenus of a row in a `GetLayout` reply: `(ia{sv}av)`, the id, properties and child rows.
 fn note_submenus(row: &Variant, submenus: &mut Rows) {
     let below: Vec<Variant> = row
         .child_value(2)
@@ -173,10 +172,8 @@ fn note_submenus(row: &Variant, submenus: &mut Rows) {
     }
 }
 
-/// The ids of submenus to report.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Changes {
-    /// Those with other rows than were reported.
     changed: Vec<i32>,
     new: Vec<i32>,
 }
@@ -207,7 +204,7 @@ fn emit(connection: &DBusConnection, revision: &Variant, ids: &[i32]) -> Result<
 }
 
 fn log(error: &glib::Error) {
-    tracing::debug!("the panel does not hear of changed submenus: {error}");
+    tracing::debug!("cannot report changed submenus to the panel: {error}");
 }
 
 #[cfg(test)]
@@ -224,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn every_submenu_with_its_rows_and_not_the_top_menu() {
+    fn collects_rows_of_submenus_without_top_menu() {
         let inner = row(4, Some(vec![row(5, None)]));
         let outer = row(2, Some(vec![row(3, None), inner]));
         let layout = row(0, Some(vec![row(1, None), outer, row(6, Some(Vec::new()))]));
@@ -235,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn submenus_with_other_rows_and_new_ones() {
+    fn finds_changed_and_new_submenus() {
         let reported = Rows::from([(2, vec![3, 4]), (4, vec![5]), (6, vec![7])]);
         let submenus = Rows::from([(2, vec![3, 4]), (4, vec![8]), (9, vec![10])]);
         let expected = Changes {

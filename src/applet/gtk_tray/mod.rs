@@ -1,7 +1,6 @@
-//! The tray on GTK and AppIndicator: works on every kind of panel, those that only know XEmbed too, and has windows.
+//! The tray with GTK and AppIndicator: supports every kind of panel, also those with XEmbed only, and has windows.
 //!
-//! All of it lives on the main thread, in tao's event loop; other threads speak to it through the loop's proxy. Idle,
-//! it sleeps: nothing here polls.
+//! It runs on the main thread, in the event loop of tao; other threads send events through its proxy. It never polls.
 
 mod icon_theme;
 mod layout_updated;
@@ -26,83 +25,74 @@ use tray_icon::{TrayIcon, TrayIconBuilder};
 
 use crate::clipboard::{self, Tool};
 use crate::drawn_menu::DrawnMenu;
+use crate::icons;
+use crate::order::Order;
 use crate::private_directory::PrivateDirectory;
-use crate::{Order, icons};
 use layout_updated::Submenus;
-use open_menu::Changeable;
-use open_menu::Patience;
+use open_menu::{Changeable, OpenMenu};
 use widgets::Widgets;
 use windows::Windows;
 
-/// Whether there are windows to show a text in.
 pub(crate) const fn can_show() -> bool {
     true
 }
 
-/// Gives the tray its orders, from any thread.
-pub(crate) struct Orders(EventLoopProxy<News>);
+/// Sends orders to the tray, from any thread.
+pub(crate) struct Orders(EventLoopProxy<TrayEvent>);
 
 impl Orders {
-    /// Gives one; returns at once.
-    pub(crate) fn give(&self, order: Order) {
-        hear(&self.0, News::Ordered(order));
+    pub(crate) fn send(&self, order: Order) {
+        send_event(&self.0, TrayEvent::Ordered(order));
     }
 }
 
-/// Who gives orders has ended, if without a word: nothing would ever be drawn again.
+/// Ends the tray also if the engine ends without [`Order::End`].
 impl Drop for Orders {
     fn drop(&mut self) {
-        self.give(Order::End);
+        self.send(Order::End);
     }
 }
 
-/// What wakes the event loop.
+/// An event for the main thread.
 #[derive(Debug)]
-enum News {
+enum TrayEvent {
     Ordered(Order),
     Clicked(MenuId),
     NotCopied(String),
     MenuOpened,
     MenuClosed,
     PlasmaStarted,
-    Alarm,
+    RedrawDue,
 }
 
-/// Why there is no tray icon.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TrayError {
-    /// No X or Wayland display, or it does not let us in.
     #[error(
         "no display to show the tray icon on (neither DISPLAY nor WAYLAND_DISPLAY leads to one); \
          `muxtray run --no-tray` works without"
     )]
     NoDisplay,
-    /// The library that puts icons into panels is not installed.
     #[error(
         "the library libayatana-appindicator3.so.1 cannot be loaded; install libayatana-appindicator3-1 (Debian, \
          Ubuntu), libayatana-appindicator-gtk3 (Fedora) or libayatana-appindicator (Arch)"
     )]
     NoAppIndicator,
-    /// The panel reads the icon from a file, and it cannot be written.
     #[error("cannot write the tray icon to a directory of its own: {0}")]
     Directory(std::io::Error),
-    /// Anything else the libraries say.
     #[error("cannot make the tray icon: {0}")]
     Other(String),
 }
 
-/// The icon in the panel, and the event loop it lives in.
 pub(crate) struct Tray {
-    events: EventLoop<News>,
+    events: EventLoop<TrayEvent>,
     icon: TrayIcon,
     menu: DrawnMenu,
     widgets: Widgets,
-    // After the icon, which has a file in it.
+    // Dropped after the icon, which uses files in it.
     _directory: PrivateDirectory,
 }
 
-/// Logs the warnings of libayatana-appindicator for developers only: since 0.5.94 it recommends its successor at every
-/// start, which no user can act on.
+/// Logs the warnings of libayatana-appindicator at debug level: since 0.5.94 it prints a deprecation at each start.
 fn quiet_deprecation() {
     glib::log_set_handler(
         Some("libayatana-appindicator"),
@@ -114,17 +104,18 @@ fn quiet_deprecation() {
 }
 
 impl Tray {
-    /// Puts an empty icon into the panel. To be called once, on the main thread.
+    /// Adds an icon with an empty menu to the panel. Call it once, on the main thread.
     ///
     /// # Errors
-    /// Where there is no display or no way to show an icon; see [`TrayError`]. A missing panel is no error: the icon
-    /// appears when one starts.
+    /// If there is no display or no icon can be made; see [`TrayError`]. Without a panel it succeeds: the icon appears
+    /// when a panel starts.
     pub(crate) fn open() -> Result<Self, TrayError> {
-        // tao panics without a display; this asks first. Programs are shown in a panel's tooltip by this name.
+        // tao panics if there is no display, so GTK is initialised first. Panels show the application name in the
+        // tooltip.
         glib::set_application_name("muxtray");
         quiet_deprecation();
         gtk::init().map_err(|_| TrayError::NoDisplay)?;
-        let events = EventLoopBuilder::<News>::with_user_event().build();
+        let events = EventLoopBuilder::<TrayEvent>::with_user_event().build();
         let directory = PrivateDirectory::new("icons-").map_err(TrayError::Directory)?;
         icon_theme::write(directory.path()).map_err(TrayError::Directory)?;
 
@@ -132,21 +123,21 @@ impl Tray {
         let root = menu.menu();
         let proxy = events.create_proxy();
         let widgets = Widgets::new(root.gtk_context_menu(), move |submenu| {
-            watch(&proxy, submenu);
+            report_visibility(&proxy, submenu);
         });
         let builder = TrayIconBuilder::new()
             .with_id("muxtray")
             .with_native_icon(icons::named(Icon::Idle))
             .with_temp_dir_path(directory.path())
             .with_menu(Box::new(root));
-        // Without the library, this panics deep inside, with a text for developers.
+        // tray-icon panics if the library is missing.
         let icon = contained(|| builder.build())
             .ok_or(TrayError::NoAppIndicator)?
             .map_err(|error| TrayError::Other(error.to_string()))?;
 
         let proxy = events.create_proxy();
         MenuEvent::set_event_handler(Some(move |event: MenuEvent| {
-            hear(&proxy, News::Clicked(event.id));
+            send_event(&proxy, TrayEvent::Clicked(event.id));
         }));
         Ok(Self {
             events,
@@ -157,16 +148,16 @@ impl Tray {
         })
     }
 
-    /// How to give it orders.
     #[must_use]
     pub(crate) fn orders(&self) -> Orders {
         Orders(self.events.create_proxy())
     }
 
-    /// Shows what it is told until [`Order::End`], and sends what is clicked. The icon is gone when this returns.
+    /// Draws views and calls `send` with the intents of clicked rows, until [`Order::End`]. Removes the icon before it
+    /// returns.
     ///
-    /// What copies and [`Intent::About`] are done here; all others go to `send`, on this thread, which must not be kept
-    /// waiting.
+    /// Intents that copy text and [`Intent::About`] are handled here. `send` is called on this thread and must not
+    /// block.
     pub(crate) fn run(self, send: impl Fn(Intent) + 'static) {
         let Self {
             mut events,
@@ -175,27 +166,27 @@ impl Tray {
             widgets,
             _directory,
         } = self;
-        let mut screen = Screen {
+        let mut handler = EventHandler {
             proxy: events.create_proxy(),
             icon,
             look: Icon::Idle,
             menu,
             widgets,
-            wanted: None,
+            pending_view: None,
             submenus: Submenus::default(),
-            patience: Patience::default(),
-            alarm: None,
+            open_menu: OpenMenu::default(),
+            redraw_due: None,
             windows: Windows::default(),
             send,
         };
-        registration::see_to_it();
+        registration::register_if_missing();
         let proxy = events.create_proxy();
-        layout_updated::after_plasma_start(move || hear(&proxy, News::PlasmaStarted));
+        layout_updated::after_plasma_start(move || send_event(&proxy, TrayEvent::PlasmaStarted));
         events.run_return(move |event, _, control| {
             *control = ControlFlow::Wait;
             match event {
-                Event::UserEvent(News::Ordered(Order::End)) => *control = ControlFlow::Exit,
-                Event::UserEvent(news) => screen.hear(news),
+                Event::UserEvent(TrayEvent::Ordered(Order::End)) => *control = ControlFlow::Exit,
+                Event::UserEvent(event) => handler.handle(event),
                 _ => {}
             }
         });
@@ -203,24 +194,23 @@ impl Tray {
     }
 }
 
-/// What the event loop's thread holds.
-struct Screen<S> {
-    proxy: EventLoopProxy<News>,
+struct EventHandler<S> {
+    proxy: EventLoopProxy<TrayEvent>,
     icon: TrayIcon,
     look: Icon,
     menu: DrawnMenu,
     widgets: Widgets,
-    /// The view that is not wholly drawn yet, because a menu is open.
-    wanted: Option<TrayView>,
+    /// The view that is not fully drawn yet because a menu is open.
+    pending_view: Option<TrayView>,
     submenus: Submenus,
-    patience: Patience,
-    /// When what is not drawn yet is looked at again.
-    alarm: Option<Instant>,
+    open_menu: OpenMenu,
+    /// When drawing the rest is tried next.
+    redraw_due: Option<Instant>,
     windows: Windows,
     send: S,
 }
 
-impl<S: Fn(Intent)> Screen<S> {
+impl<S: Fn(Intent)> EventHandler<S> {
     fn draw(&mut self, view: TrayView) {
         if self.look != view.icon {
             match self.icon.set_native_icon(Some(icons::named(view.icon))) {
@@ -228,18 +218,18 @@ impl<S: Fn(Intent)> Screen<S> {
                 Err(error) => tracing::warn!("cannot change the tray icon: {error}"),
             }
         }
-        self.wanted = Some(view);
-        self.draw_wanted();
+        self.pending_view = Some(view);
+        self.draw_pending();
     }
 
-    /// Draws of the view that is wanted what can be drawn now, and sets the alarm for the rest.
-    fn draw_wanted(&mut self) {
-        let Some(view) = &self.wanted else {
+    /// Draws the part of the pending view that may change now, and schedules the rest.
+    fn draw_pending(&mut self) {
+        let Some(view) = &self.pending_view else {
             return;
         };
         let open = self.widgets.has_open_submenu();
         let now = Instant::now();
-        let (plan, wait): (fn(&[_], &[_]) -> _, _) = match self.patience.changeable(open, now) {
+        let (plan, wait): (fn(&[_], &[_]) -> _, _) = match self.open_menu.changeable(open, now) {
             Changeable::All => {
                 self.widgets.hide_submenus();
                 (edits, None)
@@ -252,32 +242,31 @@ impl<S: Fn(Intent)> Screen<S> {
             self.menu.draw(edit);
             self.widgets.follow(edit);
         }
-        if edits.iter().any(Edit::is_of_layout) {
+        if edits.iter().any(Edit::changes_layout) {
             self.submenus.report();
         }
         if self.menu.entries() == view.menu {
-            self.wanted = None;
+            self.pending_view = None;
         } else if let Some(wait) = wait {
-            self.look_again(now + wait);
+            self.schedule_redraw(now + wait);
         }
     }
 
-    /// Sets the alarm, unless it is due earlier.
-    fn look_again(&mut self, due: Instant) {
-        if self.alarm.is_none_or(|alarm| due < alarm) {
-            self.alarm = Some(due);
+    /// Schedules a redraw, unless an earlier one is scheduled.
+    fn schedule_redraw(&mut self, due: Instant) {
+        if self.redraw_due.is_none_or(|scheduled| due < scheduled) {
+            self.redraw_due = Some(due);
             let proxy = self.proxy.clone();
             let wait = due.saturating_duration_since(Instant::now());
-            glib::timeout_add_local_once(wait, move || hear(&proxy, News::Alarm));
+            glib::timeout_add_local_once(wait, move || send_event(&proxy, TrayEvent::RedrawDue));
         }
     }
 
-    /// Puts the text on the clipboard.
     ///
-    /// A Wayland compositor takes a clipboard only from a program that has just been clicked or typed to, and a menu
-    /// in the panel is the panel's. wl-copy knows ways around that; without it the text is shown to be copied there.
+    /// A Wayland compositor accepts a clipboard only from the program with the input focus, but the panel owns the
+    /// menu. wl-copy works around that; if it is missing, a window shows the text with a Copy button.
     fn copy(&mut self, text: String) {
-        if !windows::are_waylands() {
+        if !windows::is_wayland() {
             windows::set_clipboard(&text);
             return;
         }
@@ -289,63 +278,63 @@ impl<S: Fn(Intent)> Screen<S> {
         tool.copy(text, move |text, copied| {
             if let Err(error) = copied {
                 tracing::info!("not on the clipboard: {error}");
-                hear(&proxy, News::NotCopied(text));
+                send_event(&proxy, TrayEvent::NotCopied(text));
             }
         });
     }
 
-    fn hear(&mut self, news: News) {
-        tracing::trace!("the tray heard {news:?}");
-        match news {
-            News::Ordered(Order::Draw(view)) => self.draw(view),
-            News::Ordered(Order::ShowDetails { title, text }) => {
+    fn handle(&mut self, event: TrayEvent) {
+        tracing::trace!("tray event: {event:?}");
+        match event {
+            TrayEvent::Ordered(Order::Draw(view)) => self.draw(view),
+            TrayEvent::Ordered(Order::ShowDetails { title, text }) => {
                 self.windows.show_details(&title, &text);
             }
-            // The loop itself ends.
-            News::Ordered(Order::End) => {}
-            News::Clicked(id) => {
+            // `run` handles it.
+            TrayEvent::Ordered(Order::End) => {}
+            TrayEvent::Clicked(id) => {
                 match self.menu.clicked(&id) {
                     Some(Intent::About) => self.windows.show_about(),
-                    Some(intent) => match clipboard::wanted(intent) {
+                    Some(intent) => match clipboard::text_to_copy(intent) {
                         Some(text) => self.copy(text),
                         None => (self.send)(intent.clone()),
                     },
                     None => tracing::debug!("a click on a row that is no longer there"),
                 }
-                // A click closes the menu, and Xfce's panel does not mention it then.
-                self.patience = Patience::default();
+                // A click closes the menu, which Xfce's panel does not report.
+                self.open_menu = OpenMenu::default();
                 self.widgets.hide_submenus();
-                self.draw_wanted();
+                self.draw_pending();
             }
-            News::NotCopied(text) => self.windows.show_to_copy(&text),
-            News::MenuOpened => {
-                self.patience.opened(Instant::now());
+            TrayEvent::NotCopied(text) => self.windows.show_to_copy(&text),
+            TrayEvent::MenuOpened => {
+                self.open_menu.opened(Instant::now());
                 (self.send)(Intent::Look);
             }
-            News::MenuClosed => {
+            TrayEvent::MenuClosed => {
                 if !self.widgets.has_open_submenu() {
-                    self.patience.closed(Instant::now());
-                    self.draw_wanted();
+                    self.open_menu.closed(Instant::now());
+                    self.draw_pending();
                 }
             }
-            News::PlasmaStarted => self.submenus.report_all(),
-            News::Alarm => {
-                self.alarm = None;
-                self.draw_wanted();
+            TrayEvent::PlasmaStarted => self.submenus.report_all(),
+            TrayEvent::RedrawDue => {
+                self.redraw_due = None;
+                self.draw_pending();
             }
         }
     }
 }
 
-/// Tells when a submenu is opened and closed. AppIndicator shows and hides the GTK menu when a panel says so.
-fn watch(proxy: &EventLoopProxy<News>, submenu: &gtk::Menu) {
+/// Sends an event when a submenu is shown or hidden, which AppIndicator does when the panel reports it.
+fn report_visibility(proxy: &EventLoopProxy<TrayEvent>, submenu: &gtk::Menu) {
     let opened = proxy.clone();
-    submenu.connect_show(move |_| hear(&opened, News::MenuOpened));
+    submenu.connect_show(move |_| send_event(&opened, TrayEvent::MenuOpened));
     let closed = proxy.clone();
-    submenu.connect_hide(move |_| hear(&closed, News::MenuClosed));
+    submenu.connect_hide(move |_| send_event(&closed, TrayEvent::MenuClosed));
 }
 
-fn hear(proxy: &EventLoopProxy<News>, news: News) {
-    // The loop is gone only at the very end, when nothing is to be drawn any more.
-    let _ = proxy.send_event(news);
+fn send_event(proxy: &EventLoopProxy<TrayEvent>, event: TrayEvent) {
+    // The loop ends only at exit, when nothing needs to be drawn.
+    let _ = proxy.send_event(event);
 }

@@ -1,44 +1,42 @@
-//! Sees to it that the panel knows of the icon.
+//! Registers the icon with the panel if AppIndicator failed to.
 //!
-//! AppIndicator asks for the bus twice, and if the second answer is late, as on a machine that is busy with a login, it
-//! forgets to register: libayatana-appindicator 0.5.92 to 0.5.94, `name_appeared_handler` with `priv->connection` still
-//! null. The icon is on the bus then, and nobody looks at it. So the panel's register is read once, and where the icon
-//! is missing it is put there.
+//! AppIndicator gets the bus connection twice. If the second reply is late, as on a machine under load at login, it
+//! does not register the icon: libayatana-appindicator 0.5.92 to 0.5.94, `name_appeared_handler` with
+//! `priv->connection` still null. The icon is on the bus then, but no panel shows it. So muxtray reads the list of
+//! registered icons once, and registers the icon if it is missing.
 
 use std::time::Duration;
 
 use gtk::gio::{self, Cancellable, DBusCallFlags, DBusConnection};
 use gtk::glib::{self, Variant, prelude::*};
 
-/// Until then AppIndicator has registered by itself, where it does.
+/// Time for AppIndicator to register the icon.
 const AFTER: Duration = Duration::from_secs(1);
 
-/// How long the panel may take to answer, in milliseconds.
+/// Timeout of a bus call, in milliseconds.
 const LIMIT: i32 = 10_000;
 
-/// The panel's register of icons.
 const WATCHER: &str = "org.kde.StatusNotifierWatcher";
 
-/// Where it is.
 const WATCHER_PATH: &str = "/StatusNotifierWatcher";
 
-/// Where AppIndicator puts the icon that tray-icon calls "tray-icon tray app muxtray".
+/// The object path that AppIndicator derives from the title "tray-icon tray app muxtray".
 const ITEM_PATH: &str = "/org/ayatana/NotificationItem/tray_icon_tray_app_muxtray";
 
-/// Looks into the register in a while, if there is one, and adds the icon if it is missing. A panel that starts later
-/// is none of its business: AppIndicator has the bus by then.
-pub(super) fn see_to_it() {
+/// Checks the list of registered icons after a delay, and registers the icon if it is missing. If a panel starts later,
+/// AppIndicator has the connection by then and registers with it.
+pub(super) fn register_if_missing() {
     glib::timeout_add_local_once(AFTER, || {
-        // The connection that AppIndicator has, too.
+        // AppIndicator uses the same connection.
         gio::bus_get(gio::BusType::Session, Cancellable::NONE, |connection| {
             if let Ok(connection) = connection {
-                look_into_the_register(&connection);
+                check_register(&connection);
             }
         });
     });
 }
 
-fn look_into_the_register(connection: &DBusConnection) {
+fn check_register(connection: &DBusConnection) {
     let Some(name) = connection.unique_name() else {
         return;
     };
@@ -51,7 +49,7 @@ fn look_into_the_register(connection: &DBusConnection) {
         &property,
         move |reply| match reply {
             Ok(items) if !is_listed(&items, &name) => {
-                tracing::debug!("the panel does not know of the icon: registering it once more");
+                tracing::debug!("the icon is not registered: registering it again");
                 let item = (ITEM_PATH,).to_variant();
                 call(
                     &registrar,
@@ -60,14 +58,14 @@ fn look_into_the_register(connection: &DBusConnection) {
                     &item,
                     |reply| {
                         if let Err(error) = reply {
-                            tracing::warn!("the panel does not take the icon: {error}");
+                            tracing::warn!("cannot register the icon with the panel: {error}");
                         }
                     },
                 );
             }
             Ok(_) => {}
-            // No panel is told of elsewhere.
-            Err(error) => tracing::debug!("no register of icons: {error}"),
+            // `DesktopSession` reports a missing panel.
+            Err(error) => tracing::debug!("cannot read the registered icons: {error}"),
         },
     );
 }
@@ -93,7 +91,7 @@ fn call(
     );
 }
 
-/// Whether an item of this connection is in the reply: `:1.42/path` in all registers that are known.
+/// Returns whether the reply lists an item of this connection. Watchers list `:1.42/path`.
 fn is_listed(reply: &Variant, name: &str) -> bool {
     let Some((items,)) = reply.get::<(Variant,)>() else {
         return false;
@@ -110,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_item_is_told_from_that_of_a_longer_name() {
+    fn finds_item_by_whole_connection_name() {
         let reply = |items: &[&str]| (items.to_variant(),).to_variant();
         assert!(is_listed(&reply(&[":1.4/a", ":1.42/b"]), ":1.42"));
         assert!(is_listed(&reply(&[":1.42"]), ":1.42"));

@@ -1,18 +1,17 @@
-//! The widgets behind the menu: AppIndicator shows and hides them when the panel says so, and tells by that what is
-//! open. And the one thing that muda leaves undone: the label of a submenu that is drawn.
+//! The GTK widgets of the menu. AppIndicator shows and hides them when the panel reports an opened or closed submenu.
+//! Also sets the label of a submenu that is already drawn, which muda cannot.
 
 use gtk::prelude::*;
 use muxtray::desktop::menu::Edit;
 use muxtray::desktop::menu_label;
 
-/// The widgets of one menu.
 pub(super) struct Widgets {
     root: gtk::Menu,
     watch: Box<dyn Fn(&gtk::Menu)>,
 }
 
 impl Widgets {
-    /// Those of this menu. `watch` gets each submenu when it is drawn.
+    /// Calls `watch` with each submenu when it is inserted.
     pub(super) fn new(root: gtk::Menu, watch: impl Fn(&gtk::Menu) + 'static) -> Self {
         Self {
             root,
@@ -20,11 +19,10 @@ impl Widgets {
         }
     }
 
-    /// Brings the widgets up to a step that muda has just drawn.
+    /// Applies an edit to the widgets after muda has drawn it.
     pub(super) fn follow(&self, edit: &Edit) {
         match edit {
-            // muda does not reach the label of a submenu that is drawn; taking the row out and putting it back would
-            // close it.
+            // muda does not change the label of a drawn submenu; removing and inserting the row would close it.
             Edit::Label { at, label } => {
                 let item = self.item(at).filter(|item| item.submenu().is_some());
                 if let Some(drawn) = item.and_then(|item| find_label(item.upcast())) {
@@ -40,13 +38,13 @@ impl Widgets {
         }
     }
 
-    /// Whether the panel shows a submenu, as far as it told. Of the top menu it tells nothing.
+    /// Returns whether a submenu is open, as last reported by the panel. Panels do not report the top menu.
     pub(super) fn has_open_submenu(&self) -> bool {
         self.root.children().iter().any(is_open_below)
     }
 
-    /// Takes every submenu for closed, whatever the panel said last: one that counts as open already could not be
-    /// seen to open. It is the panel that shows the menu, so nothing vanishes from the screen.
+    /// Marks every submenu as closed, because a submenu already marked as open would not report its next opening. The
+    /// panel draws the menu, so this closes nothing on the screen.
     pub(super) fn hide_submenus(&self) {
         self.root.children().iter().for_each(hide_below);
     }

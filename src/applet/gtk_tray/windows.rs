@@ -1,11 +1,11 @@
-//! The few windows: details to read, and what this program is. And the clipboard, which needs one at times.
+//! The details window and the About window, and the clipboard.
 
 use gtk::gdk_pixbuf::Pixbuf;
 use gtk::glib;
 use gtk::prelude::*;
 use tr::tr;
 
-/// The windows that are open, each at most once.
+/// Each window is open at most once.
 #[derive(Default)]
 pub(crate) struct Windows {
     details: Option<Details>,
@@ -18,19 +18,18 @@ struct Details {
 }
 
 impl Windows {
-    /// Shows the text, in the window that is open for one already if there is.
+    /// Shows the text in the details window, which is reused if it is open.
     pub(crate) fn show_details(&mut self, title: &str, text: &str) {
         self.details_window().fill(title, text);
     }
 
-    /// Shows the text, selected, beside a Copy button.
+    /// Shows the text, selected, with a Copy button.
     pub(crate) fn show_to_copy(&mut self, text: &str) {
         let details = self.details_window();
         details.fill("Copy", text);
         details.select_all();
     }
 
-    /// Shows what this program is.
     pub(crate) fn show_about(&mut self) {
         let about = self.about.get_or_insert_with(|| {
             let about = gtk::AboutDialog::builder()
@@ -40,8 +39,8 @@ impl Windows {
                 .copyright(concat!("Licence: ", env!("CARGO_PKG_LICENSE")))
                 .title(tr!("About muxtray"))
                 .build();
-            about.set_logo(picture().as_ref());
-            about.set_icon(picture().as_ref());
+            about.set_logo(application_icon().as_ref());
+            about.set_icon(application_icon().as_ref());
             about.connect_response(|about, _| about.hide());
             about.connect_delete_event(|about, _| about.hide_on_delete());
             about
@@ -92,7 +91,7 @@ impl Details {
             .default_height(400)
             .child(&all)
             .build();
-        window.set_icon(picture().as_ref());
+        window.set_icon(application_icon().as_ref());
         all.show_all();
 
         let buffer = text.buffer();
@@ -139,8 +138,8 @@ fn all_text(buffer: &gtk::TextBuffer) -> Option<String> {
     Some(buffer.text(&start, &end, false)?.to_string())
 }
 
-/// The application's icon. Built in, so that it is there before anything is installed.
-fn picture() -> Option<Pixbuf> {
+/// The application icon, built in so that it does not need to be installed.
+fn application_icon() -> Option<Pixbuf> {
     let file: &[u8] =
         include_bytes!("../../../icons/hicolor/128x128/apps/io.github.muxtray.Muxtray.png");
     Pixbuf::from_read(file)
@@ -148,26 +147,24 @@ fn picture() -> Option<Pixbuf> {
         .ok()
 }
 
-/// Whether the display is a Wayland compositor's.
-pub(crate) fn are_waylands() -> bool {
+pub(crate) fn is_wayland() -> bool {
     gtk::gdk::Display::default()
         .is_some_and(|display| display.backend() == gtk::gdk::Backend::Wayland)
 }
 
-/// Puts the text on the clipboard.
 pub(crate) fn set_clipboard(text: &str) {
     let buffer = gtk::TextBuffer::builder().text(shown(text)).build();
     buffer.select_range(&buffer.start_iter(), &buffer.end_iter());
-    // Unlike the clipboard's own set_text, this lets a clipboard manager have it.
+    // Unlike `gtk::Clipboard::set_text`, this lets a clipboard manager store the text.
     buffer.copy_clipboard(&clipboard());
 }
 
-/// Hands what is on the clipboard from here to the clipboard manager, if there is one: on X11 it ends with its program.
+/// Stores the clipboard in the clipboard manager, if there is one: on X11 its content is lost when the program exits.
 pub(crate) fn keep_clipboard() {
     clipboard().store();
 }
 
-/// The text without what GTK's strings end at.
+/// GTK strings end at a NUL.
 fn shown(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }

@@ -1,7 +1,7 @@
-//! How the icon gets to the panel: by its name where the icons are installed, else as pixels.
+//! The tray icon by name if the icons are installed, otherwise as pixels.
 //!
-//! By name the panel picks the size. As pixels tray-icon sends one size only, which the panel scales: 44, twice the 22
-//! that most panels show.
+//! By name the panel selects the size. As pixels tray-icon sends one size, which the panel scales: 44, twice the usual
+//! 22.
 
 use std::env;
 use std::io;
@@ -12,7 +12,6 @@ use tray_icon::{Icon, TrayIcon, TrayIconBuilder};
 
 use crate::icons::{LOOKS, name, named};
 
-/// The looks, ready to be shown.
 pub(super) enum Icons {
     Named,
     Pixels {
@@ -23,10 +22,10 @@ pub(super) enum Icons {
 }
 
 impl Icons {
-    /// Looks for installed icons; where there are none, decodes those built in.
+    /// Uses installed icons, or decodes the built-in ones.
     ///
     /// # Errors
-    /// Never, unless the build took a picture of the wrong kind.
+    /// If a built-in icon is not a valid PNG.
     pub(super) fn new() -> Result<Self, String> {
         if are_installed(&data_directories()) {
             return Ok(Self::Named);
@@ -38,7 +37,7 @@ impl Icons {
         })
     }
 
-    /// Has the icon begin with this look.
+    /// Sets the first icon.
     pub(super) fn begin(&self, builder: TrayIconBuilder, look: Look) -> TrayIconBuilder {
         match self.pixels(look) {
             Some(pixels) => builder.with_icon(pixels.clone()),
@@ -46,10 +45,10 @@ impl Icons {
         }
     }
 
-    /// Has the icon show this look.
+    /// Changes the icon.
     ///
     /// # Errors
-    /// As tray-icon says.
+    /// If tray-icon cannot set the icon.
     pub(super) fn show(&self, icon: &TrayIcon, look: Look) -> tray_icon::Result<()> {
         match self.pixels(look) {
             Some(pixels) => icon.set_icon(Some(pixels.clone())),
@@ -67,7 +66,7 @@ impl Icons {
     }
 }
 
-/// Whether one of these directories has every look in the theme that all others fall back on.
+/// Returns whether one of these directories has all icons in hicolor, the fallback theme.
 fn are_installed(data: &[PathBuf]) -> bool {
     let has = |directory: &Path, look| {
         let file = format!("icons/hicolor/22x22/apps/{}.png", name(look));
@@ -77,7 +76,7 @@ fn are_installed(data: &[PathBuf]) -> bool {
         .any(|directory| LOOKS.iter().all(|look| has(directory, *look)))
 }
 
-/// Where the desktop looks for icons, by the XDG Base Directory Specification.
+/// The data directories of the XDG Base Directory Specification.
 fn data_directories() -> Vec<PathBuf> {
     let variable = |name| env::var_os(name).filter(|value| !value.is_empty());
     let own = variable("XDG_DATA_HOME")

@@ -1,14 +1,14 @@
-//! The tray without GTK: an item and a menu on the session bus, for panels that speak StatusNotifierItem.
+//! The tray without GTK: an item and a menu on the session bus, for panels that support StatusNotifierItem.
 //!
-//! It needs no display. It has no windows, copies and shows texts by other programs where they are installed, opens its
-//! menu on a right click only, and is not told when a person has the menu open: where rows come or go then, the panel closes the submenu that is open.
+//! It needs no display and has no windows. It copies and shows texts with other programs if they are installed, and
+//! opens its menu on a right click only. The panel does not report an open menu to it, so if rows are inserted or
+//! removed then, the panel closes the open submenu.
 //!
-//! tray-icon's ksni backend does the talking, on threads of its own that sleep when nothing happens. A call into it
-//! waits for the bus, and where a panel does not answer that can be for ever. So all of it is on a thread that nobody
-//! waits for, neither the engine nor the end of the program.
+//! The ksni backend of tray-icon runs on its own threads. A call into it waits for the bus, for ever if a panel does
+//! not answer. So a separate thread makes these calls, and neither the engine nor the exit of the program waits for it.
 
 mod icons;
-mod menu;
+mod supported_entries;
 mod text_viewer;
 
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -21,38 +21,38 @@ use muxtray::present::menu::{self, Icon, TrayView};
 use tray_icon::menu::{MenuEvent, MenuId};
 use tray_icon::{TrayIcon, TrayIconBuilder};
 
-use crate::Order;
 use crate::clipboard::{self, Tool};
 use crate::drawn_menu::DrawnMenu;
+use crate::order::Order;
 use icons::Icons;
+use supported_entries::supported_entries;
 use text_viewer::Viewer;
 
-/// Whether there is something to show a text with.
+/// Returns whether texts can be shown.
 pub(crate) fn can_show() -> bool {
-    text_viewer::is_there()
+    text_viewer::is_available()
 }
 
-/// Gives the tray its orders, from any thread.
+/// Sends orders to the tray, from any thread.
 pub(crate) struct Orders {
-    wanted: Wanted,
+    pending: PendingView,
     viewer: Viewer,
-    news: Sender<News>,
-    /// Dropped with the orders, so the tray ends with an engine that ends without a word, too.
+    events: Sender<TrayEvent>,
+    /// Dropped with the orders, so the tray also ends if the engine ends without [`Order::End`].
     end: Sender<()>,
 }
 
-/// The view that is not drawn yet. There is only one, however long a panel takes.
-type Wanted = Arc<Mutex<Option<TrayView>>>;
+/// The latest view that is not drawn yet; a newer view replaces it.
+type PendingView = Arc<Mutex<Option<TrayView>>>;
 
 impl Orders {
-    /// Gives one; returns at once.
-    pub(crate) fn give(&self, order: Order) {
-        // Who would hear it is gone only at the very end, when nothing is to be drawn any more.
+    pub(crate) fn send(&self, order: Order) {
+        // The receivers are dropped only at the end, when nothing needs to be drawn.
         match order {
             Order::Draw(view) => {
-                let waiting = lock(&self.wanted).replace(view);
+                let waiting = lock(&self.pending).replace(view);
                 if waiting.is_none() {
-                    let _ = self.news.send(News::ViewWanted);
+                    let _ = self.events.send(TrayEvent::ViewPending);
                 }
             }
             Order::ShowDetails { title, text } => self.viewer.show(title, text),
@@ -63,69 +63,67 @@ impl Orders {
     }
 }
 
-/// What wakes the drawing thread.
-enum News {
-    ViewWanted,
+/// An event for the drawing thread.
+enum TrayEvent {
+    ViewPending,
     Clicked(MenuId),
 }
 
-/// Why there is no tray icon.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot make the tray icon: {0}")]
 pub(crate) struct TrayError(String);
 
-/// The tray, before anybody can see it.
+/// The tray before the panel has its icon.
 pub(crate) struct Tray {
     icons: Icons,
-    wanted: Wanted,
+    pending: PendingView,
     viewer: Viewer,
-    news: (Sender<News>, Receiver<News>),
+    events: (Sender<TrayEvent>, Receiver<TrayEvent>),
     end: (Sender<()>, Receiver<()>),
 }
 
 impl Tray {
-    /// Prepares the tray. The panel gets to know of it in [`Tray::run`].
+    /// Prepares the tray; [`Tray::run`] adds the icon to the panel.
     ///
     /// # Errors
-    /// Never, unless the build took pictures of the wrong kind.
+    /// If a built-in icon is not a valid PNG.
     pub(crate) fn open() -> Result<Self, TrayError> {
         Ok(Self {
             icons: Icons::new().map_err(TrayError)?,
-            wanted: Wanted::default(),
+            pending: PendingView::default(),
             viewer: Viewer::default(),
-            news: mpsc::channel(),
+            events: mpsc::channel(),
             end: mpsc::channel(),
         })
     }
 
-    /// How to give it orders.
     #[must_use]
     pub(crate) fn orders(&self) -> Orders {
         Orders {
-            wanted: Arc::clone(&self.wanted),
+            pending: Arc::clone(&self.pending),
             viewer: self.viewer.clone(),
-            news: self.news.0.clone(),
+            events: self.events.0.clone(),
             end: self.end.0.clone(),
         }
     }
 
-    /// Shows what it is told until [`Order::End`], and sends what is clicked. The icon goes with the program's
-    /// connection to the bus.
+    /// Draws views and calls `send` with the intents of clicked rows, until [`Order::End`]. The icon disappears when
+    /// the program closes its bus connection.
     ///
-    /// `send` is called on a thread of the tray's.
+    /// `send` is called on the drawing thread.
     pub(crate) fn run(self, send: impl Fn(Intent) + Send + 'static) {
         let Self {
             icons,
-            wanted,
+            pending,
             viewer,
-            news: (sender, news),
+            events: (sender, events),
             end: (own_end, end),
         } = self;
         drop(own_end);
         let draw = move || match Panel::open(icons, sender) {
             Ok(mut panel) => {
-                while let Ok(news) = news.recv() {
-                    panel.hear(news, &wanted, &send);
+                while let Ok(event) = events.recv() {
+                    panel.handle(event, &pending, &send);
                 }
             }
             Err(error) => tracing::warn!("{error}; watching without an icon"),
@@ -134,13 +132,13 @@ impl Tray {
         if let Err(error) = drawing {
             tracing::warn!("no thread for the tray icon: {error}; watching without an icon");
         }
-        // Either is the end: the order, or that nobody is left to give it.
+        // Returns on the order, and also if all senders are dropped.
         let _ = end.recv();
         viewer.close();
     }
 }
 
-/// What the panel shows. Lives on the drawing thread.
+/// The icon and menu on the panel, owned by the drawing thread.
 struct Panel {
     icon: TrayIcon,
     icons: Icons,
@@ -150,19 +148,19 @@ struct Panel {
 }
 
 impl Panel {
-    /// Offers the icon to the panel, and to every one that starts later; waits for the bus.
-    fn open(icons: Icons, news: Sender<News>) -> Result<Self, TrayError> {
+    /// Registers the icon with every panel, including later ones; waits for the bus.
+    fn open(icons: Icons, events: Sender<TrayEvent>) -> Result<Self, TrayError> {
         let clipboard = Tool::find();
         let mut menu = DrawnMenu::new();
         for edit in edits(
             &[],
-            &menu::fitted(menu::starting().menu, clipboard.is_some()),
+            &supported_entries(menu::starting().menu, clipboard.is_some()),
         ) {
             menu.draw(&edit);
         }
-        // Called in the middle of the backend's work, which must not wait for ours.
+        // The backend calls this handler, so it must not block.
         MenuEvent::set_event_handler(Some(move |event: MenuEvent| {
-            let _ = news.send(News::Clicked(event.id));
+            let _ = events.send(TrayEvent::Clicked(event.id));
         }));
         let builder = TrayIconBuilder::new()
             .with_id("muxtray")
@@ -181,16 +179,16 @@ impl Panel {
         })
     }
 
-    fn hear(&mut self, news: News, wanted: &Wanted, send: &impl Fn(Intent)) {
-        match news {
-            News::ViewWanted => {
-                let view = lock(wanted).take();
+    fn handle(&mut self, event: TrayEvent, pending: &PendingView, send: &impl Fn(Intent)) {
+        match event {
+            TrayEvent::ViewPending => {
+                let view = lock(pending).take();
                 if let Some(view) = view {
                     self.draw(view);
                 }
             }
-            News::Clicked(id) => match self.menu.clicked(&id) {
-                Some(intent) => match (clipboard::wanted(intent), self.clipboard) {
+            TrayEvent::Clicked(id) => match self.menu.clicked(&id) {
+                Some(intent) => match (clipboard::text_to_copy(intent), self.clipboard) {
                     (Some(text), Some(tool)) => tool.copy(text, |_, copied| {
                         if let Err(error) = copied {
                             tracing::warn!("not on the clipboard: {error}");
@@ -211,12 +209,12 @@ impl Panel {
                 Err(error) => tracing::warn!("cannot change the tray icon: {error}"),
             }
         }
-        let mut turns = Turns::default();
+        let mut changes = DirectionChanges::default();
         for edit in edits(
             self.menu.entries(),
-            &menu::fitted(view.menu, self.clipboard.is_some()),
+            &supported_entries(view.menu, self.clipboard.is_some()),
         ) {
-            if turns.turn_with(&edit) {
+            if changes.changes_at(&edit) {
                 self.publish(&view.summary);
             }
             self.menu.draw(&edit);
@@ -224,7 +222,7 @@ impl Panel {
         self.publish(&view.summary);
     }
 
-    /// Has the bus show the menu as it is now, and waits until it does; beside it the tooltip, whose setter it is.
+    /// Publishes the menu and the tooltip on the bus, and waits until that is done: setting the tooltip publishes both.
     fn publish(&mut self, tooltip: &str) {
         if let Err(error) = self.icon.set_tooltip(Some(tooltip)) {
             tracing::warn!("cannot change the tray icon: {error}");
@@ -232,53 +230,55 @@ impl Panel {
     }
 }
 
-/// Where a row of edits turns from rows that come to rows that go, or back.
+/// Finds the edits at which insertions change to removals, or removals to insertions.
 ///
-/// The backend knows rows by their number only. It gives all of them new numbers, and answers the old ones with an
-/// error, whenever it sees a menu of another shape; of the same shape, the row that stands in a place has the place's
-/// number. So a row that was replaced must have been seen gone, or a click on the old one would do what the new one
-/// is for. While rows only come or only go, no two menus on the way are of one shape, whichever of them are seen.
+/// The backend identifies rows by number. If the shape of the menu changes, it renumbers all rows and rejects the old
+/// numbers; if the shape stays the same, a new row gets the number of the row it replaces. So a removal must be
+/// published before an insertion replaces the row, or a click on the old row would act on the new one. A sequence of
+/// only insertions or only removals never repeats a shape, so the backend may skip any state within it.
 #[derive(Default)]
-struct Turns(Option<Turn>);
+struct DirectionChanges(Option<Direction>);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Turn {
-    Come,
-    Go,
+enum Direction {
+    Inserting,
+    Removing,
 }
 
-impl Turns {
-    /// Whether this edit turns, so that what was drawn before it is to be published first.
-    fn turn_with(&mut self, edit: &Edit) -> bool {
-        let turn = match edit {
-            Edit::Insert { .. } => Turn::Come,
-            Edit::Remove { .. } => Turn::Go,
+impl DirectionChanges {
+    /// Returns whether the menu must be published before this edit.
+    fn changes_at(&mut self, edit: &Edit) -> bool {
+        let direction = match edit {
+            Edit::Insert { .. } => Direction::Inserting,
+            Edit::Remove { .. } => Direction::Removing,
             Edit::Label { .. } | Edit::Disable { .. } => return false,
         };
-        self.0.replace(turn).is_some_and(|last| last != turn)
+        self.0
+            .replace(direction)
+            .is_some_and(|last| last != direction)
     }
 }
 
-fn lock(wanted: &Wanted) -> std::sync::MutexGuard<'_, Option<TrayView>> {
-    wanted.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(pending: &PendingView) -> std::sync::MutexGuard<'_, Option<TrayView>> {
+    pending.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn come(at: usize) -> Edit {
+    fn insert(at: usize) -> Edit {
         Edit::Insert {
             at: vec![at],
             entry: menu::starting().menu.remove(0),
         }
     }
 
-    fn go(at: usize) -> Edit {
+    fn remove(at: usize) -> Edit {
         Edit::Remove { at: vec![at] }
     }
 
-    fn say(at: usize) -> Edit {
+    fn relabel(at: usize) -> Edit {
         Edit::Label {
             at: vec![at],
             label: "text".to_owned(),
@@ -286,33 +286,39 @@ mod tests {
     }
 
     #[test]
-    fn a_replaced_row_is_seen_gone() {
+    fn publishes_removed_row_before_its_replacement() {
         for (edits, published_before) in [
-            (vec![come(0), come(1), say(0), come(2)], vec![]),
-            (vec![go(0), say(0), go(0)], vec![]),
-            (vec![go(0), come(0)], vec![1]),
-            (vec![come(0), say(1), go(2), go(2), come(2)], vec![2, 4]),
+            (vec![insert(0), insert(1), relabel(0), insert(2)], vec![]),
+            (vec![remove(0), relabel(0), remove(0)], vec![]),
+            (vec![remove(0), insert(0)], vec![1]),
+            (
+                vec![insert(0), relabel(1), remove(2), remove(2), insert(2)],
+                vec![2, 4],
+            ),
         ] {
-            let mut turns = Turns::default();
-            let turning: Vec<_> = (0..edits.len())
-                .filter(|&index| turns.turn_with(&edits[index]))
+            let mut changes = DirectionChanges::default();
+            let changing: Vec<_> = (0..edits.len())
+                .filter(|&index| changes.changes_at(&edits[index]))
                 .collect();
-            assert_eq!(turning, published_before, "{edits:?}");
+            assert_eq!(changing, published_before, "{edits:?}");
         }
     }
 
     #[test]
-    fn only_the_last_view_waits() {
+    fn keeps_only_the_last_pending_view() {
         let tray = Tray::open().unwrap();
         let orders = tray.orders();
         for summary in ["first", "second"] {
-            orders.give(Order::Draw(TrayView {
+            orders.send(Order::Draw(TrayView {
                 summary: summary.to_owned(),
-                ..view::starting()
+                ..menu::starting()
             }));
         }
-        assert!(matches!(tray.news.1.try_recv(), Ok(News::ViewWanted)));
-        assert!(tray.news.1.try_recv().is_err());
-        assert_eq!(lock(&tray.wanted).take().unwrap().summary, "second");
+        assert!(matches!(
+            tray.events.1.try_recv(),
+            Ok(TrayEvent::ViewPending)
+        ));
+        assert!(tray.events.1.try_recv().is_err());
+        assert_eq!(lock(&tray.pending).take().unwrap().summary, "second");
     }
 }

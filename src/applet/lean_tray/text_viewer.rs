@@ -1,4 +1,4 @@
-//! Texts to read without windows of one's own: each a file in a private directory, shown by the desktop's viewer.
+//! Shows a text as a file in a private directory, with the viewer of the desktop.
 
 use std::env;
 use std::fs::File;
@@ -13,13 +13,11 @@ use muxtray::actions::xdg_open;
 use crate::clipboard::is_installed;
 use crate::private_directory::PrivateDirectory;
 
-/// Shows texts, until it is closed.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Viewer(Arc<Mutex<Shelf>>);
+pub(super) struct Viewer(Arc<Mutex<State>>);
 
-/// The texts that were shown.
 #[derive(Debug, Default)]
-enum Shelf {
+enum State {
     #[default]
     Unused,
     Used {
@@ -29,8 +27,8 @@ enum Shelf {
     Closed,
 }
 
-/// Whether there is a program that knows the desktop's viewer, and a display to show it on.
-pub(super) fn is_there() -> bool {
+/// Returns whether xdg-open is installed and there is a display.
+pub(super) fn is_available() -> bool {
     let has_display = ["WAYLAND_DISPLAY", "DISPLAY"]
         .into_iter()
         .any(|name| env::var_os(name).is_some_and(|value| !value.is_empty()));
@@ -38,11 +36,11 @@ pub(super) fn is_there() -> bool {
 }
 
 impl Viewer {
-    /// Shows the text, on a thread of its own; where that fails, in the log.
+    /// Shows the text on a new thread; if that fails, logs it.
     pub(super) fn show(&self, title: String, text: String) {
-        let shelf = self.clone();
+        let state = self.clone();
         let show = move || {
-            let shown = match shelf.file(&title, &text) {
+            let shown = match state.file(&title, &text) {
                 Ok(None) => return,
                 Ok(Some(file)) => {
                     xdg_open::open(&file, xdg_open::LIMIT).map_err(|error| error.to_string())
@@ -59,21 +57,21 @@ impl Viewer {
         }
     }
 
-    /// Removes what was shown. A viewer keeps what it has read.
+    /// Removes the files. A viewer has read its file by then.
     pub(super) fn close(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Shelf::Closed;
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = State::Closed;
     }
 
-    /// A new file with the text, for the user's eyes only; none when it is closed.
+    /// Writes the text to a new file with mode 0600. Returns `None` after [`Viewer::close`].
     fn file(&self, title: &str, text: &str) -> io::Result<Option<PathBuf>> {
-        let mut shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if matches!(*shelf, Shelf::Unused) {
-            *shelf = Shelf::Used {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*state, State::Unused) {
+            *state = State::Used {
                 directory: PrivateDirectory::new("details-")?,
                 texts: 0,
             };
         }
-        let Shelf::Used { directory, texts } = &mut *shelf else {
+        let State::Used { directory, texts } = &mut *state else {
             return Ok(None);
         };
         *texts += 1;

@@ -1,4 +1,4 @@
-//! Cases for the steps between two menus, and that they lead there whatever the two are.
+//! Edits for given menus, and properties of the edits between any two menus.
 
 use std::path::PathBuf;
 
@@ -36,7 +36,7 @@ fn check(key: &str, label: &str, checked: bool, intent: Option<Intent>) -> Entry
 }
 
 #[test]
-fn another_mark_is_another_row_and_waits_for_an_open_menu_to_close() {
+fn changed_mark_replaces_row_after_menu_closes() {
     let drawn = [check("clean", "Clean", false, copy("/on"))];
     let wanted = [check("clean", "Clean", true, copy("/off"))];
     let steps = [
@@ -51,7 +51,7 @@ fn another_mark_is_another_row_and_waits_for_an_open_menu_to_close() {
 }
 
 #[test]
-fn a_marked_row_is_disabled_in_place() {
+fn disables_marked_row_in_place() {
     let drawn = [check("clean", "Clean", true, copy("/off"))];
     let wanted = [check("clean", "Clean: no file", true, None)];
     let steps = [
@@ -77,7 +77,7 @@ fn equal_menus_need_no_edit() {
 }
 
 #[test]
-fn a_new_text_is_set_in_place() {
+fn sets_new_label_in_place() {
     let drawn = [submenu(
         "web",
         "web, 1 session",
@@ -103,7 +103,7 @@ fn a_new_text_is_set_in_place() {
 }
 
 #[test]
-fn another_meaning_is_another_row() {
+fn changed_intent_replaces_row() {
     let drawn = [item("copy", "Copy", copy("/old"))];
     let wanted = [item("copy", "Copy", copy("/new"))];
     assert_eq!(
@@ -120,7 +120,7 @@ fn another_meaning_is_another_row() {
 }
 
 #[test]
-fn a_row_is_disabled_in_place_and_enabled_by_another_row() {
+fn disables_in_place_and_enables_by_replacement() {
     let rows: [fn(Option<Intent>) -> Entry; 2] = [
         |intent| item("copy", "Copy", intent),
         |intent| check("copy", "Copy", true, intent),
@@ -143,7 +143,7 @@ fn a_row_is_disabled_in_place_and_enabled_by_another_row() {
 }
 
 #[test]
-fn below_an_open_top_menu_rows_come_and_go() {
+fn edits_rows_below_open_top_menu() {
     let web = |label: &str, rows| submenu("web", label, rows);
     let drawn = [
         web(
@@ -183,7 +183,7 @@ fn below_an_open_top_menu_rows_come_and_go() {
 }
 
 #[test]
-fn a_row_between_two_is_one_insert() {
+fn inserts_one_row_between_two() {
     let drawn = [item("a", "a", None), Entry::Separator, item("c", "c", None)];
     let mut wanted = drawn.to_vec();
     wanted.insert(1, item("b", "b", None));
@@ -198,7 +198,7 @@ fn a_row_between_two_is_one_insert() {
 }
 
 #[test]
-fn what_is_gone_can_no_longer_be_clicked_in_an_open_menu() {
+fn disables_removed_rows_while_open() {
     let drawn = [
         submenu("web", "web", vec![item("copy", "Copy", copy("/a"))]),
         item("quit", "Quit", Some(Intent::Quit)),
@@ -211,7 +211,7 @@ fn what_is_gone_can_no_longer_be_clicked_in_an_open_menu() {
 }
 
 #[test]
-fn the_label_above_a_row_waits_with_what_the_row_does() {
+fn submenu_label_waits_if_its_row_has_another_intent() {
     let web = |sessions: u32| {
         let exit = submenu(
             "exit",
@@ -230,7 +230,7 @@ fn the_label_above_a_row_waits_with_what_the_row_does() {
 }
 
 #[test]
-fn a_row_that_comes_into_a_fold_can_still_be_clicked_in_an_open_menu() {
+fn moved_submenu_stays_enabled_while_open() {
     let web = |label: &str| submenu("web", label, vec![item("copy", "Copy", copy("/a"))]);
     let drawn = [web("web"), submenu("fold", "2 more", Vec::new())];
     let wanted = [submenu("fold", "3 more", vec![web("web, 1 session")])];
@@ -244,14 +244,14 @@ fn a_row_that_comes_into_a_fold_can_still_be_clicked_in_an_open_menu() {
         edits_while_open(&drawn, &wanted),
         labels([(0, "web, 1 session"), (1, "3 more")])
     );
-    // Two rows with the key: which one it came to cannot be told.
+    // If two rows have the key, neither is taken for the moved one.
     let doubled = [submenu("fold", "3 more", vec![web("web"), web("web")])];
     let off = Edit::Disable { at: vec![0, 0] };
     assert!(edits_while_open(&drawn, &doubled).contains(&off));
 }
 
 #[test]
-fn of_rows_in_another_order_as_many_stay_as_can() {
+fn reordered_rows_need_fewest_edits() {
     let menu = |keys: &str| -> Vec<Entry> {
         let row = |key: char| match key {
             '-' => Entry::Separator,
@@ -272,7 +272,7 @@ fn of_rows_in_another_order_as_many_stay_as_can() {
     }
 }
 
-/// A row for each number, some of them lines and some with rows below.
+/// A row for each number; some are separators, some have rows below.
 fn many(numbers: &[u16]) -> Vec<Entry> {
     let row = |number: &u16| {
         let key = number.to_string();
@@ -312,7 +312,7 @@ fn any_menu() -> impl Strategy<Value = Vec<Entry>> {
     prop::collection::vec(any_entry(), 0..7)
 }
 
-/// The positions and kinds of all rows, and what those that can be clicked would do.
+/// The positions of all rows and the intents of those that can be clicked.
 fn shape(entries: &[Entry], at: &mut Vec<usize>, rows: &mut Vec<(Vec<usize>, Option<Intent>)>) {
     for (index, entry) in entries.iter().enumerate() {
         at.push(index);
@@ -332,7 +332,7 @@ fn shape(entries: &[Entry], at: &mut Vec<usize>, rows: &mut Vec<(Vec<usize>, Opt
 
 proptest! {
     #[test]
-    fn the_edits_lead_from_any_menu_to_any_other(drawn in any_menu(), wanted in any_menu()) {
+    fn edits_turn_any_menu_into_any_other(drawn in any_menu(), wanted in any_menu()) {
         let mut menu = drawn.clone();
         for edit in edits(&drawn, &wanted) {
             apply(&mut menu, &edit);
@@ -341,7 +341,7 @@ proptest! {
     }
 
     #[test]
-    fn the_edits_lead_through_any_change_of_a_thousand_rows(
+    fn edits_of_a_thousand_rows(
         drawn in Just((0..1000).collect::<Vec<u16>>()).prop_shuffle(),
         wanted in prop::sample::subsequence((500..1500).collect::<Vec<u16>>(), 0..=1000).prop_shuffle(),
     ) {
@@ -355,7 +355,7 @@ proptest! {
     }
 
     #[test]
-    fn no_row_changes_what_it_does_except_to_nothing(drawn in any_menu(), wanted in any_menu()) {
+    fn intent_of_a_row_changes_only_to_none(drawn in any_menu(), wanted in any_menu()) {
         let mut menu = drawn.clone();
         for edit in edits(&drawn, &wanted) {
             let mut rows = Vec::new();
@@ -372,7 +372,7 @@ proptest! {
     }
 
     #[test]
-    fn an_open_top_menu_keeps_its_rows_and_its_submenus_are_as_wanted(drawn in any_menu(), wanted in any_menu()) {
+    fn open_top_menu_keeps_rows_and_updates_submenus(drawn in any_menu(), wanted in any_menu()) {
         let mut menu = drawn.clone();
         for edit in edits_below_top(&drawn, &wanted) {
             apply(&mut menu, &edit);
@@ -382,10 +382,11 @@ proptest! {
             prop_assert_eq!(row(before), row(after));
             prop_assert!(intent(after).is_none() || intent(after) == intent(before));
         }
-        let twins = by_row(&wanted);
+        let counterparts = by_row(&wanted);
         for entry in &menu {
-            if let (Entry::Submenu { .. }, Some(twin)) = (entry, row(entry).and_then(|row| twins.get(&row))) {
-                prop_assert_eq!(entry, *twin);
+            let counterpart = row(entry).and_then(|row| counterparts.get(&row));
+            if let (Entry::Submenu { .. }, Some(counterpart)) = (entry, counterpart) {
+                prop_assert_eq!(entry, *counterpart);
             }
         }
         for edit in edits(&menu.clone(), &wanted) {
@@ -395,7 +396,7 @@ proptest! {
     }
 
     #[test]
-    fn an_open_menu_keeps_its_rows_and_gains_no_meaning(drawn in any_menu(), wanted in any_menu()) {
+    fn open_menu_keeps_rows_and_adds_no_intent(drawn in any_menu(), wanted in any_menu()) {
         let mut menu = drawn.clone();
         for edit in edits_while_open(&drawn, &wanted) {
             apply(&mut menu, &edit);
@@ -411,7 +412,7 @@ proptest! {
     }
 
     #[test]
-    fn what_an_open_menu_left_undone_is_done_after_it(drawn in any_menu(), wanted in any_menu()) {
+    fn closed_menu_gets_remaining_edits(drawn in any_menu(), wanted in any_menu()) {
         let mut menu = drawn.clone();
         for edit in edits_while_open(&drawn, &wanted) {
             apply(&mut menu, &edit);

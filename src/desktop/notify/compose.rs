@@ -1,4 +1,4 @@
-//! A [`Notice`] as the daemon at hand is to be given it. Pure.
+//! Turns a [`Notice`] into a notification that fits the capabilities of the daemon. Pure.
 //!
 //! Source: the Desktop Notifications Specification 1.2, "Markup", "Actions" and "Hints".
 
@@ -11,17 +11,16 @@ use crate::desktop::APP_ID;
 /// The action that a click on the notification itself invokes.
 const DEFAULT_ACTION: &str = "default";
 
-/// What matters here of a daemon's capabilities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Capabilities {
-    /// It shows buttons, and says when one is pressed.
+    /// The daemon shows buttons and reports the pressed one.
     pub(super) actions: bool,
-    /// It renders markup in the body, so `&`, `<` and `>` are no text there.
+    /// The daemon renders markup in the body, so `&`, `<` and `>` must be escaped.
     pub(super) body_markup: bool,
 }
 
 impl Capabilities {
-    /// From the daemon's own list.
+    /// Reads the reply of `GetCapabilities`.
     pub(super) fn new(names: &[String]) -> Self {
         let has = |wanted: &str| names.iter().any(|name| name == wanted);
         Self {
@@ -31,10 +30,9 @@ impl Capabilities {
     }
 }
 
-/// What each action asks for.
+/// The intents by the name of the action.
 pub(super) type Actions = Vec<(String, Intent)>;
 
-/// The notification, and what its actions ask for.
 pub(super) fn compose(notice: &Notice, capabilities: Capabilities) -> (Notification, Actions) {
     let mut notification = Notification::new();
     notification
@@ -55,8 +53,9 @@ pub(super) fn compose(notice: &Notice, capabilities: Capabilities) -> (Notificat
 
     let mut actions = Actions::new();
     if capabilities.actions {
-        // A click beside the buttons shows more where there is more; it never acts on a master. Some daemons
-        // (xfce4-notifyd) draw the default action as a button too, so it is that button, not one more.
+        // A click on the notification itself shows details if the notice offers them; it never acts on a master. Some
+        // daemons (xfce4-notifyd) show the default action as a button too, so Show becomes the default action instead
+        // of another button.
         let show = notice
             .buttons
             .iter()
@@ -85,7 +84,7 @@ fn body(text: &str, capabilities: Capabilities) -> String {
     }
 }
 
-/// Without control characters, but for the newline: D-Bus refuses a NUL, and daemons draw the others as they like.
+/// Replaces control characters except newline: D-Bus rejects NUL, and daemons render the others differently.
 fn printable(text: &str) -> String {
     text.chars()
         .map(|character| match character {
@@ -135,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_body_is_escaped_only_where_markup_is_rendered() {
+    fn escapes_body_only_for_markup() {
         let notice = notice("1 < 2 & <i>x</i>\nnext", Vec::new());
         let (escaped, _) = compose(&notice, FULL);
         assert_eq!(escaped.body, "1 &lt; 2 &amp; &lt;i&gt;x&lt;/i&gt;\nnext");
@@ -145,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_do_not_reach_the_bus() {
+    fn replaces_control_characters() {
         let (notification, _) = compose(&notice("a\0b\u{1b}[31m", Vec::new()), PLAIN);
         assert_eq!(notification.body, "a\u{fffd}b\u{fffd}[31m");
     }
@@ -171,21 +170,21 @@ mod tests {
     }
 
     #[test]
-    fn a_click_beside_the_buttons_never_acts() {
+    fn clean_is_never_the_default_action() {
         let buttons = vec![button("Clean all", Intent::CleanAll(Vec::new()))];
         let (_, actions) = compose(&notice("", buttons), FULL);
         assert!(actions.iter().all(|(name, _)| name != DEFAULT_ACTION));
     }
 
     #[test]
-    fn a_daemon_without_actions_gets_no_buttons() {
+    fn no_buttons_without_actions_capability() {
         let buttons = vec![button("Show", Intent::Show(None))];
         let (notification, actions) = compose(&notice("", buttons), PLAIN);
         assert!(notification.actions.is_empty() && actions.is_empty());
     }
 
     #[test]
-    fn a_problem_stays_and_an_answer_may_vanish() {
+    fn only_transient_notice_times_out() {
         let mut notice = notice("", Vec::new());
         let (problem, _) = compose(&notice, FULL);
         assert_eq!(problem.timeout, Timeout::Never);

@@ -1,9 +1,8 @@
-//! The notifications that are open, and the conversation with the daemon that shows them.
+//! The open notifications, and the calls to the daemon that shows them.
 //!
-//! All of it happens on one thread. One notice at a time is given to the daemon; the others wait for as long as it does
-//! not answer, or is not there, and what is over meanwhile is never shown. A call that is late is not given up: who
-//! comes to life again shows what it was asked, and that has to be taken back some day. A daemon that ends takes its
-//! notifications with it.
+//! One thread makes one call at a time. While the daemon does not answer or is missing, notices stay queued, and closed
+//! ones are removed. A late call is not cancelled: a daemon that continues later still shows the notification, which
+//! must then be closed. When a daemon exits, its notifications are gone.
 
 mod pending_call;
 
@@ -18,186 +17,149 @@ use std::time::{Duration, Instant};
 use futures_lite::Stream as _;
 use notify_rust::{NotificationHandle, NotificationResponse};
 use zbus::Connection;
-use zbus::fdo::{self, DBusProxy, NameOwnerChangedStream};
+use zbus::fdo::{DBusProxy, NameOwnerChangedStream};
 
 use crate::crash::contained;
 use crate::decide::intent::Intent;
 use crate::decide::notice::{Notice, NoticeKey};
-use crate::desktop::block_on::{Bell, poll_once, within, within_unless};
+use crate::desktop::block_on::{WakeSignal, poll_once, within, within_unless};
 
 use super::compose::{Actions, Capabilities, compose};
-use super::queue::{Queue, Waiting};
-use pending_call::{Answer, Asked};
+use super::queue::{Queue, QueuedNotice};
+use pending_call::{Answer, CALL_LIMIT, DAEMON, PendingCall, ShowError};
 
-/// How long a daemon may take to answer; the first call may have to start it.
-const CALL_LIMIT: Duration = Duration::from_secs(5);
-
-/// How long all notifications together may take to be closed at the end.
+/// The limit for closing all notifications at the end.
 const CLOSE_ALL_LIMIT: Duration = Duration::from_secs(1);
 
-const DAEMON: &str = "org.freedesktop.Notifications";
-const DAEMON_PATH: &str = "/org/freedesktop/Notifications";
-
-/// Everything the thread knows.
-pub(super) struct Desk<S> {
+pub(super) struct DaemonClient<S> {
     send: S,
-    bell: Arc<Bell>,
+    wake_signal: Arc<WakeSignal>,
     ending: Arc<AtomicBool>,
     daemon: Option<Daemon>,
-    waiting: Queue,
-    /// Nobody is there to be given what waits, until something changes.
-    is_held: bool,
-    asked: Option<Asked>,
+    queue: Queue,
+    /// Whether the queue is paused until a daemon appears, the bus is back, or a new notice arrives.
+    is_paused: bool,
+    pending_call: Option<PendingCall>,
     open: HashMap<NoticeKey, Open>,
     warned: bool,
 }
 
-/// The daemon of this session.
 struct Daemon {
-    /// Says when the daemon's name changes hands.
+    /// Signals that the owner of the daemon's name has changed.
     owners: NameOwnerChangedStream,
     connection: Connection,
-    /// Asked once for each daemon.
+    /// Read once for each daemon.
     capabilities: Option<Capabilities>,
 }
 
-/// A notification on the screen.
 struct Open {
-    /// Holds the connection that showed it: some daemons (dunst) tell only that one of a pressed button.
+    /// Keeps the connection that showed it: some daemons (dunst) report a pressed button to that connection only.
     handle: Rc<NotificationHandle>,
     actions: Actions,
-    /// Ends with the first thing the daemon says of it; `None` where the connection broke.
+    /// Returns the first response, or `None` if the connection broke.
     response: Pin<Box<dyn Future<Output = Option<NotificationResponse>>>>,
 }
 
-/// Why a notice could not be shown.
-#[derive(Debug, thiserror::Error)]
-enum ShowError {
-    #[error("no answer within {} s", CALL_LIMIT.as_secs())]
-    Late,
-    #[error(transparent)]
-    Bus(#[from] zbus::Error),
-    #[error(transparent)]
-    Notify(#[from] notify_rust::error::Error),
-}
-
-impl ShowError {
-    /// Whether the bus has answered that nobody has the daemon's name.
-    fn is_nobodys(&self) -> bool {
-        let Self::Bus(zbus::Error::FDO(error)) = self else {
-            return false;
-        };
-        matches!(
-            **error,
-            fdo::Error::ServiceUnknown(_) | fdo::Error::NameHasNoOwner(_)
-        )
-    }
-
-    /// Whether the daemon has answered, with an error of its own.
-    fn is_refusal(&self) -> bool {
-        matches!(self, Self::Bus(zbus::Error::MethodError(..)))
-    }
-}
-
-impl<S: Fn(Intent)> Desk<S> {
-    /// `bell` is rung when the daemon has said something; `ending` ends a wait for the daemon early.
-    pub(super) fn new(send: S, bell: Arc<Bell>, ending: Arc<AtomicBool>) -> Self {
+impl<S: Fn(Intent)> DaemonClient<S> {
+    /// `wake_signal` is set when the daemon has sent something; `ending` shortens waits for the daemon.
+    pub(super) fn new(send: S, wake_signal: Arc<WakeSignal>, ending: Arc<AtomicBool>) -> Self {
         Self {
             send,
-            bell,
+            wake_signal,
             ending,
             daemon: None,
-            waiting: Queue::default(),
-            is_held: false,
-            asked: None,
+            queue: Queue::default(),
+            is_paused: false,
+            pending_call: None,
             open: HashMap::new(),
             warned: false,
         }
     }
 
-    /// Has the notice shown, in the place of the one with its key, as soon as the daemon takes it.
+    /// Queues the notice; it replaces the one with its key.
     pub(super) fn show(&mut self, notice: Notice) {
-        self.waiting.put(Waiting::new(notice, Instant::now()));
-        self.is_held = false;
+        self.queue.put(QueuedNotice::new(notice, Instant::now()));
+        self.is_paused = false;
     }
 
-    /// Shows the notice, whatever time it takes; returns at once where there is nobody to show it.
+    /// Shows the notice and waits without a limit; returns at once if there is no daemon.
     pub(super) fn show_now(&mut self, notice: Notice) {
         self.show(notice);
         loop {
-            if self.go_on() {
+            if self.process() {
                 continue;
             }
-            if self.asked.is_none() {
+            if self.pending_call.is_none() {
                 return;
             }
             self.wait();
         }
     }
 
-    /// Tries again what could not be given to anybody: the bus is another.
+    /// Retries queued notices after the bus has changed.
     pub(super) fn try_again(&mut self) {
-        self.is_held = false;
+        self.is_paused = false;
     }
 
-    /// Takes in what the daemon has said, and gives it the next notice. Whether there was anything to do; if not, the
-    /// bell rings when there is.
-    pub(super) fn go_on(&mut self) -> bool {
-        // What the daemon has closed by now is not to be replaced.
-        let news = self.listen_to_owner();
-        let news = self.listen_to_all() || news;
-        let news = self.listen_to_answer() || news;
-        self.give_next() || news
+    /// Handles replies and signals, and starts the next call. Returns false if there was nothing to do; the wake signal
+    /// is then set at the next event.
+    pub(super) fn process(&mut self) -> bool {
+        // Handle closed notifications first: their ids must not be reused.
+        let changed = self.poll_owner();
+        let changed = self.poll_responses() || changed;
+        let changed = self.poll_call() || changed;
+        self.call_next() || changed
     }
 
-    /// Gives the daemon the next notice, if it has answered the last.
-    fn give_next(&mut self) -> bool {
-        if self.is_held || self.asked.is_some() {
+    /// Starts the next call unless one is pending.
+    fn call_next(&mut self) -> bool {
+        if self.is_paused || self.pending_call.is_some() {
             return false;
         }
-        let Some(waiting) = self.waiting.take(Instant::now()) else {
+        let Some(queued) = self.queue.take(Instant::now()) else {
             return false;
         };
-        self.ask(waiting);
+        self.call(queued);
         true
     }
 
-    /// Asks the daemon to show it, or first what it can show.
-    fn ask(&mut self, waiting: Waiting) {
+    /// Calls the daemon to show the notice, or first for its capabilities.
+    fn call(&mut self, queued: QueuedNotice) {
         let daemon = match &mut self.daemon {
             Some(daemon) => daemon,
-            none => match within_unless(&self.bell, &self.ending, CALL_LIMIT, Daemon::find()) {
-                Some(Ok(found)) => none.insert(found),
-                Some(Err(error)) => return self.not_shown(waiting, &error.into(), false),
-                None => return self.not_shown(waiting, &ShowError::Late, false),
-            },
+            none => {
+                match within_unless(&self.wake_signal, &self.ending, CALL_LIMIT, Daemon::find()) {
+                    Some(Ok(found)) => none.insert(found),
+                    Some(Err(error)) => return self.not_shown(queued, &error.into(), false),
+                    None => return self.not_shown(queued, &ShowError::Late, false),
+                }
+            }
         };
-        self.asked = Some(match daemon.capabilities {
-            None => Asked::for_capabilities(waiting, daemon.connection.clone()),
+        self.pending_call = Some(match daemon.capabilities {
+            None => PendingCall::for_capabilities(queued, daemon.connection.clone()),
             Some(capabilities) => {
-                let (mut notification, actions) = compose(&waiting.notice, capabilities);
-                if let Some(open) = self.open.remove(&waiting.notice.key) {
+                let (mut notification, actions) = compose(&queued.notice, capabilities);
+                if let Some(open) = self.open.remove(&queued.notice.key) {
                     notification.id(open.handle.id());
                 }
-                Asked::to_show(waiting, notification, actions)
+                PendingCall::to_show(queued, notification, actions)
             }
         });
     }
 
-    /// Takes in what the daemon has answered.
-    fn listen_to_answer(&mut self) -> bool {
-        let Some(asked) = &mut self.asked else {
+    fn poll_call(&mut self) -> bool {
+        let Some(call) = &mut self.pending_call else {
             return false;
         };
-        let waker = Waker::from(Arc::clone(&self.bell));
-        let Some(answer) = poll_once(asked.answer.as_mut(), &waker) else {
-            if asked.is_overdue() {
-                asked.is_told_late = true;
+        let waker = Waker::from(Arc::clone(&self.wake_signal));
+        let Some(answer) = poll_once(call.answer.as_mut(), &waker) else {
+            if call.is_overdue() {
+                call.timeout_is_logged = true;
                 self.warn(&ShowError::Late);
             }
             return false;
         };
-        let Some(asked) = self.asked.take() else {
+        let Some(call) = self.pending_call.take() else {
             return false;
         };
         match answer {
@@ -205,55 +167,60 @@ impl<S: Fn(Intent)> Desk<S> {
                 if let Some(daemon) = &mut self.daemon {
                     daemon.capabilities = Some(capabilities);
                 }
-                if asked.is_wanted {
-                    self.ask(asked.waiting);
+                if call.is_current {
+                    self.call(call.queued);
                 }
             }
             Ok(Answer::Shown(handle, actions)) => {
-                // What has the same number has taken the other's place, whatever the daemon meant by that.
+                // The daemon reused the id, so the other notification was replaced.
                 self.open
                     .retain(|_, other| other.handle.id() != handle.id());
                 tracing::debug!(id = handle.id(), "notification shown");
-                let key = asked.waiting.notice.key;
+                let key = call.queued.notice.key;
                 self.open.insert(key.clone(), Open::new(*handle, actions));
-                if !asked.is_wanted {
-                    self.take_back(&key);
+                if !call.is_current {
+                    self.close_shown(&key);
                 }
             }
-            Err(error) if asked.is_wanted => {
+            Err(error) if call.is_current => {
                 let has_daemon = self.has_daemon();
-                self.not_shown(asked.waiting, &error, has_daemon);
-                // That the daemon is gone may be told after what that did to the call, and is no second loss.
-                while self.listen_to_owner() {}
+                self.not_shown(call.queued, &error, has_daemon);
+                // The signal that the daemon has exited may arrive after the failed call; handle it now, or the call
+                // would count as failed twice.
+                while self.poll_owner() {}
             }
             Err(error) => tracing::debug!("notification not shown: {error}"),
         }
         true
     }
 
-    /// Whether a daemon is there now.
     fn has_daemon(&self) -> bool {
         let Some(daemon) = &self.daemon else {
             return false;
         };
-        let asked = within_unless(&self.bell, &self.ending, CALL_LIMIT, daemon.is_there());
-        asked.is_some_and(|there| there.unwrap_or(false))
+        let reply = within_unless(
+            &self.wake_signal,
+            &self.ending,
+            CALL_LIMIT,
+            daemon.has_owner(),
+        );
+        reply.is_some_and(|has_owner| has_owner.unwrap_or(false))
     }
 
-    /// Keeps a notice for the next daemon where there is none. Where there is one, it may not be the one that was asked,
-    /// and is asked once; one that came too late for the question has not been asked at all, and one that refused has
-    /// answered, even if it has left since.
-    fn not_shown(&mut self, waiting: Waiting, error: &ShowError, has_daemon: bool) {
+    /// Queues a notice again if it may still be shown. If the daemon may have received the call (it replied with an
+    /// error, or a daemon is running and the bus did not report the name as unowned), this counts as a failed try.
+    /// Otherwise no daemon received it, and it stays queued.
+    fn not_shown(&mut self, queued: QueuedNotice, error: &ShowError, has_daemon: bool) {
         self.warn(error);
-        self.is_held = !has_daemon;
-        let is_asked = error.is_refusal() || has_daemon && !error.is_nobodys();
-        let kept = if is_asked {
-            waiting.lost()
+        self.is_paused = !has_daemon;
+        let was_received = error.is_refusal() || has_daemon && !error.has_no_owner();
+        let kept = if was_received {
+            queued.lost()
         } else {
-            Some(waiting)
+            Some(queued)
         };
-        if let Some(waiting) = kept {
-            self.waiting.put_back(waiting);
+        if let Some(queued) = kept {
+            self.queue.put_back(queued);
         }
     }
 
@@ -263,28 +230,27 @@ impl<S: Fn(Intent)> Desk<S> {
         } else {
             self.warned = true;
             tracing::warn!(
-                "cannot show notifications: {error}; `muxtray list` still tells of every problem"
+                "cannot show notifications: {error}; `muxtray list` still reports every problem"
             );
         }
     }
 
-    /// Closes the notification with this key, or sees to it that it is never shown.
+    /// Closes the notification with this key, or cancels it if it is not shown yet.
     pub(super) fn close(&mut self, key: &NoticeKey) {
-        self.waiting.remove(key);
-        if let Some(asked) = &mut self.asked
-            && asked.waiting.notice.key == *key
+        self.queue.remove(key);
+        if let Some(call) = &mut self.pending_call
+            && call.queued.notice.key == *key
         {
-            asked.is_wanted = false;
+            call.is_current = false;
         }
-        self.take_back(key);
+        self.close_shown(key);
     }
 
-    /// Closes the notification with this key.
-    fn take_back(&mut self, key: &NoticeKey) {
+    fn close_shown(&mut self, key: &NoticeKey) {
         if let Some(open) = self.open.remove(key) {
-            // Where the daemon has closed it itself, it answers with an error that says nothing new.
+            // If the daemon has already closed it, the error it returns can be ignored.
             let closed = within_unless(
-                &self.bell,
+                &self.wake_signal,
                 &self.ending,
                 CALL_LIMIT,
                 open.handle.close_async(),
@@ -295,13 +261,13 @@ impl<S: Fn(Intent)> Desk<S> {
         }
     }
 
-    /// Closes what is open, in a second at most.
+    /// Closes all notifications, in a second at most.
     pub(super) fn close_all(&mut self) {
-        if let Some(asked) = self.asked.take()
+        if let Some(call) = self.pending_call.take()
             && let Some(Ok(Answer::Shown(handle, actions))) =
-                within_unless(&self.bell, &self.ending, CALL_LIMIT, asked.answer)
+                within_unless(&self.wake_signal, &self.ending, CALL_LIMIT, call.answer)
         {
-            let key = asked.waiting.notice.key;
+            let key = call.queued.notice.key;
             self.open.insert(key, Open::new(*handle, actions));
         }
         let open = std::mem::take(&mut self.open);
@@ -315,37 +281,38 @@ impl<S: Fn(Intent)> Desk<S> {
         }
     }
 
-    /// Waits until the bell is rung, or an answer is overdue.
+    /// Waits for the wake signal or the timeout of the pending call.
     pub(super) fn wait(&self) {
-        match self.asked.as_ref().and_then(Asked::time_left) {
-            Some(left) => self.bell.wait_for(left),
-            None => self.bell.wait(),
+        match self.pending_call.as_ref().and_then(PendingCall::time_left) {
+            Some(left) => self.wake_signal.wait_for(left),
+            None => self.wake_signal.wait(),
         }
     }
 
-    /// Forgets everything that a daemon which is gone has shown, and gives its successor what it has not answered.
-    fn listen_to_owner(&mut self) -> bool {
+    /// Handles changes of the daemon's owner. When a daemon exits, drops its notifications and queues the notice of an
+    /// unfinished call.
+    fn poll_owner(&mut self) -> bool {
         let Some(daemon) = &mut self.daemon else {
             return false;
         };
-        let waker = Waker::from(Arc::clone(&self.bell));
+        let waker = Waker::from(Arc::clone(&self.wake_signal));
         match Pin::new(&mut daemon.owners).poll_next(&mut Context::from_waker(&waker)) {
             Poll::Pending => false,
             Poll::Ready(Some(signal)) => {
                 let change = signal.args();
-                // A daemon that merely appears is the one our own call has started.
+                // If there was no previous owner, our own call has started this daemon.
                 if change.as_ref().is_ok_and(|it| it.old_owner().is_some()) {
                     daemon.capabilities = None;
                     self.forget_daemon();
                 }
                 if change.is_ok_and(|it| it.new_owner().is_some()) {
-                    self.is_held = false;
+                    self.is_paused = false;
                 }
                 true
             }
             Poll::Ready(None) => {
                 self.daemon = None;
-                self.is_held = true;
+                self.is_paused = true;
                 self.forget_daemon();
                 true
             }
@@ -354,31 +321,30 @@ impl<S: Fn(Intent)> Desk<S> {
 
     fn forget_daemon(&mut self) {
         self.open.clear();
-        let Some(mut asked) = self.asked.take().filter(|asked| asked.is_wanted) else {
+        let Some(mut call) = self.pending_call.take().filter(|call| call.is_current) else {
             return;
         };
-        // What was shown before the end is not lost.
-        let answer = poll_once(asked.answer.as_mut(), Waker::noop());
+        // A notice that was shown before the exit is not queued again.
+        let answer = poll_once(call.answer.as_mut(), Waker::noop());
         if !matches!(answer, Some(Ok(Answer::Shown(..))))
-            && let Some(waiting) = asked.waiting.lost()
+            && let Some(queued) = call.queued.lost()
         {
-            self.waiting.put_back(waiting);
+            self.queue.put_back(queued);
         }
     }
 
-    /// Acts on pressed buttons, and forgets what is closed.
-    fn listen_to_all(&mut self) -> bool {
-        let waker = Waker::from(Arc::clone(&self.bell));
+    /// Sends the intents of pressed buttons, and drops closed notifications.
+    fn poll_responses(&mut self) -> bool {
+        let waker = Waker::from(Arc::clone(&self.wake_signal));
         let mut over = Vec::new();
         for (key, open) in &mut self.open {
-            // notify-rust unwraps what the bus answers while it begins to listen; a bus that breaks then must not
-            // end this thread.
+            // notify-rust panics if the bus connection breaks when it starts to listen; this must not end the thread.
             let poll = || poll_once(open.response.as_mut(), &waker);
             if let Some(response) = contained(poll).unwrap_or(Some(None)) {
                 over.push((key.clone(), response));
             }
         }
-        let news = !over.is_empty();
+        let changed = !over.is_empty();
         for (key, response) in over {
             let intent = match response {
                 Some(NotificationResponse::Default) => self.intent(&key, "default"),
@@ -391,10 +357,10 @@ impl<S: Fn(Intent)> Desk<S> {
             if let Some(intent) = intent {
                 (self.send)(intent);
             }
-            // A button acts once. Most daemons close what was answered; those that do not are asked to.
-            self.take_back(&key);
+            // A button acts once. Most daemons then close the notification; close it in the others too.
+            self.close_shown(&key);
         }
-        news
+        changed
     }
 
     fn intent(&self, key: &NoticeKey, action: &str) -> Option<Intent> {
@@ -418,7 +384,7 @@ impl Daemon {
         })
     }
 
-    async fn is_there(&self) -> zbus::Result<bool> {
+    async fn has_owner(&self) -> zbus::Result<bool> {
         let name = DAEMON.try_into()?;
         Ok(DBusProxy::new(&self.connection)
             .await?
@@ -430,15 +396,15 @@ impl Daemon {
 impl Open {
     fn new(handle: NotificationHandle, actions: Actions) -> Self {
         let handle = Rc::new(handle);
-        let listening = Rc::clone(&handle);
+        let waiting_handle = Rc::clone(&handle);
         let response = Box::pin(async move {
-            let mut heard = None;
-            listening
+            let mut received = None;
+            waiting_handle
                 .wait_for_action_async(|response: &NotificationResponse| {
-                    heard = Some(response.clone());
+                    received = Some(response.clone());
                 })
                 .await;
-            heard
+            received
         });
         Self {
             handle,

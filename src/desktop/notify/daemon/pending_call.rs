@@ -1,36 +1,38 @@
-//! One question to the daemon that it has not answered yet.
+//! A call to the notification daemon that has not returned yet.
 
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use notify_rust::{Notification, NotificationHandle};
 use zbus::Connection;
+use zbus::fdo;
 
-use super::{CALL_LIMIT, DAEMON, DAEMON_PATH, ShowError};
 use crate::desktop::notify::compose::{Actions, Capabilities};
-use crate::desktop::notify::queue::Waiting;
+use crate::desktop::notify::queue::QueuedNotice;
 
-/// What the daemon answers.
+/// The limit of a call; the first one may start the daemon.
+pub(super) const CALL_LIMIT: Duration = Duration::from_secs(5);
+
+pub(super) const DAEMON: &str = "org.freedesktop.Notifications";
+const DAEMON_PATH: &str = "/org/freedesktop/Notifications";
+
 pub(super) enum Answer {
     Capabilities(Capabilities),
     Shown(Box<NotificationHandle>, Actions),
 }
 
-/// A question, and the notice that it was asked for.
-pub(super) struct Asked {
-    pub(super) waiting: Waiting,
-    /// Whether its problem is not over yet.
-    pub(super) is_wanted: bool,
-    /// Whether it has been said that no answer comes.
-    pub(super) is_told_late: bool,
+pub(super) struct PendingCall {
+    pub(super) queued: QueuedNotice,
+    /// False if the notice was closed during the call.
+    pub(super) is_current: bool,
+    pub(super) timeout_is_logged: bool,
     since: Instant,
     pub(super) answer: Pin<Box<dyn Future<Output = Result<Answer, ShowError>>>>,
 }
 
-impl Asked {
-    /// What it can show.
-    pub(super) fn for_capabilities(waiting: Waiting, connection: Connection) -> Self {
-        Self::new(waiting, async move {
+impl PendingCall {
+    pub(super) fn for_capabilities(queued: QueuedNotice, connection: Connection) -> Self {
+        Self::new(queued, async move {
             let name = Some(DAEMON);
             let reply = connection
                 .call_method(name, DAEMON_PATH, name, "GetCapabilities", &())
@@ -40,34 +42,64 @@ impl Asked {
         })
     }
 
-    /// To show this.
-    pub(super) fn to_show(waiting: Waiting, notification: Notification, actions: Actions) -> Self {
-        Self::new(waiting, async move {
+    pub(super) fn to_show(
+        queued: QueuedNotice,
+        notification: Notification,
+        actions: Actions,
+    ) -> Self {
+        Self::new(queued, async move {
             let handle = notification.show_async().await?;
             Ok(Answer::Shown(Box::new(handle), actions))
         })
     }
 
     fn new(
-        waiting: Waiting,
+        queued: QueuedNotice,
         answer: impl Future<Output = Result<Answer, ShowError>> + 'static,
     ) -> Self {
         Self {
-            waiting,
-            is_wanted: true,
-            is_told_late: false,
+            queued,
+            is_current: true,
+            timeout_is_logged: false,
             since: Instant::now(),
             answer: Box::pin(answer),
         }
     }
 
-    /// Until it is to be said that no answer comes.
+    /// Returns the time until the timeout is logged, or `None` if it is logged already.
     pub(super) fn time_left(&self) -> Option<Duration> {
-        (!self.is_told_late).then(|| CALL_LIMIT.saturating_sub(self.since.elapsed()))
+        (!self.timeout_is_logged).then(|| CALL_LIMIT.saturating_sub(self.since.elapsed()))
     }
 
-    /// Whether that is to be said now.
     pub(super) fn is_overdue(&self) -> bool {
         self.time_left().is_some_and(|left| left.is_zero())
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ShowError {
+    #[error("no answer within {} s", CALL_LIMIT.as_secs())]
+    Late,
+    #[error(transparent)]
+    Bus(#[from] zbus::Error),
+    #[error(transparent)]
+    Notify(#[from] notify_rust::error::Error),
+}
+
+impl ShowError {
+    /// Returns whether the bus replied that no process owns the name of the daemon.
+    pub(super) fn has_no_owner(&self) -> bool {
+        let Self::Bus(zbus::Error::FDO(error)) = self else {
+            return false;
+        };
+        matches!(
+            **error,
+            fdo::Error::ServiceUnknown(_) | fdo::Error::NameHasNoOwner(_)
+        )
+    }
+
+    /// Returns whether the daemon replied with an error.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Bus(zbus::Error::MethodError(..)))
     }
 }

@@ -1,17 +1,19 @@
-//! What of a menu there is without windows of one's own, and perhaps without a clipboard.
-
 use muxtray::VERSION;
 use muxtray::decide::intent::Intent;
 use muxtray::present::menu::Entry;
 
-/// The entries without what this tray cannot do: where nothing can copy, what copies is left out, as the path or
-/// command itself stands in a row above it; and About is the row of text that its window would show.
-pub(super) fn fitted(entries: Vec<Entry>, can_copy: bool) -> Vec<Entry> {
-    let fitted = entries.into_iter().filter_map(|entry| fit(entry, can_copy));
-    fitted.collect()
+/// Returns the menu without the entries that need a window, or a clipboard if `can_copy` is false.
+///
+/// Copy entries are removed: a row above them already shows the path or command. About becomes a disabled row with
+/// the version.
+pub(super) fn supported_entries(entries: Vec<Entry>, can_copy: bool) -> Vec<Entry> {
+    let supported = entries
+        .into_iter()
+        .filter_map(|entry| supported_entry(entry, can_copy));
+    supported.collect()
 }
 
-fn fit(entry: Entry, can_copy: bool) -> Option<Entry> {
+fn supported_entry(entry: Entry, can_copy: bool) -> Option<Entry> {
     match entry {
         Entry::Item {
             intent: Some(Intent::Copy(_) | Intent::CopyText(_)),
@@ -33,7 +35,7 @@ fn fit(entry: Entry, can_copy: bool) -> Option<Entry> {
         } => Some(Entry::Submenu {
             key,
             label,
-            entries: fitted(entries, can_copy),
+            entries: supported_entries(entries, can_copy),
         }),
         other @ (Entry::Separator | Entry::Item { .. } | Entry::Check { .. }) => Some(other),
     }
@@ -60,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_a_window_or_a_clipboard_is_no_row_to_click() {
+    fn removes_copy_entries_and_turns_about_into_text() {
         let wanted = vec![
             submenu(vec![
                 item("check", Some(Intent::CheckAll)),
@@ -77,10 +79,10 @@ mod tests {
             label: format!("muxtray {VERSION}"),
             intent: None,
         };
-        let copying = fitted(wanted.clone(), true);
+        let copying = supported_entries(wanted.clone(), true);
         assert_eq!(copying[0], wanted[0], "nothing is missing");
         assert_eq!(
-            fitted(wanted, false),
+            supported_entries(wanted, false),
             [
                 submenu(vec![
                     item("check", Some(Intent::CheckAll)),
