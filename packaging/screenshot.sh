@@ -5,8 +5,8 @@
 set -euo pipefail
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
-# shellcheck source=tests/stage.sh
-. "$here/tests/stage.sh"
+# shellcheck source=tests/screenshot_session.sh
+. "$here/tests/screenshot_session.sh"
 programs=${PROGRAMS:-$here/target/release}
 picture=$here/packaging/screenshot.png
 
@@ -14,7 +14,7 @@ if [ ! -x "$programs/muxtray-applet" ]; then
     (cd "$here" && cargo build --release --locked)
 fi
 
-stage_begin "$programs" "$here/icons"
+session_begin "$programs" "$here/icons"
 start_masters
 start_display
 start openbox openbox

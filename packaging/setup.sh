@@ -82,8 +82,8 @@ stop_running_applets() {
     done
 }
 
-# The lines of the log that muxtray wrote. The libraries it loads (GTK, Pango, AppIndicator, Mesa) write to the same file,
-# also where nothing is wrong.
+# Prints muxtray's own lines of the log. The libraries it loads (GTK, Pango, AppIndicator, Mesa) write to the same file,
+# even without an error.
 own_lines() { grep -E '^ *(ERROR|WARN|INFO) |^(/.*/)?muxtray(-applet)?[: ]' "$log" || true; }
 
 start_applet() {

@@ -67,7 +67,7 @@ def notes(source):
 
 
 class Messages:
-    """The texts of the source in the order of the files, each once, and what is wrong with them."""
+    """The texts of the source in the order of the files, each once, and their problems."""
 
     def __init__(self):
         self.entries, self.problems = {}, []
@@ -133,12 +133,12 @@ def check(messages):
     """Every disagreement between source, template and catalogues."""
     problems = list(messages.problems)
     if not TEMPLATE.exists() or TEMPLATE.read_text(encoding="utf-8") != messages.template():
-        problems.append(f"{TEMPLATE.relative_to(ROOT)} is not what the source has; run packaging/translations.py update")
+        problems.append(f"{TEMPLATE.relative_to(ROOT)} differs from the source; run packaging/translations.py update")
     for path in CATALOGUES:
         rule = re.search(r"Plural-Forms: (.*?)\\n", path.read_text(encoding="utf-8"))
         if not rule or rule[1] not in PLURAL_RULES:
             problems.append(f"{path.relative_to(ROOT)}: Plural-Forms is not one of: {' '.join(sorted(PLURAL_RULES))}")
-        # A text that the source no longer has is only a warning of msgcmp's.
+        # A text that the source no longer has causes only a warning of msgcmp's.
         problems += gettext("msgcmp", path, TEMPLATE)
         problems += gettext("msgfmt", "--check", "--output-file=/dev/null", path)
     return problems

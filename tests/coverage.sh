@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
-# How much of the source the unit tests reach, by cargo-llvm-cov: a table by room, and a failure where the pure core falls
-# below its floor. What whole programs do is not in it: those tests run the programs as other users, who cannot write
-# profiles.
+# Code coverage of the unit tests, by cargo-llvm-cov: a table by module, and a failure if the pure core is below its
+# floor. Tests of whole programs do not count: they run the programs as other users, who cannot write profiles.
 #
 #   tests/coverage.sh            the table
-#   tests/coverage.sh --missing  and the lines of the core that no test reaches
+#   tests/coverage.sh --missing  also the lines of the core that no test reaches
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -23,8 +22,8 @@ if [ "$(cargo llvm-cov --version 2>/dev/null)" != "cargo-llvm-cov $version" ]; t
         rm -rf "$tools/build"
     fi
 fi
-# Where the toolchain is not rustup's, it has the tools itself or names them by LLVM_COV and LLVM_PROFDATA. LLVM reads
-# only what its own release wrote, so no other package's tools will do.
+# Toolchains other than rustup's have the tools themselves or name them by LLVM_COV and LLVM_PROFDATA. LLVM reads only
+# files written by its own release, so no other package's tools will do.
 if command -v rustup >/dev/null && ! timeout 120 rustup component add llvm-tools; then
     echo "skipped: tests/coverage.sh: rustup cannot install llvm-tools"
     exit 0

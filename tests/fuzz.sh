@@ -1,11 +1,11 @@
 #!/bin/sh
 # Fuzzing, without nightly and without cargo-fuzz: builds the targets in tests/fuzz, runs each over its kept corpus and
-# then for a while on what libFuzzer makes of it, and prints a table. Exits with 1 where one found something.
+# then for a while on libFuzzer's mutations of it, and prints a table. Exits with 1 if a target fails.
 #
 #   tests/fuzz.sh [--keep] [SECONDS [TARGET…]]
 #
-# SECONDS are for each target, 5 where none are given; 0 runs the kept corpus alone. --keep takes what was reached anew
-# over into tests/fuzz/corpus, as few inputs as reach everything; otherwise the corpus stays as it is.
+# SECONDS are for each target, by default 5; 0 runs the kept corpus alone. --keep adds the inputs with new coverage to
+# tests/fuzz/corpus, as few as reach everything; otherwise the corpus stays as it is.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -23,11 +23,11 @@ case $seconds in
 esac
 [ $# -eq 0 ] || shift
 
-# A target with a bug may take all memory, or hang: these are its limits.
+# A target with a bug may take all memory, or hang.
 limits='-timeout=5 -rss_limit_mb=512 -max_len=65536'
 
-# What cargo-fuzz passes too: every edge counted, and every comparison told to libFuzzer. No sanitizer, which stable Rust
-# has none of; the code under test has no unsafe part.
+# The same flags as cargo-fuzz: every edge counted, and every comparison reported to libFuzzer. No sanitizer, because
+# stable Rust has none; the code under test has no unsafe part.
 instrument='-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing -Cdebug-assertions -Ccodegen-units=1'
 
 find_cargo
@@ -39,7 +39,7 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 programs=target/fuzz/$host/release
 artifacts=target/fuzz/artifacts
 say "Building the fuzz targets into $programs."
-# With a target named, what runs while building is not instrumented.
+# With --target, programs that run during the build are not instrumented.
 RUSTFLAGS=$instrument cargo build --release --locked --manifest-path tests/fuzz/Cargo.toml \
     --target "$host" --target-dir target/fuzz
 
@@ -53,7 +53,7 @@ trap 'exit 143' TERM
 TMPDIR=$scratch
 export TMPDIR
 
-# The number after a word in the last line of a log that has it: number LOG WORD
+# Prints the number after a word in the last line of a log that has it: number LOG WORD
 number() {
     sed -n "s/.*$2 *\([0-9][0-9]*\).*/\1/p" "$1" | tail -n 1
 }
@@ -69,7 +69,7 @@ run() {
     time=-max_total_time=$seconds
     [ "$seconds" -gt 0 ] || time=-runs=0
     result=ok
-    # The limits are words of their own.
+    # The limits are separate words.
     # shellcheck disable=SC2086
     "$programs/$name" $limits "$time" -print_final_stats=1 -artifact_prefix="$artifacts/$name/" "$grown" \
         >"$log" 2>&1 || result=FOUND

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds the dependencies against deny.toml where cargo-deny is not installed: licences, banned crates, sources.
+"""Checks the dependencies by deny.toml without cargo-deny: licences, banned crates, sources.
 
 It knows the part of deny.toml that this project uses.
 """
@@ -49,7 +49,7 @@ def is_allowed(expression, allowed):
 
 
 def packages():
-    """Every package that a Linux build with all features, and its tests, are made of."""
+    """Every package in a Linux build with all features and its tests."""
     found = {}
     for target in TARGETS:
         command = ["cargo", "metadata", "--format-version", "1", "--locked", "--all-features"]

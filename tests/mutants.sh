@@ -1,11 +1,11 @@
 #!/bin/sh
-# Mutation testing of the pure core, by cargo-mutants: it breaks one thing after the other and runs the core's unit tests
-# each time. Prints what none of them noticed, and fails where that is anything. For a person: it takes hours.
+# Mutation testing of the pure core, by cargo-mutants: it changes one thing after the other and runs the core's unit
+# tests each time. Prints the changes that no test noticed, and fails if there are any. Run by hand: it takes hours.
 #
 #   tests/mutants.sh [ARGUMENT…]
 #
-# The arguments are cargo-mutants' own: --list, --file 'src/diagnose/**', --in-diff FILE, --jobs 2. What is left out
-# stands in .cargo/mutants.toml, each with its reason. The results are in target/mutants/mutants.out.
+# The arguments are passed to cargo-mutants: --list, --file 'src/diagnose/**', --in-diff FILE, --jobs 2.
+# .cargo/mutants.toml excludes some, each with its reason. The results are in target/mutants/mutants.out.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -22,7 +22,7 @@ if ! cargo mutants --version >/dev/null 2>&1; then
     rm -rf "$tools/build"
 fi
 
-# The core needs nothing of the rest, so it is a crate of its own here: seconds for each mutant instead of a minute.
+# The core needs no other module, so it is a crate of its own here: seconds for each mutant instead of a minute.
 crate=$here/target/mutants/core
 rm -rf "$crate/src"
 mkdir -p "$crate/src" "$crate/.cargo"
@@ -38,7 +38,7 @@ printf 'pub mod %s;\n' model diagnose decide present >"$crate/src/lib.rs"
     grep -E '^(glob|humantime|serde|serde_json|thiserror|tr|unicode-width|insta|proptest) = ' "$here/Cargo.toml"
 } >"$crate/Cargo.toml"
 
-# Two dozen inputs find what a mutant breaks, or the tests lean on luck.
+# If two dozen inputs miss a mutant, the tests depend on luck.
 PROPTEST_CASES=${PROPTEST_CASES:-24}
 export PROPTEST_CASES
 cd "$crate"

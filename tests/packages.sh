@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Builds the packages and tries them: that they hold what they should and say what they need, that linters find no
-# error, that another directory gives the same bytes, and that they can be installed, used, upgraded and removed
-# without a trace; and the same of packaging/setup.sh. What cannot be tried here is skipped by name. What is installed
-# is installed in roots and homes that are thrown away.
+# Builds the packages and tests them: their files and dependencies, that linters find no error, that another directory
+# gives the same bytes, and that they can be installed, used, upgraded and removed without a trace; and the same for
+# packaging/setup.sh. Tests that cannot run here are named as skipped. Everything is installed in temporary roots and
+# homes.
 #
-# The desktop tests run against what is installed, so this wants what tests/run.sh installs.
-# Other homes are set in subshells only.
+# The desktop tests run against the installed programs, so this needs the packages that tests/run.sh installs.
+# HOME is changed in subshells only.
 # shellcheck disable=SC2030,SC2031
 set -euo pipefail
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 cd "$here"
-# setup.sh is tried in other homes than that of the toolchain.
+# setup.sh is tested in other homes than that of the toolchain.
 export CARGO_HOME=${CARGO_HOME:-$HOME/.cargo} RUSTUP_HOME=${RUSTUP_HOME:-$HOME/.rustup}
 export PATH="$PATH:$CARGO_HOME/bin"
 target=${CARGO_TARGET_DIR:-$here/target}
@@ -31,7 +31,7 @@ clean_up() {
     rm -rf "$work"
 }
 
-# One trial: its name is its function's, in words.
+# Runs one test: a function with a name that describes it.
 try() {
     local started=$SECONDS
     "$1"
@@ -39,12 +39,12 @@ try() {
     echo "ok: ${1//_/ } ($((SECONDS - started)) s)"
 }
 
-# Waits for up to 20 seconds until a command succeeds: wait_for WHAT COMMAND…
+# Waits for up to 20 seconds until a command succeeds: wait_for DESCRIPTION COMMAND…
 wait_for() {
     local what=$1 deadline=$((SECONDS + 20))
     shift
     until "$@"; do
-        [ "$SECONDS" -lt "$deadline" ] || fail "waited in vain until $what"
+        [ "$SECONDS" -lt "$deadline" ] || fail "timed out: $what"
         sleep 0.1
     done
 }
@@ -53,12 +53,12 @@ skip() {
     echo "skipped: packages: $*"
 }
 
-# same WHAT FILE FILE: the two hold the same lines.
+# same DESCRIPTION FILE FILE: fails unless the two hold the same lines.
 same() {
     diff -u "$2" "$3" >&2 || fail "$1"
 }
 
-# The files that a tree holds, with their modes, as the packages name them.
+# Prints the files of a package's tree with their modes, as the packages name them.
 tree_of() {
     (cd "dist/tree/$1/$2" && find . -type f -printf '%M /%P\n' | LC_ALL=C sort)
 }
@@ -69,14 +69,14 @@ each_package_holds_what_was_laid_out() {
         tree_of deb "$part" >"$work/laid-out"
         dpkg-deb --fsys-tarfile dist/"${part}"_*.deb | tar -tv | grep -v '^d' |
             awk '{ print $1, substr($NF, 2) }' | LC_ALL=C sort >"$work/packed"
-        same "$part.deb is not what was laid out" "$work/laid-out" "$work/packed"
+        same "$part.deb differs from the laid out files" "$work/laid-out" "$work/packed"
         tree_of rpm "$part" >"$work/laid-out"
         rpm -qp --qf '[%{FILEMODES:perms} %{FILENAMES}\n]' dist/"$part"-[0-9]*.rpm | LC_ALL=C sort >"$work/packed"
-        same "$part.rpm is not what was laid out" "$work/laid-out" "$work/packed"
+        same "$part.rpm differs from the laid out files" "$work/laid-out" "$work/packed"
     done
 }
 
-# What dpkg-shlibdeps finds is all declared; and what a program opens at run time is named in the program.
+# All libraries found by dpkg-shlibdeps are declared; and a library opened at run time is named in the program.
 each_program_declares_its_libraries() {
     local part program package depends wanted
     mkdir -p "$work/debian"
@@ -100,7 +100,7 @@ each_program_declares_its_libraries() {
 }
 
 linters_find_no_error() {
-    # The warnings are for people: none of them is an error of the packages.
+    # Warnings are for people: none of them is an error of the packages.
     lintian --allow-root --fail-on error dist/*.deb
     rpmlint -c packaging/rpmlint.toml dist/*.rpm
     desktop-file-validate packaging/*.desktop
@@ -125,12 +125,12 @@ another_directory_gives_the_same_bytes() {
         TZ=Asia/Tokyo PACKAGING_TOOLS=$target/packaging-tools "$other/packaging/build.sh"
     )
     for package in dist/*.deb dist/*.rpm; do
-        cmp "$package" "$other/$package" || fail "$package depends on where it is built"
+        cmp "$package" "$other/$package" || fail "$package depends on the directory of the build"
     done
     rm -rf "$other"
 }
 
-# rpm asks nothing of the system but what it is given: a root of its own, where no dependency is installed.
+# rpm asks nothing of the system: it gets an empty root, in which no dependency is installed.
 rpm_installs_and_leaves_nothing() {
     local root=$work/rpm
     mkdir -p "$root"
@@ -139,7 +139,7 @@ rpm_installs_and_leaves_nothing() {
     [ -x "$root/usr/libexec/muxtray/muxtray-applet" ] || fail "rpm did not install the applet"
     "$root/usr/bin/muxtray" --version
     rpm --root "$root" -V --nodeps muxtray muxtray-applet
-    # The shell that the scripts want is not in there: they are run on it from here.
+    # The root has no shell for the scripts: they are run on it from here.
     rpm --root "$root" -q --qf '%{POSTUN}\n' muxtray muxtray-applet >"$work/scripts"
     rpm --root "$root" -e --nodeps --noscripts muxtray muxtray-applet
     sed "s| /usr/| $root/usr/|g" "$work/scripts" | sh
@@ -160,18 +160,18 @@ setup_installs_and_leaves_nothing() {
             sed -n 's/^file //p' "$prefix/share/muxtray/installed"
             echo share/muxtray/installed
         } | LC_ALL=C sort >"$work/listed"
-        same "setup.sh does not list what it installs" "$work/installed" "$work/listed"
+        same "setup.sh does not list the installed files" "$work/installed" "$work/listed"
         "$prefix/bin/muxtray" --version
         grep -qxF "TryExec=$prefix/bin/muxtray" "$prefix/share/applications/io.github.muxtray.Muxtray.desktop" ||
-            fail "the desktop entry does not start what was installed"
+            fail "the desktop entry does not start the installed program"
         gzip -t "$prefix/share/man/man1/muxtray.1.gz"
-        # A file of an installation before that is not installed any more, and one that is somebody else's.
+        # A file of an earlier installation that is not installed any more, and a file of another program.
         touch "$prefix/share/muxtray/old"
         echo "file share/muxtray/old" >>"$prefix/share/muxtray/installed"
         echo another >"$prefix/share/man/man1/another.1"
         packaging/setup.sh --no-start
         [ ! -e "$prefix/share/muxtray/old" ] || fail "setup.sh left a file of the installation before"
-        # Both ways to start at login go too, as far as it is this program that they start.
+        # Both ways to start at login are removed too, if they start this program.
         "$prefix/bin/muxtray" autostart enable
         mkdir -p "$HOME/.config/systemd/user/graphical-session.target.wants"
         ln -s "$prefix/share/systemd/user/muxtray.service" "$HOME/.config/systemd/user/graphical-session.target.wants/"
@@ -216,7 +216,7 @@ setup_starts_the_applet_and_prints_only_muxtrays_lines() {
         fail "the last line of setup.sh is not that the applet is running"
 }
 
-# makepkg wants no root, and cargo's files; so what build.sh lays out is handed over to it.
+# makepkg refuses root, and cargo's files belong to root; so it gets the files laid out by build.sh.
 the_arch_package_is_made() {
     local arch=$work/arch
     packaging/build.sh --tree arch
@@ -233,7 +233,7 @@ the_arch_package_is_made() {
     for part in "${parts[@]}"; do
         tar -tf "$arch"/packaging/"$part"-[0-9]*.pkg.tar | grep -v '/$\|^\.' | LC_ALL=C sort >"$work/packed"
         tree_of arch "$part" | sed 's|^[^ ]* /||' | LC_ALL=C sort >"$work/laid-out"
-        same "the Arch package $part is not what was laid out" "$work/laid-out" "$work/packed"
+        same "the Arch package $part differs from the laid out files" "$work/laid-out" "$work/packed"
     done
 }
 
@@ -241,7 +241,7 @@ the_deb_is_used_upgraded_and_purged() {
     local desktop
     desktop=$(cargo test --locked --no-run --test desktop --message-format=json 2>/dev/null |
         sed -n 's/.*"name":"desktop".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
-    [ -x "$desktop" ] || fail "cargo says no name for the desktop tests"
+    [ -x "$desktop" ] || fail "cargo reports no program for the desktop tests"
     unshare --mount --pid --fork --kill-child tests/packages_installed.sh "$work" "$desktop" dist/*.deb
 }
 

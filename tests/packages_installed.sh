@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The life of the .deb packages: installed, used in a panel, upgraded under a running applet, used again, purged. It
-# runs in a throw-away root: an overlay on this system, in namespaces that tests/packages.sh makes. So nothing is
-# installed here, and what was changed can be seen in the overlay: at the end it has to be nothing.
+# Tests the .deb packages: installed, used in a panel, upgraded under a running applet, used again, purged. Runs in a
+# temporary root: an overlay on this system, in namespaces that tests/packages.sh makes. So nothing is installed here,
+# and the overlay shows all changes: at the end there must be none.
 #
 # packages_installed.sh WORK DESKTOP_TESTS DEB…
 set -euo pipefail
@@ -11,18 +11,18 @@ fail() {
     exit 1
 }
 
-# Waits for up to 20 seconds until a command succeeds: wait_for WHAT COMMAND…
+# Waits for up to 20 seconds until a command succeeds: wait_for DESCRIPTION COMMAND…
 wait_for() {
     local what=$1 deadline=$((SECONDS + 20))
     shift
     until "$@" >/dev/null 2>&1; do
-        [ "$SECONDS" -lt "$deadline" ] || fail "waited in vain until $what; the logs say:
+        [ "$SECONDS" -lt "$deadline" ] || fail "timed out: $what; the logs say:
 $(tail -n 5 /tmp/tests/*.log)"
         sleep 0.1
     done
 }
 
-# Mounts the root and goes on inside.
+# Mounts the root and continues inside.
 outside() {
     local work=$1 root=$1/root here
     here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -48,8 +48,8 @@ outside() {
 $(cat "$work/changes")"
 }
 
-# Of what is in the overlay, that which the packages have to answer for: not dpkg's own notes and logs, nor the caches that
-# other packages keep of what is installed. A directory stands there with whatever changed in it.
+# Prints those changes in the overlay that the packages are responsible for: not dpkg's own records and logs, nor the
+# caches that other packages keep of installed files. A directory is listed if anything in it changed.
 changes() {
     local kind file
     while read -r kind file; do
@@ -61,7 +61,7 @@ changes() {
         *)
             case $kind in
             d) [ -d "/$file" ] || echo "/$file" ;;
-            # What is missing is marked by a device.
+            # A removed file is marked by a device.
             c) echo "/$file is gone" ;;
             *) echo "/$file" ;;
             esac
@@ -70,17 +70,17 @@ changes() {
     done
 }
 
-# The same package under an earlier version, which is all that an upgrade knows it by.
+# Makes the same package under an earlier version, the only difference an upgrade looks at.
 older() {
     dpkg-deb -R "$1" "$2.tree"
     sed -i 's/0\.1\.0-1/0.0.9-1/' "$2.tree/DEBIAN/control"
     dpkg-deb -b "$2.tree" "$2" >/dev/null
 }
 
-# The applet in a panel, driven by the desktop tests: they run the program that is installed.
+# Tests the applet in a panel by the desktop tests, which run the installed program.
 desktop_tests() {
     local test
-    for test in menu::the_menu_shows_masters_and_check_answers menu::exit_from_the_menu_ends_the_master; do
+    for test in menu::menu_shows_masters_and_check_reports_answer menu::exit_in_menu_ends_master; do
         (cd /tmp/source && MUXTRAY_BIN=/usr/bin/muxtray /tmp/tests/desktop --exact "$test") >/tmp/tests/log 2>&1 ||
             fail "$(cat /tmp/tests/log)"
         grep -q '^test result: ok. 1 passed' /tmp/tests/log || fail "$test did not run: $(cat /tmp/tests/log)"
@@ -112,7 +112,7 @@ start_session() {
     wait_for "the bus is there" test -S /tmp/home/run/bus
 }
 
-# What the running applet has loaded, it has from packages that it depends on.
+# Every library loaded by the running applet is from a package that it depends on.
 loads_what_it_depends_on() {
     local library package wanted
     grep -q libayatana-appindicator3 "/proc/$1/maps" || fail "the applet has not opened the indicator library"
@@ -151,12 +151,12 @@ inside() {
 
     echo "- an upgrade while the applet runs"
     start_session
-    # Spelled out, because the process id is to be the applet's and not that of a subshell.
+    # Spelled out, because the process id has to be the applet's and not a subshell's.
     setpriv --reuid nobody --regid nogroup --clear-groups env HOME=/tmp/home XDG_RUNTIME_DIR=/tmp/home/run \
         muxtray run >applet.log 2>&1 &
     applet=$!
     wait_for "the applet is there" has_name io.github.muxtray.Muxtray
-    wait_for "the applet has loaded what it needs" grep -q libayatana-appindicator3 "/proc/$applet/maps"
+    wait_for "the applet has loaded its libraries" grep -q libayatana-appindicator3 "/proc/$applet/maps"
     loads_what_it_depends_on "$applet"
     dpkg -i muxtray_0.1.0-1_*.deb muxtray-applet_0.1.0-1_*.deb
     case $(readlink "/proc/$applet/exe") in

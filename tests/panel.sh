@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# What a panel knows of the one icon in it, and what it does with its menu, over the session bus. Sourced, not run.
+# Functions for the one icon in a panel and its menu, over the session bus. Sourced, not run.
 
 has_name() {
     gdbus call --session -d org.freedesktop.DBus -o /org/freedesktop/DBus \
         -m org.freedesktop.DBus.NameHasOwner "$1" | grep -q true
 }
 
-# property NAME OBJECT INTERFACE PROPERTY: as gdbus prints it.
+# property NAME OBJECT INTERFACE PROPERTY: prints a property as gdbus does.
 property() {
     gdbus call --session -d "$1" -o "$2" -m org.freedesktop.DBus.Properties.Get "$3" "$4"
 }
@@ -19,11 +19,11 @@ has_icon() {
     icons | grep -Eq 'tray_icon|StatusNotifierItem'
 }
 
-# click_row LABEL: as a panel does it, without the pointer. Says what the menu has where there is no such row.
+# click_row LABEL: clicks as a panel does, without the pointer. If there is no such row, prints the menu.
 click_row() {
     local icon owner menu layout row
     icon=$(icons | grep -o "'[^']*'" | head -n 1 | tr -d "'")
-    # A panel that knows the name alone means the object of the specification.
+    # If an item registers by name alone, its object is the one in the specification.
     [[ $icon == */* ]] || icon+=/StatusNotifierItem
     owner=${icon%%/*}
     menu=$(property "$owner" "/${icon#*/}" org.kde.StatusNotifierItem Menu | grep -o "/[^']*")

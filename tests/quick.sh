@@ -1,6 +1,6 @@
 #!/bin/sh
-# The fast check before a commit: format, lints and unit tests of the default build. Under two minutes once the
-# dependencies are built. Arguments go to the unit tests: tests/quick.sh diagnose
+# The fast check before a commit: format, lints and unit tests of the default build. Takes less than two minutes once
+# the dependencies are built. Arguments go to the unit tests: tests/quick.sh diagnose
 set -eu
 
 cd "$(dirname "$0")/.."

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Sets up and runs every test: installs what they drive, then `cargo test` as people build it, and what differs in the
-# lean build and in the one for servers. Arguments go to each cargo test, before its `--`.
+# Sets up and runs every test: installs the packages they need, then runs `cargo test` on the default build, and the
+# tests that differ in the lean and the server build. Arguments go to each cargo test, before its `--`.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -14,7 +14,7 @@ install_build_packages
 install_tray_packages
 install_test_packages
 if [ -n "$(package_manager)" ]; then
-    # All that the desktop tests need is installed: none of them may be skipped.
+    # The packages for the desktop tests are installed: none of them may be skipped.
     MUXTRAY_TESTS_REQUIRE_DESKTOP=1
     export MUXTRAY_TESTS_REQUIRE_DESKTOP
 fi
@@ -23,7 +23,7 @@ cd "$here"
 say "Testing the default build."
 cargo test --locked --no-fail-fast "$@"
 
-# These builds differ in the tray and in their libraries only, so the tests of those are enough.
+# These builds differ only in the tray and its libraries, so those tests are enough.
 say "Testing the lean build, without GTK."
 lean="--locked --no-fail-fast --no-default-features --features lean-tray"
 # shellcheck disable=SC2086

@@ -1,35 +1,35 @@
 #!/usr/bin/env bash
-# Takes pictures of the applet on real desktops into target/screenshots: Xfce, LXQt, MATE and sway with waybar, each
-# light and dark, with the menu open over masters in several states and a notification on the screen. Both trays, or
-# the one named: tests/screenshots.sh [gtk|lean] [xfce|lxqt|mate|sway] [light|dark]
+# Takes screenshots of the applet on real desktops into target/screenshots: Xfce, LXQt, MATE and sway with waybar, each
+# light and dark, with the menu open over masters in several states and a notification on the screen. Both trays, or the
+# named one: tests/screenshots.sh [gtk|lean] [xfce|lxqt|mate|sway] [light|dark]
 #
-# Beside what tests/run.sh installs it needs lxqt-panel, mate-panel, sway, waybar, grim and xfce4-notifyd; a desktop
-# whose programs are missing is left out, and named.
+# Needs the packages that tests/run.sh installs, and lxqt-panel, mate-panel, sway, waybar, grim and xfce4-notifyd; a
+# desktop with missing programs is named and left out.
 set -euo pipefail
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
-# shellcheck source=tests/stage.sh
-. "$here/tests/stage.sh"
+# shellcheck source=tests/screenshot_session.sh
+. "$here/tests/screenshot_session.sh"
 pictures=${PICTURES:-$here/target/screenshots}
 mkdir -p "$pictures"
 
-# shot NAME: the screen when it stands still.
+# shot NAME: saves the screen once it does not change.
 shot() {
     wait_for "the picture $1 stands still" still
     cp "$work/after.png" "$pictures/$prefix-$1.png"
     echo "$pictures/$prefix-$1.png"
 }
 
-# Whether there is something in the notification's corner.
+# Succeeds if the notification's corner is not empty.
 has_notification() {
     picture "$work/corner.png"
     [ "$(convert "$work/corner.png" -crop 200x160+800+600 +repage -format %k info:)" -gt 8 ]
 }
 
-scene() {
+run_scenario() {
     local tray=$1 desktop=$2 shade=$3
     prefix=$tray-$desktop-$shade
-    stage_begin "$4" "$here/icons"
+    session_begin "$4" "$here/icons"
     start_masters
     start_display
     [ "$desktop" = sway ] || start openbox openbox
@@ -40,7 +40,7 @@ scene() {
     shot notification
     open_menu "$desktop"
     shot menu
-    # The first row that opens is the problem; the last master is the one with sessions.
+    # The first row with a submenu is the problem; the last master is the one with sessions.
     if [ "$desktop" = sway ]; then
         pointer mousemove 860 40 sleep 0.3 mousemove 870 56
         shot problem
@@ -61,14 +61,14 @@ scene() {
             wait_for "the details are there" pointer search --onlyvisible --name '^db$'
         shot details
     fi
-    stage_end
+    session_end
 }
 
 start_sway_panel() {
     start_sway "$1"
 }
 
-# The icon is the last in the panel; in MATE's there is a clock behind it.
+# The icon is the last in the panel; MATE's has a clock behind it.
 open_menu() {
     local x=$((width - 16))
     case $1 in
@@ -78,7 +78,7 @@ open_menu() {
     pointer mousemove "$x" 15 click 3
 }
 
-# Where the icon is: the rightmost pixels of its colours.
+# Prints the position of the icon: the rightmost pixels of its colours.
 icon_x() {
     convert "$work/after.png" -crop "${width}x30+0+0" +repage txt:- |
         awk -F '[,:]' '/#E[0-9A-F]5[0-9A-F]2[0-9A-F]/ { if ($1 > most) most = $1 } END { print most - 6 }'
@@ -134,8 +134,8 @@ for tray in "${trays[@]}"; do
             continue
         fi
         for shade in "${shades[@]}"; do
-            # In a shell of its own: a desktop changes the whole environment.
-            (scene "$tray" "$desktop" "$shade" "$built")
+            # In a subshell: a desktop changes the whole environment.
+            (run_scenario "$tray" "$desktop" "$shade" "$built")
         done
     done
 done

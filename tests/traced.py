@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
-"""Judges what muxtray asked of the kernel, from the traces that tests/traced.sh has strace write.
+"""Checks the system calls of muxtray, in the traces that tests/traced.sh makes by strace.
 
-    traced.py DIRECTORY    judges every trace in it, prints a table, and exits with 1 where a rule was broken
+    traced.py DIRECTORY    checks every trace in it, prints a table, and exits with 1 if a rule was broken
     traced.py --self-test  shows that every rule finds the call that breaks it
 
-Only muxtray's own calls are judged: those of its threads too, and of a child until it becomes another program. What is
-not allowed by a rule below is a violation. The rules say what has to be seen in the trace before a call may come, not
-which test may make it.
+Only muxtray's own calls are checked: those of its threads too, and of a child until it executes another program. A call
+that no rule below allows is a violation. A rule names the earlier calls that it requires, not the test that may make it.
 """
 
 import os
@@ -17,15 +16,15 @@ from collections import Counter
 
 PROGRAMS = {"muxtray", "muxtray-applet"}
 
-# Who may be connected to beside control sockets: the name service, the session bus, the display, accessibility.
+# Allowed peers beside control sockets: the name service, the session bus, the display, accessibility.
 SERVICES = re.compile(
     r"/(var/)?run/(nscd|systemd|dbus)/|@?/tmp/\.(X11|ICE)-unix/|@?/tmp/dbus-|.*/(bus|bus_\d+|at-spi/.*|wayland-\d+|broadway\d+\.socket)$"
 )
-# What commands connect to masters that listen. All others look only.
+# Commands that connect to listening masters. All others only look.
 ASKING = {"check", "exit", "stop", "open", "test", "run"}
-# The words with which a master is started.
+# The options that start a master.
 OPENS = {"-f", "-N"}
-# What commands carry out remedies: directories and modes.
+# Commands that carry out remedies: directories and modes.
 MENDING = {"doctor", "run"}
 COMMANDS = ASKING | MENDING | {"list", "clean", "autostart", "config", "completions", "man", "help"}
 
@@ -42,7 +41,7 @@ REHEARSAL = re.compile(r"\.muxtray-rehearsal\.000000000000000[01]$")
 
 
 def whole_lines(text):
-    """(pid, call) of each line; a call that others interrupted is one, where it began."""
+    """(pid, call) of each line; a call interrupted by others is one call, at its beginning."""
     lines, begun = [], {}
     for line in text.splitlines():
         pid, _, rest = line.partition(" ")
@@ -94,7 +93,7 @@ def string(text):
 
 
 class Process:
-    """What is known of one process while its calls are read; its threads share one."""
+    """The state of one process, shared by its threads, while its calls are read."""
 
     def __init__(self):
         self.ours = False
@@ -103,11 +102,11 @@ class Process:
         self.descriptors = {}  # number -> Opened
         self.last = {}  # path -> Opened, the last time it was held
         self.pidfds = {}  # number -> (pid, place in `seen`)
-        self.seen = []  # what was read of processes: (pid, what)
+        self.seen = []  # what was read of processes: (pid, content)
         self.children, self.waited = set(), set()
         self.accepted = {}  # socket -> (line, path)
         self.parent = None
-        self.opens = False  # a master has been started, which is known for ours by its peer's id, without a word
+        self.opens = False  # a master has been started, recognised as the user's by its peer's id
 
     def child(self):
         born = Process()
@@ -118,12 +117,12 @@ class Process:
 
     @property
     def command(self):
-        """The subcommand. The applet is what `run` becomes."""
+        """The subcommand. `run` executes the applet."""
         words = [word for word in self.arguments[1:] if word in COMMANDS]
         return words[0] if words and not self.arguments[0].endswith("-applet") else "run"
 
     def directories(self):
-        """Where muxtray's own files are."""
+        """The directories of muxtray's own files."""
         home = self.environment.get("HOME", "/nonexistent")
         config = self.environment.get("XDG_CONFIG_HOME") or home + "/.config"
         runtime = self.environment.get("XDG_RUNTIME_DIR") or "/nonexistent"
@@ -136,7 +135,7 @@ class Process:
         ]
 
     def is_own(self, path):
-        """A file of muxtray's own, or the one named by --config with what is written beside it."""
+        """A file of muxtray's own, or the one named by --config with its temporary files."""
         for word, following in zip(self.arguments, self.arguments[1:]):
             if word == "--config":
                 beside = os.path.join(os.path.dirname(following), "." + os.path.basename(following) + ".")
@@ -148,7 +147,7 @@ class Process:
         )
 
     def is_toolkits(self, path):
-        """What the libraries below a tray keep: fonts, shaders, settings, shared memory."""
+        """A file of the tray's libraries: fonts, shaders, settings, shared memory."""
         home = self.environment.get("HOME", "/nonexistent")
         cache = self.environment.get("XDG_CACHE_HOME") or home + "/.cache"
         runtime = self.environment.get("XDG_RUNTIME_DIR") or "/nonexistent"
@@ -157,7 +156,7 @@ class Process:
 
 
 class Opened:
-    """A file that a descriptor holds, and what was learnt of it since."""
+    """A file held by a descriptor, and the facts learnt about it."""
 
     def __init__(self, path, flags):
         self.path, self.flags = path, flags
@@ -242,8 +241,8 @@ class Judge:
         return found
 
     def call(self, process, call, arguments, result, line):
-        """Learns what the call tells, and judges it if it changes or reaches anything."""
-        # A call whose process was ended within it has told it nothing.
+        """Records the result of the call, and checks it if it changes or reaches anything."""
+        # A call that did not return because its process ended has no result.
         failed = result.startswith(("-1 ", "?"))
         if call == "geteuid":
             process.uid = result.split()[0]
@@ -298,7 +297,7 @@ class Judge:
         if process.is_own(path):
             self.allow("a file of its own", "opened to write")
         elif re.match(r"/dev/(null|tty|ptmx|pts/\d+)$", path) or process.is_toolkits(path):
-            self.allow("a device, or what the toolkit keeps", "opened to write")
+            self.allow("a device, or a toolkit's file", "opened to write")
         elif re.search(r"/\.ssh/|^/etc/ssh/|ssh_config", path):
             self.violation("the ssh configuration opened to write", line)
         else:
@@ -309,7 +308,7 @@ class Judge:
         if "AF_UNIX" not in address:
             display = re.fullmatch(r"[^/]*:(\d+)(\.\d+)?", process.environment.get("DISPLAY", ""))
             if display and f"htons({6000 + int(display[1])})" in address:
-                return self.allow("the display, where it has no socket", "connect")
+                return self.allow("the display, without a socket file", "connect")
             return self.violation("connected to a network", line)
         path = address.partition("sun_path=")[2]
         path = ("@" if path.startswith("@") else "") + (string(path) or "")
@@ -320,9 +319,9 @@ class Judge:
             return self.violation("connected to a name, not to a file that is held", line)
         opened = process.descriptors.get(link[1])
         if not (opened and opened.is_held() and opened.kind):
-            return self.violation("connected to what was not held and looked at", line)
+            return self.violation("connected to a file not held and looked at", line)
         if opened.kind != "S_IFSOCK" or opened.uid is None or opened.uid != process.uid:
-            return self.violation("connected to what is no socket of the user's", line)
+            return self.violation("connected to a file that is no socket of the user's", line)
         opened.answer = result
         if result.startswith("-1 ECONNREFUSED"):
             self.allow("refused: nobody listens", "connect")
@@ -336,7 +335,7 @@ class Judge:
                 process.accepted[socket] = (line, opened.path)
 
     def is_proven_stale(self, process, path):
-        """Whether the last that was learnt of the file is that it is a socket of the user's that refuses."""
+        """Whether the last fact learnt about the file is that it is a socket of the user's that refuses."""
         opened = process.last.get(path)
         return bool(opened) and (opened.answer or "").startswith("-1 ECONNREFUSED")
 
@@ -365,13 +364,13 @@ class Judge:
         if call == "renameat2" and arguments[4] == "RENAME_NOREPLACE" and names[0][0] == names[1][0]:
             (_, before), (_, after) = names
             if after == ASIDE + before and self.is_proven_stale(process, paths[0]):
-                # What was taken is to be looked at anew.
+                # A taken file has to be looked at again.
                 process.last.pop(paths[1], None)
                 return self.allow("a socket proven stale, taken aside", call)
             if before == ASIDE + after:
-                return self.allow("put back where it was", call)
+                return self.allow("put back to its name", call)
         if call in REMOVE | RENAME:
-            return self.violation("removed or renamed what is not its own", line)
+            return self.violation("removed or renamed a file that is not its own", line)
         if call in MAKE and any(own.startswith(paths[0] + "/") for own in process.directories()):
             return self.allow("a directory above its own files", call)
         if call == "mkdirat" and process.command in MENDING and arguments[2] == "0700":
@@ -380,7 +379,7 @@ class Judge:
             opened = process.last.get(paths[0])
             if call == "fchmod" or opened and opened.kind == "S_IFSOCK" and opened.uid == process.uid:
                 return self.allow("a remedy: a mode", call)
-        return self.violation("changed what is not its own", line)
+        return self.violation("changed a file that is not its own", line)
 
     def signal(self, process, call, arguments, line):
         if call == "pidfd_send_signal":
@@ -392,7 +391,7 @@ class Judge:
         if call in ("tkill", "tgkill") and self.processes.get(target) is process:
             return self.allow("itself", call)
         if arguments[1] == "0":
-            return self.allow("asked whether it lives", call)
+            return self.allow("asked whether it runs", call)
         if abs(target) in process.children and abs(target) not in process.waited:
             return self.allow("a child of its own, not yet waited for", call)
         return self.violation("signalled by an id", line)
@@ -406,7 +405,7 @@ class Judge:
         print(f"{len(self.violations)} violations")
 
 
-# What every case begins with: a run of this command by the user 1000, which has looked at who it is.
+# Every case begins with this: a run of this command by user 1000, which has looked up its user id.
 BEGIN = """1 execve("/usr/bin/muxtray", ["muxtray", {words}], ["HOME=/h", "XDG_CONFIG_HOME=/h/c", "DBUS_SESSION_BUS_ADDRESS=unix:path=/a/bus-of-its-own"]) = 0
 1 geteuid() = 1000
 """
@@ -414,10 +413,10 @@ BEGIN = """1 execve("/usr/bin/muxtray", ["muxtray", {words}], ["HOME=/h", "XDG_C
 HOLD = """1 openat(4</s>, "{name}", O_RDONLY|O_NOFOLLOW|O_CLOEXEC|O_PATH) = 6</s/{name}>
 1 statx(6</s/{name}>, "", AT_EMPTY_PATH, STATX_ALL, {{stx_mode=S_IFSOCK|0600, stx_uid={uid}}}) = 0
 """
-KNOCK = """1 connect(3<socket:[7]>, {{sa_family=AF_UNIX, sun_path="/proc/self/fd/6"}}, 110) = {answer}
+CONNECT = """1 connect(3<socket:[7]>, {{sa_family=AF_UNIX, sun_path="/proc/self/fd/6"}}, 110) = {answer}
 """
-REFUSED = KNOCK.format(answer="-1 ECONNREFUSED (Connection refused)")
-ACCEPTED = KNOCK.format(answer="0")
+REFUSED = CONNECT.format(answer="-1 ECONNREFUSED (Connection refused)")
+ACCEPTED = CONNECT.format(answer="0")
 WORD = '1 sendto(3<socket:[7]>, "\\0", 12, MSG_NOSIGNAL, NULL, 0) = 12\n'
 WEB, OTHERS = HOLD.format(name="web", uid=1000), HOLD.format(name="web", uid=0)
 ASIDE_WEB = HOLD.format(name=".muxtray-aside.web", uid=1000)
@@ -431,11 +430,11 @@ SSH = '2 execve("/usr/bin/ssh", ["ssh", "-f", "-N", "web"], ["HOME=/h"]) = 0\n'
 KILL = "1 kill(-2, SIGKILL) = 0\n"
 REAP = "1 wait4(2, [], 0, NULL) = 2\n"
 
-# (the command's words, its calls, what is to be found: nothing, or the words of the violation)
+# (the command's words, its calls, the expected violation or nothing)
 CASES = [
     ("list", WEB + REFUSED, None),
     ("list", WEB + ACCEPTED, "while only looking"),
-    ("list", WEB + KNOCK.format(answer="-1 EAGAIN (Resource temporarily unavailable)"), "while only looking"),
+    ("list", WEB + CONNECT.format(answer="-1 EAGAIN (Resource temporarily unavailable)"), "while only looking"),
     ("check", WEB + ACCEPTED + WORD, None),
     ("check", WEB + ACCEPTED, "without a word"),
     ("run", WEB + ACCEPTED, "without a word"),
@@ -455,20 +454,20 @@ CASES = [
     ("list", REFUSED.replace("/proc/self/fd/6", "/a/bus-of-its-own"), None),
     ("list", "1 connect(3<socket:[7]>, {sa_family=AF_INET, sin_port=htons(1)}, 16) = 0\n", "to a network"),
     ("clean", WEB + REFUSED + TAKE + ASIDE_WEB + REFUSED + REMOVED, None),
-    ("clean", WEB + REFUSED + TAKE + ASIDE_WEB + TAKE.replace('"web"', '"x"').replace(".web", ".x"), "renamed what"),
-    ("clean", WEB + TAKE, "removed or renamed what"),
+    ("clean", WEB + REFUSED + TAKE + ASIDE_WEB + TAKE.replace('"web"', '"x"').replace(".web", ".x"), "renamed a file"),
+    ("clean", WEB + TAKE, "removed or renamed a file"),
     ("clean", WEB + REFUSED + TAKE + ASIDE_WEB + REMOVED, "without proof"),
     ("clean", WEB + REFUSED + TAKE + REMOVED, "without proof"),
-    ("clean", WEB + REFUSED + TAKE.replace("RENAME_NOREPLACE", "0"), "removed or renamed what"),
-    ("clean", WEB + REFUSED + '1 unlinkat(4</s>, "web", 0) = 0\n', "removed or renamed what"),
+    ("clean", WEB + REFUSED + TAKE.replace("RENAME_NOREPLACE", "0"), "removed or renamed a file"),
+    ("clean", WEB + REFUSED + '1 unlinkat(4</s>, "web", 0) = 0\n', "removed or renamed a file"),
     ("clean", '1 renameat2(4</s>, ".muxtray-aside.web", 4</s>, "web", RENAME_NOREPLACE) = 0\n', None),
     ("list", '1 rename("/h/c/muxtray/.x.1.0", "/h/c/muxtray/x") = 0\n', None),
-    ("list", '1 rename("/h/c/muxtray/.x.1.0", "/h/.ssh/config") = 0\n', "removed or renamed what"),
+    ("list", '1 rename("/h/c/muxtray/.x.1.0", "/h/.ssh/config") = 0\n', "removed or renamed a file"),
     ("list", '1 unlink("/h/x" <unfinished ...>\n5 +++ exited with 0 +++\n1 <... unlink resumed>) = 0\n', "removed or"),
     ("list", '1 statx(6</s/web> <unfinished ...>\n1 +++ killed by SIGKILL +++\n', None),
-    ("list", '1 unlink("/h/x" <unfinished ...>\n1 +++ killed by SIGKILL +++\n', "removed or renamed what"),
+    ("list", '1 unlink("/h/x" <unfinished ...>\n1 +++ killed by SIGKILL +++\n', "removed or renamed a file"),
     ("list", '1 unlink("/h/x") = -1 ENOENT (No such file or directory)\n', None),
-    ("list", '1 rmdir("/h/c/other") = 0\n', "removed or renamed what"),
+    ("list", '1 rmdir("/h/c/other") = 0\n', "removed or renamed a file"),
     ("exit", PIDFD + READ + SEND, None),
     ("exit", READ + PIDFD + SEND, "without proof"),
     ("exit", PIDFD + READ.replace("/9/", "/10/") + SEND, "without proof"),
@@ -476,18 +475,18 @@ CASES = [
     ("list", CHILD + KILL + REAP, None),
     ("list", CHILD + REAP + KILL, "signalled by an id"),
     ("list", CHILD + '2 execve("/usr/bin/ssh", ["ssh"], []) = 0\n2 unlink("/h/x") = 0\n', None),
-    ("list", CHILD + '2 unlink("/h/x") = 0\n', "removed or renamed what"),
-    ("list", '1 clone3({flags=CLONE_THREAD}) = 3\n3 unlink("/h/x") = 0\n', "removed or renamed what"),
+    ("list", CHILD + '2 unlink("/h/x") = 0\n', "removed or renamed a file"),
+    ("list", '1 clone3({flags=CLONE_THREAD}) = 3\n3 unlink("/h/x") = 0\n', "removed or renamed a file"),
     ("config", '1 openat(AT_FDCWD</>, "/h/c/muxtray/config.toml", O_WRONLY|O_CREAT|O_EXCL, 0600) = 3</x>\n', None),
     ("doctor", '1 openat(AT_FDCWD</h>, ".ssh/config", O_RDWR) = -1 EACCES (Permission denied)\n', "ssh configuration"),
     ("doctor", '1 open("/etc/ssh/ssh_config", O_WRONLY|O_TRUNC) = 3</etc/ssh/ssh_config>\n', "ssh configuration"),
     ("list", '1 openat(AT_FDCWD</h>, "x", O_RDONLY|O_CREAT, 0600) = 3</h/x>\n', "not its own opened"),
     ("doctor", '1 mkdirat(4</h>, "s", 0700) = 0\n', None),
     ("config", '1 mkdir("/h/c", 0700) = 0\n', None),
-    ("config", '1 mkdir("/h/c2", 0700) = 0\n', "changed what is not its own"),
-    ("list", '1 mkdirat(4</h>, "s", 0700) = 0\n', "changed what is not its own"),
-    ("list", "1 fchmod(4</s>, 0755) = 0\n", "changed what is not its own"),
-    ("doctor", '1 linkat(4</s>, ".muxtray-rehearsal.0000000000000000", 4</s>, "web", 0) = 0\n', "changed what"),
+    ("config", '1 mkdir("/h/c2", 0700) = 0\n', "changed a file that is not its own"),
+    ("list", '1 mkdirat(4</h>, "s", 0700) = 0\n', "changed a file that is not its own"),
+    ("list", "1 fchmod(4</s>, 0755) = 0\n", "changed a file that is not its own"),
+    ("doctor", '1 linkat(4</s>, ".muxtray-rehearsal.0000000000000000", 4</s>, "web", 0) = 0\n', "changed a file"),
     ("list", "1 io_uring_setup(1, {}) = 3\n", "no rule knows"),
 ]
 
@@ -506,7 +505,7 @@ def self_test():
 
 
 def is_complete(text):
-    """Whether the first process has ended: strace has written all that it did."""
+    """Whether the first process has ended, so that its trace is complete."""
     first = text.split(" ", 1)[0]
     return re.search(rf"^{first} +\+\+\+ ", text, re.MULTILINE) is not None
 
@@ -514,12 +513,12 @@ def is_complete(text):
 def judge_all(directory):
     judge = Judge()
     names = sorted(os.listdir(directory))
-    patience = time.monotonic() + 10
+    deadline = time.monotonic() + 10
     for name in names:
         while True:
             with open(os.path.join(directory, name), encoding="utf-8", errors="replace") as file:
                 text = file.read()
-            if is_complete(text) or time.monotonic() > patience:
+            if is_complete(text) or time.monotonic() > deadline:
                 break
             time.sleep(0.05)
         if not text:

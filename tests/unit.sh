@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The systemd user unit under a real user manager of its own: that none of its directives breaks anything, that muxtray
-# has no network there, and that what it starts has all that the person has. Root is needed for a control group and
-# private mounts; everything else runs as an ordinary user. What it starts ends with it.
+# Tests the systemd user unit under a user manager of its own: none of its directives breaks anything, muxtray has no
+# network there, and the programs it starts have all the person's rights. Root is needed for a control group and private
+# mounts; everything else runs as an ordinary user. All started programs end with the script.
 #
-#   tests/unit.sh [PROGRAMS]    PROGRAMS: the directory of the built programs; unless given, both trays are built and
-#                               looked at one after the other
+#   tests/unit.sh [PROGRAMS]    PROGRAMS: the directory of the built programs; by default both trays are built and
+#                               tested
 set -Eeuo pipefail
 trap 'echo "$0: line $LINENO failed: $BASH_COMMAND" >&2' ERR
 
@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 user=muxtray-test
 # shellcheck source=tests/panel.sh
 . tests/panel.sh
-# A directory of control sockets that a group may write to would be a finding of its own.
+# Control sockets in a directory writable by a group would cause a finding.
 umask 022
 
 fail() {
@@ -20,7 +20,7 @@ fail() {
     exit 1
 }
 
-# As root: a user, a control group, and a file system view in which systemd believes to have booted.
+# As root: makes a user, a control group, and a view of the file system in which systemd finds a booted system.
 outer() {
     local programs tool group
     [ "$(id -u)" -eq 0 ] || { echo "skipped: tests/unit.sh: only root can make a control group"; exit 0; }
@@ -41,7 +41,7 @@ outer() {
         useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /bin/sh --password '*' "$user"
     work=$(mktemp -d /tmp/unit.XXX)
     group=muxtray-unit.$$
-    # Whatever the manager has started is in its control group, and ends with it.
+    # All programs started by the manager are in its control group, and end with it.
     trap 'end_group; rm -rf "$work"' EXIT
     groups=()
     while read -r hierarchy; do
@@ -51,7 +51,7 @@ outer() {
     [ "${#groups[@]}" -gt 0 ] || { echo "skipped: tests/unit.sh: no control groups are mounted"; exit 0; }
     mkdir -p "$work"/{bin,home,data,config/systemd/user,ssh,log}
     cp "$programs/muxtray" "$programs/muxtray-applet" "$work/bin/"
-    # What only a setuid program can do: here, say whose rights it has.
+    # Only a setuid program can do this: here, print its user.
     cp "$(command -v id)" "$work/bin/whose-rights"
     cp -r icons "$work/data/icons"
     chmod 755 "$work"
@@ -65,7 +65,7 @@ end_group() {
     local group processes tries=100
     for group in "${groups[@]}"; do
         while processes=$(find "$group" -name cgroup.procs -exec cat {} +) && [ -n "$processes" ]; do
-            # They are words of their own.
+            # The process ids are separate words.
             # shellcheck disable=SC2086
             kill -KILL $processes 2>/dev/null || true
             tries=$((tries - 1))
@@ -82,7 +82,7 @@ mounted() {
     shift
     mount -t tmpfs -o mode=755 tmpfs /run
     mkdir -p /run/systemd/system /run/user "/run/user/$(id -u "$user")"
-    # Others are not asked to keep these mounts: a socket in /run that a test of root's uses is not in here.
+    # Other processes must not keep these mounts: a socket in /run used by root's tests is not in here.
     chown "$user:" "/run/user/$(id -u "$user")"
     chmod 700 "/run/user/$(id -u "$user")"
     for group; do
@@ -105,7 +105,7 @@ wait_for() {
         tries=$((tries - 1))
         if [ "$tries" -eq 0 ]; then
             tail -n 8 "$work"/log/* >&2
-            fail "waited in vain until $what"
+            fail "timed out: $what"
         fi
         sleep 0.1
     done
@@ -131,7 +131,7 @@ start_masters() {
     printf 'HostKey %s\nAuthorizedKeysFile %s\nUsePAM no\nStrictModes no\nListenAddress 127.0.0.1\nPort %s\nPidFile none\n' \
         "$work/ssh/host_key" "$work/ssh/user_key.pub" "$port" >"$work/ssh/sshd_config"
     start sshd "$(command -v sshd)" -D -e -f "$work/ssh/sshd_config"
-    # Under new privileges alone, asked has its ControlPath: what cannot be decided rightly is seen at once.
+    # Only new privileges give `asked` its ControlPath: a wrong decision is visible at once.
     cat >"$work/ssh/config" <<END
 Match originalhost asked exec "[ \$(whose-rights -u) = 0 ]"
     ControlPath $work/ssh/asked-with-rights
@@ -156,7 +156,7 @@ END
     ln -s "$work/ssh/nowhere" "$work/ssh/link"
 }
 
-# What the report says but for what time changes.
+# Prints the report without the parts that change with time.
 facts() {
     python3 -c '
 import json, sys
@@ -169,7 +169,7 @@ for socket in report["sockets"]:
 print([finding["id"] for finding in report["findings"]])'
 }
 
-# The directives of the unit, as systemd-run takes them.
+# Prints the directives of the unit as arguments of systemd-run.
 directives() {
     sed -n '/^\[Service\]/,/^\[Install\]/p' packaging/muxtray.service |
         grep -E '^(NoNew|Restrict|Lock|Memory|SystemCall|UMask|Keyring|Environment)' | sed 's/^/--property=/'
@@ -201,8 +201,8 @@ inside() {
     echo "- a report in the unit is the report outside it"
     muxtray -F "$work/ssh/config" list --json | facts >"$work/outside" || true
     in_the_unit muxtray -F "$work/ssh/config" list --json | facts >"$work/confined" || true
-    grep -q "asked-with-rights running" "$work/outside" || fail "the stage is wrong: $(cat "$work/outside")"
-    diff "$work/outside" "$work/confined" || fail "the unit changes what is found"
+    grep -q "asked-with-rights running" "$work/outside" || fail "the masters are not as set up: $(cat "$work/outside")"
+    diff "$work/outside" "$work/confined" || fail "the report in the unit differs"
 
     echo "- no network, no new privileges, nothing for others"
     in_the_unit python3 -c '
@@ -224,7 +224,7 @@ os.close(os.open("'"$work"'/made-in-the-unit", os.O_CREAT | os.O_WRONLY, 0o666))
     wait_for "the X server is there" test -s "$work/display"
     DISPLAY=:$(cat "$work/display")
     export DISPLAY
-    # An editor that tells what it may do.
+    # An editor that records its rights.
     printf '#!/bin/sh\nwhose-rights -u >%s/editor.new; mv %s/editor.new %s/editor\n' "$work" "$work" "$work" >"$work/bin/xdg-open"
     chmod +x "$work/bin/xdg-open"
     systemctl --user import-environment PATH HOME DISPLAY XDG_CONFIG_HOME XDG_DATA_HOME XDG_CACHE_HOME XDG_STATE_HOME LANG \
@@ -237,7 +237,7 @@ os.close(os.open("'"$work"'/made-in-the-unit", os.O_CREAT | os.O_WRONLY, 0o666))
     applet=$(systemctl --user show -P MainPID muxtray.service)
     [ "$(status_of "$applet" NoNewPrivs) $(status_of "$applet" Seccomp)" = "1 2" ] || fail "the applet is not confined"
 
-    echo "- what it starts is not confined, and outlives it"
+    echo "- started programs are not confined, and outlive it"
     click_row opened
     wait_for "the master is there" master_of opened
     [ "$(status_of "$(master_of opened)" NoNewPrivs)" = 0 ] || fail "a master from the menu is confined"
@@ -254,7 +254,7 @@ os.close(os.open("'"$work"'/made-in-the-unit", os.O_CREAT | os.O_WRONLY, 0o666))
     done
 
     systemd-analyze security --user --offline=yes packaging/muxtray.service | tail -n 1
-    echo "- all is well"
+    echo "- every check passed"
 }
 
 case ${1:-} in

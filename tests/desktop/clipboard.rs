@@ -1,5 +1,5 @@
-//! What a click in the menu puts on the clipboard, on X11 and on Wayland, and how long it stays there; and where
-//! "Show" on a notification leads.
+//! The text that a click in the menu copies, on X11 and on Wayland, and how long it stays; and the details shown by
+//! "Show" on a notification.
 
 use std::fs;
 use std::os::unix::fs::FileTypeExt as _;
@@ -9,22 +9,22 @@ use std::process::Command;
 use crate::desktop::{Desktop, Message, Parts, end, has_programs, lab};
 use crate::support::{Lab, PATH, PATIENCE, Process, files_below, look_for, wait_for, wait_until};
 
-/// Whether the applet is the one without GTK.
+/// Whether the applet was built without GTK.
 const LEAN: bool = cfg!(feature = "lean-tray");
 
 const COPY: &[&str] = &["\u{25cf} web", "Copy path"];
 
-/// What is on the X server's clipboard; nothing where nobody owns it.
+/// The content of the X server's clipboard; `None` if it has no owner.
 fn on_x11(desktop: &Desktop<'_>, lab: &Lab) -> Option<String> {
     let mut command = desktop.join(lab.command("xclip"));
     command.args(["-selection", "clipboard", "-out"]);
-    let said = Process::run(command, PATIENCE);
-    (said.code() == 0).then_some(said.stdout)
+    let output = Process::run(command, PATIENCE);
+    (output.code() == 0).then_some(output.stdout)
 }
 
 #[test]
-fn a_path_is_copied_on_x11() {
-    let name = "a_path_is_copied_on_x11";
+fn copies_path_on_x11() {
+    let name = "copies_path_on_x11";
     let Some(lab) = lab(name).filter(|_| has_programs(name, &["xclip"])) else {
         return;
     };
@@ -43,8 +43,8 @@ fn a_path_is_copied_on_x11() {
 }
 
 #[test]
-fn a_clipboard_manager_keeps_what_was_copied() {
-    let name = "a_clipboard_manager_keeps_what_was_copied";
+fn copied_text_is_kept_by_clipboard_manager() {
+    let name = "copied_text_is_kept_by_clipboard_manager";
     let Some(lab) = lab(name).filter(|_| has_programs(name, &["xclip", "xfce4-clipman"])) else {
         return;
     };
@@ -64,7 +64,7 @@ fn a_clipboard_manager_keeps_what_was_copied() {
     assert_eq!(on_x11(&desktop, &lab), Some(path));
 }
 
-/// A Wayland compositor without a screen, and how programs find it.
+/// A Wayland compositor without a screen, and its `WAYLAND_DISPLAY`.
 fn start_sway(lab: &Lab) -> (Process, String) {
     let configuration = lab.write("sway.conf", "xwayland disable\nseat seat0 fallback true\n");
     let mut command = lab.command("sway");
@@ -87,8 +87,8 @@ fn start_sway(lab: &Lab) -> (Process, String) {
 }
 
 #[test]
-fn a_path_is_copied_on_wayland_and_stays_there() {
-    let name = "a_path_is_copied_on_wayland_and_stays_there";
+fn copies_path_on_wayland_and_keeps_it() {
+    let name = "copies_path_on_wayland_and_keeps_it";
     let Some(lab) = lab(name).filter(|_| has_programs(name, &["sway", "wl-copy", "wl-paste"]))
     else {
         return;
@@ -96,7 +96,7 @@ fn a_path_is_copied_on_wayland_and_stays_there() {
     let desktop = Desktop::new(&lab, Parts::ALL);
     let (mut sway, socket) = start_sway(&lab);
     let on_wayland = |mut command: Command| {
-        // The panel is on an X server of its own, but of that the applet knows nothing.
+        // The panel is on an X server of its own, unknown to the applet.
         command
             .env_remove("DISPLAY")
             .env("WAYLAND_DISPLAY", &socket);
@@ -119,7 +119,7 @@ fn a_path_is_copied_on_wayland_and_stays_there() {
     sway.end();
 }
 
-/// The directories that hold the texts a viewer was given.
+/// The directories with the texts that a viewer was given.
 fn details(lab: &Lab) -> Vec<PathBuf> {
     let is_text = |file: &PathBuf| file.extension().is_some_and(|extension| extension == "txt");
     let mut files = files_below(&lab.path("run"));
@@ -128,14 +128,14 @@ fn details(lab: &Lab) -> Vec<PathBuf> {
 }
 
 #[test]
-fn show_on_a_notification_leads_to_the_details() {
-    let name = "show_on_a_notification_leads_to_the_details";
+fn show_on_notification_opens_details() {
+    let name = "show_on_notification_opens_details";
     let Some(lab) = lab(name).filter(|_| LEAN || has_programs(name, &["xdotool"])) else {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
     let programs = lab.make_directory("programs");
-    // The viewer says what it was given, and that nobody else could read it.
+    // The viewer prints its arguments and the mode of the file.
     let shown = lab.path("shown");
     lab.script(
         "programs/xdg-open",
@@ -149,7 +149,7 @@ fn show_on_a_notification_leads_to_the_details() {
     let mut command = desktop.join(lab.muxtray_command(["run"]));
     command.env("PATH", format!("{}:{PATH}", programs.display()));
     let applet = Process::start(command);
-    wait_until("the stale socket is told of", PATIENCE, || {
+    wait_until("the stale socket is announced", PATIENCE, || {
         desktop.displayed() == 1
     });
     let offers_show = |message: &Message| matches!(message, Message::Notify { actions, .. } if actions.iter().any(|label| label == "Show"));
@@ -168,7 +168,7 @@ fn show_on_a_notification_leads_to_the_details() {
         let window = look_for(PATIENCE, || {
             let mut command = desktop.join(lab.command("xdotool"));
             command.args(["search", "--onlyvisible", "--name", "^web$"]);
-            Some(Process::run(command, PATIENCE)).filter(|said| said.code() == 0)
+            Some(Process::run(command, PATIENCE)).filter(|output| output.code() == 0)
         });
         assert!(window.is_some(), "no window; {}", applet.stderr());
     }

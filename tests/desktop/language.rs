@@ -1,11 +1,11 @@
-//! The applet in another language, in a real panel: its menu and its notifications are the person's, and act.
+//! The applet in another language, in a real panel: its menu and its notifications are translated, and work.
 
 use crate::desktop::{Desktop, Message, Parts, end, lab};
 use crate::support::{PATIENCE, Process, is_socket, wait_until};
 
 #[test]
-fn the_menu_and_the_notifications_speak_the_persons_language() {
-    let Some(lab) = lab("the_menu_and_the_notifications_speak_the_persons_language") else {
+fn menu_and_notifications_are_translated() {
+    let Some(lab) = lab("menu_and_notifications_are_translated") else {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
@@ -17,7 +17,7 @@ fn the_menu_and_the_notifications_speak_the_persons_language() {
     let applet = Process::start(command);
     let icon = desktop.tray_icon(applet.pid());
     icon.wait_for_row(&["1 Master, 1 Problem"]);
-    wait_until("it is told in German", PATIENCE, || {
+    wait_until("the German notification is shown", PATIENCE, || {
         desktop.messages().iter().any(|message| {
             matches!(message, Message::Notify { summary, .. }
                 if summary == "db: toter Kontroll-Socket")

@@ -1,5 +1,5 @@
-//! The applet in a real panel: its menu is read and clicked as a panel does it, and what comes of it is looked for on
-//! the real master; and the applet's life with and without a desktop around it.
+//! The applet in a real panel: its menu is read and clicked as a panel does it, and the effect is checked on the real
+//! master; and starts and ends of the applet with and without a desktop.
 
 use std::time::{Duration, Instant};
 
@@ -7,12 +7,12 @@ use crate::desktop::{Desktop, Message, Parts, TrayIcon, end, lab};
 use crate::support::{Lab, PATIENCE, Process, Session, files_below, is_socket, skip, wait_until};
 use nix::sys::signal::Signal;
 
-/// Whether the applet is the one without GTK.
+/// Whether the applet was built without GTK.
 const LEAN: bool = cfg!(feature = "lean-tray");
 
 #[test]
-fn the_menu_shows_masters_and_check_answers() {
-    let Some(lab) = lab("the_menu_shows_masters_and_check_answers") else {
+fn menu_shows_masters_and_check_reports_answer() {
+    let Some(lab) = lab("menu_shows_masters_and_check_reports_answer") else {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
@@ -45,7 +45,7 @@ fn the_menu_shows_masters_and_check_answers() {
     let menu = icon.menu().unwrap();
     let about = |label| menu.find(label).map(|row| row.enabled);
     if LEAN {
-        // xclip is a way to copy, where it is installed. There is no window.
+        // xclip is a way to copy, if it is installed. There is no window.
         assert!(matches!(copy, None | Some(true)), "{menu:#?}");
         assert_eq!(about("muxtray"), Some(false), "{menu:#?}");
     } else {
@@ -57,9 +57,9 @@ fn the_menu_shows_masters_and_check_answers() {
     }
 
     icon.click(&["\u{25cf} web", "Check"]);
-    wait_until("the answer is told", PATIENCE, || {
-        let said = desktop.messages();
-        said.iter().any(|message| {
+    wait_until("the answer is shown", PATIENCE, || {
+        let output = desktop.messages();
+        output.iter().any(|message| {
             matches!(message, Message::Notify { summary, body, .. }
                 if format!("{summary} {body}").contains(&master.pid().to_string()))
         })
@@ -68,8 +68,8 @@ fn the_menu_shows_masters_and_check_answers() {
 }
 
 #[test]
-fn exit_from_the_menu_ends_the_master() {
-    let Some(lab) = lab("exit_from_the_menu_ends_the_master") else {
+fn exit_in_menu_ends_master() {
+    let Some(lab) = lab("exit_in_menu_ends_master") else {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
@@ -95,7 +95,7 @@ fn exit_from_the_menu_ends_the_master() {
     end(applet);
 }
 
-/// Waits until nothing of it has run for a second: no look is under way or due that could see what comes next.
+/// Waits until the process has not run for a second: no look is under way or due that could see the next change.
 fn wait_until_at_rest(process: &Process) {
     let mut last = (context_switches(process.pid()), Instant::now());
     wait_until("it is at rest", PATIENCE, || {
@@ -107,7 +107,7 @@ fn wait_until_at_rest(process: &Process) {
     });
 }
 
-/// How often the threads of a process have gone to sleep.
+/// The number of times that the threads of a process have gone to sleep.
 fn context_switches(pid: i32) -> u64 {
     let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     let switches = threads.flatten().filter_map(|thread| {
@@ -121,8 +121,8 @@ fn context_switches(pid: i32) -> u64 {
 }
 
 #[test]
-fn exit_that_was_drawn_for_fewer_sessions_is_refused() {
-    let Some(lab) = lab("exit_that_was_drawn_for_fewer_sessions_is_refused") else {
+fn exit_drawn_for_fewer_sessions_is_refused() {
+    let Some(lab) = lab("exit_drawn_for_fewer_sessions_is_refused") else {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
@@ -133,7 +133,7 @@ fn exit_that_was_drawn_for_fewer_sessions_is_refused() {
     wait_until_at_rest(&applet);
     let mut session = Session::open_unnoticed(&lab, master.path());
     icon.click(&["\u{25cf} web", "Exit"]);
-    wait_until("the refusal is told", PATIENCE, || {
+    wait_until("the refusal is shown", PATIENCE, || {
         !desktop.summaries().is_empty()
     });
     assert!(master.is_running() && session.is_open());
@@ -141,8 +141,8 @@ fn exit_that_was_drawn_for_fewer_sessions_is_refused() {
 }
 
 #[test]
-fn stop_from_the_menu_lets_the_session_go_on() {
-    let Some(lab) = lab("stop_from_the_menu_lets_the_session_go_on") else {
+fn stop_in_menu_keeps_session() {
+    let Some(lab) = lab("stop_in_menu_keeps_session") else {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
@@ -161,8 +161,8 @@ fn stop_from_the_menu_lets_the_session_go_on() {
 }
 
 #[test]
-fn exit_all_from_the_menu_is_the_whole_reset() {
-    let Some(lab) = lab("exit_all_from_the_menu_is_the_whole_reset") else {
+fn exit_all_in_menu_ends_masters_and_cleans() {
+    let Some(lab) = lab("exit_all_in_menu_ends_masters_and_cleans") else {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
@@ -178,16 +178,16 @@ fn exit_all_from_the_menu_is_the_whole_reset() {
     web.wait_for_end();
     icon.wait_for_row(&["no masters"]);
     assert!(!stale.path().exists());
-    wait_until("it says what became of each", PATIENCE, || {
-        let said = desktop.summaries();
-        said.contains(&"1 master ended, 1 socket removed".to_owned())
+    wait_until("the result is shown", PATIENCE, || {
+        let output = desktop.summaries();
+        output.contains(&"1 master ended, 1 socket removed".to_owned())
     });
     end(applet);
 }
 
 #[test]
-fn a_missing_directory_is_made_from_the_menu() {
-    let Some(lab) = lab("a_missing_directory_is_made_from_the_menu") else {
+fn fix_in_menu_makes_missing_directory() {
+    let Some(lab) = lab("fix_in_menu_makes_missing_directory") else {
         return;
     };
     let directory = lab.path("missing");
@@ -206,16 +206,17 @@ fn a_missing_directory_is_made_from_the_menu() {
         "the row is gone, the directory is not made"
     );
     wait_until("the notice of it is taken back", PATIENCE, || {
-        let said = desktop.messages();
-        said.iter()
+        let output = desktop.messages();
+        output
+            .iter()
             .any(|message| matches!(message, Message::Close { .. }))
     });
     end(applet);
 }
 
 #[test]
-fn clean_from_the_menu_removes_the_stale_socket_only() {
-    let Some(lab) = lab("clean_from_the_menu_removes_the_stale_socket_only") else {
+fn clean_in_menu_removes_only_stale_socket() {
+    let Some(lab) = lab("clean_in_menu_removes_only_stale_socket") else {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
@@ -252,15 +253,15 @@ fn clean_from_the_menu_removes_the_stale_socket_only() {
 }
 
 #[test]
-fn an_open_submenu_is_updated_in_place() {
+fn open_submenu_is_updated_in_place() {
     if LEAN {
         // The backend gives every row a new number when rows come or go, by which the panel closes the submenu.
         return skip(
-            "an_open_submenu_is_updated_in_place",
+            "open_submenu_is_updated_in_place",
             "the lean tray does not promise it",
         );
     }
-    let Some(lab) = lab("an_open_submenu_is_updated_in_place") else {
+    let Some(lab) = lab("open_submenu_is_updated_in_place") else {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
@@ -277,8 +278,8 @@ fn an_open_submenu_is_updated_in_place() {
 }
 
 #[test]
-fn a_click_on_a_row_that_was_replaced_reaches_nobody() {
-    let Some(lab) = lab("a_click_on_a_row_that_was_replaced_reaches_nobody") else {
+fn click_on_replaced_row_does_nothing() {
+    let Some(lab) = lab("click_on_replaced_row_does_nothing") else {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
@@ -290,13 +291,13 @@ fn a_click_on_a_row_that_was_replaced_reaches_nobody() {
     lab.ssh_request("exit", first.path()).expect(0);
     first.wait_for_end();
     let mut second = lab.master("web");
-    // Where the menu may be open, the old row is disabled first, and stays for a moment.
+    // If the menu may be open, the old row is disabled first, and stays for a moment.
     wait_until("the row is another one", PATIENCE, || {
         icon.wait_for_row(&["\u{25cf} web", "Exit"]).id != drawn.id
     });
     assert!(icon.try_click(&drawn).is_err(), "there is no such row");
     icon.click(&["\u{25cf} web", "Check"]);
-    wait_until("what was asked later is answered", PATIENCE, || {
+    wait_until("the later click is answered", PATIENCE, || {
         !desktop.summaries().is_empty()
     });
     assert!(second.is_running());
@@ -304,8 +305,8 @@ fn a_click_on_a_row_that_was_replaced_reaches_nobody() {
 }
 
 #[test]
-fn a_second_start_says_so_and_ends_well() {
-    let Some(lab) = lab("a_second_start_says_so_and_ends_well") else {
+fn second_start_prints_message_and_exits_with_0() {
+    let Some(lab) = lab("second_start_prints_message_and_exits_with_0") else {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
@@ -313,9 +314,9 @@ fn a_second_start_says_so_and_ends_well() {
     desktop.tray_icon(first.pid());
     for arguments in [&[][..], &["--no-tray"]] {
         let second = desktop.muxtray_run(arguments).finish(PATIENCE).expect(0);
-        let said = format!("{}{}", second.stdout, second.stderr);
+        let output = format!("{}{}", second.stdout, second.stderr);
         assert!(
-            said.contains("running already") || said.contains("already running"),
+            output.contains("running already") || output.contains("already running"),
             "{second:#?}"
         );
     }
@@ -324,8 +325,8 @@ fn a_second_start_says_so_and_ends_well() {
 }
 
 #[test]
-fn sigterm_and_quit_end_in_order_and_leave_nothing() {
-    let Some(lab) = lab("sigterm_and_quit_end_in_order_and_leave_nothing") else {
+fn sigterm_and_quit_end_in_order_and_leave_no_files() {
+    let Some(lab) = lab("sigterm_and_quit_end_in_order_and_leave_no_files") else {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
@@ -360,8 +361,8 @@ fn sigterm_and_quit_end_in_order_and_leave_nothing() {
 }
 
 #[test]
-fn a_restarted_panel_gets_the_icon_back() {
-    let Some(lab) = lab("a_restarted_panel_gets_the_icon_back") else {
+fn restarted_panel_shows_icon() {
+    let Some(lab) = lab("restarted_panel_shows_icon") else {
         return;
     };
     let mut desktop = Desktop::new(&lab, Parts::ALL);
@@ -376,8 +377,8 @@ fn a_restarted_panel_gets_the_icon_back() {
 }
 
 #[test]
-fn a_panel_that_starts_later_gets_the_icon() {
-    let Some(lab) = lab("a_panel_that_starts_later_gets_the_icon") else {
+fn panel_started_later_shows_icon() {
+    let Some(lab) = lab("panel_started_later_shows_icon") else {
         return;
     };
     let mut desktop = Desktop::new(
@@ -388,7 +389,7 @@ fn a_panel_that_starts_later_gets_the_icon() {
         },
     );
     let mut applet = desktop.muxtray_run(&[]);
-    wait_until("it says that there is no panel", PATIENCE, || {
+    wait_until("the missing panel is logged", PATIENCE, || {
         assert!(applet.is_running(), "{}", applet.stderr());
         applet
             .log_lines()
@@ -408,10 +409,10 @@ fn a_panel_that_starts_later_gets_the_icon() {
     end(applet);
 }
 
-/// Demands that the applet has said one sentence, with this word, and watches on: what is stale gets cleaned.
+/// Asserts that the applet has printed one sentence, with this word, and watches on: a stale socket gets cleaned.
 #[track_caller]
-fn expect_one_sentence_and_watching(lab: &Lab, mut applet: Process, word: &str) {
-    wait_until("it says what is missing", PATIENCE, || {
+fn assert_one_message_and_watching(lab: &Lab, mut applet: Process, word: &str) {
+    wait_until("the missing part is logged", PATIENCE, || {
         assert!(applet.is_running(), "it has ended: {}", applet.stderr());
         applet.log_lines().iter().any(|line| line.contains(word))
     });
@@ -423,8 +424,8 @@ fn expect_one_sentence_and_watching(lab: &Lab, mut applet: Process, word: &str) 
 }
 
 #[test]
-fn the_end_of_the_session_bus_is_the_end() {
-    let Some(lab) = lab("the_end_of_the_session_bus_is_the_end") else {
+fn lost_session_bus_ends_it() {
+    let Some(lab) = lab("lost_session_bus_ends_it") else {
         return;
     };
     let mut desktop = Desktop::new(&lab, Parts::ALL);
@@ -433,14 +434,17 @@ fn the_end_of_the_session_bus_is_the_end() {
         .tray_icon(applet.pid())
         .wait_for_row(&["no masters"]);
     desktop.end_bus();
-    // A failure: systemd starts it again, for the session may be there yet.
-    let said = applet.finish(PATIENCE).expect(3);
-    assert!(said.stderr.contains("session bus has ended"), "{said:?}");
+    // A failure, so systemd starts it again: the session may still exist.
+    let output = applet.finish(PATIENCE).expect(3);
+    assert!(
+        output.stderr.contains("session bus has ended"),
+        "{output:?}"
+    );
 }
 
 #[test]
-fn a_panel_that_hangs_holds_up_nothing() {
-    let Some(lab) = lab("a_panel_that_hangs_holds_up_nothing") else {
+fn hanging_panel_blocks_nothing() {
+    let Some(lab) = lab("hanging_panel_blocks_nothing") else {
         return;
     };
     lab.write_muxtray_config("interval_secs = 3600\nclean_automatically = true\n");
@@ -454,14 +458,14 @@ fn a_panel_that_hangs_holds_up_nothing() {
 }
 
 #[test]
-fn without_gtk_no_display_and_no_library_is_needed() {
+fn lean_applet_needs_no_display_and_no_gtk() {
     if !LEAN || cfg!(feature = "tray") {
         return skip(
-            "without_gtk_no_display_and_no_library_is_needed",
+            "lean_applet_needs_no_display_and_no_gtk",
             "this build has GTK",
         );
     }
-    let Some(lab) = lab("without_gtk_no_display_and_no_library_is_needed") else {
+    let Some(lab) = lab("lean_applet_needs_no_display_and_no_gtk") else {
         return;
     };
     let mut desktop = Desktop::new(&lab, Parts::ALL);
@@ -482,14 +486,14 @@ fn without_gtk_no_display_and_no_library_is_needed() {
 }
 
 #[test]
-fn without_a_display_it_says_so_and_watches_on() {
+fn without_display_it_prints_message_and_watches() {
     if LEAN {
         return skip(
-            "without_a_display_it_says_so_and_watches_on",
+            "without_display_it_prints_message_and_watches",
             "the lean tray needs none",
         );
     }
-    let Some(lab) = lab("without_a_display_it_says_so_and_watches_on") else {
+    let Some(lab) = lab("without_display_it_prints_message_and_watches") else {
         return;
     };
     lab.write_muxtray_config("interval_secs = 3600\nclean_automatically = true\n");
@@ -499,14 +503,14 @@ fn without_a_display_it_says_so_and_watches_on() {
         daemon: false,
     };
     let mut desktop = Desktop::new(&lab, parts);
-    expect_one_sentence_and_watching(&lab, desktop.muxtray_run(&[]), "no display");
+    assert_one_message_and_watching(&lab, desktop.muxtray_run(&[]), "no display");
     desktop.set_display(":987");
-    expect_one_sentence_and_watching(&lab, desktop.muxtray_run(&[]), "no display");
+    assert_one_message_and_watching(&lab, desktop.muxtray_run(&[]), "no display");
 }
 
 #[test]
-fn without_a_bus_it_says_so_and_watches_on() {
-    let Some(lab) = lab("without_a_bus_it_says_so_and_watches_on") else {
+fn without_bus_it_prints_message_and_watches() {
+    let Some(lab) = lab("without_bus_it_prints_message_and_watches") else {
         return;
     };
     lab.write_muxtray_config("interval_secs = 3600\nclean_automatically = true\n");
@@ -517,6 +521,6 @@ fn without_a_bus_it_says_so_and_watches_on() {
     };
     let mut desktop = Desktop::new(&lab, parts);
     desktop.end_bus();
-    expect_one_sentence_and_watching(&lab, desktop.muxtray_run(&[]), "session bus");
-    expect_one_sentence_and_watching(&lab, desktop.muxtray_run(&["--no-tray"]), "session bus");
+    assert_one_message_and_watching(&lab, desktop.muxtray_run(&[]), "session bus");
+    assert_one_message_and_watching(&lab, desktop.muxtray_run(&["--no-tray"]), "session bus");
 }

@@ -1,12 +1,12 @@
-//! Notifications in a real daemon: when they come, what they say, what their buttons do to the real master, and that
-//! they go when their problem is over.
+//! Notifications in a real daemon: when they are shown, their text, the effect of their buttons on the real master, and
+//! that they are closed when their problem is over.
 
 use crate::desktop::{Desktop, Message, Parts, Row, end, lab};
 use crate::support::{PATIENCE, wait_until};
 
 #[test]
-fn the_clean_button_of_a_notification_cleans_and_closes_it() {
-    let Some(lab) = lab("the_clean_button_of_a_notification_cleans_and_closes_it") else {
+fn clean_button_removes_socket_and_closes_notification() {
+    let Some(lab) = lab("clean_button_removes_socket_and_closes_notification") else {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
@@ -16,7 +16,7 @@ fn the_clean_button_of_a_notification_cleans_and_closes_it() {
     assert!(desktop.messages().is_empty(), "{:?}", desktop.messages());
 
     master.kill();
-    wait_until("the stale socket is told of", PATIENCE, || {
+    wait_until("the stale socket is announced", PATIENCE, || {
         desktop.summaries() == ["web: stale control socket"] && desktop.displayed() == 1
     });
     desktop.press("Clean");
@@ -34,8 +34,8 @@ fn the_clean_button_of_a_notification_cleans_and_closes_it() {
 }
 
 #[test]
-fn a_notification_is_taken_back_when_its_problem_is_over() {
-    let Some(lab) = lab("a_notification_is_taken_back_when_its_problem_is_over") else {
+fn notification_is_closed_when_problem_is_over() {
+    let Some(lab) = lab("notification_is_closed_when_problem_is_over") else {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
@@ -45,7 +45,7 @@ fn a_notification_is_taken_back_when_its_problem_is_over() {
         desktop.has_name("io.github.muxtray.Muxtray")
     });
     master.kill();
-    wait_until("the stale socket is told of", PATIENCE, || {
+    wait_until("the stale socket is announced", PATIENCE, || {
         desktop.displayed() == 1
     });
     std::fs::remove_file(master.path()).unwrap();
@@ -60,8 +60,8 @@ fn a_notification_is_taken_back_when_its_problem_is_over() {
 }
 
 #[test]
-fn an_orderly_end_of_a_master_says_nothing() {
-    let Some(lab) = lab("an_orderly_end_of_a_master_says_nothing") else {
+fn orderly_end_of_master_shows_no_notification() {
+    let Some(lab) = lab("orderly_end_of_master_shows_no_notification") else {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
@@ -77,8 +77,8 @@ fn an_orderly_end_of_a_master_says_nothing() {
 }
 
 #[test]
-fn several_problems_at_once_are_one_summary() {
-    let Some(lab) = lab("several_problems_at_once_are_one_summary") else {
+fn simultaneous_problems_are_one_summary() {
+    let Some(lab) = lab("simultaneous_problems_are_one_summary") else {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
@@ -86,7 +86,9 @@ fn several_problems_at_once_are_one_summary() {
         lab.dead_socket(&lab.control_path(alias));
     }
     let applet = desktop.muxtray_run(&[]);
-    wait_until("they are told of", PATIENCE, || desktop.displayed() == 1);
+    wait_until("the problems are announced", PATIENCE, || {
+        desktop.displayed() == 1
+    });
     let summaries = desktop.summaries();
     assert!(
         summaries.len() == 1 && summaries[0].starts_with("3 problems"),
@@ -111,11 +113,13 @@ fn hostile_names_are_escaped_in_menu_and_notification() {
     let icon = desktop.tray_icon(applet.pid());
     let row = icon.wait_for_row(&["\u{25b2}"]);
     assert!(!row.label.contains(['\u{1b}', '\u{202e}', '\n']), "{row:?}");
-    // Panels built with GTK take underscores out, so they get a look-alike.
+    // Panels built with GTK remove underscores, so names have a look-alike.
     let escaped = "<b>a_b&\\u{1b}[31m\\u{202e}\\u{a}-22";
     let shows_path = |row: &Row| row.label.replace('\u{2cd}', "_").ends_with(escaped);
     assert!(row.rows.iter().any(shows_path), "{row:#?}");
-    wait_until("it is told of", PATIENCE, || !desktop.messages().is_empty());
+    wait_until("the problem is announced", PATIENCE, || {
+        !desktop.messages().is_empty()
+    });
     let Message::Notify { body, .. } = &desktop.messages()[0] else {
         panic!("{:?}", desktop.messages())
     };
@@ -127,8 +131,8 @@ fn hostile_names_are_escaped_in_menu_and_notification() {
 }
 
 #[test]
-fn without_a_notification_daemon_it_says_so_once_and_goes_on() {
-    let Some(lab) = lab("without_a_notification_daemon_it_says_so_once_and_goes_on") else {
+fn without_notification_daemon_it_logs_once_and_continues() {
+    let Some(lab) = lab("without_notification_daemon_it_logs_once_and_continues") else {
         return;
     };
     let mut desktop = Desktop::new(
@@ -144,7 +148,7 @@ fn without_a_notification_daemon_it_says_so_once_and_goes_on() {
     icon.wait_for_row(&["1 master"]);
     master.kill();
     icon.wait_for_row(&["\u{25b2} web"]);
-    wait_until("it says that nobody shows notifications", PATIENCE, || {
+    wait_until("the missing daemon is logged", PATIENCE, || {
         applet.stderr().contains("notifications")
     });
     std::fs::remove_file(master.path()).unwrap();
@@ -161,7 +165,7 @@ fn without_a_notification_daemon_it_says_so_once_and_goes_on() {
     desktop.start_daemon();
     lab.dead_socket(&lab.control_path("build"));
     wait_until(
-        "a daemon that starts later shows what is true",
+        "a daemon that starts later shows the current problem",
         PATIENCE,
         || desktop.displayed() == 2,
     );

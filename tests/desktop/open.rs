@@ -3,7 +3,7 @@
 use crate::desktop::{Desktop, Message, Parts, TrayIcon, end, lab};
 use crate::support::{GOOD, Lab, PATIENCE, wait_until};
 
-/// The hosts that the menu offers, in its order.
+/// The hosts in the menu, in its order.
 fn offered(icon: &TrayIcon<'_>) -> Vec<String> {
     let menu = icon.menu();
     let offer = menu.as_ref().and_then(|menu| menu.find("Open master"));
@@ -21,20 +21,20 @@ fn wait_for_offer(icon: &TrayIcon<'_>, hosts: &[&str]) {
     });
 }
 
-/// The master of a host ends with the laboratory, whatever becomes of the test.
+/// The master of a host ends with the test, even if the test fails.
 #[track_caller]
-fn adopt(lab: &Lab, alias: &str) {
+fn end_with_test(lab: &Lab, alias: &str) {
     let report = lab.list().at(&lab.control_path(alias));
     let pid = report.0["pid"].as_i64().unwrap();
     lab.end_with_lab(i32::try_from(pid).unwrap());
 }
 
 #[test]
-fn a_master_is_opened_from_the_menu_and_remembered() {
-    let Some(lab) = lab("a_master_is_opened_from_the_menu_and_remembered") else {
+fn open_in_menu_starts_master_and_remembers_host() {
+    let Some(lab) = lab("open_in_menu_starts_master_and_remembers_host") else {
         return;
     };
-    // systemd's names are no hosts; one of them leads to a directory that is not there.
+    // systemd's names are no hosts; one of them is in a missing directory.
     lab.configure(&format!("Host .host machine/.host\nHost *\n{GOOD}"));
     let desktop = Desktop::new(&lab, Parts::ALL);
     let applet = desktop.muxtray_run(&[]);
@@ -44,8 +44,8 @@ fn a_master_is_opened_from_the_menu_and_remembered() {
 
     icon.click(&["Open master", "build"]);
     icon.wait_for_row(&["\u{25cf} build", "Check"]);
-    adopt(&lab, "build");
-    wait_until("it is told", PATIENCE, || {
+    end_with_test(&lab, "build");
+    wait_until("the notification is shown", PATIENCE, || {
         desktop
             .summaries()
             .contains(&"build: master is open".to_owned())
@@ -60,14 +60,14 @@ fn a_master_is_opened_from_the_menu_and_remembered() {
     let icon = desktop.tray_icon(again.pid());
     wait_for_offer(&icon, &["build", "web", "db"]);
     lab.muxtray(["open", ".host"]).expect(0);
-    adopt(&lab, ".host");
+    end_with_test(&lab, ".host");
     icon.wait_for_row(&["\u{25cf} .host", "Exit"]);
     end(again);
 }
 
 #[test]
-fn a_start_that_fails_is_told_and_can_be_tried_again() {
-    let Some(lab) = lab("a_start_that_fails_is_told_and_can_be_tried_again") else {
+fn failed_start_is_shown_and_can_be_repeated() {
+    let Some(lab) = lab("failed_start_is_shown_and_can_be_repeated") else {
         return;
     };
     lab.configure(&format!("Host web\n    Port 1\nHost *\n{GOOD}"));
@@ -75,7 +75,7 @@ fn a_start_that_fails_is_told_and_can_be_tried_again() {
     let applet = desktop.muxtray_run(&[]);
     let icon = desktop.tray_icon(applet.pid());
     icon.click(&["Open master", "web"]);
-    wait_until("it is told", PATIENCE, || {
+    wait_until("the notification is shown", PATIENCE, || {
         desktop.messages().iter().any(|message| {
             matches!(message, Message::Notify { summary, body, .. }
                 if summary == "web: no master was opened" && body.contains("Connection refused"))
@@ -83,9 +83,9 @@ fn a_start_that_fails_is_told_and_can_be_tried_again() {
     });
     wait_for_offer(&icon, &["web", "db", "build"]);
     lab.configure(&format!("Host *\n{GOOD}"));
-    // The path is another one with another port; the offer is for the host.
+    // Another port changes the path; the offer is for the host.
     desktop.press("Try again");
     icon.wait_for_row(&["\u{25cf} web", "Check"]);
-    adopt(&lab, "web");
+    end_with_test(&lab, "web");
     end(applet);
 }

@@ -1,4 +1,4 @@
-//! A panel whose register has lost the icon, or never got it: it is told once more.
+//! A panel whose register has lost the icon, or never got it: the applet registers once more.
 
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
@@ -9,7 +9,7 @@ use futures_lite::StreamExt as _;
 use futures_lite::future::block_on;
 use zbus::{Connection, MessageStream, Variant};
 
-/// A panel's register that notes what is registered, and lists nothing.
+/// A panel's register that records every registration, and lists nothing.
 fn forgetful_register(address: &str) -> Receiver<(String, String)> {
     let (sender, registered) = mpsc::channel();
     let connection = block_on(zbus::connection::Builder::address(address).build()).unwrap();
@@ -49,8 +49,8 @@ async fn serve(
 }
 
 #[test]
-fn an_icon_that_is_missing_in_the_register_is_registered_once_more() {
-    let Some(lab) = lab("an_icon_that_is_missing_in_the_register_is_registered_once_more") else {
+fn icon_missing_in_register_is_registered_again() {
+    let Some(lab) = lab("icon_missing_in_register_is_registered_again") else {
         return;
     };
     let parts = Parts {

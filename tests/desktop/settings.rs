@@ -1,5 +1,5 @@
-//! Settings in the menu of a real panel: what a click writes, what it does from then on, and what it says where it
-//! cannot; and what a start at login is like.
+//! Settings in the menu of a real panel: what a click writes and changes, the message if it cannot be written; and a
+//! start at login.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -20,7 +20,7 @@ const STALE: &[&str] = &[
 const AT_LOGIN: &[&str] = &["Settings", "Start at login"];
 const OPEN: &[&str] = &["Settings", "Open configuration"];
 
-/// A file that a person has made their own.
+/// A configuration edited by hand.
 const MINE: &str = "# Mine.\ninterval_secs = 3600 # an hour\n\nclean_automatically = false # not yet\n\n\
                     [notifications]\n# Loud.\nenabled = true\n";
 
@@ -32,7 +32,7 @@ fn autostart_file(lab: &Lab) -> PathBuf {
     lab.path("config/autostart/io.github.muxtray.Muxtray.desktop")
 }
 
-/// Starts muxtray with an xdg-open of the test's own, and no other.
+/// Starts muxtray with the test's xdg-open, and no other.
 fn run_with_opener(lab: &Lab, desktop: &Desktop<'_>, script: Option<&str>) -> Process {
     let directory = lab.make_directory("programs");
     std::os::unix::fs::symlink("/usr/bin/ssh", directory.join("ssh")).unwrap();
@@ -44,8 +44,8 @@ fn run_with_opener(lab: &Lab, desktop: &Desktop<'_>, script: Option<&str>) -> Pr
     Process::start(command)
 }
 
-/// Clicks a check mark, and waits until that is written and drawn. A panel may draw the mark of a click for a moment
-/// before it draws the one that is true, so the file comes first.
+/// Clicks a check mark, and waits until the setting is written and drawn. A panel may draw the mark of a click for a
+/// moment before it draws the true one, so the file is checked first.
 #[track_caller]
 fn switch(icon: &TrayIcon<'_>, labels: &[&str], on: bool, file: &Path, written: &str) {
     icon.wait_for_mark(labels, !on);
@@ -57,9 +57,8 @@ fn switch(icon: &TrayIcon<'_>, labels: &[&str], on: bool, file: &Path, written: 
 }
 
 #[test]
-fn a_click_changes_the_file_and_nothing_else_in_it_and_outlives_a_restart() {
-    let Some(lab) = lab("a_click_changes_the_file_and_nothing_else_in_it_and_outlives_a_restart")
-    else {
+fn click_changes_one_line_and_survives_restart() {
+    let Some(lab) = lab("click_changes_one_line_and_survives_restart") else {
         return;
     };
     lab.write("config/muxtray/config.toml", MINE);
@@ -69,7 +68,7 @@ fn a_click_changes_the_file_and_nothing_else_in_it_and_outlives_a_restart() {
     switch(&icon, CLEAN, true, &configuration(&lab), "= true # not yet");
     let on = MINE.replace("= false # not yet", "= true # not yet");
     assert_eq!(fs::read_to_string(configuration(&lab)).unwrap(), on);
-    // It is in force at once.
+    // It takes effect at once.
     let stale = lab.control_path("web");
     lab.dead_socket(&stale);
     wait_until("the stale socket is cleaned", PATIENCE, || !stale.exists());
@@ -89,8 +88,8 @@ fn a_click_changes_the_file_and_nothing_else_in_it_and_outlives_a_restart() {
 }
 
 #[test]
-fn a_kind_that_is_switched_off_is_not_announced_and_on_again_it_is() {
-    let Some(lab) = lab("a_kind_that_is_switched_off_is_not_announced_and_on_again_it_is") else {
+fn kind_is_announced_only_while_switched_on() {
+    let Some(lab) = lab("kind_is_announced_only_while_switched_on") else {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
@@ -100,7 +99,7 @@ fn a_kind_that_is_switched_off_is_not_announced_and_on_again_it_is() {
 
     lab.dead_socket(&lab.control_path("web"));
     icon.wait_for_row(&["\u{25b2} web"]);
-    // What is announced later has come, so what was to be announced before would have.
+    // The later notification is shown, so an earlier one would have been shown before it.
     lab.write(format!("s/db-{}", lab.port), "no socket");
     wait_until("the other kind is announced", PATIENCE, || {
         desktop.summaries() == ["db: ControlPath is not a socket"]
@@ -116,8 +115,8 @@ fn a_kind_that_is_switched_off_is_not_announced_and_on_again_it_is() {
 }
 
 #[test]
-fn all_notifications_can_be_switched_off_and_on_again() {
-    let Some(lab) = lab("all_notifications_can_be_switched_off_and_on_again") else {
+fn notifications_are_shown_only_while_switched_on() {
+    let Some(lab) = lab("notifications_are_shown_only_while_switched_on") else {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
@@ -142,8 +141,8 @@ fn all_notifications_can_be_switched_off_and_on_again() {
 }
 
 #[test]
-fn what_cannot_be_switched_says_why_and_keeps_the_file() {
-    let Some(lab) = lab("what_cannot_be_switched_says_why_and_keeps_the_file") else {
+fn invalid_file_disables_switches_with_reason_and_stays() {
+    let Some(lab) = lab("invalid_file_disables_switches_with_reason_and_stays") else {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
@@ -166,8 +165,8 @@ fn what_cannot_be_switched_says_why_and_keeps_the_file() {
 }
 
 #[test]
-fn a_setting_that_cannot_be_written_keeps_its_mark_and_says_why() {
-    let Some(lab) = lab("a_setting_that_cannot_be_written_keeps_its_mark_and_says_why") else {
+fn unwritable_setting_keeps_mark_and_shows_reason() {
+    let Some(lab) = lab("unwritable_setting_keeps_mark_and_shows_reason") else {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
@@ -177,7 +176,7 @@ fn a_setting_that_cannot_be_written_keeps_its_mark_and_says_why() {
     let applet = desktop.muxtray_run(&[]);
     let icon = desktop.tray_icon(applet.pid());
     icon.click(CLEAN);
-    wait_until("it says why", PATIENCE, || {
+    wait_until("the reason is shown", PATIENCE, || {
         desktop.messages().iter().any(|message| {
             matches!(message, Message::Notify { summary, body, .. }
                 if summary == "muxtray: setting not changed"
@@ -191,8 +190,8 @@ fn a_setting_that_cannot_be_written_keeps_its_mark_and_says_why() {
 }
 
 #[test]
-fn start_at_login_writes_the_file_and_shows_what_is_true() {
-    let Some(lab) = lab("start_at_login_writes_the_file_and_shows_what_is_true") else {
+fn start_at_login_writes_file_and_shows_its_state() {
+    let Some(lab) = lab("start_at_login_writes_file_and_shows_its_state") else {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
@@ -204,7 +203,7 @@ fn start_at_login_writes_the_file_and_shows_what_is_true() {
 
     switch(&icon, AT_LOGIN, false, &autostart_file(&lab), "Hidden=true");
     lab.muxtray(["autostart", "status"]).expect(1);
-    // What happens elsewhere is seen as well.
+    // Changes by others are seen as well.
     lab.muxtray(["autostart", "enable"]).expect(0);
     icon.wait_for_mark(AT_LOGIN, true);
     end(applet);
@@ -218,8 +217,8 @@ fn has_button(messages: &[Message], label: &str) -> bool {
 }
 
 #[test]
-fn the_configuration_is_opened_by_the_desktop() {
-    let Some(lab) = lab("the_configuration_is_opened_by_the_desktop") else {
+fn open_configuration_runs_xdg_open() {
+    let Some(lab) = lab("open_configuration_runs_xdg_open") else {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
@@ -241,9 +240,9 @@ fn the_configuration_is_opened_by_the_desktop() {
     end(applet);
 }
 
-/// Demands that a click on Open configuration is answered by its path and the way out, and that it can be shown where
-/// there are windows or a program for texts.
-fn expect_a_way_out(
+/// Asserts that a click on Open configuration is answered by the path and the way out, and that the text can be shown
+/// if there are windows or a viewer.
+fn assert_path_is_shown(
     lab: &Lab,
     desktop: &Desktop<'_>,
     applet: Process,
@@ -252,7 +251,7 @@ fn expect_a_way_out(
 ) {
     let path = configuration(lab);
     desktop.tray_icon(applet.pid()).click(OPEN);
-    wait_until("it says why", PATIENCE, || {
+    wait_until("the reason is shown", PATIENCE, || {
         desktop.messages().iter().any(|message| {
             matches!(message, Message::Notify { summary, body, .. }
                 if summary == "muxtray: configuration not opened"
@@ -269,13 +268,13 @@ fn expect_a_way_out(
 }
 
 #[test]
-fn where_no_program_opens_it_the_way_out_is_told() {
-    let Some(lab) = lab("where_no_program_opens_it_the_way_out_is_told") else {
+fn failing_xdg_open_shows_path() {
+    let Some(lab) = lab("failing_xdg_open_shows_path") else {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
     let applet = run_with_opener(&lab, &desktop, Some("exit 3"));
-    expect_a_way_out(
+    assert_path_is_shown(
         &lab,
         &desktop,
         applet,
@@ -285,18 +284,18 @@ fn where_no_program_opens_it_the_way_out_is_told() {
 }
 
 #[test]
-fn without_xdg_open_the_way_out_is_told() {
-    let Some(lab) = lab("without_xdg_open_the_way_out_is_told") else {
+fn missing_xdg_open_shows_path() {
+    let Some(lab) = lab("missing_xdg_open_shows_path") else {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
     let applet = run_with_opener(&lab, &desktop, None);
-    expect_a_way_out(&lab, &desktop, applet, "xdg-open is not installed", false);
+    assert_path_is_shown(&lab, &desktop, applet, "xdg-open is not installed", false);
 }
 
 #[test]
-fn at_login_it_cleans_first_and_waits_for_the_panel() {
-    let Some(lab) = lab("at_login_it_cleans_first_and_waits_for_the_panel") else {
+fn login_start_cleans_first_and_waits_for_panel() {
+    let Some(lab) = lab("login_start_cleans_first_and_waits_for_panel") else {
         return;
     };
     lab.write_muxtray_config("interval_secs = 3600\nclean_automatically = true\n");
@@ -321,7 +320,7 @@ fn at_login_it_cleans_first_and_waits_for_the_panel() {
     end(applet);
 }
 
-/// Runs what the file has in Exec.
+/// Runs the command in the file's Exec.
 fn start_as_a_desktop_does(desktop: &Desktop<'_>, lab: &Lab, file: &Path) -> Process {
     let text = fs::read_to_string(file).unwrap();
     let exec = text

@@ -1,24 +1,25 @@
-//! A long life in short: masters that come, die, hang, are continued and replaced, configurations that change, a panel and
-//! a notification daemon that are killed and come back, around the running applet. What it shows and announces is
-//! compared with what is true all the time; what it takes is measured whenever nothing is there.
+//! A long run in short time: masters that start, end, hang, continue and are replaced, configurations that change, a
+//! panel and a notification daemon that are killed and restarted, around the running applet. The menu and the
+//! announcements are compared with the true state all the time; the resources are measured whenever there are no
+//! masters.
 //!
-//! The schedule is random, from a seed that is printed. The short run is part of the suite; the long one, of so many
-//! events, from another seed:
+//! The schedule is random, from a seed that is printed. The short run is part of the suite; a long one, with this many
+//! events and another seed, is:
 //!
 //! ```text
-//! MUXTRAY_SOAK_EVENTS=100000 MUXTRAY_SOAK_SEED=7 cargo test --release --test soak -- --nocapture
+//! MUXTRAY_SOAK_EVENTS=100000 MUXTRAY_SOAK_SEED=7 cargo test --release --test desktop soak -- --nocapture
 //! ```
 //!
-//! - No death is missed and no state shown wrongly: the menu has to agree with the truth after every batch.
-//! - No problem is told twice, none not at all, and what is over is taken back: see [`ledger`].
+//! - No death is missed and no state shown wrongly: the menu has to agree with the true state after every batch.
+//! - Every problem is announced exactly once, and its notification closed when it is over: see [`announcements`].
 //! - Descriptors, threads, inotify watches and children are as many in the end as they were, and memory does not grow.
 
+mod announcements;
 mod daemon;
-mod ledger;
 mod masters;
 mod panel;
+mod truth;
 mod usage;
-mod world;
 
 use std::collections::BTreeSet;
 use std::env;
@@ -27,100 +28,100 @@ use std::time::{Duration, Instant};
 
 use crate::desktop::{Desktop, Parts, end, lab};
 use crate::support::{Lab, PATIENCE, Process, User};
+use announcements::Announcements;
 use daemon::Daemon;
 use futures_lite::future::block_on;
-use ledger::Ledger;
 use masters::{Act, Masters};
 use panel::Panel;
+use truth::{Kind, Problem, Standing, Truth};
 use usage::Usage;
-use world::{Kind, Problem, Standing, World};
 
 /// The events of the run that is part of the suite.
 const EVENTS: u64 = 2_500;
-/// Batches between two rests, in the short run and in a long one.
+/// Batches between two measurements, in the short run and in a long one.
 const BATCHES: [usize; 2] = [4, 16];
-/// Rests before what is measured counts: GTK and the C library fill their caches.
+/// Measurements before those that count: GTK and the C library fill their caches.
 const WARM_UP: usize = 1;
-/// The least rests that a growth can be told from.
-const RESTS: usize = 4;
-/// Paths of masters that come and end in order at once, in every batch.
+/// The least number of measurements that can show a growth.
+const MEASUREMENTS: usize = 4;
+/// Paths of masters that start and end in order at once, in every batch.
 const VISITORS: usize = 40;
-/// So many events tell whether memory grows; `tests/steady.rs` does it with fewer, of one kind.
-const TELLING: u64 = 50_000;
-/// So much more may be in use in the last quarter than in the first, in bytes. One menu row or notification of a hundred
-/// bytes that leaked with every event would be ten times that in the long run.
+/// The number of events that can show a growth of memory; `steady` does it with fewer, of one kind.
+const EVENTS_TO_SHOW_GROWTH: u64 = 50_000;
+/// The growth allowed from the first quarter to the last, in bytes. One menu row or notification of a hundred bytes
+/// leaked with every event would be ten times that in the long run.
 const MOST_GROWTH: u64 = 1024 * 1024;
 
-/// Numbers that look random, the same from the same seed (SplitMix64).
-struct Dice(u64);
+/// Pseudo-random numbers, the same for the same seed (SplitMix64).
+struct Random(u64);
 
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut number = self.0;
         number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         number ^= number >> 31;
-        usize::try_from(number % sides as u64).unwrap()
+        usize::try_from(number % limit as u64).unwrap()
     }
 }
 
-/// Everything around the applet, and what is known of it.
+/// The applet's surroundings, and their true state.
 struct Soak<'a> {
-    world: World<'a>,
+    truth: Truth<'a>,
     desktop: Desktop<'a>,
     daemon: Daemon,
     masters: Masters,
     panel: Panel<'a>,
-    ledger: Ledger,
-    dice: Dice,
+    announcements: Announcements,
+    random: Random,
     pid: i32,
     events: u64,
-    /// The longest time from an event to everything being shown and told.
+    /// The longest time from an event until the menu and the notifications were right.
     slowest: Duration,
     restarts: [u64; 2],
 }
 
 impl Soak<'_> {
-    /// What has happened is waited for: in the menu, and in the notifications.
+    /// Waits until the menu and the notifications agree with the true state.
     #[track_caller]
     fn settle(&mut self, before: &BTreeSet<Problem>) {
-        let after = self.world.problems();
+        let after = self.truth.problems();
         let began = after.difference(before).cloned().collect();
         let over = before.difference(&after).cloned().collect();
-        self.ledger.expect(began, &over, BTreeSet::new());
+        self.announcements.expect(began, &over, BTreeSet::new());
         let begun = Instant::now();
-        let (world, ledger, daemon) = (&self.world, &mut self.ledger, &self.daemon);
+        let (truth, announcements, daemon) = (&self.truth, &mut self.announcements, &self.daemon);
         let agreed = self.panel.wait(PATIENCE, |shown| {
-            world
+            truth
                 .differs_from(shown)
-                .or_else(|| ledger.differs_from(daemon))
+                .or_else(|| announcements.differs_from(daemon))
         });
         if let Err(why) = agreed {
             panic!("after {} events: {why}", self.events);
         }
         self.slowest = self.slowest.max(begun.elapsed());
-        self.ledger.close();
+        self.announcements.close();
         self.daemon.expire();
     }
 
-    /// Masters of so many paths do something, all at once.
-    fn batch(&mut self, paths: usize, choose: impl Fn(&mut Dice, Standing) -> Option<Standing>) {
-        let before = self.world.problems();
+    /// Changes the masters of this many paths at once.
+    fn batch(&mut self, paths: usize, choose: impl Fn(&mut Random, Standing) -> Option<Standing>) {
+        let before = self.truth.problems();
         let mut acts = Vec::new();
         let mut started = Vec::new();
         let mut chosen = BTreeSet::new();
         for _ in 0..paths {
-            let slot = VISITORS + self.dice.roll(self.world.slots.len() - VISITORS);
-            let is_there = !(self.world.slots[slot].is_far && self.world.is_far_missing);
+            let slot = VISITORS + self.random.below(self.truth.slots.len() - VISITORS);
+            let is_there = !(self.truth.slots[slot].is_far && self.truth.is_far_missing);
             if !is_there || !chosen.insert(slot) {
                 continue;
             }
             let (path, standing) = (
-                self.world.slots[slot].path.clone(),
-                self.world.slots[slot].standing,
+                self.truth.slots[slot].path.clone(),
+                self.truth.slots[slot].standing,
             );
-            let Some(to) = choose(&mut self.dice, standing) else {
+            let Some(to) = choose(&mut self.random, standing) else {
                 continue;
             };
             let act = match (standing, to) {
@@ -135,32 +136,32 @@ impl Soak<'_> {
             started.push((slot, to));
             acts.push(act);
         }
-        // That a process was stopped is no event: it is seen with the next one.
+        // A stopped process makes no event: it is seen with the next one.
         let mut order: Vec<usize> = (0..acts.len()).collect();
         order.sort_by_key(|at| !matches!(acts[*at], Act::Stop(_) | Act::Continue(_)));
         let mut acts: Vec<Act> = order.iter().map(|at| acts[*at].clone()).collect();
         self.events += acts.len() as u64 + 2 * VISITORS as u64;
-        let visitors = self.world.slots[..VISITORS].iter();
+        let visitors = self.truth.slots[..VISITORS].iter();
         acts.extend(visitors.map(|slot| Act::Visit(slot.path.clone())));
         let pids = self.masters.perform(&acts);
         for (place, at) in order.into_iter().enumerate() {
             let (slot, to) = started[at];
             let pid = |known: i32| if pids[place] == 0 { known } else { pids[place] };
-            let to = match (to, self.world.slots[slot].standing) {
+            let to = match (to, self.truth.slots[slot].standing) {
                 (Standing::Running(_), Standing::Hung(pid)) => Standing::Running(pid),
                 (Standing::Hung(_), Standing::Running(pid)) => Standing::Hung(pid),
                 (Standing::Running(known), _) => Standing::Running(pid(known)),
                 (other, _) => other,
             };
-            self.world.set(slot, to);
+            self.truth.set(slot, to);
         }
         self.settle(&before);
     }
 
     fn random_batch(&mut self) {
-        let paths = 1 + self.dice.roll(160);
-        self.batch(paths, |dice, standing| {
-            Some(match (standing, dice.roll(6)) {
+        let paths = 1 + self.random.below(160);
+        self.batch(paths, |random, standing| {
+            Some(match (standing, random.below(6)) {
                 (Standing::Nothing, _) => Standing::Running(0),
                 (Standing::Running(_), 0..=2) => Standing::Stale,
                 (Standing::Running(_), 3) => Standing::Hung(0),
@@ -173,10 +174,10 @@ impl Soak<'_> {
         });
     }
 
-    /// Nothing is left.
-    fn clear(&mut self) {
+    /// Ends all masters.
+    fn end_all_masters(&mut self) {
         while self
-            .world
+            .truth
             .slots
             .iter()
             .any(|slot| slot.standing != Standing::Nothing)
@@ -189,48 +190,48 @@ impl Soak<'_> {
         }
     }
 
-    /// Something else than a master changes, and is undone or not.
-    fn around(&mut self) {
-        let before = self.world.problems();
+    /// Changes something other than a master, and undoes it or not.
+    fn change_surroundings(&mut self) {
+        let before = self.truth.problems();
         self.events += 1;
-        match self.dice.roll(6) {
+        match self.random.below(6) {
             0 => {
-                let host = format!("extra{}", self.dice.roll(3));
-                if !self.world.extra_hosts.remove(&host) {
-                    self.world.extra_hosts.insert(host);
+                let host = format!("extra{}", self.random.below(3));
+                if !self.truth.extra_hosts.remove(&host) {
+                    self.truth.extra_hosts.insert(host);
                 }
-                self.world.write_ssh_config();
+                self.truth.write_ssh_config();
             }
-            // What is silent is in a file that can be read.
-            1 if !self.world.is_config_broken => {
-                let kind = [Kind::Stale, Kind::Unresponsive][self.dice.roll(2)];
-                if !self.world.silent.remove(&kind) {
-                    self.world.silent.insert(kind);
+            // Silenced problems are in a file that can be read.
+            1 if !self.truth.is_config_broken => {
+                let kind = [Kind::Stale, Kind::Unresponsive][self.random.below(2)];
+                if !self.truth.silent.remove(&kind) {
+                    self.truth.silent.insert(kind);
                 }
-                self.world.write_config();
+                self.truth.write_config();
             }
             1 | 2 => {
-                self.world.is_config_broken = !self.world.is_config_broken;
-                self.world.write_config();
+                self.truth.is_config_broken = !self.truth.is_config_broken;
+                self.truth.write_config();
             }
             3 => {
-                self.world.is_far_missing = !self.world.is_far_missing;
-                let far = self.world.far_directory();
-                if self.world.is_far_missing {
+                self.truth.is_far_missing = !self.truth.is_far_missing;
+                let far = self.truth.far_directory();
+                if self.truth.is_far_missing {
                     fs::remove_dir(&far).unwrap();
                 } else {
                     fs::create_dir(&far).unwrap();
                     User::get().own(&far);
-                    // The one that is right for control sockets.
+                    // The right mode for control sockets.
                     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
                     fs::set_permissions(&far, mode).unwrap();
                 }
             }
-            // What was shown would be shown again: `tests/faults_desktop` has that.
+            // Shown notifications would be shown again: `faults` tests that.
             4 if before.is_empty() => {
-                self.daemon.die();
-                self.ledger.lose();
-                self.daemon.come_back();
+                self.daemon.kill();
+                self.announcements.forget_daemon();
+                self.daemon.restart();
                 self.restarts[1] += 1;
             }
             _ => {
@@ -243,29 +244,29 @@ impl Soak<'_> {
         self.settle(&before);
     }
 
-    /// Undoes what [`Self::around`] has left.
-    fn mend(&mut self) {
-        let before = self.world.problems();
-        if self.world.is_far_missing {
-            let far = self.world.far_directory();
+    /// Undoes the changes of [`Self::change_surroundings`].
+    fn undo_changes(&mut self) {
+        let before = self.truth.problems();
+        if self.truth.is_far_missing {
+            let far = self.truth.far_directory();
             fs::create_dir(&far).unwrap();
             User::get().own(&far);
             let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
             fs::set_permissions(&far, mode).unwrap();
-            self.world.is_far_missing = false;
+            self.truth.is_far_missing = false;
         }
-        self.world.is_config_broken = false;
-        self.world.silent.clear();
-        self.world.extra_hosts.clear();
-        self.world.write_ssh_config();
-        self.world.write_config();
+        self.truth.is_config_broken = false;
+        self.truth.silent.clear();
+        self.truth.extra_hosts.clear();
+        self.truth.write_ssh_config();
+        self.truth.write_config();
         self.settle(&before);
     }
 }
 
 fn soak<'a>(
     lab: &'a Lab,
-    world: World<'a>,
+    truth: Truth<'a>,
     connection: &'a zbus::Connection,
     desktop: Desktop<'a>,
     daemon: Daemon,
@@ -274,13 +275,13 @@ fn soak<'a>(
 ) -> Soak<'a> {
     let panel = Panel::new(&desktop, connection, applet.pid());
     Soak {
-        world,
+        truth,
         desktop,
         daemon,
         masters: Masters::new(lab),
         panel,
-        ledger: Ledger::default(),
-        dice: Dice(seed),
+        announcements: Announcements::default(),
+        random: Random(seed),
         pid: applet.pid(),
         events: 0,
         slowest: Duration::ZERO,
@@ -289,18 +290,18 @@ fn soak<'a>(
 }
 
 #[test]
-fn a_long_life() {
+fn long_run_announces_each_problem_once_without_growth() {
     let number =
         |name: &str, default: u64| env::var(name).map_or(default, |text| text.parse().unwrap());
     let (events, seed) = (
         number("MUXTRAY_SOAK_EVENTS", EVENTS),
         number("MUXTRAY_SOAK_SEED", 1),
     );
-    let Some(lab) = lab("a_long_life") else {
+    let Some(lab) = lab("long_run_announces_each_problem_once_without_growth") else {
         return;
     };
-    // The files are there before the applet is.
-    let world = World::new(&lab);
+    // The files exist before the applet starts.
+    let truth = Truth::new(&lab);
     let parts = Parts {
         daemon: false,
         ..Parts::ALL
@@ -311,36 +312,36 @@ fn a_long_life() {
     let connection = zbus::connection::Builder::address(address.as_str()).build();
     let connection = block_on(connection).unwrap();
     let applet = desktop.muxtray_run(&[]);
-    let mut soak = soak(&lab, world, &connection, desktop, daemon, &applet, seed);
+    let mut soak = soak(&lab, truth, &connection, desktop, daemon, &applet, seed);
     println!("seed {seed}");
     soak.settle(&BTreeSet::new());
     let begun = Instant::now();
-    let mut rests: Vec<Usage> = Vec::new();
-    while soak.events < events || rests.len() < WARM_UP + RESTS {
+    let mut measurements: Vec<Usage> = Vec::new();
+    while soak.events < events || measurements.len() < WARM_UP + MEASUREMENTS {
         for _ in 0..BATCHES[usize::from(events > EVENTS)] {
             soak.random_batch();
         }
-        soak.clear();
+        soak.end_all_masters();
         for _ in 0..2 {
-            soak.around();
+            soak.change_surroundings();
         }
-        soak.mend();
-        rests.push(Usage::of(applet.pid(), soak.events, begun.elapsed()));
+        soak.undo_changes();
+        measurements.push(Usage::of(applet.pid(), soak.events, begun.elapsed()));
     }
-    println!("{}", Usage::table(&rests));
+    println!("{}", Usage::table(&measurements));
     println!(
-        "{} events, {} masters killed, {} problems told of {}, panel killed {} times, daemon {} times; slowest {:.1?}",
+        "{} events, {} masters killed, {} problems announced of {}, panel killed {} times, daemon {} times; slowest {:.1?}",
         soak.events,
-        soak.world.deaths,
-        soak.ledger.seen,
-        soak.ledger.expected,
+        soak.truth.killed,
+        soak.announcements.seen,
+        soak.announcements.expected,
         soak.restarts[0],
         soak.restarts[1],
         soak.slowest
     );
-    assert_eq!(soak.ledger.seen, soak.ledger.expected);
-    let most_growth = (soak.events >= TELLING).then_some(MOST_GROWTH);
-    Usage::assert_flat(&rests[WARM_UP..], most_growth);
+    assert_eq!(soak.announcements.seen, soak.announcements.expected);
+    let most_growth = (soak.events >= EVENTS_TO_SHOW_GROWTH).then_some(MOST_GROWTH);
+    Usage::assert_flat(&measurements[WARM_UP..], most_growth);
     end(applet);
     drop(soak);
 }

@@ -1,8 +1,7 @@
-//! An applet runs from login to logout: over ten thousand changes neither its memory nor its descriptors nor its
-//! threads grow.
+//! An applet runs from login to logout: over ten thousand changes its memory, descriptors and threads do not grow.
 //!
-//! Fifty sockets at a time go live, stale and gone, again and again, and each time the test waits until muxtray shows
-//! it. It asserts nothing about time. `MUXTRAY_TEST_CHANGES` is the number of changes where another one is wanted.
+//! Fifty sockets at a time become live, stale and removed, again and again, and each time the test waits until muxtray
+//! shows it. It asserts nothing about time. `MUXTRAY_TEST_CHANGES` sets another number of changes.
 
 use std::env;
 use std::fs;
@@ -13,23 +12,23 @@ use crate::support::{Lab, Listeners, PATIENCE, Process, threads, wait_until};
 
 /// The sockets that change together.
 const BATCH: usize = 50;
-/// A socket goes live, stale and gone.
+/// A socket becomes live, stale and removed.
 const CHANGES_OF_ONE: usize = 3;
-/// What is allocated once is allocated in the first thousand changes.
+/// One-time allocations happen in the first thousand changes.
 const WARM_UP: usize = 1_000;
-/// Samples of which the lowest counts, at the beginning and at the end: freed memory goes back to the kernel late.
+/// Samples of which the lowest counts, at the beginning and at the end: freed memory returns to the kernel late.
 const SAMPLES: usize = 5;
-/// How much more anonymous memory may be in use at the end: less than what ten thousand of the smallest allocations
-/// (32 bytes) would be.
+/// The growth of anonymous memory allowed at the end: less than ten thousand of the smallest allocations (32 bytes)
+/// would be.
 const MOST_GROWTH: usize = 256 * 1024;
-/// The same with GTK, whose heap goes to pieces a little for longer. A menu row that leaked with each change would be
-/// several times that.
+/// The same with GTK, whose heap fragments a little for longer. A menu row leaked with each change would be several
+/// times that.
 #[cfg(feature = "tray")]
 const MOST_GROWTH_WITH_GTK: usize = 1024 * 1024;
 
 #[test]
-fn nothing_grows_without_an_icon() {
-    let Some(lab) = lab("nothing_grows_without_an_icon") else {
+fn no_growth_without_icon() {
+    let Some(lab) = lab("no_growth_without_icon") else {
         return;
     };
     let parts = Parts {
@@ -58,8 +57,8 @@ fn nothing_grows_without_an_icon() {
 
 #[cfg(feature = "tray")]
 #[test]
-fn nothing_grows_in_the_panel() {
-    let Some(lab) = lab("nothing_grows_in_the_panel") else {
+fn no_growth_with_icon() {
+    let Some(lab) = lab("no_growth_with_icon") else {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
@@ -72,7 +71,7 @@ fn nothing_grows_in_the_panel() {
     end(applet);
 }
 
-/// Has sockets change, each time until `shows` says that this summary is shown, and compares before and after.
+/// Changes sockets, each time until `shows` returns true for this summary, and compares before and after.
 #[track_caller]
 fn assert_steady(
     lab: &Lab,
@@ -114,7 +113,7 @@ fn assert_steady(
         grown <= most_growth,
         "anonymous memory grew by {grown} bytes over {changes} changes: {samples:?}"
     );
-    // A worker that has just done its work may not have ended yet.
+    // A worker that has just finished may not have ended yet.
     let (descriptors, threads) = (samples[0].descriptors, samples[0].threads);
     wait_until(
         "descriptors and threads are as many as before",
@@ -126,7 +125,7 @@ fn assert_steady(
     );
 }
 
-/// What a process has in use.
+/// The resources of a process.
 #[derive(Debug, Clone, Copy)]
 struct Usage {
     /// Bytes that belong to no file.

@@ -1,4 +1,4 @@
-//! The menu in a panel that reads no more than it has to: what it has read is true after a change.
+//! The menu in a panel that reads no more than it has to: the rows it has read are up to date after a change.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::Receiver;
@@ -19,7 +19,7 @@ const STALE: &[&str] = &[
 
 type Properties = HashMap<String, OwnedVariant>;
 
-/// The arguments of `ItemsPropertiesUpdated`: what was set, and what was removed.
+/// The arguments of `ItemsPropertiesUpdated`: the set and the removed properties.
 type Updated = (Vec<(i32, Properties)>, Vec<(i32, Vec<String>)>);
 
 /// A panel that reads the menu as Plasma 6.3 does (plasma-workspace, libdbusmenuqt/dbusmenuimporter.cpp): the top level
@@ -38,7 +38,7 @@ impl<'a> Panel<'a> {
     fn new(desktop: &'a Desktop<'_>, icon: TrayIcon<'a>) -> Self {
         let mut panel = Self {
             icon,
-            signals: overhear_menu(desktop),
+            signals: menu_signals(desktop),
             rows: HashMap::from([(0, Default::default())]),
             read_at_opening: HashSet::new(),
         };
@@ -116,8 +116,8 @@ impl<'a> Panel<'a> {
     }
 }
 
-/// The signals of the menu from now on.
-fn overhear_menu(desktop: &Desktop<'_>) -> Receiver<(Instant, zbus::Message)> {
+/// The signals of the menu, starting now.
+fn menu_signals(desktop: &Desktop<'_>) -> Receiver<(Instant, zbus::Message)> {
     desktop.overhear(&[&format!("type='signal',interface='{MENU}'")])
 }
 
@@ -210,7 +210,7 @@ fn plasma_is_sent_every_submenu_when_it_starts() {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
-    let signals = overhear_menu(&desktop);
+    let signals = menu_signals(&desktop);
     let applet = desktop.muxtray_run(&[]);
     let icon = desktop.tray_icon(applet.pid());
     let settings = icon.wait_for_row(&CLEAN[..1]).id;

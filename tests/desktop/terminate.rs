@@ -1,4 +1,5 @@
-//! End process from the menu of a real panel: what cannot be asked is ended, for the sessions that were agreed to.
+//! End process from the menu of a real panel: a master that cannot be asked is ended, for the confirmed number of
+//! sessions.
 
 use std::fs;
 
@@ -6,8 +7,8 @@ use crate::desktop::{Desktop, Parts, end, lab};
 use crate::support::{PATIENCE, is_socket, wait_until};
 
 #[test]
-fn end_process_from_the_menu_ends_what_cannot_be_asked() {
-    let Some(lab) = lab("end_process_from_the_menu_ends_what_cannot_be_asked") else {
+fn end_process_in_menu_ends_hung_master() {
+    let Some(lab) = lab("end_process_in_menu_ends_hung_master") else {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);

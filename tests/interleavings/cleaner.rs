@@ -1,7 +1,7 @@
-//! The real clean, on a thread of its own that stands still wherever something may happen in between.
+//! The real clean on a thread of its own, paused wherever another process may act in between.
 //!
-//! It stands still at every [`CleanStep`], and, as far as a scene wants it, between the system calls
-//! before those: clean asks through [`Kernel`], and these stop before they look.
+//! It pauses at every [`CleanStep`] and, if a scenario asks for it, between the system calls before those: clean asks
+//! through [`Kernel`], and this implementation pauses before it looks.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -16,23 +16,23 @@ use muxtray::model::control_path::ControlPath;
 use muxtray::model::socket::{Connect, File, Filesystem, Stat, Target};
 use muxtray::observe::filesystem;
 
-use super::stage::{Stage, Who};
+use super::directory::{Caller, Directory};
 
-/// Nothing that is waited for takes this long unless it is broken.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The deadline of every wait.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Where a clean stands still.
+/// A point at which a clean pauses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Window {
     /// The file has been seen by a look from outside.
     Seen,
     /// The directory is open, and about to be locked.
     Open,
-    /// A file is held, and the kernel's table about to be read.
+    /// A file is held, and the kernel's table is about to be read.
     Held,
-    /// The table showed nobody, and the file is about to be connected to.
+    /// The table showed no listener, and the file is about to be connected to.
     Unlisted,
-    /// As clean itself says.
+    /// A step reported by clean.
     At(CleanStep),
 }
 
@@ -49,7 +49,7 @@ pub(crate) const EVERY: &[Window] = &[
     Window::At(CleanStep::PutBack),
 ];
 
-/// Those in which it matters what stands under a name.
+/// The windows in which it matters which file has a name.
 pub(crate) const NAMES: &[Window] = &[
     Window::Seen,
     Window::At(CleanStep::Judged),
@@ -58,7 +58,7 @@ pub(crate) const NAMES: &[Window] = &[
     Window::At(CleanStep::PuttingBack),
 ];
 
-/// The same, and the wait for the lock; what was seen and the directory were looked at in one turn.
+/// These and the wait for the lock; the file and the directory are looked at in one turn.
 pub(crate) const LOCKING: &[Window] = &[
     Window::Open,
     Window::At(CleanStep::Judged),
@@ -67,16 +67,16 @@ pub(crate) const LOCKING: &[Window] = &[
     Window::At(CleanStep::PuttingBack),
 ];
 
-/// What a cleaner is to do.
+/// The task of a cleaner.
 #[derive(Debug, Clone)]
 pub(crate) struct Order {
-    /// The names it cleans, one after the other, and what for.
+    /// The names to clean, one after the other, each with its kind.
     pub(crate) jobs: &'static [(&'static str, Remnant)],
-    /// Where it stands still.
+    /// The windows in which it pauses.
     pub(crate) windows: &'static [Window],
-    /// Where it dies, the first time that it comes there.
-    pub(crate) dies_at: Option<Window>,
-    /// By how much its clock is ahead.
+    /// The window in which it is killed, the first time.
+    pub(crate) killed_at: Option<Window>,
+    /// How far its clock is ahead.
     pub(crate) ahead: Duration,
 }
 
@@ -85,32 +85,31 @@ pub(crate) type Outcome = Result<Cleaned, CleanError>;
 
 #[derive(Debug)]
 enum Report {
-    Stands(Window),
+    Paused(Window),
     Ended(Outcome),
-    Died,
+    Killed,
     Panicked,
 }
 
-/// One cleaner.
 #[derive(Debug)]
 pub(crate) struct Cleaner {
     number: usize,
     order: Order,
-    /// How many jobs have been begun.
+    /// The number of jobs begun.
     begun: usize,
-    at_work: Option<AtWork>,
-    /// What was seen, and is to be cleaned.
+    running: Option<Running>,
+    /// The target found by the first look, to be cleaned next.
     seen: Option<(Target, Remnant)>,
-    pub(crate) died: bool,
+    pub(crate) was_killed: bool,
     pub(crate) outcomes: Vec<Outcome>,
 }
 
 #[derive(Debug)]
-struct AtWork {
-    go_on: Sender<()>,
+struct Running {
+    resume: Sender<()>,
     reports: Receiver<Report>,
-    /// Where it stands; `None`: it is under way.
-    stands: Option<Window>,
+    /// The window in which it is paused; `None` while it runs.
+    paused_at: Option<Window>,
     thread: JoinHandle<()>,
 }
 
@@ -120,47 +119,43 @@ impl Cleaner {
             number,
             order,
             begun: 0,
-            at_work: None,
+            running: None,
             seen: None,
-            died: false,
+            was_killed: false,
             outcomes: Vec::new(),
         }
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        let is_idle = self.at_work.is_none() && self.seen.is_none();
-        self.died || is_idle && self.begun == self.order.jobs.len()
+        let is_idle = self.running.is_none() && self.seen.is_none();
+        self.was_killed || is_idle && self.begun == self.order.jobs.len()
     }
 
-    /// Whether it can take a turn: not while it waits for another's lock.
-    pub(crate) fn is_able(&self, stage: &Stage) -> bool {
+    /// Whether it can take a turn: not while it waits for another cleaner's lock.
+    pub(crate) fn is_able(&self, directory: &Directory) -> bool {
         if self.is_over() {
             return false;
         }
         let waits = self
-            .at_work
+            .running
             .as_ref()
-            .is_some_and(|at_work| at_work.stands == Some(Window::Open));
-        // Asked of the kernel itself: if clean does not lock, then nobody waits.
-        !waits
-            || fs::File::open(stage.directory())
-                .unwrap()
-                .try_lock()
-                .is_ok()
+            .is_some_and(|running| running.paused_at == Some(Window::Open));
+        // The kernel is asked, because a clean that does not lock lets nobody wait.
+        !waits || fs::File::open(directory.path()).unwrap().try_lock().is_ok()
     }
 
-    /// Takes a turn: goes on to its next window.
-    pub(crate) fn turn(&mut self, stage: &mut Stage) {
-        let what = self.go_on(stage);
-        stage.look(Who::Cleaner(self.number), &what);
+    /// Runs to the next window.
+    pub(crate) fn turn(&mut self, directory: &mut Directory) {
+        let action = self.advance(directory);
+        directory.look(Caller::Cleaner(self.number), &action);
     }
 
-    fn go_on(&mut self, stage: &Stage) -> String {
-        if let Some(at_work) = &self.at_work {
-            at_work.go_on.send(()).unwrap();
+    fn advance(&mut self, directory: &Directory) -> String {
+        if let Some(running) = &self.running {
+            running.resume.send(()).unwrap();
         } else {
             if self.seen.is_none() {
-                self.seen = self.see(stage);
+                self.seen = self.look(directory);
                 if self.order.windows.contains(&Window::Seen) {
                     return "looks".to_owned();
                 }
@@ -168,69 +163,69 @@ impl Cleaner {
             let Some((target, kind)) = self.seen.take() else {
                 return "sees nothing".to_owned();
             };
-            self.at_work = Some(self.begin(target, kind));
+            self.running = Some(self.begin(target, kind));
         }
-        let Some(at_work) = &mut self.at_work else {
+        let Some(running) = &mut self.running else {
             return String::new();
         };
-        let report = at_work.reports.recv_timeout(PATIENCE).unwrap();
-        let what = format!("{report:?}");
+        let report = running.reports.recv_timeout(TIMEOUT).unwrap();
+        let action = format!("{report:?}");
         match report {
-            Report::Stands(window) => {
-                at_work.stands = Some(window);
-                return what;
+            Report::Paused(window) => {
+                running.paused_at = Some(window);
+                return action;
             }
             Report::Ended(outcome) => self.outcomes.push(outcome),
-            Report::Died => self.died = true,
-            Report::Panicked => stage.fail("clean panicked"),
+            Report::Killed => self.was_killed = true,
+            Report::Panicked => directory.fail("clean panicked"),
         }
-        if let Some(at_work) = self.at_work.take() {
-            at_work.thread.join().unwrap();
+        if let Some(running) = self.running.take() {
+            running.thread.join().unwrap();
         }
-        what
+        action
     }
 
-    /// Looks for what the next job is about.
-    fn see(&mut self, stage: &Stage) -> Option<(Target, Remnant)> {
+    /// Looks at the target of the next job.
+    fn look(&mut self, directory: &Directory) -> Option<(Target, Remnant)> {
         let (name, kind) = self.order.jobs[self.begun];
         self.begun += 1;
-        target(&stage.at(name)).map(|target| (target, kind))
+        target(&directory.at(name)).map(|target| (target, kind))
     }
 
-    fn begin(&self, target: Target, kind: Remnant) -> AtWork {
-        let (go_on, turns) = channel();
+    fn begin(&self, target: Target, kind: Remnant) -> Running {
+        let (resume, turns) = channel();
         let (report, reports) = channel();
-        let gate = Gate {
+        let kernel = PausingKernel {
             windows: self.order.windows,
-            dies_at: self.order.dies_at,
+            killed_at: self.order.killed_at,
             report,
             turns,
         };
         let now = SystemTime::now() + self.order.ahead;
         let thread = thread::spawn(move || {
             let ended = catch_unwind(AssertUnwindSafe(|| {
-                clean_with_hook(&gate, &target, kind, now, &|step| {
-                    gate.pass(Window::At(step));
+                clean_with_hook(&kernel, &target, kind, now, &|step| {
+                    kernel.pause_at(Window::At(step));
                 })
             }));
             let last = match ended {
                 Ok(outcome) => Report::Ended(outcome),
-                Err(cause) if cause.is::<Death>() => Report::Died,
+                Err(cause) if cause.is::<Killed>() => Report::Killed,
                 Err(_) => Report::Panicked,
             };
-            // Nobody may wait for it any more, if the test has failed.
-            let _ = gate.report.send(last);
+            // If the test has failed, no thread may wait for it any more.
+            let _ = kernel.report.send(last);
         });
-        AtWork {
-            go_on,
+        Running {
+            resume,
             reports,
-            stands: None,
+            paused_at: None,
             thread,
         }
     }
 }
 
-/// What a look from outside says of this path.
+/// The target that a look from outside finds at this path.
 pub(crate) fn target(path: &Path) -> Option<Target> {
     match filesystem::lstat(path) {
         File::Socket(stat) => Some(Target {
@@ -242,47 +237,47 @@ pub(crate) fn target(path: &Path) -> Option<Target> {
     }
 }
 
-/// How a cleaner dies: what it has changed stays as it is, and the kernel closes its descriptors, so its lock is free.
-/// Unwinding does the same; nothing in clean changes a name while it is dropped.
-struct Death;
+/// The panic that ends a killed cleaner. Its changes stay as they are, and the kernel closes its descriptors, so its
+/// lock is free. Unwinding does the same; nothing in clean changes a name while it is dropped.
+struct Killed;
 
-/// The kernel's own word, but only when it is the cleaner's turn.
-struct Gate {
+/// Passes calls to the kernel, but only in the cleaner's turn.
+struct PausingKernel {
     windows: &'static [Window],
-    dies_at: Option<Window>,
+    killed_at: Option<Window>,
     report: Sender<Report>,
     turns: Receiver<()>,
 }
 
-impl Gate {
-    fn pass(&self, window: Window) {
-        if self.dies_at == Some(window) {
-            resume_unwind(Box::new(Death));
+impl PausingKernel {
+    fn pause_at(&self, window: Window) {
+        if self.killed_at == Some(window) {
+            resume_unwind(Box::new(Killed));
         }
         if self.windows.contains(&window) {
-            let _ = self.report.send(Report::Stands(window));
+            let _ = self.report.send(Report::Paused(window));
             if self.turns.recv().is_err() {
-                // The test has failed, or is not interested any more.
-                resume_unwind(Box::new(Death));
+                // The test has failed, or has ended.
+                resume_unwind(Box::new(Killed));
             }
         }
     }
 }
 
-impl Kernel for Gate {
+impl Kernel for PausingKernel {
     fn has_listener(&self, path: &ControlPath, file: &Stat) -> bool {
-        self.pass(Window::Held);
+        self.pause_at(Window::Held);
         LiveKernel.has_listener(path, file)
     }
 
     fn filesystem(&self, directory: &Path) -> Filesystem {
         let filesystem = LiveKernel.filesystem(directory);
-        self.pass(Window::Open);
+        self.pause_at(Window::Open);
         filesystem
     }
 
     fn connect(&self, socket: &fs::File) -> Connect {
-        self.pass(Window::Unlisted);
+        self.pause_at(Window::Unlisted);
         LiveKernel.connect(socket)
     }
 }

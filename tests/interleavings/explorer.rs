@@ -1,40 +1,40 @@
-//! Every order in which some actors can take their turns, one run from the beginning for each.
+//! Runs every order in which some processes can take their turns, each from the beginning.
 //!
-//! It knows nothing of what the actors do. It goes through the tree of choices depth first, and counts in two ways
-//! that do not depend on how it does so whether a branch was left out.
+//! The explorer knows nothing of the processes' work. It walks the tree of choices depth first, and checks with two
+//! counts, both independent of that walk, that no branch was left out.
 
 use std::collections::BTreeMap;
 
-/// One run: actors that take turns, one at a time.
-pub(crate) trait Play {
-    /// Whose turn it may be now, in ascending order; nobody's: it is over.
+/// One run: processes that take turns, one at a time.
+pub(crate) trait Processes {
+    /// The processes that can take a turn, in ascending order. The run is over if there are none.
     fn able(&mut self) -> Vec<usize>;
 
-    /// Lets this one take a turn.
-    fn turn(&mut self, actor: usize);
+    /// Lets this process take a turn.
+    fn turn(&mut self, process: usize);
 }
 
-/// What was gone through.
+/// The size of an exploration.
 #[derive(Debug)]
 pub(crate) struct Explored {
-    /// How many different runs there are.
+    /// The number of different runs.
     pub(crate) schedules: u64,
-    /// For how many words they stand: see [`words_of`].
+    /// The number of words these runs stand for: see [`words_of`].
     words: u128,
     lengths: Vec<usize>,
     /// The sum of each run's share, in units of `1 / WHOLE`.
     share: u128,
 }
 
-/// Longer runs than this cannot be counted. Up to four actors may be able at once, and 12 is a multiple of 1 to 4.
+/// Longer runs cannot be counted. Up to four processes may be able at once, and 12 is a multiple of 1 to 4.
 const DEEPEST: u32 = 34;
 const WHOLE: u128 = 12_u128.pow(DEEPEST);
 
 impl Explored {
-    /// Demands that this many runs were gone through, and that they are all there are.
+    /// Asserts that this many runs were made, and that these are all.
     ///
-    /// A run is as probable as tossing for each turn makes it, and all of them together are certain: so the shares sum
-    /// up to one, if and only if no choice was left out.
+    /// If the next process is drawn at random for each turn, each run has a probability, and all of them sum up to one
+    /// if and only if no choice was left out.
     #[track_caller]
     pub(crate) fn expect(self, schedules: u64) -> Self {
         assert_eq!(self.share, WHOLE, "branches were left out: {self:?}");
@@ -42,17 +42,17 @@ impl Explored {
         self
     }
 
-    /// Demands that the runs stand for every word there is with so many turns of each actor: the multinomial
-    /// coefficient. Holds where nobody ever has to wait for another.
+    /// Asserts that the runs stand for every word with this many turns of each process: the multinomial coefficient. It
+    /// holds if no process ever waits for another.
     #[track_caller]
     pub(crate) fn expect_every_word(&self) {
         assert_eq!(self.words, multinomial(&self.lengths), "{self:?}");
     }
 }
 
-/// Goes through every run. `begin` makes a new one, always the same; `end` is given each that is over. No actor takes
-/// more turns than `lengths` says.
-pub(crate) fn explore<P: Play>(
+/// Makes every run. `begin` returns a new run, always the same; `end` takes each finished run. No process takes more
+/// turns than `lengths` allows.
+pub(crate) fn explore<P: Processes>(
     lengths: &[usize],
     begin: impl Fn() -> P,
     mut end: impl FnMut(P),
@@ -63,14 +63,14 @@ pub(crate) fn explore<P: Play>(
         lengths: lengths.to_vec(),
         share: 0,
     };
-    // Who was able at each turn, and whose turn it is in this run.
+    // The able processes at each turn, and the choice made in this run.
     let mut choices: Vec<(Vec<usize>, usize)> = Vec::new();
     loop {
-        let mut play = begin();
+        let mut processes = begin();
         let mut share = WHOLE;
         let mut run = Vec::new();
         loop {
-            let able = play.able();
+            let able = processes.able();
             if able.is_empty() {
                 break;
             }
@@ -80,16 +80,16 @@ pub(crate) fn explore<P: Play>(
             }
             let (before, chosen) = &choices[depth];
             assert_eq!(*before, able, "the same run went another way: {run:?}");
-            let actor = able[*chosen];
-            play.turn(actor);
-            run.push(actor);
+            let process = able[*chosen];
+            processes.turn(process);
+            run.push(process);
             share /= able.len() as u128;
         }
         explored.schedules += 1;
         explored.share += share;
         explored.words += words_of(&run, lengths);
-        end(play);
-        // The last choice that has another way becomes it.
+        end(processes);
+        // Changes the last choice that has an alternative left.
         loop {
             match choices.last_mut() {
                 None => return explored,
@@ -103,98 +103,98 @@ pub(crate) fn explore<P: Play>(
     }
 }
 
-/// How many words a run stands for. A word has exactly `lengths[actor]` letters of each actor; it is read as a run in
-/// which the letters of an actor that is already done mean nothing.
+/// The number of words that a run stands for. A word has exactly `lengths[process]` letters of each process; it is read
+/// as a run in which the letters of a finished process are ignored.
 fn words_of(run: &[usize], lengths: &[usize]) -> u128 {
     let mut left = lengths.to_vec();
     let mut done_at = vec![0; lengths.len()];
-    for (place, actor) in run.iter().enumerate() {
-        left[*actor] = left[*actor]
-            .checked_sub(1)
-            .unwrap_or_else(|| panic!("actor {actor} takes more turns than {lengths:?}: {run:?}"));
-        done_at[*actor] = place + 1;
+    for (position, process) in run.iter().enumerate() {
+        left[*process] = left[*process].checked_sub(1).unwrap_or_else(|| {
+            panic!("process {process} takes more turns than {lengths:?}: {run:?}")
+        });
+        done_at[*process] = position + 1;
     }
-    // How many words begin with so much of the run and have so many idle letters left: from the end to the beginning.
-    let mut memory = BTreeMap::new();
-    count(0, &left, run.len(), &done_at, &mut memory)
+    // For each suffix of the run, from the end: the number of words with this many ignored letters left.
+    let mut known_counts = BTreeMap::new();
+    count(0, &left, run.len(), &done_at, &mut known_counts)
 }
 
 fn count(
-    place: usize,
+    position: usize,
     left: &[usize],
     end: usize,
     done_at: &[usize],
-    memory: &mut BTreeMap<(usize, Vec<usize>), u128>,
+    known_counts: &mut BTreeMap<(usize, Vec<usize>), u128>,
 ) -> u128 {
-    if place == end && left.iter().all(|left| *left == 0) {
+    if position == end && left.iter().all(|left| *left == 0) {
         return 1;
     }
-    let key = (place, left.to_vec());
-    if let Some(known) = memory.get(&key) {
+    let key = (position, left.to_vec());
+    if let Some(known) = known_counts.get(&key) {
         return *known;
     }
     let mut sum = 0;
-    if place < end {
-        sum += count(place + 1, left, end, done_at, memory);
+    if position < end {
+        sum += count(position + 1, left, end, done_at, known_counts);
     }
-    for actor in 0..left.len() {
-        if left[actor] > 0 && done_at[actor] <= place {
+    for process in 0..left.len() {
+        if left[process] > 0 && done_at[process] <= position {
             let mut less = left.to_vec();
-            less[actor] -= 1;
-            sum += count(place, &less, end, done_at, memory);
+            less[process] -= 1;
+            sum += count(position, &less, end, done_at, known_counts);
         }
     }
-    memory.insert(key, sum);
+    known_counts.insert(key, sum);
     sum
 }
 
-/// In how many orders so many letters of each kind can stand.
+/// The number of orders of this many letters of each kind.
 fn multinomial(lengths: &[usize]) -> u128 {
     let mut placed = 0;
     let mut orders = 1;
     for length in lengths {
         for nth in 1..=*length as u128 {
             placed += 1;
-            // The product of so many successive numbers is divisible by so many's factorial.
+            // The product of n successive numbers is divisible by n!.
             orders = orders * placed / nth;
         }
     }
     orders
 }
 
-/// Actors that take a fixed number of turns each, the first of which is over early if it comes before the second.
-struct Toy {
+/// Processes with a fixed number of turns each. The first one finishes early if it comes before the second.
+struct FixedTurns {
     left: Vec<usize>,
     early: bool,
 }
 
-impl Play for Toy {
+impl Processes for FixedTurns {
     fn able(&mut self) -> Vec<usize> {
         (0..self.left.len())
-            .filter(|actor| self.left[*actor] > 0)
+            .filter(|process| self.left[*process] > 0)
             .collect()
     }
 
-    fn turn(&mut self, actor: usize) {
-        self.left[actor] -= 1;
-        if self.early && actor == 0 && self.left[1] == 2 {
+    fn turn(&mut self, process: usize) {
+        self.left[process] -= 1;
+        if self.early && process == 0 && self.left[1] == 2 {
             self.left[0] = 0;
         }
     }
 }
 
 #[test]
-fn every_order_is_gone_through() {
-    let toy = |early| {
-        move || Toy {
+fn explorer_makes_every_order() {
+    let fixed = |early| {
+        move || FixedTurns {
             left: vec![3, 2, 2],
             early,
         }
     };
-    let all = explore(&[3, 2, 2], toy(false), drop).expect(210);
+    let all = explore(&[3, 2, 2], fixed(false), drop).expect(210);
     all.expect_every_word();
-    // 7! / (3! 2! 2!) words still, of which many come to the same.
-    let some = explore(&[3, 2, 2], toy(true), drop);
+    // Still 7! / (3! 2! 2!) words, many of which are the same run.
+    let some = explore(&[3, 2, 2], fixed(true), drop);
     some.expect_every_word();
     assert!(some.schedules < 210 && some.share == WHOLE);
 }

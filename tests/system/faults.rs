@@ -1,31 +1,31 @@
-//! The fault matrix, the half of the system: disks that are full, homes that go and come back, a kernel that tells
-//! less than usual, limits that are reached, an ssh that is not there or talks nonsense. For each: what happens, what a
-//! person sees, and that it recovers. The names are those of the modules and of the tests in them.
+//! The system's faults: full disks, homes that are removed and restored, a kernel that reveals less than usual,
+//! exhausted limits, a missing or broken ssh. For each: the effect, the message, and the recovery. The names are those
+//! of the modules and of the tests in them.
 //!
-//! | fault | what happens | what a person sees | how it recovers |
+//! | fault | effect | message | recovery |
 //! | --- | --- | --- | --- |
-//! | the disk is full while settings are written (`disk`) | the old file stays, byte for byte, or none appears; no draft is left | the file, the cause, and to make room there; the caches are silent | the next write is whole |
-//! | nobody can be told the result: a full disk behind standard output (`disk`) | exit status 3 | the cause, on standard error | |
-//! | the home directory goes (`home`) | it watches on, and makes nothing where the home was | the configuration that cannot be read, as a finding | sockets, configuration and settings are watched again once it is there |
-//! | HOME is unset, relative or no directory (`home`) | masters are listed and asked | only what would be written there says so | |
+//! | the disk is full while settings are written (`disk`) | the old file stays, byte for byte, or none appears; no temporary file is left | the file, the cause, and to free space there; the caches are silent | the next write is complete |
+//! | the result cannot be printed: a full disk behind standard output (`disk`) | exit status 3 | the cause, on standard error | |
+//! | the home directory is removed (`home`) | it watches on, and makes nothing in place of the home | the configuration that cannot be read, as a finding | sockets, configuration and settings are watched again once it is there |
+//! | HOME is unset, relative or no directory (`home`) | masters are listed and asked | only a command that would write there reports it | |
 //! | `/proc` with hidepid=2, or none (`kernel`) | a listener whose process is hidden is `running` or `foreign`, never stale; it is not signalled | no process id; why a process is not ended | |
 //! | no sock_diag, by seccomp (`kernel`) | the tables in `/proc/net` are read; states stay true | one line in the log | |
-//! | inotify watches or instances run out (`limits`) | it looks by the timer | which sysctl is reached, and the command that raises it | events count again once it is raised |
+//! | inotify watches or instances run out (`limits`) | it looks by the timer | the exhausted sysctl, and the command that raises it | events count again once it is raised |
 //! | few descriptors, or more masters than descriptors (`limits`) | all are seen, or the state is `unverifiable`; nothing is removed for it | to raise the limit of open files | |
-//! | no thread or process more (`limits`) | the kernel's tables are read all the same | that ssh could not be asked; this is not remembered as an answer | at the next look |
-//! | 65,536 descriptors in a process (`limits`) | it is searched to its end, and not again while nothing changes | | |
-//! | 50,000 files in a directory, 10,000 made at once (`crowd`) | sockets are found among them; a storm costs a look each 50 ms | | |
-//! | ssh is missing, hangs, is killed, prints garbage (`ssh`) | masters are shown by the kernel's tables; nothing of it runs on | `ssh-missing` or `ssh-config-invalid`, with what it said | asked again when another is there, or an unreadable file can be read |
-//! | any one system call fails (`sweep`) | an exit status of the contract; nothing is called or removed that is not | a word about it | |
+//! | no further thread or process (`limits`) | the kernel's tables are read all the same | that ssh could not be asked; this is not remembered as an answer | at the next look |
+//! | 65,536 descriptors in a process (`limits`) | all are searched, and not again until something changes | | |
+//! | 50,000 files in a directory, 10,000 made at once (`many_files`) | sockets are found among them; a burst costs one look per 50 ms | | |
+//! | ssh is missing, hangs, is killed, prints garbage (`ssh`) | masters are shown by the kernel's tables; no child is left | `ssh-missing` or `ssh-config-invalid`, with ssh's output | asked again when ssh is replaced, or an unreadable file becomes readable |
+//! | any one system call fails (`sweep`) | a documented exit status; no state is wrong, no live socket removed | an error message | |
 //!
-//! What is tested elsewhere is not repeated here: bad input is in `tests/hostile.rs`, filesystems below the sockets in
-//! `tests/filesystems.rs`, the desktop's faults in `tests/faults_desktop.rs`.
+//! Bad input is tested in `tests/cli/hostile.rs`, filesystems below the sockets in `tests/cli/filesystems.rs`, the
+//! desktop's faults in `tests/desktop/faults.rs`.
 
-mod crowd;
 mod disk;
 mod home;
 mod kernel;
 mod limits;
+mod many_files;
 mod ssh;
 mod sweep;
 
@@ -37,17 +37,17 @@ use std::process::Command;
 use crate::support::{Finished, Lab, PATIENCE, Process, look_for, wait_until};
 use nix::sys::signal::Signal;
 
-/// `muxtray run --no-tray`, which logs what it shows.
+/// `muxtray run --no-tray`, which logs its summary.
 const RUN: [&str; 3] = ["run", "--no-tray", "-v"];
 
-/// Starts a watcher that looks by the timer once an hour.
+/// Starts a watcher with a timer of one hour.
 #[track_caller]
 fn watcher(lab: &Lab) -> Process {
     lab.write_muxtray_config("interval_secs = 3600\n");
     Process::start(lab.muxtray_command(RUN))
 }
 
-/// Waits until it has logged the text behind what it had logged before.
+/// Waits until it logs the text after offset `before`.
 #[track_caller]
 fn wait_for_line(run: &mut Process, before: usize, text: &str) {
     let logged = look_for(PATIENCE, || {
@@ -73,7 +73,7 @@ fn watched_inodes(pid: i32) -> Vec<String> {
     inodes.collect()
 }
 
-/// Waits until the process watches what is at the path.
+/// Waits until the process watches the file at the path.
 #[track_caller]
 fn wait_for_watch(run: &Process, path: &Path) {
     let inode = format!("{:x}", fs::metadata(path).unwrap().ino());
@@ -82,7 +82,7 @@ fn wait_for_watch(run: &Process, path: &Path) {
     });
 }
 
-/// Ends it in order: whatever befell it, it still listens to signals.
+/// Ends it by SIGTERM: even after a fault it handles signals.
 #[track_caller]
 fn end(run: Process) -> Finished {
     run.signal(Signal::SIGTERM);
@@ -91,12 +91,12 @@ fn end(run: Process) -> Finished {
     finished
 }
 
-/// Runs it to its end, which has to be one of the contract's.
+/// Runs it to its end, and asserts a documented exit status.
 #[track_caller]
 fn orderly(command: Command) -> Finished {
-    let said = Process::run(command, PATIENCE);
-    assert!((0..=3).contains(&said.code()), "{said:#?}");
-    assert!(!said.stderr.contains("panicked"), "{said:#?}");
-    assert!(!said.stderr.contains("crashed"), "{said:#?}");
-    said
+    let output = Process::run(command, PATIENCE);
+    assert!((0..=3).contains(&output.code()), "{output:#?}");
+    assert!(!output.stderr.contains("panicked"), "{output:#?}");
+    assert!(!output.stderr.contains("crashed"), "{output:#?}");
+    output
 }

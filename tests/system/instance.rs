@@ -7,9 +7,9 @@ use muxtray::desktop::instance::{InstanceError, acquire};
 use zbus::{Connection, MessageStream, Variant};
 
 #[test]
-fn a_second_instance_is_told_and_a_later_one_may_start() {
+fn second_instance_is_refused_until_first_ends() {
     with_private_bus(
-        "instance::a_second_instance_is_told_and_a_later_one_may_start",
+        "instance::second_instance_is_refused_until_first_ends",
         || {
             let first = acquire().unwrap();
             assert!(matches!(acquire(), Err(InstanceError::AlreadyRunning)));
@@ -20,35 +20,32 @@ fn a_second_instance_is_told_and_a_later_one_may_start() {
 }
 
 #[test]
-fn without_a_watcher_there_is_no_tray_host() {
-    with_private_bus("instance::without_a_watcher_there_is_no_tray_host", || {
+fn no_tray_host_without_watcher() {
+    with_private_bus("instance::no_tray_host_without_watcher", || {
         assert!(!acquire().unwrap().has_tray_host());
     });
 }
 
 #[test]
-fn a_watcher_says_whether_there_is_a_tray_host() {
-    with_private_bus(
-        "instance::a_watcher_says_whether_there_is_a_tray_host",
-        || {
-            let watcher = block_on(Connection::session()).unwrap();
-            let mut calls = MessageStream::from(&watcher);
-            block_on(watcher.request_name("org.kde.StatusNotifierWatcher")).unwrap();
-            std::thread::spawn(move || {
-                let mut answers = [false, true].into_iter();
-                block_on(async {
-                    while let Some(Ok(message)) = calls.next().await {
-                        let header = message.header();
-                        if header.member().is_some_and(|member| member == "Get") {
-                            let answer = Variant::from(answers.next().unwrap());
-                            watcher.reply(&header, &answer).await.unwrap();
-                        }
+fn tray_host_is_reported_by_watcher() {
+    with_private_bus("instance::tray_host_is_reported_by_watcher", || {
+        let watcher = block_on(Connection::session()).unwrap();
+        let mut calls = MessageStream::from(&watcher);
+        block_on(watcher.request_name("org.kde.StatusNotifierWatcher")).unwrap();
+        std::thread::spawn(move || {
+            let mut answers = [false, true].into_iter();
+            block_on(async {
+                while let Some(Ok(message)) = calls.next().await {
+                    let header = message.header();
+                    if header.member().is_some_and(|member| member == "Get") {
+                        let answer = Variant::from(answers.next().unwrap());
+                        watcher.reply(&header, &answer).await.unwrap();
                     }
-                });
+                }
             });
-            let instance = acquire().unwrap();
-            assert!(!instance.has_tray_host(), "a watcher without a panel");
-            assert!(instance.has_tray_host(), "a watcher with a panel");
-        },
-    );
+        });
+        let instance = acquire().unwrap();
+        assert!(!instance.has_tray_host(), "a watcher without a panel");
+        assert!(instance.has_tray_host(), "a watcher with a panel");
+    });
 }

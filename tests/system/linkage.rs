@@ -1,4 +1,4 @@
-//! What the programs are linked against: people type `muxtray` on servers too, so it must not need GTK.
+//! The libraries that the programs link: muxtray is used on servers too, so it must not need GTK.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,7 +13,7 @@ fn libraries(program: &Path) -> Option<String> {
     Some(listed.stdout)
 }
 
-/// What a program on a server, or a small one on a desktop, has no use for.
+/// Libraries that neither the command line nor the small applet may need.
 const OF_A_DESKTOP: [&str; 9] = [
     "gtk",
     "gdk",
@@ -27,7 +27,7 @@ const OF_A_DESKTOP: [&str; 9] = [
 ];
 
 #[track_caller]
-fn expect_nothing_of_a_desktop(program: &Path) {
+fn assert_no_desktop_library(program: &Path) {
     let libraries = libraries(program).unwrap();
     for name in OF_A_DESKTOP {
         assert!(
@@ -39,22 +39,22 @@ fn expect_nothing_of_a_desktop(program: &Path) {
 }
 
 #[test]
-fn the_command_line_needs_nothing_of_a_desktop() {
-    expect_nothing_of_a_desktop(program());
+fn command_line_links_no_desktop_library() {
+    assert_no_desktop_library(program());
 }
 
 #[test]
-fn the_applet_needs_gtk_only_where_it_was_chosen() {
+fn applet_links_gtk_only_if_chosen() {
     let applet = program().with_file_name("muxtray-applet");
     match (cfg!(feature = "tray"), cfg!(feature = "lean-tray")) {
         (true, _) => {
             let libraries = libraries(&applet).unwrap();
             assert!(libraries.contains("libgtk-3"), "{libraries}");
         }
-        // That it opens none while it runs either is for the tests that have a desktop.
-        (false, true) => expect_nothing_of_a_desktop(&applet),
+        // The desktop tests check that it opens none at run time either.
+        (false, true) => assert_no_desktop_library(&applet),
         (false, false) => skip(
-            "the_applet_needs_gtk_only_where_it_was_chosen",
+            "applet_links_gtk_only_if_chosen",
             "this build has no applet",
         ),
     }

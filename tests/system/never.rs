@@ -1,9 +1,9 @@
-//! What muxtray promises never to do, held against every call that the built program makes.
+//! The promises of what muxtray never does, checked against every system call of the built program.
 //!
-//! One play with a bit of everything is performed under strace by every command that looks or acts; then each promise is
-//! held against the whole record. What is forbidden is everything that is not on a promise's list, so a call that nobody
-//! thought of is seen. `tests/persist.rs` has what the kernel cannot show: that a watched master's ControlPersist runs
-//! out. `tests/interleavings.rs` has what happens between two calls.
+//! One scenario with sockets in many states is run under strace with every command that looks or acts; then each
+//! promise is checked against the whole record. Everything that is not on a promise's list is forbidden, so an
+//! unforeseen call is found too. `tests/cli/persist.rs` covers what the kernel cannot show: that a watched master's
+//! ControlPersist runs out. `tests/interleavings` covers events between two calls.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -18,43 +18,44 @@ use crate::support::{
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// What was recorded, and what was on the stage.
-struct Play {
-    /// Of the commands that only look, by name.
+/// The record, and the sockets of the scenario.
+struct Recording {
+    /// The calls of the commands that only look, by command.
     looking: Vec<(String, Vec<Call>)>,
-    /// Of those that act, by name.
+    /// The calls of the commands that act, by command.
     acting: Vec<(String, Vec<Call>)>,
     root: PathBuf,
-    /// Nobody listens there, and they are ours to judge.
+    /// Stale sockets of the user's.
     stale: Vec<PathBuf>,
-    /// Somebody listens there, one of ours or not.
+    /// Sockets with a listener, the user's or not.
     live: Vec<PathBuf>,
-    /// The one master whose process was to be ended.
+    /// The one master with a process to end.
     to_end: i32,
     /// How often each listener that counts was connected to while commands only looked.
     accepted_while_looking: usize,
-    /// Of another user's listener, ever.
+    /// How often another user's listener was connected to.
     accepted_by_root: Option<usize>,
-    /// Device, inode, length and change of the ssh configuration, before and after.
+    /// Device, inode, length and change time of the ssh configuration, before and after.
     ssh_config: [(u64, u64, u64, i64); 2],
 }
 
-fn of_file(path: &Path) -> (u64, u64, u64, i64) {
+fn version_of(path: &Path) -> (u64, u64, u64, i64) {
     let found = fs::metadata(path).unwrap();
     (found.dev(), found.ino(), found.size(), found.ctime_nsec())
 }
 
-/// Performed once, for all tests; `None` where there is no strace.
-static PLAY: LazyLock<Option<Play>> = LazyLock::new(|| strace().map(|_| perform()));
+/// Recorded once, for all tests; `None` without strace.
+static RECORDING: LazyLock<Option<Recording>> =
+    LazyLock::new(|| strace().map(|_| record_commands()));
 
-fn play(name: &str) -> Option<&'static Play> {
-    if PLAY.is_none() {
+fn recording(name: &str) -> Option<&'static Recording> {
+    if RECORDING.is_none() {
         skip(name, "strace is not installed");
     }
-    PLAY.as_ref()
+    RECORDING.as_ref()
 }
 
-fn perform() -> Play {
+fn record_commands() -> Recording {
     let lab = Lab::new();
     let hosts = [
         "web", "db", "wedged", "other", "gone", "dead", "left", "link", "root",
@@ -89,10 +90,10 @@ fn perform() -> Play {
     let of_root = User::tests_are_root().then(|| Listener::of_root(&at("root"), Behaviour::Silent));
 
     let ssh_config = lab.path("ssh_config");
-    let before = of_file(&ssh_config);
+    let before = version_of(&ssh_config);
     let run = |name: &str, arguments: &[&str]| {
-        let (said, calls) = lab.traced(name, &[], arguments).run();
-        assert!((0..=3).contains(&said.code()), "{said:?}");
+        let (output, calls) = lab.traced(name, &[], arguments).run();
+        assert!((0..=3).contains(&output.code()), "{output:?}");
         (name.to_owned(), calls)
     };
     let text = |path: &Path| path.to_str().unwrap().to_owned();
@@ -163,7 +164,7 @@ fn perform() -> Play {
     act("exit", with(&["exit", "--force"]));
     let to_end = wedged.pid();
     orphan.kill();
-    Play {
+    Recording {
         looking,
         acting,
         root: lab.path(""),
@@ -186,32 +187,32 @@ fn perform() -> Play {
         to_end,
         accepted_while_looking,
         accepted_by_root: of_root.map(|listener| listener.accepted()),
-        ssh_config: [before, of_file(&ssh_config)],
+        ssh_config: [before, version_of(&ssh_config)],
     }
 }
 
 /// Watches while a socket becomes stale and the configuration changes, until both were seen.
 fn watched(lab: &Lab, name: &str, arguments: &[&str]) -> (String, Vec<Call>) {
     let (watcher, record) = lab.traced(name, &[], arguments).start();
-    let said = |watcher: &Process| watcher.stdout() + &watcher.stderr();
+    let output = |watcher: &Process| watcher.stdout() + &watcher.stderr();
     wait_until("the watcher sees the masters", PATIENCE, || {
-        said(&watcher).contains("web") || said(&watcher).contains("masters")
+        output(&watcher).contains("web") || output(&watcher).contains("masters")
     });
     let path = lab.control_path(&format!("{name}-later"));
     let config = fs::read_to_string(lab.path("ssh_config")).unwrap();
-    let brief = Listener::called_ssh(lab, &path, Behaviour::Immortal);
+    let short_lived = Listener::called_ssh(lab, &path, Behaviour::Immortal);
     wait_until(
         "the new master is seen, or at least looked for",
         PATIENCE,
         || {
-            // strace shows no look as such; a look opens the kernel's table.
-            said(&watcher).contains("later") || said(&watcher).matches("master").count() > 1
+            // strace cannot show a look as such; but a look opens the kernel's table.
+            output(&watcher).contains("later") || output(&watcher).matches("master").count() > 1
         },
     );
-    let accepted = brief.accepted();
-    drop(brief);
+    let accepted = short_lived.accepted();
+    drop(short_lived);
     wait_until("its end is seen", PATIENCE, || {
-        said(&watcher).contains("stale") || said(&watcher).contains("problem")
+        output(&watcher).contains("stale") || output(&watcher).contains("problem")
     });
     assert_eq!(accepted, 0, "{name} connected to a master");
     fs::remove_file(&path).unwrap();
@@ -225,13 +226,13 @@ fn watched(lab: &Lab, name: &str, arguments: &[&str]) -> (String, Vec<Call>) {
     (name.to_owned(), calls(&record))
 }
 
-impl Play {
+impl Recording {
     fn all(&self) -> impl Iterator<Item = (&str, &Call)> {
         let runs = self.looking.iter().chain(&self.acting);
         runs.flat_map(|(name, calls)| calls.iter().map(move |call| (name.as_str(), call)))
     }
 
-    /// Whether it is a file that muxtray keeps, or its temporary name beside it.
+    /// Whether muxtray keeps this file, or it is the temporary file of one.
     fn is_own(&self, file: &Path) -> bool {
         [
             "config/muxtray",
@@ -243,13 +244,13 @@ impl Play {
         .any(|own| file.starts_with(self.root.join(own)))
     }
 
-    /// The file without the name that clean gives it meanwhile.
-    fn home(file: &Path) -> PathBuf {
+    /// The file's name before clean took it aside.
+    fn original_path(file: &Path) -> PathBuf {
         let name = file.file_name().unwrap().to_str().unwrap();
         file.with_file_name(name.strip_prefix(".muxtray-aside.").unwrap_or(name))
     }
 
-    fn is_rehearsal(file: &Path) -> bool {
+    fn is_filesystem_test(file: &Path) -> bool {
         let name = file.file_name().unwrap().to_str().unwrap();
         name.starts_with(".muxtray-rehearsal.")
     }
@@ -257,26 +258,30 @@ impl Play {
 
 #[test]
 fn watching_connects_to_no_master() {
-    let Some(play) = play("watching_connects_to_no_master") else {
+    let Some(recording) = recording("watching_connects_to_no_master") else {
         return;
     };
-    let mut knocked = 0;
-    for (run, calls) in &play.looking {
+    let mut refused = 0;
+    for (run, calls) in &recording.looking {
         for call in calls.iter().filter(|call| call.name == "connect") {
             let [file] = call.files.as_slice() else {
                 panic!("{run}: connect({}", call.text);
             };
-            // The C library asks its own cache of users, where there is one; and there may be a session bus.
-            if *file == play.root.join("run/bus")
+            // The C library may ask the name service cache; and there may be a session bus.
+            if *file == recording.root.join("run/bus")
                 || file.starts_with("/var/run/nscd")
                 || file.starts_with("/run/systemd/userdb")
             {
                 continue;
             }
-            assert!(!play.live.contains(file), "{run}: connect({}", call.text);
-            let is_brief = file.to_string_lossy().ends_with("-later");
             assert!(
-                play.stale.contains(file) || is_brief,
+                !recording.live.contains(file),
+                "{run}: connect({}",
+                call.text
+            );
+            let is_short_lived = file.to_string_lossy().ends_with("-later");
+            assert!(
+                recording.stale.contains(file) || is_short_lived,
                 "{run}: connect({}",
                 call.text
             );
@@ -285,20 +290,20 @@ fn watching_connects_to_no_master() {
                 "{run}: connect({}",
                 call.text
             );
-            knocked += 1;
+            refused += 1;
         }
     }
-    assert!(knocked > 0, "no proof of staleness was recorded");
-    assert_eq!(play.accepted_while_looking, 0);
+    assert!(refused > 0, "no proof of staleness was recorded");
+    assert_eq!(recording.accepted_while_looking, 0);
 }
 
 #[test]
-fn nothing_but_proven_stale_sockets_loses_its_name() {
-    let Some(play) = play("nothing_but_proven_stale_sockets_loses_its_name") else {
+fn only_proven_stale_sockets_are_removed() {
+    let Some(recording) = recording("only_proven_stale_sockets_are_removed") else {
         return;
     };
     let mut removed = Vec::new();
-    for (run, call) in play.all() {
+    for (run, call) in recording.all() {
         let is_change = [
             "unlink",
             "unlinkat",
@@ -313,12 +318,13 @@ fn nothing_but_proven_stale_sockets_loses_its_name() {
         }
         assert_ne!(call.name, "rmdir", "{run}: {call:?}");
         for file in &call.files {
-            let home = Play::home(file);
-            let allowed =
-                play.is_own(file) || Play::is_rehearsal(file) || play.stale.contains(&home);
+            let original = Recording::original_path(file);
+            let allowed = recording.is_own(file)
+                || Recording::is_filesystem_test(file)
+                || recording.stale.contains(&original);
             assert!(allowed, "{run}: {}({}", call.name, call.text);
-            if play.stale.contains(&home) {
-                // Never by its own name: what is removed was taken aside and looked at again.
+            if recording.stale.contains(&original) {
+                // Never by its own name: a file to be removed is first taken aside and looked at again.
                 let is_aside = file
                     .file_name()
                     .unwrap()
@@ -331,33 +337,33 @@ fn nothing_but_proven_stale_sockets_loses_its_name() {
                     call.name,
                     call.text
                 );
-                removed.push(home);
+                removed.push(original);
             }
         }
         assert!(
-            !play.looking.iter().any(|(name, _)| name == run)
+            !recording.looking.iter().any(|(name, _)| name == run)
                 || call
                     .files
                     .iter()
-                    .all(|file| play.is_own(file) || Play::is_rehearsal(file)),
+                    .all(|file| recording.is_own(file) || Recording::is_filesystem_test(file)),
             "{run} only looks: {}({}",
             call.name,
             call.text
         );
     }
     assert!(
-        removed.contains(&play.stale[0]) && removed.contains(&play.stale[1]),
+        removed.contains(&recording.stale[0]) && removed.contains(&recording.stale[1]),
         "{removed:?}"
     );
 }
 
 #[test]
-fn no_process_is_signalled_but_the_one_to_end() {
-    let Some(play) = play("no_process_is_signalled_but_the_one_to_end") else {
+fn only_the_master_to_end_is_signalled() {
+    let Some(recording) = recording("only_the_master_to_end_is_signalled") else {
         return;
     };
     let mut signalled = 0;
-    for (run, call) in play.all() {
+    for (run, call) in recording.all() {
         let by_number = [
             "kill",
             "tkill",
@@ -369,7 +375,7 @@ fn no_process_is_signalled_but_the_one_to_end() {
         assert!(!by_number, "{run}: {}({}", call.name, call.text);
         if call.name == "pidfd_send_signal" {
             assert_eq!(run, "end-wedged", "{call:?}");
-            assert_eq!(call.pid, Some(play.to_end), "{call:?}");
+            assert_eq!(call.pid, Some(recording.to_end), "{call:?}");
             signalled += 1;
         }
     }
@@ -377,31 +383,31 @@ fn no_process_is_signalled_but_the_one_to_end() {
 }
 
 #[test]
-fn no_other_users_socket_is_connected_to() {
-    let Some(play) = play("no_other_users_socket_is_connected_to") else {
+fn other_users_socket_is_never_connected_to() {
+    let Some(recording) = recording("other_users_socket_is_never_connected_to") else {
         return;
     };
-    let Some(accepted) = play.accepted_by_root else {
+    let Some(accepted) = recording.accepted_by_root else {
         return skip(
-            "no_other_users_socket_is_connected_to",
+            "other_users_socket_is_never_connected_to",
             "only root can make one",
         );
     };
     assert_eq!(accepted, 0);
-    let of_root = &play.live[4];
-    for (run, call) in play.all() {
+    let of_root = &recording.live[4];
+    for (run, call) in recording.all() {
         let reaches = call.name == "connect" && call.files.contains(of_root);
         assert!(!reaches, "{run}: connect({}", call.text);
     }
 }
 
 #[test]
-fn nothing_but_its_own_files_is_opened_for_writing() {
-    let Some(play) = play("nothing_but_its_own_files_is_opened_for_writing") else {
+fn only_own_files_are_opened_for_writing() {
+    let Some(recording) = recording("only_own_files_are_opened_for_writing") else {
         return;
     };
     let mut written = 0;
-    for (run, call) in play.all() {
+    for (run, call) in recording.all() {
         let is_open =
             ["open", "openat", "openat2", "creat", "truncate"].contains(&call.name.as_str());
         let writes = ["O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC", "O_APPEND"]
@@ -411,24 +417,24 @@ fn nothing_but_its_own_files_is_opened_for_writing() {
             continue;
         }
         let file = call.files.last().unwrap();
-        let allowed = play.is_own(file) || file == Path::new("/dev/null");
+        let allowed = recording.is_own(file) || file == Path::new("/dev/null");
         assert!(allowed, "{run}: {}({}", call.name, call.text);
-        written += usize::from(play.is_own(file));
+        written += usize::from(recording.is_own(file));
     }
     assert!(written > 0, "not even its own files were written");
     assert_eq!(
-        play.ssh_config[0], play.ssh_config[1],
+        recording.ssh_config[0], recording.ssh_config[1],
         "the ssh configuration has changed"
     );
 }
 
 #[test]
-fn it_has_no_use_for_the_network() {
-    let Some(play) = play("it_has_no_use_for_the_network") else {
+fn no_network_socket_is_opened() {
+    let Some(recording) = recording("no_network_socket_is_opened") else {
         return;
     };
     let mut sockets = 0;
-    for (run, call) in play.all().filter(|(_, call)| call.name == "socket") {
+    for (run, call) in recording.all().filter(|(_, call)| call.name == "socket") {
         let family = call.text.split(',').next().unwrap();
         assert!(
             ["AF_UNIX", "AF_NETLINK"].contains(&family),
@@ -440,10 +446,10 @@ fn it_has_no_use_for_the_network() {
     assert!(sockets > 0);
 }
 
-/// Between the look and the pidfd the process ends, and another gets its number.
+/// Between look and pidfd the process ends, and another one gets its id.
 #[test]
-fn a_process_that_got_the_number_of_a_master_is_not_signalled() {
-    let name = "a_process_that_got_the_number_of_a_master_is_not_signalled";
+fn process_with_reused_master_pid_is_not_signalled() {
+    let name = "process_with_reused_master_pid_is_not_signalled";
     if strace().is_none() {
         return skip(name, "strace is not installed");
     }
@@ -469,18 +475,18 @@ fn a_process_that_got_the_number_of_a_master_is_not_signalled() {
             process_state(pid).is_none()
         });
         fs::write("/proc/sys/kernel/ns_last_pid", (pid - 1).to_string()).unwrap();
-        let mut victim = lab.command("sleep");
-        victim.arg("600");
-        let mut victim = Process::start(victim);
-        let said = muxtray.finish(PATIENCE);
+        let mut successor = lab.command("sleep");
+        successor.arg("600");
+        let mut successor = Process::start(successor);
+        let output = muxtray.finish(PATIENCE);
         let signals: Vec<Call> = calls(&record)
             .into_iter()
             .filter(|call| ["kill", "pidfd_send_signal"].contains(&call.name.as_str()))
             .collect();
         assert!(signals.is_empty(), "{signals:?}");
-        assert!(victim.is_running(), "{said:?}");
-        let was_reused = victim.pid() == pid;
-        victim.end();
+        assert!(successor.is_running(), "{output:?}");
+        let was_reused = successor.pid() == pid;
+        successor.end();
         let _ = fs::remove_file(&path);
         if was_reused {
             let held = wait_for("the record", PATIENCE, || {
@@ -495,7 +501,7 @@ fn a_process_that_got_the_number_of_a_master_is_not_signalled() {
     }
 }
 
-/// Whether a thread of muxtray, which strace has started, stands before pidfd_open(2).
+/// Whether a thread of muxtray, which strace has started, is about to call pidfd_open(2).
 fn is_at_pidfd_open(strace: i32) -> bool {
     const NUMBER: &str = "434 ";
     let Some(pid) = traced_process(strace) else {

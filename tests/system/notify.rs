@@ -1,4 +1,4 @@
-//! Notifications against a daemon that does what a test tells it, on a private session bus.
+//! Notifications against a daemon controlled by the test, on a private session bus.
 #![allow(
     clippy::unwrap_used,
     reason = "used by tests only, which clippy does not see in helpers"
@@ -22,7 +22,7 @@ const NAME: &str = "org.freedesktop.Notifications";
 const PATH: &str = "/org/freedesktop/Notifications";
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// What the daemon was asked.
+/// A call that the daemon received.
 #[derive(Debug)]
 enum Call {
     Notify {
@@ -36,14 +36,13 @@ enum Call {
     Close(u32),
 }
 
-/// A notification daemon.
 struct Daemon {
     connection: Connection,
     calls: Receiver<Call>,
 }
 
 impl Daemon {
-    /// One that answers everything but, if `deaf`, the request to show something.
+    /// Starts a daemon that answers everything or, if `deaf`, everything but the request to show a notification.
     fn start(capabilities: &'static [&'static str], deaf: bool) -> Self {
         let connection = block_on(Connection::session()).unwrap();
         let stream = MessageStream::from(&connection);
@@ -60,8 +59,8 @@ impl Daemon {
         self.calls.recv_timeout(LIMIT).unwrap()
     }
 
-    /// Sends a signal as dunst does: only to who showed the notification.
-    fn tell(&self, receiver: &str, signal: &str, id: u32, what: &str) {
+    /// Sends a signal as dunst does: only to the client that showed the notification.
+    fn send_signal(&self, receiver: &str, signal: &str, id: u32, what: &str) {
         let sent = if signal == "ActionInvoked" {
             let body = (id, what);
             block_on(
@@ -79,7 +78,7 @@ impl Daemon {
     }
 
     /// Ends as a killed process does.
-    fn die(self) {
+    fn kill(self) {
         block_on(self.connection.close()).unwrap();
     }
 }
@@ -168,8 +167,8 @@ fn start() -> (Notifier, Receiver<Intent>) {
 }
 
 #[test]
-fn a_notice_is_shown_replaced_and_closed() {
-    with_private_bus("notify::a_notice_is_shown_replaced_and_closed", || {
+fn notice_is_shown_replaced_and_closed() {
+    with_private_bus("notify::notice_is_shown_replaced_and_closed", || {
         let daemon = Daemon::start(&["body", "body-markup", "actions"], false);
         let (notifier, _intents) = start();
         notifier.show(notice("first"));
@@ -209,8 +208,8 @@ fn a_notice_is_shown_replaced_and_closed() {
 }
 
 #[test]
-fn a_pressed_button_is_an_intent_once() {
-    with_private_bus("notify::a_pressed_button_is_an_intent_once", || {
+fn pressed_button_gives_one_intent() {
+    with_private_bus("notify::pressed_button_gives_one_intent", || {
         let daemon = Daemon::start(&["body", "actions"], false);
         let (notifier, intents) = start();
         notifier.show(notice("press"));
@@ -222,10 +221,10 @@ fn a_pressed_button_is_an_intent_once() {
         };
         assert_eq!(body, "1 < 2", "no markup, nothing to escape");
 
-        // A person needs longer to press than the program to listen; a test presses until it is heard.
+        // A person presses later than the program begins to listen; the test presses until the press arrives.
         let mut heard = None;
         wait_until("the button is heard", || {
-            daemon.tell(&sender, "ActionInvoked", id, "default");
+            daemon.send_signal(&sender, "ActionInvoked", id, "default");
             heard = intents.recv_timeout(Duration::from_millis(50)).ok();
             heard.is_some()
         });
@@ -237,8 +236,8 @@ fn a_pressed_button_is_an_intent_once() {
 }
 
 #[test]
-fn what_the_daemon_closed_is_forgotten() {
-    with_private_bus("notify::what_the_daemon_closed_is_forgotten", || {
+fn notification_closed_by_daemon_is_forgotten() {
+    with_private_bus("notify::notification_closed_by_daemon_is_forgotten", || {
         let daemon = Daemon::start(&["actions"], false);
         let (notifier, _intents) = start();
         notifier.show(notice("first"));
@@ -247,9 +246,10 @@ fn what_the_daemon_closed_is_forgotten() {
             let Call::Notify { sender, id, .. } = &shown else {
                 panic!("not shown");
             };
-            // The program begins to listen only once it knows the id; a daemon that closes at once is not heard.
+            // The program begins to listen only once it knows the id; the signal of a daemon that closes at once is
+            // lost.
             for _ in 0..3 {
-                daemon.tell(sender, "NotificationClosed", *id, "");
+                daemon.send_signal(sender, "NotificationClosed", *id, "");
                 let heard = daemon.calls.recv_timeout(Duration::from_millis(30));
                 assert!(heard.is_err(), "nothing is asked of the daemon: {heard:?}");
             }
@@ -262,51 +262,45 @@ fn what_the_daemon_closed_is_forgotten() {
 }
 
 #[test]
-fn a_daemon_that_died_is_not_waited_for_and_its_successor_is_used() {
-    with_private_bus(
-        "notify::a_daemon_that_died_is_not_waited_for_and_its_successor_is_used",
-        || {
-            let (notifier, _intents) = start();
-            notifier.show(notice("to nobody"));
-            let first = Daemon::start(&["actions"], false);
-            // The first notice may have found nobody, or this daemon just in time.
-            notifier.show(notice("shown"));
-            wait_until(
-                "the first daemon is asked",
-                || matches!(first.next(), Call::Notify { summary, .. } if summary == "shown"),
-            );
-            first.die();
-            let second = Daemon::start(&[], false);
-            notifier.show(notice("shown again"));
-            let Call::Notify {
-                replaces, actions, ..
-            } = second.next()
-            else {
-                panic!("not shown");
-            };
-            assert_eq!(replaces, 0, "an id of the dead daemon means nothing here");
-            assert!(actions.is_empty(), "this one has no buttons");
-            notifier.end();
-        },
-    );
+fn next_daemon_is_used_after_one_ends() {
+    with_private_bus("notify::next_daemon_is_used_after_one_ends", || {
+        let (notifier, _intents) = start();
+        notifier.show(notice("to nobody"));
+        let first = Daemon::start(&["actions"], false);
+        // The first notice may have come too early, or reached this daemon just in time.
+        notifier.show(notice("shown"));
+        wait_until(
+            "the first daemon is asked",
+            || matches!(first.next(), Call::Notify { summary, .. } if summary == "shown"),
+        );
+        first.kill();
+        let second = Daemon::start(&[], false);
+        notifier.show(notice("shown again"));
+        let Call::Notify {
+            replaces, actions, ..
+        } = second.next()
+        else {
+            panic!("not shown");
+        };
+        assert_eq!(replaces, 0, "an id of the dead daemon means nothing here");
+        assert!(actions.is_empty(), "this one has no buttons");
+        notifier.end();
+    });
 }
 
 #[test]
-fn a_daemon_that_never_answers_does_not_hold_up_the_end() {
-    with_private_bus(
-        "notify::a_daemon_that_never_answers_does_not_hold_up_the_end",
-        || {
-            let _daemon = Daemon::start(&["actions"], true);
-            let (notifier, _intents) = start();
-            notifier.show(notice("unheard"));
-            let begun = Instant::now();
-            notifier.end();
-            assert!(begun.elapsed() < Duration::from_secs(3));
-        },
-    );
+fn silent_daemon_does_not_delay_the_end() {
+    with_private_bus("notify::silent_daemon_does_not_delay_the_end", || {
+        let _daemon = Daemon::start(&["actions"], true);
+        let (notifier, _intents) = start();
+        notifier.show(notice("unheard"));
+        let begun = Instant::now();
+        notifier.end();
+        assert!(begun.elapsed() < Duration::from_secs(3));
+    });
 }
 
-/// As the applet begins; then a thread panics.
+/// Starts like the applet; then a thread panics.
 fn crash() -> ! {
     muxtray::crash::log_panics();
     muxtray::crash::abort_on_panic(muxtray::run::notify_of_crash);
@@ -314,7 +308,7 @@ fn crash() -> ! {
     unreachable!("a panic ends the program");
 }
 
-/// Runs a test again as a program that crashes, and demands that it ends by the signal of that, in time.
+/// Runs a test again as a program that crashes, and asserts that it ends by SIGABRT, in time.
 fn expect_crash(test: &str) {
     let mut child = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", &format!("notify::{test}")])
@@ -340,13 +334,13 @@ fn is_to_crash() -> bool {
 }
 
 #[test]
-fn a_crash_leaves_a_notification() {
+fn crash_leaves_notification() {
     if is_to_crash() {
         crash();
     }
-    with_private_bus("notify::a_crash_leaves_a_notification", || {
+    with_private_bus("notify::crash_leaves_notification", || {
         let daemon = Daemon::start(&["body", "body-markup"], false);
-        expect_crash("a_crash_leaves_a_notification");
+        expect_crash("crash_leaves_notification");
         let Call::Notify {
             summary,
             body,
@@ -367,12 +361,12 @@ fn a_crash_leaves_a_notification() {
 }
 
 #[test]
-fn a_crash_waits_for_no_deaf_daemon() {
+fn crash_does_not_wait_for_silent_daemon() {
     if is_to_crash() {
         crash();
     }
-    with_private_bus("notify::a_crash_waits_for_no_deaf_daemon", || {
+    with_private_bus("notify::crash_does_not_wait_for_silent_daemon", || {
         let _daemon = Daemon::start(&["actions"], true);
-        expect_crash("a_crash_waits_for_no_deaf_daemon");
+        expect_crash("crash_does_not_wait_for_silent_daemon");
     });
 }

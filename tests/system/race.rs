@@ -1,15 +1,15 @@
-//! Cleaning against masters that come and go at the same path: none is lost, no start is broken.
+//! Cleaning while masters start and end at the same path: no live socket is lost, no start is broken.
 //!
-//! One thread plays OpenSSH: it starts masters as mux.c does (bind a temporary name, listen, link, unlink the
-//! temporary name), lets them live for a moment, and kills most of them, so that their file stays behind stale. Some
-//! others clean whatever they find in the directory, all the time, and stand still between their look and their
-//! rename until the next master has come: the worst moment there is.
+//! One thread acts as OpenSSH: it starts masters as mux.c does (bind a temporary name, listen, link, unlink the
+//! temporary name), lets them run for a moment, and kills most of them, so that their sockets become stale. Other
+//! threads clean every name in the directory, all the time, and pause between look and rename until the next master has
+//! started: the worst moment.
 //!
-//! `tests/interleavings.rs` goes through the orders one by one; this leaves them to the kernel's scheduler. It runs for
-//! a few seconds. The long run, with as many masters as it is told, is
+//! `tests/interleavings` goes through the orders one by one; here the kernel's scheduler chooses. The test runs for a
+//! few seconds; a long run, with a given number of masters, is
 //!
 //! ```text
-//! MUXTRAY_RACE_ROUNDS=100000 cargo test --test race -- --nocapture
+//! MUXTRAY_RACE_ROUNDS=100000 cargo test --test system race -- --nocapture
 //! ```
 
 use std::fs;
@@ -31,42 +31,42 @@ use nix::sys::socket::{
 };
 
 const CLEANERS: usize = 3;
-/// How many masters take the path, one after the other; the variable [`ROUNDS_VARIABLE`] says otherwise.
+/// The number of masters that take the path, one after the other, unless [`ROUNDS_VARIABLE`] is set.
 const ROUNDS: u64 = 3000;
 const ROUNDS_VARIABLE: &str = "MUXTRAY_RACE_ROUNDS";
-/// On a slow machine fewer rounds are enough, unless so many were asked for.
+/// On a slow machine fewer rounds are enough, unless a number was asked for.
 const TIME: Duration = Duration::from_secs(8);
-/// How long a cleaner holds still between look and rename, if no master comes.
+/// How long a cleaner pauses between look and rename if no master comes.
 const WINDOW: Duration = Duration::from_millis(2);
-/// Nothing that is waited for takes this long unless it is broken.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The deadline of every wait.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Where masters and cleaners meet.
-struct Stage {
+/// The directory in which masters and cleaners meet.
+struct SharedDirectory {
     directory: tempfile::TempDir,
-    over: AtomicBool,
-    /// How many masters have been started.
+    is_over: AtomicBool,
+    /// The number of masters started.
     started: Mutex<u64>,
     start: Condvar,
-    /// Odd while a cleaner is at a file, even in between; never the same again.
-    at_work: [AtomicU64; CLEANERS],
+    /// Odd while a cleaner is at a file, and during its pause; never the same again.
+    cleans: [AtomicU64; CLEANERS],
     removed: AtomicU64,
     put_back: AtomicU64,
     judged: AtomicU64,
 }
 
-impl Stage {
+impl SharedDirectory {
     fn path(&self) -> PathBuf {
         self.directory.path().join("u@h-22")
     }
 
-    /// Whatever lies in the directory is cleaned as what its name says, until the play is over.
-    fn clean_on(&self, cleaner: usize) {
-        while !self.over.load(Ordering::SeqCst) {
+    /// Cleans every name in the directory, as the kind its name suggests, until the masters are done.
+    fn clean_until_over(&self, cleaner: usize) {
+        while !self.is_over.load(Ordering::SeqCst) {
             for entry in fs::read_dir(self.directory.path()).unwrap() {
-                self.at_work[cleaner].fetch_add(1, Ordering::SeqCst);
+                self.cleans[cleaner].fetch_add(1, Ordering::SeqCst);
                 self.clean(&entry.unwrap().path());
-                self.at_work[cleaner].fetch_add(1, Ordering::SeqCst);
+                self.cleans[cleaner].fetch_add(1, Ordering::SeqCst);
             }
         }
     }
@@ -89,8 +89,8 @@ impl Stage {
                 kind,
                 SystemTime::now(),
                 &|step| match step {
-                    // What lies at the path is held until the next master comes; a temporary name, which no clean should
-                    // get this far with, is taken at once.
+                    // A file at the path is held until the next master comes; a temporary name, with which no clean
+                    // should get this far, is taken at once.
                     CleanStep::Judged if kind == Remnant::Leftover => {}
                     CleanStep::Judged => {
                         self.judged.fetch_add(1, Ordering::SeqCst);
@@ -107,7 +107,7 @@ impl Stage {
             );
         match cleaned {
             Ok(Cleaned::Removed) => drop(self.removed.fetch_add(1, Ordering::SeqCst)),
-            // The lock keeps the files of a clean under way from being settled by another.
+            // The lock keeps files of a running clean from being settled by another clean.
             Ok(Cleaned::PutBack(path)) => panic!("{path} was settled in the middle of a clean"),
             Err(CleanError::Hold(_) | CleanError::Live | CleanError::TooYoung) => {}
             Err(CleanError::Busy) => {}
@@ -147,7 +147,7 @@ impl Stage {
     /// Waits until the cleaners may have found a new file, but not for long: a start is quick.
     fn let_cleaners_look(&self) {
         let count = || -> u64 {
-            let counts = self.at_work.each_ref();
+            let counts = self.cleans.each_ref();
             counts
                 .map(|count| count.load(Ordering::SeqCst))
                 .iter()
@@ -159,22 +159,22 @@ impl Stage {
         }
     }
 
-    /// Waits until each cleaner has finished the clean it was at: a master lives longer than that.
+    /// Waits until each cleaner has finished its current clean: a master lives longer than that.
     fn let_cleaners_finish(&self) {
         let counts = || {
-            self.at_work
+            self.cleans
                 .each_ref()
                 .map(|count| count.load(Ordering::SeqCst))
         };
         let before = counts();
-        until("every cleaner has finished with its file", || {
+        wait_until("every cleaner has finished with its file", || {
             let mut cleaners = counts().into_iter().zip(before);
             cleaners.all(|(now, before)| before % 2 == 0 || now != before)
         });
     }
 
-    /// Starts so many masters, one after the other, or as many as there is time for.
-    fn play(&self, rounds: u64, time: Option<Duration>) {
+    /// Starts this many masters, one after the other, or fewer if the time is over.
+    fn run_masters(&self, rounds: u64, time: Option<Duration>) {
         let begin = Instant::now();
         for number in 0..rounds {
             if time.is_some_and(|time| begin.elapsed() > time) {
@@ -182,7 +182,7 @@ impl Stage {
             }
             if number % 4 == 0 {
                 // Let the cleaners have it, to see that they do clean.
-                until("the stale socket is gone", || !self.path().exists());
+                wait_until("the stale socket is gone", || !self.path().exists());
             } else {
                 let judged = self.judged.load(Ordering::SeqCst);
                 let moment = Instant::now() + WINDOW;
@@ -200,7 +200,7 @@ impl Stage {
             master
                 .accept()
                 .expect("another than the master was reached");
-            // Most are killed and leave their file; some end in order.
+            // Most are killed and leave their socket; some end in order.
             drop(master);
             if number % 3 == 0 {
                 let _ = fs::remove_file(&path);
@@ -219,82 +219,83 @@ fn kind_of(path: &ControlPath) -> Remnant {
     }
 }
 
-fn until(what: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+fn wait_until(description: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + TIMEOUT;
     while !condition() {
-        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        assert!(Instant::now() < deadline, "timed out: {description}");
         pause();
     }
 }
 
-/// Leaves the processor to the others; there may be two for four threads.
+/// Yields the processor: there may be two for four threads.
 fn pause() {
     std::thread::park_timeout(Duration::from_micros(50));
 }
 
-/// Ends the cleaners even when the play fails.
-struct Curtain<'a>(&'a AtomicBool);
+/// Ends the cleaners even if the test fails.
+struct StopOnDrop<'a>(&'a AtomicBool);
 
-impl Drop for Curtain<'_> {
+impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::SeqCst);
     }
 }
 
-/// How many masters are wanted, where somebody said so.
-fn wanted() -> Option<u64> {
-    let said = std::env::var(ROUNDS_VARIABLE).ok()?;
+/// The number of masters, if the variable sets it.
+fn requested_rounds() -> Option<u64> {
+    let value = std::env::var(ROUNDS_VARIABLE).ok()?;
     Some(
-        said.parse()
-            .unwrap_or_else(|_| panic!("{ROUNDS_VARIABLE}: {said:?} is no number")),
+        value
+            .parse()
+            .unwrap_or_else(|_| panic!("{ROUNDS_VARIABLE}: {value:?} is no number")),
     )
 }
 
 #[test]
-fn no_live_socket_is_lost_and_no_start_is_broken() {
-    let wanted = wanted();
+fn concurrent_cleans_lose_no_live_socket_and_break_no_start() {
+    let requested = requested_rounds();
     let begin = Instant::now();
-    let stage = Stage {
+    let shared = SharedDirectory {
         directory: tempfile::tempdir().unwrap(),
-        over: AtomicBool::new(false),
+        is_over: AtomicBool::new(false),
         started: Mutex::new(0),
         start: Condvar::new(),
-        at_work: [const { AtomicU64::new(0) }; CLEANERS],
+        cleans: [const { AtomicU64::new(0) }; CLEANERS],
         removed: AtomicU64::new(0),
         put_back: AtomicU64::new(0),
         judged: AtomicU64::new(0),
     };
     std::thread::scope(|scope| {
         for cleaner in 0..CLEANERS {
-            let stage = &stage;
+            let shared = &shared;
             scope.spawn(move || {
-                // A cleaner that fails must not leave the play waiting for it.
-                let _curtain = Curtain(&stage.over);
-                stage.clean_on(cleaner);
+                // A cleaner that fails must not leave the main thread waiting for it.
+                let _stop = StopOnDrop(&shared.is_over);
+                shared.clean_until_over(cleaner);
             });
         }
-        let _curtain = Curtain(&stage.over);
-        match wanted {
-            Some(rounds) => stage.play(rounds, None),
-            None => stage.play(ROUNDS, Some(TIME)),
+        let _stop = StopOnDrop(&shared.is_over);
+        match requested {
+            Some(rounds) => shared.run_masters(rounds, None),
+            None => shared.run_masters(ROUNDS, Some(TIME)),
         }
     });
     let counted = |count: &AtomicU64| count.load(Ordering::SeqCst);
-    let started = *stage.started.lock().unwrap();
+    let started = *shared.started.lock().unwrap();
     println!(
         "{started} masters took the path, {} were taken and put back, none lost; {} stale sockets removed; {:.0?}",
-        counted(&stage.put_back),
-        counted(&stage.removed),
+        counted(&shared.put_back),
+        counted(&shared.removed),
         begin.elapsed(),
     );
-    assert_eq!(started, wanted.unwrap_or(started));
-    assert!(counted(&stage.put_back) > 0, "the race did not happen");
-    assert!(counted(&stage.removed) > 0, "nothing was ever cleaned");
+    assert_eq!(started, requested.unwrap_or(started));
+    assert!(counted(&shared.put_back) > 0, "the race did not happen");
+    assert!(counted(&shared.removed) > 0, "nothing was ever cleaned");
 
-    // What the last master left is all that can be there.
-    for entry in fs::read_dir(stage.directory.path()).unwrap() {
+    // Only the last master's socket may be left.
+    for entry in fs::read_dir(shared.directory.path()).unwrap() {
         let path = entry.unwrap().path();
-        assert_eq!(path, stage.path());
+        assert_eq!(path, shared.path());
         let File::Socket(stat) = filesystem::lstat(&path) else {
             panic!("no socket");
         };

@@ -1,38 +1,38 @@
-//! The session bus dies, and returns.
+//! The session bus ends, and another one starts.
 
 use std::fs;
 
 use futures_lite::future::block_on;
 
 use super::stand_in::{Manner, StandIn};
-use super::{BARE, NAME, Usage, break_hosts, times, wait_for_word, watching};
+use super::{BARE, NAME, Usage, make_stale_sockets, times, wait_for_log, watching};
 use crate::desktop::{Desktop, Parts, end, lab};
 use crate::support::{PATIENCE, wait_until};
 
 #[test]
-fn without_an_icon_it_goes_on_with_the_next_bus() {
-    let Some(lab) = lab("without_an_icon_it_goes_on_with_the_next_bus") else {
+fn without_icon_it_continues_on_next_bus() {
+    let Some(lab) = lab("without_icon_it_continues_on_next_bus") else {
         return;
     };
     let mut desktop = Desktop::new(&lab, BARE);
     let muxtray = desktop.muxtray_run(&["--no-tray", "-vv"]);
-    wait_for_word(&muxtray, "no masters");
+    wait_for_log(&muxtray, "no masters");
     let mut before = None;
     for (round, host) in ["web", "db", "build"].into_iter().enumerate() {
         desktop.end_bus();
-        wait_until("it says so", PATIENCE, || {
+        wait_until("the loss of the bus is logged", PATIENCE, || {
             times(&muxtray, "the session bus has ended: watching without") == round + 1
         });
-        break_hosts(&lab, &[host]);
-        wait_for_word(&muxtray, &format!("no masters, {} problem", round + 1));
+        make_stale_sockets(&lab, &[host]);
+        wait_for_log(&muxtray, &format!("no masters, {} problem", round + 1));
         desktop.start_bus();
         let daemon = StandIn::start(&desktop.bus_address(), Manner::Good);
         wait_until("it is the one instance again", PATIENCE, || {
             desktop.has_name(NAME)
         });
-        // What nobody could show is told now; nothing else is.
+        // Notifications that could not be shown are shown now, and no others.
         daemon.wait_for_shown(&[&format!("{host}: stale control socket")]);
-        // Only what it knows to be shown is not told again.
+        // Only a notification known to be visible is not shown again.
         wait_until("it knows", PATIENCE, || {
             times(&muxtray, "notification shown") == round + 1
         });
@@ -50,25 +50,25 @@ fn without_an_icon_it_goes_on_with_the_next_bus() {
 }
 
 #[test]
-fn where_another_instance_has_the_next_bus_it_ends() {
-    let Some(lab) = lab("where_another_instance_has_the_next_bus_it_ends") else {
+fn ends_if_another_instance_has_next_bus() {
+    let Some(lab) = lab("ends_if_another_instance_has_next_bus") else {
         return;
     };
     let mut desktop = Desktop::new(&lab, BARE);
     let muxtray = watching(&desktop);
     desktop.end_bus();
-    wait_for_word(&muxtray, "the session bus has ended");
+    wait_for_log(&muxtray, "the session bus has ended");
     desktop.start_bus();
     let address = desktop.bus_address();
     let other = block_on(zbus::connection::Builder::address(address.as_str()).build()).unwrap();
     block_on(other.request_name(NAME)).unwrap();
-    let said = muxtray.finish(PATIENCE).expect(0);
-    assert!(said.stderr.contains("another muxtray"), "{said:?}");
+    let output = muxtray.finish(PATIENCE).expect(0);
+    assert!(output.stderr.contains("another muxtray"), "{output:?}");
 }
 
 #[test]
-fn with_an_icon_it_fails_and_starts_anew_with_the_next_bus() {
-    let Some(lab) = lab("with_an_icon_it_fails_and_starts_anew_with_the_next_bus") else {
+fn with_icon_it_exits_with_3_and_starts_on_next_bus() {
+    let Some(lab) = lab("with_icon_it_exits_with_3_and_starts_on_next_bus") else {
         return;
     };
     let parts = Parts {
@@ -81,13 +81,14 @@ fn with_an_icon_it_fails_and_starts_anew_with_the_next_bus() {
         .tray_icon(applet.pid())
         .wait_for_row(&["no masters"]);
     desktop.end_bus();
-    let said = applet.finish(PATIENCE).expect(3);
+    let output = applet.finish(PATIENCE).expect(3);
     assert!(
-        said.stderr
+        output
+            .stderr
             .contains("muxtray: the session bus has ended, and the tray icon with it"),
-        "{said:?}"
+        "{output:?}"
     );
-    // By that status systemd knows that it is to be started again.
+    // By that status systemd knows that it has to restart it.
     let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/muxtray.service");
     let unit = fs::read_to_string(unit).unwrap();
     assert!(unit.contains("\nRestart=on-failure\n"), "{unit}");

@@ -1,15 +1,15 @@
-//! The wall clock jumps, and the machine sleeps: as far as the program can tell. What it asks the C library for is
-//! answered with an offset that the test chooses; the kernel's own times, such as those of files, stay as they are.
+//! The wall clock jumps, and the machine sleeps, in the program's view: the C library's clock gets an offset that the
+//! test chooses. The kernel's own times, such as those of files, stay as they are.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::stand_in::{Manner, StandIn};
-use super::{BARE, break_hosts, wait_for_word};
+use super::{BARE, make_stale_sockets, wait_for_log};
 use crate::desktop::{Desktop, end, has_programs, lab};
 use crate::support::{Lab, PATH, PATIENCE, Process, Report, wait_until};
 
-/// Answers clock_gettime(2) with the seconds added that the file says: to the wall clock, and to the sleep.
+/// Adds the seconds in the file to clock_gettime(2): the first number to the wall clock, the second to the time asleep.
 const CLOCK: &str = r#"
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -40,13 +40,13 @@ int clock_gettime(clockid_t id, struct timespec *time)
 const HOUR: i64 = 3600;
 const YEAR: i64 = 365 * 24 * HOUR;
 
-/// The clock of the programs that it is given to.
+/// The clock of the programs started with it.
 struct Clock<'a> {
     lab: &'a Lab,
 }
 
 impl<'a> Clock<'a> {
-    /// Builds it; nothing, and a word about it, where there is no C compiler, which has linked this program.
+    /// Builds the library. Returns `None`, with a message, without a C compiler (which has linked this program).
     fn new(test: &str, lab: &'a Lab) -> Option<Self> {
         if !has_programs(test, &["cc"]) {
             return None;
@@ -64,7 +64,7 @@ impl<'a> Clock<'a> {
         Some(clock)
     }
 
-    /// Has it be so many seconds later from now on, and has the machine have slept so many.
+    /// Sets the offsets in seconds: of the wall clock, and the time asleep.
     fn set(&self, wall: i64, slept: i64) {
         let new = self.lab.write("clock.new", format!("{wall} {slept}\n"));
         std::fs::rename(new, self.lab.path("clock")).unwrap();
@@ -81,7 +81,7 @@ impl<'a> Clock<'a> {
     fn watching(&self, desktop: &Desktop<'_>) -> Process {
         let command = self.lab.muxtray_command(["-v", "run", "--no-tray"]);
         let muxtray = Process::start(desktop.join(self.give(command)));
-        wait_for_word(&muxtray, "master");
+        wait_for_log(&muxtray, "master");
         muxtray
     }
 
@@ -93,8 +93,8 @@ impl<'a> Clock<'a> {
 }
 
 #[test]
-fn a_clock_that_jumps_changes_no_state_and_says_nothing_twice() {
-    let test = "a_clock_that_jumps_changes_no_state_and_says_nothing_twice";
+fn clock_jump_changes_no_state_and_repeats_no_notice() {
+    let test = "clock_jump_changes_no_state_and_repeats_no_notice";
     let Some(lab) = lab(test) else {
         return;
     };
@@ -114,7 +114,7 @@ fn a_clock_that_jumps_changes_no_state_and_says_nothing_twice() {
         (-3 * HOUR, "two"),
     ] {
         clock.set(offset, 0);
-        break_hosts(&lab, &[host]);
+        make_stale_sockets(&lab, &[host]);
         titles.push(format!("{host}: stale control socket"));
 
         daemon.wait_for_shown(&titles.iter().map(String::as_str).collect::<Vec<_>>());
@@ -126,8 +126,8 @@ fn a_clock_that_jumps_changes_no_state_and_says_nothing_twice() {
 }
 
 #[test]
-fn a_clock_that_was_set_back_hides_no_orphan_and_ages_no_start() {
-    let test = "a_clock_that_was_set_back_hides_no_orphan_and_ages_no_start";
+fn clock_set_back_hides_no_orphan_and_keeps_young_leftover() {
+    let test = "clock_set_back_hides_no_orphan_and_keeps_young_leftover";
     let Some(lab) = lab(test) else {
         return;
     };
@@ -149,8 +149,8 @@ fn a_clock_that_was_set_back_hides_no_orphan_and_ages_no_start() {
 }
 
 #[test]
-fn after_a_sleep_it_is_quiet_for_a_while_and_then_tells_once() {
-    let test = "after_a_sleep_it_is_quiet_for_a_while_and_then_tells_once";
+fn problem_after_sleep_is_announced_once_after_delay() {
+    let test = "problem_after_sleep_is_announced_once_after_delay";
     let Some(lab) = lab(test) else {
         return;
     };
@@ -162,12 +162,14 @@ fn after_a_sleep_it_is_quiet_for_a_while_and_then_tells_once() {
     let muxtray = clock.watching(&desktop);
     clock.set(8 * HOUR, 8 * HOUR);
     let begun = Instant::now();
-    break_hosts(&lab, &["web"]);
-    wait_for_word(&muxtray, "resumed after");
-    wait_for_word(&muxtray, "no masters, 1 problem");
-    wait_until("it is told", PATIENCE, || !daemon.shown().is_empty());
+    make_stale_sockets(&lab, &["web"]);
+    wait_for_log(&muxtray, "resumed after");
+    wait_for_log(&muxtray, "no masters, 1 problem");
+    wait_until("the notification is shown", PATIENCE, || {
+        !daemon.shown().is_empty()
+    });
     assert!(begun.elapsed() >= Duration::from_secs(15), "too early");
-    break_hosts(&lab, &["db"]);
+    make_stale_sockets(&lab, &["db"]);
     daemon.wait_for_shown(&["web: stale control socket", "db: stale control socket"]);
     end(muxtray);
 }

@@ -1,16 +1,16 @@
-//! The notification daemon hangs, dies, refuses or answers what makes no sense.
+//! The notification daemon hangs, ends, refuses, or gives absurd answers.
 
 use std::fs;
 use std::time::{Duration, Instant};
 
 use super::stand_in::{Asked, Manner, StandIn};
-use super::{BARE, Usage, break_hosts, times, wait_for_word, watching};
+use super::{BARE, Usage, make_stale_sockets, times, wait_for_log, watching};
 use crate::desktop::{Desktop, Parts, end, lab};
 use crate::support::{PATIENCE, wait_until};
 
 #[test]
-fn a_daemon_that_hangs_holds_up_nothing_and_its_successor_tells_what_is_true() {
-    let test = "a_daemon_that_hangs_holds_up_nothing_and_its_successor_tells_what_is_true";
+fn hanging_daemon_blocks_nothing_and_next_one_shows_current_problems() {
+    let test = "hanging_daemon_blocks_nothing_and_next_one_shows_current_problems";
     let Some(lab) = lab(test) else {
         return;
     };
@@ -23,22 +23,22 @@ fn a_daemon_that_hangs_holds_up_nothing_and_its_successor_tells_what_is_true() {
     let applet = desktop.muxtray_run(&[]);
     let icon = desktop.tray_icon(applet.pid());
     icon.wait_for_row(&["no masters"]);
-    break_hosts(&lab, &["web"]);
+    make_stale_sockets(&lab, &["web"]);
     wait_until("the daemon is asked", PATIENCE, || !deaf.asked().is_empty());
     icon.wait_for_row(&["\u{25b2} web"]);
     let before = Usage::of(&applet);
-    // Each of these is a notice, and most are over before anybody could be told.
+    // Each of these is a notice, and most problems are over before the daemon could show them.
     for _ in 0..10 {
-        break_hosts(&lab, &["db"]);
+        make_stale_sockets(&lab, &["db"]);
         icon.wait_for_row(&["no masters, 2 problems"]);
         fs::remove_file(lab.control_path("db")).unwrap();
         icon.wait_for_row(&["no masters, 1 problem"]);
     }
-    break_hosts(&lab, &["build"]);
+    make_stale_sockets(&lab, &["build"]);
     icon.wait_for_row(&["\u{25b2} build"]);
     assert!(Usage::of(&applet).is_at_most(before), "{before:?}");
     assert_eq!(deaf.asked(), [Asked::Capabilities], "it is asked one thing");
-    wait_for_word(&applet, "cannot show notifications: no answer within 5 s");
+    wait_for_log(&applet, "cannot show notifications: no answer within 5 s");
 
     drop(deaf);
     let good = StandIn::start(&desktop.bus_address(), Manner::Good);
@@ -48,14 +48,14 @@ fn a_daemon_that_hangs_holds_up_nothing_and_its_successor_tells_what_is_true() {
 }
 
 #[test]
-fn a_daemon_that_hangs_does_not_hold_up_the_end() {
-    let Some(lab) = lab("a_daemon_that_hangs_does_not_hold_up_the_end") else {
+fn hanging_daemon_does_not_delay_the_end() {
+    let Some(lab) = lab("hanging_daemon_does_not_delay_the_end") else {
         return;
     };
     let desktop = Desktop::new(&lab, BARE);
     let slow = StandIn::start(&desktop.bus_address(), Manner::Slow);
     let muxtray = watching(&desktop);
-    break_hosts(&lab, &["web"]);
+    make_stale_sockets(&lab, &["web"]);
     wait_until("the daemon is asked", PATIENCE, || slow.shown().len() == 1);
     let begun = Instant::now();
     end(muxtray);
@@ -63,16 +63,16 @@ fn a_daemon_that_hangs_does_not_hold_up_the_end() {
 }
 
 #[test]
-fn what_a_daemon_shows_too_late_is_taken_back() {
-    let Some(lab) = lab("what_a_daemon_shows_too_late_is_taken_back") else {
+fn notification_shown_too_late_is_closed() {
+    let Some(lab) = lab("notification_shown_too_late_is_closed") else {
         return;
     };
     let desktop = Desktop::new(&lab, BARE);
     let slow = StandIn::start(&desktop.bus_address(), Manner::Slow);
     let muxtray = watching(&desktop);
-    break_hosts(&lab, &["web"]);
+    make_stale_sockets(&lab, &["web"]);
     let (id, _) = slow.notification("web: stale control socket");
-    wait_for_word(&muxtray, "no answer within 5 s");
+    wait_for_log(&muxtray, "no answer within 5 s");
     fs::remove_file(lab.control_path("web")).unwrap();
     wait_until("it sees that", PATIENCE, || {
         muxtray.stderr().trim().ends_with("no masters")
@@ -81,21 +81,21 @@ fn what_a_daemon_shows_too_late_is_taken_back() {
     wait_until("it is taken back", PATIENCE, || {
         slow.asked().contains(&Asked::Close(id))
     });
-    // The daemon has come to life, and is spoken to as before.
-    break_hosts(&lab, &["db"]);
+    // The daemon works again, and is used as before.
+    make_stale_sockets(&lab, &["db"]);
     slow.wait_for_shown(&["web: stale control socket", "db: stale control socket"]);
     end(muxtray);
 }
 
 #[test]
-fn a_notice_that_dies_with_its_daemon_is_shown_by_the_next() {
-    let Some(lab) = lab("a_notice_that_dies_with_its_daemon_is_shown_by_the_next") else {
+fn notice_lost_with_daemon_is_shown_by_next_one() {
+    let Some(lab) = lab("notice_lost_with_daemon_is_shown_by_next_one") else {
         return;
     };
     let desktop = Desktop::new(&lab, BARE);
     let muxtray = watching(&desktop);
     let dying = StandIn::start(&desktop.bus_address(), Manner::DiesAtNotify);
-    break_hosts(&lab, &["web"]);
+    make_stale_sockets(&lab, &["web"]);
     dying.wait_for_shown(&["web: stale control socket"]);
     drop(dying);
     let good = StandIn::start(&desktop.bus_address(), Manner::Good);
@@ -104,30 +104,29 @@ fn a_notice_that_dies_with_its_daemon_is_shown_by_the_next() {
 }
 
 #[test]
-fn a_daemon_that_refuses_is_told_of_once_and_asked_no_more_than_twice() {
-    let Some(lab) = lab("a_daemon_that_refuses_is_told_of_once_and_asked_no_more_than_twice")
-    else {
+fn refusing_daemon_is_logged_once_and_asked_at_most_twice() {
+    let Some(lab) = lab("refusing_daemon_is_logged_once_and_asked_at_most_twice") else {
         return;
     };
     let desktop = Desktop::new(&lab, BARE);
     let refusing = StandIn::start(&desktop.bus_address(), Manner::Refuses);
     let muxtray = watching(&desktop);
     for (host, problems) in [("web", "1 problem"), ("db", "2 problems")] {
-        break_hosts(&lab, &[host]);
-        wait_for_word(&muxtray, problems);
+        make_stale_sockets(&lab, &[host]);
+        wait_for_log(&muxtray, problems);
     }
     wait_until("it is asked", PATIENCE, || refusing.asked().len() == 4);
     drop(refusing);
     let good = StandIn::start(&desktop.bus_address(), Manner::Good);
-    break_hosts(&lab, &["build"]);
+    make_stale_sockets(&lab, &["build"]);
     good.wait_for_shown(&["build: stale control socket"]);
     assert_eq!(times(&muxtray, "not today"), 1, "{}", muxtray.stderr());
     end(muxtray);
 }
 
 #[test]
-fn a_button_acts_for_one_notice_whatever_ids_the_daemon_gives() {
-    let Some(lab) = lab("a_button_acts_for_one_notice_whatever_ids_the_daemon_gives") else {
+fn button_acts_for_visible_notice_with_repeated_ids() {
+    let Some(lab) = lab("button_acts_for_visible_notice_with_repeated_ids") else {
         return;
     };
     let desktop = Desktop::new(&lab, BARE);
@@ -135,15 +134,15 @@ fn a_button_acts_for_one_notice_whatever_ids_the_daemon_gives() {
         let absurd = StandIn::start(&desktop.bus_address(), Manner::Absurd(id));
         let muxtray = watching(&desktop);
         let show = |host| {
-            break_hosts(&lab, &[host]);
+            make_stale_sockets(&lab, &[host]);
             let (_, actions) = absurd.notification(&format!("{host}: stale control socket"));
             assert_eq!(actions[1], "Clean", "{actions:?}");
             Usage::of(&muxtray).descriptors
         };
         let with_one = show("web");
         show("db");
-        // The second stands in the place of the first, so its button is the one that a person sees. Each has a connection
-        // to the bus, so once it is known to stand there one of them is gone.
+        // The second notification replaces the first, so its button is the visible one. Each sender has a connection to
+        // the bus, so once the replacement is known one of them is gone.
         wait_until("the second is known to stand there", PATIENCE, || {
             Usage::of(&muxtray).descriptors <= with_one
         });

@@ -1,4 +1,4 @@
-//! Told to end in the middle of something; the display, the reader of the log or of the output ends first.
+//! The applet is ended in the middle of an action; or the display, or the reader of its log or output, ends first.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Read as _;
@@ -16,18 +16,18 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
 use super::stand_in::{Manner, StandIn};
-use super::{BARE, break_hosts, wait_for_word};
+use super::{BARE, make_stale_sockets, wait_for_log};
 use crate::desktop::{Desktop, Parts, end, lab};
 use crate::support::{
     GOOD, Lab, PATIENCE, Process, User, files_below, is_socket, wait_for, wait_until,
 };
 
-/// How long the end may take, whatever is under way: two seconds for the notifications and one for the rest.
+/// The deadline of the end: two seconds for the notifications and one for the rest.
 const END_LIMIT: Duration = Duration::from_secs(4);
 
 const LEAN: bool = cfg!(feature = "lean-tray");
 
-/// The command in a shell that redirects something of it.
+/// The command in a shell that redirects some of its descriptors.
 fn in_shell(lab: &Lab, script: &str, inner: &Command) -> Command {
     let mut command = lab.command("sh");
     command
@@ -38,8 +38,8 @@ fn in_shell(lab: &Lab, script: &str, inner: &Command) -> Command {
 }
 
 #[test]
-fn a_reader_of_the_log_that_ends_ends_nothing() {
-    let Some(lab) = lab("a_reader_of_the_log_that_ends_ends_nothing") else {
+fn closed_log_pipe_ends_nothing() {
+    let Some(lab) = lab("closed_log_pipe_ends_nothing") else {
         return;
     };
     let desktop = Desktop::new(&lab, BARE);
@@ -59,14 +59,14 @@ fn a_reader_of_the_log_that_ends_ends_nothing() {
         &lab.muxtray_command(["-v", "run", "--no-tray"]),
     );
     let mut muxtray = Process::start(desktop.join(command));
-    let mut said = Vec::new();
+    let mut output = Vec::new();
     wait_until("it watches", PATIENCE, || {
-        let _ = reader.read_to_end(&mut said);
-        String::from_utf8_lossy(&said).contains("no masters")
+        let _ = reader.read_to_end(&mut output);
+        String::from_utf8_lossy(&output).contains("no masters")
     });
     drop(reader);
     for host in ["web", "db"] {
-        break_hosts(&lab, &[host]);
+        make_stale_sockets(&lab, &[host]);
         daemon.notification(&format!("{host}: stale control socket"));
     }
     assert!(muxtray.is_running());
@@ -74,33 +74,33 @@ fn a_reader_of_the_log_that_ends_ends_nothing() {
 }
 
 #[test]
-fn a_reader_of_the_output_that_ends_is_no_failure() {
-    let Some(lab) = lab("a_reader_of_the_output_that_ends_is_no_failure") else {
+fn closed_output_pipe_is_no_failure() {
+    let Some(lab) = lab("closed_output_pipe_is_no_failure") else {
         return;
     };
     let hosts: Vec<String> = (0..300).map(|number| format!("host{number}")).collect();
-    break_hosts(&lab, &hosts.iter().map(String::as_str).collect::<Vec<_>>());
+    make_stale_sockets(&lab, &hosts.iter().map(String::as_str).collect::<Vec<_>>());
     for words in [&["list"][..], &["list", "--json"], &["doctor"]] {
         let inner = lab.muxtray_command(words);
         let script = "{ \"$0\" \"$@\"; echo $? >status; } | head -c 1";
-        let said = Process::run(in_shell(&lab, script, &inner), PATIENCE).expect(0);
+        let output = Process::run(in_shell(&lab, script, &inner), PATIENCE).expect(0);
         let status = fs::read_to_string(lab.path("status")).unwrap();
-        assert_eq!(said.stderr, "", "{words:?}");
+        assert_eq!(output.stderr, "", "{words:?}");
         assert!(["0", "1"].contains(&status.trim()), "{words:?}: {status}");
-        // Closed from the beginning, it is as if there were none.
+        // If it is closed from the beginning, nobody reads it either.
         let script = "exec \"$0\" \"$@\" >&- 2>&-";
-        let said = Process::run(in_shell(&lab, script, &inner), PATIENCE);
-        assert!(matches!(said.code(), 0 | 1), "{said:?}");
+        let output = Process::run(in_shell(&lab, script, &inner), PATIENCE);
+        assert!(matches!(output.code(), 0 | 1), "{output:?}");
         let script = "exec \"$0\" \"$@\" >/dev/full";
-        let said = Process::run(in_shell(&lab, script, &inner), PATIENCE).expect(3);
+        let output = Process::run(in_shell(&lab, script, &inner), PATIENCE).expect(3);
         assert!(
-            said.stderr.starts_with("muxtray: No space left"),
-            "{said:?}"
+            output.stderr.starts_with("muxtray: No space left"),
+            "{output:?}"
         );
     }
 }
 
-/// Has stale sockets come in place of others until it is told to stop.
+/// Replaces stale sockets by others until `is_over`.
 fn flap(directory: &Path, new: &Path, is_over: &AtomicBool) {
     let mut number = 0;
     while !is_over.load(Ordering::Acquire) {
@@ -112,7 +112,7 @@ fn flap(directory: &Path, new: &Path, is_over: &AtomicBool) {
     }
 }
 
-/// Tells it, however the test ends.
+/// Sets the flag, however the test ends.
 struct Over<'a>(&'a AtomicBool);
 
 impl Drop for Over<'_> {
@@ -122,8 +122,8 @@ impl Drop for Over<'_> {
 }
 
 #[test]
-fn busy_or_not_a_signal_ends_it_in_order() {
-    let Some(lab) = lab("busy_or_not_a_signal_ends_it_in_order") else {
+fn signal_ends_it_in_order_even_if_busy() {
+    let Some(lab) = lab("signal_ends_it_in_order_even_if_busy") else {
         return;
     };
     lab.write_muxtray_config("interval_secs = 3600\nclean_automatically = true\n");
@@ -136,26 +136,26 @@ fn busy_or_not_a_signal_ends_it_in_order() {
         let _over = Over(&is_over);
         for signal in [Signal::SIGHUP, Signal::SIGTERM, Signal::SIGINT] {
             let mut muxtray = desktop.muxtray_run(&["--no-tray", "-v"]);
-            wait_for_word(&muxtray, "problem");
-            // Nobody is to be ended by a reader that has gone.
+            wait_for_log(&muxtray, "problem");
+            // The end of a reader must not end the applet.
             muxtray.signal(Signal::SIGPIPE);
             assert!(muxtray.is_running());
             let begun = Instant::now();
             muxtray.signal(signal);
-            let said = muxtray.finish(PATIENCE);
-            assert_eq!(said.status.code(), Some(0), "{signal}: {said:?}");
-            assert!(begun.elapsed() < END_LIMIT, "{signal}: {said:?}");
+            let output = muxtray.finish(PATIENCE);
+            assert_eq!(output.status.code(), Some(0), "{signal}: {output:?}");
+            assert!(begun.elapsed() < END_LIMIT, "{signal}: {output:?}");
         }
     });
-    // What was being removed is settled by the next.
+    // A remaining file is settled by the next clean.
     lab.muxtray(["clean"]);
     lab.muxtray(["clean"]).expect(0);
     assert_eq!(files_below(&directory), Vec::<PathBuf>::new());
 }
 
 #[test]
-fn the_end_of_the_display_is_the_end_and_leaves_nothing_for_the_next() {
-    let test = "the_end_of_the_display_is_the_end_and_leaves_nothing_for_the_next";
+fn lost_display_ends_it_and_leaves_no_files() {
+    let test = "lost_display_ends_it_and_leaves_no_files";
     let Some(lab) = lab(test) else {
         return;
     };
@@ -176,14 +176,14 @@ fn the_end_of_the_display_is_the_end_and_leaves_nothing_for_the_next() {
     let before = pictures();
     desktop.end_display();
     if LEAN {
-        break_hosts(&lab, &["web"]);
+        make_stale_sockets(&lab, &["web"]);
         assert!(applet.is_running(), "{}", applet.stderr());
         return end(applet);
     }
-    let said = applet.finish(PATIENCE);
-    // GDK leaves no choice, and no time for a word: it ends the program when the connection to the X server breaks. For
-    // systemd that is a failure, as it should be.
-    assert_eq!(said.status.code(), Some(1), "{said:?}");
+    let output = applet.finish(PATIENCE);
+    // GDK ends the program without a message when the connection to the X server breaks. For systemd that is a failure,
+    // as it should be.
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
 
     desktop.start_display();
     desktop.start_panel();
@@ -196,8 +196,8 @@ fn the_end_of_the_display_is_the_end_and_leaves_nothing_for_the_next() {
 }
 
 #[test]
-fn a_master_that_is_being_opened_at_logout_becomes_one() {
-    let Some(lab) = lab("a_master_that_is_being_opened_at_logout_becomes_one") else {
+fn master_being_opened_at_logout_starts() {
+    let Some(lab) = lab("master_being_opened_at_logout_starts") else {
         return;
     };
     let (begun, go_on) = (lab.path("begun"), lab.path("go-on"));
@@ -235,8 +235,8 @@ fn a_master_that_is_being_opened_at_logout_becomes_one() {
 }
 
 #[test]
-fn a_clean_that_a_logout_ends_is_settled_by_the_next() {
-    let Some(lab) = lab("a_clean_that_a_logout_ends_is_settled_by_the_next") else {
+fn clean_interrupted_by_logout_is_settled_by_next_clean() {
+    let Some(lab) = lab("clean_interrupted_by_logout_is_settled_by_next_clean") else {
         return;
     };
     let live = lab.master("live");
@@ -253,9 +253,9 @@ fn a_clean_that_a_logout_ends_is_settled_by_the_next() {
             dead.iter().any(|path| !path.exists())
         });
         clean.signal(signal);
-        let said = clean.finish(PATIENCE);
-        ended += usize::from(said.status.signal() == Some(signal as i32));
-        assert!(ended == 1 || said.code() == 0, "{said:?}");
+        let output = clean.finish(PATIENCE);
+        ended += usize::from(output.status.signal() == Some(signal as i32));
+        assert!(ended == 1 || output.code() == 0, "{output:?}");
         lab.muxtray(["clean"]).expect(0);
         assert_eq!(files_below(&lab.path("s")), [live.path()], "{signal}");
         assert!(is_socket(live.path()));

@@ -1,4 +1,4 @@
-//! Less memory than it needs: it works, or ends with a word; it never hangs.
+//! Less memory than it needs: it works, or ends with an error message; it never hangs.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
@@ -7,26 +7,26 @@ use std::process::Command;
 use nix::sys::signal::Signal;
 
 use super::stand_in::{Manner, StandIn};
-use super::{BARE, break_hosts, wait_for_word};
+use super::{BARE, make_stale_sockets, wait_for_log};
 use crate::desktop::{Desktop, Parts, end, lab};
 use crate::support::{Lab, PATIENCE, Process, look_for};
 
-/// A problem in the table's words, or the menu's.
+/// A problem in the words of the table, or of the menu.
 const SEEN: &str = "no masters, 1 problem";
 
-/// So many MiB of address space are enough without an icon, even for a debug build; most of them are its file.
+/// This many MiB of address space are enough without an icon, even for a debug build; most of them are its file.
 const ENOUGH: u64 = 48;
 
-/// With so many not even the C library can be loaded.
+/// This is too little even to load the C library.
 const NOTHING: u64 = 4;
 
-/// How it says that it goes on with less: it looks later, or shows no icon.
+/// The messages for going on with less: it scans later, or shows no icon.
 const LACKS: [&str; 2] = [
     "cannot start a thread to discover",
     "watching without an icon",
 ];
 
-/// The most address space that a process had so far, in KiB.
+/// The largest address space that the process had so far, in KiB.
 fn peak(process: &Process) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", process.pid())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmPeak:"));
@@ -34,7 +34,7 @@ fn peak(process: &Process) -> u64 {
     number.unwrap().parse().unwrap()
 }
 
-/// The command with so many KiB of address space, and no core of what that ends.
+/// The command with this many KiB of address space, and no core dump.
 fn limited(lab: &Lab, kib: u64, inner: &Command) -> Command {
     let mut command = lab.command("prlimit");
     command
@@ -45,7 +45,7 @@ fn limited(lab: &Lab, kib: u64, inner: &Command) -> Command {
     command
 }
 
-/// Gives a process all the memory there is.
+/// Removes the limit of a process.
 #[track_caller]
 fn raise_limit(lab: &Lab, process: &Process) {
     let mut command = lab.command("prlimit");
@@ -55,15 +55,16 @@ fn raise_limit(lab: &Lab, process: &Process) {
     Process::run(command, PATIENCE).expect(0);
 }
 
-/// What became of a process that has too little.
+/// The result of a process with too little memory.
 enum Outcome {
     Works(Process),
-    /// It lives, and says what it can start no thread for.
+    /// It runs, and its log names the thread that could not start.
     Waits(Process),
     Ended,
 }
 
-/// Waits until it watches or has ended; whoever ends says why, but for one that the kernel could not even load.
+/// Waits until it watches or has ended. An ended process must have printed why, unless the kernel could not even load
+/// it.
 #[track_caller]
 fn outcome(mut process: Process, works: impl Fn(&Process) -> bool) -> Outcome {
     let became = look_for(PATIENCE, || {
@@ -81,21 +82,21 @@ fn outcome(mut process: Process, works: impl Fn(&Process) -> bool) -> Outcome {
     if let Some(outcome) = became {
         return outcome(process);
     }
-    let said = process.finish(PATIENCE);
-    assert!(!said.status.success(), "{said:?}");
-    let was_loaded = said.status.signal() != Some(Signal::SIGSEGV as i32);
-    assert!(!said.stderr.is_empty() || !was_loaded, "{said:?}");
+    let output = process.finish(PATIENCE);
+    assert!(!output.status.success(), "{output:?}");
+    let was_loaded = output.status.signal() != Some(Signal::SIGSEGV as i32);
+    assert!(!output.stderr.is_empty() || !was_loaded, "{output:?}");
     Outcome::Ended
 }
 
 #[test]
-fn with_too_little_memory_it_works_or_ends_with_a_word() {
-    let Some(lab) = lab("with_too_little_memory_it_works_or_ends_with_a_word") else {
+fn too_little_memory_works_or_ends_with_message() {
+    let Some(lab) = lab("too_little_memory_works_or_ends_with_message") else {
         return;
     };
     let desktop = Desktop::new(&lab, BARE);
     let daemon = StandIn::start(&desktop.bus_address(), Manner::Good);
-    break_hosts(&lab, &["web"]);
+    make_stale_sockets(&lab, &["web"]);
     let command = lab.muxtray_command(["-v", "run", "--no-tray"]);
     for mib in [4, 8, 12, 16, 18, 20, 22, 24, 26, 28, 30, 32, ENOUGH] {
         let limited = limited(&lab, mib * 1024, &command);
@@ -107,7 +108,7 @@ fn with_too_little_memory_it_works_or_ends_with_a_word() {
             }
             Outcome::Waits(process) => {
                 raise_limit(&lab, &process);
-                wait_for_word(&process, SEEN);
+                wait_for_log(&process, SEEN);
                 end(process);
             }
             Outcome::Ended => assert!(mib < ENOUGH, "{mib} MiB are enough"),
@@ -117,8 +118,8 @@ fn with_too_little_memory_it_works_or_ends_with_a_word() {
 }
 
 #[test]
-fn with_too_little_memory_the_tray_works_or_ends_with_a_word() {
-    let Some(lab) = lab("with_too_little_memory_the_tray_works_or_ends_with_a_word") else {
+fn too_little_memory_with_tray_works_or_ends_with_message() {
+    let Some(lab) = lab("too_little_memory_with_tray_works_or_ends_with_message") else {
         return;
     };
     let parts = Parts {
@@ -126,13 +127,13 @@ fn with_too_little_memory_the_tray_works_or_ends_with_a_word() {
         ..Parts::ALL
     };
     let desktop = Desktop::new(&lab, parts);
-    break_hosts(&lab, &["web"]);
+    make_stale_sockets(&lab, &["web"]);
     let ample = desktop.muxtray_run(&[]);
     desktop.tray_icon(ample.pid()).wait_for_row(&[SEEN]);
     let needed = peak(&ample);
     end(ample);
     let command = lab.muxtray_command(["-v", "run"]);
-    // How many threads have an arena of their own differs from run to run: twice as much is enough for any.
+    // The number of threads with an arena of their own differs between runs: twice as much is enough for any.
     for hundredths in [30, 50, 70, 80, 90, 200] {
         let limited = limited(&lab, needed * hundredths / 100, &command);
         let process = Process::start(desktop.join(limited));
@@ -142,11 +143,11 @@ fn with_too_little_memory_the_tray_works_or_ends_with_a_word() {
                 desktop.tray_icon(process.pid()).wait_for_row(&[SEEN]);
                 end(process);
             }
-            // What it lacks next may end it before it is told to.
+            // The next failed allocation may end it before SIGTERM does.
             Outcome::Waits(process) => {
                 process.signal(Signal::SIGTERM);
-                let said = process.finish(PATIENCE);
-                assert!([0, 3].contains(&said.code()), "{said:?}");
+                let output = process.finish(PATIENCE);
+                assert!([0, 3].contains(&output.code()), "{output:?}");
             }
             Outcome::Ended => assert!(hundredths < 200, "{needed} KiB are enough"),
         }

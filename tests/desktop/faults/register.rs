@@ -6,20 +6,19 @@ use futures_lite::StreamExt as _;
 use futures_lite::future::block_on;
 use zbus::{Connection, MessageStream, Variant};
 
-use super::{Usage, break_hosts, ticks, wait_for_word};
+use super::{Usage, make_stale_sockets, ticks, wait_for_log};
 use crate::desktop::{Desktop, Parts, end, lab};
 use crate::support::{PATIENCE, wait_until};
 
 const WATCHER: &str = "org.kde.StatusNotifierWatcher";
 
-/// How often it crashes.
+/// The number of crashes.
 const CRASHES: usize = 20;
 
-/// The most processor time that all of it may take, in hundredths of a second: a loop that spins takes a hundred in
-/// each.
+/// The most processor time for all of them, in hundredths of a second: a busy loop takes a hundred per second.
 const MOST_TICKS: u64 = 300;
 
-/// Takes the register's place; leaves every call unanswered, or answers it with nothing.
+/// Takes the register's name; leaves every call unanswered, or gives empty answers.
 fn register(address: &str, answers: bool) -> Connection {
     let builder = zbus::connection::Builder::address(address);
     let connection = block_on(builder.method_timeout(PATIENCE).build()).unwrap();
@@ -37,7 +36,7 @@ fn register(address: &str, answers: bool) -> Connection {
                 if !answers || !is_call {
                     continue;
                 }
-                // It may have left the bus meanwhile, which is what this is about.
+                // The sender may have left the bus meanwhile, as this test intends.
                 let _ = if header.member().is_some_and(|member| member == "Get") {
                     let none = Variant::from(Vec::<String>::new());
                     served.reply(&header, &none).await
@@ -51,8 +50,8 @@ fn register(address: &str, answers: bool) -> Connection {
 }
 
 #[test]
-fn a_register_that_crashes_in_a_loop_costs_nothing_and_the_icon_comes_back() {
-    let test = "a_register_that_crashes_in_a_loop_costs_nothing_and_the_icon_comes_back";
+fn crashing_register_costs_nothing_and_icon_returns() {
+    let test = "crashing_register_costs_nothing_and_icon_returns";
     let Some(lab) = lab(test) else {
         return;
     };
@@ -63,11 +62,11 @@ fn a_register_that_crashes_in_a_loop_costs_nothing_and_the_icon_comes_back() {
     let mut desktop = Desktop::new(&lab, parts);
     let mut applet = desktop.muxtray_run(&[]);
     // The first notice opens a connection to the bus for good.
-    break_hosts(&lab, &["db"]);
+    make_stale_sockets(&lab, &["db"]);
     desktop
         .tray_icon(applet.pid())
         .wait_for_row(&["\u{25b2} db"]);
-    wait_for_word(&applet, "cannot show notifications");
+    wait_for_log(&applet, "cannot show notifications");
     let before = Usage::of(&applet);
     desktop.kill_panel();
     let address = desktop.bus_address();
@@ -80,9 +79,9 @@ fn a_register_that_crashes_in_a_loop_costs_nothing_and_the_icon_comes_back() {
     for number in 0..CRASHES {
         crash(number % 2 == 0);
     }
-    // One that hangs, for a while.
+    // A register that hangs for a while.
     let hanging = register(&address, false);
-    break_hosts(&lab, &["web"]);
+    make_stale_sockets(&lab, &["web"]);
     block_on(hanging.close()).unwrap();
     assert!(applet.is_running(), "{}", applet.stderr());
 

@@ -1,4 +1,4 @@
-//! A notification daemon that answers as it is told, or not at all.
+//! A notification daemon with answers chosen by the test.
 
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -13,27 +13,26 @@ use crate::support::{PATIENCE, look_for, wait_for, wait_until};
 const NAME: &str = "org.freedesktop.Notifications";
 const PATH: &str = "/org/freedesktop/Notifications";
 
-/// What it says that it can show.
+/// Its capabilities.
 const CAPABILITIES: &[&str] = &["body", "actions"];
 
-/// How it behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Manner {
-    /// As it should.
+    /// Follows the specification.
     Good,
     /// Takes every call and answers none.
     Deaf,
-    /// Says what it can show, and answers no request to show something until it is told to.
+    /// Reports its capabilities, and answers requests to show something only after [`StandIn::answer`].
     Slow,
-    /// Ends when it is to show something.
+    /// Ends on the first request to show something.
     DiesAtNotify,
     /// Answers everything with an error.
     Refuses,
-    /// Gives everything this id, and can do a hundred thousand things that nobody has heard of.
+    /// Gives every notification this id, and has a hundred thousand unknown capabilities.
     Absurd(u32),
 }
 
-/// What it was asked, in order.
+/// A received call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Asked {
     Capabilities,
@@ -49,7 +48,7 @@ pub(crate) enum Asked {
 pub(crate) struct StandIn {
     connection: Connection,
     asked: Arc<Mutex<Vec<Asked>>>,
-    /// The requests that it has not answered, each with the id that the answer will be.
+    /// The unanswered requests, each with the id to answer.
     owed: Arc<Mutex<Vec<(Message, u32)>>>,
 }
 
@@ -77,12 +76,12 @@ impl StandIn {
         }
     }
 
-    /// What it was asked so far.
+    /// All calls received so far.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 
-    /// The titles that it was asked to show, in order.
+    /// The titles of the requests to show a notification, in order.
     pub(crate) fn shown(&self) -> Vec<String> {
         let title = |asked| match asked {
             Asked::Notify { summary, .. } => Some(summary),
@@ -91,7 +90,7 @@ impl StandIn {
         self.asked().into_iter().filter_map(title).collect()
     }
 
-    /// Waits until it is asked to show exactly these.
+    /// Waits until exactly these titles were requested.
     #[track_caller]
     pub(crate) fn wait_for_shown(&self, titles: &[&str]) {
         let there = look_for(PATIENCE, || {
@@ -100,7 +99,7 @@ impl StandIn {
         assert_eq!(there.unwrap_or_else(|| self.shown()), titles);
     }
 
-    /// The id and the sender's actions of what has this title.
+    /// The id and the sender's actions of the notification with this title.
     #[track_caller]
     pub(crate) fn notification(&self, title: &str) -> (u32, Vec<String>) {
         wait_for(&format!("{title:?} is shown"), PATIENCE, || {
@@ -118,14 +117,14 @@ impl StandIn {
         })
     }
 
-    /// Answers what it has not answered.
+    /// Answers the unanswered requests.
     pub(crate) fn answer(&self) {
         for (message, id) in self.owed.lock().unwrap().drain(..) {
             block_on(self.connection.reply(&message.header(), &id)).unwrap();
         }
     }
 
-    /// Says to everybody that this action of this notification was chosen.
+    /// Signals to every client that this action of this notification was chosen.
     pub(crate) fn invoke(&self, id: u32, action: &str) {
         let body = (id, action);
         let none = None::<&str>;
@@ -139,7 +138,7 @@ impl StandIn {
 
 impl Drop for StandIn {
     fn drop(&mut self) {
-        // The bus may be gone before.
+        // The bus may be gone already.
         let _ = block_on(self.connection.clone().close());
     }
 }
@@ -157,7 +156,7 @@ async fn serve(
         if header.message_type() != zbus::message::Type::MethodCall {
             continue;
         }
-        // What is noted as asked has its answer underway.
+        // A recorded call has its answer underway.
         if manner == Manner::Refuses {
             refuse(connection, &message).await;
         }
@@ -221,7 +220,7 @@ async fn refuse(connection: &Connection, message: &Message) {
         .await;
 }
 
-/// The title, what it replaces, and the actions.
+/// The title, the replaced id, and the actions.
 fn read_notify(message: &Message) -> (String, u32, Vec<String>) {
     let arguments: NotifyArguments = message.body().deserialize().unwrap();
     let (_, replaced, _, title, _, actions, _, _) = arguments;

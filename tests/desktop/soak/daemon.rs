@@ -1,5 +1,5 @@
-//! A notification daemon that keeps account: what it was asked to show, what of that is open, and what was closed. It
-//! can die as a killed one does, and another can take its place, which counts its notifications from 1 again.
+//! A notification daemon that records the notifications it was asked to show, those that are open, and those that were
+//! closed. It can end as a killed one does, and be replaced by another, which counts its notifications from 1 again.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -14,25 +14,23 @@ use crate::desktop::NotifyArguments;
 const NAME: &str = "org.freedesktop.Notifications";
 const PATH: &str = "/org/freedesktop/Notifications";
 
-/// Why a notification is gone, in the words of the specification.
+/// The reason why a notification was closed, in the terms of the specification.
 #[derive(Debug, Clone, Copy)]
 enum Reason {
     Expired = 1,
     Asked = 3,
 }
 
-/// A notification that a program wanted shown.
+/// A notification that a program requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Shown {
-    /// What the daemon calls it.
+    /// The daemon's id.
     pub(crate) id: u32,
-    /// Whether it took the place of one that was open.
+    /// Whether it replaced an open one.
     pub(crate) replaces: bool,
-    /// Its title.
     pub(crate) summary: String,
-    /// Its text.
     pub(crate) body: String,
-    /// Whether it goes by itself.
+    /// Whether it expires.
     pub(crate) is_transient: bool,
     /// Keys and labels in turn.
     actions: Vec<String>,
@@ -40,93 +38,98 @@ pub(crate) struct Shown {
 }
 
 #[derive(Debug, Default)]
-struct Account {
-    /// What was shown and not taken out of the account yet.
+struct Record {
+    /// The notifications since the last [`Daemon::take_shown`].
     shown: Vec<Shown>,
     open: BTreeMap<u32, Shown>,
     last: u32,
 }
 
-/// The daemon.
 pub(crate) struct Daemon {
     address: String,
     connection: Option<Connection>,
-    account: Arc<Mutex<Account>>,
-    /// The transient ones that have expired, with the program that showed each.
+    record: Arc<Mutex<Record>>,
+    /// The transient ones that have expired, each with the program that requested it.
     expired: Vec<(u32, String)>,
 }
 
 impl Daemon {
-    /// On the bus at this address.
+    /// Starts it on the bus at this address.
     pub(crate) fn start(address: &str) -> Self {
         let mut daemon = Self {
             address: address.to_owned(),
             connection: None,
-            account: Arc::default(),
+            record: Arc::default(),
             expired: Vec::new(),
         };
-        daemon.come_back();
+        daemon.restart();
         daemon
     }
 
-    /// Ends as a killed process does, with everything it showed.
-    pub(crate) fn die(&mut self) {
+    /// Ends as a killed process does; its notifications vanish.
+    pub(crate) fn kill(&mut self) {
         let connection = self.connection.take().unwrap();
         block_on(connection.close()).unwrap();
-        let mut account = self.account.lock().unwrap();
-        account.open.clear();
-        account.last = 0;
+        let mut record = self.record.lock().unwrap();
+        record.open.clear();
+        record.last = 0;
         self.expired.clear();
     }
 
-    /// Another one takes its place.
-    pub(crate) fn come_back(&mut self) {
+    /// Starts another daemon in its place.
+    pub(crate) fn restart(&mut self) {
         let address = self.address.as_str();
         let connection = zbus::connection::Builder::address(address).build();
         let connection = block_on(connection).unwrap();
         let stream = MessageStream::from(&connection);
         thread::spawn({
-            let (connection, account) = (connection.clone(), Arc::clone(&self.account));
-            move || block_on(serve(&connection, stream, &account))
+            let (connection, record) = (connection.clone(), Arc::clone(&self.record));
+            move || block_on(serve(&connection, stream, &record))
         });
         block_on(connection.request_name(NAME)).unwrap();
         self.connection = Some(connection);
     }
 
-    /// What was shown since this was last asked.
+    /// The notifications requested since the last call.
     pub(crate) fn take_shown(&self) -> Vec<Shown> {
-        std::mem::take(&mut self.account.lock().unwrap().shown)
+        std::mem::take(&mut self.record.lock().unwrap().shown)
     }
 
-    /// What is open.
+    /// The open notifications.
     pub(crate) fn open(&self) -> BTreeMap<u32, Shown> {
-        self.account.lock().unwrap().open.clone()
+        self.record.lock().unwrap().open.clone()
     }
 
-    /// What may go by itself goes. A program begins to listen only once it knows the id, so that is said again each time.
+    /// Closes the transient notifications. A program listens only once it knows the id, so the signal is sent again
+    /// each time.
     pub(crate) fn expire(&mut self) {
         let Some(connection) = &self.connection else {
             return;
         };
-        let mut account = self.account.lock().unwrap();
-        let (transient, open): (BTreeMap<_, _>, _) = std::mem::take(&mut account.open)
+        let mut record = self.record.lock().unwrap();
+        let (transient, open): (BTreeMap<_, _>, _) = std::mem::take(&mut record.open)
             .into_iter()
             .partition(|(_, shown)| shown.is_transient);
-        account.open = open;
-        drop(account);
+        record.open = open;
+        drop(record);
         for (id, sender) in &self.expired {
-            block_on(tell_closed(connection, sender, *id, Reason::Expired));
+            block_on(signal_closed(connection, sender, *id, Reason::Expired));
         }
         self.expired.clear();
         for (id, shown) in transient {
-            block_on(tell_closed(connection, &shown.sender, id, Reason::Expired));
+            block_on(signal_closed(
+                connection,
+                &shown.sender,
+                id,
+                Reason::Expired,
+            ));
             self.expired.push((id, shown.sender));
         }
     }
 }
 
-async fn tell_closed(connection: &Connection, sender: &str, id: u32, reason: Reason) {
-    // Who showed it may have left the bus since.
+async fn signal_closed(connection: &Connection, sender: &str, id: u32, reason: Reason) {
+    // The sender may have left the bus since.
     let _ = connection
         .emit_signal(
             Some(sender),
@@ -138,28 +141,28 @@ async fn tell_closed(connection: &Connection, sender: &str, id: u32, reason: Rea
         .await;
 }
 
-async fn serve(connection: &Connection, mut stream: MessageStream, account: &Mutex<Account>) {
+async fn serve(connection: &Connection, mut stream: MessageStream, record: &Mutex<Record>) {
     while let Some(Ok(message)) = stream.next().await {
         let header = message.header();
         if header.message_type() != zbus::message::Type::MethodCall {
             continue;
         }
-        // A reply that finds no connection any more finds no daemon either.
+        // Without a connection for the reply the daemon is gone too.
         let _ = match header.member().map(|member| member.as_str().to_owned()) {
             Some(member) if member == "GetCapabilities" => {
                 let capabilities = ["actions", "body"].as_slice();
                 connection.reply(&header, &capabilities).await
             }
             Some(member) if member == "Notify" => {
-                let id = account.lock().unwrap().show(&message);
+                let id = record.lock().unwrap().show(&message);
                 connection.reply(&header, &id).await
             }
             Some(member) if member == "CloseNotification" => {
                 let id: u32 = message.body().deserialize().unwrap();
-                let closed = account.lock().unwrap().close(id);
+                let closed = record.lock().unwrap().close(id);
                 let replied = connection.reply(&header, &()).await;
                 if let Some(shown) = closed {
-                    tell_closed(connection, &shown.sender, id, Reason::Asked).await;
+                    signal_closed(connection, &shown.sender, id, Reason::Asked).await;
                 }
                 replied
             }
@@ -168,7 +171,7 @@ async fn serve(connection: &Connection, mut stream: MessageStream, account: &Mut
     }
 }
 
-impl Account {
+impl Record {
     fn show(&mut self, message: &Message) -> u32 {
         let arguments: NotifyArguments = message.body().deserialize().unwrap();
         let (_, replaced, _, summary, body, actions, _, timeout) = arguments;
@@ -184,7 +187,7 @@ impl Account {
             replaces: is_replacement,
             summary,
             body,
-            // 0: never by itself. What is an answer leaves that to the daemon.
+            // 0: never expires. For the answer to a click the daemon decides.
             is_transient: timeout != 0,
             actions,
             sender: message.header().sender().unwrap().to_string(),

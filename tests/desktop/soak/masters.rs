@@ -1,9 +1,8 @@
-//! Masters by the dozen: one process called ssh that forks a stand-in for each, and does to them what it is told, many
-//! things at once.
+//! Many masters: one process called ssh forks a stand-in for each, and carries out the test's orders, many at once.
 //!
-//! A stand-in listens as mux.c does it (bind a temporary name, listen, link, unlink), answers the alive check and the
-//! exit request, and removes its socket when it ends in order. Whoever takes the path of a dead master removes its
-//! socket first, as ssh does. The process that forks them reaps them, so an id that it is told is never another's.
+//! A stand-in listens as mux.c does (bind a temporary name, listen, link, unlink), answers the alive check and the exit
+//! request, and removes its socket when it ends in order. A master at the path of a dead one removes its socket first,
+//! as ssh does. The parent reaps the children, so the process id in an order is never another process's.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -92,24 +91,24 @@ for line in sys.stdin:
 for pid in alive: os.kill(pid, signal.SIGKILL)
 "#;
 
-/// What to do to a master.
+/// An order about a master.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Act {
-    /// It comes, where nothing is.
+    /// Start on a free path.
     Start(PathBuf),
-    /// It comes, and removes the socket of a dead one first.
+    /// Start, and remove the socket of a dead master first.
     Replace(PathBuf),
-    /// It comes and ends in order, as soon as it can.
+    /// Start, and end in order as soon as possible.
     Visit(PathBuf),
-    /// It dies: its socket stays.
+    /// End at once: the socket stays.
     Kill(i32),
-    /// It is asked to end, and does so in order.
+    /// Receive an exit request, and end in order.
     End(i32),
-    /// It is stopped, and answers nothing.
+    /// Stop, and answer nothing.
     Stop(i32),
-    /// It goes on.
+    /// Continue.
     Continue(i32),
-    /// Somebody removes a socket.
+    /// Remove the socket from outside.
     Remove(PathBuf),
 }
 
@@ -138,11 +137,11 @@ pub(crate) struct Masters {
 }
 
 impl Masters {
-    /// None yet.
+    /// No masters yet.
     pub(crate) fn new(lab: &Lab) -> Self {
         let mut command = python_called_ssh(lab);
         command
-            // What follows is for ssh's getopt: a master without a session of its own.
+            // The following arguments are for ssh's getopt: a master without a session of its own.
             .args(["-c", &format!("{PACKETS}{SCRIPT}"), "-N", "host"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
@@ -164,8 +163,8 @@ impl Masters {
         }
     }
 
-    /// Does all of this, one right after the other, and waits until it has come about. Gives the process id of each
-    /// that came, and 0 for the other acts.
+    /// Carries out these orders, one right after the other, and waits for their effect. Returns the process id of each
+    /// started master, and 0 for the other orders.
     pub(crate) fn perform(&mut self, acts: &[Act]) -> Vec<i32> {
         let order: Vec<_> = acts.iter().map(Act::as_json).collect();
         let order = serde_json::to_string(&order).unwrap();
@@ -179,7 +178,7 @@ impl Masters {
 
 impl Drop for Masters {
     fn drop(&mut self) {
-        // The end of its orders is its own and that of all it has started.
+        // The parent and all its children end when their input ends.
         drop(self.orders.take());
         let _ = self.process.wait();
     }

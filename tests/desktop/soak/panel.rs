@@ -1,7 +1,7 @@
-//! What the tray shows, read as a panel reads it, and compared with what is true.
+//! The tray's content, read as a panel reads it, and compared with the true state.
 //!
-//! A menu does not list dozens of sockets one by one: it folds them into a row that counts them. So what it shows is,
-//! for each state, how many there are, and of some of them which.
+//! A menu does not list dozens of sockets one by one: it folds them into a row that counts them. So it shows the number
+//! of sockets in each state, and the names of some.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::Receiver;
@@ -11,24 +11,23 @@ use zbus::Connection;
 
 use crate::desktop::{Desktop, Row, TrayIcon};
 
-/// What says that a menu is another now.
+/// The signals of a changed menu.
 const SIGNALS: &str = "interface='com.canonical.dbusmenu',type='signal'";
 
-/// What says that a notification is shown or taken back.
+/// The calls that show or close a notification.
 const NOTIFICATIONS: &str = "interface='org.freedesktop.Notifications'";
 
-/// What the menu shows.
+/// The content of the menu.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Shown {
-    /// Its first row.
     pub(crate) summary: String,
-    /// How many sockets are in each state.
+    /// The number of sockets in each state.
     pub(crate) counts: BTreeMap<String, usize>,
-    /// The state of each that has a row.
+    /// The state of each socket with a row.
     pub(crate) states: BTreeMap<String, String>,
     /// The hosts for which a master can be opened.
     pub(crate) openable: BTreeSet<String>,
-    /// The kinds of sockets' problems that are not announced.
+    /// The kinds of socket problems that are not announced.
     pub(crate) silent: BTreeSet<String>,
 }
 
@@ -59,7 +58,7 @@ impl Shown {
                 *self.counts.entry(state.clone()).or_default() += 1;
                 self.states.insert(path.label.clone(), state);
             } else if row.label.starts_with(['\u{25b2}', '\u{2026}']) {
-                // "▲ 31 more stale" or "… 12 running", with rows of their own below it for some.
+                // "▲ 31 more stale" or "… 12 running", with rows for some below it.
                 let words: Vec<&str> = row.label.split(' ').collect();
                 let number: usize = words.get(1).and_then(|word| word.parse().ok()).unwrap_or(0);
                 let state = words.last().copied().unwrap_or_default().to_owned();
@@ -72,18 +71,18 @@ impl Shown {
     }
 }
 
-/// The tray icon, and what has been heard since its menu was read.
+/// The tray icon, and the messages since its menu was read.
 pub(crate) struct Panel<'a> {
     pub(crate) icon: TrayIcon<'a>,
     heard: Receiver<(Instant, zbus::Message)>,
     last: Option<Shown>,
 }
 
-/// After so long without a word the menu is read all the same.
+/// The menu is read after this long without a message, too.
 const SILENCE: Duration = Duration::from_millis(500);
 
 impl<'a> Panel<'a> {
-    /// The icon of this process, which the panel has.
+    /// The icon of this process in the panel.
     pub(crate) fn new(desktop: &Desktop<'_>, connection: &'a Connection, pid: i32) -> Self {
         Self {
             icon: desktop.tray_icon(pid).asked_by(connection),
@@ -92,8 +91,7 @@ impl<'a> Panel<'a> {
         }
     }
 
-    /// Looks at what it shows whenever that changed or something was said of a notification, until the condition finds
-    /// no reason to wait on.
+    /// Reads the menu after each of its signals and each notification, until `differs` returns no reason to wait on.
     ///
     /// # Errors
     /// The last reason, after the deadline.
@@ -114,7 +112,7 @@ impl<'a> Panel<'a> {
             }
             if is_other {
                 read = Some(Instant::now());
-                // A menu that is just being changed cannot be read.
+                // A menu that is being changed cannot be read.
                 self.last = self.icon.menu().as_ref().and_then(Shown::of);
             }
             let why = match &self.last {

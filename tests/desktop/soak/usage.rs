@@ -1,4 +1,4 @@
-//! What a process takes while nothing is there, and whether that grows.
+//! The resources of a process without masters, and whether they grow.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::support::{process_parent, processes, threads};
 
-/// Something that is counted, and what it is called.
+/// A counted resource and its name.
 type Count = (&'static str, fn(&Usage) -> u64);
 
-/// What it takes at one moment.
+/// The resources at one moment.
 #[derive(Debug, Clone)]
 pub(crate) struct Usage {
     events: u64,
@@ -82,19 +82,19 @@ impl Usage {
                 usage.threads,
                 usage.watches,
                 usage.children,
-                // Linux has a hundred ticks a second in what it tells programs.
+                // Linux reports a hundred ticks per second to programs.
                 usage.ticks as f64 / 100.0,
             );
         }
         table
     }
 
-    /// Demands that the last quarter takes no more than the first; of memory at most so many bytes more.
+    /// Asserts that the last quarter uses no more than the first; at most this many bytes more memory.
     #[track_caller]
     pub(crate) fn assert_flat(all: &[Self], most_growth: Option<u64>) {
         let quarter = all.len().div_ceil(4);
         let (first, last) = (&all[..quarter], &all[all.len() - quarter..]);
-        // Memory that was given back goes to the kernel late: the least of each counts.
+        // Freed memory returns to the kernel late: the least of each counts.
         let least = |some: &[Self], of: fn(&Self) -> u64| some.iter().map(of).min().unwrap();
         let grown = least(last, |usage| usage.anonymous)
             .saturating_sub(least(first, |usage| usage.anonymous));

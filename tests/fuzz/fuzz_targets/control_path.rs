@@ -1,7 +1,7 @@
 //! ControlPath templates, globs and Includes; the names that masters and `clean` give; reading a path backwards.
 //!
-//! A template's pattern stands for every path that ssh could make of the template, and a destination that is read out of
-//! such a path is the one it was made for, or none. What ssh would make is told by an expander of this file's own.
+//! A template's pattern matches every path that ssh could make of the template, and a destination read out of such a
+//! path is the one it was made for, or none. This file has its own expander to find the paths that ssh would make.
 #![no_main]
 
 use std::ffi::OsStr;
@@ -19,7 +19,7 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let known = surroundings(Path::new("/home/u")).known;
-    // A text, and what it is to be held against.
+    // A text, and the text to compare it with.
     let end = bytes.iter().position(|byte| *byte == b'\n');
     let (text, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
     let rest = rest.get(1..).unwrap_or_default();
@@ -49,7 +49,7 @@ fn of_pattern(pattern: Result<Pattern, TemplateError>, path: &[u8]) -> Option<Pa
     let parts = || pattern.root().components();
     assert!(!parts().any(|part| matches!(part, std::path::Component::ParentDir)));
     if let Some(path) = pattern.as_literal() {
-        // A name can be longer than any file's; nothing matches it then.
+        // A name can be longer than any file's; then nothing matches it.
         assert_eq!(pattern.matches(&path), path.name().len() <= 255);
     }
     if let Some(path) = ControlPath::new(OsStr::from_bytes(path))
@@ -60,7 +60,7 @@ fn of_pattern(pattern: Result<Pattern, TemplateError>, path: &[u8]) -> Option<Pa
     Some(pattern)
 }
 
-/// What the tokens of a connection stand for.
+/// The values of a connection's tokens.
 struct Connection<'a> {
     host: &'a str,
     alias: &'a str,
@@ -203,7 +203,7 @@ fn names(bytes: &[u8]) {
     }
 }
 
-/// Names of variables stand beside each other in a text, so together they are no longer than it.
+/// Names of variables are parts of a text, so together they are no longer than it.
 fn referred(text: &[u8]) {
     let mut length = 0;
     for name in variables(text) {

@@ -1,7 +1,7 @@
 //! The autostart file: a desktop entry that a person may have changed.
 //!
-//! It is kept as it was typed, a key that is set has its value and nothing else changes, and a program's path survives
-//! both layers of escapes.
+//! It is kept as it was typed; setting a key changes its value and nothing else, and a program's path survives both
+//! layers of escapes.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -50,7 +50,7 @@ fn typed(text: &str) {
 }
 
 fn program(name: &str) {
-    // A form feed at the end has no escape, and is trimmed off by every reader.
+    // A form feed at the end has no escape, and is trimmed by every reader.
     if name.contains('\0') || name.ends_with('\u{c}') {
         return;
     }

@@ -1,4 +1,4 @@
-//! `doctor --explain`: what was pasted of ssh's messages.
+//! `doctor --explain`: pasted messages of ssh.
 //!
 //! Every message is a line of the text, none comes twice, and the answer is printable. Every wording of ssh is
 //! recognised with any path.
@@ -62,7 +62,7 @@ fn answered(message: &Recognised) {
 }
 
 fn worded(name: &str) {
-    // Characters that no form holds beside its path, so that there is one way to read the line.
+    // Characters that are in no form beside its path, so that there is one way to read the line.
     let plain =
         |character: &char| character.is_ascii_alphanumeric() || "._-+@%/:".contains(*character);
     let path: String = std::iter::once('/')

@@ -1,6 +1,6 @@
 //! The packets of a master: PROTOCOL.mux.
 //!
-//! A reply that is understood stands in the bytes as this file's own encoder, written after PROTOCOL.mux, would write
+//! The bytes of a reply that is understood are those that this file's own encoder, written after PROTOCOL.mux, makes of
 //! it; anything shorter is refused. A length is refused before anything could be allocated for it.
 #![no_main]
 
@@ -34,7 +34,7 @@ fn length(header: [u8; 4]) {
     }
 }
 
-/// Every request is one packet, whose length is right.
+/// Every request is one packet of the right length.
 fn requests(id: RequestId) {
     for request in [
         Request::Hello,

@@ -1,7 +1,7 @@
-//! What the kernel answers to sock_diag and rtnetlink.
+//! The kernel's answers to sock_diag and rtnetlink.
 //!
-//! There are no more rows than messages fit, an answer that is cut off gives the first of its rows or an error, and a
-//! socket that is in the table is found by its file.
+//! There are no more rows than messages fit; a truncated answer gives the first of its rows or an error; and a socket
+//! in the table is found by its file.
 #![no_main]
 
 use std::fmt::Debug;
@@ -25,7 +25,7 @@ fuzz_target!(|data: &[u8]| {
     let Some((choice, bytes)) = choice(data) else {
         return;
     };
-    // As they are, or as the body of one message: so that the length of a message need not be guessed.
+    // Unchanged, or as the body of one message, so that its length need not be guessed.
     let (kind, in_message) = (choice & 3, choice & 4 != 0);
     let answer = if in_message {
         message([20, 20, 20, 24][usize::from(kind)], &bytes)
@@ -93,7 +93,7 @@ fn unix(answer: &[u8]) {
     }
 }
 
-/// The file of a listener leads back to it, or to one that has the very same file.
+/// The file of a listener leads back to it, or to one with the very same file.
 fn is_found(table: &UnixTable, listener: &UnixListener) {
     let Some((vfs, path)) = listener.vfs.zip(ControlPath::new(&listener.name)) else {
         return;

@@ -1,7 +1,7 @@
-//! What muxtray keeps for itself and reads again: the hosts that were used, and what ssh said.
+//! The files that muxtray writes and reads again: the recent hosts, and the cached answers of ssh.
 //!
-//! They are the user's own, yet may be damaged or of another version. Whatever is in them, muxtray goes on; `"uid":U`
-//! in an input becomes the user id that runs it, so that a kept cache is one that holds.
+//! They belong to the user, but may be damaged or of another version. muxtray goes on with any content; `"uid":U` in an
+//! input becomes the current user id, so that a cache in the corpus is valid.
 #![no_main]
 
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
-//! What `/proc` says: the table of unix sockets, a process's status and arguments, the mounts, where a descriptor leads.
+//! The contents of `/proc`: the table of unix sockets, a process's status and arguments, the mounts, the link of a
+//! descriptor.
 //!
-//! Whatever a program is called, whatever is mounted where: it is read as it is, and nothing else is made of it.
+//! Any name of a program and any path of a mount is read unchanged.
 #![no_main]
 
 use std::ffi::OsStr;
@@ -49,7 +50,7 @@ fn net_unix(text: &[u8]) {
     }
 }
 
-/// A program may be called anything, a status too.
+/// A program can have any name; a status too.
 fn names(name: &[u8]) {
     for (state, stopped) in [("S", false), ("T", true)] {
         let fields = format!(") {state} {}4711 1 2\n", "0 ".repeat(18));
@@ -64,7 +65,7 @@ fn arguments(mut cmdline: Vec<u8>) {
     let title = [b"ssh: ", &cmdline[..], b" [mux]"].concat();
     assert!(!process::is_own_session(&title));
     let own = process::is_own_session(&cmdline);
-    // A title is followed by what is left of the arguments' room.
+    // A title is followed by the rest of the space for arguments.
     cmdline.extend([0; 3]);
     assert_eq!(process::is_own_session(&cmdline), own);
 }
@@ -79,7 +80,7 @@ fn mounts(bytes: &[u8]) {
     if let Some(mount) = mounts.of_device("8:1") {
         assert_eq!(mount.device, "8:1");
     }
-    // A directory may be called anything, and is told as the kernel escapes it.
+    // A directory can have any name, which the kernel escapes.
     let point = [b"/", bytes].concat();
     let mut line = b"1 2 8:1 / ".to_vec();
     for byte in &point {

@@ -1,7 +1,7 @@
 //! muxtray's own configuration: reading it, and switching one setting in it.
 //!
-//! A file that is refused is left as it is, with a complaint that can be shown. One that is read means the same when it
-//! is written out; after a switch it means the same but for the one setting, and all its other lines are there still.
+//! A refused file stays unchanged, and its error message can be shown. A valid file means the same when it is written
+//! out; after a switch it means the same but for the one setting, and all its other lines are still there.
 #![no_main]
 
 use std::ffi::OsStr;
@@ -44,7 +44,7 @@ fn is_written_as_it_was(settings: &Settings) {
     write(&path, settings.documented().as_bytes());
     let read = load(&path).expect("what documents the settings is valid");
     assert_eq!(read.announced(), settings.announced());
-    // Kinds that are not named are on; documented they all are.
+    // Kinds that are not named are on; in the written form all are named.
     let rest = |settings: &Settings| {
         let mut rest = settings.clone();
         rest.notifications.kinds.clear();
@@ -53,7 +53,7 @@ fn is_written_as_it_was(settings: &Settings) {
     assert_eq!(rest(&read), rest(settings));
 }
 
-/// What a person gives as globs is matched against every path.
+/// A person's globs are matched against every path.
 fn globs(settings: &Settings) {
     let paths: Vec<ControlPath> = [
         "/home/u/.ssh/s/me@web.example.org-22",

@@ -1,7 +1,7 @@
-//! What ssh answers: the output of `ssh -G`, and its complaints.
+//! The output of `ssh -G`, and its error messages.
 //!
-//! What was understood of an output, printed as ssh prints it, is understood the same again. A complaint is one short
-//! line that can be shown.
+//! An understood output, printed as ssh prints it, is understood the same again. An error message is one short line
+//! that can be shown.
 #![no_main]
 
 use std::os::unix::ffi::OsStrExt as _;

@@ -1,7 +1,7 @@
 //! The files of the ssh configuration: Host, Match, Include, ControlPath.
 //!
 //! An input is up to four files, separated by the byte 0x1e: the user's, two that it can include, the system's. Reading
-//! them again says the same, what was noted of them holds as long as they are left alone, and every complaint can be
+//! them again gives the same result, their recorded versions hold until they change, and every error message can be
 //! shown. Includes stay below the scratch home.
 #![no_main]
 
@@ -19,7 +19,7 @@ const FILES: [&str; 4] = [
     "etc/ssh_config",
 ];
 
-/// What other programs' places there are beside those of the configuration.
+/// Other programs' directories beside those of the configuration.
 const MANAGED: usize = 8;
 
 fuzz_target!(|data: &[u8]| {
@@ -66,8 +66,8 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// Whether an Include might lead out of the scratch home: a slash that begins a word, or follows what is not a plain
-/// part of a name. Some that do not are left out with it.
+/// Whether an Include might leave the scratch home: a slash at the beginning of a word, or after anything but a plain
+/// part of a name. This rejects some harmless inputs, too.
 fn reaches_out(bytes: &[u8]) -> bool {
     let is_include = |line: &[u8]| {
         line.windows(7)

@@ -1,7 +1,7 @@
 //! TARGETs of the command line.
 //!
-//! Nothing that was typed is dropped: what is left out of account could have told two masters apart. What a TARGET
-//! resolves to is what it names, and a refusal can be shown.
+//! No part of a TARGET is ignored: it could have distinguished two masters. A TARGET resolves to the masters it names,
+//! and a refusal can be shown.
 #![no_main]
 
 use std::path::Path;
@@ -48,7 +48,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// Masters that are told apart by port, by user, by path alone, and one with a hostile name.
+/// Masters that differ by port, by user, by path alone, and one with a hostile name.
 fn masters() -> Snapshot {
     let master =
         |path: &str, alias: &str, user: Option<&str>, host: &str, port| -> Option<Socket> {

@@ -1,7 +1,7 @@
 //! Foreign text on its way to a person or a shell.
 //!
-//! What is shown is one line without anything hidden, and can be read backwards into exactly what it stands for: no two
-//! names look alike. A word for a shell is, to a shell, the text it was made of.
+//! A shown text is one line without hidden characters, and can be read backwards into the original: no two names look
+//! alike. A quoted word means the original text to a shell.
 #![no_main]
 
 use std::ffi::OsStr;

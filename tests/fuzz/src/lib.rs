@@ -1,7 +1,7 @@
-//! What the fuzz targets share: how an input says what it is, what text may be shown to a person, and the world that the
-//! parsers are told of.
+//! Shared parts of the fuzz targets: the split of an input into choice and bytes, the check of printable text, and the
+//! surroundings that the parsers need.
 //!
-//! It knows no parser's rules; each target states its own properties.
+//! No parser's rules are here; each target states its own properties.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -15,14 +15,7 @@ use std::time::SystemTime;
 use muxtray::discover::Surroundings;
 use muxtray::model::control_path::{ControlPath, Destination, HostAlias, Known};
 use muxtray::model::finding::{Finding, FindingId};
-use muxtray::model::socket::Cookie;
-use muxtray::model::socket::MasterPid;
-use muxtray::model::socket::Owner;
-use muxtray::model::socket::Snapshot;
-use muxtray::model::socket::Socket;
-use muxtray::model::socket::SocketId;
-use muxtray::model::socket::Stat;
-use muxtray::model::socket::State;
+use muxtray::model::group::{GroupId, Permissions};
 use muxtray::model::ids::UserId;
 use muxtray::model::socket::{Cookie, MasterPid, Owner, Snapshot, Socket, SocketId, Stat, State};
 use muxtray::observe::accounts::Databases;
@@ -30,15 +23,14 @@ use muxtray::observe::accounts::Databases;
 /// The half of a choice that asks for an enlarged input: rarely, as it takes long.
 const ENLARGE: u8 = 0xf0;
 
-/// How long an enlarged input is at least: what takes a time of its square takes minutes then, and libFuzzer's limit of
-/// seconds finds it.
+/// The least length of an enlarged input: quadratic time takes minutes then, and libFuzzer's limit of seconds finds it.
 const ENLARGED: usize = 256 * 1024;
 
 /// In an enlarged input this byte becomes the number of the repetition, so that the repetitions can differ.
 const NUMBER: u8 = 0x11;
 
-/// Takes an input apart: a choice of what to do, and the bytes to do it with. Where the choice says so, the bytes stand
-/// there many times over.
+/// Splits an input into a choice and the bytes it applies to. If the choice asks for it, the bytes are repeated many
+/// times.
 #[must_use]
 pub fn choice(data: &[u8]) -> Option<(u8, Vec<u8>)> {
     let (choice, bytes) = data.split_first()?;
@@ -69,7 +61,7 @@ pub fn cuts(length: usize) -> impl Iterator<Item = usize> {
 }
 
 /// Panics for text that must not reach a terminal, a menu or a notification: characters that move the cursor, change
-/// the direction of what follows, or cannot be seen.
+/// the direction of the following text, or cannot be seen.
 #[track_caller]
 pub fn assert_printable(text: &str) {
     let hidden = text.chars().find(|character| is_hidden(*character));
@@ -84,8 +76,8 @@ pub fn assert_finding_printable(finding: &Finding) {
     assert_printable(&finding.remedy);
 }
 
-/// Control characters, the property Bidi_Control, Default_Ignorable_Code_Point and the two separators, after the Unicode
-/// Character Database. Written down here once more, so that a gap in muxtray's own list is seen.
+/// Control characters, the property Bidi_Control, Default_Ignorable_Code_Point and the two separators, after the
+/// Unicode Character Database. Written down again here, so that a gap in muxtray's own list is found.
 fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(u32::from(character),
@@ -94,7 +86,7 @@ fn is_hidden(character: char) -> bool {
             | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a | 0xe0000..=0xe0fff)
 }
 
-/// A directory of this process's own, below `$TMPDIR`. libFuzzer ends without a word, so who runs the target removes it.
+/// A directory of this process, below `$TMPDIR`. libFuzzer ends without dropping it, so tests/fuzz.sh removes it.
 pub fn scratch() -> &'static Path {
     static SCRATCH: LazyLock<PathBuf> = LazyLock::new(|| {
         let temporary = std::env::temp_dir();
@@ -109,7 +101,7 @@ pub fn scratch() -> &'static Path {
     &SCRATCH
 }
 
-/// Writes a file that only its owner may read and write; its directory has to be there.
+/// Writes a file that only its owner may read and write, in an existing directory.
 pub fn write(path: &Path, bytes: &[u8]) {
     fs::File::options()
         .write(true)
@@ -121,7 +113,7 @@ pub fn write(path: &Path, bytes: &[u8]) {
         .expect("a scratch file can be written");
 }
 
-/// A user `u` with this home on `box.example.org`; the user id is that of this process, whose files are read.
+/// A user `u` with this home on `box.example.org`. The user id is that of this process, whose files are read.
 #[must_use]
 pub fn surroundings(home: &Path) -> Surroundings {
     let environment: BTreeMap<OsString, OsString> = [
@@ -144,13 +136,13 @@ pub fn surroundings(home: &Path) -> Surroundings {
     }
 }
 
-/// The user id of this process.
 #[must_use]
+/// The user id of this process.
 pub fn uid() -> u32 {
     fs::metadata("/proc/self").map_or(0, |stat| stat.uid())
 }
 
-/// The facts of a socket file of the user's.
+/// The metadata of a socket file of the user's.
 #[must_use]
 pub fn stat(inode: u64, device: u64) -> Stat {
     Stat {
@@ -197,7 +189,7 @@ pub fn socket(path: ControlPath, alias: &str, destination: Destination) -> Socke
     }
 }
 
-/// What is known where there are these sockets; and a directory is missing.
+/// A snapshot with these sockets and the finding of a missing directory.
 #[must_use]
 pub fn snapshot(sockets: Vec<Socket>) -> Snapshot {
     Snapshot {

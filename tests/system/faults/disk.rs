@@ -1,4 +1,4 @@
-//! Disks without room: whatever muxtray writes stays as it was or becomes new as a whole.
+//! Full disks: a file that muxtray writes stays unchanged or is replaced as a whole.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write as _};
@@ -11,7 +11,7 @@ use muxtray::model::settings::Setting;
 use super::{RUN, end, orderly, wait_for_line};
 use crate::support::{Lab, PATIENCE, Process, User, skip, wait_until};
 
-/// A filesystem of 64 KiB over a directory of the laboratory, until this is dropped.
+/// A filesystem of 64 KiB mounted over a directory, until this is dropped.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
@@ -35,7 +35,7 @@ impl SmallDisk {
         }
     }
 
-    /// Takes all the room there is.
+    /// Fills the disk.
     fn fill(&self) {
         let mut filler = File::create(self.filler()).unwrap();
         let error = loop {
@@ -72,21 +72,21 @@ fn names(directory: &Path) -> Vec<String> {
     names
 }
 
-/// Demands that the complaint names the file, the cause and the way out.
+/// Asserts that the message names the file, the cause and the way out.
 #[track_caller]
-fn assert_tells(said: &str, file: &Path) {
+fn assert_message_names(finished: &str, file: &Path) {
     for part in [
         file.to_str().unwrap(),
         "No space left on device",
         "free some space",
     ] {
-        assert!(said.contains(part), "no {part:?} in {said:?}");
+        assert!(finished.contains(part), "no {part:?} in {finished:?}");
     }
 }
 
 #[test]
-fn a_setting_is_not_changed_by_halves_on_a_full_disk() {
-    let name = "a_setting_is_not_changed_by_halves_on_a_full_disk";
+fn setting_on_full_disk_leaves_old_file_complete() {
+    let name = "setting_on_full_disk_leaves_old_file_complete";
     let lab = Lab::new();
     let disk = match SmallDisk::over(&lab, "config") {
         Ok(disk) => disk,
@@ -97,7 +97,7 @@ fn a_setting_is_not_changed_by_halves_on_a_full_disk() {
     let old = fs::read(&file).unwrap();
     disk.fill();
     let error = config::set(&file, Setting::CleanAutomatically, true).unwrap_err();
-    assert_tells(&error.to_string(), &file);
+    assert_message_names(&error.to_string(), &file);
     assert_eq!(fs::read(&file).unwrap(), old);
     assert_eq!(names(file.parent().unwrap()), ["config.toml"]);
     lab.muxtray(["config", "check"]).expect(0);
@@ -107,8 +107,8 @@ fn a_setting_is_not_changed_by_halves_on_a_full_disk() {
 }
 
 #[test]
-fn the_first_configuration_is_written_whole_or_not_at_all() {
-    let name = "the_first_configuration_is_written_whole_or_not_at_all";
+fn first_configuration_on_full_disk_is_not_written() {
+    let name = "first_configuration_on_full_disk_is_not_written";
     let lab = Lab::new();
     let disk = match SmallDisk::over(&lab, "config") {
         Ok(disk) => disk,
@@ -121,13 +121,13 @@ fn the_first_configuration_is_written_whole_or_not_at_all() {
         orderly(command)
     };
     disk.fill();
-    assert_tells(&edit().expect(2).stderr, &file);
+    assert_message_names(&edit().expect(2).stderr, &file);
     assert!(!file.exists());
     lab.muxtray(["config", "check"]).expect(0);
-    // A watcher says so, too, and watches by the defaults.
+    // A watcher logs it too, and uses the defaults.
     let mut run = Process::start(lab.muxtray_command(RUN));
     wait_for_line(&mut run, 0, "master");
-    assert_tells(&end(run).stderr, &file);
+    assert_message_names(&end(run).stderr, &file);
     assert_eq!(names(file.parent().unwrap()), [""; 0]);
     disk.make_room();
     edit().expect(0);
@@ -135,8 +135,8 @@ fn the_first_configuration_is_written_whole_or_not_at_all() {
 }
 
 #[test]
-fn an_autostart_file_is_not_changed_by_halves_on_a_full_disk() {
-    let name = "an_autostart_file_is_not_changed_by_halves_on_a_full_disk";
+fn autostart_on_full_disk_leaves_old_file_complete() {
+    let name = "autostart_on_full_disk_leaves_old_file_complete";
     let lab = Lab::new();
     let disk = match SmallDisk::over(&lab, "config") {
         Ok(disk) => disk,
@@ -144,7 +144,7 @@ fn an_autostart_file_is_not_changed_by_halves_on_a_full_disk() {
     };
     let file = lab.path("config/autostart/io.github.muxtray.Muxtray.desktop");
     disk.fill();
-    assert_tells(
+    assert_message_names(
         &lab.muxtray(["autostart", "enable"]).expect(3).stderr,
         &file,
     );
@@ -153,7 +153,7 @@ fn an_autostart_file_is_not_changed_by_halves_on_a_full_disk() {
     lab.muxtray(["autostart", "enable"]).expect(0);
     let old = fs::read(&file).unwrap();
     disk.fill();
-    assert_tells(
+    assert_message_names(
         &lab.muxtray(["autostart", "disable"]).expect(3).stderr,
         &file,
     );
@@ -169,8 +169,8 @@ fn an_autostart_file_is_not_changed_by_halves_on_a_full_disk() {
 }
 
 #[test]
-fn memories_that_cannot_be_kept_cost_nothing_else() {
-    let name = "memories_that_cannot_be_kept_cost_nothing_else";
+fn caches_on_full_disk_are_skipped_silently() {
+    let name = "caches_on_full_disk_are_skipped_silently";
     let lab = Lab::new();
     let disks = SmallDisk::over(&lab, "cache")
         .and_then(|cache| Ok((cache, SmallDisk::over(&lab, "state")?)));
@@ -181,7 +181,7 @@ fn memories_that_cannot_be_kept_cost_nothing_else() {
     cache.fill();
     state.fill();
     let master = lab.master("web");
-    // The list is whole, and nothing is said on standard error.
+    // The list is complete, and standard error is empty.
     assert_eq!(lab.list().at(master.path()).state(), "running");
     let mut run = super::watcher(&lab);
     wait_for_line(&mut run, 0, "1 master");
@@ -189,7 +189,7 @@ fn memories_that_cannot_be_kept_cost_nothing_else() {
         assert_eq!(names(&lab.path(directory)), [""; 0]);
         disk.make_room();
     }
-    // The next time there is something to keep, it is kept.
+    // The next change is kept.
     let _second = lab.master("db");
     wait_for_line(&mut run, 0, "2 masters");
     wait_until("the recent hosts are kept", PATIENCE, || {
@@ -201,7 +201,7 @@ fn memories_that_cannot_be_kept_cost_nothing_else() {
 }
 
 #[test]
-fn a_result_that_nobody_can_be_told_is_no_success() {
+fn unprintable_result_exits_with_3() {
     let lab = Lab::new();
     for arguments in [
         &["list"][..],
@@ -212,7 +212,10 @@ fn a_result_that_nobody_can_be_told_is_no_success() {
         &["man"],
     ] {
         let wrapper = ["sh", "-c", "exec \"$0\" \"$@\" >/dev/full"];
-        let said = orderly(lab.muxtray_behind(wrapper, arguments)).expect(3);
-        assert!(said.stderr.contains("No space left on device"), "{said:#?}");
+        let finished = orderly(lab.muxtray_behind(wrapper, arguments)).expect(3);
+        assert!(
+            finished.stderr.contains("No space left on device"),
+            "{finished:#?}"
+        );
     }
 }

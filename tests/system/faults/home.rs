@@ -1,4 +1,4 @@
-//! The home directory: gone under a running watcher and back again, or never there.
+//! The home directory: removed and restored under a running watcher, or missing from the start.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -8,8 +8,8 @@ use std::process::Command;
 use super::{RUN, end, orderly, wait_for_line};
 use crate::support::{Finished, Lab, PATIENCE, Process, Report, wait_until};
 
-/// Everything that is kept in a home: both configurations and the control sockets.
-fn furnish(lab: &Lab) {
+/// Puts both configurations and the control sockets into the home.
+fn write_home(lab: &Lab) {
     for directory in ["home/.ssh", "home/.ssh/s"] {
         lab.make_directory(directory);
     }
@@ -25,7 +25,7 @@ fn furnish(lab: &Lab) {
     lab.write("home/.config/muxtray/config.toml", settings);
 }
 
-/// muxtray as it is started by who has nothing but a home; the test says which.
+/// muxtray with this home as its whole environment.
 fn muxtray(lab: &Lab, home: Option<&Path>, arguments: &[&str]) -> Command {
     let mut command = lab.command(lab.reachable_program());
     for name in ["CONFIG", "CACHE", "DATA", "STATE"] {
@@ -49,7 +49,7 @@ fn at_home(lab: &Lab, arguments: &[&str]) -> Command {
 
 /// Removes the home. A watcher may be writing a file there at the same time.
 #[track_caller]
-fn lose(lab: &Lab) {
+fn remove_home(lab: &Lab) {
     wait_until(
         "the home is removed",
         PATIENCE,
@@ -63,22 +63,22 @@ fn lose(lab: &Lab) {
     );
 }
 
-fn come_back(lab: &Lab) {
+fn restore_home(lab: &Lab) {
     lab.make_directory("home");
-    furnish(lab);
+    write_home(lab);
 }
 
 #[test]
-fn a_watcher_outlives_its_home() {
+fn watcher_continues_without_home_and_after_its_return() {
     let lab = Lab::new();
     lab.write_muxtray_config("interval_secs = 3600\n");
-    furnish(&lab);
+    write_home(&lab);
     let socket = lab.path("home/.ssh/s/web");
     lab.dead_socket(&socket);
     let mut run = Process::start(at_home(&lab, &RUN));
     wait_for_line(&mut run, 0, "no masters, 1 problem");
     let before = run.stderr().len();
-    lose(&lab);
+    remove_home(&lab);
     // The socket is gone with its home, and the configuration that led to it cannot be read.
     wait_for_line(&mut run, before, "/home/.ssh/config");
     assert!(
@@ -87,7 +87,7 @@ fn a_watcher_outlives_its_home() {
     );
 
     let before = run.stderr().len();
-    come_back(&lab);
+    restore_home(&lab);
     lab.dead_socket(&socket);
     wait_for_line(&mut run, before, "stale control socket");
     // The settings are read again as well.
@@ -101,9 +101,9 @@ fn a_watcher_outlives_its_home() {
 }
 
 #[test]
-fn a_list_that_watches_outlives_its_home() {
+fn watching_list_continues_without_home_and_after_its_return() {
     let lab = Lab::new();
-    furnish(&lab);
+    write_home(&lab);
     let socket = lab.path("home/.ssh/s/web");
     lab.dead_socket(&socket);
     let mut watch = Process::start(at_home(&lab, &["list", "--watch", "--json"]));
@@ -123,11 +123,11 @@ fn a_list_that_watches_outlives_its_home() {
         report.all_at(&socket).len() == 1 && report.at(&socket).state() == "stale"
     };
     last("the socket is stale", &is_stale);
-    lose(&lab);
-    last("the loss is told", &|report| {
+    remove_home(&lab);
+    last("the loss is reported", &|report| {
         report.sockets().is_empty() && report.finding_ids().contains(&"ssh-config-invalid".into())
     });
-    come_back(&lab);
+    restore_home(&lab);
     lab.dead_socket(&socket);
     last("all is as before", &|report| {
         is_stale(report) && report.finding_ids().is_empty()
@@ -135,9 +135,9 @@ fn a_list_that_watches_outlives_its_home() {
     watch.kill();
 }
 
-/// Without HOME, with one that is not there, and with one that is no path.
+/// HOME unset, missing, or not a path.
 #[test]
-fn who_has_no_home_still_gets_an_answer() {
+fn missing_or_invalid_home_still_lists_masters() {
     let lab = Lab::new();
     let master = lab.master("web");
     let config = lab.path("ssh_config");
@@ -173,15 +173,15 @@ fn who_has_no_home_still_gets_an_answer() {
     // Every write names the missing home directory.
     let missing = lab.path("missing");
     for (arguments, status) in [(&["config", "edit"][..], 2), (&["autostart", "enable"], 3)] {
-        let said = orderly(muxtray(&lab, Some(&missing), arguments)).expect(status);
-        assert!(said.stderr.contains("/missing/.config/"), "{said:#?}");
-        assert!(said.stderr.contains("does not exist"), "{said:#?}");
+        let output = orderly(muxtray(&lab, Some(&missing), arguments)).expect(status);
+        assert!(output.stderr.contains("/missing/.config/"), "{output:#?}");
+        assert!(output.stderr.contains("does not exist"), "{output:#?}");
     }
     assert!(!missing.exists());
 }
 
 #[test]
-fn a_working_directory_that_is_gone_is_none_of_its_business() {
+fn removed_working_directory_changes_nothing() {
     let lab = Lab::new();
     let master = lab.master("web");
     let gone = [
@@ -190,17 +190,17 @@ fn a_working_directory_that_is_gone_is_none_of_its_business() {
         "mkdir gone && cd gone && rmdir ../gone && exec \"$0\" \"$@\"",
     ];
     for arguments in [&["list"][..], &["check", "web"], &["doctor"]] {
-        let said = orderly(lab.muxtray_behind(gone, arguments));
-        assert_eq!(said.stderr, "", "{said:#?}");
+        let output = orderly(lab.muxtray_behind(gone, arguments));
+        assert_eq!(output.stderr, "", "{output:#?}");
         assert!(
             ["running", "answered", "no problems found"]
                 .iter()
-                .any(|word| said.stdout.contains(word)),
-            "{said:#?}"
+                .any(|word| output.stdout.contains(word)),
+            "{output:#?}"
         );
     }
-    // A relative name leads nowhere from there, and is told so.
-    let said = orderly(lab.muxtray_behind(gone, ["check", "./web"])).expect(1);
-    assert!(said.stderr.contains("web"), "{said:#?}");
+    // A relative name cannot be resolved, and an error reports it.
+    let output = orderly(lab.muxtray_behind(gone, ["check", "./web"])).expect(1);
+    assert!(output.stderr.contains("web"), "{output:#?}");
     assert!(master.path().exists());
 }

@@ -1,4 +1,4 @@
-//! A kernel that tells less than usual: processes hidden, no `/proc`, no netlink.
+//! A kernel that reveals less than usual: hidden processes, no `/proc`, no netlink.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::support::{
     skip, wait_until,
 };
 
-/// A laboratory with a socket in each state that a look can tell without waiting.
+/// A socket in each state that a look can find without waiting.
 struct States {
     lab: Lab,
     running: Master,
@@ -59,7 +59,7 @@ impl States {
         .map(|path| report.at(path).state().to_owned())
     }
 
-    /// Nobody was connected to, nothing removed, nobody signalled.
+    /// Asserts that no master was connected to or signalled, and nothing removed.
     #[track_caller]
     fn assert_untouched(mut self) {
         assert_eq!(self.foreign.accepted(), 0);
@@ -84,8 +84,8 @@ fn summary(report: &Report) -> Vec<[Value; 4]> {
 const HIDE: &str = "mount -t proc -o hidepid=2 proc /proc";
 
 #[test]
-fn hidden_processes_of_others_change_no_judgement() {
-    let name = "hidden_processes_of_others_change_no_judgement";
+fn hidden_processes_of_others_change_no_state() {
+    let name = "hidden_processes_of_others_change_no_state";
     let states = States::new();
     let lab = &states.lab;
     let seen = lab.list();
@@ -93,7 +93,7 @@ fn hidden_processes_of_others_change_no_judgement() {
         Ok(finished) => Report::of(&finished),
         Err(why) => return skip(name, &why),
     };
-    // Only an orphan is not told from here: the other mounts alone make that another place.
+    // Only an orphan cannot be recognised: with other mounts this counts as another mount namespace.
     let mut seen = summary(&seen);
     seen.retain(|[_, state, ..]| state != "orphaned");
     assert_eq!(summary(&hidden), seen);
@@ -101,8 +101,8 @@ fn hidden_processes_of_others_change_no_judgement() {
 }
 
 #[test]
-fn a_listener_whose_process_is_hidden_is_neither_stale_nor_signalled() {
-    let name = "a_listener_whose_process_is_hidden_is_neither_stale_nor_signalled";
+fn hidden_listener_process_is_neither_stale_nor_signalled() {
+    let name = "hidden_listener_process_is_neither_stale_nor_signalled";
     let lab = Lab::new();
     let mut master = Listener::called_ssh(&lab, &lab.control_path("web"), Behaviour::Hidden);
     let strangers = User::tests_are_root().then(|| {
@@ -125,24 +125,24 @@ fn a_listener_whose_process_is_hidden_is_neither_stale_nor_signalled() {
         assert_eq!(strangers.accepted(), 0);
     }
     let path = master.path().to_str().unwrap().to_owned();
-    let said = hidden(&["exit", "--end-process", "--force", &path]).unwrap();
-    assert_eq!(said.code(), 3, "{said:#?}");
+    let output = hidden(&["exit", "--end-process", "--force", &path]).unwrap();
+    assert_eq!(output.code(), 3, "{output:#?}");
     let refusal = "web: left alone: the process that holds its listener cannot be determined";
-    assert!(said.stderr.contains(refusal), "{said:#?}");
+    assert!(output.stderr.contains(refusal), "{output:#?}");
     hidden(&["clean"]).unwrap().expect(0);
     assert!(master.is_running() && is_socket(master.path()));
 }
 
 #[test]
-fn without_proc_nobody_who_listens_is_called_stale() {
-    let name = "without_proc_nobody_who_listens_is_called_stale";
+fn without_proc_no_listening_socket_is_stale() {
+    let name = "without_proc_no_listening_socket_is_stale";
     let states = States::new();
     let no_proc = "mount -t tmpfs tmpfs /proc";
     let report = match states.lab.muxtray_below_mounts(no_proc, ["list", "--json"]) {
         Ok(finished) => Report::parse(&finished.stdout),
         Err(why) => return skip(name, &why),
     };
-    // Which program listens, and whether it is stopped, is not to be known.
+    // The listening program, and whether it is stopped, cannot be known.
     for path in [
         states.running.path(),
         states.stopped.path(),
@@ -156,24 +156,24 @@ fn without_proc_nobody_who_listens_is_called_stale() {
 }
 
 #[test]
-fn without_sock_diag_the_states_stay_true() {
-    let name = "without_sock_diag_the_states_stay_true";
+fn without_sock_diag_states_are_right() {
+    let name = "without_sock_diag_states_are_right";
     let states = States::new();
     let lab = &states.lab;
     let command = match lab.muxtray_denied(&[Denied::Netlink], ["list", "--json"]) {
         Ok(command) => command,
         Err(why) => return skip(name, &why),
     };
-    let said = orderly(command);
-    assert_eq!(said.stderr.matches("sock_diag").count(), 1, "{said:#?}");
-    let report = Report::parse(&said.stdout);
+    let output = orderly(command);
+    assert_eq!(output.stderr.matches("sock_diag").count(), 1, "{output:#?}");
+    let report = Report::parse(&output.stdout);
     assert_eq!(summary(&report), summary(&lab.list()));
     states.assert_untouched();
 }
 
 #[test]
-fn without_netlink_a_watcher_says_so_once_and_watches() {
-    let name = "without_netlink_a_watcher_says_so_once_and_watches";
+fn without_netlink_watcher_logs_once_and_watches() {
+    let name = "without_netlink_watcher_logs_once_and_watches";
     let lab = Lab::new();
     lab.write_muxtray_config("interval_secs = 3600\n");
     let command = match lab.muxtray_denied(&[Denied::Netlink], RUN) {
@@ -195,6 +195,6 @@ fn without_netlink_a_watcher_says_so_once_and_watches() {
         PATIENCE,
         || run.stderr().matches("network: not watched").count() == 1,
     );
-    let said = end(run);
-    assert_eq!(said.stderr.matches("sock_diag").count(), 1, "{said:#?}");
+    let output = end(run);
+    assert_eq!(output.stderr.matches("sock_diag").count(), 1, "{output:#?}");
 }

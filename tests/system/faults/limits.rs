@@ -1,4 +1,4 @@
-//! Limits that are reached: inotify, descriptors, processes; and processes that have very many descriptors.
+//! Exhausted limits: inotify, descriptors, processes; and processes with very many descriptors.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,10 +11,10 @@ use crate::support::{
     Lab, Listeners, PATIENCE, Process, Report, User, is_socket, skip, wait_until,
 };
 
-/// What a process of the user needs so that the limit named is its own: a user namespace, entered as its root.
+/// Command prefix that gives a process its own limits: a user namespace, entered as its root.
 const OWN_LIMITS: [&str; 5] = ["unshare", "--user", "--map-root-user", "sh", "-c"];
 
-/// muxtray's watcher in a user namespace where this limit of inotify's holds.
+/// muxtray's watcher in a user namespace with this inotify limit.
 fn limited(lab: &Lab, limit: &str, value: u32) -> Result<Process, String> {
     let script = format!("echo {value} >/proc/sys/user/{limit} && exec \"$0\" \"$@\"");
     let wrapper = || OWN_LIMITS.into_iter().chain([script.as_str()]);
@@ -26,7 +26,7 @@ fn limited(lab: &Lab, limit: &str, value: u32) -> Result<Process, String> {
     Ok(Process::start(lab.muxtray_behind(wrapper(), RUN)))
 }
 
-/// Sets the limit anew in the namespace of this process.
+/// Changes the limit in the namespace of this process.
 #[track_caller]
 fn raise(run: &Process, limit: &str) {
     let mut command = User::get().command("nsenter");
@@ -38,11 +38,11 @@ fn raise(run: &Process, limit: &str) {
     Process::run(command, PATIENCE).expect(0);
 }
 
-/// Who has no watch or instance left is told so and looks by the timer; once there are some again, events count, and
-/// the finding is gone.
+/// Without a free watch or instance the watcher reports it and looks by the timer; once some are free, events count
+/// again, and the finding disappears.
 #[test]
-fn inotify_limits_are_told_and_gone_when_they_are_raised() {
-    for (limit, value, told) in [
+fn inotify_limits_are_reported_until_raised() {
+    for (limit, value, reported) in [
         ("max_inotify_watches", 1, "fs.inotify.max_user_watches"),
         ("max_inotify_instances", 0, "fs.inotify.max_user_instances"),
     ] {
@@ -51,13 +51,10 @@ fn inotify_limits_are_told_and_gone_when_they_are_raised() {
         let mut run = match limited(&lab, limit, value) {
             Ok(run) => run,
             Err(why) => {
-                return skip(
-                    "inotify_limits_are_told_and_gone_when_they_are_raised",
-                    &why,
-                );
+                return skip("inotify_limits_are_reported_until_raised", &why);
             }
         };
-        wait_for_line(&mut run, 0, &format!("{told} is reached"));
+        wait_for_line(&mut run, 0, &format!("{reported} is reached"));
         wait_for_line(&mut run, 0, "sudo sysctl");
         wait_for_line(&mut run, 0, "scans every 1 s");
         let before = run.stderr().len();
@@ -69,13 +66,17 @@ fn inotify_limits_are_told_and_gone_when_they_are_raised() {
         super::wait_for_watch(&run, &lab.path("s"));
         super::wait_for_watch(&run, &lab.path("config/muxtray/config.toml"));
 
-        // From now on only an event can tell.
+        // From here only an event can trigger a look.
         lab.write_muxtray_config("interval_secs = 3600\n");
         let before = run.stderr().len();
         lab.dead_socket(&path);
         wait_for_line(&mut run, before, "stale control socket");
-        let said = end(run);
-        assert_eq!(said.stderr.matches(" is reached").count(), 1, "{said:#?}");
+        let output = end(run);
+        assert_eq!(
+            output.stderr.matches(" is reached").count(),
+            1,
+            "{output:#?}"
+        );
     }
 }
 
@@ -85,7 +86,7 @@ fn descriptors(number: u32) -> [String; 2] {
 }
 
 #[test]
-fn too_few_descriptors_make_no_wrong_answer() {
+fn too_few_descriptors_give_no_wrong_state() {
     let lab = Lab::new();
     let master = lab.master("web");
     let dead = lab.control_path("db");
@@ -93,18 +94,18 @@ fn too_few_descriptors_make_no_wrong_answer() {
     for number in 3..=24 {
         let words = descriptors(number);
         let wrapper = || words.iter().map(String::as_str);
-        let said = Process::run(lab.muxtray_behind(wrapper(), ["list", "--json"]), PATIENCE);
-        if said.code() == 127 {
-            // The loader needs some to find the libraries.
+        let output = Process::run(lab.muxtray_behind(wrapper(), ["list", "--json"]), PATIENCE);
+        if output.code() == 127 {
+            // The loader needs some to open the libraries.
             continue;
         }
-        assert!((0..=3).contains(&said.code()), "{number}: {said:#?}");
-        assert!(!said.stderr.contains("panicked"), "{number}: {said:#?}");
-        if said.stdout.is_empty() {
-            assert!(said.stderr.contains("Too many open files"), "{said:#?}");
+        assert!((0..=3).contains(&output.code()), "{number}: {output:#?}");
+        assert!(!output.stderr.contains("panicked"), "{number}: {output:#?}");
+        if output.stdout.is_empty() {
+            assert!(output.stderr.contains("Too many open files"), "{output:#?}");
             continue;
         }
-        let report = Report::parse(&said.stdout);
+        let report = Report::parse(&output.stdout);
         for (path, state) in [(master.path(), "running"), (dead.as_path(), "stale")] {
             let states = report.all_at(path);
             assert!(
@@ -115,7 +116,7 @@ fn too_few_descriptors_make_no_wrong_answer() {
                 report.json
             );
         }
-        // What is wrong is the limit, not ssh.
+        // The cause is the limit, not ssh.
         assert!(
             !report.finding_ids().contains(&"ssh-missing".to_owned()),
             "{number}: {:#}",
@@ -129,7 +130,7 @@ fn too_few_descriptors_make_no_wrong_answer() {
 }
 
 #[test]
-fn more_masters_than_descriptors_are_all_seen() {
+fn more_masters_than_descriptors_are_all_listed() {
     const MASTERS: usize = 100;
     let lab = Lab::new();
     lab.write_muxtray_config("interval_secs = 1\n");
@@ -143,7 +144,7 @@ fn more_masters_than_descriptors_are_all_seen() {
     let mut masters = Listeners::each_called_ssh(&lab, &paths);
     wait_for_line(&mut run, 0, &format!("{MASTERS} masters"));
     wait_for_line(&mut run, 0, "raise the limit of open files (ulimit -n)");
-    // A few more looks, now that every descriptor that could be taken is.
+    // Some looks while every descriptor is in use.
     lab.dead_socket(&lab.control_path("web"));
     wait_for_line(&mut run, 0, "stale control socket");
     assert!(
@@ -165,30 +166,27 @@ fn more_masters_than_descriptors_are_all_seen() {
 }
 
 #[test]
-fn inherited_descriptors_are_nobodys_trouble() {
+fn many_inherited_descriptors_change_nothing() {
     let lab = Lab::new();
     let master = lab.master("web");
     let script =
         "for fd in $(seq 10 900); do eval \"exec $fd</dev/null\"; done; exec \"$0\" \"$@\"";
     let wrapper = ["prlimit", "--nofile=1024:1024", "bash", "-c", script];
-    let said = orderly(lab.muxtray_behind(wrapper, ["list", "--json"])).expect(0);
-    assert_eq!(Report::of(&said).at(master.path()).state(), "running");
+    let output = orderly(lab.muxtray_behind(wrapper, ["list", "--json"])).expect(0);
+    assert_eq!(Report::of(&output).at(master.path()).state(), "running");
 }
 
-/// No thread and no process more than there are: everything is done all the same, one after the other, or told.
+/// Without a further thread or process everything is done one after the other, or reported as failed.
 #[test]
-fn no_further_process_or_thread_is_told() {
+fn process_limit_is_reported() {
     let lab = Lab::new();
     let master = lab.master("web");
     if User::get().uid == 0 {
-        return skip(
-            "no_further_process_or_thread_is_told",
-            "root has no such limit",
-        );
+        return skip("process_limit_is_reported", "root has no such limit");
     }
     let wrapper = ["prlimit", "--nproc=1:1"];
-    let said = orderly(lab.muxtray_behind(wrapper, ["list", "--json"]));
-    let report = Report::parse(&said.stdout);
+    let output = orderly(lab.muxtray_behind(wrapper, ["list", "--json"]));
+    let report = Report::parse(&output.stdout);
     assert_eq!(report.at(master.path()).state(), "running");
     assert_eq!(
         report.finding_ids(),
@@ -201,13 +199,13 @@ fn no_further_process_or_thread_is_told() {
         finding.contains("Resource temporarily unavailable"),
         "{finding}"
     );
-    let said = orderly(lab.muxtray_behind(wrapper, ["check", "web"]));
-    assert!(said.stdout.contains("web"), "{said:#?}");
-    // What could not be asked is not remembered as an answer.
+    let output = orderly(lab.muxtray_behind(wrapper, ["check", "web"]));
+    assert!(output.stdout.contains("web"), "{output:#?}");
+    // A missing answer of ssh is not remembered as an answer.
     assert!(lab.list().finding_ids().is_empty());
 }
 
-/// Descriptors first, and the listener as the last.
+/// Opens the descriptors first, and the listener last.
 const MANY: &str = r#"
 import os, signal, socket, sys
 os.umask(0o177)
@@ -223,12 +221,12 @@ print("ready", flush=True)
 signal.pause()
 "#;
 
-/// 65,536, or as many as the hard limit has where nobody may raise that.
+/// 65,536, or the hard limit if it cannot be raised.
 #[test]
-fn a_process_with_65536_descriptors_is_searched_to_its_end() {
+fn process_with_65536_descriptors_is_searched_completely() {
     const WANTED: u64 = 65_536;
     const BESIDE: u64 = 100;
-    let name = "a_process_with_65536_descriptors_is_searched_to_its_end";
+    let name = "process_with_65536_descriptors_is_searched_completely";
     let lab = Lab::new();
     let user = User::get();
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
@@ -271,7 +269,7 @@ fn a_process_with_65536_descriptors_is_searched_to_its_end() {
     let socket = report.at(&path);
     assert_eq!(socket.state(), "foreign", "{:#}", report.json);
     assert_eq!(socket.0["pid"], holder.pid());
-    // A watcher looks again without searching again: the listener's descriptor is known.
+    // A watcher looks again without a search: the listener's descriptor is known.
     let mut run = super::watcher(&lab);
     wait_for_line(&mut run, 0, "1 problem");
     let before = run.stderr().len();

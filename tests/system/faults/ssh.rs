@@ -1,5 +1,5 @@
-//! An ssh that is not there, hangs, or talks nonsense when it is asked for its configuration, and one that is right
-//! again under a running watcher.
+//! An ssh that is missing, hangs or prints garbage when asked for its configuration, and one that is replaced by a
+//! working ssh while a watcher runs.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -12,7 +12,7 @@ use crate::support::{
     wait_until,
 };
 
-/// A script as ssh's program, and what is told of it: the finding, and a word of its evidence.
+/// A script in place of ssh, the finding it causes, and a word of the evidence.
 const WRONG: &[(&str, &str, &str)] = &[
     ("exec sleep 600", "ssh-config-invalid", "no answer within"),
     ("exec cat /dev/zero", "ssh-config-invalid", "of output"),
@@ -35,13 +35,13 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("kill -SEGV $$", "ssh-config-invalid", "signal"),
 ];
 
-/// Puts the script in ssh's place, in one step.
+/// Replaces ssh by the script, atomically.
 fn install(lab: &Lab, script: &str) -> PathBuf {
     let program = lab.path("program/ssh");
     if !program.parent().unwrap().exists() {
         lab.make_directory("program");
     }
-    // Another process writes it: one that this process has open could not be executed yet.
+    // Another process writes it: a file that this process has open for writing could not be executed yet.
     let mut command = lab.command("sh");
     command
         .args([
@@ -61,7 +61,7 @@ fn settings(lab: &Lab, program: &Path) {
     ));
 }
 
-/// The children that a process has, those that only wait to be reaped among them.
+/// The children of a process, with zombies.
 fn children(pid: i32) -> Vec<(i32, Option<char>)> {
     let of_it = |child: &i32| process_parent(*child) == Some(pid);
     let found = processes().into_iter().filter(of_it);
@@ -76,9 +76,9 @@ fn assert_no_child_remains(run: &Process) {
 }
 
 #[test]
-fn an_ssh_that_is_wrong_is_told_and_asked_again_when_it_is_another() {
+fn broken_ssh_is_reported_and_asked_again_once_replaced() {
     let lab = Lab::new();
-    // One host only: each that does not answer costs its deadline.
+    // One host only, because each one that does not answer takes up its deadline.
     lab.write(
         "ssh_config",
         format!(
@@ -97,7 +97,8 @@ fn an_ssh_that_is_wrong_is_told_and_asked_again_when_it_is_another() {
         assert!(evidence.contains(word), "{script}: {evidence}");
         assert_eq!(report.at(master.path()).state(), "running", "{script}");
     }
-    // Text that is no configuration, with status 0, is a configuration that says nothing; the kernel tells of masters.
+    // Text that is no configuration, with status 0, is an empty configuration; the masters come from the kernel's
+    // tables.
     let program = install(&lab, "head -c 100000 /dev/urandom; exit 0");
     settings(&lab, &program);
     assert_eq!(lab.list().at(master.path()).state(), "running");
@@ -117,9 +118,9 @@ fn an_ssh_that_is_wrong_is_told_and_asked_again_when_it_is_another() {
     end(run);
 }
 
-/// Removed and installed again, as an upgrade may do it, with nothing else happening.
+/// Removed and installed again, as an upgrade may do it, without any other event.
 #[test]
-fn an_ssh_that_comes_later_is_found() {
+fn ssh_installed_later_is_found() {
     let lab = Lab::new();
     let program = install(&lab, "exec ssh \"$@\"");
     settings(&lab, &program);
@@ -135,9 +136,9 @@ fn an_ssh_that_comes_later_is_found() {
     end(run);
 }
 
-/// The same where the program is only a name, and was nowhere when the watcher began.
+/// The same with a program that is only a name, and is not in PATH when the watcher starts.
 #[test]
-fn an_ssh_that_comes_into_the_path_is_found() {
+fn ssh_added_to_path_is_found() {
     let lab = Lab::new();
     lab.write_muxtray_config("interval_secs = 3600\nssh_program = \"muxtray-ssh\"\n");
     lab.make_directory("program");
@@ -154,7 +155,7 @@ fn an_ssh_that_comes_into_the_path_is_found() {
     end(run);
 }
 
-/// What strace has the kernel answer.
+/// Runs muxtray under strace, which injects these results.
 fn injected(lab: &Lab, inject: &[&str], arguments: &[&str]) -> Result<Finished, String> {
     if Command::new("strace").arg("-V").output().is_err() {
         return Err("strace is not installed".to_owned());
@@ -168,10 +169,10 @@ fn injected(lab: &Lab, inject: &[&str], arguments: &[&str]) -> Result<Finished, 
     Ok(finished)
 }
 
-/// A disk that fails for a moment: what could not be read is told, and not remembered as if it had been read.
+/// A disk that fails for a moment: the failure is reported, and not remembered as a result.
 #[test]
-fn a_configuration_that_cannot_be_read_for_once_is_read_the_next_time() {
-    let name = "a_configuration_that_cannot_be_read_for_once_is_read_the_next_time";
+fn configuration_with_read_error_is_read_at_next_look() {
+    let name = "configuration_with_read_error_is_read_at_next_look";
     let lab = Lab::good();
     let master = lab.master("web");
     let of_ssh = lab.path("ssh_config");
@@ -180,11 +181,11 @@ fn a_configuration_that_cannot_be_read_for_once_is_read_the_next_time() {
         let file = file.to_str().unwrap();
         let before = fs::read(file).unwrap();
         let inject = ["-P", file, "-e", "inject=read:error=EIO"];
-        let said = match injected(&lab, &inject, &["list", "--json"]) {
-            Ok(said) => said,
+        let finished = match injected(&lab, &inject, &["list", "--json"]) {
+            Ok(finished) => finished,
             Err(why) => return skip(name, &why),
         };
-        let report = Report::parse(&said.stdout);
+        let report = Report::parse(&finished.stdout);
         let finding = report.finding(id);
         assert!(finding["subject"].to_string().contains(file), "{finding:#}");
         assert!(
@@ -203,7 +204,7 @@ fn a_configuration_that_cannot_be_read_for_once_is_read_the_next_time() {
 
 /// The file's mode is no part of its version, but decides whether it can be read.
 #[test]
-fn a_configuration_that_may_be_read_again_is_taken_over() {
+fn configuration_made_readable_takes_effect() {
     let lab = Lab::new();
     lab.write_muxtray_config("interval_secs = 3600\n");
     let file = lab.path("config/muxtray/config.toml");
@@ -211,7 +212,7 @@ fn a_configuration_that_may_be_read_again_is_taken_over() {
     mode(0o000);
     if User::get().uid == 0 {
         return skip(
-            "a_configuration_that_may_be_read_again_is_taken_over",
+            "configuration_made_readable_takes_effect",
             "root reads every file",
         );
     }
@@ -219,12 +220,12 @@ fn a_configuration_that_may_be_read_again_is_taken_over() {
     wait_for_line(&mut run, 0, "Permission denied");
     let before = run.stderr().len();
     mode(0o600);
-    // Until then every socket of other laboratories' counted, too.
+    // Until then the sockets of other tests were counted, too.
     wait_for_line(&mut run, before, "no masters\n");
-    let said = end(run);
+    let finished = end(run);
     assert_eq!(
-        said.stderr.matches("Permission denied").count(),
+        finished.stderr.matches("Permission denied").count(),
         1,
-        "{said:#?}"
+        "{finished:#?}"
     );
 }

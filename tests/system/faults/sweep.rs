@@ -1,5 +1,5 @@
-//! Every system call of a kind fails once: whichever it is, the program ends by an exit status of the contract, with a
-//! word, and nothing is called what it is not.
+//! Each system call of a kind fails once: in every case the program prints a message, exits with a documented status,
+//! and reports no wrong state.
 
 use std::fs;
 use std::process::Command;
@@ -7,7 +7,7 @@ use std::process::Command;
 use super::orderly;
 use crate::support::{Finished, Lab, Report, is_socket, skip};
 
-/// Which call fails and how.
+/// The call that fails, and its error.
 const FAULTS: &[(&str, &str)] = &[
     ("openat", "EMFILE"),
     ("openat", "EIO"),
@@ -38,7 +38,7 @@ const FAULTS: &[(&str, &str)] = &[
 /// No kind of call is made more often; so the sweep ends even if something else is wrong.
 const MOST: usize = 400;
 
-/// How often muxtray makes this call before it begins with anything: for the loader and the arguments.
+/// How often muxtray makes this call while it is loaded and reads its arguments.
 fn made_by_starting(lab: &Lab, call: &str) -> usize {
     let trace = format!("trace={call}");
     let log = lab.path("tmp/strace");
@@ -51,7 +51,7 @@ fn made_by_starting(lab: &Lab, call: &str) -> usize {
         .count()
 }
 
-/// Has each call of each kind fail in turn, one in a run, and hands over what came of it.
+/// Lets each call of each kind fail in turn, one per run, and passes on the results.
 fn sweep(
     lab: &Lab,
     arguments: &[&str],
@@ -75,27 +75,27 @@ fn sweep(
                 "-e",
                 &inject,
             ];
-            let said = orderly(lab.muxtray_behind(wrapper, arguments));
+            let finished = orderly(lab.muxtray_behind(wrapper, arguments));
             let is_injected = fs::read_to_string(&log).unwrap().contains("(INJECTED)");
             if !is_injected {
                 break;
             }
             runs += 1;
             assert!(
-                said.code() < 2 || !said.stderr.is_empty(),
-                "{inject}: {said:#?}"
+                finished.code() < 2 || !finished.stderr.is_empty(),
+                "{inject}: {finished:#?}"
             );
-            judge(&inject, said);
+            judge(&inject, finished);
         }
     }
     runs
 }
 
 #[test]
-fn a_list_survives_every_call_that_fails() {
+fn list_with_any_failing_call_ends_with_documented_status() {
     if Command::new("strace").arg("-V").output().is_err() {
         return skip(
-            "a_list_survives_every_call_that_fails",
+            "list_with_any_failing_call_ends_with_documented_status",
             "strace is not installed",
         );
     }
@@ -103,15 +103,15 @@ fn a_list_survives_every_call_that_fails() {
     let master = lab.master("web");
     let dead = lab.control_path("db");
     lab.dead_socket(&dead);
-    let runs = sweep(&lab, &["list", "--json"], 1, |fault, said| {
-        if said.stdout.is_empty() {
+    let runs = sweep(&lab, &["list", "--json"], 1, |fault, finished| {
+        if finished.stdout.is_empty() {
             return;
         }
-        if said.code() == 3 {
-            // What was being written is not whole, and said to be so.
+        if finished.code() == 3 {
+            // Output that was being written is incomplete, and an error reports it.
             return;
         }
-        let report = Report::parse(&said.stdout);
+        let report = Report::parse(&finished.stdout);
         for (path, state) in [(master.path(), "running"), (dead.as_path(), "stale")] {
             for socket in report.all_at(path) {
                 assert!(
@@ -128,10 +128,10 @@ fn a_list_survives_every_call_that_fails() {
 }
 
 #[test]
-fn a_clean_survives_every_call_that_fails() {
+fn clean_with_any_failing_call_ends_with_documented_status() {
     if Command::new("strace").arg("-V").output().is_err() {
         return skip(
-            "a_clean_survives_every_call_that_fails",
+            "clean_with_any_failing_call_ends_with_documented_status",
             "strace is not installed",
         );
     }
@@ -139,12 +139,12 @@ fn a_clean_survives_every_call_that_fails() {
     let master = lab.master("web");
     let dead = lab.control_path("db");
     lab.dead_socket(&dead);
-    let runs = sweep(&lab, &["clean", "db"], 5, |fault, said| {
-        assert!(is_socket(master.path()), "{fault}: {said:#?}");
-        // Gone, as it was, or under the name that the next clean knows.
+    let runs = sweep(&lab, &["clean", "db"], 5, |fault, finished| {
+        assert!(is_socket(master.path()), "{fault}: {finished:#?}");
+        // Gone, unchanged, or under the name that the next clean knows.
         lab.muxtray(["clean"]).expect(0);
         let left = fs::read_dir(lab.path("s")).unwrap().count();
-        assert_eq!(left, 1, "{fault}: {said:#?}");
+        assert_eq!(left, 1, "{fault}: {finished:#?}");
         lab.dead_socket(&dead);
     });
     assert!(runs > 20, "only {runs} calls failed");

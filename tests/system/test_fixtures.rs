@@ -1,5 +1,5 @@
-//! Proves the laboratory itself: that each master really is in the state that the other tests say it is in. The
-//! judges are lstat, the kernel's table and ssh; muxtray has no part in it.
+//! Checks the test fixtures themselves: each master really is in the state that other tests rely on. The checks use
+//! lstat, the kernel's table and ssh, not muxtray.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -17,7 +17,7 @@ fn refuses(path: &std::path::Path) -> bool {
 }
 
 #[test]
-fn a_master_is_the_users_own_and_answers() {
+fn master_belongs_to_user_and_answers() {
     let lab = Lab::new();
     let master = lab.master("web");
     let answer = lab.ssh_request("check", master.path()).expect(0);
@@ -36,7 +36,7 @@ fn a_master_is_the_users_own_and_answers() {
 }
 
 #[test]
-fn sessions_go_through_the_master() {
+fn sessions_use_the_master() {
     let lab = Lab::new();
     let mut master = lab.master("web");
     let mut session = master.session(&lab);
@@ -48,7 +48,7 @@ fn sessions_go_through_the_master() {
 }
 
 #[test]
-fn a_killed_master_leaves_a_socket_that_refuses() {
+fn killed_master_leaves_socket_that_refuses() {
     let lab = Lab::new();
     let mut master = lab.master("web");
     master.kill();
@@ -57,7 +57,7 @@ fn a_killed_master_leaves_a_socket_that_refuses() {
 }
 
 #[test]
-fn a_suspended_master_holds_its_socket() {
+fn suspended_master_keeps_its_socket() {
     let lab = Lab::new();
     let master = lab.master("web");
     master.suspend();
@@ -68,7 +68,7 @@ fn a_suspended_master_holds_its_socket() {
 }
 
 #[test]
-fn a_persisted_master_lives_in_the_background_and_ends_by_itself() {
+fn persisted_master_runs_in_background_and_ends_by_itself() {
     let lab = Lab::new();
     let path = lab.control_path("web");
     let pid = lab.persisted_master("web", "1");
@@ -78,14 +78,14 @@ fn a_persisted_master_lives_in_the_background_and_ends_by_itself() {
 }
 
 #[test]
-fn a_master_with_a_session_of_its_own_answers() {
+fn master_with_own_session_answers() {
     let lab = Lab::new();
     let master = lab.master_with_own_session("web");
     lab.ssh_request("check", master.path()).expect(0);
 }
 
 #[test]
-fn an_unlinked_master_lives_on() {
+fn unlinked_master_keeps_running() {
     let lab = Lab::new();
     let mut master = lab.master("web");
     fs::remove_file(master.path()).unwrap();
@@ -96,7 +96,7 @@ fn an_unlinked_master_lives_on() {
 }
 
 #[test]
-fn a_leftover_refuses_and_is_old() {
+fn leftover_refuses_and_is_old() {
     let lab = Lab::new();
     let path = lab.leftover(&lab.control_path("web"), Duration::from_secs(3600));
     assert!(is_socket(&path) && refuses(&path));
@@ -110,7 +110,7 @@ fn a_leftover_refuses_and_is_old() {
 }
 
 #[test]
-fn listeners_that_are_no_masters_listen_and_count() {
+fn listeners_that_are_no_masters_count_connections() {
     let lab = Lab::new();
     let foreign = Listener::foreign(&lab, &lab.path("s/foreign"), Behaviour::Silent);
     assert_eq!(foreign.accepted(), 0);
@@ -127,13 +127,13 @@ fn listeners_that_are_no_masters_listen_and_count() {
 }
 
 #[test]
-fn a_master_in_another_namespace_accepts_and_is_not_in_our_table() {
+fn master_in_another_network_namespace_is_not_in_kernel_table() {
     let lab = Lab::new();
     let master = match lab.master_in_another_namespace("web") {
         Ok(master) => master,
         Err(why) => {
             return skip(
-                "a_master_in_another_namespace_accepts_and_is_not_in_our_table",
+                "master_in_another_network_namespace_is_not_in_kernel_table",
                 &why,
             );
         }
@@ -143,7 +143,7 @@ fn a_master_in_another_namespace_accepts_and_is_not_in_our_table() {
 }
 
 #[test]
-fn nothing_outlives_the_laboratory() {
+fn dropped_lab_leaves_no_process_or_file() {
     let lab = Lab::new();
     let scratch = lab.path("");
     let persisted = lab.persisted_master("web", "yes");

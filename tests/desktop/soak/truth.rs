@@ -1,4 +1,4 @@
-//! What is true: which sockets there are and in which state, what else is wrong, and what of that is to be announced.
+//! The true state: the sockets with their states, the other problems, and the problems that have to be announced.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 use super::panel::Shown;
 use crate::support::{GOOD, Lab, User};
 
-/// Control sockets in the directory that stays. Of more than 128 masters the process status is read in turns, and a
-/// stopped one told later.
+/// Control sockets in the directory that stays. With more than 128 masters the process status is read in turns, and a
+/// stopped one reported later.
 const NEAR: usize = 120;
 /// Control sockets in the directory that comes and goes.
 const FAR: usize = 4;
-/// Of those in the directory that stays, so many are of hosts of the configuration.
+/// The number of configured hosts among those in the directory that stays.
 const HOSTS: usize = 6;
 
-/// What is announced in this test.
+/// A problem that is announced in this test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Stale,
@@ -32,7 +32,7 @@ impl Kind {
         Self::ConfigInvalid,
     ];
 
-    /// What a notification's title says of it.
+    /// The title of its notification.
     pub(crate) const fn headline(self) -> &'static str {
         match self {
             Self::Stale => "stale control socket",
@@ -51,23 +51,22 @@ impl Kind {
         }
     }
 
-    /// Its row in the menu, where this test switches it.
+    /// Its row in the menu, if this test switches it.
     pub(crate) fn row(self) -> Option<&'static str> {
         self.switch().map(|(_, row)| row)
     }
 }
 
-/// A problem that is to be announced: once.
+/// A problem that has to be announced, once.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Problem {
     pub(crate) kind: Kind,
-    /// A path.
     pub(crate) subject: String,
-    /// Tells it from the next one of its kind at the same path.
+    /// Distinguishes it from the next one of its kind at the same path.
     number: u64,
 }
 
-/// What stands at a path.
+/// The socket at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
     Nothing,
@@ -76,7 +75,7 @@ pub(crate) enum Standing {
     Stale,
 }
 
-/// A path where masters come and go.
+/// A path at which masters start and end.
 #[derive(Debug, Clone)]
 pub(crate) struct Slot {
     pub(crate) path: PathBuf,
@@ -85,8 +84,7 @@ pub(crate) struct Slot {
     number: u64,
 }
 
-/// All that this test knows to be so.
-pub(crate) struct World<'a> {
+pub(crate) struct Truth<'a> {
     lab: &'a Lab,
     pub(crate) slots: Vec<Slot>,
     pub(crate) is_far_missing: bool,
@@ -94,12 +92,12 @@ pub(crate) struct World<'a> {
     pub(crate) silent: BTreeSet<Kind>,
     pub(crate) extra_hosts: BTreeSet<String>,
     numbers: u64,
-    /// How many masters have died without cleaning up.
-    pub(crate) deaths: u64,
+    /// The number of masters that ended without removing their socket.
+    pub(crate) killed: u64,
 }
 
-impl<'a> World<'a> {
-    /// Nothing runs.
+impl<'a> Truth<'a> {
+    /// No masters yet.
     pub(crate) fn new(lab: &'a Lab) -> Self {
         let slot = |path: String, is_far| Slot {
             path: lab.path(path),
@@ -109,7 +107,7 @@ impl<'a> World<'a> {
         };
         let near = (0..NEAR).map(|number| slot(format!("s/h{number}-{}", lab.port), false));
         let far = (0..FAR).map(|number| slot(format!("d/f{number}-{}", lab.port), true));
-        let world = Self {
+        let truth = Self {
             lab,
             slots: near.rev().chain(far).collect(),
             is_far_missing: false,
@@ -117,12 +115,12 @@ impl<'a> World<'a> {
             silent: BTreeSet::new(),
             extra_hosts: BTreeSet::new(),
             numbers: 0,
-            deaths: 0,
+            killed: 0,
         };
         lab.make_directory("d");
-        world.write_ssh_config();
-        world.write_config();
-        world
+        truth.write_ssh_config();
+        truth.write_config();
+        truth
     }
 
     pub(crate) fn far_directory(&self) -> PathBuf {
@@ -133,7 +131,7 @@ impl<'a> World<'a> {
         self.lab.path("config/muxtray/config.toml")
     }
 
-    /// Writes the ssh configuration as it is to be.
+    /// Writes the ssh configuration for the current state.
     pub(crate) fn write_ssh_config(&self) {
         let names = |letter: char, number: usize| {
             let names: Vec<String> = (0..number).map(|n| format!("{letter}{n}")).collect();
@@ -153,7 +151,7 @@ impl<'a> World<'a> {
         replace(&self.lab.path("ssh_config"), &text);
     }
 
-    /// Writes muxtray's configuration as it is to be.
+    /// Writes muxtray's configuration for the current state.
     pub(crate) fn write_config(&self) {
         let mut lines = "interval_secs = 3600\n[notifications]\n".to_owned();
         for (key, _) in self.silent.iter().filter_map(|kind| kind.switch()) {
@@ -162,7 +160,7 @@ impl<'a> World<'a> {
         if self.is_config_broken {
             lines += "stale = perhaps\n";
         }
-        // Written beside it first: what is read in the middle of a write would be other settings.
+        // Written to a temporary file first: a file read in the middle of a write would give other settings.
         let file = self.config_file();
         let text = fs::read_to_string(&file).unwrap();
         let ignored = text
@@ -172,16 +170,16 @@ impl<'a> World<'a> {
         replace(&file, &format!("{ignored}\n{lines}"));
     }
 
-    /// A problem begins at this slot, or another one.
+    /// Changes the state of a slot; a problem there is a new one.
     pub(crate) fn set(&mut self, slot: usize, standing: Standing) {
         self.numbers += 1;
-        self.deaths += u64::from(standing == Standing::Stale);
+        self.killed += u64::from(standing == Standing::Stale);
         let slot = &mut self.slots[slot];
         slot.standing = standing;
         slot.number = self.numbers;
     }
 
-    /// What is to be announced, as things are.
+    /// The problems to announce.
     pub(crate) fn problems(&self) -> BTreeSet<Problem> {
         let of_slots = self.slots.iter().filter_map(|slot| {
             let kind = match slot.standing {
@@ -217,7 +215,7 @@ impl<'a> World<'a> {
             .collect()
     }
 
-    /// How many slots are in each state, by the state's name.
+    /// The number of slots in each state, by the state's name.
     pub(crate) fn counts(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
         for slot in &self.slots {
@@ -247,11 +245,11 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Where the menu does not show what is true.
+    /// The first difference between the menu and the true state.
     pub(crate) fn differs_from(&self, shown: &Shown) -> Option<String> {
         if shown.summary != self.summary() {
             return Some(format!(
-                "the menu says {:?}, not {:?}",
+                "the menu shows {:?}, not {:?}",
                 shown.summary,
                 self.summary()
             ));
@@ -263,12 +261,12 @@ impl<'a> World<'a> {
                 self.counts()
             ));
         }
-        let truth: BTreeMap<String, &str> = self.states().collect();
+        let states: BTreeMap<String, &str> = self.states().collect();
         for (path, state) in &shown.states {
-            if truth.get(path) != Some(&state.as_str()) {
+            if states.get(path) != Some(&state.as_str()) {
                 return Some(format!(
                     "the menu shows {path} as {state}, not {:?}",
-                    truth.get(path)
+                    states.get(path)
                 ));
             }
         }
@@ -285,7 +283,7 @@ impl<'a> World<'a> {
         (rows != silent).then(|| format!("the menu shows {rows:?} as silent, not {silent:?}"))
     }
 
-    /// The state of each path where something stands.
+    /// The state of each path with a socket.
     pub(crate) fn states(&self) -> impl Iterator<Item = (String, &'static str)> {
         self.slots.iter().filter_map(|slot| {
             let state = state(slot.standing)?;
@@ -303,7 +301,7 @@ const fn state(standing: Standing) -> Option<&'static str> {
     }
 }
 
-/// Puts a file of the user's in the place of another, as editors do.
+/// Replaces a file of the user's as editors do.
 fn replace(path: &Path, text: &str) {
     let new = path.with_extension("new");
     fs::write(&new, text).unwrap();

@@ -9,10 +9,10 @@ use crate::support::{Lab, PATIENCE, Process, Report, wait_until};
 
 const FILES: usize = 50_000;
 const STORM: usize = 10_000;
-/// More than it takes, and far less than what every file with a life of its own would.
+/// More than the program needs, and far less than a record for every file would take.
 const MOST_MEMORY: usize = 128 << 20;
 
-/// What the kernel says of a process in `/proc/PID/status`, in bytes.
+/// A field of `/proc/PID/status`, in bytes.
 fn memory(pid: i32, field: &str) -> usize {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(field));
@@ -27,9 +27,9 @@ fn make_files(directory: &Path, name: &str, number: usize) {
 }
 
 #[test]
-fn among_50000_files_masters_and_stale_sockets_are_found() {
+fn sockets_among_50000_files_are_found() {
     let lab = Lab::new();
-    // Globbed tokens on the way and in the name; the exact path of one host.
+    // Tokens in the directory and in the name, which become globs; and the exact path of one host.
     lab.configure(&format!(
         "Host exact\n    ControlPath {s}/u-exact\nHost *.example.org\n    ControlPath {s}/%r-%n\n",
         s = lab.path("s").display()
@@ -49,12 +49,12 @@ fn among_50000_files_masters_and_stale_sockets_are_found() {
     // The watch goes on.
     let before = list.stdout().len();
     fs::remove_file(&exact).unwrap();
-    wait_until("the change is told", PATIENCE, || {
+    wait_until("the change is logged", PATIENCE, || {
         list.stdout()[before..].contains('\n')
     });
     assert!(memory(list.pid(), "VmHWM:") < MOST_MEMORY);
     list.kill();
-    // Nothing of the files is taken for a socket.
+    // None of the files is taken for a socket.
     lab.dead_socket(&exact);
     orderly(lab.muxtray_command(["clean"])).expect(0);
     assert!(!exact.exists());
@@ -62,17 +62,17 @@ fn among_50000_files_masters_and_stale_sockets_are_found() {
 }
 
 #[test]
-fn a_storm_of_files_does_not_make_a_watcher_spin() {
-    /// A burst of events is over when nothing has happened for so long; until then there is a look now and then.
+fn burst_of_10000_files_causes_few_looks() {
+    /// A burst of events is over after this long without one; until then the watcher looks now and then.
     const APART: Duration = Duration::from_millis(50);
-    /// The looks that are due anyway: at the beginning, and because of what the first ones saw.
+    /// Looks that are due anyway: at the start, and because of the first results.
     const BESIDE: u128 = 10;
     let lab = Lab::new();
     lab.write_muxtray_config("interval_secs = 3600\n");
     let started = Instant::now();
     let mut run = Process::start(lab.muxtray_command(["run", "--no-tray", "-vvv"]));
     wait_for_line(&mut run, 0, "no masters");
-    // Names that could be sockets, gone again, and at the end one that is.
+    // Names that could be sockets are made and removed; the last one is a socket.
     for number in 0..STORM {
         let path = lab.path(format!("s/storm{number}-{}", lab.port));
         File::create(&path).unwrap();

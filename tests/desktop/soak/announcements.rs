@@ -1,44 +1,44 @@
-//! Who was told of what: every problem that begins is told once, alone or in a summary; and what is over is open no more.
+//! The announced problems: every problem that begins is announced once, alone or in a summary, and the notification is
+//! closed when the problem is over.
 //!
-//! How the events of a batch fall into muxtray's looks is nobody's to say, and with that, how many notifications they
-//! make: those of one look are one summary. So what is counted is what they tell of. A notification about one problem
+//! The number of notifications depends on how the events of a batch fall into muxtray's looks, which cannot be known:
+//! the problems of one look make one summary. Therefore the problems are counted: a notification about one problem
 //! counts as one, "7 problems with control sockets" as seven.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::daemon::{Daemon, Shown};
-use super::world::{Kind, Problem};
+use super::truth::{Kind, Problem};
 
-/// How a problem was told.
+/// How a problem was announced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum Announced {
     /// By this notification.
     Alone(u32),
-    /// With others.
+    /// In a summary.
     InSummary,
-    /// To a daemon that has taken its notification with it.
+    /// To a daemon that has ended since.
     Lost,
 }
 
-/// Whether a problem is told that may be over before anybody looks.
+/// Whether this problem may be over before it is announced.
 type Fleeting = BTreeSet<(Kind, String)>;
 
-/// What has been told.
 #[derive(Debug, Default)]
-pub(crate) struct Ledger {
-    told: BTreeMap<Problem, Told>,
-    /// The last summary, unless its daemon is gone.
+pub(crate) struct Announcements {
+    announced: BTreeMap<Problem, Announced>,
+    /// The last summary, unless its daemon has ended.
     summary: Option<u32>,
-    /// What is being waited for.
+    /// The expected announcements.
     awaited: Awaited,
-    /// Problems that began, and those of them that were told.
+    /// The problems that began, and those that were announced.
     pub(crate) expected: u64,
     pub(crate) seen: u64,
-    /// Notifications of problems that were over within a moment: they need not come.
+    /// Notifications of problems that were over within a moment; they are optional.
     pub(crate) fleeting: u64,
     /// Notifications of any kind, each replacement included.
     pub(crate) shown: u64,
-    /// Answers to what was asked for.
+    /// Answers to clicks.
     pub(crate) answers: Vec<String>,
 }
 
@@ -50,16 +50,16 @@ struct Awaited {
     in_summaries: usize,
 }
 
-impl Ledger {
-    /// From now on it is waited for that these are told, and that those which are over are taken back. What is fleeting
-    /// may be told or not.
+impl Announcements {
+    /// Expects these to be announced, and the notifications of those that are over to be closed. Fleeting problems may
+    /// be announced or not.
     pub(crate) fn expect(
         &mut self,
         began: BTreeSet<Problem>,
         over: &BTreeSet<Problem>,
         fleeting: Fleeting,
     ) {
-        self.told.retain(|problem, _| !over.contains(problem));
+        self.announced.retain(|problem, _| !over.contains(problem));
         self.expected += began.len() as u64;
         self.awaited = Awaited {
             began,
@@ -68,41 +68,41 @@ impl Ledger {
         };
     }
 
-    /// The daemon is gone, with all that it showed.
-    pub(crate) fn lose(&mut self) {
+    /// The daemon has ended, with all its notifications.
+    pub(crate) fn forget_daemon(&mut self) {
         self.summary = None;
-        for told in self.told.values_mut() {
-            if matches!(told, Told::Alone(_)) {
-                *told = Told::Lost;
+        for announced in self.announced.values_mut() {
+            if matches!(announced, Announced::Alone(_)) {
+                *announced = Announced::Lost;
             }
         }
     }
 
-    /// Why what is expected has not come about; panics where more has.
+    /// Why the expectation is not met yet; panics if too much was announced.
     pub(crate) fn differs_from(&mut self, daemon: &Daemon) -> Option<String> {
         for shown in daemon.take_shown() {
             self.take(&shown);
         }
         let awaited = &self.awaited;
-        let told = awaited.alone.len() + awaited.in_summaries;
+        let announced = awaited.alone.len() + awaited.in_summaries;
         let (began, fleeting) = (awaited.began.len(), awaited.fleeting.len());
         assert!(
-            told <= began + fleeting,
-            "told of {told} problems, but {began} began and {fleeting} may have: {awaited:#?}"
+            announced <= began + fleeting,
+            "announced {announced} problems, but {began} began and {fleeting} may have: {awaited:#?}"
         );
-        // Among fleeting ones a number says nothing; what began in earnest has to be told alone then.
+        // Among fleeting problems a count proves nothing; a lasting one has to be announced alone then.
         let missing = if fleeting > 0 {
-            let is_told = |problem: &&Problem| {
+            let is_announced = |problem: &&Problem| {
                 let subject = (problem.kind, problem.subject.clone());
                 awaited.alone.contains_key(&subject)
             };
-            began - awaited.began.iter().filter(is_told).count()
+            began - awaited.began.iter().filter(is_announced).count()
         } else {
-            began - told
+            began - announced
         };
         if missing > 0 {
             return Some(format!(
-                "{missing} of {began} problems are not told: {awaited:?}"
+                "{missing} of {began} problems are not announced: {awaited:?}"
             ));
         }
         let open: BTreeMap<u32, Shown> = daemon.open();
@@ -116,28 +116,30 @@ impl Ledger {
             .then(|| format!("open are {open:?}, which should be {expected:?}"))
     }
 
-    /// What was waited for has come about.
+    /// Ends the expectation, which is met.
     pub(crate) fn close(&mut self) {
         let awaited = std::mem::take(&mut self.awaited);
-        let told = (awaited.alone.len() + awaited.in_summaries) as u64;
+        let announced = (awaited.alone.len() + awaited.in_summaries) as u64;
         let began = awaited.began.len() as u64;
-        self.seen += told.min(began);
-        self.fleeting += told.saturating_sub(began);
-        self.told.extend(awaited.told());
+        self.seen += announced.min(began);
+        self.fleeting += announced.saturating_sub(began);
+        self.announced.extend(awaited.announced());
     }
 
     fn expected_open(&self) -> BTreeSet<u32> {
-        let told: Vec<Told> = self
-            .told
+        let announced: Vec<Announced> = self
+            .announced
             .values()
             .copied()
-            .chain(self.awaited.told().map(|(_, told)| told))
+            .chain(self.awaited.announced().map(|(_, announced)| announced))
             .collect();
-        let alone = told.iter().filter_map(|told| match told {
-            Told::Alone(id) => Some(*id),
-            Told::InSummary | Told::Lost => None,
+        let alone = announced.iter().filter_map(|announced| match announced {
+            Announced::Alone(id) => Some(*id),
+            Announced::InSummary | Announced::Lost => None,
         });
-        let summary = self.summary.filter(|_| told.contains(&Told::InSummary));
+        let summary = self
+            .summary
+            .filter(|_| announced.contains(&Announced::InSummary));
         alone.chain(summary).collect()
     }
 
@@ -156,7 +158,7 @@ impl Ledger {
         let kind = Kind::ALL
             .into_iter()
             .find(|kind| shown.summary.ends_with(&format!(": {}", kind.headline())));
-        let kind = kind.unwrap_or_else(|| panic!("what is this? {shown:?}"));
+        let kind = kind.unwrap_or_else(|| panic!("unknown notification: {shown:?}"));
         let subject = shown.body.lines().next().unwrap_or_default().to_owned();
         let subject = (kind, subject);
         let is_awaited = self.awaited.fleeting.contains(&subject)
@@ -167,23 +169,23 @@ impl Ledger {
                 .any(|problem| problem.kind == kind && problem.subject == subject.1);
         assert!(
             is_awaited,
-            "told of what did not begin: {shown:?}, where {:#?}",
+            "announced a problem that did not begin: {shown:?}, where {:#?}",
             self.awaited
         );
         let before = self.awaited.alone.insert(subject, shown.id);
-        assert_eq!(before, None, "told twice: {shown:?}");
+        assert_eq!(before, None, "announced twice: {shown:?}");
     }
 }
 
 impl Awaited {
-    fn told(&self) -> impl Iterator<Item = (Problem, Told)> {
+    fn announced(&self) -> impl Iterator<Item = (Problem, Announced)> {
         self.began.iter().map(|problem| {
             let subject = (problem.kind, problem.subject.clone());
-            let told = match self.alone.get(&subject) {
-                Some(id) => Told::Alone(*id),
-                None => Told::InSummary,
+            let announced = match self.alone.get(&subject) {
+                Some(id) => Announced::Alone(*id),
+                None => Announced::InSummary,
             };
-            (problem.clone(), told)
+            (problem.clone(), announced)
         })
     }
 }

@@ -1,8 +1,8 @@
-//! One directory on a real filesystem, and the truth about it: which file stands under which name, who made it, who
-//! listens, and who took a name away.
+//! A directory on a real filesystem, with a record of its sockets: the names of each, its maker, whether it has a
+//! listener, and the process that removed a name.
 //!
-//! The truth is read from the directory after every single system call, so it is known whose call changed what.
-//! Whatever breaks a promise fails at once, with everything that happened so far.
+//! The directory is read after every single system call, so every change has a known cause. A broken promise fails at
+//! once, with the log of all calls so far.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,13 +16,13 @@ use std::time::{Duration, Instant};
 use nix::libc::{O_NOFOLLOW, O_PATH};
 
 /// The name that masters take.
-pub(crate) const HOME: &str = "u@h-22";
-/// The name that a clean gives what it takes from there.
+pub(crate) const CONTROL_NAME: &str = "u@h-22";
+/// The name that a clean gives a file taken from there.
 pub(crate) const ASIDE: &str = ".muxtray-aside.u@h-22";
 
-/// Who makes a system call.
+/// The process that makes a system call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Who {
+pub(crate) enum Caller {
     /// An ssh, by its number.
     Ssh(usize),
     /// A clean, by its number.
@@ -34,45 +34,44 @@ pub(crate) enum Who {
 /// A live master's name that another ssh unlinked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Loss {
-    /// Whose socket.
+    /// The owner of the socket.
     pub(crate) of: usize,
-    /// Who unlinked it.
+    /// The ssh that unlinked it.
     pub(crate) by: usize,
 }
 
-/// A socket file, whatever its names are.
+/// A socket file, independent of its names.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    /// Which ssh bound it; `None`: it was there before all of them, and nobody has listened since.
+    /// The ssh that bound it; `None` if it was there before all of them, and has no listener.
     pub(crate) owner: Option<usize>,
-    /// Whether somebody listens, or has bound it and is about to.
+    /// Whether it has a listener, or was bound by a process about to listen.
     pub(crate) live: bool,
-    /// Keeps the inode from being given out again: what a number means shall not depend on the filesystem's taste.
+    /// Keeps the inode from being reused, so that an inode number always means the same file.
     held: fs::File,
     inode: u64,
     changed: (i64, i64),
 }
 
-/// The directory.
 #[derive(Debug)]
-pub(crate) struct Stage {
-    directory: PathBuf,
+pub(crate) struct Directory {
+    path: PathBuf,
     sockets: Vec<Socket>,
-    /// Which socket stands under which name.
+    /// The socket of each name.
     names: BTreeMap<String, usize>,
     /// Every name of a live master that another ssh took.
     pub(crate) losses: Vec<Loss>,
     log: Vec<String>,
 }
 
-impl Stage {
-    /// An empty directory: whatever was in it is removed.
-    pub(crate) fn new(directory: &Path) -> Self {
-        for entry in fs::read_dir(directory).unwrap() {
+impl Directory {
+    /// An empty directory; old contents are removed.
+    pub(crate) fn new(path: &Path) -> Self {
+        for entry in fs::read_dir(path).unwrap() {
             fs::remove_file(entry.unwrap().path()).unwrap();
         }
         Self {
-            directory: directory.to_owned(),
+            path: path.to_owned(),
             sockets: Vec::new(),
             names: BTreeMap::new(),
             losses: Vec::new(),
@@ -80,28 +79,28 @@ impl Stage {
         }
     }
 
-    /// Puts a socket there that nobody listens on.
+    /// Makes a stale socket.
     pub(crate) fn put_stale(&mut self, name: &str) {
         drop(UnixListener::bind(self.at(name)).unwrap());
-        self.born(name, None);
+        self.add_bound(name, None);
         self.sockets.last_mut().unwrap().live = false;
-        self.look(Who::Test, "a stale socket");
+        self.look(Caller::Test, "a stale socket");
     }
 
-    pub(crate) fn directory(&self) -> &Path {
-        &self.directory
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     pub(crate) fn at(&self, name: &str) -> PathBuf {
-        self.directory.join(name)
+        self.path.join(name)
     }
 
-    /// The socket that stands under this name.
+    /// The socket with this name.
     pub(crate) fn socket(&self, name: &str) -> Option<&Socket> {
         Some(&self.sockets[*self.names.get(name)?])
     }
 
-    /// Where this ssh's socket stands: its names.
+    /// The names of this ssh's socket.
     pub(crate) fn names_of(&self, owner: usize) -> Vec<&str> {
         let names = self.names.iter();
         names
@@ -114,8 +113,8 @@ impl Stage {
         self.names.keys().map(String::as_str)
     }
 
-    /// Notes that this ssh has just bound a socket.
-    pub(crate) fn born(&mut self, name: &str, owner: Option<usize>) {
+    /// Records that this ssh has just bound a socket.
+    pub(crate) fn add_bound(&mut self, name: &str, owner: Option<usize>) {
         let mut options = fs::File::options();
         let held = options
             .read(true)
@@ -131,28 +130,28 @@ impl Stage {
         });
     }
 
-    /// Notes that the socket of this ssh listens no more.
-    pub(crate) fn died(&mut self, owner: usize) {
+    /// Records that this ssh's socket has no listener any more.
+    pub(crate) fn mark_closed(&mut self, owner: usize) {
         for socket in &mut self.sockets {
             socket.live &= socket.owner != Some(owner);
         }
     }
 
-    /// Reads what is there after one system call, and judges what it has changed.
-    pub(crate) fn look(&mut self, who: Who, what: &str) {
+    /// Reads the directory after one system call, and checks every change.
+    pub(crate) fn look(&mut self, caller: Caller, action: &str) {
         let mut names = BTreeMap::new();
-        for entry in fs::read_dir(&self.directory).unwrap() {
+        for entry in fs::read_dir(&self.path).unwrap() {
             let entry = entry.unwrap();
             let inode = fs::symlink_metadata(entry.path()).unwrap().ino();
             let known = self.sockets.iter().position(|known| known.inode == inode);
             let name = entry.file_name().into_string().unwrap();
             match known {
                 Some(socket) => drop(names.insert(name, socket)),
-                None => self.fail(&format!("{who:?} made {name} out of nothing")),
+                None => self.fail(&format!("{caller:?} made an unknown file {name}")),
             }
         }
         let before = std::mem::replace(&mut self.names, names);
-        let mut line = format!("{who:?}: {what}:");
+        let mut line = format!("{caller:?}: {action}:");
         for (name, socket) in &self.names {
             let Socket { owner, live, .. } = self.sockets[*socket];
             let life = if live { "live" } else { "dead" };
@@ -162,63 +161,64 @@ impl Stage {
         self.log.push(line);
         for (name, socket) in &before {
             if self.names.get(name) != Some(socket) {
-                self.judge_loss(who, name, *socket);
+                self.check_loss(caller, name, *socket);
             }
         }
         for (name, socket) in &self.names {
             let is_new = before.get(name) != Some(socket);
             let was_there = before.values().any(|before| before == socket);
-            if is_new && matches!(who, Who::Cleaner(_)) && !was_there {
-                self.fail("a clean brought back what was gone");
+            if is_new && matches!(caller, Caller::Cleaner(_)) && !was_there {
+                self.fail("a clean made a removed file again");
             }
         }
         for socket in 0..self.sockets.len() {
             if names_of(&before, socket) != names_of(&self.names, socket) {
-                self.let_change_time_move(socket);
+                self.wait_for_change_time(socket);
             }
         }
     }
 
-    /// This name is no longer that socket's: may it be?
-    fn judge_loss(&mut self, who: Who, name: &str, socket: usize) {
+    /// Checks whether this name may have been taken from that socket.
+    fn check_loss(&mut self, caller: Caller, name: &str, socket: usize) {
         let Socket { owner, live, .. } = self.sockets[socket];
         let now = self.names.iter().find(|(_, now)| **now == socket);
-        match (who, now) {
+        match (caller, now) {
             // Renamed.
-            (Who::Cleaner(_), Some((now, _))) => {
-                let may = [(HOME, ASIDE), (ASIDE, HOME)].contains(&(name, now.as_str()));
+            (Caller::Cleaner(_), Some((now, _))) => {
+                let may =
+                    [(CONTROL_NAME, ASIDE), (ASIDE, CONTROL_NAME)].contains(&(name, now.as_str()));
                 if !may {
                     self.fail(&format!("a clean renamed {name} to {now}"));
                 }
             }
-            (Who::Cleaner(_), None) if live => self.fail("a clean removed a live socket"),
-            (Who::Cleaner(_), None) if name == HOME => {
+            (Caller::Cleaner(_), None) if live => self.fail("a clean removed a live socket"),
+            (Caller::Cleaner(_), None) if name == CONTROL_NAME => {
                 self.fail("a clean unlinked without having taken aside");
             }
-            // Its temporary name may be there still, but only for a moment.
-            (Who::Ssh(by), _) if name == HOME => {
+            // Its temporary name may remain, but only for a moment.
+            (Caller::Ssh(by), _) if name == CONTROL_NAME => {
                 if let Some(of) = owner.filter(|of| live && *of != by) {
                     self.losses.push(Loss { of, by });
                 }
             }
-            (Who::Cleaner(_), None) | (Who::Ssh(_) | Who::Test, _) => {}
+            (Caller::Cleaner(_), None) | (Caller::Ssh(_) | Caller::Test, _) => {}
         }
     }
 
-    /// On some kernels a change time has a grain of milliseconds. Whether a clean sees that a name has changed shall
-    /// not depend on that, or the same order would not always be the same run.
-    fn let_change_time_move(&mut self, socket: usize) {
+    /// Waits until the change time differs: some kernels keep it in milliseconds. If a clean could miss a change
+    /// because of that, the same order would not always be the same run.
+    fn wait_for_change_time(&mut self, socket: usize) {
         let socket = &mut self.sockets[socket];
         let link = format!("/proc/self/fd/{}", socket.held.as_raw_fd());
         let deadline = Instant::now() + Duration::from_secs(10);
         while change_time(&socket.held) == socket.changed {
-            assert!(Instant::now() < deadline, "the change time stands still");
+            assert!(Instant::now() < deadline, "the change time stays the same");
             fs::set_permissions(&link, fs::Permissions::from_mode(0o600)).unwrap();
         }
         socket.changed = change_time(&socket.held);
     }
 
-    /// Ends the test with everything that has happened.
+    /// Ends the test with the log of all calls.
     #[track_caller]
     pub(crate) fn fail(&self, why: &str) -> ! {
         panic!("{why}\n  {}", self.log.join("\n  "));

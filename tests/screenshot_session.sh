@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# What the scripts that take pictures share: ssh masters in several states, and desktops for the applet. Everything is
-# real and of its own, and ends with the script. Sourced, not run.
+# Functions shared by the screenshot scripts: ssh masters in several states, and desktops for the applet. All programs
+# are real, run in an environment of their own, and end with the script. Sourced, not run.
 #
-# The server is the other end of ssh's pipe, so its hosts can have any name; the masters log in as the user that runs
-# this, whatever the configuration says.
+# The server is at the other end of ssh's pipe, so its hosts can have any name; the masters log in as the user that runs
+# this, regardless of the configuration.
 
 # shellcheck source=tests/panel.sh
 . "${BASH_SOURCE[0]%/*}/panel.sh"
@@ -11,17 +11,17 @@
 width=1024
 height=768
 
-# stage_begin PROGRAMS ICONS: a home, runtime directory, configuration and session bus of its own, with the icons
-# installed there. PROGRAMS is the directory of the build.
-stage_begin() {
+# session_begin PROGRAMS ICONS: makes a home, runtime directory, configuration and session bus, with the icons installed
+# there. PROGRAMS is the directory of the build.
+session_begin() {
     programs=$1
-    # A directory of control sockets that a group may write to would be a finding of its own.
+    # Control sockets in a directory writable by a group would cause a finding.
     umask 022
     work=$(mktemp -d /tmp/demo.XXX)
     # sway, which does not run as root, has its own directory below.
     chmod 711 "$work"
     started=()
-    trap stage_end EXIT
+    trap session_end EXIT
     mkdir -p "$work"/{home,run,config/muxtray,cache,data/icons,log,ssh,wayland}
     cp -r "$2/hicolor" "$work/data/icons/"
     chmod 700 "$work/run" "$work/ssh" "$work/home"
@@ -34,18 +34,18 @@ stage_begin() {
     wait_for "the bus is there" test -S "$work/run/bus"
 }
 
-# Has the applet ignore everything outside the stage: other masters of the user that runs this.
+# Configures the applet to ignore everything outside this session: other masters of the same user.
 ignore_the_rest() {
     local index globs=""
-    # Whatever differs from the way here in one of its letters, and the rest of the file system with it.
+    # Globs for all paths that differ from this one in one letter, with everything below them.
     for ((index = 1; index < ${#work}; index++)); do
         globs+="\"${work:0:index}[!${work:index:1}]*\", "
     done
     printf 'ignored_paths = [%s]\n' "${globs%, }" >"$XDG_CONFIG_HOME/muxtray/config.toml"
 }
 
-# Ends what was started, the last first.
-stage_end() {
+# Ends the started programs, the last one first.
+session_end() {
     local index
     for ((index = ${#started[@]} - 1; index >= 0; index--)); do
         kill "${started[index]}" 2>/dev/null || true
@@ -54,14 +54,14 @@ stage_end() {
         wait "${started[index]}" 2>/dev/null || true
     done
     started=()
-    # What the bus has started ends after it, and may write until then.
+    # Programs started by the bus end after it, and may write until then.
     rm -rf "$work" 2>/dev/null || {
         sleep 1
         rm -rf "$work"
     }
 }
 
-# start NAME COMMAND…: in the background, its output in a file of that name.
+# start NAME COMMAND…: runs it in the background, with its output in a file of that name.
 start() {
     local name=$1
     shift
@@ -69,14 +69,14 @@ start() {
     started+=("$!")
 }
 
-# wait_for WHAT COMMAND…: until the command succeeds, for fifteen seconds.
+# wait_for DESCRIPTION COMMAND…: waits until the command succeeds, for fifteen seconds.
 wait_for() {
     local what=$1 tries=150
     shift
     until "$@" >/dev/null 2>&1; do
         tries=$((tries - 1))
         if [ "$tries" -eq 0 ]; then
-            echo "$0: waited in vain until $what; the logs say:" >&2
+            echo "$0: timed out: $what; the logs say:" >&2
             tail -n 5 "$work"/log/* >&2
             exit 1
         fi
@@ -84,7 +84,7 @@ wait_for() {
     done
 }
 
-# Hosts, and masters that lead to them: web has two sessions, and db was killed and left its socket.
+# Starts hosts and masters: web has two sessions, and db was killed and left its socket.
 start_masters() {
     local key host master session
     for key in host_key user_key; do
@@ -124,7 +124,7 @@ END
         wait_for "the master of $host is there" ssh -F "$work/ssh_config" -O check "$host"
         [ "$host" != db ] || dead=$master
     done
-    # Sessions that end with the connection: nothing is ever written to what they read.
+    # Sessions that end with the connection: nothing is ever written to their input.
     mkfifo "$work/silence"
     exec 4<>"$work/silence"
     for session in 1 2; do
@@ -136,7 +136,6 @@ END
     ignore_the_rest
 }
 
-# An X server.
 start_display() {
     start xvfb Xvfb -displayfd 3 -screen 0 "${width}x${height}x24" -nolisten tcp -ac -noreset 3>"$work/display"
     wait_for "the X server is there" test -s "$work/display"
@@ -222,7 +221,7 @@ END
     wait_for_panel
 }
 
-# MATE's panels as they come, light or dark.
+# MATE's default panels, light or dark.
 start_mate_panel() {
     [ "$1" != dark ] || export GTK_THEME=Adwaita:dark
     # Its applets are started by the bus.
@@ -231,7 +230,7 @@ start_mate_panel() {
     wait_for_panel
 }
 
-# sway without X, and waybar, light or dark. It is nested in an X server, whose pointer and keys are its own.
+# sway without X, and waybar, light or dark. It is nested in an X server, which has its pointer and keys.
 start_sway() {
     local colour='#eeeeee' text='#222222' as=()
     if [ "$1" = dark ]; then
@@ -253,7 +252,7 @@ for_window [app_id=".*"] floating enable
 END
     start sway "${as[@]}" env XDG_RUNTIME_DIR="$work/wayland" HOME="$work/wayland" WLR_BACKENDS=x11 \
         WLR_RENDERER=pixman sway -c "$work/sway.conf"
-    # From here on every program is Wayland's, but for xdotool.
+    # From here on every program uses Wayland, except xdotool.
     x_display=$DISPLAY
     unset DISPLAY
     wait_for "sway is there" test -S "$work/wayland/wayland-1"
@@ -294,13 +293,13 @@ END
     wait_for "the notification daemon is there" has_name org.freedesktop.Notifications
 }
 
-# The applet, once its icon is in the panel.
+# Starts the applet, and waits for its icon in the panel.
 start_muxtray() {
     start muxtray "$programs/muxtray" -F "$work/ssh_config" run
     wait_for "the icon is in the panel" has_icon
 }
 
-# press_show: the button on the notification, its last.
+# press_show: presses the last button on the notification.
 press_show() {
     if [ -n "${WAYLAND_DISPLAY:-}" ]; then
         dunstctl context
@@ -309,7 +308,7 @@ press_show() {
     fi
 }
 
-# picture FILE: what is on the screen.
+# picture FILE: saves the screen.
 picture() {
     if [ -n "${WAYLAND_DISPLAY:-}" ]; then
         grim "$1"
@@ -318,7 +317,7 @@ picture() {
     fi
 }
 
-# Whether nothing on the screen moves; the last picture is $work/after.png then.
+# Succeeds if nothing on the screen moves; the last picture is then $work/after.png.
 still() {
     picture "$work/before.png"
     sleep 0.4
@@ -326,7 +325,7 @@ still() {
     cmp -s "$work/before.png" "$work/after.png"
 }
 
-# pointer ARGUMENTS…: xdotool, wherever the programs are.
+# pointer ARGUMENTS…: runs xdotool on the X server that has the pointer.
 pointer() {
     DISPLAY=${x_display:-$DISPLAY} xdotool "$@"
 }
