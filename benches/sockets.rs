@@ -33,7 +33,7 @@ use measure::{
 };
 use muxtray::config::Settings;
 use muxtray::diagnose::{self, Context, History};
-use muxtray::discover::{self, Surroundings};
+use muxtray::discover::{self, Environment};
 use muxtray::model::group::Groups;
 use muxtray::model::places::Candidate;
 use muxtray::model::socket::{Socket, UserId};
@@ -212,13 +212,13 @@ impl Scene {
     }
 
     fn looks(&self) -> Vec<String> {
-        let surroundings = Surroundings::of_this_process();
-        let uid = UserId(surroundings.known.uid);
+        let environment = Environment::of_this_process();
+        let uid = UserId(environment.known.uid);
         let config = self.config();
-        let request = scan::request(&Settings::default(), Some(&config), &surroundings);
-        let places = discover::places(&request, &surroundings);
-        let home = surroundings.known.home.clone();
-        let mut scanner = Scanner::new(surroundings);
+        let request = scan::request(&Settings::default(), Some(&config), &environment);
+        let places = discover::places(&request, &environment);
+        let home = environment.known.home.clone();
+        let mut scanner = Scanner::new(environment);
         let snapshot = scanner.scan(&places, &[]);
         self.assert_half_is_live(&snapshot.sockets);
 

@@ -12,7 +12,7 @@ use nix::unistd::{Uid, User};
 
 use crate::config::Settings;
 use crate::diagnose::{self, Context, History};
-use crate::discover::{self, Request, Ssh, Surroundings};
+use crate::discover::{self, Environment, Request, Ssh};
 use crate::files;
 use crate::model::control_path::ControlPath;
 use crate::model::directory::{Access, Directory, End, Rehearsal};
@@ -35,7 +35,7 @@ const BACKLOG_PAUSE: Duration = Duration::from_millis(100);
 pub fn request(
     settings: &Settings,
     ssh_config: Option<&Path>,
-    surroundings: &Surroundings,
+    environment: &Environment,
 ) -> Request {
     Request {
         ssh: Ssh {
@@ -44,7 +44,7 @@ pub fn request(
         },
         extra_paths: settings.extra_paths.clone(),
         ignored_paths: settings.ignored_paths.clone(),
-        cache: surroundings
+        cache: environment
             .own_directory("XDG_CACHE_HOME", ".cache")
             .map(|directory| directory.join("hosts.json")),
     }
@@ -55,16 +55,16 @@ const MAX_RECENT_BYTES: u64 = 1 << 16;
 
 /// The file of the hosts that had a master lately; `None` if there is no home.
 #[must_use]
-pub fn recent_file(surroundings: &Surroundings) -> Option<PathBuf> {
-    let directory = surroundings.own_directory("XDG_STATE_HOME", ".local/state")?;
+pub fn recent_file(environment: &Environment) -> Option<PathBuf> {
+    let directory = environment.own_directory("XDG_STATE_HOME", ".local/state")?;
     Some(directory.join("recent-hosts.json"))
 }
 
 /// The hosts that had a master lately; none if the file cannot be read.
 #[must_use]
-pub fn recent(surroundings: &Surroundings) -> Recent {
-    recent_file(surroundings)
-        .and_then(|path| files::read_private(&path, surroundings.known.uid, MAX_RECENT_BYTES))
+pub fn recent(environment: &Environment) -> Recent {
+    recent_file(environment)
+        .and_then(|path| files::read_private(&path, environment.known.uid, MAX_RECENT_BYTES))
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
         .unwrap_or_default()
 }
@@ -72,7 +72,7 @@ pub fn recent(surroundings: &Surroundings) -> Recent {
 /// Scans control sockets, and keeps the history that the diagnosis needs.
 #[derive(Debug)]
 pub struct Scanner {
-    surroundings: Surroundings,
+    environment: Environment,
     uid: UserId,
     observer: Observer,
     networks: NetworkObserver,
@@ -83,13 +83,13 @@ pub struct Scanner {
 }
 
 impl Scanner {
-    /// For the sockets of the user of `surroundings`.
+    /// For the sockets of the user of `environment`.
     #[must_use]
-    pub fn new(surroundings: Surroundings) -> Self {
-        let uid = UserId(surroundings.known.uid);
-        let accounts = Accounts::new(surroundings.databases.clone());
+    pub fn new(environment: Environment) -> Self {
+        let uid = UserId(environment.known.uid);
+        let accounts = Accounts::new(environment.databases.clone());
         Self {
-            surroundings,
+            environment,
             uid,
             observer: Observer::new(uid),
             networks: NetworkObserver::new(uid),
@@ -101,8 +101,8 @@ impl Scanner {
     }
 
     #[must_use]
-    pub fn surroundings(&self) -> &Surroundings {
-        &self.surroundings
+    pub fn environment(&self) -> &Environment {
+        &self.environment
     }
 
     /// Scans the candidates of `places` and the paths `named` by the user.
@@ -146,7 +146,7 @@ impl Scanner {
             .after_network(facts, now);
         self.learn_names(&look, directories);
         let groups = self.groups(&look, directories);
-        let known = &self.surroundings.known;
+        let known = &self.environment.known;
         let home = known.home.as_path();
         let has_shells_home = known.variable("HOME") == Some(home.as_os_str());
         let context = Context {

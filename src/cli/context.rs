@@ -9,7 +9,7 @@ use crate::actions::rehearsal;
 use crate::actions::ssh::Ssh;
 use crate::config::{self, ConfigError, Settings};
 use crate::decide::ending;
-use crate::discover::{self, Discovered, Fingerprint, Request, Surroundings};
+use crate::discover::{self, Discovered, Environment, Fingerprint, Request};
 use crate::model::control_path::{ControlPath, HostAlias};
 use crate::model::finding::{Finding, FindingId};
 use crate::model::interest::Interest;
@@ -51,20 +51,20 @@ impl Context {
     /// The file of `--config` does not exist: a [`ConfigError`] inside, which [`super::conclude`] recognises.
     pub(super) fn load(global: &Global) -> io::Result<Self> {
         let (settings, error) = settings(global).map_err(io::Error::other)?;
-        let surroundings = Surroundings::of_this_process();
-        let request = crate::scan::request(&settings, global.ssh_config.as_deref(), &surroundings);
+        let environment = Environment::of_this_process();
+        let request = crate::scan::request(&settings, global.ssh_config.as_deref(), &environment);
         let Discovered {
             mut places,
             fingerprint,
         } = progress::shown_during(|progress| {
-            discover::discover_with_progress(&request, &surroundings, progress)
+            discover::discover_with_progress(&request, &environment, progress)
         });
-        let recent = crate::scan::recent(&surroundings);
+        let recent = crate::scan::recent(&environment);
         recent.note_in(&mut places);
         let finding = error.map(|error| error.finding());
         places.findings.extend(finding.clone());
         Ok(Self {
-            scanner: Scanner::new(surroundings),
+            scanner: Scanner::new(environment),
             recent,
             places,
             request,
@@ -94,12 +94,12 @@ impl Context {
 
     /// Discovers again if its input has changed.
     pub(super) fn refresh(&mut self) {
-        let surroundings = self.scanner.surroundings();
-        if !self.fingerprint.is_current(&self.request, surroundings) {
+        let environment = self.scanner.environment();
+        if !self.fingerprint.is_current(&self.request, environment) {
             let Discovered {
                 places,
                 fingerprint,
-            } = discover::discover(&self.request, surroundings);
+            } = discover::discover(&self.request, environment);
             self.fingerprint = fingerprint;
             self.places = places;
             self.recent.note_in(&mut self.places);
@@ -109,11 +109,11 @@ impl Context {
 
     /// The files whose change can change the next snapshot.
     pub(super) fn interests(&self) -> Vec<Interest> {
-        let surroundings = self.scanner.surroundings();
+        let environment = self.scanner.environment();
         [
             discover::interests(&self.places),
-            self.fingerprint.interests(surroundings),
-            self.request.ssh.interests(surroundings),
+            self.fingerprint.interests(environment),
+            self.request.ssh.interests(environment),
         ]
         .concat()
     }
@@ -214,7 +214,7 @@ impl Context {
 
     fn read_configuration(&self, typed: &str, named: &TargetName) -> Option<Host> {
         let destination = destination(typed, named);
-        let mut host = discover::host(&destination, &self.request, self.scanner.surroundings())?;
+        let mut host = discover::host(&destination, &self.request, self.scanner.environment())?;
         host.alias = HostAlias(typed.to_owned());
         Some(host)
     }
@@ -237,7 +237,7 @@ impl Context {
         let host = self.host(typed, &named);
         let snapshot = self.snapshot();
         let ssh = &self.request.ssh;
-        if let (Some(host), Some(program)) = (host, ssh.file(self.scanner.surroundings())) {
+        if let (Some(host), Some(program)) = (host, ssh.file(self.scanner.environment())) {
             return Ok(Ok(HostToConnect {
                 ssh: Ssh {
                     program,

@@ -95,7 +95,7 @@ fn print(
         }
         writeln!(out)?;
     } else {
-        let home = context.scanner.surroundings().known.home.as_path();
+        let home = context.scanner.environment().known.home.as_path();
         style::write_lines(&table::report(snapshot, Some(home)), out)?;
     }
     out.flush()

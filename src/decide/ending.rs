@@ -1,10 +1,10 @@
 //! Ending the process of a master that cannot be asked: the signals, the texts, and the masters that a TARGET names.
 //!
 //! SIGTERM lets ssh restore its terminal and end its ProxyCommand, but ssh also unlinks the ControlPath by name
-//! (`cleanup_exit()` in ssh.c), so it is only for a master whose own file is there. The path of an orphan can be its
-//! successor's at any moment: an orphan gets SIGKILL, which runs no clean-up.
+//! (`cleanup_exit()` in ssh.c), so it is only for a master with its own file there. At any moment another master can
+//! take the path of an orphan, so an orphan gets SIGKILL, which runs no clean-up.
 //!
-//! `actions::end_process` sends the signals, after it has proven by pidfd whose process it is.
+//! `actions::end_process` sends the signals, after it has proven by pidfd that the process is the master.
 
 use std::time::Duration;
 
@@ -131,8 +131,8 @@ pub fn end_process_label(sessions: u32) -> String {
     }
 }
 
-/// Returns the masters at one path whose process can be ended, an orphan rather than its successor. If there are none,
-/// the socket that [`target::resolve`] returns.
+/// Returns the masters at one path that [`is_needed`] selects: an orphan rather than its successor. If there are none,
+/// returns the socket of [`target::resolve`].
 ///
 /// # Errors
 /// No socket matches, or sockets at several paths do.

@@ -153,7 +153,7 @@ pub fn decide(
 }
 
 /// Returns the targets for which a clean was tried, once for each file, and those to clean now. An interrupted clean is
-/// finished whatever the policy.
+/// finished under any policy.
 fn clean(
     cleaned: &BTreeSet<Target>,
     snapshot: &Snapshot,

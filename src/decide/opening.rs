@@ -79,7 +79,7 @@ pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot) -> Plan {
     })
 }
 
-/// Whether no master can listen because of this finding. A start would ask for a passphrase in vain.
+/// Whether this finding prevents a master from listening. A start would ask for a passphrase in vain.
 const fn prevents(id: FindingId) -> bool {
     matches!(
         id,
@@ -235,7 +235,7 @@ pub fn openable(
         .own_hosts()
         .filter(|(host, path)| {
             host.multiplexes
-                && places.other.as_ref() != Some(host)
+                && places.unnamed_host.as_ref() != Some(host)
                 && (opening.contains(&host.alias) || !taken.contains(path))
                 && listed.insert(*path)
         })

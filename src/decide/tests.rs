@@ -194,7 +194,7 @@ fn automatic_cleans_are_tried_once_and_announced_if_they_fail() {
         effects(&[stale(&[1]), stale(&[1]), stale(&[])], &clean),
         [vec!["clean 1"], vec![one], vec!["close /s/1 stale"]]
     );
-    // An interrupted clean is finished whatever the policy, even if a process listens.
+    // An interrupted clean is finished under any policy, even if a process listens.
     for (connect, listener) in [(Some(Connect::Refused), None), (None, running().listener)] {
         let aside = Observation {
             origin: Origin::Aside,

@@ -1,7 +1,7 @@
 //! The findings of control socket directories and their filesystems.
 //!
-//! ssh fails if it cannot create its socket, and its client does not check who listens there, so a directory that others
-//! may write to is as bad as a missing one. Source: `muxserver_listen()` in OpenSSH's mux.c.
+//! ssh fails if it cannot create its socket, and its client does not check the process that listens, so a directory that
+//! others may write to is as bad as a missing one. Source: `muxserver_listen()` in OpenSSH's mux.c.
 
 mod filesystem;
 mod insecure;

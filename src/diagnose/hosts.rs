@@ -1,5 +1,5 @@
-//! The findings of the hosts in the ssh configuration, from what `ssh -G` prints for each. A setting that many hosts lack is
-//! one finding.
+//! The findings of the hosts in the ssh configuration, from the output of `ssh -G` for each. A setting that many hosts lack
+//! is one finding.
 
 use std::collections::BTreeMap;
 

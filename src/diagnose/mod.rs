@@ -44,7 +44,7 @@ pub fn snapshot(look: &Look, context: Context<'_>) -> Snapshot {
         .map(|orphan| judge_orphan(orphan, context));
     let mut sockets: Vec<Socket> = observed
         .chain(orphaned)
-        .filter(|socket| !context.places.ignores(&socket.path))
+        .filter(|socket| !context.places.is_ignored(&socket.path))
         .collect();
     sockets.sort_by_cached_key(|socket| {
         let rank = socket.worst().filter(|severity| *severity > Severity::Info);

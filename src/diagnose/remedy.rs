@@ -21,7 +21,7 @@ const DEFAULT_MAX_SESSIONS: u32 = 10;
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Extra<'a> {
     pub(super) tilde: Tilde<'a>,
-    /// The users other than its owner and root who may connect to it; `None` if it has no file.
+    /// Users other than its owner and root that may connect to it; `None` if it has no file.
     pub(super) writers: Option<&'a Writers>,
     /// Whether a process listens.
     pub(super) is_listening: bool,

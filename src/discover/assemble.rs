@@ -5,7 +5,7 @@ use std::path::Path;
 use tr::tr;
 
 use super::config_contents::{ConfigProblem, Located, SshConfig};
-use super::environment::Surroundings;
+use super::environment::Environment;
 use super::other_programs;
 use super::request::Request;
 use crate::model::control_path::{Pattern, TemplateError};
@@ -17,7 +17,7 @@ use crate::model::text;
 /// Adds the findings of both configurations to `findings`.
 pub(super) fn assemble(
     request: &Request,
-    surroundings: &Surroundings,
+    environment: &Environment,
     config: &SshConfig,
     hosts: Vec<Host>,
     unnamed_host: Option<Host>,
@@ -25,7 +25,7 @@ pub(super) fn assemble(
 ) -> Places {
     findings.extend(config.problems.iter().map(ConfigProblem::finding));
     let mut patterns: Vec<Place> = Vec::new();
-    let known = &surroundings.known;
+    let known = &environment.known;
     for template in &config.templates {
         match Pattern::from_template(&template.text, known) {
             Ok(Some(pattern)) => patterns.push(Place {
@@ -60,7 +60,7 @@ pub(super) fn assemble(
     }
     Places {
         hosts,
-        other: unnamed_host,
+        unnamed_host,
         patterns,
         ignored,
         findings,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config_contents::SshConfig;
 use super::config_inputs::ConfigInputs;
-use super::environment::Surroundings;
+use super::environment::Environment;
 use super::file_stamp::FileStamp;
 use super::host_answer::HostAnswer;
 use super::request::Request;
@@ -53,18 +53,18 @@ pub(super) struct CacheKey {
 }
 
 impl CacheKey {
-    pub(super) fn new(request: &Request, surroundings: &Surroundings) -> Self {
-        let program = request.ssh.file(surroundings);
+    pub(super) fn new(request: &Request, environment: &Environment) -> Self {
+        let program = request.ssh.file(environment);
         Self {
             format: FORMAT,
             program_stamp: program.as_deref().map(FileStamp::read),
             program,
             config: request.ssh.config_file(),
-            system_config: surroundings.system_config.clone(),
-            home: surroundings.known.home.clone(),
-            uid: surroundings.known.uid,
-            user: surroundings.known.user.clone(),
-            host_name: surroundings.known.host_name.clone(),
+            system_config: environment.system_config.clone(),
+            home: environment.known.home.clone(),
+            uid: environment.known.uid,
+            user: environment.known.user.clone(),
+            host_name: environment.known.host_name.clone(),
         }
     }
 }
@@ -83,9 +83,9 @@ impl Fingerprint {
     ///
     /// It costs some stats, and a listing for each Include with wildcards; it opens no file and runs nothing.
     #[must_use]
-    pub fn is_current(&self, request: &Request, surroundings: &Surroundings) -> bool {
-        let key = CacheKey::new(request, surroundings);
-        !self.is_retry_due() && self.is_unchanged(&key, surroundings)
+    pub fn is_current(&self, request: &Request, environment: &Environment) -> bool {
+        let key = CacheKey::new(request, environment);
+        !self.is_retry_due() && self.is_unchanged(&key, environment)
     }
 
     pub(super) fn is_retry_due(&self) -> bool {
@@ -101,13 +101,13 @@ impl Fingerprint {
     /// Returns the files and directories to watch: those whose change ends [`Fingerprint::is_current`], and the reading
     /// of the configuration by an ssh that starts.
     #[must_use]
-    pub fn interests(&self, surroundings: &Surroundings) -> Vec<Interest> {
-        let user_config = surroundings.user_config();
+    pub fn interests(&self, environment: &Environment) -> Vec<Interest> {
+        let user_config = environment.user_config();
         let read_by_ssh: Vec<&Path> = match &self.key.config {
             Some(config) => vec![config],
             None => vec![&user_config, &self.key.system_config],
         };
-        self.inputs.interests(&read_by_ssh, surroundings)
+        self.inputs.interests(&read_by_ssh, environment)
     }
 
     pub(super) fn key(&self) -> &CacheKey {
@@ -119,8 +119,8 @@ impl Fingerprint {
     }
 
     /// Like [`Fingerprint::is_current`], whether or not a retry is due.
-    pub(super) fn is_unchanged(&self, key: &CacheKey, surroundings: &Surroundings) -> bool {
-        self.key == *key && self.inputs.are_unchanged(surroundings)
+    pub(super) fn is_unchanged(&self, key: &CacheKey, environment: &Environment) -> bool {
+        self.key == *key && self.inputs.are_unchanged(environment)
     }
 }
 

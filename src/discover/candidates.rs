@@ -92,11 +92,11 @@ fn exact_paths(places: &Places) -> HashSet<(ControlPath, WrittenBy)> {
 fn is_ignored(places: &Places, path: &ControlPath) -> bool {
     let stem = path.without_aside_prefix();
     let stem = stem.as_ref().unwrap_or(path);
-    places.ignores(path)
-        || places.ignores(stem)
+    places.is_ignored(path)
+        || places.is_ignored(stem)
         || stem
             .without_temporary_suffix()
-            .is_some_and(|stem| places.ignores(&stem))
+            .is_some_and(|stem| places.is_ignored(&stem))
 }
 
 /// Why a name is a candidate.

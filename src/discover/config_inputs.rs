@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::environment::Surroundings;
+use super::environment::Environment;
 use super::file_stamp::FileStamp;
 use super::{list_directories, watch_list};
 use crate::model::control_path::{self, Pattern, TemplateError};
@@ -43,13 +43,13 @@ impl Include {
         Self(complete)
     }
 
-    fn pattern(&self, surroundings: &Surroundings) -> Result<Pattern, TemplateError> {
-        Pattern::from_include(&self.0, &surroundings.known_to_includes())
+    fn pattern(&self, environment: &Environment) -> Result<Pattern, TemplateError> {
+        Pattern::from_include(&self.0, &environment.known_for_includes())
     }
 
     /// Lists the files that match now.
-    fn paths(&self, surroundings: &Surroundings) -> Result<Vec<PathBuf>, TemplateError> {
-        let pattern = self.pattern(surroundings)?;
+    fn paths(&self, environment: &Environment) -> Result<Vec<PathBuf>, TemplateError> {
+        let pattern = self.pattern(environment)?;
         Ok(list_directories::paths(&pattern))
     }
 }
@@ -60,15 +60,15 @@ impl ConfigInputs {
     }
 
     /// Adds every `${NAME}` of a line, whatever its keyword: the answers of ssh may depend on it.
-    pub(super) fn add_variables(&mut self, line: &[u8], surroundings: &Surroundings) {
+    pub(super) fn add_variables(&mut self, line: &[u8], environment: &Environment) {
         for name in control_path::variables(line) {
-            self.add_variable(name, surroundings);
+            self.add_variable(name, environment);
         }
     }
 
-    fn add_variable(&mut self, name: &OsStr, surroundings: &Surroundings) {
+    fn add_variable(&mut self, name: &OsStr, environment: &Environment) {
         if !self.variables.contains_key(name) {
-            let value = surroundings.known.variable(name).map(OsStr::to_os_string);
+            let value = environment.known.variable(name).map(OsStr::to_os_string);
             self.variables.insert(name.to_os_string(), value);
         }
     }
@@ -77,10 +77,10 @@ impl ConfigInputs {
     pub(super) fn add_include(
         &mut self,
         include: Include,
-        surroundings: &Surroundings,
+        environment: &Environment,
     ) -> Result<Vec<PathBuf>, TemplateError> {
-        self.add_variable(OsStr::new("HOME"), surroundings);
-        let paths = include.paths(surroundings)?;
+        self.add_variable(OsStr::new("HOME"), environment);
+        let paths = include.paths(environment)?;
         self.includes.push((include, paths.clone()));
         Ok(paths)
     }
@@ -90,7 +90,7 @@ impl ConfigInputs {
     pub(super) fn interests(
         &self,
         read_by_every_ssh: &[&Path],
-        surroundings: &Surroundings,
+        environment: &Environment,
     ) -> Vec<Interest> {
         let exists = |path: &&&Path| matches!(self.files.get(**path), Some(FileStamp::File { .. }));
         let read = read_by_every_ssh.iter().find(exists).copied();
@@ -99,7 +99,7 @@ impl ConfigInputs {
             reading: read == Some(path),
         });
         let includes = self.includes.iter().filter_map(|(include, _)| {
-            let pattern = include.pattern(surroundings).ok()?;
+            let pattern = include.pattern(environment).ok()?;
             pattern.as_literal().is_none().then_some(pattern)
         });
         let includes = includes.flat_map(|pattern| watch_list::include_interests(&pattern));
@@ -113,9 +113,9 @@ impl ConfigInputs {
     }
 
     /// Lists the directories of Includes with wildcards and stats the files; opens none.
-    pub(super) fn are_unchanged(&self, surroundings: &Surroundings) -> bool {
+    pub(super) fn are_unchanged(&self, environment: &Environment) -> bool {
         let same_variable = |(name, value): (&OsString, &Option<OsString>)| {
-            surroundings.known.variable(name) == value.as_deref()
+            environment.known.variable(name) == value.as_deref()
         };
         self.variables.iter().all(same_variable)
             && self
@@ -124,7 +124,7 @@ impl ConfigInputs {
                 .all(|(path, stamp)| FileStamp::read(path) == *stamp)
             && self.includes.iter().all(|(include, paths)| {
                 include
-                    .paths(surroundings)
+                    .paths(environment)
                     .is_ok_and(|paths_now| paths_now == *paths)
             })
     }

@@ -1,5 +1,3 @@
-//! [`Surroundings`]: what discovery has to know of the process, the user and the machine, gathered in one place.
-
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -8,20 +6,20 @@ use nix::unistd::{self, User};
 use crate::model::control_path::Known;
 use crate::observe::accounts::Databases;
 
-/// What discovery has to know of the process, the user and the machine. A value, so that tests can make one.
+/// The properties of the process, the user and the machine that discovery depends on. Tests make their own.
 #[derive(Debug, Clone)]
-pub struct Surroundings {
-    /// What the tokens of a ControlPath stand for.
+pub struct Environment {
+    /// The values of the tokens of a ControlPath.
     pub known: Known,
-    /// The system's ssh configuration file; relative Includes in it start from its directory.
+    /// The system's ssh configuration file.
     pub system_config: PathBuf,
     /// The databases of users and groups.
     pub databases: Databases,
 }
 
-impl Surroundings {
-    /// Those of this process: the real user id's entry of the password file, as ssh reads it, the host name and the
-    /// environment. Without an entry (ssh itself gives up then), `$HOME` and the number serve.
+impl Environment {
+    /// Reads the environment variables, the host name, and the passwd entry of the real user id, as ssh does. Without an
+    /// entry, with which ssh fails, uses `$HOME` and the user id.
     #[must_use]
     pub fn of_this_process() -> Self {
         let environment: std::collections::BTreeMap<OsString, OsString> =
@@ -57,8 +55,8 @@ impl Surroundings {
         }
     }
 
-    /// Where muxtray keeps files of its own: in the directory of this variable (XDG Base Directory Specification), or in
-    /// its default below the home directory. `None` where there is no home.
+    /// Returns muxtray's directory in the base directory of this variable (XDG Base Directory Specification), or in its
+    /// default below the home directory. Returns `None` if there is no home directory.
     #[must_use]
     pub fn own_directory(&self, variable: &str, default: &str) -> Option<PathBuf> {
         let absolute = |name| {
@@ -77,11 +75,11 @@ impl Surroundings {
         self.known.home.join(".ssh/config")
     }
 
-    /// The same, but with the home directory that an Include means by `~`.
+    /// Returns the values with the home directory that `~` means in an Include.
     ///
-    /// Includes go through glob(3)'s GLOB_TILDE, which asks `$HOME` before the password file; so do relative
-    /// Includes of a user's file, which become `~/.ssh/…`. A ControlPath does not.
-    pub(super) fn known_to_includes(&self) -> Known {
+    /// Includes go through glob(3) with GLOB_TILDE, which prefers `$HOME` to the passwd entry. Relative Includes of a user's
+    /// file become `~/.ssh/…`. In a ControlPath `~` is the home directory of the passwd entry.
+    pub(super) fn known_for_includes(&self) -> Known {
         let mut known = self.known.clone();
         if let Some(home) = known.variable("HOME") {
             known.home = PathBuf::from(home);

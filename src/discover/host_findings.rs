@@ -11,7 +11,7 @@ use super::config_contents::Located;
 use super::host_answer::{HostAnswer, HostConfig, QueryFailure, RETRY_AFTER, Rejection};
 use crate::model::control_path::HostAlias;
 use crate::model::finding::{Finding, FindingId};
-use crate::model::places::{Host, STAND_IN, WrittenBy, is_local_name};
+use crate::model::places::{Host, UNNAMED_HOST, WrittenBy, is_local_name};
 use crate::model::text;
 
 /// The place to look for the reason of a missing answer.
@@ -81,7 +81,12 @@ impl Judge<'_> {
     /// Returns the finding of a configuration that names no host and that ssh rejects.
     pub(super) fn rejected_for_all(&self, rejection: &Rejection) -> Finding {
         let message = rejection.to_string();
-        self.finding(tr!("every host"), STAND_IN, &message, Cause::Configuration)
+        self.finding(
+            tr!("every host"),
+            UNNAMED_HOST,
+            &message,
+            Cause::Configuration,
+        )
     }
 
     fn finding(&self, subject: String, alias: &str, message: &str, cause: Cause) -> Finding {

@@ -26,7 +26,7 @@ use tr::tr;
 
 use crate::model::control_path::{ControlPath, HostAlias, Pattern};
 use crate::model::finding::{Finding, FindingId};
-use crate::model::places::{Host, Places, STAND_IN, WrittenBy, is_local_name};
+use crate::model::places::{Host, Places, UNNAMED_HOST, WrittenBy, is_local_name};
 use crate::model::text;
 use cache::{CacheKey, CacheRecord};
 use config_contents::SshConfig;
@@ -36,7 +36,7 @@ use ssh_query::SshQuery;
 
 pub use cache::Fingerprint;
 pub use candidates::candidates;
-pub use environment::Surroundings;
+pub use environment::Environment;
 pub use request::{Request, Ssh};
 pub use ssh_query::{Progress, error_message};
 pub use watch_list::interests;
@@ -50,8 +50,8 @@ pub struct Discovered {
 
 /// Like [`discover`], without the fingerprint.
 #[must_use]
-pub fn places(request: &Request, surroundings: &Surroundings) -> Places {
-    discover(request, surroundings).places
+pub fn places(request: &Request, environment: &Environment) -> Places {
+    discover(request, environment).places
 }
 
 /// Finds the places of control sockets.
@@ -59,33 +59,33 @@ pub fn places(request: &Request, surroundings: &Surroundings) -> Places {
 /// With a valid cache this takes some stats and reads one file. Without one, it reads the ssh configuration and runs
 /// `ssh -G` for every host that it names, which takes some milliseconds each and at most 30 seconds in all.
 #[must_use]
-pub fn discover(request: &Request, surroundings: &Surroundings) -> Discovered {
-    discover_with_progress(request, surroundings, &|_, _| {})
+pub fn discover(request: &Request, environment: &Environment) -> Discovered {
+    discover_with_progress(request, environment, &|_, _| {})
 }
 
 /// Like [`discover`], with reports while it asks ssh about the hosts.
 #[must_use]
 pub fn discover_with_progress(
     request: &Request,
-    surroundings: &Surroundings,
+    environment: &Environment,
     progress: Progress<'_>,
 ) -> Discovered {
     let mut findings = Vec::new();
-    let key = CacheKey::new(request, surroundings);
+    let key = CacheKey::new(request, environment);
     if key.program.is_none() {
         findings.push(ssh_missing(request, &tr!("there is no such program")));
     }
     let cached = request
         .cache
         .as_deref()
-        .and_then(|path| CacheRecord::load(path, surroundings.known.uid))
-        .filter(|record| record.fingerprint.is_unchanged(&key, surroundings));
+        .and_then(|path| CacheRecord::load(path, environment.known.uid))
+        .filter(|record| record.fingerprint.is_unchanged(&key, environment));
     let (record, is_to_be_cached) = match cached {
         Some(record) if record.fingerprint.is_retry_due() => {
             (retry(record, request, &mut findings, progress), true)
         }
         Some(record) => (record, false),
-        None => read(key, request, surroundings, &mut findings, progress),
+        None => read(key, request, environment, &mut findings, progress),
     };
     let lacks_resources = record.answers.iter().any(HostAnswer::is_lack_of_resources);
     if let Some(path) = request.cache.as_deref()
@@ -104,13 +104,13 @@ pub fn discover_with_progress(
     } = record;
     let judge = Judge {
         config: request.ssh.config.as_deref(),
-        uid: surroundings.known.uid,
+        uid: environment.known.uid,
     };
     let (hosts, host_findings) = judge.judge(&config.aliases, answers);
     findings.extend(host_findings);
     let unnamed_host = match unnamed_host {
         Some(HostAnswer::Config(config)) => {
-            Some(config.into_host(HostAlias(STAND_IN.to_owned()), None))
+            Some(config.into_host(HostAlias(UNNAMED_HOST.to_owned()), None))
         }
         // Named hosts have the same finding.
         Some(HostAnswer::Rejected(rejection)) if !names_hosts(&config) => {
@@ -120,14 +120,7 @@ pub fn discover_with_progress(
         Some(HostAnswer::Rejected(_) | HostAnswer::Failed { .. }) | None => None,
     };
     Discovered {
-        places: assemble::assemble(
-            request,
-            surroundings,
-            &config,
-            hosts,
-            unnamed_host,
-            findings,
-        ),
+        places: assemble::assemble(request, environment, &config, hosts, unnamed_host, findings),
         fingerprint,
     }
 }
@@ -136,7 +129,7 @@ pub fn discover_with_progress(
 fn read(
     key: CacheKey,
     request: &Request,
-    surroundings: &Surroundings,
+    environment: &Environment,
     findings: &mut Vec<Finding>,
     progress: Progress<'_>,
 ) -> (CacheRecord, bool) {
@@ -144,7 +137,7 @@ fn read(
         contents: config,
         inputs,
         is_worth_retrying,
-    } = ssh_config::read(key.config.as_deref(), surroundings);
+    } = ssh_config::read(key.config.as_deref(), environment);
     let aliases: Vec<&str> = config
         .aliases
         .iter()
@@ -153,8 +146,8 @@ fn read(
     let answers = ask_ssh(&key, request, &aliases, findings, progress);
     // If the configuration names no host, nothing else shows whether ssh accepts it.
     let is_unchecked = !names_hosts(&config) && inputs.has_files();
-    let unnamed_host = if is_unchecked || has_unshown_template(&config, &answers, surroundings) {
-        ask_ssh(&key, request, &[STAND_IN], &mut Vec::new(), &|_, _| {}).pop()
+    let unnamed_host = if is_unchecked || has_unshown_template(&config, &answers, environment) {
+        ask_ssh(&key, request, &[UNNAMED_HOST], &mut Vec::new(), &|_, _| {}).pop()
     } else {
         None
     };
@@ -192,7 +185,7 @@ fn names_hosts(config: &SshConfig) -> bool {
 fn has_unshown_template(
     config: &SshConfig,
     answers: &[HostAnswer],
-    surroundings: &Surroundings,
+    environment: &Environment,
 ) -> bool {
     let shown: Vec<(ControlPath, WrittenBy)> = config
         .aliases
@@ -211,7 +204,7 @@ fn has_unshown_template(
             WrittenBy::Person => written_by == WrittenBy::Person,
             WrittenBy::Administrator | WrittenBy::System => written_by != WrittenBy::System,
         };
-        Pattern::from_template(&template.text, &surroundings.known)
+        Pattern::from_template(&template.text, &environment.known)
             .ok()
             .flatten()
             .is_some_and(|pattern| {
@@ -243,7 +236,7 @@ fn retry(
     }
     let unnamed_host = record.unnamed_host.as_ref();
     if unnamed_host.and_then(HostAnswer::retry_at).is_some() {
-        record.unnamed_host = ask_ssh(key, request, &[STAND_IN], findings, &|_, _| {}).pop();
+        record.unnamed_host = ask_ssh(key, request, &[UNNAMED_HOST], findings, &|_, _| {}).pop();
     }
     let retry_at = earliest_retry(&record.answers, record.unnamed_host.as_ref());
     CacheRecord {
@@ -261,8 +254,8 @@ fn earliest_retry(answers: &[HostAnswer], unnamed_host: Option<&HostAnswer>) -> 
 ///
 /// Returns `None` if ssh does not answer within its deadline, or rejects the name.
 #[must_use]
-pub fn host(destination: &str, request: &Request, surroundings: &Surroundings) -> Option<Host> {
-    let key = CacheKey::new(request, surroundings);
+pub fn host(destination: &str, request: &Request, environment: &Environment) -> Option<Host> {
+    let key = CacheKey::new(request, environment);
     let query = SshQuery::new(key.program.as_deref()?, key.config.as_deref());
     match query.ask(&[destination], &|_, _| {}).ok()?.pop()? {
         HostAnswer::Config(config) => {

@@ -1,7 +1,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
-use super::environment::Surroundings;
+use super::environment::Environment;
 use crate::model::interest::Interest;
 
 /// The settings that discovery depends on.
@@ -28,11 +28,11 @@ pub struct Ssh {
 impl Ssh {
     /// Returns the program's file, or `None` if it does not exist.
     #[must_use]
-    pub fn file(&self, surroundings: &Surroundings) -> Option<PathBuf> {
+    pub fn file(&self, environment: &Environment) -> Option<PathBuf> {
         if !self.is_name() {
             return self.program.exists().then(|| self.program.clone());
         }
-        self.files_in_path(surroundings).into_iter().find(|file| {
+        self.files_in_path(environment).into_iter().find(|file| {
             file.metadata()
                 .is_ok_and(|stat| stat.is_file() && stat.permissions().mode() & 0o111 != 0)
         })
@@ -40,11 +40,11 @@ impl Ssh {
 
     /// Returns the files to watch for a change of the program: its file, or the places where it would be found.
     #[must_use]
-    pub fn interests(&self, surroundings: &Surroundings) -> Vec<Interest> {
-        let files = match self.file(surroundings) {
+    pub fn interests(&self, environment: &Environment) -> Vec<Interest> {
+        let files = match self.file(environment) {
             Some(file) => vec![file],
             None if self.is_name() => {
-                let mut files = self.files_in_path(surroundings);
+                let mut files = self.files_in_path(environment);
                 files.retain(|file| file.is_absolute());
                 files
             }
@@ -75,8 +75,8 @@ impl Ssh {
         self.program.components().count() == 1 && !self.program.is_absolute()
     }
 
-    fn files_in_path(&self, surroundings: &Surroundings) -> Vec<PathBuf> {
-        let path = surroundings.known.variable("PATH");
+    fn files_in_path(&self, environment: &Environment) -> Vec<PathBuf> {
+        let path = environment.known.variable("PATH");
         path.into_iter()
             .flat_map(std::env::split_paths)
             .map(|directory| directory.join(&self.program))

@@ -20,7 +20,7 @@ use super::config_contents::{
     SshConfig,
 };
 use super::config_inputs::{ConfigInputs, Include};
-use super::environment::Surroundings;
+use super::environment::Environment;
 use super::file_stamp::FileStamp;
 use crate::model::text;
 use statement::Statement;
@@ -50,9 +50,9 @@ pub(super) struct ReadConfig {
 
 /// Reads the configuration that ssh would read: the file given with `-F`, nothing for "none", otherwise the user's
 /// and the system's.
-pub(super) fn read(config: Option<&Path>, surroundings: &Surroundings) -> ReadConfig {
+pub(super) fn read(config: Option<&Path>, environment: &Environment) -> ReadConfig {
     let mut reader = Reader {
-        surroundings,
+        environment,
         contents: SshConfig::default(),
         inputs: ConfigInputs::default(),
         seen: HashSet::new(),
@@ -67,8 +67,8 @@ pub(super) fn read(config: Option<&Path>, surroundings: &Surroundings) -> ReadCo
         Some(config) if config.as_os_str().eq_ignore_ascii_case("none") => {}
         Some(config) => reader.file(config, Scope::User, Reason::Given),
         None => {
-            reader.file(&surroundings.user_config(), Scope::User, Reason::Default);
-            reader.file(&surroundings.system_config, Scope::System, Reason::Default);
+            reader.file(&environment.user_config(), Scope::User, Reason::Default);
+            reader.file(&environment.system_config, Scope::System, Reason::Default);
         }
     }
     ReadConfig {
@@ -79,7 +79,7 @@ pub(super) fn read(config: Option<&Path>, surroundings: &Surroundings) -> ReadCo
 }
 
 struct Reader<'a> {
-    surroundings: &'a Surroundings,
+    environment: &'a Environment,
     contents: SshConfig,
     inputs: ConfigInputs,
     /// Device and inode of the files that were read; a second reading could add nothing.
@@ -158,7 +158,7 @@ impl Reader<'_> {
         }
         // Debian's and Ubuntu's ssh accepts such a file if the group has no other members (user-group-modes.patch).
         if stat.mode() & 0o020 != 0 && reason != Reason::Given {
-            for file in self.surroundings.databases.files() {
+            for file in self.environment.databases.files() {
                 self.inputs.add_file(file, FileStamp::read(file));
             }
         }
@@ -209,7 +209,7 @@ impl Reader<'_> {
         let contents = contents.strip_prefix(b"\xef\xbb\xbf").unwrap_or(contents);
         for (number, line) in contents.split(|byte| *byte == b'\n').enumerate() {
             if let Some((keyword, arguments)) = statement::split(line) {
-                self.inputs.add_variables(arguments, self.surroundings);
+                self.inputs.add_variables(arguments, self.environment);
                 let location = Location {
                     file: path,
                     line: number + 1,
@@ -271,11 +271,11 @@ impl Reader<'_> {
         let system_dir = match location.scope {
             // ssh rejects this.
             Scope::System if word.first() == Some(&b'~') => return,
-            Scope::System => self.surroundings.system_config.parent(),
+            Scope::System => self.environment.system_config.parent(),
             Scope::User => None,
         };
         let include = Include::new(OsStr::from_bytes(word), system_dir);
-        match self.inputs.add_include(include, self.surroundings) {
+        match self.inputs.add_include(include, self.environment) {
             Ok(paths) => {
                 for path in paths {
                     self.included(&path, location.scope);

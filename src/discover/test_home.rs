@@ -1,4 +1,4 @@
-//! For tests: a scratch home with an ssh configuration, and a stand-in for ssh that counts its calls.
+//! For tests: a temporary home directory, and an ssh that logs its calls.
 
 use std::fs;
 use std::io::Write as _;
@@ -8,13 +8,13 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::{Request, Ssh, Surroundings};
+use super::{Environment, Request, Ssh};
 use crate::model::control_path::known_for_tests;
 use crate::observe::accounts::Databases;
 
 pub(super) struct Scratch {
     directory: TempDir,
-    pub(super) surroundings: Surroundings,
+    pub(super) environment: Environment,
 }
 
 impl Scratch {
@@ -35,14 +35,14 @@ impl Scratch {
             .environment
             .insert("TMPDIR".into(), root.join("tmp").into());
         fs::create_dir_all(root.join("tmp")).unwrap();
-        let surroundings = Surroundings {
+        let environment = Environment {
             known,
             system_config: root.join("etc/ssh_config"),
             databases: Databases::default(),
         };
         Self {
             directory,
-            surroundings,
+            environment,
         }
     }
 
@@ -50,7 +50,7 @@ impl Scratch {
         self.directory.path().canonicalize().unwrap().join(below)
     }
 
-    /// Writes a file that only its owner may write to, and its directories.
+    /// Writes a file that only its owner may access, and creates its directories.
     pub(super) fn write(&self, below: &str, contents: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(below);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -63,8 +63,8 @@ impl Scratch {
         self.write("home/.ssh/config", contents)
     }
 
-    /// A shell script as a program. Another process writes it: a file that this one has open for writing, even in
-    /// the copy that a fork of another test's holds, cannot be executed.
+    /// Writes a shell script through another process: a file that this process has open for writing, also in a copy that
+    /// a fork of another test holds, cannot be executed.
     pub(super) fn program(&self, below: &str, script: &str) -> PathBuf {
         let path = self.path(below);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -83,7 +83,7 @@ impl Scratch {
         path
     }
 
-    /// An ssh that notes the last argument of each call in `calls` and then is the real one.
+    /// Writes an ssh that logs the last argument of each call and runs the real one.
     pub(super) fn counting_ssh(&self) -> PathBuf {
         let calls = self.path("calls");
         self.program(
@@ -95,7 +95,7 @@ impl Scratch {
         )
     }
 
-    /// The hosts that [`Self::counting_ssh`] was asked about since the last time, sorted.
+    /// Returns the hosts that [`Self::counting_ssh`] was asked about since the last call, sorted.
     pub(super) fn calls(&self) -> Vec<String> {
         let path = self.path("calls");
         let text = fs::read_to_string(&path).unwrap_or_default();

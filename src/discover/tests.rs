@@ -38,20 +38,20 @@ fn asks_ssh_again_only_after_a_change_of_configuration() {
     let is_current = |discovered: &Discovered| {
         discovered
             .fingerprint
-            .is_current(&request, &scratch.surroundings)
+            .is_current(&request, &scratch.environment)
     };
 
-    let first = discover(&request, &scratch.surroundings);
+    let first = discover(&request, &scratch.environment);
     assert_eq!(scratch.calls(), ["web"]);
     assert_eq!(control_paths(&first.places), ["/s/web"]);
     assert!(is_current(&first));
-    assert_eq!(discover(&request, &scratch.surroundings), first);
+    assert_eq!(discover(&request, &scratch.environment), first);
     assert_eq!(scratch.calls(), [""; 0]);
 
     // A new file that an Include matches, and one that it does not match.
     scratch.write("conf.d/db.conf", "Host db\nControlPath /s/%n\n");
     assert!(!is_current(&first));
-    let second = discover(&request, &scratch.surroundings);
+    let second = discover(&request, &scratch.environment);
     assert_eq!(scratch.calls(), ["db", "web"]);
     assert_eq!(control_paths(&second.places), ["/s/db", "/s/web"]);
     drop(std::os::unix::net::UnixListener::bind(included.join("u@web-22")).unwrap());
@@ -60,12 +60,12 @@ fn asks_ssh_again_only_after_a_change_of_configuration() {
     // Other contents.
     fs::write(&config, "Host mail\nControlPath /s/%h\n").unwrap();
     assert!(!is_current(&second));
-    let third = discover(&request, &scratch.surroundings);
+    let third = discover(&request, &scratch.environment);
     assert_eq!(scratch.calls(), ["mail"]);
     assert_eq!(control_paths(&third.places), ["/s/mail"]);
 
     fs::remove_file(&config).unwrap();
-    let fourth = discover(&request, &scratch.surroundings);
+    let fourth = discover(&request, &scratch.environment);
     assert_eq!(fourth.places.hosts, []);
     assert_eq!(fourth.places.findings[0].id, FindingId::SshConfigInvalid);
 }
@@ -76,12 +76,12 @@ fn fingerprint_depends_on_named_variables_user_and_program() {
     let ssh = scratch.counting_ssh();
     let config = scratch.write("config", "Host web\nControlPath ${WHERE}/%h\n");
     let request = scratch.request(&ssh, Some(&config));
-    let discovered = discover(&request, &scratch.surroundings);
+    let discovered = discover(&request, &scratch.environment);
     let path = ControlPath::new("/srv/mux/web").unwrap();
     assert!(discovered.places.patterns[0].pattern.matches(&path));
 
-    let changed = |change: fn(&mut Surroundings)| {
-        let mut other = scratch.surroundings.clone();
+    let changed = |change: fn(&mut Environment)| {
+        let mut other = scratch.environment.clone();
         change(&mut other);
         !discovered.fingerprint.is_current(&request, &other)
     };
@@ -98,7 +98,7 @@ fn fingerprint_depends_on_named_variables_user_and_program() {
         scratch.request(&ssh, None),
     ] {
         let fingerprint = &discovered.fingerprint;
-        assert!(!fingerprint.is_current(&other, &scratch.surroundings));
+        assert!(!fingerprint.is_current(&other, &scratch.environment));
     }
 }
 
@@ -109,7 +109,7 @@ fn ignores_invalid_and_unsafe_caches() {
     let config = scratch.write("config", "Host web\nControlPath /s/%h\n");
     let request = scratch.request(&ssh, Some(&config));
     let cache = request.cache.clone().unwrap();
-    let fresh = discover(&request, &scratch.surroundings);
+    let fresh = discover(&request, &scratch.environment);
     assert_eq!(scratch.calls(), ["web"]);
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&cache), 0o600);
@@ -132,16 +132,16 @@ fn ignores_invalid_and_unsafe_caches() {
     ];
     for spoil in spoil {
         spoil();
-        assert_eq!(discover(&request, &scratch.surroundings), fresh);
+        assert_eq!(discover(&request, &scratch.environment), fresh);
         assert_eq!(scratch.calls(), ["web"]);
         // A valid cache has replaced it.
-        assert_eq!(discover(&request, &scratch.surroundings), fresh);
+        assert_eq!(discover(&request, &scratch.environment), fresh);
         assert_eq!(scratch.calls(), [""; 0]);
     }
 
     fs::remove_file(&cache).unwrap();
     fs::create_dir(&cache).unwrap();
-    assert_eq!(places(&request, &scratch.surroundings), fresh.places);
+    assert_eq!(places(&request, &scratch.environment), fresh.places);
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn retries_only_hosts_without_an_answer() {
     let program = scratch.program("bin/flood", &script);
     let config = scratch.write("config", "Host web flood\nControlPath /s/%h\n");
     let request = scratch.request(&program, Some(&config));
-    let first = discover(&request, &scratch.surroundings);
+    let first = discover(&request, &scratch.environment);
     assert_eq!(scratch.calls(), ["web"]);
     assert_eq!(
         findings(&first.places),
@@ -165,18 +165,18 @@ fn retries_only_hosts_without_an_answer() {
     );
     assert!(!first.fingerprint.is_settled());
     scratch.write("ready", "");
-    assert_eq!(discover(&request, &scratch.surroundings), first);
+    assert_eq!(discover(&request, &scratch.environment), first);
 
     // As if the time for a retry had come.
     let cache = request.cache.clone().unwrap();
-    let mut record = CacheRecord::load(&cache, scratch.surroundings.known.uid).unwrap();
+    let mut record = CacheRecord::load(&cache, scratch.environment.known.uid).unwrap();
     record.fingerprint = record
         .fingerprint
         .with_retry_at(Some(SystemTime::UNIX_EPOCH));
     record.store(&cache).unwrap();
-    let is_current = |it: &Fingerprint| it.is_current(&request, &scratch.surroundings);
+    let is_current = |it: &Fingerprint| it.is_current(&request, &scratch.environment);
     assert!(!is_current(&record.fingerprint));
-    let second = discover(&request, &scratch.surroundings);
+    let second = discover(&request, &scratch.environment);
     assert_eq!(scratch.calls(), ["flood"]);
     assert_eq!(control_paths(&second.places), ["/s/web", "/s/flood"]);
     assert_eq!(second.places.findings, []);
@@ -190,7 +190,7 @@ fn reads_templates_without_ssh() {
     for program in ["no-such-ssh", "/nonexistent/ssh"] {
         let request = scratch.request(Path::new(program), None);
         for _ in 0..2 {
-            let places = places(&request, &scratch.surroundings);
+            let places = places(&request, &scratch.environment);
             assert_eq!(findings(&places), [("ssh-missing", program)]);
             let path = ControlPath::new(scratch.path("home/s/web")).unwrap();
             assert!(places.patterns[0].pattern.matches(&path));
@@ -200,7 +200,7 @@ fn reads_templates_without_ssh() {
     let ssh = scratch.write("bin/ssh", "#!/nonexistent/interpreter\n");
     fs::set_permissions(&ssh, fs::Permissions::from_mode(0o700)).unwrap();
     let request = scratch.request(&ssh, None);
-    let discovered = discover(&request, &scratch.surroundings);
+    let discovered = discover(&request, &scratch.environment);
     assert_eq!(discovered.places.findings[0].id, FindingId::SshMissing);
     assert!(!discovered.fingerprint.is_settled());
     assert!(!request.cache.unwrap().exists());
@@ -216,7 +216,7 @@ fn reports_invalid_parts_and_uses_the_rest() {
     let mut request = scratch.request(Path::new("ssh"), Some(&config));
     request.extra_paths = vec!["~/extra/*".to_owned(), "relative/*".to_owned()];
     request.ignored_paths = vec!["~/ignored/*".to_owned(), "[".to_owned()];
-    let places = places(&request, &scratch.surroundings);
+    let places = places(&request, &scratch.environment);
     let line = |number: usize| format!("{} line {number}", config.display());
     assert_eq!(
         findings(&places),
@@ -231,7 +231,7 @@ fn reports_invalid_parts_and_uses_the_rest() {
     );
     assert_eq!(control_paths(&places), ["/good/c"]);
     let in_home = |below: &str| ControlPath::new(scratch.path("home").join(below)).unwrap();
-    assert!(places.ignores(&in_home("ignored/x")));
+    assert!(places.is_ignored(&in_home("ignored/x")));
     let extra = in_home("extra/x");
     assert!(places.patterns.iter().any(|it| it.pattern.matches(&extra)));
 }
@@ -242,7 +242,7 @@ fn finds_nothing_of_the_users_without_multiplexing() {
     for contents in ["Host web\n", "Host web\nControlPath none\n", ""] {
         let config = scratch.write("config", contents);
         let request = scratch.request(Path::new("ssh"), Some(&config));
-        let places = places(&request, &scratch.surroundings);
+        let places = places(&request, &scratch.environment);
         assert!(places.patterns.iter().all(|it| it.managed_by.is_some()));
         assert_eq!(places.own_hosts().count(), 0);
         assert_eq!(places.findings, []);
@@ -264,7 +264,7 @@ fn reports_what_ssh_rejects_if_no_host_is_named() {
         let root = scratch.path("").display().to_string();
         let config = scratch.user_config(contents.replace("ROOT", &root));
         let request = scratch.request(Path::new("ssh"), Some(&config));
-        let places = places(&request, &scratch.surroundings);
+        let places = places(&request, &scratch.environment);
         assert_eq!(
             findings(&places),
             [("ssh-config-invalid", "every host")],
@@ -277,8 +277,8 @@ fn reports_what_ssh_rejects_if_no_host_is_named() {
 #[test]
 fn patterns_match_paths_that_ssh_expands() {
     let scratch = Scratch::new();
-    let mut surroundings = Surroundings::of_this_process();
-    surroundings.system_config = scratch.surroundings.system_config.clone();
+    let mut environment = Environment::of_this_process();
+    environment.system_config = scratch.environment.system_config.clone();
     let cases = [
         ("/s/%r@%h:%p", true),
         ("\"/s s/%h-%p\"", true),
@@ -300,7 +300,7 @@ fn patterns_match_paths_that_ssh_expands() {
         .collect();
     let config = scratch.write("config", config);
     let request = scratch.request(Path::new("ssh"), Some(&config));
-    let places = places(&request, &surroundings);
+    let places = places(&request, &environment);
     assert_eq!(places.findings, []);
     assert_eq!(places.hosts.len(), cases.len());
     for ((host, place), (template, has_host)) in
@@ -336,7 +336,7 @@ fn parses_lines_as_ssh_does() {
     ] {
         let config = scratch.write("config", format!("Host web\n{line}\n"));
         let request = scratch.request(Path::new("ssh"), Some(&config));
-        let places = places(&request, &scratch.surroundings);
+        let places = places(&request, &scratch.environment);
         let literal = places.patterns[0].pattern.as_literal();
         assert!(literal.is_some(), "{line}");
         assert_eq!(places.hosts[0].control_path, literal, "{line}");
@@ -347,10 +347,10 @@ fn parses_lines_as_ssh_does() {
 fn watches_the_program_or_the_places_where_it_would_be() {
     let scratch = Scratch::new();
     let ssh = scratch.program("bin/ssh", "");
-    let mut surroundings = scratch.surroundings.clone();
+    let mut environment = scratch.environment.clone();
     let path = format!("{}:relative:/other", ssh.parent().unwrap().display());
-    let environment = &mut surroundings.known.environment;
-    environment.insert("PATH".into(), path.into());
+    let variables = &mut environment.known.environment;
+    variables.insert("PATH".into(), path.into());
     for (program, expected) in [
         (ssh.clone(), vec![ssh.clone()]),
         ("ssh".into(), vec![ssh.clone()]),
@@ -360,7 +360,7 @@ fn watches_the_program_or_the_places_where_it_would_be() {
         ),
         ("/gone/ssh".into(), vec!["/gone/ssh".into()]),
     ] {
-        let interests = scratch.request(&program, None).ssh.interests(&surroundings);
+        let interests = scratch.request(&program, None).ssh.interests(&environment);
         let file = |path| Interest::File {
             path,
             reading: false,
@@ -397,7 +397,7 @@ fn asks_about_an_unnamed_host_if_only_the_system_names_hosts() {
     );
     scratch.user_config("Host *\nControlMaster auto\nControlPath /s/%n\n");
     let request = scratch.request(&ssh, None);
-    let discovered = discover(&request, &scratch.surroundings);
+    let discovered = discover(&request, &scratch.environment);
     let places = &discovered.places;
     assert_eq!(places.findings, []);
     let hosts = places.hosts.iter();
@@ -411,7 +411,7 @@ fn asks_about_an_unnamed_host_if_only_the_system_names_hosts() {
             ("vm", WrittenBy::System),
         ]
     );
-    let unnamed_host = places.other.as_ref().unwrap();
+    let unnamed_host = places.unnamed_host.as_ref().unwrap();
     assert_eq!(
         unnamed_host.control_path,
         ControlPath::new("/s/host.invalid")
@@ -420,25 +420,25 @@ fn asks_about_an_unnamed_host_if_only_the_system_names_hosts() {
         scratch.calls(),
         [".host", "host.invalid", "jump", "machine/.host", "vm"]
     );
-    assert_eq!(discover(&request, &scratch.surroundings), discovered);
+    assert_eq!(discover(&request, &scratch.environment), discovered);
     assert_eq!(scratch.calls(), [""; 0]);
 
     // A host of the user's shows the ControlPath of the user's file.
     scratch.user_config("Host web *\nControlMaster auto\nControlPath /s/%n\n");
-    let places = discover(&request, &scratch.surroundings).places;
+    let places = discover(&request, &scratch.environment).places;
     assert_eq!(places.hosts[0].written_by, WrittenBy::Person);
-    assert_eq!(places.other, None);
+    assert_eq!(places.unnamed_host, None);
 
     // A host of the administrator's shows that of the system's file.
     scratch.user_config("");
     scratch.write("etc/ssh_config", "Host jump\nControlPath /s/%n\n");
-    let places = discover(&request, &scratch.surroundings).places;
-    assert_eq!(places.other, None);
+    let places = discover(&request, &scratch.environment).places;
+    assert_eq!(places.unnamed_host, None);
     assert_eq!(places.patterns[0].written_by, WrittenBy::Administrator);
 
     scratch.write("etc/ssh_config", SYSTEMD_CONFIG);
     scratch.user_config("UseKeychain yes\n");
-    let places = discover(&request, &scratch.surroundings).places;
+    let places = discover(&request, &scratch.environment).places;
     assert_eq!(findings(&places), [("ssh-config-invalid", "every host")]);
     assert!(places.findings[0].evidence.ends_with("usekeychain"));
 }
@@ -456,23 +456,23 @@ fn permissions_are_wrong_only_if_ssh_rejects_them() {
         scratch.user_config(contents);
         fs::set_permissions(&config, fs::Permissions::from_mode(0o664)).unwrap();
         let request = scratch.request(&accepting, None);
-        let accepted = discover(&request, &scratch.surroundings);
+        let accepted = discover(&request, &scratch.environment);
         assert_eq!(accepted.places.findings, []);
         // A change of the group may change what ssh accepts.
         let group = Interest::File {
-            path: scratch.surroundings.databases.group.clone(),
+            path: scratch.environment.databases.group.clone(),
             reading: false,
         };
-        let interests = accepted.fingerprint.interests(&scratch.surroundings);
+        let interests = accepted.fingerprint.interests(&scratch.environment);
         assert!(interests.contains(&group));
         let request = scratch.request(&rejecting, None);
-        let rejected = places(&request, &scratch.surroundings);
+        let rejected = places(&request, &scratch.environment);
         let file = config.display().to_string();
         assert_eq!(findings(&rejected), [("ssh-config-invalid", &*file)]);
         assert_eq!(
             rejected.findings[0].remedy,
             format!("run chmod go-w {}", config.display())
         );
-        assert_eq!(places(&request, &scratch.surroundings), rejected, "cached");
+        assert_eq!(places(&request, &scratch.environment), rejected, "cached");
     }
 }

@@ -97,7 +97,7 @@ mod tests {
         let root = scratch.path("");
         let place = |template: &&str| {
             let template = format!("{}/{template}", root.display());
-            let known = &scratch.surroundings.known;
+            let known = &scratch.environment.known;
             let pattern = Pattern::from_template(OsStr::new(&template), known);
             Place {
                 pattern: pattern.unwrap().unwrap(),
@@ -147,7 +147,7 @@ mod tests {
     fn watches_the_directory_of_an_include_with_wildcards() {
         let scratch = Scratch::new();
         let argument = scratch.path("conf.d/*.conf").into_os_string();
-        let pattern = Pattern::from_include(&argument, &scratch.surroundings.known).unwrap();
+        let pattern = Pattern::from_include(&argument, &scratch.environment.known).unwrap();
         let [Interest::Names { names, awaited, .. }] = &include_interests(&pattern)[..] else {
             panic!("one directory");
         };

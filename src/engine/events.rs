@@ -28,10 +28,10 @@ impl Engine {
         let Some((discovered, request)) = &self.discovered else {
             return;
         };
-        let surroundings = self.scanner.surroundings();
+        let environment = self.scanner.environment();
         let mut interests = discover::interests(&discovered.places);
-        interests.extend(discovered.fingerprint.interests(surroundings));
-        interests.extend(request.ssh.interests(surroundings));
+        interests.extend(discovered.fingerprint.interests(environment));
+        interests.extend(request.ssh.interests(environment));
         let own = self.options.config.clone();
         interests.extend(own.map(|path| Interest::File {
             path,

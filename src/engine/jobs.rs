@@ -12,14 +12,14 @@ use crate::actions::perform::{self, Opening, Subject};
 use crate::decide::action_notice::Scope;
 use crate::decide::action_report::ActionReport;
 use crate::decide::intent::SessionConsent;
-use crate::discover::{self, Request, Surroundings};
+use crate::discover::{self, Environment, Request};
 use crate::model::fix::Fix;
 
 #[derive(Debug)]
 pub(super) enum Job {
     Discover {
         request: Box<Request>,
-        surroundings: Box<Surroundings>,
+        environment: Box<Environment>,
     },
     Check(Vec<Subject>, Scope),
     Exit(Vec<(Subject, SessionConsent)>, Scope),
@@ -72,9 +72,9 @@ impl Job {
         match self {
             Self::Discover {
                 request,
-                surroundings,
+                environment,
             } => {
-                let discovered = discover::discover(&request, &surroundings);
+                let discovered = discover::discover(&request, &environment);
                 Message::Discovered(Box::new(discovered), request)
             }
             Self::Check(subjects, scope) => {

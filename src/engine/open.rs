@@ -95,7 +95,7 @@ impl Engine {
                 return self.notify_of(&[report]);
             }
         };
-        let Some(program) = request.ssh.file(self.scanner.surroundings()) else {
+        let Some(program) = request.ssh.file(self.scanner.environment()) else {
             return;
         };
         let started = self.jobs.start(Job::Open(Box::new(Opening {

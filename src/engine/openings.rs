@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::decide::intent::SessionConsent;
-use crate::discover::Surroundings;
+use crate::discover::Environment;
 use crate::model::control_path::HostAlias;
 use crate::model::recent::Recent;
 use crate::model::socket::Snapshot;
@@ -22,10 +22,10 @@ pub(super) struct Openings {
 }
 
 impl Openings {
-    pub(super) fn new(surroundings: &Surroundings) -> Self {
+    pub(super) fn new(environment: &Environment) -> Self {
         Self {
-            recent: scan::recent(surroundings),
-            file: scan::recent_file(surroundings),
+            recent: scan::recent(environment),
+            file: scan::recent_file(environment),
             in_progress: BTreeSet::new(),
             waiting: Vec::new(),
         }

@@ -67,20 +67,20 @@ impl Engine {
 
     /// Starts a discovery job if the settings or any file that the ssh configuration depends on has changed.
     pub(super) fn discover_if_changed(&mut self) {
-        let surroundings = self.scanner.surroundings();
+        let environment = self.scanner.environment();
         let request = crate::scan::request(
             &self.settings,
             self.options.ssh_config.as_deref(),
-            surroundings,
+            environment,
         );
         let is_current = self.discovered.as_ref().is_some_and(|(discovered, last)| {
-            *last == request && discovered.fingerprint.is_current(&request, surroundings)
+            *last == request && discovered.fingerprint.is_current(&request, environment)
         });
         if !is_current && !self.is_discovering {
-            let surroundings = Box::new(surroundings.clone());
+            let environment = Box::new(environment.clone());
             self.is_discovering = self.jobs.start(Job::Discover {
                 request: Box::new(request),
-                surroundings,
+                environment,
             });
             self.discover_again = (!self.is_discovering).then(|| Instant::now() + DISCOVER_AGAIN);
         }

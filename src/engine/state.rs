@@ -11,7 +11,7 @@ use super::user_interface::{Options, UserInterface};
 use crate::autostart::Autostart;
 use crate::config::{self, ConfigError, Settings};
 use crate::decide::Memory;
-use crate::discover::{Discovered, Request, Surroundings};
+use crate::discover::{Discovered, Environment, Request};
 use crate::model::settings::{AtLogin, Preferences};
 use crate::model::socket::{Snapshot, Socket, Target};
 use crate::present::menu::{self, TrayView};
@@ -61,8 +61,8 @@ impl Engine {
         sender: Sender<Message>,
         handle: LoopHandle<'static, Engine>,
     ) -> Self {
-        let scanner = Scanner::new(Surroundings::of_this_process());
-        let openings = Openings::new(scanner.surroundings());
+        let scanner = Scanner::new(Environment::of_this_process());
+        let openings = Openings::new(scanner.environment());
         Self {
             options,
             settings: Settings::default(),

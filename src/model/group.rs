@@ -1,4 +1,4 @@
-//! Groups of users, and whether a group's write permission is somebody else's.
+//! Groups of users, and whether a group's write permission lets other users in.
 //!
 //! If each user has a group of their own and a umask of 0002 (Debian, Ubuntu, Fedora), most files are writable by the
 //! group, and nobody else is in it.
@@ -33,7 +33,7 @@ pub enum Members {
     Unknown,
 }
 
-/// The permissions of a file: its mode, and whom the group's bits let in.
+/// The permissions of a file, with its group and access control list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Permissions {
     /// The permission bits, `st_mode & 0o7777`.
@@ -106,7 +106,7 @@ impl Groups {
 }
 
 impl Writers {
-    /// Adds to the evidence what the mode alone does not show: `mode 0775, group staff has other members (ada, bob)`.
+    /// Adds the reason to the evidence: `mode 0775, group staff has other members (ada, bob)`.
     #[must_use]
     pub fn with_reason(&self, evidence: String) -> String {
         match self {

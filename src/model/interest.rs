@@ -1,4 +1,4 @@
-//! Files and names whose changes cause a look. `discover` makes these values, `watch` uses them. In a directory only the name
+//! Files and names to watch for changes. `discover` makes these values, `watch` uses them. In a directory only the name
 //! decides, so no file is opened for it.
 
 use std::collections::BTreeSet;

@@ -11,7 +11,7 @@ use super::ids::MasterPid;
 pub struct Facts {
     /// The time that the machine was suspended since its boot.
     pub asleep: Duration,
-    /// Only masters whose connection is certain.
+    /// Masters without a certain connection are left out.
     pub connections: BTreeMap<MasterPid, Connection>,
 }
 

@@ -97,7 +97,7 @@ pub struct Listener {
     pub backlog: u32,
     /// Accepted connections: multiplexed sessions.
     pub sessions: u32,
-    /// The user who created it, if the kernel reports one.
+    /// The user that created it, if the kernel reports one.
     pub uid: Option<UserId>,
     pub holder: Holder,
 }

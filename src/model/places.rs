@@ -14,15 +14,15 @@ use super::finding::Finding;
 pub use super::observation::Origin;
 
 /// The host name for `ssh -G` that stands for any host without an alias. No host has it (RFC 6761).
-pub const STAND_IN: &str = "host.invalid";
+pub const UNNAMED_HOST: &str = "host.invalid";
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Places {
     /// Every `Host` alias of the ssh configuration, with the settings that `ssh -G` prints.
     pub hosts: Vec<Host>,
-    /// The settings of a host without an alias ([`STAND_IN`]), if they have a ControlPath that no other host shows. Only its
+    /// The settings of a host without an alias ([`UNNAMED_HOST`]), if they have a ControlPath that no other host shows. Only its
     /// settings and directory count, not the socket.
-    pub other: Option<Host>,
+    pub unnamed_host: Option<Host>,
     /// One for each ControlPath template, extra path and other program.
     pub patterns: Vec<Place>,
     /// Globs of paths to ignore, from the configuration. They match whole paths.
@@ -102,7 +102,7 @@ impl Host {
     /// Returns `host web`.
     #[must_use]
     pub fn title(&self) -> String {
-        if self.is_stand_in() {
+        if self.is_unnamed_host() {
             self.name()
         } else {
             tr!("host {name}", name = self.alias)
@@ -112,7 +112,7 @@ impl Host {
     /// Returns `web`.
     #[must_use]
     pub fn name(&self) -> String {
-        if self.is_stand_in() {
+        if self.is_unnamed_host() {
             tr!("any other host")
         } else {
             self.alias.to_string()
@@ -122,15 +122,15 @@ impl Host {
     /// Returns the `Host` line for its settings in the ssh configuration.
     #[must_use]
     pub fn heading(&self) -> String {
-        if self.is_stand_in() {
+        if self.is_unnamed_host() {
             "Host *".to_owned()
         } else {
             format!("Host {}", self.alias)
         }
     }
 
-    fn is_stand_in(&self) -> bool {
-        self.alias.0 == STAND_IN
+    fn is_unnamed_host(&self) -> bool {
+        self.alias.0 == UNNAMED_HOST
     }
 }
 
@@ -176,14 +176,14 @@ pub struct Candidate {
 
 impl Places {
     #[must_use]
-    pub fn ignores(&self, path: &ControlPath) -> bool {
+    pub fn is_ignored(&self, path: &ControlPath) -> bool {
         self.ignored
             .iter()
             .any(|pattern| pattern.matches_path(path.as_path()))
     }
 
-    /// Returns the other program that the path belongs to, even if a host has the path too: users include the configuration of
-    /// lima, whose masters belong to lima all the same.
+    /// Returns the other program that the path belongs to, even if a host has the path too: users include
+    /// the configuration of lima, and its masters still belong to lima.
     #[must_use]
     pub fn managed_by(&self, path: &ControlPath) -> Option<Managed> {
         let by_pattern = self
@@ -206,15 +206,15 @@ impl Places {
             .find_map(|place| place.pattern.captures(path))
     }
 
-    /// Returns the hosts with a ControlPath, [`Places::other`] last. Hosts of other programs, of ignored paths and of the
+    /// Returns the hosts with a ControlPath, [`Places::unnamed_host`] last. Hosts of other programs, of ignored paths and of the
     /// system are excluded.
     pub fn own_hosts(&self) -> impl Iterator<Item = (&Host, &ControlPath)> {
         self.hosts
             .iter()
-            .chain(&self.other)
+            .chain(&self.unnamed_host)
             .filter(|host| host.written_by != WrittenBy::System)
             .filter_map(|host| Some((host, host.control_path.as_ref()?)))
-            .filter(|(_, path)| self.managed_by(path).is_none() && !self.ignores(path))
+            .filter(|(_, path)| self.managed_by(path).is_none() && !self.is_ignored(path))
     }
 
     /// Whether the path differs between machines; `None` if no template matches it.

@@ -1,4 +1,4 @@
-//! Facts and sockets for the tests of the core, each as it most often is; a test changes what it is about.
+//! Facts and sockets for the tests of the pure modules. A test changes the fields that it is about.
 
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
@@ -33,7 +33,7 @@ pub(crate) fn users() -> BTreeMap<UserId, String> {
     BTreeMap::from([(UserId(0), "root".to_owned()), (ME, "u".to_owned())])
 }
 
-/// Of something whose group is the user's own.
+/// Permissions with the user's own group.
 pub(crate) fn permissions(mode: u32) -> Permissions {
     Permissions {
         mode,
@@ -95,7 +95,7 @@ pub(crate) fn listener(holder: Holder) -> Listener {
     }
 }
 
-/// A socket file of ours at the exact path of host `web`, with no listener and nothing asked.
+/// A socket file of the user at the ControlPath of host `web`, without a listener or a connect.
 pub(crate) fn observation() -> Observation {
     Observation {
         path: path("/s/u@h-22"),
@@ -108,7 +108,7 @@ pub(crate) fn observation() -> Observation {
     }
 }
 
-/// The same with a healthy master.
+/// As [`observation`], with a running master.
 pub(crate) fn running() -> Observation {
     Observation {
         listener: Some(listener(Holder::Ssh(process("ssh")))),
@@ -149,7 +149,7 @@ pub(crate) fn places() -> Places {
     }
 }
 
-/// Calls it with what a first look knows.
+/// Calls `work` with the context of a first look.
 pub(crate) fn context_with<R>(
     places: &Places,
     directories: &[Directory],
@@ -177,7 +177,7 @@ pub(crate) fn context_after<R>(
     })
 }
 
-/// A connection that has not been heard of for a minute, and has nothing to send.
+/// A connection without data for a minute.
 pub(crate) fn connection() -> Connection {
     let minute = Duration::from_secs(60);
     Connection {
@@ -205,12 +205,12 @@ pub(crate) fn connection() -> Connection {
     }
 }
 
-/// What a first look that saw this comes to.
+/// The snapshot of a first look.
 pub(crate) fn seen(observations: Vec<Observation>) -> Snapshot {
     seen_over(observations, BTreeMap::new())
 }
 
-/// The same, with the connections behind the masters.
+/// The same with the connections of the masters.
 pub(crate) fn seen_over(
     observations: Vec<Observation>,
     connections: BTreeMap<MasterPid, Connection>,
@@ -239,8 +239,7 @@ pub(crate) fn root() -> Owner {
     }
 }
 
-/// Every state with every reason there is for it. The matches below have no `_`, so a new reason has to be put in,
-/// and then looked at wherever all of them are told.
+/// Every state with every cause. The matches below have no `_`, so the compiler asks for a new cause.
 pub(crate) fn states() -> Vec<State> {
     let mut states = vec![State::Running];
     states.extend(doubts().map(State::Suspect));
@@ -304,7 +303,7 @@ pub(crate) fn file_kinds() -> impl Iterator<Item = FileKind> {
     })
 }
 
-/// Every judgement on a network with every reason there is for it.
+/// Every judgement on a network with every cause.
 pub(crate) fn judgements() -> Vec<Judgement> {
     let mut judgements = vec![Judgement::Well];
     judgements.extend(doubts().map(Judgement::Suspect));

@@ -26,7 +26,7 @@ pub enum State {
     Denied(Denied),
     /// A temporary name that refuses connections, older than a start takes.
     Leftover,
-    /// A listener whose inode is not at its path.
+    /// The inode of the listener is not at its path.
     Orphaned {
         /// Whether another socket is at the path.
         successor: bool,

@@ -102,7 +102,7 @@ fn openable_hosts_have_no_master_and_come_by_last_use() {
         by(WrittenBy::System, named(".host", "/s/.host")),
         by(WrittenBy::Administrator, named("jump", "/s/jump")),
     ];
-    places.other = Some(named("host.invalid", "/s/other"));
+    places.unnamed_host = Some(named("host.invalid", "/s/other"));
     let recent: Recent = serde_json::from_str(r#"["gone", "c", "a-too"]"#).unwrap();
     let stale = Observation {
         connect: Some(Connect::Refused),

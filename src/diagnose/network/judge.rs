@@ -1,4 +1,4 @@
-//! The judgement on one sample of a connection, with what [`super::memory`] adds of earlier ones.
+//! The judgement on one sample of a connection and the facts of earlier ones from [`super::memory`].
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ impl Numbers {
         } else {
             return None;
         };
-        // Whatever arrived since is an answer, even if it acknowledges nothing.
+        // Data that arrived since is an answer, even if it acknowledges nothing.
         Some(Waiting {
             at_least: waiting.at_least.min(self.last_heard()),
             ..waiting

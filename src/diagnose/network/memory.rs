@@ -1,4 +1,4 @@
-//! The network facts of earlier looks: since when data is unanswered, and what happened since the last answer.
+//! The network facts of earlier looks: the start of a wait for an answer, and the changes since the last answer.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -42,7 +42,7 @@ fn idle() -> Numbers {
     }
 }
 
-/// A connection whose oldest segment had so many timeouts.
+/// A connection after so many timeouts of its oldest segment.
 fn lost(retransmits: u8, backoff: u8, rto: u64, expires: u64, last_data_sent: u64) -> Numbers {
     Numbers {
         queued_bytes: 52,

@@ -8,7 +8,7 @@ use crate::model::control_path::{Destination, HostAlias, Pattern};
 use crate::model::places::{Host, Persist, Place};
 
 fn template(scratch: &Scratch, text: &str) -> Place {
-    let pattern = Pattern::from_template(OsStr::new(text), &scratch.surroundings.known);
+    let pattern = Pattern::from_template(OsStr::new(text), &scratch.environment.known);
     Place {
         pattern: pattern.unwrap().unwrap(),
         managed_by: None,
@@ -18,7 +18,7 @@ fn template(scratch: &Scratch, text: &str) -> Place {
 
 fn glob(scratch: &Scratch, text: &str) -> Place {
     Place {
-        pattern: Pattern::from_glob(OsStr::new(text), &scratch.surroundings.known).unwrap(),
+        pattern: Pattern::from_glob(OsStr::new(text), &scratch.environment.known).unwrap(),
         managed_by: None,
         written_by: WrittenBy::Person,
     }

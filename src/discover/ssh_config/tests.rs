@@ -26,7 +26,7 @@ fn problems(contents: &SshConfig, scratch: &Scratch) -> Vec<String> {
 }
 
 fn read_default(scratch: &Scratch) -> SshConfig {
-    read(None, &scratch.surroundings).contents
+    read(None, &scratch.environment).contents
 }
 
 #[test]
@@ -107,8 +107,8 @@ fn relative_include_starts_from_home_of_environment() {
     scratch.user_config("Include x\n");
     scratch.write("elsewhere/.ssh/x", "Host elsewhere\n");
     let elsewhere = scratch.path("elsewhere");
-    let environment = &mut scratch.surroundings.known.environment;
-    environment.insert("HOME".into(), elsewhere.into());
+    let variables = &mut scratch.environment.known.environment;
+    variables.insert("HOME".into(), elsewhere.into());
     assert_eq!(aliases(&read_default(&scratch)), ["elsewhere"]);
 }
 
@@ -132,14 +132,14 @@ fn ends_include_loops_and_limits_depth() {
 fn missing_file_is_a_problem_only_if_given() {
     let scratch = Scratch::new();
     assert_eq!(read_default(&scratch), SshConfig::default());
-    let given = read(Some(&scratch.path("given")), &scratch.surroundings);
+    let given = read(Some(&scratch.path("given")), &scratch.environment);
     assert_eq!(
         problems(&given.contents, &scratch),
         ["/given: not readable: No such file or directory (os error 2)"]
     );
     scratch.user_config("Host web\n");
     for config in ["none", "NONE", "/dev/null"] {
-        let read = read(Some(Path::new(config)), &scratch.surroundings);
+        let read = read(Some(Path::new(config)), &scratch.environment);
         assert_eq!(read.contents, SshConfig::default());
     }
 }
@@ -185,6 +185,6 @@ fn reads_very_many_variables_in_linear_time() {
     let scratch = Scratch::new();
     let lines: Vec<String> = (0..100_000).map(|it| format!("User ${{V{it}}}")).collect();
     scratch.user_config(lines.join("\n"));
-    let read = read(None, &scratch.surroundings);
-    assert!(read.inputs.are_unchanged(&scratch.surroundings));
+    let read = read(None, &scratch.environment);
+    assert!(read.inputs.are_unchanged(&scratch.environment));
 }

@@ -1,7 +1,7 @@
 //! ControlPath: the path of a control socket, the templates of the ssh configuration, and the patterns they make.
 //!
 //! Sources: ssh_config(5) "ControlPath" and "TOKENS"; `muxserver_listen()` in OpenSSH's mux.c for the temporary
-//! name and the room it takes; unix(7) for the length of a socket address.
+//! name and its length; unix(7) for the length of a socket address.
 
 mod capture;
 mod destination;

@@ -45,7 +45,7 @@ fn hosts_have_titles_limits_and_control_persist() {
     for (alias, title, name, heading) in [
         ("web", "host web", "web", "Host web"),
         ("a\nb", "host a\\u{a}b", "a\\u{a}b", "Host a\\u{a}b"),
-        (STAND_IN, "any other host", "any other host", "Host *"),
+        (UNNAMED_HOST, "any other host", "any other host", "Host *"),
     ] {
         let host = host(alias, None);
         let found = (host.title(), host.name(), host.heading());
@@ -125,7 +125,7 @@ fn paths_are_ignored_managed_per_machine_or_lead_to_a_host() {
         ),
     ] {
         let path = path(file);
-        assert_eq!(places.ignores(&path), is_ignored, "{file}");
+        assert_eq!(places.is_ignored(&path), is_ignored, "{file}");
         assert_eq!(places.managed_by(&path), managed_by.map(Managed), "{file}");
         assert_eq!(places.is_per_machine(&path), is_per_machine, "{file}");
         let found = places.destination_of(&path).map(|it| it.to_string());
@@ -144,7 +144,7 @@ fn own_hosts_have_a_path_of_the_user() {
             by(WrittenBy::Administrator, host("jump", Some("/s/jump"))),
             by(WrittenBy::System, host(".host", Some("/s/.host"))),
         ],
-        other: Some(host(STAND_IN, Some("/s/other"))),
+        unnamed_host: Some(host(UNNAMED_HOST, Some("/s/other"))),
         patterns: vec![glob("/lima/*", Some(Managed("lima")))],
         ignored: vec![glob::Pattern::new("/ignored/*").unwrap()],
         findings: Vec::new(),
@@ -165,7 +165,7 @@ fn hosts_at_a_path_keep_the_order_of_the_configuration() {
             host("c", Some("/s/two")),
             host("a", Some("/s/one")),
         ],
-        other: Some(host(STAND_IN, Some("/s/one"))),
+        unnamed_host: Some(host(UNNAMED_HOST, Some("/s/one"))),
         ..Places::default()
     };
     let one = path("/s/one");
@@ -253,7 +253,7 @@ fn directories_are_the_users_if_their_configuration_names_them() {
             host("web", Some("/both/web")),
             by(WrittenBy::System, host(".host", Some("/systems/.host"))),
         ],
-        other: Some(host(STAND_IN, Some("/other/x"))),
+        unnamed_host: Some(host(UNNAMED_HOST, Some("/other/x"))),
         patterns: vec![
             template("/template/%h"),
             Place {

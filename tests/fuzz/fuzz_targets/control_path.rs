@@ -12,13 +12,13 @@ use libfuzzer_sys::fuzz_target;
 use muxtray::model::control_path::{
     ControlPath, Known, Pattern, TemplateError, stem_of_aside, stem_of_temporary, variables,
 };
-use muxtray_fuzz::{assert_printable, choice, surroundings};
+use muxtray_fuzz::{assert_printable, choice, environment};
 
 fuzz_target!(|data: &[u8]| {
     let Some((choice, bytes)) = choice(data) else {
         return;
     };
-    let known = surroundings(Path::new("/home/u")).known;
+    let known = environment(Path::new("/home/u")).known;
     // A text, and the text to compare it with.
     let end = bytes.iter().position(|byte| *byte == b'\n');
     let (text, rest) = bytes.split_at(end.unwrap_or(bytes.len()));

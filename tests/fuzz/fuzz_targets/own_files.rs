@@ -10,7 +10,7 @@ use libfuzzer_sys::fuzz_target;
 use muxtray::discover::{Request, Ssh, discover};
 use muxtray::model::control_path::{ControlPath, Destination, HostAlias};
 use muxtray::model::recent::Recent;
-use muxtray_fuzz::{choice, scratch, snapshot, socket, surroundings, uid, write};
+use muxtray_fuzz::{choice, scratch, snapshot, socket, environment, uid, write};
 
 fuzz_target!(|data: &[u8]| {
     let Some((choice, bytes)) = choice(data) else {
@@ -51,7 +51,7 @@ fn cache(bytes: &[u8]) {
     text = text.replace("\"uid\":U", &format!("\"uid\":{}", uid()));
     let path = scratch().join("hosts.json");
     write(&path, text.as_bytes());
-    let surroundings = surroundings(Path::new("/nonexistent/home"));
+    let environment = environment(Path::new("/nonexistent/home"));
     let request = Request {
         ssh: Ssh {
             program: PathBuf::from("/nonexistent/ssh"),
@@ -61,9 +61,9 @@ fn cache(bytes: &[u8]) {
         ignored_paths: Vec::new(),
         cache: Some(path),
     };
-    let discovered = discover(&request, &surroundings);
-    let _ = discovered.identity.still_holds(&request, &surroundings);
-    let _ = discovered.identity.interests(&surroundings);
+    let discovered = discover(&request, &environment);
+    let _ = discovered.fingerprint.is_current(&request, &environment);
+    let _ = discovered.identity.interests(&environment);
     for host in &discovered.places.hosts {
         let _ = (
             host.title(),

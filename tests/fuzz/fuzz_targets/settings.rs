@@ -15,7 +15,7 @@ use muxtray::model::control_path::{ControlPath, Pattern};
 use muxtray::model::finding::FindingId;
 use muxtray::model::settings::Setting;
 use muxtray_fuzz::{
-    assert_finding_printable, assert_printable, choice, scratch, surroundings, write,
+    assert_finding_printable, assert_printable, choice, scratch, environment, write,
 };
 
 fuzz_target!(|data: &[u8]| {
@@ -62,9 +62,9 @@ fn globs(settings: &Settings) {
     .into_iter()
     .filter_map(ControlPath::new)
     .collect();
-    let surroundings = surroundings(Path::new("/nonexistent/home"));
+    let environment = environment(Path::new("/nonexistent/home"));
     for glob in &settings.extra_paths {
-        if let Ok(pattern) = Pattern::from_glob(OsStr::new(glob), &surroundings.known) {
+        if let Ok(pattern) = Pattern::from_glob(OsStr::new(glob), &environment.known) {
             for path in &paths {
                 let _ = pattern.matches(path);
             }
@@ -82,7 +82,7 @@ fn globs(settings: &Settings) {
         ignored_paths: settings.ignored_paths.clone(),
         cache: None,
     };
-    let places = discover(&request, &surroundings).places;
+    let places = discover(&request, &environment).places;
     places.findings.iter().for_each(assert_finding_printable);
     for ignored in &places.ignored {
         for path in &paths {

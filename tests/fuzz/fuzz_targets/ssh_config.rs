@@ -10,7 +10,7 @@ use std::sync::Once;
 
 use libfuzzer_sys::fuzz_target;
 use muxtray::discover::{Request, Ssh, discover};
-use muxtray_fuzz::{assert_finding_printable, choice, scratch, surroundings, write};
+use muxtray_fuzz::{assert_finding_printable, choice, scratch, environment, write};
 
 const FILES: [&str; 4] = [
     ".ssh/config",
@@ -40,7 +40,7 @@ fuzz_target!(|data: &[u8]| {
     for file in FILES {
         write(&home.join(file), parts.next().unwrap_or_default());
     }
-    let surroundings = surroundings(home);
+    let environment = environment(home);
     let request = Request {
         ssh: Ssh {
             program: PathBuf::from("/nonexistent/ssh"),
@@ -50,7 +50,7 @@ fuzz_target!(|data: &[u8]| {
         ignored_paths: Vec::new(),
         cache: None,
     };
-    let discovered = discover(&request, &surroundings);
+    let discovered = discover(&request, &environment);
     let lines = bytes.split(|byte| matches!(byte, b'\n' | 0x1e)).count();
     assert!(discovered.places.patterns.len() <= lines + MANAGED);
     assert_eq!(discovered.places.hosts, []);
@@ -59,10 +59,10 @@ fuzz_target!(|data: &[u8]| {
         .findings
         .iter()
         .for_each(assert_finding_printable);
-    assert!(discovered.identity.still_holds(&request, &surroundings));
-    let _ = discovered.identity.interests(&surroundings);
+    assert!(discovered.fingerprint.is_current(&request, &environment));
+    let _ = discovered.fingerprint.interests(&environment);
     if bytes.len() < 1024 {
-        assert_eq!(discover(&request, &surroundings), discovered);
+        assert_eq!(discover(&request, &environment), discovered);
     }
 });
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::SystemTime;
 
-use muxtray::discover::Surroundings;
+use muxtray::discover::Environment;
 use muxtray::model::control_path::{ControlPath, Destination, HostAlias, Known};
 use muxtray::model::finding::{Finding, FindingId};
 use muxtray::model::group::{GroupId, Permissions};
@@ -115,13 +115,13 @@ pub fn write(path: &Path, bytes: &[u8]) {
 
 /// A user `u` with this home on `box.example.org`. The user id is that of this process, whose files are read.
 #[must_use]
-pub fn surroundings(home: &Path) -> Surroundings {
+pub fn environment(home: &Path) -> Environment {
     let environment: BTreeMap<OsString, OsString> = [
         ("WHERE".into(), home.join("where").into()),
         ("HOME".into(), home.into()),
     ]
     .into();
-    Surroundings {
+    Environment {
         known: Known {
             home: home.to_owned(),
             uid: uid(),
