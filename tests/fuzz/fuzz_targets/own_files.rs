@@ -63,7 +63,7 @@ fn cache(bytes: &[u8]) {
     };
     let discovered = discover(&request, &environment);
     let _ = discovered.fingerprint.is_current(&request, &environment);
-    let _ = discovered.identity.interests(&environment);
+    let _ = discovered.fingerprint.interests(&environment);
     for host in &discovered.places.hosts {
         let _ = (
             host.title(),
