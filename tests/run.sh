@@ -7,7 +7,7 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 # shellcheck source=packaging/packages.sh
 . "$here/packaging/packages.sh"
 
-say "Building and testing takes MINUTES on two cores, and DISK in ${CARGO_TARGET_DIR:-$here/target}."
+say "Building and testing takes about 15 minutes on two cores, and 6 GB in ${CARGO_TARGET_DIR:-$here/target}."
 say "A test that cannot run here prints its name and the reason, as \"skipped: NAME: REASON\"."
 find_cargo
 install_build_packages
