@@ -80,6 +80,7 @@ pub struct Scanner {
     next_network_check: Option<Instant>,
     users: BTreeMap<UserId, String>,
     accounts: Accounts,
+    shortens_home: bool,
 }
 
 impl Scanner {
@@ -97,7 +98,13 @@ impl Scanner {
             next_network_check: None,
             users: BTreeMap::new(),
             accounts,
+            shortens_home: true,
         }
+    }
+
+    /// From now on texts have no `~`, because programs do not expand it.
+    pub fn keep_paths_absolute(&mut self) {
+        self.shortens_home = false;
     }
 
     #[must_use]
@@ -148,14 +155,15 @@ impl Scanner {
         let groups = self.groups(&look, directories);
         let known = &self.environment.known;
         let home = known.home.as_path();
-        let has_shells_home = known.variable("HOME") == Some(home.as_os_str());
+        // The shell expands ~ by $HOME, ssh by the password file.
+        let shortens_home = self.shortens_home && known.variable("HOME") == Some(home.as_os_str());
         let context = Context {
             uid: self.uid,
             users: &self.users,
             groups: &groups,
             home,
             tilde: Tilde {
-                home: has_shells_home.then_some(home),
+                home: shortens_home.then_some(home),
             },
             places,
             directories,

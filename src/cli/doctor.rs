@@ -39,6 +39,9 @@ fn examine(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<Outcome> {
+    if doctor.json {
+        context.scanner.keep_paths_absolute();
+    }
     let mut snapshot = context.examination(&[]);
     let mut outcome = Outcome::Well;
     if doctor.fix {

@@ -18,6 +18,9 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Result<Outcome> {
     let mut context = Context::load(global)?;
+    if list.json {
+        context.scanner.keep_paths_absolute();
+    }
     let snapshot = context.snapshot();
     print(&context, list, &snapshot, out)?;
     if !list.watch {

@@ -66,6 +66,31 @@ fn systemd_host_names_are_not_listed_as_hosts() {
 }
 
 #[test]
+fn texts_shorten_the_home_directory_and_json_does_not() {
+    let lab = lab_with_home();
+    let config = format!("Host web\n{GOOD}    ControlPath ~/.ssh/none/%n\n");
+    lab.write("home/.ssh/config", config);
+    let directory = lab.path("home/.ssh/none");
+    for command in ["list", "doctor"] {
+        let json = match lab.muxtray_with_etc([command, "--json"]) {
+            Ok(output) => output.expect(1),
+            Err(why) => {
+                return skip("texts_shorten_the_home_directory_and_json_does_not", &why);
+            }
+        };
+        let report = Report::of(&json);
+        assert_eq!(
+            report.json["findings"][0]["subject"],
+            directory.display().to_string()
+        );
+        assert!(!json.stdout.contains("~/"), "{}", json.stdout);
+        let text = lab.muxtray_with_etc([command]).unwrap().expect(1).stdout;
+        assert!(text.contains("~/.ssh/none"), "{text}");
+        assert!(!text.contains(directory.to_str().unwrap()), "{text}");
+    }
+}
+
+#[test]
 fn missing_directory_of_a_system_host_is_a_finding_once_used() {
     let name = "missing_directory_of_a_system_host_is_a_finding_once_used";
     let lab = lab_with_home();
