@@ -224,7 +224,7 @@ fn every_command_answers_in_german() {
     master.wait_for_end();
     session.close();
     lab.write(&config, "interval_secs = 0\n");
-    check(&["config", "check"], 2, "ungültig");
+    check(&["config", "check"], 2, "muss 1 bis");
 }
 
 #[test]
