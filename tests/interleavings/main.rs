@@ -31,6 +31,7 @@
 mod cleaner;
 mod directory;
 mod explorer;
+mod race;
 mod scenario;
 mod ssh;
 

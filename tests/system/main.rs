@@ -16,5 +16,4 @@ mod instance;
 mod linkage;
 mod never;
 mod notify;
-mod race;
 mod test_fixtures;
