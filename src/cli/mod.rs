@@ -61,7 +61,7 @@ pub fn refuse(elevated: Elevated, err: &mut dyn Write) -> Outcome {
     Outcome::Misused
 }
 
-/// Prints an error of [`run`] and returns the outcome. A reader that closed the pipe (`muxtray list | head`) is no error.
+/// Prints an error of [`run()`] and returns the outcome. A reader that closed the pipe (`muxtray list | head`) is no error.
 pub fn conclude(outcome: io::Result<Outcome>, err: &mut dyn Write) -> Outcome {
     match outcome {
         Ok(outcome) => outcome,
