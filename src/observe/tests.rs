@@ -9,6 +9,7 @@ use std::os::unix::net::{UnixListener as Bound, UnixStream};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::sys::signal::{Signal, kill};
@@ -343,16 +344,30 @@ fn listeners_are_found_by_name_without_sock_diag() {
 #[test]
 fn socket_missing_in_one_dump_is_not_connected_to() {
     static DUMPS: AtomicU32 = AtomicU32::new(0);
+    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
     let mut scene = Scene::with(Observer::with_sources(
         own_uid(),
         Sources {
-            sock_diag: || match DUMPS.fetch_add(1, Ordering::Relaxed) {
-                0 => Ok(UnixTable::new(Table::SockDiag, [])),
-                _ => sock_diag::dump(),
+            sock_diag: || {
+                if DUMPS.fetch_add(1, Ordering::Relaxed) == 0 {
+                    return Ok(UnixTable::new(Table::SockDiag, []));
+                }
+                // A listener of another test can look like an orphan, for which the table is read again.
+                let table = sock_diag::dump()?;
+                let is_own = |listener: &&UnixListener| {
+                    let directory = DIRECTORY.get();
+                    directory.is_some_and(|directory| listener.name.starts_with(directory))
+                };
+                let own = table.listeners().filter(is_own).cloned();
+                Ok(UnixTable::new(
+                    Table::SockDiag,
+                    own.map(unix_table::Row::Listener),
+                ))
             },
             proc_net_unix: proc_net_unix::read,
         },
     ));
+    DIRECTORY.set(scene.directory.path().to_owned()).unwrap();
     let bound = scene.bind_master("u@h");
     let seen = scene.one("u@h", Origin::Exact).unwrap();
     assert!(seen.listener.is_some());
