@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use super::path::ControlPath;
 
-/// `NAME_MAX` of Linux.
 const MAX_NAME_BYTES: usize = 255;
 
 /// The paths that match a ControlPath template or a glob.
@@ -23,7 +22,6 @@ pub struct Pattern {
     pub(super) per_machine: bool,
 }
 
-/// The part of a pattern between two slashes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Component {
     pub(super) pieces: Vec<Piece>,
@@ -62,46 +60,28 @@ pub(super) enum Token {
     User,
     /// `%j`
     Jump,
-    /// `*`
     Star,
 }
 
-impl Token {
-    /// The least number of bytes.
-    const fn shortest(self) -> usize {
-        match self {
-            Self::HostName | Self::Alias | Self::KeyAlias | Self::User => 1,
-            Self::Jump | Self::Star => 0,
-        }
-    }
-}
-
 impl Pattern {
-    #[must_use]
     pub fn matches(&self, path: &ControlPath) -> bool {
-        let Some(names) = self.names_below_root(path) else {
-            return false;
-        };
-        self.components
-            .iter()
-            .zip(names)
-            .all(|(component, name)| component.matches(name))
+        let names = self.names_below_root(path);
+        names.is_some_and(|names| {
+            let mut pairs = self.components.iter().zip(names);
+            pairs.all(|(component, name)| component.matches(name))
+        })
     }
 
     /// Returns the directory at its beginning without wildcards: `/home/u/.ssh` of `/home/u/.ssh/%h`.
-    #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Returns the components after the root, the file name last; never empty.
-    #[must_use]
     pub fn components(&self) -> &[Component] {
         &self.components
     }
 
     /// Returns the only path that matches, if there are no wildcards.
-    #[must_use]
     pub fn as_literal(&self) -> Option<ControlPath> {
         let [component] = self.components.as_slice() else {
             return None;
@@ -111,25 +91,20 @@ impl Pattern {
 
     /// Whether files other than control sockets are likely to match: the pattern has a wildcard, but neither `%C` nor `%p`,
     /// and its directory is shared (a home directory, `~/.ssh`, a temporary directory, or the runtime directory).
-    #[must_use]
     pub fn is_vague(&self) -> bool {
         self.vague
     }
 
     /// Whether it came from a glob. Unlike a template, a glob also matches files that are not meant to be control sockets.
-    #[must_use]
     pub fn is_glob(&self) -> bool {
         self.glob
     }
 
     /// Whether its paths differ between machines: the template has `%C`, `%l` or `%L`.
-    #[must_use]
     pub fn is_per_machine(&self) -> bool {
         self.per_machine
     }
 
-    /// Marks it as not vague.
-    #[must_use]
     pub fn distinct(self) -> Self {
         Self {
             vague: false,
@@ -156,8 +131,6 @@ impl Pattern {
 }
 
 impl Component {
-    /// Returns the name, if there are no wildcards.
-    #[must_use]
     pub fn as_literal(&self) -> Option<&OsStr> {
         match self.pieces.as_slice() {
             [Piece::Literal(bytes)] => Some(OsStr::from_bytes(bytes)),
@@ -166,7 +139,6 @@ impl Component {
     }
 
     /// Whether a file name matches. Invalid and too long names do not.
-    #[must_use]
     pub fn matches(&self, name: &[u8]) -> bool {
         if name.is_empty() || name.len() > MAX_NAME_BYTES || name == b"." || name == b".." {
             return false;
@@ -181,7 +153,9 @@ impl Component {
         {
             return false;
         }
-        if self.hides(name) {
+        let has_dot =
+            matches!(self.pieces.first(), Some(Piece::Literal(prefix)) if prefix.starts_with(b"."));
+        if self.dots_are_hidden && name.starts_with(b".") && !has_dot {
             return false;
         }
         // All positions at which the pieces so far can end. Linear in the name for each piece, even for a glob of many stars.
@@ -209,12 +183,6 @@ impl Component {
         ends[name.len()]
     }
 
-    fn hides(&self, name: &[u8]) -> bool {
-        self.dots_are_hidden
-            && name.first() == Some(&b'.')
-            && !matches!(self.pieces.first(), Some(Piece::Literal(prefix)) if prefix.starts_with(b"."))
-    }
-
     /// Whether it has a token that other files are unlikely to match.
     pub(super) fn is_distinct(&self) -> bool {
         self.pieces
@@ -231,7 +199,8 @@ impl Piece {
         match self {
             Self::Literal(bytes) if rest.starts_with(bytes) => (bytes.len(), bytes.len()),
             Self::Literal(_) => NONE,
-            Self::Any(token) => (token.shortest(), rest.len()),
+            Self::Any(Token::Jump | Token::Star) => (0, rest.len()),
+            Self::Any(_) => (1, rest.len()),
             Self::Port => {
                 let digits = rest.iter().take(5).take_while(|byte| byte.is_ascii_digit());
                 (1, digits.count())
@@ -244,21 +213,18 @@ impl Piece {
                 Some((_, length)) => (length, length),
                 None => NONE,
             },
-            Self::Class { ranges, negated } => match first_character(rest) {
-                Some((character, length)) => {
-                    let inside = character.is_some_and(|character| {
-                        ranges
-                            .iter()
-                            .any(|(first, last)| (*first..=*last).contains(&character))
-                    });
-                    if inside == *negated {
-                        NONE
-                    } else {
+            Self::Class { ranges, negated } => {
+                let is_inside = |character: char| {
+                    let mut ranges = ranges.iter();
+                    ranges.any(|(first, last)| (*first..=*last).contains(&character))
+                };
+                match first_character(rest) {
+                    Some((character, length)) if character.is_some_and(is_inside) != *negated => {
                         (length, length)
                     }
+                    _ => NONE,
                 }
-                None => NONE,
-            },
+            }
         }
     }
 }
