@@ -1,9 +1,7 @@
 //! [`ControlPath`], and the names that ssh and `clean` derive from one.
 
-use std::cmp::Ordering;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -26,38 +24,11 @@ pub const ASIDE_PREFIX: &str = ".muxtray-aside.";
 /// The absolute, normalized path of a control socket: with a file name, without NUL, `.`, `..` and repeated slashes.
 ///
 /// Equal paths have equal bytes, so they are compared by bytes, many times faster than the components of a [`Path`].
-#[derive(Clone)]
-pub struct ControlPath(PathBuf);
-
-impl PartialEq for ControlPath {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.as_os_str() == other.0.as_os_str()
-    }
-}
-
-impl Eq for ControlPath {}
-
-impl PartialOrd for ControlPath {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for ControlPath {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.0.as_os_str().cmp(other.0.as_os_str())
-    }
-}
-
-impl Hash for ControlPath {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.as_os_str().hash(state);
-    }
-}
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ControlPath(OsString);
 
 impl ControlPath {
     /// Normalizes a path without following symlinks. Returns `None` if it cannot be the path of a control socket.
-    #[must_use]
     pub fn new(path: impl AsRef<Path>) -> Option<Self> {
         let path = path.as_ref();
         if !path.is_absolute() || path.as_os_str().as_bytes().contains(&0) {
@@ -72,74 +43,60 @@ impl ControlPath {
             }
         }
         clean.file_name()?;
-        Some(Self(clean))
+        Some(Self(clean.into_os_string()))
     }
 
     /// Returns the path of a directory entry. The path of the directory has to be normalized.
-    #[must_use]
     pub(crate) fn in_directory(directory: &Path, name: &OsStr) -> Self {
         let path = directory.join(name);
         debug_assert_eq!(Self::new(&path).as_ref().map(Self::as_path), Some(&*path));
-        Self(path)
+        Self(path.into_os_string())
     }
 
-    #[must_use]
     pub fn as_path(&self) -> &Path {
-        &self.0
+        Path::new(&self.0)
     }
 
-    #[must_use]
     pub fn directory(&self) -> &Path {
-        self.0.parent().unwrap_or(Path::new("/"))
+        self.as_path().parent().unwrap_or(Path::new("/"))
     }
 
-    #[must_use]
     pub fn name(&self) -> &[u8] {
-        self.0.file_name().map_or(&[], |name| name.as_bytes())
+        self.as_path()
+            .file_name()
+            .map_or(&[], |name| name.as_bytes())
     }
 
-    #[must_use]
     pub fn len_bytes(&self) -> usize {
-        self.0.as_os_str().len()
+        self.0.len()
     }
 
     /// Returns `PATH` if this is a temporary name `PATH.<16 letters or digits>`.
-    #[must_use]
     pub fn without_temporary_suffix(&self) -> Option<Self> {
-        let stem = stem_of_temporary(self.name())?;
-        Some(Self::in_directory(
-            self.directory(),
-            OsStr::from_bytes(stem),
-        ))
+        stem_of_temporary(self.name()).map(|stem| self.sibling(stem))
     }
 
     /// Returns the path before `clean` renamed it, if its name begins with [`ASIDE_PREFIX`].
-    #[must_use]
     pub fn without_aside_prefix(&self) -> Option<Self> {
-        let stem = stem_of_aside(self.name())?;
-        Some(Self::in_directory(
-            self.directory(),
-            OsStr::from_bytes(stem),
-        ))
+        stem_of_aside(self.name()).map(|stem| self.sibling(stem))
+    }
+
+    fn sibling(&self, name: &[u8]) -> Self {
+        Self::in_directory(self.directory(), OsStr::from_bytes(name))
     }
 }
 
-/// Returns `NAME` of a temporary name `NAME.<16 letters or digits>`.
-#[must_use]
 pub fn stem_of_temporary(name: &[u8]) -> Option<&[u8]> {
     let (rest, suffix) = name.split_at_checked(name.len().checked_sub(TEMPORARY_SUFFIX)?)?;
     let stem = rest.strip_suffix(b".")?;
     (suffix.iter().all(u8::is_ascii_alphanumeric) && is_name(stem)).then_some(stem)
 }
 
-/// Returns `NAME` of [`ASIDE_PREFIX`]`NAME`.
-#[must_use]
 pub fn stem_of_aside(name: &[u8]) -> Option<&[u8]> {
     name.strip_prefix(ASIDE_PREFIX.as_bytes())
         .filter(|stem| is_name(stem))
 }
 
-/// Whether this can be the name of a directory entry.
 fn is_name(name: &[u8]) -> bool {
     !matches!(name, b"" | b"." | b"..") && !name.contains(&b'/')
 }
@@ -150,10 +107,9 @@ impl fmt::Debug for ControlPath {
     }
 }
 
-/// One printable line, as by [`text::path`].
 impl fmt::Display for ControlPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&text::path(&self.0))
+        f.write_str(&text::os(&self.0))
     }
 }
 
@@ -172,7 +128,7 @@ mod tests {
             ("/a\0b", None),
         ] {
             let found = ControlPath::new(text).map(|path| path.0);
-            assert_eq!(found, path.map(PathBuf::from));
+            assert_eq!(found, path.map(OsString::from));
         }
         for (text, directory, name, length) in [
             ("/s/web", "/s", "web", 6),
@@ -229,28 +185,6 @@ mod tests {
         assert_eq!(
             (MAX_USABLE_BYTES, MAX_USABLE_BYTES + 1 + TEMPORARY_SUFFIX),
             (90, MAX_ADDRESS_BYTES)
-        );
-    }
-
-    #[test]
-    fn equal_and_ordered_by_bytes() {
-        let mut paths = ["/s/b", "/s/a/c", "/s//a", "/s/a-b", "/s/B", "/s/./a"]
-            .map(|text| ControlPath::new(text).unwrap());
-        paths.sort();
-        let sorted = ["/s/B", "/s/a", "/s/a", "/s/a-b", "/s/a/c", "/s/b"];
-        assert_eq!(paths.clone().map(|path| path.to_string()), sorted);
-        let hash = |path: &ControlPath| {
-            let mut hasher = std::hash::DefaultHasher::new();
-            path.hash(&mut hasher);
-            hasher.finish()
-        };
-        assert_eq!(
-            (paths[1] == paths[2], hash(&paths[1]) == hash(&paths[2])),
-            (true, true)
-        );
-        assert_eq!(
-            (paths[0] == paths[1], hash(&paths[0]) == hash(&paths[1])),
-            (false, false)
         );
     }
 }
