@@ -1,10 +1,10 @@
-//! [`History`]: facts about listeners that a single look does not show.
+//! [`History`]: facts about listeners and connections that a single look does not show.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::network::Memory;
-use crate::model::network::{Facts, Verdict};
+use super::network::{ADDRESS_TOLERANCE, Elapsed, SLEPT, judge};
+use crate::model::network::{Address, Connection, Doubt, Facts, Route, Verdict};
 use crate::model::socket::{Cookie, Listener, Look, MasterPid};
 
 /// The time after which waiting connections make a master unresponsive: the deadline of an alive check. A healthy master
@@ -14,61 +14,71 @@ pub const STUCK_AFTER: Duration = Duration::from_secs(2);
 /// The time without a connection after which a master is idle.
 pub(crate) const IDLE_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The facts about listeners that a single look does not show.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
     now: Option<Instant>,
     backlog_since: BTreeMap<Cookie, Instant>,
     timed_out: BTreeSet<Cookie>,
     used: BTreeMap<Cookie, Instant>,
-    network: Memory,
+    /// The time of the last network facts, and how long the machine had been suspended by then.
+    network_at: Option<(Instant, Duration)>,
+    connections: BTreeMap<MasterPid, Known>,
+}
+
+/// A connection with its facts of earlier looks: the start of a wait for an answer, and the changes since the last answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Known {
+    connection: Connection,
+    unanswered_since: Option<Instant>,
+    doubt: Option<(Doubt, Instant)>,
+    gone_since: Option<Instant>,
 }
 
 impl History {
     /// Adds a look at `now`. Forgets listeners that are gone, and the time of a backlog that is empty.
     #[must_use]
-    pub fn after(self, look: &Look, now: Instant) -> Self {
-        let mut used = self.used;
-        let busy = listeners(look).filter(|listener| listener.sessions > 0);
-        used.extend(busy.filter_map(|listener| Some((listener.cookie?, now))));
-        let listeners: BTreeMap<Cookie, u32> = listeners(look)
-            .filter_map(|listener| listener.cookie.map(|cookie| (cookie, listener.backlog)))
+    pub fn after(mut self, look: &Look, now: Instant) -> Self {
+        let observed = look.observations.iter();
+        let observed = observed.filter_map(|observation| observation.listener.as_ref());
+        let all = observed.chain(look.orphans.iter().map(|orphan| &orphan.listener));
+        let listeners: BTreeMap<Cookie, &Listener> = all
+            .filter_map(|listener| Some((listener.cookie?, listener)))
             .collect();
-        let backlog_since = listeners
-            .iter()
-            .filter(|(_, backlog)| **backlog > 0)
-            .map(|(cookie, _)| {
-                (
-                    *cookie,
-                    self.backlog_since.get(cookie).copied().unwrap_or(now),
-                )
-            })
-            .collect();
-        let timed_out = self
-            .timed_out
-            .into_iter()
-            .filter(|cookie| listeners.contains_key(cookie))
-            .collect();
-        used.retain(|cookie, _| listeners.contains_key(cookie));
-        Self {
-            now: Some(now),
-            backlog_since,
-            timed_out,
-            used,
-            network: self.network,
+        let is_waiting = |cookie: &Cookie| {
+            let listener = listeners.get(cookie);
+            listener.is_some_and(|listener| listener.backlog > 0)
+        };
+        self.backlog_since.retain(|cookie, _| is_waiting(cookie));
+        self.used.retain(|cookie, _| listeners.contains_key(cookie));
+        self.timed_out
+            .retain(|cookie| listeners.contains_key(cookie));
+        for (cookie, listener) in listeners {
+            if listener.backlog > 0 {
+                self.backlog_since.entry(cookie).or_insert(now);
+            }
+            if listener.sessions > 0 {
+                self.used.insert(cookie, now);
+            }
         }
+        self.now = Some(now);
+        self
     }
 
     /// Adds the network connections of a look.
     #[must_use]
     pub fn after_network(mut self, facts: Facts, now: Instant) -> Self {
-        self.network = self.network.after(facts, now);
+        let has_slept = self
+            .network_at
+            .is_some_and(|(_, before)| facts.asleep.saturating_sub(before) > SLEPT);
+        let known = facts.connections.into_iter().map(|(pid, connection)| {
+            let before = self.connections.remove(&pid);
+            let before = before.filter(|before| before.connection.cookie == connection.cookie);
+            let known = Known::after(before.as_ref(), connection, has_slept, now);
+            (pid, known)
+        });
+        self.connections = known.collect();
+        self.network_at = Some((now, facts.asleep));
         self
-    }
-
-    /// Returns the judgement on the network connection of a master, if the connection is known.
-    pub(super) fn verdict(&self, master: MasterPid, limit: Duration) -> Option<Verdict> {
-        self.network.verdict(master, limit)
     }
 
     /// Adds an alive check, which was `answered` in time or not.
@@ -82,33 +92,48 @@ impl History {
         self
     }
 
+    /// Returns the judgement on the network connection of a master, if the connection is known. `limit` is the time without
+    /// an answer after which it is dead.
+    pub(super) fn verdict(&self, master: MasterPid, limit: Duration) -> Option<Verdict> {
+        let (now, _) = self.network_at?;
+        let known = self.connections.get(&master)?;
+        let ago = |then: Instant| now.saturating_duration_since(then);
+        let elapsed = Elapsed {
+            unanswered: known.unanswered_since.map(ago),
+            doubt: known.doubt.map(|(doubt, then)| (doubt, ago(then))),
+            gone: known.gone_since.map(ago),
+        };
+        Some(judge(&known.connection, elapsed, limit))
+    }
+
     /// Returns the time at which the next backlog can become stuck.
     #[must_use]
     pub fn look_again_at(&self) -> Option<Instant> {
         let now = self.now?;
-        self.backlog_since
+        let due = self
+            .backlog_since
             .values()
-            .map(|since| *since + STUCK_AFTER)
-            .filter(|due| *due > now)
-            .min()
+            .map(|since| *since + STUCK_AFTER);
+        due.filter(|due| *due > now).min()
     }
 
     /// Whether a look found a session of the listener within [`IDLE_AFTER`].
     pub(super) fn was_used(&self, cookie: Option<Cookie>) -> bool {
-        match (self.now, cookie.and_then(|cookie| self.used.get(&cookie))) {
-            (Some(now), Some(used)) => now.duration_since(*used) < IDLE_AFTER,
-            _ => false,
-        }
+        let age = self.age_in(&self.used, cookie);
+        age.is_some_and(|age| age < IDLE_AFTER)
     }
 
     pub(super) fn is_stuck(&self, cookie: Option<Cookie>) -> bool {
-        match (
-            self.now,
-            cookie.and_then(|cookie| self.backlog_since.get(&cookie)),
-        ) {
-            (Some(now), Some(since)) => now.duration_since(*since) >= STUCK_AFTER,
-            _ => false,
-        }
+        let age = self.age_in(&self.backlog_since, cookie);
+        age.is_some_and(|age| age >= STUCK_AFTER)
+    }
+
+    fn age_in(
+        &self,
+        times: &BTreeMap<Cookie, Instant>,
+        cookie: Option<Cookie>,
+    ) -> Option<Duration> {
+        Some(self.now?.duration_since(*times.get(&cookie?)?))
     }
 
     pub(super) fn has_timed_out(&self, cookie: Option<Cookie>) -> bool {
@@ -116,10 +141,54 @@ impl History {
     }
 }
 
-fn listeners(look: &Look) -> impl Iterator<Item = &Listener> {
-    let observed = look
-        .observations
-        .iter()
-        .filter_map(|observation| observation.listener.as_ref());
-    observed.chain(look.orphans.iter().map(|orphan| &orphan.listener))
+impl Known {
+    fn after(before: Option<&Self>, connection: Connection, has_slept: bool, now: Instant) -> Self {
+        let heard = connection.numbers.last_heard();
+        let is_silent_since = |then: &Instant| now.saturating_duration_since(*then) <= heard;
+        let earlier = |ago| now.checked_sub(ago).unwrap_or(now);
+
+        let unanswered_since = connection.numbers.waiting().map(|waiting| {
+            let by_numbers = earlier(waiting.at_least);
+            let seen = before
+                .and_then(|before| before.unanswered_since)
+                .filter(is_silent_since);
+            seen.map_or(by_numbers, |seen| seen.min(by_numbers))
+        });
+
+        let was_present = before.is_some_and(|before| before.connection.address != Address::Gone);
+        let gone_since = match connection.address {
+            Address::Present(_) => None,
+            Address::Gone if was_present => Some(now),
+            Address::Gone => before.and_then(|before| before.gone_since),
+        };
+
+        let mut doubt = before.and_then(|before| before.doubt);
+        if let Address::Present(Some(age)) = connection.address
+            && age + ADDRESS_TOLERANCE < heard
+        {
+            let came = earlier(age);
+            if doubt.is_none_or(|(_, then)| then + ADDRESS_TOLERANCE < came) {
+                doubt = Some((Doubt::Readdressed, came));
+            }
+        }
+        if let Some(before) = before {
+            let (old, new) = (before.connection.route, connection.route);
+            // A failed query is no change.
+            if old != new && old != Route::Unknown && new != Route::Unknown {
+                doubt = Some((Doubt::Rerouted, now));
+            }
+            if has_slept {
+                doubt = Some((Doubt::Resumed, now));
+            }
+        }
+        if connection.is_loopback() {
+            doubt = None;
+        }
+        Self {
+            unanswered_since,
+            gone_since,
+            doubt: doubt.filter(|(_, then)| is_silent_since(then)),
+            connection,
+        }
+    }
 }

@@ -3,8 +3,8 @@ use std::time::Instant;
 
 use std::time::Duration;
 
-use super::judge::*;
-use super::memory::Memory;
+use super::*;
+use crate::diagnose::History;
 use crate::model::finding::Severity;
 use crate::model::network::{
     Address, Cause, Connection, Doubt, Facts, Hop, Judgement, Numbers, Recoveries, Route, Timer,
@@ -98,11 +98,11 @@ fn via(interface: u32) -> Route {
 }
 
 /// Successive looks.
-struct Looks(Memory, Instant);
+struct Looks(History, Instant);
 
 impl Looks {
     fn new() -> Self {
-        Self(Memory::default(), Instant::now() + secs(10_000))
+        Self(History::default(), Instant::now() + secs(10_000))
     }
 
     fn see(&mut self, at: Duration, asleep: Duration, connection: Connection) -> Verdict {
@@ -110,7 +110,7 @@ impl Looks {
             asleep,
             connections: BTreeMap::from([(MASTER, connection)]),
         };
-        self.0 = std::mem::take(&mut self.0).after(facts, self.1 + at);
+        self.0 = std::mem::take(&mut self.0).after_network(facts, self.1 + at);
         self.0.verdict(MASTER, LIMIT).unwrap()
     }
 }
@@ -492,7 +492,7 @@ fn waiting_is_measured_over_looks() {
     }
     let answered = looks.see(secs(100), secs(0), stuck(ms(20)));
     assert_eq!(answered.judgement, WELL);
-    looks.0 = std::mem::take(&mut looks.0).after(Facts::default(), looks.1);
+    looks.0 = std::mem::take(&mut looks.0).after_network(Facts::default(), looks.1);
     assert_eq!(looks.0.verdict(MASTER, LIMIT), None);
 }
 
