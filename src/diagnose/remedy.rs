@@ -23,14 +23,12 @@ pub(super) struct Extra<'a> {
     pub(super) tilde: Tilde<'a>,
     /// Users other than its owner and root that may connect to it; `None` if it has no file.
     pub(super) writers: Option<&'a Writers>,
-    /// Whether a process listens.
     pub(super) is_listening: bool,
     /// The time since the last use of a master without sessions.
     pub(super) unused_for: Option<Duration>,
 }
 
 /// Returns the findings of the socket, that of its state first.
-#[must_use]
 pub(super) fn findings(socket: &Socket, extra: Extra<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(state_finding(socket, extra));
@@ -53,34 +51,6 @@ fn finding(
     Finding::new(id, extra.tilde.path(path), evidence, remedy).with_paths([path])
 }
 
-fn state_finding(socket: &Socket, extra: Extra<'_>) -> Option<Finding> {
-    let id = socket.state.finding_id()?;
-    let Explanation {
-        evidence,
-        remedy,
-        command,
-    } = explain(socket, extra)?;
-    let finding = finding(socket, extra, id, evidence, remedy).with_fix(fix(socket));
-    Some(match command {
-        Some(command) => finding.with_command(command),
-        None => finding,
-    })
-}
-
-fn fix(socket: &Socket) -> Option<Fix> {
-    match socket.state {
-        State::Stale | State::Leftover => Some(Fix::Clean {
-            target: socket.target(),
-            is_leftover: socket.state == State::Leftover,
-        }),
-        // Only a socket that the user owns has an id here.
-        State::Denied(Denied::Connect) if socket.id.is_some() => {
-            Some(Fix::CloseSocket(socket.target()))
-        }
-        _ => None,
-    }
-}
-
 /// connect(2) needs write permission. A master refuses users other than its own and root (peer check of mux.c), but
 /// another program that listens there would not.
 fn insecure_mode(socket: &Socket, extra: Extra<'_>) -> Option<Finding> {
@@ -88,20 +58,15 @@ fn insecure_mode(socket: &Socket, extra: Extra<'_>) -> Option<Finding> {
         .writers
         .filter(|writers| **writers != Writers::Nobody)?;
     let mode = format!("{:04o}", socket.mode?);
+    let path = extra.tilde.shell_word(socket.path.as_path());
     let evidence = tr!(
         "mode {mode}: other users may connect",
         mode = writers.with_reason(mode)
     );
-    let finding = finding(
-        socket,
-        extra,
-        FindingId::InsecureMode,
-        evidence,
-        tr!("restrict it with"),
-    );
+    let remedy = tr!("restrict it with");
     Some(
-        finding
-            .with_command(format!("chmod 600 {}", extra.path_word(socket)))
+        finding(socket, extra, FindingId::InsecureMode, evidence, remedy)
+            .with_command(format!("chmod 600 {path}"))
             .with_fix(Fix::CloseSocket(socket.target())),
     )
 }
@@ -157,44 +122,19 @@ fn no_persist_expiry(socket: &Socket, extra: Extra<'_>) -> Option<Finding> {
     })
 }
 
-impl Extra<'_> {
-    fn path_word(self, socket: &Socket) -> String {
-        self.tilde.shell_word(socket.path.as_path())
-    }
-}
-
-struct Explanation {
-    evidence: String,
-    remedy: String,
-    command: Option<String>,
-}
-
-impl Explanation {
-    fn new(evidence: String, remedy: String) -> Self {
-        Self {
-            evidence,
-            remedy,
-            command: None,
-        }
-    }
-
-    fn by_way_out(evidence: String, WayOut { remedy, command }: WayOut) -> Self {
-        Self {
-            evidence,
-            remedy,
-            command,
-        }
-    }
-
-    fn with(mut self, command: String) -> Self {
-        self.command = Some(command);
-        self
-    }
-}
-
 /// Returns `None` for a running master.
-fn explain(socket: &Socket, extra: Extra<'_>) -> Option<Explanation> {
-    let path = extra.path_word(socket);
+fn state_finding(socket: &Socket, extra: Extra<'_>) -> Option<Finding> {
+    let id = socket.state.finding_id()?;
+    let path = extra.tilde.shell_word(socket.path.as_path());
+    let found = |evidence, remedy: String| finding(socket, extra, id, evidence, remedy);
+    let by_way_out = |evidence| {
+        let WayOut { remedy, command } = commands::way_out(socket);
+        let finding = found(evidence, remedy);
+        match command {
+            Some(command) => finding.with_command(command),
+            None => finding,
+        }
+    };
     Some(match &socket.state {
         State::Running => return None,
         State::Suspect(_) | State::Stranded(_) => {
@@ -202,33 +142,35 @@ fn explain(socket: &Socket, extra: Extra<'_>) -> Option<Explanation> {
             let exit = commands::exit(socket);
             let reconnect = commands::reconnect(socket);
             let remedy = verdict.remedy(&exit, reconnect.as_deref());
-            Explanation::new(verdict.evidence()?, remedy).with(reconnect.unwrap_or(exit))
+            found(verdict.evidence()?, remedy).with_command(reconnect.unwrap_or(exit))
         }
-        State::Stale => Explanation::new(
-            tr!("connection refused: no process listens"),
-            tr!("remove it with"),
-        )
-        .with(commands::clean(socket)),
-        State::Leftover => Explanation::new(
-            tr!(
-                "temporary socket of a start that was interrupted; connection refused: no process listens"
-            ),
-            tr!("remove it with"),
-        )
-        .with(commands::clean(socket)),
+        State::Stale | State::Leftover => {
+            let is_leftover = socket.state == State::Leftover;
+            let evidence = if is_leftover {
+                tr!(
+                    "temporary socket of a start that was interrupted; connection refused: no process listens"
+                )
+            } else {
+                tr!("connection refused: no process listens")
+            };
+            let target = socket.target();
+            found(evidence, tr!("remove it with"))
+                .with_command(commands::clean(socket))
+                .with_fix(Fix::Clean {
+                    target,
+                    is_leftover,
+                })
+        }
         State::Misowned(owner) => {
             let evidence = tr!("the file belongs to {owner}, not to you", owner);
             if extra.is_listening {
-                Explanation::new(
-                    evidence,
-                    tr!("a master of that user listens; end it, then remove the file"),
-                )
-                .with(format!("sudo ssh -S {path} -O exit -"))
+                let remedy = tr!("a master of that user listens; end it, then remove the file");
+                found(evidence, remedy).with_command(format!("sudo ssh -S {path} -O exit -"))
             } else {
-                Explanation::new(evidence, tr!("remove it with")).with(format!("sudo rm {path}"))
+                found(evidence, tr!("remove it with")).with_command(format!("sudo rm {path}"))
             }
         }
-        State::Foreign(ForeignHolder::Program { name, pid }) => Explanation::new(
+        State::Foreign(ForeignHolder::Program { name, pid }) => found(
             tr!(
                 "{program} (pid {pid}) listens, which is not ssh",
                 program = text::line(name),
@@ -236,39 +178,39 @@ fn explain(socket: &Socket, extra: Extra<'_>) -> Option<Explanation> {
             ),
             tr!("do not connect through it; end that program, or set another ControlPath"),
         ),
-        State::Foreign(ForeignHolder::User(owner)) => Explanation::new(
+        State::Foreign(ForeignHolder::User(owner)) => found(
             tr!("a process of {owner} listens", owner),
             tr!(
                 "do not connect through it: that process would receive your sessions; use a directory that only you can \
                  write to"
             ),
         ),
-        State::NotASocket(kind) => Explanation::new(
-            tr!(
-                "{kind} is in the place of the control socket",
-                kind = kind.phrase()
-            ),
-            tr!("move it away with"),
-        )
-        .with(format!("mv {path} {path}.saved")),
-        State::Denied(Denied::Look) => Explanation::new(
+        State::NotASocket(kind) => {
+            let kind = kind.phrase();
+            let evidence = tr!("{kind} is in the place of the control socket", kind);
+            found(evidence, tr!("move it away with"))
+                .with_command(format!("mv {path} {path}.saved"))
+        }
+        State::Denied(Denied::Look) => found(
             tr!("permission denied for a directory of its path"),
             tr!("find the directory with"),
         )
-        .with(format!("namei -l {path}")),
-        State::Denied(Denied::Connect) => Explanation::new(
-            match socket.mode {
+        .with_command(format!("namei -l {path}")),
+        State::Denied(Denied::Connect) => {
+            let evidence = match socket.mode {
                 Some(mode) => tr!(
                     "permission denied to connect (mode {mode})",
                     mode = format_args!("{mode:04o}")
                 ),
                 None => tr!("permission denied to connect"),
-            },
-            tr!("correct its mode with"),
-        )
-        .with(format!("chmod 600 {path}")),
-        State::Orphaned { successor } => orphaned(socket, *successor),
-        State::Unverifiable(Unverifiable::Network(name)) => Explanation::new(
+            };
+            // Only a socket that the user owns has an id here.
+            let fix = socket.id.map(|_| Fix::CloseSocket(socket.target()));
+            found(evidence, tr!("correct its mode with"))
+                .with_command(format!("chmod 600 {path}"))
+                .with_fix(fix)
+        }
+        State::Unverifiable(Unverifiable::Network(name)) => found(
             tr!(
                 "on {filesystem}, and no process of this machine listens: another machine's may",
                 filesystem = name
@@ -278,17 +220,43 @@ fn explain(socket: &Socket, extra: Extra<'_>) -> Option<Explanation> {
                  share sockets"
             ),
         ),
-        State::Unverifiable(Unverifiable::Failed(cause)) => Explanation::new(
+        State::Unverifiable(Unverifiable::Failed(cause)) => found(
             tr!("not verified: {cause}", cause = text::line(cause)),
             tr!("fix the cause; only sockets that are proven stale are removed"),
         ),
-        State::Unresponsive(why) => unresponsive(socket, *why),
+        State::Unresponsive(why) => {
+            let evidence = unresponsive(socket, *why);
+            match (why, socket.pid) {
+                (Unresponsive::Stopped, Some(pid)) => {
+                    let command = format!("kill -CONT {}", pid.0);
+                    let remedy = tr!(
+                        "continue it with: {command}; or {way_out}",
+                        command,
+                        way_out = commands::way_out(socket)
+                    );
+                    found(evidence, remedy).with_command(command)
+                }
+                _ => by_way_out(evidence),
+            }
+        }
+        // An exit request or SIGTERM would make an orphan unlink its ControlPath, which may be the socket of its successor
+        // (`client_loop()` and `cleanup_exit()`). SIGKILL runs no clean-up.
+        State::Orphaned { successor } => {
+            let evidence = orphaned(socket, *successor);
+            match socket.sessions_at_stake() {
+                Some(1..) | None if socket.cookie.is_some() => {
+                    found(evidence, tr!("close its sessions, then end it with"))
+                        .with_command(commands::end_process(socket, false))
+                }
+                Some(_) | None => by_way_out(evidence),
+            }
+        }
     })
 }
 
-fn unresponsive(socket: &Socket, why: Unresponsive) -> Explanation {
+fn unresponsive(socket: &Socket, why: Unresponsive) -> String {
     let master = master(socket.pid);
-    let evidence = match why {
+    match why {
         Unresponsive::Stopped => tr!("{master} is stopped, so it cannot answer", master),
         Unresponsive::Backlog(waiting) => tr!(
             "{master} does not accept: {n} connection still waiting"
@@ -296,37 +264,20 @@ fn unresponsive(socket: &Socket, why: Unresponsive) -> Explanation {
             master
         ),
         Unresponsive::BacklogFull => tr!("connections are not accepted: the queue is full"),
-        Unresponsive::CheckTimedOut => {
-            tr!(
-                "{master} did not answer the last alive check in time",
-                master
-            )
-        }
-    };
-    let way_out = commands::way_out(socket);
-    match (why, socket.pid) {
-        (Unresponsive::Stopped, Some(pid)) => {
-            let command = format!("kill -CONT {}", pid.0);
-            let remedy = tr!(
-                "continue it with: {command}; or {way_out}",
-                command,
-                way_out
-            );
-            Explanation::new(evidence, remedy).with(command)
-        }
-        _ => Explanation::by_way_out(evidence, way_out),
+        Unresponsive::CheckTimedOut => tr!(
+            "{master} did not answer the last alive check in time",
+            master
+        ),
     }
 }
 
-/// An exit request or SIGTERM would make an orphan unlink its ControlPath, which may be the socket of its successor
-/// (`client_loop()` and `cleanup_exit()`). SIGKILL runs no clean-up.
-fn orphaned(socket: &Socket, successor: bool) -> Explanation {
+fn orphaned(socket: &Socket, successor: bool) -> String {
     let master = master(socket.pid);
     let sessions = match socket.sessions_at_stake() {
         Some(sessions) => text::sessions(sessions),
         None => tr!("its sessions"),
     };
-    let evidence = if successor {
+    if successor {
         tr!(
             "{master} still runs with {sessions}, but another socket is at its path",
             master,
@@ -338,13 +289,6 @@ fn orphaned(socket: &Socket, successor: bool) -> Explanation {
             master,
             sessions
         )
-    };
-    match socket.sessions_at_stake() {
-        Some(1..) | None if socket.cookie.is_some() => {
-            Explanation::new(evidence, tr!("close its sessions, then end it with"))
-                .with(commands::end_process(socket, false))
-        }
-        Some(_) | None => Explanation::by_way_out(evidence, commands::way_out(socket)),
     }
 }
 

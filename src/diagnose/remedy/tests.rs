@@ -1,11 +1,10 @@
 use std::path::Path;
 
 use super::*;
-use crate::model::group::Permissions;
 use crate::model::network::{Address, Connection};
 use crate::model::places::Managed;
 use crate::model::samples::{
-    STAFF, connection, groups, in_state, path, permissions, running, seen_over, states,
+    connection, groups, in_state, path, permissions, running, seen_over, states,
 };
 
 fn listening() -> Extra<'static> {
@@ -26,7 +25,7 @@ fn commands(findings: &[Finding]) -> Vec<(&str, &str)> {
 }
 
 #[test]
-fn each_state_has_its_command() {
+fn each_state_has_its_command_and_fix() {
     for state in states() {
         let (command, if_listening) = match &state {
             State::Running | State::Suspect(_) | State::Stranded(_) => {
@@ -45,36 +44,22 @@ fn each_state_has_its_command() {
             State::Orphaned { .. } => ("muxtray exit --end-process web", None),
         };
         let socket = in_state(state);
-        let name = socket.state.name();
-        let found = findings(&socket, Extra::default());
-        assert_eq!(commands(&found), [(name, command)]);
-        assert_eq!(found[0].paths, [socket.path.as_path()]);
-        let found = findings(&socket, listening());
-        assert_eq!(commands(&found), [(name, if_listening.unwrap_or(command))]);
-    }
-}
-
-#[test]
-fn only_clean_and_chmod_are_fixes() {
-    for state in states() {
-        let is_leftover = state == State::Leftover;
-        let socket = in_state(state);
         let target = socket.target();
-        let expected = match &socket.state {
+        let fix = match &socket.state {
             state if state.is_cleanable() => Some(Fix::Clean {
                 target,
-                is_leftover,
+                is_leftover: *state == State::Leftover,
             }),
             State::Denied(Denied::Connect) => Some(Fix::CloseSocket(target)),
             _ => None,
         };
-        assert_eq!(fix(&socket), expected, "{:?}", socket.state);
+        let name = socket.state.name();
+        let found = findings(&socket, Extra::default());
+        assert_eq!(commands(&found), [(name, command)]);
+        assert_eq!((&found[0].fix, found[0].paths.len()), (&fix, 1), "{name}");
+        let found = findings(&socket, listening());
+        assert_eq!(commands(&found), [(name, if_listening.unwrap_or(command))]);
     }
-    let unseen = Socket {
-        id: None,
-        ..in_state(State::Denied(Denied::Connect))
-    };
-    assert_eq!(fix(&unseen), None);
 }
 
 #[test]
@@ -109,10 +94,9 @@ fn paths_below_the_home_directory_have_a_tilde() {
         path: path("/home/u/it's $1"),
         ..in_state(State::NotASocket(crate::model::socket::FileKind::Regular))
     };
+    let home = Some(Path::new("/home/u"));
     let extra = Extra {
-        tilde: Tilde {
-            home: Some(Path::new("/home/u")),
-        },
+        tilde: Tilde { home },
         ..Extra::default()
     };
     let found = findings(&socket, extra);
@@ -122,126 +106,57 @@ fn paths_below_the_home_directory_have_a_tilde() {
 }
 
 #[test]
-fn insecure_mode_needs_a_listener_and_write_permission_of_others() {
-    for (mode, is_insecure) in [
-        (Some(0o755), false),
-        (Some(0o620), false),
-        (Some(0o660), false),
-        (Some(0o622), true),
-        (Some(0o602), true),
-        (None, false),
-    ] {
-        for (state, is_listening) in [
-            (State::Running, true),
-            (State::Unresponsive(Unresponsive::BacklogFull), true),
-            (State::Stale, false),
-            (State::Orphaned { successor: false }, false),
-        ] {
-            let socket = Socket {
-                mode,
-                ..in_state(state)
-            };
-            let writers = mode.map(|mode| groups().writers(permissions(mode)));
-            let extra = Extra {
-                writers: writers.as_ref(),
-                ..listening()
-            };
-            let found = findings(&socket, extra);
-            let insecure = found.iter().find(|it| it.id == FindingId::InsecureMode);
-            assert_eq!(
-                insecure.is_some(),
-                is_insecure && is_listening,
-                "{socket:?}"
-            );
-            if let Some(finding) = insecure {
-                assert_eq!(finding.command.as_deref(), Some("chmod 600 /s/u@h-22"));
-                assert_eq!(finding.fix, Some(Fix::CloseSocket(socket.target())));
-            }
-        }
-    }
-}
-
-#[test]
-fn insecure_mode_names_the_other_members_of_the_group() {
-    let socket = Socket {
-        mode: Some(0o660),
-        ..in_state(State::Running)
-    };
-    let writers = groups().writers(Permissions {
-        group: STAFF,
-        ..permissions(0o660)
-    });
-    let extra = Extra {
-        writers: Some(&writers),
-        ..listening()
-    };
-    let finding = findings(&socket, extra).remove(0);
-    assert_eq!(finding.id, FindingId::InsecureMode);
-    assert!(
-        finding.evidence.contains("0660")
-            && finding.evidence.contains("staff")
-            && finding.evidence.contains("ada, bob"),
-        "{finding:?}"
-    );
-}
-
-#[test]
-fn session_limit_counts_the_masters_own_session() {
-    for (sessions, own_session, is_reached) in [
-        (Some(9), false, false),
-        (Some(9), true, true),
-        (Some(10), false, true),
-        (None, false, false),
-    ] {
-        let socket = Socket {
-            sessions,
-            own_session,
-            ..in_state(State::Running)
-        };
-        let expected = ("sessions-at-limit", "ssh -o ControlPath=none web");
-        let found = findings(&socket, listening());
-        assert_eq!(
-            commands(&found).contains(&expected),
-            is_reached,
-            "{socket:?}"
-        );
-    }
-}
-
-#[test]
-fn masters_without_expiry_are_reported_after_an_idle_day() {
-    let forever = || Socket {
-        persist_secs: Some(0),
-        sessions: Some(0),
-        ..in_state(State::Running)
-    };
-    let ten_minutes = Socket {
-        persist_secs: Some(600),
-        ..forever()
-    };
-    let of_kitty = Socket {
-        managed_by: Some(Managed("kitty")),
-        ..forever()
-    };
+fn running_masters_have_findings_of_their_mode_sessions_and_expiry() {
+    let limit = ("sessions-at-limit", "ssh -o ControlPath=none web");
+    let insecure = ("insecure-mode", "chmod 600 /s/u@h-22");
+    let no_expiry = ("no-persist-expiry", "muxtray exit web");
     let longer = IDLE_AFTER + Duration::from_secs(1);
-    for (socket, unused_for, is_reported) in [
-        (forever(), None, false),
-        (forever(), Some(IDLE_AFTER), false),
-        (forever(), Some(longer), true),
-        (ten_minutes, Some(longer), false),
-        (of_kitty, Some(longer), false),
-    ] {
+    type Change = fn(&mut Socket);
+    let cases: [(Change, Option<Duration>, &[_]); 14] = [
+        (|it| it.mode = Some(0o755), None, &[]),
+        (|it| it.mode = Some(0o660), None, &[]),
+        (|it| it.mode = Some(0o622), None, &[insecure]),
+        (|it| it.mode = Some(0o602), None, &[insecure]),
+        (|it| it.mode = None, None, &[]),
+        (|it| it.sessions = Some(9), None, &[]),
+        // The master's own session counts.
+        (
+            |it| (it.sessions, it.own_session) = (Some(9), true),
+            None,
+            &[limit],
+        ),
+        (|it| it.sessions = Some(10), None, &[limit]),
+        (|it| it.sessions = None, None, &[]),
+        (|it| it.persist_secs = Some(0), None, &[]),
+        (|it| it.persist_secs = Some(0), Some(IDLE_AFTER), &[]),
+        (
+            |it| (it.persist_secs, it.sessions) = (Some(0), Some(0)),
+            Some(longer),
+            &[no_expiry],
+        ),
+        (|it| it.persist_secs = Some(600), Some(longer), &[]),
+        (
+            |it| (it.persist_secs, it.managed_by) = (Some(0), Some(Managed("kitty"))),
+            Some(longer),
+            &[],
+        ),
+    ];
+    for (number, (change, unused_for, expected)) in cases.into_iter().enumerate() {
+        let mut socket = in_state(State::Running);
+        change(&mut socket);
+        let writers = socket.mode.map(|mode| groups().writers(permissions(mode)));
         let extra = Extra {
+            writers: writers.as_ref(),
             unused_for,
             ..listening()
         };
         let found = findings(&socket, extra);
-        let expected: &[_] = if is_reported {
-            assert_eq!(found[0].lines, ["Host web", "    ControlPersist 10m"]);
-            &[("no-persist-expiry", "muxtray exit web")]
-        } else {
-            &[]
-        };
-        assert_eq!(commands(&found), expected, "{socket:?}");
+        assert_eq!(commands(&found), expected, "case {number}");
+        socket.state = State::Unresponsive(Unresponsive::BacklogFull);
+        assert_eq!(commands(&findings(&socket, extra))[1..], *expected);
+        for state in [State::Stale, State::Orphaned { successor: false }] {
+            socket.state = state;
+            assert_eq!(findings(&socket, extra).len(), 1);
+        }
     }
 }
