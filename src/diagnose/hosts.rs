@@ -7,7 +7,7 @@ use tr::tr;
 
 use super::context::Context;
 use super::suggest;
-use crate::model::control_path::{ControlPath, HostAlias, MAX_USABLE_BYTES};
+use crate::model::control_path::{ControlPath, MAX_USABLE_BYTES};
 use crate::model::directory::Directory;
 use crate::model::finding::{Finding, FindingId};
 use crate::model::places::{Host, Persist};
@@ -30,8 +30,7 @@ pub(super) fn findings(context: Context<'_>) -> Vec<Finding> {
         .map(|(host, _)| *host)
         .filter(|host| host.multiplexes)
         .collect();
-    findings.extend(no_control_persist(&multiplexing));
-    findings.extend(no_keepalive(&multiplexing));
+    findings.extend(lacking(&multiplexing));
     findings
 }
 
@@ -56,10 +55,6 @@ pub(super) fn title(hosts: &[&Host]) -> String {
     }
 }
 
-fn aliases(hosts: &[&Host]) -> impl Iterator<Item = HostAlias> {
-    hosts.iter().map(|host| host.alias.clone())
-}
-
 /// Returns the `Host` line for a setting of these hosts. `Host *` is for the end of the configuration, where it applies
 /// only to hosts without the setting.
 fn heading(hosts: &[&Host]) -> String {
@@ -69,30 +64,40 @@ fn heading(hosts: &[&Host]) -> String {
     }
 }
 
+/// Returns a finding about these hosts, with a line for their configuration.
+fn about(
+    hosts: &[&Host],
+    id: FindingId,
+    evidence: String,
+    remedy: impl FnOnce(&str) -> String,
+    line: &str,
+) -> Finding {
+    let aliases = hosts.iter().map(|host| host.alias.clone());
+    Finding::new(id, title(hosts), evidence, remedy(line))
+        .with_hosts(aliases)
+        .with_lines([heading(hosts), format!("    {line}")])
+}
+
 fn too_long(host: &Host, path: &ControlPath, context: Context<'_>) -> Option<Finding> {
     let length = path.len_bytes();
     if length <= MAX_USABLE_BYTES {
         return None;
     }
-    let line = suggest::control_path(path.directory(), context.home);
-    let finding = Finding::new(
-        FindingId::PathTooLong,
-        host.title(),
-        tr!(
-            "its ControlPath expands to {n} byte, the limit is {limit}: {path}"
-                | "its ControlPath expands to {n} bytes, the limit is {limit}: {path}" % length,
-            limit = MAX_USABLE_BYTES,
-            path = context.tilde.path(path.as_path())
-        ),
+    let evidence = tr!(
+        "its ControlPath expands to {n} byte, the limit is {limit}: {path}"
+            | "its ControlPath expands to {n} bytes, the limit is {limit}: {path}" % length,
+        limit = MAX_USABLE_BYTES,
+        path = context.tilde.path(path.as_path())
+    );
+    let remedy = |line: &str| {
         tr!(
             "set a shorter one before any other in the configuration: {line}",
             line
-        ),
-    );
-    let finding = finding
-        .with_hosts([host.alias.clone()])
-        .with_paths([path.as_path()]);
-    Some(finding.with_lines([host.heading(), format!("    {line}")]))
+        )
+    };
+    let line = suggest::control_path(path.directory(), context.home);
+    let finding = about(&[host], FindingId::PathTooLong, evidence, remedy, &line);
+    Some(finding.with_paths([path.as_path()]))
 }
 
 /// Hosts with the same path and another destination: ssh to the second one would reach the first.
@@ -165,75 +170,55 @@ fn not_per_machine(hosts: &[(&Host, &ControlPath)], context: Context<'_>) -> Opt
     let (_, path, kind) = found.first()?;
     let named: Vec<&Host> = found.iter().map(|(host, ..)| *host).collect();
     let line = suggest::control_path(path.directory(), context.home);
-    let finding = Finding::new(
-        FindingId::PathNotPerMachine,
-        title(&named),
-        tr!(
-            "{path} is on {filesystem} and the same on every machine: it contains none of %C, %l and %L",
-            path = context.tilde.path(path.as_path()),
-            filesystem = text::line(kind)
-        ),
-        tr!("put %C into ControlPath: {line}", line),
+    let evidence = tr!(
+        "{path} is on {filesystem} and the same on every machine: it contains none of %C, %l and %L",
+        path = context.tilde.path(path.as_path()),
+        filesystem = text::line(kind)
     );
-    let finding = finding.with_hosts(aliases(&named));
-    Some(finding.with_lines([heading(&named), format!("    {line}")]))
+    let remedy = |line: &str| tr!("put %C into ControlPath: {line}", line);
+    let id = FindingId::PathNotPerMachine;
+    Some(about(&named, id, evidence, remedy, &line))
 }
 
-/// Returns the name of the network filesystem of a directory.
 pub(super) fn network_filesystem(directory: &Directory) -> Option<&str> {
     let (_, there) = directory.own()?;
     let volume = there.volume.as_ref()?;
     matches!(volume.filesystem, Filesystem::Network(_)).then_some(&volume.kind)
 }
 
-fn no_control_persist(multiplexing: &[&Host]) -> Option<Finding> {
-    let hosts: Vec<&Host> = multiplexing
-        .iter()
-        .copied()
-        .filter(|host| host.persist == Persist::No)
-        .collect();
-    if hosts.is_empty() {
-        return None;
-    }
-    let finding = Finding::new(
-        FindingId::NoControlPersist,
-        title(&hosts),
-        tr!(
-            "ControlMaster without ControlPersist: the first session is the master, and has to stay open until the \
-             others end"
-        ),
-        tr!(
-            "keep the master in the background: {line}",
-            line = "ControlPersist 10m"
-        ),
-    );
-    let finding = finding.with_hosts(aliases(&hosts));
-    Some(finding.with_lines([heading(&hosts), "    ControlPersist 10m".to_owned()]))
-}
-
-fn no_keepalive(multiplexing: &[&Host]) -> Option<Finding> {
-    let hosts: Vec<&Host> = multiplexing
-        .iter()
-        .copied()
-        .filter(|host| host.server_alive_interval == 0)
-        .collect();
-    if hosts.is_empty() {
-        return None;
-    }
-    let finding = Finding::new(
-        FindingId::NoKeepalive,
-        title(&hosts),
-        tr!(
-            "multiplexing with ServerAliveInterval 0: if the network fails, every session hangs until TCP gives up, \
-             after about 15 minutes"
-        ),
-        tr!(
-            "make ssh notice it within a minute: {line}",
-            line = "ServerAliveInterval 15"
-        ),
-    );
-    let finding = finding.with_hosts(aliases(&hosts));
-    Some(finding.with_lines([heading(&hosts), "    ServerAliveInterval 15".to_owned()]))
+/// The findings of multiplexing hosts that lack a setting.
+fn lacking(multiplexing: &[&Host]) -> impl Iterator<Item = Finding> {
+    let all = |lacks: fn(&Host) -> bool| -> Vec<&Host> {
+        let hosts = multiplexing.iter().copied();
+        hosts.filter(|host| lacks(host)).collect()
+    };
+    let no_persist = all(|host| host.persist == Persist::No);
+    let no_keepalive = all(|host| host.server_alive_interval == 0);
+    let persist = (!no_persist.is_empty()).then(|| {
+        about(
+            &no_persist,
+            FindingId::NoControlPersist,
+            tr!(
+                "ControlMaster without ControlPersist: the first session is the master, and has to stay open until the \
+                 others end"
+            ),
+            |line| tr!("keep the master in the background: {line}", line),
+            "ControlPersist 10m",
+        )
+    });
+    let keepalive = (!no_keepalive.is_empty()).then(|| {
+        about(
+            &no_keepalive,
+            FindingId::NoKeepalive,
+            tr!(
+                "multiplexing with ServerAliveInterval 0: if the network fails, every session hangs until TCP gives up, \
+                 after about 15 minutes"
+            ),
+            |line| tr!("make ssh notice it within a minute: {line}", line),
+            "ServerAliveInterval 15",
+        )
+    });
+    persist.into_iter().chain(keepalive)
 }
 
 #[cfg(test)]
