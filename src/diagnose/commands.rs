@@ -9,7 +9,6 @@ use crate::model::socket::Socket;
 use crate::model::state::State;
 use crate::model::text;
 
-/// Returns the command that removes the socket.
 pub(super) fn clean(socket: &Socket) -> String {
     format!("muxtray clean {}", socket.argument)
 }
@@ -24,21 +23,18 @@ pub(super) fn exit(socket: &Socket) -> String {
 }
 
 /// Returns the command that ends the process of the master. With `force` it closes open sessions.
-#[must_use]
 pub fn end_process(socket: &Socket, force: bool) -> String {
     let force = if force { " --force" } else { "" };
     format!("muxtray exit --end-process{force} {}", socket.argument)
 }
 
 /// Returns the host to reconnect to if the master is stranded.
-#[must_use]
 pub fn host_to_reconnect(socket: &Socket) -> Option<&HostAlias> {
     let is_stranded = matches!(socket.state, State::Stranded(_)) && socket.managed_by.is_none();
     socket.hosts.first().filter(|_| is_stranded)
 }
 
 /// Returns the command that ends a stranded master and opens another.
-#[must_use]
 pub fn reconnect(socket: &Socket) -> Option<String> {
     let host = text::shell_word(host_to_reconnect(socket)?.0.as_ref());
     Some(match socket.sessions_at_stake() {
@@ -64,7 +60,6 @@ impl fmt::Display for WayOut {
 }
 
 /// Returns how to end a master that does not answer, or that has no socket to be asked by.
-#[must_use]
 pub fn way_out(socket: &Socket) -> WayOut {
     let sessions = socket.sessions_at_stake();
     let remedy = match sessions {

@@ -265,7 +265,6 @@ impl Case<'_> {
         }
     }
 
-    /// `/home/u/.ssh (mode 0700, owner u (uid 1000))`
     fn described(&self, part: &Part) -> String {
         described(part, self.context)
     }

@@ -31,7 +31,6 @@ pub use history::{History, STUCK_AFTER};
 use remedy::Extra;
 pub use state::LEFTOVER_AFTER;
 
-/// Returns the sockets and findings of one look.
 #[must_use]
 pub fn snapshot(look: &Look, context: Context<'_>) -> Snapshot {
     let observed = look
@@ -92,7 +91,6 @@ fn aside(observation: &Observation, context: Context<'_>) -> Option<Target> {
 
 /// Returns `None` if there is nothing to report: no file, a start in progress, another user's file in a shared directory, or
 /// a file that only a vague pattern matches.
-#[must_use]
 pub fn judge(observation: &Observation, at: SystemTime, context: Context<'_>) -> Option<Socket> {
     let state = state::state(observation, at, context)?;
     let stat = match &observation.file {

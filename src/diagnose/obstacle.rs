@@ -23,7 +23,6 @@ pub struct Obstacle {
 }
 
 impl Obstacle {
-    #[must_use]
     pub fn no_control_path(typed: &str) -> Self {
         Self {
             evidence: tr!(
@@ -38,7 +37,6 @@ impl Obstacle {
     }
 
     /// A socket at the ControlPath that is no usable master.
-    #[must_use]
     pub fn at(socket: &Socket) -> Self {
         let state = socket.state.word();
         match socket.findings.first() {
@@ -69,7 +67,6 @@ impl From<&Finding> for Obstacle {
 }
 
 /// Returns the socket at the path. An orphan has no socket there.
-#[must_use]
 pub fn socket_at<'a>(path: &ControlPath, snapshot: &'a Snapshot) -> Option<&'a Socket> {
     snapshot
         .sockets
@@ -78,7 +75,6 @@ pub fn socket_at<'a>(path: &ControlPath, snapshot: &'a Snapshot) -> Option<&'a S
 }
 
 /// Returns the warnings and errors of a running master, of its path and directory, of the host, and of ssh.
-#[must_use]
 pub fn findings<'a>(typed: &str, host: &Host, snapshot: &'a Snapshot) -> Vec<&'a Finding> {
     let path = host.control_path.as_ref();
     let is_about = |finding: &&Finding| {
@@ -107,7 +103,6 @@ pub enum Failure {
     TimedOut(Duration, Option<String>),
     /// ssh connected, but no master listens at this path.
     NoMaster(ControlPath),
-    /// ssh could not be started, with the system's error.
     NotStarted(String),
 }
 

@@ -15,7 +15,6 @@ use crate::model::socket::{
 /// starting master.
 pub const LEFTOVER_AFTER: Duration = Duration::from_secs(60);
 
-/// Returns the state, or `None` if there is nothing to report.
 pub(super) fn state(
     observation: &Observation,
     at: SystemTime,

@@ -8,7 +8,6 @@ pub use super::ids::DirectoryId;
 use super::ids::UserId;
 use super::observation::{FileKind, Filesystem};
 
-/// A directory to look at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NeededDirectory {
     /// As ControlPaths name it.
@@ -29,7 +28,6 @@ pub struct Directory {
     pub end: End,
 }
 
-/// A directory or symlink of the path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
     /// Without symlinks, except itself.
@@ -50,25 +48,19 @@ pub enum End {
         /// Whether the user may create it in the last part.
         can_make: bool,
     },
-    /// A file that is no directory.
     Other {
         path: PathBuf,
         kind: FileKind,
     },
-    /// The last part may not be searched.
     Denied,
-    /// The error of the system.
     Failed(String),
 }
 
-/// A directory that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Existing {
     /// For the effective ids.
     pub access: Access,
-    /// `None` if statfs failed.
     pub volume: Option<Volume>,
-    /// `None` if there was no rehearsal.
     pub rehearsal: Option<Rehearsal>,
 }
 
@@ -76,15 +68,11 @@ pub struct Existing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Access {
     Full,
-    /// EACCES.
     Denied,
-    /// EROFS.
     ReadOnly,
-    /// Any other error, as text.
     Failed(String),
 }
 
-/// A mounted filesystem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Volume {
     /// Its type's name, as mount(8) writes it: `ext4`, `fuse.sshfs`.
@@ -109,17 +97,13 @@ pub enum Rehearsal {
     Failed {
         step: Step,
         refusal: Refusal,
-        /// The error of the system.
         words: String,
     },
 }
 
-/// A step of a starting master.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// bind(2).
     Socket,
-    /// link(2).
     HardLink,
 }
 
@@ -135,13 +119,10 @@ pub enum Refusal {
 }
 
 impl Directory {
-    #[must_use]
     pub fn path(&self) -> &Path {
         &self.wanted.path
     }
 
-    /// Returns the directory itself if it exists.
-    #[must_use]
     pub fn own(&self) -> Option<(&Part, &Existing)> {
         match &self.end {
             End::Exists(there) => self.parts.last().map(|part| (part, there)),

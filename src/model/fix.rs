@@ -20,7 +20,6 @@ pub enum Fix {
     },
     /// Set the mode of a socket that the user owns to 0600.
     CloseSocket(Target),
-    /// Remove a stale socket.
     Clean {
         target: Target,
         /// Whether it is the temporary socket of an interrupted start.
@@ -29,7 +28,6 @@ pub enum Fix {
 }
 
 impl Fix {
-    /// Returns the label of a menu row or button.
     #[must_use]
     pub fn label(&self) -> String {
         match self {

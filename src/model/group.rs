@@ -9,27 +9,20 @@ use tr::tr;
 
 use super::text;
 
-/// A numeric group id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupId(pub u32);
 
-/// A group, as the databases of users and groups have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
-    /// Its name; `None` if there is none.
     pub name: Option<String>,
-    /// Its members.
     pub members: Members,
 }
 
 /// The members of a group, without the user and root: root may do anything anyway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Members {
-    /// Nobody.
     OnlyYou,
-    /// These, by name.
     Others(Vec<String>),
-    /// There may be others.
     Unknown,
 }
 
@@ -38,27 +31,21 @@ pub enum Members {
 pub struct Permissions {
     /// The permission bits, `st_mode & 0o7777`.
     pub mode: u32,
-    /// The file's group.
     pub group: GroupId,
     /// Whether it has an access control list. The group's bits are the mask of the list then (acl(5)), and apply to the
     /// users and groups that the list names. Looked up only if the group's write bit decides.
     pub has_acl: bool,
 }
 
-/// The groups that decide whether others may write to something.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Groups(pub BTreeMap<GroupId, Group>);
 
 /// The others, beside the owner and root, that may write to a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Writers {
-    /// None.
     Nobody,
-    /// Everybody.
     Everybody,
-    /// The other members of its group, known or not.
     Group(GroupId, Group),
-    /// The users and groups of its access control list.
     AccessList,
 }
 
@@ -67,7 +54,6 @@ const NAMED: usize = 3;
 
 impl Permissions {
     /// Whether the members of the group decide if others may write.
-    #[must_use]
     pub const fn depend_on_members(self) -> bool {
         self.mode & 0o022 == 0o020 && !self.has_acl
     }
@@ -76,7 +62,6 @@ impl Permissions {
 impl Groups {
     /// Returns the others that may write to a file of the user's or of root's. A group that is not among these may have
     /// any member.
-    #[must_use]
     pub fn writers(&self, permissions: Permissions) -> Writers {
         let Permissions { mode, group, .. } = permissions;
         if mode & 0o002 != 0 {
@@ -107,7 +92,6 @@ impl Groups {
 
 impl Writers {
     /// Adds the reason to the evidence: `mode 0775, group staff has other members (ada, bob)`.
-    #[must_use]
     pub fn with_reason(&self, evidence: String) -> String {
         match self {
             Self::Nobody | Self::Everybody => evidence,

@@ -8,9 +8,7 @@ use super::control_path::ControlPath;
 /// muxtray's own rename compare with [`SocketId::same_file`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SocketId {
-    /// `st_dev`.
     pub device: u64,
-    /// `st_ino`.
     pub inode: u64,
     /// `st_ctim`: seconds and nanoseconds since the epoch.
     pub changed: (i64, i64),
@@ -18,7 +16,6 @@ pub struct SocketId {
 
 impl SocketId {
     /// Whether both are the same file, even if it was renamed or its mode changed.
-    #[must_use]
     pub fn same_file(&self, other: &Self) -> bool {
         self.device == other.device && self.inode == other.inode
     }
@@ -36,9 +33,7 @@ pub struct UserId(pub u32);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DirectoryId {
-    /// `st_dev`.
     pub device: u64,
-    /// `st_ino`.
     pub inode: u64,
 }
 

@@ -12,7 +12,6 @@ use super::control_path::{Component, stem_of_temporary};
 pub enum Interest {
     /// Files of a directory that appear, disappear, or change their mode or owner.
     Names {
-        /// An absolute path, which may contain symlinks.
         directory: PathBuf,
         names: Names,
         /// Whether to wait for the directory if it does not exist.
@@ -20,7 +19,6 @@ pub enum Interest {
     },
     /// The content and the inode of a file.
     File {
-        /// An absolute path, which may contain symlinks or not exist yet.
         path: PathBuf,
         /// Whether opening the file counts too.
         reading: bool,
@@ -29,7 +27,6 @@ pub enum Interest {
     Inode(PathBuf),
 }
 
-/// A set of file names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Names {
     exact: BTreeSet<OsString>,
@@ -43,8 +40,6 @@ enum Like {
 }
 
 impl Names {
-    /// Returns a set of one name.
-    #[must_use]
     pub fn exactly(name: impl Into<OsString>) -> Self {
         let mut names = Self::default();
         names.add(name);
@@ -55,7 +50,6 @@ impl Names {
         self.exact.insert(name.into());
     }
 
-    /// Adds all names that a component matches.
     pub fn add_like(&mut self, component: &Component) {
         self.add_once(Like::Any(component.clone()));
     }
@@ -72,7 +66,6 @@ impl Names {
         }
     }
 
-    /// Adds all names of another set.
     pub fn extend(&mut self, other: &Self) {
         self.exact.extend(other.exact.iter().cloned());
         for like in &other.like {
@@ -80,7 +73,6 @@ impl Names {
         }
     }
 
-    #[must_use]
     pub fn matches(&self, name: &OsStr) -> bool {
         let bytes = name.as_bytes();
         self.exact.contains(name)

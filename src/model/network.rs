@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::ids::MasterPid;
 
-/// The connections of all masters in one look.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
     /// The time that the machine was suspended since its boot.
@@ -15,7 +14,6 @@ pub struct Facts {
     pub connections: BTreeMap<MasterPid, Connection>,
 }
 
-/// A TCP connection at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {
     /// The kernel's id, unique until the next boot.
@@ -32,24 +30,19 @@ pub struct Connection {
 /// Whether an interface has the local address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Address {
-    /// For how long, if that is known.
     Present(Option<Duration>),
     Gone,
 }
 
-/// The route to the remote address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Route {
     Via(Hop),
     None,
-    /// The query failed.
     Unknown,
 }
 
-/// The next hop of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hop {
-    /// The index of the interface.
     pub interface: u32,
     /// `None` if the destination is on the link.
     pub gateway: Option<IpAddr>,
@@ -61,26 +54,20 @@ pub struct Hop {
 pub struct Numbers {
     /// Bytes that are not acknowledged, sent or not.
     pub queued_bytes: u32,
-    /// Segments that are sent and not acknowledged.
     pub unacked: u32,
     /// Successive timeouts of the oldest segment.
     pub retransmits: u8,
     /// Successive probes without an answer: of a closed window, of a missing route, or to keep an idle connection alive.
     pub probes: u8,
-    /// How often the timeout was doubled.
     pub backoff: u8,
     /// The timeout, doubled `backoff` times unless the connection is probing.
     pub rto: Duration,
-    /// Smoothed.
     pub round_trip: Duration,
     pub timer: Timer,
-    /// The time until the timer expires.
     pub expires: Duration,
     /// Since data was last sent or retransmitted.
     pub last_data_sent: Duration,
-    /// Since data last arrived.
     pub last_data_received: Duration,
-    /// Since an acknowledgement last arrived.
     pub last_ack_received: Duration,
     /// `None` before Linux 6.7.
     pub recoveries: Option<Recoveries>,
@@ -94,7 +81,6 @@ pub struct Recoveries {
     pub time: Duration,
 }
 
-/// The pending timer of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Timer {
     None,
@@ -105,16 +91,12 @@ pub enum Timer {
 }
 
 impl Connection {
-    /// Whether both ends are on this machine.
-    #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.remote.ip().is_loopback() || self.remote.ip() == self.local.ip()
     }
 }
 
 impl Numbers {
-    /// Returns the time since anything last arrived.
-    #[must_use]
     pub fn last_heard(&self) -> Duration {
         self.last_data_received.min(self.last_ack_received)
     }
@@ -127,12 +109,10 @@ pub enum Judgement {
     Stranded(Cause),
 }
 
-/// The reason why a connection may be broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doubt {
     /// Data was retransmitted, and nothing has arrived for a while.
     Unanswered,
-    /// There is no route to the remote address.
     NoRoute,
     /// Nothing has arrived since the machine resumed.
     Resumed,
@@ -142,16 +122,13 @@ pub enum Doubt {
     Readdressed,
 }
 
-/// The reason why a connection is dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// No interface has the local address.
     AddressGone,
     /// Data has been unanswered for longer than the limit.
     Unanswered,
 }
 
-/// The judgement on one connection, with its facts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     pub judgement: Judgement,

@@ -36,7 +36,6 @@ pub enum File {
     Other(FileKind, Stat),
     /// EACCES or EPERM: a directory of the path may not be searched.
     Denied,
-    /// Any other error, as text.
     Failed(String),
 }
 
@@ -51,20 +50,16 @@ pub struct Stat {
     pub accessed: SystemTime,
 }
 
-/// A file that is not a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
     Regular,
     Directory,
     Symlink,
     Fifo,
-    /// A device node or an unknown type.
     Device,
 }
 
 impl FileKind {
-    /// Returns the kind with its article.
-    #[must_use]
     pub fn phrase(self) -> String {
         match self {
             Self::Regular => tr!("a regular file"),
@@ -82,7 +77,6 @@ pub enum Filesystem {
     Local,
     /// Processes of other machines may listen there; the type's name, such as `nfs`.
     Network(&'static str),
-    /// statfs failed.
     Unknown,
 }
 
@@ -102,14 +96,11 @@ pub struct Listener {
     pub holder: Holder,
 }
 
-/// The process of a listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Holder {
     /// An ssh of the user.
     Ssh(Process),
-    /// Another program of the user.
     Other(Process),
-    /// No process that the user may inspect.
     Unknown,
 }
 
@@ -130,19 +121,16 @@ pub struct Process {
 /// The result of a non-blocking connect. Only paths without a listener in the kernel's table are connected to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Connect {
-    /// ECONNREFUSED: nobody listens.
     Refused,
     /// A listener of another network namespace, which the kernel's table does not show.
     Accepted,
     /// EAGAIN: the backlog is full.
     Full,
-    /// EACCES or EPERM.
     Denied,
     /// Any other error, as text. Proves nothing.
     Failed(String),
 }
 
-/// The facts at one path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observation {
     pub path: ControlPath,
@@ -153,7 +141,6 @@ pub struct Observation {
     pub shared_directory: bool,
     /// The listener with the file's inode.
     pub listener: Option<Listener>,
-    /// `None` if no connect was needed.
     pub connect: Option<Connect>,
 }
 
@@ -167,10 +154,8 @@ pub struct Orphan {
     pub successor: bool,
 }
 
-/// Everything that one look found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Look {
-    /// The time at its start.
     pub at: SystemTime,
     /// Every path that has a file, or could not be looked at.
     pub observations: Vec<Observation>,
@@ -178,7 +163,6 @@ pub struct Look {
     pub table: Table,
 }
 
-/// The source of the listeners.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Table {
     /// sock_diag: inodes, backlog, sessions.

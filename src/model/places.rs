@@ -23,11 +23,9 @@ pub struct Places {
     /// The settings of a host without an alias ([`UNNAMED_HOST`]), if they have a ControlPath that no other host shows. Only its
     /// settings and directory count, not the socket.
     pub unnamed_host: Option<Host>,
-    /// One for each ControlPath template, extra path and other program.
     pub patterns: Vec<Place>,
     /// Globs of paths to ignore, from the configuration. They match whole paths.
     pub ignored: Vec<glob::Pattern>,
-    /// The problems of the configuration.
     pub findings: Vec<Finding>,
     /// Whether the ssh configuration was named with `-F`. A command without `-F` does not know its hosts.
     pub has_other_config: bool,
@@ -63,16 +61,13 @@ pub enum WrittenBy {
 
 /// Whether a name has the form of those that systemd-ssh-proxy(1) connects: `.host`, `machine/web`, `vsock/3`,
 /// `unix/run/x`. No host on a network has such a name.
-#[must_use]
 pub fn is_local_name(alias: &str) -> bool {
     alias.starts_with('.') || alias.contains('/')
 }
 
-/// A configured host, with the settings that `ssh -G` prints.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host {
     pub alias: HostAlias,
-    /// The file and line of its name.
     pub source: Option<(PathBuf, usize)>,
     pub written_by: WrittenBy,
     /// Expanded; `None` for "none" or unset.
@@ -82,25 +77,20 @@ pub struct Host {
     pub multiplexes: bool,
     /// Whether the master asks before it accepts a session (ControlMaster ask and autoask).
     pub asks: bool,
-    /// Whether ConnectTimeout is set.
     pub has_connect_timeout: bool,
     pub persist: Persist,
-    /// In seconds; 0 is off.
     pub server_alive_interval: u32,
     pub server_alive_count_max: u32,
 }
 
 impl Host {
     /// Returns the time after which ssh ends a connection without an answer; `None` if it never does.
-    #[must_use]
     pub fn unanswered_limit(&self) -> Option<Duration> {
         let seconds =
             u64::from(self.server_alive_interval) * u64::from(self.server_alive_count_max);
         (seconds > 0).then(|| Duration::from_secs(seconds))
     }
 
-    /// Returns `host web`.
-    #[must_use]
     pub fn title(&self) -> String {
         if self.is_unnamed_host() {
             self.name()
@@ -109,8 +99,6 @@ impl Host {
         }
     }
 
-    /// Returns `web`.
-    #[must_use]
     pub fn name(&self) -> String {
         if self.is_unnamed_host() {
             tr!("any other host")
@@ -120,7 +108,6 @@ impl Host {
     }
 
     /// Returns the `Host` line for its settings in the ssh configuration.
-    #[must_use]
     pub fn heading(&self) -> String {
         if self.is_unnamed_host() {
             "Host *".to_owned()
@@ -137,7 +124,6 @@ impl Host {
 /// ControlPersist: how long a master runs after its last session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Persist {
-    /// `no`, or not set.
     #[default]
     No,
     /// `yes` or `0`.
@@ -147,7 +133,6 @@ pub enum Persist {
 
 impl Persist {
     /// Returns the value in `list --json`: 0 is without limit, `None` is "no".
-    #[must_use]
     pub const fn as_secs(self) -> Option<u32> {
         match self {
             Self::No => None,
@@ -175,7 +160,6 @@ pub struct Candidate {
 }
 
 impl Places {
-    #[must_use]
     pub fn is_ignored(&self, path: &ControlPath) -> bool {
         self.ignored
             .iter()
@@ -184,7 +168,6 @@ impl Places {
 
     /// Returns the other program that the path belongs to, even if a host has the path too: users include
     /// the configuration of lima, and its masters still belong to lima.
-    #[must_use]
     pub fn managed_by(&self, path: &ControlPath) -> Option<Managed> {
         let by_pattern = self
             .patterns
@@ -198,8 +181,6 @@ impl Places {
         }
     }
 
-    /// Returns the destination in the path, by the first pattern that yields one.
-    #[must_use]
     pub fn destination_of(&self, path: &ControlPath) -> Option<Destination> {
         self.patterns
             .iter()
@@ -218,7 +199,6 @@ impl Places {
     }
 
     /// Whether the path differs between machines; `None` if no template matches it.
-    #[must_use]
     pub fn is_per_machine(&self, path: &ControlPath) -> Option<bool> {
         let mut templates = self
             .patterns
@@ -232,7 +212,6 @@ impl Places {
 
     /// Returns the directories that masters need: those of [`Places::own_hosts`], of templates with a fixed directory, and of
     /// the `named` paths.
-    #[must_use]
     pub fn directories(&self, named: &[ControlPath]) -> Vec<NeededDirectory> {
         let is_persons = |written_by| written_by == WrittenBy::Person;
         let of_hosts = self.own_hosts().map(|(host, path)| {

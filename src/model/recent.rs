@@ -18,14 +18,12 @@ pub struct Recent(Vec<String>);
 
 impl Recent {
     /// Returns the number of hosts that were used later; `None` if the host was not used.
-    #[must_use]
     pub fn rank(&self, alias: &HostAlias) -> Option<usize> {
         self.0.iter().position(|used| *used == alias.0)
     }
 
     /// Adds the hosts of masters that appeared or ended between two looks. At the first look, all masters count in the order of
     /// their start.
-    #[must_use]
     pub fn after(mut self, before: Option<&Snapshot>, now: &Snapshot) -> Self {
         let nothing = Vec::new();
         let before = before.map_or(&nothing, |before| &before.sockets);

@@ -11,12 +11,10 @@ use tr::tr;
 use super::finding::FindingId;
 use super::text::{self, marked, translated};
 
-/// A paragraph of the configuration file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// The TOML table; empty for the top level.
     pub table: &'static str,
-    /// Keys with their TOML values.
     pub values: Vec<(&'static str, String)>,
     /// The comment above the keys, in English.
     pub comment: &'static str,
@@ -42,21 +40,17 @@ macro_rules! settings {
             }
         }
 
-        /// A setting that the menu switches on and off.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Setting {
             Notifications,
-            /// Notifications of one kind of finding.
             Kind(FindingId),
             $($($switch,)?)+
         }
 
         impl Setting {
-            /// The settings of the top level of the file.
             pub const TOP: &[Self] = &[$($(Self::$switch,)?)+];
 
             /// Returns the table of the setting in the file, if any, and its key.
-            #[must_use]
             pub const fn place(self) -> (Option<&'static str>, &'static str) {
                 match self {
                     Self::Notifications => (Some(NOTIFICATIONS), "enabled"),
@@ -65,8 +59,6 @@ macro_rules! settings {
                 }
             }
 
-            /// Returns the label in the menu, translated.
-            #[must_use]
             pub fn label(self) -> String {
                 match self {
                     Self::Notifications => translated(ENABLED_LABEL),
@@ -78,7 +70,6 @@ macro_rules! settings {
 
         impl Settings {
             /// Returns whether a setting is on. A kind can be on while [`Setting::Notifications`] is off.
-            #[must_use]
             pub fn is_on(&self, setting: Setting) -> bool {
                 match setting {
                     Setting::Notifications => self.notifications.enabled,
@@ -90,7 +81,6 @@ macro_rules! settings {
                 }
             }
 
-            #[must_use]
             pub fn with(mut self, setting: Setting, on: bool) -> Self {
                 match setting {
                     Setting::Notifications => self.notifications.enabled = on,
@@ -146,7 +136,6 @@ const KINDS_COMMENT: &str =
 const HEADER: &str = "The configuration of muxtray. Keys may be left out; the values here are then the defaults. A \
     running muxtray applies changes at once. `muxtray config check` checks the file.";
 
-/// The table `[notifications]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Notifications {
@@ -182,20 +171,15 @@ fn toml(value: &impl Serialize) -> String {
 
 impl Settings {
     /// The longest time between two scans.
-    #[must_use]
     pub fn interval(&self) -> Duration {
         Duration::from_secs(u64::from(self.interval_secs))
     }
 
-    /// Returns the kinds of findings that notifications are on for.
-    #[must_use]
     pub fn announced(&self) -> BTreeSet<FindingId> {
         let is_on = |id: &&FindingId| self.notifications.enabled && self.is_on(Setting::Kind(**id));
         FindingId::ALL.iter().filter(is_on).copied().collect()
     }
 
-    /// Returns every setting with its value, in the order of the file.
-    #[must_use]
     pub fn rows(&self) -> Vec<Row> {
         let mut rows = self.top_rows();
         rows.push(Row {
@@ -216,7 +200,6 @@ impl Settings {
 
     /// Returns the settings as a commented file: the file that muxtray writes the first time, and the output of
     /// `muxtray config show`.
-    #[must_use]
     pub fn documented(&self) -> String {
         let mut file = comment(HEADER);
         let mut table = "";
@@ -234,8 +217,6 @@ impl Settings {
         file
     }
 
-    /// # Errors
-    /// The reason why a value is not valid.
     pub fn validate(&self) -> Result<(), String> {
         if !(1..=86_400).contains(&self.interval_secs) {
             return Err(tr!(
@@ -288,31 +269,26 @@ fn comment(text: &str) -> String {
     comment
 }
 
-/// Whether the menu can change the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Store {
     Writable,
     /// The file is not valid, so it is not written.
     Invalid,
-    /// There is no place for a file.
     Nowhere,
 }
 
-/// Whether muxtray starts at login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AtLogin {
     Yes,
     No,
     /// systemd starts it; the menu does not change that.
     BySystemd,
-    /// It is unknown or cannot be changed, for this reason.
     Unknown(String),
 }
 
 /// Everything that the settings menu shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preferences {
-    /// The settings in force.
     pub settings: Settings,
     pub store: Store,
     pub at_login: AtLogin,

@@ -13,7 +13,6 @@ pub use super::observation::{
 use super::places::Managed;
 pub use super::state::{Denied, ForeignHolder, State, Unresponsive, Unverifiable};
 
-/// A control socket with its state and findings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Socket {
     /// The path of the file; for an orphan, the path it was bound for.
@@ -25,7 +24,6 @@ pub struct Socket {
     /// `None` for an orphan, or if lstat failed.
     pub id: Option<SocketId>,
     pub cookie: Option<Cookie>,
-    /// The configured hosts with this ControlPath.
     pub hosts: Vec<HostAlias>,
     pub destination: Option<Destination>,
     pub pid: Option<MasterPid>,
@@ -34,7 +32,6 @@ pub struct Socket {
     /// Whether the master has a session of its own beside those.
     pub own_session: bool,
     pub owner: Option<Owner>,
-    /// The permission bits.
     pub mode: Option<u32>,
     /// The time of the bind; for an orphan, of the start of its process.
     pub since: Option<SystemTime>,
@@ -50,14 +47,12 @@ pub struct Socket {
 
 impl Socket {
     /// Returns the number of sessions that end with the master, its own included; `None` if they cannot be counted.
-    #[must_use]
     pub fn sessions_at_stake(&self) -> Option<u32> {
         self.sessions
             .map(|multiplexed| multiplexed + u32::from(self.own_session))
     }
 
     /// Returns the host aliases, or else the destination, or else the path.
-    #[must_use]
     pub fn title(&self) -> String {
         if self.hosts.is_empty() {
             self.destination
@@ -69,14 +64,11 @@ impl Socket {
         }
     }
 
-    /// As [`State::is_running`].
-    #[must_use]
     pub const fn is_running(&self) -> bool {
         self.state.is_running()
     }
 
     /// Whether both are equal but for the age of their network facts.
-    #[must_use]
     pub fn eq_ignoring_age(&self, other: &Self) -> bool {
         let without_ages = |socket: &Self| {
             let mut socket = socket.clone();
@@ -91,19 +83,14 @@ impl Socket {
         self == other || without_ages(self) == without_ages(other)
     }
 
-    /// Returns the highest severity of its findings.
-    #[must_use]
     pub fn worst(&self) -> Option<Severity> {
         self.findings.iter().map(|finding| finding.severity).max()
     }
 
-    /// Whether it has a warning or an error.
-    #[must_use]
     pub fn is_problem(&self) -> bool {
         self.worst() >= Some(Severity::Warning)
     }
 
-    #[must_use]
     pub fn target(&self) -> Target {
         Target {
             path: self.path.clone(),
@@ -128,7 +115,6 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Returns the socket of the target if its file and listener are still the same.
-    #[must_use]
     pub fn find(&self, target: &Target) -> Option<&Socket> {
         self.sockets.iter().find(|socket| {
             socket.path == target.path && socket.id == target.id && socket.cookie == target.cookie
@@ -136,7 +122,6 @@ impl Snapshot {
     }
 
     /// Whether both are equal but for their time and the age of their network facts.
-    #[must_use]
     pub fn eq_ignoring_age(&self, other: &Self) -> bool {
         let pairs = self.sockets.iter().zip(&other.sockets);
         self.sockets.len() == other.sockets.len()

@@ -12,9 +12,7 @@ use super::observation::{FileKind, Owner};
 pub enum State {
     /// The kernel's table has a listener with the file's inode, or connect succeeds.
     Running,
-    /// Running, but its network connection may be broken.
     Suspect(Doubt),
-    /// Running, but its network connection is dead.
     Stranded(Cause),
     Unresponsive(Unresponsive),
     /// ECONNREFUSED on a local filesystem; the user owns the file.
@@ -26,7 +24,6 @@ pub enum State {
     Denied(Denied),
     /// A temporary name that refuses connections, older than a start takes.
     Leftover,
-    /// The inode of the listener is not at its path.
     Orphaned {
         /// Whether another socket is at the path.
         successor: bool,
@@ -36,24 +33,17 @@ pub enum State {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unresponsive {
-    /// The process is stopped (SIGSTOP, Ctrl-Z).
     Stopped,
     /// So many connections waited in two looks.
     Backlog(u32),
     /// EAGAIN from a listener that the kernel's table does not show.
     BacklogFull,
-    /// The last alive check timed out.
     CheckTimedOut,
 }
 
-/// The listener, if it is not an ssh of the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ForeignHolder {
-    /// Another program of the user.
-    Program {
-        name: String,
-        pid: MasterPid,
-    },
+    Program { name: String, pid: MasterPid },
     User(Owner),
 }
 
@@ -75,7 +65,6 @@ pub enum Unverifiable {
 
 impl State {
     /// Returns the name in JSON and tables, the same in every language.
-    #[must_use]
     pub const fn name(&self) -> &'static str {
         match self.finding_id() {
             None => RUNNING.name,
@@ -84,7 +73,6 @@ impl State {
     }
 
     /// Returns the name in the language of the user, for sentences, menus and notifications.
-    #[must_use]
     pub fn word(&self) -> String {
         // Translators: these twelve are the states of a control socket.
         match self {
@@ -103,8 +91,6 @@ impl State {
         }
     }
 
-    /// Returns the finding of the state; `None` for `running`.
-    #[must_use]
     pub const fn finding_id(&self) -> Option<FindingId> {
         Some(match self {
             Self::Running => return None,
@@ -122,19 +108,16 @@ impl State {
         })
     }
 
-    #[must_use]
     pub fn severity(&self) -> Option<Severity> {
         self.finding_id().map(FindingId::severity)
     }
 
     /// Whether `clean` may remove the file, after it has verified the state again.
-    #[must_use]
     pub const fn is_cleanable(&self) -> bool {
         matches!(self, Self::Stale | Self::Leftover)
     }
 
     /// Whether a master listens that can be asked, even if its network connection is dead.
-    #[must_use]
     pub const fn is_running(&self) -> bool {
         matches!(self, Self::Running | Self::Suspect(_) | Self::Stranded(_))
     }
@@ -143,7 +126,6 @@ impl State {
 /// A state in the tables of the documentation. Text between backticks is typed or read literally.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StateRow {
-    /// The name in JSON and in tables.
     pub name: &'static str,
     /// `None` for `running`.
     pub severity: Option<Severity>,
@@ -151,7 +133,6 @@ pub struct StateRow {
     pub advice: &'static str,
 }
 
-/// The one state that is no finding.
 const RUNNING: StateRow = StateRow {
     name: "running",
     severity: None,

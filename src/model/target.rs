@@ -10,10 +10,8 @@ use super::socket::{Snapshot, Socket};
 use super::state::State;
 use super::text;
 
-/// A TARGET by its form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TargetName {
-    /// It contains a slash.
     Path(ControlPath),
     /// `user@host`, `user@host:port`, `user@[::1]:port`.
     Destination {
@@ -25,7 +23,6 @@ pub enum TargetName {
     Host(String),
 }
 
-/// The TARGET does not name exactly one socket.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TargetError {
     #[error("{}", tr!(
@@ -45,16 +42,12 @@ pub enum TargetError {
         command = "muxtray list"
     ))]
     NothingAtPath(String),
-    /// The second text lists the sockets.
     #[error("{}\n{}", tr!("`{typed}` names several control sockets, name one by its path:", typed = .0), .1)]
     Several(String, String),
 }
 
 impl TargetName {
     /// Parses a TARGET; `directory` is the start of relative paths.
-    ///
-    /// # Errors
-    /// The TARGET contains a slash, but cannot be the path of a control socket.
     pub fn parse(typed: &str, directory: &Path) -> Result<Self, TargetError> {
         if typed.contains('/') {
             let path = ControlPath::new(directory.join(typed));
@@ -83,7 +76,6 @@ impl TargetName {
     }
 
     /// Whether the TARGET names the socket; it may name others too.
-    #[must_use]
     pub fn matches(&self, socket: &Socket) -> bool {
         match self {
             Self::Path(path) => socket.path == *path,
@@ -113,7 +105,6 @@ impl TargetName {
     }
 
     /// Returns the sockets that the TARGET names. A configured alias takes precedence over an equal host name.
-    #[must_use]
     pub fn matching<'a>(&self, snapshot: &'a Snapshot) -> Vec<&'a Socket> {
         let sockets = snapshot.sockets.iter();
         let mut matching: Vec<&Socket> = sockets.filter(|socket| self.matches(socket)).collect();
@@ -128,9 +119,6 @@ impl TargetName {
 }
 
 /// Returns the one socket that the TARGET names. Orphans and leftovers count only if nothing else matches.
-///
-/// # Errors
-/// No socket matches, or several do.
 pub fn resolve<'a>(
     typed: &str,
     name: &TargetName,
@@ -154,8 +142,6 @@ pub fn resolve<'a>(
     }
 }
 
-/// Returns the error that lists these sockets.
-#[must_use]
 pub(crate) fn several(typed: &str, sockets: &[&Socket]) -> TargetError {
     let line = |socket: &&Socket| {
         format!(

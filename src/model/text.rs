@@ -18,26 +18,20 @@ macro_rules! marked {
 pub(crate) use marked;
 
 /// Translates a text that [`marked`] marks.
-#[must_use]
 pub(crate) fn translated(text: &'static str) -> String {
     tr!(text)
 }
 
 /// Returns the path as one printable line: control characters and invisible direction marks as `\u{…}`, bytes that are
 /// no UTF-8 as `\x…`, and backslashes doubled, so that two paths never look the same.
-#[must_use]
 pub fn path(path: &Path) -> String {
     bytes(path.as_os_str().as_bytes())
 }
 
-/// As [`path`], for any system string.
-#[must_use]
 pub fn os(text: &OsStr) -> String {
     bytes(text.as_bytes())
 }
 
-/// As [`path`], for the text of another program.
-#[must_use]
 pub fn line(text: &str) -> String {
     bytes(text.as_bytes())
 }
@@ -79,7 +73,6 @@ fn is_hidden(character: char) -> bool {
 }
 
 /// Quotes a word for a shell: unchanged if that is safe, otherwise in single quotes.
-#[must_use]
 pub fn shell_word(text: &OsStr) -> String {
     let bytes = text.as_bytes();
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+:@%=,".contains(byte);
@@ -109,7 +102,6 @@ pub fn shell_word(text: &OsStr) -> String {
     }
 }
 
-/// Writes paths below the home directory with `~`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tilde<'a> {
     /// The home directory; `None` if `~` does not mean the same to ssh and to the shell.
@@ -118,7 +110,6 @@ pub struct Tilde<'a> {
 
 impl Tilde<'_> {
     /// As [`path`], with `~`.
-    #[must_use]
     pub fn path(self, path: &Path) -> String {
         match self.below_home(path) {
             Some(below) if below.as_os_str().is_empty() => "~".to_owned(),
@@ -128,7 +119,6 @@ impl Tilde<'_> {
     }
 
     /// As [`shell_word`], with `~`, which stays outside of quotes so that the shell expands it.
-    #[must_use]
     pub fn shell_word(self, path: &Path) -> String {
         match self.below_home(path) {
             Some(below) if below.as_os_str().is_empty() => "~".to_owned(),
@@ -142,26 +132,18 @@ impl Tilde<'_> {
     }
 }
 
-/// `1 session`, `2 sessions`.
-#[must_use]
 pub fn sessions(number: u32) -> String {
     tr!("{n} session" | "{n} sessions" % number)
 }
 
-/// `1 master`, `2 masters`.
-#[must_use]
 pub fn masters(number: usize) -> String {
     tr!("{n} master" | "{n} masters" % number)
 }
 
-/// `1 problem`, `2 problems`.
-#[must_use]
 pub fn problems(number: usize) -> String {
     tr!("{n} problem" | "{n} problems" % number)
 }
 
-/// `web`, `web, db, build`.
-#[must_use]
 pub fn list(names: impl IntoIterator<Item = String>) -> String {
     let listed = names
         .into_iter()
@@ -170,21 +152,17 @@ pub fn list(names: impl IntoIterator<Item = String>) -> String {
 }
 
 /// Returns a number, formatted by Rust, with the decimal separator of the language.
-#[must_use]
 pub fn number(shown: impl Display) -> String {
     // Translators: between the whole part of a number and its fraction.
     let separator = tr!("decimal separator" => ".");
     shown.to_string().replace('.', &separator)
 }
 
-/// `1 byte`, `2048 bytes`.
-#[must_use]
 pub fn byte_count(number: u64) -> String {
     tr!("{n} byte" | "{n} bytes" % number)
 }
 
 /// Returns a number of bytes in its largest unit: `0 bytes`, `12.0 MiB`.
-#[must_use]
 pub fn size(number: u64) -> String {
     if number < 1024 {
         return byte_count(number);
@@ -201,14 +179,11 @@ pub fn size(number: u64) -> String {
     format!("{shown} {unit}")
 }
 
-/// Returns milliseconds with tenths: `6.2`.
-#[must_use]
 pub fn millis(duration: Duration) -> String {
     number(format_args!("{:.1}", duration.as_secs_f64() * 1000.0))
 }
 
 /// Returns a duration in its largest unit: `40 s`, `5 min`, `3 h`, `2 days`.
-#[must_use]
 pub fn duration(duration: Duration) -> String {
     // Translators: these stand by themselves ("AGE: 40 s") and in sentences ("last heard 40 s ago"), so an
     // abbreviation that is not inflected is best.
@@ -223,8 +198,6 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
-/// Capitalizes the first letter.
-#[must_use]
 pub fn sentence(text: &str) -> String {
     let mut characters = text.chars();
     match characters.next() {
@@ -234,7 +207,6 @@ pub fn sentence(text: &str) -> String {
 }
 
 /// Returns the remedy as menus and notifications show it. The arrow stands for a capital, which a command must not get.
-#[must_use]
 pub fn remedy(remedy: &str) -> String {
     format!("\u{2192} {remedy}")
 }

@@ -4,7 +4,6 @@ use std::fmt;
 
 use crate::model::text;
 
-/// The name of a host in the ssh configuration.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostAlias(pub String);
 

@@ -19,28 +19,22 @@ use crate::model::text;
 pub struct Known {
     /// The home directory in the password file (`~`, `%d`). For a ControlPath, ssh does not use `$HOME`.
     pub home: PathBuf,
-    /// The user id (`%i`).
     pub uid: u32,
-    /// The user's name (`%u`).
     pub user: OsString,
     /// The full host name (`%l`); `%L` is the part before the first dot.
     pub host_name: OsString,
     /// `$XDG_RUNTIME_DIR`, or its default.
     pub runtime_dir: PathBuf,
-    /// The environment (`${NAME}`).
     pub environment: BTreeMap<OsString, OsString>,
     /// Returns the home directory of another user (`~user`).
     pub home_of: fn(&OsStr) -> Option<PathBuf>,
 }
 
 impl Known {
-    #[must_use]
     pub fn variable(&self, name: impl AsRef<OsStr>) -> Option<&OsStr> {
         self.environment.get(name.as_ref()).map(OsString::as_os_str)
     }
 
-    /// Returns `$TMPDIR`, or `/tmp`.
-    #[must_use]
     pub fn temporary_dir(&self) -> &Path {
         self.variable("TMPDIR")
             .map(Path::new)
@@ -62,14 +56,12 @@ impl Known {
     }
 }
 
-/// Messages follow the template: "ControlPath X: …".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum TemplateError {
     #[error("{}", tr!("unknown token %{token}", token = .0))]
     UnknownToken(String),
     #[error("{}", tr!("% at the end"))]
     LoneEscape,
-    /// `${` without `}` or without a name.
     #[error("{}", tr!("a variable is not of the form {form}", form = "${NAME}"))]
     BadVariable,
     #[error("{}", tr!("the environment variable {name} is not set in muxtray's environment", name = .0))]
@@ -80,7 +72,6 @@ pub enum TemplateError {
     Relative,
     #[error("{}", tr!("contains .."))]
     ParentDirectory,
-    /// There is no file name, or a NUL byte.
     #[error("{}", tr!("names no file"))]
     NoName,
 }
@@ -100,9 +91,6 @@ impl Pattern {
     ///
     /// `~`, `%%`, `%d`, `%i`, `%u`, `%l`, `%L` and `${NAME}` are expanded. `%h`, `%n`, `%k`, `%r` and `%j` match anything but a
     /// slash, `%p` a port, and `%C` forty hexadecimal digits.
-    ///
-    /// # Errors
-    /// ssh would refuse the template, or it is not absolute.
     pub fn from_template(template: &OsStr, known: &Known) -> Result<Option<Self>, TemplateError> {
         // CLEAR_ON_NONE in readconf.c compares without case.
         if template.eq_ignore_ascii_case("none") {
@@ -113,25 +101,16 @@ impl Pattern {
 
     /// Parses a glob: `~`, `*`, `?`, `[a-z]`, `[!a-z]`, and a backslash that quotes a character. As in a shell, only a dot
     /// matches a leading dot, and a bracket without its closing one is a plain character.
-    ///
-    /// # Errors
-    /// The glob is not absolute, names an unknown user, or no file.
     pub fn from_glob(glob: &OsStr, known: &Known) -> Result<Self, TemplateError> {
         parse(glob.as_bytes(), known, Dialect::Glob)
     }
 
     /// Parses an argument of Include: a glob with the tokens of a ControlPath.
-    ///
-    /// # Errors
-    /// As [`Pattern::from_template`] and [`Pattern::from_glob`].
     pub fn from_include(argument: &OsStr, known: &Known) -> Result<Self, TemplateError> {
         parse(argument.as_bytes(), known, Dialect::Include)
     }
 
     /// Parses a glob below a literal directory.
-    ///
-    /// # Errors
-    /// As [`Pattern::from_glob`].
     pub fn below(directory: &Path, glob: &str, known: &Known) -> Result<Self, TemplateError> {
         let mut builder = Builder::default();
         builder.text(directory.as_os_str().as_bytes());
