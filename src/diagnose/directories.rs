@@ -10,7 +10,7 @@ use std::path::Path;
 
 use tr::tr;
 
-use super::context::Context;
+use super::Context;
 use super::{hosts, suggest};
 use crate::model::directory::{Access, Directory, End, Existing, Part, Refusal, Rehearsal, Step};
 use crate::model::finding::{Finding, FindingId};
@@ -96,93 +96,68 @@ impl Case<'_> {
     }
 
     fn missing(&self, path: &Path, can_make: bool) -> Finding {
-        let evidence = match self.directory.parts.last() {
+        let nearest = self.directory.parts.last();
+        let evidence = match nearest {
             None => tr!("the directory does not exist, nor does any of its parents"),
             Some(part) => tr!(
                 "the directory does not exist; the nearest that exists is {directory}",
                 directory = self.described(part)
             ),
         };
-        let finding = self.finding(
-            FindingId::DirectoryMissing,
-            self.with_hosts(evidence),
-            tr!("create it, for you alone, with"),
-        );
+        let mut remedy = tr!("create it, for you alone, with");
         let word = self.context.tilde.shell_word(path);
-        if path.starts_with("/run/user") && !can_make {
-            let command = format!("sudo loginctl enable-linger {}", self.me());
-            return Finding {
-                remedy: tr!(
-                    "it is created when you log in: log in again, or keep it permanently with"
-                ),
-                ..finding
-            }
-            .with_command(command);
-        }
-        if !can_make {
-            let me = self.me();
-            return finding.with_command(format!("sudo install -d -m 700 -o {me} {word}"));
-        }
-        let parent = path.parent().unwrap_or(path);
-        let is_parent_there = self
-            .directory
-            .parts
-            .last()
-            .is_some_and(|part| part.path == parent);
-        let command = if is_parent_there {
+        let command = if path.starts_with("/run/user") && !can_make {
+            remedy =
+                tr!("it is created when you log in: log in again, or keep it permanently with");
+            format!("sudo loginctl enable-linger {}", self.me())
+        } else if !can_make {
+            format!("sudo install -d -m 700 -o {} {word}", self.me())
+        } else if nearest.is_some_and(|part| Some(part.path.as_path()) == path.parent()) {
             format!("mkdir -m 700 {word}")
         } else {
             format!("(umask 077 && mkdir -p {word})")
         };
-        finding
+        let evidence = self.with_hosts(evidence);
+        self.finding(FindingId::DirectoryMissing, evidence, remedy)
             .with_command(command)
-            .with_fix(Fix::MakeDirectory(path.to_owned()))
+            .with_fix(can_make.then(|| Fix::MakeDirectory(path.to_owned())))
     }
 
     fn not_a_directory(&self, path: &Path, kind: FileKind) -> Finding {
         let word = self.context.tilde.shell_word(path);
+        let evidence = tr!(
+            "{kind} is in the place of a directory: {path}",
+            kind = kind.phrase(),
+            path = self.context.tilde.path(path)
+        );
+        let remedy = tr!("move it away, then create the directory");
         self.finding(
             FindingId::DirectoryMissing,
-            self.with_hosts(tr!(
-                "{kind} is in the place of a directory: {path}",
-                kind = kind.phrase(),
-                path = self.context.tilde.path(path)
-            )),
-            tr!("move it away, then create the directory"),
+            self.with_hosts(evidence),
+            remedy,
         )
         .with_command(format!("mv {word} {word}.saved"))
     }
 
     fn not_searchable(&self) -> Finding {
         let Some(part) = self.directory.parts.last() else {
-            return self.not_writable(
-                tr!("permission denied for a directory of its path"),
-                &tr!("find out which"),
-            );
+            let evidence = tr!("permission denied for a directory of its path");
+            return self.not_writable(evidence, &tr!("find out which"));
         };
-        let word = self.context.tilde.shell_word(&part.path);
-        let finding = self.not_writable(
-            self.with_hosts(tr!(
-                "permission denied to search {directory}",
-                directory = self.described(part)
-            )),
-            &tr!("give yourself access with"),
-        );
-        if part.uid == self.context.uid {
-            finding.with_command(format!("chmod u+rwx {word}"))
+        let tilde = self.context.tilde;
+        let (remedy, command) = if part.uid == self.context.uid {
+            let command = format!("chmod u+rwx {}", tilde.shell_word(&part.path));
+            (tr!("give yourself access with"), command)
         } else {
-            let command = format!(
-                "namei -l {}",
-                self.context.tilde.shell_word(self.directory.path())
-            );
-            Finding {
-                remedy: tr!(
-                    "ask its owner for access, or set a ControlPath in a directory of your own"
-                ),
-                ..finding
-            }
+            let remedy =
+                tr!("ask its owner for access, or set a ControlPath in a directory of your own");
+            let word = tilde.shell_word(self.directory.path());
+            (remedy, format!("namei -l {word}"))
+        };
+        let directory = self.described(part);
+        let evidence = tr!("permission denied to search {directory}", directory);
+        self.not_writable(self.with_hosts(evidence), &remedy)
             .with_command(command)
-        }
     }
 
     fn not_writable(&self, evidence: String, remedy: &str) -> Finding {
@@ -196,45 +171,33 @@ impl Case<'_> {
         let is_roots = own.uid == UserId(0);
         // A directory of root that everybody may write to, such as /tmp, is no problem.
         if own.uid != self.context.uid && !(is_roots && there.access == Access::Full) {
-            let me = self.me();
-            return Some(
-                self.finding(
-                    FindingId::DirectoryMisowned,
-                    self.with_hosts(tr!(
-                        "it belongs to {owner}, not to you; mode {mode}",
-                        owner = self.context.owner(own.uid),
-                        mode = format_args!("{:04o}", own.permissions.mode)
-                    )),
-                    tr!("make it yours with"),
-                )
-                .with_command(format!("sudo chown {me}: {word}")),
-            );
+            let evidence = self.with_hosts(tr!(
+                "it belongs to {owner}, not to you; mode {mode}",
+                owner = self.context.owner(own.uid),
+                mode = format_args!("{:04o}", own.permissions.mode)
+            ));
+            let remedy = tr!("make it yours with");
+            let finding = self.finding(FindingId::DirectoryMisowned, evidence, remedy);
+            return Some(finding.with_command(format!("sudo chown {}: {word}", self.me())));
         }
-        match (&there.access, &there.rehearsal) {
-            (Access::Full, Some(Rehearsal::Failed { step, refusal, words })) => match refusal {
-                Refusal::Denied | Refusal::Other => Some(self.not_writable(
-                    tr!(
-                        "{thing} cannot be created: {cause}",
-                        thing = step_phrase(*step),
-                        cause = text::line(words)
-                    ),
+        Some(match (&there.access, &there.rehearsal) {
+            (Access::Full, Some(Rehearsal::Failed { step, refusal, words }))
+                if matches!(refusal, Refusal::Denied | Refusal::Other) =>
+            {
+                self.not_writable(
+                    not_created(*step, words),
                     &tr!(
                         "find out what forbids it, such as a security module, or set a ControlPath in another directory"
                     ),
-                )),
-                Refusal::Unsupported | Refusal::Full => None,
-            },
-            (Access::Full, Some(Rehearsal::Passed) | None) => None,
-            (Access::Denied, _) => Some(
-                self.not_writable(
-                    self.with_hosts(tr!(
-                        "permission denied to create files in {directory}",
-                        directory = self.described(own)
-                    )),
-                    &tr!("give yourself access with"),
                 )
-                .with_command(format!("chmod u+rwx {word}")),
-            ),
+            }
+            (Access::Full, _) => return None,
+            (Access::Denied, _) => {
+                let directory = self.described(own);
+                let evidence = tr!("permission denied to create files in {directory}", directory);
+                self.not_writable(self.with_hosts(evidence), &tr!("give yourself access with"))
+                    .with_command(format!("chmod u+rwx {word}"))
+            }
             (Access::ReadOnly, _) => {
                 let evidence = match &there.volume {
                     Some(volume) => tr!(
@@ -244,29 +207,31 @@ impl Case<'_> {
                     None => tr!("its filesystem is mounted read-only"),
                 };
                 let line = suggest::RUNTIME;
-                Some(
-                    self.not_writable(
-                        self.with_hosts(evidence),
-                        &tr!(
-                            "set a ControlPath in a writable directory, such as: {line}",
-                            line
-                        ),
-                    )
-                    .with_lines(["Host *".to_owned(), format!("    {line}")]),
-                )
+                let remedy = tr!(
+                    "set a ControlPath in a writable directory, such as: {line}",
+                    line
+                );
+                self.not_writable(self.with_hosts(evidence), &remedy)
+                    .with_lines(suggest::for_all_hosts(line))
             }
-            (Access::Failed(words), _) => Some(self.not_writable(
+            (Access::Failed(words), _) => self.not_writable(
                 tr!(
                     "not known to be writable: {cause}",
                     cause = text::line(words)
                 ),
                 &tr!("fix the cause"),
-            )),
-        }
+            ),
+        })
     }
 
+    /// `/home/u/.ssh (mode 0700, owner u (uid 1000))`
     fn described(&self, part: &Part) -> String {
-        described(part, self.context)
+        tr!(
+            "{path} (mode {mode}, owner {owner})",
+            path = self.context.tilde.path(&part.path),
+            mode = format_args!("{:04o}", part.permissions.mode),
+            owner = self.context.owner(part.uid)
+        )
     }
 
     /// Returns the name or id of the user, for chown.
@@ -286,12 +251,11 @@ fn step_phrase(step: Step) -> String {
     }
 }
 
-fn described(part: &Part, context: Context<'_>) -> String {
+fn not_created(step: Step, words: &str) -> String {
     tr!(
-        "{path} (mode {mode}, owner {owner})",
-        path = context.tilde.path(&part.path),
-        mode = format_args!("{:04o}", part.permissions.mode),
-        owner = context.owner(part.uid)
+        "{thing} cannot be created: {cause}",
+        thing = step_phrase(step),
+        cause = text::line(words)
     )
 }
 

@@ -2,7 +2,7 @@
 
 use tr::tr;
 
-use super::{Case, step_phrase};
+use super::{Case, not_created, step_phrase};
 use crate::diagnose::{hosts, suggest};
 use crate::model::directory::{Capacity, Existing, Refusal, Rehearsal, Volume};
 use crate::model::finding::{Finding, FindingId};
@@ -28,10 +28,9 @@ impl Case<'_> {
         let Some(volume) = &there.volume else {
             return Vec::new();
         };
-        let unsupported = self.unsupported(volume, there.rehearsal.as_ref());
         // If no socket can be created at all, nothing else matters.
-        if unsupported.is_some() {
-            return unsupported.into_iter().collect();
+        if let Some(unsupported) = self.unsupported(volume, there.rehearsal.as_ref()) {
+            return vec![unsupported];
         }
         let full = self.full(volume, there.rehearsal.as_ref());
         full.into_iter().chain(self.network()).collect()
@@ -57,14 +56,10 @@ impl Case<'_> {
             Some(Rehearsal::Passed | Rehearsal::Failed { .. }) | None => return None,
         };
         let line = self.elsewhere();
-        Some(
-            self.finding(
-                FindingId::FilesystemUnsupported,
-                self.with_hosts(evidence),
-                tr!("set a ControlPath on another filesystem: {line}", line),
-            )
-            .with_lines(["Host *".to_owned(), format!("    {line}")]),
-        )
+        let remedy = tr!("set a ControlPath on another filesystem: {line}", line);
+        let evidence = self.with_hosts(evidence);
+        let finding = self.finding(FindingId::FilesystemUnsupported, evidence, remedy);
+        Some(finding.with_lines(suggest::for_all_hosts(&line)))
     }
 
     fn full(&self, volume: &Volume, rehearsal: Option<&Rehearsal>) -> Option<Finding> {
@@ -73,71 +68,52 @@ impl Case<'_> {
                 step,
                 refusal: Refusal::Full,
                 words,
-            }) => Some(tr!(
-                "{thing} cannot be created: {cause}",
-                thing = step_phrase(*step),
-                cause = text::line(words)
-            )),
+            }) => Some(not_created(*step, words)),
             Some(Rehearsal::Passed | Rehearsal::Failed { .. }) | None => None,
         };
-        let no_space = volume.space.free == 0 && volume.space.total > 0;
-        let no_inode = volume
-            .inodes
-            .is_some_and(|inodes| inodes.free == 0 && inodes.total > 0);
-        if tried.is_none() && !no_space && !no_inode {
-            return None;
-        }
+        let is_empty = |capacity: &Capacity| capacity.free == 0 && capacity.total > 0;
+        let no_inode = volume.inodes.as_ref().is_some_and(is_empty);
         // Only the exhausted number: another one would change with every look, and so the finding.
-        let space = (no_space || tried.is_some()).then(|| {
-            let Capacity { free, total } = volume.space;
+        let space = (is_empty(&volume.space) || tried.is_some()).then(|| {
             tr!(
                 "{free} of {total} free",
-                free = text::size(free),
-                total = text::size(total)
+                free = text::size(volume.space.free),
+                total = text::size(volume.space.total)
             )
         });
+        if space.is_none() && !no_inode {
+            return None;
+        }
         let inodes = volume
             .inodes
             .filter(|_| no_inode || tried.is_some())
             .map(|Capacity { free, total }| tr!("{free} of {total} inodes free", free, total));
-        let room = text::list(space.into_iter().chain(inodes));
         let full = tr!(
             "no space left for you on {filesystem}: {room}",
             filesystem = text::line(&volume.kind),
-            room
+            room = text::list(space.into_iter().chain(inodes))
         );
-        let evidence = match tried {
+        let evidence = self.with_hosts(match tried {
             Some(tried) => tr!("{tried}; {full}", tried, full),
             None => full,
-        };
+        });
         let word = self.context.tilde.shell_word(self.directory.path());
         let flag = if no_inode { "-i" } else { "-h" };
-        Some(
-            self.finding(
-                FindingId::FilesystemFull,
-                self.with_hosts(evidence),
-                tr!("free some space, or check your quota; see"),
-            )
-            .with_command(format!("df {flag} {word}")),
-        )
+        let remedy = tr!("free some space, or check your quota; see");
+        let finding = self.finding(FindingId::FilesystemFull, evidence, remedy);
+        Some(finding.with_command(format!("df {flag} {word}")))
     }
 
     fn network(&self) -> Option<Finding> {
         let kind = hosts::network_filesystem(self.directory)?;
         let line = suggest::RUNTIME;
-        Some(
-            self.finding(FindingId::FilesystemNetwork,
-                self.with_hosts(tr!(
-                    "it is on {filesystem}: its sockets may belong to other machines, so none can be proven stale",
-                    filesystem = text::line(kind)
-                )),
-                tr!(
-                    "set a ControlPath on a local filesystem: {line}",
-                    line
-                ),
-            )
-            .with_lines(["Host *".to_owned(), format!("    {line}")]),
-        )
+        let evidence = self.with_hosts(tr!(
+            "it is on {filesystem}: its sockets may belong to other machines, so none can be proven stale",
+            filesystem = text::line(kind)
+        ));
+        let remedy = tr!("set a ControlPath on a local filesystem: {line}", line);
+        let finding = self.finding(FindingId::FilesystemNetwork, evidence, remedy);
+        Some(finding.with_lines(suggest::for_all_hosts(line)))
     }
 
     /// Returns a ControlPath on another filesystem: in the home directory unless this directory is below it.

@@ -23,11 +23,8 @@ pub(super) fn findings<'a>(
     let used = |directory: &&Directory| directory.wanted.makes_masters || directory.own().is_some();
     for directory in directories.iter().copied().filter(used) {
         for weak in weak_parts(directory, context) {
-            found
-                .entry(&weak.part.path)
-                .or_insert((weak, Vec::new()))
-                .1
-                .push(directory);
+            let entry = found.entry(&weak.part.path);
+            entry.or_insert((weak, Vec::new())).1.push(directory);
         }
     }
     found
@@ -39,54 +36,43 @@ pub(super) fn findings<'a>(
 struct Weak<'a> {
     part: &'a Part,
     writers: Writers,
-    why: Why,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Why {
-    /// Others can replace its files.
-    Open,
-    /// The sticky bit protects sockets, but others can create one first.
-    SharedAndSticky,
+    /// Whether the sticky bit protects its sockets, so that others can only create one first.
+    is_sticky: bool,
 }
 
 fn weak_parts<'a>(
     directory: &'a Directory,
     context: Context<'a>,
 ) -> impl Iterator<Item = Weak<'a>> {
-    let uid = context.uid;
+    let is_trusted = move |uid: UserId| uid == context.uid || uid == UserId(0);
     let own = directory.own().map(|(own, _)| own);
     directory.parts.iter().filter_map(move |part| {
         let writers = context.groups.writers(part.permissions);
         if part.is_symlink || writers == Writers::Nobody {
             return None;
         }
-        let weak = |why| Weak { part, writers, why };
+        let is_own = own == Some(part);
         let is_sticky = part.permissions.mode & STICKY != 0;
-        if own == Some(part) {
+        let is_weak = if is_own {
             // Another finding reports directories of other users.
-            let is_ours = part.uid == uid || part.uid == UserId(0);
-            let why = if is_sticky {
-                Why::SharedAndSticky
-            } else {
-                Why::Open
-            };
-            return is_ours.then(|| weak(why));
-        }
-        // With the sticky bit only the owner of a file and of the directory can rename or remove it.
-        let mut entries = directory
-            .parts
-            .iter()
-            .filter(|entry| entry.path.parent() == Some(&part.path));
-        let is_protected = is_sticky
-            && (part.uid == UserId(0) || part.uid == uid)
-            && entries.all(|entry| entry.uid == uid || entry.uid == UserId(0));
-        (!is_protected).then(|| weak(Why::Open))
+            is_trusted(part.uid)
+        } else {
+            // With the sticky bit only the owner of a file and of the directory can rename or remove it.
+            let mut parts = directory.parts.iter();
+            let is_safe =
+                |entry: &Part| entry.path.parent() != Some(&part.path) || is_trusted(entry.uid);
+            !(is_sticky && is_trusted(part.uid) && parts.all(is_safe))
+        };
+        is_weak.then_some(Weak {
+            part,
+            writers,
+            is_sticky: is_own && is_sticky,
+        })
     })
 }
 
 fn insecure_finding(weak: &Weak<'_>, directories: &[&Directory], context: Context<'_>) -> Finding {
-    let (part, why) = (weak.part, weak.why);
+    let part = weak.part;
     let below = directories
         .iter()
         .find(|directory| directory.own().is_none_or(|(own, _)| own != part));
@@ -97,23 +83,20 @@ fn insecure_finding(weak: &Weak<'_>, directories: &[&Directory], context: Contex
     let paths = std::iter::once(part.path.as_path()).chain(directories.iter().map(|it| it.path()));
     let finding = |evidence: String, remedy: String| {
         let subject = context.tilde.path(&part.path);
-        Finding::new(FindingId::DirectoryInsecure, subject, evidence, remedy)
-            .with_paths(paths.clone())
+        Finding::new(FindingId::DirectoryInsecure, subject, evidence, remedy).with_paths(paths)
     };
     let line = suggest::control_path(&context.home.join(".ssh/s"), context.home);
-    let lines = ["Host *".to_owned(), format!("    {line}")];
-    if why == Why::SharedAndSticky {
-        return finding(
-            tr!(
-                "mode {mode}, owner {owner}: the sticky bit protects its sockets, but other users can create one at a \
-                 ControlPath before ssh does",
-                mode,
-                owner
-            ),
-            tr!("set a ControlPath in a directory of your own: {line}", line),
-        )
-        .with_severity(Severity::Info)
-        .with_lines(lines);
+    if weak.is_sticky {
+        let evidence = tr!(
+            "mode {mode}, owner {owner}: the sticky bit protects its sockets, but other users can create one at a \
+             ControlPath before ssh does",
+            mode,
+            owner
+        );
+        let remedy = tr!("set a ControlPath in a directory of your own: {line}", line);
+        return finding(evidence, remedy)
+            .with_severity(Severity::Info)
+            .with_lines(suggest::for_all_hosts(&line));
     }
     let evidence = match below {
         Some(directory) => tr!(
@@ -128,28 +111,21 @@ fn insecure_finding(weak: &Weak<'_>, directories: &[&Directory], context: Contex
             owner
         ),
     };
-    let finding = finding(
-        with_sticky_parent(evidence, part, directories, context),
-        tr!("remove their write permission with"),
-    );
+    let evidence = with_sticky_parent(evidence, part, directories, context);
     let word = context.tilde.shell_word(&part.path);
     if part.uid == context.uid {
-        let id = part.id;
-        let path = part.path.clone();
-        return finding
+        let (path, id) = (part.path.clone(), part.id);
+        return finding(evidence, tr!("remove their write permission with"))
             .with_command(format!("chmod go-w {word}"))
             .with_fix(Fix::CloseDirectory { path, id });
     }
-    let command = format!("sudo chmod go-w {word}");
-    Finding {
-        remedy: tr!(
-            "set a ControlPath in a directory of your own ({line}), or remove their write permission with",
-            line
-        ),
-        ..finding
-    }
-    .with_command(command)
-    .with_lines(lines)
+    let remedy = tr!(
+        "set a ControlPath in a directory of your own ({line}), or remove their write permission with",
+        line
+    );
+    finding(evidence, remedy)
+        .with_command(format!("sudo chmod go-w {word}"))
+        .with_lines(suggest::for_all_hosts(&line))
 }
 
 /// Adds a parent that others may write to, but that its sticky bit protects: `…; its parent /tmp is sticky`.
@@ -159,15 +135,9 @@ fn with_sticky_parent(
     directories: &[&Directory],
     context: Context<'_>,
 ) -> String {
-    let parent = directories
-        .first()
-        .and_then(|directory| {
-            directory
-                .parts
-                .iter()
-                .find(|parent| part.path.parent() == Some(&parent.path))
-        })
-        .filter(|parent| parent.permissions.mode & STICKY != 0);
+    let mut parts = directories.iter().flat_map(|directory| &directory.parts);
+    let parent = parts.find(|parent| part.path.parent() == Some(&parent.path));
+    let parent = parent.filter(|parent| parent.permissions.mode & STICKY != 0);
     match parent {
         None => evidence,
         Some(parent) => tr!(
