@@ -4,7 +4,6 @@
 //! the temporary name of a starting master refuses too (`muxserver_listen()` in mux.c).
 
 pub mod commands;
-mod context;
 mod directories;
 mod history;
 mod hosts;
@@ -14,22 +13,50 @@ mod remedy;
 mod state;
 mod suggest;
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::model::control_path::{ControlPath, Destination};
+use crate::model::directory::Directory;
 use crate::model::finding::Severity;
-use crate::model::group::Writers;
+use crate::model::group::{Groups, Writers};
+use crate::model::ids::UserId;
 use crate::model::network::Judgement;
 use crate::model::places::{Host, Origin, Places, WrittenBy};
 use crate::model::socket::{
-    File, Holder, Listener, Look, Observation, Orphan, Process, Snapshot, Socket, Stat, State,
-    Target,
+    File, Holder, Listener, Look, Observation, Orphan, Owner, Process, Snapshot, Socket, Stat,
+    State, Target,
 };
-use crate::model::text;
-pub use context::Context;
+use crate::model::text::{self, Tilde};
 pub use history::{History, STUCK_AFTER};
 use remedy::Extra;
 pub use state::LEFTOVER_AFTER;
+
+/// Everything the judgement needs beside the observation.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    pub uid: UserId,
+    /// The names of the user ids that occur.
+    pub users: &'a BTreeMap<UserId, String>,
+    pub groups: &'a Groups,
+    /// The home directory in the password file, `~` of a ControlPath.
+    pub home: &'a Path,
+    pub tilde: Tilde<'a>,
+    pub places: &'a Places,
+    pub directories: &'a [Directory],
+    /// The facts of earlier looks and checks, including this look.
+    pub history: &'a History,
+}
+
+impl Context<'_> {
+    pub(super) fn owner(&self, uid: UserId) -> Owner {
+        Owner {
+            uid,
+            name: self.users.get(&uid).cloned(),
+        }
+    }
+}
 
 #[must_use]
 pub fn snapshot(look: &Look, context: Context<'_>) -> Snapshot {
@@ -156,9 +183,8 @@ fn judge_orphan(orphan: &Orphan, context: Context<'_>) -> Socket {
         &socket,
         Extra {
             tilde: context.tilde,
-            writers: None,
             is_listening: true,
-            unused_for: None,
+            ..Extra::default()
         },
     );
     socket

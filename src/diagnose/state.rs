@@ -4,11 +4,11 @@ use std::time::{Duration, SystemTime};
 
 use tr::tr;
 
-use super::context::Context;
+use super::Context;
 use crate::model::places::Origin;
 use crate::model::socket::{
-    Connect, Denied, File, Filesystem, ForeignHolder, Holder, Listener, Observation, Owner, Stat,
-    State, Unresponsive, Unverifiable, UserId,
+    Connect, Denied, File, Filesystem, ForeignHolder, Holder, Listener, Observation, Stat, State,
+    Unresponsive, Unverifiable, UserId,
 };
 
 /// The age from which a temporary name that refuses connections is a leftover. It also refuses between bind and link of a
@@ -20,43 +20,32 @@ pub(super) fn state(
     at: SystemTime,
     context: Context<'_>,
 ) -> Option<State> {
-    let owner = |uid: UserId| context.owner(uid);
+    let origin = observation.origin;
+    let is_shared = observation.shared_directory;
     match &observation.file {
         File::Missing => None,
         File::Denied => Some(State::Denied(Denied::Look)),
-        File::Failed(cause) => match observation.origin {
-            Origin::Exact => Some(State::Unverifiable(Unverifiable::Failed(cause.clone()))),
-            Origin::Pattern
-            | Origin::VaguePattern
-            | Origin::Temporary
-            | Origin::Aside
-            | Origin::Kernel => None,
-        },
-        File::Other(kind, stat) => match observation.origin {
-            Origin::Exact => Some(State::NotASocket(*kind)),
-            Origin::Pattern if stat.uid == context.uid || !observation.shared_directory => {
-                Some(State::NotASocket(*kind))
-            }
-            Origin::Pattern
-            | Origin::VaguePattern
-            | Origin::Temporary
-            | Origin::Aside
-            | Origin::Kernel => None,
-        },
-        File::Socket(stat) if stat.uid != context.uid => match observation.origin {
-            Origin::Exact => Some(State::Misowned(owner(stat.uid))),
-            Origin::Pattern | Origin::Kernel if !observation.shared_directory => {
-                Some(State::Misowned(owner(stat.uid)))
-            }
-            // Another user may have sockets in /tmp.
-            Origin::Pattern
-            | Origin::Kernel
-            | Origin::VaguePattern
-            | Origin::Temporary
-            | Origin::Aside => None,
-        },
+        File::Failed(cause) => (origin == Origin::Exact)
+            .then(|| State::Unverifiable(Unverifiable::Failed(cause.clone()))),
+        File::Other(kind, stat) => {
+            let is_problem = match origin {
+                Origin::Exact => true,
+                Origin::Pattern => stat.uid == context.uid || !is_shared,
+                _ => false,
+            };
+            is_problem.then_some(State::NotASocket(*kind))
+        }
+        File::Socket(stat) if stat.uid != context.uid => {
+            let is_problem = match origin {
+                Origin::Exact => true,
+                // Another user may have sockets in /tmp.
+                Origin::Pattern | Origin::Kernel => !is_shared,
+                Origin::VaguePattern | Origin::Temporary | Origin::Aside => false,
+            };
+            is_problem.then(|| State::Misowned(context.owner(stat.uid)))
+        }
         File::Socket(stat) => match &observation.listener {
-            Some(listener) => with_listener(observation.origin, stat, listener, owner, context),
+            Some(listener) => with_listener(origin, stat, listener, context),
             None => without_listener(observation, stat, at),
         },
     }
@@ -66,71 +55,59 @@ fn with_listener(
     origin: Origin,
     stat: &Stat,
     listener: &Listener,
-    owner: impl Fn(UserId) -> Owner,
     context: Context<'_>,
 ) -> Option<State> {
-    let process = match &listener.holder {
-        Holder::Ssh(process) => Some(process),
-        Holder::Other(process) => {
-            let program = ForeignHolder::Program {
-                name: process.name.clone(),
-                pid: process.pid,
-            };
-            return (origin != Origin::VaguePattern).then_some(State::Foreign(program));
+    let foreign = match (&listener.holder, listener.uid) {
+        (Holder::Other(process), _) => Some(ForeignHolder::Program {
+            name: process.name.clone(),
+            pid: process.pid,
+        }),
+        (Holder::Unknown, Some(uid)) if uid != context.uid => {
+            Some(ForeignHolder::User(context.owner(uid)))
         }
-        Holder::Unknown => match listener.uid {
-            Some(uid) if uid != context.uid => {
-                let user = ForeignHolder::User(owner(uid));
-                return (origin != Origin::VaguePattern).then_some(State::Foreign(user));
-            }
-            Some(_) | None => None,
-        },
+        (Holder::Ssh(_) | Holder::Unknown, _) => None,
     };
-    match origin {
-        // A starting master before link, or a socket that `clean` is about to rename back.
-        Origin::Temporary | Origin::Aside => None,
-        Origin::Exact | Origin::Pattern | Origin::VaguePattern | Origin::Kernel => Some(
-            if stat.permissions.mode & 0o200 == 0 && context.uid != UserId(0) {
-                State::Denied(Denied::Connect)
-            } else if process.is_some_and(|process| process.stopped) {
-                State::Unresponsive(Unresponsive::Stopped)
-            } else if context.history.is_stuck(listener.cookie) {
-                State::Unresponsive(Unresponsive::Backlog(listener.backlog))
-            } else if context.history.has_timed_out(listener.cookie) {
-                State::Unresponsive(Unresponsive::CheckTimedOut)
-            } else {
-                State::Running
-            },
-        ),
+    if let Some(holder) = foreign {
+        return (origin != Origin::VaguePattern).then_some(State::Foreign(holder));
     }
+    // A starting master before link, or a socket that `clean` is about to rename back.
+    if matches!(origin, Origin::Temporary | Origin::Aside) {
+        return None;
+    }
+    let is_stopped = matches!(&listener.holder, Holder::Ssh(process) if process.stopped);
+    Some(
+        if stat.permissions.mode & 0o200 == 0 && context.uid != UserId(0) {
+            State::Denied(Denied::Connect)
+        } else if is_stopped {
+            State::Unresponsive(Unresponsive::Stopped)
+        } else if context.history.is_stuck(listener.cookie) {
+            State::Unresponsive(Unresponsive::Backlog(listener.backlog))
+        } else if context.history.has_timed_out(listener.cookie) {
+            State::Unresponsive(Unresponsive::CheckTimedOut)
+        } else {
+            State::Running
+        },
+    )
 }
 
 fn without_listener(observation: &Observation, stat: &Stat, at: SystemTime) -> Option<State> {
-    match (&observation.filesystem, &observation.connect) {
-        (Filesystem::Network(name), _) => Some(State::Unverifiable(Unverifiable::Network(name))),
-        (Filesystem::Unknown, _) => {
-            let cause = tr!("its filesystem could not be determined");
-            Some(State::Unverifiable(Unverifiable::Failed(cause)))
-        }
+    let unverifiable = |cause| State::Unverifiable(Unverifiable::Failed(cause));
+    Some(match (&observation.filesystem, &observation.connect) {
+        (Filesystem::Network(name), _) => State::Unverifiable(Unverifiable::Network(name)),
+        (Filesystem::Unknown, _) => unverifiable(tr!("its filesystem could not be determined")),
+        (Filesystem::Local, None) => return None,
         (Filesystem::Local, Some(Connect::Refused)) => match observation.origin {
             Origin::Temporary => {
                 let age = at.duration_since(stat.modified).unwrap_or_default();
-                (age > LEFTOVER_AFTER).then_some(State::Leftover)
+                return (age > LEFTOVER_AFTER).then_some(State::Leftover);
             }
-            Origin::Aside => Some(State::Leftover),
-            Origin::Exact | Origin::Pattern | Origin::VaguePattern | Origin::Kernel => {
-                Some(State::Stale)
-            }
+            Origin::Aside => State::Leftover,
+            Origin::Exact | Origin::Pattern | Origin::VaguePattern | Origin::Kernel => State::Stale,
         },
         // A master in another network namespace, which the kernel's table does not show.
-        (Filesystem::Local, Some(Connect::Accepted)) => Some(State::Running),
-        (Filesystem::Local, Some(Connect::Full)) => {
-            Some(State::Unresponsive(Unresponsive::BacklogFull))
-        }
-        (Filesystem::Local, Some(Connect::Denied)) => Some(State::Denied(Denied::Connect)),
-        (Filesystem::Local, Some(Connect::Failed(cause))) => {
-            Some(State::Unverifiable(Unverifiable::Failed(cause.clone())))
-        }
-        (Filesystem::Local, None) => None,
-    }
+        (Filesystem::Local, Some(Connect::Accepted)) => State::Running,
+        (Filesystem::Local, Some(Connect::Full)) => State::Unresponsive(Unresponsive::BacklogFull),
+        (Filesystem::Local, Some(Connect::Denied)) => State::Denied(Denied::Connect),
+        (Filesystem::Local, Some(Connect::Failed(cause))) => unverifiable(cause.clone()),
+    })
 }
