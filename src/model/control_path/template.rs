@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::mem;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -158,29 +159,32 @@ fn parse(text: &[u8], known: &Known, dialect: Dialect) -> Result<Pattern, Templa
     builder.finish(known, dialect)
 }
 
-enum Atom {
-    Byte(u8),
-    Piece(Piece),
-}
-
+/// The components so far, the last one in `current`. The first is empty if the text began with a slash.
 #[derive(Default)]
 struct Builder {
-    atoms: Vec<Atom>,
+    done: Vec<Vec<Piece>>,
+    current: Vec<Piece>,
     per_machine: bool,
 }
 
 impl Builder {
     fn text(&mut self, text: &[u8]) {
-        self.atoms.extend(text.iter().copied().map(Atom::Byte));
+        for byte in text {
+            match self.current.last_mut() {
+                _ if *byte == b'/' => self.done.push(mem::take(&mut self.current)),
+                Some(Piece::Literal(bytes)) => bytes.push(*byte),
+                _ => self.current.push(Piece::Literal(vec![*byte])),
+            }
+        }
     }
 
     fn piece(&mut self, piece: Piece) {
-        self.atoms.push(Atom::Piece(piece));
+        self.current.push(piece);
     }
 
     /// Adds a piece that may be empty. Two in a row match the same as one, and would multiply the readings of a name.
     fn any(&mut self, token: Token) {
-        if !matches!(self.atoms.last(), Some(Atom::Piece(Piece::Any(last))) if *last == token) {
+        if !matches!(self.current.last(), Some(Piece::Any(last)) if *last == token) {
             self.piece(Piece::Any(token));
         }
     }
@@ -220,8 +224,8 @@ impl Builder {
                     self.text(&after[..1]);
                     &after[1..]
                 }
-                plain => {
-                    self.atoms.push(Atom::Byte(*plain));
+                _ => {
+                    self.text(&rest[..1]);
                     after
                 }
             };
@@ -279,16 +283,18 @@ impl Builder {
     }
 
     fn finish(self, known: &Known, dialect: Dialect) -> Result<Pattern, TemplateError> {
-        if !matches!(self.atoms.first(), Some(Atom::Byte(b'/'))) {
+        let mut parts = self.done;
+        if parts.first().is_none_or(|first| !first.is_empty()) {
             return Err(TemplateError::Relative);
         }
-        if self.atoms.iter().any(|atom| matches!(atom, Atom::Byte(0))) {
+        parts.push(self.current);
+        let has_nul = |piece: &Piece| matches!(piece, Piece::Literal(text) if text.contains(&0));
+        if parts.iter().flatten().any(has_nul) {
             return Err(TemplateError::NoName);
         }
         let glob = !matches!(dialect, Dialect::Template);
         let mut components = Vec::new();
-        for part in self.atoms.split(|atom| matches!(atom, Atom::Byte(b'/'))) {
-            let pieces = pieces(part);
+        for pieces in parts {
             match pieces.as_slice() {
                 [] => continue,
                 [Piece::Literal(name)] if name == b"." => continue,
@@ -322,19 +328,6 @@ impl Builder {
             per_machine: self.per_machine,
         })
     }
-}
-
-/// Returns the pieces of one component, with adjacent bytes joined.
-fn pieces(atoms: &[Atom]) -> Vec<Piece> {
-    let mut pieces = Vec::new();
-    for atom in atoms {
-        match (atom, pieces.last_mut()) {
-            (Atom::Byte(byte), Some(Piece::Literal(bytes))) => bytes.push(*byte),
-            (Atom::Byte(byte), _) => pieces.push(Piece::Literal(vec![*byte])),
-            (Atom::Piece(piece), _) => pieces.push(piece.clone()),
-        }
-    }
-    pieces
 }
 
 /// Parses the class after a `[`, and returns it with the rest. If it is not closed before a slash, invalid UTF-8 or the end,
