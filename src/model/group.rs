@@ -73,19 +73,14 @@ impl Groups {
         if !permissions.depend_on_members() {
             return Writers::AccessList;
         }
-        match self.0.get(&group) {
-            Some(Group {
-                members: Members::OnlyYou,
-                ..
-            }) => Writers::Nobody,
-            Some(known) => Writers::Group(group, known.clone()),
-            None => Writers::Group(
-                group,
-                Group {
-                    name: None,
-                    members: Members::Unknown,
-                },
-            ),
+        let unknown = || Group {
+            name: None,
+            members: Members::Unknown,
+        };
+        let known = self.0.get(&group).cloned().unwrap_or_else(unknown);
+        match known.members {
+            Members::OnlyYou => Writers::Nobody,
+            Members::Others(_) | Members::Unknown => Writers::Group(group, known),
         }
     }
 }

@@ -34,9 +34,10 @@ pub struct Names {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Like {
-    Any(Component),
-    Socket(Component),
+struct Like {
+    component: Component,
+    /// A starting master counts once its socket has its final name (`muxserver_listen()` in mux.c).
+    except_temporary: bool,
 }
 
 impl Names {
@@ -51,16 +52,19 @@ impl Names {
     }
 
     pub fn add_like(&mut self, component: &Component) {
-        self.add_once(Like::Any(component.clone()));
+        self.add_once(component, false);
     }
 
-    /// Adds all names that a component matches, except temporary ones: a starting master counts once its socket has its final
-    /// name (`muxserver_listen()` in mux.c).
+    /// Adds all names that a component matches, except temporary ones.
     pub fn add_sockets(&mut self, component: &Component) {
-        self.add_once(Like::Socket(component.clone()));
+        self.add_once(component, true);
     }
 
-    fn add_once(&mut self, like: Like) {
+    fn add_once(&mut self, component: &Component, except_temporary: bool) {
+        let like = Like {
+            component: component.clone(),
+            except_temporary,
+        };
         if !self.like.contains(&like) {
             self.like.push(like);
         }
@@ -69,20 +73,18 @@ impl Names {
     pub fn extend(&mut self, other: &Self) {
         self.exact.extend(other.exact.iter().cloned());
         for like in &other.like {
-            self.add_once(like.clone());
+            self.add_once(&like.component, like.except_temporary);
         }
     }
 
     pub fn matches(&self, name: &OsStr) -> bool {
         let bytes = name.as_bytes();
-        self.exact.contains(name)
-            || self.like.iter().any(|like| match like {
-                Like::Any(component) => component.matches(bytes),
-                Like::Socket(component) => {
-                    component.matches(bytes)
-                        && !stem_of_temporary(bytes).is_some_and(|stem| component.matches(stem))
-                }
-            })
+        let is_like = |like: &Like| {
+            let is_temporary = |stem| like.component.matches(stem);
+            like.component.matches(bytes)
+                && !(like.except_temporary && stem_of_temporary(bytes).is_some_and(is_temporary))
+        };
+        self.exact.contains(name) || self.like.iter().any(is_like)
     }
 }
 

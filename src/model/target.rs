@@ -5,7 +5,7 @@ use std::path::Path;
 use thiserror::Error;
 use tr::tr;
 
-use super::control_path::ControlPath;
+use super::control_path::{ControlPath, Destination};
 use super::socket::{Snapshot, Socket};
 use super::state::State;
 use super::text;
@@ -77,29 +77,18 @@ impl TargetName {
 
     /// Whether the TARGET names the socket; it may name others too.
     pub fn matches(&self, socket: &Socket) -> bool {
+        let to = socket.destination.as_ref();
         match self {
             Self::Path(path) => socket.path == *path,
-            Self::Host(host) => {
-                socket.hosts.iter().any(|alias| alias.0 == *host)
-                    || socket
-                        .destination
-                        .as_ref()
-                        .is_some_and(|destination| destination.host == *host)
-            }
+            Self::Host(host) => has_alias(socket, host) || to.is_some_and(|to| to.host == *host),
             Self::Destination { user, host, port } => {
-                let known = socket
-                    .destination
-                    .as_ref()
-                    .and_then(|destination| destination.user.as_ref());
-                let user_fits = known.is_none_or(|known| known == user);
-                (port.is_none() && user_fits && socket.hosts.iter().any(|alias| alias.0 == *host))
-                    || socket.destination.as_ref().is_some_and(|destination| {
-                        destination.host == *host
-                            && destination.user.as_ref().is_none_or(|known| known == user)
-                            && (port.is_none()
-                                || destination.port.is_none()
-                                || destination.port == *port)
-                    })
+                let known_user = to.and_then(|to| to.user.as_ref());
+                let is_host = |to: &Destination| {
+                    let fits = port.is_none() || to.port.is_none() || to.port == *port;
+                    to.host == *host && fits
+                };
+                known_user.is_none_or(|known| known == user)
+                    && ((port.is_none() && has_alias(socket, host)) || to.is_some_and(is_host))
             }
         }
     }
@@ -109,13 +98,16 @@ impl TargetName {
         let sockets = snapshot.sockets.iter();
         let mut matching: Vec<&Socket> = sockets.filter(|socket| self.matches(socket)).collect();
         if let Self::Host(host) = self {
-            let has_alias = |socket: &Socket| socket.hosts.iter().any(|alias| alias.0 == *host);
-            if matching.iter().any(|socket| has_alias(socket)) {
-                matching.retain(|socket| has_alias(socket));
+            if matching.iter().any(|socket| has_alias(socket, host)) {
+                matching.retain(|socket| has_alias(socket, host));
             }
         }
         matching
     }
+}
+
+fn has_alias(socket: &Socket, host: &str) -> bool {
+    socket.hosts.iter().any(|alias| alias.0 == host)
 }
 
 /// Returns the one socket that the TARGET names. Orphans and leftovers count only if nothing else matches.
@@ -144,12 +136,8 @@ pub fn resolve<'a>(
 
 pub(crate) fn several(typed: &str, sockets: &[&Socket]) -> TargetError {
     let line = |socket: &&Socket| {
-        format!(
-            "  {} ({}, {})",
-            socket.path,
-            socket.title(),
-            socket.state.word()
-        )
+        let (path, title) = (&socket.path, socket.title());
+        format!("  {path} ({title}, {})", socket.state.word())
     };
     let list: Vec<String> = sockets.iter().map(line).collect();
     TargetError::Several(text::line(typed), list.join("\n"))

@@ -111,24 +111,20 @@ pub struct Tilde<'a> {
 impl Tilde<'_> {
     /// As [`path`], with `~`.
     pub fn path(self, path: &Path) -> String {
-        match self.below_home(path) {
-            Some(below) if below.as_os_str().is_empty() => "~".to_owned(),
-            Some(below) => format!("~/{}", self::path(below)),
-            None => self::path(path),
-        }
+        self.with_tilde(path, os)
     }
 
     /// As [`shell_word`], with `~`, which stays outside of quotes so that the shell expands it.
     pub fn shell_word(self, path: &Path) -> String {
-        match self.below_home(path) {
-            Some(below) if below.as_os_str().is_empty() => "~".to_owned(),
-            Some(below) => format!("~/{}", self::shell_word(below.as_os_str())),
-            None => self::shell_word(path.as_os_str()),
-        }
+        self.with_tilde(path, shell_word)
     }
 
-    fn below_home(self, path: &Path) -> Option<&Path> {
-        path.strip_prefix(self.home?).ok()
+    fn with_tilde(self, path: &Path, shown: fn(&OsStr) -> String) -> String {
+        match self.home.and_then(|home| path.strip_prefix(home).ok()) {
+            Some(below) if below.as_os_str().is_empty() => "~".to_owned(),
+            Some(below) => format!("~/{}", shown(below.as_os_str())),
+            None => shown(path.as_os_str()),
+        }
     }
 }
 
