@@ -50,7 +50,7 @@ pub struct Hop {
 
 /// The parts of `struct tcp_info` and `struct inet_diag_msg` that show whether a connection works. All times but `expires`
 /// are ages; none includes the time that the machine was suspended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Numbers {
     /// Bytes that are not acknowledged, sent or not.
     pub queued_bytes: u32,
@@ -81,8 +81,9 @@ pub struct Recoveries {
     pub time: Duration,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Timer {
+    #[default]
     None,
     Retransmit,
     KeepAlive,

@@ -14,9 +14,7 @@ use super::socket::{
     Unverifiable, UserId,
 };
 use crate::diagnose::{Context, History, snapshot};
-use crate::model::network::{
-    Address, Cause, Connection, Doubt, Facts, Judgement, Numbers, Route, Timer,
-};
+use crate::model::network::{Address, Cause, Connection, Doubt, Facts, Judgement, Numbers, Route};
 use crate::model::places::{Host, Origin, Persist, Places, WrittenBy};
 
 pub(crate) const ME: UserId = UserId(1000);
@@ -186,19 +184,12 @@ pub(crate) fn connection() -> Connection {
         remote: SocketAddr::from(([10, 99, 0, 9], 22)),
         proxy: None,
         numbers: Numbers {
-            queued_bytes: 0,
-            unacked: 0,
-            retransmits: 0,
-            probes: 0,
-            backoff: 0,
             rto: Duration::from_millis(208),
             round_trip: Duration::from_millis(6),
-            timer: Timer::None,
-            expires: Duration::ZERO,
             last_data_sent: minute,
             last_data_received: minute,
             last_ack_received: minute,
-            recoveries: None,
+            ..Numbers::default()
         },
         address: Address::Present(None),
         route: Route::Unknown,
@@ -239,23 +230,36 @@ pub(crate) fn root() -> Owner {
     }
 }
 
-/// Every state with every cause. The matches below have no `_`, so the compiler asks for a new cause.
+const DOUBTS: [Doubt; 5] = [
+    Doubt::Unanswered,
+    Doubt::NoRoute,
+    Doubt::Resumed,
+    Doubt::Rerouted,
+    Doubt::Readdressed,
+];
+const CAUSES: [Cause; 2] = [Cause::AddressGone, Cause::Unanswered];
+
+/// Every state with every cause.
 pub(crate) fn states() -> Vec<State> {
-    let mut states = vec![State::Running];
-    states.extend(doubts().map(State::Suspect));
-    states.extend(causes().map(State::Stranded));
-    states.extend(reasons_not_to_respond().map(State::Unresponsive));
-    states.extend([
+    let program = ForeignHolder::Program {
+        name: "nc".to_owned(),
+        pid: MasterPid(17),
+    };
+    let mut states = vec![
+        State::Running,
+        State::Unresponsive(Unresponsive::Stopped),
+        State::Unresponsive(Unresponsive::Backlog(3)),
+        State::Unresponsive(Unresponsive::BacklogFull),
+        State::Unresponsive(Unresponsive::CheckTimedOut),
         State::Stale,
         State::Misowned(root()),
-        State::Foreign(ForeignHolder::Program {
-            name: "nc".to_owned(),
-            pid: MasterPid(17),
-        }),
+        State::Foreign(program),
         State::Foreign(ForeignHolder::User(root())),
-    ]);
-    states.extend(file_kinds().map(State::NotASocket));
-    states.extend([
+        State::NotASocket(FileKind::Regular),
+        State::NotASocket(FileKind::Directory),
+        State::NotASocket(FileKind::Symlink),
+        State::NotASocket(FileKind::Fifo),
+        State::NotASocket(FileKind::Device),
         State::Denied(Denied::Look),
         State::Denied(Denied::Connect),
         State::Leftover,
@@ -263,50 +267,16 @@ pub(crate) fn states() -> Vec<State> {
         State::Orphaned { successor: false },
         State::Unverifiable(Unverifiable::Network("nfs")),
         State::Unverifiable(Unverifiable::Failed("EIO".to_owned())),
-    ]);
+    ];
+    states.splice(1..1, DOUBTS.map(State::Suspect));
+    states.splice(6..6, CAUSES.map(State::Stranded));
     states
-}
-
-fn doubts() -> impl Iterator<Item = Doubt> {
-    std::iter::successors(Some(Doubt::Unanswered), |doubt| match doubt {
-        Doubt::Unanswered => Some(Doubt::NoRoute),
-        Doubt::NoRoute => Some(Doubt::Resumed),
-        Doubt::Resumed => Some(Doubt::Rerouted),
-        Doubt::Rerouted => Some(Doubt::Readdressed),
-        Doubt::Readdressed => None,
-    })
-}
-
-fn causes() -> impl Iterator<Item = Cause> {
-    std::iter::successors(Some(Cause::AddressGone), |cause| match cause {
-        Cause::AddressGone => Some(Cause::Unanswered),
-        Cause::Unanswered => None,
-    })
-}
-
-fn reasons_not_to_respond() -> impl Iterator<Item = Unresponsive> {
-    std::iter::successors(Some(Unresponsive::Stopped), |reason| match reason {
-        Unresponsive::Stopped => Some(Unresponsive::Backlog(3)),
-        Unresponsive::Backlog(_) => Some(Unresponsive::BacklogFull),
-        Unresponsive::BacklogFull => Some(Unresponsive::CheckTimedOut),
-        Unresponsive::CheckTimedOut => None,
-    })
-}
-
-pub(crate) fn file_kinds() -> impl Iterator<Item = FileKind> {
-    std::iter::successors(Some(FileKind::Regular), |kind| match kind {
-        FileKind::Regular => Some(FileKind::Directory),
-        FileKind::Directory => Some(FileKind::Symlink),
-        FileKind::Symlink => Some(FileKind::Fifo),
-        FileKind::Fifo => Some(FileKind::Device),
-        FileKind::Device => None,
-    })
 }
 
 /// Every judgement on a network with every cause.
 pub(crate) fn judgements() -> Vec<Judgement> {
     let mut judgements = vec![Judgement::Well];
-    judgements.extend(doubts().map(Judgement::Suspect));
-    judgements.extend(causes().map(Judgement::Stranded));
+    judgements.extend(DOUBTS.map(Judgement::Suspect));
+    judgements.extend(CAUSES.map(Judgement::Stranded));
     judgements
 }
