@@ -4,11 +4,10 @@ use super::history::IDLE_AFTER;
 use super::*;
 use crate::model::control_path::{HostAlias, Pattern, known_for_tests};
 use crate::model::finding::{Finding, FindingId};
-use crate::model::ids::UserId;
-use crate::model::network::{Cause, Facts, Timer};
+use crate::model::network::{Cause, Facts, Numbers, Timer};
 use crate::model::places::{Persist, Place, WrittenBy};
 use crate::model::samples::{
-    ME, at, connection, context_after, context_with, listener, look, observation, path,
+    self, ME, at, connection, context_after, context_with, listener, look, observation, path,
     permissions, places, process, root, running, stat,
 };
 use crate::model::socket::{
@@ -32,6 +31,13 @@ fn file(file: File) -> Observation {
         file,
         ..observation()
     }
+}
+
+/// The socket file with other facts.
+fn stat_with(change: impl FnOnce(&mut Stat)) -> File {
+    let mut stat = stat();
+    change(&mut stat);
+    File::Socket(stat)
 }
 
 fn connected(connect: Connect) -> Observation {
@@ -86,16 +92,12 @@ fn temporary(origin: Origin, seconds: u64) -> Observation {
 fn state_follows_from_facts_and_origin() {
     use Origin::{Aside, Exact, Kernel, Pattern, Temporary, VaguePattern};
     let stopped = || {
-        Holder::Ssh(Process {
-            stopped: true,
-            ..process("ssh")
-        })
+        let mut process = process("ssh");
+        process.stopped = true;
+        listening(Holder::Ssh(process), Some(ME))
     };
     let mode_0500 = |observation| Observation {
-        file: File::Socket(Stat {
-            permissions: permissions(0o500),
-            ..stat()
-        }),
+        file: stat_with(|stat| stat.permissions = permissions(0o500)),
         ..observation
     };
     let shared = |observation| Observation {
@@ -109,65 +111,45 @@ fn state_follows_from_facts_and_origin() {
     };
     let nfs = || Filesystem::Network("nfs");
     let directory = |stat| file(File::Other(FileKind::Directory, stat));
+    let socket_of_root = || file(File::Socket(of_root()));
     let root = Some(UserId(0));
+    let refused = || Some(Connect::Refused);
     // The states with the origins Exact, Pattern, VaguePattern, Temporary, Aside, Kernel.
     let all = |state: &str| [state; 6].join(" ");
-    let master = |state| format!("{state} {state} {state} - - {state}");
+    let exact = |state: &str| format!("{state} - - - - -");
+    let by_path = |state: &str| format!("{state} {state} - - - -");
+    let master = |state: &str| format!("{state} {state} {state} - - {state}");
     let foreign = || "foreign foreign - foreign foreign foreign".to_owned();
+    let stale = || "stale stale stale leftover leftover stale".to_owned();
+    let misowned = || "misowned misowned - - - misowned".to_owned();
+    let failed = || "EIO".to_owned();
     for (observation, states) in [
         (file(File::Missing), all("-")),
         (file(File::Denied), all("denied")),
-        (
-            file(File::Failed("ELOOP".to_owned())),
-            "unverifiable - - - - -".to_owned(),
-        ),
-        (
-            directory(stat()),
-            "not-a-socket not-a-socket - - - -".to_owned(),
-        ),
-        (
-            directory(of_root()),
-            "not-a-socket not-a-socket - - - -".to_owned(),
-        ),
-        (
-            shared(directory(of_root())),
-            "not-a-socket - - - - -".to_owned(),
-        ),
-        (
-            file(File::Socket(of_root())),
-            "misowned misowned - - - misowned".to_owned(),
-        ),
-        (
-            shared(file(File::Socket(of_root()))),
-            "misowned - - - - -".to_owned(),
-        ),
+        (file(File::Failed(failed())), exact("unverifiable")),
+        (directory(stat()), by_path("not-a-socket")),
+        (directory(of_root()), by_path("not-a-socket")),
+        (shared(directory(of_root())), exact("not-a-socket")),
+        (socket_of_root(), misowned()),
+        (shared(socket_of_root()), exact("misowned")),
         (running(), master("running")),
         (listening(Holder::Unknown, Some(ME)), master("running")),
         (listening(Holder::Unknown, None), master("running")),
-        (listening(stopped(), Some(ME)), master("unresponsive")),
+        (stopped(), master("unresponsive")),
         (mode_0500(running()), master("denied")),
-        (mode_0500(listening(stopped(), Some(ME))), master("denied")),
+        (mode_0500(stopped()), master("denied")),
         (listening(Holder::Other(process("nc")), Some(ME)), foreign()),
         (listening(Holder::Unknown, root), foreign()),
         (on(Filesystem::Local, None), all("-")),
-        (
-            connected(Connect::Refused),
-            "stale stale stale leftover leftover stale".to_owned(),
-        ),
+        (connected(Connect::Refused), stale()),
         // A listener of another network namespace.
         (connected(Connect::Accepted), all("running")),
         (connected(Connect::Full), all("unresponsive")),
         (connected(Connect::Denied), all("denied")),
-        (
-            connected(Connect::Failed("EIO".to_owned())),
-            all("unverifiable"),
-        ),
-        (on(nfs(), Some(Connect::Refused)), all("unverifiable")),
+        (connected(Connect::Failed(failed())), all("unverifiable")),
+        (on(nfs(), refused()), all("unverifiable")),
         (on(nfs(), None), all("unverifiable")),
-        (
-            on(Filesystem::Unknown, Some(Connect::Refused)),
-            all("unverifiable"),
-        ),
+        (on(Filesystem::Unknown, refused()), all("unverifiable")),
     ] {
         let state = |origin| {
             let observation = Observation {
@@ -185,10 +167,7 @@ fn state_follows_from_facts_and_origin() {
 #[test]
 fn temporary_names_are_leftovers_after_a_minute() {
     let in_future = Observation {
-        file: File::Socket(Stat {
-            modified: at() + SECOND,
-            ..stat()
-        }),
+        file: stat_with(|stat| stat.modified = at() + SECOND),
         ..temporary(Origin::Temporary, 0)
     };
     for (observation, is_leftover) in [
@@ -208,10 +187,7 @@ fn temporary_names_are_leftovers_after_a_minute() {
 #[test]
 fn root_may_connect_whatever_the_mode() {
     let closed = Observation {
-        file: File::Socket(Stat {
-            permissions: permissions(0o400),
-            ..of_root()
-        }),
+        file: stat_with(|stat| (stat.uid, stat.permissions) = (UserId(0), permissions(0o400))),
         ..running()
     };
     let socket = context_with(&places(), &[], |context| {
@@ -225,24 +201,15 @@ fn root_may_connect_whatever_the_mode() {
 #[test]
 fn sockets_have_the_facts_of_file_host_and_process() {
     let socket = judged(&running(), &History::default()).unwrap();
-    assert_eq!(
-        (socket.title().as_str(), socket.argument.as_str()),
-        ("web", "web")
-    );
-    assert_eq!(socket.destination.unwrap().to_string(), "u@h:22");
-    assert_eq!(
-        (socket.pid, socket.sessions),
-        (Some(MasterPid(4711)), Some(2))
-    );
-    assert_eq!(
-        (socket.id, socket.cookie),
-        (Some(stat().id), Some(Cookie(99)))
-    );
-    assert_eq!((socket.mode, socket.persist_secs), (Some(0o600), Some(600)));
-    assert_eq!(
-        (socket.since, socket.findings),
-        (Some(stat().modified), vec![])
-    );
+    let texts = (socket.title(), socket.destination.unwrap().to_string());
+    assert_eq!(texts, ("web".to_owned(), "u@h:22".to_owned()));
+    let (master, cookie) = (Some(MasterPid(4711)), Some(Cookie(99)));
+    let listener = (socket.pid, socket.sessions, socket.cookie);
+    assert_eq!(listener, (master, Some(2), cookie));
+    let file = (socket.id, socket.mode, socket.since);
+    let stat = stat();
+    assert_eq!(file, (Some(stat.id), Some(0o600), Some(stat.modified)));
+    assert_eq!((socket.persist_secs, socket.findings), (Some(600), vec![]));
     // An orphan has no file.
     let began = at() - 500 * SECOND;
     let holder = Holder::Ssh(Process {
@@ -252,7 +219,7 @@ fn sockets_have_the_facts_of_file_host_and_process() {
     });
     let orphan = Orphan {
         path: path("/s/u@h-22"),
-        listener: listener(holder),
+        listener: samples::listener(holder),
         successor: true,
     };
     let look = Look {
@@ -262,10 +229,8 @@ fn sockets_have_the_facts_of_file_host_and_process() {
     let snapshot = judged_at(&look, &places(), &History::default());
     let orphan = &snapshot.sockets[0];
     assert_eq!(orphan.state, State::Orphaned { successor: true });
-    assert_eq!(
-        (orphan.id, orphan.since, orphan.own_session),
-        (None, Some(began), true)
-    );
+    let facts = (orphan.id, orphan.since, orphan.own_session);
+    assert_eq!(facts, (None, Some(began), true));
     let command = orphan.findings[0].command.as_deref();
     assert_eq!(command, Some("muxtray exit --end-process /s/u@h-22"));
     let history = History::default().after(&look, Instant::now());
@@ -299,17 +264,12 @@ fn destination_is_that_of_all_hosts_or_of_the_path() {
 fn commands_name_a_host_unless_its_name_is_ambiguous() {
     let stale = || connected(Connect::Refused);
     let leftover = || temporary(Origin::Temporary, 90);
+    let leftover_name = "/s/u@h-22.yDXYs2d7ScOlhAEI";
     let (person, system) = (WrittenBy::Person, WrittenBy::System);
     for (observation, alias, written_by, has_other_config, argument) in [
         (stale(), "web", person, false, "web"),
         (stale(), "my web", person, false, "'my web'"),
-        (
-            leftover(),
-            "web",
-            person,
-            false,
-            "/s/u@h-22.yDXYs2d7ScOlhAEI",
-        ),
+        (leftover(), "web", person, false, leftover_name),
         (stale(), "web", person, true, "/s/u@h-22"),
         (stale(), "web", system, false, "/s/u@h-22"),
         (stale(), "-web", person, false, "/s/u@h-22"),
@@ -378,13 +338,11 @@ fn asides_are_sockets_of_the_user_only() {
         id: Some(stat().id),
         cookie,
     };
+    let of_user = || File::Socket(stat());
+    let live = target(Some(Cookie(99)));
     for (file, listener, expected) in [
-        (File::Socket(stat()), None, Some(target(None))),
-        (
-            File::Socket(stat()),
-            running().listener,
-            Some(target(Some(Cookie(99)))),
-        ),
+        (of_user(), None, Some(target(None))),
+        (of_user(), running().listener, Some(live)),
         (File::Socket(of_root()), None, None),
         (regular, None, None),
     ] {
@@ -461,22 +419,14 @@ fn masters_are_unresponsive_after_a_check_timed_out_until_one_is_answered() {
 fn use_is_the_bind_the_last_connect_or_a_session() {
     let idle = |modified: u64, accessed: u64, sessions, own_session| {
         let hours = |hours: u64| at() - Duration::from_secs(hours * 3600);
-        let holder = Holder::Ssh(Process {
-            own_session,
-            ..process("ssh")
+        let mut observation = busy(99, 0, sessions);
+        observation.file = stat_with(|stat| {
+            (stat.modified, stat.accessed) = (hours(modified), hours(accessed));
         });
-        Observation {
-            file: File::Socket(Stat {
-                modified: hours(modified),
-                accessed: hours(accessed),
-                ..stat()
-            }),
-            listener: Some(Listener {
-                sessions,
-                ..listener(holder)
-            }),
-            ..observation()
+        if let Some(Holder::Ssh(process)) = observation.listener.as_mut().map(|it| &mut it.holder) {
+            process.own_session = own_session;
         }
+        observation
     };
     let start = Instant::now();
     let seen_busy = History::default().after(&look(vec![running()]), start);
@@ -506,15 +456,18 @@ fn use_is_the_bind_the_last_connect_or_a_session() {
 
 #[test]
 fn unanswered_limit_is_that_of_ssh_or_the_default() {
-    let mut lost = connection();
-    lost.numbers.unacked = 1;
-    lost.numbers.retransmits = 6;
-    lost.numbers.backoff = 6;
-    lost.numbers.rto = Duration::from_millis(13_312);
-    lost.numbers.timer = Timer::Retransmit;
     // Unanswered for about 16 s.
-    lost.numbers.expires = Duration::from_millis(9_700);
-    lost.numbers.last_data_sent = Duration::from_millis(3_600);
+    let mut lost = connection();
+    lost.numbers = Numbers {
+        unacked: 1,
+        retransmits: 6,
+        backoff: 6,
+        rto: Duration::from_millis(13_312),
+        timer: Timer::Retransmit,
+        expires: Duration::from_millis(9_700),
+        last_data_sent: Duration::from_millis(3_600),
+        ..lost.numbers
+    };
     let facts = Facts {
         asleep: Duration::ZERO,
         connections: [(MasterPid(4711), lost)].into(),

@@ -23,37 +23,23 @@ pub enum TargetName {
     Host(String),
 }
 
+/// The TARGET does not name exactly one socket, for this reason.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum TargetError {
-    #[error("{}", tr!(
-        "`{typed}` is not the path of a control socket: it has to name a file, without `..`",
-        typed = .0
-    ))]
-    BadPath(String),
-    #[error("{}", tr!(
-        "`{typed}` has no control socket; list them with: {command}",
-        typed = .0,
-        command = "muxtray list"
-    ))]
-    NoSocket(String),
-    #[error("{}", tr!(
-        "no control socket at {path}; list them with: {command}",
-        path = .0,
-        command = "muxtray list"
-    ))]
-    NothingAtPath(String),
-    #[error("{}\n{}", tr!("`{typed}` names several control sockets, name one by its path:", typed = .0), .1)]
-    Several(String, String),
-}
+#[error("{0}")]
+pub struct TargetError(String);
 
 impl TargetName {
     /// Parses a TARGET; `directory` is the start of relative paths.
     pub fn parse(typed: &str, directory: &Path) -> Result<Self, TargetError> {
         if typed.contains('/') {
             let path = ControlPath::new(directory.join(typed));
-            return path
-                .map(Self::Path)
-                .ok_or_else(|| TargetError::BadPath(text::line(typed)));
+            let reason = || {
+                tr!(
+                    "`{typed}` is not the path of a control socket: it has to name a file, without `..`",
+                    typed = text::line(typed)
+                )
+            };
+            return path.map(Self::Path).ok_or_else(|| TargetError(reason()));
         }
         let Some((user, rest)) = typed.rsplit_once('@') else {
             return Ok(Self::Host(typed.to_owned()));
@@ -124,12 +110,18 @@ pub fn resolve<'a>(
     }
     match matching.as_slice() {
         [socket] => Ok(socket),
-        [] => Err(match name {
-            TargetName::Path(path) => TargetError::NothingAtPath(path.to_string()),
-            TargetName::Host(_) | TargetName::Destination { .. } => {
-                TargetError::NoSocket(text::line(typed))
-            }
-        }),
+        [] => Err(TargetError(match name {
+            TargetName::Path(path) => tr!(
+                "no control socket at {path}; list them with: {command}",
+                path,
+                command = "muxtray list"
+            ),
+            TargetName::Host(_) | TargetName::Destination { .. } => tr!(
+                "`{typed}` has no control socket; list them with: {command}",
+                typed = text::line(typed),
+                command = "muxtray list"
+            ),
+        })),
         sockets => Err(several(typed, sockets)),
     }
 }
@@ -140,7 +132,11 @@ pub(crate) fn several(typed: &str, sockets: &[&Socket]) -> TargetError {
         format!("  {path} ({title}, {})", socket.state.word())
     };
     let list: Vec<String> = sockets.iter().map(line).collect();
-    TargetError::Several(text::line(typed), list.join("\n"))
+    let heading = tr!(
+        "`{typed}` names several control sockets, name one by its path:",
+        typed = text::line(typed)
+    );
+    TargetError(format!("{heading}\n{}", list.join("\n")))
 }
 
 #[cfg(test)]

@@ -257,35 +257,24 @@ mod tests {
     /// The Unicode Character Database's ranges, checked with their visible neighbours.
     #[test]
     fn hidden_characters_are_escaped_and_no_others() {
-        let hidden = [
-            (0x0, 0x1f),
-            (0x7f, 0x9f),
-            (0xad, 0xad),
-            (0x34f, 0x34f),
-            (0x61c, 0x61c),
-            (0x115f, 0x1160),
-            (0x17b4, 0x17b5),
-            (0x180b, 0x180f),
-            (0x200b, 0x200f),
-            (0x2028, 0x202e),
-            (0x2060, 0x206f),
-            (0x3164, 0x3164),
-            (0xfe00, 0xfe0f),
-            (0xfeff, 0xfeff),
-            (0xffa0, 0xffa0),
-            (0xfff0, 0xfffb),
-        ];
+        let hidden = "0-1f 7f-9f ad-ad 34f-34f 61c-61c 115f-1160 17b4-17b5 180b-180f 200b-200f 2028-202e 2060-206f \
+            3164-3164 fe00-fe0f feff-feff ffa0-ffa0 fff0-fffb";
+        let hidden: Vec<_> = hidden
+            .split(' ')
+            .filter_map(|range| range.split_once('-'))
+            .map(|(first, last)| [first, last].map(|hex| u32::from_str_radix(hex, 16).unwrap()))
+            .collect();
         for character in ('\0'..='\u{ffff}').filter(|it| *it != '\\') {
             let number = u32::from(character);
             let is_hidden = hidden
                 .iter()
-                .any(|(first, last)| (*first..=*last).contains(&number));
-            let shown = line(&character.to_string());
-            if is_hidden {
-                assert_eq!(shown, format!("\\u{{{number:x}}}"));
-            } else {
-                assert_eq!(shown, character.to_string());
-            }
+                .any(|[first, last]| (*first..=*last).contains(&number));
+            let escaped = format!("\\u{{{number:x}}}");
+            assert_eq!(
+                line(&character.to_string()) == escaped,
+                is_hidden,
+                "{escaped}"
+            );
         }
     }
 
@@ -322,10 +311,8 @@ mod tests {
             ("/tmp/a b", "/tmp/a b", "'/tmp/a b'"),
         ] {
             let path = Path::new(file);
-            assert_eq!(
-                (tilde.path(path), tilde.shell_word(path)),
-                (shown.to_owned(), word.to_owned())
-            );
+            let found = [tilde.path(path), tilde.shell_word(path)];
+            assert_eq!(found, [shown, word]);
         }
         let path = Path::new("/home/u/a");
         assert_eq!(Tilde::default().path(path), "/home/u/a");
@@ -338,12 +325,10 @@ mod tests {
             [0, 1, 2].map(sessions),
             ["0 sessions", "1 session", "2 sessions"]
         );
-        assert_eq!([1, 2].map(masters), ["1 master", "2 masters"]);
-        assert_eq!([1, 2].map(problems), ["1 problem", "2 problems"]);
         for (names, listed) in [
             (&[][..], ""),
             (&["web"], "web"),
-            (&["web", "db", "build"], "web, db, build"),
+            (&["a", "b", "c"], "a, b, c"),
         ] {
             assert_eq!(list(names.iter().map(|name| (*name).to_owned())), listed);
         }

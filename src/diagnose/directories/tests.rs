@@ -231,24 +231,18 @@ fn administrators_directory_counts_if_the_user_has_a_socket_there() {
         path: path("/t/u@h-22"),
         ..in_state(State::Running)
     };
-    let anothers = Socket {
-        owner: Some(Owner {
-            uid: UserId(7),
-            name: None,
-        }),
-        ..in_state(State::Running)
+    let owned_by = |uid: Option<UserId>, state| Socket {
+        owner: uid.map(|uid| Owner { uid, name: None }),
+        ..in_state(state)
     };
-    let orphan = Socket {
-        owner: None,
-        ..in_state(State::Orphaned { successor: false })
-    };
+    let anothers = owned_by(Some(UserId(7)), State::Running);
+    let orphan = owned_by(None, State::Orphaned { successor: false });
     for (mut directory, id) in unusable {
         directory.wanted.is_persons = false;
         let directories = [directory];
         for (sockets, is_reported) in [
             (vec![], false),
             (vec![elsewhere.clone(), anothers.clone()], false),
-            (vec![in_state(State::Running)], true),
             (vec![in_state(State::Stale)], true),
             (vec![orphan.clone()], true),
         ] {
@@ -290,11 +284,8 @@ fn writable_parent_is_insecure_unless_sticky_protects_the_entry() {
         let findings = found(below(tmp, mine));
         let subjects: Vec<&str> = findings.iter().map(|it| it.subject.as_str()).collect();
         assert_eq!(subjects, insecure, "{tmp:?} {mine:?}");
-        assert!(
-            findings
-                .iter()
-                .all(|it| it.id == FindingId::DirectoryInsecure)
-        );
+        let is_insecure = |it: &Finding| it.id == FindingId::DirectoryInsecure;
+        assert!(findings.iter().all(is_insecure));
     }
 }
 
@@ -327,15 +318,17 @@ fn network_filesystem_needs_a_path_for_each_machine() {
         }];
         ids(&all(kind("nfs4", Filesystem::Network("nfs")), &places))
     };
-    let hash = "0123456789abcdef0123456789abcdef01234567";
-    assert_eq!(
-        of("/s/%r@%h-%p", "/s/u@h-22"),
-        ["filesystem-network", "path-not-per-machine"]
-    );
-    assert_eq!(of("/s/%C", &format!("/s/{hash}")), ["filesystem-network"]);
-    assert_eq!(of("/s/%L-%h", "/s/box-h"), ["filesystem-network"]);
-    // No template matches.
-    assert_eq!(of("/t/%h", "/s/u@h-22"), ["filesystem-network"]);
+    let hash = format!("/s/{}", "0".repeat(40));
+    for (template, expanded, is_shared) in [
+        ("/s/%r@%h-%p", "/s/u@h-22", true),
+        ("/s/%C", &hash, false),
+        ("/s/%L-%h", "/s/box-h", false),
+        // No template matches.
+        ("/t/%h", "/s/u@h-22", false),
+    ] {
+        let all = ["filesystem-network", "path-not-per-machine"];
+        assert_eq!(of(template, expanded), all[..1 + usize::from(is_shared)]);
+    }
 }
 
 #[test]
@@ -437,31 +430,26 @@ fn snapshot_of_every_finding() {
 
 #[test]
 fn evidence_names_the_hosts() {
-    let hosts = |number: usize| {
-        let mut places = places();
-        let host = places.hosts.remove(0);
-        places.hosts = (0..number)
-            .map(|number| Host {
-                alias: crate::model::control_path::HostAlias(format!("h{number}")),
-                ..host.clone()
-            })
-            .collect();
-        places
-    };
-    let evidence = |number| all(missing("/s", true), &hosts(number))[0].evidence.clone();
     let seen = "the directory does not exist; the nearest that exists is / (mode 0755, owner root (uid 0))";
-    assert_eq!(evidence(0), seen);
-    assert_eq!(
-        evidence(1),
-        format!("{seen}; the ControlPath of host h0 is there")
-    );
-    assert_eq!(
-        evidence(2),
-        format!("{seen}; the ControlPaths of hosts h0 and h1 are there")
-    );
-    let mut elsewhere = hosts(1);
-    elsewhere.hosts[0].control_path = Some(path("/t/web"));
-    assert_eq!(all(missing("/s", true), &elsewhere)[0].evidence, seen);
+    for (directories, expected) in [
+        (&["/t"][..], ""),
+        (&["/s", "/t"], "; the ControlPath of host h0 is there"),
+        (
+            &["/s", "/s"],
+            "; the ControlPaths of hosts h0 and h1 are there",
+        ),
+    ] {
+        let mut places = places();
+        let web = places.hosts.remove(0);
+        let host = |(number, directory)| Host {
+            alias: crate::model::control_path::HostAlias(format!("h{number}")),
+            control_path: Some(path(&format!("{directory}/web"))),
+            ..web.clone()
+        };
+        places.hosts = directories.iter().enumerate().map(host).collect();
+        let evidence = all(missing("/s", true), &places)[0].evidence.clone();
+        assert_eq!(evidence, format!("{seen}{expected}"));
+    }
 }
 
 #[test]

@@ -5,26 +5,21 @@ use crate::model::samples::{in_state, path, places, running, seen};
 #[test]
 fn obstacle_is_the_first_finding_or_the_state() {
     let mut socket = in_state(State::Stale);
-    let obstacle = |evidence: &str, remedy: &str| Obstacle {
-        evidence: evidence.to_owned(),
-        remedy: Some(remedy.to_owned()),
-    };
     let way_out = commands::way_out(&socket).to_string();
-    socket.findings.clear();
-    assert_eq!(
-        Obstacle::at(&socket),
-        obstacle("/s/u@h-22 is stale", &way_out)
-    );
     let finding = |evidence: &str| Finding::new(FindingId::Stale, "~/a", evidence, "clean");
-    socket.findings = vec![finding("refused"), finding("more")];
-    assert_eq!(
-        Obstacle::at(&socket),
-        obstacle("~/a is stale: refused", "clean")
-    );
-    assert_eq!(
-        Obstacle::from(&finding("refused")),
-        obstacle("~/a: refused", "clean")
-    );
+    for (findings, evidence, remedy) in [
+        (vec![], "/s/u@h-22 is stale", way_out.as_str()),
+        (
+            vec![finding("refused"), finding("more")],
+            "~/a is stale: refused",
+            "clean",
+        ),
+    ] {
+        socket.findings = findings;
+        let obstacle = Obstacle::at(&socket);
+        assert_eq!(obstacle.evidence, evidence);
+        assert_eq!(obstacle.remedy.as_deref(), Some(remedy));
+    }
 }
 
 #[test]
@@ -33,10 +28,8 @@ fn orphans_are_not_at_their_path() {
         (State::Stale, true),
         (State::Orphaned { successor: false }, false),
     ] {
-        let snapshot = Snapshot {
-            sockets: vec![in_state(state)],
-            ..seen(Vec::new())
-        };
+        let mut snapshot = seen(Vec::new());
+        snapshot.sockets = vec![in_state(state)];
         assert_eq!(socket_at(&path("/s/u@h-22"), &snapshot).is_some(), is_there);
         assert_eq!(socket_at(&path("/s/other"), &snapshot), None);
     }

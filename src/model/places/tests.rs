@@ -4,27 +4,24 @@ use super::*;
 use crate::model::control_path::known_for_tests;
 use crate::model::samples::{path, places};
 
-fn template(text: &str) -> Place {
-    let pattern = Pattern::from_template(OsStr::new(text), &known_for_tests());
+fn place(pattern: Pattern) -> Place {
     Place {
-        pattern: pattern.unwrap().unwrap(),
+        pattern,
         managed_by: None,
         written_by: WrittenBy::Person,
     }
 }
 
-fn glob(text: &str, managed_by: Option<Managed>) -> Place {
-    Place {
-        pattern: Pattern::from_glob(OsStr::new(text), &known_for_tests()).unwrap(),
-        managed_by,
-        written_by: WrittenBy::Person,
-    }
+fn template(text: &str) -> Place {
+    let pattern = Pattern::from_template(OsStr::new(text), &known_for_tests());
+    place(pattern.unwrap().unwrap())
 }
 
-fn with(patterns: Vec<Place>) -> Places {
-    Places {
-        patterns,
-        ..places()
+fn glob(text: &str, managed_by: Option<Managed>) -> Place {
+    let pattern = Pattern::from_glob(OsStr::new(text), &known_for_tests());
+    Place {
+        managed_by,
+        ..place(pattern.unwrap())
     }
 }
 
@@ -48,11 +45,8 @@ fn hosts_have_titles_limits_and_control_persist() {
         (UNNAMED_HOST, "any other host", "any other host", "Host *"),
     ] {
         let host = host(alias, None);
-        let found = (host.title(), host.name(), host.heading());
-        assert_eq!(
-            found,
-            (title.to_owned(), name.to_owned(), heading.to_owned())
-        );
+        let found = [host.title(), host.name(), host.heading()];
+        assert_eq!(found, [title, name, heading]);
     }
     let max = u64::from(u32::MAX);
     for (interval, count, limit) in [
@@ -93,7 +87,7 @@ fn paths_are_ignored_managed_per_machine_or_lead_to_a_host() {
             glob::Pattern::new("/ignored/*").unwrap(),
             glob::Pattern::new("/s/one").unwrap(),
         ],
-        ..with(vec![
+        patterns: vec![
             glob("/s/*", None),
             template("/s/%r@%h:%p"),
             template("/s/%l-%n"),
@@ -101,10 +95,12 @@ fn paths_are_ignored_managed_per_machine_or_lead_to_a_host() {
             template("/cp/%C"),
             glob("/cp/a*", Some(Managed("ansible"))),
             glob("/cp/ak*", Some(Managed("kitty"))),
-        ])
+        ],
+        ..places()
     };
     let hash = format!("/cp/{}", "0".repeat(40));
     let annex = Some("git-annex");
+    let local = "/s/box.example.org-web";
     for (file, is_ignored, managed_by, is_per_machine, destination) in [
         ("/ignored/a", true, None, None, None),
         ("/s/one", true, None, Some(false), Some("one")),
@@ -116,13 +112,7 @@ fn paths_are_ignored_managed_per_machine_or_lead_to_a_host() {
         ("/r/.git/annex/ssh/below/u@h", false, None, None, None),
         ("/r/.git/xannex/ssh/u@h", false, None, None, None),
         ("/s/u@h:22", false, None, Some(false), Some("u@h:22")),
-        (
-            "/s/box.example.org-web",
-            false,
-            None,
-            Some(true),
-            Some("web"),
-        ),
+        (local, false, None, Some(true), Some("web")),
     ] {
         let path = path(file);
         assert_eq!(places.is_ignored(&path), is_ignored, "{file}");
@@ -158,39 +148,23 @@ fn own_hosts_have_a_path_of_the_user() {
 }
 
 #[test]
-fn hosts_at_a_path_keep_the_order_of_the_configuration() {
+fn hosts_at_a_path_keep_their_order_and_precede_those_of_the_system() {
+    let systems = |alias, at| by(WrittenBy::System, host(alias, Some(at)));
     let places = Places {
         hosts: vec![
+            systems(".host", "/s/one"),
             host("b", Some("/s/one")),
             host("c", Some("/s/two")),
             host("a", Some("/s/one")),
+            systems("machine/.host", "/s/m"),
         ],
         unnamed_host: Some(host(UNNAMED_HOST, Some("/s/one"))),
         ..Places::default()
     };
-    let one = path("/s/one");
-    let names: Vec<&str> = places
-        .hosts_at(&one)
-        .map(|it| it.alias.0.as_str())
-        .collect();
-    assert_eq!(names, ["b", "a"]);
-}
-
-#[test]
-fn names_of_the_system_count_only_without_another_host() {
-    let systems = |alias, at| by(WrittenBy::System, host(alias, Some(at)));
-    let places = Places {
-        hosts: vec![
-            systems(".host", "/s/22"),
-            host("web", Some("/s/22")),
-            systems("machine/.host", "/s/m"),
-        ],
-        ..Places::default()
-    };
-    for (at, expected) in [("/s/22", "web"), ("/s/m", "machine/.host")] {
+    for (at, expected) in [("/s/one", &["b", "a"][..]), ("/s/m", &["machine/.host"])] {
         let at = path(at);
         let names: Vec<&str> = places.hosts_at(&at).map(|it| it.alias.0.as_str()).collect();
-        assert_eq!(names, [expected]);
+        assert_eq!(names, expected);
     }
 }
 
@@ -200,20 +174,27 @@ fn directories_are_those_of_hosts_templates_and_named_paths() {
         multiplexes: false,
         ..host(alias, Some(at))
     };
+    let administrators = |host| by(WrittenBy::Administrator, host);
     let places = Places {
         hosts: vec![
             host("web", Some("/hosts/web")),
             quiet("q", "/quiet/q"),
             // One that makes masters is enough.
             quiet("r", "/both/r"),
-            host("db", Some("/both/db")),
-            quiet("s", "/both/s"),
-            quiet("n", "/named/n"),
+            administrators(host("db", Some("/both/db"))),
+            administrators(host("jump", Some("/admin/jump"))),
+            administrators(quiet("n", "/named/n")),
+            by(WrittenBy::System, host(".host", Some("/systems/.host"))),
         ],
+        unnamed_host: Some(host(UNNAMED_HOST, Some("/unnamed/x"))),
         patterns: vec![
             template("/template/%h"),
             template("/hosts/%h"),
             template("/each/%h/sock"),
+            Place {
+                written_by: WrittenBy::Administrator,
+                ..template("/admin-template/%h")
+            },
             glob("/glob/*", None),
             glob("/lima/*", Some(Managed("lima"))),
             Place {
@@ -223,58 +204,24 @@ fn directories_are_those_of_hosts_templates_and_named_paths() {
         ],
         ..Places::default()
     };
-    let named = [path("/named/a"), path("/other/a")];
-    let told: Vec<String> = places
-        .directories(&named)
-        .iter()
-        .map(|it| format!("{} {}", it.path.display(), it.makes_masters))
-        .collect();
-    assert_eq!(
-        told,
-        [
-            "/both true",
-            "/hosts true",
-            "/named true",
-            "/other true",
-            "/quiet false",
-            "/template false"
-        ]
-    );
-}
-
-#[test]
-fn directories_are_the_users_if_their_configuration_names_them() {
-    let administrators = |alias, at| by(WrittenBy::Administrator, host(alias, Some(at)));
-    let places = Places {
-        hosts: vec![
-            administrators("jump", "/admin/jump"),
-            administrators("gate", "/both/gate"),
-            administrators("named", "/named/a"),
-            host("web", Some("/both/web")),
-            by(WrittenBy::System, host(".host", Some("/systems/.host"))),
-        ],
-        unnamed_host: Some(host(UNNAMED_HOST, Some("/other/x"))),
-        patterns: vec![
-            template("/template/%h"),
-            Place {
-                written_by: WrittenBy::Administrator,
-                ..template("/admin-template/%h")
-            },
-        ],
-        ..Places::default()
-    };
-    let told: Vec<(String, bool)> = places
-        .directories(&[path("/named/a")])
-        .iter()
-        .map(|it| (it.path.display().to_string(), it.is_persons))
+    let found: Vec<_> = places
+        .directories(&[path("/named/a"), path("/other/a")])
+        .into_iter()
+        .map(|it| (it.path, it.makes_masters, it.is_persons))
         .collect();
     let expected = [
-        ("/admin", false),
-        ("/admin-template", false),
-        ("/both", true),
-        ("/named", true),
-        ("/other", true),
-        ("/template", true),
+        ("/admin", true, false),
+        ("/admin-template", false, false),
+        ("/both", true, true),
+        ("/hosts", true, true),
+        ("/named", true, true),
+        ("/other", true, true),
+        ("/quiet", false, true),
+        ("/template", false, true),
+        ("/unnamed", true, true),
     ];
-    assert_eq!(told, expected.map(|(path, it)| (path.to_owned(), it)));
+    assert_eq!(
+        found,
+        expected.map(|(path, makes, is)| (PathBuf::from(path), makes, is))
+    );
 }

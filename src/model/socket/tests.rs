@@ -16,36 +16,27 @@ fn states_are_those_of_the_table_and_allow_these_actions() {
         let name = state.name();
         names.insert(name);
         assert_eq!(state.word(), name);
-        assert_eq!(
-            (
-                state.is_running(),
-                state.is_cleanable(),
-                ending::is_needed(&state)
-            ),
-            (
-                ["running", "suspect", "stranded"].contains(&name),
-                ["stale", "leftover"].contains(&name),
-                ["unresponsive", "orphaned"].contains(&name)
-            ),
-            "{state:?}"
-        );
+        for (is_allowed, states) in [
+            (state.is_running(), &["running", "suspect", "stranded"][..]),
+            (state.is_cleanable(), &["stale", "leftover"]),
+            (ending::is_needed(&state), &["unresponsive", "orphaned"]),
+        ] {
+            assert_eq!(is_allowed, states.contains(&name), "{state:?}");
+        }
     }
     assert_eq!(names, state::table().map(|row| row.name).collect());
 }
 
 #[test]
 fn shows_owners_with_their_name_if_they_have_one() {
-    let owner = |name: &str| Owner {
-        uid: UserId(7),
-        name: Some(name.to_owned()),
-    };
-    assert_eq!(root().to_string(), "root (uid 0)");
-    assert_eq!(owner("a\nb").to_string(), "a\\u{a}b (uid 7)");
-    let nameless = Owner {
-        name: None,
-        ..owner("")
-    };
-    assert_eq!(nameless.to_string(), "uid 7");
+    for (name, shown) in [
+        (Some("root"), "root (uid 0)"),
+        (Some("a\nb"), "a\\u{a}b (uid 0)"),
+        (None, "uid 0"),
+    ] {
+        let name = name.map(str::to_owned);
+        assert_eq!(Owner { name, ..root() }.to_string(), shown);
+    }
 }
 
 #[test]
@@ -58,22 +49,6 @@ fn same_file_compares_device_and_inode() {
         (SocketId { device: 2, ..id }, false),
     ] {
         assert_eq!(id.same_file(&other), is_same, "{other:?}");
-    }
-}
-
-#[test]
-fn sessions_at_stake_include_the_masters_own() {
-    for (sessions, own_session, at_stake) in [
-        (Some(2), false, Some(2)),
-        (Some(2), true, Some(3)),
-        (None, true, None),
-    ] {
-        let socket = Socket {
-            sessions,
-            own_session,
-            ..in_state(State::Running)
-        };
-        assert_eq!(socket.sessions_at_stake(), at_stake);
     }
 }
 
@@ -95,15 +70,12 @@ fn finding(id: FindingId, evidence: &str) -> Finding {
 #[test]
 fn is_a_problem_from_a_warning_on() {
     use FindingId::{InsecureMode, Stranded, Suspect};
+    let (info, warning, error) = (Severity::Info, Severity::Warning, Severity::Error);
     for (ids, worst, is_problem) in [
         (&[][..], None, false),
-        (&[Suspect], Some(Severity::Info), false),
-        (&[Suspect, InsecureMode], Some(Severity::Warning), true),
-        (
-            &[InsecureMode, Stranded, Suspect],
-            Some(Severity::Error),
-            true,
-        ),
+        (&[Suspect], Some(info), false),
+        (&[Suspect, InsecureMode], Some(warning), true),
+        (&[InsecureMode, Stranded, Suspect], Some(error), true),
     ] {
         let mut socket = in_state(State::Running);
         socket.findings = ids.iter().map(|id| finding(*id, "seen")).collect();
@@ -112,27 +84,36 @@ fn is_a_problem_from_a_warning_on() {
 }
 
 #[test]
-fn only_the_age_of_network_facts_is_ignored() {
-    let socket = Socket {
-        findings: vec![
-            finding(FindingId::Suspect, "40 s ago"),
-            finding(FindingId::InsecureMode, "seen"),
-        ],
-        ..in_state(State::Suspect(Doubt::NoRoute))
-    };
-    type Change = fn(&mut Socket);
-    let changes: [(Change, bool); 6] = [
-        (|it| it.findings[0].evidence = "41 s ago".to_owned(), true),
-        (|it| it.network = None, true),
-        (|it| it.findings[0].remedy.push('x'), false),
-        (|it| it.findings[1].evidence.push('x'), false),
-        (|it| it.sessions = Some(3), false),
-        (|it| it.state = State::Stale, false),
+fn only_the_time_and_the_age_of_network_facts_are_ignored() {
+    let mut now = seen(vec![running()]);
+    now.sockets[0].state = State::Suspect(Doubt::NoRoute);
+    now.sockets[0].findings = vec![
+        finding(FindingId::Suspect, "40 s ago"),
+        finding(FindingId::InsecureMode, "seen"),
     ];
-    for (at, (change, is_same)) in changes.iter().enumerate() {
-        let mut after = socket.clone();
+    type Change = fn(&mut Snapshot);
+    let changes: [(Change, bool); 10] = [
+        (|it| it.at = at() + Duration::from_secs(60), true),
+        (
+            |it| it.sockets[0].findings[0].evidence = "41 s ago".to_owned(),
+            true,
+        ),
+        (|it| it.sockets[0].network = None, true),
+        (|it| it.sockets[0].findings[0].remedy.push('x'), false),
+        (|it| it.sockets[0].findings[1].evidence.push('x'), false),
+        (|it| it.sockets[0].sessions = Some(3), false),
+        (|it| it.sockets[0].state = State::Stale, false),
+        (|it| it.sockets.clear(), false),
+        (
+            |it| it.findings.push(finding(FindingId::SshMissing, "seen")),
+            false,
+        ),
+        (|it| it.asides.push(it.sockets[0].target()), false),
+    ];
+    for (number, (change, is_same)) in changes.iter().enumerate() {
+        let mut after = now.clone();
         change(&mut after);
-        assert_eq!(socket.eq_ignoring_age(&after), *is_same, "change {at}");
+        assert_eq!(now.eq_ignoring_age(&after), *is_same, "change {number}");
     }
     let over = |heard| {
         let mut connection = connection();
@@ -140,29 +121,7 @@ fn only_the_age_of_network_facts_is_ignored() {
         seen_over(vec![running()], [(MasterPid(4711), connection)].into())
     };
     let (now, later) = (over(40), over(41));
-    assert_ne!(now, later);
-    assert!(now.eq_ignoring_age(&later));
-}
-
-#[test]
-fn snapshots_are_the_same_but_for_their_time() {
-    let now = seen(vec![running()]);
-    let later = Snapshot {
-        at: at() + Duration::from_secs(60),
-        ..now.clone()
-    };
-    assert!(now.eq_ignoring_age(&later));
-    let changes: [fn(&mut Snapshot); 4] = [
-        |it| it.sockets.clear(),
-        |it| it.sockets[0].sessions = Some(9),
-        |it| it.findings.push(finding(FindingId::SshMissing, "seen")),
-        |it| it.asides.push(it.sockets[0].target()),
-    ];
-    for change in changes {
-        let mut after = now.clone();
-        change(&mut after);
-        assert!(!now.eq_ignoring_age(&after), "{after:?}");
-    }
+    assert!(now != later && now.eq_ignoring_age(&later));
 }
 
 #[test]

@@ -32,8 +32,7 @@ fn parses_targets_by_their_form() {
         assert_eq!(parse(typed), Ok(name), "{typed}");
     }
     for typed in ["../web", "/s/../web", "/", "s/a\0b"] {
-        let error = TargetError::BadPath(text::line(typed));
-        assert_eq!(parse(typed), Err(error));
+        assert!(parse(typed).is_err(), "{typed}");
     }
 }
 
@@ -71,11 +70,8 @@ fn matches_whatever_is_known_of_a_socket() {
         (no_user, &["u@h", "v@h:22"], &["v@h:23"]),
         (alias_only, &["web", "u@web"], &["h", "u@h"]),
     ] {
-        for (typed, matches) in matching
-            .iter()
-            .map(|it| (it, true))
-            .chain(others.iter().map(|it| (it, false)))
-        {
+        let matching = matching.iter().map(|it| (it, true));
+        for (typed, matches) in matching.chain(others.iter().map(|it| (it, false))) {
             let name = parse(typed).unwrap();
             assert_eq!(name.matches(&socket), matches, "{typed} {socket:?}");
         }
