@@ -199,18 +199,7 @@ fn root_may_connect_whatever_the_mode() {
 }
 
 #[test]
-fn sockets_have_the_facts_of_file_host_and_process() {
-    let socket = judged(&running(), &History::default()).unwrap();
-    let texts = (socket.title(), socket.destination.unwrap().to_string());
-    assert_eq!(texts, ("web".to_owned(), "u@h:22".to_owned()));
-    let (master, cookie) = (Some(MasterPid(4711)), Some(Cookie(99)));
-    let listener = (socket.pid, socket.sessions, socket.cookie);
-    assert_eq!(listener, (master, Some(2), cookie));
-    let file = (socket.id, socket.mode, socket.since);
-    let stat = stat();
-    assert_eq!(file, (Some(stat.id), Some(0o600), Some(stat.modified)));
-    assert_eq!((socket.persist_secs, socket.findings), (Some(600), vec![]));
-    // An orphan has no file.
+fn orphans_have_the_facts_of_their_process() {
     let began = at() - 500 * SECOND;
     let holder = Holder::Ssh(Process {
         started: Some(began),
@@ -222,10 +211,8 @@ fn sockets_have_the_facts_of_file_host_and_process() {
         listener: samples::listener(holder),
         successor: true,
     };
-    let look = Look {
-        orphans: vec![orphan],
-        ..look(Vec::new())
-    };
+    let mut look = look(Vec::new());
+    look.orphans.push(orphan);
     let snapshot = judged_at(&look, &places(), &History::default());
     let orphan = &snapshot.sockets[0];
     assert_eq!(orphan.state, State::Orphaned { successor: true });
@@ -419,13 +406,13 @@ fn masters_are_unresponsive_after_a_check_timed_out_until_one_is_answered() {
 fn use_is_the_bind_the_last_connect_or_a_session() {
     let idle = |modified: u64, accessed: u64, sessions, own_session| {
         let hours = |hours: u64| at() - Duration::from_secs(hours * 3600);
-        let mut observation = busy(99, 0, sessions);
+        let mut process = process("ssh");
+        process.own_session = own_session;
+        let mut observation = listening(Holder::Ssh(process), Some(ME));
+        observation.listener.as_mut().unwrap().sessions = sessions;
         observation.file = stat_with(|stat| {
             (stat.modified, stat.accessed) = (hours(modified), hours(accessed));
         });
-        if let Some(Holder::Ssh(process)) = observation.listener.as_mut().map(|it| &mut it.holder) {
-            process.own_session = own_session;
-        }
         observation
     };
     let start = Instant::now();

@@ -3,41 +3,30 @@ use std::path::PathBuf;
 use super::*;
 use crate::model::directory::{Capacity, DirectoryId, NeededDirectory, Volume};
 use crate::model::finding::Severity;
-use crate::model::group::GroupId;
+use crate::model::group::{GroupId, Permissions};
 use crate::model::places::{Places, WrittenBy};
 use crate::model::samples::{
     ME, OWN_GROUP, STAFF, UNKNOWN_GROUP, context_with, path, permissions, places,
 };
 use crate::model::socket::Filesystem;
 
-const MODE: u32 = 0o700;
+const ID: DirectoryId = DirectoryId {
+    device: 1,
+    inode: 2,
+};
 
 fn part(path: &str, uid: UserId, mode: u32) -> Part {
     Part {
         path: PathBuf::from(path),
-        id: DirectoryId {
-            device: 1,
-            inode: 2,
-        },
+        id: ID,
         uid,
         permissions: permissions(mode),
         is_symlink: false,
     }
 }
 
-fn volume(kind: &str) -> Volume {
-    Volume {
-        kind: kind.to_owned(),
-        filesystem: Filesystem::Local,
-        space: Capacity {
-            free: 5 << 20,
-            total: 10 << 20,
-        },
-        inodes: Some(Capacity {
-            free: 10,
-            total: 1000,
-        }),
-    }
+const fn capacity(free: u64, total: u64) -> Capacity {
+    Capacity { free, total }
 }
 
 /// A healthy `/s` of the user, the directory of the sample host's socket.
@@ -48,10 +37,15 @@ fn healthy() -> Directory {
             makes_masters: true,
             is_persons: true,
         },
-        parts: vec![part("/", UserId(0), 0o755), part("/s", ME, MODE)],
+        parts: vec![part("/", UserId(0), 0o755), part("/s", ME, 0o700)],
         end: End::Exists(Existing {
             access: Access::Full,
-            volume: Some(volume("ext4")),
+            volume: Some(Volume {
+                kind: "ext4".to_owned(),
+                filesystem: Filesystem::Local,
+                space: capacity(5 << 20, 10 << 20),
+                inodes: Some(capacity(10, 1000)),
+            }),
             rehearsal: None,
         }),
     }
@@ -63,16 +57,14 @@ fn with_own(uid: UserId, mode: u32) -> Directory {
     directory
 }
 
-/// The same directory, but its own part is of another group.
-fn of_group(group: GroupId, mut directory: Directory) -> Directory {
-    let own = directory.parts.last_mut().unwrap();
-    own.permissions.group = group;
-    directory
-}
-
-fn with_acl(mut directory: Directory) -> Directory {
-    let own = directory.parts.last_mut().unwrap();
-    own.permissions.has_acl = true;
+/// `/s` of the user with this mode, group and access control list.
+fn shared(mode: u32, group: GroupId, has_acl: bool) -> Directory {
+    let mut directory = with_own(ME, mode);
+    directory.parts[1].permissions = Permissions {
+        mode,
+        group,
+        has_acl,
+    };
     directory
 }
 
@@ -144,17 +136,26 @@ fn ids(findings: &[Finding]) -> Vec<&'static str> {
 /// The cases of `snapshot_of_every_finding` are not repeated here.
 #[test]
 fn finding_of_each_fact() {
-    let rehearsed = |kind_name: &str| {
-        let mut directory = kind(kind_name, Filesystem::Local);
-        there(&mut directory).rehearsal = Some(Rehearsal::Passed);
-        directory
-    };
+    let rehearsed = with_there(|there| {
+        there.volume.as_mut().unwrap().kind = "ntfs3".to_owned();
+        there.rehearsal = Some(Rehearsal::Passed);
+    });
     let with_access = |uid, access| {
         let mut directory = with_own(uid, 0o755);
         there(&mut directory).access = access;
         directory
     };
-    let nothing = Capacity { free: 0, total: 0 };
+    let nothing = capacity(0, 0);
+    let full_network = |rehearsal| {
+        with_there(|there| {
+            let volume = there.volume.as_mut().unwrap();
+            (volume.space.free, volume.filesystem) = (0, Filesystem::Network("cifs"));
+            there.rehearsal = rehearsal;
+        })
+    };
+    let rehearsal = there(&mut tried(Step::Socket, Refusal::Unsupported))
+        .rehearsal
+        .clone();
     let root = UserId(0);
     for (directory, expected) in [
         (healthy(), ""),
@@ -168,34 +169,17 @@ fn finding_of_each_fact() {
         (with_access(ME, Access::Denied), "directory-not-writable"),
         (on(|volume| volume.inodes = None), ""),
         // Some filesystems do not report their size.
-        (
-            on(|volume| (volume.space, volume.inodes) = (nothing, Some(nothing))),
-            "",
-        ),
+        (on(|volume| volume.space = nothing), ""),
+        (on(|volume| volume.inodes = Some(nothing)), ""),
         (on(|volume| volume.space.free = 1), ""),
         (on(|volume| volume.space.free = 0), "filesystem-full"),
         (with_there(|there| there.volume = None), ""),
         (kind("btrfs", Filesystem::Local), ""),
         (kind("fuseblk", Filesystem::Local), "filesystem-unsupported"),
-        (rehearsed("ntfs3"), ""),
-        (
-            on(|volume| {
-                volume.space.free = 0;
-                volume.filesystem = Filesystem::Network("cifs");
-            }),
-            "filesystem-full filesystem-network",
-        ),
+        (rehearsed, ""),
+        (full_network(None), "filesystem-full filesystem-network"),
         // If no socket can be created, nothing else matters.
-        (
-            {
-                let mut directory = tried(Step::Socket, Refusal::Unsupported);
-                let volume = there(&mut directory).volume.as_mut().unwrap();
-                volume.space.free = 0;
-                volume.filesystem = Filesystem::Network("cifs");
-                directory
-            },
-            "filesystem-unsupported",
-        ),
+        (full_network(rehearsal), "filesystem-unsupported"),
     ] {
         let found = ids(&found(directory.clone())).join(" ");
         assert_eq!(found, expected, "{directory:#?}");
@@ -343,8 +327,7 @@ fn snapshot_of_every_finding() {
         ..ending(end)
     };
     let access = |access| with_there(|there| there.access = access);
-    let read_only = || access(Access::ReadOnly);
-    let empty = Capacity { free: 0, total: 9 };
+    let empty = capacity(0, 9);
     let at_home = |mut directory: Directory| {
         directory.wanted.path = PathBuf::from("/home/u/s");
         directory.parts[1].path = PathBuf::from("/home/u/s");
@@ -366,11 +349,11 @@ fn snapshot_of_every_finding() {
         ours(End::Denied),
         nothing_there(ending(End::Denied)),
         ending(End::Failed("Too many levels\n".to_owned())),
-        of_group(STAFF, with_own(ME, 0o770)),
-        of_group(UNKNOWN_GROUP, with_own(ME, 0o770)),
-        of_group(STAFF, with_own(ME, 0o1775)),
-        of_group(STAFF, with_own(ME, 0o777)),
-        with_acl(with_own(ME, 0o770)),
+        shared(0o770, STAFF, false),
+        shared(0o770, UNKNOWN_GROUP, false),
+        shared(0o1775, STAFF, false),
+        shared(0o777, STAFF, false),
+        shared(0o770, OWN_GROUP, true),
         with_own(root, 0o777),
         with_own(root, 0o1777),
         with_own(ME, 0o1777),
@@ -379,50 +362,34 @@ fn snapshot_of_every_finding() {
         below((root, 0o755), (ME, 0o777)),
         with_own(other, 0o700),
         access(Access::Denied),
-        read_only(),
-        {
-            let mut directory = read_only();
-            there(&mut directory).volume = None;
-            directory
-        },
+        access(Access::ReadOnly),
+        with_there(|there| (there.access, there.volume) = (Access::ReadOnly, None)),
         access(Access::Failed("EIO".to_owned())),
         tried(Step::Socket, Refusal::Denied),
         tried(Step::HardLink, Refusal::Other),
         tried(Step::Socket, Refusal::Unsupported),
         tried(Step::Socket, Refusal::Full),
-        on(|volume| {
-            volume.space = empty;
-            volume.inodes = Some(empty);
-        }),
+        on(|volume| (volume.space, volume.inodes) = (empty, Some(empty))),
         on(|volume| volume.inodes = Some(empty)),
         kind("vfat", Filesystem::Local),
         at_home(kind("vfat", Filesystem::Local)),
         kind("nfs4", Filesystem::Network("nfs")),
     ];
-    let texts = cases.map(|directory| {
-        let case = format!(
-            "{:?} {:?}",
-            directory.end,
-            directory.parts.last().map(|it| it.permissions.mode)
+    let show = |it: &Finding| {
+        let head = format!(
+            "{} ({}): {}",
+            it.id.as_str(),
+            it.severity.as_str(),
+            it.subject
         );
-        let findings = found(directory);
-        let findings: Vec<String> = findings
-            .iter()
-            .map(|it| {
-                format!(
-                    "{} ({}): {}\n    {}\n    -> {}\n    {:?} {:?} {:?}",
-                    it.id.as_str(),
-                    it.severity.as_str(),
-                    it.subject,
-                    it.evidence,
-                    it.remedy,
-                    it.command,
-                    it.lines,
-                    it.fix
-                )
-            })
-            .collect();
-        assert!(!findings.is_empty(), "{case}");
+        let tail = format!("{:?} {:?} {:?}", it.command, it.lines, it.fix);
+        format!(
+            "{head}\n    {}\n    -> {}\n    {tail}",
+            it.evidence, it.remedy
+        )
+    };
+    let texts = cases.map(|directory| {
+        let findings: Vec<String> = found(directory).iter().map(show).collect();
         findings.join("\n")
     });
     insta::assert_snapshot!(texts.join("\n\n"));
@@ -472,7 +439,7 @@ fn only_write_bits_of_others_are_insecure() {
     for (mode, group, others) in
         (0..=0o7777_u32).flat_map(|mode| [(mode, OWN_GROUP, 0o002), (mode, STAFF, 0o022)])
     {
-        let findings = found(of_group(group, with_own(ME, mode)));
+        let findings = found(shared(mode, group, false));
         let is_open = mode & others != 0;
         assert_eq!(!findings.is_empty(), is_open, "{mode:04o} {group:?}");
         if let Some(finding) = findings.first() {

@@ -165,26 +165,6 @@ fn retransmission_time_is_the_sum_of_timeouts() {
 }
 
 #[test]
-fn probing_time_is_the_sum_of_pauses() {
-    for (numbers, waited) in [
-        // 200 + 400 + 800, and 1200 since.
-        (probing(3, 3, 200, 400), 2600),
-        // At most two minutes, and ten doublings.
-        (probing(5, 12, 200, 120_000), 116_250),
-        (probing(1, 200, 1, 1024), 512),
-        (probing(40, 3, 200, 1600), 1600),
-        (probing(3, 3, 200, 9000), 1400),
-    ] {
-        assert_eq!(numbers.probing_for(), ms(waited), "{numbers:?}");
-    }
-    let kept_alive = Numbers {
-        timer: Timer::KeepAlive,
-        ..probing(3, 3, 200, 400)
-    };
-    assert_eq!(kept_alive.probing_for(), secs(0));
-}
-
-#[test]
 fn one_sample_has_its_judgement() {
     let keep_alive = |probes| Numbers { probes, ..idle() };
     let sent_first = Numbers {
