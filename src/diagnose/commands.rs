@@ -28,13 +28,11 @@ pub fn end_process(socket: &Socket, force: bool) -> String {
     format!("muxtray exit --end-process{force} {}", socket.argument)
 }
 
-/// Returns the host to reconnect to if the master is stranded.
 pub fn host_to_reconnect(socket: &Socket) -> Option<&HostAlias> {
     let is_stranded = matches!(socket.state, State::Stranded(_)) && socket.managed_by.is_none();
     socket.hosts.first().filter(|_| is_stranded)
 }
 
-/// Returns the command that ends a stranded master and opens another.
 pub fn reconnect(socket: &Socket) -> Option<String> {
     let host = text::shell_word(host_to_reconnect(socket)?.0.as_ref());
     Some(match socket.sessions_at_stake() {

@@ -19,7 +19,6 @@ use crate::model::places::Host;
 use crate::model::socket::{FileKind, Socket, UserId};
 use crate::model::text;
 
-/// Returns the findings of the directories that the user needs. `sockets` are those that were found.
 pub(super) fn findings(context: Context<'_>, sockets: &[Socket]) -> Vec<Finding> {
     let directories: Vec<&Directory> = context
         .directories
@@ -234,7 +233,6 @@ impl Case<'_> {
         )
     }
 
-    /// Returns the name or id of the user, for chown.
     fn me(&self) -> String {
         let uid = self.context.uid;
         self.context

@@ -106,7 +106,6 @@ impl History {
         Some(judge(&known.connection, elapsed, limit))
     }
 
-    /// Returns the time at which the next backlog can become stuck.
     #[must_use]
     pub fn look_again_at(&self) -> Option<Instant> {
         let now = self.now?;

@@ -14,7 +14,6 @@ use crate::model::places::{Host, Persist};
 use crate::model::socket::Filesystem;
 use crate::model::text;
 
-/// A title names so many hosts and counts the others.
 const NAMED: usize = 3;
 
 pub(super) fn findings(context: Context<'_>) -> Vec<Finding> {
@@ -64,7 +63,6 @@ fn heading(hosts: &[&Host]) -> String {
     }
 }
 
-/// Returns a finding about these hosts, with a line for their configuration.
 fn about(
     hosts: &[&Host],
     id: FindingId,
@@ -186,7 +184,6 @@ pub(super) fn network_filesystem(directory: &Directory) -> Option<&str> {
     matches!(volume.filesystem, Filesystem::Network(_)).then_some(&volume.kind)
 }
 
-/// The findings of multiplexing hosts that lack a setting.
 fn lacking(multiplexing: &[&Host]) -> impl Iterator<Item = Finding> {
     let all = |lacks: fn(&Host) -> bool| -> Vec<&Host> {
         let hosts = multiplexing.iter().copied();

@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime};
 use crate::model::control_path::{ControlPath, Destination};
 use crate::model::directory::Directory;
 use crate::model::finding::Severity;
-use crate::model::group::{Groups, Writers};
+use crate::model::group::Groups;
 use crate::model::ids::UserId;
 use crate::model::network::Judgement;
 use crate::model::places::{Host, Origin, Places, WrittenBy};
@@ -37,7 +37,6 @@ pub use state::LEFTOVER_AFTER;
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
     pub uid: UserId,
-    /// The names of the user ids that occur.
     pub users: &'a BTreeMap<UserId, String>,
     pub groups: &'a Groups,
     /// The home directory in the password file, `~` of a ControlPath.
@@ -135,14 +134,15 @@ pub fn judge(observation: &Observation, at: SystemTime, context: Context<'_>) ->
         };
     }
     let unused_for = stat.and_then(|stat| unused_for(&socket, stat, at, context));
-    let writers = stat.map_or(Writers::Nobody, |stat| {
-        context.groups.writers(stat.permissions)
+    let open_mode = stat.and_then(|stat| {
+        let mode = format!("{:04o}", stat.permissions.mode);
+        context.groups.with_writers(stat.permissions, mode)
     });
     socket.findings = remedy::findings(
         &socket,
         Extra {
             tilde: context.tilde,
-            writers: Some(&writers),
+            open_mode: open_mode.as_deref(),
             is_listening: observation.listener.is_some(),
             unused_for,
         },
@@ -243,7 +243,6 @@ fn argument(path: &ControlPath, state: &State, hosts: &[&Host], context: Context
     }
 }
 
-/// Returns the ControlPath of a leftover's temporary name, or else the path itself.
 fn original_path(path: &ControlPath, state: &State) -> ControlPath {
     let original = match state {
         State::Leftover => path
@@ -261,7 +260,6 @@ fn process(listener: &Listener) -> Option<&Process> {
     }
 }
 
-/// Returns the destination that all hosts of the path have, or without hosts the one in the path itself.
 fn destination(path: &ControlPath, hosts: &[&Host], places: &Places) -> Option<Destination> {
     let mut configured = hosts.iter().map(|host| &host.destination);
     match configured.next() {

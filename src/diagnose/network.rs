@@ -109,7 +109,6 @@ fn halved(duration: Duration, times: u8) -> Duration {
     duration / (1 << times.min(31))
 }
 
-/// The ages of facts that a single sample does not show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Elapsed {
     pub(super) unanswered: Option<Duration>,

@@ -94,14 +94,12 @@ pub fn findings<'a>(typed: &str, host: &Host, snapshot: &'a Snapshot) -> Vec<&'a
         .collect()
 }
 
-/// The reason why a run of ssh did not connect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
     /// ssh failed; its last message, as one printable line.
     Refused(Option<String>),
     /// ssh was ended after this time; its last message.
     TimedOut(Duration, Option<String>),
-    /// ssh connected, but no master listens at this path.
     NoMaster(ControlPath),
     NotStarted(String),
 }

@@ -8,7 +8,6 @@ use super::commands::{self, WayOut};
 use super::history::IDLE_AFTER;
 use crate::model::finding::{Finding, FindingId};
 use crate::model::fix::Fix;
-use crate::model::group::Writers;
 use crate::model::ids::MasterPid;
 use crate::model::socket::Socket;
 use crate::model::state::{Denied, ForeignHolder, State, Unresponsive, Unverifiable};
@@ -17,18 +16,16 @@ use crate::model::text::{self, Tilde};
 /// MaxSessions of sshd_config(5), unless the server's administrator changes it.
 const DEFAULT_MAX_SESSIONS: u32 = 10;
 
-/// Facts about a socket that [`Socket`] does not hold.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Extra<'a> {
     pub(super) tilde: Tilde<'a>,
-    /// Users other than its owner and root that may connect to it; `None` if it has no file.
-    pub(super) writers: Option<&'a Writers>,
+    /// Its mode and the reason why others than its owner and root may connect; `None` if none may.
+    pub(super) open_mode: Option<&'a str>,
     pub(super) is_listening: bool,
     /// The time since the last use of a master without sessions.
     pub(super) unused_for: Option<Duration>,
 }
 
-/// Returns the findings of the socket, that of its state first.
 pub(super) fn findings(socket: &Socket, extra: Extra<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(state_finding(socket, extra));
@@ -54,15 +51,9 @@ fn finding(
 /// connect(2) needs write permission. A master refuses users other than its own and root (peer check of mux.c), but
 /// another program that listens there would not.
 fn insecure_mode(socket: &Socket, extra: Extra<'_>) -> Option<Finding> {
-    let writers = extra
-        .writers
-        .filter(|writers| **writers != Writers::Nobody)?;
-    let mode = format!("{:04o}", socket.mode?);
+    let mode = extra.open_mode?;
+    let evidence = tr!("mode {mode}: other users may connect", mode);
     let path = extra.tilde.shell_word(socket.path.as_path());
-    let evidence = tr!(
-        "mode {mode}: other users may connect",
-        mode = writers.with_reason(mode)
-    );
     let remedy = tr!("restrict it with");
     Some(
         finding(socket, extra, FindingId::InsecureMode, evidence, remedy)

@@ -10,7 +10,6 @@ use crate::model::text;
 /// In the runtime directory of the logged-in user, on a local filesystem (`pam_systemd(8)`). `%i` is the user id.
 pub(super) const RUNTIME: &str = "ControlPath /run/user/%i/%C";
 
-/// Returns the lines that set this for all hosts.
 pub(super) fn for_all_hosts(line: &str) -> [String; 2] {
     ["Host *".to_owned(), format!("    {line}")]
 }

@@ -10,7 +10,6 @@ use super::observation::{FileKind, Filesystem};
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NeededDirectory {
-    /// As ControlPaths name it.
     pub path: PathBuf,
     /// Whether `ssh HOST` creates a socket there. If not, the directory may be missing.
     pub makes_masters: bool,
@@ -38,14 +37,12 @@ pub struct Part {
     pub is_symlink: bool,
 }
 
-/// The result of walking the path of a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
     Exists(Existing),
     Missing {
         /// The missing directory, with symlinks resolved.
         path: PathBuf,
-        /// Whether the user may create it in the last part.
         can_make: bool,
     },
     Other {
@@ -111,9 +108,7 @@ pub enum Step {
 pub enum Refusal {
     /// EPERM, EOPNOTSUPP and others: the filesystem does not support it.
     Unsupported,
-    /// ENOSPC, EDQUOT.
     Full,
-    /// EACCES, EROFS.
     Denied,
     Other,
 }

@@ -10,7 +10,6 @@ use super::ids::{DirectoryId, Target};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[must_use]
 pub enum Fix {
-    /// Create the directory and its missing parents with mode 0700.
     MakeDirectory(PathBuf),
     /// Remove the write permission of group and others from a directory that the user owns.
     CloseDirectory {
@@ -18,11 +17,9 @@ pub enum Fix {
         path: PathBuf,
         id: DirectoryId,
     },
-    /// Set the mode of a socket that the user owns to 0600.
     CloseSocket(Target),
     Clean {
         target: Target,
-        /// Whether it is the temporary socket of an interrupted start.
         is_leftover: bool,
     },
 }

@@ -26,10 +26,8 @@ pub enum Members {
     Unknown,
 }
 
-/// The permissions of a file, with its group and access control list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Permissions {
-    /// The permission bits, `st_mode & 0o7777`.
     pub mode: u32,
     pub group: GroupId,
     /// Whether it has an access control list. The group's bits are the mask of the list then (acl(5)), and apply to the
@@ -40,16 +38,6 @@ pub struct Permissions {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Groups(pub BTreeMap<GroupId, Group>);
 
-/// The others, beside the owner and root, that may write to a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Writers {
-    Nobody,
-    Everybody,
-    Group(GroupId, Group),
-    AccessList,
-}
-
-/// How many members are named; the others are counted.
 const NAMED: usize = 3;
 
 impl Permissions {
@@ -60,61 +48,47 @@ impl Permissions {
 }
 
 impl Groups {
-    /// Returns the others that may write to a file of the user's or of root's. A group that is not among these may have
-    /// any member.
-    pub fn writers(&self, permissions: Permissions) -> Writers {
-        let Permissions { mode, group, .. } = permissions;
-        if mode & 0o002 != 0 {
-            return Writers::Everybody;
-        }
-        if mode & 0o020 == 0 {
-            return Writers::Nobody;
-        }
-        if !permissions.depend_on_members() {
-            return Writers::AccessList;
-        }
-        let unknown = || Group {
-            name: None,
-            members: Members::Unknown,
-        };
-        let known = self.0.get(&group).cloned().unwrap_or_else(unknown);
-        match known.members {
-            Members::OnlyYou => Writers::Nobody,
-            Members::Others(_) | Members::Unknown => Writers::Group(group, known),
-        }
+    /// Whether others than the owner and root may write to a file of the user's or of root's.
+    pub fn let_others_write(&self, permissions: Permissions) -> bool {
+        self.with_writers(permissions, String::new()).is_some()
     }
-}
 
-impl Writers {
-    /// Adds the reason to the evidence: `mode 0775, group staff has other members (ada, bob)`.
-    pub fn with_reason(&self, evidence: String) -> String {
-        match self {
-            Self::Nobody | Self::Everybody => evidence,
-            Self::AccessList => tr!("{evidence}, with an access control list", evidence),
-            Self::Group(id, Group { name, members }) => {
-                let group = match name {
-                    Some(name) => text::line(name),
-                    None => id.0.to_string(),
-                };
-                match members {
-                    Members::Others(names) => tr!(
-                        "{evidence}, group {group} has other members ({names})",
-                        evidence,
-                        group,
-                        names = listed(names)
-                    ),
-                    Members::OnlyYou | Members::Unknown => tr!(
-                        "{evidence}, group {group} may have other members",
-                        evidence,
-                        group
-                    ),
-                }
+    /// Adds to the evidence why others than the owner and root may write, or returns `None` if none may:
+    /// `mode 0775, group staff has other members (ada, bob)`. A group that is not among these may have any member.
+    pub fn with_writers(&self, permissions: Permissions, evidence: String) -> Option<String> {
+        let Permissions {
+            mode,
+            group: id,
+            has_acl,
+        } = permissions;
+        match mode & 0o022 {
+            0 => return None,
+            0o020 if has_acl => {
+                return Some(tr!("{evidence}, with an access control list", evidence));
             }
+            0o020 => {}
+            _ => return Some(evidence),
+        }
+        let known = self.0.get(&id);
+        let name = known.and_then(|known| known.name.as_deref());
+        let group = name.map_or_else(|| id.0.to_string(), text::line);
+        match known.map(|known| &known.members) {
+            Some(Members::OnlyYou) => None,
+            Some(Members::Others(names)) => Some(tr!(
+                "{evidence}, group {group} has other members ({names})",
+                evidence,
+                group,
+                names = listed(names)
+            )),
+            Some(Members::Unknown) | None => Some(tr!(
+                "{evidence}, group {group} may have other members",
+                evidence,
+                group
+            )),
         }
     }
 }
 
-/// `ada, bob`, or `ada, bob, eve and 3 more`.
 fn listed(names: &[String]) -> String {
     let (named, others) = names.split_at(NAMED.min(names.len()));
     let named = text::list(named.iter().map(|name| text::line(name)));
@@ -174,12 +148,12 @@ mod tests {
             (1000, 0o777, true, Some("")),
         ] {
             let group = GroupId(group);
-            let writers = groups.writers(Permissions {
+            let permissions = Permissions {
                 mode,
                 group,
                 has_acl,
-            });
-            let reason = (writers != Writers::Nobody).then(|| writers.with_reason(String::new()));
+            };
+            let reason = groups.with_writers(permissions, String::new());
             assert_eq!(
                 reason.as_deref(),
                 expected,

@@ -15,7 +15,6 @@ pub struct SocketId {
 }
 
 impl SocketId {
-    /// Whether both are the same file, even if it was renamed or its mode changed.
     pub fn same_file(&self, other: &Self) -> bool {
         self.device == other.device && self.inode == other.inode
     }

@@ -17,10 +17,8 @@ pub enum Interest {
         /// Whether to wait for the directory if it does not exist.
         awaited: bool,
     },
-    /// The content and the inode of a file.
     File {
         path: PathBuf,
-        /// Whether opening the file counts too.
         reading: bool,
     },
     /// The inode at this path, not a later one; symlinks are not followed.
@@ -55,7 +53,6 @@ impl Names {
         self.add_once(component, false);
     }
 
-    /// Adds all names that a component matches, except temporary ones.
     pub fn add_sockets(&mut self, component: &Component) {
         self.add_once(component, true);
     }

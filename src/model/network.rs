@@ -55,7 +55,6 @@ pub struct Numbers {
     /// Bytes that are not acknowledged, sent or not.
     pub queued_bytes: u32,
     pub unacked: u32,
-    /// Successive timeouts of the oldest segment.
     pub retransmits: u8,
     /// Successive probes without an answer: of a closed window, of a missing route, or to keep an idle connection alive.
     pub probes: u8,
@@ -65,7 +64,6 @@ pub struct Numbers {
     pub round_trip: Duration,
     pub timer: Timer,
     pub expires: Duration,
-    /// Since data was last sent or retransmitted.
     pub last_data_sent: Duration,
     pub last_data_received: Duration,
     pub last_ack_received: Duration,
@@ -115,9 +113,7 @@ pub enum Doubt {
     /// Data was retransmitted, and nothing has arrived for a while.
     Unanswered,
     NoRoute,
-    /// Nothing has arrived since the machine resumed.
     Resumed,
-    /// Nothing has arrived since the route changed.
     Rerouted,
     /// Nothing has arrived since the local address was removed from its interface and added again.
     Readdressed,
@@ -126,7 +122,6 @@ pub enum Doubt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
     AddressGone,
-    /// Data has been unanswered for longer than the limit.
     Unanswered,
 }
 
@@ -134,7 +129,6 @@ pub enum Cause {
 pub struct Verdict {
     pub judgement: Judgement,
     pub connection: Connection,
-    /// For how long data has been unanswered, if the connection retransmits.
     pub unanswered: Option<Duration>,
     /// Since the address was removed or the doubt began, if that was seen.
     pub since: Option<Duration>,

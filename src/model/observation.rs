@@ -11,7 +11,6 @@ use super::group::Permissions;
 use super::ids::{Cookie, MasterPid, SocketId, UserId};
 use super::text;
 
-/// A user id with its name in the password file, if it has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
     pub uid: UserId,
@@ -80,7 +79,6 @@ pub enum Filesystem {
     Unknown,
 }
 
-/// A listening socket in the kernel's table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
     /// `None` in `/proc/net/unix`, which has no cookies.
@@ -91,27 +89,23 @@ pub struct Listener {
     pub backlog: u32,
     /// Accepted connections: multiplexed sessions.
     pub sessions: u32,
-    /// The user that created it, if the kernel reports one.
     pub uid: Option<UserId>,
     pub holder: Holder,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Holder {
-    /// An ssh of the user.
     Ssh(Process),
     Other(Process),
     Unknown,
 }
 
-/// A process as `/proc` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
     pub pid: MasterPid,
     /// The last part of `/proc/PID/exe`, or `comm` if that cannot be read.
     pub name: String,
     pub started: Option<SystemTime>,
-    /// Whether it is stopped (state T or t) and cannot answer.
     pub stopped: bool,
     /// Whether it has a session of its own beside the multiplexed ones: an interactive master, not one that runs in the
     /// background (`ssh: PATH [mux]`, `-N`).
@@ -124,7 +118,6 @@ pub enum Connect {
     Refused,
     /// A listener of another network namespace, which the kernel's table does not show.
     Accepted,
-    /// EAGAIN: the backlog is full.
     Full,
     Denied,
     /// Any other error, as text. Proves nothing.
@@ -147,7 +140,6 @@ pub struct Observation {
 /// A master of the user without a socket file: the file at its path is missing or has another inode.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Orphan {
-    /// The name of its bind without the temporary suffix.
     pub path: ControlPath,
     pub listener: Listener,
     /// Whether another socket is at the path. The orphan's clean-up would remove it.

@@ -18,7 +18,6 @@ pub const UNNAMED_HOST: &str = "host.invalid";
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Places {
-    /// Every `Host` alias of the ssh configuration, with the settings that `ssh -G` prints.
     pub hosts: Vec<Host>,
     /// The settings of a host without an alias ([`UNNAMED_HOST`]), if they have a ControlPath that no other host shows. Only its
     /// settings and directory count, not the socket.
@@ -107,7 +106,6 @@ impl Host {
         }
     }
 
-    /// Returns the `Host` line for its settings in the ssh configuration.
     pub fn heading(&self) -> String {
         if self.is_unnamed_host() {
             "Host *".to_owned()
@@ -126,7 +124,6 @@ impl Host {
 pub enum Persist {
     #[default]
     No,
-    /// `yes` or `0`.
     Forever,
     Seconds(u32),
 }

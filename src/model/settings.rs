@@ -13,12 +13,10 @@ use super::text::{self, marked, translated};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// The TOML table; empty for the top level.
     pub table: &'static str,
     pub values: Vec<(&'static str, String)>,
     /// The comment above the keys, in English.
     pub comment: &'static str,
-    /// The label in the settings menu, in English.
     pub label: Option<&'static str>,
 }
 
@@ -50,7 +48,6 @@ macro_rules! settings {
         impl Setting {
             pub const TOP: &[Self] = &[$($(Self::$switch,)?)+];
 
-            /// Returns the table of the setting in the file, if any, and its key.
             pub const fn place(self) -> (Option<&'static str>, &'static str) {
                 match self {
                     Self::Notifications => (Some(NOTIFICATIONS), "enabled"),
@@ -154,7 +151,6 @@ impl Default for Notifications {
     }
 }
 
-/// Capitalised, except for the names of programs.
 fn kind_label(id: FindingId) -> String {
     let title = id.title();
     if title.starts_with("ssh ") || title.starts_with("muxtray") {
@@ -170,7 +166,6 @@ fn toml(value: &impl Serialize) -> String {
 }
 
 impl Settings {
-    /// The longest time between two scans.
     pub fn interval(&self) -> Duration {
         Duration::from_secs(u64::from(self.interval_secs))
     }
@@ -272,7 +267,6 @@ fn comment(text: &str) -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Store {
     Writable,
-    /// The file is not valid, so it is not written.
     Invalid,
     Nowhere,
 }
@@ -281,12 +275,10 @@ pub enum Store {
 pub enum AtLogin {
     Yes,
     No,
-    /// systemd starts it; the menu does not change that.
     BySystemd,
     Unknown(String),
 }
 
-/// Everything that the settings menu shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preferences {
     pub settings: Settings,

@@ -29,7 +29,6 @@ pub struct Socket {
     pub pid: Option<MasterPid>,
     /// Open multiplexed sessions; `None` if nobody listens or the kernel reports no number.
     pub sessions: Option<u32>,
-    /// Whether the master has a session of its own beside those.
     pub own_session: bool,
     pub owner: Option<Owner>,
     pub mode: Option<u32>,
@@ -37,11 +36,8 @@ pub struct Socket {
     pub since: Option<SystemTime>,
     /// ControlPersist of the host in seconds; 0 is without limit, `None` is "no" or unknown.
     pub persist_secs: Option<u32>,
-    /// The program that the socket belongs to, if it is not from the user's own configuration.
     pub managed_by: Option<Managed>,
-    /// The judgement on the network connection, if the connection was found.
     pub network: Option<Verdict>,
-    /// The finding of the state first.
     pub findings: Vec<Finding>,
 }
 
@@ -68,7 +64,6 @@ impl Socket {
         self.state.is_running()
     }
 
-    /// Whether both are equal but for the age of their network facts.
     pub fn eq_ignoring_age(&self, other: &Self) -> bool {
         let without_ages = |socket: &Self| {
             let mut socket = socket.clone();
@@ -104,9 +99,7 @@ impl Socket {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
     pub at: SystemTime,
-    /// Problems first, then by title and path.
     pub sockets: Vec<Socket>,
-    /// The findings of directories, hosts and the configuration.
     pub findings: Vec<Finding>,
     /// Files that an interrupted `clean` has renamed. They are settled without a new request; one that nobody listens on
     /// is also in `sockets`, as a leftover.

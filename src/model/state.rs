@@ -17,15 +17,12 @@ pub enum State {
     Unresponsive(Unresponsive),
     /// ECONNREFUSED on a local filesystem; the user owns the file.
     Stale,
-    /// Never connected to.
     Misowned(Owner),
     Foreign(ForeignHolder),
     NotASocket(FileKind),
     Denied(Denied),
-    /// A temporary name that refuses connections, older than a start takes.
     Leftover,
     Orphaned {
-        /// Whether another socket is at the path.
         successor: bool,
     },
     Unverifiable(Unverifiable),
@@ -127,7 +124,6 @@ impl State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StateRow {
     pub name: &'static str,
-    /// `None` for `running`.
     pub severity: Option<Severity>,
     pub meaning: &'static str,
     pub advice: &'static str,
@@ -140,7 +136,6 @@ const RUNNING: StateRow = StateRow {
     advice: "nothing",
 };
 
-/// Returns the rows of all states, `running` first.
 pub fn table() -> impl Iterator<Item = StateRow> {
     let states = FindingId::ALL.iter().filter(|id| id.is_state());
     let rows = states.map(|id| id.row()).map(|row| StateRow {

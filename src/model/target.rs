@@ -19,7 +19,6 @@ pub enum TargetName {
         host: String,
         port: Option<u16>,
     },
-    /// Anything else: an alias, or a host name.
     Host(String),
 }
 
@@ -61,7 +60,6 @@ impl TargetName {
         })
     }
 
-    /// Whether the TARGET names the socket; it may name others too.
     pub fn matches(&self, socket: &Socket) -> bool {
         let to = socket.destination.as_ref();
         match self {

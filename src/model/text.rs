@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use tr::tr;
 
-/// Marks a text for translation. [`translated`] translates it when it is shown.
 macro_rules! marked {
     ($text:literal) => {
         $text
@@ -17,7 +16,6 @@ macro_rules! marked {
 }
 pub(crate) use marked;
 
-/// Translates a text that [`marked`] marks.
 pub(crate) fn translated(text: &'static str) -> String {
     tr!(text)
 }
@@ -109,7 +107,6 @@ pub struct Tilde<'a> {
 }
 
 impl Tilde<'_> {
-    /// As [`path`], with `~`.
     pub fn path(self, path: &Path) -> String {
         self.with_tilde(path, os)
     }

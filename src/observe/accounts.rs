@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{fgetxattr_query, lgetxattr_query};
 use rustix::io::Errno;
 
-use crate::model::group::{Group, GroupId, Groups, Members, Permissions, Writers};
+use crate::model::group::{Group, GroupId, Groups, Members, Permissions};
 use crate::model::ids::UserId;
 
 /// No database of users or groups is larger; of a larger one nothing is known.
@@ -261,7 +261,7 @@ pub fn lets_others_write(file: &File, stat: &Metadata, user: UserId) -> bool {
         let mut accounts = Accounts::new(Databases::default());
         groups.0.extend(accounts.groups(&wanted, user));
     }
-    groups.writers(permissions) != Writers::Nobody
+    groups.let_others_write(permissions)
 }
 
 /// The attribute with the access control list of acl(5). The kernel keeps none that only repeats the mode.

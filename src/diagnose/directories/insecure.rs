@@ -9,7 +9,6 @@ use crate::diagnose::{Context, suggest};
 use crate::model::directory::{Directory, Part};
 use crate::model::finding::{Finding, FindingId, Severity};
 use crate::model::fix::Fix;
-use crate::model::group::Writers;
 use crate::model::ids::UserId;
 
 const STICKY: u32 = 0o1000;
@@ -29,13 +28,11 @@ pub(super) fn findings<'a>(
     }
     found
         .into_values()
-        .map(move |(weak, directories)| insecure_finding(&weak, &directories, context))
+        .filter_map(move |(weak, directories)| insecure_finding(&weak, &directories, context))
 }
 
-/// A directory that others may write to.
 struct Weak<'a> {
     part: &'a Part,
-    writers: Writers,
     /// Whether the sticky bit protects its sockets, so that others can only create one first.
     is_sticky: bool,
 }
@@ -47,8 +44,7 @@ fn weak_parts<'a>(
     let is_trusted = move |uid: UserId| uid == context.uid || uid == UserId(0);
     let own = directory.own().map(|(own, _)| own);
     directory.parts.iter().filter_map(move |part| {
-        let writers = context.groups.writers(part.permissions);
-        if part.is_symlink || writers == Writers::Nobody {
+        if part.is_symlink || !context.groups.let_others_write(part.permissions) {
             return None;
         }
         let is_own = own == Some(part);
@@ -65,21 +61,23 @@ fn weak_parts<'a>(
         };
         is_weak.then_some(Weak {
             part,
-            writers,
             is_sticky: is_own && is_sticky,
         })
     })
 }
 
-fn insecure_finding(weak: &Weak<'_>, directories: &[&Directory], context: Context<'_>) -> Finding {
+fn insecure_finding(
+    weak: &Weak<'_>,
+    directories: &[&Directory],
+    context: Context<'_>,
+) -> Option<Finding> {
     let part = weak.part;
     let below = directories
         .iter()
         .find(|directory| directory.own().is_none_or(|(own, _)| own != part));
     let mode = format!("{:04o}", part.permissions.mode);
-    let owner = weak
-        .writers
-        .with_reason(context.owner(part.uid).to_string());
+    let owner = context.owner(part.uid).to_string();
+    let owner = context.groups.with_writers(part.permissions, owner)?;
     let paths = std::iter::once(part.path.as_path()).chain(directories.iter().map(|it| it.path()));
     let finding = |evidence: String, remedy: String| {
         let subject = context.tilde.path(&part.path);
@@ -94,9 +92,8 @@ fn insecure_finding(weak: &Weak<'_>, directories: &[&Directory], context: Contex
             owner
         );
         let remedy = tr!("set a ControlPath in a directory of your own: {line}", line);
-        return finding(evidence, remedy)
-            .with_severity(Severity::Info)
-            .with_lines(suggest::for_all_hosts(&line));
+        let finding = finding(evidence, remedy).with_severity(Severity::Info);
+        return Some(finding.with_lines(suggest::for_all_hosts(&line)));
     }
     let evidence = match below {
         Some(directory) => tr!(
@@ -115,17 +112,16 @@ fn insecure_finding(weak: &Weak<'_>, directories: &[&Directory], context: Contex
     let word = context.tilde.shell_word(&part.path);
     if part.uid == context.uid {
         let (path, id) = (part.path.clone(), part.id);
-        return finding(evidence, tr!("remove their write permission with"))
-            .with_command(format!("chmod go-w {word}"))
-            .with_fix(Fix::CloseDirectory { path, id });
+        let finding = finding(evidence, tr!("remove their write permission with"))
+            .with_command(format!("chmod go-w {word}"));
+        return Some(finding.with_fix(Fix::CloseDirectory { path, id }));
     }
     let remedy = tr!(
         "set a ControlPath in a directory of your own ({line}), or remove their write permission with",
         line
     );
-    finding(evidence, remedy)
-        .with_command(format!("sudo chmod go-w {word}"))
-        .with_lines(suggest::for_all_hosts(&line))
+    let finding = finding(evidence, remedy).with_command(format!("sudo chmod go-w {word}"));
+    Some(finding.with_lines(suggest::for_all_hosts(&line)))
 }
 
 /// Adds a parent that others may write to, but that its sticky bit protects: `…; its parent /tmp is sticky`.

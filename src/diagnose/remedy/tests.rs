@@ -144,9 +144,12 @@ fn running_masters_have_findings_of_their_mode_sessions_and_expiry() {
     for (number, (change, unused_for, expected)) in cases.into_iter().enumerate() {
         let mut socket = in_state(State::Running);
         change(&mut socket);
-        let writers = socket.mode.map(|mode| groups().writers(permissions(mode)));
+        let open_mode = socket.mode.and_then(|mode| {
+            let shown = format!("{mode:04o}");
+            groups().with_writers(permissions(mode), shown)
+        });
         let extra = Extra {
-            writers: writers.as_ref(),
+            open_mode: open_mode.as_deref(),
             unused_for,
             ..listening()
         };

@@ -10,7 +10,6 @@ use super::pattern::{Component, Pattern, Piece, Token};
 /// The limit of the search. Real templates need some dozens of steps.
 const MAX_STEPS: u32 = 20_000;
 
-/// The values of the tokens in one reading.
 #[derive(Clone, Copy, Default)]
 struct Reading<'a> {
     host_name: Option<&'a str>,

@@ -76,7 +76,6 @@ impl ControlPath {
         stem_of_temporary(self.name()).map(|stem| self.sibling(stem))
     }
 
-    /// Returns the path before `clean` renamed it, if its name begins with [`ASIDE_PREFIX`].
     pub fn without_aside_prefix(&self) -> Option<Self> {
         stem_of_aside(self.name()).map(|stem| self.sibling(stem))
     }

@@ -38,7 +38,6 @@ pub(super) enum Piece {
     Port,
     /// `%C`: forty hexadecimal digits.
     Hash,
-    /// `?`: one character.
     One,
     /// `[a-z]`, `[!a-z]`: one character inside or outside of these ranges.
     Class {
@@ -81,7 +80,6 @@ impl Pattern {
         &self.components
     }
 
-    /// Returns the only path that matches, if there are no wildcards.
     pub fn as_literal(&self) -> Option<ControlPath> {
         let [component] = self.components.as_slice() else {
             return None;
@@ -183,7 +181,6 @@ impl Component {
         ends[name.len()]
     }
 
-    /// Whether it has a token that other files are unlikely to match.
     pub(super) fn is_distinct(&self) -> bool {
         self.pieces
             .iter()

@@ -24,10 +24,8 @@ pub struct Known {
     pub user: OsString,
     /// The full host name (`%l`); `%L` is the part before the first dot.
     pub host_name: OsString,
-    /// `$XDG_RUNTIME_DIR`, or its default.
     pub runtime_dir: PathBuf,
     pub environment: BTreeMap<OsString, OsString>,
-    /// Returns the home directory of another user (`~user`).
     pub home_of: fn(&OsStr) -> Option<PathBuf>,
 }
 
@@ -111,7 +109,6 @@ impl Pattern {
         parse(argument.as_bytes(), known, Dialect::Include)
     }
 
-    /// Parses a glob below a literal directory.
     pub fn below(directory: &Path, glob: &str, known: &Known) -> Result<Self, TemplateError> {
         let mut builder = Builder::default();
         builder.text(directory.as_os_str().as_bytes());
@@ -233,7 +230,6 @@ impl Builder {
         Ok(())
     }
 
-    /// Parses the token after a `%`, and returns the rest.
     fn token<'a>(&mut self, text: &'a [u8], known: &Known) -> Result<&'a [u8], TemplateError> {
         let (key, after) = text.split_first().ok_or(TemplateError::LoneEscape)?;
         self.per_machine |= matches!(key, b'C' | b'l' | b'L');
@@ -267,7 +263,6 @@ impl Builder {
         Ok(after)
     }
 
-    /// Parses the variable after a `${`, and returns the rest.
     fn variable<'a>(&mut self, text: &'a [u8], known: &Known) -> Result<&'a [u8], TemplateError> {
         let end = text
             .iter()
