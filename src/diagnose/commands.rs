@@ -94,36 +94,33 @@ mod tests {
 
     #[test]
     fn way_out_depends_on_sessions_cookie_and_process() {
-        let hung = in_state(State::Unresponsive(Unresponsive::Stopped));
-        let orphan = in_state(State::Orphaned { successor: true });
-        let with = |socket: &Socket, sessions, has_cookie: bool, pid: Option<i32>| Socket {
-            sessions,
-            cookie: socket.cookie.filter(|_| has_cookie),
-            pid: pid.map(MasterPid),
-            ..socket.clone()
-        };
-        for (socket, way) in [
+        let hung = || in_state(State::Unresponsive(Unresponsive::Stopped));
+        let orphan = || in_state(State::Orphaned { successor: true });
+        let ended = "end its process: muxtray exit --end-process web";
+        let forced =
+            "end its process, which closes 1 session: muxtray exit --end-process --force web";
+        let killed = "end its process, which closes its sessions: kill 7";
+        let elsewhere =
+            "end its process, which closes 2 sessions, from where it runs (perhaps a container)";
+        for (socket, sessions, has_cookie, pid, way) in [
+            (hung(), Some(0), true, Some(7), ended),
+            (hung(), Some(1), true, Some(7), forced),
+            (hung(), None, false, Some(7), killed),
             (
-                with(&hung, Some(0), true, Some(7)),
-                "end its process: muxtray exit --end-process web",
-            ),
-            (
-                with(&hung, Some(1), true, Some(7)),
-                "end its process, which closes 1 session: muxtray exit --end-process --force web",
-            ),
-            (
-                with(&hung, None, false, Some(7)),
-                "end its process, which closes its sessions: kill 7",
-            ),
-            (
-                with(&orphan, Some(0), false, Some(7)),
+                orphan(),
+                Some(0),
+                false,
+                Some(7),
                 "end its process: kill -KILL 7",
             ),
-            (
-                with(&orphan, Some(2), false, None),
-                "end its process, which closes 2 sessions, from where it runs (perhaps a container)",
-            ),
+            (orphan(), Some(2), false, None, elsewhere),
         ] {
+            let socket = Socket {
+                sessions,
+                cookie: socket.cookie.filter(|_| has_cookie),
+                pid: pid.map(MasterPid),
+                ..socket
+            };
             assert_eq!(way_out(&socket).to_string(), way);
         }
     }

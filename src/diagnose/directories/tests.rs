@@ -396,45 +396,6 @@ fn snapshot_of_every_finding() {
 }
 
 #[test]
-fn evidence_names_the_hosts() {
-    let seen = "the directory does not exist; the nearest that exists is / (mode 0755, owner root (uid 0))";
-    for (directories, expected) in [
-        (&["/t"][..], ""),
-        (&["/s", "/t"], "; the ControlPath of host h0 is there"),
-        (
-            &["/s", "/s"],
-            "; the ControlPaths of hosts h0 and h1 are there",
-        ),
-    ] {
-        let mut places = places();
-        let web = places.hosts.remove(0);
-        let host = |(number, directory)| Host {
-            alias: crate::model::control_path::HostAlias(format!("h{number}")),
-            control_path: Some(path(&format!("{directory}/web"))),
-            ..web.clone()
-        };
-        places.hosts = directories.iter().enumerate().map(host).collect();
-        let evidence = all(missing("/s", true), &places)[0].evidence.clone();
-        assert_eq!(evidence, format!("{seen}{expected}"));
-    }
-}
-
-#[test]
-fn user_without_name_is_shown_by_id() {
-    let directories = [with_own(UserId(7), 0o755)];
-    let finding = context_with(&places(), &directories, |context| {
-        let users = &Default::default();
-        findings(Context { users, ..context }, &[]).remove(0)
-    });
-    assert_eq!(finding.command.as_deref(), Some("sudo chown 1000: /s"));
-    assert!(
-        finding
-            .evidence
-            .starts_with("it belongs to uid 7, not to you; mode 0755")
-    );
-}
-
-#[test]
 fn only_write_bits_of_others_are_insecure() {
     for (mode, group, others) in
         (0..=0o7777_u32).flat_map(|mode| [(mode, OWN_GROUP, 0o002), (mode, STAFF, 0o022)])

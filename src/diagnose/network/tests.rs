@@ -5,7 +5,7 @@ use super::*;
 use crate::diagnose::History;
 use crate::model::network::{Facts, Hop};
 use crate::model::samples;
-use crate::model::socket::{Holder, MasterPid, Observation};
+use crate::model::socket::MasterPid;
 
 const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -137,16 +137,11 @@ fn retransmission_time_is_the_sum_of_timeouts() {
         (lost(3, 3, 1600, 1000, 600), 2000),
         // Sent 500 ago at the latest.
         (lost(3, 3, 1600, 1000, 500), 1900),
-        (lost(3, 3, 1600, 1600, 600), 1400),
         (lost(3, 3, 1600, 0, 9000), 3000),
         // Doubled twice, refused three times.
         (lost(5, 2, 800, 700, 100), 2200),
-        (lost(5, 2, 300, 200, 100), 1225),
         // Doublings of earlier segments.
         (lost(1, 5, 1600, 1500, 100), 900),
-        (lost(2, 3, 3200, 2200, 1000), 3400),
-        // A first timeout of 1.2 s, six timeouts, 1.1 s after the last.
-        (lost(6, 6, 76_800, 75_700, 1100), 76_700),
     ] {
         let numbers = heard(secs(10_000), numbers);
         assert_eq!(numbers.retransmitting_for(), ms(waited), "{numbers:?}");
@@ -167,19 +162,10 @@ fn retransmission_time_is_the_sum_of_timeouts() {
 #[test]
 fn one_sample_has_its_judgement() {
     let keep_alive = |probes| Numbers { probes, ..idle() };
-    let sent_first = Numbers {
-        unacked: 1,
-        timer: Timer::Retransmit,
-        expires: ms(190),
-        last_data_sent: ms(10),
-        ..heard(secs(20_000), idle())
-    };
     for (numbers, judgement) in [
         (heard(secs(20_000), idle()), WELL),
-        (sent_first, WELL),
         (lost(2, 2, 832, 400, 432), WELL),
         (lost(4, 4, 3328, 3000, 328), SUSPECT),
-        (lost(6, 6, 13_312, 13_000, 300), SUSPECT),
         (lost(6, 6, 13_312, 9700, 3600), DEAD),
         (heard(secs(2), lost(6, 6, 13_312, 9700, 3600)), WELL),
         // A slow path: two timeouts in 16 s.
@@ -192,11 +178,8 @@ fn one_sample_has_its_judgement() {
         (keep_alive(1), WELL),
         (keep_alive(2), SUSPECT),
     ] {
-        assert_eq!(
-            once(connection(numbers)).judgement,
-            judgement,
-            "{numbers:?}"
-        );
+        let verdict = once(connection(numbers));
+        assert_eq!(verdict.judgement, judgement, "{numbers:?}");
     }
 }
 
@@ -225,9 +208,7 @@ fn judgement_needs_both_attempts_and_time() {
         (lost(1), LIMIT, WELL),
         (lost(2), SUSPECT_AFTER, SUSPECT),
         (lost(9), SUSPECT_AFTER - less, WELL),
-        (idle(), secs(99), WELL),
         (keep_alive(2), secs(0), SUSPECT),
-        (keep_alive(1), secs(0), WELL),
         (keep_alive(3), LIMIT, DEAD),
     ] {
         let verdict = judged(&connection(numbers), Some(waited), None);
@@ -428,32 +409,5 @@ fn loopback_is_never_suspect() {
         looks.see(secs(0), secs(0), connection(via(1)));
         let verdict = looks.see(secs(9), secs(900), connection(via(2)));
         assert_eq!(verdict.judgement == WELL, is_loopback, "{local} {remote}");
-    }
-}
-
-#[test]
-fn verdict_is_the_state_of_a_running_master() {
-    let over = |address, route| Connection {
-        address,
-        route,
-        ..samples::connection()
-    };
-    let there = Address::Present(None);
-    let mut process = samples::process("ssh");
-    for (stopped, connection, state) in [
-        (false, None, "running"),
-        (false, Some(over(there, via(2))), "running"),
-        (false, Some(over(there, Route::None)), "suspect"),
-        (false, Some(over(Address::Gone, via(2))), "stranded"),
-        (true, Some(over(Address::Gone, via(2))), "unresponsive"),
-    ] {
-        process.stopped = stopped;
-        let observation = Observation {
-            listener: Some(samples::listener(Holder::Ssh(process.clone()))),
-            ..samples::running()
-        };
-        let connections = connection.map(|connection| (MASTER, connection));
-        let snapshot = samples::seen_over(vec![observation], connections.into_iter().collect());
-        assert_eq!(snapshot.sockets[0].state.name(), state);
     }
 }

@@ -23,19 +23,6 @@ fn obstacle_is_the_first_finding_or_the_state() {
 }
 
 #[test]
-fn orphans_are_not_at_their_path() {
-    for (state, is_there) in [
-        (State::Stale, true),
-        (State::Orphaned { successor: false }, false),
-    ] {
-        let mut snapshot = seen(Vec::new());
-        snapshot.sockets = vec![in_state(state)];
-        assert_eq!(socket_at(&path("/s/u@h-22"), &snapshot).is_some(), is_there);
-        assert_eq!(socket_at(&path("/s/other"), &snapshot), None);
-    }
-}
-
-#[test]
 fn findings_are_those_of_the_master_its_path_the_host_and_ssh() {
     let host = places().hosts.remove(0);
     let finding = |id, subject: &str| Finding::new(id, subject, "seen", "do");
@@ -66,4 +53,13 @@ fn findings_are_those_of_the_master_its_path_the_host_and_ssh() {
         ..host
     };
     assert_eq!(subjects(&pathless, &snapshot), all[3..]);
+}
+
+#[test]
+fn orphans_are_not_at_their_path() {
+    let mut snapshot = seen(vec![running()]);
+    let at = |at, snapshot: &Snapshot| socket_at(&path(at), snapshot).is_some();
+    assert!(at("/s/u@h-22", &snapshot) && !at("/s/other", &snapshot));
+    snapshot.sockets[0].state = State::Orphaned { successor: false };
+    assert!(!at("/s/u@h-22", &snapshot));
 }

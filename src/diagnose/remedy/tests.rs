@@ -1,10 +1,8 @@
-use std::path::Path;
-
 use super::*;
 use crate::model::network::{Address, Connection};
 use crate::model::places::Managed;
 use crate::model::samples::{
-    connection, groups, in_state, path, permissions, running, seen_over, states,
+    connection, groups, in_state, permissions, running, seen_over, states,
 };
 
 fn listening() -> Extra<'static> {
@@ -86,23 +84,6 @@ fn stranded_masters_are_reconnected_or_ended() {
         let found = findings(&socket, listening());
         assert_eq!(commands(&found), [("stranded", command)]);
     }
-}
-
-#[test]
-fn paths_below_the_home_directory_have_a_tilde() {
-    let socket = Socket {
-        path: path("/home/u/it's $1"),
-        ..in_state(State::NotASocket(crate::model::socket::FileKind::Regular))
-    };
-    let home = Some(Path::new("/home/u"));
-    let extra = Extra {
-        tilde: Tilde { home },
-        ..Extra::default()
-    };
-    let found = findings(&socket, extra);
-    assert_eq!(found[0].subject, "~/it's $1");
-    let command = r"mv ~/'it'\''s $1' ~/'it'\''s $1'.saved";
-    assert_eq!(commands(&found), [("not-a-socket", command)]);
 }
 
 #[test]

@@ -62,8 +62,6 @@ fn hosts_have_titles_limits_and_control_persist() {
         };
         assert_eq!(host.unanswered_limit(), limit.map(Duration::from_secs));
     }
-    let persists = [Persist::No, Persist::Forever, Persist::Seconds(600)];
-    assert_eq!(persists.map(Persist::as_secs), [None, Some(0), Some(600)]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::*;
 use crate::decide::ending;
 use crate::model::network::Doubt;
 use crate::model::samples::{
-    at, connection, in_state, path, root, running, seen, seen_over, stat, states,
+    at, connection, in_state, path, root, running, seen, seen_over, states,
 };
 use crate::model::state;
 
@@ -36,19 +36,6 @@ fn shows_owners_with_their_name_if_they_have_one() {
     ] {
         let name = name.map(str::to_owned);
         assert_eq!(Owner { name, ..root() }.to_string(), shown);
-    }
-}
-
-#[test]
-fn same_file_compares_device_and_inode() {
-    let id = stat().id;
-    let changed = (0, 1);
-    for (other, is_same) in [
-        (SocketId { changed, ..id }, true),
-        (SocketId { inode: 8, ..id }, false),
-        (SocketId { device: 2, ..id }, false),
-    ] {
-        assert_eq!(id.same_file(&other), is_same, "{other:?}");
     }
 }
 

@@ -3,7 +3,7 @@ use std::ffi::OsStr;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::control_path::{ControlPath, Destination};
+use crate::model::control_path::ControlPath;
 
 fn template(text: &str) -> Pattern {
     Pattern::from_template(OsStr::new(text), &known_for_tests())
@@ -364,22 +364,6 @@ proptest! {
             prop_assert!(found.user.is_none_or(|found| found == user));
             prop_assert!(found.port.is_none_or(|found| found == port));
         }
-    }
-
-    #[test]
-    fn usual_templates_yield_the_whole_destination(
-        shape in proptest::sample::select(vec!["~/.ssh/s/%r@%h:%p", "~/.ssh/%r@%h-%p", "/tmp/cm_%r@%h_%p", "~/cm/%p.%h/%r"]),
-        user in "[a-z][a-z0-9_.@-]{0,12}",
-        host in "[a-z0-9][a-z0-9.:-]{0,20}",
-        port in 1..=u16::MAX,
-    ) {
-        let expanded = shape
-            .replacen('~', "/home/u", 1)
-            .replace("%r", &user)
-            .replace("%h", &host)
-            .replace("%p", &port.to_string());
-        let found = template(shape).captures(&path(&expanded));
-        prop_assert_eq!(found, Some(Destination { user: Some(user), host, port: Some(port) }));
     }
 
 }
