@@ -10,7 +10,7 @@ use std::path::Path;
 
 use tr::tr;
 
-use super::Context;
+use super::context::Context;
 use super::{hosts, suggest};
 use crate::model::directory::{Access, Directory, End, Existing, Part, Refusal, Rehearsal, Step};
 use crate::model::finding::{Finding, FindingId};
@@ -180,16 +180,19 @@ impl Case<'_> {
             return Some(finding.with_command(format!("sudo chown {}: {word}", self.me())));
         }
         Some(match (&there.access, &there.rehearsal) {
-            (Access::Full, Some(Rehearsal::Failed { step, refusal, words }))
-                if matches!(refusal, Refusal::Denied | Refusal::Other) =>
-            {
-                self.not_writable(
-                    not_created(*step, words),
-                    &tr!(
-                        "find out what forbids it, such as a security module, or set a ControlPath in another directory"
-                    ),
-                )
-            }
+            (
+                Access::Full,
+                Some(Rehearsal::Failed {
+                    step,
+                    refusal: Refusal::Denied | Refusal::Other,
+                    words,
+                }),
+            ) => self.not_writable(
+                not_created(*step, words),
+                &tr!(
+                    "find out what forbids it, such as a security module, or set a ControlPath in another directory"
+                ),
+            ),
             (Access::Full, _) => return None,
             (Access::Denied, _) => {
                 let directory = self.described(own);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use tr::tr;
 
-use super::Context;
+use super::context::Context;
 use super::suggest;
 use crate::model::control_path::{ControlPath, MAX_USABLE_BYTES};
 use crate::model::directory::Directory;

@@ -4,6 +4,7 @@
 //! the temporary name of a starting master refuses too (`muxserver_listen()` in mux.c).
 
 pub mod commands;
+mod context;
 mod directories;
 mod history;
 mod hosts;
@@ -13,49 +14,21 @@ mod remedy;
 mod state;
 mod suggest;
 
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::model::control_path::{ControlPath, Destination};
-use crate::model::directory::Directory;
 use crate::model::finding::Severity;
-use crate::model::group::Groups;
-use crate::model::ids::UserId;
 use crate::model::network::Judgement;
 use crate::model::places::{Host, Origin, Places, WrittenBy};
 use crate::model::socket::{
-    File, Holder, Listener, Look, Observation, Orphan, Owner, Process, Snapshot, Socket, Stat,
-    State, Target,
+    File, Holder, Listener, Look, Observation, Orphan, Process, Snapshot, Socket, Stat, State,
+    Target,
 };
-use crate::model::text::{self, Tilde};
+use crate::model::text;
+pub use context::Context;
 pub use history::{History, STUCK_AFTER};
 use remedy::Extra;
 pub use state::LEFTOVER_AFTER;
-
-/// Everything the judgement needs beside the observation.
-#[derive(Debug, Clone, Copy)]
-pub struct Context<'a> {
-    pub uid: UserId,
-    pub users: &'a BTreeMap<UserId, String>,
-    pub groups: &'a Groups,
-    /// The home directory in the password file, `~` of a ControlPath.
-    pub home: &'a Path,
-    pub tilde: Tilde<'a>,
-    pub places: &'a Places,
-    pub directories: &'a [Directory],
-    /// The facts of earlier looks and checks, including this look.
-    pub history: &'a History,
-}
-
-impl Context<'_> {
-    pub(super) fn owner(&self, uid: UserId) -> Owner {
-        Owner {
-            uid,
-            name: self.users.get(&uid).cloned(),
-        }
-    }
-}
 
 #[must_use]
 pub fn snapshot(look: &Look, context: Context<'_>) -> Snapshot {

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use tr::tr;
 
-use super::Context;
+use super::context::Context;
 use crate::model::places::Origin;
 use crate::model::socket::{
     Connect, Denied, File, Filesystem, ForeignHolder, Holder, Listener, Observation, Stat, State,

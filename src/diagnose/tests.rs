@@ -4,6 +4,7 @@ use super::history::IDLE_AFTER;
 use super::*;
 use crate::model::control_path::{HostAlias, Pattern, known_for_tests};
 use crate::model::finding::{Finding, FindingId};
+use crate::model::ids::UserId;
 use crate::model::network::{Cause, Facts, Numbers, Timer};
 use crate::model::places::{Persist, Place, WrittenBy};
 use crate::model::samples::{

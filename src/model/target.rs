@@ -81,10 +81,10 @@ impl TargetName {
     pub fn matching<'a>(&self, snapshot: &'a Snapshot) -> Vec<&'a Socket> {
         let sockets = snapshot.sockets.iter();
         let mut matching: Vec<&Socket> = sockets.filter(|socket| self.matches(socket)).collect();
-        if let Self::Host(host) = self {
-            if matching.iter().any(|socket| has_alias(socket, host)) {
-                matching.retain(|socket| has_alias(socket, host));
-            }
+        if let Self::Host(host) = self
+            && matching.iter().any(|socket| has_alias(socket, host))
+        {
+            matching.retain(|socket| has_alias(socket, host));
         }
         matching
     }
