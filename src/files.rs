@@ -32,9 +32,7 @@ impl Replacement {
     /// Writes the content beside the file and syncs it, with the file's mode and owner. If there is no file, makes its
     /// directory and uses mode 0600.
     ///
-    /// # Errors
-    /// Errors of the system calls and of [`privilege::check_new_file`]; the file cannot be opened for writing; the path
-    /// is a dangling symlink.
+    /// Fails if the file cannot be opened for writing, or the path is a dangling symlink.
     pub(crate) fn write(path: &Path, content: &[u8]) -> io::Result<Self> {
         // Opened for writing, because a rename would replace a read-only file too.
         let (target, old) = match File::options().append(true).open(path) {
@@ -62,9 +60,9 @@ impl Replacement {
     /// An empty file in the target's own directory, because a rename cannot cross filesystems.
     fn create(target: PathBuf) -> io::Result<Self> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let mut name = OsString::from(".");
         name.push(target.file_name().ok_or(io::ErrorKind::InvalidInput)?);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
         name.push(format!(".{}.{count}", std::process::id()));
         let temporary = target.with_file_name(name);
         let file = File::options()
@@ -123,18 +121,12 @@ pub(crate) fn read_private(path: &Path, uid: u32, max_bytes: u64) -> Option<Vec<
     let is_private = stat.is_file()
         && stat.uid() == uid
         && !accounts::lets_others_write(&file, &stat, UserId(uid));
-    if !is_private || stat.len() > max_bytes {
-        return None;
-    }
     let mut content = Vec::new();
     file.take(max_bytes).read_to_end(&mut content).ok()?;
-    Some(content)
+    (is_private && stat.len() <= max_bytes).then_some(content)
 }
 
 /// Replaces a file that only muxtray writes, with mode 0600; makes its directory. Without sync: the file is a cache.
-///
-/// # Errors
-/// Errors of the system calls and of [`privilege::check_new_file`]; the file is as it was.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     make_parent(path)?;
     let mut new = Replacement::create(path.to_owned())?;
@@ -144,9 +136,6 @@ pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
 
 /// Makes the directory of a file that muxtray is about to create, with those above it that are missing, mode 0700; but
 /// never the home directory: if that is missing, it is not mounted, and would be hidden when it is.
-///
-/// # Errors
-/// Errors of the system calls and of [`privilege::check_new_file`]; the home directory is missing.
 pub(crate) fn make_parent(file: &Path) -> io::Result<()> {
     privilege::check_new_file(file)?;
     let Some(directory) = file.parent() else {
@@ -160,10 +149,8 @@ pub(crate) fn make_parent(file: &Path) -> io::Result<()> {
         let message = tr!("the home directory {path} does not exist", path = home);
         return Err(io::Error::new(io::ErrorKind::NotFound, message));
     }
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(directory)
 }
 
 /// The text of an error in writing a file, with the remedy if the disk is full.

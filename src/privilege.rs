@@ -14,7 +14,7 @@ use nix::unistd::{geteuid, getresgid, getresuid};
 use crate::model::text;
 
 /// Set by the kernel if the program got rights that its caller does not have; see getauxval(3).
-const AT_SECURE: u64 = 23;
+const AT_SECURE: usize = 23;
 
 /// The program is set-user-ID, set-group-ID or has file capabilities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -38,19 +38,10 @@ pub fn refuse_elevation() -> Result<(), Elevated> {
 /// Whether AT_SECURE is set in an auxiliary vector, pairs of machine words; see proc_pid_auxv(5).
 fn is_secure(vector: &[u8]) -> bool {
     const WORD: usize = size_of::<usize>();
-    let word = |bytes: &[u8]| {
-        let mut padded = [0; 8];
-        let start = if cfg!(target_endian = "big") {
-            padded.len() - WORD
-        } else {
-            0
-        };
-        padded[start..start + WORD].copy_from_slice(bytes);
-        u64::from_ne_bytes(padded)
-    };
+    let is_word = |bytes: &[u8], word: usize| bytes == word.to_ne_bytes();
     vector
         .chunks_exact(2 * WORD)
-        .any(|pair| word(&pair[..WORD]) == AT_SECURE && word(&pair[WORD..]) != 0)
+        .any(|pair| is_word(&pair[..WORD], AT_SECURE) && !is_word(&pair[WORD..], 0))
 }
 
 /// Logs a warning if muxtray runs as root.
@@ -69,18 +60,16 @@ pub(crate) fn check_new_file(file: &Path) -> io::Result<()> {
     if !geteuid().is_root() {
         return Ok(());
     }
-    let nearest = file.ancestors().skip(1).find_map(|directory| {
-        let found = fs::metadata(directory).ok()?;
-        Some((directory, found))
-    });
+    let mut directories = file.ancestors().skip(1);
+    let nearest =
+        directories.find_map(|directory| Some((directory, fs::metadata(directory).ok()?.uid())));
     match nearest {
-        Some((directory, found)) if found.uid() != 0 => Err(io::Error::new(
+        Some((directory, uid)) if uid != 0 => Err(io::Error::new(
             io::ErrorKind::PermissionDenied,
             format!(
-                "{} belongs to user {}, who could not change a file of root's there; run muxtray as that user, or with \
+                "{} belongs to user {uid}, who could not change a file of root's there; run muxtray as that user, or with \
                  root's HOME",
-                text::path(directory),
-                found.uid()
+                text::path(directory)
             ),
         )),
         Some(_) | None => Ok(()),

@@ -47,14 +47,12 @@ pub enum Lifetime {
 }
 
 /// Whether this process runs in the sandbox of the unit.
-#[must_use]
 pub fn is_confined() -> bool {
     env::var_os(CONFINED).is_some_and(|value| !value.is_empty())
 }
 
 /// Wraps the command in systemd-run if this process is confined, with the same arguments, environment, directory,
 /// standard streams and exit status. Set streams and process group on the returned command.
-#[must_use]
 pub fn command(command: Command, lifetime: Lifetime) -> Command {
     if is_confined() {
         wrapped(&command, lifetime, env::vars_os())
@@ -84,19 +82,17 @@ fn wrapped(
     let mut variables: Vec<(OsString, OsString)> = environment.collect();
     for (name, value) in command.get_envs() {
         variables.retain(|(known, _)| known != name);
-        match value {
-            Some(value) => {
-                outside.env(name, value);
-                variables.push((name.to_owned(), value.to_owned()));
-            }
-            None => drop(outside.env_remove(name)),
+        if let Some(value) = value {
+            outside.env(name, value);
+            variables.push((name.to_owned(), value.to_owned()));
+        } else {
+            outside.env_remove(name);
         }
     }
-    for (name, value) in variables {
-        if can_be_passed(&name, &value) {
-            // Without the value, since every user can read arguments.
-            outside.arg("--setenv").arg(name);
-        }
+    variables.retain(|(name, value)| can_be_passed(name, value));
+    for (name, _) in variables {
+        // Without the value, since every user can read arguments.
+        outside.arg("--setenv").arg(name);
     }
     if let Some(directory) = command.get_current_dir() {
         outside.current_dir(directory);
@@ -109,19 +105,14 @@ fn wrapped(
 /// systemd-run fails if the name or value of one variable is not valid; see `env_assignment_is_valid()` in systemd.
 fn can_be_passed(name: &OsStr, value: &OsStr) -> bool {
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-    let is_named = name.as_bytes().iter().all(is_name)
-        && name
-            .as_bytes()
-            .first()
-            .is_some_and(|byte| !byte.is_ascii_digit());
-    let is_printable = |text: &str| {
-        !text
-            .chars()
-            .any(|one| one.is_control() && !matches!(one, '\n' | '\t'))
-    };
-    is_named
+    let is_printable = |one: char| !one.is_control() || matches!(one, '\n' | '\t');
+    let bytes = name.as_bytes();
+    bytes.first().is_some_and(|first| !first.is_ascii_digit())
+        && bytes.iter().all(is_name)
         && !UNIT_VARIABLES.iter().any(|own| name == *own)
-        && value.to_str().is_some_and(is_printable)
+        && value
+            .to_str()
+            .is_some_and(|text| text.chars().all(is_printable))
 }
 
 /// systemd replaces `$NAME` in arguments, and `$$` with a dollar sign.

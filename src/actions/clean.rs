@@ -3,39 +3,32 @@
 //! A check followed by unlink(2) could remove the socket of a master that started in between. So: judge the file; rename
 //! it to a name of muxtray's in the same directory, never over another file; judge the renamed file; unlink it if it is
 //! the same one and still refuses connections; otherwise rename it back, again never over another file. If muxtray is
-//! killed in between, the file keeps muxtray's name until the next clean with [`Remnant::Aside`].
+//! killed in between, the file keeps muxtray's name until that is cleaned.
 //!
 //! The judged file stays open as a [`HeldSocket`], so its inode cannot be reused for another file, and the directory is
 //! locked, so no other muxtray changes the temporary name between the judgement and unlink(2).
 
-mod error;
-mod names;
-
+use std::ffi::OsStr;
 use std::fmt;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use nix::errno::Errno;
 use tr::tr;
 
-use super::held_directory::{HeldDirectory, LockError, LockedDirectory};
+use super::error::ActionError;
+use super::held_directory::HeldDirectory;
 use super::held_socket::{HeldSocket, HoldError};
 use super::kernel::Kernel;
 use crate::diagnose::LEFTOVER_AFTER;
-use crate::model::control_path::ControlPath;
+use crate::model::control_path::{ASIDE_PREFIX, ControlPath};
 use crate::model::socket::{Connect, Filesystem, Target};
-use crate::model::text::marked;
-use crate::mux::deadline::Deadline;
-
-pub use error::CleanError;
-pub use names::Remnant;
-use names::{FoundAs, Names};
 
 /// How long to wait for another muxtray that cleans in the same directory.
 const LOCK_LIMIT: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use]
 pub enum Cleaned {
     Removed,
     /// The file may be in use and has its original name again: only if it was found under muxtray's name.
@@ -66,97 +59,87 @@ impl fmt::Display for Cleaned {
     }
 }
 
-/// Removes a socket that is proven to be a remnant, or renames it back after an interrupted clean.
+/// Removes a socket that is proven stale, or settles the file of an interrupted clean, which has the name
+/// `.muxtray-aside.NAME`.
 ///
-/// The age of a leftover is measured against `now`. Waits at most a second for another muxtray in the same directory.
-///
-/// # Errors
-/// [`CleanError`]; with [`HoldError::Missing`] the file is gone already.
+/// The age of a starting master's temporary name is measured against `now`. Waits at most a second for another muxtray in
+/// the same directory. With [`HoldError::Missing`] the file is gone already.
 pub fn clean(
     kernel: &impl Kernel,
     target: &Target,
-    remnant: Remnant,
     now: SystemTime,
-) -> Result<Cleaned, CleanError> {
-    clean_with_hook(kernel, target, remnant, now, &|step| {
+) -> Result<Cleaned, ActionError> {
+    clean_with_hook(kernel, target, now, &|step| {
         tracing::trace!(path = %target.path, ?step, "clean");
     })
 }
 
 /// Like [`clean`], calling `on_step` at each [`CleanStep`].
-///
-/// # Errors
-/// Those of [`clean`].
 pub fn clean_with_hook(
     kernel: &impl Kernel,
     target: &Target,
-    remnant: Remnant,
     now: SystemTime,
     on_step: &dyn Fn(CleanStep),
-) -> Result<Cleaned, CleanError> {
-    let removal = Removal::new(kernel, target, remnant, now)?;
-    let directory = removal.open_directory()?;
-    removal.check_filesystem()?;
+) -> Result<Cleaned, ActionError> {
+    let removal = Removal::new(kernel, target, now, on_step)?;
     // Locked before the file is judged, so that it cannot change during the wait, and so that a file under muxtray's
     // name is not one of a clean in progress.
-    let directory = lock(directory)?;
-    match removal.names.found_as {
-        FoundAs::Original => {
-            let judged = removal.judge(&directory)?;
-            on_step(CleanStep::Judged);
-            removal.remove(&directory, &judged, on_step)?;
-            Ok(Cleaned::Removed)
-        }
-        FoundAs::Aside => {
-            let socket = removal.check_identity(directory.socket(&removal.names.aside)?)?;
-            removal.remove_or_put_back(&directory, &socket, on_step)
-        }
+    let locked = removal.directory.lock(LOCK_LIMIT);
+    locked.map_err(|errno| match errno {
+        Errno::EWOULDBLOCK => ActionError::Busy,
+        other => failed(&tr!("lock its directory"), other),
+    })?;
+    let socket = removal.hold()?;
+    let proof = removal.prove_unused(&socket);
+    if !removal.is_aside {
+        proof?;
+        on_step(CleanStep::Judged);
+        removal.remove(&socket)?;
+    } else if let Err(cause) = proof {
+        tracing::debug!(path = %target.path, ?cause, "put back");
+        removal.put_back()?;
+        return Ok(Cleaned::PutBack(removal.original));
+    } else {
+        removal.unlink()?;
     }
+    Ok(Cleaned::Removed)
 }
 
-/// The result that [`clean`] would have, by the same judgement and without a change.
-///
-/// # Errors
-/// Those of [`clean`] that can be known beforehand.
+/// The result that [`clean`] would have, as far as it is known beforehand, by the same judgement and without a change.
 pub fn would_clean(
     kernel: &impl Kernel,
     target: &Target,
-    remnant: Remnant,
     now: SystemTime,
-) -> Result<Cleaned, CleanError> {
-    let removal = Removal::new(kernel, target, remnant, now)?;
-    let directory = removal.open_directory()?;
-    removal.check_filesystem()?;
-    let result = match removal.names.found_as {
-        FoundAs::Original => {
-            removal.judge(&directory)?;
-            if directory.has(&removal.names.aside) {
-                return Err(removal.aside_taken());
-            }
-            Cleaned::Removed
+) -> Result<Cleaned, ActionError> {
+    let removal = Removal::new(kernel, target, now, &|_| {})?;
+    let directory = &removal.directory;
+    let proof = removal.prove_unused(&removal.hold()?);
+    if !removal.is_aside {
+        proof.clone()?;
+        if directory.has(name(&removal.aside)) {
+            return Err(ActionError::AsideTaken(removal.aside));
         }
-        FoundAs::Aside => {
-            let socket = removal.check_identity(directory.socket(&removal.names.aside)?)?;
-            match removal.prove_unused(&socket) {
-                Ok(()) => Cleaned::Removed,
-                Err(_) if directory.has(&removal.names.original) => {
-                    return Err(removal.left_aside());
-                }
-                Err(_) => Cleaned::PutBack(removal.original_path()),
-            }
-        }
-    };
-    directory
-        .check_writable()
-        .map_err(CleanError::of_directory)?;
-    Ok(result)
+    } else if proof.is_err() && directory.has(name(&removal.original)) {
+        return Err(ActionError::LeftAside(removal.aside));
+    }
+    directory.check_writable().map_err(directory_error)?;
+    Ok(match proof {
+        Ok(()) => Cleaned::Removed,
+        Err(_) => Cleaned::PutBack(removal.original),
+    })
 }
 
 struct Removal<'a, K> {
     kernel: &'a K,
     target: &'a Target,
-    names: Names,
-    /// A temporary name modified after this may be a start in progress. `None` for other names.
+    on_step: &'a dyn Fn(CleanStep),
+    directory: HeldDirectory,
+    original: ControlPath,
+    /// The temporary path, in the same directory.
+    aside: ControlPath,
+    /// Whether the target is the temporary path. A file that was renamed once is never renamed again.
+    is_aside: bool,
+    /// A starting master's temporary name modified after this may be a start in progress. `None` for other names.
     young_since: Option<SystemTime>,
 }
 
@@ -164,197 +147,150 @@ impl<'a, K: Kernel> Removal<'a, K> {
     fn new(
         kernel: &'a K,
         target: &'a Target,
-        remnant: Remnant,
         now: SystemTime,
-    ) -> Result<Self, CleanError> {
-        let names = Names::new(&target.path, remnant)?;
-        // A file under muxtray's name was old enough when it was renamed, unless its original name is temporary.
-        let is_leftover = remnant == Remnant::Leftover && names.found_as == FoundAs::Original;
-        let may_be_starting = is_leftover || names.is_temporary();
+        on_step: &'a dyn Fn(CleanStep),
+    ) -> Result<Self, ActionError> {
+        let path = &target.path;
+        let renamed_from = path.without_aside_prefix();
+        let is_aside = renamed_from.is_some();
+        let original = renamed_from.unwrap_or_else(|| path.clone());
+        let aside = [ASIDE_PREFIX.as_bytes(), original.name()].concat();
         // If the clock is within a minute of the epoch, every file counts as young.
-        let limit = now
-            .checked_sub(LEFTOVER_AFTER)
-            .unwrap_or(SystemTime::UNIX_EPOCH);
+        let limit = now.checked_sub(LEFTOVER_AFTER);
+        let limit = limit.unwrap_or(SystemTime::UNIX_EPOCH);
+        let is_temporary = original.without_temporary_suffix().is_some();
+        let directory = HeldDirectory::open(path.directory()).map_err(|errno| match errno {
+            Errno::ENOENT | Errno::ENOTDIR => HoldError::Missing.into(),
+            other => directory_error(other),
+        })?;
+        match kernel.filesystem(path.directory()) {
+            Filesystem::Local => {}
+            Filesystem::Network(filesystem) => {
+                return Err(ActionError::Refused(tr!(
+                    "not removed: on a network filesystem ({filesystem}), where another machine may listen",
+                    filesystem
+                )));
+            }
+            Filesystem::Unknown => {
+                let message = tr!("not removed: its filesystem type cannot be read");
+                return Err(ActionError::Refused(message));
+            }
+        }
         Ok(Self {
             kernel,
             target,
-            names,
-            young_since: may_be_starting.then_some(limit),
+            on_step,
+            directory,
+            aside: ControlPath::in_directory(path.directory(), OsStr::from_bytes(&aside)),
+            original,
+            is_aside,
+            young_since: is_temporary.then_some(limit),
         })
     }
 
-    fn original_path(&self) -> ControlPath {
-        match self.names.found_as {
-            FoundAs::Original => self.target.path.clone(),
-            FoundAs::Aside => self
-                .target
-                .path
-                .without_aside_prefix()
-                .unwrap_or_else(|| self.target.path.clone()),
-        }
-    }
-
-    fn open_directory(&self) -> Result<HeldDirectory, CleanError> {
-        HeldDirectory::open(self.target.path.directory()).map_err(|errno| match errno {
-            Errno::ENOENT | Errno::ENOTDIR => HoldError::Missing.into(),
-            other => CleanError::of_directory(other),
-        })
-    }
-
-    /// The file under its original name, if it may be removed.
-    fn judge(&self, directory: &HeldDirectory) -> Result<HeldSocket, CleanError> {
-        if self.target.id.is_none() {
-            return Err(HoldError::Missing.into());
-        }
-        let socket = self.check_identity(directory.socket(&self.names.original)?)?;
-        self.prove_unused(&socket)?;
-        Ok(socket)
-    }
-
-    fn check_identity(&self, socket: HeldSocket) -> Result<HeldSocket, HoldError> {
+    /// The target's own file.
+    fn hold(&self) -> Result<HeldSocket, HoldError> {
         match self.target.id {
-            Some(id) if id != socket.stat().id => Err(HoldError::Changed),
-            Some(_) | None => Ok(socket),
-        }
-    }
-
-    fn check_filesystem(&self) -> Result<(), CleanError> {
-        match self.kernel.filesystem(self.target.path.directory()) {
-            Filesystem::Local => Ok(()),
-            Filesystem::Network(name) => Err(CleanError::NetworkFilesystem(name)),
-            Filesystem::Unknown => Err(CleanError::UnknownFilesystem),
+            None if !self.is_aside => Err(HoldError::Missing),
+            id => {
+                let socket = self.directory.socket(name(&self.target.path))?;
+                if id.is_some_and(|id| id != socket.stat.id) {
+                    return Err(HoldError::Changed);
+                }
+                Ok(socket)
+            }
         }
     }
 
     /// Proves that no process listens on the file or is about to. The kernel's table comes first: connecting to a
     /// master restarts its ControlPersist.
-    fn prove_unused(&self, socket: &HeldSocket) -> Result<(), CleanError> {
-        let stat = socket.stat();
-        if self.young_since.is_some_and(|limit| stat.modified > limit) {
-            return Err(CleanError::TooYoung);
+    fn prove_unused(&self, socket: &HeldSocket) -> Result<(), ActionError> {
+        let modified = socket.stat.modified;
+        if self.young_since.is_some_and(|limit| modified > limit) {
+            return Err(ActionError::TooYoung);
         }
-        if self.kernel.has_listener(&self.original_path(), stat) {
-            return Err(CleanError::Live);
+        if self.kernel.has_listener(&self.original, &socket.stat) {
+            return Err(ActionError::Live);
         }
-        match self.kernel.connect(socket.file()) {
-            Connect::Refused => Ok(()),
-            Connect::Accepted | Connect::Full => Err(CleanError::Live),
-            Connect::Denied => Err(CleanError::Unproven(tr!("permission denied on connect"))),
-            Connect::Failed(text) => Err(CleanError::Unproven(text)),
-        }
+        let cause = match self.kernel.connect(&socket.file) {
+            Connect::Refused => return Ok(()),
+            Connect::Accepted | Connect::Full => return Err(ActionError::Live),
+            Connect::Denied => tr!("permission denied on connect"),
+            Connect::Failed(text) => text,
+        };
+        let message = tr!("not removed, not proven stale: {cause}", cause);
+        Err(ActionError::Refused(message))
     }
 
     /// Renames the file that has the original name now, and unlinks it if it is the judged one.
-    fn remove(
-        &self,
-        directory: &LockedDirectory,
-        judged: &HeldSocket,
-        on_step: &dyn Fn(CleanStep),
-    ) -> Result<(), CleanError> {
-        let Names {
-            original, aside, ..
-        } = &self.names;
-        directory
-            .rename(original, aside)
-            .map_err(|errno| match errno {
-                Errno::ENOENT => HoldError::Missing.into(),
-                Errno::EEXIST => self.aside_taken(),
-                Errno::EINVAL | Errno::ENOSYS => CleanError::RenameUnsupported,
-                Errno::ENAMETOOLONG => CleanError::NameTooLong,
-                other => CleanError::of_directory(other),
-            })?;
-        on_step(CleanStep::Renamed);
-        let proof = match directory.socket(aside) {
+    fn remove(&self, judged: &HeldSocket) -> Result<(), ActionError> {
+        let renamed = (self.directory).rename(name(&self.original), name(&self.aside));
+        renamed.map_err(|errno| match errno {
+            Errno::ENOENT => HoldError::Missing.into(),
+            Errno::EEXIST => ActionError::AsideTaken(self.aside.clone()),
+            // Without `RENAME_NOREPLACE` a file cannot be put back safely.
+            Errno::EINVAL | Errno::ENOSYS => ActionError::Failed(tr!(
+                "cannot be removed safely: the filesystem does not support RENAME_NOREPLACE; the next ssh removes it, or remove it with rm"
+            )),
+            Errno::ENAMETOOLONG => ActionError::Failed(tr!(
+                "cannot be removed: its temporary name would be too long; remove it with rm"
+            )),
+            other => directory_error(other),
+        })?;
+        (self.on_step)(CleanStep::Renamed);
+        let removed = match self.directory.socket(name(&self.aside)) {
             // Another program has removed muxtray's name: there is nothing left to put back.
             Err(HoldError::Missing) => return Err(HoldError::Missing.into()),
-            Err(error) => Err(CleanError::from(error)),
-            Ok(renamed) if !renamed.is_same_file(judged) => Err(HoldError::Changed.into()),
-            Ok(renamed) => self.prove_unused(&renamed),
-        };
-        let error = match proof {
-            Ok(()) => match self.unlink(directory, on_step) {
-                Ok(()) => return Ok(()),
-                Err(error) => error,
-            },
-            Err(error) => error,
-        };
-        self.put_back(directory, on_step)?;
-        Err(error)
-    }
-
-    /// Finishes an interrupted clean.
-    fn remove_or_put_back(
-        &self,
-        directory: &LockedDirectory,
-        socket: &HeldSocket,
-        on_step: &dyn Fn(CleanStep),
-    ) -> Result<Cleaned, CleanError> {
-        match self.prove_unused(socket) {
-            Ok(()) => {
-                self.unlink(directory, on_step)?;
-                Ok(Cleaned::Removed)
+            Err(error) => Err(error.into()),
+            Ok(renamed) if !renamed.stat.id.same_file(&judged.stat.id) => {
+                Err(HoldError::Changed.into())
             }
-            Err(cause) => {
-                tracing::debug!(path = %self.target.path, ?cause, "put back");
-                self.put_back(directory, on_step)?;
-                Ok(Cleaned::PutBack(self.original_path()))
-            }
+            Ok(renamed) => self.prove_unused(&renamed).and_then(|()| self.unlink()),
+        };
+        if removed.is_err() {
+            self.put_back()?;
         }
+        removed
     }
 
-    fn unlink(
-        &self,
-        directory: &LockedDirectory,
-        on_step: &dyn Fn(CleanStep),
-    ) -> Result<(), CleanError> {
-        on_step(CleanStep::Removing);
-        match directory.unlink(&self.names.aside) {
+    fn unlink(&self) -> Result<(), ActionError> {
+        (self.on_step)(CleanStep::Removing);
+        match self.directory.unlink(name(&self.aside)) {
             Ok(()) | Err(Errno::ENOENT) => Ok(()),
-            Err(errno) => Err(CleanError::of_directory(errno)),
+            Err(errno) => Err(directory_error(errno)),
         }
     }
 
-    fn put_back(
-        &self,
-        directory: &LockedDirectory,
-        on_step: &dyn Fn(CleanStep),
-    ) -> Result<(), CleanError> {
-        on_step(CleanStep::PuttingBack);
-        directory
-            .rename(&self.names.aside, &self.names.original)
-            .map_err(|errno| match errno {
-                Errno::EEXIST => self.left_aside(),
-                other => CleanError::of_directory(other),
-            })?;
-        on_step(CleanStep::PutBack);
+    fn put_back(&self) -> Result<(), ActionError> {
+        (self.on_step)(CleanStep::PuttingBack);
+        let renamed = (self.directory).rename(name(&self.aside), name(&self.original));
+        renamed.map_err(|errno| match errno {
+            Errno::EEXIST => ActionError::LeftAside(self.aside.clone()),
+            other => directory_error(other),
+        })?;
+        (self.on_step)(CleanStep::PutBack);
         Ok(())
-    }
-
-    fn aside_path(&self) -> PathBuf {
-        self.target.path.directory().join(&self.names.aside)
-    }
-
-    fn aside_taken(&self) -> CleanError {
-        CleanError::AsideTaken(self.aside_path())
-    }
-
-    fn left_aside(&self) -> CleanError {
-        CleanError::LeftAside {
-            aside: self.aside_path(),
-        }
     }
 }
 
-fn lock(directory: HeldDirectory) -> Result<LockedDirectory, CleanError> {
-    directory
-        .lock(Deadline::within(LOCK_LIMIT))
-        .map_err(|error| match error {
-            LockError::Busy => CleanError::Busy,
-            LockError::Failed(errno) => CleanError::Failed {
-                doing: marked!("lock its directory"),
-                errno,
-            },
-        })
+fn name(path: &ControlPath) -> &Path {
+    Path::new(OsStr::from_bytes(path.name()))
+}
+
+/// The error of a failed change of names in the directory.
+fn directory_error(errno: Errno) -> ActionError {
+    match errno {
+        Errno::EACCES | Errno::EPERM => {
+            ActionError::Failed(tr!("cannot be removed: permission denied on its directory"))
+        }
+        Errno::EROFS => ActionError::Failed(tr!("cannot be removed: read-only filesystem")),
+        other => failed(&tr!("change a name in its directory"), other),
+    }
+}
+
+fn failed(doing: &str, errno: Errno) -> ActionError {
+    let cause = errno.desc();
+    ActionError::Failed(tr!("cannot be removed: {doing}: {cause}", doing, cause))
 }
 
 #[cfg(test)]

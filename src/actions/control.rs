@@ -8,15 +8,13 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use thiserror::Error;
 use tr::tr;
 
+use super::error::ActionError;
 use super::held_socket::{HeldSocket, HoldError};
-use super::kernel::{Kernel, Master};
-use crate::decide::action_report::ActionOutcome;
+use super::kernel::{Kernel, ListenerFound};
 use crate::decide::intent::SessionConsent;
 use crate::model::control_path::ControlPath;
 use crate::model::socket::{Connect, File, MasterPid, Target};
@@ -27,10 +25,10 @@ use crate::mux::error::MuxError;
 use crate::observe::filesystem;
 
 /// How long a whole alive check may take.
-pub const CHECK_LIMIT: Duration = Duration::from_secs(2);
+pub(super) const CHECK_LIMIT: Duration = Duration::from_secs(2);
 
 /// How long the listener may take to close after the master accepted an exit or stop request.
-pub const VERIFY_LIMIT: Duration = Duration::from_secs(2);
+const VERIFY_LIMIT: Duration = Duration::from_secs(2);
 
 const VERIFY_POLL: Duration = Duration::from_millis(10);
 
@@ -41,41 +39,37 @@ const SETTLE_POLL: Duration = Duration::from_millis(25);
 
 /// The answer to an alive check. It comes from the process, so it says nothing about the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checked {
+pub(super) struct Checked {
     /// As the master sees itself: another number in a container.
-    pub pid: Option<MasterPid>,
+    pub(super) pid: Option<MasterPid>,
     /// From connect(2) to the answer.
-    pub round_trip: Duration,
+    pub(super) round_trip: Duration,
     /// The master's connection, such as `tcp 10.0.0.1:5000 -> 10.0.0.2:22`: one printable line. `None` before OpenSSH
     /// 10.3.
-    pub connection: Option<String>,
+    connection: Option<String>,
 }
 
 /// A master that has exited, verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Exited {
+pub(super) struct Exited {
     /// The sessions that were open; `None` if they could not be counted.
-    pub closed: Option<u32>,
-    /// From the request to the verification.
-    pub took: Duration,
+    closed: Option<u32>,
     /// Whether its socket file is left behind, stale.
-    pub file_remains: bool,
+    pub(super) file_remains: bool,
 }
 
 /// A master that accepts no more sessions, verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stopped {
+pub(super) struct Stopped {
     /// The sessions that are still open; `None` if they could not be counted.
-    pub sessions: Option<u32>,
+    sessions: Option<u32>,
 }
 
 /// `answered in 0.8 ms, pid 4711`
 impl fmt::Display for Checked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&tr!(
-            "answered in {millis} ms",
-            millis = text::millis(self.round_trip)
-        ))?;
+        let millis = text::millis(self.round_trip);
+        f.write_str(&tr!("answered in {millis} ms", millis))?;
         if let Some(pid) = self.pid {
             write!(f, ", pid {}", pid.0)?;
         }
@@ -114,80 +108,23 @@ impl fmt::Display for Stopped {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum ControlError {
-    /// Nothing was connected to.
-    #[error(transparent)]
-    Hold(#[from] HoldError),
-    #[error(transparent)]
-    Mux(#[from] MuxError),
-    /// More sessions are open than may be closed. The master got no request.
-    #[error("{}", sessions_open(*.sessions))]
-    SessionsOpen { sessions: u32 },
-    /// The master got no request.
-    #[error("{}", tr!(
-        "its sessions cannot be counted, nothing was closed: the kernel shows no listener in this network namespace"
-    ))]
-    SessionsUnknown,
-    #[error("{}", tr!(
-        "the master accepted the request but still listens after {duration}",
-        duration = humantime::format_duration(*.waited)
-    ))]
-    StillListening { waited: Duration },
-}
-
-/// The refusal to close sessions.
-pub(super) fn sessions_open(sessions: u32) -> String {
-    tr!("{n} session is open, nothing was closed"
-        | "{n} sessions are open, nothing was closed" % sessions)
-}
-
-impl ControlError {
-    /// Whether the master got the request and did not answer it properly, or did not do as it answered. Then ending
-    /// its process is the way left.
-    #[must_use]
-    pub const fn is_unresponsive(&self) -> bool {
-        match self {
-            Self::Mux(error) => error.is_unresponsive(),
-            Self::StillListening { .. } => true,
-            Self::Hold(_) | Self::SessionsOpen { .. } | Self::SessionsUnknown => false,
-        }
-    }
-
-    #[must_use]
-    pub const fn outcome(&self) -> ActionOutcome {
-        match self {
-            Self::Hold(_) | Self::SessionsOpen { .. } | Self::SessionsUnknown => {
-                ActionOutcome::REFUSED
-            }
-            Self::Mux(_) | Self::StillListening { .. } => ActionOutcome::Failed,
-        }
-    }
-}
-
 /// The alive check, within `limit` for everything ([`CHECK_LIMIT`]). Connecting restarts the master's ControlPersist, so
 /// this is only for a person's request.
-///
-/// # Errors
-/// [`ControlError::Hold`] and [`ControlError::Mux`].
-pub fn check(target: &Target, limit: Duration) -> Result<Checked, ControlError> {
+pub(super) fn check(target: &Target, limit: Duration) -> Result<Checked, ActionError> {
     let held = HeldSocket::open(target)?;
     let begun = Instant::now();
-    let mut client = Client::connect(held.as_fd(), Deadline::within(limit))?;
+    let mut client = Client::connect(held.file.as_fd(), Deadline::within(limit))?;
     let pid = client.alive()?;
     let round_trip = begun.elapsed();
     // The alive check succeeded; connection info is optional (OpenSSH 10.3 and later).
-    let connection = client
-        .connection_info()
-        .unwrap_or_else(|error| {
-            tracing::debug!(path = %target.path, ?error, "no connection info");
-            None
-        })
-        .and_then(|text| connection_line(&text));
+    let info = client.connection_info().unwrap_or_else(|error| {
+        tracing::debug!(path = %target.path, ?error, "no connection info");
+        None
+    });
     Ok(Checked {
         pid,
         round_trip,
-        connection,
+        connection: info.and_then(|text| connection_line(&text)),
     })
 }
 
@@ -196,42 +133,32 @@ pub fn check(target: &Target, limit: Duration) -> Result<Checked, ControlError> 
 ///
 /// With ControlMaster ask, a person confirms the request. If that takes longer than `limit`, the master may still exit
 /// later.
-///
-/// # Errors
-/// [`ControlError`]
-pub fn exit(
+pub(super) fn exit(
     kernel: &impl Kernel,
     target: &Target,
     consent: SessionConsent,
     limit: Duration,
-) -> Result<Exited, ControlError> {
+) -> Result<Exited, ActionError> {
     let deadline = Deadline::within(limit);
-    let begun = Instant::now();
     let held = HeldSocket::open(target)?;
-    let settled = Deadline::within(SETTLE_LIMIT);
-    let master = loop {
-        let master = master(kernel, target, &held)?;
-        let too_many = master.is_some_and(|master| !consent.covers(Some(master.sessions)));
-        match settled.remaining() {
-            Some(left) if too_many => thread::sleep(left.min(SETTLE_POLL)),
-            Some(_) | None => break master,
+    let mut sessions = None;
+    let agreed = Deadline::within(SETTLE_LIMIT).poll(SETTLE_POLL, || {
+        match master(kernel, target) {
+            Ok(master) => sessions = master.map(|master| master.sessions),
+            Err(error) => return Some(Err(error)),
         }
-    };
-    match master {
-        Some(Master { sessions, .. }) if !consent.covers(Some(sessions)) => {
-            return Err(ControlError::SessionsOpen { sessions });
-        }
-        None if !consent.covers(None) => {
-            return Err(match kernel.connect(held.file()) {
-                Connect::Refused => MuxError::Refused.into(),
-                Connect::Accepted | Connect::Full | Connect::Denied | Connect::Failed(_) => {
-                    ControlError::SessionsUnknown
-                }
-            });
-        }
-        Some(_) | None => {}
+        (sessions.is_none() || consent.covers(sessions)).then_some(Ok(()))
+    });
+    agreed.transpose()?;
+    if !consent.covers(sessions) {
+        let has_ended = sessions.is_none() && kernel.connect(&held.file) == Connect::Refused;
+        return Err(if has_ended {
+            MuxError::Refused.into()
+        } else {
+            ActionError::SessionsOpen(sessions)
+        });
     }
-    let mut client = Client::connect(held.as_fd(), deadline)?;
+    let mut client = Client::connect(held.file.as_fd(), deadline)?;
     let reply = client.exit()?;
     tracing::debug!(path = %target.path, ?reply, "exit request sent");
     let until = Deadline::within(VERIFY_LIMIT);
@@ -240,26 +167,22 @@ pub fn exit(
     tracing::trace!(path = %target.path, closed, "waited for the connection to close");
     verify_no_listener(kernel, &target.path, &held, until)?;
     Ok(Exited {
-        closed: master.map(|master| master.sessions),
-        took: begun.elapsed(),
+        closed: sessions,
         file_remains: file_remains(&target.path, &held, until),
     })
 }
 
 /// Sends a stop request, after which the master accepts no more sessions and exits with its last one. Verifies that the
 /// listener is gone. Limits as for [`exit`].
-///
-/// # Errors
-/// [`ControlError`] but for those about sessions.
-pub fn stop(
+pub(super) fn stop(
     kernel: &impl Kernel,
     target: &Target,
     limit: Duration,
-) -> Result<Stopped, ControlError> {
+) -> Result<Stopped, ActionError> {
     let deadline = Deadline::within(limit);
     let held = HeldSocket::open(target)?;
-    let master = master(kernel, target, &held)?;
-    let mut client = Client::connect(held.as_fd(), deadline)?;
+    let master = master(kernel, target)?;
+    let mut client = Client::connect(held.file.as_fd(), deadline)?;
     let answer = client.stop_listening();
     let until = Deadline::within(VERIFY_LIMIT);
     match answer {
@@ -275,19 +198,13 @@ pub fn stop(
     })
 }
 
-/// The master behind the socket; `None` if the kernel shows no listener.
-fn master(
-    kernel: &impl Kernel,
-    target: &Target,
-    held: &HeldSocket,
-) -> Result<Option<Master>, HoldError> {
-    let master = kernel.master(&target.path, held.stat());
-    let expected = target.cookie;
-    match master.and_then(|master| master.cookie) {
-        Some(cookie) if expected.is_some_and(|expected| expected != cookie) => {
-            Err(HoldError::Changed)
-        }
-        Some(_) | None => Ok(master),
+/// The listener of the socket; `None` if the kernel shows none.
+fn master(kernel: &impl Kernel, target: &Target) -> Result<Option<ListenerFound>, HoldError> {
+    let master = kernel.master(target);
+    let cookie = master.as_ref().and_then(|master| master.cookie);
+    match (cookie, target.cookie) {
+        (Some(cookie), Some(expected)) if cookie != expected => Err(HoldError::Changed),
+        _ => Ok(master),
     }
 }
 
@@ -298,37 +215,22 @@ fn verify_no_listener(
     path: &ControlPath,
     held: &HeldSocket,
     until: Deadline,
-) -> Result<(), ControlError> {
-    loop {
-        if !kernel.has_listener(path, held.stat())
-            && kernel.connect(held.file()) == Connect::Refused
-        {
-            return Ok(());
-        }
-        let Some(left) = until.remaining() else {
-            return Err(ControlError::StillListening {
-                waited: until.limit(),
-            });
-        };
-        thread::sleep(left.min(VERIFY_POLL));
-    }
+) -> Result<(), ActionError> {
+    let refused = until.poll(VERIFY_POLL, || {
+        let is_listed = kernel.has_listener(path, &held.stat);
+        (!is_listed && kernel.connect(&held.file) == Connect::Refused).then_some(())
+    });
+    refused.ok_or(ActionError::StillListening(until.limit))
 }
 
 /// Whether the file is still at its path at the deadline. A master closes its listener before it unlinks the file: if
 /// another master were started in between, that unlink would remove its socket.
 fn file_remains(path: &ControlPath, held: &HeldSocket, until: Deadline) -> bool {
-    loop {
-        match filesystem::lstat(path.as_path()) {
-            File::Socket(stat) if stat.id.same_file(&held.stat().id) => {}
-            File::Socket(_) | File::Other(..) | File::Missing | File::Denied | File::Failed(_) => {
-                return false;
-            }
-        }
-        let Some(left) = until.remaining() else {
-            return true;
-        };
-        thread::sleep(left.min(VERIFY_POLL));
-    }
+    let removed = until.poll(VERIFY_POLL, || match filesystem::lstat(path.as_path()) {
+        File::Socket(stat) if stat.id.same_file(&held.stat.id) => None,
+        _ => Some(()),
+    });
+    removed.is_none()
 }
 
 /// The first indented line of the connection info: `tcp A:P -> B:Q`, or with ProxyCommand the duration
@@ -340,9 +242,8 @@ fn connection_line(info: &[u8]) -> Option<String> {
         .filter(|line| line.first() == Some(&b' '))
         .map(<[u8]>::trim_ascii)
         .find(|line| !line.is_empty())?;
-    Some(text::os(OsStr::from_bytes(
-        &line[..line.len().min(MAX_BYTES)],
-    )))
+    let shown = &line[..line.len().min(MAX_BYTES)];
+    Some(text::os(OsStr::from_bytes(shown)))
 }
 
 #[cfg(test)]

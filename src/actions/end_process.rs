@@ -5,48 +5,40 @@
 //! user's, then the pidfd is of that process: if it had ended in between and its id had been reused, the new process
 //! would not hold the listener. Signals go to the pidfd. [`ending`] decides which.
 
-mod error;
-
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::clean::{self, CleanError, Remnant};
-use super::control::{self, CHECK_LIMIT, ControlError, Exited};
-use super::held_socket::{HeldSocket, HoldError};
-use super::kernel::{Kernel, ListenerFound};
-use super::pidfd::Pidfd;
-use crate::decide::ending::{self, Action, AtPath, Observed, Phase};
-use crate::decide::intent::SessionConsent;
-use crate::model::control_path::ControlPath;
-use crate::model::socket::{File, Holder, MasterPid, Process, Target};
-use crate::model::text::marked;
-use crate::mux::error::MuxError;
-use crate::observe::filesystem;
 use nix::errno::Errno;
 use tr::tr;
 
-pub use error::EndProcessError;
+use super::clean;
+use super::control::{self, CHECK_LIMIT};
+use super::error::ActionError;
+use super::held_socket::{HeldSocket, HoldError};
+use super::kernel::{Kernel, ListenerFound};
+use super::pidfd::Pidfd;
+use crate::decide::action_report::Action;
+use crate::decide::ending::{self, AtPath, Observed, Phase};
+use crate::decide::intent::SessionConsent;
+use crate::model::control_path::ControlPath;
+use crate::model::socket::{File, Holder, MasterPid, Process, Target};
+use crate::model::text;
+use crate::mux::error::MuxError;
+use crate::observe::filesystem;
 
 /// How often the path is looked at after SIGTERM.
 const PATH_POLL: Duration = Duration::from_millis(10);
 
 /// The verified end of a master's process.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProcessEnded {
-    pub pid: MasterPid,
+pub(super) struct ProcessEnded {
+    pid: MasterPid,
     /// Whether SIGKILL was needed.
-    pub killed: bool,
+    killed: bool,
     /// The sessions that were open.
-    pub closed: u32,
-    pub file: FileAfterwards,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FileAfterwards {
-    /// An orphan has none.
-    NeverExisted,
-    Removed,
-    Remains(CleanError),
+    closed: u32,
+    /// Why its socket remains. `None` if it is gone, or never existed.
+    socket_remains: Option<ActionError>,
 }
 
 /// `process 4711 ended (SIGKILL), closing 2 sessions`
@@ -62,80 +54,55 @@ impl fmt::Display for ProcessEnded {
                 signal
             ),
         };
-        match &self.file {
-            FileAfterwards::NeverExisted | FileAfterwards::Removed => f.write_str(&ended),
-            FileAfterwards::Remains(error) => {
-                f.write_str(&tr!("{ended}; its socket: {error}", ended, error))
-            }
-        }
+        f.write_str(&match &self.socket_remains {
+            None => ended,
+            Some(error) => tr!("{ended}; its socket: {error}", ended, error),
+        })
     }
 }
 
-/// How a master has ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MasterEnd {
-    Exited(Exited),
-    Process(ProcessEnded),
-}
-
-impl fmt::Display for MasterEnd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exited(exited) => exited.fmt(f),
-            Self::Process(ended) => ended.fmt(f),
-        }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum MasterEndError {
-    /// The master got no exit request, or refused it.
-    #[error(transparent)]
-    Exit(#[from] ControlError),
-    /// The master did not answer the exit request.
-    #[error(transparent)]
-    Process(#[from] EndProcessError),
-}
-
-/// Sends an exit request and, if the master does not answer it, ends its process.
+/// Sends an exit request and, if the master does not answer it, ends its process. Returns which of them has ended the
+/// master or failed, with the report, and whether a stale socket file is left behind.
 ///
 /// Without a network, a master may accept the request and not exit: it waits until its message of disconnection is sent
 /// (`client_loop()` in clientloop.c), which does not fit a full send buffer.
-///
-/// # Errors
-/// [`MasterEndError`]
-pub fn exit_or_end_process(
+pub(super) fn exit_or_end_process(
     kernel: &impl Kernel,
     target: &Target,
     consent: SessionConsent,
-) -> Result<MasterEnd, MasterEndError> {
+) -> (Action, Result<(String, bool), ActionError>) {
     match control::exit(kernel, target, consent, CHECK_LIMIT) {
-        Ok(exited) => Ok(MasterEnd::Exited(exited)),
         Err(error) if error.is_unresponsive() => {
             tracing::info!("{}: {error}", target.path);
-            Ok(MasterEnd::Process(end_process(kernel, target, consent)?))
+            let ended = end_process(kernel, target, consent);
+            (
+                Action::EndProcess,
+                ended.map(|ended| (ended.to_string(), false)),
+            )
         }
-        Err(error) => Err(error.into()),
+        exited => {
+            let ended = exited.map(|exited| (exited.to_string(), exited.file_remains));
+            (Action::Exit, ended)
+        }
     }
 }
 
 /// Ends the process of a master and removes its socket if that is proven stale then. Takes little longer than
-/// [`CHECK_LIMIT`] and the limits in [`ending`] together.
+/// [`CHECK_LIMIT`] and the limits in [`ending`] together. After an error no signal was sent, unless its message says so.
 ///
 /// A master that has its socket and is not stopped gets one alive check; if it answers, it is left alone.
-///
-/// # Errors
-/// [`EndProcessError`]
-pub fn end_process(
+pub(super) fn end_process(
     kernel: &impl Kernel,
     target: &Target,
     consent: SessionConsent,
-) -> Result<ProcessEnded, EndProcessError> {
+) -> Result<ProcessEnded, ActionError> {
     if target.cookie.is_none() {
-        return Err(EndProcessError::NoCookie);
+        // Without a cookie, the process cannot be proven to hold the listener.
+        return Err(ActionError::Unknown(tr!(
+            "cannot be ended safely: the kernel reports no id for its listener (other network namespace, or sock_diag is blocked); end it from where it runs"
+        )));
     }
-    let (first, candidate) = find_ssh(kernel, target)?;
-    check_consent(consent, &first)?;
+    let (first, candidate) = find_ssh(kernel, target, consent)?;
     let socket = match first.place {
         AtPath::Own => Some(HeldSocket::open(target).map_err(|error| match error {
             // It was an orphan, and its file has come back.
@@ -149,60 +116,70 @@ pub fn end_process(
     }
 
     let pidfd = Pidfd::open(candidate.pid).map_err(|errno| match errno {
-        Errno::ESRCH => EndProcessError::Gone,
-        errno => failed(marked!("open its pidfd"), errno),
+        Errno::ESRCH => ActionError::Gone,
+        errno => failed(&tr!("open its pidfd"), errno),
     })?;
-    let (second, process) = find_ssh(kernel, target)?;
-    if process.pid != candidate.pid {
-        return Err(EndProcessError::HolderChanged);
-    }
     // The connection of the alive check no longer counts here; a session opened since then is not covered by the consent.
-    check_consent(consent, &second)?;
+    let (second, process) = find_ssh(kernel, target, consent)?;
+    if process.pid != candidate.pid {
+        return Err(ActionError::HolderChanged);
+    }
     let killed = send_signals(&pidfd, &process, &target.path, socket.as_ref())?;
     if let Some(found) = kernel.listener(target) {
-        return Err(EndProcessError::StillHeld(found.holder));
+        let process = match &found.holder {
+            Holder::Ssh(process) | Holder::Other(process) => {
+                format!("{} (pid {})", text::line(&process.name), process.pid.0)
+            }
+            Holder::Unknown => tr!("another process"),
+        };
+        return Err(ActionError::Failed(tr!(
+            "its process has ended, but {process} holds its listener too; try again",
+            process
+        )));
     }
     Ok(ProcessEnded {
         pid: process.pid,
         killed,
         closed: second.sessions,
-        file: match socket {
-            Some(socket) => remove_socket(kernel, target, &socket),
-            None => FileAfterwards::NeverExisted,
-        },
+        socket_remains: socket.and_then(|socket| remove_socket(kernel, target, &socket).err()),
     })
 }
 
-/// The listener, and its process if that is an ssh of the user's.
+/// The listener, and its process if that is an ssh of the user's whose sessions may be closed.
 fn find_ssh(
     kernel: &impl Kernel,
     target: &Target,
-) -> Result<(ListenerFound, Process), EndProcessError> {
-    let found = kernel.listener(target).ok_or(EndProcessError::Gone)?;
+    consent: SessionConsent,
+) -> Result<(ListenerFound, Process), ActionError> {
+    let found = kernel.listener(target).ok_or(ActionError::Gone)?;
     match found.holder.clone() {
+        Holder::Ssh(_) if !consent.covers(Some(found.sessions)) => {
+            Err(ActionError::SessionsOpen(Some(found.sessions)))
+        }
         Holder::Ssh(process) => Ok((found, process)),
-        Holder::Other(process) => Err(EndProcessError::NotSsh(process.name, process.pid)),
-        Holder::Unknown => Err(EndProcessError::HolderUnknown),
-    }
-}
-
-fn check_consent(consent: SessionConsent, found: &ListenerFound) -> Result<(), EndProcessError> {
-    let sessions = found.sessions;
-    if consent.covers(Some(sessions)) {
-        Ok(())
-    } else {
-        Err(EndProcessError::SessionsOpen { sessions })
+        Holder::Other(process) => Err(ActionError::Refused(tr!(
+            "left alone: its listener is held by {program} (pid {pid}), which is not ssh",
+            program = text::line(&process.name),
+            pid = process.pid.0
+        ))),
+        Holder::Unknown => Err(ActionError::Unknown(tr!(
+            "left alone: the process that holds its listener cannot be determined"
+        ))),
     }
 }
 
 /// A master that answers, even by a refusal, can get an exit request.
-fn prove_unresponsive(target: &Target) -> Result<(), EndProcessError> {
+fn prove_unresponsive(target: &Target) -> Result<(), ActionError> {
     match control::check(target, CHECK_LIMIT) {
         Err(error) if error.is_unresponsive() => Ok(()),
-        Err(ControlError::Mux(MuxError::Refused)) => Err(EndProcessError::Gone),
-        Err(ControlError::Mux(MuxError::RefusedByMaster { .. } | MuxError::Failed { .. }))
-        | Ok(_) => Err(EndProcessError::Answers),
-        Err(error) => Err(EndProcessError::NotChecked(error)),
+        Err(ActionError::Mux(MuxError::Refused)) => Err(ActionError::Gone),
+        Ok(_)
+        | Err(ActionError::Mux(MuxError::RefusedByMaster { .. } | MuxError::Failed { .. })) => {
+            let message = tr!("left alone: the master answers, so an exit request ends it");
+            Err(ActionError::Refused(message))
+        }
+        // The alive check failed for a reason on muxtray's side.
+        Err(error) => Err(ActionError::Unknown(error.to_string())),
     }
 }
 
@@ -212,13 +189,12 @@ fn send_signals(
     process: &Process,
     path: &ControlPath,
     socket: Option<&HeldSocket>,
-) -> Result<bool, EndProcessError> {
+) -> Result<bool, ActionError> {
     let has_ended = |limit| {
-        pidfd
-            .has_ended(limit)
-            .map_err(|errno| failed(marked!("wait for it"), errno))
+        let ended = pidfd.has_ended(limit);
+        ended.map_err(|errno| failed(&tr!("wait for it"), errno))
     };
-    let mut stage = Phase::Start;
+    let mut phase = Phase::Start;
     let mut since = Instant::now();
     loop {
         let seen = Observed {
@@ -227,29 +203,29 @@ fn send_signals(
             at_path: place(path, socket),
             waited: since.elapsed(),
         };
-        let action = ending::next(stage, seen);
-        tracing::debug!(%path, pid = process.pid.0, ?stage, ?seen, ?action, "end process");
+        let action = ending::next(phase, seen);
+        tracing::debug!(%path, pid = process.pid.0, ?phase, ?seen, ?action, "end process");
         match action {
-            Action::Send(signals, next) => {
+            ending::Action::Send(signals, next) => {
                 for signal in signals {
-                    pidfd
-                        .send(*signal)
-                        .map_err(|errno| failed(marked!("signal it"), errno))?;
+                    let sent = pidfd.send(*signal);
+                    sent.map_err(|errno| failed(&tr!("signal it"), errno))?;
                 }
-                (stage, since) = (next, Instant::now());
+                (phase, since) = (next, Instant::now());
             }
-            Action::Wait(limit) => {
-                has_ended(match stage {
+            ending::Action::Wait(limit) => {
+                has_ended(match phase {
                     Phase::Start | Phase::Terminated => limit.min(PATH_POLL),
                     Phase::Killed => limit,
                 })?;
             }
-            Action::Ended => return Ok(stage == Phase::Killed),
-            Action::GiveUp => {
-                return Err(EndProcessError::Survives {
-                    pid: process.pid,
-                    waited: ending::KILL_LIMIT,
-                });
+            ending::Action::Ended => return Ok(phase == Phase::Killed),
+            ending::Action::GiveUp => {
+                return Err(ActionError::Failed(tr!(
+                    "process {pid} still exists {duration} after SIGKILL: the kernel holds it, maybe on a network filesystem",
+                    pid = process.pid.0,
+                    duration = humantime::format_duration(ending::KILL_LIMIT)
+                )));
             }
         }
     }
@@ -259,25 +235,30 @@ fn send_signals(
 fn place(path: &ControlPath, socket: Option<&HeldSocket>) -> AtPath {
     match filesystem::lstat(path.as_path()) {
         File::Socket(stat) => match socket {
-            Some(own) if stat.id.same_file(&own.stat().id) => AtPath::Own,
+            Some(own) if stat.id.same_file(&own.stat.id) => AtPath::Own,
             Some(_) | None => AtPath::Successor,
         },
         File::Other(..) | File::Missing | File::Denied | File::Failed(_) => AtPath::Empty,
     }
 }
 
-fn remove_socket(kernel: &impl Kernel, target: &Target, socket: &HeldSocket) -> FileAfterwards {
+fn remove_socket(
+    kernel: &impl Kernel,
+    target: &Target,
+    socket: &HeldSocket,
+) -> Result<(), ActionError> {
     if place(&target.path, Some(socket)) != AtPath::Own {
-        return FileAfterwards::Removed;
+        return Ok(());
     }
-    match clean::clean(kernel, target, Remnant::Stale, SystemTime::now()) {
-        Ok(_) | Err(CleanError::Hold(HoldError::Missing)) => FileAfterwards::Removed,
-        Err(error) => FileAfterwards::Remains(error),
+    match clean::clean(kernel, target, SystemTime::now()) {
+        Ok(_) | Err(ActionError::Hold(HoldError::Missing)) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
-fn failed(doing: &'static str, errno: Errno) -> EndProcessError {
-    EndProcessError::Failed { doing, errno }
+fn failed(doing: &str, errno: Errno) -> ActionError {
+    let cause = errno.desc();
+    ActionError::Failed(tr!("cannot be ended: {doing}: {cause}", doing, cause))
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 //! Each proves the claim of its finding again, on a descriptor, and changes that very file: its path may lead to another
 //! one meanwhile. Directories are opened component by component without following symlinks.
 
-use std::fmt;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
@@ -11,83 +10,17 @@ use std::time::SystemTime;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::stat::{FchmodatFlags, Mode, fchmod, fchmodat, fstat, mkdirat};
-use thiserror::Error;
 use tr::tr;
 
-use super::clean::{self, CleanError, Cleaned, Remnant};
+use super::clean;
+use super::error::ActionError;
 use super::held_socket::{HeldSocket, HoldError};
 use super::kernel::{LiveKernel, own_uid};
 use crate::decide::action_report::{Action, ActionOutcome, ActionReport, ReportTarget};
 use crate::model::directory::DirectoryId;
 use crate::model::fix::Fix;
 use crate::model::socket::{Target, UserId};
-use crate::model::text::{self, marked, translated};
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use]
-pub enum Fixed {
-    /// These directories, outermost first.
-    Created(Vec<PathBuf>),
-    ModeChanged {
-        from: u32,
-        to: u32,
-    },
-    Cleaned(Cleaned),
-    /// Nothing was wrong any more.
-    Unneeded,
-}
-
-/// `mode changed from 0777 to 0755`
-impl fmt::Display for Fixed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Created(paths) => {
-                let mode = "0700";
-                f.write_str(&match paths.split_last() {
-                    Some((_, parents)) if !parents.is_empty() => tr!(
-                        "created with mode {mode} (also created: {parents})",
-                        mode,
-                        parents = text::list(parents.iter().map(|path| text::path(path)))
-                    ),
-                    Some(_) | None => tr!("created with mode {mode}", mode),
-                })
-            }
-            Self::ModeChanged { from, to } => f.write_str(&tr!(
-                "mode changed from {old} to {new}",
-                old = format_args!("{from:04o}"),
-                new = format_args!("{to:04o}")
-            )),
-            Self::Cleaned(cleaned) => cleaned.fmt(f),
-            Self::Unneeded => f.write_str(&tr!("nothing to fix any more")),
-        }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum FixError {
-    /// Another directory, or a symlink on the way to it.
-    #[error("{}", tr!("changed since it was checked; try again"))]
-    Changed,
-    #[error("{}", tr!("left alone: owned by another user (uid {uid})", uid = .0.0))]
-    NotOurs(UserId),
-    #[error(transparent)]
-    Hold(#[from] HoldError),
-    #[error(transparent)]
-    Clean(#[from] CleanError),
-    #[error("{}", tr!("cannot {doing}: {cause}", doing = translated(.doing), cause = .errno.desc()))]
-    Failed { doing: &'static str, errno: Errno },
-}
-
-impl FixError {
-    #[must_use]
-    pub const fn outcome(&self) -> ActionOutcome {
-        match self {
-            Self::Changed | Self::NotOurs(_) | Self::Hold(_) => ActionOutcome::REFUSED,
-            Self::Clean(error) => error.outcome(),
-            Self::Failed { .. } => ActionOutcome::Failed,
-        }
-    }
-}
+use crate::model::text;
 
 pub fn fix(fix: &Fix) -> ActionReport {
     let path = match fix {
@@ -95,125 +28,108 @@ pub fn fix(fix: &Fix) -> ActionReport {
         Fix::CloseSocket(target) | Fix::Clean { target, .. } => target.path.as_path(),
     };
     let (outcome, message) = match apply(fix) {
-        Ok(fixed @ Fixed::Unneeded) => (ActionOutcome::Unchanged, fixed.to_string()),
-        Ok(fixed) => (ActionOutcome::Done, fixed.to_string()),
+        Ok(Some(message)) => (ActionOutcome::Done, message),
+        Ok(None) => (ActionOutcome::Unchanged, tr!("nothing to fix any more")),
         Err(error) => (error.outcome(), error.to_string()),
     };
-    ActionReport::new(
-        ReportTarget::File(path.to_owned()),
-        Action::Fix,
-        outcome,
-        message,
-    )
+    let target = ReportTarget::File(path.to_owned());
+    ActionReport::new(target, Action::Fix, outcome, message)
 }
 
-/// # Errors
-/// [`FixError`]. Nothing was changed then, but for outer directories if an inner one could not be created.
-fn apply(fix: &Fix) -> Result<Fixed, FixError> {
+/// Returns the change; `None` if nothing was wrong any more. After an error nothing was changed, but for outer directories
+/// if an inner one could not be created.
+fn apply(fix: &Fix) -> Result<Option<String>, ActionError> {
     match fix {
         Fix::MakeDirectory(path) => create_directory(path),
         Fix::CloseDirectory { path, id } => close_directory(path, *id),
         Fix::CloseSocket(target) => close_socket(target),
-        Fix::Clean {
-            target,
-            is_leftover,
-        } => clean(target, *is_leftover),
+        Fix::Clean { target, .. } => match clean::clean(&LiveKernel, target, SystemTime::now()) {
+            Ok(cleaned) => Ok(Some(cleaned.to_string())),
+            Err(ActionError::Hold(HoldError::Missing)) => Ok(None),
+            Err(error) => Err(error),
+        },
     }
 }
 
-const PRIVATE: Mode = Mode::S_IRWXU;
-
-fn create_directory(path: &Path) -> Result<Fixed, FixError> {
+fn create_directory(path: &Path) -> Result<Option<String>, ActionError> {
+    const PRIVATE: Mode = Mode::S_IRWXU;
     let mut at = PathBuf::from("/");
     let mut directory = root()?;
     let mut created = Vec::new();
     for name in component_names(path) {
         at.push(name);
         directory = match enter(&directory, name) {
-            Ok(inner) => inner,
             Err(Errno::ENOENT) => {
                 match mkdirat(&directory, name, PRIVATE) {
                     Ok(()) => created.push(at.clone()),
                     // Another process has created it; its owner is checked next.
                     Err(Errno::EEXIST) => {}
-                    Err(errno) => return Err(failed(marked!("create it"), errno)),
+                    Err(errno) => return Err(failed(&tr!("create it"), errno)),
                 }
                 let inner = enter(&directory, name).map_err(open_error)?;
-                let owner = owner(&inner)?;
-                if owner != own_uid() {
-                    return Err(FixError::NotOurs(owner));
-                }
+                let stat = fstat(&inner).map_err(|errno| failed(&tr!("look at it"), errno))?;
+                check_owner(stat.st_uid)?;
                 if created.last() == Some(&at) {
                     // The umask may also remove bits of the user.
-                    fchmod(&inner, PRIVATE)
-                        .map_err(|errno| failed(marked!("set its mode"), errno))?;
+                    fchmod(&inner, PRIVATE).map_err(mode_error)?;
                 }
                 inner
             }
-            Err(errno) => return Err(open_error(errno)),
+            entered => entered.map_err(open_error)?,
         };
     }
-    if created.is_empty() {
-        Ok(Fixed::Unneeded)
-    } else {
-        Ok(Fixed::Created(created))
-    }
+    let mode = "0700";
+    Ok(created.split_last().map(|(_, parents)| {
+        if parents.is_empty() {
+            return tr!("created with mode {mode}", mode);
+        }
+        let parents = text::list(parents.iter().map(|path| text::path(path)));
+        tr!(
+            "created with mode {mode} (also created: {parents})",
+            mode,
+            parents
+        )
+    }))
 }
 
-fn close_directory(path: &Path, id: DirectoryId) -> Result<Fixed, FixError> {
+fn close_directory(path: &Path, id: DirectoryId) -> Result<Option<String>, ActionError> {
     let mut directory = root()?;
     for name in component_names(path) {
         directory = enter(&directory, name).map_err(open_error)?;
     }
-    let stat = fstat(&directory).map_err(|errno| failed(marked!("look at it"), errno))?;
+    let stat = fstat(&directory).map_err(|errno| failed(&tr!("look at it"), errno))?;
     if stat.st_dev != id.device || stat.st_ino != id.inode {
-        return Err(FixError::Changed);
+        return Err(ActionError::DirectoryChanged);
     }
-    if stat.st_uid != own_uid().0 {
-        return Err(FixError::NotOurs(UserId(stat.st_uid)));
-    }
+    check_owner(stat.st_uid)?;
     let from = stat.st_mode & 0o7777;
-    let to = from & !0o022;
-    if from == to {
-        return Ok(Fixed::Unneeded);
-    }
-    fchmod(&directory, Mode::from_bits_truncate(to))
-        .map_err(|errno| failed(marked!("set its mode"), errno))?;
-    Ok(Fixed::ModeChanged { from, to })
+    change_mode(from, from & !0o022, |mode| fchmod(&directory, mode))
 }
 
-fn close_socket(target: &Target) -> Result<Fixed, FixError> {
-    const TO: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
+fn close_socket(target: &Target) -> Result<Option<String>, ActionError> {
     let held = match HeldSocket::open(target) {
         Ok(held) => held,
-        Err(HoldError::Missing) => return Ok(Fixed::Unneeded),
+        Err(HoldError::Missing) => return Ok(None),
         Err(unfit) => return Err(unfit.into()),
     };
-    let from = held.stat().permissions.mode;
-    if from == TO.bits() {
-        return Ok(Fixed::Unneeded);
-    }
-    // fchmod(2) fails for an O_PATH descriptor, but its link in /proc leads to the very file.
-    let link = format!("/proc/self/fd/{}", held.file().as_raw_fd());
-    fchmodat(AT_FDCWD, link.as_str(), TO, FchmodatFlags::FollowSymlink)
-        .map_err(|errno| failed(marked!("set its mode"), errno))?;
-    Ok(Fixed::ModeChanged {
-        from,
-        to: TO.bits(),
+    change_mode(held.stat.permissions.mode, 0o600, |mode| {
+        // fchmod(2) fails for an O_PATH descriptor, but its link in /proc leads to the very file.
+        let link = format!("/proc/self/fd/{}", held.file.as_raw_fd());
+        fchmodat(AT_FDCWD, link.as_str(), mode, FchmodatFlags::FollowSymlink)
     })
 }
 
-fn clean(target: &Target, is_leftover: bool) -> Result<Fixed, FixError> {
-    let remnant = if is_leftover {
-        Remnant::Leftover
-    } else {
-        Remnant::Stale
-    };
-    match clean::clean(&LiveKernel, target, remnant, SystemTime::now()) {
-        Ok(cleaned) => Ok(Fixed::Cleaned(cleaned)),
-        Err(CleanError::Hold(HoldError::Missing)) => Ok(Fixed::Unneeded),
-        Err(error) => Err(error.into()),
+fn change_mode(
+    from: u32,
+    to: u32,
+    change: impl FnOnce(Mode) -> nix::Result<()>,
+) -> Result<Option<String>, ActionError> {
+    if from == to {
+        return Ok(None);
     }
+    change(Mode::from_bits_truncate(to)).map_err(mode_error)?;
+    let (old, new) = (format_args!("{from:04o}"), format_args!("{to:04o}"));
+    Ok(Some(tr!("mode changed from {old} to {new}", old, new)))
 }
 
 const FLAGS: OFlag = OFlag::O_RDONLY
@@ -221,7 +137,7 @@ const FLAGS: OFlag = OFlag::O_RDONLY
     .union(OFlag::O_NOFOLLOW)
     .union(OFlag::O_CLOEXEC);
 
-fn root() -> Result<OwnedFd, FixError> {
+fn root() -> Result<OwnedFd, ActionError> {
     openat(AT_FDCWD, "/", FLAGS, Mode::empty()).map_err(open_error)
 }
 
@@ -242,22 +158,29 @@ fn component_names(path: &Path) -> impl Iterator<Item = &Path> {
     })
 }
 
-fn owner(directory: &OwnedFd) -> Result<UserId, FixError> {
-    fstat(directory)
-        .map(|stat| UserId(stat.st_uid))
-        .map_err(|errno| failed(marked!("look at it"), errno))
-}
-
-fn open_error(errno: Errno) -> FixError {
-    match errno {
-        // A symlink or another file instead of a directory.
-        Errno::ENOENT | Errno::ELOOP | Errno::ENOTDIR => FixError::Changed,
-        other => failed(marked!("open it"), other),
+fn check_owner(uid: u32) -> Result<(), HoldError> {
+    if uid == own_uid().0 {
+        Ok(())
+    } else {
+        Err(HoldError::NotOurs(UserId(uid)))
     }
 }
 
-fn failed(doing: &'static str, errno: Errno) -> FixError {
-    FixError::Failed { doing, errno }
+fn open_error(errno: Errno) -> ActionError {
+    match errno {
+        // A symlink or another file instead of a directory.
+        Errno::ENOENT | Errno::ELOOP | Errno::ENOTDIR => ActionError::DirectoryChanged,
+        other => failed(&tr!("open it"), other),
+    }
+}
+
+fn mode_error(errno: Errno) -> ActionError {
+    failed(&tr!("set its mode"), errno)
+}
+
+fn failed(doing: &str, errno: Errno) -> ActionError {
+    let cause = errno.desc();
+    ActionError::Failed(tr!("cannot {doing}: {cause}", doing, cause))
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 //! inode identify the file, and a connect through it reaches this file and no other.
 
 use std::fs;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use nix::fcntl::{OFlag, open, openat};
@@ -13,6 +14,7 @@ use thiserror::Error;
 use tr::tr;
 
 use super::kernel::own_uid;
+use crate::model::control_path::ControlPath;
 use crate::model::socket::{File, FileKind, Stat, Target, UserId};
 use crate::observe::filesystem;
 
@@ -39,8 +41,10 @@ pub enum HoldError {
 /// A socket of the effective user.
 #[derive(Debug)]
 pub struct HeldSocket {
-    file: fs::File,
-    stat: Stat,
+    /// An `O_PATH` descriptor.
+    pub(super) file: fs::File,
+    /// When it was opened.
+    pub(super) stat: Stat,
 }
 
 const FLAGS: OFlag = OFlag::O_PATH
@@ -48,11 +52,8 @@ const FLAGS: OFlag = OFlag::O_PATH
     .union(OFlag::O_CLOEXEC);
 
 impl HeldSocket {
-    /// Opens the socket of the target.
-    ///
-    /// # Errors
-    /// [`HoldError`] if the file is not the one that the target names, or not a socket of the effective user.
-    pub fn open(target: &Target) -> Result<Self, HoldError> {
+    /// Opens the socket of the target, if it is still the same file.
+    pub(super) fn open(target: &Target) -> Result<Self, HoldError> {
         let id = target.id.ok_or(HoldError::Missing)?;
         let held = Self::from_opened(open(target.path.as_path(), FLAGS, Mode::empty()))?;
         if held.stat.id == id {
@@ -63,61 +64,39 @@ impl HeldSocket {
     }
 
     /// Opens the socket of this name in an open directory, whichever file it is.
-    ///
-    /// # Errors
-    /// [`HoldError`] if it is not a socket of the effective user.
-    pub fn open_in(directory: impl AsFd, name: &Path) -> Result<Self, HoldError> {
+    pub(super) fn open_in(directory: impl AsFd, name: &Path) -> Result<Self, HoldError> {
         Self::from_opened(openat(directory, name, FLAGS, Mode::empty()))
     }
 
-    fn from_opened(opened: nix::Result<std::os::fd::OwnedFd>) -> Result<Self, HoldError> {
-        let file = opened
-            .map(fs::File::from)
-            .map_err(std::io::Error::from)
-            .and_then(|file| Ok((filesystem::file(&file.metadata()?), file)));
-        let (seen, file) = match file {
-            Ok(seen) => seen,
-            Err(error) => {
-                return Err(match filesystem::unseen(&error) {
-                    File::Missing => HoldError::Missing,
-                    File::Denied => HoldError::Denied,
-                    File::Failed(text) => HoldError::Failed(text),
-                    File::Socket(_) | File::Other(..) => HoldError::Failed(error.to_string()),
-                });
-            }
+    fn from_opened(opened: nix::Result<OwnedFd>) -> Result<Self, HoldError> {
+        let opened = opened.map_err(io::Error::from).and_then(|descriptor| {
+            let file = fs::File::from(descriptor);
+            Ok((filesystem::file(&file.metadata()?), file))
+        });
+        let (seen, file) = match opened {
+            Ok((seen, file)) => (seen, Some(file)),
+            Err(error) => (filesystem::unseen(&error), None),
         };
-        match seen {
-            File::Socket(stat) if stat.uid == own_uid() => Ok(Self { file, stat }),
-            File::Socket(stat) => Err(HoldError::NotOurs(stat.uid)),
-            File::Other(kind, _) => Err(HoldError::NotASocket(kind)),
-            File::Missing | File::Denied | File::Failed(_) => {
-                Err(HoldError::Failed(tr!("fstat returned no file type")))
-            }
+        match (seen, file) {
+            (File::Socket(stat), Some(file)) if stat.uid == own_uid() => Ok(Self { file, stat }),
+            (File::Socket(stat), _) => Err(HoldError::NotOurs(stat.uid)),
+            (File::Other(kind, _), _) => Err(HoldError::NotASocket(kind)),
+            (File::Missing, _) => Err(HoldError::Missing),
+            (File::Denied, _) => Err(HoldError::Denied),
+            (File::Failed(text), _) => Err(HoldError::Failed(text)),
         }
-    }
-
-    /// The file's properties when it was opened.
-    #[must_use]
-    pub const fn stat(&self) -> &Stat {
-        &self.stat
-    }
-
-    /// The `O_PATH` descriptor.
-    #[must_use]
-    pub const fn file(&self) -> &fs::File {
-        &self.file
-    }
-
-    /// Whether both are the same file, maybe under another name.
-    #[must_use]
-    pub fn is_same_file(&self, other: &Self) -> bool {
-        self.stat.id.same_file(&other.stat.id)
     }
 }
 
-impl AsFd for HeldSocket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
+/// The target of the socket at this path now, without its cookie.
+pub(super) fn target_at(path: &ControlPath) -> Option<Target> {
+    match filesystem::lstat(path.as_path()) {
+        File::Socket(stat) => Some(Target {
+            path: path.clone(),
+            id: Some(stat.id),
+            cookie: None,
+        }),
+        File::Other(..) | File::Missing | File::Denied | File::Failed(_) => None,
     }
 }
 
@@ -150,7 +129,7 @@ pub(super) mod tests {
         let _listener = UnixListener::bind(&path).unwrap();
         let target = target_of(&path);
         let held = HeldSocket::open(&target).unwrap();
-        assert_eq!(Some(held.stat().id), target.id);
+        assert_eq!(Some(held.stat.id), target.id);
 
         // On some kernels the change time has a resolution of milliseconds.
         let deadline = Instant::now() + Duration::from_secs(10);
@@ -166,7 +145,6 @@ pub(super) mod tests {
         assert_eq!(HeldSocket::open(&target).unwrap_err(), HoldError::Missing);
         let _successor = UnixListener::bind(&path).unwrap();
         assert_eq!(HeldSocket::open(&target).unwrap_err(), HoldError::Changed);
-        assert!(!held.is_same_file(&HeldSocket::open(&target_of(&path)).unwrap()));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::decide::ending::AtPath;
 use crate::model::control_path::ControlPath;
 use crate::model::places::{Candidate, Origin};
 use crate::model::socket::{
-    Connect, Cookie, File, Filesystem, Holder, Listener, Look, MasterPid, Stat, Target, UserId,
+    Connect, Cookie, File, Filesystem, Holder, Listener, Look, Observation, Stat, Target, UserId,
 };
 use crate::observe::{Observer, connect, filesystem, proc_net_unix, sock_diag};
 
@@ -21,21 +21,15 @@ pub trait Kernel {
             .is_ok_and(|table| table.listener_of(path, file).is_some())
     }
 
-    /// The master that listens on this file; `None` if the kernel shows no listener.
-    fn master(&self, path: &ControlPath, file: &Stat) -> Option<Master> {
-        let observation = look_at(path).observations.into_iter().find(|observation| {
-            observation.path == *path
-                && matches!(&observation.file, File::Socket(seen) if seen.id == file.id)
-        })?;
-        let listener = observation.listener?;
-        Some(Master {
-            cookie: listener.cookie,
-            pid: match &listener.holder {
-                Holder::Ssh(process) => Some(process.pid),
-                Holder::Other(_) | Holder::Unknown => None,
-            },
-            sessions: all_sessions(&listener),
-        })
+    /// The listener of the target's file; `None` if the kernel shows none.
+    fn master(&self, target: &Target) -> Option<ListenerFound> {
+        let look = look_at(&target.path);
+        let is_meant = |observation: &Observation| {
+            observation.path == target.path
+                && matches!(&observation.file, File::Socket(seen) if Some(seen.id) == target.id)
+        };
+        let listener = look.observations.into_iter().find(is_meant)?.listener?;
+        Some(ListenerFound::new(listener, AtPath::Own))
     }
 
     /// The listener with the target's cookie, at its path or an orphan; `None` if there is none.
@@ -46,22 +40,17 @@ pub trait Kernel {
             .into_iter()
             .filter(|observation| observation.path == target.path)
             .filter_map(|observation| Some((observation.listener?, AtPath::Own)));
-        let orphans = look.orphans.into_iter().map(|orphan| {
-            let place = if orphan.successor {
-                AtPath::Successor
-            } else {
-                AtPath::Empty
-            };
-            (orphan.listener, place)
-        });
+        let orphans = look
+            .orphans
+            .into_iter()
+            .map(|orphan| match orphan.successor {
+                true => (orphan.listener, AtPath::Successor),
+                false => (orphan.listener, AtPath::Empty),
+            });
         let (listener, place) = at_path
             .chain(orphans)
             .find(|(listener, _)| target.cookie.is_some() && listener.cookie == target.cookie)?;
-        Some(ListenerFound {
-            sessions: all_sessions(&listener),
-            holder: listener.holder,
-            place,
-        })
+        Some(ListenerFound::new(listener, place))
     }
 
     /// The filesystem of a directory.
@@ -76,29 +65,32 @@ pub trait Kernel {
     }
 }
 
-/// The kernel that runs.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LiveKernel;
 
 impl Kernel for LiveKernel {}
 
-/// A master that listens on a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Master {
-    pub cookie: Option<Cookie>,
-    /// `None` if another program or no visible process holds the listener.
-    pub pid: Option<MasterPid>,
-    /// The sessions that end with the master: the multiplexed ones and its own.
-    pub sessions: u32,
-}
-
 /// A listener, with the process that holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerFound {
+    pub cookie: Option<Cookie>,
     pub holder: Holder,
-    /// As in [`Master`].
+    /// The sessions that end with the master: the multiplexed ones and its own.
     pub sessions: u32,
     pub place: AtPath,
+}
+
+impl ListenerFound {
+    fn new(listener: Listener, place: AtPath) -> Self {
+        let has_own_session =
+            matches!(&listener.holder, Holder::Ssh(process) if process.own_session);
+        Self {
+            cookie: listener.cookie,
+            sessions: listener.sessions + u32::from(has_own_session),
+            holder: listener.holder,
+            place,
+        }
+    }
 }
 
 fn look_at(path: &ControlPath) -> Look {
@@ -106,14 +98,6 @@ fn look_at(path: &ControlPath) -> Look {
         path: path.clone(),
         origin: Origin::Exact,
     }])
-}
-
-fn all_sessions(listener: &Listener) -> u32 {
-    let own_session = match &listener.holder {
-        Holder::Ssh(process) => process.own_session,
-        Holder::Other(_) | Holder::Unknown => false,
-    };
-    listener.sessions + u32::from(own_session)
 }
 
 /// The effective user. Actions are only for this user's sockets.

@@ -4,8 +4,9 @@
 //! deadline. [`perform`] turns results into [`ActionReport`](crate::decide::action_report::ActionReport)s.
 
 pub mod clean;
-pub mod control;
-pub mod end_process;
+mod control;
+mod end_process;
+pub mod error;
 pub mod fix;
 mod held_directory;
 pub mod held_socket;

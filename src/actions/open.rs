@@ -10,24 +10,21 @@ use std::ffi::{OsStr, OsString};
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
-use thiserror::Error;
 use tr::tr;
 
-use super::clean::{self, CleanError, Remnant};
-use super::control::{self, CHECK_LIMIT, ControlError};
-use super::end_process::{EndProcessError, MasterEnd, MasterEndError, exit_or_end_process};
+use super::clean;
+use super::control::{self, CHECK_LIMIT};
+use super::end_process::exit_or_end_process;
+use super::error::ActionError;
 use super::held_socket::HoldError;
-use super::kernel::{Kernel as _, LiveKernel};
+use super::kernel::LiveKernel;
 use super::ssh::deferred_signals::DeferredSignals;
 use super::ssh::run::{self, RunOptions, RunResult, SshRole};
-use super::ssh::{Ssh, escape_percent, master_created_by, remove_after_failed_start};
-use crate::decide::action_report::ActionOutcome;
+use super::ssh::{Ssh, escape_percent, master_at, master_created_by, remove_after_failed_start};
 use crate::decide::intent::SessionConsent;
 use crate::decide::opening::{First, Opened, Start};
 use crate::diagnose::obstacle::Failure;
-use crate::model::control_path::ControlPath;
-use crate::model::socket::{File, Target};
-use crate::observe::filesystem;
+use crate::model::socket::Target;
 use crate::unconfined::{self, Lifetime};
 use background_ssh::Mark;
 
@@ -52,7 +49,6 @@ pub enum Questions {
 
 impl Questions {
     /// From the environment. On a terminal ssh decides by itself (ssh(1), `SSH_ASKPASS`).
-    #[must_use]
     pub fn of(has_terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> Self {
         let is_set = |name| variable(name).is_some_and(|value| !value.is_empty());
         if has_terminal {
@@ -74,58 +70,15 @@ impl Questions {
     }
 }
 
-/// Why no master was opened.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum OpenError {
-    /// The stranded master at the path was not ended.
-    #[error(transparent)]
-    NotEnded(#[from] MasterEndError),
-    /// The stale socket at the path was not removed.
-    #[error("{}", tr!("its stale socket: {error}", error = .0))]
-    NotCleaned(#[from] CleanError),
-    #[error("{0}")]
-    Failed(Failure),
-    /// By a signal. The started ssh has been ended.
-    #[error("{}", tr!("interrupted"))]
-    Interrupted,
-}
-
-impl OpenError {
-    /// Whether the master was not ended because of its sessions: their number, `None` if they cannot be counted.
-    #[must_use]
-    pub const fn refused_sessions(&self) -> Option<Option<u32>> {
-        match self {
-            Self::NotEnded(
-                MasterEndError::Exit(ControlError::SessionsOpen { sessions })
-                | MasterEndError::Process(EndProcessError::SessionsOpen { sessions }),
-            ) => Some(Some(*sessions)),
-            Self::NotEnded(MasterEndError::Exit(ControlError::SessionsUnknown)) => Some(None),
-            Self::NotEnded(_) | Self::NotCleaned(_) | Self::Failed(_) | Self::Interrupted => None,
-        }
-    }
-
-    #[must_use]
-    pub const fn outcome(&self) -> ActionOutcome {
-        match self {
-            Self::NotEnded(MasterEndError::Exit(error)) => error.outcome(),
-            Self::NotEnded(MasterEndError::Process(error)) => error.outcome(),
-            Self::NotCleaned(error) => error.outcome(),
-            Self::Failed(_) | Self::Interrupted => ActionOutcome::Failed,
-        }
-    }
-}
-
-/// Starts a master. `consent` is for the sessions of a stranded one that is ended first.
-///
-/// # Errors
-/// [`OpenError`]; then no started process lives on.
-pub fn open(
+/// Starts a master. `consent` is for the sessions of a stranded one that is ended first. After an error no started process
+/// lives on.
+pub(super) fn open(
     ssh: &Ssh,
     start: &Start,
     consent: SessionConsent,
     questions: Questions,
     signals: Option<&DeferredSignals>,
-) -> Result<Opened, OpenError> {
+) -> Result<Opened, ActionError> {
     let before = free_path(&start.first, consent)?;
     let begun = Instant::now();
     let mut command = command(ssh, start, questions);
@@ -156,40 +109,34 @@ pub fn open(
         before,
         by_other,
     };
-    let error = match (result, master) {
-        (RunResult::Connected(_), Some(target)) => return Ok(opened(&target, false)),
-        (RunResult::Connected(_), None) => {
+    let error = match result {
+        RunResult::Connected(_) => {
+            if let Some(target) = master {
+                return Ok(opened(&target, false));
+            }
             // The started ssh runs without a control socket.
             mark.end_when_in_background();
-            if let Some(target) = listening_master(&start.path) {
+            if let Some((target, _)) = master_at(&start.path) {
                 return Ok(opened(&target, true));
             }
-            OpenError::Failed(Failure::NoMaster(start.path.clone()))
+            ActionError::NotStarted(Failure::NoMaster(start.path.clone()))
         }
-        // ssh may have gone to the background just before it was killed.
-        (RunResult::Failed(failure), _) => {
-            mark.end();
-            OpenError::Failed(failure)
-        }
-        (RunResult::Interrupted, _) => {
-            mark.end();
-            OpenError::Interrupted
-        }
+        RunResult::Failed(failure) => ActionError::NotStarted(failure),
+        RunResult::Interrupted => ActionError::Interrupted,
     };
+    // ssh may have gone to the background just before it was killed.
+    mark.end();
     remove_after_failed_start(&start.path);
     Err(error)
 }
 
 fn command(ssh: &Ssh, start: &Start, questions: Questions) -> Command {
     let mut command = ssh.command();
-    command.args(["-f", "-N", "-o"]).arg(format!(
-        "ControlMaster={}",
-        if start.asks { "ask" } else { "yes" }
-    ));
+    let control_master = if start.asks { "ask" } else { "yes" };
+    command.args(["-f", "-N", "-o"]);
+    command.arg(format!("ControlMaster={control_master}"));
     if !start.has_connect_timeout {
-        command
-            .arg("-o")
-            .arg(format!("ConnectTimeout={CONNECT_SECONDS}"));
+        command.args(["-o", &format!("ConnectTimeout={CONNECT_SECONDS}")]);
     }
     match questions {
         Questions::Terminal => {}
@@ -206,39 +153,23 @@ fn command(ssh: &Ssh, start: &Start, questions: Questions) -> Command {
 }
 
 /// Ends a stranded master or removes a stale socket at the path. Returns how the master has ended.
-fn free_path(first: &First, consent: SessionConsent) -> Result<Option<String>, OpenError> {
-    match first {
-        First::Nothing => Ok(None),
-        First::Clean(target) => {
-            clean(target)?;
-            Ok(None)
-        }
+fn free_path(first: &First, consent: SessionConsent) -> Result<Option<String>, ActionError> {
+    let (target, end) = match first {
+        First::Nothing => return Ok(None),
+        First::Clean(target) => (target, None),
         First::End(target) => {
-            let end = exit_or_end_process(&LiveKernel, target, consent)?;
-            if matches!(&end, MasterEnd::Exited(exited) if exited.file_remains) {
-                clean(target)?;
+            let (_, ended) = exit_or_end_process(&LiveKernel, target, consent);
+            let (message, file_remains) = ended?;
+            if !file_remains {
+                return Ok(Some(message));
             }
-            Ok(Some(end.to_string()))
+            (target, Some(message))
         }
-    }
-}
-
-fn clean(target: &Target) -> Result<(), CleanError> {
-    match clean::clean(&LiveKernel, target, Remnant::Stale, SystemTime::now()) {
-        Ok(_) | Err(CleanError::Hold(HoldError::Missing)) => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-fn listening_master(path: &ControlPath) -> Option<Target> {
-    let File::Socket(stat) = filesystem::lstat(path.as_path()) else {
-        return None;
     };
-    Some(Target {
-        path: path.clone(),
-        id: Some(stat.id),
-        cookie: LiveKernel.master(path, &stat)?.cookie,
-    })
+    match clean::clean(&LiveKernel, target, SystemTime::now()) {
+        Ok(_) | Err(ActionError::Hold(HoldError::Missing)) => Ok(end),
+        Err(error) => Err(error.with_text(tr!("its stale socket: {error}", error))),
+    }
 }
 
 #[cfg(test)]

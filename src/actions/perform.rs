@@ -4,11 +4,13 @@ use std::time::SystemTime;
 
 use tr::tr;
 
-use super::clean::{self, Cleaned, Remnant};
-use super::control::{self, CHECK_LIMIT, ControlError};
-use super::end_process::{self, EndProcessError, MasterEnd, MasterEndError};
+use super::clean::{self, Cleaned};
+use super::control::{self, CHECK_LIMIT};
+use super::end_process;
+use super::error::ActionError;
+use super::held_socket::HoldError;
 use super::kernel::LiveKernel;
-use super::open::{self, OpenError, Questions};
+use super::open::{self, Questions};
 use super::ssh::Ssh;
 use super::ssh::deferred_signals::DeferredSignals;
 use crate::decide::action_report::{
@@ -57,30 +59,27 @@ impl From<Target> for Subject {
 }
 
 pub fn check(subject: &Subject) -> ActionReport {
-    if let Some(refusal) = subject.refusal(Action::Check) {
-        return refusal;
-    }
-    match control::check(&subject.target, CHECK_LIMIT) {
-        Ok(checked) => ActionReport {
-            alive_check: Some(AliveCheck::Answered(checked.round_trip)),
-            ..subject.report(Action::Check, ActionOutcome::Done, checked.to_string())
-        },
-        Err(error) => ActionReport {
-            alive_check: matches!(error, ControlError::Mux(MuxError::TimedOut { .. }))
-                .then_some(AliveCheck::TimedOut),
-            ..subject.control_error(Action::Check, &error)
-        },
+    let mut alive_check = None;
+    let report = subject.perform(Action::Check, || {
+        let checked = control::check(&subject.target, CHECK_LIMIT);
+        alive_check = match &checked {
+            Ok(checked) => Some(AliveCheck::Answered(checked.round_trip)),
+            Err(ActionError::Mux(MuxError::TimedOut { .. })) => Some(AliveCheck::TimedOut),
+            Err(_) => None,
+        };
+        Ok(checked?.to_string())
+    });
+    ActionReport {
+        alive_check,
+        ..report
     }
 }
 
 pub fn exit(subject: &Subject, consent: SessionConsent) -> ActionReport {
-    if let Some(refusal) = subject.refusal(Action::Exit) {
-        return refusal;
-    }
-    match control::exit(&LiveKernel, &subject.target, consent, CHECK_LIMIT) {
-        Ok(exited) => subject.report(Action::Exit, ActionOutcome::Done, exited.to_string()),
-        Err(error) => subject.control_error(Action::Exit, &error),
-    }
+    subject.perform(Action::Exit, || {
+        let exited = control::exit(&LiveKernel, &subject.target, consent, CHECK_LIMIT)?;
+        Ok(exited.to_string())
+    })
 }
 
 /// Exit; if the master does not answer, its process is ended.
@@ -88,83 +87,84 @@ pub fn exit_or_end_process(subject: &Subject, consent: SessionConsent) -> Action
     if let Some(refusal) = subject.refusal(Action::Exit) {
         return refusal;
     }
-    match end_process::exit_or_end_process(&LiveKernel, &subject.target, consent) {
-        Ok(end) => {
-            let action = match &end {
-                MasterEnd::Exited(_) => Action::Exit,
-                MasterEnd::Process(_) => Action::EndProcess,
-            };
-            subject.report(action, ActionOutcome::Done, end.to_string())
-        }
-        Err(MasterEndError::Exit(error)) => subject.control_error(Action::Exit, &error),
-        Err(MasterEndError::Process(error)) => subject.end_process_error(&error),
-    }
+    let (action, ended) = end_process::exit_or_end_process(&LiveKernel, &subject.target, consent);
+    subject.result(action, ended.map(|(message, _)| message))
 }
 
 pub fn stop(subject: &Subject) -> ActionReport {
-    if let Some(refusal) = subject.refusal(Action::Stop) {
-        return refusal;
-    }
-    match control::stop(&LiveKernel, &subject.target, CHECK_LIMIT) {
-        Ok(stopped) => subject.report(Action::Stop, ActionOutcome::Done, stopped.to_string()),
-        Err(error) => subject.control_error(Action::Stop, &error),
-    }
+    subject.perform(Action::Stop, || {
+        let stopped = control::stop(&LiveKernel, &subject.target, CHECK_LIMIT)?;
+        Ok(stopped.to_string())
+    })
 }
 
 pub fn end_process(subject: &Subject, consent: SessionConsent) -> ActionReport {
-    let is_orphaned = subject
-        .socket
-        .as_ref()
-        .is_some_and(|socket| matches!(socket.state, State::Orphaned { .. }));
-    if !is_orphaned && let Some(refusal) = subject.refusal(Action::EndProcess) {
-        return refusal;
-    }
-    match end_process::end_process(&LiveKernel, &subject.target, consent) {
-        Ok(ended) => subject.report(Action::EndProcess, ActionOutcome::Done, ended.to_string()),
-        Err(error) => subject.end_process_error(&error),
+    let end = || {
+        let ended = end_process::end_process(&LiveKernel, &subject.target, consent)?;
+        Ok(ended.to_string())
+    };
+    match &subject.socket {
+        Some(socket) if matches!(socket.state, State::Orphaned { .. }) => {
+            subject.result(Action::EndProcess, end())
+        }
+        _ => subject.perform(Action::EndProcess, end),
     }
 }
 
 /// Removes a stale socket or a leftover. With `dry_run` nothing changes.
 pub fn clean(subject: &Subject, dry_run: bool) -> ActionReport {
-    let is_aside = || subject.target.path.without_aside_prefix().is_some();
-    let (remnant, state) = match &subject.socket {
-        Some(socket) => match Remnant::of(&socket.state) {
-            Some(remnant) => (remnant, socket.state.word()),
-            None => {
-                let message = tr!(
-                    "not removed: it is {state}, not stale",
-                    state = socket.state.word()
-                );
-                return subject.report(Action::Clean, ActionOutcome::REFUSED, message);
-            }
-        },
-        None if is_aside() => (Remnant::Aside, tr!("left by an interrupted clean")),
-        None => (Remnant::Stale, State::Stale.word()),
+    let state = match &subject.socket {
+        Some(socket) if socket.state.is_cleanable() => socket.state.word(),
+        Some(socket) => {
+            let state = socket.state.word();
+            let message = tr!("not removed: it is {state}, not stale", state);
+            return subject.report(Action::Clean, ActionOutcome::REFUSED, message);
+        }
+        None if subject.target.path.without_aside_prefix().is_some() => {
+            tr!("left by an interrupted clean")
+        }
+        None => State::Stale.word(),
     };
     let now = SystemTime::now();
     let cleaned = if dry_run {
-        clean::would_clean(&LiveKernel, &subject.target, remnant, now)
+        clean::would_clean(&LiveKernel, &subject.target, now)
     } else {
-        clean::clean(&LiveKernel, &subject.target, remnant, now)
+        clean::clean(&LiveKernel, &subject.target, now)
     };
-    let (outcome, message) = match cleaned {
-        Ok(Cleaned::Removed) if dry_run => (
-            ActionOutcome::Done,
-            tr!("would be removed ({state})", state),
-        ),
-        Ok(Cleaned::Removed) => (ActionOutcome::Done, tr!("removed ({state})", state)),
-        Ok(Cleaned::PutBack(path)) if dry_run => (
-            ActionOutcome::Done,
-            tr!("would be renamed back to {path}", path),
-        ),
-        Ok(cleaned) => (ActionOutcome::Done, cleaned.to_string()),
-        Err(error) => (error.outcome(), error.to_string()),
+    let message = match cleaned {
+        Ok(Cleaned::Removed) if dry_run => tr!("would be removed ({state})", state),
+        Ok(Cleaned::Removed) => tr!("removed ({state})", state),
+        Ok(Cleaned::PutBack(path)) if dry_run => tr!("would be renamed back to {path}", path),
+        Ok(cleaned) => cleaned.to_string(),
+        Err(error) => {
+            let outcome = match error {
+                ActionError::Hold(HoldError::Missing) => ActionOutcome::Unchanged,
+                _ => error.outcome(),
+            };
+            return subject.report(Action::Clean, outcome, error.to_string());
+        }
     };
-    subject.report(Action::Clean, outcome, message)
+    subject.report(Action::Clean, ActionOutcome::Done, message)
 }
 
 impl Subject {
+    /// Performs an action that the state of the socket may forbid.
+    fn perform(
+        &self,
+        action: Action,
+        perform: impl FnOnce() -> Result<String, ActionError>,
+    ) -> ActionReport {
+        let refusal = self.refusal(action);
+        refusal.unwrap_or_else(|| self.result(action, perform()))
+    }
+
+    fn result(&self, action: Action, result: Result<String, ActionError>) -> ActionReport {
+        match result {
+            Ok(message) => self.report(action, ActionOutcome::Done, message),
+            Err(error) => self.error(action, &error),
+        }
+    }
+
     fn report(&self, action: Action, outcome: ActionOutcome, message: String) -> ActionReport {
         let target = ReportTarget::Socket {
             name: self.name.clone(),
@@ -174,7 +174,6 @@ impl Subject {
     }
 
     /// Why its state allows no request to a master; `None` if it does, or is unknown.
-    #[must_use]
     pub fn refusal(&self, action: Action) -> Option<ActionReport> {
         let socket = self.socket.as_ref()?;
         let refusal = match &socket.state {
@@ -201,24 +200,22 @@ impl Subject {
         }
     }
 
-    fn control_error(&self, action: Action, error: &ControlError) -> ActionReport {
+    fn error(&self, action: Action, error: &ActionError) -> ActionReport {
         let report = self.report(action, error.outcome(), error.to_string());
-        let with_exit = |report: ActionReport, sessions| {
-            let command = format_args!("muxtray exit --force {}", self.argument());
-            report
-                .with_advice(Some(tr!("to close them: {command}", command)))
-                .with_button(Some(Button {
-                    label: ending::exit_label(sessions),
-                    intent: Intent::Exit {
-                        target: self.target.clone(),
-                        consent: SessionConsent::to_close(sessions),
-                    },
-                }))
-        };
         match (error, &self.socket) {
-            (ControlError::SessionsOpen { sessions }, _) => with_exit(report, Some(*sessions)),
-            (ControlError::SessionsUnknown, _) => with_exit(report, None),
-            (error, Some(socket)) if error.is_unresponsive() => {
+            (ActionError::SessionsOpen(sessions), _) => {
+                let (option, button) = match (action, *sessions) {
+                    (Action::EndProcess, Some(sessions)) => {
+                        ("--end-process --force", self.end_process_button(sessions))
+                    }
+                    (_, sessions) => ("--force", self.exit_button(sessions)),
+                };
+                let command = format_args!("muxtray exit {option} {}", self.argument());
+                report
+                    .with_advice(Some(tr!("to close them: {command}", command)))
+                    .with_button(Some(button))
+            }
+            (error, Some(socket)) if action != Action::EndProcess && error.is_unresponsive() => {
                 // The network of a stranded master is gone, so no other request can succeed.
                 let is_stranded = matches!(socket.state, State::Stranded(_));
                 let button = (action == Action::Exit && is_stranded)
@@ -237,16 +234,13 @@ impl Subject {
         }
     }
 
-    fn end_process_error(&self, error: &EndProcessError) -> ActionReport {
-        let report = self.report(Action::EndProcess, error.outcome(), error.to_string());
-        match error {
-            EndProcessError::SessionsOpen { sessions } => {
-                let command = format!("muxtray exit --end-process --force {}", self.argument());
-                report
-                    .with_advice(Some(tr!("to close them: {command}", command)))
-                    .with_button(Some(self.end_process_button(*sessions)))
-            }
-            _ => report,
+    fn exit_button(&self, sessions: Option<u32>) -> Button {
+        Button {
+            label: ending::exit_label(sessions),
+            intent: Intent::Exit {
+                target: self.target.clone(),
+                consent: SessionConsent::to_close(sessions),
+            },
         }
     }
 
@@ -310,29 +304,27 @@ pub fn open(opening: &Opening, signals: Option<&DeferredSignals>) -> ActionRepor
         }
         Err(error) => error,
     };
-    let (advice, label, consent) = match (error.refused_sessions(), &error) {
-        (Some(sessions), _) => {
+    let (advice, label, consent) = match &error {
+        ActionError::SessionsOpen(sessions) => {
             let host = text::shell_word(alias.0.as_ref());
             let command = format_args!("muxtray open --force {host}");
             (
                 Some(tr!("to close them: {command}", command)),
-                opening::reconnect_label(sessions),
-                SessionConsent::to_close(sessions),
+                opening::reconnect_label(*sessions),
+                SessionConsent::to_close(*sessions),
             )
         }
-        (None, OpenError::Failed(failure)) => {
+        ActionError::NotStarted(failure) => {
             let advice = opening::way_out(failure, &alias.0);
             (Some(advice), tr!("Try again"), *consent)
         }
-        (None, _) => (None, tr!("Try again"), *consent),
+        _ => (None, tr!("Try again"), *consent),
+    };
+    let intent = Intent::Open {
+        host: alias.clone(),
+        consent,
     };
     report(error.outcome(), error.to_string())
         .with_advice(advice)
-        .with_button(Some(Button {
-            label,
-            intent: Intent::Open {
-                host: alias.clone(),
-                consent,
-            },
-        }))
+        .with_button(Some(Button { label, intent }))
 }

@@ -11,9 +11,8 @@ use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, socket};
 use nix::sys::stat::{Mode, fchmod};
 
-use super::held_directory::{HeldDirectory, LockedDirectory};
+use super::held_directory::HeldDirectory;
 use crate::model::directory::{Refusal, Rehearsal, Step};
-use crate::mux::deadline::Deadline;
 
 const SOCKET: &str = ".muxtray-rehearsal.0000000000000000";
 const LINK: &str = ".muxtray-rehearsal.0000000000000001";
@@ -22,12 +21,16 @@ const LOCK_LIMIT: Duration = Duration::from_secs(1);
 
 /// Creates the files and removes them. Returns `None` if the directory cannot be opened or locked. Files of an interrupted
 /// rehearsal are removed first.
-#[must_use]
 pub fn rehearse(directory: &Path) -> Option<Rehearsal> {
     let directory = HeldDirectory::open(directory).ok()?;
-    let directory = directory.lock(Deadline::within(LOCK_LIMIT)).ok()?;
+    directory.lock(LOCK_LIMIT).ok()?;
     remove(&directory);
-    let created = create_files(&directory);
+    let created = create_socket(&directory)
+        .map_err(|errno| (Step::Socket, errno))
+        .and_then(|()| {
+            let linked = directory.hard_link(Path::new(SOCKET), Path::new(LINK));
+            linked.map_err(|errno| (Step::HardLink, errno))
+        });
     remove(&directory);
     Some(match created {
         Ok(()) => Rehearsal::Passed,
@@ -39,21 +42,10 @@ pub fn rehearse(directory: &Path) -> Option<Rehearsal> {
     })
 }
 
-fn create_files(directory: &LockedDirectory) -> Result<(), (Step, Errno)> {
-    bind_in(directory).map_err(|errno| (Step::Socket, errno))?;
-    directory
-        .hard_link(Path::new(SOCKET), Path::new(LINK))
-        .map_err(|errno| (Step::HardLink, errno))
-}
-
 /// Through the link in /proc, so that the directory cannot change meanwhile and its path may have any length.
-fn bind_in(directory: &LockedDirectory) -> nix::Result<()> {
-    let socket = socket(
-        AddressFamily::Unix,
-        SockType::Stream,
-        SockFlag::SOCK_CLOEXEC,
-        None,
-    )?;
+fn create_socket(directory: &HeldDirectory) -> nix::Result<()> {
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
     // bind(2) creates the file with the mode of the socket.
     fchmod(&socket, Mode::S_IRUSR | Mode::S_IWUSR)?;
     let path = directory.descriptor_path().join(SOCKET);
@@ -61,7 +53,7 @@ fn bind_in(directory: &LockedDirectory) -> nix::Result<()> {
 }
 
 /// Removes both names, if they are sockets of the user.
-fn remove(directory: &LockedDirectory) {
+fn remove(directory: &HeldDirectory) {
     for name in [LINK, SOCKET].map(Path::new) {
         if directory.socket(name).is_ok()
             && let Err(errno) = directory.unlink(name)

@@ -33,9 +33,6 @@ const PERSIST_SECONDS: u32 = 60;
 pub struct Interrupted;
 
 /// Times sessions with connections of their own, until one fails.
-///
-/// # Errors
-/// [`Interrupted`].
 pub fn fresh(ssh: &Ssh, runs: u32, signals: &DeferredSignals) -> Result<Series, Interrupted> {
     series(runs, || {
         let mut command = command(ssh);
@@ -45,9 +42,6 @@ pub fn fresh(ssh: &Ssh, runs: u32, signals: &DeferredSignals) -> Result<Series, 
 }
 
 /// Times sessions through the master at this path, until one fails.
-///
-/// # Errors
-/// [`Interrupted`].
 pub fn through(
     ssh: &Ssh,
     runs: u32,
@@ -63,10 +57,7 @@ pub fn through(
     })
 }
 
-/// Starts a master at this path, times sessions through it, and ends it.
-///
-/// # Errors
-/// [`Interrupted`]; the master has been ended too, if that was possible.
+/// Starts a master at this path, times sessions through it, and ends it if possible.
 pub fn started(
     ssh: &Ssh,
     runs: u32,
@@ -74,17 +65,19 @@ pub fn started(
     signals: &DeferredSignals,
 ) -> Result<(Series, Master), Interrupted> {
     let mut command = command(ssh);
-    command
-        .args(["-o", "ControlMaster=yes", "-o"])
-        .arg(format!("ControlPersist={PERSIST_SECONDS}"))
-        .arg("-S")
-        .arg(escape_percent(path));
+    let persist = format!("ControlPersist={PERSIST_SECONDS}");
+    command.args(["-o", "ControlMaster=yes", "-o", &persist, "-S"]);
+    command.arg(escape_percent(path));
     let mut master = None;
     let role = SshRole::Master { may_ask: false };
     let result = run_ssh(ssh, command, role, signals, |pid| {
         master = master_created_by(pid, path);
     });
     let exists = filesystem::lstat(path.as_path()) != File::Missing;
+    let failed = |failure| Series {
+        failure: Some(failure),
+        ..Series::default()
+    };
     let outcome = match result {
         RunResult::Connected(_) if exists => through(ssh, runs, path, signals),
         RunResult::Connected(_) => Ok(failed(Failure::NoMaster(path.clone()))),
@@ -104,13 +97,6 @@ pub fn started(
         tracing::warn!("{path}: {why}");
     }
     outcome.map(|series| (series, master))
-}
-
-fn failed(failure: Failure) -> Series {
-    Series {
-        runs: Vec::new(),
-        failure: Some(failure),
-    }
 }
 
 fn series(runs: u32, mut run_once: impl FnMut() -> RunResult) -> Result<Series, Interrupted> {
@@ -142,9 +128,7 @@ fn command(ssh: &Ssh) -> Command {
     ] {
         command.args(["-o", option]);
     }
-    command
-        .arg("-o")
-        .arg(format!("ConnectTimeout={CONNECT_SECONDS}"));
+    command.args(["-o", &format!("ConnectTimeout={CONNECT_SECONDS}")]);
     command
 }
 
@@ -167,7 +151,7 @@ fn run_ssh(
 
 /// Ends the master that was started for the test, unless a person has opened sessions through it meanwhile.
 fn end(target: &Target) -> Master {
-    match exit_or_end_process(&LiveKernel, target, SessionConsent::NONE) {
+    match exit_or_end_process(&LiveKernel, target, SessionConsent::NONE).1 {
         Ok(_) => Master::Started,
         Err(_) if filesystem::lstat(target.path.as_path()) == File::Missing => Master::Started,
         Err(error) => Master::Left(error.to_string()),
@@ -175,7 +159,6 @@ fn end(target: &Target) -> Master {
 }
 
 /// Returns the directory of this path if it does not exist.
-#[must_use]
 pub fn missing_directory(path: &ControlPath) -> Option<&Path> {
     let directory = path.directory();
     (filesystem::lstat(directory) == File::Missing).then_some(directory)

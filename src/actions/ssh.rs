@@ -4,6 +4,7 @@ pub mod deferred_signals;
 pub mod run;
 
 use std::ffi::OsString;
+use std::iter::repeat_n;
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
@@ -14,13 +15,12 @@ use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket, sockopt,
 };
 
-use super::clean::{self, Remnant};
-use super::held_socket::HeldSocket;
-use super::kernel::{Kernel as _, LiveKernel};
+use super::clean::clean;
+use super::held_socket::{HeldSocket, target_at};
+use super::kernel::{Kernel as _, ListenerFound, LiveKernel};
 use crate::model::control_path::ControlPath;
-use crate::model::socket::{File, Target};
+use crate::model::socket::Target;
 use crate::mux::client::path_of;
-use crate::observe::filesystem;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ssh {
@@ -48,51 +48,37 @@ impl Ssh {
 
 /// The ControlPath that expands to this path.
 pub(super) fn escape_percent(path: &ControlPath) -> OsString {
-    let mut bytes = Vec::new();
-    for byte in path.as_path().as_os_str().as_bytes() {
-        if *byte == b'%' {
-            bytes.push(b'%');
-        }
-        bytes.push(*byte);
-    }
-    OsString::from_vec(bytes)
+    let bytes = path.as_path().as_os_str().as_bytes().iter();
+    let doubled = bytes.flat_map(|byte| repeat_n(*byte, 1 + usize::from(*byte == b'%')));
+    OsString::from_vec(doubled.collect())
 }
 
 /// The master at this path, if the process with this id created its listener. SO_PEERCRED returns the process that called
 /// listen(2): for a master that went to the background, the ssh that was started.
 pub(super) fn master_created_by(pid: u32, path: &ControlPath) -> Option<Target> {
-    let File::Socket(stat) = filesystem::lstat(path.as_path()) else {
-        return None;
-    };
-    let mut target = Target {
-        path: path.clone(),
-        id: Some(stat.id),
-        cookie: None,
-    };
+    let (target, _) = master_at(path)?;
     let held = HeldSocket::open(&target).ok()?;
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
     let client = socket(AddressFamily::Unix, SockType::Stream, flags, None).ok()?;
-    let address = UnixAddr::new(&path_of(held.as_fd())).ok()?;
+    let address = UnixAddr::new(&path_of(held.file.as_fd())).ok()?;
     connect(client.as_raw_fd(), &address).ok()?;
     let creator = getsockopt(&client, sockopt::PeerCredentials).ok()?;
-    if u32::try_from(creator.pid()) != Ok(pid) {
-        return None;
-    }
-    target.cookie = LiveKernel.master(path, held.stat())?.cookie;
-    Some(target)
+    (u32::try_from(creator.pid()) == Ok(pid)).then_some(target)
+}
+
+/// The master at this path, whoever started it.
+pub(super) fn master_at(path: &ControlPath) -> Option<(Target, ListenerFound)> {
+    let mut target = target_at(path)?;
+    let master = LiveKernel.master(&target)?;
+    target.cookie = master.cookie;
+    Some((target, master))
 }
 
 /// Removes the socket of a start that was killed, if it is proven stale. For a path that had no file before the start.
 pub(super) fn remove_after_failed_start(path: &ControlPath) {
-    let File::Socket(stat) = filesystem::lstat(path.as_path()) else {
-        return;
-    };
-    let target = Target {
-        path: path.clone(),
-        id: Some(stat.id),
-        cookie: None,
-    };
-    if let Err(error) = clean::clean(&LiveKernel, &target, Remnant::Stale, SystemTime::now()) {
+    if let Some(target) = target_at(path)
+        && let Err(error) = clean(&LiveKernel, &target, SystemTime::now())
+    {
         tracing::debug!("{path}: {error}");
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -16,20 +16,11 @@ use crate::unconfined::{self, APPLET_ENVIRONMENT, Lifetime};
 pub const LIMIT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, thiserror::Error)]
-pub enum XdgOpenError {
-    #[error("{}", tr!("xdg-open is not installed"))]
-    NotInstalled,
-    #[error("{}", tr!("xdg-open cannot be started: {error}", error = .0))]
-    NotStarted(io::Error),
-    #[error("{}", status_text(*.0))]
-    Failed(ExitStatus),
-}
+#[error("{0}")]
+pub struct XdgOpenError(String);
 
 /// Opens the file, in a process group of its own and without its output. Returns when xdg-open has ended; after `limit`
 /// the program counts as opened.
-///
-/// # Errors
-/// [`XdgOpenError`]
 pub fn open(path: &Path, limit: Duration) -> Result<(), XdgOpenError> {
     let mut command = Command::new("xdg-open");
     command.arg(path);
@@ -42,31 +33,30 @@ pub fn open(path: &Path, limit: Duration) -> Result<(), XdgOpenError> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .process_group(0);
-    let mut child = command.spawn().map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => XdgOpenError::NotInstalled,
-        _ => XdgOpenError::NotStarted(error),
-    })?;
+    let mut child = command.spawn().map_err(not_started)?;
     let (sender, ended) = mpsc::channel();
     // Waits as long as the program is open, so that it leaves no zombie. Nothing waits for this thread.
-    let reaper = thread::Builder::new().name("xdg-open".to_owned());
-    reaper
-        .spawn(move || {
-            let _ = sender.send(child.wait());
-        })
-        .map_err(XdgOpenError::NotStarted)?;
-    match ended.recv_timeout(limit) {
-        Ok(Ok(status)) if !status.success() => Err(XdgOpenError::Failed(status)),
-        Ok(Err(error)) => Err(XdgOpenError::NotStarted(error)),
-        Ok(Ok(_)) | Err(_) => Ok(()),
-    }
-}
-
-/// The exit statuses of xdg-open(1).
-fn status_text(status: ExitStatus) -> String {
-    match status.code() {
+    thread::Builder::new()
+        .name("xdg-open".to_owned())
+        .spawn(move || sender.send(child.wait()))
+        .map_err(not_started)?;
+    let Ok(status) = ended.recv_timeout(limit) else {
+        return Ok(());
+    };
+    let status = status.map_err(not_started)?;
+    // The exit statuses of xdg-open(1).
+    Err(XdgOpenError(match status.code() {
+        Some(0) => return Ok(()),
         Some(2) => tr!("xdg-open does not find the file"),
         Some(3) => tr!("xdg-open finds no program for the file"),
         Some(4) => tr!("the program that xdg-open started failed"),
         _ => tr!("xdg-open ended with {status}", status),
-    }
+    }))
+}
+
+fn not_started(error: io::Error) -> XdgOpenError {
+    XdgOpenError(match error.kind() {
+        io::ErrorKind::NotFound => tr!("xdg-open is not installed"),
+        _ => tr!("xdg-open cannot be started: {error}", error),
+    })
 }

@@ -10,14 +10,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::socket::sockopt::SendTimeout;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, send, setsockopt, socket,
 };
 use nix::sys::time::{TimeVal, TimeValLike as _};
 
-use super::deadline::Deadline;
+use super::deadline::{Deadline, poll_timeout};
 use super::error::{Awaited, MuxError};
 use super::wire::{self, Reply, Request, RequestId};
 use crate::model::socket::MasterPid;
@@ -25,8 +25,7 @@ use crate::model::text::{self, marked};
 
 /// A master's reply to an exit request. Neither proves that it has exited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
-pub enum ExitReply {
+pub(crate) enum ExitReply {
     Ok,
     /// The connection was closed: mux.c often exits before its OK is sent.
     Closed,
@@ -34,7 +33,7 @@ pub enum ExitReply {
 
 /// An open connection after the greeting.
 #[derive(Debug)]
-pub struct Client {
+pub(crate) struct Client {
     connection: OwnedFd,
     deadline: Deadline,
     last_id: u32,
@@ -42,17 +41,13 @@ pub struct Client {
 }
 
 /// A path by which the file of an `O_PATH` descriptor can be connected to.
-#[must_use]
-pub fn path_of(descriptor: BorrowedFd<'_>) -> PathBuf {
+pub(crate) fn path_of(descriptor: BorrowedFd<'_>) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", descriptor.as_raw_fd()))
 }
 
 impl Client {
     /// Connects and exchanges greetings. `socket` must be a socket: another kind of file yields [`MuxError::Refused`].
-    ///
-    /// # Errors
-    /// [`MuxError`]
-    pub fn connect(socket: BorrowedFd<'_>, deadline: Deadline) -> Result<Self, MuxError> {
+    pub(crate) fn connect(socket: BorrowedFd<'_>, deadline: Deadline) -> Result<Self, MuxError> {
         let mut client = Self {
             connection: open(socket, &deadline)?,
             deadline,
@@ -72,39 +67,28 @@ impl Client {
     }
 
     /// Returns the process id that the master has in its own namespace; `None` if the number is not a process id.
-    ///
-    /// # Errors
-    /// [`MuxError`]
-    pub fn alive(&mut self) -> Result<Option<MasterPid>, MuxError> {
+    pub(crate) fn alive(&mut self) -> Result<Option<MasterPid>, MuxError> {
         match self.request(Request::AliveCheck, Awaited::AliveCheck)? {
-            Reply::Alive { pid, .. } => Ok(i32::try_from(pid)
-                .ok()
-                .filter(|pid| *pid > 0)
-                .map(MasterPid)),
+            Reply::Alive { pid, .. } => {
+                let pid = i32::try_from(pid).ok().filter(|pid| *pid > 0);
+                Ok(pid.map(MasterPid))
+            }
             other => Err(unexpected(&other, Awaited::AliveCheck)),
         }
     }
 
     /// Returns several lines of unescaped text; `None` if the master does not offer the `info` extension.
-    ///
-    /// # Errors
-    /// [`MuxError`]
-    pub fn connection_info(&mut self) -> Result<Option<Vec<u8>>, MuxError> {
+    pub(crate) fn connection_info(&mut self) -> Result<Option<Vec<u8>>, MuxError> {
         if !self.offers_info {
             return Ok(None);
         }
         match self.request(Request::ConnectionInfo, Awaited::ConnectionInfo)? {
-            Reply::Info {
-                status: 1, text, ..
-            } => Ok(Some(text)),
-            Reply::Info { .. } => Ok(None),
+            Reply::Info { status, text, .. } => Ok((status == 1).then_some(text)),
             other => Err(unexpected(&other, Awaited::ConnectionInfo)),
         }
     }
 
-    /// # Errors
-    /// [`MuxError`] but for [`MuxError::Closed`].
-    pub fn exit(&mut self) -> Result<ExitReply, MuxError> {
+    pub(crate) fn exit(&mut self) -> Result<ExitReply, MuxError> {
         match self.request(Request::Exit, Awaited::Exit) {
             Ok(Reply::Ok(_)) => Ok(ExitReply::Ok),
             Ok(other) => Err(unexpected(&other, Awaited::Exit)),
@@ -113,9 +97,7 @@ impl Client {
         }
     }
 
-    /// # Errors
-    /// [`MuxError`]
-    pub fn stop_listening(&mut self) -> Result<(), MuxError> {
+    pub(crate) fn stop_listening(&mut self) -> Result<(), MuxError> {
         match self.request(Request::StopListening, Awaited::Stop)? {
             Reply::Ok(_) => Ok(()),
             other => Err(unexpected(&other, Awaited::Stop)),
@@ -123,8 +105,7 @@ impl Client {
     }
 
     /// Waits for the master to close the connection. Returns whether it did before the deadline.
-    #[must_use]
-    pub fn wait_closed(&mut self, deadline: Deadline) -> bool {
+    pub(crate) fn wait_closed(&mut self, deadline: Deadline) -> bool {
         self.deadline = deadline;
         let mut scrap = [0; 512];
         loop {
@@ -176,12 +157,7 @@ impl Client {
                 Err(Errno::EPIPE | Errno::ECONNRESET) => {
                     return Err(MuxError::Closed { waiting });
                 }
-                Err(errno) => {
-                    return Err(MuxError::Io {
-                        doing: marked!("send"),
-                        errno,
-                    });
-                }
+                Err(errno) => return Err(io(marked!("send"), errno)),
             }
         }
         Ok(())
@@ -213,50 +189,33 @@ impl Client {
                 Ok(received) => return Ok(received),
                 Err(Errno::EAGAIN) => self.wait(PollFlags::POLLIN, waiting)?,
                 Err(Errno::EINTR) => {}
-                Err(errno) => {
-                    return Err(MuxError::Io {
-                        doing: marked!("receive"),
-                        errno,
-                    });
-                }
+                Err(errno) => return Err(io(marked!("receive"), errno)),
             }
         }
     }
 
     fn wait(&self, flags: PollFlags, waiting: Awaited) -> Result<(), MuxError> {
-        let left = remaining(&self.deadline, waiting)?;
-        // Rounded up: poll(2) with a timeout of zero would spin during the last millisecond.
-        let timeout =
-            PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX);
+        let timeout = poll_timeout(remaining(&self.deadline, waiting)?);
         match poll(&mut [PollFd::new(self.connection.as_fd(), flags)], timeout) {
             // Ready, timed out or interrupted: in each case the caller tries again.
             Ok(_) | Err(Errno::EINTR) => Ok(()),
-            Err(errno) => Err(MuxError::Io {
-                doing: marked!("poll"),
-                errno,
-            }),
+            Err(errno) => Err(io(marked!("poll"), errno)),
         }
     }
 }
 
 fn remaining(deadline: &Deadline, waiting: Awaited) -> Result<Duration, MuxError> {
-    deadline.remaining().ok_or(MuxError::TimedOut {
-        waiting,
-        limit: deadline.limit(),
-    })
+    let limit = deadline.limit;
+    (deadline.remaining()).ok_or(MuxError::TimedOut { waiting, limit })
 }
 
 /// Connects; waits until the deadline for a place in the backlog.
 fn open(file: BorrowedFd<'_>, deadline: &Deadline) -> Result<OwnedFd, MuxError> {
-    let io = |doing| move |errno| MuxError::Io { doing, errno };
-    let address = UnixAddr::new(&path_of(file)).map_err(io(marked!("name the socket")))?;
-    let connection = socket(
-        AddressFamily::Unix,
-        SockType::Stream,
-        SockFlag::SOCK_CLOEXEC,
-        None,
-    )
-    .map_err(io(marked!("make a socket")))?;
+    let address =
+        UnixAddr::new(&path_of(file)).map_err(|errno| io(marked!("name the socket"), errno))?;
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let connection = socket(AddressFamily::Unix, SockType::Stream, flags, None)
+        .map_err(|errno| io(marked!("make a socket"), errno))?;
     loop {
         // With a full backlog, a non-blocking connect of a unix socket fails at once, and poll(2) does not report
         // when there is a place. A blocking one waits as long as SO_SNDTIMEO (unix_stream_connect() in the kernel's
@@ -264,7 +223,7 @@ fn open(file: BorrowedFd<'_>, deadline: &Deadline) -> Result<OwnedFd, MuxError> 
         let left = remaining(deadline, Awaited::Connect)?;
         let micros = i64::try_from(left.as_micros()).unwrap_or(i64::MAX).max(1);
         setsockopt(&connection, SendTimeout, &TimeVal::microseconds(micros))
-            .map_err(io(marked!("set a time limit")))?;
+            .map_err(|errno| io(marked!("set a time limit"), errno))?;
         match connect(connection.as_raw_fd(), &address) {
             Ok(()) => return Ok(connection),
             // Timed out, or interrupted by a signal.
@@ -273,9 +232,13 @@ fn open(file: BorrowedFd<'_>, deadline: &Deadline) -> Result<OwnedFd, MuxError> 
             Err(Errno::EACCES | Errno::EPERM) => return Err(MuxError::Denied),
             // The descriptor exists, so /proc/self/fd does not.
             Err(Errno::ENOENT) => return Err(MuxError::NoProc),
-            Err(errno) => return Err(io(marked!("connect"))(errno)),
+            Err(errno) => return Err(io(marked!("connect"), errno)),
         }
     }
+}
+
+fn io(doing: &'static str, errno: Errno) -> MuxError {
+    MuxError::Io { doing, errno }
 }
 
 fn unexpected(reply: &Reply, waiting: Awaited) -> MuxError {

@@ -1,33 +1,45 @@
+use std::thread;
 use std::time::{Duration, Instant};
+
+use nix::poll::PollTimeout;
 
 /// A point in time, with the time limit that it was made from, for messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Deadline {
+pub(crate) struct Deadline {
     at: Instant,
-    limit: Duration,
+    pub(crate) limit: Duration,
 }
 
 impl Deadline {
     /// From now; a limit above one day counts as one day.
-    #[must_use]
-    pub fn within(limit: Duration) -> Self {
+    pub(crate) fn within(limit: Duration) -> Self {
         let limit = limit.min(Duration::from_secs(24 * 60 * 60));
-        Self {
-            at: Instant::now() + limit,
-            limit,
-        }
+        let at = Instant::now() + limit;
+        Self { at, limit }
     }
 
     /// `None` once it has passed.
-    #[must_use]
-    pub fn remaining(&self) -> Option<Duration> {
-        self.at
-            .checked_duration_since(Instant::now())
-            .filter(|left| !left.is_zero())
+    pub(crate) fn remaining(&self) -> Option<Duration> {
+        let left = self.at.checked_duration_since(Instant::now());
+        left.filter(|left| !left.is_zero())
     }
 
-    #[must_use]
-    pub const fn limit(&self) -> Duration {
-        self.limit
+    /// Calls `probe` until it returns a value, for the last time at the deadline.
+    pub(crate) fn poll<T>(
+        &self,
+        interval: Duration,
+        mut probe: impl FnMut() -> Option<T>,
+    ) -> Option<T> {
+        loop {
+            if let Some(value) = probe() {
+                return Some(value);
+            }
+            thread::sleep(self.remaining()?.min(interval));
+        }
     }
+}
+
+/// Rounded up to whole milliseconds: with a timeout of zero, poll(2) would spin during the last one.
+pub(crate) fn poll_timeout(limit: Duration) -> PollTimeout {
+    PollTimeout::try_from(limit.as_micros().div_ceil(1000)).unwrap_or(PollTimeout::MAX)
 }

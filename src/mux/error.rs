@@ -108,20 +108,14 @@ pub enum MuxError {
 
 impl MuxError {
     /// Whether the master got the connection and gave no proper answer.
-    #[must_use]
-    pub const fn is_unresponsive(&self) -> bool {
-        match self {
+    pub(crate) const fn is_unresponsive(&self) -> bool {
+        matches!(
+            self,
             Self::TimedOut { .. }
-            | Self::Closed { .. }
-            | Self::Version(_)
-            | Self::Protocol(_)
-            | Self::Unexpected { .. } => true,
-            Self::Refused
-            | Self::Denied
-            | Self::RefusedByMaster { .. }
-            | Self::Failed { .. }
-            | Self::NoProc
-            | Self::Io { .. } => false,
-        }
+                | Self::Closed { .. }
+                | Self::Version(_)
+                | Self::Protocol(_)
+                | Self::Unexpected { .. }
+        )
     }
 }

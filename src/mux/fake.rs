@@ -98,6 +98,14 @@ pub(crate) fn hello() -> Reply {
     }
 }
 
+/// The greeting of OpenSSH 10.3 and later.
+pub(crate) fn hello_with_info() -> Reply {
+    Reply::Hello {
+        version: 4,
+        extensions: vec![(b"info".to_vec(), b"0".to_vec())],
+    }
+}
+
 pub(crate) fn handle(path: &Path) -> std::fs::File {
     std::fs::OpenOptions::new()
         .read(true)

@@ -85,46 +85,25 @@ pub enum WireError {
 
 impl Request {
     /// The whole packet, with its length.
-    #[must_use]
     pub fn encode(self) -> Vec<u8> {
-        let mut body = Vec::with_capacity(32);
-        let put = |body: &mut Vec<u8>, number: u32| body.extend(number.to_be_bytes());
-        match self {
-            Self::Hello => {
-                put(&mut body, HELLO);
-                put(&mut body, VERSION);
-            }
-            Self::AliveCheck(id) => {
-                put(&mut body, ALIVE_CHECK);
-                put(&mut body, id.0);
-            }
-            Self::Exit(id) => {
-                put(&mut body, EXIT);
-                put(&mut body, id.0);
-            }
-            Self::StopListening(id) => {
-                put(&mut body, STOP_LISTENING);
-                put(&mut body, id.0);
-            }
-            Self::ConnectionInfo(id) => {
-                const SUBJECT: &[u8; 10] = b"connection";
-                put(&mut body, EXT_INFO);
-                put(&mut body, id.0);
-                put(&mut body, 10);
-                body.extend(SUBJECT);
-            }
-        }
-        let length = u32::try_from(body.len()).expect("a request is a few dozen bytes");
-        let mut packet = length.to_be_bytes().to_vec();
-        packet.append(&mut body);
+        const SUBJECT: &[u8; 10] = b"connection";
+        let (numbers, text): (&[u32], &[u8]) = match self {
+            Self::Hello => (&[HELLO, VERSION], b""),
+            Self::AliveCheck(id) => (&[ALIVE_CHECK, id.0], b""),
+            Self::Exit(id) => (&[EXIT, id.0], b""),
+            Self::StopListening(id) => (&[STOP_LISTENING, id.0], b""),
+            Self::ConnectionInfo(id) => (&[EXT_INFO, id.0, 10], SUBJECT),
+        };
+        let length = u32::try_from(4 * numbers.len() + text.len());
+        let length = length.expect("a request is a few dozen bytes");
+        let numbers = [&[length], numbers].concat();
+        let mut packet: Vec<u8> = numbers.into_iter().flat_map(u32::to_be_bytes).collect();
+        packet.extend(text);
         packet
     }
 }
 
 /// Returns the number of bytes after the first four of a packet.
-///
-/// # Errors
-/// [`WireError::Length`]
 pub fn body_length(header: [u8; 4]) -> Result<usize, WireError> {
     let announced = u32::from_be_bytes(header);
     match usize::try_from(announced) {
@@ -136,9 +115,6 @@ pub fn body_length(header: [u8; 4]) -> Result<usize, WireError> {
 impl Reply {
     /// Decodes a packet without its length. Bytes after a complete message are ignored, as in OpenSSH's client: a later
     /// version may add fields.
-    ///
-    /// # Errors
-    /// [`WireError::Short`] and [`WireError::UnknownType`].
     pub fn decode(body: &[u8]) -> Result<Self, WireError> {
         let mut reader = Reader {
             kind: 0,
@@ -174,8 +150,7 @@ impl Reply {
     }
 
     /// The request that it answers; `None` for HELLO.
-    #[must_use]
-    pub fn id(&self) -> Option<RequestId> {
+    pub(super) fn id(&self) -> Option<RequestId> {
         match self {
             Self::Hello { .. } => None,
             Self::Ok(id)
@@ -187,8 +162,7 @@ impl Reply {
     }
 
     /// The name in PROTOCOL.mux.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
+    pub(super) const fn name(&self) -> &'static str {
         match self {
             Self::Hello { .. } => "HELLO",
             Self::Ok(_) => "OK",

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::support::{
-    Behaviour, Lab, Listener, NOBODY, PATIENCE, Session, User, is_listening, is_socket,
+    Behaviour, Lab, Listener, NOBODY, PATIENCE, Process, Session, User, is_listening, is_socket,
     process_state, skip, wait_until,
 };
 
@@ -212,6 +212,27 @@ fn stop_ends_a_persisted_master_without_sessions() {
     lab.muxtray(["stop", "web"]).expect(0);
     wait_until("it has ended", PATIENCE, || process_state(pid).is_none());
     assert!(!lab.control_path("web").exists());
+}
+
+#[test]
+fn refusal_by_a_person_is_reported_and_the_master_stays() {
+    let lab = Lab::new();
+    let mut ssh = lab.ssh();
+    ssh.args(["-N", "-o", "ControlMaster=ask", "-o", "ControlPersist=no"])
+        .arg("web")
+        .env("SSH_ASKPASS", lab.script("askpass", "exit 1"))
+        .env("SSH_ASKPASS_REQUIRE", "force")
+        .env("DISPLAY", ":none");
+    let mut master = Process::start(ssh);
+    let path = lab.control_path("web");
+    wait_until("the master listens", PATIENCE, || {
+        is_socket(&path) && is_listening(&path)
+    });
+    for command in ["exit", "stop"] {
+        let said = lab.muxtray([command, "web"]).expect(1);
+        assert!(said.stderr.contains("Permission denied"), "{said:?}");
+    }
+    assert!(master.is_running());
 }
 
 #[test]

@@ -10,7 +10,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
-use muxtray::actions::clean::{CleanError, CleanStep, Cleaned, Remnant, clean_with_hook};
+use muxtray::actions::clean::{CleanStep, Cleaned, clean_with_hook};
+use muxtray::actions::error::ActionError;
 use muxtray::actions::kernel::{Kernel, LiveKernel};
 use muxtray::model::control_path::ControlPath;
 use muxtray::model::socket::{Connect, File, Filesystem, Stat, Target};
@@ -70,8 +71,8 @@ pub(crate) const LOCKING: &[Window] = &[
 /// The task of a cleaner.
 #[derive(Debug, Clone)]
 pub(crate) struct Order {
-    /// The names to clean, one after the other, each with its kind.
-    pub(crate) jobs: &'static [(&'static str, Remnant)],
+    /// The names to clean, one after the other.
+    pub(crate) jobs: &'static [&'static str],
     /// The windows in which it pauses.
     pub(crate) windows: &'static [Window],
     /// The window in which it is killed, the first time.
@@ -81,7 +82,7 @@ pub(crate) struct Order {
 }
 
 /// How a clean went.
-pub(crate) type Outcome = Result<Cleaned, CleanError>;
+pub(crate) type Outcome = Result<Cleaned, ActionError>;
 
 #[derive(Debug)]
 enum Report {
@@ -99,7 +100,7 @@ pub(crate) struct Cleaner {
     begun: usize,
     running: Option<Running>,
     /// The target found by the first look, to be cleaned next.
-    seen: Option<(Target, Remnant)>,
+    seen: Option<Target>,
     pub(crate) was_killed: bool,
     pub(crate) outcomes: Vec<Outcome>,
 }
@@ -160,10 +161,10 @@ impl Cleaner {
                     return "looks".to_owned();
                 }
             }
-            let Some((target, kind)) = self.seen.take() else {
+            let Some(target) = self.seen.take() else {
                 return "sees nothing".to_owned();
             };
-            self.running = Some(self.begin(target, kind));
+            self.running = Some(self.begin(target));
         }
         let Some(running) = &mut self.running else {
             return String::new();
@@ -186,13 +187,13 @@ impl Cleaner {
     }
 
     /// Looks at the target of the next job.
-    fn look(&mut self, directory: &Directory) -> Option<(Target, Remnant)> {
-        let (name, kind) = self.order.jobs[self.begun];
+    fn look(&mut self, directory: &Directory) -> Option<Target> {
+        let name = self.order.jobs[self.begun];
         self.begun += 1;
-        target(&directory.at(name)).map(|target| (target, kind))
+        target(&directory.at(name))
     }
 
-    fn begin(&self, target: Target, kind: Remnant) -> Running {
+    fn begin(&self, target: Target) -> Running {
         let (resume, turns) = channel();
         let (report, reports) = channel();
         let kernel = PausingKernel {
@@ -204,7 +205,7 @@ impl Cleaner {
         let now = SystemTime::now() + self.order.ahead;
         let thread = thread::spawn(move || {
             let ended = catch_unwind(AssertUnwindSafe(|| {
-                clean_with_hook(&kernel, &target, kind, now, &|step| {
+                clean_with_hook(&kernel, &target, now, &|step| {
                     kernel.pause_at(Window::At(step));
                 })
             }));

@@ -38,7 +38,8 @@ mod ssh;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use muxtray::actions::clean::{CleanError, CleanStep, Remnant};
+use muxtray::actions::clean::CleanStep;
+use muxtray::actions::error::ActionError;
 
 use cleaner::{EVERY, LOCKING, NAMES, Order, Window};
 use directory::{ASIDE, CONTROL_NAME};
@@ -59,7 +60,7 @@ struct Sum {
 /// A clean of the path that pauses in these windows.
 fn clean(windows: &'static [Window]) -> Order {
     Order {
-        jobs: &[(CONTROL_NAME, Remnant::Stale)],
+        jobs: &[CONTROL_NAME],
         windows,
         killed_at: None,
         ahead: Duration::ZERO,
@@ -79,7 +80,7 @@ fn all(
         lengths,
         || Scenario::new(directory.path(), stale, orders, sshs()),
         |scenario| {
-            let is_left = |outcome: &_| matches!(outcome, Err(CleanError::LeftAside { .. }));
+            let is_left = |outcome: &_| matches!(outcome, Err(ActionError::LeftAside(_)));
             sum.losses += u64::from(!scenario.losses().is_empty());
             sum.left += u64::from(scenario.outcomes().any(is_left));
             sum.endings.insert(scenario.check());
@@ -208,7 +209,7 @@ fn killed_clean_is_settled_by_next_clean() {
 #[test]
 fn file_left_aside_breaks_no_start() {
     let order = Order {
-        jobs: &[(ASIDE, Remnant::Aside), (CONTROL_NAME, Remnant::Stale)],
+        jobs: &[ASIDE, CONTROL_NAME],
         ..clean(NAMES)
     };
     let client = || vec![Ssh::client_with_atomic_start(0)];

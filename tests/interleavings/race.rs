@@ -21,9 +21,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
-use muxtray::actions::clean::{CleanError, CleanStep, Cleaned, Remnant, clean, clean_with_hook};
+use muxtray::actions::clean::{CleanStep, Cleaned, clean, clean_with_hook};
+use muxtray::actions::error::ActionError;
 use muxtray::actions::kernel::LiveKernel;
-use muxtray::model::control_path::{ControlPath, stem_of_aside, stem_of_temporary};
+use muxtray::model::control_path::ControlPath;
 use muxtray::model::socket::{File, Target};
 use muxtray::observe::filesystem;
 use nix::sys::socket::{
@@ -80,37 +81,35 @@ impl SharedDirectory {
             id: Some(stat.id),
             cookie: None,
         };
-        let kind = kind_of(&target.path);
+        let is_temporary = target.path.without_temporary_suffix().is_some();
         let started = *self.started.lock().unwrap();
-        let cleaned =
-            clean_with_hook(
-                &LiveKernel,
-                &target,
-                kind,
-                SystemTime::now(),
-                &|step| match step {
-                    // A file at the path is held until the next master comes; a temporary name, with which no clean
-                    // should get this far, is taken at once.
-                    CleanStep::Judged if kind == Remnant::Leftover => {}
-                    CleanStep::Judged => {
-                        self.judged.fetch_add(1, Ordering::SeqCst);
-                        let now = self.started.lock().unwrap();
-                        drop(
-                            self.start
-                                .wait_timeout_while(now, WINDOW, |now| *now == started)
-                                .unwrap(),
-                        );
-                    }
-                    CleanStep::PutBack => drop(self.put_back.fetch_add(1, Ordering::SeqCst)),
-                    CleanStep::Renamed | CleanStep::Removing | CleanStep::PuttingBack => {}
-                },
-            );
+        let cleaned = clean_with_hook(
+            &LiveKernel,
+            &target,
+            SystemTime::now(),
+            &|step| match step {
+                // A file at the path is held until the next master comes; a temporary name, with which no clean
+                // should get this far, is taken at once.
+                CleanStep::Judged if is_temporary => {}
+                CleanStep::Judged => {
+                    self.judged.fetch_add(1, Ordering::SeqCst);
+                    let now = self.started.lock().unwrap();
+                    drop(
+                        self.start
+                            .wait_timeout_while(now, WINDOW, |now| *now == started)
+                            .unwrap(),
+                    );
+                }
+                CleanStep::PutBack => drop(self.put_back.fetch_add(1, Ordering::SeqCst)),
+                CleanStep::Renamed | CleanStep::Removing | CleanStep::PuttingBack => {}
+            },
+        );
         match cleaned {
             Ok(Cleaned::Removed) => drop(self.removed.fetch_add(1, Ordering::SeqCst)),
             // The lock keeps files of a running clean from being settled by another clean.
             Ok(Cleaned::PutBack(path)) => panic!("{path} was settled in the middle of a clean"),
-            Err(CleanError::Hold(_) | CleanError::Live | CleanError::TooYoung) => {}
-            Err(CleanError::Busy) => {}
+            Err(ActionError::Hold(_) | ActionError::Live | ActionError::TooYoung) => {}
+            Err(ActionError::Busy) => {}
             Err(other) => panic!("{path:?} {other}"),
         }
     }
@@ -209,16 +208,6 @@ impl SharedDirectory {
     }
 }
 
-fn kind_of(path: &ControlPath) -> Remnant {
-    if stem_of_aside(path.name()).is_some() {
-        Remnant::Aside
-    } else if stem_of_temporary(path.name()).is_some() {
-        Remnant::Leftover
-    } else {
-        Remnant::Stale
-    }
-}
-
 fn wait_until(description: &str, condition: impl Fn() -> bool) {
     let deadline = Instant::now() + TIMEOUT;
     while !condition() {
@@ -304,7 +293,7 @@ fn concurrent_cleans_lose_no_live_socket_and_break_no_start() {
             id: Some(stat.id),
             cookie: None,
         };
-        let cleaned = clean(&LiveKernel, &target, Remnant::Stale, SystemTime::now());
+        let cleaned = clean(&LiveKernel, &target, SystemTime::now());
         assert_eq!(cleaned, Ok(Cleaned::Removed));
     }
 }

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::SystemTime;
 
-use muxtray::actions::clean::{CleanError, Cleaned, Remnant, clean};
+use muxtray::actions::clean::{Cleaned, clean};
+use muxtray::actions::error::ActionError;
 use muxtray::actions::kernel::LiveKernel;
 
 use super::cleaner::{Cleaner, Order, target};
@@ -58,7 +59,7 @@ impl Scenario {
         let was_killed = self.cleaners.iter().any(|cleaner| cleaner.was_killed);
         let left = self
             .outcomes()
-            .any(|outcome| matches!(outcome, Err(CleanError::LeftAside { .. })));
+            .any(|outcome| matches!(outcome, Err(ActionError::LeftAside(_))));
         // A file has two names only for a moment, while a master starts.
         for (number, ssh) in self.sshs.iter().enumerate() {
             let lost_to_ssh = self.directory.losses.iter().any(|loss| loss.of == number);
@@ -93,12 +94,12 @@ impl Scenario {
             match outcome {
                 Ok(_)
                 | Err(
-                    CleanError::Hold(_)
-                    | CleanError::Live
-                    | CleanError::TooYoung
-                    | CleanError::LeftAside { .. },
+                    ActionError::Hold(_)
+                    | ActionError::Live
+                    | ActionError::TooYoung
+                    | ActionError::LeftAside(_),
                 ) => {}
-                Err(CleanError::AsideTaken(_)) if was_killed || left => {}
+                Err(ActionError::AsideTaken(_)) if was_killed || left => {}
                 Err(other) => self.directory.fail(&format!("a clean fails: {other}")),
             }
         }
@@ -106,7 +107,7 @@ impl Scenario {
         ending
     }
 
-    pub(crate) fn outcomes(&self) -> impl Iterator<Item = &Result<Cleaned, CleanError>> {
+    pub(crate) fn outcomes(&self) -> impl Iterator<Item = &Result<Cleaned, ActionError>> {
         self.cleaners.iter().flat_map(|cleaner| &cleaner.outcomes)
     }
 
@@ -142,7 +143,7 @@ impl Scenario {
     }
 
     fn clean_all(&mut self) {
-        for (name, kind) in [(ASIDE, Remnant::Aside), (CONTROL_NAME, Remnant::Stale)] {
+        for name in [ASIDE, CONTROL_NAME] {
             let Some(target) = target(&self.directory.at(name)) else {
                 continue;
             };
@@ -151,16 +152,16 @@ impl Scenario {
                 .socket(name)
                 .is_some_and(|socket| socket.live);
             let is_taken = self.directory.socket(CONTROL_NAME).is_some();
-            let cleaned = clean(&LiveKernel, &target, kind, SystemTime::now());
+            let cleaned = clean(&LiveKernel, &target, SystemTime::now());
             self.directory
                 .look(Caller::Test, &format!("the next clean: {cleaned:?}"));
-            let is_right = match (kind, is_live) {
+            let is_right = match (name, is_live) {
                 (_, false) => cleaned == Ok(Cleaned::Removed),
-                (Remnant::Aside, true) if is_taken => {
-                    matches!(cleaned, Err(CleanError::LeftAside { .. }))
+                (ASIDE, true) if is_taken => {
+                    matches!(cleaned, Err(ActionError::LeftAside(_)))
                 }
-                (Remnant::Aside, true) => matches!(cleaned, Ok(Cleaned::PutBack(_))),
-                (Remnant::Stale | Remnant::Leftover, true) => cleaned == Err(CleanError::Live),
+                (ASIDE, true) => matches!(cleaned, Ok(Cleaned::PutBack(_))),
+                (_, true) => cleaned == Err(ActionError::Live),
             };
             if !is_right {
                 self.directory.fail("the next clean settles it wrongly");

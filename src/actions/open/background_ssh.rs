@@ -5,18 +5,17 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::unistd::{Pid, getsid};
 
-use crate::actions::kernel::{Kernel as _, LiveKernel};
 use crate::actions::pidfd::Pidfd;
+use crate::actions::ssh::master_at;
 use crate::decide::ending::Signal;
 use crate::model::control_path::ControlPath;
-use crate::model::socket::{File, MasterPid, Target};
-use crate::observe::filesystem;
+use crate::model::socket::{Holder, MasterPid, Target};
+use crate::mux::deadline::Deadline;
 
 const VARIABLE: &str = "MUXTRAY_OPEN";
 
@@ -34,13 +33,12 @@ pub(super) struct Mark {
 impl Mark {
     /// Sets the variable for a command that will be started.
     pub(super) fn set(command: &mut Command) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let nanos = now.unwrap_or_default().as_nanos();
         let value = format!(
-            "{}.{}.{}",
+            "{}.{:?}.{nanos}",
             std::process::id(),
-            now.unwrap_or_default().as_nanos(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
+            thread::current().id()
         );
         command.env(VARIABLE, &value);
         Self {
@@ -51,19 +49,22 @@ impl Mark {
 
     /// Ends the ssh in the background. Returns whether there was one.
     pub(super) fn end(&self) -> bool {
-        let Ok(processes) = fs::read_dir("/proc") else {
-            return false;
-        };
-        let pids = processes
-            .flatten()
-            .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
         let mut existed = false;
-        for pid in pids.map(MasterPid).filter(|pid| self.matches(*pid)) {
-            let Ok(process) = Pidfd::open(pid) else {
+        for entry in processes {
+            let Some(pid) = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok())
+            else {
                 continue;
             };
+            let pid = MasterPid(pid);
             // Checked again: the id may have been reused before the pidfd was opened.
-            if self.matches(pid) {
+            if self.matches(pid)
+                && let Ok(process) = Pidfd::open(pid)
+                && self.matches(pid)
+            {
                 tracing::info!("ending ssh process {}, which became no master", pid.0);
                 end_process(&process);
                 existed = true;
@@ -75,32 +76,19 @@ impl Mark {
     /// Like [`Mark::end`], for a start whose foreground process has succeeded. Its child may not be the leader of a
     /// session yet (`daemon()` forks before setsid(2)).
     pub(super) fn end_when_in_background(&self) {
-        let until = Instant::now() + LIMIT;
-        while !self.end() && Instant::now() < until {
-            thread::sleep(POLL);
-        }
+        Deadline::within(LIMIT).poll(POLL, || self.end().then_some(()));
     }
 
     /// The master at this path, if it is the ssh of this start. Waits as [`Mark::end_when_in_background`] does.
     pub(super) fn master(&self, path: &ControlPath) -> Option<Target> {
-        let until = Instant::now() + LIMIT;
-        loop {
-            let File::Socket(stat) = filesystem::lstat(path.as_path()) else {
-                return None;
-            };
-            let master = LiveKernel.master(path, &stat)?;
-            if master.pid.is_some_and(|pid| self.matches(pid)) {
-                return Some(Target {
-                    path: path.clone(),
-                    id: Some(stat.id),
-                    cookie: master.cookie,
-                });
-            }
-            if Instant::now() >= until {
-                return None;
-            }
-            thread::sleep(POLL);
-        }
+        let found = Deadline::within(LIMIT).poll(POLL, || match master_at(path) {
+            None => Some(None),
+            Some((target, master)) => match master.holder {
+                Holder::Ssh(process) if self.matches(process.pid) => Some(Some(target)),
+                Holder::Ssh(_) | Holder::Other(_) | Holder::Unknown => None,
+            },
+        });
+        found.flatten()
     }
 
     /// Whether the process is the ssh itself. In the background it is the leader of a session (`daemon()`), unlike its

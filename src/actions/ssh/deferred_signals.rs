@@ -20,13 +20,8 @@ pub struct DeferredSignals {
 }
 
 impl DeferredSignals {
-    /// # Errors
-    /// Those of the system calls.
     pub fn block() -> io::Result<Self> {
-        let mut set = SigSet::empty();
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
-            set.add(signal);
-        }
+        let set = SigSet::from_iter([SIGINT, SIGTERM, SIGHUP]);
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         let pending = SignalFd::with_flags(&set, flags)?;
         let mask_before = SigSet::thread_get_mask()?;
@@ -37,7 +32,6 @@ impl DeferredSignals {
         })
     }
 
-    #[must_use]
     pub fn is_pending(&self) -> bool {
         let mut polled = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
         poll(&mut polled, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
@@ -46,10 +40,7 @@ impl DeferredSignals {
 
 /// Runs `work` with no signal blocked. A signal that is pending or arrives meanwhile has its usual effect: it ends the
 /// program at once.
-///
-/// # Errors
-/// Those of the system calls and of `work`.
-pub fn with_signals_unblocked<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+pub(super) fn with_signals_unblocked<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let blocked = SigSet::empty().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
     let result = work();
     blocked.thread_set_mask()?;

@@ -6,26 +6,28 @@ use std::io::{self, Read as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use rustix::process::{PidfdFlags, pidfd_open};
 
 use super::deferred_signals::{DeferredSignals, with_signals_unblocked};
+use crate::actions::pidfd::Pidfd;
 use crate::diagnose::obstacle::Failure;
+use crate::model::socket::MasterPid;
 use crate::model::text;
+use crate::mux::deadline::{Deadline, poll_timeout};
 
 /// The bytes of standard error that are kept.
 const KEPT: usize = 8 * 1024;
 
 /// How long a killed child may take to end. Only one in an uninterruptible system call takes any time.
 const REAP_LIMIT: Duration = Duration::from_secs(1);
+const REAP_POLL: Duration = Duration::from_millis(1);
 
 /// The exit status of a failure of ssh itself; any other is of the remote command (ssh(1), "EXIT STATUS").
 const SSH_FAILED: i32 = 255;
@@ -70,9 +72,15 @@ impl RunOptions<'_> {
 
 /// Calls `at_end` with the process id when ssh has ended or was killed and before it is reaped, so that the id cannot be
 /// reused yet.
-pub fn run(mut command: Command, options: RunOptions<'_>, at_end: impl FnOnce(u32)) -> RunResult {
+pub(crate) fn run(
+    mut command: Command,
+    options: RunOptions<'_>,
+    at_end: impl FnOnce(u32),
+) -> RunResult {
     tracing::debug!(?command, "run");
-    let result = run_command(&mut command, options, at_end);
+    let result = run_command(&mut command, options, at_end).unwrap_or_else(|error| {
+        RunResult::Failed(Failure::NotStarted(text::line(&error.to_string())))
+    });
     tracing::debug!(?result, "ran");
     result
 }
@@ -81,8 +89,7 @@ fn run_command(
     command: &mut Command,
     options: RunOptions<'_>,
     at_end: impl FnOnce(u32),
-) -> RunResult {
-    let limit = options.limit;
+) -> io::Result<RunResult> {
     let begun = Instant::now();
     command
         .stdin(Stdio::null())
@@ -92,42 +99,39 @@ fn run_command(
         command.process_group(0);
     }
     if options.is_interrupted() {
-        return RunResult::Interrupted;
+        return Ok(RunResult::Interrupted);
     }
-    let child = match options.role {
+    let mut child = match options.role {
         SshRole::Session => command.spawn(),
         SshRole::Master { .. } => with_signals_unblocked(|| command.spawn()),
-    };
-    let mut child = match child {
-        Ok(child) => child,
-        Err(error) => {
-            return RunResult::Failed(Failure::NotStarted(text::line(&error.to_string())));
-        }
-    };
+    }?;
     let mut stderr = StderrTail::default();
-    let end = wait_for_end(&mut child, begun + limit, options.signals, &mut stderr);
+    let end = wait_for_end(
+        &mut child,
+        begun + options.limit,
+        options.signals,
+        &mut stderr,
+    );
     let took = begun.elapsed();
-    match end {
-        Ok(RunEnd::Ended) => at_end(child.id()),
-        Ok(RunEnd::TimedOut | RunEnd::Interrupted) | Err(_) => {
-            kill(&mut child, options.has_own_group());
-            at_end(child.id());
-        }
+    if !matches!(end, Ok(RunEnd::Ended)) {
+        kill(&mut child, options.has_own_group());
     }
-    let status = reap(&mut child);
-    match (end, status) {
-        (Ok(RunEnd::Ended), Some(status)) => match status.code() {
-            // The signal also reached a child in this process group.
-            None | Some(SSH_FAILED) if options.is_interrupted() => RunResult::Interrupted,
-            None | Some(SSH_FAILED) => RunResult::Failed(Failure::Refused(stderr.last_line())),
-            Some(_) => RunResult::Connected(took),
-        },
-        (Ok(RunEnd::TimedOut), _) | (Ok(RunEnd::Ended), None) => {
-            RunResult::Failed(Failure::TimedOut(limit, stderr.last_line()))
+    at_end(child.id());
+    let status = Deadline::within(REAP_LIMIT).poll(REAP_POLL, || child.try_wait().transpose());
+    let code = match (end?, status) {
+        (RunEnd::Interrupted, _) => return Ok(RunResult::Interrupted),
+        (RunEnd::Ended, Some(Ok(status))) => status.code(),
+        (RunEnd::TimedOut, _) | (RunEnd::Ended, _) => {
+            let failure = Failure::TimedOut(options.limit, stderr.last_line());
+            return Ok(RunResult::Failed(failure));
         }
-        (Ok(RunEnd::Interrupted), _) => RunResult::Interrupted,
-        (Err(error), _) => RunResult::Failed(Failure::NotStarted(text::line(&error.to_string()))),
-    }
+    };
+    Ok(match code {
+        // The signal also reached a child in this process group.
+        None | Some(SSH_FAILED) if options.is_interrupted() => RunResult::Interrupted,
+        None | Some(SSH_FAILED) => RunResult::Failed(Failure::Refused(stderr.last_line())),
+        Some(_) => RunResult::Connected(took),
+    })
 }
 
 enum RunEnd {
@@ -143,10 +147,7 @@ fn wait_for_end(
     signals: Option<&DeferredSignals>,
     stderr: &mut StderrTail,
 ) -> io::Result<RunEnd> {
-    let pid = i32::try_from(child.id()).ok();
-    let pid = pid.and_then(rustix::process::Pid::from_raw);
-    let pid = pid.ok_or_else(|| io::Error::from(Errno::ESRCH))?;
-    let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
+    let process = Pidfd::open(MasterPid(child.id().cast_signed()))?;
     let mut pipe = child.stderr.take().map(OwnedFd::from).map(File::from);
     if let Some(pipe) = &pipe {
         // Non-blocking: a master in the background may keep the other end open.
@@ -154,18 +155,17 @@ fn wait_for_end(
     }
     loop {
         let left = until.saturating_duration_since(Instant::now());
-        let pidfd = Some(pidfd.as_fd());
-        let pipe_fd = pipe.as_ref().map(AsFd::as_fd);
-        let signals_fd = signals.map(AsFd::as_fd);
-        let present = [pidfd, pipe_fd, signals_fd];
+        let present = [
+            Some(process.as_fd()),
+            pipe.as_ref().map(AsFd::as_fd),
+            signals.map(AsFd::as_fd),
+        ];
         let mut polled: Vec<_> = present
             .iter()
             .flatten()
             .map(|fd| PollFd::new(*fd, PollFlags::POLLIN))
             .collect();
-        let millis = left.as_micros().div_ceil(1000);
-        let timeout = PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX);
-        match poll(&mut polled, timeout) {
+        match poll(&mut polled, poll_timeout(left)) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno.into()),
         }
@@ -188,28 +188,13 @@ fn wait_for_end(
     }
 }
 
-/// Kills the child, with its process group if that is its own.
+/// Kills the child, with its process group if that is its own. It is not reaped yet, so neither id can have been reused.
 fn kill(child: &mut Child, has_own_group: bool) {
-    match i32::try_from(child.id()) {
-        Ok(pid) if has_own_group => {
-            // The child is not reaped yet, so the group id cannot have been reused.
-            let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
-        }
+    if has_own_group {
+        let _ = killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL);
+    } else {
         // Its ProxyCommand ends when the pipe to it is closed.
-        Ok(_) | Err(_) => {
-            let _ = child.kill();
-        }
-    }
-}
-
-fn reap(child: &mut Child) -> Option<ExitStatus> {
-    let until = Instant::now() + REAP_LIMIT;
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) => return Some(status),
-            Ok(None) if Instant::now() < until => thread::sleep(Duration::from_millis(1)),
-            Ok(None) | Err(_) => return None,
-        }
+        let _ = child.kill();
     }
 }
 

@@ -1,0 +1,116 @@
+use std::time::Duration;
+
+use thiserror::Error;
+use tr::tr;
+
+use super::held_socket::HoldError;
+use crate::decide::action_report::{ActionOutcome, Refusal};
+use crate::diagnose::obstacle::Failure;
+use crate::model::control_path::ControlPath;
+use crate::mux::error::MuxError;
+
+/// Why an action was not done, or not verified.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ActionError {
+    /// The socket was neither connected to nor changed.
+    #[error(transparent)]
+    Hold(#[from] HoldError),
+    #[error(transparent)]
+    Mux(#[from] MuxError),
+    /// More sessions are open than may be closed; `None` if they cannot be counted. Nothing was sent to the master.
+    #[error("{}", sessions_open(*.0))]
+    SessionsOpen(Option<u32>),
+    #[error("{}", tr!(
+        "the master accepted the request but still listens after {duration}",
+        duration = humantime::format_duration(*.0)
+    ))]
+    StillListening(Duration),
+
+    #[error("{}", tr!("not removed: a process listens on it"))]
+    Live,
+    #[error("{}", tr!("not removed: younger than a minute, so a master may be starting; try again later"))]
+    TooYoung,
+    #[error("{}", tr!("not removed: another muxtray is cleaning its directory; try again"))]
+    Busy,
+    /// The temporary name is taken.
+    #[error("{}", tr!("not removed: {path} remains from an interrupted clean; clean that first", path = .0))]
+    AsideTaken(ControlPath),
+    /// The renamed file is not the one that was judged, and its original name was taken before it could be put back.
+    /// Both files are whole. If the renamed one belongs to a master, that is an orphan with a successor.
+    #[error("{}", tr!(
+        "replaced by a new master meanwhile; the previous file is kept as {path} until the next clean",
+        path = .0
+    ))]
+    LeftAside(ControlPath),
+
+    #[error("{}", tr!("its listener no longer exists"))]
+    Gone,
+    /// Between two looks, as when a master goes to the background.
+    #[error("{}", tr!("its listener has just moved to another process; try again"))]
+    HolderChanged,
+
+    /// Another directory, or a symlink on the way to it.
+    #[error("{}", tr!("changed since it was checked; try again"))]
+    DirectoryChanged,
+
+    /// The started ssh has been ended.
+    #[error("{0}")]
+    NotStarted(Failure),
+    /// By a signal. The started ssh has been ended.
+    #[error("{}", tr!("interrupted"))]
+    Interrupted,
+
+    /// For another reason, for which muxtray did not try.
+    #[error("{0}")]
+    Refused(String),
+    /// muxtray did not try, because a fact could not be found out.
+    #[error("{0}")]
+    Unknown(String),
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl ActionError {
+    /// The same outcome with this text.
+    pub(super) fn with_text(&self, text: String) -> Self {
+        match self.outcome() {
+            ActionOutcome::Failed => Self::Failed(text),
+            ActionOutcome::Refused(Refusal::Unknown) => Self::Unknown(text),
+            _ => Self::Refused(text),
+        }
+    }
+
+    /// Whether the master got the request and did not answer it properly, or did not do as it answered. Then ending
+    /// its process is the way left.
+    pub(super) const fn is_unresponsive(&self) -> bool {
+        match self {
+            Self::Mux(error) => error.is_unresponsive(),
+            Self::StillListening(_) => true,
+            _ => false,
+        }
+    }
+
+    pub(super) const fn outcome(&self) -> ActionOutcome {
+        match self {
+            Self::Unknown(_) => ActionOutcome::Refused(Refusal::Unknown),
+            Self::Mux(_)
+            | Self::StillListening(_)
+            | Self::Busy
+            | Self::LeftAside(_)
+            | Self::NotStarted(_)
+            | Self::Interrupted
+            | Self::Failed(_) => ActionOutcome::Failed,
+            _ => ActionOutcome::REFUSED,
+        }
+    }
+}
+
+fn sessions_open(sessions: Option<u32>) -> String {
+    match sessions {
+        Some(sessions) => tr!("{n} session is open, nothing was closed"
+            | "{n} sessions are open, nothing was closed" % sessions),
+        None => tr!(
+            "its sessions cannot be counted, nothing was closed: the kernel shows no listener in this network namespace"
+        ),
+    }
+}
