@@ -188,7 +188,7 @@ pub(super) fn stop(
     match answer {
         Ok(()) => verify_no_listener(kernel, &target.path, &held, until)?,
         // The master may have exited at once.
-        Err(error @ MuxError::Closed { .. }) => {
+        Err(error @ MuxError::Closed(_)) => {
             verify_no_listener(kernel, &target.path, &held, until).map_err(|_| error)?;
         }
         Err(error) => return Err(error.into()),

@@ -173,8 +173,7 @@ fn prove_unresponsive(target: &Target) -> Result<(), ActionError> {
     match control::check(target, CHECK_LIMIT) {
         Err(error) if error.is_unresponsive() => Ok(()),
         Err(ActionError::Mux(MuxError::Refused)) => Err(ActionError::Gone),
-        Ok(_)
-        | Err(ActionError::Mux(MuxError::RefusedByMaster { .. } | MuxError::Failed { .. })) => {
+        Ok(_) | Err(ActionError::Mux(MuxError::RefusedByMaster(..) | MuxError::Failed(..))) => {
             let message = tr!("left alone: the master answers, so an exit request ends it");
             Err(ActionError::Refused(message))
         }

@@ -64,7 +64,7 @@ pub fn check(subject: &Subject) -> ActionReport {
         let checked = control::check(&subject.target, CHECK_LIMIT);
         alive_check = match &checked {
             Ok(checked) => Some(AliveCheck::Answered(checked.round_trip)),
-            Err(ActionError::Mux(MuxError::TimedOut { .. })) => Some(AliveCheck::TimedOut),
+            Err(ActionError::Mux(MuxError::TimedOut(..))) => Some(AliveCheck::TimedOut),
             Err(_) => None,
         };
         Ok(checked?.to_string())

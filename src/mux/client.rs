@@ -92,7 +92,7 @@ impl Client {
         match self.request(Request::Exit, Awaited::Exit) {
             Ok(Reply::Ok(_)) => Ok(ExitReply::Ok),
             Ok(other) => Err(unexpected(&other, Awaited::Exit)),
-            Err(MuxError::Closed { .. }) => Ok(ExitReply::Closed),
+            Err(MuxError::Closed(_)) => Ok(ExitReply::Closed),
             Err(error) => Err(error),
         }
     }
@@ -111,7 +111,7 @@ impl Client {
         loop {
             match self.receive_some(&mut scrap, Awaited::Exit) {
                 Ok(_) => {}
-                Err(MuxError::Closed { .. }) => return true,
+                Err(MuxError::Closed(_)) => return true,
                 Err(_) => return false,
             }
         }
@@ -131,17 +131,11 @@ impl Client {
             return Err(unexpected(&reply, waiting));
         }
         match reply {
-            Reply::PermissionDenied(_, reason) => Err(MuxError::RefusedByMaster {
-                waiting,
-                reason: reason_line(&reason),
-            }),
-            Reply::Failure(_, reason) => Err(MuxError::Failed {
-                waiting,
-                reason: reason_line(&reason),
-            }),
-            Reply::Hello { .. } | Reply::Ok(_) | Reply::Alive { .. } | Reply::Info { .. } => {
-                Ok(reply)
+            Reply::PermissionDenied(_, reason) => {
+                Err(MuxError::RefusedByMaster(waiting, reason_line(&reason)))
             }
+            Reply::Failure(_, reason) => Err(MuxError::Failed(waiting, reason_line(&reason))),
+            reply => Ok(reply),
         }
     }
 
@@ -155,9 +149,9 @@ impl Client {
                 Err(Errno::EAGAIN) => self.wait(PollFlags::POLLOUT, waiting)?,
                 Err(Errno::EINTR) => {}
                 Err(Errno::EPIPE | Errno::ECONNRESET) => {
-                    return Err(MuxError::Closed { waiting });
+                    return Err(MuxError::Closed(waiting));
                 }
-                Err(errno) => return Err(io(marked!("send"), errno)),
+                Err(errno) => return Err(MuxError::Io(marked!("send"), errno)),
             }
         }
         Ok(())
@@ -184,12 +178,12 @@ impl Client {
         loop {
             match recv(self.connection.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT) {
                 Ok(0) | Err(Errno::ECONNRESET | Errno::EPIPE) => {
-                    return Err(MuxError::Closed { waiting });
+                    return Err(MuxError::Closed(waiting));
                 }
                 Ok(received) => return Ok(received),
                 Err(Errno::EAGAIN) => self.wait(PollFlags::POLLIN, waiting)?,
                 Err(Errno::EINTR) => {}
-                Err(errno) => return Err(io(marked!("receive"), errno)),
+                Err(errno) => return Err(MuxError::Io(marked!("receive"), errno)),
             }
         }
     }
@@ -199,23 +193,22 @@ impl Client {
         match poll(&mut [PollFd::new(self.connection.as_fd(), flags)], timeout) {
             // Ready, timed out or interrupted: in each case the caller tries again.
             Ok(_) | Err(Errno::EINTR) => Ok(()),
-            Err(errno) => Err(io(marked!("poll"), errno)),
+            Err(errno) => Err(MuxError::Io(marked!("poll"), errno)),
         }
     }
 }
 
 fn remaining(deadline: &Deadline, waiting: Awaited) -> Result<Duration, MuxError> {
-    let limit = deadline.limit;
-    (deadline.remaining()).ok_or(MuxError::TimedOut { waiting, limit })
+    (deadline.remaining()).ok_or(MuxError::TimedOut(waiting, deadline.limit))
 }
 
 /// Connects; waits until the deadline for a place in the backlog.
 fn open(file: BorrowedFd<'_>, deadline: &Deadline) -> Result<OwnedFd, MuxError> {
-    let address =
-        UnixAddr::new(&path_of(file)).map_err(|errno| io(marked!("name the socket"), errno))?;
+    let address = UnixAddr::new(&path_of(file))
+        .map_err(|errno| MuxError::Io(marked!("name the socket"), errno))?;
     let flags = SockFlag::SOCK_CLOEXEC;
     let connection = socket(AddressFamily::Unix, SockType::Stream, flags, None)
-        .map_err(|errno| io(marked!("make a socket"), errno))?;
+        .map_err(|errno| MuxError::Io(marked!("make a socket"), errno))?;
     loop {
         // With a full backlog, a non-blocking connect of a unix socket fails at once, and poll(2) does not report
         // when there is a place. A blocking one waits as long as SO_SNDTIMEO (unix_stream_connect() in the kernel's
@@ -223,7 +216,7 @@ fn open(file: BorrowedFd<'_>, deadline: &Deadline) -> Result<OwnedFd, MuxError> 
         let left = remaining(deadline, Awaited::Connect)?;
         let micros = i64::try_from(left.as_micros()).unwrap_or(i64::MAX).max(1);
         setsockopt(&connection, SendTimeout, &TimeVal::microseconds(micros))
-            .map_err(|errno| io(marked!("set a time limit"), errno))?;
+            .map_err(|errno| MuxError::Io(marked!("set a time limit"), errno))?;
         match connect(connection.as_raw_fd(), &address) {
             Ok(()) => return Ok(connection),
             // Timed out, or interrupted by a signal.
@@ -232,20 +225,13 @@ fn open(file: BorrowedFd<'_>, deadline: &Deadline) -> Result<OwnedFd, MuxError> 
             Err(Errno::EACCES | Errno::EPERM) => return Err(MuxError::Denied),
             // The descriptor exists, so /proc/self/fd does not.
             Err(Errno::ENOENT) => return Err(MuxError::NoProc),
-            Err(errno) => return Err(io(marked!("connect"), errno)),
+            Err(errno) => return Err(MuxError::Io(marked!("connect"), errno)),
         }
     }
 }
 
-fn io(doing: &'static str, errno: Errno) -> MuxError {
-    MuxError::Io { doing, errno }
-}
-
 fn unexpected(reply: &Reply, waiting: Awaited) -> MuxError {
-    MuxError::Unexpected {
-        reply: reply.name(),
-        waiting,
-    }
+    MuxError::Unexpected(waiting, reply.name())
 }
 
 /// One printable line of at most 200 bytes of the master's text.

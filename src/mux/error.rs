@@ -54,20 +54,17 @@ pub enum MuxError {
     Refused,
     #[error("{}", tr!("permission denied on connect; check the mode of the socket"))]
     Denied,
-    /// The master may still carry out an exit or stop request later, when a person confirms it.
+    /// The limit is for all requests of the connection together. The master may still carry out an exit or stop request
+    /// later, when a person confirms it.
     #[error("{}", tr!(
         "no answer to {waiting} within {limit}; {advice}",
-        waiting = .waiting,
-        limit = humantime::format_duration(*.limit),
-        advice = .waiting.advice()
+        waiting = .0,
+        limit = humantime::format_duration(*.1),
+        advice = .0.advice()
     ))]
-    TimedOut {
-        waiting: Awaited,
-        /// For all requests of the connection together.
-        limit: Duration,
-    },
-    #[error("{}", tr!("the master closed the connection instead of answering {waiting}", waiting = .waiting))]
-    Closed { waiting: Awaited },
+    TimedOut(Awaited, Duration),
+    #[error("{}", tr!("the master closed the connection instead of answering {waiting}", waiting = .0))]
+    Closed(Awaited),
     #[error("{}", tr!(
         "the master speaks version {version} of the mux protocol, and muxtray only {known}",
         version = .0,
@@ -79,43 +76,29 @@ pub enum MuxError {
     /// A message of the protocol that does not answer the request.
     #[error("{}", tr!(
         "the listener violates the mux protocol: it answered {waiting} with {reply}",
-        reply = .reply,
-        waiting = .waiting
+        waiting = .0,
+        reply = .1
     ))]
-    Unexpected {
-        reply: &'static str,
-        waiting: Awaited,
-    },
-    /// PERMISSION_DENIED: with ControlMaster ask, a person refused.
-    #[error("{}", tr!("the master refused {waiting}: {reason}", waiting = .waiting, reason = .reason))]
-    RefusedByMaster {
-        waiting: Awaited,
-        /// One printable line of the master.
-        reason: String,
-    },
-    /// FAILURE
-    #[error("{}", tr!("the master failed to carry out {waiting}: {reason}", waiting = .waiting, reason = .reason))]
-    Failed {
-        waiting: Awaited,
-        /// One printable line of the master.
-        reason: String,
-    },
+    Unexpected(Awaited, &'static str),
+    /// PERMISSION_DENIED: with ControlMaster ask, a person refused. With one printable line of the master.
+    #[error("{}", tr!("the master refused {waiting}: {reason}", waiting = .0, reason = .1))]
+    RefusedByMaster(Awaited, String),
+    /// FAILURE, with one printable line of the master.
+    #[error("{}", tr!("the master failed to carry out {waiting}: {reason}", waiting = .0, reason = .1))]
+    Failed(Awaited, String),
     #[error("{}", tr!("cannot connect: /proc is not mounted"))]
     NoProc,
-    #[error("{}: {}", translated(.doing), .errno.desc())]
-    Io { doing: &'static str, errno: Errno },
+    #[error("{}: {}", translated(.0), .1.desc())]
+    Io(&'static str, Errno),
 }
 
 impl MuxError {
     /// Whether the master got the connection and gave no proper answer.
     pub(crate) const fn is_unresponsive(&self) -> bool {
+        use MuxError::{Closed, Protocol, TimedOut, Unexpected, Version};
         matches!(
             self,
-            Self::TimedOut { .. }
-                | Self::Closed { .. }
-                | Self::Version(_)
-                | Self::Protocol(_)
-                | Self::Unexpected { .. }
+            TimedOut(..) | Closed(_) | Version(_) | Protocol(_) | Unexpected(..)
         )
     }
 }

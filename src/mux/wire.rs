@@ -74,11 +74,9 @@ pub enum WireError {
     /// More than [`MAX_PACKET`], or too short for a type.
     #[error("{}", tr!("it announced a packet of {n} byte" | "it announced a packet of {n} bytes" % *.0))]
     Length(u32),
-    #[error("{}", tr!("its message {kind} is cut short", kind = format_args!("{:#010x}", .kind)))]
-    Short {
-        /// The packet's type; 0 if that is missing.
-        kind: u32,
-    },
+    /// The packet's type; 0 if that is missing.
+    #[error("{}", tr!("its message {kind} is cut short", kind = format_args!("{:#010x}", .0)))]
+    Short(u32),
     #[error("{}", tr!("it sent an unknown message {kind}", kind = format_args!("{:#010x}", .0)))]
     UnknownType(u32),
 }
@@ -198,7 +196,7 @@ impl Reader<'_> {
     }
 
     const fn short(&self) -> WireError {
-        WireError::Short { kind: self.kind }
+        WireError::Short(self.kind)
     }
 }
 

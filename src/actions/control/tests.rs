@@ -74,8 +74,7 @@ fn exit_of(then: Then, consent: SessionConsent, limit: Duration) -> Result<Exite
 }
 
 fn timed_out(waiting: Awaited) -> ActionError {
-    let limit = SHORT;
-    MuxError::TimedOut { waiting, limit }.into()
+    MuxError::TimedOut(waiting, SHORT).into()
 }
 
 #[test]
@@ -251,7 +250,7 @@ fn exit_and_stop_report_refusal() {
     };
     let refused = |waiting| {
         let reason = "Permission denied".to_owned();
-        ActionError::from(MuxError::RefusedByMaster { waiting, reason })
+        ActionError::from(MuxError::RefusedByMaster(waiting, reason))
     };
     let exited = exit_of(denies, SessionConsent::NONE, LONG);
     assert_eq!(exited, Err(refused(Awaited::Exit)));
@@ -288,7 +287,6 @@ fn stop_fails_if_connection_closes_and_listener_stays() {
         drop(listener);
     });
     let stopped = stop(&with_sessions(0), &target_of(&path), LONG);
-    let waiting = Awaited::Stop;
-    assert_eq!(stopped, Err(MuxError::Closed { waiting }.into()));
+    assert_eq!(stopped, Err(MuxError::Closed(Awaited::Stop).into()));
     drop(end);
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::mux::fake::{FakeMaster, handle, hello, read_request, until_closed};
+use crate::mux::fake::{FakeMaster, handle, hello, hello_with_info, read_request, until_closed};
 use crate::mux::wire::WireError;
 use std::io::Write as _;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -37,40 +37,31 @@ fn greeted_with(bytes: &[u8], then_close: bool, limit: Duration) -> MuxError {
 
 #[test]
 fn rejects_bad_greetings() {
-    let closed = MuxError::Closed {
-        waiting: Awaited::Hello,
-    };
+    use WireError::{Length, Short, UnknownType};
+    let closed = MuxError::Closed(Awaited::Hello);
+    let no_hello = MuxError::Unexpected(Awaited::Hello, "OK");
     for (bytes, error) in [
-        (
-            &b"SSH-2.0-OpenSSH_9.2\r\n"[..],
-            MuxError::Protocol(WireError::Length(0x5353_482d)),
-        ),
-        (
-            b"\x40\0\0\0",
-            MuxError::Protocol(WireError::Length(1 << 30)),
-        ),
-        (b"\0\0\0\0", MuxError::Protocol(WireError::Length(0))),
-        (
-            b"\0\0\0\x04\0\0\0\x01",
-            MuxError::Protocol(WireError::Short { kind: 1 }),
-        ),
-        (
-            b"\0\0\0\x08\0\0\0\x02\0\0\0\x04",
-            MuxError::Protocol(WireError::UnknownType(2)),
-        ),
+        (&b"SSH-2.0-OpenSSH\r\n"[..], Length(0x5353_482d).into()),
+        (b"\x40\0\0\0", Length(1 << 30).into()),
+        (b"\0\0\0\0", Length(0).into()),
+        (b"\0\0\0\x04\0\0\0\x01", Short(1).into()),
+        (b"\0\0\0\x08\0\0\0\x02\0\0\0\x04", UnknownType(2).into()),
         (b"\0\0\0\x08\0\0\0\x01\0\0\0\x05", MuxError::Version(5)),
-        (
-            b"\0\0\0\x08\x80\0\0\x01\0\0\0\x00",
-            MuxError::Unexpected {
-                reply: "OK",
-                waiting: Awaited::Hello,
-            },
-        ),
+        (b"\0\0\0\x08\x80\0\0\x01\0\0\0\x00", no_hello),
         (b"", closed.clone()),
         (b"\0\0\0\x08\0\0\0\x01", closed),
     ] {
         assert_eq!(greeted_with(bytes, true, LONG), error, "{bytes:?}");
     }
+}
+
+/// Asserts that the client waits as long as it may.
+#[track_caller]
+fn times_out(waiting: Awaited, connect: impl FnOnce() -> MuxError) {
+    let before = Instant::now();
+    assert_eq!(connect(), MuxError::TimedOut(waiting, SHORT));
+    let took = before.elapsed();
+    assert!(took >= SHORT && took < LONG, "{took:?}");
 }
 
 #[test]
@@ -82,29 +73,8 @@ fn incomplete_greeting_times_out() {
         b"\0\0\0\x08\0\0\0\x01\0\0",
         b"\0\x04\0\0almost a quarter of a megabyte is missing",
     ] {
-        let before = Instant::now();
-        assert_eq!(
-            greeted_with(bytes, false, SHORT),
-            MuxError::TimedOut {
-                waiting: Awaited::Hello,
-                limit: SHORT
-            }
-        );
-        assert!(before.elapsed() >= SHORT);
-        assert!(before.elapsed() < LONG, "{:?}", before.elapsed());
+        times_out(Awaited::Hello, || greeted_with(bytes, false, SHORT));
     }
-}
-
-#[test]
-fn reports_connection_closed_before_greeting() {
-    let (_directory, path) = scratch();
-    let _master = FakeMaster::serve(&path, |stream, _listener| drop(stream));
-    assert_eq!(
-        connect_to(&path, LONG).unwrap_err(),
-        MuxError::Closed {
-            waiting: Awaited::Hello
-        }
-    );
 }
 
 #[test]
@@ -117,41 +87,20 @@ fn single_bytes_do_not_extend_the_deadline() {
             std::thread::park_timeout(Duration::from_millis(5));
         }
     });
-    let before = Instant::now();
-    assert_eq!(
-        connect_to(&path, SHORT).unwrap_err(),
-        MuxError::TimedOut {
-            waiting: Awaited::Hello,
-            limit: SHORT
-        }
-    );
-    assert!(before.elapsed() < LONG);
+    times_out(Awaited::Hello, || connect_to(&path, SHORT).unwrap_err());
 }
 
 #[test]
 fn full_backlog_times_out() {
     use nix::sys::socket::{Backlog, bind, listen};
     let (_directory, path) = scratch();
-    let listener = socket(
-        AddressFamily::Unix,
-        SockType::Stream,
-        SockFlag::SOCK_CLOEXEC,
-        None,
-    )
-    .unwrap();
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let listener = socket(AddressFamily::Unix, SockType::Stream, flags, None).unwrap();
     bind(listener.as_raw_fd(), &UnixAddr::new(&path).unwrap()).unwrap();
     listen(&listener, Backlog::new(0).unwrap()).unwrap();
     // A backlog of 0 holds one connection.
     let _waiting = UnixStream::connect(&path).unwrap();
-    let before = Instant::now();
-    assert_eq!(
-        connect_to(&path, SHORT).unwrap_err(),
-        MuxError::TimedOut {
-            waiting: Awaited::Connect,
-            limit: SHORT
-        }
-    );
-    assert!(before.elapsed() >= SHORT && before.elapsed() < LONG);
+    times_out(Awaited::Connect, || connect_to(&path, SHORT).unwrap_err());
 }
 
 #[test]
@@ -161,20 +110,17 @@ fn connect_without_listener_is_refused() {
     assert_eq!(connect_to(&path, LONG).unwrap_err(), MuxError::Refused);
 }
 
+fn alive(id: u32, pid: u32) -> Option<Reply> {
+    let id = RequestId(id);
+    Some(Reply::Alive { id, pid })
+}
+
 #[test]
 fn connects_to_path_longer_than_a_socket_address() {
     let (directory, short) = scratch();
     let deep = directory.path().join("d".repeat(120));
     std::fs::create_dir(&deep).unwrap();
-    let _master = FakeMaster::answering(&short, hello(), |_, id| {
-        Some(
-            Reply::Alive {
-                id: RequestId(id),
-                pid: 42,
-            }
-            .encode(),
-        )
-    });
+    let _master = FakeMaster::answering(&short, hello(), |_, id| Some(alive(id, 42)?.encode()));
     let long = deep.join("u@h-22");
     std::fs::hard_link(&short, &long).unwrap();
     assert!(long.as_os_str().len() > 107);
@@ -182,138 +128,80 @@ fn connects_to_path_longer_than_a_socket_address() {
     assert_eq!(client.alive(), Ok(Some(MasterPid(42))));
 }
 
-/// The result of one request that the master answers so; `None` closes the connection.
+/// The answer of a master to the request with this id; `None` closes the connection.
+type Answer = fn(u32) -> Option<Reply>;
+
+/// The result of one request that the master answers so.
 fn result_of<T>(
-    answer: impl Fn(u32) -> Option<Reply> + Send + 'static,
+    answer: Answer,
     request: impl FnOnce(&mut Client) -> Result<T, MuxError>,
 ) -> Result<T, MuxError> {
     let (_directory, path) = scratch();
-    let _master = FakeMaster::answering(&path, hello(), move |_, id| {
-        answer(id).map(|reply| reply.encode())
-    });
+    let _master = FakeMaster::answering(&path, hello(), move |_, id| Some(answer(id)?.encode()));
     request(&mut connect_to(&path, LONG).unwrap())
 }
 
+const OK: Answer = |id| Some(Reply::Ok(RequestId(id)));
+const CLOSES: Answer = |_| None;
+
 #[test]
 fn alive_check_replies() {
-    let alive = |pid: u32, id: u32| {
-        Some(Reply::Alive {
-            id: RequestId(id),
-            pid,
-        })
-    };
-    let waiting = Awaited::AliveCheck;
-    assert_eq!(
-        result_of(move |id| alive(4711, id), Client::alive),
-        Ok(Some(MasterPid(4711)))
-    );
-    assert_eq!(result_of(move |id| alive(0, id), Client::alive), Ok(None));
-    assert_eq!(
-        result_of(move |id| alive(u32::MAX, id), Client::alive),
-        Ok(None)
-    );
-    assert_eq!(
-        result_of(move |id| alive(4711, id + 1), Client::alive),
-        Err(MuxError::Unexpected {
-            reply: "ALIVE",
-            waiting
-        })
-    );
-    assert_eq!(
-        result_of(|id| Some(Reply::Ok(RequestId(id))), Client::alive),
-        Err(MuxError::Unexpected {
-            reply: "OK",
-            waiting
-        })
-    );
-    assert_eq!(
-        result_of(|_| Some(hello()), Client::alive),
-        Err(MuxError::Unexpected {
-            reply: "HELLO",
-            waiting
-        })
-    );
-    assert_eq!(
-        result_of(|_| None, Client::alive),
-        Err(MuxError::Closed { waiting })
-    );
+    let unexpected = |reply| Err(MuxError::Unexpected(Awaited::AliveCheck, reply));
+    let no_number: Answer = |id| alive(id, u32::MAX);
+    let other_request: Answer = |id| alive(id + 1, 4711);
+    for (answer, result) in [
+        ((|id| alive(id, 4711)) as Answer, Ok(Some(MasterPid(4711)))),
+        (|id| alive(id, 0), Ok(None)),
+        (no_number, Ok(None)),
+        (other_request, unexpected("ALIVE")),
+        (OK, unexpected("OK")),
+        (|_| Some(hello()), unexpected("HELLO")),
+        (CLOSES, Err(MuxError::Closed(Awaited::AliveCheck))),
+    ] {
+        assert_eq!(result_of(answer, Client::alive), result);
+    }
 }
 
 #[test]
-fn exit_replies() {
-    let denied = |id| {
-        Some(Reply::PermissionDenied(
-            RequestId(id),
-            b"not\x1b[1m you".to_vec(),
-        ))
+fn exit_and_stop_replies() {
+    let denied: Answer = |id| {
+        let reason = b"not\x1b[1m you".to_vec();
+        Some(Reply::PermissionDenied(RequestId(id), reason))
     };
-    let failed = |id| {
-        Some(Reply::Failure(
-            RequestId(id),
-            b"unsupported request".to_vec(),
-        ))
-    };
-    assert_eq!(
-        result_of(|id| Some(Reply::Ok(RequestId(id))), Client::exit),
-        Ok(ExitReply::Ok)
-    );
-    assert_eq!(result_of(|_| None, Client::exit), Ok(ExitReply::Closed));
-    assert_eq!(
-        result_of(denied, Client::exit),
-        Err(MuxError::RefusedByMaster {
-            waiting: Awaited::Exit,
-            reason: "not\\u{1b}[1m you".to_owned()
-        })
-    );
-    assert_eq!(
-        result_of(failed, Client::exit),
-        Err(MuxError::Failed {
-            waiting: Awaited::Exit,
-            reason: "unsupported request".to_owned()
-        })
-    );
-}
-
-#[test]
-fn stop_replies() {
-    assert_eq!(
-        result_of(|id| Some(Reply::Ok(RequestId(id))), Client::stop_listening),
-        Ok(())
-    );
-    assert_eq!(
-        result_of(|_| None, Client::stop_listening),
-        Err(MuxError::Closed {
-            waiting: Awaited::Stop
-        })
-    );
+    let failed: Answer = |id| Some(Reply::Failure(RequestId(id), b"unsupported".to_vec()));
+    let reason = "not\\u{1b}[1m you".to_owned();
+    for (answer, result) in [
+        (OK, Ok(ExitReply::Ok)),
+        (CLOSES, Ok(ExitReply::Closed)),
+        (
+            denied,
+            Err(MuxError::RefusedByMaster(Awaited::Exit, reason)),
+        ),
+        (
+            failed,
+            Err(MuxError::Failed(Awaited::Exit, "unsupported".to_owned())),
+        ),
+    ] {
+        assert_eq!(result_of(answer, Client::exit), result);
+    }
+    assert_eq!(result_of(OK, Client::stop_listening), Ok(()));
+    let closed = Err(MuxError::Closed(Awaited::Stop));
+    assert_eq!(result_of(CLOSES, Client::stop_listening), closed);
 }
 
 #[test]
 fn connection_info_only_if_offered() {
-    let info = |id, status| {
-        Reply::Info {
-            id: RequestId(id),
-            status,
-            text: b"  tcp a -> b\r\n".to_vec(),
-        }
-        .encode()
-    };
-    for (extensions, status, expected) in [
-        (vec![], 1, None),
-        (vec![(b"other".to_vec(), b"".to_vec())], 1, None),
-        (
-            vec![(b"info".to_vec(), b"0".to_vec())],
-            1,
-            Some(b"  tcp a -> b\r\n".to_vec()),
-        ),
-        (vec![(b"info".to_vec(), b"0".to_vec())], 0, None),
+    const INFO: &[u8] = b"  tcp a -> b\r\n";
+    for (hello, status, expected) in [
+        (hello(), 1, None),
+        (hello_with_info(), 1, Some(INFO.to_vec())),
+        (hello_with_info(), 0, None),
     ] {
         let (_directory, path) = scratch();
-        let hello = Reply::Hello {
-            version: 4,
-            extensions,
-        };
-        let _master = FakeMaster::answering(&path, hello, move |_, id| Some(info(id, status)));
+        let _master = FakeMaster::answering(&path, hello, move |_, id| {
+            let (id, text) = (RequestId(id), INFO.to_vec());
+            Some((Reply::Info { id, status, text }).encode())
+        });
         let mut client = connect_to(&path, LONG).unwrap();
         assert_eq!(client.connection_info(), Ok(expected));
     }
@@ -332,16 +220,4 @@ fn wait_closed_reports_the_close() {
     assert!(!client.wait_closed(Deadline::within(SHORT)));
     end.send(()).unwrap();
     assert!(client.wait_closed(Deadline::within(LONG)));
-}
-
-#[test]
-fn exit_timeout_mentions_confirmation() {
-    let error = MuxError::TimedOut {
-        waiting: Awaited::Exit,
-        limit: Duration::from_secs(2),
-    };
-    assert_eq!(
-        error.to_string(),
-        "no answer to the exit request within 2s; if the master asks for confirmation, confirm it there"
-    );
 }
