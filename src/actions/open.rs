@@ -19,7 +19,7 @@ use super::error::ActionError;
 use super::held_socket::HoldError;
 use super::kernel::LiveKernel;
 use super::ssh::deferred_signals::DeferredSignals;
-use super::ssh::run::{self, RunOptions, RunResult, SshRole};
+use super::ssh::run::{self, RunOptions, SshRole};
 use super::ssh::{Ssh, escape_percent, master_at, master_created_by, remove_after_failed_start};
 use crate::decide::intent::SessionConsent;
 use crate::decide::opening::{First, Opened, Start};
@@ -95,7 +95,7 @@ pub(super) fn open(
     let result = run::run(command, options, |pid| {
         master = master_created_by(pid, &start.path);
     });
-    if matches!(result, RunResult::Connected(_)) && unconfined::is_confined() {
+    if result.is_ok() && unconfined::is_confined() {
         // ssh was started by systemd-run, so its process id is not known.
         master = mark.master(&start.path);
     }
@@ -110,7 +110,7 @@ pub(super) fn open(
         by_other,
     };
     let error = match result {
-        RunResult::Connected(_) => {
+        Ok(_) => {
             if let Some(target) = master {
                 return Ok(opened(&target, false));
             }
@@ -121,8 +121,7 @@ pub(super) fn open(
             }
             ActionError::NotStarted(Failure::NoMaster(start.path.clone()))
         }
-        RunResult::Failed(failure) => ActionError::NotStarted(failure),
-        RunResult::Interrupted => ActionError::Interrupted,
+        Err(error) => error,
     };
     // ssh may have gone to the background just before it was killed.
     mark.end();

@@ -235,22 +235,18 @@ impl Subject {
     }
 
     fn exit_button(&self, sessions: Option<u32>) -> Button {
+        let (target, consent) = (self.target.clone(), SessionConsent::to_close(sessions));
         Button {
             label: ending::exit_label(sessions),
-            intent: Intent::Exit {
-                target: self.target.clone(),
-                consent: SessionConsent::to_close(sessions),
-            },
+            intent: Intent::Exit { target, consent },
         }
     }
 
     fn end_process_button(&self, sessions: u32) -> Button {
+        let (target, consent) = (self.target.clone(), SessionConsent::UpTo(sessions));
         Button {
             label: ending::end_process_label(sessions),
-            intent: Intent::EndProcess {
-                target: self.target.clone(),
-                consent: SessionConsent::UpTo(sessions),
-            },
+            intent: Intent::EndProcess { target, consent },
         }
     }
 }
@@ -284,22 +280,16 @@ pub struct Opening {
 }
 
 pub fn open(opening: &Opening, signals: Option<&DeferredSignals>) -> ActionReport {
-    let Opening {
-        alias,
-        ssh,
-        start,
-        persist,
-        consent,
-        questions,
-    } = opening;
+    let alias = &opening.alias;
     let target = ReportTarget::Host {
         alias: alias.clone(),
-        path: Some(start.path.clone()),
+        path: Some(opening.start.path.clone()),
     };
     let report = |outcome, message| ActionReport::new(target, Action::Open, outcome, message);
-    let error = match open::open(ssh, start, *consent, *questions, signals) {
+    let (ssh, start, consent) = (&opening.ssh, &opening.start, opening.consent);
+    let error = match open::open(ssh, start, consent, opening.questions, signals) {
         Ok(opened) => {
-            let message = format!("{opened}; {}", opening::lasts(*persist));
+            let message = format!("{opened}; {}", opening::lasts(opening.persist));
             return report(ActionOutcome::Done, message);
         }
         Err(error) => error,
@@ -316,9 +306,9 @@ pub fn open(opening: &Opening, signals: Option<&DeferredSignals>) -> ActionRepor
         }
         ActionError::NotStarted(failure) => {
             let advice = opening::way_out(failure, &alias.0);
-            (Some(advice), tr!("Try again"), *consent)
+            (Some(advice), tr!("Try again"), consent)
         }
-        _ => (None, tr!("Try again"), *consent),
+        _ => (None, tr!("Try again"), consent),
     };
     let intent = Intent::Open {
         host: alias.clone(),

@@ -9,9 +9,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::end_process::exit_or_end_process;
+use super::error::ActionError;
 use super::kernel::LiveKernel;
 use super::ssh::deferred_signals::DeferredSignals;
-use super::ssh::run::{self, RunOptions, RunResult, SshRole};
+use super::ssh::run::{self, RunOptions, SshRole};
 use super::ssh::{Ssh, escape_percent, master_created_by, remove_after_failed_start};
 use crate::decide::intent::SessionConsent;
 use crate::diagnose::obstacle::Failure;
@@ -79,10 +80,10 @@ pub fn started(
         ..Series::default()
     };
     let outcome = match result {
-        RunResult::Connected(_) if exists => through(ssh, runs, path, signals),
-        RunResult::Connected(_) => Ok(failed(Failure::NoMaster(path.clone()))),
-        RunResult::Failed(failure) => Ok(failed(failure)),
-        RunResult::Interrupted => Err(Interrupted),
+        Ok(_) if exists => through(ssh, runs, path, signals),
+        Ok(_) => Ok(failed(Failure::NoMaster(path.clone()))),
+        Err(ActionError::NotStarted(failure)) => Ok(failed(failure)),
+        Err(_) => Err(Interrupted),
     };
     let master = match (master, &outcome) {
         (Some(target), _) => end(&target),
@@ -99,16 +100,19 @@ pub fn started(
     outcome.map(|series| (series, master))
 }
 
-fn series(runs: u32, mut run_once: impl FnMut() -> RunResult) -> Result<Series, Interrupted> {
+fn series(
+    runs: u32,
+    mut run_once: impl FnMut() -> Result<Duration, ActionError>,
+) -> Result<Series, Interrupted> {
     let mut series = Series::default();
     for _ in 0..runs {
         match run_once() {
-            RunResult::Connected(took) => series.runs.push(took),
-            RunResult::Failed(failure) => {
+            Ok(took) => series.runs.push(took),
+            Err(ActionError::NotStarted(failure)) => {
                 series.failure = Some(failure);
                 break;
             }
-            RunResult::Interrupted => return Err(Interrupted),
+            Err(_) => return Err(Interrupted),
         }
     }
     Ok(series)
@@ -138,7 +142,7 @@ fn run_ssh(
     role: SshRole,
     signals: &DeferredSignals,
     at_end: impl FnOnce(u32),
-) -> RunResult {
+) -> Result<Duration, ActionError> {
     ssh.add_host(&mut command);
     command.arg("true");
     let options = RunOptions {

@@ -16,6 +16,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use super::deferred_signals::{DeferredSignals, with_signals_unblocked};
+use crate::actions::error::ActionError;
 use crate::actions::pidfd::Pidfd;
 use crate::diagnose::obstacle::Failure;
 use crate::model::socket::MasterPid;
@@ -31,15 +32,6 @@ const REAP_POLL: Duration = Duration::from_millis(1);
 
 /// The exit status of a failure of ssh itself; any other is of the remote command (ssh(1), "EXIT STATUS").
 const SSH_FAILED: i32 = 255;
-
-#[derive(Debug)]
-pub enum RunResult {
-    /// ssh reached the server, after this time.
-    Connected(Duration),
-    Failed(Failure),
-    /// A deferred signal is pending. ssh was killed.
-    Interrupted,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SshRole {
@@ -70,27 +62,20 @@ impl RunOptions<'_> {
     }
 }
 
+/// Returns the time until ssh had reached the server; [`ActionError::Interrupted`] if a deferred signal is pending. In all
+/// cases but success, ssh has ended.
+///
 /// Calls `at_end` with the process id when ssh has ended or was killed and before it is reaped, so that the id cannot be
 /// reused yet.
 pub(crate) fn run(
     mut command: Command,
     options: RunOptions<'_>,
     at_end: impl FnOnce(u32),
-) -> RunResult {
+) -> Result<Duration, ActionError> {
     tracing::debug!(?command, "run");
-    let result = run_command(&mut command, options, at_end).unwrap_or_else(|error| {
-        RunResult::Failed(Failure::NotStarted(text::line(&error.to_string())))
-    });
-    tracing::debug!(?result, "ran");
-    result
-}
-
-fn run_command(
-    command: &mut Command,
-    options: RunOptions<'_>,
-    at_end: impl FnOnce(u32),
-) -> io::Result<RunResult> {
-    let begun = Instant::now();
+    if options.is_interrupted() {
+        return Err(ActionError::Interrupted);
+    }
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -98,42 +83,43 @@ fn run_command(
     if options.has_own_group() {
         command.process_group(0);
     }
-    if options.is_interrupted() {
-        return Ok(RunResult::Interrupted);
-    }
-    let mut child = match options.role {
+    let begun = Instant::now();
+    let child = match options.role {
         SshRole::Session => command.spawn(),
         SshRole::Master { .. } => with_signals_unblocked(|| command.spawn()),
-    }?;
+    };
+    let mut child = child.map_err(not_started)?;
     let mut stderr = StderrTail::default();
-    let end = wait_for_end(
-        &mut child,
-        begun + options.limit,
-        options.signals,
-        &mut stderr,
-    );
+    let end = wait_for_end(&mut child, begun + options.limit, options, &mut stderr);
     let took = begun.elapsed();
     if !matches!(end, Ok(RunEnd::Ended)) {
         kill(&mut child, options.has_own_group());
     }
     at_end(child.id());
     let status = Deadline::within(REAP_LIMIT).poll(REAP_POLL, || child.try_wait().transpose());
-    let code = match (end?, status) {
-        (RunEnd::Interrupted, _) => return Ok(RunResult::Interrupted),
-        (RunEnd::Ended, Some(Ok(status))) => status.code(),
-        (RunEnd::TimedOut, _) | (RunEnd::Ended, _) => {
-            let failure = Failure::TimedOut(options.limit, stderr.last_line());
-            return Ok(RunResult::Failed(failure));
+    tracing::debug!(?end, ?status, ?took, ?stderr, "ran");
+    let failure = match (end.map_err(not_started)?, status) {
+        (RunEnd::Interrupted, _) => return Err(ActionError::Interrupted),
+        (RunEnd::Ended, Some(Ok(status))) => match status.code() {
+            // The signal also reached a child in this process group.
+            None | Some(SSH_FAILED) if options.is_interrupted() => {
+                return Err(ActionError::Interrupted);
+            }
+            None | Some(SSH_FAILED) => Failure::Refused(stderr.last_line()),
+            Some(_) => return Ok(took),
+        },
+        (RunEnd::TimedOut | RunEnd::Ended, _) => {
+            Failure::TimedOut(options.limit, stderr.last_line())
         }
     };
-    Ok(match code {
-        // The signal also reached a child in this process group.
-        None | Some(SSH_FAILED) if options.is_interrupted() => RunResult::Interrupted,
-        None | Some(SSH_FAILED) => RunResult::Failed(Failure::Refused(stderr.last_line())),
-        Some(_) => RunResult::Connected(took),
-    })
+    Err(ActionError::NotStarted(failure))
 }
 
+fn not_started(error: io::Error) -> ActionError {
+    ActionError::NotStarted(Failure::NotStarted(text::line(&error.to_string())))
+}
+
+#[derive(Debug)]
 enum RunEnd {
     Ended,
     TimedOut,
@@ -144,7 +130,7 @@ enum RunEnd {
 fn wait_for_end(
     child: &mut Child,
     until: Instant,
-    signals: Option<&DeferredSignals>,
+    options: RunOptions<'_>,
     stderr: &mut StderrTail,
 ) -> io::Result<RunEnd> {
     let process = Pidfd::open(MasterPid(child.id().cast_signed()))?;
@@ -155,31 +141,29 @@ fn wait_for_end(
     }
     loop {
         let left = until.saturating_duration_since(Instant::now());
-        let present = [
+        let watched = [
             Some(process.as_fd()),
+            options.signals.map(AsFd::as_fd),
             pipe.as_ref().map(AsFd::as_fd),
-            signals.map(AsFd::as_fd),
         ];
-        let mut polled: Vec<_> = present
-            .iter()
-            .flatten()
-            .map(|fd| PollFd::new(*fd, PollFlags::POLLIN))
-            .collect();
+        let pollable = |fd| PollFd::new(fd, PollFlags::POLLIN);
+        let mut polled: Vec<_> = watched.into_iter().flatten().map(pollable).collect();
         match poll(&mut polled, poll_timeout(left)) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno.into()),
         }
-        let mut ready = polled.iter().map(|polled| polled.any() == Some(true));
-        let [ended, has_output, interrupted] =
-            present.map(|fd| fd.is_some() && ready.next() == Some(true));
         drop(polled);
-        if (has_output || ended) && !pipe.as_mut().is_some_and(|pipe| stderr.read(pipe)) {
+        if pipe.as_mut().is_some_and(|pipe| !stderr.read(pipe)) {
             pipe = None;
         }
-        if ended {
+        if process.has_ended(Duration::ZERO)? {
+            // Its last lines may have come since.
+            if let Some(pipe) = &mut pipe {
+                stderr.read(pipe);
+            }
             return Ok(RunEnd::Ended);
         }
-        if interrupted {
+        if options.is_interrupted() {
             return Ok(RunEnd::Interrupted);
         }
         if left.is_zero() {
@@ -245,7 +229,7 @@ mod tests {
 
     use super::*;
 
-    fn shell(script: &str, limit: Duration) -> RunResult {
+    fn shell(script: &str, limit: Duration) -> Result<Duration, ActionError> {
         let signals = DeferredSignals::block().unwrap();
         let mut command = Command::new("/bin/sh");
         command.args(["-c", script]);
@@ -264,12 +248,8 @@ mod tests {
 
     #[test]
     fn status_255_and_signals_are_failures() {
-        for (script, reached) in [("exit 0", true), ("exit 1", true), ("exit 254", true)] {
-            assert_eq!(
-                matches!(shell(script, LONG), RunResult::Connected(_)),
-                reached,
-                "{script}"
-            );
+        for script in ["exit 0", "exit 1", "exit 254"] {
+            assert!(shell(script, LONG).is_ok(), "{script}");
         }
         for (script, said) in [
             ("exit 255", None),
@@ -281,10 +261,9 @@ mod tests {
             ),
             ("printf 'a\\033b\\r\\n' >&2; exit 255", Some("a\\u{1b}b")),
         ] {
-            let RunResult::Failed(Failure::Refused(line)) = shell(script, LONG) else {
-                panic!("{script} went well");
-            };
-            assert_eq!(line.as_deref(), said, "{script}");
+            let refused = Failure::Refused(said.map(str::to_owned));
+            let result = shell(script, LONG);
+            assert_eq!(result, Err(ActionError::NotStarted(refused)), "{script}");
         }
     }
 
@@ -293,10 +272,8 @@ mod tests {
         let limit = Duration::from_millis(300);
         let begun = Instant::now();
         let result = shell("echo waiting >&2; sleep 600 & sleep 600", limit);
-        let RunResult::Failed(Failure::TimedOut(waited, line)) = result else {
-            panic!("{result:?}");
-        };
-        assert_eq!((waited, line.as_deref()), (limit, Some("waiting")));
+        let timed_out = Failure::TimedOut(limit, Some("waiting".to_owned()));
+        assert_eq!(result, Err(ActionError::NotStarted(timed_out)));
         assert!(begun.elapsed() < LONG);
     }
 
@@ -306,10 +283,8 @@ mod tests {
             "i=0; while [ $i -lt 3000 ]; do echo line $i >&2; i=$((i+1)); done; exit 255",
             LONG,
         );
-        let RunResult::Failed(Failure::Refused(said)) = result else {
-            panic!("{result:?}");
-        };
-        assert_eq!(said.as_deref(), Some("line 2999"));
+        let refused = Failure::Refused(Some("line 2999".to_owned()));
+        assert_eq!(result, Err(ActionError::NotStarted(refused)));
     }
 
     #[test]
@@ -320,9 +295,7 @@ mod tests {
             signals: None,
         };
         let result = run(Command::new("/nowhere/ssh"), options, |_| {});
-        assert!(
-            matches!(result, RunResult::Failed(Failure::NotStarted(_))),
-            "{result:?}"
-        );
+        let error = result.unwrap_err().to_string();
+        assert!(error.starts_with("ssh cannot be started"), "{error}");
     }
 }
