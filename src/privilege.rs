@@ -108,10 +108,8 @@ mod tests {
         let file = home.path().join("not/there/yet");
         check_new_file(&file).unwrap();
         if !geteuid().is_root() {
-            return skip(
-                "root_leaves_no_file_in_the_directory_of_another",
-                "these tests do not run as root",
-            );
+            let test = "root_creates_no_file_in_directory_of_other_user";
+            return skip(test, "these tests do not run as root");
         }
         std::os::unix::fs::chown(home.path(), Some(65534), None).unwrap();
         let error = check_new_file(&file).unwrap_err();

@@ -131,14 +131,6 @@ mod tests {
         words.map(|word| word.to_str().unwrap()).collect()
     }
 
-    fn environment(pairs: &[(&str, &str)]) -> impl Iterator<Item = (OsString, OsString)> {
-        let owned: Vec<_> = pairs
-            .iter()
-            .map(|(name, value)| ((*name).into(), (*value).into()))
-            .collect();
-        owned.into_iter()
-    }
-
     #[test]
     fn command_keeps_arguments_environment_and_directory() {
         let mut ssh = Command::new("/usr/bin/ssh");
@@ -146,7 +138,7 @@ mod tests {
             .env("SSH_ASKPASS_REQUIRE", "force")
             .env_remove("G_SLICE")
             .current_dir("/home");
-        let around = environment(&[
+        let around = [
             ("PATH", "/bin"),
             ("G_SLICE", "always-malloc"),
             ("INVOCATION_ID", "1"),
@@ -155,8 +147,9 @@ mod tests {
             ("1ST", ""),
             ("BELL", "\u{7}"),
             ("LINES", "a\n\tb"),
-        ]);
-        let outside = wrapped(&ssh, Lifetime::Unlimited, around);
+        ];
+        let around = around.map(|(name, value)| (name.into(), value.into()));
+        let outside = wrapped(&ssh, Lifetime::Unlimited, around.into_iter());
         let words = words(&outside);
         let (before, after) = words.split_at(words.iter().position(|word| *word == "--").unwrap());
         assert_eq!(
@@ -178,7 +171,7 @@ mod tests {
     #[test]
     fn limited_command_has_a_second_more_than_its_caller() {
         let lifetime = Lifetime::Limited(Duration::from_secs(5));
-        let outside = wrapped(&Command::new("ssh"), lifetime, environment(&[]));
+        let outside = wrapped(&Command::new("ssh"), lifetime, std::iter::empty());
         let words = words(&outside);
         assert!(words.contains(&"--property=RuntimeMaxSec=6"), "{words:?}");
         assert!(!words.contains(&"KillMode=process"), "{words:?}");

@@ -128,27 +128,26 @@ pub(super) mod tests {
         let path = directory.path().join("u@h-22");
         let _listener = UnixListener::bind(&path).unwrap();
         let target = target_of(&path);
-        let held = HeldSocket::open(&target).unwrap();
+        let open = || HeldSocket::open(&target);
+        let held = open().unwrap();
         assert_eq!(Some(held.stat.id), target.id);
 
         // On some kernels the change time has a resolution of milliseconds.
         let deadline = Instant::now() + Duration::from_secs(10);
         while target_of(&path).id == target.id {
-            assert!(
-                Instant::now() < deadline,
-                "the change time does not advance"
-            );
+            assert!(Instant::now() < deadline, "the change time stays");
             fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         }
-        assert_eq!(HeldSocket::open(&target).unwrap_err(), HoldError::Changed);
+        assert_eq!(open().unwrap_err(), HoldError::Changed);
         fs::remove_file(&path).unwrap();
-        assert_eq!(HeldSocket::open(&target).unwrap_err(), HoldError::Missing);
+        assert_eq!(open().unwrap_err(), HoldError::Missing);
         let _successor = UnixListener::bind(&path).unwrap();
-        assert_eq!(HeldSocket::open(&target).unwrap_err(), HoldError::Changed);
+        assert_eq!(open().unwrap_err(), HoldError::Changed);
     }
 
     #[test]
-    fn rejects_what_is_not_a_socket() {
+    fn rejects_what_is_not_a_socket_of_the_user() {
+        use HoldError::{Missing, NotASocket};
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         let _listener = UnixListener::bind(at("socket")).unwrap();
@@ -157,38 +156,23 @@ pub(super) mod tests {
         fs::create_dir(at("directory")).unwrap();
         fs::write(at("file"), "").unwrap();
         nix::unistd::mkfifo(&at("fifo"), Mode::S_IRWXU).unwrap();
-        for (name, error) in [
-            ("link", HoldError::NotASocket(FileKind::Symlink)),
-            ("loop", HoldError::NotASocket(FileKind::Symlink)),
-            ("directory", HoldError::NotASocket(FileKind::Directory)),
-            ("file", HoldError::NotASocket(FileKind::Regular)),
-            ("fifo", HoldError::NotASocket(FileKind::Fifo)),
-            ("nothing", HoldError::Missing),
-            ("file/below", HoldError::Missing),
+        let error = |name| HeldSocket::open(&target_of(&at(name))).unwrap_err();
+        for (name, expected) in [
+            ("link", NotASocket(FileKind::Symlink)),
+            ("loop", NotASocket(FileKind::Symlink)),
+            ("directory", NotASocket(FileKind::Directory)),
+            ("file", NotASocket(FileKind::Regular)),
+            ("fifo", NotASocket(FileKind::Fifo)),
+            ("nothing", Missing),
+            ("file/below", Missing),
         ] {
-            assert_eq!(
-                HeldSocket::open(&target_of(&at(name))).unwrap_err(),
-                error,
-                "{name}"
-            );
+            assert_eq!(error(name), expected, "{name}");
         }
-    }
-
-    #[test]
-    fn rejects_socket_owned_by_other_user() {
         if !nix::unistd::geteuid().is_root() {
-            return skip(
-                "rejects_socket_owned_by_other_user",
-                "only root can change the owner of a file",
-            );
+            let test = "rejects_what_is_not_a_socket_of_the_user";
+            return skip(test, "only root can change the owner of a file");
         }
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("u@h-22");
-        let _listener = UnixListener::bind(&path).unwrap();
-        std::os::unix::fs::chown(&path, Some(65534), None).unwrap();
-        assert_eq!(
-            HeldSocket::open(&target_of(&path)).unwrap_err(),
-            HoldError::NotOurs(UserId(65534))
-        );
+        std::os::unix::fs::chown(at("socket"), Some(65534), None).unwrap();
+        assert_eq!(error("socket"), HoldError::NotOurs(UserId(65534)));
     }
 }

@@ -47,7 +47,7 @@ impl Drop for Sleeper {
 
 /// A kernel with one answer for each question, and then no listener.
 struct Answers<F> {
-    answers: RefCell<Vec<Option<ListenerFound>>>,
+    answers: Vec<Option<ListenerFound>>,
     /// Called before each answer, with the number of answers so far.
     before: F,
     given: Cell<usize>,
@@ -55,20 +55,15 @@ struct Answers<F> {
 
 impl<F: Fn(usize)> Kernel for Answers<F> {
     fn listener(&self, _: &Target) -> Option<ListenerFound> {
-        (self.before)(self.given.get());
-        self.given.set(self.given.get() + 1);
-        let mut answers = self.answers.borrow_mut();
-        if answers.is_empty() {
-            None
-        } else {
-            answers.remove(0)
-        }
+        let given = self.given.replace(self.given.get() + 1);
+        (self.before)(given);
+        self.answers.get(given).cloned().flatten()
     }
 }
 
 fn kernel_with<F: Fn(usize)>(answers: &[Option<ListenerFound>], before: F) -> Answers<F> {
     Answers {
-        answers: RefCell::new(answers.to_vec()),
+        answers: answers.to_vec(),
         before,
         given: Cell::new(0),
     }

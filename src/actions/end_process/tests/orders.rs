@@ -98,14 +98,12 @@ fn orders() -> Vec<Order> {
     for ends in 0..=NEVER {
         for id_reused in ends..=NEVER {
             for session in 0..=NEVER {
-                for has_second_holder in [false, true] {
-                    orders.push(Order {
-                        ends,
-                        id_reused,
-                        session,
-                        has_second_holder,
-                    });
-                }
+                orders.extend([false, true].map(|has_second_holder| Order {
+                    ends,
+                    id_reused,
+                    session,
+                    has_second_holder,
+                }));
             }
         }
     }
