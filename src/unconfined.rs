@@ -46,7 +46,6 @@ pub enum Lifetime {
     Limited(Duration),
 }
 
-/// Whether this process runs in the sandbox of the unit.
 pub fn is_confined() -> bool {
     env::var_os(CONFINED).is_some_and(|value| !value.is_empty())
 }

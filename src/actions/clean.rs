@@ -25,7 +25,6 @@ use crate::diagnose::LEFTOVER_AFTER;
 use crate::model::control_path::{ASIDE_PREFIX, ControlPath};
 use crate::model::socket::{Connect, Filesystem, Target};
 
-/// How long to wait for another muxtray that cleans in the same directory.
 const LOCK_LIMIT: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +48,6 @@ pub enum CleanStep {
     PutBack,
 }
 
-/// `removed`
 impl fmt::Display for Cleaned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&match self {
@@ -277,7 +275,6 @@ fn name(path: &ControlPath) -> &Path {
     Path::new(OsStr::from_bytes(path.name()))
 }
 
-/// The error of a failed change of names in the directory.
 fn directory_error(errno: Errno) -> ActionError {
     match errno {
         Errno::EACCES | Errno::EPERM => {

@@ -24,7 +24,6 @@ use crate::mux::deadline::Deadline;
 use crate::mux::error::MuxError;
 use crate::observe::filesystem;
 
-/// How long a whole alive check may take.
 pub(super) const CHECK_LIMIT: Duration = Duration::from_secs(2);
 
 /// How long the listener may take to close after the master accepted an exit or stop request.
@@ -58,13 +57,6 @@ pub(super) struct Exited {
     pub(super) file_remains: bool,
 }
 
-/// A master that accepts no more sessions, verified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stopped {
-    /// The sessions that are still open; `None` if they could not be counted.
-    sessions: Option<u32>,
-}
-
 /// `answered in 0.8 ms, pid 4711`
 impl fmt::Display for Checked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -93,18 +85,6 @@ impl fmt::Display for Exited {
             return f.write_str(&tr!("{exited}; its socket file remains, stale", exited));
         }
         f.write_str(&exited)
-    }
-}
-
-/// `accepts no more sessions; exits with the last of 2`
-impl fmt::Display for Stopped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&match self.sessions {
-            Some(0) => tr!("exited, as no session was open"),
-            Some(sessions) => tr!("accepts no more sessions; exits when its {n} session ends"
-                | "accepts no more sessions; exits when its {n} sessions end" % sessions),
-            None => tr!("accepts no more sessions; exits when its last one ends"),
-        })
     }
 }
 
@@ -173,12 +153,12 @@ pub(super) fn exit(
 }
 
 /// Sends a stop request, after which the master accepts no more sessions and exits with its last one. Verifies that the
-/// listener is gone. Limits as for [`exit`].
+/// listener is gone. Limits as for [`exit`]. Returns the sessions that are still open; `None` if they could not be counted.
 pub(super) fn stop(
     kernel: &impl Kernel,
     target: &Target,
     limit: Duration,
-) -> Result<Stopped, ActionError> {
+) -> Result<Option<u32>, ActionError> {
     let deadline = Deadline::within(limit);
     let held = HeldSocket::open(target)?;
     let master = master(kernel, target)?;
@@ -193,9 +173,7 @@ pub(super) fn stop(
         }
         Err(error) => return Err(error.into()),
     }
-    Ok(Stopped {
-        sessions: master.map(|master| master.sessions),
-    })
+    Ok(master.map(|master| master.sessions))
 }
 
 /// The listener of the socket; `None` if the kernel shows none.

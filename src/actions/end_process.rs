@@ -5,7 +5,6 @@
 //! user's, then the pidfd is of that process: if it had ended in between and its id had been reused, the new process
 //! would not hold the listener. Signals go to the pidfd. [`ending`] decides which.
 
-use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 
 use nix::errno::Errno;
@@ -21,45 +20,12 @@ use crate::decide::action_report::Action;
 use crate::decide::ending::{self, AtPath, Observed, Phase};
 use crate::decide::intent::SessionConsent;
 use crate::model::control_path::ControlPath;
-use crate::model::socket::{File, Holder, MasterPid, Process, Target};
+use crate::model::socket::{File, Holder, Process, Target};
 use crate::model::text;
 use crate::mux::error::MuxError;
 use crate::observe::filesystem;
 
-/// How often the path is looked at after SIGTERM.
 const PATH_POLL: Duration = Duration::from_millis(10);
-
-/// The verified end of a master's process.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ProcessEnded {
-    pid: MasterPid,
-    /// Whether SIGKILL was needed.
-    killed: bool,
-    /// The sessions that were open.
-    closed: u32,
-    /// Why its socket remains. `None` if it is gone, or never existed.
-    socket_remains: Option<ActionError>,
-}
-
-/// `process 4711 ended (SIGKILL), closing 2 sessions`
-impl fmt::Display for ProcessEnded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let signal = if self.killed { "SIGKILL" } else { "SIGTERM" };
-        let ended = match self.closed {
-            0 => tr!("process {pid} ended ({signal})", pid = self.pid.0, signal),
-            closed => tr!(
-                "process {pid} ended ({signal}), closing {n} session"
-                    | "process {pid} ended ({signal}), closing {n} sessions" % closed,
-                pid = self.pid.0,
-                signal
-            ),
-        };
-        f.write_str(&match &self.socket_remains {
-            None => ended,
-            Some(error) => tr!("{ended}; its socket: {error}", ended, error),
-        })
-    }
-}
 
 /// Sends an exit request and, if the master does not answer it, ends its process. Returns which of them has ended the
 /// master or failed, with the report, and whether a stale socket file is left behind.
@@ -75,10 +41,7 @@ pub(super) fn exit_or_end_process(
         Err(error) if error.is_unresponsive() => {
             tracing::info!("{}: {error}", target.path);
             let ended = end_process(kernel, target, consent);
-            (
-                Action::EndProcess,
-                ended.map(|ended| (ended.to_string(), false)),
-            )
+            (Action::EndProcess, ended.map(|message| (message, false)))
         }
         exited => {
             let ended = exited.map(|exited| (exited.to_string(), exited.file_remains));
@@ -91,11 +54,13 @@ pub(super) fn exit_or_end_process(
 /// [`CHECK_LIMIT`] and the limits in [`ending`] together. After an error no signal was sent, unless its message says so.
 ///
 /// A master that has its socket and is not stopped gets one alive check; if it answers, it is left alone.
+///
+/// Returns the report: `process 4711 ended (SIGKILL), closing 2 sessions`.
 pub(super) fn end_process(
     kernel: &impl Kernel,
     target: &Target,
     consent: SessionConsent,
-) -> Result<ProcessEnded, ActionError> {
+) -> Result<String, ActionError> {
     if target.cookie.is_none() {
         // Without a cookie, the process cannot be proven to hold the listener.
         return Err(ActionError::Unknown(tr!(
@@ -137,12 +102,26 @@ pub(super) fn end_process(
             process
         )));
     }
-    Ok(ProcessEnded {
-        pid: process.pid,
-        killed,
-        closed: second.sessions,
-        socket_remains: socket.and_then(|socket| remove_socket(kernel, target, &socket).err()),
-    })
+    let signal = if killed { "SIGKILL" } else { "SIGTERM" };
+    let mut message = match second.sessions {
+        0 => tr!(
+            "process {pid} ended ({signal})",
+            pid = process.pid.0,
+            signal
+        ),
+        closed => tr!(
+            "process {pid} ended ({signal}), closing {n} session"
+                | "process {pid} ended ({signal}), closing {n} sessions" % closed,
+            pid = process.pid.0,
+            signal
+        ),
+    };
+    if let Some(socket) = socket
+        && let Err(error) = remove_socket(kernel, target, &socket)
+    {
+        message = tr!("{ended}; its socket: {error}", ended = message, error);
+    }
+    Ok(message)
 }
 
 /// The listener, and its process if that is an ssh of the user's whose sessions may be closed.

@@ -31,7 +31,6 @@ impl HeldDirectory {
         HeldSocket::open_in(&self.0, name)
     }
 
-    /// Whether a file of this name exists, of any kind.
     pub(super) fn has(&self, name: &Path) -> bool {
         let flags = AtFlags::AT_SYMLINK_NOFOLLOW;
         nix::sys::stat::fstatat(&self.0, name, flags) != Err(Errno::ENOENT)

@@ -43,7 +43,6 @@ pub enum HoldError {
 pub struct HeldSocket {
     /// An `O_PATH` descriptor.
     pub(super) file: fs::File,
-    /// When it was opened.
     pub(super) stat: Stat,
 }
 

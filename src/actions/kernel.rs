@@ -53,7 +53,6 @@ pub trait Kernel {
         Some(ListenerFound::new(listener, place))
     }
 
-    /// The filesystem of a directory.
     fn filesystem(&self, directory: &Path) -> Filesystem {
         filesystem::filesystem_of(directory)
     }

@@ -93,16 +93,18 @@ pub fn exit_or_end_process(subject: &Subject, consent: SessionConsent) -> Action
 
 pub fn stop(subject: &Subject) -> ActionReport {
     subject.perform(Action::Stop, || {
-        let stopped = control::stop(&LiveKernel, &subject.target, CHECK_LIMIT)?;
-        Ok(stopped.to_string())
+        let sessions = control::stop(&LiveKernel, &subject.target, CHECK_LIMIT)?;
+        Ok(match sessions {
+            Some(0) => tr!("exited, as no session was open"),
+            Some(sessions) => tr!("accepts no more sessions; exits when its {n} session ends"
+                | "accepts no more sessions; exits when its {n} sessions end" % sessions),
+            None => tr!("accepts no more sessions; exits when its last one ends"),
+        })
     })
 }
 
 pub fn end_process(subject: &Subject, consent: SessionConsent) -> ActionReport {
-    let end = || {
-        let ended = end_process::end_process(&LiveKernel, &subject.target, consent)?;
-        Ok(ended.to_string())
-    };
+    let end = || end_process::end_process(&LiveKernel, &subject.target, consent);
     match &subject.socket {
         Some(socket) if matches!(socket.state, State::Orphaned { .. }) => {
             subject.result(Action::EndProcess, end())

@@ -21,7 +21,6 @@ use crate::model::socket::{File, Target};
 use crate::observe::filesystem;
 use crate::present::speed_test::{Master, Series};
 
-/// ConnectTimeout
 const CONNECT_SECONDS: u32 = 10;
 
 pub const RUN_LIMIT: Duration = Duration::from_secs(15);

@@ -31,7 +31,6 @@ pub(crate) enum ExitReply {
     Closed,
 }
 
-/// An open connection after the greeting.
 #[derive(Debug)]
 pub(crate) struct Client {
     connection: OwnedFd,

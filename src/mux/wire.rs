@@ -82,7 +82,6 @@ pub enum WireError {
 }
 
 impl Request {
-    /// The whole packet, with its length.
     pub fn encode(self) -> Vec<u8> {
         const SUBJECT: &[u8; 10] = b"connection";
         let (numbers, text): (&[u32], &[u8]) = match self {
@@ -159,7 +158,6 @@ impl Reply {
         }
     }
 
-    /// The name in PROTOCOL.mux.
     pub(super) const fn name(&self) -> &'static str {
         match self {
             Self::Hello { .. } => "HELLO",

@@ -12,7 +12,7 @@ use nix::sys::signal::Signal::SIGKILL;
 use super::*;
 use crate::actions::held_socket::tests::target_of;
 use crate::actions::kernel::LiveKernel;
-use crate::model::socket::Cookie;
+use crate::model::socket::{Cookie, MasterPid};
 use crate::tests::skip;
 
 /// Sleeps. Killed when dropped.
@@ -107,7 +107,7 @@ fn orphan_gets_only_sigkill() {
         "process {} ended (SIGKILL), closing 2 sessions",
         master.pid().0
     );
-    assert_eq!(ended.to_string(), text);
+    assert_eq!(ended, text);
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn process_with_reused_id_gets_no_signal() {
             "process ids cannot be chosen here",
         );
     };
-    assert_eq!((ended.pid, ended.killed), (next.pid(), false));
+    assert!(ended.contains("(SIGTERM)"), "{ended}");
     assert!(next.is_running());
 }
 

@@ -23,7 +23,6 @@ use crate::model::socket::MasterPid;
 use crate::model::text;
 use crate::mux::deadline::{Deadline, poll_timeout};
 
-/// The bytes of standard error that are kept.
 const KEPT: usize = 8 * 1024;
 
 /// How long a killed child may take to end. Only one in an uninterruptible system call takes any time.
@@ -35,7 +34,6 @@ const SSH_FAILED: i32 = 255;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SshRole {
-    /// Ends with the run.
     Session,
     /// Goes to the background and outlives the run.
     Master {
