@@ -48,11 +48,11 @@ pub(super) struct Checked {
     connection: Option<String>,
 }
 
-/// A master that has exited, verified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Exited {
-    /// The sessions that were open; `None` if they could not be counted.
-    closed: Option<u32>,
+/// A master that has ended, verified.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Ended {
+    /// `exited, closing 2 sessions`
+    pub(super) message: String,
     /// Whether its socket file is left behind, stale.
     pub(super) file_remains: bool,
 }
@@ -69,22 +69,6 @@ impl fmt::Display for Checked {
             Some(connection) => write!(f, ", {connection}"),
             None => Ok(()),
         }
-    }
-}
-
-/// `exited, closing 2 sessions`
-impl fmt::Display for Exited {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let exited = match self.closed {
-            None | Some(0) => tr!("exited"),
-            Some(sessions) => {
-                tr!("exited, closing {n} session" | "exited, closing {n} sessions" % sessions)
-            }
-        };
-        if self.file_remains {
-            return f.write_str(&tr!("{exited}; its socket file remains, stale", exited));
-        }
-        f.write_str(&exited)
     }
 }
 
@@ -118,7 +102,7 @@ pub(super) fn exit(
     target: &Target,
     consent: SessionConsent,
     limit: Duration,
-) -> Result<Exited, ActionError> {
+) -> Result<Ended, ActionError> {
     let deadline = Deadline::within(limit);
     let held = HeldSocket::open(target)?;
     let mut sessions = None;
@@ -146,9 +130,19 @@ pub(super) fn exit(
     let closed = client.wait_closed(until);
     tracing::trace!(path = %target.path, closed, "waited for the connection to close");
     verify_no_listener(kernel, &target.path, &held, until)?;
-    Ok(Exited {
-        closed: sessions,
-        file_remains: file_remains(&target.path, &held, until),
+    let file_remains = file_remains(&target.path, &held, until);
+    let mut message = match sessions {
+        None | Some(0) => tr!("exited"),
+        Some(closed) => {
+            tr!("exited, closing {n} session" | "exited, closing {n} sessions" % closed)
+        }
+    };
+    if file_remains {
+        message = tr!("{exited}; its socket file remains, stale", exited = message);
+    }
+    Ok(Ended {
+        message,
+        file_remains,
     })
 }
 

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use tr::tr;
 
 use super::clean;
-use super::control::{self, CHECK_LIMIT};
+use super::control::{self, CHECK_LIMIT, Ended};
 use super::error::ActionError;
 use super::held_socket::{HeldSocket, HoldError};
 use super::kernel::{Kernel, ListenerFound};
@@ -28,7 +28,7 @@ use crate::observe::filesystem;
 const PATH_POLL: Duration = Duration::from_millis(10);
 
 /// Sends an exit request and, if the master does not answer it, ends its process. Returns which of them has ended the
-/// master or failed, with the report, and whether a stale socket file is left behind.
+/// master or failed.
 ///
 /// Without a network, a master may accept the request and not exit: it waits until its message of disconnection is sent
 /// (`client_loop()` in clientloop.c), which does not fit a full send buffer.
@@ -36,17 +36,17 @@ pub(super) fn exit_or_end_process(
     kernel: &impl Kernel,
     target: &Target,
     consent: SessionConsent,
-) -> (Action, Result<(String, bool), ActionError>) {
+) -> (Action, Result<Ended, ActionError>) {
     match control::exit(kernel, target, consent, CHECK_LIMIT) {
         Err(error) if error.is_unresponsive() => {
             tracing::info!("{}: {error}", target.path);
-            let ended = end_process(kernel, target, consent);
-            (Action::EndProcess, ended.map(|message| (message, false)))
+            let ended = end_process(kernel, target, consent).map(|message| Ended {
+                message,
+                file_remains: false,
+            });
+            (Action::EndProcess, ended)
         }
-        exited => {
-            let ended = exited.map(|exited| (exited.to_string(), exited.file_remains));
-            (Action::Exit, ended)
-        }
+        exited => (Action::Exit, exited),
     }
 }
 

@@ -158,11 +158,11 @@ fn free_path(first: &First, consent: SessionConsent) -> Result<Option<String>, A
         First::Clean(target) => (target, None),
         First::End(target) => {
             let (_, ended) = exit_or_end_process(&LiveKernel, target, consent);
-            let (message, file_remains) = ended?;
-            if !file_remains {
-                return Ok(Some(message));
+            let ended = ended?;
+            if !ended.file_remains {
+                return Ok(Some(ended.message));
             }
-            (target, Some(message))
+            (target, Some(ended.message))
         }
     };
     match clean::clean(&LiveKernel, target, SystemTime::now()) {

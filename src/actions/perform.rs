@@ -77,8 +77,8 @@ pub fn check(subject: &Subject) -> ActionReport {
 
 pub fn exit(subject: &Subject, consent: SessionConsent) -> ActionReport {
     subject.perform(Action::Exit, || {
-        let exited = control::exit(&LiveKernel, &subject.target, consent, CHECK_LIMIT)?;
-        Ok(exited.to_string())
+        let ended = control::exit(&LiveKernel, &subject.target, consent, CHECK_LIMIT)?;
+        Ok(ended.message)
     })
 }
 
@@ -88,7 +88,7 @@ pub fn exit_or_end_process(subject: &Subject, consent: SessionConsent) -> Action
         return refusal;
     }
     let (action, ended) = end_process::exit_or_end_process(&LiveKernel, &subject.target, consent);
-    subject.result(action, ended.map(|(message, _)| message))
+    subject.result(action, ended.map(|ended| ended.message))
 }
 
 pub fn stop(subject: &Subject) -> ActionReport {
