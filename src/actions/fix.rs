@@ -25,7 +25,7 @@ use crate::model::text;
 pub fn fix(fix: &Fix) -> ActionReport {
     let path = match fix {
         Fix::MakeDirectory(path) | Fix::CloseDirectory { path, .. } => path,
-        Fix::CloseSocket(target) | Fix::Clean { target, .. } => target.path.as_path(),
+        Fix::CloseSocket(target) | Fix::Clean(target) => target.path.as_path(),
     };
     let (outcome, message) = match apply(fix) {
         Ok(Some(message)) => (ActionOutcome::Done, message),
@@ -43,7 +43,7 @@ fn apply(fix: &Fix) -> Result<Option<String>, ActionError> {
         Fix::MakeDirectory(path) => create_directory(path),
         Fix::CloseDirectory { path, id } => close_directory(path, *id),
         Fix::CloseSocket(target) => close_socket(target),
-        Fix::Clean { target, .. } => match clean::clean(&LiveKernel, target, SystemTime::now()) {
+        Fix::Clean(target) => match clean::clean(&LiveKernel, target, SystemTime::now()) {
             Ok(cleaned) => Ok(Some(cleaned.to_string())),
             Err(ActionError::Hold(HoldError::Missing)) => Ok(None),
             Err(error) => Err(error),

@@ -33,17 +33,17 @@ pub fn open(path: &Path, limit: Duration) -> Result<(), XdgOpenError> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .process_group(0);
-    let mut child = command.spawn().map_err(not_started)?;
+    let mut child = command.spawn().map_err(|error| not_started(&error))?;
     let (sender, ended) = mpsc::channel();
     // Waits as long as the program is open, so that it leaves no zombie. Nothing waits for this thread.
     thread::Builder::new()
         .name("xdg-open".to_owned())
         .spawn(move || sender.send(child.wait()))
-        .map_err(not_started)?;
+        .map_err(|error| not_started(&error))?;
     let Ok(status) = ended.recv_timeout(limit) else {
         return Ok(());
     };
-    let status = status.map_err(not_started)?;
+    let status = status.map_err(|error| not_started(&error))?;
     // The exit statuses of xdg-open(1).
     Err(XdgOpenError(match status.code() {
         Some(0) => return Ok(()),
@@ -54,7 +54,7 @@ pub fn open(path: &Path, limit: Duration) -> Result<(), XdgOpenError> {
     }))
 }
 
-fn not_started(error: io::Error) -> XdgOpenError {
+fn not_started(error: &io::Error) -> XdgOpenError {
     XdgOpenError(match error.kind() {
         io::ErrorKind::NotFound => tr!("xdg-open is not installed"),
         _ => tr!("xdg-open cannot be started: {error}", error),

@@ -293,7 +293,7 @@ fn single(problem: &Problem<'_>, policy: &Policy) -> Notice {
     };
     match &finding.fix {
         // The button of the socket's state.
-        Some(Fix::Clean { .. }) | None => {}
+        Some(Fix::Clean(_)) | None => {}
         Some(fix) => buttons.push(Button {
             label: fix.label().to_owned(),
             intent: Intent::Mend(fix.clone()),

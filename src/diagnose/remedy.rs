@@ -144,13 +144,9 @@ fn state_finding(socket: &Socket, extra: Extra<'_>) -> Option<Finding> {
             } else {
                 tr!("connection refused: no process listens")
             };
-            let target = socket.target();
             found(evidence, tr!("remove it with"))
                 .with_command(commands::clean(socket))
-                .with_fix(Fix::Clean {
-                    target,
-                    is_leftover,
-                })
+                .with_fix(Fix::Clean(socket.target()))
         }
         State::Misowned(owner) => {
             let evidence = tr!("the file belongs to {owner}, not to you", owner);

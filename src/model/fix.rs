@@ -18,10 +18,8 @@ pub enum Fix {
         id: DirectoryId,
     },
     CloseSocket(Target),
-    Clean {
-        target: Target,
-        is_leftover: bool,
-    },
+    /// Remove a stale socket or a leftover.
+    Clean(Target),
 }
 
 impl Fix {
@@ -31,7 +29,7 @@ impl Fix {
             Self::MakeDirectory(_) => tr!("Make the directory"),
             Self::CloseDirectory { .. } => tr!("Close the directory to others"),
             Self::CloseSocket(_) => tr!("Close the socket to others"),
-            Self::Clean { .. } => tr!("Clean"),
+            Self::Clean(_) => tr!("Clean"),
         }
     }
 }

@@ -282,9 +282,8 @@ fn keeps_both_of_two_masters() {
     let path = scene.stale("u@h-22");
     let masters = RefCell::new(Vec::new());
     let bind = || {
-        masters
-            .borrow_mut()
-            .push(UnixListener::bind(&path).unwrap())
+        let master = UnixListener::bind(&path).unwrap();
+        masters.borrow_mut().push(master);
     };
     let (cleaned, steps) = clean_with_changes(&scene, &|step| match step {
         CleanStep::Judged => {

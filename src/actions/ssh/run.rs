@@ -86,7 +86,7 @@ pub(crate) fn run(
         SshRole::Session => command.spawn(),
         SshRole::Master { .. } => with_signals_unblocked(|| command.spawn()),
     };
-    let mut child = child.map_err(not_started)?;
+    let mut child = child.map_err(|error| not_started(&error))?;
     let mut stderr = StderrTail::default();
     let end = wait_for_end(&mut child, begun + options.limit, options, &mut stderr);
     let took = begun.elapsed();
@@ -96,7 +96,7 @@ pub(crate) fn run(
     at_end(child.id());
     let status = Deadline::within(REAP_LIMIT).poll(REAP_POLL, || child.try_wait().transpose());
     tracing::debug!(?end, ?status, ?took, ?stderr, "ran");
-    let failure = match (end.map_err(not_started)?, status) {
+    let failure = match (end.map_err(|error| not_started(&error))?, status) {
         (RunEnd::Interrupted, _) => return Err(ActionError::Interrupted),
         (RunEnd::Ended, Some(Ok(status))) => match status.code() {
             // The signal also reached a child in this process group.
@@ -113,7 +113,7 @@ pub(crate) fn run(
     Err(ActionError::NotStarted(failure))
 }
 
-fn not_started(error: io::Error) -> ActionError {
+fn not_started(error: &io::Error) -> ActionError {
     ActionError::NotStarted(Failure::NotStarted(text::line(&error.to_string())))
 }
 

@@ -44,10 +44,7 @@ fn each_state_has_its_command_and_fix() {
         let socket = in_state(state);
         let target = socket.target();
         let fix = match &socket.state {
-            state if state.is_cleanable() => Some(Fix::Clean {
-                target,
-                is_leftover: *state == State::Leftover,
-            }),
+            state if state.is_cleanable() => Some(Fix::Clean(target)),
             State::Denied(Denied::Connect) => Some(Fix::CloseSocket(target)),
             _ => None,
         };

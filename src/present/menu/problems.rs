@@ -74,7 +74,7 @@ pub(super) fn finding_rows(number: usize, finding: &Finding) -> Vec<Entry> {
     ];
     match (&finding.fix, &finding.command) {
         // The socket has a row Clean.
-        (Some(Fix::Clean { .. }), _) => {}
+        (Some(Fix::Clean(_)), _) => {}
         (Some(fix), _) => entries.push(Entry::item(
             format!("fix-{number}"),
             fix.label(),

@@ -214,10 +214,7 @@ fn keys_are_unique_among_siblings() {
 #[test]
 fn findings_have_a_click_for_a_safe_fix_a_command_or_lines() {
     let target = in_state(State::Stale).target();
-    let clean = Fix::Clean {
-        target: target.clone(),
-        is_leftover: false,
-    };
+    let clean = Fix::Clean(target.clone());
     let lines = [
         "Host web".to_owned(),
         "    ServerAliveInterval 15".to_owned(),
