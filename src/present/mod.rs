@@ -1,5 +1,4 @@
 pub mod doctor;
-pub mod documents;
 pub mod explain;
 pub mod menu;
 pub mod network;

@@ -5,17 +5,17 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use crate::generated_pages;
 use crate::support::{program, skip};
 use clap::CommandFactory as _;
 use muxtray::cli::args::Arguments;
-use muxtray::present::documents;
 
 const UPDATE: &str = "MUXTRAY_UPDATE_DOCS";
 
 #[test]
 fn generated_documents_are_fresh() {
     let mut stale = Vec::new();
-    for (path, page) in documents::pages() {
+    for (path, page) in generated_pages::pages() {
         if fs::read_to_string(path).is_ok_and(|file| file == page) {
             continue;
         }
@@ -39,7 +39,7 @@ fn ssh_accepts_the_recommended_configuration() {
         "ssh_accepts_the_recommended_configuration",
         "ssh",
         &["-G", "h", "-F"],
-        &documents::ssh_configuration(),
+        &generated_pages::ssh_configuration(),
     );
     let Some(output) = output else { return };
     let options = String::from_utf8(output.stdout).unwrap();

@@ -13,6 +13,7 @@ mod doctor;
 mod documents;
 mod explain;
 mod filesystems;
+mod generated_pages;
 mod hostile;
 mod list;
 mod list_output;

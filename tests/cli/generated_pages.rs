@@ -1,14 +1,14 @@
-//! The generated pages of `docs/`. `tests/documents.rs` checks that the files are up to date and rewrites them.
+//! The generated pages of `docs/`. [`super::documents`] checks that the files are up to date and rewrites them.
 
 use std::fmt::Write as _;
 
-use super::ssh_messages::SSH_MESSAGES;
-use crate::model::finding::{FindingId, Group, Severity};
-use crate::model::settings::Settings;
-use crate::model::state;
+use muxtray::model::finding::{FindingId, Group, Severity};
+use muxtray::model::settings::Settings;
+use muxtray::model::state;
+use muxtray::present::ssh_messages::SSH_MESSAGES;
 
 /// Options for `~/.ssh/config`; `docs/configuration.md` recommends them. Each is followed by its reason.
-pub const SSH_OPTIONS: &[(&str, &str)] = &[
+const SSH_OPTIONS: &[(&str, &str)] = &[
     (
         "ControlMaster auto",
         "The first connection becomes the master, later ones use it. `auto` replaces a stale socket; `yes` continues \
@@ -33,8 +33,7 @@ pub const SSH_OPTIONS: &[(&str, &str)] = &[
 ];
 
 /// Returns the recommended options as lines of `~/.ssh/config`.
-#[must_use]
-pub fn ssh_configuration() -> String {
+pub(crate) fn ssh_configuration() -> String {
     let mut lines = "Host *\n".to_owned();
     for (option, _) in SSH_OPTIONS {
         let _ = writeln!(lines, "    {option}");
@@ -43,8 +42,7 @@ pub fn ssh_configuration() -> String {
 }
 
 /// Returns the path of each generated page below the source directory, and its text.
-#[must_use]
-pub fn pages() -> [(&'static str, String); 3] {
+pub(crate) fn pages() -> [(&'static str, String); 3] {
     [
         ("docs/findings.md", findings()),
         ("docs/ssh-messages.md", ssh_messages()),
