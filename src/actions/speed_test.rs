@@ -4,7 +4,6 @@
 //! would exit by itself even if muxtray were killed, and an exit request after the runs or when a signal arrives. It is
 //! ended only if the started process created its listener; otherwise somebody else started it at the same moment.
 
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -158,25 +157,5 @@ fn end(target: &Target) -> Master {
         Ok(_) => Master::Started,
         Err(_) if filesystem::lstat(target.path.as_path()) == File::Missing => Master::Started,
         Err(error) => Master::Left(error.to_string()),
-    }
-}
-
-/// Returns the directory of this path if it does not exist.
-pub fn missing_directory(path: &ControlPath) -> Option<&Path> {
-    let directory = path.directory();
-    (filesystem::lstat(directory) == File::Missing).then_some(directory)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reports_only_missing_directory() {
-        let directory = tempfile::tempdir().unwrap();
-        for (name, missing) in [("s", false), ("no/s", true)] {
-            let path = ControlPath::new(directory.path().join(name)).unwrap();
-            assert_eq!(missing_directory(&path).is_some(), missing);
-        }
     }
 }

@@ -77,11 +77,7 @@ fn measure(
     };
     let known = obstacle::findings(&test.host, host, snapshot);
     let known = known.into_iter().map(Obstacle::from).collect();
-    let missing = host
-        .control_path
-        .as_ref()
-        .and_then(speed_test::missing_directory);
-    let obstacles = verdict::obstacles(blocked, known, missing, &fresh, &multiplexed);
+    let obstacles = verdict::obstacles(blocked, known, &fresh, &multiplexed);
     Ok(Trial {
         host: test.host.clone(),
         control_path: host.control_path.clone(),

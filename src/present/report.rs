@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
+use crate::model::control_path::ControlPath;
 use crate::model::finding::{Finding, Severity};
 use crate::model::network::Verdict;
 use crate::model::places::Managed;
@@ -26,7 +27,6 @@ pub struct Report {
 /// One socket. Unknown values are null.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SocketReport {
-    /// Bytes that are not UTF-8 are `\x…`.
     pub path: String,
     pub state: &'static str,
     /// The configured aliases with this ControlPath.
@@ -79,7 +79,6 @@ pub struct OwnerReport {
 
 impl Report {
     /// Returns the highest severity, which decides the exit status.
-    #[must_use]
     pub fn worst(&self) -> Option<Severity> {
         let of_sockets = self.sockets.iter().flat_map(|socket| &socket.findings);
         of_sockets
@@ -101,11 +100,8 @@ impl From<&Snapshot> for Report {
 
 impl From<&Socket> for SocketReport {
     fn from(socket: &Socket) -> Self {
-        let path = socket.path.as_path();
         Self {
-            path: path
-                .to_str()
-                .map_or_else(|| text::path(path), str::to_owned),
+            path: path_for_json(&socket.path),
             state: socket.state.name(),
             hosts: socket.hosts.iter().map(|alias| alias.0.clone()).collect(),
             destination: socket.destination.as_ref().map(ToString::to_string),
@@ -140,6 +136,13 @@ impl From<&Verdict> for NetworkReport {
             unanswered_secs: verdict.unanswered.map(|unanswered| unanswered.as_secs()),
         }
     }
+}
+
+/// Returns the path; bytes that are not UTF-8 are `\x…`.
+pub(super) fn path_for_json(path: &ControlPath) -> String {
+    let path = path.as_path();
+    let utf8 = path.to_str().map(str::to_owned);
+    utf8.unwrap_or_else(|| text::path(path))
 }
 
 /// A file's time can be before the epoch, which humantime does not accept.
