@@ -9,6 +9,8 @@ use crate::model::finding::{Finding, Severity};
 use crate::model::socket::{Snapshot, Socket};
 use crate::model::text;
 
+const FIX: &str = "muxtray doctor --fix";
+
 /// The number of examined items, for the last line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Examined {
@@ -18,23 +20,26 @@ pub struct Examined {
 }
 
 /// Returns all findings, errors first, and a summary.
-#[must_use]
 pub fn report(snapshot: &Snapshot, examined: Examined) -> Vec<Line> {
-    let mut all: Vec<(&Finding, Option<&Socket>)> = snapshot
-        .sockets
-        .iter()
-        .flat_map(|socket| {
-            socket
-                .findings
-                .iter()
-                .map(move |finding| (finding, Some(socket)))
-        })
-        .chain(snapshot.findings.iter().map(|finding| (finding, None)))
-        .collect();
+    let mut all: Vec<(&Finding, Option<&Socket>)> = Vec::new();
+    for socket in &snapshot.sockets {
+        let findings = socket.findings.iter();
+        all.extend(findings.map(|finding| (finding, Some(socket))));
+    }
+    all.extend(snapshot.findings.iter().map(|finding| (finding, None)));
     all.sort_by_key(|(finding, _)| std::cmp::Reverse(finding.severity));
     let mut lines = Vec::new();
     for (finding, socket) in &all {
-        lines.extend(finding_lines(finding, *socket, Context::Report));
+        let socket = socket.filter(|socket| !socket.hosts.is_empty());
+        let hosts = socket.map(|socket| format!(" ({})", socket.title()));
+        lines.extend(headline(finding, &hosts.unwrap_or_default()));
+        let messages = printed_because_of(finding.id);
+        lines.extend(messages.map(|message| labelled(&tr!("ssh prints"), message)));
+        lines.extend(remedy_and_lines(finding));
+        if finding.fix.is_some() {
+            let text = tr!("{command} does this", command = FIX);
+            lines.push(vec![(Style::Dim, format!("      {text}"))]);
+        }
         lines.push(Vec::new());
     }
     let findings: Vec<&Finding> = all.iter().map(|(finding, _)| *finding).collect();
@@ -42,8 +47,8 @@ pub fn report(snapshot: &Snapshot, examined: Examined) -> Vec<Line> {
     lines
 }
 
-/// Returns the text of an answer to a message that ssh printed.
-#[must_use]
+/// Returns the text of an answer to a message that ssh printed. It does not name `--fix`, which fixes configured paths
+/// only.
 pub fn answer_lines(answer: &Answer) -> Vec<Line> {
     let mut lines = vec![
         vec![(Style::Head, answer.line.clone())],
@@ -53,26 +58,21 @@ pub fn answer_lines(answer: &Answer) -> Vec<Line> {
     lines.extend(answer.remedy.as_deref().map(remedy));
     for finding in &answer.findings {
         lines.push(Vec::new());
-        lines.extend(finding_lines(finding, None, Context::Answer));
+        lines.extend(headline(finding, ""));
+        lines.extend(remedy_and_lines(finding));
     }
     lines
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Context {
-    Report,
-    /// Under a message of ssh: do not quote such messages, and do not name `--fix`, which fixes configured paths only.
-    Answer,
-}
-
-fn finding_lines(finding: &Finding, socket: Option<&Socket>, context: Context) -> Vec<Line> {
-    let style = Style::from(finding.severity);
-    let hosts = socket
-        .filter(|socket| !socket.hosts.is_empty())
-        .map_or_else(String::new, |socket| format!(" ({})", socket.title()));
-    let mut lines = vec![
+fn headline(finding: &Finding, hosts: &str) -> [Line; 3] {
+    let severity = match finding.severity {
+        Severity::Info => tr!("note"),
+        Severity::Warning => tr!("warning"),
+        Severity::Error => tr!("error"),
+    };
+    [
         vec![
-            (style, format!("{} ", word(finding.severity))),
+            (Style::from(finding.severity), format!("{severity} ")),
             (Style::Plain, format!("{}{hosts}", finding.subject)),
         ],
         vec![
@@ -80,28 +80,13 @@ fn finding_lines(finding: &Finding, socket: Option<&Socket>, context: Context) -
             (Style::Dim, format!(" [{}]", finding.id.as_str())),
         ],
         labelled(&tr!("evidence"), &finding.evidence),
-    ];
-    if context == Context::Report {
-        let messages = printed_because_of(finding.id);
-        lines.extend(messages.map(|message| labelled(&tr!("ssh prints"), message)));
-    }
-    lines.push(remedy(&finding.remedy));
-    lines.extend(
-        finding
-            .lines
-            .iter()
-            .map(|line| vec![(Style::Plain, format!("          {line}"))]),
-    );
-    if finding.fix.is_some() && context == Context::Report {
-        lines.push(vec![(
-            Style::Dim,
-            format!(
-                "      {}",
-                tr!("{command} does this", command = "muxtray doctor --fix")
-            ),
-        )]);
-    }
-    lines
+    ]
+}
+
+fn remedy_and_lines(finding: &Finding) -> impl Iterator<Item = Line> {
+    let lines = finding.lines.iter();
+    let lines = lines.map(|line| vec![(Style::Plain, format!("          {line}"))]);
+    std::iter::once(remedy(&finding.remedy)).chain(lines)
 }
 
 fn remedy(text: &str) -> Line {
@@ -115,55 +100,39 @@ fn labelled(label: &str, text: &str) -> Line {
     ]
 }
 
-fn word(severity: Severity) -> String {
-    match severity {
-        Severity::Info => tr!("note"),
-        Severity::Warning => tr!("warning"),
-        Severity::Error => tr!("error"),
-    }
-}
-
-fn count(severity: Severity, number: usize) -> String {
-    match severity {
-        Severity::Info => tr!("{n} note" | "{n} notes" % number),
-        Severity::Warning => tr!("{n} warning" | "{n} warnings" % number),
-        Severity::Error => tr!("{n} error" | "{n} errors" % number),
-    }
-}
-
 /// `1 error, 2 notes (3 hosts, …); muxtray doctor --fix fixes 1`
 fn summary(findings: &[&Finding], snapshot: &Snapshot, examined: Examined) -> String {
-    let examined_items = text::list([
+    let examined = text::list([
         tr!("{n} host" | "{n} hosts" % examined.hosts),
         tr!("{n} directory" | "{n} directories" % examined.directories),
         tr!("{n} socket" | "{n} sockets" % snapshot.sockets.len()),
     ]);
-    let counts = [Severity::Error, Severity::Warning, Severity::Info]
-        .into_iter()
-        .filter_map(|severity| {
-            let number = findings
-                .iter()
-                .filter(|finding| finding.severity == severity)
-                .count();
-            (number > 0).then(|| count(severity, number))
-        });
-    let counts = text::list(counts);
-    if counts.is_empty() {
-        return tr!("no problems found ({examined})", examined = examined_items);
+    if findings.is_empty() {
+        return tr!("no problems found ({examined})", examined);
     }
-    let fixable = findings
-        .iter()
-        .filter(|finding| finding.fix.is_some())
-        .count();
+    let number = |severity| {
+        let findings = findings.iter();
+        findings.filter(|it| it.severity == severity).count()
+    };
+    let [errors, warnings, notes] =
+        [Severity::Error, Severity::Warning, Severity::Info].map(number);
+    let counts = [
+        (errors, tr!("{n} error" | "{n} errors" % errors)),
+        (warnings, tr!("{n} warning" | "{n} warnings" % warnings)),
+        (notes, tr!("{n} note" | "{n} notes" % notes)),
+    ];
+    let counts = counts.into_iter().filter(|(number, _)| *number > 0);
+    let counts = text::list(counts.map(|(_, text)| text));
+    let fixable = findings.iter().filter(|it| it.fix.is_some()).count();
     if fixable == 0 {
-        return tr!("{counts} ({examined})", counts, examined = examined_items);
+        return tr!("{counts} ({examined})", counts, examined);
     }
     tr!(
         "{counts} ({examined}); {command} fixes {n}"
             | "{counts} ({examined}); {command} fixes {n}" % fixable,
         counts,
-        examined = examined_items,
-        command = "muxtray doctor --fix"
+        examined,
+        command = FIX
     )
 }
 

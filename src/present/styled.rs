@@ -28,7 +28,6 @@ impl From<Severity> for Style {
 pub type Line = Vec<(Style, String)>;
 
 /// Returns the lines without their styles.
-#[must_use]
 pub fn plain(lines: &[Line]) -> String {
     let mut text = String::new();
     for line in lines {

@@ -10,7 +10,6 @@ pub const PROBLEM_MARK: &str = "\u{25b2}";
 const MARK: &str = "\u{25cf}";
 
 /// The mark before a socket's name. A problem has another shape, not only another colour.
-#[must_use]
 pub fn mark(socket: &Socket) -> &'static str {
     if socket.is_problem() {
         PROBLEM_MARK
@@ -20,7 +19,6 @@ pub fn mark(socket: &Socket) -> &'static str {
 }
 
 /// "3 masters, 1 problem"
-#[must_use]
 pub fn summary(snapshot: &Snapshot) -> String {
     let masters = snapshot.sockets.iter().filter(|socket| socket.is_running());
     let masters = match masters.count() {
@@ -38,7 +36,6 @@ pub fn summary(snapshot: &Snapshot) -> String {
 }
 
 /// Returns the number of sockets with a problem and of other findings that are warnings or errors.
-#[must_use]
 pub fn problem_count(snapshot: &Snapshot) -> usize {
     let sockets = snapshot.sockets.iter().filter(|socket| socket.is_problem());
     let is_problem = |finding: &&Finding| finding.severity >= Severity::Warning;

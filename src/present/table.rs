@@ -12,12 +12,10 @@ use crate::model::finding::Finding;
 use crate::model::socket::{Snapshot, Socket};
 use crate::model::text;
 
-const MARGIN: &str = "  ";
 const GAP: &str = "  ";
 
 /// Returns the table of sockets with their findings, the other findings, and the summary. `home` is shortened to `~` in
 /// paths, which ssh and shells expand again.
-#[must_use]
 pub fn report(snapshot: &Snapshot, home: Option<&Path>) -> Vec<Line> {
     let mut lines = Vec::new();
     if !snapshot.sockets.is_empty() {
@@ -40,55 +38,40 @@ pub fn report(snapshot: &Snapshot, home: Option<&Path>) -> Vec<Line> {
 }
 
 /// Returns everything about one socket, for the details window.
-#[must_use]
 pub fn details(socket: &Socket, at: SystemTime) -> Vec<Line> {
-    let row = |name: String, value: String| vec![(Style::Dim, name), (Style::Plain, value)];
-    let known = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
-    let mut lines = vec![
-        row(tr!("state"), socket.state.name().to_owned()),
-        row(tr!("path"), socket.path.to_string()),
-        row(
-            tr!("destination"),
-            known(socket.destination.as_ref().map(ToString::to_string)),
-        ),
-        row(tr!("pid"), known(socket.pid.map(|pid| pid.0.to_string()))),
-        row(
-            tr!("sessions"),
-            known(socket.sessions.map(|sessions| sessions.to_string())),
-        ),
-        row(
-            tr!("owner"),
-            known(socket.owner.as_ref().map(ToString::to_string)),
-        ),
-        row(
+    let mut rows = vec![
+        (tr!("state"), socket.state.name().to_owned()),
+        (tr!("path"), socket.path.to_string()),
+        (tr!("destination"), known(socket.destination.as_ref())),
+        (tr!("pid"), known(socket.pid.map(|pid| pid.0))),
+        (tr!("sessions"), known(socket.sessions)),
+        (tr!("owner"), known(socket.owner.as_ref())),
+        (
             tr!("mode"),
             known(socket.mode.map(|mode| format!("{mode:04o}"))),
         ),
-        row(tr!("age"), age(socket, at)),
+        (tr!("age"), age(socket, at)),
     ];
-    if let Some(program) = socket.managed_by {
-        lines.push(row(tr!("managed by"), program.to_string()));
-    }
-    let name_width = |line: &Line| line.first().map_or(0, |(_, name)| name.width());
-    let width = lines.iter().map(name_width).max().unwrap_or(0);
-    for (_, name) in lines.iter_mut().filter_map(|line| line.first_mut()) {
-        *name = format!("{} ", pad(name, width));
-    }
+    let managed = socket.managed_by.map(|program| program.to_string());
+    rows.extend(managed.map(|program| (tr!("managed by"), program)));
+    let width = rows.iter().map(|(name, _)| name.width()).max().unwrap_or(0);
+    let row = |(name, value): (String, String)| {
+        let name = format!("{} ", pad(&name, width));
+        vec![(Style::Dim, name), (Style::Plain, value)]
+    };
+    let mut lines: Vec<Line> = rows.into_iter().map(row).collect();
     for finding in &socket.findings {
         lines.push(Vec::new());
-        lines.push(vec![(
-            Style::from(finding.severity),
-            finding.id.as_str().to_owned(),
-        )]);
+        let id = finding.id.as_str().to_owned();
+        lines.push(vec![(Style::from(finding.severity), id)]);
         lines.extend(evidence_and_remedy(finding));
     }
     lines
 }
 
 fn sockets(snapshot: &Snapshot, home: Option<&Path>) -> Vec<Line> {
-    let rows: Vec<[String; 6]> = snapshot
-        .sockets
-        .iter()
+    let sockets = snapshot.sockets.iter();
+    let rows: Vec<[String; 6]> = sockets
         .map(|socket| cells(socket, snapshot.at, home))
         .collect();
     let heads = [
@@ -99,54 +82,50 @@ fn sockets(snapshot: &Snapshot, home: Option<&Path>) -> Vec<Line> {
         tr!("table" => "AGE"),
         tr!("table" => "PATH"),
     ];
-    let widths: [usize; 6] = std::array::from_fn(|column| {
-        rows.iter()
-            .map(|row| row[column].width())
-            .chain([heads[column].width()])
-            .max()
-            .unwrap_or(0)
+    // The last cell is not padded, so that no line ends in blanks.
+    let widths: [usize; 5] = std::array::from_fn(|column| {
+        let cells = rows.iter().chain([&heads]).map(|row| row[column].width());
+        cells.max().unwrap_or(0)
     });
-    let mut lines = vec![vec![(
-        Style::Head,
-        format!("{MARGIN}{}", join(&heads, &widths)),
-    )]];
+    let line = |mark: &str, [host, state, rest @ .., path]: &[String; 6], style, plain| -> Line {
+        let padded = |cell: &str, width| format!("{}{GAP}", pad(cell, width));
+        let rest = rest.iter().zip(&widths[2..]);
+        let rest: String = rest.map(|(cell, width)| padded(cell, *width)).collect();
+        vec![
+            (style, format!("{mark} ")),
+            (plain, padded(host, widths[0])),
+            (style, padded(state, widths[1])),
+            (plain, rest + path),
+        ]
+    };
+    let mut lines = vec![line(" ", &heads, Style::Head, Style::Head)];
     for (socket, row) in snapshot.sockets.iter().zip(&rows) {
-        let style = style_of(socket);
-        let [host, state, rest @ ..] = row;
-        lines.push(vec![
-            (style, format!("{} ", mark(socket))),
-            (Style::Plain, format!("{}{GAP}", pad(host, widths[0]))),
-            (style, format!("{}{GAP}", pad(state, widths[1]))),
-            (Style::Plain, join(rest, &widths[2..])),
-        ]);
-        for finding in &socket.findings {
-            lines.extend(evidence_and_remedy(finding));
-        }
+        let style = socket.worst().map_or(Style::Good, Style::from);
+        lines.push(line(mark(socket), row, style, Style::Plain));
+        lines.extend(socket.findings.iter().flat_map(evidence_and_remedy));
     }
     lines
 }
 
 fn cells(socket: &Socket, at: SystemTime, home: Option<&Path>) -> [String; 6] {
-    let unknown = || "-".to_owned();
-    let managed = socket
-        .managed_by
-        .map_or_else(String::new, |program| format!(" ({program})"));
     // Without a name the title is the path, which is in the last column.
-    let named = !socket.hosts.is_empty() || socket.destination.is_some();
+    let is_named = !socket.hosts.is_empty() || socket.destination.is_some();
+    let mut host = known(is_named.then(|| socket.title()));
+    if let Some(program) = socket.managed_by {
+        host = format!("{host} ({program})");
+    }
     [
-        if named {
-            format!("{}{managed}", socket.title())
-        } else {
-            format!("-{managed}")
-        },
+        host,
         socket.state.name().to_owned(),
-        socket
-            .sessions
-            .map_or_else(unknown, |sessions| sessions.to_string()),
-        socket.pid.map_or_else(unknown, |pid| pid.0.to_string()),
+        known(socket.sessions),
+        known(socket.pid.map(|pid| pid.0)),
         age(socket, at),
         shortened(socket, home),
     ]
+}
+
+fn known(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
 fn shortened(socket: &Socket, home: Option<&Path>) -> String {
@@ -158,7 +137,7 @@ fn shortened(socket: &Socket, home: Option<&Path>) -> String {
 
 fn age(socket: &Socket, at: SystemTime) -> String {
     let age = socket.since.and_then(|since| at.duration_since(since).ok());
-    age.map_or_else(|| "-".to_owned(), text::duration)
+    known(age.map(text::duration))
 }
 
 fn evidence_and_remedy(finding: &Finding) -> [Line; 2] {
@@ -166,26 +145,6 @@ fn evidence_and_remedy(finding: &Finding) -> [Line; 2] {
         vec![(Style::Plain, format!("    {}", finding.evidence))],
         vec![(Style::Remedy, format!("    \u{2192} {}", finding.remedy))],
     ]
-}
-
-/// The style of a socket's mark and state.
-fn style_of(socket: &Socket) -> Style {
-    socket.worst().map_or(Style::Good, Style::from)
-}
-
-/// Pads all cells but the last, so that no line ends in blanks.
-fn join(cells: &[String], widths: &[usize]) -> String {
-    let last = cells.len().saturating_sub(1);
-    let mut line = String::new();
-    for (column, (cell, width)) in cells.iter().zip(widths).enumerate() {
-        if column == last {
-            line.push_str(cell);
-        } else {
-            line.push_str(&pad(cell, *width));
-            line.push_str(GAP);
-        }
-    }
-    line
 }
 
 fn pad(cell: &str, width: usize) -> String {
