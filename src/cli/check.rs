@@ -98,7 +98,7 @@ fn with_network(
                     "{answer}, but its network is {state}: {evidence}",
                     answer,
                     state,
-                    evidence = verdict.evidence().unwrap_or_default()
+                    evidence = verdict.problem().unwrap_or_default()
                 ),
                 ..report.with_advice(finding.map(|finding| finding.remedy.clone()))
             }

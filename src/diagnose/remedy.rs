@@ -133,7 +133,7 @@ fn state_finding(socket: &Socket, extra: Extra<'_>) -> Option<Finding> {
             let exit = commands::exit(socket);
             let reconnect = commands::reconnect(socket);
             let remedy = verdict.remedy(&exit, reconnect.as_deref());
-            found(verdict.evidence()?, remedy).with_command(reconnect.unwrap_or(exit))
+            found(verdict.problem()?, remedy).with_command(reconnect.unwrap_or(exit))
         }
         State::Stale | State::Leftover => {
             let is_leftover = socket.state == State::Leftover;

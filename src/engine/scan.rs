@@ -9,7 +9,7 @@ use crate::decide::action_notice::Scope;
 use crate::decide::intent::SessionConsent;
 use crate::decide::{self, Effect, Policy};
 use crate::diagnose::network::SLEPT;
-use crate::model::network::Verdict;
+use crate::model::network::{Judgement, Verdict};
 use crate::model::socket::Socket;
 use crate::observe::time_asleep;
 use crate::present::menu::{self, TrayView};
@@ -113,7 +113,8 @@ impl Engine {
         self.answers
             .retain(|target, _| snapshot.find(target).is_some());
         // The text about a doubtful network contains its age.
-        let ages = |socket: &Socket| socket.network.as_ref().is_some_and(Verdict::ages);
+        let is_doubtful = |verdict: &Verdict| verdict.judgement != Judgement::Well;
+        let ages = |socket: &Socket| socket.network.as_ref().is_some_and(is_doubtful);
         let preferences = self.preferences();
         let must_draw = self.must_draw
             || self.shown_preferences.as_ref() != Some(&preferences)

@@ -10,8 +10,7 @@ use crate::model::text;
 
 impl Verdict {
     /// Returns what was observed of a doubtful or dead connection, with numbers.
-    #[must_use]
-    pub fn evidence(&self) -> Option<String> {
+    pub fn problem(&self) -> Option<String> {
         let Connection {
             local,
             remote,
@@ -63,14 +62,11 @@ impl Verdict {
                 heard
             ),
         };
-        Some(match proxy {
-            Some(proxy) => tr!(
-                "{evidence} (by its proxy, {proxy})",
-                evidence,
-                proxy = text::line(proxy)
-            ),
-            None => evidence,
-        })
+        let Some(proxy) = proxy else {
+            return Some(evidence);
+        };
+        let proxy = text::line(proxy);
+        Some(tr!("{evidence} (by its proxy, {proxy})", evidence, proxy))
     }
 
     /// "sent 52 bytes to 10.0.0.1 17 s ago, retransmitted 4 times"
@@ -123,14 +119,7 @@ impl Verdict {
         }
     }
 
-    /// Whether the evidence contains times, which differ at each scan.
-    #[must_use]
-    pub fn ages(&self) -> bool {
-        self.judgement != Judgement::Well
-    }
-
     /// `exit` is the command that ends the master; `reopen` replaces it, if its host is known.
-    #[must_use]
     pub fn remedy(&self, exit: &str, reopen: Option<&str>) -> String {
         match (self.judgement, reopen) {
             (Judgement::Stranded(Cause::AddressGone), Some(reopen)) => tr!(
@@ -169,7 +158,6 @@ impl fmt::Display for Verdict {
 
 impl Judgement {
     /// Returns the name, translated.
-    #[must_use]
     pub fn word(self) -> String {
         // Translators: the state of the network behind a master.
         match self {
@@ -180,7 +168,6 @@ impl Judgement {
     }
 
     /// Returns the name in JSON.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Well => "well",
@@ -221,7 +208,7 @@ mod tests {
             format!(
                 "{}: {}\n    -> {}\n    -> {}",
                 verdict.judgement.word(),
-                verdict.evidence().unwrap_or_else(|| verdict.to_string()),
+                verdict.problem().unwrap_or_else(|| verdict.to_string()),
                 verdict.remedy("EXIT", Some("REOPEN")),
                 verdict.remedy("EXIT", None),
             )
@@ -261,7 +248,7 @@ mod tests {
         ] {
             let mut verdict = verdict(Judgement::Suspect(Doubt::Unanswered));
             change(&mut verdict.connection);
-            assert_eq!(verdict.evidence().as_deref(), Some(evidence));
+            assert_eq!(verdict.problem().as_deref(), Some(evidence));
         }
     }
 }
