@@ -16,7 +16,6 @@ use super::ssh::deferred_signals::DeferredSignals;
 use crate::decide::action_report::{
     Action, ActionOutcome, ActionReport, AliveCheck, Refusal, ReportTarget,
 };
-use crate::decide::ending;
 use crate::decide::intent::{Intent, SessionConsent};
 use crate::decide::notice::Button;
 use crate::decide::opening::{self, Start};
@@ -210,7 +209,7 @@ impl Subject {
                     (Action::EndProcess, Some(sessions)) => {
                         ("--end-process --force", self.end_process_button(sessions))
                     }
-                    (_, sessions) => ("--force", self.exit_button(sessions)),
+                    (_, sessions) => ("--force", Button::exit(self.target.clone(), sessions)),
                 };
                 let command = format_args!("muxtray exit {option} {}", self.argument());
                 report
@@ -236,20 +235,8 @@ impl Subject {
         }
     }
 
-    fn exit_button(&self, sessions: Option<u32>) -> Button {
-        let (target, consent) = (self.target.clone(), SessionConsent::to_close(sessions));
-        Button {
-            label: ending::exit_label(sessions),
-            intent: Intent::Exit { target, consent },
-        }
-    }
-
     fn end_process_button(&self, sessions: u32) -> Button {
-        let (target, consent) = (self.target.clone(), SessionConsent::UpTo(sessions));
-        Button {
-            label: ending::end_process_label(sessions),
-            intent: Intent::EndProcess { target, consent },
-        }
+        Button::end_process(self.target.clone(), sessions)
     }
 }
 
@@ -302,7 +289,7 @@ pub fn open(opening: &Opening, signals: Option<&DeferredSignals>) -> ActionRepor
             let command = format_args!("muxtray open --force {host}");
             (
                 Some(tr!("to close them: {command}", command)),
-                opening::reconnect_label(*sessions),
+                Button::reconnect(alias.clone(), *sessions).label,
                 SessionConsent::to_close(*sessions),
             )
         }

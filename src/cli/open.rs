@@ -91,7 +91,7 @@ fn print(report: &ActionReport, out: &mut dyn Write, err: &mut dyn Write) -> io:
         err
     };
     writeln!(to, "{}: {}", report.target.name(), report.message)?;
-    if let Some(advice) = &report.follow_up.advice {
+    if let Some(advice) = &report.advice {
         writeln!(to, "    \u{2192} {advice}")?;
     }
     Ok(Outcome::from(report.outcome))

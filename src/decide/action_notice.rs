@@ -1,12 +1,9 @@
 //! The notification about the results of an action.
 
-use std::time::Duration;
-
 use tr::tr;
 
 use super::action_report::{Action, ActionOutcome, ActionReport, AliveCheck, ReportTarget};
-use super::intent::Intent;
-use super::notice::{Button, Notice, NoticeKey};
+use super::notice::{Button, Notice, NoticeKey, first_lines};
 use crate::model::text;
 
 /// The origin of an action.
@@ -21,7 +18,6 @@ pub enum Scope {
 }
 
 /// `can_show`: whether the tray can show details in a window.
-#[must_use]
 pub fn notice(reports: &[ActionReport], scope: Scope, can_show: bool) -> Option<Notice> {
     match scope {
         Scope::OneTarget => reports.first().map(|report| single(report, can_show)),
@@ -31,22 +27,20 @@ pub fn notice(reports: &[ActionReport], scope: Scope, can_show: bool) -> Option<
 }
 
 fn of_policy(reports: &[ActionReport], can_show: bool) -> Option<Notice> {
-    let is_end = |report: &ActionReport| Counted::of(report.action) == Some(Counted::End);
-    let notice = match reports {
-        [report] if is_end(report) => Notice {
-            summary: tr!("{host}: had lost its network", host = report.target.name()),
-            ..single(report, can_show)
-        },
-        [report, ..] if is_end(report) => {
-            let notice = of_all(reports, can_show)?;
-            Notice {
-                summary: tr!("{what} that had lost their network", what = notice.summary),
-                ..notice
-            }
-        }
-        _ => return None,
+    let first = reports.first()?;
+    if !matches!(first.action, Action::Exit | Action::EndProcess) {
+        return None;
+    }
+    let (notice, summary) = if reports.len() == 1 {
+        let summary = tr!("{host}: had lost its network", host = first.target.name());
+        (single(first, can_show), summary)
+    } else {
+        let notice = of_all(reports, can_show)?;
+        let summary = tr!("{what} that had lost their network", what = notice.summary);
+        (notice, summary)
     };
     Some(Notice {
+        summary,
         transient: false,
         ..notice
     })
@@ -55,24 +49,23 @@ fn of_policy(reports: &[ActionReport], can_show: bool) -> Option<Notice> {
 fn single(report: &ActionReport, can_show: bool) -> Notice {
     let is_success = report.outcome.is_success();
     let name = report.target.name();
-    let follow_up = &report.follow_up;
     let mut body = match report.action {
         // It may begin with "ssh".
         Action::Open => report.message.clone(),
         _ => text::sentence(&report.message),
     };
-    if let Some(advice) = &follow_up.advice
-        // "Try again" is not the advice.
-        && (follow_up.button.is_none()
-            || (report.action == Action::Open && report.outcome == ActionOutcome::Failed))
+    // "Try again" is not the advice.
+    let is_failed_start = report.action == Action::Open && report.outcome == ActionOutcome::Failed;
+    if let Some(advice) = &report.advice
+        && (report.button.is_none() || is_failed_start)
     {
         body = format!("{body}\n{}", text::remedy(advice));
     }
-    let mut buttons: Vec<Button> = follow_up.button.iter().cloned().collect();
+    let mut buttons: Vec<Button> = report.button.iter().cloned().collect();
     let (key, summary) = match &report.target {
         ReportTarget::Socket { target, .. } => {
             if can_show && !is_success {
-                buttons.push(show(Intent::Show(Some(target.clone()))));
+                buttons.push(Button::show(Some(target.clone())));
             }
             (NoticeKey::Answer(target.path.clone()), name)
         }
@@ -84,7 +77,7 @@ fn single(report: &ActionReport, can_show: bool) -> Notice {
                 tr!("{host}: no master was opened", host = name)
             },
         ),
-        ReportTarget::File(path) => (NoticeKey::Mended(path.clone()), name),
+        ReportTarget::File(path) => (NoticeKey::Fixed(path.clone()), name),
         ReportTarget::Unresolved(_) => (NoticeKey::AnswerAll, name),
     };
     Notice {
@@ -97,72 +90,38 @@ fn single(report: &ActionReport, can_show: bool) -> Notice {
 }
 
 fn of_all(reports: &[ActionReport], can_show: bool) -> Option<Notice> {
-    const SHOWN: usize = 5;
     let mut parts = counts(reports);
     if parts.is_empty() {
         return None;
     }
-    let failed: Vec<String> = reports
-        .iter()
-        .filter(|report| !report.outcome.is_success())
+    let failed = reports.iter().filter(|report| !report.outcome.is_success());
+    let mut lines: Vec<String> = failed
         .map(|report| format!("{}: {}", report.target.name(), report.message))
         .collect();
-    let has_failed = !failed.is_empty();
-    let mut lines: Vec<String> = failed.iter().take(SHOWN).cloned().collect();
-    if failed.len() > SHOWN {
-        lines.push(tr!("and {n} more", n = failed.len() - SHOWN));
-    }
+    let has_failed = !lines.is_empty();
     if has_failed {
-        parts.push(tr!("{n} failed", n = failed.len()));
+        parts.push(tr!("{n} failed", n = lines.len()));
     } else {
         lines.extend(slowest(reports));
     }
+    let show = (can_show && has_failed).then(|| Button::show(None));
     Some(Notice {
         key: NoticeKey::AnswerAll,
         summary: text::list(parts),
-        body: lines.join("\n"),
-        buttons: (can_show && has_failed)
-            .then(|| show(Intent::Show(None)))
-            .into_iter()
-            .collect(),
+        body: first_lines(lines),
+        buttons: show.into_iter().collect(),
         transient: !has_failed,
     })
 }
 
-fn show(intent: Intent) -> Button {
-    Button {
-        label: tr!("Show"),
-        intent,
-    }
-}
-
-/// Actions that are counted together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Counted {
-    Check,
-    End,
-    Stop,
-    Clean,
-}
-
-impl Counted {
-    const fn of(action: Action) -> Option<Self> {
-        match action {
-            Action::Check => Some(Self::Check),
-            Action::Exit | Action::EndProcess => Some(Self::End),
-            Action::Stop => Some(Self::Stop),
-            Action::Clean => Some(Self::Clean),
-            Action::Fix | Action::Open => None,
-        }
-    }
-}
-
 /// `3 masters ended`, `2 sockets removed`: the successes of each kind of action, in order of appearance.
 fn counts(reports: &[ActionReport]) -> Vec<String> {
-    let mut counts: Vec<(Counted, usize)> = Vec::new();
+    let mut counts: Vec<(Action, usize)> = Vec::new();
     for report in reports {
-        let Some(action) = Counted::of(report.action) else {
-            continue;
+        let action = match report.action {
+            Action::EndProcess => Action::Exit,
+            Action::Fix | Action::Open => continue,
+            action => action,
         };
         let success = usize::from(report.outcome.is_success());
         match counts.iter_mut().find(|(counted, _)| *counted == action) {
@@ -170,11 +129,11 @@ fn counts(reports: &[ActionReport]) -> Vec<String> {
             None => counts.push((action, success)),
         }
     }
-    let text = |(action, n): (Counted, usize)| match action {
-        Counted::Check => tr!("{n} master answered" | "{n} masters answered" % n),
-        Counted::End => tr!("{n} master ended" | "{n} masters ended" % n),
-        Counted::Stop => tr!("{n} master stopped" | "{n} masters stopped" % n),
-        Counted::Clean => tr!("{n} socket removed" | "{n} sockets removed" % n),
+    let text = |(action, n): (Action, usize)| match action {
+        Action::Check => tr!("{n} master answered" | "{n} masters answered" % n),
+        Action::Stop => tr!("{n} master stopped" | "{n} masters stopped" % n),
+        Action::Clean => tr!("{n} socket removed" | "{n} sockets removed" % n),
+        _ => tr!("{n} master ended" | "{n} masters ended" % n),
     };
     counts.into_iter().map(text).collect()
 }
@@ -182,9 +141,9 @@ fn counts(reports: &[ActionReport]) -> Vec<String> {
 fn slowest(reports: &[ActionReport]) -> Option<String> {
     let round_trip = |report: &ActionReport| match report.alive_check {
         Some(AliveCheck::Answered(round_trip)) => Some((round_trip, report.target.name())),
-        Some(AliveCheck::TimedOut) | None => None,
+        _ => None,
     };
-    let (round_trip, host): (Duration, String) = reports.iter().filter_map(round_trip).max()?;
+    let (round_trip, host) = reports.iter().filter_map(round_trip).max()?;
     Some(tr!(
         "The slowest in {millis} ms: {host}",
         millis = text::millis(round_trip),

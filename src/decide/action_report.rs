@@ -1,7 +1,7 @@
 //! The result of one action on one target: the command line prints it, a notification shows it.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::notice::Button;
@@ -17,7 +17,10 @@ pub struct ActionReport {
     pub outcome: ActionOutcome,
     /// One line that follows the target's name: lower case, no full stop.
     pub message: String,
-    pub follow_up: FollowUp,
+    /// The remedy of a failure, for the command line: "end its process: muxtray exit --end-process /s/web".
+    pub advice: Option<String>,
+    /// The remedy in a notification; it replaces the advice.
+    pub button: Option<Button>,
     /// The answer to [`Action::Check`].
     pub alive_check: Option<AliveCheck>,
 }
@@ -69,15 +72,6 @@ pub enum ReportTarget {
     Unresolved(String),
 }
 
-/// The way out of a failure.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FollowUp {
-    /// For the command line: "end its process: muxtray exit --end-process /s/web".
-    pub advice: Option<String>,
-    /// In a notification; it replaces the advice.
-    pub button: Option<Button>,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AliveCheck {
     Answered(Duration),
@@ -88,7 +82,6 @@ impl ActionOutcome {
     pub const REFUSED: Self = Self::Refused(Refusal::State);
 
     /// Whether the target is in the requested state now.
-    #[must_use]
     pub const fn is_success(self) -> bool {
         matches!(self, Self::Done | Self::Unchanged)
     }
@@ -96,7 +89,6 @@ impl ActionOutcome {
 
 impl ReportTarget {
     /// One printable line.
-    #[must_use]
     pub fn name(&self) -> String {
         match self {
             Self::Socket { name, .. } => name.clone(),
@@ -106,21 +98,10 @@ impl ReportTarget {
         }
     }
 
-    #[must_use]
     pub fn socket(&self) -> Option<&Target> {
         match self {
             Self::Socket { target, .. } => Some(target),
-            Self::Host { .. } | Self::File(_) | Self::Unresolved(_) => None,
-        }
-    }
-
-    #[must_use]
-    pub fn path(&self) -> Option<&Path> {
-        match self {
-            Self::Socket { target, .. } => Some(target.path.as_path()),
-            Self::Host { path, .. } => path.as_ref().map(ControlPath::as_path),
-            Self::File(path) => Some(path),
-            Self::Unresolved(_) => None,
+            _ => None,
         }
     }
 }
@@ -137,18 +118,19 @@ impl ActionReport {
             action,
             outcome,
             message,
-            follow_up: FollowUp::default(),
+            advice: None,
+            button: None,
             alive_check: None,
         }
     }
 
     pub fn with_advice(mut self, advice: Option<String>) -> Self {
-        self.follow_up.advice = advice;
+        self.advice = advice;
         self
     }
 
     pub fn with_button(mut self, button: Option<Button>) -> Self {
-        self.follow_up.button = button;
+        self.button = button;
         self
     }
 }
@@ -161,9 +143,7 @@ impl fmt::Display for ActionReport {
             target => write!(f, "{}: ", target.name())?,
         }
         f.write_str(&self.message)?;
-        match &self.follow_up.advice {
-            Some(advice) => write!(f, "; {advice}"),
-            None => Ok(()),
-        }
+        let mut advice = self.advice.iter();
+        advice.try_for_each(|advice| write!(f, "; {advice}"))
     }
 }

@@ -1,4 +1,4 @@
-//! Ending the process of a master that cannot be asked: the signals, the texts, and the masters that a TARGET names.
+//! Ending the process of a master that cannot be asked: the signals, and the masters that a TARGET names.
 //!
 //! SIGTERM lets ssh restore its terminal and end its ProxyCommand, but ssh also unlinks the ControlPath by name
 //! (`cleanup_exit()` in ssh.c), so it is only for a master with its own file there. At any moment another master can
@@ -7,8 +7,6 @@
 //! `actions::end_process` sends the signals, after it has proven by pidfd that the process is the master.
 
 use std::time::Duration;
-
-use tr::tr;
 
 use crate::model::socket::{Snapshot, Socket};
 use crate::model::state::State;
@@ -103,32 +101,8 @@ pub fn next(phase: Phase, observed: Observed) -> Action {
 }
 
 /// Whether a master has to be ended by its process: it does not answer, or has no socket to be asked by.
-#[must_use]
 pub const fn is_needed(state: &State) -> bool {
     matches!(state, State::Unresponsive(_) | State::Orphaned { .. })
-}
-
-/// Returns the label of a row or button that ends a master with so many sessions; `None` if they cannot be counted.
-#[must_use]
-pub fn exit_label(sessions: Option<u32>) -> String {
-    match sessions {
-        Some(0) => tr!("Exit"),
-        Some(sessions) => {
-            tr!("Exit, closing {n} session" | "Exit, closing {n} sessions" % sessions)
-        }
-        None => tr!("Exit, closing its sessions"),
-    }
-}
-
-/// Returns the label of a row or button that ends the process of a master.
-#[must_use]
-pub fn end_process_label(sessions: u32) -> String {
-    match sessions {
-        0 => tr!("End process"),
-        sessions => {
-            tr!("End process, closing {n} session" | "End process, closing {n} sessions" % sessions)
-        }
-    }
 }
 
 /// Returns the masters at one path that [`is_needed`] selects: an orphan rather than its successor. If there are none,

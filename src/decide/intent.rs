@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::model::control_path::HostAlias;
 use crate::model::fix::Fix;
 use crate::model::settings::Setting;
-use crate::model::socket::Target;
+use crate::model::socket::{Socket, Target};
 
 /// The number of open sessions that the user agreed to close with a master. If more are open by then, the action is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,13 +20,11 @@ impl SessionConsent {
     pub const NONE: Self = Self::UpTo(0);
 
     /// Returns the consent to close the sessions that a label shows; `None` if they cannot be counted.
-    #[must_use]
     pub fn to_close(sessions: Option<u32>) -> Self {
         sessions.map_or(Self::Any, Self::UpTo)
     }
 
     /// Whether so many sessions may be closed; `None` if they cannot be counted.
-    #[must_use]
     pub fn covers(self, sessions: Option<u32>) -> bool {
         match (self, sessions) {
             (Self::Any, _) => true,
@@ -34,6 +32,16 @@ impl SessionConsent {
             (Self::UpTo(_), None) => false,
         }
     }
+}
+
+/// Returns the masters with the consent to close the sessions that they have now.
+pub fn masters_to_exit<'a>(
+    sockets: impl Iterator<Item = &'a Socket>,
+) -> Vec<(Target, SessionConsent)> {
+    let consent = |socket: &Socket| SessionConsent::to_close(socket.sessions_at_stake());
+    sockets
+        .map(|socket| (socket.target(), consent(socket)))
+        .collect()
 }
 
 /// A request. The engine checks it against the present state, and reports the result.
@@ -67,15 +75,15 @@ pub enum Intent {
         host: HostAlias,
         consent: SessionConsent,
     },
-    Mend(Fix),
+    Fix(Fix),
     /// Copy a path to the clipboard.
     Copy(PathBuf),
     /// Copy a text to the clipboard.
     CopyText(String),
     /// Show the details of one socket, or of all with `None`.
     Show(Option<Target>),
-    /// Look now, because the menu is being opened.
-    Look,
+    /// Scan now, because the menu is being opened.
+    Scan,
     /// Write a setting to the configuration file.
     Set(Setting, bool),
     StartAtLogin(bool),

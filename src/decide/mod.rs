@@ -17,10 +17,10 @@ use std::time::{Duration, Instant};
 use tr::tr;
 
 use crate::decide::intent::Intent;
-use crate::decide::notice::{Button, Notice, NoticeKey};
+use crate::decide::notice::{Button, Notice, NoticeKey, first_lines};
 use crate::model::finding::{Finding, FindingId, Severity};
 use crate::model::fix::Fix;
-use crate::model::socket::{Cookie, Snapshot, Socket, SocketId, Target};
+use crate::model::socket::{Snapshot, Socket, Target};
 use crate::model::text;
 pub use stranded::EXIT_AFTER;
 use stranded::Stranded;
@@ -57,12 +57,10 @@ pub struct Memory {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Announced {
-    identity: Identity,
+    /// Distinguishes a problem from the next one of the same kind at the same path.
+    target: Option<Target>,
     in_summary: bool,
 }
-
-/// Distinguishes a problem from the next one of the same kind at the same path.
-type Identity = (Option<SocketId>, Option<Cookie>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
@@ -77,6 +75,50 @@ pub enum Effect {
     Exit(Vec<Target>),
 }
 
+struct Problem<'a> {
+    key: NoticeKey,
+    finding: &'a Finding,
+    socket: Option<&'a Socket>,
+}
+
+impl Problem<'_> {
+    fn target(&self) -> Option<Target> {
+        self.socket.map(Socket::target)
+    }
+}
+
+/// Returns the new memory and the effects of a snapshot.
+#[must_use]
+pub fn decide(
+    mut memory: Memory,
+    snapshot: &Snapshot,
+    policy: &Policy,
+    now: Instant,
+) -> (Memory, Vec<Effect>) {
+    memory.quiet_until = memory.quiet_until.filter(|until| now < *until);
+    let is_quiet = memory.quiet_until.is_some();
+    let to_clean = memory.clean(snapshot, policy);
+    // A socket that is about to be removed is announced only if that fails.
+    let is_announced = |problem: &Problem<'_>| {
+        let target = problem.target();
+        !target.is_some_and(|target| to_clean.contains(&target))
+    };
+    let problems: Vec<Problem<'_>> = problems(snapshot, policy).filter(is_announced).collect();
+    let mut effects = memory.announce(&problems, is_quiet, policy);
+    if !to_clean.is_empty() {
+        effects.push(Effect::Clean(to_clean.into_iter().collect()));
+    }
+    if policy.exit_stranded {
+        let to_end = memory.stranded.update(snapshot, is_quiet, now);
+        if !to_end.is_empty() {
+            effects.push(Effect::Exit(to_end));
+        }
+    } else {
+        memory.stranded = Stranded::default();
+    }
+    (memory, effects)
+}
+
 impl Memory {
     /// Begins the quiet time after a resume.
     #[must_use]
@@ -86,152 +128,76 @@ impl Memory {
     }
 
     /// Returns the end of the quiet time, when waiting problems are announced.
-    #[must_use]
     pub const fn quiet_until(&self) -> Option<Instant> {
         self.quiet_until
     }
 
     /// Returns the time at which the next stranded master is to be ended.
-    #[must_use]
-    pub const fn exits_at(&self) -> Option<Instant> {
-        self.stranded.due
+    pub fn exits_at(&self) -> Option<Instant> {
+        let due = self.stranded.due()?;
+        Some(self.quiet_until.map_or(due, |quiet| quiet.max(due)))
     }
-}
 
-struct Problem<'a> {
-    key: NoticeKey,
-    identity: Identity,
-    finding: &'a Finding,
-    socket: Option<&'a Socket>,
-}
-
-/// Returns the new memory and the effects of a snapshot.
-#[must_use]
-pub fn decide(
-    memory: Memory,
-    snapshot: &Snapshot,
-    policy: &Policy,
-    now: Instant,
-) -> (Memory, Vec<Effect>) {
-    let Memory {
-        announced,
-        cleaned,
-        stranded,
-        quiet_until,
-    } = memory;
-    let quiet_until = quiet_until.filter(|until| now < *until);
-    let (cleaned, to_clean) = clean(&cleaned, snapshot, policy);
-    // A socket that is about to be removed is announced only if that fails.
-    let is_announced = |problem: &Problem<'_>| {
-        !problem
-            .socket
-            .is_some_and(|socket| to_clean.contains(&socket.target()))
-    };
-    let problems: Vec<Problem<'_>> = problems(snapshot, policy).filter(is_announced).collect();
-    let (announced, mut effects) = announce(announced, &problems, quiet_until.is_some(), policy);
-    if !to_clean.is_empty() {
-        effects.push(Effect::Clean(to_clean.into_iter().collect()));
-    }
-    let stranded = if policy.exit_stranded {
-        let (stranded, to_end) = stranded.after(snapshot, quiet_until.is_some(), now);
-        if !to_end.is_empty() {
-            effects.push(Effect::Exit(to_end));
-        }
-        stranded
-    } else {
-        Stranded::default()
-    };
-    (
-        Memory {
-            announced,
-            cleaned,
-            stranded,
-            quiet_until,
-        },
-        effects,
-    )
-}
-
-/// Returns the targets for which a clean was tried, once for each file, and those to clean now. An interrupted clean is
-/// finished under any policy.
-fn clean(
-    cleaned: &BTreeSet<Target>,
-    snapshot: &Snapshot,
-    policy: &Policy,
-) -> (BTreeSet<Target>, BTreeSet<Target>) {
-    let by_policy = snapshot
-        .sockets
-        .iter()
-        .filter(|socket| policy.clean_automatically && is_cleaned_with_all(socket))
-        .map(Socket::target);
-    let wanted: BTreeSet<Target> = by_policy.chain(snapshot.asides.iter().cloned()).collect();
-    let to_clean = wanted.difference(cleaned).cloned().collect();
-    (wanted, to_clean)
-}
-
-/// Announces problems that begin, after the quiet time, and closes notifications of problems that are over.
-fn announce(
-    announced: BTreeMap<NoticeKey, Announced>,
-    problems: &[Problem<'_>],
-    is_quiet: bool,
-    policy: &Policy,
-) -> (BTreeMap<NoticeKey, Announced>, Vec<Effect>) {
-    let there: BTreeMap<&NoticeKey, Identity> = problems
-        .iter()
-        .map(|problem| (&problem.key, problem.identity))
-        .collect();
-    let (mut announced, over): (BTreeMap<_, _>, BTreeMap<_, _>) = announced
-        .into_iter()
-        .partition(|(key, shown)| there.get(key) == Some(&shown.identity));
-    let new: Vec<&Problem<'_>> = if is_quiet {
-        Vec::new()
-    } else {
-        problems
+    /// Returns the targets to clean now, each file once. An interrupted clean is finished under any policy.
+    fn clean(&mut self, snapshot: &Snapshot, policy: &Policy) -> BTreeSet<Target> {
+        let by_policy = snapshot
+            .sockets
             .iter()
-            .filter(|problem| !announced.contains_key(&problem.key))
-            .collect()
-    };
-    let in_summary = new.len() >= SUMMARY_FROM;
+            .filter(|socket| policy.clean_automatically && is_cleaned_with_all(socket))
+            .map(Socket::target);
+        let wanted = by_policy.chain(snapshot.asides.iter().cloned()).collect();
+        let tried = std::mem::replace(&mut self.cleaned, wanted);
+        self.cleaned.difference(&tried).cloned().collect()
+    }
 
-    let mut effects = Vec::new();
-    // A notification that is replaced need not be closed.
-    let replaced: BTreeSet<&NoticeKey> = if in_summary {
-        BTreeSet::new()
-    } else {
-        new.iter().map(|problem| &problem.key).collect()
-    };
-    let alone = over
-        .iter()
-        .filter(|(key, shown)| !shown.in_summary && !replaced.contains(key));
-    effects.extend(alone.map(|(key, _)| Effect::Withdraw(key.clone())));
-    let is_summary_over = over.values().any(|shown| shown.in_summary)
-        && !announced.values().any(|shown| shown.in_summary);
-    if is_summary_over && !in_summary {
-        effects.push(Effect::Withdraw(NoticeKey::Summary));
+    /// Announces problems that begin, after the quiet time, and closes notifications of problems that are over.
+    fn announce(
+        &mut self,
+        problems: &[Problem<'_>],
+        is_quiet: bool,
+        policy: &Policy,
+    ) -> Vec<Effect> {
+        let there: BTreeMap<&NoticeKey, Option<Target>> = problems
+            .iter()
+            .map(|problem| (&problem.key, problem.target()))
+            .collect();
+        let is_there = |key: &NoticeKey, shown: &Announced| there.get(key) == Some(&shown.target);
+        let (known, over): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut self.announced)
+            .into_iter()
+            .partition(|(key, shown)| is_there(key, shown));
+        let is_new = |problem: &&Problem<'_>| !is_quiet && !known.contains_key(&problem.key);
+        let new: Vec<&Problem<'_>> = problems.iter().filter(is_new).collect();
+        let in_summary = new.len() >= SUMMARY_FROM;
+
+        let mut effects = Vec::new();
+        for (key, shown) in &over {
+            // A notification that is replaced need not be closed.
+            let is_replaced = !in_summary && new.iter().any(|problem| problem.key == *key);
+            if !shown.in_summary && !is_replaced {
+                effects.push(Effect::Withdraw(key.clone()));
+            }
+        }
+        let has_summary =
+            |shown: &BTreeMap<_, Announced>| shown.values().any(|shown| shown.in_summary);
+        if in_summary {
+            effects.push(Effect::Notify(summary(&new, policy)));
+        } else {
+            if has_summary(&over) && !has_summary(&known) {
+                effects.push(Effect::Withdraw(NoticeKey::Summary));
+            }
+            let notices = new.iter().map(|problem| single(problem, policy));
+            effects.extend(notices.map(Effect::Notify));
+        }
+        self.announced = known;
+        self.announced.extend(new.iter().map(|problem| {
+            let target = problem.target();
+            (problem.key.clone(), Announced { target, in_summary })
+        }));
+        effects
     }
-    if in_summary {
-        effects.push(Effect::Notify(summary(&new, policy)));
-    } else {
-        effects.extend(
-            new.iter()
-                .map(|problem| Effect::Notify(single(problem, policy))),
-        );
-    }
-    let shown = |problem: &&Problem<'_>| {
-        (
-            problem.key.clone(),
-            Announced {
-                identity: problem.identity,
-                in_summary,
-            },
-        )
-    };
-    announced.extend(new.iter().map(shown));
-    (announced, effects)
 }
 
 /// Whether "clean all" includes the socket. Sockets of other programs are cleaned only if the user names them.
-#[must_use]
 pub fn is_cleaned_with_all(socket: &Socket) -> bool {
     socket.state.is_cleanable() && socket.managed_by.is_none()
 }
@@ -244,14 +210,12 @@ fn problems<'a>(snapshot: &'a Snapshot, policy: &'a Policy) -> impl Iterator<Ite
     let of_sockets = own.flat_map(|socket| {
         socket.findings.iter().map(move |finding| Problem {
             key: NoticeKey::Socket(socket.path.clone(), finding.id),
-            identity: (socket.id, socket.cookie),
             finding,
             socket: Some(socket),
         })
     });
     let of_places = snapshot.findings.iter().map(|finding| Problem {
         key: NoticeKey::Place(finding.id, finding.subject.clone()),
-        identity: (None, None),
         finding,
         socket: None,
     });
@@ -262,59 +226,37 @@ fn problems<'a>(snapshot: &'a Snapshot, policy: &'a Policy) -> impl Iterator<Ite
 
 fn single(problem: &Problem<'_>, policy: &Policy) -> Notice {
     let finding = problem.finding;
+    let name = problem.socket.map_or("ssh".to_owned(), Socket::title);
     let mut buttons = Vec::new();
-    let (summary, body) = match problem.socket {
-        Some(socket) => {
-            if socket.state.is_cleanable() {
-                buttons.push(Button {
-                    label: tr!("Clean"),
-                    intent: Intent::Clean(socket.target()),
-                });
-            }
-            buttons.extend(stranded::buttons(socket));
-            let title = format!("{}: {}", socket.title(), finding.id.title());
-            (
-                title,
-                format!(
-                    "{}\n{}.",
-                    finding.subject,
-                    text::sentence(&finding.evidence)
-                ),
-            )
+    if let Some(socket) = problem.socket {
+        if socket.state.is_cleanable() {
+            buttons.push(Button {
+                label: tr!("Clean"),
+                intent: Intent::Clean(socket.target()),
+            });
         }
-        None => (
-            format!("ssh: {}", finding.id.title()),
-            format!(
-                "{}\n{}.",
-                finding.subject,
-                text::sentence(&finding.evidence)
-            ),
-        ),
-    };
+        buttons.extend(stranded::buttons(socket));
+    }
     match &finding.fix {
         // The button of the socket's state.
         Some(Fix::Clean(_)) | None => {}
         Some(fix) => buttons.push(Button {
-            label: fix.label().to_owned(),
-            intent: Intent::Mend(fix.clone()),
+            label: fix.label(),
+            intent: Intent::Fix(fix.clone()),
         }),
     }
+    let evidence = text::sentence(&finding.evidence);
+    let mut body = format!("{}\n{evidence}.", finding.subject);
     // Without a button for it, the text shows the remedy.
-    let body = if buttons.is_empty() {
-        format!("{body}\n{}", text::remedy(&finding.remedy))
-    } else {
-        body
-    };
+    if buttons.is_empty() {
+        body = format!("{body}\n{}", text::remedy(&finding.remedy));
+    }
     if policy.can_show {
-        let target = problem.socket.map(Socket::target);
-        buttons.push(Button {
-            label: tr!("Show"),
-            intent: Intent::Show(target),
-        });
+        buttons.push(Button::show(problem.target()));
     }
     Notice {
         key: problem.key.clone(),
-        summary,
+        summary: format!("{name}: {}", finding.id.title()),
         body,
         buttons,
         transient: false,
@@ -322,26 +264,17 @@ fn single(problem: &Problem<'_>, policy: &Policy) -> Notice {
 }
 
 fn summary(problems: &[&Problem<'_>], policy: &Policy) -> Notice {
-    const SHOWN: usize = 5;
-    let line = |problem: &&Problem<'_>| match problem.socket {
-        Some(socket) => format!("{}: {}", socket.title(), problem.finding.id.title()),
-        None => format!(
-            "{}: {}",
-            problem.finding.subject,
-            problem.finding.id.title()
-        ),
+    let line = |problem: &&Problem<'_>| {
+        let subject = || problem.finding.subject.clone();
+        let name = problem.socket.map_or_else(subject, Socket::title);
+        format!("{name}: {}", problem.finding.id.title())
     };
-    let mut lines: Vec<String> = problems.iter().take(SHOWN).map(line).collect();
-    if problems.len() > SHOWN {
-        lines.push(tr!("and {n} more", n = problems.len() - SHOWN));
-    }
-    let mut buttons = Vec::new();
-    let cleanable: BTreeSet<Target> = problems
-        .iter()
-        .filter_map(|problem| problem.socket)
+    let sockets = || problems.iter().filter_map(|problem| problem.socket);
+    let cleanable: BTreeSet<Target> = sockets()
         .filter(|socket| socket.state.is_cleanable())
         .map(Socket::target)
         .collect();
+    let mut buttons = Vec::new();
     if !cleanable.is_empty() {
         let label = tr!("Clean {n} socket" | "Clean {n} sockets" % cleanable.len());
         buttons.push(Button {
@@ -349,19 +282,13 @@ fn summary(problems: &[&Problem<'_>], policy: &Policy) -> Notice {
             intent: Intent::CleanAll(cleanable.into_iter().collect()),
         });
     }
-    let sockets = problems.iter().filter_map(|problem| problem.socket);
-    buttons.extend(stranded::exit_all_button(sockets));
-    if policy.can_show {
-        buttons.push(Button {
-            label: tr!("Show"),
-            intent: Intent::Show(None),
-        });
-    }
+    buttons.extend(stranded::exit_all_button(sockets()));
+    buttons.extend(policy.can_show.then(|| Button::show(None)));
     Notice {
         key: NoticeKey::Summary,
         summary: tr!("{n} problem with control sockets"
             | "{n} problems with control sockets" % problems.len()),
-        body: lines.join("\n"),
+        body: first_lines(problems.iter().map(line).collect()),
         buttons,
         transient: false,
     }

@@ -1,10 +1,13 @@
-//! Desktop notifications, as data.
+//! Desktop notifications and their buttons, as data.
 
 use std::path::PathBuf;
 
-use super::intent::Intent;
-use crate::model::control_path::ControlPath;
+use tr::tr;
+
+use super::intent::{Intent, SessionConsent};
+use crate::model::control_path::{ControlPath, HostAlias};
 use crate::model::finding::FindingId;
+use crate::model::socket::Target;
 
 /// The key of a notification, by which it is replaced and closed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,7 +20,7 @@ pub enum NoticeKey {
     /// The result of an action on the socket at this path.
     Answer(ControlPath),
     /// The result of a fix for this file or directory.
-    Mended(PathBuf),
+    Fixed(PathBuf),
     /// The result of an action on several sockets.
     AnswerAll,
     /// A problem with muxtray's settings.
@@ -37,8 +40,69 @@ pub struct Notice {
     pub transient: bool,
 }
 
+/// A button of a notification, or a row of the menu. The label names the sessions that a click closes; their number is
+/// `None` if they cannot be counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Button {
     pub label: String,
     pub intent: Intent,
+}
+
+impl Button {
+    pub fn exit(target: Target, sessions: Option<u32>) -> Self {
+        let label = match sessions {
+            Some(0) => tr!("Exit"),
+            Some(sessions) => {
+                tr!("Exit, closing {n} session" | "Exit, closing {n} sessions" % sessions)
+            }
+            None => tr!("Exit, closing its sessions"),
+        };
+        let consent = SessionConsent::to_close(sessions);
+        let intent = Intent::Exit { target, consent };
+        Self { label, intent }
+    }
+
+    pub fn end_process(target: Target, sessions: u32) -> Self {
+        let label =
+            match sessions {
+                0 => tr!("End process"),
+                sessions => tr!("End process, closing {n} session"
+                    | "End process, closing {n} sessions" % sessions),
+            };
+        let consent = SessionConsent::UpTo(sessions);
+        let intent = Intent::EndProcess { target, consent };
+        Self { label, intent }
+    }
+
+    /// Ends a stranded master of the host and starts another.
+    pub fn reconnect(host: HostAlias, sessions: Option<u32>) -> Self {
+        let label = match sessions {
+            Some(0) => tr!("Reconnect"),
+            Some(sessions) => {
+                tr!("Reconnect, closing {n} session" | "Reconnect, closing {n} sessions" % sessions)
+            }
+            None => tr!("Reconnect, closing its sessions"),
+        };
+        let consent = SessionConsent::to_close(sessions);
+        let intent = Intent::Open { host, consent };
+        Self { label, intent }
+    }
+
+    pub(super) fn show(target: Option<Target>) -> Self {
+        Self {
+            label: tr!("Show"),
+            intent: Intent::Show(target),
+        }
+    }
+}
+
+/// Returns the first lines of a notification's body, and the number of the others.
+pub(super) fn first_lines(mut lines: Vec<String>) -> String {
+    const SHOWN: usize = 5;
+    if lines.len() > SHOWN {
+        let more = tr!("and {n} more", n = lines.len() - SHOWN);
+        lines.truncate(SHOWN);
+        lines.push(more);
+    }
+    lines.join("\n")
 }

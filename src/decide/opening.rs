@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tr::tr;
 
-use crate::decide::intent::SessionConsent;
+use crate::decide::notice::Button;
 use crate::diagnose::commands;
 use crate::diagnose::obstacle::{self, Failure, Obstacle};
 use crate::model::control_path::{ControlPath, HostAlias};
@@ -125,7 +125,6 @@ impl fmt::Display for Opened {
 }
 
 /// Returns how long a master lasts that was started without a session.
-#[must_use]
 pub fn lasts(persist: Persist) -> String {
     match persist {
         // `ssh -N` has no session, so none can be its last.
@@ -138,7 +137,6 @@ pub fn lasts(persist: Persist) -> String {
 }
 
 /// Returns the remedy for a failed start, from the last message of ssh.
-#[must_use]
 pub fn way_out(failure: &Failure, host: &str) -> String {
     let host = text::shell_word(host.as_ref());
     let message = match failure {
@@ -165,37 +163,10 @@ pub fn way_out(failure: &Failure, host: &str) -> String {
     }
 }
 
-/// The action that ends a stranded master and starts another.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reconnect {
-    /// The label of a row or button.
-    pub label: String,
-    pub host: HostAlias,
-    pub consent: SessionConsent,
-}
-
-/// Returns the action for a stranded master; `None` if the master is not stranded, or has no configured host.
-#[must_use]
-pub fn reconnect(socket: &Socket) -> Option<Reconnect> {
+/// Returns the button for a stranded master; `None` if the master is not stranded, or has no configured host.
+pub fn reconnect(socket: &Socket) -> Option<Button> {
     let host = commands::host_to_reconnect(socket)?.clone();
-    let sessions = socket.sessions_at_stake();
-    Some(Reconnect {
-        label: reconnect_label(sessions),
-        host,
-        consent: SessionConsent::to_close(sessions),
-    })
-}
-
-/// Returns the label for reconnecting a master with so many sessions; `None` if they cannot be counted.
-#[must_use]
-pub fn reconnect_label(sessions: Option<u32>) -> String {
-    match sessions {
-        Some(0) => tr!("Reconnect"),
-        Some(sessions) => {
-            tr!("Reconnect, closing {n} session" | "Reconnect, closing {n} sessions" % sessions)
-        }
-        None => tr!("Reconnect, closing its sessions"),
-    }
+    Some(Button::reconnect(host, socket.sessions_at_stake()))
 }
 
 /// A configured host without a master, for the menu.
@@ -208,7 +179,6 @@ pub struct Openable {
 
 /// Returns the hosts for which a master can be started: those that multiplex and have none, one for each ControlPath. The
 /// last used come first, then the order of the configuration. Hosts with a start in progress are included.
-#[must_use]
 pub fn openable(
     places: &Places,
     snapshot: &Snapshot,

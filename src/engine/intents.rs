@@ -42,13 +42,13 @@ impl Engine {
             Intent::Clean(target) => self.clean(&[target], Scope::OneTarget),
             Intent::CleanAll(targets) => self.clean(&targets, Scope::AllTargets),
             Intent::Open { host, consent } => self.open(&host, consent),
-            Intent::Mend(fix) => self.start(Job::Fix(fix)),
+            Intent::Fix(fix) => self.start(Job::Fix(fix)),
             Intent::Show(target) => self.show(target.as_ref()),
             Intent::Set(setting, on) => self.set(setting, on),
             Intent::StartAtLogin(on) => self.start_at_login(on),
             Intent::OpenConfiguration => self.open_configuration(),
             Intent::ShowConfiguration => self.show_configuration(),
-            Intent::Look => self.debounce.note_event(Instant::now()),
+            Intent::Scan => self.debounce.note_event(Instant::now()),
             // The applet handles these itself.
             Intent::Copy(_) | Intent::CopyText(_) | Intent::About => {}
             Intent::Quit => self.has_ended = true,

@@ -309,7 +309,7 @@ impl<S: Fn(Intent)> EventHandler<S> {
             TrayEvent::NotCopied(text) => self.windows.show_to_copy(&text),
             TrayEvent::MenuOpened => {
                 self.open_menu.opened(Instant::now());
-                (self.send)(Intent::Look);
+                (self.send)(Intent::Scan);
             }
             TrayEvent::MenuClosed => {
                 if !self.widgets.has_open_submenu() {

@@ -1,5 +1,7 @@
+use std::time::Duration;
+
 use super::*;
-use crate::decide::intent::SessionConsent;
+use crate::decide::intent::{Intent, SessionConsent};
 use crate::model::control_path::{ControlPath, HostAlias};
 use crate::model::samples::in_state;
 use crate::model::socket::State;

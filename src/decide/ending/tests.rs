@@ -93,20 +93,3 @@ fn resolves_to_masters_whose_process_can_be_ended() {
         assert_eq!(result, found, "{typed}");
     }
 }
-
-#[test]
-fn labels_name_the_sessions_that_are_closed() {
-    assert_eq!(
-        [Some(0), Some(1), Some(2), None].map(exit_label),
-        [
-            "Exit",
-            "Exit, closing 1 session",
-            "Exit, closing 2 sessions",
-            "Exit, closing its sessions"
-        ]
-    );
-    assert_eq!(
-        [0, 2].map(end_process_label),
-        ["End process", "End process, closing 2 sessions"]
-    );
-}

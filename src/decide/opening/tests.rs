@@ -1,5 +1,6 @@
-use super::SessionConsent::{Any, UpTo};
 use super::*;
+use crate::decide::intent::Intent;
+use crate::decide::intent::SessionConsent;
 use crate::model::finding::Finding;
 use crate::model::network::Cause;
 use crate::model::places::{Managed, WrittenBy};
@@ -177,19 +178,13 @@ fn results_and_lifetimes_as_text() {
 #[test]
 fn only_stranded_masters_of_own_hosts_are_reconnected() {
     let gone = || in_state(State::Stranded(Cause::AddressGone));
-    for (sessions, label, consent) in [
-        (Some(0), "Reconnect", UpTo(0)),
-        (Some(2), "Reconnect, closing 2 sessions", UpTo(2)),
-        (None, "Reconnect, closing its sessions", Any),
-    ] {
-        let socket = Socket { sessions, ..gone() };
-        let expected = Reconnect {
-            label: label.to_owned(),
-            host: alias("web"),
-            consent,
-        };
-        assert_eq!(reconnect(&socket), Some(expected));
-    }
+    let intent = Intent::Open {
+        host: alias("web"),
+        consent: SessionConsent::UpTo(2),
+    };
+    let button = reconnect(&gone()).unwrap();
+    assert_eq!(button.label, "Reconnect, closing 2 sessions");
+    assert_eq!(button.intent, intent);
     let nameless = Socket {
         hosts: Vec::new(),
         ..gone()

@@ -3,6 +3,7 @@
 use tr::tr;
 
 use super::entry::Entry;
+use super::shown_of;
 use crate::decide::intent::Intent;
 use crate::model::finding::{Finding, FindingId, Severity};
 use crate::model::fix::Fix;
@@ -11,7 +12,8 @@ use crate::model::text;
 /// The number of findings of one kind that are shown: hundreds of hosts can have the same one.
 const SHOWN: usize = 3;
 
-pub(super) fn problems_menu(findings: &[Finding]) -> Entry {
+/// Returns the submenu of the findings, if there are any.
+pub(super) fn problems_menu(findings: &[Finding]) -> Option<Entry> {
     let mut kinds: Vec<(FindingId, Vec<&Finding>)> = Vec::new();
     for finding in findings {
         match kinds.iter_mut().find(|(id, _)| *id == finding.id) {
@@ -19,37 +21,30 @@ pub(super) fn problems_menu(findings: &[Finding]) -> Entry {
             None => kinds.push((finding.id, vec![finding])),
         }
     }
-    let mut entries = Vec::new();
-    let mut number = 0;
+    let (mut entries, mut number) = (Vec::new(), 0);
     for (id, findings) in kinds {
-        // The row "1 more" would be as long as that one.
-        let shown = if findings.len() > SHOWN + 1 {
-            SHOWN
-        } else {
-            findings.len()
-        };
-        for finding in &findings[..shown] {
-            if number > 0 {
-                entries.push(Entry::Separator);
-            }
+        let (shown, rest) = findings.split_at(shown_of(findings.len(), SHOWN));
+        for finding in shown {
             let title = format!("{}: {}", finding.subject, id.title());
             entries.push(Entry::text(format!("title-{number}"), title));
             entries.extend(finding_rows(number, finding));
+            entries.push(Entry::Separator);
             number += 1;
         }
-        if shown < findings.len() {
-            entries.push(Entry::Separator);
-            let more = findings.len() - shown;
+        if !rest.is_empty() {
             let label = tr!(
                 "\u{2026} {n} more {kind}: {command}",
-                n = more,
+                n = rest.len(),
                 kind = id.as_str(),
                 command = "muxtray doctor"
             );
             entries.push(Entry::text(format!("more-{}", id.as_str()), label));
+            entries.push(Entry::Separator);
         }
     }
-    Entry::submenu("problems", label(findings), entries)
+    // The last separator.
+    entries.pop()?;
+    Some(Entry::submenu("problems", label(findings), entries))
 }
 
 fn label(findings: &[Finding]) -> String {
@@ -78,7 +73,7 @@ pub(super) fn finding_rows(number: usize, finding: &Finding) -> Vec<Entry> {
         (Some(fix), _) => entries.push(Entry::item(
             format!("fix-{number}"),
             fix.label(),
-            Intent::Mend(fix.clone()),
+            Intent::Fix(fix.clone()),
         )),
         // The menu has rows for the commands of muxtray.
         (None, Some(command)) if !command.starts_with("muxtray ") => entries.push(Entry::item(

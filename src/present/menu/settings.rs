@@ -9,13 +9,9 @@ use crate::model::finding::{FindingId, Group};
 use crate::model::settings::{AtLogin, Preferences, Setting, Store};
 
 impl TrayView {
-    /// Returns the view with the submenu Settings above About.
-    #[must_use]
+    /// Returns the view with the submenu Settings above About and Quit.
     pub fn with_settings(mut self, preferences: &Preferences) -> Self {
-        let is_about =
-            |entry: &Entry| matches!(entry, Entry::Item { key, .. } if key.as_str() == "about");
-        let at = self.menu.iter().position(is_about);
-        let at = at.unwrap_or(self.menu.len());
+        let at = self.menu.len().saturating_sub(2);
         self.menu.insert(at, settings_menu(preferences));
         self
     }

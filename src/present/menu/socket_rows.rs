@@ -5,8 +5,9 @@ use tr::tr;
 use super::entry::Entry;
 use super::problems::finding_rows;
 use crate::decide::ending;
-use crate::decide::intent::{Intent, SessionConsent};
-use crate::decide::opening::{self, Reconnect};
+use crate::decide::intent::Intent;
+use crate::decide::notice::Button;
+use crate::decide::opening;
 use crate::model::socket::{Socket, State};
 use crate::model::text;
 use crate::present::summary::mark;
@@ -22,25 +23,27 @@ pub(super) fn socket_menu(socket: &Socket, answer: Option<&String>) -> Entry {
     if !entries.is_empty() {
         entries.push(Entry::Separator);
     }
-    match cannot_ask(&socket.state) {
-        None => {
-            entries.push(Entry::item(
-                "check",
-                tr!("Check"),
-                Intent::Check(target.clone()),
-            ));
-            entries.extend(reconnect(socket));
-            entries.push(exit(socket));
-            entries.push(Entry::item(
-                "stop",
-                tr!("Stop accepting sessions"),
-                Intent::Stop(target.clone()),
-            ));
+    let sessions = socket.sessions_at_stake();
+    if let Some(why) = cannot_ask(&socket.state) {
+        entries.push(Entry::text("ask", tr!("Check, exit, stop: {why}", why)));
+    } else {
+        let check = Intent::Check(target.clone());
+        entries.push(Entry::item("check", tr!("Check"), check));
+        if let Some(reconnect) = opening::reconnect(socket) {
+            let now = tr!("Reconnect now");
+            entries.push(closing("reconnect", reconnect, now, sessions));
         }
-        Some(why) => entries.push(Entry::text("ask", tr!("Check, exit, stop: {why}", why))),
+        let exit = Button::exit(target.clone(), sessions);
+        entries.push(closing("exit", exit, tr!("Exit now"), sessions));
+        let stop = Intent::Stop(target.clone());
+        entries.push(Entry::item("stop", tr!("Stop accepting sessions"), stop));
     }
     if ending::is_needed(&socket.state) {
-        entries.push(end_process(socket));
+        // An unknown number means that the kernel shows no listener. Ending the process then fails with the reason.
+        let sessions = sessions.unwrap_or(0);
+        let end = Button::end_process(target.clone(), sessions);
+        let now = tr!("End process now");
+        entries.push(closing("end-process", end, now, Some(sessions)));
     }
     if socket.state.is_cleanable() {
         entries.push(Entry::item("clean", tr!("Clean"), Intent::Clean(target)));
@@ -50,11 +53,8 @@ pub(super) fn socket_menu(socket: &Socket, answer: Option<&String>) -> Entry {
         entries.push(Entry::text("destination", destination.to_string()));
     }
     entries.push(Entry::text("path", socket.path.to_string()));
-    entries.push(Entry::item(
-        "copy",
-        tr!("Copy path"),
-        Intent::Copy(socket.path.as_path().to_owned()),
-    ));
+    let copy = Intent::Copy(socket.path.as_path().to_owned());
+    entries.push(Entry::item("copy", tr!("Copy path"), copy));
     Entry::submenu(socket_key(socket), socket_label(socket), entries)
 }
 
@@ -75,51 +75,12 @@ fn cannot_ask(state: &State) -> Option<String> {
     })
 }
 
-fn reconnect(socket: &Socket) -> Option<Entry> {
-    let Reconnect {
-        label,
-        host,
-        consent,
-    } = opening::reconnect(socket)?;
-    let intent = Intent::Open { host, consent };
-    Some(if consent == SessionConsent::NONE {
-        Entry::item("reconnect", label, intent)
-    } else {
-        confirmed("reconnect", label, tr!("Reconnect now"), intent)
-    })
-}
-
-fn exit(socket: &Socket) -> Entry {
-    let sessions = socket.sessions_at_stake();
-    let label = ending::exit_label(sessions);
-    let intent = Intent::Exit {
-        target: socket.target(),
-        consent: SessionConsent::to_close(sessions),
-    };
+/// Returns a row, or if the request closes sessions, a submenu that names them with the row below it.
+fn closing(key: &str, button: Button, now: String, sessions: Option<u32>) -> Entry {
+    let Button { label, intent } = button;
     if sessions == Some(0) {
-        Entry::item("exit", label, intent)
-    } else {
-        confirmed("exit", label, tr!("Exit now"), intent)
+        return Entry::item(key, label, intent);
     }
-}
-
-fn end_process(socket: &Socket) -> Entry {
-    // An unknown number means that the kernel shows no listener. Ending the process then fails with the reason.
-    let sessions = socket.sessions_at_stake().unwrap_or(0);
-    let label = ending::end_process_label(sessions);
-    let intent = Intent::EndProcess {
-        target: socket.target(),
-        consent: SessionConsent::UpTo(sessions),
-    };
-    if sessions == 0 {
-        Entry::item("end-process", label, intent)
-    } else {
-        confirmed("end-process", label, tr!("End process now"), intent)
-    }
-}
-
-/// A submenu that names the sessions that will be closed, and the row below it that closes them.
-fn confirmed(key: &str, label: String, now: String, intent: Intent) -> Entry {
     let row = Entry::item(format!("{key}-now"), now, intent);
     Entry::submenu(format!("{key}-closing"), label, vec![row])
 }
@@ -133,18 +94,16 @@ fn socket_key(socket: &Socket) -> String {
 }
 
 fn socket_label(socket: &Socket) -> String {
-    let mark = mark(socket);
-    let managed = socket
-        .managed_by
-        .map_or_else(String::new, |program| format!(" ({program})"));
-    let sessions = match socket.sessions {
-        Some(sessions) if sessions > 0 => format!(", {}", text::sessions(sessions)),
-        Some(_) | None => String::new(),
-    };
+    let managed = socket.managed_by.map(|program| format!(" ({program})"));
+    let sessions = socket.sessions.filter(|sessions| *sessions > 0);
+    let sessions = sessions.map(|sessions| format!(", {}", text::sessions(sessions)));
     format!(
-        "{mark} {}{managed} \u{2014} {}{sessions}",
+        "{} {}{} \u{2014} {}{}",
+        mark(socket),
         socket.title(),
-        socket.state.word()
+        managed.unwrap_or_default(),
+        socket.state.word(),
+        sessions.unwrap_or_default()
     )
 }
 

@@ -21,7 +21,7 @@ pub(super) fn drawn(view: &TrayView) -> String {
                 let consents: Vec<_> = each.iter().map(|(_, consent)| consent).collect();
                 format!("Reset {consents:?}")
             }
-            Intent::Set(..) | Intent::StartAtLogin(_) | Intent::CopyText(_) | Intent::Mend(_) => {
+            Intent::Set(..) | Intent::StartAtLogin(_) | Intent::CopyText(_) | Intent::Fix(_) => {
                 format!("{intent:?}")
             }
             other => {
@@ -77,7 +77,7 @@ fn with(sockets: Vec<Socket>, findings: Vec<Finding>) -> Snapshot {
     }
 }
 
-fn finding(id: FindingId, subject: &str) -> Finding {
+pub(super) fn finding(id: FindingId, subject: &str) -> Finding {
     Finding::new(id, subject, "seen", "do")
 }
 
@@ -182,16 +182,6 @@ fn clean_in_a_fold_cleans_the_folded_sockets_of_the_user() {
 }
 
 #[test]
-fn the_age_of_a_snapshot_changes_nothing() {
-    let now = seen(vec![running()]);
-    let later = Snapshot {
-        at: now.at + Duration::from_secs(86_400),
-        ..now.clone()
-    };
-    assert_eq!(menu_of(&now), menu_of(&later));
-}
-
-#[test]
 fn keys_are_unique_among_siblings() {
     fn check(entries: &[Entry]) {
         let mut keys = BTreeSet::new();
@@ -232,7 +222,7 @@ fn findings_have_a_click_for_a_safe_fix_a_command_or_lines() {
             finding()
                 .with_command("mkdir /s")
                 .with_fix(Fix::MakeDirectory("/s".into())),
-            Some("Make the directory  [Mend(MakeDirectory(\"/s\"))]"),
+            Some("Make the directory  [Fix(MakeDirectory(\"/s\"))]"),
         ),
         (
             finding().with_lines(lines),
@@ -349,7 +339,7 @@ fn actions_on_all_leave_other_programs_out() {
         vec![own(Some(0)), in_state(State::Stale)],
     ]
     .map(|sockets| {
-        let menu = actions_on_all(&with(sockets, vec![]));
+        let menu = actions_on_all(&with(sockets, vec![])).into();
         let view = TrayView { menu, ..starting() };
         drawn(&view).split_once('\n').unwrap().1.to_owned()
     });
