@@ -13,9 +13,7 @@ use super::kernel::LiveKernel;
 use super::open::{self, Questions};
 use super::ssh::Ssh;
 use super::ssh::deferred_signals::DeferredSignals;
-use crate::decide::action_report::{
-    Action, ActionOutcome, ActionReport, AliveCheck, Refusal, ReportTarget,
-};
+use crate::decide::action_report::{Action, ActionOutcome, ActionReport, Refusal, ReportTarget};
 use crate::decide::intent::{Intent, SessionConsent};
 use crate::decide::notice::Button;
 use crate::decide::opening::{self, Start};
@@ -58,18 +56,18 @@ impl From<Target> for Subject {
 }
 
 pub fn check(subject: &Subject) -> ActionReport {
-    let mut alive_check = None;
+    let mut answered_in_time = None;
     let report = subject.perform(Action::Check, || {
         let checked = control::check(&subject.target, CHECK_LIMIT);
-        alive_check = match &checked {
-            Ok(checked) => Some(AliveCheck::Answered(checked.round_trip)),
-            Err(ActionError::Mux(MuxError::TimedOut(..))) => Some(AliveCheck::TimedOut),
+        answered_in_time = match &checked {
+            Ok(_) => Some(true),
+            Err(ActionError::Mux(MuxError::TimedOut(..))) => Some(false),
             Err(_) => None,
         };
         Ok(checked?.to_string())
     });
     ActionReport {
-        alive_check,
+        answered_in_time,
         ..report
     }
 }

@@ -14,7 +14,6 @@ use crate::decide::action_report::{Action, ActionOutcome, ActionReport};
 use crate::model::network::{Judgement, Verdict};
 use crate::model::socket::{Socket, State};
 use crate::model::text;
-use crate::present::report::Report;
 
 pub(super) fn check(
     global: &Global,
@@ -29,7 +28,7 @@ pub(super) fn check(
         return reports::print(&reports, out, err);
     }
     let snapshot = context.snapshot();
-    let found = Outcome::from(Report::from(&snapshot).worst());
+    let found = Outcome::from(snapshot.worst());
     let sockets: Vec<Socket> = snapshot
         .sockets
         .into_iter()

@@ -65,15 +65,14 @@ fn examine(
             }
         }
     }
-    let report = Report::from(&snapshot);
     if doctor.json {
-        serde_json::to_writer_pretty(&mut *out, &report)?;
+        serde_json::to_writer_pretty(&mut *out, &Report::from(&snapshot))?;
         writeln!(out)?;
     } else {
         style::write_lines(&doctor::report(&snapshot, context.examined()), out)?;
     }
     out.flush()?;
-    Ok(outcome.max(Outcome::from(report.worst())))
+    Ok(outcome.max(Outcome::from(snapshot.worst())))
 }
 
 /// Applies every fix, those of directories before those of the sockets in them.

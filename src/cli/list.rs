@@ -24,7 +24,7 @@ pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Resu
     let snapshot = context.snapshot();
     print(&context, list, &snapshot, out)?;
     if !list.watch {
-        return Ok(Outcome::from(Report::from(&snapshot).worst()));
+        return Ok(Outcome::from(snapshot.worst()));
     }
     let mut printed = snapshot;
     let mut event_loop = EventLoop::try_new().map_err(io::Error::other)?;

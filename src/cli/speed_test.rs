@@ -40,7 +40,7 @@ pub(super) fn test(
     // A pending signal ends the program here, unless it is ignored.
     drop(signals);
     if test.json {
-        serde_json::to_writer_pretty(&mut *out, &trial.report())?;
+        serde_json::to_writer_pretty(&mut *out, &trial)?;
         writeln!(out)?;
     } else {
         for line in trial.lines() {

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style as Ansi};
 
+use crate::model::finding::Severity;
 use crate::present::styled::{Line, Style};
 
 pub(super) fn write_lines(lines: &[Line], out: &mut dyn Write) -> io::Result<()> {
@@ -23,9 +24,9 @@ const fn ansi(style: Style) -> Ansi {
         Style::Head => Ansi::new().bold(),
         Style::Dim => Ansi::new().dimmed(),
         Style::Good => AnsiColor::Green.on_default(),
-        Style::Info => AnsiColor::Blue.on_default(),
-        Style::Warning => AnsiColor::Yellow.on_default(),
-        Style::Error => AnsiColor::Red.on_default().bold(),
+        Style::Severity(Severity::Info) => AnsiColor::Blue.on_default(),
+        Style::Severity(Severity::Warning) => AnsiColor::Yellow.on_default(),
+        Style::Severity(Severity::Error) => AnsiColor::Red.on_default().bold(),
         Style::Remedy => AnsiColor::Cyan.on_default(),
     }
 }

@@ -1,8 +1,10 @@
 //! The notification about the results of an action.
 
+use std::collections::BTreeMap;
+
 use tr::tr;
 
-use super::action_report::{Action, ActionOutcome, ActionReport, AliveCheck, ReportTarget};
+use super::action_report::{Action, ActionOutcome, ActionReport, ReportTarget};
 use super::notice::{Button, Notice, NoticeKey, first_lines};
 use crate::model::text;
 
@@ -95,14 +97,12 @@ fn of_all(reports: &[ActionReport], can_show: bool) -> Option<Notice> {
         return None;
     }
     let failed = reports.iter().filter(|report| !report.outcome.is_success());
-    let mut lines: Vec<String> = failed
+    let lines: Vec<String> = failed
         .map(|report| format!("{}: {}", report.target.name(), report.message))
         .collect();
     let has_failed = !lines.is_empty();
     if has_failed {
         parts.push(tr!("{n} failed", n = lines.len()));
-    } else {
-        lines.extend(slowest(reports));
     }
     let show = (can_show && has_failed).then(|| Button::show(None));
     Some(Notice {
@@ -114,20 +114,16 @@ fn of_all(reports: &[ActionReport], can_show: bool) -> Option<Notice> {
     })
 }
 
-/// `3 masters ended`, `2 sockets removed`: the successes of each kind of action, in order of appearance.
+/// `3 masters ended`, `2 sockets removed`: the successes of each kind of action.
 fn counts(reports: &[ActionReport]) -> Vec<String> {
-    let mut counts: Vec<(Action, usize)> = Vec::new();
+    let mut counts: BTreeMap<Action, usize> = BTreeMap::new();
     for report in reports {
         let action = match report.action {
             Action::EndProcess => Action::Exit,
             Action::Fix | Action::Open => continue,
             action => action,
         };
-        let success = usize::from(report.outcome.is_success());
-        match counts.iter_mut().find(|(counted, _)| *counted == action) {
-            Some((_, count)) => *count += success,
-            None => counts.push((action, success)),
-        }
+        *counts.entry(action).or_default() += usize::from(report.outcome.is_success());
     }
     let text = |(action, n): (Action, usize)| match action {
         Action::Check => tr!("{n} master answered" | "{n} masters answered" % n),
@@ -136,19 +132,6 @@ fn counts(reports: &[ActionReport]) -> Vec<String> {
         _ => tr!("{n} master ended" | "{n} masters ended" % n),
     };
     counts.into_iter().map(text).collect()
-}
-
-fn slowest(reports: &[ActionReport]) -> Option<String> {
-    let round_trip = |report: &ActionReport| match report.alive_check {
-        Some(AliveCheck::Answered(round_trip)) => Some((round_trip, report.target.name())),
-        _ => None,
-    };
-    let (round_trip, host) = reports.iter().filter_map(round_trip).max()?;
-    Some(tr!(
-        "The slowest in {millis} ms: {host}",
-        millis = text::millis(round_trip),
-        host
-    ))
 }
 
 #[cfg(test)]

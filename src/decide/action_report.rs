@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use super::notice::Button;
 use crate::model::control_path::{ControlPath, HostAlias};
@@ -21,8 +20,8 @@ pub struct ActionReport {
     pub advice: Option<String>,
     /// The remedy in a notification; it replaces the advice.
     pub button: Option<Button>,
-    /// The answer to [`Action::Check`].
-    pub alive_check: Option<AliveCheck>,
+    /// Whether the master answered an alive check in time; `None` without a check, or after another failure.
+    pub answered_in_time: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +43,7 @@ pub enum Refusal {
     Unknown,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Action {
     Check,
     Exit,
@@ -72,12 +71,6 @@ pub enum ReportTarget {
     Unresolved(String),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AliveCheck {
-    Answered(Duration),
-    TimedOut,
-}
-
 impl ActionOutcome {
     pub const REFUSED: Self = Self::Refused(Refusal::State);
 
@@ -97,13 +90,6 @@ impl ReportTarget {
             Self::Unresolved(typed) => text::line(typed),
         }
     }
-
-    pub fn socket(&self) -> Option<&Target> {
-        match self {
-            Self::Socket { target, .. } => Some(target),
-            _ => None,
-        }
-    }
 }
 
 impl ActionReport {
@@ -120,7 +106,7 @@ impl ActionReport {
             message,
             advice: None,
             button: None,
-            alive_check: None,
+            answered_in_time: None,
         }
     }
 

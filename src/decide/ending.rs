@@ -31,11 +31,8 @@ pub enum AtPath {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
-    /// SIGTERM
     Terminate,
-    /// SIGCONT
     Continue,
-    /// SIGKILL
     Kill,
 }
 

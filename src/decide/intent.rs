@@ -26,10 +26,9 @@ impl SessionConsent {
 
     /// Whether so many sessions may be closed; `None` if they cannot be counted.
     pub fn covers(self, sessions: Option<u32>) -> bool {
-        match (self, sessions) {
-            (Self::Any, _) => true,
-            (Self::UpTo(limit), Some(sessions)) => sessions <= limit,
-            (Self::UpTo(_), None) => false,
+        match self {
+            Self::Any => true,
+            Self::UpTo(limit) => sessions.is_some_and(|sessions| sessions <= limit),
         }
     }
 }
@@ -47,11 +46,9 @@ pub fn masters_to_exit<'a>(
 /// A request. The engine checks it against the present state, and reports the result.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Intent {
-    /// Alive check of one master.
     Check(Target),
-    /// Alive check of all masters except those of other programs.
+    /// Check all masters except those of other programs.
     CheckAll,
-    /// Exit request.
     Exit {
         target: Target,
         consent: SessionConsent,
@@ -61,13 +58,11 @@ pub enum Intent {
         target: Target,
         consent: SessionConsent,
     },
-    /// Exit requests.
     ExitAll(Vec<(Target, SessionConsent)>),
     /// Exit requests, and then a clean of all stale sockets.
     Reset(Vec<(Target, SessionConsent)>),
-    /// Stop request: no more sessions, and an exit after the last one.
+    /// No more sessions, and an exit after the last one.
     Stop(Target),
-    /// Remove a stale socket.
     Clean(Target),
     CleanAll(Vec<Target>),
     /// Start a master for a host, after ending a stranded one.
@@ -76,9 +71,7 @@ pub enum Intent {
         consent: SessionConsent,
     },
     Fix(Fix),
-    /// Copy a path to the clipboard.
     Copy(PathBuf),
-    /// Copy a text to the clipboard.
     CopyText(String),
     /// Show the details of one socket, or of all with `None`.
     Show(Option<Target>),

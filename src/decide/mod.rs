@@ -31,7 +31,7 @@ pub const QUIET_AFTER_RESUME: Duration = Duration::from_secs(15);
 /// Findings below this severity are shown, but never announced.
 pub const ANNOUNCED_FROM: Severity = Severity::Warning;
 
-/// If at least so many problems begin in one look, one summary is shown.
+/// If at least so many problems begin at once, one summary is shown, so each notice is the first.
 const SUMMARY_FROM: usize = 2;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +59,8 @@ pub struct Memory {
 struct Announced {
     /// Distinguishes a problem from the next one of the same kind at the same path.
     target: Option<Target>,
-    in_summary: bool,
+    /// Its own notification, or the summary.
+    notice: NoticeKey,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,39 +162,35 @@ impl Memory {
             .iter()
             .map(|problem| (&problem.key, problem.target()))
             .collect();
-        let is_there = |key: &NoticeKey, shown: &Announced| there.get(key) == Some(&shown.target);
-        let (known, over): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut self.announced)
-            .into_iter()
-            .partition(|(key, shown)| is_there(key, shown));
-        let is_new = |problem: &&Problem<'_>| !is_quiet && !known.contains_key(&problem.key);
+        let shown_before: BTreeSet<NoticeKey> = self.shown().cloned().collect();
+        self.announced
+            .retain(|key, shown| there.get(key) == Some(&shown.target));
+        let is_new =
+            |problem: &&Problem<'_>| !is_quiet && !self.announced.contains_key(&problem.key);
         let new: Vec<&Problem<'_>> = problems.iter().filter(is_new).collect();
-        let in_summary = new.len() >= SUMMARY_FROM;
-
-        let mut effects = Vec::new();
-        for (key, shown) in &over {
-            // A notification that is replaced need not be closed.
-            let is_replaced = !in_summary && new.iter().any(|problem| problem.key == *key);
-            if !shown.in_summary && !is_replaced {
-                effects.push(Effect::Withdraw(key.clone()));
-            }
-        }
-        let has_summary =
-            |shown: &BTreeMap<_, Announced>| shown.values().any(|shown| shown.in_summary);
-        if in_summary {
-            effects.push(Effect::Notify(summary(&new, policy)));
+        let notices = if new.len() >= SUMMARY_FROM {
+            vec![summary(&new, policy)]
         } else {
-            if has_summary(&over) && !has_summary(&known) {
-                effects.push(Effect::Withdraw(NoticeKey::Summary));
-            }
-            let notices = new.iter().map(|problem| single(problem, policy));
-            effects.extend(notices.map(Effect::Notify));
+            new.iter().map(|problem| single(problem, policy)).collect()
+        };
+        for problem in &new {
+            let announced = Announced {
+                target: problem.target(),
+                notice: notices[0].key.clone(),
+            };
+            self.announced.insert(problem.key.clone(), announced);
         }
-        self.announced = known;
-        self.announced.extend(new.iter().map(|problem| {
-            let target = problem.target();
-            (problem.key.clone(), Announced { target, in_summary })
-        }));
+        // A notification that is replaced need not be closed.
+        let shown: BTreeSet<NoticeKey> = self.shown().cloned().collect();
+        let over = shown_before.difference(&shown).cloned();
+        let effects = over.map(Effect::Withdraw);
         effects
+            .chain(notices.into_iter().map(Effect::Notify))
+            .collect()
+    }
+
+    fn shown(&self) -> impl Iterator<Item = &NoticeKey> {
+        self.announced.values().map(|announced| &announced.notice)
     }
 }
 
@@ -203,24 +200,18 @@ pub fn is_cleaned_with_all(socket: &Socket) -> bool {
 }
 
 fn problems<'a>(snapshot: &'a Snapshot, policy: &'a Policy) -> impl Iterator<Item = Problem<'a>> {
-    let own = snapshot
-        .sockets
-        .iter()
-        .filter(|socket| socket.managed_by.is_none());
-    let of_sockets = own.flat_map(|socket| {
-        socket.findings.iter().map(move |finding| Problem {
-            key: NoticeKey::Socket(socket.path.clone(), finding.id),
-            finding,
-            socket: Some(socket),
-        })
+    let findings = snapshot.all_findings().filter(|(finding, socket)| {
+        socket.is_none_or(|socket| socket.managed_by.is_none())
+            && finding.severity >= ANNOUNCED_FROM
+            && policy.announce.contains(&finding.id)
     });
-    let of_places = snapshot.findings.iter().map(|finding| Problem {
-        key: NoticeKey::Place(finding.id, finding.subject.clone()),
+    findings.map(|(finding, socket)| Problem {
+        key: match socket {
+            Some(socket) => NoticeKey::Socket(socket.path.clone(), finding.id),
+            None => NoticeKey::Place(finding.id, finding.subject.clone()),
+        },
         finding,
-        socket: None,
-    });
-    of_sockets.chain(of_places).filter(|problem| {
-        problem.finding.severity >= ANNOUNCED_FROM && policy.announce.contains(&problem.finding.id)
+        socket,
     })
 }
 

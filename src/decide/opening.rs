@@ -57,14 +57,7 @@ pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot) -> Plan {
             State::Stale => First::Clean(socket.target()),
             State::Stranded(_) => First::End(socket.target()),
             State::Running | State::Suspect(_) => return Plan::Running(Box::new(socket.clone())),
-            State::Unresponsive(_)
-            | State::Misowned(_)
-            | State::Foreign(_)
-            | State::NotASocket(_)
-            | State::Denied(_)
-            | State::Leftover
-            | State::Orphaned { .. }
-            | State::Unverifiable(_) => return Plan::Blocked(Obstacle::at(socket)),
+            _ => return Plan::Blocked(Obstacle::at(socket)),
         },
     };
     let known = obstacle::findings(typed, host, snapshot);
@@ -201,7 +194,7 @@ pub fn openable(
         }
     }
     let mut listed = BTreeSet::new();
-    let mut hosts: Vec<(&Host, usize)> = places
+    let mut hosts: Vec<(&Host, &ControlPath)> = places
         .own_hosts()
         .filter(|(host, path)| {
             host.multiplexes
@@ -209,10 +202,9 @@ pub fn openable(
                 && (opening.contains(&host.alias) || !taken.contains(path))
                 && listed.insert(*path)
         })
-        .map(|(host, path)| (host, ranks.get(path).copied().unwrap_or(usize::MAX)))
         .collect();
-    hosts.sort_by_key(|(_, rank)| *rank);
-    let openable = |(host, _): (&Host, usize)| Openable {
+    hosts.sort_by_key(|(_, path)| ranks.get(path).copied().unwrap_or(usize::MAX));
+    let openable = |(host, _): (&Host, _)| Openable {
         is_opening: opening.contains(&host.alias),
         alias: host.alias.clone(),
     };

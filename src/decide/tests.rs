@@ -43,47 +43,38 @@ fn stranded(paths: &[&str]) -> Snapshot {
     seen_over(masters, [(MasterPid(4711), gone)].into())
 }
 
-fn with_findings(findings: Vec<Finding>) -> Snapshot {
+fn with_finding(id: FindingId, subject: &str) -> Snapshot {
     Snapshot {
-        findings,
+        findings: vec![Finding::new(id, subject, "it was seen", "do this")],
         ..seen(vec![])
     }
 }
 
-fn finding(id: FindingId, subject: &str) -> Finding {
-    Finding::new(id, subject, "it was seen", "do this")
-}
-
-/// An effect as one line: the notification's title with its buttons, or the key of one that is closed.
+/// An effect in a few words: `+` shows a notification, `-` closes it.
 fn short(effect: &Effect) -> String {
+    let key = |key: &NoticeKey| match key {
+        NoticeKey::Socket(path, _) => path.to_string(),
+        NoticeKey::Place(_, subject) => subject.clone(),
+        other => format!("{other:?}"),
+    };
     match effect {
-        Effect::Notify(notice) => {
-            let buttons = notice.buttons.iter().map(|button| button.label.as_str());
-            let buttons: Vec<&str> = buttons.collect();
-            format!("{} [{}]", notice.summary, buttons.join(", "))
-        }
-        Effect::Withdraw(NoticeKey::Socket(path, id)) => format!("close {path} {}", id.as_str()),
-        Effect::Withdraw(NoticeKey::Place(id, subject)) => {
-            format!("close {subject} {}", id.as_str())
-        }
-        Effect::Withdraw(key) => format!("close {key:?}"),
+        Effect::Notify(notice) => format!("+{}", key(&notice.key)),
+        Effect::Withdraw(closed) => format!("-{}", key(closed)),
         Effect::Clean(targets) => format!("clean {}", targets.len()),
         Effect::Exit(targets) => format!("exit {}", targets.len()),
     }
 }
 
 /// The effects of successive looks at the same time.
-fn effects(looks: &[Snapshot], policy: &Policy) -> Vec<Vec<String>> {
+fn effects(looks: &[Snapshot], policy: &Policy) -> Vec<String> {
     let now = Instant::now();
     let mut memory = Memory::default();
-    looks
-        .iter()
-        .map(|look| {
-            let effects;
-            (memory, effects) = decide(std::mem::take(&mut memory), look, policy, now);
-            effects.iter().map(short).collect()
-        })
-        .collect()
+    let effects = looks.iter().map(|look| {
+        let effects;
+        (memory, effects) = decide(std::mem::take(&mut memory), look, policy, now);
+        effects.iter().map(short).collect::<Vec<_>>().join(" ")
+    });
+    effects.collect()
 }
 
 fn notice(snapshot: &Snapshot, policy: &Policy) -> Notice {
@@ -96,56 +87,35 @@ fn notice(snapshot: &Snapshot, policy: &Policy) -> Notice {
 
 #[test]
 fn problems_are_announced_when_they_begin_and_closed_when_they_end() {
-    let one = |number| format!("/s/{number}: stale control socket [Clean, Show]");
-    let two = || "2 problems with control sockets [Clean 2 sockets, Show]".to_owned();
-    let close = |number| format!("close /s/{number} stale");
-    let close_summary = || "close Summary".to_owned();
-    let same_path = seen(vec![stale_observation("/s/1", 9)]);
-    let missing = |subject| with_findings(vec![finding(FindingId::DirectoryMissing, subject)]);
-    let no_directory = || format!("ssh: {} [Show]", FindingId::DirectoryMissing.title());
+    let missing = |subject| with_finding(FindingId::DirectoryMissing, subject);
+    let other_file = seen(vec![stale_observation("/s/1", 9)]);
     for (looks, expected) in [
         (
             vec![stale(&[1]), stale(&[1]), stale(&[]), stale(&[])],
-            vec![vec![one(1)], vec![], vec![close(1)], vec![]],
+            &["+/s/1", "", "-/s/1", ""][..],
         ),
-        // Another file with the same problem at the same path.
-        (
-            vec![stale(&[1]), same_path],
-            vec![vec![one(1)], vec![one(1)]],
-        ),
+        (vec![stale(&[1]), other_file], &["+/s/1", "+/s/1"]),
         (
             vec![stale(&[1, 2]), stale(&[1, 2, 3]), stale(&[1]), stale(&[])],
-            vec![
-                vec![two()],
-                vec![one(3)],
-                vec![close(3)],
-                vec![close_summary()],
-            ],
+            &["+Summary", "+/s/3", "-/s/3", "-Summary"],
         ),
         (
             vec![stale(&[1, 2]), stale(&[3, 4])],
-            vec![vec![two()], vec![two()]],
+            &["+Summary", "+Summary"],
         ),
         (
             vec![stale(&[1]), stale(&[2, 3])],
-            vec![vec![one(1)], vec![close(1), two()]],
+            &["+/s/1", "-/s/1 +Summary"],
         ),
         (
             vec![stale(&[1, 2]), stale(&[3])],
-            vec![vec![two()], vec![close_summary(), one(3)]],
+            &["+Summary", "-Summary +/s/3"],
         ),
         (
             vec![missing("/s"), missing("/s"), missing("/t")],
-            vec![
-                vec![no_directory()],
-                vec![],
-                vec!["close /s directory-missing".to_owned(), no_directory()],
-            ],
+            &["+/s", "", "-/s +/t"],
         ),
-        (
-            vec![seen(vec![running()]), seen(vec![])],
-            vec![vec![], vec![]],
-        ),
+        (vec![seen(vec![running()]), seen(vec![])], &["", ""]),
     ] {
         assert_eq!(effects(&looks, &policy()), expected);
     }
@@ -163,14 +133,14 @@ fn some_problems_are_never_announced() {
         clean_automatically: true,
         ..policy()
     };
-    let info = with_findings(vec![finding(FindingId::NoKeepalive, "host web")]);
+    let info = with_finding(FindingId::NoKeepalive, "host web");
     for (snapshot, policy) in [
         (stale(&[1]), &silent),
         (of_lima.clone(), &policy()),
         (of_lima, &clean),
         (info, &policy()),
     ] {
-        assert_eq!(effects(&[snapshot], policy), [[""; 0]]);
+        assert_eq!(effects(&[snapshot], policy), [""]);
     }
 }
 
@@ -180,10 +150,9 @@ fn automatic_cleans_are_tried_once_and_announced_if_they_fail() {
         clean_automatically: true,
         ..policy()
     };
-    let one = "/s/1: stale control socket [Clean, Show]";
     assert_eq!(
         effects(&[stale(&[1]), stale(&[1]), stale(&[])], &clean),
-        [vec!["clean 1"], vec![one], vec!["close /s/1 stale"]]
+        ["clean 1", "+/s/1", "-/s/1"]
     );
     // An interrupted clean is finished under any policy, even if a process listens.
     for (connect, listener) in [(Some(Connect::Refused), None), (None, running().listener)] {
@@ -194,7 +163,7 @@ fn automatic_cleans_are_tried_once_and_announced_if_they_fail() {
             ..stale_observation("/s/.muxtray-aside.u@h-22", 7)
         };
         let looks = [seen(vec![aside]), seen(vec![])];
-        assert_eq!(effects(&looks, &policy()), [vec!["clean 1"], vec![]]);
+        assert_eq!(effects(&looks, &policy()), ["clean 1", ""]);
     }
 }
 
@@ -203,11 +172,9 @@ fn quiet_time_delays_announcements_but_not_closing() {
     let (now, policy) = (Instant::now(), policy());
     let quiet = Memory::default().resumed(now);
     let (memory, effects) = decide(quiet, &stale(&[1]), &policy, now);
-    assert_eq!(
-        (effects.len(), memory.quiet_until()),
-        (0, Some(now + QUIET_AFTER_RESUME))
-    );
-    let (memory, effects) = decide(memory, &stale(&[1]), &policy, now + QUIET_AFTER_RESUME);
+    let end = now + QUIET_AFTER_RESUME;
+    assert_eq!((effects.len(), memory.quiet_until()), (0, Some(end)));
+    let (memory, effects) = decide(memory, &stale(&[1]), &policy, end);
     assert_eq!((effects.len(), memory.quiet_until()), (1, None));
     let (_, effects) = decide(memory.resumed(now), &stale(&[]), &policy, now);
     assert_eq!(effects.len(), 1);
@@ -219,79 +186,41 @@ fn notices_have_the_subject_evidence_and_buttons() {
     if let File::Socket(stat) = &mut open.file {
         stat.permissions.mode = 0o666;
     }
-    let fix = Fix::MakeDirectory("/s".into());
-    let missing = finding(FindingId::DirectoryMissing, "/s").with_fix(fix.clone());
-    let no_ssh = || with_findings(vec![finding(FindingId::SshMissing, "ssh")]);
-    let target = |snapshot: &Snapshot| snapshot.sockets[0].target();
-    let open = seen(vec![open]);
-    let close = Fix::CloseSocket(target(&open));
-    for (snapshot, body, intent) in [
-        (
-            stale(&[1]),
-            "/s/1\nConnection refused: no process listens.",
-            Intent::Clean(target(&stale(&[1]))),
-        ),
-        (
-            open,
-            "/s/u@h-22\nMode 0666: other users may connect.",
-            Intent::Fix(close),
-        ),
-        (
-            with_findings(vec![missing]),
-            "/s\nIt was seen.",
-            Intent::Fix(fix),
-        ),
-        (
-            no_ssh(),
-            "ssh\nIt was seen.\n\u{2192} do this",
-            Intent::Show(None),
-        ),
-    ] {
+    let mut missing = with_finding(FindingId::DirectoryMissing, "/s");
+    missing.findings[0].fix = Some(Fix::MakeDirectory("/s".into()));
+    let no_ssh = with_finding(FindingId::SshMissing, "ssh");
+    let both = Snapshot {
+        findings: missing.findings.clone(),
+        ..stale(&[1])
+    };
+    let stranded_alone = stranded(&["/s/u@h-22"]);
+    let both_stranded = stranded(&["/s/a", "/s/b"]);
+    let all = [
+        stale(&[1]),
+        seen(vec![open]),
+        missing,
+        no_ssh.clone(),
+        both,
+        stranded_alone,
+        both_stranded,
+    ];
+    let texts = all.map(|snapshot| {
         let notice = notice(&snapshot, &policy());
-        assert_eq!((notice.body.as_str(), notice.transient), (body, false));
-        assert_eq!(notice.buttons[0].intent, intent);
-    }
+        assert!(!notice.transient);
+        let button = |button: Button| {
+            let intent = format!("{:?}", button.intent);
+            let name = intent.split(['(', ' ']).next().unwrap_or_default();
+            format!("[{}: {name}]", button.label)
+        };
+        let buttons: Vec<String> = notice.buttons.into_iter().map(button).collect();
+        format!("{}\n{}\n{}", notice.summary, notice.body, buttons.join(" "))
+    });
+    insta::assert_snapshot!(texts.join("\n\n"));
     let no_window = Policy {
         can_show: false,
         ..policy()
     };
-    assert_eq!(notice(&no_ssh(), &no_window).buttons, []);
-}
-
-#[test]
-fn summaries_name_each_problem_and_clean_what_is_stale() {
-    let both = Snapshot {
-        findings: vec![finding(FindingId::DirectoryMissing, "/t")],
-        ..stale(&[1])
-    };
-    let target = both.sockets[0].target();
-    let notice = notice(&both, &policy());
-    let title = FindingId::DirectoryMissing.title();
-    assert_eq!(
-        notice.body,
-        format!("/s/1: stale control socket\n/t: {title}")
-    );
-    let intents = notice.buttons.into_iter().map(|button| button.intent);
-    let expected = [Intent::CleanAll(vec![target]), Intent::Show(None)];
-    assert_eq!(intents.collect::<Vec<_>>(), expected);
-}
-
-#[test]
-fn stranded_masters_have_buttons_that_name_what_they_close() {
-    let title = FindingId::Stranded.title();
-    assert_eq!(
-        effects(&[stranded(&["/s/u@h-22"]), seen(vec![])], &policy()),
-        [
-            vec![format!(
-                "web: {title} [Reconnect, closing 2 sessions, Exit, closing 2 sessions, Show]"
-            )],
-            vec!["close /s/u@h-22 stranded".to_owned()]
-        ]
-    );
-    assert_eq!(
-        effects(&[stranded(&["/s/a", "/s/b"])], &policy()),
-        [["2 problems with control sockets [Exit 2 stranded masters, Show]"]]
-    );
+    assert_eq!(notice(&no_ssh, &no_window).buttons, []);
 }
 
 #[test]
@@ -301,7 +230,7 @@ fn stranded_masters_are_ended_once_after_a_while() {
         announce: BTreeSet::new(),
         ..policy()
     };
-    let (start, second) = (Instant::now(), Duration::from_secs(1));
+    let (start, zero, second) = (Instant::now(), Duration::ZERO, Duration::from_secs(1));
     let one = || stranded(&["/s/b"]);
     let both = || stranded(&["/s/a", "/s/b"]);
     let mut of_nix = both();
@@ -309,48 +238,42 @@ fn stranded_masters_are_ended_once_after_a_while() {
     let well = seen(vec![running()]);
     let limit = EXIT_AFTER;
     // The time, the look, the effects, and the time of the next exit.
-    type Step = (
-        Duration,
-        Snapshot,
-        &'static [&'static str],
-        Option<Duration>,
-    );
-    let sequences: [Vec<Step>; 4] = [
+    for sequence in [
         vec![
-            (Duration::ZERO, one(), &[], Some(limit)),
-            (limit - second, one(), &[], Some(limit)),
-            (limit, one(), &["exit 1"], None),
-            (limit * 2, one(), &[], None),
+            (zero, one(), "", Some(limit)),
+            (limit - second, one(), "", Some(limit)),
+            (limit, one(), "exit 1", None),
+            (limit * 2, one(), "", None),
         ],
         vec![
-            (Duration::ZERO, one(), &[], Some(limit)),
-            (second, well, &[], None),
-            (limit, one(), &[], Some(limit * 2)),
+            (zero, one(), "", Some(limit)),
+            (second, well, "", None),
+            (limit, one(), "", Some(limit * 2)),
         ],
         vec![
-            (Duration::ZERO, one(), &[], Some(limit)),
-            (second, both(), &[], Some(limit)),
-            (limit, both(), &["exit 1"], Some(limit + second)),
+            (zero, one(), "", Some(limit)),
+            (second, both(), "", Some(limit)),
+            (limit, both(), "exit 1", Some(limit + second)),
         ],
         vec![
-            (Duration::ZERO, of_nix.clone(), &[], Some(limit)),
-            (limit, of_nix, &["exit 1"], None),
+            (zero, of_nix.clone(), "", Some(limit)),
+            (limit, of_nix, "exit 1", None),
         ],
-    ];
-    for sequence in sequences {
+    ] {
         let mut memory = Memory::default();
         for (after, snapshot, expected, next) in sequence {
             let effects;
             (memory, effects) = decide(memory, &snapshot, &exit, start + after);
-            assert_eq!(effects.iter().map(short).collect::<Vec<_>>(), expected);
+            let effects: Vec<String> = effects.iter().map(short).collect();
+            assert_eq!(effects.join(" "), expected);
             assert_eq!(memory.exits_at(), next.map(|next| start + next));
         }
     }
     let (memory, _) = decide(Memory::default(), &one(), &exit, start);
     let end = start + limit;
     let (memory, effects) = decide(memory.resumed(end), &one(), &exit, end);
-    let quiet_until = memory.quiet_until().unwrap();
-    assert_eq!((effects.len(), memory.exits_at()), (0, Some(quiet_until)));
-    let (_, effects) = decide(memory, &one(), &exit, quiet_until);
+    let quiet_until = Some(end + QUIET_AFTER_RESUME);
+    assert_eq!((effects.len(), memory.exits_at()), (0, quiet_until));
+    let (_, effects) = decide(memory, &one(), &exit, end + QUIET_AFTER_RESUME);
     assert_eq!(effects.len(), 1);
 }

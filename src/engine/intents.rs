@@ -8,7 +8,7 @@ use super::jobs::Job;
 use super::state::Engine;
 use crate::actions::perform::Subject;
 use crate::decide::action_notice::{self, Scope};
-use crate::decide::action_report::{Action, ActionReport, AliveCheck};
+use crate::decide::action_report::{Action, ActionReport, ReportTarget};
 use crate::decide::intent::{Intent, SessionConsent};
 use crate::decide::is_cleaned_with_all;
 use crate::model::finding::FindingId;
@@ -73,11 +73,10 @@ impl Engine {
             if scope == Scope::Policy {
                 tracing::info!("{}: {}", report.target.name(), report.message);
             }
-            let Some(target) = report.target.socket() else {
+            let ReportTarget::Socket { target, .. } = &report.target else {
                 continue;
             };
-            if let (Some(cookie), Some(answer)) = (target.cookie, report.alive_check) {
-                let in_time = matches!(answer, AliveCheck::Answered(_));
+            if let (Some(cookie), Some(in_time)) = (target.cookie, report.answered_in_time) {
                 self.scanner.note_check(cookie, in_time);
             }
             if report.action == Action::Check {

@@ -1,5 +1,7 @@
 //! Identities of files, listeners, processes and users.
 
+use serde::Serialize;
+
 use super::control_path::ControlPath;
 
 /// The identity of a socket file.
@@ -27,7 +29,7 @@ pub struct Cookie(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MasterPid(pub i32);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct UserId(pub u32);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use serde::Serialize;
 use tr::tr;
 
 use super::control_path::ControlPath;
@@ -11,7 +12,7 @@ use super::group::Permissions;
 use super::ids::{Cookie, MasterPid, SocketId, UserId};
 use super::text;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Owner {
     pub uid: UserId,
     pub name: Option<String>,

@@ -114,6 +114,22 @@ impl Snapshot {
         })
     }
 
+    /// Returns the findings of the sockets with their sockets, and then the other findings.
+    pub fn all_findings(&self) -> impl Iterator<Item = (&Finding, Option<&Socket>)> {
+        let of_sockets = self.sockets.iter().flat_map(|socket| {
+            let findings = socket.findings.iter();
+            findings.map(move |finding| (finding, Some(socket)))
+        });
+        of_sockets.chain(self.findings.iter().map(|finding| (finding, None)))
+    }
+
+    /// Returns the highest severity of all findings, which decides the exit status.
+    #[must_use]
+    pub fn worst(&self) -> Option<Severity> {
+        let findings = self.all_findings();
+        findings.map(|(finding, _)| finding.severity).max()
+    }
+
     /// Whether both are equal but for their time and the age of their network facts.
     pub fn eq_ignoring_age(&self, other: &Self) -> bool {
         let pairs = self.sockets.iter().zip(&other.sockets);

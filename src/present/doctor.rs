@@ -6,7 +6,7 @@ use super::explain::Answer;
 use super::ssh_messages::printed_because_of;
 use super::styled::{Line, Style};
 use crate::model::finding::{Finding, Severity};
-use crate::model::socket::{Snapshot, Socket};
+use crate::model::socket::Snapshot;
 use crate::model::text;
 
 const FIX: &str = "muxtray doctor --fix";
@@ -21,12 +21,7 @@ pub struct Examined {
 
 /// Returns all findings, errors first, and a summary.
 pub fn report(snapshot: &Snapshot, examined: Examined) -> Vec<Line> {
-    let mut all: Vec<(&Finding, Option<&Socket>)> = Vec::new();
-    for socket in &snapshot.sockets {
-        let findings = socket.findings.iter();
-        all.extend(findings.map(|finding| (finding, Some(socket))));
-    }
-    all.extend(snapshot.findings.iter().map(|finding| (finding, None)));
+    let mut all: Vec<_> = snapshot.all_findings().collect();
     all.sort_by_key(|(finding, _)| std::cmp::Reverse(finding.severity));
     let mut lines = Vec::new();
     for (finding, socket) in &all {
@@ -72,7 +67,7 @@ fn headline(finding: &Finding, hosts: &str) -> [Line; 3] {
     };
     [
         vec![
-            (Style::from(finding.severity), format!("{severity} ")),
+            (Style::Severity(finding.severity), format!("{severity} ")),
             (Style::Plain, format!("{}{hosts}", finding.subject)),
         ],
         vec![
@@ -142,7 +137,7 @@ mod tests {
     use crate::model::finding::FindingId;
     use crate::model::fix::Fix;
     use crate::model::observation::{Connect, Observation};
-    use crate::model::samples::{observation, running, seen};
+    use crate::model::samples::{observation, seen};
     use crate::present::styled::plain;
 
     const EXAMINED: Examined = Examined {
@@ -168,15 +163,6 @@ mod tests {
     }
 
     #[test]
-    fn no_findings_are_one_line() {
-        let text = plain(&report(&seen(vec![running()]), EXAMINED));
-        assert_eq!(
-            text,
-            "no problems found (1 host, 2 directories, 1 socket)\n"
-        );
-    }
-
-    #[test]
     fn an_answer_quotes_no_messages() {
         let answer = Answer {
             line: "Control socket connect(/s/a): Connection refused".to_owned(),
@@ -193,25 +179,25 @@ mod tests {
 
     #[test]
     fn the_last_line_counts_findings_and_fixes() {
-        for (counts, fixable, summary) in [
-            ([1, 0, 0], 0, "1 error (EXAMINED)"),
-            ([0, 2, 1], 0, "2 warnings, 1 note (EXAMINED)"),
+        let finding = |severity| {
+            let finding = Finding::new(FindingId::Stale, "/s/a", "seen", "do");
+            finding.with_severity(severity)
+        };
+        let fixable = |severity| finding(severity).with_fix(Fix::MakeDirectory("/s".into()));
+        let (warning, note) = (Severity::Warning, Severity::Info);
+        for (findings, summary) in [
+            (vec![], "no problems found (EXAMINED)"),
             (
-                [1, 1, 2],
-                3,
-                "1 error, 1 warning, 2 notes (EXAMINED); muxtray doctor --fix fixes 3",
+                vec![finding(warning), finding(note), finding(warning)],
+                "2 warnings, 1 note (EXAMINED)",
+            ),
+            (
+                vec![fixable(note), fixable(note), fixable(Severity::Error)],
+                "1 error, 2 notes (EXAMINED); muxtray doctor --fix fixes 3",
             ),
         ] {
             let mut snapshot = seen(Vec::new());
-            let severities = [Severity::Error, Severity::Warning, Severity::Info];
-            for (number, severity) in counts.into_iter().zip(severities) {
-                let finding = Finding::new(FindingId::Stale, "/s/a", "seen", "do");
-                let findings = vec![finding.with_severity(severity); number];
-                snapshot.findings.extend(findings);
-            }
-            for finding in &mut snapshot.findings[..fixable] {
-                finding.fix = Some(Fix::MakeDirectory("/s".into()));
-            }
+            snapshot.findings = findings;
             let text = plain(&report(&snapshot, EXAMINED));
             let expected = summary.replace("EXAMINED", "1 host, 2 directories, 0 sockets");
             assert_eq!(text.lines().last(), Some(expected.as_str()));

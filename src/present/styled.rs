@@ -9,20 +9,8 @@ pub enum Style {
     Head,
     Dim,
     Good,
-    Info,
-    Warning,
-    Error,
+    Severity(Severity),
     Remedy,
-}
-
-impl From<Severity> for Style {
-    fn from(severity: Severity) -> Self {
-        match severity {
-            Severity::Info => Self::Info,
-            Severity::Warning => Self::Warning,
-            Severity::Error => Self::Error,
-        }
-    }
 }
 
 pub type Line = Vec<(Style, String)>;

@@ -60,23 +60,17 @@ fn resolves_to_masters_whose_process_can_be_ended() {
     let hung = || socket("/s/a", State::Unresponsive(Unresponsive::Stopped), 9);
     let several = "`web` names several control sockets, name one by its path:\n  /s/a (web, orphaned)\n  \
                    /s/b (web, orphaned)";
+    let none = "`db` has no control socket; list them with: muxtray list";
+    let (first, same_path) = (orphan("/s/a", 1), orphan("/s/a", 2));
     for (typed, sockets, found) in [
-        ("web", vec![running(), orphan("/s/a", 1)], "orphaned"),
-        ("/s/a", vec![running(), orphan("/s/a", 1)], "orphaned"),
-        ("u@h", vec![running(), orphan("/s/a", 1)], "orphaned"),
+        ("web", vec![running(), first.clone()], "orphaned"),
+        ("/s/a", vec![running(), first.clone()], "orphaned"),
+        ("u@h", vec![running(), first.clone()], "orphaned"),
         ("web", vec![running()], "running"),
         ("web", vec![hung()], "unresponsive"),
-        (
-            "web",
-            vec![orphan("/s/a", 1), orphan("/s/a", 2)],
-            "orphaned orphaned",
-        ),
-        ("web", vec![orphan("/s/b", 1), orphan("/s/a", 2)], several),
-        (
-            "db",
-            vec![running()],
-            "`db` has no control socket; list them with: muxtray list",
-        ),
+        ("web", vec![first, same_path.clone()], "orphaned orphaned"),
+        ("web", vec![orphan("/s/b", 1), same_path], several),
+        ("db", vec![running()], none),
     ] {
         let snapshot = Snapshot {
             sockets,

@@ -1,6 +1,4 @@
 use super::*;
-use crate::decide::intent::Intent;
-use crate::decide::intent::SessionConsent;
 use crate::model::finding::Finding;
 use crate::model::network::Cause;
 use crate::model::places::{Managed, WrittenBy};
@@ -22,25 +20,21 @@ fn plan_depends_on_the_state_at_the_path() {
         snapshot.sockets[0].state = state;
         let socket = &snapshot.sockets[0];
         let start = |first| {
-            Some(Plan::Start(Start {
+            Plan::Start(Start {
                 path: path("/s/u@h-22"),
                 first,
                 asks: false,
                 has_connect_timeout: false,
-            }))
+            })
         };
         let expected = match &socket.state {
-            State::Running | State::Suspect(_) => Some(Plan::Running(Box::new(socket.clone()))),
+            State::Running | State::Suspect(_) => Plan::Running(Box::new(socket.clone())),
             State::Stale => start(First::Clean(socket.target())),
             State::Stranded(_) => start(First::End(socket.target())),
             State::Orphaned { .. } => start(First::Nothing),
-            _ => None,
+            _ => Plan::Blocked(Obstacle::at(socket)),
         };
-        let plan = plan("web", &host(), &snapshot);
-        match expected {
-            Some(expected) => assert_eq!(plan, expected),
-            None => assert_eq!(plan, Plan::Blocked(Obstacle::at(socket))),
-        }
+        assert_eq!(plan("web", &host(), &snapshot), expected);
     }
     let pathless = Host {
         control_path: None,
@@ -52,32 +46,19 @@ fn plan_depends_on_the_state_at_the_path() {
 
 #[test]
 fn findings_that_prevent_a_master_block_the_start() {
-    let mut blocking = Vec::new();
-    for id in FindingId::ALL {
-        let finding = Finding::new(*id, "/s", "seen", "do").with_paths(["/s"]);
+    let blocks = |id: &&FindingId| {
+        let finding = Finding::new(**id, "/s", "seen", "do").with_paths(["/s"]);
+        let obstacle = Obstacle::from(&finding);
         let snapshot = Snapshot {
-            findings: vec![finding.clone()],
+            findings: vec![finding],
             ..seen(Vec::new())
         };
-        match plan("web", &host(), &snapshot) {
-            Plan::Blocked(obstacle) => {
-                assert_eq!(obstacle, Obstacle::from(&finding));
-                blocking.push(id.as_str());
-            }
-            Plan::Start(_) => {}
-            Plan::Running(socket) => panic!("{socket:?}"),
-        }
-    }
+        plan("web", &host(), &snapshot) == Plan::Blocked(obstacle)
+    };
+    let blocking = FindingId::ALL.iter().filter(blocks).map(|id| id.as_str());
     assert_eq!(
-        blocking,
-        [
-            "directory-missing",
-            "directory-not-writable",
-            "filesystem-unsupported",
-            "filesystem-full",
-            "path-too-long",
-            "ssh-missing"
-        ]
+        blocking.collect::<Vec<_>>().join(" "),
+        "directory-missing directory-not-writable filesystem-unsupported filesystem-full path-too-long ssh-missing"
     );
 }
 
@@ -125,28 +106,19 @@ fn openable_hosts_have_no_master_and_come_by_last_use() {
 
 #[test]
 fn failed_starts_have_a_remedy_by_the_message_of_ssh() {
-    let message = |text: &str| Some(text.to_owned());
+    let refused = |message: &str| Failure::Refused(Some(message.to_owned()));
     let key = "u@h: Permission denied (publickey).";
+    let timed_out = Failure::TimedOut(Duration::from_secs(1), Some(key.to_owned()));
+    let accept = "terminal: ssh 'my web'";
+    let (again, verbose) = ("muxtray open 'my web'", "ssh -v 'my web'");
     for (failure, command) in [
-        (
-            Failure::Refused(message("Host key verification failed.")),
-            "terminal: ssh 'my web'",
-        ),
-        (Failure::Refused(message(key)), "muxtray open 'my web'"),
-        (
-            Failure::TimedOut(Duration::from_secs(1), message(key)),
-            "muxtray open 'my web'",
-        ),
-        (
-            Failure::Refused(message("ssh_askpass: exec failed")),
-            "muxtray open 'my web'",
-        ),
-        (
-            Failure::Refused(message("Connection refused")),
-            "ssh -v 'my web'",
-        ),
-        (Failure::Refused(None), "ssh -v 'my web'"),
-        (Failure::NoMaster(path("/s/a")), "ssh -v 'my web'"),
+        (refused("Host key verification failed."), accept),
+        (refused(key), again),
+        (timed_out, again),
+        (refused("ssh_askpass: exec failed"), again),
+        (refused("Connection refused"), verbose),
+        (Failure::Refused(None), verbose),
+        (Failure::NoMaster(path("/s/a")), verbose),
     ] {
         let remedy = way_out(&failure, "my web");
         assert!(remedy.ends_with(command), "{failure}: {remedy}");
@@ -155,22 +127,23 @@ fn failed_starts_have_a_remedy_by_the_message_of_ssh() {
 
 #[test]
 fn results_and_lifetimes_as_text() {
-    let opened = |pid: Option<i32>, by_other, before: Option<&str>| Opened {
-        pid: pid.map(MasterPid),
+    let ours = Opened {
+        pid: Some(MasterPid(4711)),
         took: Duration::from_millis(449),
-        before: before.map(str::to_owned),
-        by_other,
+        before: None,
+        by_other: false,
     };
-    for (opened, text) in [
-        (opened(Some(4711), false, None), "opened in 0.4 s, pid 4711"),
-        (opened(None, false, None), "opened in 0.4 s"),
-        (
-            opened(None, true, Some("stale socket removed")),
-            "stale socket removed; opened by another ssh at the same moment",
-        ),
-    ] {
-        assert_eq!(opened.to_string(), text);
-    }
+    assert_eq!(ours.to_string(), "opened in 0.4 s, pid 4711");
+    let other = Opened {
+        pid: None,
+        before: Some("stale socket removed".to_owned()),
+        by_other: true,
+        ..ours
+    };
+    assert_eq!(
+        other.to_string(),
+        "stale socket removed; opened by another ssh at the same moment"
+    );
     assert_eq!(lasts(Persist::No), lasts(Persist::Forever));
     assert!(lasts(Persist::Seconds(600)).contains("10m"));
 }
@@ -178,13 +151,8 @@ fn results_and_lifetimes_as_text() {
 #[test]
 fn only_stranded_masters_of_own_hosts_are_reconnected() {
     let gone = || in_state(State::Stranded(Cause::AddressGone));
-    let intent = Intent::Open {
-        host: alias("web"),
-        consent: SessionConsent::UpTo(2),
-    };
-    let button = reconnect(&gone()).unwrap();
-    assert_eq!(button.label, "Reconnect, closing 2 sessions");
-    assert_eq!(button.intent, intent);
+    let button = Button::reconnect(alias("web"), Some(2));
+    assert_eq!(reconnect(&gone()), Some(button));
     let nameless = Socket {
         hosts: Vec::new(),
         ..gone()

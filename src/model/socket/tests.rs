@@ -128,3 +128,23 @@ fn finds_targets_whose_path_file_and_listener_are_the_same() {
         assert_eq!(snapshot.find(&other), None, "{other:?}");
     }
 }
+
+#[test]
+fn worst_is_the_highest_severity_of_sockets_and_other_findings() {
+    use Severity::{Error, Info, Warning};
+    let finding = |severity: &Severity| {
+        Finding::new(FindingId::Stale, "/s/a", "seen", "do").with_severity(*severity)
+    };
+    for (of_socket, others, worst) in [
+        (&[][..], &[][..], None),
+        (&[Info], &[], Some(Info)),
+        (&[], &[Warning, Info], Some(Warning)),
+        (&[Error], &[Warning], Some(Error)),
+        (&[Warning, Info], &[Error, Info], Some(Error)),
+    ] {
+        let mut snapshot = seen(vec![running()]);
+        snapshot.sockets[0].findings = of_socket.iter().map(finding).collect();
+        snapshot.findings = others.iter().map(finding).collect();
+        assert_eq!(snapshot.worst(), worst);
+    }
+}

@@ -1,3 +1,5 @@
+use tr::tr;
+
 use crate::decide::intent::Intent;
 
 /// Everything that the tray shows.
@@ -73,4 +75,15 @@ impl Entry {
             entries,
         }
     }
+
+    /// The row for those that are not shown, if there are any.
+    pub(super) fn more(n: usize, command: &str) -> Option<Self> {
+        let label = || tr!("\u{2026} {n} more: {command}", n, command);
+        (n > 0).then(|| Self::text("more", label()))
+    }
+}
+
+/// Returns the number of rows that are shown. The row "1 more" would be as long as that one.
+pub(super) fn shown_of(number: usize, limit: usize) -> usize {
+    if number > limit + 1 { limit } else { number }
 }

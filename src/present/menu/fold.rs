@@ -6,10 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tr::tr;
 
-use super::entry::Entry;
-use super::socket_rows::socket_menu;
-use super::{Answers, cleaned_with_all, more, shown_of};
-use crate::decide::intent::Intent;
+use super::entry::{Entry, shown_of};
+use super::socket_rows::{Answers, socket_menu};
 use crate::model::socket::Socket;
 use crate::present::summary::PROBLEM_MARK;
 
@@ -18,10 +16,8 @@ use crate::present::summary::PROBLEM_MARK;
 const PROBLEMS: usize = 7;
 const OTHERS: usize = 11;
 
-/// The number of sockets in the submenu of a state. Problems of one state usually have the same cause, but a master is
-/// looked for by its name.
-const FOLDED_PROBLEMS: usize = 10;
-const FOLDED_OTHERS: usize = 30;
+/// The number of sockets in the submenu of a state.
+const FOLDED: usize = 30;
 
 /// Returns the rows of the sockets, problems first, otherwise in the order of the snapshot.
 pub(super) fn rows(sockets: &[Socket], answers: &Answers) -> Vec<Entry> {
@@ -50,22 +46,15 @@ pub(super) fn rows(sockets: &[Socket], answers: &Answers) -> Vec<Entry> {
 /// Returns a row for sockets with the same state, and below it rows for some of them.
 fn fold_menu(sockets: &[&Socket], answers: &Answers) -> Entry {
     let first = sockets[0];
-    let (mark, problem, limit) = if first.is_problem() {
-        (PROBLEM_MARK, "problem ", FOLDED_PROBLEMS)
+    let (mark, problem) = if first.is_problem() {
+        (PROBLEM_MARK, "problem ")
     } else {
-        ("\u{2026}", "", FOLDED_OTHERS)
+        ("\u{2026}", "")
     };
-    let mut entries = Vec::new();
-    let cleanable = cleaned_with_all(sockets.iter().copied());
-    if !cleanable.is_empty() {
-        let label = tr!("Clean these {n}", n = cleanable.len());
-        entries.push(Entry::item("clean-all", label, Intent::CleanAll(cleanable)));
-        entries.push(Entry::Separator);
-    }
-    let (listed, rest) = split(sockets, limit);
+    let (listed, rest) = split(sockets, FOLDED);
     let row = |socket: &Socket| socket_menu(socket, answers.get(&socket.target()));
-    entries.extend(listed.into_iter().map(row));
-    entries.extend(more(rest.len(), "muxtray list"));
+    let mut entries: Vec<Entry> = listed.into_iter().map(row).collect();
+    entries.extend(Entry::more(rest.len(), "muxtray list"));
     let key = format!("fold {problem}{}", first.state.name());
     let label = tr!(
         "{n} more {state}",
@@ -93,4 +82,4 @@ fn split<'a>(sockets: &[&'a Socket], limit: usize) -> (Vec<&'a Socket>, Vec<&'a 
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -6,11 +6,10 @@ mod problems;
 mod settings;
 mod socket_rows;
 
-use std::collections::BTreeMap;
-
 use tr::tr;
 
 pub use entry::{Entry, Icon, TrayView};
+pub use socket_rows::Answers;
 
 use super::summary::{problem_count, summary};
 use crate::decide::intent::{Intent, SessionConsent, masters_to_exit};
@@ -19,10 +18,8 @@ use crate::decide::opening::Openable;
 use crate::model::socket::{Snapshot, Socket, Target};
 use crate::model::text;
 
+use entry::shown_of;
 use problems::problems_menu;
-
-/// The result of the last alive check of each target, in a few words.
-pub type Answers = BTreeMap<Target, String>;
 
 pub fn view(snapshot: &Snapshot, answers: &Answers, openable: &[Openable]) -> TrayView {
     let mut actions: Vec<Entry> = open_menu(openable).into_iter().collect();
@@ -72,7 +69,9 @@ fn actions_on_all(snapshot: &Snapshot) -> [Entry; 3] {
         .filter(|socket| socket.is_running() && socket.managed_by.is_none());
     let sessions: u32 = masters.clone().filter_map(Socket::sessions_at_stake).sum();
     let masters = masters_to_exit(masters);
-    let cleanable = cleaned_with_all(&snapshot.sockets);
+    let sockets = snapshot.sockets.iter();
+    let cleanable = sockets.filter(|socket| is_cleaned_with_all(socket));
+    let cleanable: Vec<Target> = cleanable.map(Socket::target).collect();
     let stale = cleanable.len();
     let clean = if cleanable.is_empty() {
         Entry::text("clean-all", tr!("Clean: no stale sockets"))
@@ -123,25 +122,8 @@ fn open_menu(openable: &[Openable]) -> Option<Entry> {
     };
     let (listed, rest) = openable.split_at(shown_of(openable.len(), SHOWN));
     let mut entries: Vec<Entry> = listed.iter().map(row).collect();
-    entries.extend(more(rest.len(), "muxtray open HOST"));
+    entries.extend(Entry::more(rest.len(), "muxtray open HOST"));
     (!entries.is_empty()).then(|| Entry::submenu("open-menu", tr!("Open master"), entries))
-}
-
-/// Returns the number of rows that are shown. The row "1 more" would be as long as that one.
-fn shown_of(number: usize, limit: usize) -> usize {
-    if number > limit + 1 { limit } else { number }
-}
-
-/// Returns the row for those that are not shown, if there are any.
-fn more(n: usize, command: &str) -> Option<Entry> {
-    let label = || tr!("\u{2026} {n} more: {command}", n, command);
-    (n > 0).then(|| Entry::text("more", label()))
-}
-
-fn cleaned_with_all<'a>(sockets: impl IntoIterator<Item = &'a Socket>) -> Vec<Target> {
-    let sockets = sockets.into_iter();
-    let cleaned = sockets.filter(|socket| is_cleaned_with_all(socket));
-    cleaned.map(Socket::target).collect()
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! Findings in the menu: the rows of one, and the submenu of those that do not belong to a socket.
 
+use std::collections::BTreeMap;
+
 use tr::tr;
 
-use super::entry::Entry;
-use super::shown_of;
+use super::entry::{Entry, shown_of};
 use crate::decide::intent::Intent;
 use crate::model::finding::{Finding, FindingId, Severity};
 use crate::model::fix::Fix;
@@ -14,12 +15,9 @@ const SHOWN: usize = 3;
 
 /// Returns the submenu of the findings, if there are any.
 pub(super) fn problems_menu(findings: &[Finding]) -> Option<Entry> {
-    let mut kinds: Vec<(FindingId, Vec<&Finding>)> = Vec::new();
+    let mut kinds: BTreeMap<FindingId, Vec<&Finding>> = BTreeMap::new();
     for finding in findings {
-        match kinds.iter_mut().find(|(id, _)| *id == finding.id) {
-            Some((_, findings)) => findings.push(finding),
-            None => kinds.push((finding.id, vec![finding])),
-        }
+        kinds.entry(finding.id).or_default().push(finding);
     }
     let (mut entries, mut number) = (Vec::new(), 0);
     for (id, findings) in kinds {
@@ -67,28 +65,29 @@ pub(super) fn finding_rows(number: usize, finding: &Finding) -> Vec<Entry> {
         ),
         Entry::text(format!("remedy-{number}"), text::remedy(&finding.remedy)),
     ];
-    match (&finding.fix, &finding.command) {
+    let command = finding.command.as_ref();
+    // The menu has rows for the commands of muxtray.
+    let command = command.filter(|command| !command.starts_with("muxtray "));
+    match (&finding.fix, command) {
         // The socket has a row Clean.
-        (Some(Fix::Clean(_)), _) => {}
-        (Some(fix), _) => entries.push(Entry::item(
-            format!("fix-{number}"),
-            fix.label(),
-            Intent::Fix(fix.clone()),
-        )),
-        // The menu has rows for the commands of muxtray.
-        (None, Some(command)) if !command.starts_with("muxtray ") => entries.push(Entry::item(
-            format!("copy-command-{number}"),
-            tr!("Copy command"),
-            Intent::CopyText(command.clone()),
-        )),
-        (None, _) => {}
+        (Some(Fix::Clean(_)), _) | (None, None) => {}
+        (Some(fix), _) => {
+            let (key, fix) = (format!("fix-{number}"), fix.clone());
+            entries.push(Entry::item(key, fix.label(), Intent::Fix(fix)));
+        }
+        (None, Some(command)) => {
+            let (key, copy) = (format!("copy-command-{number}"), command.clone());
+            entries.push(Entry::item(
+                key,
+                tr!("Copy command"),
+                Intent::CopyText(copy),
+            ));
+        }
     }
     if !finding.lines.is_empty() {
-        entries.push(Entry::item(
-            format!("copy-lines-{number}"),
-            tr!("Copy lines for ssh_config"),
-            Intent::CopyText(format!("{}\n", finding.lines.join("\n"))),
-        ));
+        let key = format!("copy-lines-{number}");
+        let copy = Intent::CopyText(finding.lines.join("\n") + "\n");
+        entries.push(Entry::item(key, tr!("Copy lines for ssh_config"), copy));
     }
     entries
 }

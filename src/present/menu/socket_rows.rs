@@ -1,5 +1,7 @@
 //! The row of one control socket and its submenu.
 
+use std::collections::BTreeMap;
+
 use tr::tr;
 
 use super::entry::Entry;
@@ -8,9 +10,12 @@ use crate::decide::ending;
 use crate::decide::intent::Intent;
 use crate::decide::notice::Button;
 use crate::decide::opening;
-use crate::model::socket::{Socket, State};
+use crate::model::socket::{Socket, State, Target};
 use crate::model::text;
 use crate::present::summary::mark;
+
+/// The result of the last alive check of each target, in a few words.
+pub type Answers = BTreeMap<Target, String>;
 
 /// `answer` is the result of the last alive check.
 pub(super) fn socket_menu(socket: &Socket, answer: Option<&String>) -> Entry {
@@ -112,7 +117,6 @@ mod tests {
     use super::*;
     use crate::model::ids::Cookie;
     use crate::model::network::Cause;
-    use crate::model::places::Managed;
     use crate::model::samples::{in_state, states};
     use crate::present::menu::tests::drawn;
     use crate::present::menu::{TrayView, starting};
@@ -157,50 +161,16 @@ mod tests {
     }
 
     #[test]
-    fn the_label_has_name_program_state_and_sessions() {
-        let running = || in_state(State::Running);
-        for (socket, label) in [
-            (
-                Socket {
-                    sessions: Some(1),
-                    managed_by: Some(Managed("lima")),
-                    ..running()
-                },
-                "\u{25cf} web (lima) \u{2014} running, 1 session",
-            ),
-            (
-                Socket {
-                    sessions: Some(0),
-                    ..running()
-                },
-                "\u{25cf} web \u{2014} running",
-            ),
-            (
-                Socket {
-                    sessions: None,
-                    hosts: Vec::new(),
-                    ..running()
-                },
-                "\u{25cf} u@h:22 \u{2014} running",
-            ),
-        ] {
-            assert_eq!(socket_label(&socket), label);
-        }
-    }
-
-    #[test]
     fn an_orphaned_master_and_its_successor_have_different_keys() {
         let orphan = |cookie| Socket {
-            cookie,
+            cookie: Some(Cookie(cookie)),
             ..in_state(State::Orphaned { successor: true })
         };
-        for (socket, key) in [
-            (in_state(State::Running), "socket /s/u@h-22"),
-            (orphan(Some(Cookie(1))), "orphan 1 /s/u@h-22"),
-            (orphan(Some(Cookie(2))), "orphan 2 /s/u@h-22"),
-            (orphan(None), "socket /s/u@h-22"),
-        ] {
-            assert_eq!(socket_key(&socket), key);
-        }
+        let sockets = [in_state(State::Running), orphan(1), orphan(2)];
+        let keys = sockets.map(|socket| socket_key(&socket));
+        assert_eq!(
+            keys,
+            ["socket", "orphan 1", "orphan 2"].map(|key| format!("{key} /s/u@h-22"))
+        );
     }
 }
