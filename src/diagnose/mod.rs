@@ -61,10 +61,8 @@ pub fn snapshot(look: &Look, context: Context<'_>) -> Snapshot {
             .cmp(&a.severity)
             .then_with(|| (a.id, &a.subject).cmp(&(b.id, &b.subject)))
     });
-    let asides = look
-        .observations
-        .iter()
-        .filter_map(|observation| aside(observation, context));
+    let observations = look.observations.iter();
+    let asides = observations.filter_map(|observation| aside(observation, context));
     Snapshot {
         at: look.at,
         sockets,
@@ -79,10 +77,7 @@ fn aside(observation: &Observation, context: Context<'_>) -> Option<Target> {
         (Origin::Aside, File::Socket(stat)) if stat.uid == context.uid => Some(Target {
             path: observation.path.clone(),
             id: Some(stat.id),
-            cookie: observation
-                .listener
-                .as_ref()
-                .and_then(|listener| listener.cookie),
+            cookie: observation.listener.as_ref().and_then(|it| it.cookie),
         }),
         _ => None,
     }
@@ -234,13 +229,11 @@ fn process(listener: &Listener) -> Option<&Process> {
 }
 
 fn destination(path: &ControlPath, hosts: &[&Host], places: &Places) -> Option<Destination> {
-    let mut configured = hosts.iter().map(|host| &host.destination);
-    match configured.next() {
-        Some(first) => configured
-            .all(|other| other == first)
-            .then(|| first.clone()),
-        None => places.destination_of(path),
-    }
+    let Some((first, others)) = hosts.split_first() else {
+        return places.destination_of(path);
+    };
+    let same = |other: &&Host| other.destination == first.destination;
+    others.iter().all(same).then(|| first.destination.clone())
 }
 
 #[cfg(test)]

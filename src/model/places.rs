@@ -166,16 +166,14 @@ impl Places {
     /// Returns the other program that the path belongs to, even if a host has the path too: users include
     /// the configuration of lima, and its masters still belong to lima.
     pub fn managed_by(&self, path: &ControlPath) -> Option<Managed> {
-        let by_pattern = self
-            .patterns
-            .iter()
-            .find(|place| place.managed_by.is_some() && place.pattern.matches(path));
-        match by_pattern {
-            Some(place) => place.managed_by,
-            // Repositories can be anywhere, so only the kernel shows these.
-            None if path.directory().ends_with("annex/ssh") => Some(Managed("git-annex")),
-            None => None,
-        }
+        let mut places = self.patterns.iter();
+        let managed = places.find(|it| it.managed_by.is_some() && it.pattern.matches(path));
+        // Repositories can be anywhere, so only the kernel shows these.
+        let of_annex = || path.directory().ends_with("annex/ssh");
+        managed.map_or_else(
+            || of_annex().then_some(Managed("git-annex")),
+            |place| place.managed_by,
+        )
     }
 
     pub fn destination_of(&self, path: &ControlPath) -> Option<Destination> {

@@ -50,13 +50,11 @@ impl Socket {
 
     /// Returns the host aliases, or else the destination, or else the path.
     pub fn title(&self) -> String {
-        if self.hosts.is_empty() {
-            self.destination
-                .as_ref()
-                .map_or_else(|| self.path.to_string(), ToString::to_string)
-        } else {
-            let hosts: Vec<String> = self.hosts.iter().map(ToString::to_string).collect();
-            hosts.join(", ")
+        let hosts: Vec<String> = self.hosts.iter().map(ToString::to_string).collect();
+        match &self.destination {
+            _ if !hosts.is_empty() => hosts.join(", "),
+            Some(destination) => destination.to_string(),
+            None => self.path.to_string(),
         }
     }
 
@@ -132,11 +130,9 @@ impl Snapshot {
 
     /// Whether both are equal but for their time and the age of their network facts.
     pub fn eq_ignoring_age(&self, other: &Self) -> bool {
-        let pairs = self.sockets.iter().zip(&other.sockets);
+        let mut pairs = self.sockets.iter().zip(&other.sockets);
         self.sockets.len() == other.sockets.len()
-            && pairs
-                .into_iter()
-                .all(|(one, other)| one.eq_ignoring_age(other))
+            && pairs.all(|(one, other)| one.eq_ignoring_age(other))
             && self.findings == other.findings
             && self.asides == other.asides
     }

@@ -105,10 +105,6 @@ impl State {
         })
     }
 
-    pub fn severity(&self) -> Option<Severity> {
-        self.finding_id().map(FindingId::severity)
-    }
-
     /// Whether `clean` may remove the file, after it has verified the state again.
     pub const fn is_cleanable(&self) -> bool {
         matches!(self, Self::Stale | Self::Leftover)
