@@ -103,7 +103,7 @@ pub fn clean_with_hook(
     Ok(Cleaned::Removed)
 }
 
-/// The result that [`clean`] would have, as far as it is known beforehand, by the same judgement and without a change.
+/// The expected result of [`clean`], by the same judgement and without a change.
 pub fn would_clean(
     kernel: &impl Kernel,
     target: &Target,

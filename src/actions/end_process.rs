@@ -124,7 +124,7 @@ pub(super) fn end_process(
     Ok(message)
 }
 
-/// The listener, and its process if that is an ssh of the user's whose sessions may be closed.
+/// The listener, and its process if that is an ssh of the user's and its sessions may be closed.
 fn find_ssh(
     kernel: &impl Kernel,
     target: &Target,

@@ -58,7 +58,7 @@ pub trait Kernel {
     }
 
     /// Connects to the socket behind this `O_PATH` descriptor without blocking. Only for a socket without a listener
-    /// in the kernel's tables, or whose listener was asked to exit: connecting restarts ControlPersist.
+    /// in the kernel's tables, or a master that was asked to exit: connecting restarts ControlPersist.
     fn connect(&self, socket: &fs::File) -> Connect {
         connect::probe_held(socket)
     }

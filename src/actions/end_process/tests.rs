@@ -198,7 +198,7 @@ fn live_kernel_finds_listener_by_cookie() {
     target.cookie = listener.unwrap().cookie;
     let found = LiveKernel.listener(&target).unwrap();
     assert_eq!((found.place, found.sessions), (AtPath::Own, 0));
-    // This process is no ssh, whoever else holds a copy of the listener at this moment.
+    // This process is no ssh, even if another one holds a copy of the listener at this moment.
     assert!(matches!(
         end_process(&LiveKernel, &target, SessionConsent::NONE),
         Err(ActionError::Refused(_) | ActionError::Unknown(_))

@@ -73,7 +73,7 @@ impl Mark {
         existed
     }
 
-    /// Like [`Mark::end`], for a start whose foreground process has succeeded. Its child may not be the leader of a
+    /// Like [`Mark::end`], after the foreground process has succeeded. Its child may not be the leader of a
     /// session yet (`daemon()` forks before setsid(2)).
     pub(super) fn end_when_in_background(&self) {
         Deadline::within(LIMIT).poll(POLL, || self.end().then_some(()));

@@ -19,7 +19,7 @@ fn scratch() -> (tempfile::TempDir, PathBuf) {
     (directory, path)
 }
 
-/// The error of a client whose master sends these bytes, and then closes the connection or sends nothing more.
+/// The error of a client if its master sends these bytes, and then closes the connection or sends nothing more.
 fn greeted_with(bytes: &[u8], then_close: bool, limit: Duration) -> MuxError {
     let (_directory, path) = scratch();
     let bytes = bytes.to_vec();
