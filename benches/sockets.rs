@@ -216,7 +216,7 @@ impl Scene {
         let uid = UserId(environment.known.uid);
         let config = self.config();
         let request = scan::request(&Settings::default(), Some(&config), &environment);
-        let places = discover::places(&request, &environment);
+        let places = discover::discover(&request, &environment).places;
         let home = environment.known.home.clone();
         let mut scanner = Scanner::new(environment);
         let snapshot = scanner.scan(&places, &[]);

@@ -1,7 +1,7 @@
 //! Runs a program with a deadline and a limit for its output, and kills it with its children when it exceeds them.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, ErrorKind, Read as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -9,16 +9,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 pub(super) const MAX_OUTPUT: usize = 1 << 20;
 
-/// How often to check whether a silent child has ended while its own children keep the pipes open.
-const POLL_OPEN: Duration = Duration::from_millis(20);
+/// How often to check for the end of the child, because its own children may keep the pipes open.
+const POLL: Duration = Duration::from_millis(20);
 
-/// How often to check a child that has closed its pipes: it is about to end.
+/// The same for a child that has closed its pipes: it is about to end.
 const POLL_CLOSED: Duration = Duration::from_millis(1);
 
 /// How long to wait for a killed child. Only one in uninterruptible sleep takes any time.
@@ -34,8 +35,8 @@ pub(super) struct Output {
 #[derive(Debug)]
 pub(super) enum Failure {
     NotStarted(io::Error),
-    /// Killed at this deadline.
-    TimedOut(Duration),
+    /// Killed at the deadline.
+    TimedOut,
     /// Killed after more than [`MAX_OUTPUT`] bytes.
     TooMuchOutput,
     Pipe(io::Error),
@@ -52,36 +53,43 @@ pub(super) fn run(mut command: Command, deadline: Duration) -> Result<Output, Fa
         .process_group(0)
         .spawn()
         .map_err(Failure::NotStarted)?;
-    let result = collect_output(&mut child, end, deadline);
+    let result = collect_output(&mut child, end);
     if result.is_err() {
         kill(&mut child);
     }
     result
 }
 
-fn collect_output(child: &mut Child, end: Instant, deadline: Duration) -> Result<Output, Failure> {
-    let mut stdout = Stream::new(child.stdout.take());
-    let mut stderr = Stream::new(child.stderr.take());
+fn collect_output(child: &mut Child, end: Instant) -> Result<Output, Failure> {
+    let mut stdout = Stream::new(child.stdout.take())?;
+    let mut stderr = Stream::new(child.stderr.take())?;
     loop {
         // Before reading: if it has ended, the pipes already hold all of its output.
         let status = child.try_wait().map_err(Failure::Pipe)?;
+        stdout.read()?;
+        stderr.read()?;
+        if let Some(status) = status {
+            return Ok(Output {
+                status,
+                stdout: stdout.bytes,
+                stderr: stderr.bytes,
+            });
+        }
         let left = end.saturating_duration_since(Instant::now());
-        let wait = match status {
-            Some(_) => Duration::ZERO,
-            None if stdout.pipe.is_none() && stderr.pipe.is_none() => left.min(POLL_CLOSED),
-            None => left.min(POLL_OPEN),
-        };
-        let has_read = Stream::read_some(&mut [&mut stdout, &mut stderr], wait)?;
-        match status {
-            Some(status) if !has_read => {
-                return Ok(Output {
-                    status,
-                    stdout: stdout.bytes,
-                    stderr: stderr.bytes,
-                });
-            }
-            None if left.is_zero() => return Err(Failure::TimedOut(deadline)),
-            Some(_) | None => {}
+        if left.is_zero() {
+            return Err(Failure::TimedOut);
+        }
+        let pipes = [&stdout.pipe, &stderr.pipe];
+        let mut polled: Vec<PollFd<'_>> = pipes
+            .into_iter()
+            .flatten()
+            .map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN))
+            .collect();
+        let pause = if polled.is_empty() { POLL_CLOSED } else { POLL };
+        let timeout = PollTimeout::try_from(pause.min(left)).unwrap_or(PollTimeout::ZERO);
+        match poll(&mut polled, timeout) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(Failure::Pipe(errno.into())),
         }
     }
 }
@@ -98,59 +106,37 @@ fn kill(child: &mut Child) {
     }
 }
 
-/// One pipe of the child and the output so far.
+/// One pipe of the child, until it is closed, and the output so far.
 struct Stream {
     pipe: Option<File>,
     bytes: Vec<u8>,
 }
 
 impl Stream {
-    fn new(pipe: Option<impl Into<OwnedFd>>) -> Self {
-        Self {
-            pipe: pipe.map(|pipe| File::from(pipe.into())),
-            bytes: Vec::new(),
+    fn new(pipe: Option<impl Into<OwnedFd>>) -> Result<Self, Failure> {
+        let pipe = pipe.map(|pipe| File::from(pipe.into()));
+        if let Some(pipe) = &pipe {
+            fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
+                .map_err(|errno| Failure::Pipe(errno.into()))?;
         }
+        let bytes = Vec::new();
+        Ok(Self { pipe, bytes })
     }
 
-    /// Waits until one of the pipes is readable, and reads once. Returns whether one was.
-    fn read_some(streams: &mut [&mut Self; 2], wait: Duration) -> Result<bool, Failure> {
-        let readable = {
-            let mut polled: Vec<PollFd<'_>> = streams
-                .iter()
-                .filter_map(|stream| stream.pipe.as_ref())
-                .map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN))
-                .collect();
-            let timeout = PollTimeout::try_from(wait).unwrap_or(PollTimeout::ZERO);
-            match poll(&mut polled, timeout) {
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(errno) => return Err(Failure::Pipe(errno.into())),
-            }
-            let mut ready = polled.iter().map(|fd| fd.any() == Some(true));
-            let mut next = |stream: &Self| stream.pipe.is_some() && ready.next() == Some(true);
-            [next(streams[0]), next(streams[1])]
-        };
-        for (stream, readable) in streams.iter_mut().zip(readable) {
-            if readable {
-                stream.read()?;
-            }
-        }
-        Ok(readable.contains(&true))
-    }
-
-    /// Reads once, after poll(2) reported that it does not block.
+    /// Reads the bytes that are there.
     fn read(&mut self) -> Result<(), Failure> {
-        let Some(pipe) = &mut self.pipe else {
-            return Ok(());
-        };
         let mut buffer = [0; 8192];
-        match pipe.read(&mut buffer) {
-            Ok(0) => self.pipe = None,
-            Ok(length) => self.bytes.extend_from_slice(&buffer[..length]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Failure::Pipe(error)),
-        }
-        if self.bytes.len() > MAX_OUTPUT {
-            return Err(Failure::TooMuchOutput);
+        while let Some(pipe) = &mut self.pipe {
+            match pipe.read(&mut buffer) {
+                Ok(0) => self.pipe = None,
+                Ok(length) => self.bytes.extend_from_slice(&buffer[..length]),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(Failure::Pipe(error)),
+            }
+            if self.bytes.len() > MAX_OUTPUT {
+                return Err(Failure::TooMuchOutput);
+            }
         }
         Ok(())
     }
@@ -196,7 +182,7 @@ mod tests {
         // The inner sleep keeps the pipe open, so killing only the shell would not end the wait.
         let script = format!("sleep 600 & echo $! > '{}'; sleep 600", pid.display());
         let failure = shell(&script, Duration::from_secs(1)).unwrap_err();
-        assert!(matches!(failure, Failure::TimedOut(_)), "{failure:?}");
+        assert!(matches!(failure, Failure::TimedOut), "{failure:?}");
         let pid = std::fs::read_to_string(pid).unwrap();
         while is_running(pid.trim()) {
             assert!(started.elapsed() < LONG, "process {pid} lives on");
@@ -207,7 +193,7 @@ mod tests {
     #[test]
     fn bounds_a_child_that_closes_its_pipes_and_one_that_floods_them() {
         let failure = shell("exec >&- 2>&-; sleep 60", SHORT);
-        assert!(matches!(failure, Err(Failure::TimedOut(_))), "{failure:?}");
+        assert!(matches!(failure, Err(Failure::TimedOut)), "{failure:?}");
         let flood = "while :; do echo yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy; done";
         let failure = shell(flood, LONG);
         assert!(

@@ -20,7 +20,7 @@ use crate::files;
 use crate::model::interest::Interest;
 
 /// Increases with every change of the format, or of how its contents are found.
-const FORMAT: u32 = 6;
+const FORMAT: u32 = 7;
 
 /// A larger file is not a cache of muxtray's.
 const MAX_BYTES: u64 = 32 << 20;
@@ -32,10 +32,10 @@ const MAX_BYTES: u64 = 32 << 20;
 /// them keeps its answer until the configuration changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    key: CacheKey,
-    inputs: ConfigInputs,
+    pub(super) key: CacheKey,
+    pub(super) inputs: ConfigInputs,
     /// When to ask again about hosts without an answer.
-    retry_at: Option<SystemTime>,
+    pub(super) retry_at: Option<SystemTime>,
 }
 
 /// The part of a fingerprint that is known before the configuration is read.
@@ -70,14 +70,6 @@ impl CacheKey {
 }
 
 impl Fingerprint {
-    pub(super) fn new(key: CacheKey, inputs: ConfigInputs, retry_at: Option<SystemTime>) -> Self {
-        Self {
-            key,
-            inputs,
-            retry_at,
-        }
-    }
-
     /// Whether another discovery would have the same result. Returns `false` as well when it is time to ask again about
     /// hosts without an answer.
     ///
@@ -108,14 +100,6 @@ impl Fingerprint {
             None => vec![&user_config, &self.key.system_config],
         };
         self.inputs.interests(&read_by_ssh, environment)
-    }
-
-    pub(super) fn key(&self) -> &CacheKey {
-        &self.key
-    }
-
-    pub(super) fn with_retry_at(self, retry_at: Option<SystemTime>) -> Self {
-        Self { retry_at, ..self }
     }
 
     /// Like [`Fingerprint::is_current`], whether or not a retry is due.

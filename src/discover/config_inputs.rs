@@ -3,7 +3,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::environment::Environment;
 use super::file_stamp::FileStamp;
@@ -18,12 +18,8 @@ pub(super) struct ConfigInputs {
     files: BTreeMap<PathBuf, FileStamp>,
     /// Not the stamps of the directories: one that also holds sockets changes all the time.
     includes: Vec<(Include, Vec<PathBuf>)>,
-    /// Serialized as pairs, because JSON keys are text.
-    #[serde(
-        serialize_with = "serialize_pairs",
-        deserialize_with = "deserialize_pairs"
-    )]
-    variables: BTreeMap<OsString, Option<OsString>>,
+    /// Pairs, because JSON keys are text.
+    variables: Vec<(OsString, Option<OsString>)>,
 }
 
 /// An argument of an Include, absolute or beginning with `~`.
@@ -67,9 +63,9 @@ impl ConfigInputs {
     }
 
     fn add_variable(&mut self, name: &OsStr, environment: &Environment) {
-        if !self.variables.contains_key(name) {
+        if !self.variables.iter().any(|(known, _)| known == name) {
             let value = environment.known.variable(name).map(OsStr::to_os_string);
-            self.variables.insert(name.to_os_string(), value);
+            self.variables.push((name.to_os_string(), value));
         }
     }
 
@@ -114,10 +110,8 @@ impl ConfigInputs {
 
     /// Lists the directories of Includes with wildcards and stats the files; opens none.
     pub(super) fn are_unchanged(&self, environment: &Environment) -> bool {
-        let same_variable = |(name, value): (&OsString, &Option<OsString>)| {
-            environment.known.variable(name) == value.as_deref()
-        };
-        self.variables.iter().all(same_variable)
+        let mut variables = self.variables.iter();
+        variables.all(|(name, value)| environment.known.variable(name) == value.as_deref())
             && self
                 .files
                 .iter()
@@ -128,18 +122,4 @@ impl ConfigInputs {
                     .is_ok_and(|paths_now| paths_now == *paths)
             })
     }
-}
-
-fn serialize_pairs<S: Serializer>(
-    variables: &BTreeMap<OsString, Option<OsString>>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(variables)
-}
-
-fn deserialize_pairs<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<BTreeMap<OsString, Option<OsString>>, D::Error> {
-    let pairs: Vec<(OsString, Option<OsString>)> = Vec::deserialize(deserializer)?;
-    Ok(pairs.into_iter().collect())
 }

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tr::tr;
@@ -24,41 +24,7 @@ pub(super) enum HostAnswer {
     /// ssh exited with an error, as it would another time.
     Rejected(Rejection),
     /// No answer, which may change with time.
-    Failed {
-        failure: QueryFailure,
-        /// Seconds since the epoch.
-        at: u64,
-    },
-}
-
-impl HostAnswer {
-    pub(super) fn failed(failure: QueryFailure) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        Self::Failed {
-            failure,
-            at: now.map_or(0, |now| now.as_secs()),
-        }
-    }
-
-    /// Whether the system ran out of something, so that another muxtray may get an answer at once.
-    pub(super) fn is_lack_of_resources(&self) -> bool {
-        matches!(
-            self,
-            Self::Failed {
-                failure: QueryFailure::NoResources(_),
-                ..
-            }
-        )
-    }
-
-    pub(super) fn retry_at(&self) -> Option<SystemTime> {
-        match self {
-            Self::Config(_) | Self::Rejected(_) => None,
-            Self::Failed { at, .. } => {
-                UNIX_EPOCH.checked_add(Duration::from_secs(*at).saturating_add(RETRY_AFTER))
-            }
-        }
-    }
+    Failed(QueryFailure),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,9 +52,7 @@ pub(super) enum QueryFailure {
     Skipped,
     TimedOut(Duration),
     TooMuchOutput,
-    /// The pipes failed; the system's message.
-    Pipe(String),
-    /// ssh could not be started, because the system has run out of something; its message.
+    /// ssh could not be started or read, because the system has run out of something; its message.
     NoResources(String),
 }
 
@@ -104,7 +68,7 @@ impl fmt::Display for QueryFailure {
                 "more than {size} of output",
                 size = format_args!("{} KiB", MAX_OUTPUT >> 10)
             ),
-            Self::Pipe(error) | Self::NoResources(error) => error.clone(),
+            Self::NoResources(error) => error.clone(),
         })
     }
 }
@@ -266,15 +230,5 @@ mod tests {
         ] {
             assert_eq!(is_systemd_proxy(command), expected, "{command}");
         }
-    }
-
-    #[test]
-    fn no_retry_at_a_time_that_cannot_be_represented() {
-        let answer = |at| HostAnswer::Failed {
-            failure: QueryFailure::Skipped,
-            at,
-        };
-        assert_eq!(answer(u64::MAX).retry_at(), None);
-        assert_eq!(answer(0).retry_at(), Some(UNIX_EPOCH + RETRY_AFTER));
     }
 }

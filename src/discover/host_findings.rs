@@ -8,22 +8,11 @@ use std::path::{Path, PathBuf};
 use tr::tr;
 
 use super::config_contents::Located;
-use super::host_answer::{HostAnswer, HostConfig, QueryFailure, RETRY_AFTER, Rejection};
+use super::host_answer::{HostAnswer, HostConfig, QueryFailure, RETRY_AFTER};
 use crate::model::control_path::HostAlias;
 use crate::model::finding::{Finding, FindingId};
 use crate::model::places::{Host, UNNAMED_HOST, WrittenBy, is_local_name};
 use crate::model::text;
-
-/// The place to look for the reason of a missing answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cause {
-    /// ssh rejects its configuration.
-    Configuration,
-    /// ssh did not answer.
-    Ssh,
-    /// ssh could not be started.
-    System,
-}
 
 /// Makes the findings of hosts without an answer.
 #[derive(Debug, Clone, Copy)]
@@ -42,100 +31,78 @@ impl Judge<'_> {
         answers: Vec<HostAnswer>,
     ) -> (Vec<Host>, Vec<Finding>) {
         let mut hosts = Vec::new();
-        let mut failures: Vec<(String, Cause, Vec<&str>)> = Vec::new();
+        let mut failures: Vec<(HostAnswer, Vec<&str>)> = Vec::new();
         for (alias, answer) in aliases.iter().zip(answers) {
-            let (message, cause) = match answer {
-                HostAnswer::Config(config) => {
-                    let source = Some((alias.file.clone(), alias.line));
-                    let written_by = written_by(alias, &config);
-                    let host = config.into_host(HostAlias(alias.text.clone()), source);
-                    hosts.push(Host { written_by, ..host });
-                    continue;
+            if let HostAnswer::Config(config) = answer {
+                let source = Some((alias.file.clone(), alias.line));
+                let written_by = written_by(alias, &config);
+                let host = config.into_host(HostAlias(alias.text.clone()), source);
+                hosts.push(Host { written_by, ..host });
+            } else if !is_local_name(&alias.text) {
+                match failures.iter_mut().find(|(known, _)| *known == answer) {
+                    Some((_, names)) => names.push(&alias.text),
+                    None => failures.push((answer, vec![&alias.text])),
                 }
-                _ if is_local_name(&alias.text) => continue,
-                HostAnswer::Rejected(rejection) => (rejection.to_string(), Cause::Configuration),
-                HostAnswer::Failed { failure, .. } => {
-                    let cause = match &failure {
-                        QueryFailure::NoResources(_) => Cause::System,
-                        QueryFailure::Skipped
-                        | QueryFailure::TimedOut(_)
-                        | QueryFailure::TooMuchOutput
-                        | QueryFailure::Pipe(_) => Cause::Ssh,
-                    };
-                    (failure.to_string(), cause)
-                }
-            };
-            match failures.iter_mut().find(|known| known.0 == message) {
-                Some((_, _, aliases)) => aliases.push(&alias.text),
-                None => failures.push((message, cause, vec![&alias.text])),
             }
         }
-        let findings = failures.iter().map(|(message, cause, aliases)| {
-            let finding = self.finding(title(aliases), aliases[0], message, *cause);
-            finding.with_hosts(aliases.iter().map(|alias| HostAlias((*alias).to_owned())))
+        let findings = failures.iter().filter_map(|(answer, names)| {
+            let finding = self.finding(title(names), names[0], answer)?;
+            Some(finding.with_hosts(names.iter().map(|name| HostAlias((*name).to_owned()))))
         });
         let findings = findings.collect();
         (hosts, findings)
     }
 
-    /// Returns the finding of a configuration that names no host and that ssh rejects.
-    pub(super) fn rejected_for_all(&self, rejection: &Rejection) -> Finding {
-        let message = rejection.to_string();
-        self.finding(
-            tr!("every host"),
-            UNNAMED_HOST,
-            &message,
-            Cause::Configuration,
-        )
+    /// Returns the finding of a configuration that names no host, if ssh rejects it.
+    pub(super) fn rejected_for_all(&self, answer: &HostAnswer) -> Option<Finding> {
+        let is_rejected = matches!(answer, HostAnswer::Rejected(_));
+        is_rejected.then(|| self.finding(tr!("every host"), UNNAMED_HOST, answer))?
     }
 
-    fn finding(&self, subject: String, alias: &str, message: &str, cause: Cause) -> Finding {
-        let command = match self.config {
-            None => format!("ssh -G {}", text::shell_word(OsStr::new(alias))),
-            Some(config) => format!(
-                "ssh -F {} -G {}",
-                text::shell_word(config.as_os_str()),
-                text::shell_word(OsStr::new(alias))
-            ),
-        };
-        let no_answer = || {
-            tr!(
-                "ssh did not print its configuration: {cause}",
-                cause = message
-            )
-        };
-        let (evidence, remedy) = match cause {
-            Cause::Configuration => {
+    fn finding(&self, subject: String, alias: &str, answer: &HostAnswer) -> Option<Finding> {
+        let option = self.config.map_or_else(String::new, |config| {
+            format!("-F {} ", text::shell_word(config.as_os_str()))
+        });
+        let command = format!("ssh {option}-G {}", text::shell_word(OsStr::new(alias)));
+        let (evidence, remedy) = match answer {
+            HostAnswer::Config(_) => return None,
+            HostAnswer::Rejected(rejection) => {
+                let message = rejection.to_string();
                 let evidence = tr!("ssh rejects its configuration: {cause}", cause = message);
-                if let Some(file) = rejected_file(message) {
+                if let Some(file) = rejected_file(&message) {
                     let (subject, remedy) = (text::path(&file), self.permissions_remedy(&file));
-                    return Finding::new(FindingId::SshConfigInvalid, subject, evidence, remedy);
+                    let id = FindingId::SshConfigInvalid;
+                    return Some(Finding::new(id, subject, evidence, remedy));
                 }
-                (
-                    evidence,
-                    tr!(
-                        "correct the configuration until {command} prints it",
+                let remedy = tr!(
+                    "correct the configuration until {command} prints it",
+                    command
+                );
+                (evidence, remedy)
+            }
+            HostAnswer::Failed(failure) => {
+                let evidence = tr!(
+                    "ssh did not print its configuration: {cause}",
+                    cause = failure
+                );
+                let remedy = match failure {
+                    QueryFailure::NoResources(_) => tr!(
+                        "close programs or raise the limits ({command}); muxtray asks ssh again after {minutes} minutes",
+                        command = "ulimit -a",
+                        minutes = RETRY_AFTER.as_secs() / 60
+                    ),
+                    QueryFailure::Skipped
+                    | QueryFailure::TimedOut(_)
+                    | QueryFailure::TooMuchOutput => tr!(
+                        "find out why {command} hangs, such as a Match exec or a name server",
                         command
                     ),
-                )
+                };
+                (evidence, remedy)
             }
-            Cause::Ssh => (
-                no_answer(),
-                tr!(
-                    "find out why {command} hangs, such as a Match exec or a name server",
-                    command
-                ),
-            ),
-            Cause::System => (
-                no_answer(),
-                tr!(
-                    "close programs or raise the limits ({command}); muxtray asks ssh again after {minutes} minutes",
-                    command = "ulimit -a",
-                    minutes = RETRY_AFTER.as_secs() / 60
-                ),
-            ),
         };
-        Finding::new(FindingId::SshConfigInvalid, subject, evidence, remedy).with_command(command)
+        let finding = Finding::new(FindingId::SshConfigInvalid, subject, evidence, remedy);
+        Some(finding.with_command(command))
     }
 
     fn permissions_remedy(&self, file: &Path) -> String {
@@ -185,6 +152,7 @@ pub(super) fn written_by(alias: &Located<String>, config: &HostConfig) -> Writte
 mod tests {
     use super::*;
     use crate::discover::config_contents::Scope;
+    use crate::discover::host_answer::Rejection;
 
     #[test]
     fn one_finding_for_each_failure_and_none_for_names_of_the_system() {
@@ -202,11 +170,11 @@ mod tests {
             });
         let answers = vec![
             rejected(),
-            HostAnswer::failed(QueryFailure::Skipped),
+            HostAnswer::Failed(QueryFailure::Skipped),
             HostAnswer::Config(HostConfig::parse(b"controlpath /s/3\n")),
             rejected(),
             rejected(),
-            HostAnswer::failed(QueryFailure::TooMuchOutput),
+            HostAnswer::Failed(QueryFailure::TooMuchOutput),
         ];
         let (hosts, findings) = judge.judge(&aliases, answers);
         let hosts: Vec<(&str, WrittenBy)> = hosts

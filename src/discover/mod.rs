@@ -30,7 +30,7 @@ use crate::model::places::{Host, Places, UNNAMED_HOST, WrittenBy, is_local_name}
 use crate::model::text;
 use cache::{CacheKey, CacheRecord};
 use config_contents::SshConfig;
-use host_answer::{HostAnswer, HostConfig, RETRY_AFTER};
+use host_answer::{HostAnswer, HostConfig, QueryFailure, RETRY_AFTER};
 use host_findings::Judge;
 use ssh_query::SshQuery;
 
@@ -46,12 +46,6 @@ pub struct Discovered {
     pub places: Places,
     /// Tells whether another discovery with the same request would have another result.
     pub fingerprint: Fingerprint,
-}
-
-/// Like [`discover`], without the fingerprint.
-#[must_use]
-pub fn places(request: &Request, environment: &Environment) -> Places {
-    discover(request, environment).places
 }
 
 /// Finds the places of control sockets.
@@ -70,11 +64,9 @@ pub fn discover_with_progress(
     environment: &Environment,
     progress: Progress<'_>,
 ) -> Discovered {
-    let mut findings = Vec::new();
     let key = CacheKey::new(request, environment);
-    if key.program.is_none() {
-        findings.push(ssh_missing(request, &tr!("there is no such program")));
-    }
+    let no_program = key.program.is_none();
+    let mut start_error = no_program.then(|| tr!("there is no such program"));
     let cached = request
         .cache
         .as_deref()
@@ -82,15 +74,17 @@ pub fn discover_with_progress(
         .filter(|record| record.fingerprint.is_unchanged(&key, environment));
     let (record, is_to_be_cached) = match cached {
         Some(record) if record.fingerprint.is_retry_due() => {
-            (retry(record, request, &mut findings, progress), true)
+            (retry(record, &mut start_error, progress), true)
         }
         Some(record) => (record, false),
-        None => read(key, request, environment, &mut findings, progress),
+        None => read(key, environment, &mut start_error, progress),
     };
-    let lacks_resources = record.answers.iter().any(HostAnswer::is_lack_of_resources);
+    // If the system ran out of something, another muxtray may get an answer at once.
+    let lacks_resources =
+        |answer: &HostAnswer| matches!(answer, HostAnswer::Failed(QueryFailure::NoResources(_)));
     if let Some(path) = request.cache.as_deref()
         && is_to_be_cached
-        && !lacks_resources
+        && !record.answers.iter().any(lacks_resources)
         && let Err(error) = record.store(path)
     {
         let path = text::path(path);
@@ -102,6 +96,10 @@ pub fn discover_with_progress(
         answers,
         unnamed_host,
     } = record;
+    let mut findings: Vec<Finding> = start_error
+        .map(|error| ssh_missing(request, &error))
+        .into_iter()
+        .collect();
     let judge = Judge {
         config: request.ssh.config.as_deref(),
         uid: environment.known.uid,
@@ -113,11 +111,11 @@ pub fn discover_with_progress(
             Some(config.into_host(HostAlias(UNNAMED_HOST.to_owned()), None))
         }
         // Named hosts have the same finding.
-        Some(HostAnswer::Rejected(rejection)) if !names_hosts(&config) => {
-            findings.push(judge.rejected_for_all(&rejection));
+        Some(answer) if !names_hosts(&config) => {
+            findings.extend(judge.rejected_for_all(&answer));
             None
         }
-        Some(HostAnswer::Rejected(_) | HostAnswer::Failed { .. }) | None => None,
+        Some(HostAnswer::Rejected(_) | HostAnswer::Failed(_)) | None => None,
     };
     Discovered {
         places: assemble::assemble(request, environment, &config, hosts, unnamed_host, findings),
@@ -128,9 +126,8 @@ pub fn discover_with_progress(
 /// Reads the configuration and asks ssh about every host. Returns whether the record is complete.
 fn read(
     key: CacheKey,
-    request: &Request,
     environment: &Environment,
-    findings: &mut Vec<Finding>,
+    start_error: &mut Option<String>,
     progress: Progress<'_>,
 ) -> (CacheRecord, bool) {
     let ssh_config::ReadConfig {
@@ -143,27 +140,25 @@ fn read(
         .iter()
         .map(|alias| alias.text.as_str())
         .collect();
-    let answers = ask_ssh(&key, request, &aliases, findings, progress);
+    let answers = ask_ssh(&key, &aliases, start_error, progress);
     // If the configuration names no host, nothing else shows whether ssh accepts it.
     let is_unchecked = !names_hosts(&config) && inputs.has_files();
     let unnamed_host = if is_unchecked || has_unshown_template(&config, &answers, environment) {
-        ask_ssh(&key, request, &[UNNAMED_HOST], &mut Vec::new(), &|_, _| {}).pop()
+        ask_ssh(&key, &[UNNAMED_HOST], start_error, &|_, _| {}).pop()
     } else {
         None
     };
     let is_complete = !is_worth_retrying && answers.len() == aliases.len();
     // A program that is installed later is a change.
-    let retry_at = if is_complete || key.program.is_none() {
-        None
-    } else {
-        SystemTime::now().checked_add(RETRY_AFTER)
+    let is_incomplete = !is_complete && key.program.is_some();
+    let retry_at = retry_at(is_incomplete, &answers, unnamed_host.as_ref());
+    let fingerprint = Fingerprint {
+        key,
+        inputs,
+        retry_at,
     };
-    let retry_at = retry_at
-        .into_iter()
-        .chain(earliest_retry(&answers, unnamed_host.as_ref()))
-        .min();
     let record = CacheRecord {
-        fingerprint: Fingerprint::new(key, inputs, retry_at),
+        fingerprint,
         config,
         answers,
         unnamed_host,
@@ -196,7 +191,7 @@ fn has_unshown_template(
                 let written_by = host_findings::written_by(alias, config);
                 Some((config.control_path()?, written_by))
             }
-            HostAnswer::Rejected(_) | HostAnswer::Failed { .. } => None,
+            HostAnswer::Rejected(_) | HostAnswer::Failed(_) => None,
         })
         .collect();
     config.templates.iter().any(|template| {
@@ -218,36 +213,37 @@ fn has_unshown_template(
 /// Asks ssh again about the hosts without an answer.
 fn retry(
     mut record: CacheRecord,
-    request: &Request,
-    findings: &mut Vec<Finding>,
+    start_error: &mut Option<String>,
     progress: Progress<'_>,
 ) -> CacheRecord {
-    let key = record.fingerprint.key();
-    let failed: Vec<usize> = (0..record.answers.len())
-        .filter(|index| record.answers[*index].retry_at().is_some())
-        .collect();
-    let aliases: Vec<&str> = failed
-        .iter()
-        .map(|index| record.config.aliases[*index].text.as_str())
-        .collect();
-    let answers = ask_ssh(key, request, &aliases, findings, progress);
-    for (index, answer) in failed.into_iter().zip(answers) {
-        record.answers[index] = answer;
+    let key = &record.fingerprint.key;
+    let aliases = record.config.aliases.iter().zip(&mut record.answers);
+    let (aliases, failed): (Vec<&str>, Vec<&mut HostAnswer>) = aliases
+        .filter(|(_, answer)| matches!(answer, HostAnswer::Failed(_)))
+        .map(|(alias, answer)| (alias.text.as_str(), answer))
+        .unzip();
+    let answers = ask_ssh(key, &aliases, start_error, progress);
+    for (old, new) in failed.into_iter().zip(answers) {
+        *old = new;
     }
-    let unnamed_host = record.unnamed_host.as_ref();
-    if unnamed_host.and_then(HostAnswer::retry_at).is_some() {
-        record.unnamed_host = ask_ssh(key, request, &[UNNAMED_HOST], findings, &|_, _| {}).pop();
+    if matches!(record.unnamed_host, Some(HostAnswer::Failed(_))) {
+        record.unnamed_host = ask_ssh(key, &[UNNAMED_HOST], start_error, &|_, _| {}).pop();
     }
-    let retry_at = earliest_retry(&record.answers, record.unnamed_host.as_ref());
-    CacheRecord {
-        fingerprint: record.fingerprint.with_retry_at(retry_at),
-        ..record
-    }
+    record.fingerprint.retry_at = retry_at(false, &record.answers, record.unnamed_host.as_ref());
+    record
 }
 
-fn earliest_retry(answers: &[HostAnswer], unnamed_host: Option<&HostAnswer>) -> Option<SystemTime> {
-    let answers = answers.iter().chain(unnamed_host);
-    answers.filter_map(HostAnswer::retry_at).min()
+fn retry_at(
+    is_incomplete: bool,
+    answers: &[HostAnswer],
+    unnamed_host: Option<&HostAnswer>,
+) -> Option<SystemTime> {
+    let mut answers = answers.iter().chain(unnamed_host);
+    if is_incomplete || answers.any(|answer| matches!(answer, HostAnswer::Failed(_))) {
+        SystemTime::now().checked_add(RETRY_AFTER)
+    } else {
+        None
+    }
 }
 
 /// Asks ssh about one destination, an alias or not: `host`, `user@host` or `ssh://user@host:port`.
@@ -261,7 +257,7 @@ pub fn host(destination: &str, request: &Request, environment: &Environment) -> 
         HostAnswer::Config(config) => {
             Some(config.into_host(HostAlias(destination.to_owned()), None))
         }
-        HostAnswer::Rejected(_) | HostAnswer::Failed { .. } => None,
+        HostAnswer::Rejected(_) | HostAnswer::Failed(_) => None,
     }
 }
 
@@ -274,20 +270,18 @@ pub fn parse_host(alias: HostAlias, output: &[u8]) -> Host {
 /// Returns one answer for each alias, or none at all if ssh cannot be started.
 fn ask_ssh(
     key: &CacheKey,
-    request: &Request,
     aliases: &[&str],
-    findings: &mut Vec<Finding>,
+    start_error: &mut Option<String>,
     progress: Progress<'_>,
 ) -> Vec<HostAnswer> {
     let Some(program) = &key.program else {
         return Vec::new();
     };
-    SshQuery::new(program, key.config.as_deref())
-        .ask(aliases, progress)
-        .unwrap_or_else(|error| {
-            findings.push(ssh_missing(request, &error));
-            Vec::new()
-        })
+    let query = SshQuery::new(program, key.config.as_deref());
+    query.ask(aliases, progress).unwrap_or_else(|error| {
+        *start_error = Some(error);
+        Vec::new()
+    })
 }
 
 fn ssh_missing(request: &Request, error: &str) -> Finding {

@@ -7,6 +7,10 @@ use super::test_home::Scratch;
 use super::*;
 use crate::model::interest::Interest;
 
+fn places(request: &Request, environment: &Environment) -> Places {
+    discover(request, environment).places
+}
+
 fn control_paths(places: &Places) -> Vec<String> {
     let paths = places
         .hosts
@@ -170,9 +174,7 @@ fn retries_only_hosts_without_an_answer() {
     // As if the time for a retry had come.
     let cache = request.cache.clone().unwrap();
     let mut record = CacheRecord::load(&cache, scratch.environment.known.uid).unwrap();
-    record.fingerprint = record
-        .fingerprint
-        .with_retry_at(Some(SystemTime::UNIX_EPOCH));
+    record.fingerprint.retry_at = Some(SystemTime::UNIX_EPOCH);
     record.store(&cache).unwrap();
     let is_current = |it: &Fingerprint| it.is_current(&request, &scratch.environment);
     assert!(!is_current(&record.fingerprint));
