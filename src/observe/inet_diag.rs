@@ -14,6 +14,7 @@ use super::netlink::{self, Message, attributes, u16_at, u32_at};
 use super::sock_diag::SOCK_DIAG_BY_FAMILY;
 use crate::model::network::{Numbers, Recoveries, Timer};
 
+const PROTOCOL: SockProtocol = SockProtocol::NetlinkSockDiag;
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 const IPPROTO_TCP: u8 = 6;
@@ -77,47 +78,26 @@ pub struct Row {
 }
 
 /// Every connected or listening TCP socket of this network namespace.
-///
-/// # Errors
-/// As for [`netlink::dump`].
 pub(super) fn dump() -> io::Result<Vec<Row>> {
-    let protocol = SockProtocol::NetlinkSockDiag;
-    let mut rows = Vec::new();
-    for family in [AF_INET, AF_INET6] {
-        let any = ConnectionId {
-            family,
-            bytes: [0; ID],
-        };
-        rows.extend(netlink::dump(
-            protocol,
-            SOCK_DIAG_BY_FAMILY,
-            &request(&any),
-            row,
-        )?);
-    }
-    Ok(rows)
+    let dump = |family| {
+        let bytes = [0; ID];
+        let any = request(&ConnectionId { family, bytes });
+        netlink::dump(PROTOCOL, SOCK_DIAG_BY_FAMILY, &any, row)
+    };
+    Ok([dump(AF_INET)?, dump(AF_INET6)?].concat())
 }
 
 /// The current rows of these connections, in this order; `None` for a closed one.
-///
-/// # Errors
-/// As for [`netlink::request_each`].
 pub(super) fn lookup<'a>(
     ids: impl IntoIterator<Item = &'a ConnectionId>,
 ) -> io::Result<Vec<Option<Row>>> {
-    let requests: Vec<Vec<u8>> = ids.into_iter().map(request).collect();
-    let protocol = SockProtocol::NetlinkSockDiag;
-    let answers = netlink::request_each(protocol, SOCK_DIAG_BY_FAMILY, &requests, row)?;
-    Ok(answers
-        .into_iter()
-        .map(|answer| answer.ok().flatten())
-        .collect())
+    let requests = ids.into_iter().map(request);
+    let answers = netlink::request_each(PROTOCOL, SOCK_DIAG_BY_FAMILY, requests, row)?;
+    let rows = answers.into_iter().map(|answer| answer.ok().flatten());
+    Ok(rows.collect())
 }
 
 /// Parses the kernel's answer to a dump, as received from the socket.
-///
-/// # Errors
-/// The kernel's error in the answer; `InvalidData` if it cannot be parsed.
 pub fn parse(answer: &[u8]) -> io::Result<Vec<Row>> {
     netlink::parse(answer, row)
 }
@@ -164,12 +144,6 @@ fn row(message: Message<'_>) -> Option<Row> {
 /// `struct tcp_info`, which newer kernels extend at its end.
 fn numbers(info: &[u8], queued_bytes: u32, timer: Timer, expires: Duration) -> Option<Numbers> {
     let number = |offset| u32_at(info, offset);
-    let recoveries = || {
-        Some(Recoveries {
-            count: u16_at(info, 242)?,
-            time: milliseconds(number(244)?),
-        })
-    };
     Some(Numbers {
         queued_bytes,
         timer,
@@ -183,7 +157,9 @@ fn numbers(info: &[u8], queued_bytes: u32, timer: Timer, expires: Duration) -> O
         last_data_received: milliseconds(number(52)?),
         last_ack_received: milliseconds(number(56)?),
         round_trip: Duration::from_micros(number(68)?.into()),
-        recoveries: recoveries(),
+        recoveries: u16_at(info, 242)
+            .zip(number(244).map(milliseconds))
+            .map(|(count, time)| Recoveries { count, time }),
     })
 }
 
@@ -210,7 +186,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::observe::netlink::{Dump, sent};
+    use crate::observe::netlink::sent;
 
     /// `struct inet_diag_msg` of Linux 6.18: an idle connection, and one with lost data.
     const IDLE: &str = "\
@@ -240,9 +216,7 @@ mod tests {
     }
 
     fn read(body: &[u8]) -> Vec<Row> {
-        let mut answer = Dump::new();
-        let _ = answer.read(&sent(SOCK_DIAG_BY_FAMILY, 2, body), row);
-        answer.items
+        parse(&sent(SOCK_DIAG_BY_FAMILY, 2, body)).unwrap_or_default()
     }
 
     fn address(text: &str) -> SocketAddr {
@@ -319,9 +293,7 @@ mod tests {
         let mut listening = bytes(IDLE);
         listening[1] = LISTEN;
         assert_eq!(read(&listening)[0].numbers, None);
-        let mut answer = Dump::new();
-        answer.read(&sent(19, 2, &bytes(IDLE)), row).unwrap();
-        assert_eq!(answer.items, []);
+        assert_eq!(parse(&sent(19, 2, &bytes(IDLE))).unwrap(), []);
     }
 
     #[test]

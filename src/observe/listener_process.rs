@@ -14,9 +14,27 @@ use super::unix_table::UnixListener;
 use crate::model::ids::{Cookie, MasterPid, UserId};
 use crate::model::observation::{Holder, Process};
 
-/// The pause after a search that found nothing doubles each time, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+
+/// The time of the search after one that found nothing. The pause doubles each time, up to the longest.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NextSearch {
+    pub(super) at: Instant,
+    pause: Duration,
+}
+
+impl NextSearch {
+    pub(super) fn after(before: Option<&Self>, now: Instant) -> Self {
+        let pause = before.map_or(FIRST_PAUSE, |before| (before.pause * 2).min(LONGEST_PAUSE));
+        let at = now + pause;
+        Self { at, pause }
+    }
+
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.at <= now
+    }
+}
 
 /// Reads of a process status in one look, beside those for listeners with waiting connections. Each costs about ten
 /// microseconds.
@@ -56,8 +74,7 @@ struct Found {
 struct FailedSearch {
     cookie: Option<Cookie>,
     scope: Scope,
-    pause: Duration,
-    next_search: Instant,
+    next: NextSearch,
 }
 
 impl ListenerProcesses {
@@ -123,12 +140,10 @@ impl ListenerProcesses {
         for (inode, (cookie, scope)) in searched {
             let before = self.failed.get(&inode);
             let before = before.filter(|before| before.cookie == cookie && before.scope == scope);
-            let pause = before.map_or(FIRST_PAUSE, |before| (before.pause * 2).min(LONGEST_PAUSE));
             let failed = FailedSearch {
                 cookie,
                 scope,
-                pause,
-                next_search: now + pause,
+                next: NextSearch::after(before.map(|before| &before.next), now),
             };
             self.failed.insert(inode, failed);
         }
@@ -157,7 +172,7 @@ impl ListenerProcesses {
         }
         let failed = self.failed.get(&listener.socket_inode);
         failed.is_none_or(|failed| {
-            failed.cookie != listener.cookie || failed.scope < scope || failed.next_search <= now
+            failed.cookie != listener.cookie || failed.scope < scope || failed.next.is_due(now)
         })
     }
 

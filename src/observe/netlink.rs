@@ -19,9 +19,6 @@ const DEADLINE: Duration = Duration::from_secs(2);
 /// How often a dump is requested while the kernel reports it as inconsistent.
 const ATTEMPTS: u32 = 3;
 
-/// Requests sent at once: their answers have to fit into the socket's receive buffer.
-const BATCH: usize = 32;
-
 /// The kernel sends at most 32 KiB at once (`netlink_dump()` in af_netlink.c).
 pub(crate) const BUFFER: usize = 64 * 1024;
 
@@ -31,6 +28,8 @@ const NLMSG_DONE: u16 = 3;
 const NLM_F_REQUEST: u16 = 0x1;
 const NLM_F_DUMP: u16 = 0x300;
 const NLM_F_DUMP_INTR: u16 = 0x10;
+/// Beyond the 16 bits of the kernel's flags.
+const COMPLETE: u32 = 1 << 16;
 
 /// The other bits of an attribute's type are flags.
 const NLA_TYPE_MASK: u16 = 0x3fff;
@@ -41,7 +40,6 @@ pub(crate) struct Message<'a> {
     pub(crate) kind: u16,
     pub(crate) body: &'a [u8],
     flags: u16,
-    sequence: u32,
 }
 
 /// Requests all objects of a type. `read` makes an item of a message, or skips it.
@@ -59,18 +57,19 @@ pub(super) fn dump<T>(
     read: impl Fn(Message<'_>) -> Option<T>,
 ) -> io::Result<Vec<T>> {
     let deadline = Instant::now() + DEADLINE;
+    let mut buffer = vec![0; BUFFER];
     let mut attempt = 1;
     loop {
         let socket = open(protocol)?;
-        send(&socket, &message(kind, NLM_F_DUMP, 0, request))?;
-        let mut answer = Dump::new();
-        let mut buffer = vec![0; BUFFER];
-        while !answer.is_complete {
+        send(&socket, &message(kind, NLM_F_DUMP, request))?;
+        let mut items = Vec::new();
+        let mut flags = 0;
+        while flags & COMPLETE == 0 {
             let datagram = receive(&socket, &mut buffer, deadline)?;
-            answer.read(datagram, &read)?;
+            flags |= read_datagram(datagram, &mut items, &read)?;
         }
-        if !answer.is_inconsistent || attempt == ATTEMPTS {
-            return Ok(answer.items);
+        if flags & u32::from(NLM_F_DUMP_INTR) == 0 || attempt == ATTEMPTS {
+            return Ok(items);
         }
         attempt += 1;
     }
@@ -84,53 +83,32 @@ pub(super) fn dump<T>(
 pub(super) fn request_each<T>(
     protocol: SockProtocol,
     kind: u16,
-    requests: &[Vec<u8>],
+    requests: impl IntoIterator<Item = Vec<u8>>,
     read: impl Fn(Message<'_>) -> Option<T>,
 ) -> io::Result<Vec<Result<Option<T>, Errno>>> {
-    let mut answers = Vec::with_capacity(requests.len());
-    if requests.is_empty() {
-        return Ok(answers);
-    }
     let deadline = Instant::now() + DEADLINE;
     let socket = open(protocol)?;
     let mut buffer = vec![0; BUFFER];
-    for batch in requests.chunks(BATCH) {
-        let mut sent = Vec::new();
-        for (number, request) in (0_u32..).zip(batch) {
-            sent.extend(message(kind, 0, number, request));
-        }
-        send(&socket, &sent)?;
-        let mut received: Vec<Option<Result<Option<T>, Errno>>> =
-            batch.iter().map(|_| None).collect();
-        while received.iter().any(Option::is_none) {
-            let mut datagram = receive(&socket, &mut buffer, deadline)?;
-            while let Some(message) = next_message(&mut datagram)? {
-                let place = usize::try_from(message.sequence).ok();
-                let Some(place) = place.and_then(|place| received.get_mut(place)) else {
-                    return Err(invalid("an answer to no request"));
-                };
-                *place = Some(match message.errno() {
-                    Some(errno) => Err(errno),
-                    None => Ok(read(message)),
-                });
-            }
-        }
-        answers.extend(received.into_iter().flatten());
-    }
-    Ok(answers)
+    let answer = |request: Vec<u8>| {
+        send(&socket, &message(kind, 0, &request))?;
+        let mut datagram = receive(&socket, &mut buffer, deadline)?;
+        let message = next_message(&mut datagram)?.ok_or_else(|| invalid("no message"))?;
+        Ok(match message.errno() {
+            Some(errno) => Err(errno),
+            None => Ok(read(message)),
+        })
+    };
+    requests.into_iter().map(answer).collect()
 }
 
 /// Parses a whole answer to a dump, up to its end or an error.
-///
-/// # Errors
-/// The kernel's error in the answer; `InvalidData` if it cannot be parsed.
 pub(super) fn parse<T>(
     answer: &[u8],
     read: impl Fn(Message<'_>) -> Option<T>,
 ) -> io::Result<Vec<T>> {
-    let mut parsed = Dump::new();
-    parsed.read(answer, read)?;
-    Ok(parsed.items)
+    let mut items = Vec::new();
+    read_datagram(answer, &mut items, &read)?;
+    Ok(items)
 }
 
 fn open(protocol: SockProtocol) -> io::Result<OwnedFd> {
@@ -171,57 +149,39 @@ fn receive<'a>(socket: &OwnedFd, buffer: &'a mut [u8], deadline: Instant) -> io:
     }
 }
 
-/// `struct nlmsghdr` in native byte order, and the body. The kernel fills in the port.
-fn message(kind: u16, flags: u16, sequence: u32, body: &[u8]) -> Vec<u8> {
+/// `struct nlmsghdr` in native byte order, and the body. The kernel fills in the port; there is one answer at a time, so
+/// no sequence number is needed.
+fn message(kind: u16, flags: u16, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(HEADER + body.len()).unwrap_or(u32::MAX);
     let mut bytes = Vec::with_capacity(HEADER + body.len());
     bytes.extend(length.to_ne_bytes());
     bytes.extend(kind.to_ne_bytes());
     bytes.extend((NLM_F_REQUEST | flags).to_ne_bytes());
-    bytes.extend(sequence.to_ne_bytes());
-    bytes.extend([0; 4]);
+    bytes.extend([0; 8]);
     bytes.extend(body);
     bytes.resize(bytes.len().next_multiple_of(4), 0);
     bytes
 }
 
-/// The part of a dump that was received.
-#[derive(Debug)]
-pub(super) struct Dump<T> {
-    pub(super) items: Vec<T>,
-    is_inconsistent: bool,
-    is_complete: bool,
-}
-
-impl<T> Dump<T> {
-    pub(super) const fn new() -> Self {
-        Self {
-            items: Vec::new(),
-            is_inconsistent: false,
-            is_complete: false,
+/// Parses one datagram of a dump, which holds any number of messages. Returns the flags of all of them, with
+/// [`COMPLETE`] after the last datagram.
+fn read_datagram<T>(
+    mut datagram: &[u8],
+    items: &mut Vec<T>,
+    read: &impl Fn(Message<'_>) -> Option<T>,
+) -> io::Result<u32> {
+    let mut flags = 0;
+    while flags & COMPLETE == 0
+        && let Some(message) = next_message(&mut datagram)?
+    {
+        flags |= u32::from(message.flags);
+        match message.errno() {
+            Some(errno) => return Err(errno.into()),
+            None if matches!(message.kind, NLMSG_ERROR | NLMSG_DONE) => flags |= COMPLETE,
+            None => items.extend(read(message)),
         }
     }
-
-    /// Parses one datagram, which holds any number of messages.
-    pub(super) fn read(
-        &mut self,
-        mut datagram: &[u8],
-        read: impl Fn(Message<'_>) -> Option<T>,
-    ) -> io::Result<()> {
-        while !self.is_complete
-            && let Some(message) = next_message(&mut datagram)?
-        {
-            self.is_inconsistent |= message.flags & NLM_F_DUMP_INTR != 0;
-            match message.kind {
-                NLMSG_ERROR | NLMSG_DONE => match message.errno() {
-                    Some(errno) => return Err(errno.into()),
-                    None => self.is_complete = true,
-                },
-                _ => self.items.extend(read(message)),
-            }
-        }
-        Ok(())
-    }
+    Ok(flags)
 }
 
 impl Message<'_> {
@@ -245,10 +205,9 @@ pub(crate) fn next_message<'a>(datagram: &mut &'a [u8]) -> io::Result<Option<Mes
     let message = length
         .and_then(|length| datagram.get(..length))
         .ok_or_else(|| invalid("a truncated message"))?;
-    let (Some(kind), Some(flags), Some(sequence), Some(body)) = (
+    let (Some(kind), Some(flags), Some(body)) = (
         u16_at(message, 4),
         u16_at(message, 6),
-        u32_at(message, 8),
         message.get(HEADER..),
     ) else {
         return Err(invalid("a message without a header"));
@@ -256,12 +215,7 @@ pub(crate) fn next_message<'a>(datagram: &mut &'a [u8]) -> io::Result<Option<Mes
     *datagram = datagram
         .get(message.len().next_multiple_of(4)..)
         .unwrap_or_default();
-    Ok(Some(Message {
-        kind,
-        body,
-        flags,
-        sequence,
-    }))
+    Ok(Some(Message { kind, body, flags }))
 }
 
 /// The type and value of each attribute of a message, up to a truncated one.
@@ -302,7 +256,7 @@ fn invalid(problem: &str) -> io::Error {
 /// A message as the kernel sends it.
 #[cfg(test)]
 pub(crate) fn sent(kind: u16, flags: u16, body: &[u8]) -> Vec<u8> {
-    let mut bytes = message(kind, flags, 0, body);
+    let mut bytes = message(kind, flags, body);
     bytes[6..8].copy_from_slice(&flags.to_ne_bytes());
     bytes
 }
@@ -329,20 +283,18 @@ mod tests {
             (vec![0; 16], Err(None)),
             (vec![1; 7], Err(None)),
         ] {
-            let mut answer = Dump::new();
-            let read = answer
-                .read(&bytes, kind)
-                .map_err(|error| error.raw_os_error());
-            assert_eq!(read.map(|()| answer.is_complete), result, "{bytes:?}");
+            let flags = read_datagram(&bytes, &mut Vec::new(), &kind);
+            let read = flags.map_err(|error| error.raw_os_error());
+            let is_complete = read.map(|flags| flags & COMPLETE != 0);
+            assert_eq!(is_complete, result, "{bytes:?}");
         }
     }
 
     #[test]
     fn inconsistent_dump_is_recognised() {
-        let mut answer = Dump::new();
         let end = sent(NLMSG_DONE, 2 | NLM_F_DUMP_INTR, &[0; 4]);
-        answer.read(&end, kind).unwrap();
-        assert!(answer.is_inconsistent && answer.is_complete);
+        let flags = read_datagram(&end, &mut Vec::new(), &kind).unwrap();
+        assert_eq!(flags, COMPLETE | u32::from(2 | NLM_F_DUMP_INTR));
     }
 
     #[test]
@@ -361,12 +313,10 @@ mod tests {
     fn answers_are_in_the_order_of_requests() {
         // RTM_GETLINK: interface 1 is always the loopback, and a negative index is invalid.
         let request = |index: i32| [&[0; 4], &index.to_ne_bytes()[..], &[0; 8]].concat();
-        let requests: Vec<_> = (0..70)
-            .map(|number| request(if number % 2 == 0 { 1 } else { -number }))
-            .collect();
+        let requests = (0..70).map(|number| request(if number % 2 == 0 { 1 } else { -number }));
         let index = |message: Message<'_>| u32_at(message.body, 4);
-        let answers = request_each(SockProtocol::NetlinkRoute, 18, &requests, index).unwrap();
-        assert_eq!(answers.len(), requests.len());
+        let answers = request_each(SockProtocol::NetlinkRoute, 18, requests, index).unwrap();
+        assert_eq!(answers.len(), 70);
         for (number, answer) in answers.into_iter().enumerate() {
             assert_eq!(answer.is_ok(), number % 2 == 0, "{number}: {answer:?}");
             assert!(answer.is_err() || answer == Ok(Some(1)), "{number}");
@@ -376,9 +326,9 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_parsed_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
-            let mut answer = Dump::new();
-            let _ = answer.read(&bytes, kind);
-            prop_assert!(answer.items.len() <= bytes.len() / HEADER);
+            let mut items = Vec::new();
+            let _ = read_datagram(&bytes, &mut items, &kind);
+            prop_assert!(items.len() <= bytes.len() / HEADER);
             prop_assert!(attributes(&bytes).count() <= bytes.len() / 4);
         }
     }

@@ -52,7 +52,11 @@ impl NetworkObserver {
             return BTreeMap::new();
         }
         let mut addresses = Addresses::read();
-        let routes = routes(transports.values());
+        let all = transports.values().map(endpoints).collect();
+        let routes = rtnetlink::routes(all).unwrap_or_else(|error| {
+            tracing::debug!("cannot read routes: {error}");
+            HashMap::new()
+        });
         let connections = transports.into_iter().filter_map(|(pid, transport)| {
             let endpoints = endpoints(&transport);
             let Transport { row, proxy } = transport;
@@ -77,17 +81,6 @@ fn endpoints(transport: &Transport) -> Endpoints {
         to: transport.row.remote.ip(),
         interface: transport.row.id.interface(),
     }
-}
-
-/// The routes of all connections; each pair of endpoints is looked up once. Empty if the kernel refuses.
-fn routes<'a>(transports: impl Iterator<Item = &'a Transport>) -> HashMap<Endpoints, Route> {
-    let all: BTreeSet<Endpoints> = transports.map(endpoints).collect();
-    let all: Vec<Endpoints> = all.into_iter().collect();
-    let routes = rtnetlink::routes(&all).unwrap_or_else(|error| {
-        tracing::debug!("cannot read routes: {error}");
-        Vec::new()
-    });
-    all.into_iter().zip(routes).collect()
 }
 
 /// The addresses of the interfaces; `None` if they cannot be read.

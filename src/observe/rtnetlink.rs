@@ -3,7 +3,7 @@
 //! Sources: `linux/if_addr.h`, `linux/rtnetlink.h`, and for the answers to a lookup `inet_rtm_getroute()` and
 //! `inet6_rtm_getroute()`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -37,9 +37,6 @@ const RTN_UNICAST: u8 = 1;
 const RTN_LOCAL: u8 = 2;
 
 /// Every address of every interface with its age, `None` if the kernel does not report it.
-///
-/// # Errors
-/// As for [`netlink::dump`].
 pub(super) fn addresses() -> io::Result<HashMap<IpAddr, Option<Duration>>> {
     let now = clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, Duration::from);
     let read = |message: Message<'_>| address(message, now);
@@ -55,9 +52,6 @@ pub(super) fn addresses() -> io::Result<HashMap<IpAddr, Option<Duration>>> {
 }
 
 /// Parses the kernel's answer. `now` is CLOCK_MONOTONIC.
-///
-/// # Errors
-/// The kernel's error in the answer; `InvalidData` if it cannot be parsed.
 pub fn parse_addresses(
     answer: &[u8],
     now: Duration,
@@ -100,37 +94,32 @@ pub(super) struct Endpoints {
     pub(super) interface: u32,
 }
 
-/// The current route between each of these endpoints, in this order.
-///
-/// # Errors
-/// As for [`netlink::request_each`].
-pub(super) fn routes(all: &[Endpoints]) -> io::Result<Vec<Route>> {
-    let request = |one: &Endpoints| route_request(Some(one.from), one.to, one.interface);
-    let requests: Vec<Vec<u8>> = all.iter().map(request).collect();
+/// The current route between each of these endpoints.
+pub(super) fn routes(all: BTreeSet<Endpoints>) -> io::Result<HashMap<Endpoints, Route>> {
+    let requests = all
+        .iter()
+        .map(|one| route_request(Some(one.from), one.to, one.interface));
     let protocol = SockProtocol::NetlinkRoute;
-    let answers = netlink::request_each(protocol, RTM_GETROUTE, &requests, route)?;
+    let answers = netlink::request_each(protocol, RTM_GETROUTE, requests, route)?;
     let route = |answer| match answer {
-        Ok(route) => route,
+        Ok(Some(route)) => route,
         // Routes of type unreachable give EHOSTUNREACH, and prohibit EACCES. Those of type blackhole give EINVAL, which
         // has other causes too.
-        Err(Errno::ENETUNREACH | Errno::EHOSTUNREACH | Errno::EACCES) => Some(Route::None),
-        Err(_) => None,
+        Err(Errno::ENETUNREACH | Errno::EHOSTUNREACH | Errno::EACCES) => Route::None,
+        Ok(None) | Err(_) => Route::Unknown,
     };
-    Ok(answers
+    Ok(all
         .into_iter()
-        .map(|answer| route(answer).unwrap_or(Route::Unknown))
+        .zip(answers.into_iter().map(route))
         .collect())
 }
 
 /// Whether a local route covers the address, which makes it this machine's even if no interface has it.
-///
-/// # Errors
-/// As for [`netlink::request_each`].
 pub(super) fn is_local(address: IpAddr) -> io::Result<bool> {
     let request = route_request(None, address, 0);
     let read = |message: Message<'_>| message.body.get(7).copied();
     let protocol = SockProtocol::NetlinkRoute;
-    let answers = netlink::request_each(protocol, RTM_GETROUTE, &[request], read)?;
+    let answers = netlink::request_each(protocol, RTM_GETROUTE, [request], read)?;
     Ok(matches!(answers[..], [Ok(Some(RTN_LOCAL))]))
 }
 
@@ -175,9 +164,6 @@ fn route(message: Message<'_>) -> Option<Route> {
 }
 
 /// Parses the kernel's answer to a lookup.
-///
-/// # Errors
-/// The kernel's error in the answer; `InvalidData` if it cannot be parsed.
 pub fn parse_routes(answer: &[u8]) -> io::Result<Vec<Route>> {
     netlink::parse(answer, route)
 }
@@ -203,9 +189,7 @@ mod tests {
     use crate::observe::netlink::sent;
 
     fn read<T>(kind: u16, body: &[u8], read: impl Fn(Message<'_>) -> Option<T>) -> Option<T> {
-        let mut answer = netlink::Dump::new();
-        answer.read(&sent(kind, 0, body), read).unwrap();
-        answer.items.pop()
+        netlink::parse(&sent(kind, 0, body), read).unwrap().pop()
     }
 
     #[test]
@@ -288,10 +272,7 @@ mod tests {
             interface: 1,
             gateway: None,
         };
-        assert_eq!(
-            routes(&[endpoints, endpoints]).unwrap(),
-            [Route::Via(hop); 2]
-        );
-        assert_eq!(routes(&[]).unwrap(), []);
+        let expected = HashMap::from([(endpoints, Route::Via(hop))]);
+        assert_eq!(routes(BTreeSet::from([endpoints])).unwrap(), expected);
     }
 }

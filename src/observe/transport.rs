@@ -13,15 +13,12 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
-use super::inet_diag::{self, ConnectionId, Row};
+use super::inet_diag::{self, Row};
+use super::listener_process::NextSearch;
 use super::process::{self, SSH};
 use crate::model::ids::{MasterPid, UserId};
-
-/// The pause after a search that found nothing doubles each time, up to the longest.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
 /// The longest chain of proxies that is followed.
 const MAX_PROXIES: u32 = 16;
@@ -33,24 +30,12 @@ pub(super) type Master = (MasterPid, Option<SystemTime>);
 #[derive(Debug)]
 pub(super) struct TransportFinder {
     uid: UserId,
-    results: HashMap<Master, SearchResult>,
-}
-
-#[derive(Debug, Clone)]
-enum SearchResult {
-    Found {
-        id: ConnectionId,
-        inode: u32,
-        proxy: Option<String>,
-    },
-    Nothing {
-        next_search: Instant,
-        pause: Duration,
-    },
+    /// The connection as it was found, or the time of the next search.
+    results: HashMap<Master, Result<Transport, NextSearch>>,
 }
 
 /// The connection of a master.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Transport {
     pub(super) row: Row,
     /// The program that holds it, if that is not the master.
@@ -78,8 +63,8 @@ impl TransportFinder {
             .iter()
             .filter(|(pid, _)| !transports.contains_key(pid))
             .filter(|master| match self.results.get(master) {
-                Some(SearchResult::Nothing { next_search, .. }) => *next_search <= now,
-                Some(SearchResult::Found { .. }) | None => true,
+                Some(Err(next)) => next.is_due(now),
+                Some(Ok(_)) | None => true,
             })
             .collect();
         if searched.is_empty() {
@@ -93,22 +78,13 @@ impl TransportFinder {
             }
         };
         for master in searched {
-            let result = if let Some(transport) = search.transport(master.0) {
-                let result = SearchResult::Found {
-                    id: transport.row.id,
-                    inode: transport.row.inode,
-                    proxy: transport.proxy.clone(),
-                };
-                transports.insert(master.0, transport);
-                result
-            } else {
-                let pause = match self.results.get(master) {
-                    Some(SearchResult::Nothing { pause, .. }) => (*pause * 2).min(LONGEST_PAUSE),
-                    Some(SearchResult::Found { .. }) | None => FIRST_PAUSE,
-                };
-                let next_search = now + pause;
-                SearchResult::Nothing { next_search, pause }
-            };
+            let result = search.transport(master.0).ok_or_else(|| {
+                let before = self.results.get(master);
+                NextSearch::after(before.and_then(|it| it.as_ref().err()), now)
+            });
+            if let Ok(transport) = &result {
+                transports.insert(master.0, transport.clone());
+            }
             self.results.insert(*master, result);
         }
         transports
@@ -116,22 +92,25 @@ impl TransportFinder {
 
     /// The connections found before that are still open and held by a process.
     fn look_up_found(&self) -> BTreeMap<MasterPid, Transport> {
-        let found: Vec<_> = self
+        let found: Vec<(MasterPid, &Transport)> = self
             .results
             .iter()
-            .filter_map(|((pid, _), result)| match result {
-                SearchResult::Found { id, inode, proxy } => Some((*pid, id, *inode, proxy)),
-                SearchResult::Nothing { .. } => None,
-            })
+            .filter_map(|((pid, _), result)| Some((*pid, result.as_ref().ok()?)))
             .collect();
-        let rows = inet_diag::lookup(found.iter().map(|(_, id, ..)| *id)).unwrap_or_default();
+        if found.is_empty() {
+            return BTreeMap::new();
+        }
+        let ids = found.iter().map(|(_, transport)| &transport.row.id);
+        let rows = inet_diag::lookup(ids).unwrap_or_default();
         let pairs = found.into_iter().zip(rows);
-        let same = pairs.filter_map(|((pid, id, inode, proxy), row)| {
-            let row = row.filter(|row| row.id.cookie() == id.cookie() && row.inode == inode)?;
-            let proxy = proxy.clone();
-            row.numbers
-                .is_some()
-                .then_some((pid, Transport { row, proxy }))
+        let same = pairs.filter_map(|((pid, old), row)| {
+            let row = row.filter(|row| {
+                row.id.cookie() == old.row.id.cookie()
+                    && row.inode == old.row.inode
+                    && row.numbers.is_some()
+            })?;
+            let proxy = old.proxy.clone();
+            Some((pid, Transport { row, proxy }))
         });
         same.collect()
     }

@@ -1,5 +1,6 @@
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 use super::*;
 use crate::observe::tests::{eventually, own_pid, own_uid};
@@ -84,9 +85,7 @@ fn pause_doubles_after_each_search_that_found_nothing() {
         let now = start + Duration::from_secs(seconds);
         assert!(finder.find(&masters, now).is_empty());
         match finder.results.get(&no_process) {
-            Some(SearchResult::Nothing { next_search, .. }) => {
-                next_search.duration_since(start).as_secs()
-            }
+            Some(Err(next)) => next.at.duration_since(start).as_secs(),
             other => panic!("{other:?}"),
         }
     };
