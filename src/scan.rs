@@ -15,10 +15,10 @@ use crate::diagnose::{self, Context, History};
 use crate::discover::{self, Environment, Request, Ssh};
 use crate::files;
 use crate::model::control_path::ControlPath;
-use crate::model::directory::{Access, Directory, End, Rehearsal};
+use crate::model::directory::{Access, Directory, End, Part, Rehearsal};
 use crate::model::group::{GroupId, Groups};
 use crate::model::ids::{Cookie, UserId};
-use crate::model::observation::{File, Holder, Listener, Look};
+use crate::model::observation::{File, Holder, Listener, Look, Stat};
 use crate::model::places::{Candidate, Origin, Places};
 use crate::model::recent::Recent;
 use crate::model::socket::Snapshot;
@@ -130,15 +130,10 @@ impl Scanner {
         let mut candidates = discover::candidates(places);
         // A path that the user names counts as exact, whatever pattern it matches; but a temporary name stays one.
         for path in named {
-            let known = candidates
-                .iter_mut()
-                .find(|candidate| candidate.path == *path);
-            match known {
-                Some(Candidate {
-                    origin: Origin::Temporary | Origin::Aside,
-                    ..
-                }) => {}
-                Some(candidate) => candidate.origin = Origin::Exact,
+            let mut all = candidates.iter_mut();
+            match all.find(|candidate| candidate.path == *path) {
+                Some(known) if matches!(known.origin, Origin::Temporary | Origin::Aside) => {}
+                Some(known) => known.origin = Origin::Exact,
                 None => candidates.push(Candidate {
                     path: path.clone(),
                     origin: Origin::Exact,
@@ -184,8 +179,7 @@ impl Scanner {
     /// Like [`Self::scan`], but if connections wait to be accepted, scans again until they are accepted or the master
     /// counts as stuck, after [`diagnose::STUCK_AFTER`].
     pub fn scan_until_settled(&mut self, places: &Places, named: &[ControlPath]) -> Snapshot {
-        let directories = directories::look(places.directories(named));
-        self.settle(places, named, &directories)
+        self.scan_with_rehearsal(places, named, |_| None)
     }
 
     /// Like [`Self::scan_until_settled`]; also calls `rehearsal` for every directory in which the user can create files,
@@ -205,19 +199,10 @@ impl Scanner {
                 there.rehearsal = rehearsal(&path);
             }
         }
-        self.settle(places, named, &directories)
-    }
-
-    fn settle(
-        &mut self,
-        places: &Places,
-        named: &[ControlPath],
-        directories: &[Directory],
-    ) -> Snapshot {
-        let mut snapshot = self.scan_sockets(places, named, directories);
+        let mut snapshot = self.scan_sockets(places, named, &directories);
         while let Some(due) = self.history.look_again_at() {
             thread::sleep(BACKLOG_PAUSE.min(due.saturating_duration_since(Instant::now())));
-            snapshot = self.scan_sockets(places, named, directories);
+            snapshot = self.scan_sockets(places, named, &directories);
         }
         snapshot
     }
@@ -234,20 +219,12 @@ impl Scanner {
         self.history = std::mem::take(&mut self.history).after_check(cookie, answered);
     }
 
-    /// The groups whose members decide whether others may write to a directory or socket. If there is none, as usual, the
+    /// The groups whose members decide whether others may write to a directory or file. If there is none, as usual, the
     /// databases of users and groups are not read.
     fn groups(&mut self, look: &Look, directories: &[Directory]) -> Groups {
-        let of_socket =
-            look.observations
-                .iter()
-                .filter_map(|observation| match &observation.file {
-                    File::Socket(stat) => Some(stat.permissions),
-                    File::Other(..) | File::Missing | File::Denied | File::Failed(_) => None,
-                });
-        let of_directory = directories
-            .iter()
-            .flat_map(|directory| directory.parts.iter().map(|part| part.permissions));
-        let wanted: BTreeSet<GroupId> = of_socket
+        let of_file = stats(look).map(|stat| stat.permissions);
+        let of_directory = parts(directories).map(|part| part.permissions);
+        let wanted: BTreeSet<GroupId> = of_file
             .chain(of_directory)
             .filter(|permissions| permissions.depend_on_members())
             .map(|permissions| permissions.group)
@@ -260,13 +237,7 @@ impl Scanner {
 
     /// Looks up the names of all user ids, each once.
     fn learn_names(&mut self, look: &Look, directories: &[Directory]) {
-        let of_file = look
-            .observations
-            .iter()
-            .filter_map(|observation| match &observation.file {
-                File::Socket(stat) | File::Other(_, stat) => Some(stat.uid),
-                File::Missing | File::Denied | File::Failed(_) => None,
-            });
+        let of_file = stats(look).map(|stat| stat.uid);
         let user_without_process = |listener: &Listener| match listener.holder {
             Holder::Unknown => listener.uid,
             Holder::Ssh(_) | Holder::Other(_) => None,
@@ -275,11 +246,9 @@ impl Scanner {
             .observations
             .iter()
             .filter_map(|seen| seen.listener.as_ref().and_then(user_without_process));
-        let of_directory = directories
-            .iter()
-            .flat_map(|directory| directory.parts.iter().map(|part| part.uid));
-        let own = std::iter::once(self.uid);
-        for uid in of_file.chain(of_listener).chain(of_directory).chain(own) {
+        let of_directory = parts(directories).map(|part| part.uid);
+        let all = of_file.chain(of_listener).chain(of_directory);
+        for uid in all.chain([self.uid]) {
             if !self.users.contains_key(&uid)
                 && let Ok(Some(user)) = User::from_uid(Uid::from_raw(uid.0))
             {
@@ -287,4 +256,20 @@ impl Scanner {
             }
         }
     }
+}
+
+/// The facts of the files that exist.
+fn stats(look: &Look) -> impl Iterator<Item = &Stat> {
+    let files = look
+        .observations
+        .iter()
+        .map(|observation| &observation.file);
+    files.filter_map(|file| match file {
+        File::Socket(stat) | File::Other(_, stat) => Some(stat),
+        File::Missing | File::Denied | File::Failed(_) => None,
+    })
+}
+
+fn parts(directories: &[Directory]) -> impl Iterator<Item = &Part> {
+    directories.iter().flat_map(|directory| &directory.parts)
 }

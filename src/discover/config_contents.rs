@@ -19,8 +19,6 @@ pub(super) const MAX_BYTES: u64 = 16 << 20;
 /// Each alias costs a run of `ssh -G` when the configuration changes.
 pub(super) const MAX_ALIASES: usize = 4_096;
 
-pub(super) const MAX_TEMPLATES: usize = 4_096;
-
 /// In the order of the files.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SshConfig {
@@ -83,7 +81,6 @@ pub(super) enum ProblemCause {
     TooManyFiles,
     TooLarge,
     TooManyHosts,
-    TooManyTemplates,
     Unreadable {
         is_missing: bool,
         error: String,
@@ -99,19 +96,12 @@ pub(super) enum ProblemCause {
 
 impl ConfigProblem {
     pub(super) fn finding(&self) -> Finding {
-        Finding::new(
-            FindingId::SshConfigInvalid,
-            self.subject(),
-            self.cause.evidence(),
-            self.cause.remedy(&self.file),
-        )
-    }
-
-    fn subject(&self) -> String {
-        match self.line {
+        let subject = match self.line {
             Some(line) => place(&self.file, line),
             None => text::path(&self.file),
-        }
+        };
+        let (evidence, remedy) = (self.cause.evidence(), self.cause.remedy(&self.file));
+        Finding::new(FindingId::SshConfigInvalid, subject, evidence, remedy)
     }
 }
 
@@ -133,11 +123,6 @@ impl ProblemCause {
                     | "the ssh configuration has more than {n} hosts; muxtray ignores the rest"
                         % MAX_ALIASES
             ),
-            Self::TooManyTemplates => tr!(
-                "the ssh configuration has more than {n} ControlPath; muxtray ignores the rest"
-                    | "the ssh configuration has more than {n} different ControlPaths; muxtray ignores the rest"
-                        % MAX_TEMPLATES
-            ),
             Self::Unreadable { error, .. } => tr!("not readable: {cause}", cause = error),
             Self::HostNotUtf8(host) => tr!("the host name {host} is not valid UTF-8", host),
             Self::HostNotUsable(host) => tr!("ssh does not accept {host} as a host name", host),
@@ -149,7 +134,7 @@ impl ProblemCause {
         let word = text::shell_word(file.as_os_str());
         match self {
             Self::NotRegularFile => tr!("keep the ssh configuration in a regular file"),
-            Self::TooManyFiles | Self::TooLarge | Self::TooManyHosts | Self::TooManyTemplates => {
+            Self::TooManyFiles | Self::TooLarge | Self::TooManyHosts => {
                 tr!("shorten the ssh configuration, or add the other paths to extra_paths")
             }
             Self::Unreadable {

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::environment::Environment;
-use super::file_stamp::FileStamp;
 use super::{list_directories, watch_list};
-use crate::model::control_path::{self, Pattern, TemplateError};
+use crate::model::control_path::{Pattern, TemplateError};
 use crate::model::interest::Interest;
+use crate::observe::file_stamp::FileStamp;
 
 /// Everything that reading the ssh configuration depended on: files, also missing ones, the files that Includes matched,
 /// and environment variables. A few stats and listings show whether another reading would have the same result.
@@ -18,7 +18,7 @@ pub(super) struct ConfigInputs {
     files: BTreeMap<PathBuf, FileStamp>,
     /// Not the stamps of the directories: one that also holds sockets changes all the time.
     includes: Vec<(Include, Vec<PathBuf>)>,
-    /// Pairs, because JSON keys are text.
+    /// Each once. Not a map, because JSON keys are text.
     variables: Vec<(OsString, Option<OsString>)>,
 }
 
@@ -55,18 +55,10 @@ impl ConfigInputs {
         self.files.entry(path.to_path_buf()).or_insert(stamp);
     }
 
-    /// Adds every `${NAME}` of a line, whatever its keyword: the answers of ssh may depend on it.
-    pub(super) fn add_variables(&mut self, line: &[u8], environment: &Environment) {
-        for name in control_path::variables(line) {
-            self.add_variable(name, environment);
-        }
-    }
-
-    fn add_variable(&mut self, name: &OsStr, environment: &Environment) {
-        if !self.variables.iter().any(|(known, _)| known == name) {
-            let value = environment.known.variable(name).map(OsStr::to_os_string);
-            self.variables.push((name.to_os_string(), value));
-        }
+    /// Adds a variable, which is not added yet.
+    pub(super) fn add_variable(&mut self, name: &OsStr, environment: &Environment) {
+        let value = environment.known.variable(name).map(OsStr::to_os_string);
+        self.variables.push((name.to_os_string(), value));
     }
 
     /// Adds an Include, and returns the files that match.
@@ -75,7 +67,6 @@ impl ConfigInputs {
         include: Include,
         environment: &Environment,
     ) -> Result<Vec<PathBuf>, TemplateError> {
-        self.add_variable(OsStr::new("HOME"), environment);
         let paths = include.paths(environment)?;
         self.includes.push((include, paths.clone()));
         Ok(paths)

@@ -10,7 +10,6 @@ mod candidates;
 mod config_contents;
 mod config_inputs;
 mod environment;
-mod file_stamp;
 mod host_answer;
 mod host_findings;
 mod list_directories;

@@ -16,13 +16,13 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _}
 use std::path::Path;
 
 use super::config_contents::{
-    ConfigProblem, Located, MAX_ALIASES, MAX_BYTES, MAX_FILES, MAX_TEMPLATES, ProblemCause, Scope,
-    SshConfig,
+    ConfigProblem, Located, MAX_ALIASES, MAX_BYTES, MAX_FILES, ProblemCause, Scope, SshConfig,
 };
 use super::config_inputs::{ConfigInputs, Include};
 use super::environment::Environment;
-use super::file_stamp::FileStamp;
+use crate::model::control_path;
 use crate::model::text;
+use crate::observe::file_stamp::FileStamp;
 use statement::Statement;
 
 /// `READCONF_MAX_DEPTH` in readconf.c.
@@ -57,6 +57,7 @@ pub(super) fn read(config: Option<&Path>, environment: &Environment) -> ReadConf
         inputs: ConfigInputs::default(),
         seen: HashSet::new(),
         open: Vec::new(),
+        variables: HashSet::new(),
         templates: HashSet::new(),
         aliases: HashSet::new(),
         bytes_left: MAX_BYTES,
@@ -86,6 +87,7 @@ struct Reader<'a> {
     seen: HashSet<(u64, u64, Scope)>,
     /// Device and inode of the files that are being read, the innermost last.
     open: Vec<(u64, u64)>,
+    variables: HashSet<OsString>,
     templates: HashSet<OsString>,
     aliases: HashSet<String>,
     bytes_left: u64,
@@ -209,7 +211,8 @@ impl Reader<'_> {
         let contents = contents.strip_prefix(b"\xef\xbb\xbf").unwrap_or(contents);
         for (number, line) in contents.split(|byte| *byte == b'\n').enumerate() {
             if let Some((keyword, arguments)) = statement::split(line) {
-                self.inputs.add_variables(arguments, self.environment);
+                // Whatever the keyword is, the answers of ssh may depend on it.
+                control_path::variables(arguments).for_each(|name| self.variable(name));
                 let location = Location {
                     file: path,
                     line: number + 1,
@@ -228,6 +231,12 @@ impl Reader<'_> {
                     None => {}
                 }
             }
+        }
+    }
+
+    fn variable(&mut self, name: &OsStr) {
+        if self.variables.insert(name.to_owned()) {
+            self.inputs.add_variable(name, self.environment);
         }
     }
 
@@ -256,15 +265,9 @@ impl Reader<'_> {
     }
 
     fn template(&mut self, template: OsString, location: Location<'_>) {
-        if self.templates.contains(&template) {
-            return;
+        if self.templates.insert(template.clone()) {
+            self.contents.templates.push(location.locate(template));
         }
-        if self.templates.len() >= MAX_TEMPLATES {
-            self.problem(location.file, None, ProblemCause::TooManyTemplates);
-            return;
-        }
-        self.templates.insert(template.clone());
-        self.contents.templates.push(location.locate(template));
     }
 
     fn include(&mut self, word: &[u8], location: Location<'_>) {
@@ -274,6 +277,7 @@ impl Reader<'_> {
             Scope::System => self.environment.system_config.parent(),
             Scope::User => None,
         };
+        self.variable(OsStr::new("HOME"));
         let include = Include::new(OsStr::from_bytes(word), system_dir);
         match self.inputs.add_include(include, self.environment) {
             Ok(paths) => {

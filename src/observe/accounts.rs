@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::CStr;
-use std::fs::{self, File, Metadata};
+use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{fgetxattr_query, lgetxattr_query};
 use rustix::io::Errno;
 
+use super::file_stamp::FileStamp;
 use crate::model::group::{Group, GroupId, Groups, Members, Permissions};
 use crate::model::ids::UserId;
 
@@ -57,11 +58,8 @@ impl Databases {
 #[derive(Debug)]
 pub struct Accounts {
     databases: Databases,
-    read: Option<([Version; 3], Tables)>,
+    read: Option<([FileStamp; 3], Tables)>,
 }
-
-/// Which file, and which contents; `None` if there is none.
-type Version = Option<(u64, u64, u64, (i64, i64), (i64, i64))>;
 
 impl Accounts {
     /// Those of these files.
@@ -80,24 +78,13 @@ impl Accounts {
         user: UserId,
     ) -> impl Iterator<Item = (GroupId, Group)> {
         let databases = &self.databases;
-        let versions = databases.files().map(version);
+        let stamps = databases.files().map(FileStamp::read);
         let (_, tables) = match self.read.take() {
-            Some(read) if read.0 == versions => self.read.insert(read),
-            _ => self.read.insert((versions, Tables::read(databases))),
+            Some(read) if read.0 == stamps => self.read.insert(read),
+            _ => self.read.insert((stamps, Tables::read(databases))),
         };
         wanted.iter().map(move |id| (*id, tables.group(*id, user)))
     }
-}
-
-fn version(path: &Path) -> Version {
-    let stat = fs::metadata(path).ok()?;
-    Some((
-        stat.dev(),
-        stat.ino(),
-        stat.size(),
-        (stat.mtime(), stat.mtime_nsec()),
-        (stat.ctime(), stat.ctime_nsec()),
-    ))
 }
 
 /// The contents of the databases.
@@ -119,19 +106,19 @@ impl Tables {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
             sources => sources,
         };
-        let mut tables = Self::default();
-        match (
-            contents(&databases.passwd),
-            contents(&databases.group),
-            sources,
-        ) {
-            (Ok(passwd), Ok(group), Ok(sources)) => {
-                tables.is_partial = !are_known(&sources);
-                tables.parse(&passwd, &group);
-            }
-            _ => tables.is_partial = true,
-        }
-        tables
+        let read = |sources: String| {
+            let (passwd, group) = (contents(&databases.passwd)?, contents(&databases.group)?);
+            let mut tables = Self {
+                is_partial: !are_known(&sources),
+                ..Self::default()
+            };
+            tables.parse(&passwd, &group);
+            Ok(tables)
+        };
+        sources.and_then(read).unwrap_or_else(|_| Self {
+            is_partial: true,
+            ..Self::default()
+        })
     }
 
     fn parse(&mut self, passwd: &str, group: &str) {
@@ -173,10 +160,10 @@ impl Tables {
                 members: Members::Unknown,
             };
         };
-        let is_other = |name: &&String| match self.users.get(*name) {
-            Some(uid) => *uid != user && *uid != UserId(0),
-            // Some other source may know this user.
-            None => true,
+        // Some other source may know a user that is not in the files.
+        let is_other = |name: &&String| {
+            let uid = self.users.get(*name);
+            uid.is_none_or(|uid| *uid != user && *uid != UserId(0))
         };
         let primary = self.primary.get(&id).into_iter().flatten();
         let others: BTreeSet<&String> = listed.iter().chain(primary).filter(is_other).collect();
@@ -217,18 +204,11 @@ fn are_known(nsswitch: &str) -> bool {
             return true;
         }
         // Brackets hold actions, not sources: `files [SUCCESS=merge] systemd`.
-        let mut is_action = false;
-        let sources: String = sources
-            .chars()
-            .filter(|character| {
-                let was_action = is_action;
-                is_action = *character == '[' || (is_action && *character != ']');
-                !is_action && !was_action
-            })
-            .collect();
-        sources
-            .split_whitespace()
-            .all(|source| KNOWN_SOURCES.contains(&source))
+        let mut sources = sources.split(['[', ']']).step_by(2);
+        sources.all(|part| {
+            part.split_whitespace()
+                .all(|source| KNOWN_SOURCES.contains(&source))
+        })
     })
 }
 
@@ -270,13 +250,9 @@ const ACCESS_LIST: &CStr = c"system.posix_acl_access";
 fn of_stat(stat: &Metadata, list: impl FnOnce() -> rustix::io::Result<usize>) -> Permissions {
     let mode = stat.mode() & 0o7777;
     // If everybody may write, as in /tmp, the list changes nothing.
+    // After another error it may have one.
     let has_acl = mode & 0o022 == 0o020
-        && match list() {
-            Ok(_) => true,
-            Err(Errno::NODATA | Errno::NOTSUP | Errno::NOSYS) => false,
-            // It may have one.
-            Err(_) => true,
-        };
+        && !matches!(list(), Err(Errno::NODATA | Errno::NOTSUP | Errno::NOSYS));
     Permissions {
         mode,
         group: GroupId(stat.gid()),
@@ -286,6 +262,8 @@ fn of_stat(stat: &Metadata, list: impl FnOnce() -> rustix::io::Result<usize>) ->
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const ME: UserId = UserId(1000);

@@ -56,10 +56,8 @@ pub(super) fn probe_same(path: &Path, id: &SocketId) -> Option<Connect> {
         Ok(metadata) => metadata,
         Err(error) => return Some(Connect::Failed(filesystem::text_of(&error))),
     };
-    match filesystem::file(&metadata) {
-        File::Socket(stat) if stat.id == *id => Some(connect_socket(&file, Some(path))),
-        File::Socket(_) | File::Other(..) | File::Missing | File::Denied | File::Failed(_) => None,
-    }
+    let is_same = filesystem::socket(&filesystem::file(&metadata)).is_some_and(|it| it.id == *id);
+    is_same.then(|| connect_socket(&file, Some(path)))
 }
 
 const FLAGS: OFlag = OFlag::O_PATH

@@ -3,6 +3,7 @@
 //!
 //! Only `actions::rehearsal` shows whether a socket can really be made there.
 
+use std::cell::LazyCell;
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -22,14 +23,15 @@ use crate::model::socket::Filesystem;
 /// Observes each directory, in this order.
 #[must_use]
 pub fn look(wanted: Vec<NeededDirectory>) -> Vec<Directory> {
-    let mut mounts = MountTable::default();
+    // Read on first use: the magic number is nearly always enough.
+    let mounts: LazyCell<Mounts> = LazyCell::new(|| Mounts::read().unwrap_or_default());
     wanted
         .into_iter()
-        .map(|wanted| look_at(wanted, &mut mounts))
+        .map(|wanted| look_at(wanted, &mounts))
         .collect()
 }
 
-fn look_at(wanted: NeededDirectory, mounts: &mut MountTable) -> Directory {
+fn look_at(wanted: NeededDirectory, mounts: &LazyCell<Mounts>) -> Directory {
     let way = Way::to(&wanted.path);
     let end = match way.stop {
         Stop::There { device } => End::Exists(Existing {
@@ -63,17 +65,6 @@ fn access(directory: &Path) -> Access {
     }
 }
 
-/// The mount table, read on first use: the magic number is nearly always enough.
-#[derive(Default)]
-struct MountTable(Option<Mounts>);
-
-impl MountTable {
-    fn get(&mut self) -> &Mounts {
-        self.0
-            .get_or_insert_with(|| Mounts::read().unwrap_or_default())
-    }
-}
-
 /// Filesystems with a magic number of their own.
 const NAMES: &[(u32, &str)] = &[
     (0x0000_ef53, "ext4"),
@@ -93,15 +84,14 @@ const NAMES: &[(u32, &str)] = &[
     clippy::useless_conversion,
     reason = "the fields have 32 bits on some machines"
 )]
-fn volume(directory: &Path, device: u64, mounts: &mut MountTable) -> Option<Volume> {
+fn volume(directory: &Path, device: u64, mounts: &LazyCell<Mounts>) -> Option<Volume> {
     let magic = filesystem::magic_of(directory)?;
     let numbers = statvfs(directory).ok()?;
     let kind = match NAMES.iter().find(|(number, _)| *number == magic) {
         Some((_, name)) => (*name).to_owned(),
-        None => name_from(mounts.get(), directory, device),
+        None => name_from(mounts, directory, device),
     };
     let block = u64::from(numbers.fragment_size());
-    let bytes = |blocks: u64| blocks.saturating_mul(block);
     let inodes = Capacity {
         free: u64::from(numbers.files_available()),
         total: u64::from(numbers.files()),
@@ -114,8 +104,8 @@ fn volume(directory: &Path, device: u64, mounts: &mut MountTable) -> Option<Volu
         },
         kind,
         space: Capacity {
-            free: bytes(u64::from(numbers.blocks_available())),
-            total: bytes(u64::from(numbers.blocks())),
+            free: u64::from(numbers.blocks_available()).saturating_mul(block),
+            total: u64::from(numbers.blocks()).saturating_mul(block),
         },
         inodes: (inodes.total > 0).then_some(inodes),
     })
@@ -143,14 +133,12 @@ mod tests {
     use crate::model::socket::FileKind;
 
     fn seen(path: &Path) -> Directory {
-        look_at(
-            NeededDirectory {
-                path: path.to_owned(),
-                makes_masters: true,
-                is_persons: true,
-            },
-            &mut MountTable::default(),
-        )
+        let wanted = NeededDirectory {
+            path: path.to_owned(),
+            makes_masters: true,
+            is_persons: true,
+        };
+        look(vec![wanted]).remove(0)
     }
 
     fn scratch() -> (tempfile::TempDir, PathBuf) {

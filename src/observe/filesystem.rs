@@ -2,11 +2,11 @@
 
 use std::fs::Metadata;
 use std::io;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::SystemTime;
 
-use nix::sys::stat::{major, minor};
+use nix::sys::stat::{SFlag, major, minor};
 
 use super::accounts;
 use super::mounts::Mounts;
@@ -39,19 +39,22 @@ fn file_at(path: Option<&Path>, metadata: &Metadata) -> File {
         modified: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
         accessed: metadata.accessed().unwrap_or(SystemTime::UNIX_EPOCH),
     };
-    let kind = metadata.file_type();
-    if kind.is_socket() {
-        File::Socket(stat)
-    } else if kind.is_file() {
-        File::Other(FileKind::Regular, stat)
-    } else if kind.is_dir() {
-        File::Other(FileKind::Directory, stat)
-    } else if kind.is_symlink() {
-        File::Other(FileKind::Symlink, stat)
-    } else if kind.is_fifo() {
-        File::Other(FileKind::Fifo, stat)
-    } else {
-        File::Other(FileKind::Device, stat)
+    let kind = match SFlag::from_bits_truncate(metadata.mode()) & SFlag::S_IFMT {
+        SFlag::S_IFSOCK => return File::Socket(stat),
+        SFlag::S_IFREG => FileKind::Regular,
+        SFlag::S_IFDIR => FileKind::Directory,
+        SFlag::S_IFLNK => FileKind::Symlink,
+        SFlag::S_IFIFO => FileKind::Fifo,
+        _ => FileKind::Device,
+    };
+    File::Other(kind, stat)
+}
+
+/// The facts of a socket; `None` for anything else.
+pub(super) const fn socket(file: &File) -> Option<&Stat> {
+    match file {
+        File::Socket(stat) => Some(stat),
+        File::Other(..) | File::Missing | File::Denied | File::Failed(_) => None,
     }
 }
 
@@ -110,15 +113,15 @@ const NETWORK: &[(u32, &str)] = &[
 const FUSE: u32 = 0x6573_5546;
 
 /// FUSE filesystems with local storage.
-const LOCAL_FUSE: &[&[u8]] = &[
-    b"fuseblk",
-    b"fuse.ntfs-3g",
-    b"fuse.exfat",
-    b"fuse.fuse-overlayfs",
-    b"fuse.gocryptfs",
-    b"fuse.encfs",
-    b"fuse.cryfs",
-    b"fuse.securefs",
+const LOCAL_FUSE: &[&str] = &[
+    "fuseblk",
+    "fuse.ntfs-3g",
+    "fuse.exfat",
+    "fuse.fuse-overlayfs",
+    "fuse.gocryptfs",
+    "fuse.encfs",
+    "fuse.cryfs",
+    "fuse.securefs",
 ];
 
 /// FUSE filesystems that other machines share, with the names to report. One in neither list counts as such too.
@@ -170,16 +173,16 @@ fn fuse(path: &Path) -> Filesystem {
         return Filesystem::Unknown;
     };
     match mounts.of_device(&device_name(metadata.dev())) {
-        Some(mount) => fuse_kind(mount.kind.as_bytes()),
+        Some(mount) => fuse_kind(&mount.kind),
         None => Filesystem::Unknown,
     }
 }
 
-fn fuse_kind(kind: &[u8]) -> Filesystem {
+fn fuse_kind(kind: &str) -> Filesystem {
     if LOCAL_FUSE.contains(&kind) {
         return Filesystem::Local;
     }
-    let known = NETWORK_FUSE.iter().find(|name| name.as_bytes() == kind);
+    let known = NETWORK_FUSE.iter().find(|name| **name == kind);
     Filesystem::Network(known.unwrap_or(&"fuse"))
 }
 
@@ -272,7 +275,7 @@ mod tests {
             ("virtiofs", Filesystem::Network("virtiofs")),
             ("fuse.something-new", Filesystem::Network("fuse")),
         ] {
-            assert_eq!(fuse_kind(kind.as_bytes()), filesystem);
+            assert_eq!(fuse_kind(kind), filesystem);
         }
     }
 }

@@ -13,6 +13,7 @@
 pub mod accounts;
 pub mod connect;
 pub mod directories;
+pub(crate) mod file_stamp;
 pub mod filesystem;
 pub mod inet_diag;
 mod listener_process;
@@ -104,16 +105,18 @@ impl Observer {
             .needs_second_table(&seen, &first, at)
             .then(|| self.table.read());
         let newest = second.as_ref().unwrap_or(&first);
-        let find = |path: &ControlPath, file: &File| match file {
-            File::Socket(stat) => newest
-                .listener_of(path, stat)
-                .or_else(|| first.listener_of(path, stat)),
-            File::Other(..) | File::Missing | File::Denied | File::Failed(_) => None,
+        let find = |path: &ControlPath, file: &File| {
+            let stat = filesystem::socket(file)?;
+            let listener = newest.listener_of(path, stat);
+            listener.or_else(|| first.listener_of(path, stat))
         };
 
         let now = Instant::now();
         // Removed sockets are forgotten: a directory may see thousands of them within the lifetime.
-        let existing: HashSet<SocketId> = seen.iter().filter_map(SeenFile::socket).collect();
+        let sockets = seen
+            .iter()
+            .filter_map(|file| filesystem::socket(&file.file));
+        let existing: HashSet<SocketId> = sockets.map(|stat| stat.id).collect();
         self.connects.retain(|id, (when, _)| {
             existing.contains(id) && now.duration_since(*when) < CONNECT_ANSWER_LIFETIME
         });
@@ -122,9 +125,9 @@ impl Observer {
             let path = &file.candidate.path;
             let mut listener = find(path, &file.file);
             if listener.is_none()
-                && let Some(stat) = self.may_connect(file, at)
+                && let Some(id) = self.may_connect(file, at).map(|stat| stat.id)
             {
-                file.connect = self.connect(path.as_path(), stat.id, now);
+                file.connect = self.connect(path.as_path(), id, now);
                 if file.connect.is_none() {
                     // Another file has taken the path.
                     file.file = filesystem::lstat(path.as_path());
@@ -208,21 +211,17 @@ impl Observer {
     /// Whether this look would connect to a file for the first time.
     fn needs_second_table(&self, seen: &[SeenFile<'_>], table: &UnixTable, at: SystemTime) -> bool {
         table.source() != Table::None
-            && seen.iter().any(|file| match &file.file {
-                File::Socket(stat) => {
+            && seen.iter().any(|file| {
+                self.may_connect(file, at).is_some_and(|stat| {
                     !self.connects.contains_key(&stat.id)
-                        && self.may_connect(file, at).is_some()
                         && table.listener_of(&file.candidate.path, stat).is_none()
-                }
-                File::Other(..) | File::Missing | File::Denied | File::Failed(_) => false,
+                })
             })
     }
 
     /// The socket, if it is the user's own, a refusal would prove that it is stale, and no master is starting there.
-    fn may_connect(&self, file: &SeenFile<'_>, at: SystemTime) -> Option<Stat> {
-        let File::Socket(stat) = file.file else {
-            return None;
-        };
+    fn may_connect<'a>(&self, file: &'a SeenFile<'_>, at: SystemTime) -> Option<&'a Stat> {
+        let stat = filesystem::socket(&file.file)?;
         // A time in the future counts as no age.
         let age = at.duration_since(stat.modified).unwrap_or_default();
         let is_starting = file.candidate.origin == Origin::Temporary && age < MAX_START_TIME;
@@ -355,15 +354,6 @@ struct SeenFile<'a> {
     file: File,
     directory: Directory,
     connect: Option<Connect>,
-}
-
-impl SeenFile<'_> {
-    fn socket(&self) -> Option<SocketId> {
-        match &self.file {
-            File::Socket(stat) => Some(stat.id),
-            File::Other(..) | File::Missing | File::Denied | File::Failed(_) => None,
-        }
-    }
 }
 
 /// The facts that all sockets of a directory share.

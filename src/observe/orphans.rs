@@ -49,11 +49,9 @@ pub(super) fn locate(
     pid: MasterPid,
     now: SystemTime,
 ) -> Location {
-    let is_its_file = |path: &ControlPath, file: &File| match file {
-        File::Socket(stat) => table
-            .listener_of(path, stat)
-            .is_some_and(|found| found.socket_inode == listener.socket_inode),
-        File::Other(..) | File::Missing | File::Denied | File::Failed(_) => false,
+    let is_its_file = |path: &ControlPath, file: &File| {
+        let found = filesystem::socket(file).and_then(|stat| table.listener_of(path, stat));
+        found.is_some_and(|found| found.socket_inode == listener.socket_inode)
     };
     let Some((temporary, path)) = paths(listener, pid) else {
         return Location::Unknown;
@@ -98,11 +96,9 @@ fn paths(listener: &UnixListener, pid: MasterPid) -> Option<(ControlPath, Contro
 
 /// Whether a name was added or removed in the directory since then; `true` if that is unknown.
 fn was_changed_since(directory: &Path, then: Option<SystemTime>) -> bool {
-    let modified = directory
-        .metadata()
-        .and_then(|metadata| metadata.modified());
-    match (modified, then) {
-        (Ok(modified), Some(then)) => modified >= then,
-        (Err(_), _) | (_, None) => true,
-    }
+    let metadata = directory.metadata();
+    let modified = metadata.and_then(|metadata| metadata.modified()).ok();
+    modified
+        .zip(then)
+        .is_none_or(|(modified, then)| modified >= then)
 }

@@ -51,16 +51,18 @@ impl Way {
             at: PathBuf::from("/"),
             stop: Stop::Denied,
         };
-        way.stop = match way.walk(path) {
-            Ok(device) => Stop::There { device },
-            Err(stop) => *stop,
-        };
+        way.stop = way.walk(path).unwrap_or_else(|error| match error.kind() {
+            io::ErrorKind::PermissionDenied => Stop::Denied,
+            _ => Stop::Failed(filesystem::text_of(&error)),
+        });
         way
     }
 
-    fn walk(&mut self, path: &Path) -> Result<u64, Box<Stop>> {
+    fn walk(&mut self, path: &Path) -> io::Result<Stop> {
         let mut ahead = names(path);
-        let mut device = self.enter_root()?;
+        let root = self.at.symlink_metadata()?;
+        self.note(Path::new("/"), &root);
+        let mut device = root.dev();
         let mut links = 0;
         while let Some(name) = ahead.pop_front() {
             if name == ".." {
@@ -69,28 +71,20 @@ impl Way {
             }
             let next = self.at.join(&name);
             let metadata = match next.symlink_metadata() {
-                Ok(metadata) => metadata,
-                Err(error) => {
-                    return Err(Box::new(match filesystem::unseen(&error) {
-                        File::Missing => {
-                            ahead.push_front(name);
-                            Stop::Missing {
-                                rest: ahead.into_iter().collect(),
-                            }
-                        }
-                        File::Denied => Stop::Denied,
-                        File::Failed(words) => Stop::Failed(words),
-                        File::Socket(_) | File::Other(..) => Stop::Failed(error.to_string()),
-                    }));
+                Err(error) if filesystem::unseen(&error) == File::Missing => {
+                    ahead.push_front(name);
+                    let rest = ahead.into_iter().collect();
+                    return Ok(Stop::Missing { rest });
                 }
+                result => result?,
             };
             if metadata.is_symlink() {
                 self.note(&next, &metadata);
                 links += 1;
                 if links > MAX_SYMLINKS {
-                    return Err(Box::new(Stop::Failed(Errno::ELOOP.desc().to_owned())));
+                    return Err(Errno::ELOOP.into());
                 }
-                let target = next.read_link().map_err(|error| failed(&error))?;
+                let target = next.read_link()?;
                 if target.is_absolute() {
                     self.at = PathBuf::from("/");
                 }
@@ -102,12 +96,12 @@ impl Way {
                 device = metadata.dev();
                 self.at = next;
             } else {
-                return Err(Box::new(match filesystem::file(&metadata) {
+                return Ok(match filesystem::file(&metadata) {
                     File::Other(kind, _) => Stop::Other { path: next, kind },
                     File::Socket(_) | File::Missing | File::Denied | File::Failed(_) => {
                         Stop::Failed(tr!("a socket stands on its path"))
                     }
-                }));
+                });
             }
         }
         // A path with `..` may end at a directory that it passed.
@@ -116,15 +110,7 @@ impl Way {
             device = own.id.device;
             self.parts.push(own);
         }
-        Ok(device)
-    }
-
-    fn enter_root(&mut self) -> Result<u64, Box<Stop>> {
-        self.at = PathBuf::from("/");
-        let root = Path::new("/");
-        let metadata = root.symlink_metadata().map_err(|error| failed(&error))?;
-        self.note(root, &metadata);
-        Ok(metadata.dev())
+        Ok(Stop::There { device })
     }
 
     fn note(&mut self, path: &Path, metadata: &Metadata) {
@@ -142,10 +128,6 @@ impl Way {
             is_symlink: metadata.is_symlink(),
         });
     }
-}
-
-fn failed(error: &io::Error) -> Box<Stop> {
-    Box::new(Stop::Failed(filesystem::text_of(error)))
 }
 
 /// The names of a path, with `..`.
