@@ -40,21 +40,13 @@ impl NextSearch {
 /// microseconds.
 const STATUS_READS: usize = 128;
 
-/// The processes that are searched for the holder of a listener.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Scope {
-    /// For listeners that no candidate led to.
-    Ssh,
-    AllPrograms,
-}
-
 /// The listeners' processes that are known, and the searches that found nothing.
 #[derive(Debug)]
 pub(super) struct ListenerProcesses {
     uid: UserId,
     /// By sockfs inode.
     found: HashMap<u32, Found>,
-    failed: HashMap<u32, FailedSearch>,
+    failed: HashMap<u32, (Option<Cookie>, NextSearch)>,
     /// Counts the looks.
     turn: usize,
 }
@@ -70,13 +62,6 @@ struct Found {
     verified: Instant,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct FailedSearch {
-    cookie: Option<Cookie>,
-    scope: Scope,
-    next: NextSearch,
-}
-
 impl ListenerProcesses {
     pub(super) fn new(uid: UserId) -> Self {
         Self {
@@ -89,13 +74,13 @@ impl ListenerProcesses {
 
     /// Updates the processes of these listeners, and forgets all others. Returns how often all processes were searched,
     /// which is 0 if nothing changed.
-    pub(super) fn refresh(&mut self, listeners: &[(&UnixListener, Scope)], now: Instant) -> u32 {
+    pub(super) fn refresh(&mut self, listeners: &[&UnixListener], now: Instant) -> u32 {
         let mut statuses = HashMap::new();
         let mut found = HashMap::new();
         let mut searched = HashMap::new();
         let turns = listeners.len().div_ceil(STATUS_READS).max(1);
         self.turn = self.turn.wrapping_add(1);
-        for (place, (listener, scope)) in listeners.iter().enumerate() {
+        for (place, listener) in listeners.iter().enumerate() {
             let inode = listener.socket_inode;
             if found.contains_key(&inode) || searched.contains_key(&inode) {
                 continue;
@@ -111,18 +96,18 @@ impl ListenerProcesses {
                         .or_insert_with(|| process::status(known.pid));
                     match status.and_then(|status| known.verified(inode, &status, now)) {
                         Some(known) => drop(found.insert(inode, known)),
-                        None => drop(searched.insert(inode, (listener.cookie, *scope))),
+                        None => drop(searched.insert(inode, listener.cookie)),
                     }
                 }
-                None if self.needs_search(listener, *scope, now) => {
-                    searched.insert(inode, (listener.cookie, *scope));
+                None if self.needs_search(listener, now) => {
+                    searched.insert(inode, listener.cookie);
                 }
                 None => {}
             }
         }
         self.found = found;
         if !self.failed.is_empty() {
-            let inodes = listeners.iter().map(|(listener, _)| listener.socket_inode);
+            let inodes = listeners.iter().map(|listener| listener.socket_inode);
             let inodes: HashSet<u32> = inodes.collect();
             self.failed.retain(|inode, _| inodes.contains(inode));
         }
@@ -137,15 +122,11 @@ impl ListenerProcesses {
             searches += 1;
             self.search(&mut searched, now);
         }
-        for (inode, (cookie, scope)) in searched {
+        for (inode, cookie) in searched {
             let before = self.failed.get(&inode);
-            let before = before.filter(|before| before.cookie == cookie && before.scope == scope);
-            let failed = FailedSearch {
-                cookie,
-                scope,
-                next: NextSearch::after(before.map(|before| &before.next), now),
-            };
-            self.failed.insert(inode, failed);
+            let before = before.filter(|(before, _)| *before == cookie);
+            let next = NextSearch::after(before.map(|(_, next)| next), now);
+            self.failed.insert(inode, (cookie, next));
         }
         searches
     }
@@ -166,23 +147,19 @@ impl ListenerProcesses {
         })
     }
 
-    fn needs_search(&self, listener: &UnixListener, scope: Scope, now: Instant) -> bool {
-        if listener.uid.is_some_and(|uid| uid != self.uid) {
-            return false;
-        }
+    fn needs_search(&self, listener: &UnixListener, now: Instant) -> bool {
         let failed = self.failed.get(&listener.socket_inode);
-        failed.is_none_or(|failed| {
-            failed.cookie != listener.cookie || failed.scope < scope || failed.next.is_due(now)
-        })
+        listener.uid.is_none_or(|uid| uid == self.uid)
+            && failed.is_none_or(|(cookie, next)| *cookie != listener.cookie || next.is_due(now))
     }
 
     /// Searches the processes until all of `wanted` are found, which are removed from it.
-    fn search(&mut self, wanted: &mut HashMap<u32, (Option<Cookie>, Scope)>, now: Instant) {
+    fn search(&mut self, wanted: &mut HashMap<u32, Option<Cookie>>, now: Instant) {
         let boot = process::boot_time();
         let mut others = Vec::new();
         for pid in process::of_user(self.uid) {
             match process::name(pid) {
-                Some(name) if name == SSH => self.take(pid, name, Scope::Ssh, wanted, boot, now),
+                Some(name) if name == SSH => self.take(pid, name, wanted, boot, now),
                 Some(name) => others.push((pid, name)),
                 None => {}
             }
@@ -191,29 +168,24 @@ impl ListenerProcesses {
             }
         }
         for (pid, name) in others {
-            if !wanted
-                .values()
-                .any(|(_, scope)| *scope == Scope::AllPrograms)
-            {
+            self.take(pid, name, wanted, boot, now);
+            if wanted.is_empty() {
                 return;
             }
-            self.take(pid, name, Scope::AllPrograms, wanted, boot, now);
         }
     }
 
-    /// Moves the listeners that this process holds from `wanted` to `found`, if their scope includes the process.
+    /// Moves the listeners that this process holds from `wanted` to `found`.
     fn take(
         &mut self,
         pid: MasterPid,
         name: String,
-        scope: Scope,
-        wanted: &mut HashMap<u32, (Option<Cookie>, Scope)>,
+        wanted: &mut HashMap<u32, Option<Cookie>>,
         boot: Option<SystemTime>,
         now: Instant,
     ) {
-        let is_wanted = |inode| matches!(wanted.get(&inode), Some((_, wanted)) if *wanted >= scope);
         let held: Vec<_> = process::sockets(pid)
-            .filter(|(_, inode)| is_wanted(*inode))
+            .filter(|(_, inode)| wanted.contains_key(inode))
             .collect();
         if held.is_empty() {
             return;
@@ -230,7 +202,7 @@ impl ListenerProcesses {
         };
         for (descriptor, inode) in held {
             // A socket may have several descriptors.
-            let Some((cookie, _)) = wanted.remove(&inode) else {
+            let Some(cookie) = wanted.remove(&inode) else {
                 continue;
             };
             self.failed.remove(&inode);
@@ -293,7 +265,7 @@ mod tests {
         let _bound = Bound::bind(&path).unwrap();
         let listener = listener_at(&path);
         let mut holders = ListenerProcesses::new(own_uid());
-        let wanted = [(&listener, Scope::AllPrograms), (&listener, Scope::Ssh)];
+        let wanted = [&listener, &listener];
         // Children of other tests hold copies of the descriptors until they exec.
         eventually("this process is the holder", || {
             holders.refresh(&wanted, Instant::now());
@@ -310,11 +282,11 @@ mod tests {
         let bound = Bound::bind(&path).unwrap();
         let listener = listener_at(&path);
         let mut holders = ListenerProcesses::new(own_uid());
-        holders.refresh(&[(&listener, Scope::AllPrograms)], Instant::now());
+        holders.refresh(&[&listener], Instant::now());
         assert!(matches!(holders.holder(&listener), Holder::Other(_)));
         let master = Master::start(bound);
         eventually("the ssh is the holder", || {
-            holders.refresh(&[(&listener, Scope::AllPrograms)], Instant::now());
+            holders.refresh(&[&listener], Instant::now());
             matches!(holders.holder(&listener), Holder::Ssh(process) if process.pid == master.pid())
         });
     }
@@ -328,9 +300,8 @@ mod tests {
             .collect();
         let table = sock_diag::dump().unwrap();
         let listeners = table.listeners();
-        let wanted: Vec<(&UnixListener, Scope)> = listeners
+        let wanted: Vec<&UnixListener> = listeners
             .filter(|listener| listener.name.starts_with(directory.path()))
-            .map(|listener| (listener, Scope::AllPrograms))
             .collect();
         assert_eq!(wanted.len(), bound.len());
         let mut holders = ListenerProcesses::new(own_uid());
@@ -339,7 +310,7 @@ mod tests {
             let searches = (0..3).map(|_| holders.refresh(&wanted, start));
             searches.sum::<u32>() == 0
         });
-        for (listener, _) in wanted {
+        for listener in wanted {
             assert!(matches!(holders.holder(listener), Holder::Other(_)));
         }
     }
@@ -357,23 +328,13 @@ mod tests {
         };
         let mut holders = ListenerProcesses::new(own_uid());
         let start = Instant::now();
-        let mut searched = |scope, seconds| {
-            holders.refresh(&[(&unheld, scope)], start + Duration::from_secs(seconds)) > 0
-        };
-        assert!(searched(Scope::Ssh, 0));
-        assert!(!searched(Scope::Ssh, 0));
-        assert!(searched(Scope::AllPrograms, 0));
-        assert!(!searched(Scope::AllPrograms, 0));
-        assert!(searched(Scope::AllPrograms, 1));
-        assert!(!searched(Scope::AllPrograms, 2));
-        assert!(searched(Scope::AllPrograms, 3));
+        let searched = [0, 0, 1, 2, 3]
+            .map(|seconds| holders.refresh(&[&unheld], start + Duration::from_secs(seconds)) > 0);
+        assert_eq!(searched, [true, false, true, false, true]);
         assert_eq!(holders.holder(&unheld), Holder::Unknown);
 
         let mut of_other_user = unheld.clone();
         of_other_user.uid = Some(UserId(own_uid().0 + 1));
-        assert_eq!(
-            holders.refresh(&[(&of_other_user, Scope::AllPrograms)], start),
-            0
-        );
+        assert_eq!(holders.refresh(&[&of_other_user], start), 0);
     }
 }

@@ -45,7 +45,7 @@ use crate::model::observation::{
     Connect, File, Filesystem, Holder, Listener, Look, Observation, Orphan, Stat, Table,
 };
 use crate::model::places::{Candidate, Origin};
-use listener_process::{ListenerProcesses, Scope};
+use listener_process::ListenerProcesses;
 use orphans::Location;
 use table_reader::{Sources, TableReader};
 use unix_table::{UnixListener, UnixTable};
@@ -151,10 +151,7 @@ impl Observer {
             .filter(|listener| orphans::is_master(listener))
             .collect();
         let of_candidates = listeners.iter().flatten();
-        let all: Vec<(&UnixListener, Scope)> = of_candidates
-            .map(|listener| (*listener, Scope::AllPrograms))
-            .chain(unclaimed.iter().map(|listener| (*listener, Scope::Ssh)))
-            .collect();
+        let all: Vec<&UnixListener> = of_candidates.chain(&unclaimed).copied().collect();
         let searches = self.processes.refresh(&all, now);
         trace!(listeners = all.len(), searches, "updated processes");
 
