@@ -31,12 +31,7 @@ pub fn candidates(places: &Places) -> Vec<Candidate> {
     let exact = exact_paths(places);
     let mut directories: BTreeMap<PathBuf, Expectations<'_>> = BTreeMap::new();
     for (path, written_by) in &exact {
-        let expected = match directories.get_mut(path.directory()) {
-            Some(expected) => expected,
-            None => directories
-                .entry(path.directory().to_path_buf())
-                .or_default(),
-        };
+        let expected = directories.entry(path.directory().to_owned()).or_default();
         match written_by {
             WrittenBy::Person => expected.exact.insert(path.name()),
             WrittenBy::Administrator | WrittenBy::System => expected.vague.insert(path.name()),
@@ -46,17 +41,18 @@ pub fn candidates(places: &Places) -> Vec<Candidate> {
         if place.pattern.as_literal().is_some() {
             continue;
         }
-        let matched = Match {
-            origin: if place.pattern.is_vague() {
-                Origin::VaguePattern
-            } else {
-                Origin::Pattern
-            },
-            sockets_only: place.pattern.is_vague()
-                || place.pattern.is_glob()
-                || place.managed_by.is_some(),
+        let pattern = &place.pattern;
+        let (origin, sockets_only) = if pattern.is_vague() {
+            (Origin::VaguePattern, true)
+        } else {
+            let sockets_only = pattern.is_glob() || place.managed_by.is_some();
+            (Origin::Pattern, sockets_only)
         };
-        let (found, name) = list_directories::directories(&place.pattern, Links::Skip);
+        let matched = Match {
+            origin,
+            sockets_only,
+        };
+        let (found, name) = list_directories::directories(pattern, Links::Skip);
         for directory in found {
             let expected = directories.entry(directory).or_default();
             if !expected.patterns.contains(&(name, matched)) {
@@ -146,40 +142,30 @@ impl Expectations<'_> {
             others.truncate(MAX_OTHERS);
         }
         candidates.append(&mut others);
-        match listing {
-            Listing::Complete | Listing::Missing => {}
-            Listing::Unknown => {
-                candidates.extend(self.exact.difference(&seen).map(|name| Candidate {
-                    path: ControlPath::in_directory(directory, OsStr::from_bytes(name)),
-                    origin: Origin::Exact,
-                }));
-            }
+        if listing == Listing::Unknown {
+            candidates.extend(self.exact.difference(&seen).map(|name| Candidate {
+                path: ControlPath::in_directory(directory, OsStr::from_bytes(name)),
+                origin: Origin::Exact,
+            }));
         }
     }
 
     fn match_name(&self, name: &[u8]) -> Option<Match> {
-        const TEMPORARY: Match = Match {
-            origin: Origin::Temporary,
-            sockets_only: true,
-        };
-        const ASIDE: Match = Match {
-            origin: Origin::Aside,
-            sockets_only: false,
+        let matched = |origin, sockets_only| Match {
+            origin,
+            sockets_only,
         };
         let is_named =
             |name: &[u8]| self.exact.contains(name) || self.match_pattern(name).is_some();
         let is_temporary = |name: &[u8]| stem_of_temporary(name).is_some_and(is_named);
         if self.exact.contains(name) {
-            return Some(Match {
-                origin: Origin::Exact,
-                sockets_only: false,
-            });
+            return Some(matched(Origin::Exact, false));
         }
         if stem_of_aside(name).is_some_and(|stem| is_named(stem) || is_temporary(stem)) {
-            return Some(ASIDE);
+            return Some(matched(Origin::Aside, false));
         }
         if is_temporary(name) {
-            return Some(TEMPORARY);
+            return Some(matched(Origin::Temporary, true));
         }
         self.match_pattern(name)
     }

@@ -85,7 +85,6 @@ pub(super) enum ProblemCause {
         is_missing: bool,
         error: String,
     },
-    HostNotUtf8(String),
     /// ssh would take the name for something else.
     HostNotUsable(String),
     BadInclude {
@@ -124,7 +123,6 @@ impl ProblemCause {
                         % MAX_ALIASES
             ),
             Self::Unreadable { error, .. } => tr!("not readable: {cause}", cause = error),
-            Self::HostNotUtf8(host) => tr!("the host name {host} is not valid UTF-8", host),
             Self::HostNotUsable(host) => tr!("ssh does not accept {host} as a host name", host),
             Self::BadInclude { include, error } => format!("Include {include}: {error}"),
         }
@@ -145,9 +143,6 @@ impl ProblemCause {
                 file = word,
                 command = format_args!("chmod u+r {word}")
             ),
-            Self::HostNotUtf8(_) => {
-                tr!("write the name in UTF-8; until then muxtray does not ask ssh for its path")
-            }
             Self::HostNotUsable(_) => tr!("give the host another name"),
             Self::BadInclude { .. } => {
                 tr!("correct the line; until then muxtray does not read the included files")

@@ -242,8 +242,6 @@ impl Reader<'_> {
 
     fn alias(&mut self, name: &[u8], location: Location<'_>) {
         let Ok(alias) = std::str::from_utf8(name) else {
-            let host = text::os(OsStr::from_bytes(name));
-            self.line_problem(location, ProblemCause::HostNotUtf8(host));
             return;
         };
         // ssh parses user@host, ssh://host and options.
