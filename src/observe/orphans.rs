@@ -4,12 +4,13 @@
 //! certainly not its own. Otherwise it is left out.
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::unix_table::{UnixListener, UnixTable};
 use super::{filesystem, process};
-use crate::model::control_path::ControlPath;
+use crate::model::control_path::{ControlPath, stem_of_temporary};
 use crate::model::ids::MasterPid;
 use crate::model::observation::File;
 
@@ -35,11 +36,8 @@ pub(super) enum Location {
 
 /// Whether the listener has the temporary name of a master. ssh binds forwardings (`-L /PATH:…`) without a suffix.
 pub(super) fn is_master(listener: &UnixListener) -> bool {
-    let Some(name) = listener.name.file_name() else {
-        return false;
-    };
-    ControlPath::new(Path::new("/").join(name))
-        .is_some_and(|name| name.without_temporary_suffix().is_some())
+    let name = listener.name.file_name();
+    name.is_some_and(|name| stem_of_temporary(name.as_bytes()).is_some())
 }
 
 /// Finds the file of a listener that this ssh holds.

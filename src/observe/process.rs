@@ -176,19 +176,11 @@ pub fn is_own_session(cmdline: &[u8]) -> bool {
 
 /// Whether the argument of `-o`, a line of ssh_config(5), is `SessionType none`.
 fn is_session_type_none(line: &[u8]) -> bool {
-    let line = line.trim_ascii();
-    let end = line
-        .iter()
-        .position(|byte| *byte == b'=' || byte.is_ascii_whitespace())
-        .unwrap_or(line.len());
-    let (keyword, rest) = line.split_at(end);
-    let value = rest.trim_ascii_start();
-    let value = value.strip_prefix(b"=").unwrap_or(value).trim_ascii();
-    let value = value
-        .strip_prefix(b"\"")
-        .and_then(|value| value.strip_suffix(b"\""))
-        .unwrap_or(value);
-    keyword.eq_ignore_ascii_case(b"sessiontype") && value.eq_ignore_ascii_case(b"none")
+    let is_between = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'=' | b'"');
+    let words = line.split(is_between).filter(|word| !word.is_empty());
+    words
+        .map(<[u8]>::to_ascii_lowercase)
+        .eq([&b"sessiontype"[..], b"none"])
 }
 
 /// Whether the process has our root directory and mount namespace, so that paths mean the same. `false` if unknown.

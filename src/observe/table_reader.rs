@@ -43,27 +43,29 @@ impl TableReader {
 
     /// Returns an empty table if no source works.
     pub(super) fn read(&mut self) -> UnixTable {
-        let table = (self.sources.sock_diag)().or_else(|error| {
-            let table = (self.sources.proc_net_unix)();
-            if matches!(self.last_source, Some(Table::SockDiag) | None) {
-                warn!("cannot read the socket table by sock_diag: {error}");
-            }
-            table
-        });
         self.transient_failure = None;
-        let table = table.unwrap_or_else(|error| {
-            let transient = is_transient(&error);
-            if self.last_source != Some(Table::None) {
-                let consequence = if transient {
-                    "listeners are unknown"
-                } else {
-                    "connecting to every socket instead"
-                };
-                warn!("cannot read /proc/net/unix either: {error}; {consequence}");
-            }
-            self.transient_failure = transient.then(|| filesystem::text_of(&error));
-            UnixTable::none()
-        });
+        let (table, problem) = match (self.sources.sock_diag)() {
+            Ok(table) => (table, None),
+            Err(error) => match (self.sources.proc_net_unix)() {
+                Ok(table) => (table, Some(format!("by sock_diag: {error}"))),
+                Err(other) => {
+                    let transient = is_transient(&other);
+                    self.transient_failure = transient.then(|| filesystem::text_of(&other));
+                    let consequence = if transient {
+                        "listeners are unknown"
+                    } else {
+                        "connecting to every socket instead"
+                    };
+                    let both = format!("by sock_diag ({error}) or /proc/net/unix ({other})");
+                    (UnixTable::none(), Some(format!("{both}: {consequence}")))
+                }
+            },
+        };
+        if let Some(problem) = problem
+            && self.last_source != Some(table.source())
+        {
+            warn!("cannot read the socket table {problem}");
+        }
         self.last_source = Some(table.source());
         table
     }

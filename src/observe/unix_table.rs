@@ -2,11 +2,12 @@
 //! the listener of a file.
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
 
 use nix::sys::stat::{major, minor};
 
-use crate::model::control_path::ControlPath;
+use crate::model::control_path::{ControlPath, stem_of_temporary};
 use crate::model::ids::{Cookie, UserId};
 use crate::model::observation::{Stat, Table};
 
@@ -155,9 +156,8 @@ impl UnixTable {
     /// Whether the same listener is in the table.
     #[must_use]
     pub fn contains(&self, listener: &UnixListener) -> bool {
-        self.listeners
-            .iter()
-            .any(|other| other.key() == listener.key())
+        let mut all = self.listeners.iter();
+        all.any(|other| other.key() == listener.key())
     }
 }
 
@@ -173,11 +173,9 @@ fn is_bound_to(listener: &UnixListener, path: &ControlPath) -> bool {
 
 /// The same for the file names alone.
 fn is_named(listener: &UnixListener, path: &ControlPath) -> bool {
-    let last = listener.name.file_name();
-    let name = last.and_then(|last| ControlPath::new(Path::new("/").join(last)));
-    name.is_some_and(|name| {
-        let stem = name.without_temporary_suffix();
-        name.name() == path.name() || stem.is_some_and(|stem| stem.name() == path.name())
+    listener.name.file_name().is_some_and(|name| {
+        let name = name.as_bytes();
+        name == path.name() || stem_of_temporary(name) == Some(path.name())
     })
 }
 
