@@ -35,7 +35,6 @@ pub(super) struct Output {
 #[derive(Debug)]
 pub(super) enum Failure {
     NotStarted(io::Error),
-    /// Killed at the deadline.
     TimedOut,
     /// Killed after more than [`MAX_OUTPUT`] bytes.
     TooMuchOutput,
@@ -123,7 +122,6 @@ impl Stream {
         Ok(Self { pipe, bytes })
     }
 
-    /// Reads the bytes that are there.
     fn read(&mut self) -> Result<(), Failure> {
         let mut buffer = [0; 8192];
         while let Some(pipe) = &mut self.pipe {

@@ -22,7 +22,6 @@ use crate::observe::file_stamp::FileStamp;
 /// Increases with every change of the format, or of how its contents are found.
 const FORMAT: u32 = 7;
 
-/// A larger file is not a cache of muxtray's.
 const MAX_BYTES: u64 = 32 << 20;
 
 /// Identifies the state of everything that [`discover`](super::discover) depends on: the ssh program, its configuration

@@ -71,7 +71,6 @@ pub fn candidates(places: &Places) -> Vec<Candidate> {
     candidates
 }
 
-/// Returns the paths of hosts and of patterns without wildcards.
 fn exact_paths(places: &Places) -> HashSet<(ControlPath, WrittenBy)> {
     let hosts = places
         .hosts
@@ -95,7 +94,6 @@ fn is_ignored(places: &Places, path: &ControlPath) -> bool {
             .is_some_and(|stem| places.is_ignored(&stem))
 }
 
-/// Why a name is a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Match {
     origin: Origin,

@@ -47,7 +47,6 @@ impl<T> Located<T> {
         }
     }
 
-    /// Returns `FILE line LINE`.
     pub(super) fn place(&self) -> String {
         place(&self.file, self.line)
     }

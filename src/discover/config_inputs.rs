@@ -43,7 +43,6 @@ impl Include {
         Pattern::from_include(&self.0, &environment.known_for_includes())
     }
 
-    /// Lists the files that match now.
     fn paths(&self, environment: &Environment) -> Result<Vec<PathBuf>, TemplateError> {
         let pattern = self.pattern(environment)?;
         Ok(list_directories::paths(&pattern))
@@ -55,7 +54,6 @@ impl ConfigInputs {
         self.files.entry(path.to_path_buf()).or_insert(stamp);
     }
 
-    /// Adds a variable, which is not added yet.
     pub(super) fn add_variable(&mut self, name: &OsStr, environment: &Environment) {
         let value = environment.known.variable(name).map(OsStr::to_os_string);
         self.variables.push((name.to_os_string(), value));
@@ -93,7 +91,6 @@ impl ConfigInputs {
         files.chain(includes).collect()
     }
 
-    /// Whether a file of the configuration exists.
     pub(super) fn has_files(&self) -> bool {
         let mut stamps = self.files.values();
         stamps.any(|stamp| !matches!(stamp, FileStamp::Missing))

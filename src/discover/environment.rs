@@ -11,9 +11,7 @@ use crate::observe::accounts::Databases;
 pub struct Environment {
     /// The values of the tokens of a ControlPath.
     pub known: Known,
-    /// The system's ssh configuration file.
     pub system_config: PathBuf,
-    /// The databases of users and groups.
     pub databases: Databases,
 }
 
@@ -69,7 +67,6 @@ impl Environment {
         Some(base.join("muxtray"))
     }
 
-    /// The user's own ssh configuration file.
     #[must_use]
     pub fn user_config(&self) -> PathBuf {
         self.known.home.join(".ssh/config")

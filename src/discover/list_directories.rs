@@ -11,7 +11,6 @@ use nix::sys::stat::Mode;
 
 use crate::model::control_path::{Component, Pattern};
 
-/// The limit of names in one directory.
 const MAX_ENTRIES: usize = 50_000;
 
 /// The limit of directories that one pattern expands to.
@@ -20,7 +19,6 @@ const MAX_DIRECTORIES: usize = 1_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Listing {
     Complete,
-    /// There is no such directory.
     Missing,
     /// The directory could not be read, or has more names than the limit: any name may exist.
     Unknown,

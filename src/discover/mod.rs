@@ -260,7 +260,6 @@ pub fn host(destination: &str, request: &Request, environment: &Environment) -> 
     }
 }
 
-/// Parses the output of `ssh -G`. A line with an invalid value counts as missing.
 #[must_use]
 pub fn parse_host(alias: HostAlias, output: &[u8]) -> Host {
     HostConfig::parse(output).into_host(alias, None)

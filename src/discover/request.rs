@@ -16,7 +16,6 @@ pub struct Request {
     pub cache: Option<PathBuf>,
 }
 
-/// An ssh program and its configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ssh {
     /// A path, or a name that is looked up in `$PATH`.

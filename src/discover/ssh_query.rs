@@ -8,8 +8,8 @@ use std::num::NonZero;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -40,7 +40,6 @@ pub(super) struct SshQuery<'a> {
     program: &'a Path,
     /// The argument of `-F`.
     config: Option<&'a Path>,
-    /// The limit for one host.
     deadline: Duration,
 }
 
@@ -67,35 +66,35 @@ impl<'a> SshQuery<'a> {
             .min(MAX_PARALLEL)
             .min(aliases.len());
         let end = Instant::now() + DEADLINE_OF_ALL;
-        let next = AtomicUsize::new(0);
+        let queue = Mutex::new(aliases.iter().enumerate());
+        let next = || queue.lock().ok()?.next();
+        let start_error = OnceLock::new();
         let failures = AtomicUsize::new(0);
         let answered = AtomicUsize::new(0);
         let hosts = aliases.iter().filter(|alias| !is_local_name(alias)).count();
         let answers = Mutex::new(Vec::with_capacity(aliases.len()));
         let work = || {
-            while let Some((index, alias)) = {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                aliases.get(index).map(|alias| (index, alias))
-            } {
+            while start_error.get().is_none()
+                && let Some((index, alias)) = next()
+            {
                 let is_skipped =
                     failures.load(Ordering::Relaxed) >= MAX_FAILURES || Instant::now() >= end;
                 let answer = if is_skipped {
-                    Ok(HostAnswer::Failed(QueryFailure::Skipped))
+                    HostAnswer::Failed(QueryFailure::Skipped)
                 } else {
-                    self.ask_one(alias)
+                    match self.ask_one(alias) {
+                        Ok(answer) => answer,
+                        Err(error) => return drop(start_error.set(error)),
+                    }
                 };
-                if matches!(answer, Ok(HostAnswer::Failed(_))) {
+                if matches!(answer, HostAnswer::Failed(_)) {
                     failures.fetch_add(1, Ordering::Relaxed);
                 }
-                let cannot_start = answer.is_err();
                 if let Ok(mut answers) = answers.lock() {
                     answers.push((index, answer));
                 }
                 if !is_local_name(alias) {
                     progress(answered.fetch_add(1, Ordering::Relaxed) + 1, hosts);
-                }
-                if cannot_start {
-                    next.store(aliases.len(), Ordering::Relaxed);
                 }
             }
         };
@@ -108,9 +107,12 @@ impl<'a> SshQuery<'a> {
             }
             work();
         });
+        if let Some(error) = start_error.into_inner() {
+            return Err(error);
+        }
         let mut answers = answers.into_inner().unwrap_or_default();
         answers.sort_by_key(|(index, _)| *index);
-        answers.into_iter().map(|(_, answer)| answer).collect()
+        Ok(answers.into_iter().map(|(_, answer)| answer).collect())
     }
 
     fn ask_one(&self, alias: &str) -> Result<HostAnswer, String> {
@@ -174,7 +176,6 @@ mod tests {
     use super::*;
     use crate::discover::test_home::Scratch;
     use crate::model::control_path::HostAlias;
-    use crate::model::places::Host;
 
     fn with_short_deadline(program: &Path) -> SshQuery<'_> {
         SshQuery {
@@ -207,28 +208,20 @@ mod tests {
     }
 
     #[test]
-    fn asks_ssh_about_each_host() {
+    fn answers_are_in_the_order_of_the_hosts() {
         let scratch = Scratch::new();
-        let config = scratch.write(
-            "config",
-            "Host web\nHostname h.example.org\nUser me\nPort 2222\nControlPath /s/%r@%h:%p\nHost plain\nUser u\n",
-        );
+        let config = scratch.write("config", "Host web\nHostname h.example.org\n");
         let answers = SshQuery::new(Path::new("ssh"), Some(&config))
             .ask(&["web", "plain", "web", "-x"], &|_, _| {})
             .unwrap();
-        let host = |answer: &HostAnswer| -> Host {
-            match answer {
-                HostAnswer::Config(config) => {
-                    config.clone().into_host(HostAlias("x".to_owned()), None)
-                }
-                other => panic!("{other:?}"),
+        let hosts = [&answers[0], &answers[1]].map(|answer| match answer {
+            HostAnswer::Config(config) => {
+                let host = config.clone().into_host(HostAlias("x".to_owned()), None);
+                host.destination.host
             }
-        };
-        let web = host(&answers[0]);
-        assert_eq!(web.destination.to_string(), "me@h.example.org:2222");
-        let path = web.control_path.unwrap();
-        assert_eq!(path.to_string(), "/s/me@h.example.org:2222");
-        assert_eq!(host(&answers[1]).destination.to_string(), "u@plain:22");
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(hosts, ["h.example.org", "plain"]);
         assert_eq!(answers[2], answers[0]);
         // ssh does not read the name as an option, whether or not it accepts it.
         assert!(!matches!(&answers[3], HostAnswer::Failed(_)));

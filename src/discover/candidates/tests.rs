@@ -3,70 +3,53 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 
 use super::*;
+use crate::discover::parse_host;
 use crate::discover::test_home::Scratch;
-use crate::model::control_path::{Destination, HostAlias, Pattern};
-use crate::model::places::{Host, Persist, Place};
+use crate::model::control_path::{HostAlias, Pattern};
+use crate::model::places::{Host, Place};
+
+fn place(pattern: Pattern) -> Place {
+    Place {
+        pattern,
+        managed_by: None,
+        written_by: WrittenBy::Person,
+    }
+}
 
 fn template(scratch: &Scratch, text: &str) -> Place {
     let pattern = Pattern::from_template(OsStr::new(text), &scratch.environment.known);
-    Place {
-        pattern: pattern.unwrap().unwrap(),
-        managed_by: None,
-        written_by: WrittenBy::Person,
-    }
+    place(pattern.unwrap().unwrap())
 }
 
 fn glob(scratch: &Scratch, text: &str) -> Place {
-    Place {
-        pattern: Pattern::from_glob(OsStr::new(text), &scratch.environment.known).unwrap(),
-        managed_by: None,
-        written_by: WrittenBy::Person,
+    place(Pattern::from_glob(OsStr::new(text), &scratch.environment.known).unwrap())
+}
+
+fn host(scratch: &Scratch, below: &str) -> Host {
+    let output = format!("controlpath {}\n", scratch.path(below).display());
+    parse_host(HostAlias("web".to_owned()), output.as_bytes())
+}
+
+fn sockets(scratch: &Scratch, all: &[&str]) {
+    for below in all {
+        let path = scratch.path(below);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        drop(UnixListener::bind(path).unwrap());
     }
 }
 
-fn host(path: &Path) -> Host {
-    Host {
-        alias: HostAlias("web".to_owned()),
-        source: None,
-        written_by: WrittenBy::Person,
-        control_path: ControlPath::new(path),
-        destination: Destination {
-            user: None,
-            host: "web".to_owned(),
-            port: None,
-        },
-        multiplexes: true,
-        asks: false,
-        has_connect_timeout: false,
-        persist: Persist::No,
-        server_alive_interval: 0,
-        server_alive_count_max: 3,
-    }
-}
-
-fn socket(scratch: &Scratch, below: &str) {
-    let path = scratch.path(below);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    drop(UnixListener::bind(path).unwrap());
-}
-
-/// Returns the candidates below the scratch directory.
-fn found(scratch: &Scratch, places: &Places) -> Vec<(String, Origin)> {
+/// Compares the candidates, below the scratch directory.
+fn check(scratch: &Scratch, places: &Places, expected: &[(&str, Origin)]) {
     let root = scratch.path("");
-    candidates(places)
-        .into_iter()
+    let found = candidates(places);
+    let found: Vec<(&str, Origin)> = found
+        .iter()
         .map(|candidate| {
             let below = candidate.path.as_path().strip_prefix(&root).unwrap();
-            (below.to_str().unwrap().to_owned(), candidate.origin)
+            (below.to_str().unwrap(), candidate.origin)
         })
-        .collect()
-}
-
-fn expected(paths: &[(&str, Origin)]) -> Vec<(String, Origin)> {
-    paths
-        .iter()
-        .map(|(path, origin)| ((*path).to_owned(), *origin))
-        .collect()
+        .collect();
+    assert_eq!(found, expected);
 }
 
 const TEMPORARY: &str = "home/.ssh/s/u@web:22.yDXYs2d7ScOlhAEI";
@@ -74,7 +57,7 @@ const TEMPORARY: &str = "home/.ssh/s/u@web:22.yDXYs2d7ScOlhAEI";
 #[test]
 fn finds_origin_by_form_of_name() {
     let scratch = Scratch::new();
-    for below in [
+    let names = [
         "home/.ssh/s/u@web:22",
         "home/.ssh/s/u@db:22",
         "home/.ssh/s/other",
@@ -82,68 +65,68 @@ fn finds_origin_by_form_of_name() {
         "home/.ssh/s/.muxtray-aside.u@web:22",
         "home/.ssh/s/.muxtray-aside.u@db:22.yDXYs2d7ScOlhAEI",
         "home/.ssh/s/.muxtray-aside.other",
-    ] {
-        socket(&scratch, below);
-    }
+    ];
+    sockets(&scratch, &names);
     let places = Places {
         hosts: vec![
-            host(&scratch.path("home/.ssh/s/u@web:22")),
-            host(&scratch.path("home/.ssh/s/u@nobody:22")),
+            host(&scratch, "home/.ssh/s/u@web:22"),
+            host(&scratch, "home/.ssh/s/u@nobody:22"),
         ],
         patterns: vec![template(&scratch, "~/.ssh/s/%r@%h:%p")],
         ..Places::default()
     };
-    assert_eq!(
-        found(&scratch, &places),
-        expected(&[
+    check(
+        &scratch,
+        &places,
+        &[
             (
                 "home/.ssh/s/.muxtray-aside.u@db:22.yDXYs2d7ScOlhAEI",
-                Origin::Aside
+                Origin::Aside,
             ),
             ("home/.ssh/s/.muxtray-aside.u@web:22", Origin::Aside),
             ("home/.ssh/s/u@db:22", Origin::Pattern),
             ("home/.ssh/s/u@web:22", Origin::Exact),
             (TEMPORARY, Origin::Temporary),
-        ])
+        ],
     );
 }
 
 #[test]
 fn exact_path_that_looks_temporary_is_exact() {
     let scratch = Scratch::new();
-    for below in [
+    let names = [
         "home/.ssh/s/web.abcdefghijklmnop",
         "home/.ssh/s/db.abcdefghijklmnop",
-    ] {
-        socket(&scratch, below);
-    }
+    ];
+    sockets(&scratch, &names);
     let places = Places {
-        hosts: vec![host(&scratch.path("home/.ssh/s/web.abcdefghijklmnop"))],
+        hosts: vec![host(&scratch, "home/.ssh/s/web.abcdefghijklmnop")],
         patterns: vec![template(&scratch, "~/.ssh/s/%h")],
         ..Places::default()
     };
-    assert_eq!(
-        found(&scratch, &places),
-        expected(&[
+    check(
+        &scratch,
+        &places,
+        &[
             ("home/.ssh/s/db.abcdefghijklmnop", Origin::Temporary),
             ("home/.ssh/s/web.abcdefghijklmnop", Origin::Exact),
-        ])
+        ],
     );
 }
 
 #[test]
 fn omits_files_in_vague_places() {
     let scratch = Scratch::new();
-    socket(&scratch, "home/.ssh/web");
+    sockets(&scratch, &["home/.ssh/web"]);
     scratch.write("home/.ssh/known_hosts", "");
     scratch.write("home/.ssh/known_hosts.yDXYs2d7ScOlhAEI", "");
     scratch.write("home/.ssh/exact", "");
     scratch.write("home/.ssh/s/file", "");
     symlink("/nowhere", scratch.path("home/.ssh/s/link")).unwrap();
-    socket(&scratch, "home/extra/sock");
+    sockets(&scratch, &["home/extra/sock"]);
     scratch.write("home/extra/file", "");
     let places = Places {
-        hosts: vec![host(&scratch.path("home/.ssh/exact"))],
+        hosts: vec![host(&scratch, "home/.ssh/exact")],
         patterns: vec![
             template(&scratch, "~/.ssh/%h"),
             template(&scratch, "~/.ssh/s/%h"),
@@ -151,34 +134,34 @@ fn omits_files_in_vague_places() {
         ],
         ..Places::default()
     };
-    assert_eq!(
-        found(&scratch, &places),
-        expected(&[
+    check(
+        &scratch,
+        &places,
+        &[
             ("home/.ssh/exact", Origin::Exact),
             ("home/.ssh/s/file", Origin::Pattern),
             ("home/.ssh/s/link", Origin::Pattern),
             ("home/.ssh/web", Origin::VaguePattern),
             ("home/extra/sock", Origin::Pattern),
-        ])
+        ],
     );
 }
 
 #[test]
 fn path_of_administrators_host_is_vague() {
     let scratch = Scratch::new();
-    for below in [
+    let names = [
         "home/.ssh/s/web",
         "home/.ssh/s/web.yDXYs2d7ScOlhAEI",
         "home/.ssh/s/u@jump:22",
-    ] {
-        socket(&scratch, below);
-    }
+    ];
+    sockets(&scratch, &names);
     scratch.write("home/.ssh/s/file", "");
     symlink("loop", scratch.path("home/loop")).unwrap();
     for written_by in [WrittenBy::Administrator, WrittenBy::System] {
         let host = |below: &str| Host {
             written_by,
-            ..host(&scratch.path(below))
+            ..host(&scratch, below)
         };
         let places = Places {
             hosts: vec![
@@ -190,13 +173,14 @@ fn path_of_administrators_host_is_vague() {
             patterns: vec![template(&scratch, "~/.ssh/s/%r@%h:%p")],
             ..Places::default()
         };
-        assert_eq!(
-            found(&scratch, &places),
-            expected(&[
+        check(
+            &scratch,
+            &places,
+            &[
                 ("home/.ssh/s/u@jump:22", Origin::Pattern),
                 ("home/.ssh/s/web", Origin::VaguePattern),
                 ("home/.ssh/s/web.yDXYs2d7ScOlhAEI", Origin::Temporary),
-            ])
+            ],
         );
     }
 }
@@ -204,26 +188,26 @@ fn path_of_administrators_host_is_vague() {
 #[test]
 fn directory_wildcards_match_no_links() {
     let scratch = Scratch::new();
-    for below in [
+    let names = [
         "home/vm/a/ssh.sock",
         "home/vm/b/ssh.sock",
         "home/vm/b/other",
         "home/elsewhere/ssh.sock",
-    ] {
-        socket(&scratch, below);
-    }
+    ];
+    sockets(&scratch, &names);
     scratch.write("home/vm/file", "");
     symlink(scratch.path("home/elsewhere"), scratch.path("home/vm/link")).unwrap();
     let places = Places {
         patterns: vec![glob(&scratch, "~/vm/*/ssh.sock")],
         ..Places::default()
     };
-    assert_eq!(
-        found(&scratch, &places),
-        expected(&[
+    check(
+        &scratch,
+        &places,
+        &[
             ("home/vm/a/ssh.sock", Origin::Pattern),
             ("home/vm/b/ssh.sock", Origin::Pattern),
-        ])
+        ],
     );
     // Links are followed without wildcards.
     let places = Places {
@@ -231,7 +215,7 @@ fn directory_wildcards_match_no_links() {
         ..Places::default()
     };
     let linked = [("home/vm/link/ssh.sock", Origin::Pattern)];
-    assert_eq!(found(&scratch, &places), expected(&linked));
+    check(&scratch, &places, &linked);
 }
 
 #[test]
@@ -241,8 +225,8 @@ fn exact_path_in_unlistable_directory_is_a_candidate() {
     symlink("loop", scratch.path("home/loop")).unwrap();
     let places = Places {
         hosts: vec![
-            host(&scratch.path("home/loop/web")),
-            host(&scratch.path("home/missing/web")),
+            host(&scratch, "home/loop/web"),
+            host(&scratch, "home/missing/web"),
         ],
         patterns: vec![
             template(&scratch, "~/loop/%h"),
@@ -251,27 +235,26 @@ fn exact_path_in_unlistable_directory_is_a_candidate() {
         ..Places::default()
     };
     let unlisted = [("home/loop/web", Origin::Exact)];
-    assert_eq!(found(&scratch, &places), expected(&unlisted));
+    check(&scratch, &places, &unlisted);
 }
 
 #[test]
 fn omits_ignored_paths_under_all_their_names() {
     let scratch = Scratch::new();
-    for below in [
+    let names = [
         "home/.ssh/s/u@web:22",
         TEMPORARY,
         "home/.ssh/s/.muxtray-aside.u@web:22",
         "home/.ssh/s/u@db:22",
-    ] {
-        socket(&scratch, below);
-    }
+    ];
+    sockets(&scratch, &names);
     let places = Places {
         patterns: vec![template(&scratch, "~/.ssh/s/%r@%h:%p")],
         ignored: vec![glob::Pattern::new("*/u@web:22").unwrap()],
         ..Places::default()
     };
     let left = [("home/.ssh/s/u@db:22", Origin::Pattern)];
-    assert_eq!(found(&scratch, &places), expected(&left));
+    check(&scratch, &places, &left);
 }
 
 #[test]
@@ -294,7 +277,7 @@ fn limits_files_but_not_sockets() {
     assert_eq!(found.len(), MAX_OTHERS);
     assert!(found.is_sorted());
     for number in 0..MAX_OTHERS {
-        socket(&scratch, &format!("home/.ssh/s/z{number}"));
+        sockets(&scratch, &[&format!("home/.ssh/s/z{number}")]);
     }
     let more = candidates(&places);
     assert_eq!(more.len(), 2 * MAX_OTHERS);
