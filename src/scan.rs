@@ -27,7 +27,6 @@ use crate::observe::accounts::Accounts;
 use crate::observe::network::NetworkObserver;
 use crate::observe::{Observer, directories};
 
-/// The pause between the scans of [`Scanner::scan_until_settled`].
 const BACKLOG_PAUSE: Duration = Duration::from_millis(100);
 
 /// The request for `discover` under these settings; `ssh_config` is the argument of ssh's `-F`.
@@ -84,7 +83,6 @@ pub struct Scanner {
 }
 
 impl Scanner {
-    /// For the sockets of the user of `environment`.
     #[must_use]
     pub fn new(environment: Environment) -> Self {
         let uid = UserId(environment.known.uid);

@@ -26,12 +26,9 @@ const MAX_BYTES: u64 = 64 << 20;
 /// begins with `+` or `-`.
 const KNOWN_SOURCES: [&str; 3] = ["files", "compat", "systemd"];
 
-/// The paths of the databases.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Databases {
-    /// passwd(5)
     pub passwd: PathBuf,
-    /// group(5)
     pub group: PathBuf,
     /// nsswitch.conf(5), the list of sources.
     pub sources: PathBuf,
@@ -48,7 +45,6 @@ impl Default for Databases {
 }
 
 impl Databases {
-    /// Every file of them.
     pub fn files(&self) -> [&Path; 3] {
         [&self.passwd, &self.group, &self.sources]
     }
@@ -62,7 +58,6 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// Those of these files.
     #[must_use]
     pub const fn new(databases: Databases) -> Self {
         Self {
@@ -87,7 +82,6 @@ impl Accounts {
     }
 }
 
-/// The contents of the databases.
 #[derive(Debug, Default)]
 struct Tables {
     users: HashMap<String, UserId>,
@@ -180,7 +174,6 @@ impl Tables {
     }
 }
 
-/// The fields of each entry.
 fn entries(text: &str) -> impl Iterator<Item = Vec<&str>> {
     text.lines()
         .map(str::trim)

@@ -75,7 +75,6 @@ fn connect_if_socket(file: &fs::File, path: Option<&Path>) -> Connect {
     }
 }
 
-/// Connects to the file of the descriptor.
 fn connect_socket(file: &fs::File, path: Option<&Path>) -> Connect {
     // The link in /proc leads to exactly this file, and is short enough for an address.
     let link = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));

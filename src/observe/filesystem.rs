@@ -13,7 +13,6 @@ use super::mounts::Mounts;
 use crate::model::ids::{SocketId, UserId};
 use crate::model::observation::{File, FileKind, Filesystem, Stat};
 
-/// The result of lstat.
 #[must_use]
 pub fn lstat(path: &Path) -> File {
     match path.symlink_metadata() {
@@ -143,7 +142,6 @@ pub fn filesystem_of(path: &Path) -> Filesystem {
     magic_of(path).map_or(Filesystem::Unknown, |magic| by_magic(magic, path))
 }
 
-/// The same for a known magic number.
 pub(super) fn by_magic(magic: u32, path: &Path) -> Filesystem {
     if magic == FUSE {
         return fuse(path);

@@ -76,7 +76,6 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// For the sockets and processes of this user.
     #[must_use]
     pub fn new(uid: UserId) -> Self {
         Self::with_sources(uid, Sources::of_kernel())
@@ -345,7 +344,6 @@ impl Observer {
     }
 }
 
-/// A candidate with an existing file.
 struct SeenFile<'a> {
     candidate: &'a Candidate,
     file: File,
@@ -369,7 +367,6 @@ impl Directory {
     }
 }
 
-/// The masters that no candidate led to.
 #[derive(Default)]
 struct Masters {
     found: Vec<(ControlPath, File, Listener)>,

@@ -5,7 +5,6 @@ use std::io;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
-/// One line of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
     /// `MAJOR:MINOR`, the `st_dev` of its files except on btrfs.
@@ -22,10 +21,6 @@ pub struct Mount {
 pub struct Mounts(Vec<Mount>);
 
 impl Mounts {
-    /// Reads the table of this process.
-    ///
-    /// # Errors
-    /// The file cannot be read.
     pub fn read() -> io::Result<Self> {
         std::fs::read("/proc/self/mountinfo").map(|text| Self::parse(&text))
     }

@@ -19,7 +19,6 @@ pub struct NetworkObserver {
 }
 
 impl NetworkObserver {
-    /// For the processes of this user.
     #[must_use]
     pub fn new(uid: UserId) -> Self {
         Self {
@@ -27,7 +26,6 @@ impl NetworkObserver {
         }
     }
 
-    /// The networks behind the masters of this look.
     #[must_use]
     pub fn observe(&mut self, look: &Look) -> Facts {
         let listeners = look

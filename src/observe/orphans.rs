@@ -18,7 +18,6 @@ use crate::model::observation::File;
 /// missing since less than this time proves nothing.
 const SETTLE_TIME: Duration = Duration::from_secs(2);
 
-/// The place of the file of a master's listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Location {
     At(ControlPath, File),
@@ -40,7 +39,6 @@ pub(super) fn is_master(listener: &UnixListener) -> bool {
     name.is_some_and(|name| stem_of_temporary(name.as_bytes()).is_some())
 }
 
-/// Finds the file of a listener that this ssh holds.
 pub(super) fn locate(
     table: &UnixTable,
     listener: &UnixListener,

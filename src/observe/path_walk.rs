@@ -18,7 +18,6 @@ use crate::model::socket::{File, FileKind, UserId};
 /// The kernel's limit of symlinks in one path; see path_resolution(7).
 pub(crate) const MAX_SYMLINKS: usize = 40;
 
-/// A resolved path.
 #[derive(Debug)]
 pub(crate) struct Way {
     /// Every directory and symlink, from `/` on, each once. If the path leads to a directory, that is the last.
@@ -28,23 +27,26 @@ pub(crate) struct Way {
     pub(crate) stop: Stop,
 }
 
-/// The end of a path.
 #[derive(Debug)]
 pub(crate) enum Stop {
     /// A directory with this `st_dev`.
-    There { device: u64 },
+    There {
+        device: u64,
+    },
     /// The first name of `rest` does not exist.
-    Missing { rest: PathBuf },
-    /// A file of another kind.
-    Other { path: PathBuf, kind: FileKind },
+    Missing {
+        rest: PathBuf,
+    },
+    Other {
+        path: PathBuf,
+        kind: FileKind,
+    },
     /// The last part cannot be searched.
     Denied,
-    /// The text of the system's error.
     Failed(String),
 }
 
 impl Way {
-    /// Resolves the absolute path of a directory.
     pub(crate) fn to(path: &Path) -> Self {
         let mut way = Self {
             parts: Vec::new(),

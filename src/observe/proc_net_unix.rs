@@ -17,9 +17,6 @@ const LISTENS: u32 = 1 << 16;
 const CONNECTED: u32 = 3;
 
 /// Reads the table; skips lines that cannot be parsed.
-///
-/// # Errors
-/// The file cannot be read.
 pub fn read() -> io::Result<UnixTable> {
     Ok(parse(&std::fs::read(Path::new("/proc/net/unix"))?))
 }

@@ -11,13 +11,11 @@ use std::time::{Duration, SystemTime};
 
 use crate::model::ids::{MasterPid, UserId};
 
-/// The program name of an ssh.
 pub(super) const SSH: &str = "ssh";
 
 /// `USER_HZ`, the unit of `starttime`: 100 on every architecture that Rust's standard library supports.
 const TICKS_PER_SECOND: u64 = 100;
 
-/// The content of `/proc/PID/stat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Status {
     /// Stopped by a signal or a tracer.
@@ -93,7 +91,6 @@ pub(super) fn boot_time() -> Option<SystemTime> {
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
-/// The start time of the process, by the wall clock.
 pub(super) fn started(status: &Status, boot: Option<SystemTime>) -> Option<SystemTime> {
     let millis = status.start_ticks.checked_mul(1000 / TICKS_PER_SECOND)?;
     boot?.checked_add(Duration::from_millis(millis))

@@ -118,24 +118,15 @@ impl Scene {
         }
     }
 
-    fn without_tables() -> Self {
-        Self::with(Observer::with_sources(
-            own_uid(),
-            Sources {
-                sock_diag: || Err(io::ErrorKind::Unsupported.into()),
-                proc_net_unix: || Err(io::ErrorKind::NotFound.into()),
-            },
-        ))
-    }
-
-    fn without_descriptors() -> Self {
-        Self::with(Observer::with_sources(
-            own_uid(),
-            Sources {
-                sock_diag: || Err(nix::errno::Errno::EMFILE.into()),
-                proc_net_unix: || Err(nix::errno::Errno::EMFILE.into()),
-            },
-        ))
+    fn with_tables(
+        sock_diag: fn() -> io::Result<UnixTable>,
+        proc_net_unix: fn() -> io::Result<UnixTable>,
+    ) -> Self {
+        let sources = Sources {
+            sock_diag,
+            proc_net_unix,
+        };
+        Self::with(Observer::with_sources(own_uid(), sources))
     }
 
     fn at(&self, name: &str) -> PathBuf {
@@ -302,7 +293,10 @@ fn temporary_name_is_connected_to_only_if_old() {
 
 #[test]
 fn accepted_connect_is_kept_if_there_is_no_table() {
-    let mut scene = Scene::without_tables();
+    let mut scene = Scene::with_tables(
+        || Err(io::ErrorKind::Unsupported.into()),
+        || Err(io::ErrorKind::NotFound.into()),
+    );
     let bound = Bound::bind(scene.at("s")).unwrap();
     for _ in 0..2 {
         let look = scene.look(&[("s", Origin::Exact)]);
@@ -321,13 +315,8 @@ fn accepted_connect_is_kept_if_there_is_no_table() {
 
 #[test]
 fn listeners_are_found_by_name_without_sock_diag() {
-    let mut scene = Scene::with(Observer::with_sources(
-        own_uid(),
-        Sources {
-            sock_diag: || Err(io::ErrorKind::Unsupported.into()),
-            proc_net_unix: proc_net_unix::read,
-        },
-    ));
+    let no_sock_diag = || Err(io::ErrorKind::Unsupported.into());
+    let mut scene = Scene::with_tables(no_sock_diag, proc_net_unix::read);
     let bound = scene.bind_master("u@h");
     scene.bind_stale("stale");
     let _client = UnixStream::connect(scene.at("u@h")).unwrap();
@@ -345,28 +334,25 @@ fn listeners_are_found_by_name_without_sock_diag() {
 fn socket_missing_in_one_dump_is_not_connected_to() {
     static DUMPS: AtomicU32 = AtomicU32::new(0);
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
-    let mut scene = Scene::with(Observer::with_sources(
-        own_uid(),
-        Sources {
-            sock_diag: || {
-                if DUMPS.fetch_add(1, Ordering::Relaxed) == 0 {
-                    return Ok(UnixTable::new(Table::SockDiag, []));
-                }
-                // A listener of another test can look like an orphan, for which the table is read again.
-                let table = sock_diag::dump()?;
-                let is_own = |listener: &&UnixListener| {
-                    let directory = DIRECTORY.get();
-                    directory.is_some_and(|directory| listener.name.starts_with(directory))
-                };
-                let own = table.listeners().filter(is_own).cloned();
-                Ok(UnixTable::new(
-                    Table::SockDiag,
-                    own.map(unix_table::Row::Listener),
-                ))
-            },
-            proc_net_unix: proc_net_unix::read,
+    let mut scene = Scene::with_tables(
+        || {
+            if DUMPS.fetch_add(1, Ordering::Relaxed) == 0 {
+                return Ok(UnixTable::new(Table::SockDiag, []));
+            }
+            // A listener of another test can look like an orphan, for which the table is read again.
+            let table = sock_diag::dump()?;
+            let is_own = |listener: &&UnixListener| {
+                let directory = DIRECTORY.get();
+                directory.is_some_and(|directory| listener.name.starts_with(directory))
+            };
+            let own = table.listeners().filter(is_own).cloned();
+            Ok(UnixTable::new(
+                Table::SockDiag,
+                own.map(unix_table::Row::Listener),
+            ))
         },
-    ));
+        proc_net_unix::read,
+    );
     DIRECTORY.set(scene.directory.path().to_owned()).unwrap();
     let bound = scene.bind_master("u@h");
     let seen = scene.one("u@h", Origin::Exact).unwrap();
@@ -510,7 +496,10 @@ fn master_moved_aside_is_no_orphan() {
 
 #[test]
 fn no_connect_if_table_is_unreadable_for_lack_of_descriptors() {
-    let mut scene = Scene::without_descriptors();
+    let mut scene = Scene::with_tables(
+        || Err(nix::errno::Errno::EMFILE.into()),
+        || Err(nix::errno::Errno::EMFILE.into()),
+    );
     let bound = scene.bind_master("u@h");
     bound.set_nonblocking(true).unwrap();
     let seen = scene.one("u@h", Origin::Exact).unwrap();

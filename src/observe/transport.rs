@@ -34,7 +34,6 @@ pub(super) struct TransportFinder {
     results: HashMap<Master, Result<Transport, NextSearch>>,
 }
 
-/// The connection of a master.
 #[derive(Debug, Clone)]
 pub(super) struct Transport {
     pub(super) row: Row,

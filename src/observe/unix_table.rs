@@ -11,7 +11,6 @@ use crate::model::control_path::{ControlPath, stem_of_temporary};
 use crate::model::ids::{Cookie, UserId};
 use crate::model::observation::{Stat, Table};
 
-/// Every listening socket with a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnixTable {
     source: Table,
@@ -21,7 +20,6 @@ pub struct UnixTable {
     by_name: HashMap<ControlPath, usize>,
 }
 
-/// A listening socket as the kernel reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnixListener {
     /// The inode in sockfs, the `N` of `/proc/PID/fd/… -> socket:[N]`. Reused after a while.
@@ -50,7 +48,6 @@ pub struct Vfs {
     pub device: u32,
 }
 
-/// A row of the kernel's table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Row {
     /// With `sessions` 0.
@@ -153,7 +150,6 @@ impl UnixTable {
         named.or_else(|| self.listeners.get(*self.by_name.get(path)?))
     }
 
-    /// Whether the same listener is in the table.
     #[must_use]
     pub fn contains(&self, listener: &UnixListener) -> bool {
         let mut all = self.listeners.iter();
