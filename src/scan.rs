@@ -3,7 +3,7 @@
 //! Every scan includes the directories of control sockets, which costs some system calls for each. Only `doctor` also
 //! makes a socket in each of them ([`Scanner::scan_with_rehearsal`]), which finds quotas and unknown filesystems.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,16 +16,14 @@ use crate::discover::{self, Environment, Request, Ssh};
 use crate::files;
 use crate::model::control_path::ControlPath;
 use crate::model::directory::{Access, Directory, End, Part, Rehearsal};
-use crate::model::group::{GroupId, Groups};
 use crate::model::ids::{Cookie, UserId};
 use crate::model::observation::{File, Holder, Listener, Look, Stat};
 use crate::model::places::{Candidate, Origin, Places};
 use crate::model::recent::Recent;
 use crate::model::socket::Snapshot;
 use crate::model::text::Tilde;
-use crate::observe::accounts::Accounts;
 use crate::observe::network::NetworkObserver;
-use crate::observe::{Observer, directories};
+use crate::observe::{Observer, accounts, directories};
 
 const BACKLOG_PAUSE: Duration = Duration::from_millis(100);
 
@@ -78,7 +76,6 @@ pub struct Scanner {
     history: History,
     next_network_check: Option<Instant>,
     users: BTreeMap<UserId, String>,
-    accounts: Accounts,
     shortens_home: bool,
 }
 
@@ -86,7 +83,6 @@ impl Scanner {
     #[must_use]
     pub fn new(environment: Environment) -> Self {
         let uid = UserId(environment.known.uid);
-        let accounts = Accounts::new(environment.databases.clone());
         Self {
             environment,
             uid,
@@ -95,7 +91,6 @@ impl Scanner {
             history: History::default(),
             next_network_check: None,
             users: BTreeMap::new(),
-            accounts,
             shortens_home: true,
         }
     }
@@ -145,7 +140,10 @@ impl Scanner {
             .after(&look, now)
             .after_network(facts, now);
         self.learn_names(&look, directories);
-        let groups = self.groups(&look, directories);
+        let permissions = stats(&look)
+            .map(|stat| stat.permissions)
+            .chain(parts(directories).map(|part| part.permissions));
+        let groups = accounts::groups(&self.environment.databases, permissions, self.uid);
         let known = &self.environment.known;
         let home = known.home.as_path();
         // The shell expands ~ by $HOME, ssh by the password file.
@@ -215,22 +213,6 @@ impl Scanner {
     /// Records whether a listener answered an alive check in time.
     pub fn note_check(&mut self, cookie: Cookie, answered: bool) {
         self.history = std::mem::take(&mut self.history).after_check(cookie, answered);
-    }
-
-    /// The groups whose members decide whether others may write to a directory or file. If there is none, as usual, the
-    /// databases of users and groups are not read.
-    fn groups(&mut self, look: &Look, directories: &[Directory]) -> Groups {
-        let of_file = stats(look).map(|stat| stat.permissions);
-        let of_directory = parts(directories).map(|part| part.permissions);
-        let wanted: BTreeSet<GroupId> = of_file
-            .chain(of_directory)
-            .filter(|permissions| permissions.depend_on_members())
-            .map(|permissions| permissions.group)
-            .collect();
-        if wanted.is_empty() {
-            return Groups::default();
-        }
-        Groups(self.accounts.groups(&wanted, self.uid).collect())
     }
 
     /// Looks up the names of all user ids, each once.

@@ -95,13 +95,7 @@ fn bad_template(template: &Located<OsString>, error: &TemplateError) -> Finding 
         TemplateError::Relative | TemplateError::ParentDirectory => tr!(
             "write an absolute path, or one that begins with ~/; until then muxtray ignores this ControlPath"
         ),
-        TemplateError::UnknownToken(_)
-        | TemplateError::LoneEscape
-        | TemplateError::BadVariable
-        | TemplateError::UnknownUser(_)
-        | TemplateError::NoName => {
-            tr!("correct the line; until then muxtray ignores this ControlPath")
-        }
+        _ => tr!("correct the line; until then muxtray ignores this ControlPath"),
     };
     Finding::new(
         FindingId::SshConfigInvalid,

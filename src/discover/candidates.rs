@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use nix::dir::Type;
 
-use crate::discover::list_directories::{self, Links, Listing};
+use crate::discover::list_directories::{self, Links};
 use crate::model::control_path::{Component, ControlPath, stem_of_aside, stem_of_temporary};
 use crate::model::places::{Candidate, Origin, Places, WrittenBy};
 
@@ -113,7 +113,7 @@ impl Expectations<'_> {
     fn collect(&self, directory: &Path, candidates: &mut Vec<Candidate>) {
         let mut seen = HashSet::new();
         let mut others = Vec::new();
-        let listing = list_directories::list(directory, |name, kind| {
+        let is_complete = list_directories::list(directory, |name, kind| {
             let Some(matched) = self.match_name(name) else {
                 return;
             };
@@ -140,7 +140,7 @@ impl Expectations<'_> {
             others.truncate(MAX_OTHERS);
         }
         candidates.append(&mut others);
-        if listing == Listing::Unknown {
+        if !is_complete {
             candidates.extend(self.exact.difference(&seen).map(|name| Candidate {
                 path: ControlPath::in_directory(directory, OsStr::from_bytes(name)),
                 origin: Origin::Exact,

@@ -16,14 +16,6 @@ const MAX_ENTRIES: usize = 50_000;
 /// The limit of directories that one pattern expands to.
 const MAX_DIRECTORIES: usize = 1_000;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Listing {
-    Complete,
-    Missing,
-    /// The directory could not be read, or has more names than the limit: any name may exist.
-    Unknown,
-}
-
 /// Whether wildcards in the directory part of a pattern match symbolic links. Without wildcards, links are followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Links {
@@ -32,18 +24,18 @@ pub(super) enum Links {
     Skip,
 }
 
-/// Calls `each` with every name in a directory except `.` and `..`, and with its type if the filesystem reports it.
-pub(super) fn list(directory: &Path, mut each: impl FnMut(&[u8], Option<Type>)) -> Listing {
+/// Calls `each` with every name in a directory except `.` and `..`, and with its type if the filesystem reports it. Returns
+/// `false` if the directory could not be read, or has more names than the limit: then any name may exist.
+pub(super) fn list(directory: &Path, mut each: impl FnMut(&[u8], Option<Type>)) -> bool {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
     let mut opened = match Dir::open(directory, flags, Mode::empty()) {
         Ok(opened) => opened,
-        Err(Errno::ENOENT | Errno::ENOTDIR) => return Listing::Missing,
-        Err(_) => return Listing::Unknown,
+        Err(errno) => return matches!(errno, Errno::ENOENT | Errno::ENOTDIR),
     };
     let mut seen = 0;
     for entry in opened.iter() {
         let Ok(entry) = entry else {
-            return Listing::Unknown;
+            return false;
         };
         let name = entry.file_name().to_bytes();
         if matches!(name, b"." | b"..") {
@@ -51,11 +43,11 @@ pub(super) fn list(directory: &Path, mut each: impl FnMut(&[u8], Option<Type>)) 
         }
         seen += 1;
         if seen > MAX_ENTRIES {
-            return Listing::Unknown;
+            return false;
         }
         each(name, entry.file_type());
     }
-    Listing::Complete
+    true
 }
 
 /// Returns the directories in which the pattern's last component can match, and that component. A directory without a

@@ -10,6 +10,7 @@ mod candidates;
 mod config_contents;
 mod config_inputs;
 mod environment;
+mod file_stamp;
 mod host_answer;
 mod host_findings;
 mod list_directories;

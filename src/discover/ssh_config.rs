@@ -20,9 +20,9 @@ use super::config_contents::{
 };
 use super::config_inputs::{ConfigInputs, Include};
 use super::environment::Environment;
+use super::file_stamp::FileStamp;
 use crate::model::control_path;
 use crate::model::text;
-use crate::observe::file_stamp::FileStamp;
 use statement::Statement;
 
 /// `READCONF_MAX_DEPTH` in readconf.c.
@@ -30,16 +30,6 @@ const MAX_DEPTH: usize = 16;
 
 /// `/dev/null` on Linux: `makedev(1, 3)`.
 const NULL_DEVICE: u64 = (1 << 8) | 3;
-
-/// Why a file is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reason {
-    /// Given with `-F`, so it has to exist.
-    Given,
-    /// One of the two files that ssh reads by default.
-    Default,
-    Included,
-}
 
 pub(super) struct ReadConfig {
     pub(super) contents: SshConfig,
@@ -56,7 +46,7 @@ pub(super) fn read(config: Option<&Path>, environment: &Environment) -> ReadConf
         contents: SshConfig::default(),
         inputs: ConfigInputs::default(),
         seen: HashSet::new(),
-        open: Vec::new(),
+        depth: 0,
         variables: HashSet::new(),
         templates: HashSet::new(),
         aliases: HashSet::new(),
@@ -66,10 +56,10 @@ pub(super) fn read(config: Option<&Path>, environment: &Environment) -> ReadConf
     match config {
         // ssh.c compares without case.
         Some(config) if config.as_os_str().eq_ignore_ascii_case("none") => {}
-        Some(config) => reader.file(config, Scope::User, Reason::Given),
+        Some(config) => reader.file(config, Scope::User, true),
         None => {
-            reader.file(&environment.user_config(), Scope::User, Reason::Default);
-            reader.file(&environment.system_config, Scope::System, Reason::Default);
+            reader.file(&environment.user_config(), Scope::User, false);
+            reader.file(&environment.system_config, Scope::System, false);
         }
     }
     ReadConfig {
@@ -85,8 +75,8 @@ struct Reader<'a> {
     inputs: ConfigInputs,
     /// Device and inode of the files that were read; a second reading could add nothing.
     seen: HashSet<(u64, u64, Scope)>,
-    /// Device and inode of the files that are being read, the innermost last.
-    open: Vec<(u64, u64)>,
+    /// The number of files that are being read, each included by the one before.
+    depth: usize,
     variables: HashSet<OsString>,
     templates: HashSet<OsString>,
     aliases: HashSet<String>,
@@ -127,7 +117,8 @@ impl Reader<'_> {
         self.problem(location.file, Some(location.line), cause);
     }
 
-    fn file(&mut self, path: &Path, scope: Scope, reason: Reason) {
+    /// Reads a file. One given with `-F` has to exist.
+    fn file(&mut self, path: &Path, scope: Scope, is_given: bool) {
         let stat = fs::metadata(path);
         self.inputs
             .add_file(path, FileStamp::from_stat(stat.as_ref()));
@@ -135,7 +126,7 @@ impl Reader<'_> {
             Ok(stat) => stat,
             Err(error) => {
                 let is_missing = FileStamp::from_stat(Err(&error)) == FileStamp::Missing;
-                if reason == Reason::Given || !is_missing {
+                if is_given || !is_missing {
                     self.unreadable(path, &error);
                 }
                 return;
@@ -150,8 +141,7 @@ impl Reader<'_> {
             self.problem(path, None, ProblemCause::NotRegularFile);
             return;
         }
-        let id = (stat.dev(), stat.ino());
-        if !self.seen.insert((id.0, id.1, scope)) {
+        if !self.seen.insert((stat.dev(), stat.ino(), scope)) {
             return;
         }
         if self.seen.len() > MAX_FILES {
@@ -159,16 +149,16 @@ impl Reader<'_> {
             return;
         }
         // Debian's and Ubuntu's ssh accepts such a file if the group has no other members (user-group-modes.patch).
-        if stat.mode() & 0o020 != 0 && reason != Reason::Given {
+        if stat.mode() & 0o020 != 0 && !is_given {
             for file in self.environment.databases.files() {
                 self.inputs.add_file(file, FileStamp::read(file));
             }
         }
         match self.read(path) {
             Ok(contents) => {
-                self.open.push(id);
+                self.depth += 1;
                 self.lines(path, &contents, scope);
-                self.open.pop();
+                self.depth -= 1;
             }
             Err(error) => self.unreadable(path, &error),
         }
@@ -278,24 +268,17 @@ impl Reader<'_> {
         self.variable(OsStr::new("HOME"));
         let include = Include::new(OsStr::from_bytes(word), system_dir);
         match self.inputs.add_include(include, self.environment) {
-            Ok(paths) => {
+            // ssh rejects a greater depth, and loops.
+            Ok(paths) if self.depth <= MAX_DEPTH => {
                 for path in paths {
-                    self.included(&path, location.scope);
+                    self.file(&path, location.scope, false);
                 }
             }
+            Ok(_) => {}
             Err(error) => {
                 let include = text::os(OsStr::from_bytes(word));
                 self.line_problem(location, ProblemCause::BadInclude { include, error });
             }
-        }
-    }
-
-    fn included(&mut self, path: &Path, scope: Scope) {
-        let is_open =
-            fs::metadata(path).is_ok_and(|stat| self.open.contains(&(stat.dev(), stat.ino())));
-        // ssh rejects both a loop and this depth.
-        if !is_open && self.open.len() <= MAX_DEPTH {
-            self.file(path, scope, Reason::Included);
         }
     }
 }

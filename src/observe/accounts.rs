@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{fgetxattr_query, lgetxattr_query};
 use rustix::io::Errno;
 
-use super::file_stamp::FileStamp;
 use crate::model::group::{Group, GroupId, Groups, Members, Permissions};
 use crate::model::ids::UserId;
 
@@ -50,36 +49,24 @@ impl Databases {
     }
 }
 
-/// The databases, read when they are needed first and again when they have changed.
-#[derive(Debug)]
-pub struct Accounts {
-    databases: Databases,
-    read: Option<([FileStamp; 3], Tables)>,
-}
-
-impl Accounts {
-    #[must_use]
-    pub const fn new(databases: Databases) -> Self {
-        Self {
-            databases,
-            read: None,
-        }
+/// Returns the groups that decide who may write by these permissions, with their members beside this user. If there is
+/// none, as usual, the databases are not read.
+pub(crate) fn groups(
+    databases: &Databases,
+    permissions: impl IntoIterator<Item = Permissions>,
+    user: UserId,
+) -> Groups {
+    let permissions = permissions.into_iter();
+    let wanted: BTreeSet<GroupId> = permissions
+        .filter(|permissions| permissions.depend_on_members())
+        .map(|permissions| permissions.group)
+        .collect();
+    if wanted.is_empty() {
+        return Groups::default();
     }
-
-    /// Returns these groups with their members beside this user. Costs three stats if no database has changed.
-    pub fn groups(
-        &mut self,
-        wanted: &BTreeSet<GroupId>,
-        user: UserId,
-    ) -> impl Iterator<Item = (GroupId, Group)> {
-        let databases = &self.databases;
-        let stamps = databases.files().map(FileStamp::read);
-        let (_, tables) = match self.read.take() {
-            Some(read) if read.0 == stamps => self.read.insert(read),
-            _ => self.read.insert((stamps, Tables::read(databases))),
-        };
-        wanted.iter().map(move |id| (*id, tables.group(*id, user)))
-    }
+    let tables = Tables::read(databases);
+    let groups = wanted.into_iter().map(|id| (id, tables.group(id, user)));
+    Groups(groups.collect())
 }
 
 #[derive(Debug, Default)]
@@ -228,12 +215,7 @@ pub(super) fn permissions(path: Option<&Path>, stat: &Metadata) -> Permissions {
 #[must_use]
 pub fn lets_others_write(file: &File, stat: &Metadata, user: UserId) -> bool {
     let permissions = of_stat(stat, || fgetxattr_query(file, ACCESS_LIST));
-    let mut groups = Groups::default();
-    if permissions.depend_on_members() {
-        let wanted = BTreeSet::from([permissions.group]);
-        let mut accounts = Accounts::new(Databases::default());
-        groups.0.extend(accounts.groups(&wanted, user));
-    }
+    let groups = groups(&Databases::default(), [permissions], user);
     groups.let_others_write(permissions)
 }
 
@@ -293,15 +275,14 @@ mod tests {
         }
     }
 
-    fn group(accounts: &mut Accounts, id: u32) -> Group {
-        let wanted = BTreeSet::from([GroupId(id)]);
-        accounts.groups(&wanted, ME).next().unwrap().1
+    fn group(databases: &Databases, id: u32) -> Group {
+        Tables::read(databases).group(GroupId(id), ME)
     }
 
     #[test]
     fn members_are_those_listed_and_those_that_have_it_as_primary() {
         let directory = tempfile::tempdir().unwrap();
-        let mut accounts = Accounts::new(databases(directory.path(), PASSWD, GROUP, ""));
+        let databases = databases(directory.path(), PASSWD, GROUP, "");
         let others =
             |names: &[&str]| Members::Others(names.iter().map(|name| (*name).to_owned()).collect());
         for (id, name, members) in [
@@ -316,7 +297,7 @@ mod tests {
             (4711, None, Members::Unknown),
         ] {
             let name = name.map(str::to_owned);
-            assert_eq!(group(&mut accounts, id), Group { name, members }, "{id}");
+            assert_eq!(group(&databases, id), Group { name, members }, "{id}");
         }
     }
 
@@ -341,7 +322,7 @@ mod tests {
             ("#group: files sss\n", true),
         ] {
             let directory = tempfile::tempdir().unwrap();
-            let mut accounts = Accounts::new(databases(directory.path(), PASSWD, GROUP, sources));
+            let databases = databases(directory.path(), PASSWD, GROUP, sources);
             let expected = Group {
                 name: Some("u".to_owned()),
                 members: if is_known {
@@ -350,9 +331,9 @@ mod tests {
                     Members::Unknown
                 },
             };
-            assert_eq!(group(&mut accounts, 1000), expected, "{sources}");
+            assert_eq!(group(&databases, 1000), expected, "{sources}");
             // A member that is known is one all the same.
-            let staff = group(&mut accounts, 50).members;
+            let staff = group(&databases, 50).members;
             assert!(matches!(staff, Members::Others(_)), "{sources}");
         }
     }
@@ -366,22 +347,19 @@ mod tests {
         ] {
             let directory = tempfile::tempdir().unwrap();
             let databases = databases(directory.path(), &passwd, &group_file, "");
-            let mut accounts = Accounts::new(databases);
-            assert_eq!(group(&mut accounts, 1000).members, Members::Unknown);
+            assert_eq!(group(&databases, 1000).members, Members::Unknown);
         }
         for missing in ["passwd", "group"] {
             let directory = tempfile::tempdir().unwrap();
             let databases = databases(directory.path(), PASSWD, GROUP, "");
             fs::remove_file(directory.path().join(missing)).unwrap();
-            let mut accounts = Accounts::new(databases);
-            assert_eq!(group(&mut accounts, 1000).members, Members::Unknown);
+            assert_eq!(group(&databases, 1000).members, Members::Unknown);
         }
         // Without nsswitch.conf only the files count.
         let directory = tempfile::tempdir().unwrap();
         let databases = databases(directory.path(), PASSWD, GROUP, "group: sss\n");
         fs::remove_file(&databases.sources).unwrap();
-        let mut accounts = Accounts::new(databases);
-        assert_eq!(group(&mut accounts, 1000).members, Members::OnlyYou);
+        assert_eq!(group(&databases, 1000).members, Members::OnlyYou);
     }
 
     /// `user::rwx, user:1001:rwx, group::r-x, mask::rwx, other::r-x` as the kernel keeps it (acl(5),
@@ -429,18 +407,5 @@ mod tests {
         file.set_permissions(fs::Permissions::from_mode(0o645))
             .unwrap();
         assert_eq!(seen(), (false, false));
-    }
-
-    #[test]
-    fn a_change_of_a_database_is_seen() {
-        let directory = tempfile::tempdir().unwrap();
-        let mut accounts = Accounts::new(databases(directory.path(), PASSWD, GROUP, ""));
-        assert_eq!(group(&mut accounts, 1000).members, Members::OnlyYou);
-        let other = GROUP.replace("u:x:1000:\n", "u:x:1000:ada\n");
-        fs::write(directory.path().join("group"), other).unwrap();
-        assert_eq!(
-            group(&mut accounts, 1000).members,
-            Members::Others(vec!["ada".to_owned()])
-        );
     }
 }

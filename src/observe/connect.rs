@@ -4,14 +4,13 @@
 //! clientloop.c), so it is used only for sockets without a listener in the kernel's table. ECONNREFUSED then proves that
 //! nobody listens: the table is limited to a network namespace, a connect to a path is not.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd as _};
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, openat};
+use nix::fcntl::{OFlag, open};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 use nix::sys::stat::Mode;
 use tr::tr;
@@ -20,32 +19,26 @@ use super::filesystem;
 use crate::model::ids::SocketId;
 use crate::model::observation::{Connect, File};
 
-/// Connects to the socket at this path, which may have any length. Symlinks are not followed; anything but a socket is
+const FLAGS: OFlag = OFlag::O_PATH
+    .union(OFlag::O_NOFOLLOW)
+    .union(OFlag::O_CLOEXEC);
+
+/// Connects to the file of an `O_PATH` descriptor, even if its name belongs to another file now. Anything but a socket is
 /// [`Connect::Failed`].
 #[must_use]
-pub fn probe(path: &Path) -> Connect {
-    match open(path, FLAGS, Mode::empty()) {
-        Ok(file) => connect_if_socket(&file.into(), Some(path)),
-        Err(errno) => answer(errno),
-    }
-}
-
-/// Like [`probe`], for a name in an open directory.
-#[must_use]
-pub fn probe_at(directory: impl AsFd, name: &OsStr) -> Connect {
-    match openat(directory, name, FLAGS, Mode::empty()) {
-        Ok(file) => connect_if_socket(&file.into(), None),
-        Err(errno) => answer(errno),
-    }
-}
-
-/// Like [`probe`], for the file of an `O_PATH` descriptor, even if its name belongs to another file now.
-#[must_use]
 pub fn probe_held(file: &fs::File) -> Connect {
-    connect_if_socket(file, None)
+    match file.metadata().map(|metadata| filesystem::file(&metadata)) {
+        Ok(File::Socket(_)) => connect_socket(file, None),
+        // connect(2) gives ECONNREFUSED for these too, which proves nothing.
+        Ok(File::Other(kind, _)) => Connect::Failed(tr!("it is {kind}", kind = kind.phrase())),
+        Ok(File::Missing | File::Denied | File::Failed(_)) | Err(_) => {
+            Connect::Failed(tr!("it cannot be examined"))
+        }
+    }
 }
 
-/// Like [`probe`], but returns `None` without a connect if another file is at the path.
+/// Connects to the socket at this path, which may have any length; symlinks are not followed. Returns `None` without a
+/// connect if another file is there.
 pub(super) fn probe_same(path: &Path, id: &SocketId) -> Option<Connect> {
     let file = match open(path, FLAGS, Mode::empty()) {
         Ok(file) => fs::File::from(file),
@@ -60,18 +53,11 @@ pub(super) fn probe_same(path: &Path, id: &SocketId) -> Option<Connect> {
     is_same.then(|| connect_socket(&file, Some(path)))
 }
 
-const FLAGS: OFlag = OFlag::O_PATH
-    .union(OFlag::O_NOFOLLOW)
-    .union(OFlag::O_CLOEXEC);
-
-fn connect_if_socket(file: &fs::File, path: Option<&Path>) -> Connect {
-    match file.metadata().map(|metadata| filesystem::file(&metadata)) {
-        Ok(File::Socket(_)) => connect_socket(file, path),
-        // connect(2) gives ECONNREFUSED for these too, which proves nothing.
-        Ok(File::Other(kind, _)) => Connect::Failed(tr!("it is {kind}", kind = kind.phrase())),
-        Ok(File::Missing | File::Denied | File::Failed(_)) | Err(_) => {
-            Connect::Failed(tr!("it cannot be examined"))
-        }
+#[cfg(test)]
+pub(super) fn probe(path: &Path) -> Connect {
+    match open(path, FLAGS, Mode::empty()) {
+        Ok(file) => probe_held(&file.into()),
+        Err(errno) => answer(errno),
     }
 }
 
@@ -145,8 +131,6 @@ mod tests {
         assert_eq!(probe(&path), Connect::Accepted);
         drop(bound);
         assert_eq!(probe(&path), Connect::Refused);
-        let directory = fs::File::open(&deep).unwrap();
-        assert_eq!(probe_at(&directory, OsStr::new("s")), Connect::Refused);
     }
 
     #[test]

@@ -13,7 +13,6 @@
 pub mod accounts;
 pub mod connect;
 pub mod directories;
-pub(crate) mod file_stamp;
 pub mod filesystem;
 pub mod inet_diag;
 mod listener_process;

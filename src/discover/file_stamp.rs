@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The result of stat(2): equal stamps mean that a file is the one that was read, or is missing as before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum FileStamp {
+pub(super) enum FileStamp {
     Missing,
     /// The errno of a stat that failed otherwise.
     Unknown(i32),
@@ -22,11 +22,11 @@ pub(crate) enum FileStamp {
 }
 
 impl FileStamp {
-    pub(crate) fn read(path: &Path) -> Self {
+    pub(super) fn read(path: &Path) -> Self {
         Self::from_stat(fs::metadata(path).as_ref())
     }
 
-    pub(crate) fn from_stat(stat: Result<&fs::Metadata, &std::io::Error>) -> Self {
+    pub(super) fn from_stat(stat: Result<&fs::Metadata, &std::io::Error>) -> Self {
         match stat {
             Ok(stat) => Self::File {
                 device: stat.dev(),
