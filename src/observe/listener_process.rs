@@ -1,9 +1,8 @@
 //! The process that holds a listener, found by searching the descriptors of the user's processes, ssh first.
 //!
-//! A process that was found costs one read of its status in each look (for hundreds of processes, in turns), and
-//! sometimes a check that it still holds the listener: with ControlPersist the process that made the listener passes it to
-//! a child and stays as its first client (`control_persist_detach()` in ssh.c). That happens early, so a holder is
-//! checked less often the longer it was seen.
+//! Each look reads the status of the processes that were found (of hundreds, in turns), and checks that they still hold
+//! their listeners: with ControlPersist the process that made the listener passes it to a child and stays as its first
+//! client (`control_persist_detach()` in ssh.c).
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
@@ -36,9 +35,8 @@ impl NextSearch {
     }
 }
 
-/// Reads of a process status in one look, beside those for listeners with waiting connections. Each costs about ten
-/// microseconds.
-const STATUS_READS: usize = 128;
+/// Checks of a process in one look, beside those for listeners with waiting connections. Each costs about 20 microseconds.
+const STATUS_READS: usize = 64;
 
 /// The listeners' processes that are known, and the searches that found nothing.
 #[derive(Debug)]
@@ -58,8 +56,6 @@ struct Found {
     start_ticks: u64,
     descriptor: OsString,
     process: Process,
-    since: Instant,
-    verified: Instant,
 }
 
 impl ListenerProcesses {
@@ -94,7 +90,7 @@ impl ListenerProcesses {
                     let status = statuses
                         .entry(known.pid)
                         .or_insert_with(|| process::status(known.pid));
-                    match status.and_then(|status| known.verified(inode, &status, now)) {
+                    match status.and_then(|status| known.verified(inode, &status)) {
                         Some(known) => drop(found.insert(inode, known)),
                         None => drop(searched.insert(inode, listener.cookie)),
                     }
@@ -115,12 +111,12 @@ impl ListenerProcesses {
             return 0;
         }
         let mut searches = 1;
-        self.search(&mut searched, now);
+        self.search(&mut searched);
         // The search can miss a master that forks to the background meanwhile: its parent has closed the listener when
         // it is searched, and the child was not in the list of processes.
         if !searched.is_empty() {
             searches += 1;
-            self.search(&mut searched, now);
+            self.search(&mut searched);
         }
         for (inode, cookie) in searched {
             let before = self.failed.get(&inode);
@@ -154,12 +150,12 @@ impl ListenerProcesses {
     }
 
     /// Searches the processes until all of `wanted` are found, which are removed from it.
-    fn search(&mut self, wanted: &mut HashMap<u32, Option<Cookie>>, now: Instant) {
+    fn search(&mut self, wanted: &mut HashMap<u32, Option<Cookie>>) {
         let boot = process::boot_time();
         let mut others = Vec::new();
         for pid in process::of_user(self.uid) {
             match process::name(pid) {
-                Some(name) if name == SSH => self.take(pid, name, wanted, boot, now),
+                Some(name) if name == SSH => self.take(pid, name, wanted, boot),
                 Some(name) => others.push((pid, name)),
                 None => {}
             }
@@ -168,7 +164,7 @@ impl ListenerProcesses {
             }
         }
         for (pid, name) in others {
-            self.take(pid, name, wanted, boot, now);
+            self.take(pid, name, wanted, boot);
             if wanted.is_empty() {
                 return;
             }
@@ -182,7 +178,6 @@ impl ListenerProcesses {
         name: String,
         wanted: &mut HashMap<u32, Option<Cookie>>,
         boot: Option<SystemTime>,
-        now: Instant,
     ) {
         let held: Vec<_> = process::sockets(pid)
             .filter(|(_, inode)| wanted.contains_key(inode))
@@ -212,8 +207,6 @@ impl ListenerProcesses {
                 start_ticks: status.start_ticks,
                 descriptor,
                 process: process.clone(),
-                since: now,
-                verified: now,
             };
             self.found.insert(inode, found);
         }
@@ -222,21 +215,15 @@ impl ListenerProcesses {
 
 impl Found {
     /// Returns itself with the current status, or `None` if the process does not hold the listener any more.
-    fn verified(mut self, socket: u32, status: &process::Status, now: Instant) -> Option<Self> {
-        if status.start_ticks != self.start_ticks {
+    fn verified(mut self, socket: u32, status: &process::Status) -> Option<Self> {
+        if status.start_ticks != self.start_ticks
+            || !process::holds(self.pid, &self.descriptor, socket)
+        {
             return None;
         }
         self.process.stopped = status.stopped;
-        let proven = self.verified.duration_since(self.since).min(LONGEST_PAUSE);
-        if now.duration_since(self.verified) >= proven {
-            if !process::holds(self.pid, &self.descriptor, socket) {
-                return None;
-            }
-            self.verified = now;
-            // A master sets its title shortly after it forked to the background.
-            self.process.own_session =
-                self.process.own_session && process::has_own_session(self.pid);
-        }
+        // A master sets its title shortly after it forked to the background.
+        self.process.own_session = self.process.own_session && process::has_own_session(self.pid);
         Some(self)
     }
 }
