@@ -27,8 +27,8 @@ const MAX_BYTES: u64 = 32 << 20;
 /// Identifies the state of everything that [`discover`](super::discover) depends on: the ssh program, its configuration
 /// files, the user and the machine.
 ///
-/// The results of `Match exec` commands, name servers and the network are not included. A host whose answer depends on
-/// them keeps its answer until the configuration changes.
+/// The results of `Match exec` commands, name servers and the network are not included. An answer that depends on them
+/// is kept until the configuration changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
     pub(super) key: CacheKey,
@@ -89,8 +89,8 @@ impl Fingerprint {
         self.retry_at.is_none()
     }
 
-    /// Returns the files and directories to watch: those whose change ends [`Fingerprint::is_current`], and the reading
-    /// of the configuration by an ssh that starts.
+    /// Returns the files and directories to watch. A change of one ends [`Fingerprint::is_current`]; reading the
+    /// configuration is an event too, because an ssh that starts reads it.
     #[must_use]
     pub fn interests(&self, environment: &Environment) -> Vec<Interest> {
         let user_config = environment.user_config();

@@ -201,7 +201,7 @@ impl Reader<'_> {
         let contents = contents.strip_prefix(b"\xef\xbb\xbf").unwrap_or(contents);
         for (number, line) in contents.split(|byte| *byte == b'\n').enumerate() {
             if let Some((keyword, arguments)) = statement::split(line) {
-                // Whatever the keyword is, the answers of ssh may depend on it.
+                // The answers of ssh may depend on variables of any line.
                 control_path::variables(arguments).for_each(|name| self.variable(name));
                 let location = Location {
                     file: path,
