@@ -8,16 +8,14 @@ mod daemon;
 mod queue;
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::thread;
 use std::time::Duration;
 
+use parking::{Parker, Unparker};
+
 use crate::decide::intent::Intent;
 use crate::decide::notice::{Notice, NoticeKey};
-
-use super::block_on::WakeSignal;
 use daemon::DaemonClient;
 
 /// The limit of [`Notifier::end`] to close the last notifications.
@@ -27,8 +25,7 @@ const END_LIMIT: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub struct Notifier {
     commands: Sender<Command>,
-    wake_signal: Arc<WakeSignal>,
-    ending: Arc<AtomicBool>,
+    unparker: Unparker,
 }
 
 #[derive(Debug)]
@@ -48,17 +45,12 @@ impl Notifier {
     /// If no thread can be started.
     pub fn start(send: impl Fn(Intent) + Send + 'static) -> io::Result<Self> {
         let (commands, inbox) = mpsc::channel();
-        let wake_signal = Arc::new(WakeSignal::default());
-        let ending = Arc::new(AtomicBool::new(false));
-        thread::Builder::new().name("notify".to_owned()).spawn({
-            let (wake_signal, ending) = (Arc::clone(&wake_signal), Arc::clone(&ending));
-            move || run(&inbox, DaemonClient::new(send, wake_signal, ending))
-        })?;
-        Ok(Self {
-            commands,
-            wake_signal,
-            ending,
-        })
+        let parker = Parker::new();
+        let unparker = parker.unparker();
+        thread::Builder::new()
+            .name("notify".to_owned())
+            .spawn(move || run(&inbox, DaemonClient::new(send, parker)))?;
+        Ok(Self { commands, unparker })
     }
 
     /// Replaces the notice with the same key. Returns at once.
@@ -79,8 +71,6 @@ impl Notifier {
     /// Closes all notifications and ends the thread; waits two seconds at most.
     pub fn end(self) {
         let (done, wait) = mpsc::channel();
-        // This stops a call that waits for a daemon.
-        self.ending.store(true, Ordering::Release);
         self.send(Command::End(done));
         let _ = wait.recv_timeout(END_LIMIT);
     }
@@ -88,7 +78,7 @@ impl Notifier {
     fn send(&self, command: Command) {
         // The thread ends only in `end`; later commands are ignored.
         let _ = self.commands.send(command);
-        self.wake_signal.set();
+        self.unparker.unpark();
     }
 }
 
@@ -104,7 +94,7 @@ pub fn show_and_wait(summary: &str, body: &str) {
     };
     let (done, wait) = mpsc::channel();
     let show = move || {
-        DaemonClient::new(drop, Arc::default(), Arc::default()).show_now(notice);
+        DaemonClient::new(drop, Parker::new()).show_now(notice);
         let _ = done.send(());
     };
     if thread::Builder::new()

@@ -2,6 +2,8 @@
 //!
 //! Source: the Desktop Notifications Specification 1.2, "Markup", "Actions" and "Hints".
 
+use std::collections::HashMap;
+
 use notify_rust::{Hint, Notification, Timeout, Urgency};
 
 use crate::decide::intent::Intent;
@@ -9,7 +11,7 @@ use crate::decide::notice::Notice;
 use crate::desktop::APP_ID;
 
 /// The action that a click on the notification itself invokes.
-const DEFAULT_ACTION: &str = "default";
+pub(super) const DEFAULT_ACTION: &str = "default";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Capabilities {
@@ -31,7 +33,7 @@ impl Capabilities {
 }
 
 /// The intents by the name of the action.
-pub(super) type Actions = Vec<(String, Intent)>;
+pub(super) type Actions = HashMap<String, Intent>;
 
 pub(super) fn compose(notice: &Notice, capabilities: Capabilities) -> (Notification, Actions) {
     let mut notification = Notification::new();
@@ -67,7 +69,7 @@ pub(super) fn compose(notice: &Notice, capabilities: Capabilities) -> (Notificat
                 format!("button-{index}")
             };
             notification.action(&name, &printable(&button.label));
-            actions.push((name, button.intent.clone()));
+            actions.insert(name, button.intent.clone());
         }
     }
     (notification, actions)
@@ -162,10 +164,10 @@ mod tests {
         );
         assert_eq!(
             actions,
-            [
+            Actions::from([
                 ("button-0".to_owned(), Intent::CleanAll(Vec::new())),
                 ("default".to_owned(), Intent::Show(None)),
-            ]
+            ])
         );
     }
 
@@ -173,7 +175,7 @@ mod tests {
     fn clean_is_never_the_default_action() {
         let buttons = vec![button("Clean all", Intent::CleanAll(Vec::new()))];
         let (_, actions) = compose(&notice("", buttons), FULL);
-        assert!(actions.iter().all(|(name, _)| name != DEFAULT_ACTION));
+        assert!(!actions.contains_key(DEFAULT_ACTION));
     }
 
     #[test]

@@ -9,32 +9,32 @@ mod pending_call;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use futures_lite::Stream as _;
 use notify_rust::{NotificationHandle, NotificationResponse};
+use parking::Parker;
 use zbus::Connection;
 use zbus::fdo::{DBusProxy, NameOwnerChangedStream};
 
 use crate::crash::contained;
 use crate::decide::intent::Intent;
 use crate::decide::notice::{Notice, NoticeKey};
-use crate::desktop::block_on::{WakeSignal, poll_once, within, within_unless};
+use crate::desktop::block_on::within;
 
-use super::compose::{Actions, Capabilities, compose};
+use super::compose::{Actions, Capabilities, DEFAULT_ACTION};
 use super::queue::{Queue, QueuedNotice};
-use pending_call::{Answer, CALL_LIMIT, DAEMON, PendingCall, ShowError};
+use pending_call::{CALL_LIMIT, DAEMON, PendingCall, ShowError, Shown};
 
 /// The limit for closing all notifications at the end.
 const CLOSE_ALL_LIMIT: Duration = Duration::from_secs(1);
 
 pub(super) struct DaemonClient<S> {
     send: S,
-    wake_signal: Arc<WakeSignal>,
-    ending: Arc<AtomicBool>,
+    parker: Parker,
+    /// Ends the wait of `parker`.
+    waker: Waker,
     daemon: Option<Daemon>,
     queue: Queue,
     /// Whether the queue is paused until a daemon appears, the bus is back, or a new notice arrives.
@@ -61,12 +61,11 @@ struct Open {
 }
 
 impl<S: Fn(Intent)> DaemonClient<S> {
-    /// `wake_signal` is set when the daemon has sent something; `ending` shortens waits for the daemon.
-    pub(super) fn new(send: S, wake_signal: Arc<WakeSignal>, ending: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(send: S, parker: Parker) -> Self {
         Self {
             send,
-            wake_signal,
-            ending,
+            waker: Waker::from(parker.unparker()),
+            parker,
             daemon: None,
             queue: Queue::default(),
             is_paused: false,
@@ -101,8 +100,8 @@ impl<S: Fn(Intent)> DaemonClient<S> {
         self.is_paused = false;
     }
 
-    /// Handles replies and signals, and starts the next call. Returns false if there was nothing to do; the wake signal
-    /// is then set at the next event.
+    /// Handles replies and signals, and starts the next call. Returns false if there was nothing to do; the next event
+    /// then ends [`Self::wait`].
     pub(super) fn process(&mut self) -> bool {
         // Handle closed notifications first: their ids must not be reused.
         let changed = self.poll_owner();
@@ -123,36 +122,30 @@ impl<S: Fn(Intent)> DaemonClient<S> {
         true
     }
 
-    /// Calls the daemon to show the notice, or first for its capabilities.
     fn call(&mut self, queued: QueuedNotice) {
         let daemon = match &mut self.daemon {
             Some(daemon) => daemon,
-            none => {
-                match within_unless(&self.wake_signal, &self.ending, CALL_LIMIT, Daemon::find()) {
-                    Some(Ok(found)) => none.insert(found),
-                    Some(Err(error)) => return self.not_shown(queued, &error.into(), false),
-                    None => return self.not_shown(queued, &ShowError::Late, false),
-                }
-            }
+            none => match within(CALL_LIMIT, Daemon::find()) {
+                Some(Ok(found)) => none.insert(found),
+                Some(Err(error)) => return self.not_shown(queued, &error.into(), false),
+                None => return self.not_shown(queued, &ShowError::Late, false),
+            },
         };
-        self.pending_call = Some(match daemon.capabilities {
-            None => PendingCall::for_capabilities(queued, daemon.connection.clone()),
-            Some(capabilities) => {
-                let (mut notification, actions) = compose(&queued.notice, capabilities);
-                if let Some(open) = self.open.remove(&queued.notice.key) {
-                    notification.id(open.handle.id());
-                }
-                PendingCall::to_show(queued, notification, actions)
-            }
-        });
+        let replaced = self.open.remove(&queued.notice.key);
+        self.pending_call = Some(PendingCall::new(
+            queued,
+            daemon.connection.clone(),
+            daemon.capabilities,
+            replaced.map(|open| open.handle.id()),
+        ));
     }
 
     fn poll_call(&mut self) -> bool {
         let Some(call) = &mut self.pending_call else {
             return false;
         };
-        let waker = Waker::from(Arc::clone(&self.wake_signal));
-        let Some(answer) = poll_once(call.answer.as_mut(), &waker) else {
+        let mut context = Context::from_waker(&self.waker);
+        let Poll::Ready(answer) = call.answer.as_mut().poll(&mut context) else {
             if call.is_overdue() {
                 call.timeout_is_logged = true;
                 self.warn(&ShowError::Late);
@@ -163,21 +156,16 @@ impl<S: Fn(Intent)> DaemonClient<S> {
             return false;
         };
         match answer {
-            Ok(Answer::Capabilities(capabilities)) => {
+            Ok(shown) => {
                 if let Some(daemon) = &mut self.daemon {
-                    daemon.capabilities = Some(capabilities);
+                    daemon.capabilities = Some(shown.capabilities);
                 }
-                if call.is_current {
-                    self.call(call.queued);
-                }
-            }
-            Ok(Answer::Shown(handle, actions)) => {
-                // The daemon reused the id, so the other notification was replaced.
-                self.open
-                    .retain(|_, other| other.handle.id() != handle.id());
-                tracing::debug!(id = handle.id(), "notification shown");
+                let id = shown.handle.id();
+                // If the daemon reused the id, the other notification was replaced.
+                self.open.retain(|_, other| other.handle.id() != id);
+                tracing::debug!(id, "notification shown");
                 let key = call.queued.notice.key;
-                self.open.insert(key.clone(), Open::new(*handle, actions));
+                self.open.insert(key.clone(), Open::new(shown));
                 if !call.is_current {
                     self.close_shown(&key);
                 }
@@ -195,26 +183,18 @@ impl<S: Fn(Intent)> DaemonClient<S> {
     }
 
     fn has_daemon(&self) -> bool {
-        let Some(daemon) = &self.daemon else {
-            return false;
-        };
-        let reply = within_unless(
-            &self.wake_signal,
-            &self.ending,
-            CALL_LIMIT,
-            daemon.has_owner(),
-        );
-        reply.is_some_and(|has_owner| has_owner.unwrap_or(false))
+        self.daemon.as_ref().is_some_and(|daemon| {
+            let reply = within(CALL_LIMIT, daemon.has_owner());
+            reply.is_some_and(|has_owner| has_owner.unwrap_or(false))
+        })
     }
 
-    /// Queues a notice again if it may still be shown. If the daemon may have received the call (it replied with an
-    /// error, or a daemon is running and the bus did not report the name as unowned), this counts as a failed try.
-    /// Otherwise no daemon received it, and it stays queued.
+    /// Queues a notice again if it may still be shown. If a daemon is running and the bus did not report the name as
+    /// unowned, it may have received the call, which counts as a failed try.
     fn not_shown(&mut self, queued: QueuedNotice, error: &ShowError, has_daemon: bool) {
         self.warn(error);
         self.is_paused = !has_daemon;
-        let was_received = error.is_refusal() || has_daemon && !error.has_no_owner();
-        let kept = if was_received {
+        let kept = if has_daemon && !error.has_no_owner() {
             queued.lost()
         } else {
             Some(queued)
@@ -249,13 +229,7 @@ impl<S: Fn(Intent)> DaemonClient<S> {
     fn close_shown(&mut self, key: &NoticeKey) {
         if let Some(open) = self.open.remove(key) {
             // If the daemon has already closed it, the error it returns can be ignored.
-            let closed = within_unless(
-                &self.wake_signal,
-                &self.ending,
-                CALL_LIMIT,
-                open.handle.close_async(),
-            );
-            if closed.is_none() {
+            if within(CALL_LIMIT, open.handle.close_async()).is_none() {
                 tracing::debug!("the notification daemon did not close a notification in time");
             }
         }
@@ -263,17 +237,15 @@ impl<S: Fn(Intent)> DaemonClient<S> {
 
     /// Closes all notifications, in a second at most.
     pub(super) fn close_all(&mut self) {
-        if let Some(call) = self.pending_call.take()
-            && let Some(Ok(Answer::Shown(handle, actions))) =
-                within_unless(&self.wake_signal, &self.ending, CALL_LIMIT, call.answer)
-        {
-            let key = call.queued.notice.key;
-            self.open.insert(key, Open::new(*handle, actions));
-        }
-        let open = std::mem::take(&mut self.open);
+        let (open, call) = (std::mem::take(&mut self.open), self.pending_call.take());
         let closed = within(CLOSE_ALL_LIMIT, async {
             for open in open.values() {
                 open.handle.close_async().await;
+            }
+            if let Some(call) = call
+                && let Ok(shown) = call.answer.await
+            {
+                shown.handle.close_async().await;
             }
         });
         if closed.is_none() {
@@ -281,11 +253,13 @@ impl<S: Fn(Intent)> DaemonClient<S> {
         }
     }
 
-    /// Waits for the wake signal or the timeout of the pending call.
+    /// Waits for an event, a command or the timeout of the pending call.
     pub(super) fn wait(&self) {
         match self.pending_call.as_ref().and_then(PendingCall::time_left) {
-            Some(left) => self.wake_signal.wait_for(left),
-            None => self.wake_signal.wait(),
+            Some(left) => {
+                self.parker.park_timeout(left);
+            }
+            None => self.parker.park(),
         }
     }
 
@@ -295,8 +269,7 @@ impl<S: Fn(Intent)> DaemonClient<S> {
         let Some(daemon) = &mut self.daemon else {
             return false;
         };
-        let waker = Waker::from(Arc::clone(&self.wake_signal));
-        match Pin::new(&mut daemon.owners).poll_next(&mut Context::from_waker(&waker)) {
+        match Pin::new(&mut daemon.owners).poll_next(&mut Context::from_waker(&self.waker)) {
             Poll::Pending => false,
             Poll::Ready(Some(signal)) => {
                 let change = signal.args();
@@ -325,8 +298,11 @@ impl<S: Fn(Intent)> DaemonClient<S> {
             return;
         };
         // A notice that was shown before the exit is not queued again.
-        let answer = poll_once(call.answer.as_mut(), Waker::noop());
-        if !matches!(answer, Some(Ok(Answer::Shown(..))))
+        let answer = call
+            .answer
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
+        if !matches!(answer, Poll::Ready(Ok(_)))
             && let Some(queued) = call.queued.lost()
         {
             self.queue.put_back(queued);
@@ -335,38 +311,34 @@ impl<S: Fn(Intent)> DaemonClient<S> {
 
     /// Sends the intents of pressed buttons, and drops closed notifications.
     fn poll_responses(&mut self) -> bool {
-        let waker = Waker::from(Arc::clone(&self.wake_signal));
+        let mut context = Context::from_waker(&self.waker);
         let mut over = Vec::new();
         for (key, open) in &mut self.open {
             // notify-rust panics if the bus connection breaks when it starts to listen; this must not end the thread.
-            let poll = || poll_once(open.response.as_mut(), &waker);
-            if let Some(response) = contained(poll).unwrap_or(Some(None)) {
+            let poll = || open.response.as_mut().poll(&mut context);
+            if let Poll::Ready(response) = contained(poll).unwrap_or(Poll::Ready(None)) {
                 over.push((key.clone(), response));
             }
         }
         let changed = !over.is_empty();
         for (key, response) in over {
-            let intent = match response {
-                Some(NotificationResponse::Default) => self.intent(&key, "default"),
-                Some(NotificationResponse::Action(name)) => self.intent(&key, &name),
+            let action = match response {
+                Some(NotificationResponse::Default) => DEFAULT_ACTION.to_owned(),
+                Some(NotificationResponse::Action(name)) => name,
                 Some(_) | None => {
                     self.open.remove(&key);
                     continue;
                 }
             };
-            if let Some(intent) = intent {
+            let open = self.open.get_mut(&key);
+            let action = open.and_then(|open| open.actions.remove(&action));
+            if let Some(intent) = action {
                 (self.send)(intent);
             }
             // A button acts once. Most daemons then close the notification; close it in the others too.
             self.close_shown(&key);
         }
         changed
-    }
-
-    fn intent(&self, key: &NoticeKey, action: &str) -> Option<Intent> {
-        let actions = &self.open.get(key)?.actions;
-        let (_, intent) = actions.iter().find(|(name, _)| name == action)?;
-        Some(intent.clone())
     }
 }
 
@@ -394,8 +366,8 @@ impl Daemon {
 }
 
 impl Open {
-    fn new(handle: NotificationHandle, actions: Actions) -> Self {
-        let handle = Rc::new(handle);
+    fn new(shown: Shown) -> Self {
+        let handle = Rc::new(shown.handle);
         let waiting_handle = Rc::clone(&handle);
         let response = Box::pin(async move {
             let mut received = None;
@@ -408,7 +380,7 @@ impl Open {
         });
         Self {
             handle,
-            actions,
+            actions: shown.actions,
             response,
         }
     }

@@ -3,11 +3,11 @@
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use notify_rust::{Notification, NotificationHandle};
+use notify_rust::NotificationHandle;
 use zbus::Connection;
 use zbus::fdo;
 
-use crate::desktop::notify::compose::{Actions, Capabilities};
+use crate::desktop::notify::compose::{Actions, Capabilities, compose};
 use crate::desktop::notify::queue::QueuedNotice;
 
 /// The limit of a call; the first one may start the daemon.
@@ -16,9 +16,10 @@ pub(super) const CALL_LIMIT: Duration = Duration::from_secs(5);
 pub(super) const DAEMON: &str = "org.freedesktop.Notifications";
 const DAEMON_PATH: &str = "/org/freedesktop/Notifications";
 
-pub(super) enum Answer {
-    Capabilities(Capabilities),
-    Shown(Box<NotificationHandle>, Actions),
+pub(super) struct Shown {
+    pub(super) handle: NotificationHandle,
+    pub(super) actions: Actions,
+    pub(super) capabilities: Capabilities,
 }
 
 pub(super) struct PendingCall {
@@ -27,36 +28,34 @@ pub(super) struct PendingCall {
     pub(super) is_current: bool,
     pub(super) timeout_is_logged: bool,
     since: Instant,
-    pub(super) answer: Pin<Box<dyn Future<Output = Result<Answer, ShowError>>>>,
+    pub(super) answer: Pin<Box<dyn Future<Output = Result<Shown, ShowError>>>>,
 }
 
 impl PendingCall {
-    pub(super) fn for_capabilities(queued: QueuedNotice, connection: Connection) -> Self {
-        Self::new(queued, async move {
-            let name = Some(DAEMON);
-            let reply = connection
-                .call_method(name, DAEMON_PATH, name, "GetCapabilities", &())
-                .await?;
-            let names: Vec<String> = reply.body().deserialize()?;
-            Ok(Answer::Capabilities(Capabilities::new(&names)))
-        })
-    }
-
-    pub(super) fn to_show(
+    /// Shows the notice in place of the notification `replaced`. Reads the capabilities of the daemon if they are not
+    /// known.
+    pub(super) fn new(
         queued: QueuedNotice,
-        notification: Notification,
-        actions: Actions,
+        connection: Connection,
+        capabilities: Option<Capabilities>,
+        replaced: Option<u32>,
     ) -> Self {
-        Self::new(queued, async move {
-            let handle = notification.show_async().await?;
-            Ok(Answer::Shown(Box::new(handle), actions))
-        })
-    }
-
-    fn new(
-        queued: QueuedNotice,
-        answer: impl Future<Output = Result<Answer, ShowError>> + 'static,
-    ) -> Self {
+        let notice = queued.notice.clone();
+        let answer = async move {
+            let capabilities = match capabilities {
+                Some(capabilities) => capabilities,
+                None => read_capabilities(&connection).await?,
+            };
+            let (mut notification, actions) = compose(&notice, capabilities);
+            if let Some(id) = replaced {
+                notification.id(id);
+            }
+            Ok(Shown {
+                handle: notification.show_async().await?,
+                actions,
+                capabilities,
+            })
+        };
         Self {
             queued,
             is_current: true,
@@ -74,6 +73,15 @@ impl PendingCall {
     pub(super) fn is_overdue(&self) -> bool {
         self.time_left().is_some_and(|left| left.is_zero())
     }
+}
+
+async fn read_capabilities(connection: &Connection) -> zbus::Result<Capabilities> {
+    let name = Some(DAEMON);
+    let reply = connection
+        .call_method(name, DAEMON_PATH, name, "GetCapabilities", &())
+        .await?;
+    let names: Vec<String> = reply.body().deserialize()?;
+    Ok(Capabilities::new(&names))
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -96,10 +104,5 @@ impl ShowError {
             **error,
             fdo::Error::ServiceUnknown(_) | fdo::Error::NameHasNoOwner(_)
         )
-    }
-
-    /// Returns whether the daemon replied with an error.
-    pub(super) fn is_refusal(&self) -> bool {
-        matches!(self, Self::Bus(zbus::Error::MethodError(..)))
     }
 }
