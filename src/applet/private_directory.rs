@@ -1,12 +1,11 @@
 //! Directories with mode 0700 for files that other programs read.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-use muxtray::model::ids::UserId;
-use muxtray::observe::accounts;
+use nix::unistd::{geteuid, mkdtemp};
 
 /// Removed with its content when dropped.
 #[derive(Debug)]
@@ -64,10 +63,7 @@ fn parent_directory(runtime: &Path) -> io::Result<PathBuf> {
     if !found.is_dir() {
         return Err(io::Error::other("not a directory"));
     }
-    let user = UserId(nix::unistd::geteuid().as_raw());
-    if found.uid() != user.0
-        || accounts::lets_others_write(&File::open(&parent_directory)?, &found, user)
-    {
+    if found.uid() != geteuid().as_raw() || found.mode() & 0o022 != 0 {
         return Err(io::Error::other("others may write to it"));
     }
     Ok(parent_directory)
@@ -75,9 +71,7 @@ fn parent_directory(runtime: &Path) -> io::Result<PathBuf> {
 
 /// Makes a directory with an unpredictable name and mode 0700.
 fn make_directory(parent: &Path, prefix: &str) -> io::Result<PathBuf> {
-    Ok(nix::unistd::mkdtemp(
-        &parent.join(format!("{prefix}XXXXXX")),
-    )?)
+    Ok(mkdtemp(&parent.join(format!("{prefix}XXXXXX")))?)
 }
 
 /// Removes directories left by killed runs. Safe because only one instance runs in a session.
