@@ -11,11 +11,11 @@ use std::process::Command;
 use tr::tr;
 
 use crate::desktop::notify;
-use crate::engine::{self, Inbox, IntentSender, Options};
+use crate::engine::{self, Inbox, IntentSender, Options, Order};
 use crate::model::text;
 use crate::unconfined::APPLET_ENVIRONMENT;
 use crate::{crash, log};
-use session::{AlreadyRunning, DesktopSession};
+use session::DesktopSession;
 
 const APPLET: &str = "muxtray-applet";
 
@@ -28,10 +28,11 @@ pub struct Setup {
 }
 
 /// Sets up the signals, the crash handler, the single instance and the notifier. Call it before any thread starts.
+/// Returns `None` if another instance runs in this session.
 ///
 /// # Errors
 /// If the signals cannot be blocked.
-pub fn set_up(options: Options) -> io::Result<Result<Setup, AlreadyRunning>> {
+pub fn set_up(options: Options) -> io::Result<Option<Setup>> {
     crash::abort_on_panic(notify_of_crash);
     engine::block_signals()?;
     let (intents, inbox) = engine::inbox();
@@ -48,22 +49,21 @@ pub fn set_up(options: Options) -> io::Result<Result<Setup, AlreadyRunning>> {
 /// # Errors
 /// If the engine cannot be started, or fails.
 pub fn without_icon(setup: Setup) -> io::Result<()> {
-    let Setup {
-        options,
-        session,
-        intents,
-        inbox,
-    } = setup;
     let options = Options {
         can_show: false,
         has_icon: false,
-        ..options
+        ..setup.options
     };
-    let engine = engine::start(options, inbox, session.notifications())?;
-    session.reconnect_to_bus(&intents);
+    let session = setup.session;
+    let user_interface = session.user_interface(|order| match order {
+        Order::Draw(view) => tracing::info!("{}", view.summary),
+        Order::ShowDetails { title, text } => tracing::info!("{title}\n{text}"),
+    });
+    let engine = engine::start(options, setup.inbox, user_interface)?;
+    session.reconnect_to_bus(&setup.intents);
     let ended = engine.join();
-    session.close();
-    ended
+    let closed = session.close();
+    ended.and(closed)
 }
 
 /// Replaces this process with the applet, with the same arguments and process id. Returns the reason if that fails.

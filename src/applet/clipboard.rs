@@ -5,17 +5,16 @@ use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Duration;
 
 use muxtray::decide::intent::Intent;
 use muxtray::model::text;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-/// The limit for the program to read the text; it then continues in the background.
-const LIMIT: Duration = Duration::from_secs(3);
+/// The limit in milliseconds for the program to read the text; it then continues in the background.
+const LIMIT: u16 = 3_000;
 
 /// The programs in order of preference, each with the variable that names its display.
 const TOOLS: [Tool; 3] = [
@@ -31,16 +30,6 @@ pub(crate) struct Tool {
     display: &'static str,
     program: &'static str,
     arguments: &'static [&'static str],
-}
-
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum CopyError {
-    #[error("{0} cannot be run: {1}")]
-    NotRun(&'static str, io::Error),
-    #[error("{0} ended with {1}")]
-    Failed(&'static str, ExitStatus),
-    #[error("{0} did not read the text in time")]
-    TimedOut(&'static str),
 }
 
 impl Tool {
@@ -63,15 +52,13 @@ impl Tool {
             .find(|tool| is_set(tool.display) && is_installed(tool.program))
     }
 
-    /// Copies the text on a new thread, which then calls `done` with the result.
-    pub(crate) fn copy(
-        self,
-        text: String,
-        done: impl FnOnce(String, Result<(), CopyError>) + Send + 'static,
-    ) {
+    /// Copies the text on a new thread. If that fails, logs the reason and calls `failed` with the text.
+    pub(crate) fn copy(self, text: String, failed: impl FnOnce(String) + Send + 'static) {
         let copy = move || {
-            let copied = self.put(&text);
-            done(text, copied);
+            if let Err(error) = self.put(&text) {
+                tracing::warn!("not on the clipboard: {error}");
+                failed(text);
+            }
         };
         let copying = thread::Builder::new().name("copy".to_owned()).spawn(copy);
         if let Err(error) = copying {
@@ -79,9 +66,10 @@ impl Tool {
         }
     }
 
-    fn put(self, text: &str) -> Result<(), CopyError> {
-        let not_run = |error| CopyError::NotRun(self.program, error);
-        let mut child = Command::new(self.program)
+    fn put(self, text: &str) -> Result<(), String> {
+        let program = self.program;
+        let not_run = |error: io::Error| format!("{program} cannot be run: {error}");
+        let mut child = Command::new(program)
             .args(self.arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -94,27 +82,19 @@ impl Tool {
             // A program that exits without reading fails below. A path or a command never fills the pipe.
             let _ = stdin.write_all(text.as_bytes());
         }
-        let status = self.wait(&mut child)?;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(CopyError::Failed(self.program, status))
-        }
-    }
-
-    fn wait(self, child: &mut Child) -> Result<ExitStatus, CopyError> {
-        let not_run = |error| CopyError::NotRun(self.program, error);
-        let process = pidfd_open(Pid::from_child(child), PidfdFlags::empty())
-            .map_err(|error| not_run(error.into()))?;
+        let process = pidfd_open(Pid::from_child(&child), PidfdFlags::empty());
+        let process = process.map_err(|error| not_run(error.into()))?;
         let mut ended = [PollFd::new(process.as_fd(), PollFlags::POLLIN)];
-        let limit = PollTimeout::try_from(LIMIT).unwrap_or(PollTimeout::MAX);
-        if poll(&mut ended, limit).map_err(|error| not_run(error.into()))? == 0 {
+        if poll(&mut ended, LIMIT).map_err(|error| not_run(error.into()))? == 0 {
             // The process has not been reaped, so its process id cannot have been reused.
             let _ = child.kill();
             let _ = child.wait();
-            return Err(CopyError::TimedOut(self.program));
+            return Err(format!("{program} did not read the text in time"));
         }
-        child.wait().map_err(not_run)
+        match child.wait().map_err(not_run)? {
+            status if status.success() => Ok(()),
+            status => Err(format!("{program} ended with {status}")),
+        }
     }
 }
 
@@ -158,16 +138,13 @@ mod tests {
             ("/nonexistent/xclip", &[][..], "cannot be run"),
             ("/bin/sh", &["-c", "exit 3"][..], "ended with"),
         ] {
-            let (sender, copied) = mpsc::channel();
-            Tool::new("DISPLAY", program, arguments).copy(
-                "text".to_owned(),
-                move |text, outcome| {
-                    sender.send((text, outcome)).unwrap();
-                },
-            );
-            let (text, outcome) = copied.recv_timeout(LIMIT * 2).unwrap();
-            let error = outcome.unwrap_err().to_string();
-            assert!(text == "text" && error.contains(word), "{error}");
+            let tool = Tool::new("DISPLAY", program, arguments);
+            let error = tool.put("text").unwrap_err();
+            assert!(error.contains(word), "{error}");
+            let (sender, failed) = mpsc::channel();
+            tool.copy("text".to_owned(), move |text| sender.send(text).unwrap());
+            let limit = std::time::Duration::from_secs(10);
+            assert_eq!(failed.recv_timeout(limit).unwrap(), "text");
         }
     }
 

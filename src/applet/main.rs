@@ -10,7 +10,6 @@ compile_error!("the applet needs a tray to draw in: choose the feature `tray` or
 mod clipboard;
 mod drawn_menu;
 mod icons;
-mod order;
 mod private_directory;
 
 #[cfg(not(feature = "lean-tray"))]
@@ -23,11 +22,8 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use muxtray::cli::args::Arguments;
-use muxtray::decide::notice::{Notice, NoticeKey};
-use muxtray::engine::{self, Options, UserInterface};
+use muxtray::engine::{self, Options};
 use muxtray::i18n::{self, Language};
-use muxtray::present::menu::TrayView;
-use muxtray::run::session::Notifications;
 use muxtray::run::{self, Setup};
 use muxtray::{cli, crash, log, privilege};
 
@@ -35,7 +31,6 @@ use muxtray::{cli, crash, log, privilege};
 use gtk_tray as tray;
 #[cfg(feature = "lean-tray")]
 use lean_tray as tray;
-use order::Order;
 use tray::{Orders, Tray};
 
 fn main() -> ExitCode {
@@ -62,61 +57,25 @@ fn set_language(language: &Language) {
 fn run_with_icon(setup: Setup) -> io::Result<()> {
     if setup.session.has_bus() {
         match Tray::open() {
-            Ok(tray) => return run_tray(tray, setup),
+            Ok((tray, orders)) => return run_tray(tray, orders, setup),
             Err(error) => tracing::warn!("{error}; watching without an icon"),
         }
     }
     run::without_icon(setup)
 }
 
-fn run_tray(tray: Tray, setup: Setup) -> io::Result<()> {
-    let Setup {
-        options,
-        session,
-        intents,
-        inbox,
-    } = setup;
+fn run_tray(tray: Tray, orders: Orders, setup: Setup) -> io::Result<()> {
     let options = Options {
         can_show: tray::can_show(),
-        ..options
+        ..setup.options
     };
-    let user_interface = TrayInterface {
-        notifications: session.notifications(),
-        orders: tray.orders(),
-    };
-    let bus_end = session.quit_with_bus(&intents)?;
-    let engine = engine::start(options, inbox, user_interface)?;
+    let (session, intents) = (setup.session, setup.intents);
+    let user_interface = session.user_interface(move |order| orders.send(order));
+    session.quit_with_bus(&intents);
+    let engine = engine::start(options, setup.inbox, user_interface)?;
     session.warn_without_tray_host();
     tray.run(move |intent| intents.send(intent));
     let ended = engine.join();
-    session.close();
-    ended.and_then(|()| bus_end.check())
-}
-
-/// Sends views and texts to the tray, and notices to the notifier.
-struct TrayInterface {
-    notifications: Notifications,
-    orders: Orders,
-}
-
-impl UserInterface for TrayInterface {
-    fn draw(&mut self, view: &TrayView) {
-        self.orders.send(Order::Draw(view.clone()));
-    }
-
-    fn show_details(&mut self, title: String, text: String) {
-        self.orders.send(Order::ShowDetails { title, text });
-    }
-
-    fn notify(&mut self, notice: Notice) {
-        self.notifications.notify(notice);
-    }
-
-    fn withdraw(&mut self, key: NoticeKey) {
-        self.notifications.withdraw(key);
-    }
-
-    fn end(&mut self) {
-        self.orders.send(Order::End);
-    }
+    let closed = session.close();
+    ended.and(closed)
 }

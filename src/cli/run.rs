@@ -34,8 +34,8 @@ pub fn begin(
     privilege::warn_root();
     let options = Options::new(global.config.clone(), global.ssh_config.clone());
     match run::set_up(options)? {
-        Ok(setup) => go_on(setup)?,
-        Err(_) => {
+        Some(setup) => go_on(setup)?,
+        None => {
             writeln!(out, "muxtray is already running")?;
             out.flush()?;
         }

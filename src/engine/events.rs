@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use super::state::Engine;
-use super::wait::Due;
 use crate::discover;
 use crate::model::finding::{Finding, FindingId};
 use crate::model::interest::Interest;
@@ -63,20 +62,11 @@ impl Engine {
     }
 
     /// The time of the next scan; `None` to wait for an event.
-    pub(super) fn due(&self) -> Option<Due> {
+    pub(super) fn due(&self) -> Option<Instant> {
         let quiet_until = self
             .snapshot
             .as_ref()
             .and_then(|_| self.memory.quiet_until());
-        let exact = [
-            self.debounce.due(),
-            self.consequence_by,
-            self.scanner.next_scan_due(),
-            quiet_until,
-            self.memory.exits_at(),
-            self.discover_again,
-        ];
-        let exact = exact.into_iter().flatten().min().map(Due::exactly);
         let is_needed = self.options.has_icon
             || self.watch.limit().is_some()
             || self.sockets().next().is_some()
@@ -84,8 +74,16 @@ impl Engine {
                 .discovered
                 .as_ref()
                 .is_some_and(|(discovered, _)| discovered.fingerprint.is_settled());
-        let regular = is_needed.then(|| Due::about(self.last_scan, self.interval()));
-        exact.into_iter().chain(regular).min_by_key(|due| due.at)
+        let times = [
+            is_needed.then(|| self.last_scan + self.interval()),
+            self.debounce.due(),
+            self.consequence_by,
+            self.scanner.next_scan_due(),
+            quiet_until,
+            self.memory.exits_at(),
+            self.discover_again,
+        ];
+        times.into_iter().flatten().min()
     }
 
     /// The time between two scans without an event.

@@ -4,9 +4,12 @@ use std::time::Instant;
 
 use tr::tr;
 
-use super::jobs::Job;
+use super::message::Message;
 use super::state::Engine;
-use crate::actions::perform::Subject;
+use super::user_interface::Order;
+use crate::actions::fix;
+use crate::actions::parallel::parallel_map;
+use crate::actions::perform::{self, Subject};
 use crate::decide::action_notice::{self, Scope};
 use crate::decide::action_report::{Action, ActionReport, ReportTarget};
 use crate::decide::intent::{Intent, SessionConsent};
@@ -19,30 +22,28 @@ impl Engine {
     pub(super) fn carry_out_intent(&mut self, intent: Intent) {
         match intent {
             Intent::Check(target) => {
-                self.start(Job::Check(vec![self.subject(&target)], Scope::OneTarget));
+                self.perform_on("check", &target, perform::check);
             }
             Intent::CheckAll => {
                 let masters = self
                     .sockets()
                     .filter(|socket| socket.is_running() && socket.managed_by.is_none());
                 let subjects = masters.cloned().map(Subject::from).collect();
-                self.start(Job::Check(subjects, Scope::AllTargets));
+                self.perform("check", subjects, Scope::AllTargets, perform::check);
             }
             Intent::Exit { target, consent } => self.exit(&[(target, consent)], Scope::OneTarget),
             Intent::EndProcess { target, consent } => {
-                self.start(Job::EndProcess(Box::new(self.subject(&target)), consent));
+                self.perform_on("end-process", &target, move |subject| {
+                    perform::end_process(subject, consent)
+                });
             }
             Intent::ExitAll(masters) => self.exit(&masters, Scope::AllTargets),
-            Intent::Reset(masters) => {
-                let stale = self.sockets().filter(|socket| is_cleaned_with_all(socket));
-                let stale = stale.cloned().map(Subject::from).collect();
-                self.start(Job::Reset(self.subjects(&masters), stale));
-            }
-            Intent::Stop(target) => self.start(Job::Stop(Box::new(self.subject(&target)))),
+            Intent::Reset(masters) => self.reset(&masters),
+            Intent::Stop(target) => self.perform_on("stop", &target, perform::stop),
             Intent::Clean(target) => self.clean(&[target], Scope::OneTarget),
             Intent::CleanAll(targets) => self.clean(&targets, Scope::AllTargets),
             Intent::Open { host, consent } => self.open(&host, consent),
-            Intent::Fix(fix) => self.start(Job::Fix(fix)),
+            Intent::Fix(fix) => self.perform("fix", vec![fix], Scope::OneTarget, fix::fix),
             Intent::Show(target) => self.show(target.as_ref()),
             Intent::Set(setting, on) => self.set(setting, on),
             Intent::StartAtLogin(on) => self.start_at_login(on),
@@ -56,16 +57,44 @@ impl Engine {
     }
 
     pub(super) fn exit(&self, masters: &[(Target, SessionConsent)], scope: Scope) {
-        self.start(Job::Exit(self.subjects(masters), scope));
+        let act = match scope {
+            Scope::Policy => perform::exit_or_end_process,
+            Scope::OneTarget | Scope::AllTargets => perform::exit,
+        };
+        let masters = self.subjects(masters);
+        self.perform("exit", masters, scope, move |(subject, consent)| {
+            act(subject, *consent)
+        });
+    }
+
+    /// Exits masters, then cleans all stale sockets.
+    fn reset(&self, masters: &[(Target, SessionConsent)]) {
+        let masters = self.subjects(masters);
+        let stale = self.sockets().filter(|socket| is_cleaned_with_all(socket));
+        let stale: Vec<_> = stale.cloned().map(Subject::from).collect();
+        self.start("reset", move || {
+            let mut reports = parallel_map(&masters, |(subject, consent)| {
+                perform::exit(subject, *consent)
+            });
+            reports.extend(parallel_map(&stale, |stale| perform::clean(stale, false)));
+            Message::Performed(reports, Scope::AllTargets)
+        });
     }
 
     pub(super) fn clean(&self, targets: &[Target], scope: Scope) {
         let subjects = targets.iter().map(|target| self.subject(target)).collect();
-        self.start(Job::Clean(subjects, scope));
+        self.perform("clean", subjects, scope, |subject| {
+            perform::clean(subject, false)
+        });
     }
 
-    fn start(&self, job: Job) {
-        self.jobs.start(job);
+    fn perform_on(
+        &self,
+        name: &str,
+        target: &Target,
+        action: impl Fn(&Subject) -> ActionReport + Send + Sync + 'static,
+    ) {
+        self.perform(name, vec![self.subject(target)], Scope::OneTarget, action);
     }
 
     pub(super) fn handle_reports(&mut self, reports: &[ActionReport], scope: Scope) {
@@ -84,7 +113,6 @@ impl Engine {
                 self.answers.insert(target.clone(), line);
             }
         }
-        self.must_draw = true;
         let is_announced =
             scope != Scope::Policy || self.settings.announced().contains(&FindingId::Stranded);
         if is_announced
@@ -109,8 +137,9 @@ impl Engine {
             Some(socket) => (socket.title(), table::details(socket, snapshot.at)),
             None => (tr!("Control sockets"), table::report(snapshot, None)),
         };
+        let text = styled::plain(&lines);
         self.user_interface
-            .show_details(title, styled::plain(&lines));
+            .order(Order::ShowDetails { title, text });
     }
 
     fn subjects(&self, masters: &[(Target, SessionConsent)]) -> Vec<(Subject, SessionConsent)> {

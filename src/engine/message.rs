@@ -1,9 +1,9 @@
 use calloop::channel::{self, Channel, Sender};
 
-use super::settings_jobs::SettingsResult;
 use crate::decide::action_notice::Scope;
 use crate::decide::action_report::ActionReport;
 use crate::decide::intent::Intent;
+use crate::decide::notice::Notice;
 use crate::discover::{Discovered, Request};
 use crate::model::control_path::HostAlias;
 
@@ -14,7 +14,8 @@ pub(super) enum Message {
     Discovered(Box<Discovered>, Box<Request>),
     Performed(Vec<ActionReport>, Scope),
     Opened(HostAlias, Box<ActionReport>),
-    Settings(SettingsResult),
+    /// The title and text to show after a job about the settings, if any; or a notice of its failure.
+    Settings(Result<Option<(String, String)>, Notice>),
 }
 
 /// Sends intents to the engine. Cheap to clone, never blocks.

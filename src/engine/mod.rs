@@ -8,20 +8,16 @@
 
 mod events;
 mod intents;
-mod jobs;
 mod message;
 mod open;
-mod openings;
 mod scan;
 mod settings;
-mod settings_jobs;
 mod state;
 mod user_interface;
-mod wait;
 
 use std::io;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use calloop::EventLoop;
 use calloop::channel;
@@ -32,7 +28,7 @@ use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGTERM};
 use message::Message;
 pub use message::{Inbox, IntentSender, inbox};
 use state::Engine;
-pub use user_interface::{Options, UserInterface};
+pub use user_interface::{Options, Order, UserInterface};
 
 use crate::config;
 use crate::present::menu;
@@ -77,11 +73,11 @@ impl EngineThread {
 pub fn start(
     options: Options,
     inbox: Inbox,
-    user_interface: impl UserInterface,
+    user_interface: UserInterface,
 ) -> io::Result<EngineThread> {
     thread::Builder::new()
         .name("engine".to_owned())
-        .spawn(move || run(options, inbox, Box::new(user_interface)))
+        .spawn(move || run(options, inbox, user_interface))
         .map(EngineThread)
         .map_err(|error| {
             io::Error::new(
@@ -91,11 +87,7 @@ pub fn start(
         })
 }
 
-fn run(
-    options: Options,
-    inbox: Inbox,
-    user_interface: Box<dyn UserInterface>,
-) -> calloop::Result<()> {
+fn run(options: Options, inbox: Inbox, user_interface: UserInterface) -> calloop::Result<()> {
     let mut event_loop: EventLoop<'_, Engine> = EventLoop::try_new()?;
     let handle = event_loop.handle();
     let Inbox { receiver, sender } = inbox;
@@ -118,13 +110,12 @@ fn run(
     let mut engine = Engine::new(options, user_interface, sender, handle);
     engine.begin();
     while !engine.has_ended {
-        wait::until(engine.due(), &event_loop)?;
-        event_loop.dispatch(Some(Duration::ZERO), &mut engine)?;
-        if engine.due().is_some_and(|due| due.at <= Instant::now()) {
+        let left = |due: Instant| due.saturating_duration_since(Instant::now());
+        event_loop.dispatch(engine.due().map(left), &mut engine)?;
+        if engine.due().is_some_and(|due| due <= Instant::now()) {
             engine.scan();
         }
     }
-    engine.user_interface.end();
     Ok(())
 }
 
@@ -151,7 +142,6 @@ impl Engine {
                 }
                 self.is_discovering = false;
                 self.discovered = Some((*discovered, *request));
-                self.must_draw = true;
                 self.scan();
                 self.open_waiting();
             }

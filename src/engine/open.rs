@@ -1,11 +1,13 @@
 //! Opens a master from the menu.
+//!
+//! The hosts that had a master last are kept in a file, so that the menu lists them first after the next login.
 
 use tr::tr;
 
-use super::jobs::Job;
+use super::message::Message;
 use super::state::Engine;
 use crate::actions::open::Questions;
-use crate::actions::perform::Opening;
+use crate::actions::perform::{self, Opening};
 use crate::actions::ssh::Ssh;
 use crate::decide::action_notice::{self, Scope};
 use crate::decide::action_report::{Action, ActionOutcome, ActionReport, ReportTarget};
@@ -13,7 +15,9 @@ use crate::decide::intent::SessionConsent;
 use crate::decide::opening::{self, Openable, Plan};
 use crate::model::control_path::HostAlias;
 use crate::model::places::{Host, WrittenBy};
+use crate::model::recent::Recent;
 use crate::model::socket::Snapshot;
+use crate::{files, scan};
 
 impl Engine {
     /// The hosts that the menu offers to open.
@@ -21,13 +25,26 @@ impl Engine {
         let Some((discovered, _)) = &self.discovered else {
             return Vec::new();
         };
-        let openings = &self.openings;
-        opening::openable(
-            &discovered.places,
-            snapshot,
-            &openings.recent,
-            &openings.in_progress,
-        )
+        opening::openable(&discovered.places, snapshot, &self.recent, &self.opening)
+    }
+
+    /// Stores the hosts that had a master last. If the file cannot be written, the order in the menu and the use of the
+    /// administrator's hosts are forgotten at the end of the program.
+    pub(super) fn store_recent(&mut self, recent: Recent) {
+        if recent == self.recent {
+            return;
+        }
+        self.recent = recent;
+        let file = scan::recent_file(self.scanner.environment());
+        let stored = serde_json::to_vec(&self.recent)
+            .map_err(std::io::Error::from)
+            .and_then(|bytes| match file {
+                Some(path) => files::write_private(&path, &bytes),
+                None => Ok(()),
+            });
+        if let Err(error) = stored {
+            tracing::debug!("recent hosts not stored: {error}");
+        }
     }
 
     /// Opens a master for a host; `consent` is for the sessions of a stranded one. If the ssh configuration has changed,
@@ -35,14 +52,14 @@ impl Engine {
     pub(super) fn open(&mut self, alias: &HostAlias, consent: SessionConsent) {
         self.discover_if_changed();
         if self.is_discovering {
-            self.openings.waiting.push((alias.clone(), consent));
+            self.waiting.push((alias.clone(), consent));
         } else {
             self.open_now(alias, consent);
         }
     }
 
     pub(super) fn open_waiting(&mut self) {
-        for (alias, consent) in std::mem::take(&mut self.openings.waiting) {
+        for (alias, consent) in std::mem::take(&mut self.waiting) {
             self.open_now(&alias, consent);
         }
     }
@@ -54,7 +71,9 @@ impl Engine {
             |host: &Host| host.alias == *alias && host.written_by == WrittenBy::Administrator;
         let discovered = self.discovered.as_ref();
         if discovered.is_some_and(|(discovered, _)| discovered.places.hosts.iter().any(is_new)) {
-            self.openings.note_use(alias);
+            let mut recent = self.recent.clone();
+            recent.used(alias);
+            self.store_recent(recent);
             self.observe();
         }
     }
@@ -73,7 +92,7 @@ impl Engine {
         else {
             return;
         };
-        if self.openings.in_progress.contains(alias) {
+        if self.opening.contains(alias) {
             return;
         }
         let target = ReportTarget::Host {
@@ -98,7 +117,7 @@ impl Engine {
         let Some(program) = request.ssh.file(self.scanner.environment()) else {
             return;
         };
-        let started = self.jobs.start(Job::Open(Box::new(Opening {
+        let opening = Opening {
             alias: alias.clone(),
             ssh: Ssh {
                 program,
@@ -109,17 +128,19 @@ impl Engine {
             persist: host.persist,
             consent,
             questions: Questions::of(false, |name| std::env::var_os(name)),
-        })));
+        };
+        let started = self.start("open", move || {
+            let report = perform::open(&opening, None);
+            Message::Opened(opening.alias, Box::new(report))
+        });
         if started {
-            self.openings.in_progress.insert(alias.clone());
-            self.must_draw = true;
+            self.opening.insert(alias.clone());
             self.scan();
         }
     }
 
     pub(super) fn handle_opened(&mut self, alias: &HostAlias, report: &ActionReport) {
-        self.openings.in_progress.remove(alias);
-        self.must_draw = true;
+        self.opening.remove(alias);
         self.notify_of(std::slice::from_ref(report));
         self.scan();
     }

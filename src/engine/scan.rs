@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use super::jobs::Job;
+use super::message::Message;
 use super::state::Engine;
+use super::user_interface::Order;
 use crate::config::{self, ConfigError};
 use crate::decide::action_notice::Scope;
 use crate::decide::intent::SessionConsent;
 use crate::decide::{self, Effect, Policy};
 use crate::diagnose::network::SLEPT;
-use crate::model::network::{Judgement, Verdict};
-use crate::model::socket::Socket;
+use crate::discover;
 use crate::observe::time_asleep;
 use crate::present::menu::{self, TrayView};
 
@@ -77,10 +77,10 @@ impl Engine {
             *last == request && discovered.fingerprint.is_current(&request, environment)
         });
         if !is_current && !self.is_discovering {
-            let environment = Box::new(environment.clone());
-            self.is_discovering = self.jobs.start(Job::Discover {
-                request: Box::new(request),
-                environment,
+            let environment = environment.clone();
+            self.is_discovering = self.start("discover", move || {
+                let discovered = discover::discover(&request, &environment);
+                Message::Discovered(Box::new(discovered), Box::new(request))
             });
             self.discover_again = (!self.is_discovering).then(|| Instant::now() + DISCOVER_AGAIN);
         }
@@ -94,7 +94,7 @@ impl Engine {
             self.debounce.note_scan(began, began);
             return;
         };
-        self.openings.recent.note_in(&mut discovered.places);
+        self.recent.note_in(&mut discovered.places);
         let mut snapshot = self.scanner.scan(&discovered.places, &[]);
         self.update_watch(&snapshot);
         snapshot
@@ -112,26 +112,10 @@ impl Engine {
         self.memory = memory;
         self.answers
             .retain(|target, _| snapshot.find(target).is_some());
-        // The text about a doubtful network contains its age.
-        let is_doubtful = |verdict: &Verdict| verdict.judgement != Judgement::Well;
-        let ages = |socket: &Socket| socket.network.as_ref().is_some_and(is_doubtful);
-        let preferences = self.preferences();
-        let must_draw = self.must_draw
-            || self.shown_preferences.as_ref() != Some(&preferences)
-            || snapshot.sockets.iter().any(ages)
-            || !self
-                .snapshot
-                .as_ref()
-                .is_some_and(|last| last.eq_ignoring_age(&snapshot));
-        if must_draw {
-            self.must_draw = false;
-            self.openings
-                .note_masters(self.snapshot.as_ref(), &snapshot);
-            let openable = self.openable(&snapshot);
-            let view = menu::view(&snapshot, &self.answers, &openable);
-            self.draw(view.with_settings(&preferences));
-            self.shown_preferences = Some(preferences);
-        }
+        self.store_recent(self.recent.clone().after(self.snapshot.as_ref(), &snapshot));
+        let openable = self.openable(&snapshot);
+        let view = menu::view(&snapshot, &self.answers, &openable);
+        self.draw(view.with_settings(&self.preferences()));
         self.snapshot = Some(snapshot);
         self.carry_out_effects(effects);
     }
@@ -155,7 +139,7 @@ impl Engine {
 
     pub(super) fn draw(&mut self, view: TrayView) {
         if self.drawn.as_ref() != Some(&view) {
-            self.user_interface.draw(&view);
+            self.user_interface.order(Order::Draw(view.clone()));
             self.drawn = Some(view);
         }
     }

@@ -1,13 +1,15 @@
 //! The settings in the menu.
 
+use std::fs;
 use std::path::Path;
 
 use tr::tr;
 
-use super::jobs::Job;
-use super::settings_jobs::{SettingsJob, SettingsResult};
+use super::message::Message;
 use super::state::Engine;
-use crate::actions::xdg_open::XdgOpenError;
+use super::user_interface::Order;
+use crate::actions::xdg_open::{self, XdgOpenError};
+use crate::config;
 use crate::decide::intent::Intent;
 use crate::decide::notice::{Button, Notice, NoticeKey};
 use crate::model::settings::{AtLogin, Preferences, Setting, Store};
@@ -41,74 +43,92 @@ impl Engine {
     }
 
     pub(super) fn set(&self, setting: Setting, on: bool) {
-        self.start_settings_job(|path| SettingsJob::Set(path.to_owned(), setting, on));
+        self.start_with_file(move |path| {
+            config::set(path, setting, on)
+                .map_err(|error| notice(tr!("muxtray: setting not changed"), error.to_string()))?;
+            Ok(None)
+        });
     }
 
     pub(super) fn start_at_login(&self, on: bool) {
-        let job = SettingsJob::StartAtLogin(self.autostart.clone(), on);
-        self.jobs.start(Job::Settings(Box::new(job)));
+        let autostart = self.autostart.clone();
+        self.start("settings", move || {
+            let changed = if on {
+                autostart.enable().map(drop)
+            } else {
+                autostart.disable().map(drop)
+            };
+            let summary = || tr!("muxtray: start at login not changed");
+            let result = changed.map_err(|error| notice(summary(), error.to_string()));
+            Message::Settings(result.map(|()| None))
+        });
     }
 
     pub(super) fn open_configuration(&self) {
-        self.start_settings_job(|path| SettingsJob::Open(path.to_owned()));
+        let can_show = self.options.can_show;
+        self.start_with_file(move |path| {
+            if let Err(error) = config::write_first(path) {
+                tracing::warn!("{error}");
+            }
+            xdg_open::open(path, xdg_open::LIMIT)
+                .map_err(|error| not_opened(path, &error, can_show))?;
+            Ok(None)
+        });
     }
 
     pub(super) fn show_configuration(&self) {
-        self.start_settings_job(|path| SettingsJob::Read(path.to_owned()));
+        self.start_with_file(|path| {
+            let name = text::path(path);
+            match fs::read_to_string(path) {
+                Ok(text) => Ok(Some((name, text))),
+                Err(error) => Err(notice(
+                    tr!("muxtray: configuration cannot be shown"),
+                    format!("{name}: {error}"),
+                )),
+            }
+        });
     }
 
     /// Does nothing without a configuration file; the menu has no such rows then.
-    fn start_settings_job(&self, job: impl FnOnce(&Path) -> SettingsJob) {
-        if let Some(path) = &self.options.config {
-            self.jobs.start(Job::Settings(Box::new(job(path))));
+    fn start_with_file(
+        &self,
+        job: impl FnOnce(&Path) -> Result<Option<(String, String)>, Notice> + Send + 'static,
+    ) {
+        if let Some(path) = self.options.config.clone() {
+            self.start("settings", move || Message::Settings(job(&path)));
         }
     }
 
-    pub(super) fn handle_settings_result(&mut self, result: SettingsResult) {
-        let problem = match result {
-            SettingsResult::Set(Ok(()))
-            | SettingsResult::StartAtLogin(Ok(()))
-            | SettingsResult::Opened(_, Ok(())) => None,
-            SettingsResult::Set(Err(error)) => Some(notice(
-                tr!("muxtray: setting not changed"),
-                error.to_string(),
-            )),
-            SettingsResult::StartAtLogin(Err(error)) => Some(notice(
-                tr!("muxtray: start at login not changed"),
-                error.to_string(),
-            )),
-            SettingsResult::Opened(path, Err(error)) => Some(self.not_opened(&path, &error)),
-            SettingsResult::Read(path, Ok(text)) => {
-                self.user_interface.show_details(text::path(&path), text);
-                None
-            }
-            SettingsResult::Read(path, Err(error)) => {
-                let body = format!("{}: {error}", text::path(&path));
-                Some(notice(tr!("muxtray: configuration cannot be shown"), body))
-            }
-        };
-        if let Some(notice) = problem {
-            self.user_interface.notify(notice);
+    pub(super) fn handle_settings_result(
+        &mut self,
+        result: Result<Option<(String, String)>, Notice>,
+    ) {
+        match result {
+            Ok(None) => {}
+            Ok(Some((title, text))) => self
+                .user_interface
+                .order(Order::ShowDetails { title, text }),
+            Err(notice) => self.user_interface.notify(notice),
         }
         self.scan();
     }
+}
 
-    /// If the desktop has no program for the file, or one that needs a terminal, muxtray can show the file.
-    fn not_opened(&self, path: &Path, error: &XdgOpenError) -> Notice {
-        let body = tr!(
-            "{path}: {error}\nOpen it in an editor, or in a terminal: {command}",
-            path = text::path(path),
-            error,
-            command = "muxtray config edit"
-        );
-        let show = self.options.can_show.then(|| Button {
-            label: tr!("Show"),
-            intent: Intent::ShowConfiguration,
-        });
-        Notice {
-            buttons: show.into_iter().collect(),
-            ..notice(tr!("muxtray: configuration not opened"), body)
-        }
+/// If the desktop has no program for the file, or one that needs a terminal, muxtray can show the file.
+fn not_opened(path: &Path, error: &XdgOpenError, can_show: bool) -> Notice {
+    let body = tr!(
+        "{path}: {error}\nOpen it in an editor, or in a terminal: {command}",
+        path = text::path(path),
+        error,
+        command = "muxtray config edit"
+    );
+    let show = can_show.then(|| Button {
+        label: tr!("Show"),
+        intent: Intent::ShowConfiguration,
+    });
+    Notice {
+        buttons: show.into_iter().collect(),
+        ..notice(tr!("muxtray: configuration not opened"), body)
     }
 }
 

@@ -1,21 +1,26 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use calloop::LoopHandle;
 use calloop::channel::Sender;
 
-use super::jobs::JobStarter;
 use super::message::Message;
-use super::openings::Openings;
 use super::user_interface::{Options, UserInterface};
+use crate::actions::parallel::parallel_map;
 use crate::autostart::Autostart;
 use crate::config::{self, ConfigError, Settings};
 use crate::decide::Memory;
+use crate::decide::action_notice::Scope;
+use crate::decide::action_report::ActionReport;
+use crate::decide::intent::SessionConsent;
 use crate::discover::{Discovered, Environment, Request};
-use crate::model::settings::{AtLogin, Preferences};
+use crate::model::control_path::HostAlias;
+use crate::model::recent::Recent;
+use crate::model::settings::AtLogin;
 use crate::model::socket::{Snapshot, Socket, Target};
 use crate::present::menu::{self, TrayView};
-use crate::scan::Scanner;
+use crate::scan::{self, Scanner};
 use crate::watch::{Debounce, Watch};
 
 /// All state of the engine. Only the engine's thread changes it.
@@ -26,8 +31,6 @@ pub(super) struct Engine {
     pub(super) config_error: Option<ConfigError>,
     pub(super) autostart: Autostart,
     pub(super) at_login: AtLogin,
-    /// The settings in the drawn view.
-    pub(super) shown_preferences: Option<Preferences>,
     pub(super) scanner: Scanner,
     pub(super) discovered: Option<(Discovered, Request)>,
     pub(super) is_discovering: bool,
@@ -36,14 +39,17 @@ pub(super) struct Engine {
     pub(super) memory: Memory,
     /// The answers to alive checks, for the menu.
     pub(super) answers: menu::Answers,
-    pub(super) openings: Openings,
-    /// Whether the drawn view is out of date although the snapshot has not changed.
-    pub(super) must_draw: bool,
+    /// The hosts that had a master last.
+    pub(super) recent: Recent,
+    /// The hosts for which a master is being opened.
+    pub(super) opening: BTreeSet<HostAlias>,
+    /// Masters to open when the changed ssh configuration has been read.
+    pub(super) waiting: Vec<(HostAlias, SessionConsent)>,
     pub(super) snapshot: Option<Snapshot>,
     pub(super) drawn: Option<TrayView>,
     pub(super) time_asleep: Duration,
-    pub(super) user_interface: Box<dyn UserInterface>,
-    pub(super) jobs: JobStarter,
+    pub(super) user_interface: UserInterface,
+    pub(super) sender: Sender<Message>,
     pub(super) watch: Watch<Engine>,
     pub(super) debounce: Debounce,
     /// When the last scan began.
@@ -57,33 +63,32 @@ pub(super) struct Engine {
 impl Engine {
     pub(super) fn new(
         options: Options,
-        user_interface: Box<dyn UserInterface>,
+        user_interface: UserInterface,
         sender: Sender<Message>,
         handle: LoopHandle<'static, Engine>,
     ) -> Self {
         let scanner = Scanner::new(Environment::of_this_process());
-        let openings = Openings::new(scanner.environment());
         Self {
             options,
             settings: Settings::default(),
             config_version: None,
             config_error: None,
+            recent: scan::recent(scanner.environment()),
+            opening: BTreeSet::new(),
+            waiting: Vec::new(),
             scanner,
             autostart: Autostart::from_environment(),
             at_login: AtLogin::No,
-            shown_preferences: None,
             discovered: None,
             is_discovering: false,
             discover_again: None,
             memory: Memory::default(),
             answers: BTreeMap::new(),
-            openings,
-            must_draw: false,
             snapshot: None,
             drawn: None,
             time_asleep: crate::observe::time_asleep(),
             user_interface,
-            jobs: JobStarter::new(sender),
+            sender,
             watch: Watch::new(handle),
             debounce: Debounce::default(),
             last_scan: Instant::now(),
@@ -99,5 +104,31 @@ impl Engine {
     /// The socket in the last snapshot.
     pub(super) fn find(&self, target: &Target) -> Option<&Socket> {
         self.snapshot.as_ref()?.find(target)
+    }
+
+    /// Runs a job on a thread of its own, which sends the result. Returns whether a thread could be started.
+    pub(super) fn start(&self, name: &str, job: impl FnOnce() -> Message + Send + 'static) -> bool {
+        let sender = self.sender.clone();
+        let started = thread::Builder::new().name(name.to_owned()).spawn(move || {
+            // Fails if the engine has ended meanwhile; then the result is not needed.
+            let _ = sender.send(job());
+        });
+        if let Err(error) = &started {
+            tracing::warn!("cannot start a thread to {name}: {error}");
+        }
+        started.is_ok()
+    }
+
+    /// Starts the same action on several items.
+    pub(super) fn perform<T: Send + Sync + 'static>(
+        &self,
+        name: &str,
+        items: Vec<T>,
+        scope: Scope,
+        action: impl Fn(&T) -> ActionReport + Send + Sync + 'static,
+    ) {
+        self.start(name, move || {
+            Message::Performed(parallel_map(&items, action), scope)
+        });
     }
 }

@@ -1,7 +1,9 @@
+use std::fmt;
 use std::path::PathBuf;
 
 use crate::config;
 use crate::decide::notice::{Notice, NoticeKey};
+use crate::desktop::notify::Notifier;
 use crate::present::menu::TrayView;
 
 #[derive(Debug, Clone)]
@@ -34,13 +36,54 @@ impl Options {
     }
 }
 
-/// Shows what the engine decides. Called on the engine's thread; must not block.
-pub trait UserInterface: Send + 'static {
-    fn draw(&mut self, view: &TrayView);
-    fn show_details(&mut self, title: String, text: String);
+/// A request to the tray.
+#[derive(Debug)]
+pub enum Order {
+    Draw(TrayView),
+    /// Show a text to read and to copy. `text` contains line breaks.
+    ShowDetails {
+        title: String,
+        text: String,
+    },
+}
+
+/// Shows what the engine decides. The engine drops it when it ends.
+pub struct UserInterface {
+    notifier: Option<Notifier>,
+    send_order: Box<dyn Fn(Order) + Send>,
+}
+
+impl fmt::Debug for UserInterface {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("UserInterface")
+    }
+}
+
+impl UserInterface {
+    /// Without a notifier, notices become log messages. `send_order` is called on the engine's thread and must not
+    /// block.
+    pub fn new(notifier: Option<Notifier>, send_order: impl Fn(Order) + Send + 'static) -> Self {
+        Self {
+            notifier,
+            send_order: Box::new(send_order),
+        }
+    }
+
+    pub(super) fn order(&self, order: Order) {
+        (self.send_order)(order);
+    }
+
     /// Replaces the notification with the same key.
-    fn notify(&mut self, notice: Notice);
-    fn withdraw(&mut self, key: NoticeKey);
-    /// The engine is about to end: no other call follows.
-    fn end(&mut self);
+    pub(super) fn notify(&self, notice: Notice) {
+        match &self.notifier {
+            Some(notifier) => notifier.show(notice),
+            None => tracing::warn!("{}: {}", notice.summary, notice.body.replace('\n', "; ")),
+        }
+    }
+
+    pub(super) fn withdraw(&self, key: NoticeKey) {
+        if let Some(notifier) = &self.notifier {
+            notifier.close(key);
+        }
+    }
 }

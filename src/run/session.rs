@@ -9,11 +9,9 @@ use std::time::Duration;
 use tr::tr;
 
 use crate::decide::intent::Intent;
-use crate::decide::notice::{Notice, NoticeKey};
 use crate::desktop::instance::{self, Instance, InstanceError};
 use crate::desktop::notify::Notifier;
-use crate::engine::{IntentSender, UserInterface};
-use crate::present::menu::TrayView;
+use crate::engine::{IntentSender, Order, UserInterface};
 
 /// The first pause between two attempts to reach a session bus that has ended. Each pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -24,19 +22,19 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 pub struct DesktopSession {
     instance: Option<Arc<Instance>>,
     notifier: Option<Notifier>,
+    /// Whether the icon is gone with its session bus.
+    has_lost_icon: Arc<AtomicBool>,
 }
-
-/// Another instance runs in this session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AlreadyRunning;
 
 impl DesktopSession {
     /// Takes the name of the one instance on the session bus and starts the notifier. Buttons of notifications send
-    /// their intents to `intents`.
-    ///
-    /// # Errors
-    /// [`AlreadyRunning`]
-    pub fn open(intents: &IntentSender) -> Result<Self, AlreadyRunning> {
+    /// their intents to `intents`. Returns `None` if another instance runs in this session.
+    pub fn open(intents: &IntentSender) -> Option<Self> {
+        let mut session = Self {
+            instance: None,
+            notifier: None,
+            has_lost_icon: Arc::default(),
+        };
         match instance::acquire() {
             Ok(instance) => {
                 let intents = intents.clone();
@@ -44,22 +42,15 @@ impl DesktopSession {
                 if let Err(error) = &notifier {
                     tracing::error!("no notifications: {error}");
                 }
-                Ok(Self {
-                    instance: Some(Arc::new(instance)),
-                    notifier: notifier.ok(),
-                })
+                session.instance = Some(Arc::new(instance));
+                session.notifier = notifier.ok();
             }
-            Err(InstanceError::AlreadyRunning) => Err(AlreadyRunning),
-            Err(error @ InstanceError::NoBus(_)) => {
-                tracing::warn!(
-                    "{error}; watching without icon and notifications, findings go to this log"
-                );
-                Ok(Self {
-                    instance: None,
-                    notifier: None,
-                })
-            }
+            Err(InstanceError::AlreadyRunning) => return None,
+            Err(error @ InstanceError::NoBus(_)) => tracing::warn!(
+                "{error}; watching without icon and notifications, findings go to this log"
+            ),
         }
+        Some(session)
     }
 
     #[must_use]
@@ -67,9 +58,14 @@ impl DesktopSession {
         self.instance.is_some()
     }
 
+    /// A user interface with the notifications of this session; see [`UserInterface::new`].
+    pub fn user_interface(&self, send_order: impl Fn(Order) + Send + 'static) -> UserInterface {
+        UserInterface::new(self.notifier.clone(), send_order)
+    }
+
     /// Logs a warning if no panel shows tray icons. Returns at once.
     pub fn warn_without_tray_host(&self) {
-        let started = self.on_thread("panel", |instance| {
+        self.on_thread("panel", |instance| {
             if !instance.has_tray_host() {
                 tracing::warn!(
                     "no panel shows StatusNotifierItem icons yet; the icon appears when one starts (GNOME needs its \
@@ -77,39 +73,24 @@ impl DesktopSession {
                 );
             }
         });
-        if let Err(error) = started {
-            tracing::warn!("cannot start a thread to look for a panel: {error}");
-        }
     }
 
     /// Sends [`Intent::Quit`] when the session bus ends: neither GTK nor AppIndicator connects to another bus, so the
     /// icon would never be seen again. (GLib would raise SIGTERM, in a thread that blocks it.)
-    ///
-    /// # Errors
-    /// No thread could be started.
-    pub fn quit_with_bus(&self, intents: &IntentSender) -> io::Result<BusEnd> {
-        let end = BusEnd::default();
-        let (intents, has_ended) = (intents.clone(), end.clone());
+    pub fn quit_with_bus(&self, intents: &IntentSender) {
+        let (intents, has_lost_icon) = (intents.clone(), Arc::clone(&self.has_lost_icon));
         self.on_thread("bus", move |instance| {
             instance.wait_for_end_of_bus();
-            has_ended.0.store(true, Ordering::Release);
+            has_lost_icon.store(true, Ordering::Release);
             intents.send(Intent::Quit);
-        })
-        .map_err(|error| {
-            let message = tr!(
-                "cannot start a thread to watch the session bus: {error}",
-                error
-            );
-            io::Error::new(error.kind(), message)
-        })?;
-        Ok(end)
+        });
     }
 
     /// Takes the name again after the session bus has ended and come back, or sends [`Intent::Quit`] if another instance
     /// has it by then.
     pub fn reconnect_to_bus(&self, intents: &IntentSender) {
         let (intents, notifier) = (intents.clone(), self.notifier.clone());
-        let started = self.on_thread("bus", move |instance| {
+        self.on_thread("bus", move |instance| {
             instance.wait_for_end_of_bus();
             loop {
                 tracing::warn!(
@@ -126,36 +107,34 @@ impl DesktopSession {
                 instance.wait_for_end_of_bus();
             }
         });
-        if let Err(error) = started {
-            tracing::warn!("cannot start a thread to watch the session bus: {error}");
-        }
     }
 
     /// Does nothing without a bus.
-    fn on_thread(
-        &self,
-        name: &str,
-        work: impl FnOnce(&Instance) + Send + 'static,
-    ) -> io::Result<()> {
+    fn on_thread(&self, name: &str, work: impl FnOnce(&Instance) + Send + 'static) {
         let Some(instance) = self.instance.clone() else {
-            return Ok(());
+            return;
         };
-        thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(move || work(&instance))
-            .map(drop)
-    }
-
-    #[must_use]
-    pub fn notifications(&self) -> Notifications {
-        Notifications(self.notifier.clone())
+        let thread = thread::Builder::new().name(name.to_owned());
+        if let Err(error) = thread.spawn(move || work(&instance)) {
+            tracing::warn!("cannot start a thread to watch the {name}: {error}");
+        }
     }
 
     /// Closes all notifications, within a deadline.
-    pub fn close(self) {
+    ///
+    /// # Errors
+    /// If the icon is gone with its session bus: the exit status makes systemd start muxtray again.
+    pub fn close(self) -> io::Result<()> {
         if let Some(notifier) = self.notifier {
             notifier.end();
         }
+        if self.has_lost_icon.load(Ordering::Acquire) {
+            return Err(io::Error::other(tr!(
+                "the session bus has ended, and the tray icon with it; to start it again: {command}",
+                command = "muxtray run"
+            )));
+        }
+        Ok(())
     }
 }
 
@@ -171,51 +150,4 @@ fn wait_for_bus() -> Option<Instance> {
         }
         pause = LONGEST_PAUSE.min(pause * 2);
     }
-}
-
-/// Whether the session bus has ended.
-#[derive(Debug, Clone, Default)]
-pub struct BusEnd(Arc<AtomicBool>);
-
-impl BusEnd {
-    /// # Errors
-    /// If the bus has ended: the exit status makes systemd start muxtray again.
-    pub fn check(&self) -> io::Result<()> {
-        if self.0.load(Ordering::Acquire) {
-            return Err(io::Error::other(tr!(
-                "the session bus has ended, and the tray icon with it; to start it again: {command}",
-                command = "muxtray run"
-            )));
-        }
-        Ok(())
-    }
-}
-
-/// The user interface without an icon: notifications, or log messages without a notifier.
-#[derive(Debug, Clone)]
-pub struct Notifications(Option<Notifier>);
-
-impl UserInterface for Notifications {
-    fn draw(&mut self, view: &TrayView) {
-        tracing::info!("{}", view.summary);
-    }
-
-    fn show_details(&mut self, title: String, text: String) {
-        tracing::info!("{title}\n{text}");
-    }
-
-    fn notify(&mut self, notice: Notice) {
-        match &self.0 {
-            Some(notifier) => notifier.show(notice),
-            None => tracing::warn!("{}: {}", notice.summary, notice.body.replace('\n', "; ")),
-        }
-    }
-
-    fn withdraw(&mut self, key: NoticeKey) {
-        if let Some(notifier) = &self.0 {
-            notifier.close(key);
-        }
-    }
-
-    fn end(&mut self) {}
 }

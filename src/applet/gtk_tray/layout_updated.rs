@@ -9,13 +9,15 @@
 //!
 //! Only libdbusmenu has the ids, so the menu is read over the bus.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use gtk::gio::{self, BusNameWatcherFlags, Cancellable, DBusCallFlags, DBusConnection};
-use gtk::glib::{self, Variant, prelude::*};
+use gtk::gio::{self, BusNameWatcherFlags, DBusConnection};
+use gtk::glib::{self, MainContext, Priority, Variant, prelude::*};
+
+use super::registration::call;
 
 /// The object path that AppIndicator derives from the title "tray-icon tray app muxtray".
 const MENU_PATH: &str = "/org/ayatana/NotificationItem/tray_icon_tray_app_muxtray/Menu";
@@ -30,113 +32,69 @@ const PLASMA_START: Duration = Duration::from_secs(5);
 /// Time for Plasma to read the top level again, which adds the new submenus.
 const TOP_LEVEL: Duration = Duration::from_millis(300);
 
-/// Timeout of a bus call, in milliseconds.
-const LIMIT: i32 = 10_000;
-
-/// The submenus that have been reported.
-#[derive(Clone, Default)]
-pub(super) struct Submenus(Rc<RefCell<Reported>>);
-
-#[derive(Default)]
-struct Reported {
-    submenus: Rows,
-    reading: Reading,
-}
-
 /// The ids of the rows of each submenu, by the id of the submenu.
 type Rows = BTreeMap<i32, Vec<i32>>;
 
-#[derive(Default, Clone, Copy, PartialEq, Eq)]
-enum Reading {
-    #[default]
-    No,
-    Yes,
-    /// Rows were inserted or removed since it began.
-    Outdated,
+/// The submenus that have been reported.
+#[derive(Clone, Default)]
+pub(super) struct Submenus(Rc<Reports>);
+
+#[derive(Default)]
+struct Reports {
+    reported: RefCell<Rows>,
+    is_reporting: Cell<bool>,
+    /// Rows were inserted or removed since the menu was read.
+    is_outdated: Cell<bool>,
 }
 
 impl Submenus {
-    /// Reports the submenus that have changed rows since the last report, when the event loop is idle.
+    /// Reports the submenus that have changed rows since the last report, when the event loop is idle: one report for
+    /// all edits in this iteration of the loop.
     pub(super) fn report(&self) {
-        let reading = &mut self.0.borrow_mut().reading;
-        if *reading != Reading::No {
-            *reading = Reading::Outdated;
+        self.0.is_outdated.set(true);
+        if self.0.is_reporting.replace(true) {
             return;
         }
-        *reading = Reading::Yes;
-        let submenus = self.clone();
-        // One report for all edits in this iteration of the loop.
-        glib::idle_add_local_once(move || submenus.read());
+        let reports = Rc::clone(&self.0);
+        let report = async move {
+            while reports.is_outdated.take() {
+                if let Err(error) = reports.report().await {
+                    tracing::debug!("cannot report changed submenus to the panel: {error}");
+                }
+            }
+            reports.is_reporting.set(false);
+        };
+        MainContext::default().spawn_local_with_priority(Priority::DEFAULT_IDLE, report);
     }
 
     pub(super) fn report_all(&self) {
-        self.0.borrow_mut().submenus.clear();
+        self.0.reported.borrow_mut().clear();
         self.report();
     }
+}
 
-    fn read(self) {
+impl Reports {
+    async fn report(&self) -> Result<(), glib::Error> {
         // AppIndicator uses the same connection.
-        gio::bus_get(
-            gio::BusType::Session,
-            Cancellable::NONE,
-            move |connection| match connection {
-                Ok(connection) => self.read_from(&connection),
-                Err(error) => self.end(&error),
-            },
-        );
-    }
-
-    fn read_from(self, connection: &DBusConnection) {
+        let connection = gio::bus_get_future(gio::BusType::Session).await?;
+        let name = connection.unique_name().unwrap_or_default();
         let all = (0_i32, -1_i32, ["children-display"].as_slice()).to_variant();
-        let sender = connection.clone();
-        connection.call(
-            connection.unique_name().as_deref(),
-            MENU_PATH,
-            INTERFACE,
-            "GetLayout",
-            Some(&all),
-            None,
-            DBusCallFlags::NO_AUTO_START,
-            LIMIT,
-            Cancellable::NONE,
-            move |reply| match reply.and_then(|reply| self.send(&sender, &reply)) {
-                Ok(()) => self.end_reading(),
-                Err(error) => self.end(&error),
-            },
-        );
-    }
-
-    fn send(&self, connection: &DBusConnection, reply: &Variant) -> Result<(), glib::Error> {
+        let menu = (name.as_str(), MENU_PATH);
+        let reply = call(&connection, menu, INTERFACE, "GetLayout", &all).await?;
         let revision = reply.child_value(0);
         let mut submenus = Rows::new();
         note_submenus(&reply.child_value(1), &mut submenus);
-        let Changes { changed, new } = changes(&self.0.borrow().submenus, &submenus);
-        self.0.borrow_mut().submenus = submenus;
+        let Changes { changed, new } = changes(&self.reported.borrow(), &submenus);
+        self.reported.replace(submenus);
         // Plasma ignores the first signal for a submenu that it read on opening (`m_idsRefreshedByAboutToShow`), and
         // merges two signals in a row.
-        emit(connection, &revision, &changed)?;
-        emit(connection, &revision, &changed)?;
+        emit(&connection, &revision, &changed)?;
+        emit(&connection, &revision, &changed)?;
         if !new.is_empty() {
-            let connection = connection.clone();
-            glib::timeout_add_local_once(TOP_LEVEL, move || {
-                if let Err(error) = emit(&connection, &revision, &new) {
-                    log(&error);
-                }
-            });
+            glib::timeout_future(TOP_LEVEL).await;
+            emit(&connection, &revision, &new)?;
         }
         Ok(())
-    }
-
-    fn end(&self, error: &glib::Error) {
-        log(error);
-        self.end_reading();
-    }
-
-    fn end_reading(&self) {
-        let reading = std::mem::take(&mut self.0.borrow_mut().reading);
-        if reading == Reading::Outdated {
-            self.report();
-        }
     }
 }
 
@@ -201,10 +159,6 @@ fn emit(connection: &DBusConnection, revision: &Variant, ids: &[i32]) -> Result<
             Some(&arguments),
         )
     })
-}
-
-fn log(error: &glib::Error) {
-    tracing::debug!("cannot report changed submenus to the panel: {error}");
 }
 
 #[cfg(test)]

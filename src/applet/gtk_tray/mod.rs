@@ -15,7 +15,8 @@ use gtk::glib;
 use gtk::prelude::*;
 use muxtray::crash::contained;
 use muxtray::decide::intent::Intent;
-use muxtray::desktop::menu::{Edit, edits, edits_below_top, edits_while_open};
+use muxtray::desktop::menu::{Change, edits};
+use muxtray::engine::Order;
 use muxtray::present::menu::{Icon, TrayView};
 use tao::event::Event;
 use tao::event_loop::{ControlFlow, EventLoop, EventLoopBuilder, EventLoopProxy};
@@ -26,10 +27,9 @@ use tray_icon::{TrayIcon, TrayIconBuilder};
 use crate::clipboard::{self, Tool};
 use crate::drawn_menu::DrawnMenu;
 use crate::icons;
-use crate::order::Order;
 use crate::private_directory::PrivateDirectory;
 use layout_updated::Submenus;
-use open_menu::{Changeable, OpenMenu};
+use open_menu::OpenMenu;
 use widgets::Widgets;
 use windows::Windows;
 
@@ -37,7 +37,7 @@ pub(crate) const fn can_show() -> bool {
     true
 }
 
-/// Sends orders to the tray, from any thread.
+/// Sends orders to the tray, from any thread. Ends the tray when dropped.
 pub(crate) struct Orders(EventLoopProxy<TrayEvent>);
 
 impl Orders {
@@ -46,10 +46,9 @@ impl Orders {
     }
 }
 
-/// Ends the tray also if the engine ends without [`Order::End`].
 impl Drop for Orders {
     fn drop(&mut self) {
-        self.send(Order::End);
+        send_event(&self.0, TrayEvent::End);
     }
 }
 
@@ -57,6 +56,7 @@ impl Drop for Orders {
 #[derive(Debug)]
 enum TrayEvent {
     Ordered(Order),
+    End,
     Clicked(MenuId),
     NotCopied(String),
     MenuOpened,
@@ -65,29 +65,9 @@ enum TrayEvent {
     RedrawDue,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum TrayError {
-    #[error(
-        "no display to show the tray icon on (neither DISPLAY nor WAYLAND_DISPLAY leads to one); \
-         `muxtray run --no-tray` works without"
-    )]
-    NoDisplay,
-    #[error(
-        "the library libayatana-appindicator3.so.1 cannot be loaded; install libayatana-appindicator3-1 (Debian, \
-         Ubuntu), libayatana-appindicator-gtk3 (Fedora) or libayatana-appindicator (Arch)"
-    )]
-    NoAppIndicator,
-    #[error("cannot write the tray icon to a directory of its own: {0}")]
-    Directory(std::io::Error),
-    #[error("cannot make the tray icon: {0}")]
-    Other(String),
-}
-
 pub(crate) struct Tray {
     events: EventLoop<TrayEvent>,
-    icon: TrayIcon,
-    menu: DrawnMenu,
-    widgets: Widgets,
+    panel: Panel,
     // Dropped after the icon, which uses files in it.
     _directory: PrivateDirectory,
 }
@@ -107,17 +87,22 @@ impl Tray {
     /// Adds an icon with an empty menu to the panel. Call it once, on the main thread.
     ///
     /// # Errors
-    /// If there is no display or no icon can be made; see [`TrayError`]. Without a panel it succeeds: the icon appears
-    /// when a panel starts.
-    pub(crate) fn open() -> Result<Self, TrayError> {
+    /// If there is no display or no icon can be made. Without a panel it succeeds: the icon appears when a panel starts.
+    pub(crate) fn open() -> Result<(Self, Orders), String> {
         // tao panics if there is no display, so GTK is initialised first. Panels show the application name in the
         // tooltip.
         glib::set_application_name("muxtray");
         quiet_deprecation();
-        gtk::init().map_err(|_| TrayError::NoDisplay)?;
+        gtk::init().map_err(|_| {
+            "no display to show the tray icon on (neither DISPLAY nor WAYLAND_DISPLAY leads to one); \
+             `muxtray run --no-tray` works without"
+        })?;
         let events = EventLoopBuilder::<TrayEvent>::with_user_event().build();
-        let directory = PrivateDirectory::new("icons-").map_err(TrayError::Directory)?;
-        icon_theme::write(directory.path()).map_err(TrayError::Directory)?;
+        let directory = PrivateDirectory::new("icons-")
+            .and_then(|directory| icon_theme::write(directory.path()).map(|()| directory))
+            .map_err(|error| {
+                format!("cannot write the tray icon to a directory of its own: {error}")
+            })?;
 
         let menu = DrawnMenu::new();
         let root = menu.menu();
@@ -132,61 +117,55 @@ impl Tray {
             .with_menu(Box::new(root));
         // tray-icon panics if the library is missing.
         let icon = contained(|| builder.build())
-            .ok_or(TrayError::NoAppIndicator)?
-            .map_err(|error| TrayError::Other(error.to_string()))?;
+            .ok_or(
+                "the library libayatana-appindicator3.so.1 cannot be loaded; install libayatana-appindicator3-1 \
+                 (Debian, Ubuntu), libayatana-appindicator-gtk3 (Fedora) or libayatana-appindicator (Arch)",
+            )?
+            .map_err(|error| format!("cannot make the tray icon: {error}"))?;
 
         let proxy = events.create_proxy();
         MenuEvent::set_event_handler(Some(move |event: MenuEvent| {
             send_event(&proxy, TrayEvent::Clicked(event.id));
         }));
-        Ok(Self {
+        let orders = Orders(events.create_proxy());
+        let tray = Self {
+            panel: Panel {
+                proxy: events.create_proxy(),
+                icon,
+                look: Icon::Idle,
+                menu,
+                widgets,
+                pending_view: None,
+                submenus: Submenus::default(),
+                open_menu: OpenMenu::default(),
+                redraw_due: None,
+                windows: Windows::default(),
+            },
             events,
-            icon,
-            menu,
-            widgets,
             _directory: directory,
-        })
+        };
+        Ok((tray, orders))
     }
 
-    #[must_use]
-    pub(crate) fn orders(&self) -> Orders {
-        Orders(self.events.create_proxy())
-    }
-
-    /// Draws views and calls `send` with the intents of clicked rows, until [`Order::End`]. Removes the icon before it
-    /// returns.
+    /// Draws views and calls `send` with the intents of clicked rows, until [`Orders`] is dropped. Removes the icon
+    /// before it returns.
     ///
     /// Intents that copy text and [`Intent::About`] are handled here. `send` is called on this thread and must not
     /// block.
     pub(crate) fn run(self, send: impl Fn(Intent) + 'static) {
         let Self {
             mut events,
-            icon,
-            menu,
-            widgets,
+            mut panel,
             _directory,
         } = self;
-        let mut handler = EventHandler {
-            proxy: events.create_proxy(),
-            icon,
-            look: Icon::Idle,
-            menu,
-            widgets,
-            pending_view: None,
-            submenus: Submenus::default(),
-            open_menu: OpenMenu::default(),
-            redraw_due: None,
-            windows: Windows::default(),
-            send,
-        };
         registration::register_if_missing();
         let proxy = events.create_proxy();
         layout_updated::after_plasma_start(move || send_event(&proxy, TrayEvent::PlasmaStarted));
         events.run_return(move |event, _, control| {
             *control = ControlFlow::Wait;
             match event {
-                Event::UserEvent(TrayEvent::Ordered(Order::End)) => *control = ControlFlow::Exit,
-                Event::UserEvent(event) => handler.handle(event),
+                Event::UserEvent(TrayEvent::End) => *control = ControlFlow::Exit,
+                Event::UserEvent(event) => panel.handle(event, &send),
                 _ => {}
             }
         });
@@ -194,7 +173,8 @@ impl Tray {
     }
 }
 
-struct EventHandler<S> {
+/// The icon and menu on the panel, and the windows.
+struct Panel {
     proxy: EventLoopProxy<TrayEvent>,
     icon: TrayIcon,
     look: Icon,
@@ -207,10 +187,9 @@ struct EventHandler<S> {
     /// When drawing the rest is tried next.
     redraw_due: Option<Instant>,
     windows: Windows,
-    send: S,
 }
 
-impl<S: Fn(Intent)> EventHandler<S> {
+impl Panel {
     fn draw(&mut self, view: TrayView) {
         if self.look != view.icon {
             match self.icon.set_native_icon(Some(icons::named(view.icon))) {
@@ -229,20 +208,17 @@ impl<S: Fn(Intent)> EventHandler<S> {
         };
         let open = self.widgets.has_open_submenu();
         let now = Instant::now();
-        let (plan, wait): (fn(&[_], &[_]) -> _, _) = match self.open_menu.changeable(open, now) {
-            Changeable::All => {
-                self.widgets.hide_submenus();
-                (edits, None)
-            }
-            Changeable::BelowTop(wait) => (edits_below_top, Some(wait)),
-            Changeable::None(wait) => (edits_while_open, Some(wait)),
-        };
-        let edits = plan(self.menu.entries(), &view.menu);
+        let (changeable, wait) = self.open_menu.changeable(open, now);
+        if wait.is_none() {
+            self.widgets.hide_submenus();
+        }
+        let edits = edits(self.menu.entries(), &view.menu, changeable);
         for edit in &edits {
             self.menu.draw(edit);
             self.widgets.follow(edit);
         }
-        if edits.iter().any(Edit::changes_layout) {
+        let changes_layout = |change| matches!(change, &Change::Remove | &Change::Insert(_));
+        if edits.iter().any(|edit| changes_layout(&edit.change)) {
             self.submenus.report();
         }
         if self.menu.entries() == view.menu {
@@ -262,28 +238,22 @@ impl<S: Fn(Intent)> EventHandler<S> {
         }
     }
 
-    ///
     /// A Wayland compositor accepts a clipboard only from the program with the input focus, but the panel owns the
     /// menu. wl-copy works around that; if it is missing, a window shows the text with a Copy button.
     fn copy(&mut self, text: String) {
         if !windows::is_wayland() {
-            windows::set_clipboard(&text);
-            return;
+            return windows::set_clipboard(&text);
         }
         let Some(tool) = Tool::find() else {
-            self.windows.show_to_copy(&text);
-            return;
+            return self.windows.show_to_copy(&text);
         };
         let proxy = self.proxy.clone();
-        tool.copy(text, move |text, copied| {
-            if let Err(error) = copied {
-                tracing::info!("not on the clipboard: {error}");
-                send_event(&proxy, TrayEvent::NotCopied(text));
-            }
+        tool.copy(text, move |text| {
+            send_event(&proxy, TrayEvent::NotCopied(text))
         });
     }
 
-    fn handle(&mut self, event: TrayEvent) {
+    fn handle(&mut self, event: TrayEvent, send: &impl Fn(Intent)) {
         tracing::trace!("tray event: {event:?}");
         match event {
             TrayEvent::Ordered(Order::Draw(view)) => self.draw(view),
@@ -291,13 +261,13 @@ impl<S: Fn(Intent)> EventHandler<S> {
                 self.windows.show_details(&title, &text);
             }
             // `run` handles it.
-            TrayEvent::Ordered(Order::End) => {}
+            TrayEvent::End => {}
             TrayEvent::Clicked(id) => {
                 match self.menu.clicked(&id) {
                     Some(Intent::About) => self.windows.show_about(),
                     Some(intent) => match clipboard::text_to_copy(intent) {
                         Some(text) => self.copy(text),
-                        None => (self.send)(intent.clone()),
+                        None => send(intent.clone()),
                     },
                     None => tracing::debug!("a click on a row that is no longer there"),
                 }
@@ -309,7 +279,7 @@ impl<S: Fn(Intent)> EventHandler<S> {
             TrayEvent::NotCopied(text) => self.windows.show_to_copy(&text),
             TrayEvent::MenuOpened => {
                 self.open_menu.opened(Instant::now());
-                (self.send)(Intent::Scan);
+                send(Intent::Scan);
             }
             TrayEvent::MenuClosed => {
                 if !self.widgets.has_open_submenu() {

@@ -5,6 +5,8 @@
 
 use std::time::{Duration, Instant};
 
+use muxtray::desktop::menu::Changeable;
+
 /// The longest wait. A panel that crashes never reports a closed menu, and after this time a user needs the current
 /// state more than a steady menu.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -18,16 +20,6 @@ const LATE_CLICK: Duration = Duration::from_millis(300);
 
 /// AppIndicator opens and closes each inserted submenu within this time; no user is that fast.
 const SPURIOUS_OPENING: Duration = Duration::from_millis(20);
-
-/// The rows that may be inserted or removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Changeable {
-    All,
-    /// Rows of submenus only. Call again after this time.
-    BelowTop(Duration),
-    /// No rows. Call again after this time.
-    None(Duration),
-}
 
 #[derive(Debug, Default)]
 pub(crate) struct OpenMenu {
@@ -50,30 +42,32 @@ impl OpenMenu {
         }
     }
 
-    pub(crate) fn changeable(&mut self, submenu_open: bool, now: Instant) -> Changeable {
-        if !submenu_open {
-            let Some(closed) = self.closed else {
-                return Changeable::All;
-            };
-            let left = |after: Duration| {
-                let left = (closed + after).saturating_duration_since(now);
-                (!left.is_zero()).then_some(left)
-            };
-            return match (left(LATE_CLICK), left(TOP_MENU_STAYS)) {
-                (Some(left), _) => Changeable::None(left),
-                (None, Some(left)) => Changeable::BelowTop(left),
-                (None, None) => Changeable::All,
-            };
-        }
-        let since = *self.since.get_or_insert(now);
-        let left = (since + LIMIT).saturating_duration_since(now);
-        if left.is_zero() {
+    /// Returns the rows that may change now, and after which time to ask again.
+    pub(crate) fn changeable(
+        &mut self,
+        submenu_open: bool,
+        now: Instant,
+    ) -> (Changeable, Option<Duration>) {
+        let left = |time: Instant, limit: Duration| {
+            let left = (time + limit).saturating_duration_since(now);
+            (!left.is_zero()).then_some(left)
+        };
+        if submenu_open {
+            if let Some(left) = left(*self.since.get_or_insert(now), LIMIT) {
+                // Xfce's panel does not report every closed menu, so check again soon.
+                return (Changeable::None, Some(left.min(TOP_MENU_STAYS)));
+            }
             // Counts as closed until a submenu is opened again.
             *self = Self::default();
-            return Changeable::All;
         }
-        // Xfce's panel does not report every closed menu, so check again soon.
-        Changeable::None(left.min(TOP_MENU_STAYS))
+        let left = |limit| self.closed.and_then(|closed| left(closed, limit));
+        if let Some(left) = left(LATE_CLICK) {
+            return (Changeable::None, Some(left));
+        }
+        match left(TOP_MENU_STAYS) {
+            Some(left) => (Changeable::BelowTop, Some(left)),
+            None => (Changeable::All, None),
+        }
     }
 }
 
@@ -86,7 +80,7 @@ mod tests {
     #[test]
     fn closed_menu_changes_all_rows() {
         let changeable = OpenMenu::default().changeable(false, Instant::now());
-        assert_eq!(changeable, Changeable::All);
+        assert_eq!(changeable, (Changeable::All, None));
     }
 
     #[test]
@@ -96,17 +90,17 @@ mod tests {
         menu.opened(start);
         assert_eq!(
             menu.changeable(true, start + 9 * SECOND),
-            Changeable::None(TOP_MENU_STAYS)
+            (Changeable::None, Some(TOP_MENU_STAYS))
         );
         let closed = start + 10 * SECOND;
         menu.closed(closed);
         for (after, changeable) in [
-            (Duration::ZERO, Changeable::None(LATE_CLICK)),
+            (Duration::ZERO, (Changeable::None, Some(LATE_CLICK))),
             (
                 LATE_CLICK,
-                Changeable::BelowTop(TOP_MENU_STAYS - LATE_CLICK),
+                (Changeable::BelowTop, Some(TOP_MENU_STAYS - LATE_CLICK)),
             ),
-            (TOP_MENU_STAYS, Changeable::All),
+            (TOP_MENU_STAYS, (Changeable::All, None)),
         ] {
             assert_eq!(menu.changeable(false, closed + after), changeable);
         }
@@ -121,12 +115,12 @@ mod tests {
         menu.opened(start + 2 * SECOND);
         assert_eq!(
             menu.changeable(true, start + 9 * SECOND),
-            Changeable::None(TOP_MENU_STAYS)
+            (Changeable::None, Some(TOP_MENU_STAYS))
         );
         menu.closed(start + 10 * SECOND);
         assert_eq!(
             menu.changeable(false, start + 11 * SECOND),
-            Changeable::BelowTop(2 * SECOND)
+            (Changeable::BelowTop, Some(2 * SECOND))
         );
     }
 
@@ -137,7 +131,7 @@ mod tests {
         menu.opened(start);
         for submenu_open in [true, false] {
             let changeable = menu.changeable(submenu_open, start + LIMIT);
-            assert_eq!(changeable, Changeable::All);
+            assert_eq!(changeable, (Changeable::All, None));
         }
     }
 
@@ -148,6 +142,6 @@ mod tests {
         menu.opened(start);
         menu.closed(start + Duration::from_millis(1));
         let changeable = menu.changeable(false, start + Duration::from_millis(2));
-        assert_eq!(changeable, Changeable::All);
+        assert_eq!(changeable, (Changeable::All, None));
     }
 }

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use gtk::gio::{self, Cancellable, DBusCallFlags, DBusConnection};
+use gtk::gio::{self, DBusCallFlags, DBusConnection};
 use gtk::glib::{self, Variant, prelude::*};
 
 /// Time for AppIndicator to register the icon.
@@ -26,69 +26,55 @@ const ITEM_PATH: &str = "/org/ayatana/NotificationItem/tray_icon_tray_app_muxtra
 /// Checks the list of registered icons after a delay, and registers the icon if it is missing. If a panel starts later,
 /// AppIndicator has the connection by then and registers with it.
 pub(super) fn register_if_missing() {
-    glib::timeout_add_local_once(AFTER, || {
-        // AppIndicator uses the same connection.
-        gio::bus_get(gio::BusType::Session, Cancellable::NONE, |connection| {
-            if let Ok(connection) = connection {
-                check_register(&connection);
-            }
-        });
+    glib::spawn_future_local(async {
+        glib::timeout_future(AFTER).await;
+        // `DesktopSession` reports a missing panel.
+        if let Err(error) = check_registration().await {
+            tracing::debug!("cannot read the registered icons: {error}");
+        }
     });
 }
 
-fn check_register(connection: &DBusConnection) {
-    let Some(name) = connection.unique_name() else {
-        return;
-    };
-    let property = (WATCHER, "RegisteredStatusNotifierItems").to_variant();
-    let registrar = connection.clone();
-    call(
-        connection,
-        "org.freedesktop.DBus.Properties",
-        "Get",
-        &property,
-        move |reply| match reply {
-            Ok(items) if !is_listed(&items, &name) => {
-                tracing::debug!("the icon is not registered: registering it again");
-                let item = (ITEM_PATH,).to_variant();
-                call(
-                    &registrar,
-                    WATCHER,
-                    "RegisterStatusNotifierItem",
-                    &item,
-                    |reply| {
-                        if let Err(error) = reply {
-                            tracing::warn!("cannot register the icon with the panel: {error}");
-                        }
-                    },
-                );
-            }
-            Ok(_) => {}
-            // `DesktopSession` reports a missing panel.
-            Err(error) => tracing::debug!("cannot read the registered icons: {error}"),
-        },
-    );
+async fn check_registration() -> Result<(), glib::Error> {
+    // AppIndicator uses the same connection.
+    let connection = gio::bus_get_future(gio::BusType::Session).await?;
+    let watcher = (WATCHER, WATCHER_PATH);
+    let properties = "org.freedesktop.DBus.Properties";
+    let list = (WATCHER, "RegisteredStatusNotifierItems").to_variant();
+    let items = call(&connection, watcher, properties, "Get", &list).await?;
+    let name = connection.unique_name().unwrap_or_default();
+    if !is_listed(&items, &name) {
+        tracing::debug!("the icon is not registered: registering it again");
+        let item = (ITEM_PATH,).to_variant();
+        let method = "RegisterStatusNotifierItem";
+        if let Err(error) = call(&connection, watcher, WATCHER, method, &item).await {
+            tracing::warn!("cannot register the icon with the panel: {error}");
+        }
+    }
+    Ok(())
 }
 
-fn call(
+/// Calls a method of the object with this bus name and path.
+pub(super) async fn call(
     connection: &DBusConnection,
+    (name, path): (&str, &str),
     interface: &str,
     method: &str,
     arguments: &Variant,
-    then: impl FnOnce(Result<Variant, glib::Error>) + 'static,
-) {
-    connection.call(
-        Some(WATCHER),
-        WATCHER_PATH,
-        interface,
-        method,
-        Some(arguments),
-        None,
-        DBusCallFlags::NO_AUTO_START,
-        LIMIT,
-        Cancellable::NONE,
-        then,
-    );
+) -> Result<Variant, glib::Error> {
+    let (flags, arguments) = (DBusCallFlags::NO_AUTO_START, Some(arguments));
+    connection
+        .call_future(
+            Some(name),
+            path,
+            interface,
+            method,
+            arguments,
+            None,
+            flags,
+            LIMIT,
+        )
+        .await
 }
 
 /// Returns whether the reply lists an item of this connection. Watchers list `:1.42/path`.

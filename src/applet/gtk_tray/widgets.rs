@@ -2,7 +2,7 @@
 //! Also sets the label of a submenu that is already drawn, which muda cannot.
 
 use gtk::prelude::*;
-use muxtray::desktop::menu::Edit;
+use muxtray::desktop::menu::{Change, Edit};
 use muxtray::desktop::menu_label;
 
 pub(super) struct Widgets {
@@ -21,41 +21,32 @@ impl Widgets {
 
     /// Applies an edit to the widgets after muda has drawn it.
     pub(super) fn follow(&self, edit: &Edit) {
-        match edit {
+        let item = self.item(&edit.at);
+        match (&edit.change, item) {
             // muda does not change the label of a drawn submenu; removing and inserting the row would close it.
-            Edit::Label { at, label } => {
-                let item = self.item(at).filter(|item| item.submenu().is_some());
-                if let Some(drawn) = item.and_then(|item| find_label(item.upcast())) {
+            (Change::Label(label), Some(item)) if item.submenu().is_some() => {
+                if let Some(drawn) = find_label(item.upcast()) {
                     drawn.set_label(&menu_label::shown(label));
                 }
             }
-            Edit::Insert { at, .. } => {
-                if let Some(item) = self.item(at) {
-                    self.watch_below(item.upcast_ref());
-                }
+            (Change::Insert(_), Some(item)) => {
+                submenus(item.upcast_ref()).iter().for_each(&self.watch);
             }
-            Edit::Disable { .. } | Edit::Remove { .. } => {}
+            _ => {}
         }
     }
 
     /// Returns whether a submenu is open, as last reported by the panel. Panels do not report the top menu.
     pub(super) fn has_open_submenu(&self) -> bool {
-        self.root.children().iter().any(is_open_below)
+        let mut rows = self.root.children().into_iter();
+        rows.any(|row| submenus(&row).iter().any(WidgetExt::get_visible))
     }
 
     /// Marks every submenu as closed, because a submenu already marked as open would not report its next opening. The
     /// panel draws the menu, so this closes nothing on the screen.
     pub(super) fn hide_submenus(&self) {
-        self.root.children().iter().for_each(hide_below);
-    }
-
-    fn watch_below(&self, item: &gtk::Widget) {
-        if let Some(submenu) = submenu_of(item) {
-            (self.watch)(&submenu);
-            submenu
-                .children()
-                .iter()
-                .for_each(|child| self.watch_below(child));
+        for row in self.root.children() {
+            submenus(&row).iter().for_each(WidgetExt::hide);
         }
     }
 
@@ -69,22 +60,17 @@ impl Widgets {
     }
 }
 
-fn is_open_below(item: &gtk::Widget) -> bool {
-    submenu_of(item).is_some_and(|submenu| {
-        submenu.get_visible() || submenu.children().iter().any(is_open_below)
-    })
-}
-
-fn hide_below(item: &gtk::Widget) {
-    if let Some(submenu) = submenu_of(item) {
-        submenu.children().iter().for_each(hide_below);
-        submenu.hide();
-    }
-}
-
-fn submenu_of(item: &gtk::Widget) -> Option<gtk::Menu> {
-    let submenu = item.downcast_ref::<gtk::MenuItem>()?.submenu()?;
-    submenu.downcast().ok()
+/// Returns the submenus of a row and of those below it, the inner ones first.
+fn submenus(item: &gtk::Widget) -> Vec<gtk::Menu> {
+    let submenu = item
+        .downcast_ref::<gtk::MenuItem>()
+        .and_then(gtk::prelude::GtkMenuItemExt::submenu);
+    let Some(Ok(submenu)) = submenu.map(|submenu| submenu.downcast::<gtk::Menu>()) else {
+        return Vec::new();
+    };
+    let mut found: Vec<_> = submenu.children().iter().flat_map(submenus).collect();
+    found.push(submenu);
+    found
 }
 
 fn child_at(shell: &gtk::Widget, index: usize) -> Option<gtk::MenuItem> {

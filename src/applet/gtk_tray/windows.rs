@@ -1,7 +1,6 @@
 //! The details window and the About window, and the clipboard.
 
 use gtk::gdk_pixbuf::Pixbuf;
-use gtk::glib;
 use gtk::prelude::*;
 use tr::tr;
 
@@ -13,7 +12,7 @@ pub(crate) struct Windows {
 }
 
 struct Details {
-    window: gtk::Window,
+    window: gtk::Dialog,
     text: gtk::TextView,
 }
 
@@ -70,48 +69,24 @@ impl Details {
             .child(&text)
             .build();
 
-        let copy = gtk::Button::with_mnemonic("_Copy");
-        let close = gtk::Button::with_mnemonic("C_lose");
-        let buttons = gtk::ButtonBox::builder()
-            .orientation(gtk::Orientation::Horizontal)
-            .layout_style(gtk::ButtonBoxStyle::End)
-            .spacing(6)
-            .margin(6)
-            .build();
-        buttons.add(&copy);
-        buttons.add(&close);
-
-        let all = gtk::Box::new(gtk::Orientation::Vertical, 0);
-        all.pack_start(&scrolled, true, true, 0);
-        all.pack_start(&buttons, false, false, 0);
-        let window = gtk::Window::builder()
-            .type_(gtk::WindowType::Toplevel)
+        let window = gtk::Dialog::builder()
             .type_hint(gtk::gdk::WindowTypeHint::Dialog)
             .default_width(640)
             .default_height(400)
-            .child(&all)
             .build();
         window.set_icon(application_icon().as_ref());
-        all.show_all();
+        window.content_area().pack_start(&scrolled, true, true, 0);
+        window.add_button("_Copy", gtk::ResponseType::Apply);
+        let close = window.add_button("C_lose", gtk::ResponseType::Close);
+        scrolled.show_all();
 
         let buffer = text.buffer();
-        copy.connect_clicked(move |_| {
-            if let Some(text) = buffer.as_ref().and_then(all_text) {
+        window.connect_response(move |window, response| {
+            if response != gtk::ResponseType::Apply {
+                window.hide();
+            } else if let Some(text) = buffer.as_ref().and_then(all_text) {
                 set_clipboard(&text);
             }
-        });
-        let closing = window.downgrade();
-        close.connect_clicked(move |_| {
-            if let Some(window) = closing.upgrade() {
-                window.hide();
-            }
-        });
-        window.connect_key_press_event(|window, event| {
-            if event.keyval() == gtk::gdk::keys::constants::Escape {
-                window.hide();
-                return glib::Propagation::Stop;
-            }
-            glib::Propagation::Proceed
         });
         window.connect_delete_event(|window, _| window.hide_on_delete());
         close.grab_focus();

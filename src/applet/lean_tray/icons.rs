@@ -4,6 +4,7 @@
 //! 22.
 
 use std::env;
+use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -12,57 +13,42 @@ use tray_icon::{Icon, TrayIcon, TrayIconBuilder};
 
 use crate::icons::{LOOKS, name, named};
 
-pub(super) enum Icons {
-    Named,
-    Pixels {
-        idle: Icon,
-        running: Icon,
-        attention: Icon,
-    },
-}
+/// The built-in icons in the order of [`LOOKS`]; `None` if the icons are installed.
+pub(super) struct Icons(Option<[Icon; 3]>);
 
 impl Icons {
-    /// Uses installed icons, or decodes the built-in ones.
-    ///
     /// # Errors
     /// If a built-in icon is not a valid PNG.
     pub(super) fn new() -> Result<Self, String> {
         if are_installed(&data_directories()) {
-            return Ok(Self::Named);
+            return Ok(Self(None));
         }
-        Ok(Self::Pixels {
-            idle: decode(include_bytes!("../../../icons/tray/idle.png"))?,
-            running: decode(include_bytes!("../../../icons/tray/running.png"))?,
-            attention: decode(include_bytes!("../../../icons/tray/attention.png"))?,
-        })
+        Ok(Self(Some([
+            decode(include_bytes!("../../../icons/tray/idle.png"))?,
+            decode(include_bytes!("../../../icons/tray/running.png"))?,
+            decode(include_bytes!("../../../icons/tray/attention.png"))?,
+        ])))
     }
 
     /// Sets the first icon.
     pub(super) fn begin(&self, builder: TrayIconBuilder, look: Look) -> TrayIconBuilder {
         match self.pixels(look) {
-            Some(pixels) => builder.with_icon(pixels.clone()),
+            Some(pixels) => builder.with_icon(pixels),
             None => builder.with_native_icon(named(look)),
         }
     }
 
     /// Changes the icon.
-    ///
-    /// # Errors
-    /// If tray-icon cannot set the icon.
     pub(super) fn show(&self, icon: &TrayIcon, look: Look) -> tray_icon::Result<()> {
         match self.pixels(look) {
-            Some(pixels) => icon.set_icon(Some(pixels.clone())),
+            Some(pixels) => icon.set_icon(Some(pixels)),
             None => icon.set_native_icon(Some(named(look))),
         }
     }
 
-    const fn pixels(&self, look: Look) -> Option<&Icon> {
-        match (self, look) {
-            (Self::Named, _) => None,
-            (Self::Pixels { idle, .. }, Look::Idle) => Some(idle),
-            (Self::Pixels { running, .. }, Look::Running) => Some(running),
-            (Self::Pixels { attention, .. }, Look::Attention) => Some(attention),
-        }
+    fn pixels(&self, look: Look) -> Option<Icon> {
+        let place = LOOKS.iter().position(|known| *known == look)?;
+        self.0.as_ref()?.get(place).cloned()
     }
 }
 
@@ -87,15 +73,16 @@ fn data_directories() -> Vec<PathBuf> {
 }
 
 fn decode(picture: &'static [u8]) -> Result<Icon, String> {
-    let mut decoder = png::Decoder::new(io::Cursor::new(picture));
-    decoder.set_transformations(png::Transformations::normalize_to_color8());
-    let mut reader = decoder.read_info().map_err(|error| error.to_string())?;
-    let mut pixels = vec![0; reader.output_buffer_size().unwrap_or(0)];
-    let frame = reader
-        .next_frame(&mut pixels)
-        .map_err(|error| error.to_string())?;
-    pixels.truncate(frame.buffer_size());
-    Icon::from_rgba(pixels, frame.width, frame.height).map_err(|error| error.to_string())
+    let decoded = || -> Result<Icon, Box<dyn Error>> {
+        let mut decoder = png::Decoder::new(io::Cursor::new(picture));
+        decoder.set_transformations(png::Transformations::normalize_to_color8());
+        let mut reader = decoder.read_info()?;
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap_or(0)];
+        let frame = reader.next_frame(&mut pixels)?;
+        pixels.truncate(frame.buffer_size());
+        Ok(Icon::from_rgba(pixels, frame.width, frame.height)?)
+    };
+    decoded().map_err(|error| format!("cannot make the tray icon: {error}"))
 }
 
 #[cfg(test)]

@@ -16,14 +16,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use muxtray::decide::intent::Intent;
-use muxtray::desktop::menu::{Edit, edits};
+use muxtray::desktop::menu::{Change, Changeable, edits};
+use muxtray::engine::Order;
 use muxtray::present::menu::{self, Icon, TrayView};
 use tray_icon::menu::{MenuEvent, MenuId};
 use tray_icon::{TrayIcon, TrayIconBuilder};
 
 use crate::clipboard::{self, Tool};
 use crate::drawn_menu::DrawnMenu;
-use crate::order::Order;
 use icons::Icons;
 use supported_entries::supported_entries;
 use text_viewer::Viewer;
@@ -33,13 +33,12 @@ pub(crate) fn can_show() -> bool {
     text_viewer::is_available()
 }
 
-/// Sends orders to the tray, from any thread.
+/// Sends orders to the tray, from any thread. Ends the tray when dropped.
 pub(crate) struct Orders {
     pending: PendingView,
     viewer: Viewer,
     events: Sender<TrayEvent>,
-    /// Dropped with the orders, so the tray also ends if the engine ends without [`Order::End`].
-    end: Sender<()>,
+    _end: Sender<()>,
 }
 
 /// The latest view that is not drawn yet; a newer view replaces it.
@@ -47,18 +46,14 @@ type PendingView = Arc<Mutex<Option<TrayView>>>;
 
 impl Orders {
     pub(crate) fn send(&self, order: Order) {
-        // The receivers are dropped only at the end, when nothing needs to be drawn.
         match order {
             Order::Draw(view) => {
-                let waiting = lock(&self.pending).replace(view);
-                if waiting.is_none() {
+                if lock(&self.pending).replace(view).is_none() {
+                    // The receiver is dropped only at the end, when nothing needs to be drawn.
                     let _ = self.events.send(TrayEvent::ViewPending);
                 }
             }
             Order::ShowDetails { title, text } => self.viewer.show(title, text),
-            Order::End => {
-                let _ = self.end.send(());
-            }
         }
     }
 }
@@ -69,17 +64,14 @@ enum TrayEvent {
     Clicked(MenuId),
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("cannot make the tray icon: {0}")]
-pub(crate) struct TrayError(String);
-
 /// The tray before the panel has its icon.
 pub(crate) struct Tray {
     icons: Icons,
     pending: PendingView,
     viewer: Viewer,
-    events: (Sender<TrayEvent>, Receiver<TrayEvent>),
-    end: (Sender<()>, Receiver<()>),
+    clicks: Sender<TrayEvent>,
+    events: Receiver<TrayEvent>,
+    end: Receiver<()>,
 }
 
 impl Tray {
@@ -87,54 +79,50 @@ impl Tray {
     ///
     /// # Errors
     /// If a built-in icon is not a valid PNG.
-    pub(crate) fn open() -> Result<Self, TrayError> {
-        Ok(Self {
-            icons: Icons::new().map_err(TrayError)?,
+    pub(crate) fn open() -> Result<(Self, Orders), String> {
+        let (clicks, events) = mpsc::channel();
+        let (end_sender, end) = mpsc::channel();
+        let tray = Self {
+            icons: Icons::new()?,
             pending: PendingView::default(),
             viewer: Viewer::default(),
-            events: mpsc::channel(),
-            end: mpsc::channel(),
-        })
+            clicks,
+            events,
+            end,
+        };
+        let orders = Orders {
+            pending: Arc::clone(&tray.pending),
+            viewer: tray.viewer.clone(),
+            events: tray.clicks.clone(),
+            _end: end_sender,
+        };
+        Ok((tray, orders))
     }
 
-    #[must_use]
-    pub(crate) fn orders(&self) -> Orders {
-        Orders {
-            pending: Arc::clone(&self.pending),
-            viewer: self.viewer.clone(),
-            events: self.events.0.clone(),
-            end: self.end.0.clone(),
-        }
-    }
-
-    /// Draws views and calls `send` with the intents of clicked rows, until [`Order::End`]. The icon disappears when
-    /// the program closes its bus connection.
+    /// Draws views and calls `send` with the intents of clicked rows, until [`Orders`] is dropped. The icon disappears
+    /// when the program closes its bus connection.
     ///
     /// `send` is called on the drawing thread.
     pub(crate) fn run(self, send: impl Fn(Intent) + Send + 'static) {
-        let Self {
-            icons,
-            pending,
-            viewer,
-            events: (sender, events),
-            end: (own_end, end),
-        } = self;
-        drop(own_end);
-        let draw = move || match Panel::open(icons, sender) {
+        let (icons, pending) = (self.icons, self.pending);
+        let (clicks, events) = (self.clicks, self.events);
+        let draw = move || match Panel::open(icons, clicks) {
             Ok(mut panel) => {
                 while let Ok(event) = events.recv() {
                     panel.handle(event, &pending, &send);
                 }
             }
-            Err(error) => tracing::warn!("{error}; watching without an icon"),
+            Err(error) => {
+                tracing::warn!("cannot make the tray icon: {error}; watching without an icon");
+            }
         };
         let drawing = thread::Builder::new().name("tray".to_owned()).spawn(draw);
         if let Err(error) = drawing {
             tracing::warn!("no thread for the tray icon: {error}; watching without an icon");
         }
-        // Returns on the order, and also if all senders are dropped.
-        let _ = end.recv();
-        viewer.close();
+        // Returns when the sender is dropped.
+        let _ = self.end.recv();
+        self.viewer.close();
     }
 }
 
@@ -149,13 +137,11 @@ struct Panel {
 
 impl Panel {
     /// Registers the icon with every panel, including later ones; waits for the bus.
-    fn open(icons: Icons, events: Sender<TrayEvent>) -> Result<Self, TrayError> {
+    fn open(icons: Icons, events: Sender<TrayEvent>) -> tray_icon::Result<Self> {
         let clipboard = Tool::find();
         let mut menu = DrawnMenu::new();
-        for edit in edits(
-            &[],
-            &supported_entries(menu::starting().menu, clipboard.is_some()),
-        ) {
+        let starting = supported_entries(menu::starting().menu, clipboard.is_some());
+        for edit in edits(&[], &starting, Changeable::All) {
             menu.draw(&edit);
         }
         // The backend calls this handler, so it must not block.
@@ -166,10 +152,7 @@ impl Panel {
             .with_id("muxtray")
             .with_title("muxtray")
             .with_menu(Box::new(menu.menu()));
-        let icon = icons
-            .begin(builder, Icon::Idle)
-            .build()
-            .map_err(|error| TrayError(error.to_string()))?;
+        let icon = icons.begin(builder, Icon::Idle).build()?;
         Ok(Self {
             icon,
             icons,
@@ -189,11 +172,7 @@ impl Panel {
             }
             TrayEvent::Clicked(id) => match self.menu.clicked(&id) {
                 Some(intent) => match (clipboard::text_to_copy(intent), self.clipboard) {
-                    (Some(text), Some(tool)) => tool.copy(text, |_, copied| {
-                        if let Err(error) = copied {
-                            tracing::warn!("not on the clipboard: {error}");
-                        }
-                    }),
+                    (Some(text), Some(tool)) => tool.copy(text, drop),
                     (Some(_), None) => {}
                     (None, _) => send(intent.clone()),
                 },
@@ -209,12 +188,10 @@ impl Panel {
                 Err(error) => tracing::warn!("cannot change the tray icon: {error}"),
             }
         }
-        let mut changes = DirectionChanges::default();
-        for edit in edits(
-            self.menu.entries(),
-            &supported_entries(view.menu, self.clipboard.is_some()),
-        ) {
-            if changes.changes_at(&edit) {
+        let wanted = supported_entries(view.menu, self.clipboard.is_some());
+        let mut inserted = None;
+        for edit in edits(self.menu.entries(), &wanted, Changeable::All) {
+            if must_publish_before(&edit.change, &mut inserted) {
                 self.publish(&view.summary);
             }
             self.menu.draw(&edit);
@@ -230,33 +207,22 @@ impl Panel {
     }
 }
 
-/// Finds the edits at which insertions change to removals, or removals to insertions.
+/// Returns whether the menu must be published before this change, because it inserts after a removal or removes after
+/// an insertion; `inserted` is whether the last such change was an insertion.
 ///
 /// The backend identifies rows by number. If the shape of the menu changes, it renumbers all rows and rejects the old
 /// numbers; if the shape stays the same, a new row gets the number of the row it replaces. So a removal must be
 /// published before an insertion replaces the row, or a click on the old row would act on the new one. A sequence of
 /// only insertions or only removals never repeats a shape, so the backend may skip any state within it.
-#[derive(Default)]
-struct DirectionChanges(Option<Direction>);
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    Inserting,
-    Removing,
-}
-
-impl DirectionChanges {
-    /// Returns whether the menu must be published before this edit.
-    fn changes_at(&mut self, edit: &Edit) -> bool {
-        let direction = match edit {
-            Edit::Insert { .. } => Direction::Inserting,
-            Edit::Remove { .. } => Direction::Removing,
-            Edit::Label { .. } | Edit::Disable { .. } => return false,
-        };
-        self.0
-            .replace(direction)
-            .is_some_and(|last| last != direction)
-    }
+fn must_publish_before(change: &Change, inserted: &mut Option<bool>) -> bool {
+    let inserts = match change {
+        Change::Insert(_) => true,
+        Change::Remove => false,
+        Change::Label(_) | Change::Disable => return false,
+    };
+    inserted
+        .replace(inserts)
+        .is_some_and(|last| last != inserts)
 }
 
 fn lock(pending: &PendingView) -> std::sync::MutexGuard<'_, Option<TrayView>> {
@@ -267,58 +233,39 @@ fn lock(pending: &PendingView) -> std::sync::MutexGuard<'_, Option<TrayView>> {
 mod tests {
     use super::*;
 
-    fn insert(at: usize) -> Edit {
-        Edit::Insert {
-            at: vec![at],
-            entry: menu::starting().menu.remove(0),
-        }
-    }
-
-    fn remove(at: usize) -> Edit {
-        Edit::Remove { at: vec![at] }
-    }
-
-    fn relabel(at: usize) -> Edit {
-        Edit::Label {
-            at: vec![at],
-            label: "text".to_owned(),
-        }
-    }
-
     #[test]
     fn publishes_removed_row_before_its_replacement() {
-        for (edits, published_before) in [
-            (vec![insert(0), insert(1), relabel(0), insert(2)], vec![]),
-            (vec![remove(0), relabel(0), remove(0)], vec![]),
-            (vec![remove(0), insert(0)], vec![1]),
+        let insert = || Change::Insert(menu::starting().menu.remove(0));
+        let relabel = || Change::Label("text".to_owned());
+        let remove = || Change::Remove;
+        for (changes, published_before) in [
+            (vec![insert(), insert(), relabel(), insert()], vec![]),
+            (vec![remove(), relabel(), remove()], vec![]),
+            (vec![remove(), insert()], vec![1]),
             (
-                vec![insert(0), relabel(1), remove(2), remove(2), insert(2)],
+                vec![insert(), relabel(), remove(), remove(), insert()],
                 vec![2, 4],
             ),
         ] {
-            let mut changes = DirectionChanges::default();
-            let changing: Vec<_> = (0..edits.len())
-                .filter(|&index| changes.changes_at(&edits[index]))
+            let mut inserted = None;
+            let publishing: Vec<_> = (0..changes.len())
+                .filter(|&index| must_publish_before(&changes[index], &mut inserted))
                 .collect();
-            assert_eq!(changing, published_before, "{edits:?}");
+            assert_eq!(publishing, published_before, "{changes:?}");
         }
     }
 
     #[test]
     fn keeps_only_the_last_pending_view() {
-        let tray = Tray::open().unwrap();
-        let orders = tray.orders();
+        let (tray, orders) = Tray::open().unwrap();
         for summary in ["first", "second"] {
             orders.send(Order::Draw(TrayView {
                 summary: summary.to_owned(),
                 ..menu::starting()
             }));
         }
-        assert!(matches!(
-            tray.events.1.try_recv(),
-            Ok(TrayEvent::ViewPending)
-        ));
-        assert!(tray.events.1.try_recv().is_err());
+        assert!(matches!(tray.events.try_recv(), Ok(TrayEvent::ViewPending)));
+        assert!(tray.events.try_recv().is_err());
         assert_eq!(lock(&tray.pending).take().unwrap().summary, "second");
     }
 }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use muxtray::actions::xdg_open;
@@ -14,18 +14,7 @@ use crate::clipboard::is_installed;
 use crate::private_directory::PrivateDirectory;
 
 #[derive(Debug, Clone, Default)]
-pub(super) struct Viewer(Arc<Mutex<State>>);
-
-#[derive(Debug, Default)]
-enum State {
-    #[default]
-    Unused,
-    Used {
-        directory: PrivateDirectory,
-        texts: u64,
-    },
-    Closed,
-}
+pub(super) struct Viewer(Arc<Mutex<Option<PrivateDirectory>>>);
 
 /// Returns whether xdg-open is installed and there is a display.
 pub(super) fn is_available() -> bool {
@@ -38,11 +27,10 @@ pub(super) fn is_available() -> bool {
 impl Viewer {
     /// Shows the text on a new thread; if that fails, logs it.
     pub(super) fn show(&self, title: String, text: String) {
-        let state = self.clone();
+        let viewer = self.clone();
         let show = move || {
-            let shown = match state.file(&title, &text) {
-                Ok(None) => return,
-                Ok(Some(file)) => {
+            let shown = match viewer.file(&title, &text) {
+                Ok(file) => {
                     xdg_open::open(&file, xdg_open::LIMIT).map_err(|error| error.to_string())
                 }
                 Err(error) => Err(format!("cannot be written to a file: {error}")),
@@ -59,29 +47,29 @@ impl Viewer {
 
     /// Removes the files. A viewer has read its file by then.
     pub(super) fn close(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = State::Closed;
+        drop(self.directory().take());
     }
 
-    /// Writes the text to a new file with mode 0600. Returns `None` after [`Viewer::close`].
-    fn file(&self, title: &str, text: &str) -> io::Result<Option<PathBuf>> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if matches!(*state, State::Unused) {
-            *state = State::Used {
-                directory: PrivateDirectory::new("details-")?,
-                texts: 0,
-            };
-        }
-        let State::Used { directory, texts } = &mut *state else {
-            return Ok(None);
+    fn directory(&self) -> MutexGuard<'_, Option<PrivateDirectory>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes the text to a new file with mode 0600.
+    fn file(&self, title: &str, text: &str) -> io::Result<PathBuf> {
+        let mut directory = self.directory();
+        let directory = match &mut *directory {
+            Some(directory) => directory,
+            none => none.insert(PrivateDirectory::new("details-")?),
         };
-        *texts += 1;
-        let path = directory.path().join(format!("muxtray-{texts}.txt"));
-        let mut file = File::options()
+        let number = directory.path().read_dir()?.count() + 1;
+        let path = directory.path().join(format!("muxtray-{number}.txt"));
+        let mut options = File::options();
+        let mut file = options
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(&path)?;
         write!(file, "{title}\n\n{text}")?;
-        Ok(Some(path))
+        Ok(path)
     }
 }
