@@ -29,9 +29,6 @@ pub struct Setup {
 
 /// Sets up the signals, the crash handler, the single instance and the notifier. Call it before any thread starts.
 /// Returns `None` if another instance runs in this session.
-///
-/// # Errors
-/// If the signals cannot be blocked.
 pub fn set_up(options: Options) -> io::Result<Option<Setup>> {
     crash::abort_on_panic(notify_of_crash);
     engine::block_signals()?;
@@ -45,9 +42,6 @@ pub fn set_up(options: Options) -> io::Result<Option<Setup>> {
 }
 
 /// Watches and notifies without an icon, until a signal ends it.
-///
-/// # Errors
-/// If the engine cannot be started, or fails.
 pub fn without_icon(setup: Setup) -> io::Result<()> {
     let options = Options {
         can_show: false,

@@ -13,9 +13,6 @@ pub(crate) struct PrivateDirectory(PathBuf);
 
 impl PrivateDirectory {
     /// Makes a directory with the name prefix `prefix`, and removes those left by earlier runs.
-    ///
-    /// # Errors
-    /// If neither the runtime directory nor the temporary directory is writable.
     pub(crate) fn new(prefix: &str) -> io::Result<Self> {
         let runtime = std::env::var_os("XDG_RUNTIME_DIR")
             .map(PathBuf::from)

@@ -16,6 +16,7 @@ use parking::{Parker, Unparker};
 
 use crate::decide::intent::Intent;
 use crate::decide::notice::{Notice, NoticeKey};
+use crate::desktop::block_on::within;
 use daemon::DaemonClient;
 
 /// The limit of [`Notifier::end`] to close the last notifications.
@@ -40,9 +41,6 @@ impl Notifier {
     /// Starts the thread. It connects to the bus at the first notice.
     ///
     /// Calls `send` on that thread with the intent of a pressed button.
-    ///
-    /// # Errors
-    /// If no thread can be started.
     pub fn start(send: impl Fn(Intent) + Send + 'static) -> io::Result<Self> {
         let (commands, inbox) = mpsc::channel();
         let parker = Parker::new();
@@ -92,18 +90,7 @@ pub fn show_and_wait(summary: &str, body: &str) {
         buttons: Vec::new(),
         transient: false,
     };
-    let (done, wait) = mpsc::channel();
-    let show = move || {
-        DaemonClient::new(drop, Parker::new()).show_now(notice);
-        let _ = done.send(());
-    };
-    if thread::Builder::new()
-        .name("crash notice".to_owned())
-        .spawn(show)
-        .is_ok()
-    {
-        let _ = wait.recv_timeout(END_LIMIT);
-    }
+    within(END_LIMIT, daemon::show_now(notice));
 }
 
 /// Runs commands first, then handles replies and signals of the daemon, then waits for either.

@@ -31,6 +31,7 @@ use state::Engine;
 pub use user_interface::{Options, Order, UserInterface};
 
 use crate::config;
+use crate::decide::action_notice::Scope;
 use crate::present::menu;
 use crate::watch::Watcher as _;
 
@@ -40,11 +41,8 @@ use crate::watch::Watcher as _;
 /// # Errors
 /// Those of the system call.
 pub fn block_signals() -> io::Result<()> {
-    let mut set = SigSet::empty();
-    for signal in [SIGTERM, SIGINT, SIGHUP] {
-        set.add(signal);
-    }
-    set.thread_block().map_err(io::Error::from)
+    let signals = SigSet::from_iter([SIGTERM, SIGINT, SIGHUP]);
+    signals.thread_block().map_err(io::Error::from)
 }
 
 const END_SIGNALS: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
@@ -54,9 +52,6 @@ pub struct EngineThread(JoinHandle<calloop::Result<()>>);
 
 impl EngineThread {
     /// Waits for the end of the engine.
-    ///
-    /// # Errors
-    /// The event loop failed, or the thread panicked.
     pub fn join(self) -> io::Result<()> {
         match self.0.join() {
             Ok(Ok(())) => Ok(()),
@@ -67,9 +62,6 @@ impl EngineThread {
 }
 
 /// Starts the engine's thread. When it ends, even by a panic, it drops the user interface.
-///
-/// # Errors
-/// No thread could be started.
 pub fn start(
     options: Options,
     inbox: Inbox,
@@ -146,7 +138,10 @@ impl Engine {
                 self.open_waiting();
             }
             Message::Performed(reports, scope) => self.handle_reports(&reports, scope),
-            Message::Opened(alias, report) => self.handle_opened(&alias, &report),
+            Message::Opened(alias, report) => {
+                self.opening.remove(&alias);
+                self.handle_reports(&[*report], Scope::OneTarget);
+            }
             Message::Settings(result) => self.handle_settings_result(result),
         }
     }

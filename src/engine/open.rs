@@ -9,7 +9,7 @@ use super::state::Engine;
 use crate::actions::open::Questions;
 use crate::actions::perform::{self, Opening};
 use crate::actions::ssh::Ssh;
-use crate::decide::action_notice::{self, Scope};
+use crate::decide::action_notice::Scope;
 use crate::decide::action_report::{Action, ActionOutcome, ActionReport, ReportTarget};
 use crate::decide::intent::SessionConsent;
 use crate::decide::opening::{self, Openable, Plan};
@@ -84,17 +84,15 @@ impl Engine {
         else {
             return;
         };
-        let hosts = &discovered.places.hosts;
         // The configuration may have changed since the menu was drawn.
+        let is_wanted = |host: &&Host| host.alias == *alias && host.control_path.is_some();
+        let mut hosts = discovered.places.hosts.iter();
         let Some(host) = hosts
-            .iter()
-            .find(|host| host.alias == *alias && host.control_path.is_some())
+            .find(is_wanted)
+            .filter(|_| !self.opening.contains(alias))
         else {
             return;
         };
-        if self.opening.contains(alias) {
-            return;
-        }
         let target = ReportTarget::Host {
             alias: alias.clone(),
             path: host.control_path.clone(),
@@ -105,13 +103,13 @@ impl Engine {
                 let message = tr!("a master is already running");
                 let outcome = ActionOutcome::Unchanged;
                 let report = ActionReport::new(target, Action::Open, outcome, message);
-                return self.notify_of(&[report]);
+                return self.handle_reports(&[report], Scope::OneTarget);
             }
             Plan::Blocked(obstacle) => {
                 let outcome = ActionOutcome::REFUSED;
                 let report = ActionReport::new(target, Action::Open, outcome, obstacle.evidence)
                     .with_advice(obstacle.remedy);
-                return self.notify_of(&[report]);
+                return self.handle_reports(&[report], Scope::OneTarget);
             }
         };
         let Some(program) = request.ssh.file(self.scanner.environment()) else {
@@ -136,19 +134,6 @@ impl Engine {
         if started {
             self.opening.insert(alias.clone());
             self.scan();
-        }
-    }
-
-    pub(super) fn handle_opened(&mut self, alias: &HostAlias, report: &ActionReport) {
-        self.opening.remove(alias);
-        self.notify_of(std::slice::from_ref(report));
-        self.scan();
-    }
-
-    fn notify_of(&mut self, reports: &[ActionReport]) {
-        let can_show = self.options.can_show;
-        if let Some(notice) = action_notice::notice(reports, Scope::OneTarget, can_show) {
-            self.user_interface.notify(notice);
         }
     }
 }

@@ -20,21 +20,20 @@ mod process_exits;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use calloop::generic::Generic;
 use calloop::{Interest as Readiness, LoopHandle, Mode, PostAction};
+use nix::sys::timerfd::TimerFd;
 use tr::tr;
 
 use crate::model::finding::{Finding, FindingId};
 use crate::model::ids::MasterPid;
 use crate::model::interest::Interest;
 use crate::model::socket::Snapshot;
-use clock::Clock;
 pub use debounce::Debounce;
 pub use event::Event;
-use network::Network;
 use paths::Paths;
 use process_exits::ProcessExits;
 
@@ -46,7 +45,7 @@ pub trait Watcher: Sized + 'static {
     fn on_event(&mut self, event: Event);
 }
 
-/// The limit because of which something is not watched.
+/// The limit of the kernel because of which something is not watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WatchLimit {
     InotifyInstances,
@@ -110,17 +109,18 @@ impl<D: Watcher> Watch<D> {
                 data.on_event(Event::Changed);
             })
         });
-        let clock = Clock::start().and_then(|clock| {
-            let source = Generic::new(clock, Readiness::READ, Mode::Level);
-            insert(&handle, source, |clock: &Clock, data: &mut D| {
-                clock.rearm();
+        let clock = clock::start().and_then(|timer| {
+            let source = Generic::new(timer, Readiness::READ, Mode::Level);
+            insert(&handle, source, |timer: &TimerFd, data: &mut D| {
+                clock::rearm(timer);
                 data.on_event(Event::Changed);
             })
         });
-        let network = Network::subscribe().and_then(|network| {
-            let source = Generic::new(network, Readiness::READ, Mode::Level);
-            insert(&handle, source, |network: &Network, data: &mut D| {
-                if network.read() {
+        let network = network::subscribe().and_then(|socket| {
+            let source = Generic::new(socket, Readiness::READ, Mode::Level);
+            let mut states = network::States::default();
+            insert(&handle, source, move |socket: &OwnedFd, data: &mut D| {
+                if states.read(socket) {
                     data.on_event(Event::Network);
                 }
             })
@@ -153,15 +153,14 @@ impl<D: Watcher> Watch<D> {
     /// directory.
     #[must_use]
     pub fn follow(&mut self, snapshot: &Snapshot, mut interests: Vec<Interest>) -> bool {
-        let sockets = || snapshot.sockets.iter();
-        let unwatched = sockets()
-            .filter(|socket| socket.id.is_some())
-            .map(|socket| socket.path.as_path())
-            .filter(|path| !interests.iter().any(|interest| covers(interest, path)))
-            .map(|path| Interest::Inode(path.to_owned()));
-        let unwatched: Vec<_> = unwatched.collect();
-        interests.extend(unwatched);
-        let masters = sockets().filter_map(|socket| socket.pid).collect();
+        for socket in &snapshot.sockets {
+            let path = socket.path.as_path();
+            if socket.id.is_some() && !interests.iter().any(|interest| covers(interest, path)) {
+                interests.push(Interest::Inode(path.to_owned()));
+            }
+        }
+        let sockets = snapshot.sockets.iter();
+        let masters = sockets.filter_map(|socket| socket.pid).collect();
         self.follow_all(&interests, &masters)
     }
 
@@ -171,11 +170,9 @@ impl<D: Watcher> Watch<D> {
         }
         let paths = self.paths.as_mut();
         let has_new_paths = paths.is_some_and(|paths| paths.follow(interests));
-        let has_new_masters = self.process_exits.follow(masters);
-        has_new_paths || has_new_masters
+        self.process_exits.follow(masters) || has_new_paths
     }
 
-    /// The limit because of which something is not watched.
     #[must_use]
     pub fn limit(&self) -> Option<WatchLimit> {
         if self.is_out_of_instances {
@@ -229,7 +226,7 @@ fn covers(interest: &Interest, path: &Path) -> bool {
 fn insert<D: 'static, F: AsFd + 'static>(
     handle: &LoopHandle<'static, D>,
     source: Generic<F>,
-    on_ready: impl Fn(&F, &mut D) + 'static,
+    mut on_ready: impl FnMut(&F, &mut D) + 'static,
 ) -> io::Result<()> {
     handle
         .insert_source(source, move |_, file, data| {

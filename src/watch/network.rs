@@ -3,12 +3,16 @@
 //! Many messages are no change: a lease is renewed, a router repeats its advertisement, a wireless card scans. So the
 //! last state of each address, link and route is kept, and only a different one counts.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd as _, OwnedFd};
 
 use nix::errno::Errno;
+use nix::libc::{
+    IFA_F_DADFAILED, IFA_F_TENTATIVE, IFF_LOWER_UP, IFF_RUNNING, IFF_UP, RTA_MULTIPATH,
+    RTA_PRIORITY, RTA_TABLE, RTM_DELADDR, RTM_DELLINK, RTM_DELROUTE, RTM_F_CLONED, RTM_NEWLINK,
+    RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE, RTMGRP_LINK,
+};
 use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, socket,
 };
@@ -19,26 +23,15 @@ use crate::observe::rtnetlink::{
     RTM_NEWROUTE,
 };
 
-/// `RTMGRP_LINK`, `_IPV4_IFADDR`, `_IPV4_ROUTE`, `_IPV6_IFADDR`, `_IPV6_ROUTE`.
-const GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x100 | 0x400;
+const GROUPS: u32 =
+    (RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE)
+        .cast_unsigned();
 
-const RTM_NEWLINK: u16 = 16;
-const RTM_DELLINK: u16 = 17;
-const RTM_DELADDR: u16 = 21;
-const RTM_DELROUTE: u16 = 25;
+/// Whether the link can carry packets.
+const LINK_STATE: u32 = (IFF_UP | IFF_RUNNING | IFF_LOWER_UP).cast_unsigned();
 
-/// `IFF_UP`, `IFF_RUNNING` and `IFF_LOWER_UP`: whether the link can carry packets.
-const LINK_STATE: u32 = 0x1 | 0x40 | 0x1_0000;
-
-/// `IFA_F_TENTATIVE` and `IFA_F_DADFAILED`: whether the address can be used.
-const ADDRESS_STATE: u8 = 0x40 | 0x08;
-
-const RTA_PRIORITY: u16 = 6;
-const RTA_MULTIPATH: u16 = 9;
-const RTA_TABLE: u16 = 15;
-
-/// An entry of the route cache.
-const RTM_F_CLONED: u32 = 0x200;
+/// Whether the address can be used.
+const ADDRESS_STATE: u32 = IFA_F_TENTATIVE | IFA_F_DADFAILED;
 
 /// Unicast, blackhole, unreachable, prohibit. Other routes come and go with an address.
 const ROUTE_TYPES: [u8; 4] = [1, 6, 7, 8];
@@ -46,36 +39,31 @@ const ROUTE_TYPES: [u8; 4] = [1, 6, 7, 8];
 /// A router may have a million routes: beyond this number the states are forgotten, and each message counts again.
 const MAX_STATES: usize = 4096;
 
-#[derive(Debug)]
-pub(super) struct Network {
-    socket: OwnedFd,
-    states: RefCell<States>,
+/// Returns a socket with the messages.
+pub(super) fn subscribe() -> io::Result<OwnedFd> {
+    let socket = socket(
+        AddressFamily::Netlink,
+        SockType::Raw,
+        SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
+        SockProtocol::NetlinkRoute,
+    )?;
+    bind(socket.as_raw_fd(), &NetlinkAddr::new(0, GROUPS))?;
+    Ok(socket)
 }
 
-impl Network {
-    pub(super) fn subscribe() -> io::Result<Self> {
-        let socket = socket(
-            AddressFamily::Netlink,
-            SockType::Raw,
-            SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
-            SockProtocol::NetlinkRoute,
-        )?;
-        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, GROUPS))?;
-        Ok(Self {
-            socket,
-            states: RefCell::default(),
-        })
-    }
+/// The last known state of each address, link and route.
+#[derive(Debug, Default)]
+pub(super) struct States(HashMap<Vec<u8>, Vec<u8>>);
 
+impl States {
     /// Reads all messages. Returns whether anything changed.
-    pub(super) fn read(&self) -> bool {
-        let mut states = self.states.borrow_mut();
+    pub(super) fn read(&mut self, socket: &OwnedFd) -> bool {
         let mut buffer = vec![0; BUFFER];
         let mut has_changed = false;
         loop {
-            match recv(self.socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_TRUNC) {
+            match recv(socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_TRUNC) {
                 Ok(length) => {
-                    has_changed |= states.update(buffer.get(..length).unwrap_or_default());
+                    has_changed |= self.update(buffer.get(..length).unwrap_or_default());
                 }
                 Err(Errno::EINTR) => {}
                 // Messages were lost.
@@ -84,19 +72,7 @@ impl Network {
             }
         }
     }
-}
 
-impl AsFd for Network {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
-}
-
-/// The last known state of each address, link and route.
-#[derive(Debug, Default)]
-struct States(HashMap<Vec<u8>, Vec<u8>>);
-
-impl States {
     /// Returns whether a datagram holds a different state, or cannot be read.
     fn update(&mut self, mut datagram: &[u8]) -> bool {
         let mut has_changed = datagram.is_empty();
@@ -116,7 +92,7 @@ impl States {
             RTM_NEWROUTE | RTM_DELROUTE => route(message.body),
             _ => return false,
         };
-        let Some(Object { key, state }) = object else {
+        let Some((key, state)) = object else {
             return false;
         };
         match message.kind {
@@ -134,21 +110,16 @@ impl States {
     }
 }
 
-/// An address, link or route.
-struct Object {
-    key: Vec<u8>,
-    state: Vec<u8>,
-}
+/// The key and the state of an address, link or route.
+type Object = (Vec<u8>, Vec<u8>);
 
 /// `struct ifinfomsg`; one of family AF_BRIDGE is about a port of a bridge.
 fn link(body: &[u8]) -> Option<Object> {
     let family = *body.first()?;
     let flags = u32_at(body, 8)?;
     (family == 0).then_some(())?;
-    Some(Object {
-        key: [b"link", body.get(4..8)?].concat(),
-        state: (flags & LINK_STATE).to_ne_bytes().to_vec(),
-    })
+    let state = (flags & LINK_STATE).to_ne_bytes().to_vec();
+    Some(([b"link", body.get(4..8)?].concat(), state))
 }
 
 /// `struct ifaddrmsg`.
@@ -160,8 +131,8 @@ fn address(body: &[u8]) -> Option<Object> {
             key.extend(value);
         }
     }
-    let state = vec![flags & ADDRESS_STATE];
-    Some(Object { key, state })
+    let state = u32::from(flags) & ADDRESS_STATE;
+    Some((key, state.to_ne_bytes().to_vec()))
 }
 
 /// `struct rtmsg`. Destination, source, table and priority identify a route; interface and gateway are its state.
@@ -180,7 +151,7 @@ fn route(body: &[u8]) -> Option<Object> {
             _ => {}
         }
     }
-    Some(Object { key, state })
+    Some((key, state))
 }
 
 #[cfg(test)]
@@ -252,11 +223,11 @@ mod tests {
 
     #[test]
     fn kernel_accepts_the_subscription() {
-        let network = Network::subscribe().unwrap();
+        let socket = subscribe().unwrap();
         // The network may change meanwhile, but afterwards the socket is empty.
-        network.read();
+        States::default().read(&socket);
         let mut byte = [0];
-        let empty = recv(network.socket.as_raw_fd(), &mut byte, MsgFlags::MSG_PEEK);
+        let empty = recv(socket.as_raw_fd(), &mut byte, MsgFlags::MSG_PEEK);
         assert_eq!(empty, Err(Errno::EAGAIN));
     }
 }

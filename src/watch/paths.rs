@@ -5,7 +5,6 @@
 //! removes the watches that none needs any more.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -205,15 +204,6 @@ impl Paths {
 #[derive(Default)]
 struct Targets(BTreeMap<FileId, Target>);
 
-/// The result of resolving the path of a directory.
-enum Resolved {
-    /// The directory's path without symlinks.
-    Directory(PathBuf),
-    /// This directory has no directory of that name.
-    Missing(PathBuf, OsString),
-    Unknown,
-}
-
 impl Targets {
     fn add_interest(&mut self, interest: &Interest) {
         match interest {
@@ -221,11 +211,11 @@ impl Targets {
                 directory,
                 names,
                 awaited,
-            } => match self.resolve(directory) {
-                Resolved::Directory(directory) => self.add(&directory, CHILDREN, names),
-                Resolved::Missing(parent, name) if *awaited => self.add_arrival(&parent, name),
-                Resolved::Missing(..) | Resolved::Unknown => {}
-            },
+            } => {
+                if let Some(directory) = self.resolve(directory, *awaited) {
+                    self.add(&directory, CHILDREN, names);
+                }
+            }
             Interest::File { path, reading } => self.add_file(path, *reading),
             Interest::Inode(path) => {
                 self.add(path, SELF | AddWatchFlags::IN_ATTRIB, &Names::default());
@@ -239,10 +229,8 @@ impl Targets {
             let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
                 return;
             };
-            let directory = match self.resolve(directory) {
-                Resolved::Directory(directory) => directory,
-                Resolved::Missing(parent, name) => return self.add_arrival(&parent, name),
-                Resolved::Unknown => return,
+            let Some(directory) = self.resolve(directory, true) else {
+                return;
             };
             self.add(&directory, CHILDREN, &Names::exactly(name));
             let file = directory.join(name);
@@ -258,27 +246,24 @@ impl Targets {
         }
     }
 
-    /// Resolves the path of a directory, and adds every directory and symlink of it.
-    fn resolve(&mut self, directory: &Path) -> Resolved {
+    /// Returns the path of a directory without symlinks, and adds every directory and symlink of it. If one is missing,
+    /// its name is added if it is `awaited`.
+    fn resolve(&mut self, directory: &Path, awaited: bool) -> Option<PathBuf> {
         let way = Way::to(directory);
         for part in &way.parts {
             let file = (part.id.device, part.id.inode);
             self.add_inode(file, &part.path, SELF, &Names::default());
         }
-        let missing = |name: Option<&OsStr>| match name {
-            Some(name) => Resolved::Missing(way.at.clone(), name.to_owned()),
-            None => Resolved::Unknown,
+        let missing = match &way.stop {
+            Stop::There { .. } => return Some(way.at),
+            Stop::Missing { rest } => rest.iter().next(),
+            Stop::Other { path, .. } => path.file_name(),
+            Stop::Denied | Stop::Failed(_) => None,
         };
-        match &way.stop {
-            Stop::There { .. } => Resolved::Directory(way.at),
-            Stop::Missing { rest } => missing(rest.iter().next()),
-            Stop::Other { path, .. } => missing(path.file_name()),
-            Stop::Denied | Stop::Failed(_) => Resolved::Unknown,
+        if let Some(name) = missing.filter(|_| awaited) {
+            self.add(&way.at, ARRIVALS | SELF, &Names::exactly(name));
         }
-    }
-
-    fn add_arrival(&mut self, parent: &Path, name: OsString) {
-        self.add(parent, ARRIVALS | SELF, &Names::exactly(name));
+        None
     }
 
     fn add(&mut self, path: &Path, flags: AddWatchFlags, names: &Names) {

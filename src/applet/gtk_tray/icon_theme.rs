@@ -43,10 +43,6 @@ const FILES: [[File; 8]; 3] = [
     look!("io.github.muxtray.Muxtray-attention", "attention"),
 ];
 
-/// Writes the icon theme.
-///
-/// # Errors
-/// If the directory is not writable.
 pub(super) fn write(directory: &Path) -> io::Result<()> {
     for (path, content) in FILES.into_iter().flatten() {
         let file = directory.join(path);

@@ -85,9 +85,7 @@ fn quiet_deprecation() {
 
 impl Tray {
     /// Adds an icon with an empty menu to the panel. Call it once, on the main thread.
-    ///
-    /// # Errors
-    /// If there is no display or no icon can be made. Without a panel it succeeds: the icon appears when a panel starts.
+    /// Without a panel it succeeds: the icon appears when a panel starts.
     pub(crate) fn open() -> Result<(Self, Orders), String> {
         // tao panics if there is no display, so GTK is initialised first. Panels show the application name in the
         // tooltip.

@@ -17,8 +17,6 @@ use crate::icons::{LOOKS, name, named};
 pub(super) struct Icons(Option<[Icon; 3]>);
 
 impl Icons {
-    /// # Errors
-    /// If a built-in icon is not a valid PNG.
     pub(super) fn new() -> Result<Self, String> {
         if are_installed(&data_directories()) {
             return Ok(Self(None));

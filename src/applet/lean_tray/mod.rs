@@ -76,9 +76,6 @@ pub(crate) struct Tray {
 
 impl Tray {
     /// Prepares the tray; [`Tray::run`] adds the icon to the panel.
-    ///
-    /// # Errors
-    /// If a built-in icon is not a valid PNG.
     pub(crate) fn open() -> Result<(Self, Orders), String> {
         let (clicks, events) = mpsc::channel();
         let (end_sender, end) = mpsc::channel();

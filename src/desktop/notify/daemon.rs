@@ -25,7 +25,7 @@ use crate::desktop::block_on::within;
 
 use super::compose::{Actions, Capabilities, DEFAULT_ACTION};
 use super::queue::{Queue, QueuedNotice};
-use pending_call::{CALL_LIMIT, DAEMON, PendingCall, ShowError, Shown};
+use pending_call::{CALL_LIMIT, DAEMON, PendingCall, ShowError, Shown, show};
 
 /// The limit for closing all notifications at the end.
 const CLOSE_ALL_LIMIT: Duration = Duration::from_secs(1);
@@ -81,20 +81,6 @@ impl<S: Fn(Intent)> DaemonClient<S> {
         self.is_paused = false;
     }
 
-    /// Shows the notice and waits without a limit; returns at once if there is no daemon.
-    pub(super) fn show_now(&mut self, notice: Notice) {
-        self.show(notice);
-        loop {
-            if self.process() {
-                continue;
-            }
-            if self.pending_call.is_none() {
-                return;
-            }
-            self.wait();
-        }
-    }
-
     /// Retries queued notices after the bus has changed.
     pub(super) fn try_again(&mut self) {
         self.is_paused = false;
@@ -132,12 +118,13 @@ impl<S: Fn(Intent)> DaemonClient<S> {
             },
         };
         let replaced = self.open.remove(&queued.notice.key);
-        self.pending_call = Some(PendingCall::new(
-            queued,
+        let answer = show(
+            queued.notice.clone(),
             daemon.connection.clone(),
             daemon.capabilities,
             replaced.map(|open| open.handle.id()),
-        ));
+        );
+        self.pending_call = Some(PendingCall::new(queued, answer));
     }
 
     fn poll_call(&mut self) -> bool {
@@ -339,6 +326,15 @@ impl<S: Fn(Intent)> DaemonClient<S> {
             self.close_shown(&key);
         }
         changed
+    }
+}
+
+/// Shows a notice that is never closed. Returns at once if there is no bus or no daemon.
+pub(super) async fn show_now(notice: Notice) {
+    if let Ok(connection) = Connection::session().await
+        && let Err(error) = show(notice, connection, None, None).await
+    {
+        tracing::debug!("notification not shown: {error}");
     }
 }
 

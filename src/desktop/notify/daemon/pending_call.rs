@@ -7,6 +7,7 @@ use notify_rust::NotificationHandle;
 use zbus::Connection;
 use zbus::fdo;
 
+use crate::decide::notice::Notice;
 use crate::desktop::notify::compose::{Actions, Capabilities, compose};
 use crate::desktop::notify::queue::QueuedNotice;
 
@@ -32,30 +33,10 @@ pub(super) struct PendingCall {
 }
 
 impl PendingCall {
-    /// Shows the notice in place of the notification `replaced`. Reads the capabilities of the daemon if they are not
-    /// known.
     pub(super) fn new(
         queued: QueuedNotice,
-        connection: Connection,
-        capabilities: Option<Capabilities>,
-        replaced: Option<u32>,
+        answer: impl Future<Output = Result<Shown, ShowError>> + 'static,
     ) -> Self {
-        let notice = queued.notice.clone();
-        let answer = async move {
-            let capabilities = match capabilities {
-                Some(capabilities) => capabilities,
-                None => read_capabilities(&connection).await?,
-            };
-            let (mut notification, actions) = compose(&notice, capabilities);
-            if let Some(id) = replaced {
-                notification.id(id);
-            }
-            Ok(Shown {
-                handle: notification.show_async().await?,
-                actions,
-                capabilities,
-            })
-        };
         Self {
             queued,
             is_current: true,
@@ -73,6 +54,28 @@ impl PendingCall {
     pub(super) fn is_overdue(&self) -> bool {
         self.time_left().is_some_and(|left| left.is_zero())
     }
+}
+
+/// Shows the notice in place of the notification `replaced`. Reads the capabilities of the daemon if they are not known.
+pub(super) async fn show(
+    notice: Notice,
+    connection: Connection,
+    capabilities: Option<Capabilities>,
+    replaced: Option<u32>,
+) -> Result<Shown, ShowError> {
+    let capabilities = match capabilities {
+        Some(capabilities) => capabilities,
+        None => read_capabilities(&connection).await?,
+    };
+    let (mut notification, actions) = compose(&notice, capabilities);
+    if let Some(id) = replaced {
+        notification.id(id);
+    }
+    Ok(Shown {
+        handle: notification.show_async().await?,
+        actions,
+        capabilities,
+    })
 }
 
 async fn read_capabilities(connection: &Connection) -> zbus::Result<Capabilities> {
