@@ -46,7 +46,7 @@ pub enum Changeable {
     None,
 }
 
-/// Returns the edits that turn `drawn` into `wanted`, as far as its rows are changeable.
+/// Returns the edits that turn the changeable rows of `drawn` into those of `wanted`.
 #[must_use]
 pub fn edits(drawn: &[Entry], wanted: &[Entry], changeable: Changeable) -> Vec<Edit> {
     let mut plan = Plan::default();

@@ -46,7 +46,7 @@ impl Engine {
         }
     }
 
-    /// The finding about files that cannot be watched. Logged when it is new.
+    /// Returns the finding about files that cannot be watched, and logs it when it is new.
     pub(super) fn watch_shortage(&mut self) -> Option<Finding> {
         let secs = self.interval().as_secs();
         let finding = self.watch.limit().map(|limit| limit.finding(secs));
@@ -61,7 +61,7 @@ impl Engine {
         finding
     }
 
-    /// The time of the next scan; `None` to wait for an event.
+    /// Returns the time of the next scan; `None` to wait for an event.
     pub(super) fn due(&self) -> Option<Instant> {
         let quiet_until = self
             .snapshot
@@ -86,7 +86,7 @@ impl Engine {
         times.into_iter().flatten().min()
     }
 
-    /// The time between two scans without an event.
+    /// Returns the time between two scans without an event.
     fn interval(&self) -> Duration {
         let regular = self.settings.interval();
         let has_sessions = self.sockets().any(|socket| socket.sessions > Some(0));

@@ -20,7 +20,7 @@ use crate::model::socket::Snapshot;
 use crate::{files, scan};
 
 impl Engine {
-    /// The hosts that the menu offers to open.
+    /// Returns the hosts that the menu offers to open.
     pub(super) fn openable(&self, snapshot: &Snapshot) -> Vec<Openable> {
         let Some((discovered, _)) = &self.discovered else {
             return Vec::new();

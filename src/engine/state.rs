@@ -101,7 +101,7 @@ impl Engine {
         self.snapshot.iter().flat_map(|snapshot| &snapshot.sockets)
     }
 
-    /// The socket in the last snapshot.
+    /// Returns the socket in the last snapshot.
     pub(super) fn find(&self, target: &Target) -> Option<&Socket> {
         self.snapshot.as_ref()?.find(target)
     }

@@ -38,12 +38,10 @@ impl DesktopSession {
         match instance::acquire() {
             Ok(instance) => {
                 let intents = intents.clone();
-                let notifier = Notifier::start(move |intent: Intent| intents.send(intent));
-                if let Err(error) = &notifier {
-                    tracing::error!("no notifications: {error}");
-                }
                 session.instance = Some(Arc::new(instance));
-                session.notifier = notifier.ok();
+                session.notifier = Notifier::start(move |intent| intents.send(intent))
+                    .inspect_err(|error| tracing::error!("no notifications: {error}"))
+                    .ok();
             }
             Err(InstanceError::AlreadyRunning) => return None,
             Err(error @ InstanceError::NoBus(_)) => tracing::warn!(

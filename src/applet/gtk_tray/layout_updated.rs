@@ -84,7 +84,7 @@ impl Reports {
         let revision = reply.child_value(0);
         let mut submenus = Rows::new();
         note_submenus(&reply.child_value(1), &mut submenus);
-        let Changes { changed, new } = changes(&self.reported.borrow(), &submenus);
+        let (changed, new) = changes(&self.reported.borrow(), &submenus);
         self.reported.replace(submenus);
         // Plasma ignores the first signal for a submenu that it read on opening (`m_idsRefreshedByAboutToShow`), and
         // merges two signals in a row.
@@ -130,22 +130,14 @@ fn note_submenus(row: &Variant, submenus: &mut Rows) {
     }
 }
 
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Changes {
-    changed: Vec<i32>,
-    new: Vec<i32>,
-}
-
-fn changes(reported: &Rows, submenus: &Rows) -> Changes {
-    let mut changes = Changes::default();
-    for (&id, rows) in submenus {
-        match reported.get(&id) {
-            None => changes.new.push(id),
-            Some(before) if before != rows => changes.changed.push(id),
-            Some(_) => {}
-        }
-    }
-    changes
+/// Returns the submenus with changed rows, and the new submenus.
+fn changes(reported: &Rows, submenus: &Rows) -> (Vec<i32>, Vec<i32>) {
+    let different = submenus
+        .iter()
+        .filter(|(id, rows)| reported.get(id) != Some(rows));
+    different
+        .map(|(id, _)| id)
+        .partition(|id| reported.contains_key(id))
 }
 
 fn emit(connection: &DBusConnection, revision: &Variant, ids: &[i32]) -> Result<(), glib::Error> {
@@ -189,10 +181,6 @@ mod tests {
     fn finds_changed_and_new_submenus() {
         let reported = Rows::from([(2, vec![3, 4]), (4, vec![5]), (6, vec![7])]);
         let submenus = Rows::from([(2, vec![3, 4]), (4, vec![8]), (9, vec![10])]);
-        let expected = Changes {
-            changed: vec![4],
-            new: vec![9],
-        };
-        assert_eq!(changes(&reported, &submenus), expected);
+        assert_eq!(changes(&reported, &submenus), (vec![4], vec![9]));
     }
 }

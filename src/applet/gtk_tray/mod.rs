@@ -247,7 +247,7 @@ impl Panel {
         };
         let proxy = self.proxy.clone();
         tool.copy(text, move |text| {
-            send_event(&proxy, TrayEvent::NotCopied(text))
+            send_event(&proxy, TrayEvent::NotCopied(text));
         });
     }
 

@@ -61,11 +61,11 @@ impl Widgets {
 }
 
 /// Returns the submenus of a row and of those below it, the inner ones first.
-fn submenus(item: &gtk::Widget) -> Vec<gtk::Menu> {
-    let submenu = item
+fn submenus(row: &gtk::Widget) -> Vec<gtk::Menu> {
+    let submenu = row
         .downcast_ref::<gtk::MenuItem>()
-        .and_then(gtk::prelude::GtkMenuItemExt::submenu);
-    let Some(Ok(submenu)) = submenu.map(|submenu| submenu.downcast::<gtk::Menu>()) else {
+        .and_then(GtkMenuItemExt::submenu);
+    let Some(Ok(submenu)) = submenu.map(Cast::downcast::<gtk::Menu>) else {
         return Vec::new();
     };
     let mut found: Vec<_> = submenu.children().iter().flat_map(submenus).collect();

@@ -104,18 +104,18 @@ impl<S: Fn(Intent)> DaemonClient<S> {
         let Some(queued) = self.queue.take(Instant::now()) else {
             return false;
         };
-        self.call(queued);
-        true
-    }
-
-    fn call(&mut self, queued: QueuedNotice) {
         let daemon = match &mut self.daemon {
             Some(daemon) => daemon,
-            none => match within(CALL_LIMIT, Daemon::find()) {
-                Some(Ok(found)) => none.insert(found),
-                Some(Err(error)) => return self.not_shown(queued, &error.into(), false),
-                None => return self.not_shown(queued, &ShowError::Late, false),
-            },
+            none => {
+                let found = within(CALL_LIMIT, Daemon::find());
+                match found.map_or(Err(ShowError::Late), |found| Ok(found?)) {
+                    Ok(found) => none.insert(found),
+                    Err(error) => {
+                        self.not_shown(queued, &error, false);
+                        return true;
+                    }
+                }
+            }
         };
         let replaced = self.open.remove(&queued.notice.key);
         let answer = show(
@@ -125,6 +125,7 @@ impl<S: Fn(Intent)> DaemonClient<S> {
             replaced.map(|open| open.handle.id()),
         );
         self.pending_call = Some(PendingCall::new(queued, answer));
+        true
     }
 
     fn poll_call(&mut self) -> bool {
