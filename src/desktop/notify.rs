@@ -90,7 +90,16 @@ pub fn show_and_wait(summary: &str, body: &str) {
         buttons: Vec::new(),
         transient: false,
     };
-    within(END_LIMIT, daemon::show_now(notice));
+    let (done, wait) = mpsc::channel();
+    let show = move || {
+        within(END_LIMIT, daemon::show_now(notice));
+        let _ = done.send(());
+    };
+    // A thread of its own, because the one that crashes may hold a lock of the bus library.
+    let thread = thread::Builder::new().name("crash notice".to_owned());
+    if thread.spawn(show).is_ok() {
+        let _ = wait.recv_timeout(END_LIMIT);
+    }
 }
 
 /// Runs commands first, then handles replies and signals of the daemon, then waits for either.
