@@ -31,9 +31,6 @@ pub const QUIET_AFTER_RESUME: Duration = Duration::from_secs(15);
 /// Findings below this severity are shown, but never announced.
 pub const ANNOUNCED_FROM: Severity = Severity::Warning;
 
-/// If at least so many problems begin at once, one summary is shown, so each notice is the first.
-const SUMMARY_FROM: usize = 2;
-
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// The kinds of findings that are announced.
@@ -168,25 +165,25 @@ impl Memory {
         let is_new =
             |problem: &&Problem<'_>| !is_quiet && !self.announced.contains_key(&problem.key);
         let new: Vec<&Problem<'_>> = problems.iter().filter(is_new).collect();
-        let notices = if new.len() >= SUMMARY_FROM {
-            vec![summary(&new, policy)]
-        } else {
-            new.iter().map(|problem| single(problem, policy)).collect()
+        let notice = match new[..] {
+            [] => None,
+            [problem] => Some(single(problem, policy)),
+            _ => Some(summary(&new, policy)),
         };
-        for problem in &new {
-            let announced = Announced {
-                target: problem.target(),
-                notice: notices[0].key.clone(),
-            };
-            self.announced.insert(problem.key.clone(), announced);
+        if let Some(notice) = &notice {
+            self.announced.extend(new.iter().map(|problem| {
+                let announced = Announced {
+                    target: problem.target(),
+                    notice: notice.key.clone(),
+                };
+                (problem.key.clone(), announced)
+            }));
         }
         // A notification that is replaced need not be closed.
         let shown: BTreeSet<NoticeKey> = self.shown().cloned().collect();
         let over = shown_before.difference(&shown).cloned();
         let effects = over.map(Effect::Withdraw);
-        effects
-            .chain(notices.into_iter().map(Effect::Notify))
-            .collect()
+        effects.chain(notice.map(Effect::Notify)).collect()
     }
 
     fn shown(&self) -> impl Iterator<Item = &NoticeKey> {

@@ -29,9 +29,7 @@ pub enum Plan {
 pub struct Start {
     pub path: ControlPath,
     pub first: First,
-    /// [`Host::asks`]
     pub asks: bool,
-    /// [`Host::has_connect_timeout`]
     pub has_connect_timeout: bool,
 }
 

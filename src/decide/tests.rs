@@ -13,6 +13,13 @@ fn policy() -> Policy {
     }
 }
 
+fn cleaning() -> Policy {
+    Policy {
+        clean_automatically: true,
+        ..policy()
+    }
+}
+
 fn stale_observation(at: &str, inode: u64) -> Observation {
     let id = SocketId { inode, ..stat().id };
     Observation {
@@ -129,10 +136,7 @@ fn some_problems_are_never_announced() {
     };
     let mut of_lima = stale(&[1]);
     of_lima.sockets[0].managed_by = Some(Managed("lima"));
-    let clean = Policy {
-        clean_automatically: true,
-        ..policy()
-    };
+    let clean = cleaning();
     let info = with_finding(FindingId::NoKeepalive, "host web");
     for (snapshot, policy) in [
         (stale(&[1]), &silent),
@@ -146,10 +150,7 @@ fn some_problems_are_never_announced() {
 
 #[test]
 fn automatic_cleans_are_tried_once_and_announced_if_they_fail() {
-    let clean = Policy {
-        clean_automatically: true,
-        ..policy()
-    };
+    let clean = cleaning();
     assert_eq!(
         effects(&[stale(&[1]), stale(&[1]), stale(&[])], &clean),
         ["clean 1", "+/s/1", "-/s/1"]

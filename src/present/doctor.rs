@@ -185,22 +185,17 @@ mod tests {
         };
         let fixable = |severity| finding(severity).with_fix(Fix::MakeDirectory("/s".into()));
         let (warning, note) = (Severity::Warning, Severity::Info);
-        for (findings, summary) in [
-            (vec![], "no problems found (EXAMINED)"),
-            (
-                vec![finding(warning), finding(note), finding(warning)],
-                "2 warnings, 1 note (EXAMINED)",
-            ),
-            (
-                vec![fixable(note), fixable(note), fixable(Severity::Error)],
-                "1 error, 2 notes (EXAMINED); muxtray doctor --fix fixes 3",
-            ),
-        ] {
+        let summaries = [
+            vec![],
+            vec![finding(warning), finding(note), finding(warning)],
+            vec![fixable(note), fixable(note), fixable(Severity::Error)],
+        ]
+        .map(|findings| {
             let mut snapshot = seen(Vec::new());
             snapshot.findings = findings;
             let text = plain(&report(&snapshot, EXAMINED));
-            let expected = summary.replace("EXAMINED", "1 host, 2 directories, 0 sockets");
-            assert_eq!(text.lines().last(), Some(expected.as_str()));
-        }
+            text.lines().last().unwrap().to_owned()
+        });
+        insta::assert_snapshot!(summaries.join("\n"));
     }
 }

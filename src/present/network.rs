@@ -5,21 +5,15 @@ use std::time::Duration;
 
 use tr::tr;
 
-use crate::model::network::{Cause, Connection, Doubt, Judgement, Numbers, Route, Timer, Verdict};
+use crate::model::network::{Cause, Doubt, Judgement, Route, Timer, Verdict};
 use crate::model::text;
 
 impl Verdict {
     /// Returns what was observed of a doubtful or dead connection, with numbers.
     pub fn problem(&self) -> Option<String> {
-        let Connection {
-            local,
-            remote,
-            numbers,
-            proxy,
-            ..
-        } = &self.connection;
-        let (ours, theirs) = (local.ip(), remote.ip());
-        let heard = text::duration(numbers.last_heard());
+        let connection = &self.connection;
+        let (ours, theirs) = (connection.local.ip(), connection.remote.ip());
+        let heard = text::duration(connection.numbers.last_heard());
         let evidence = match self.judgement {
             Judgement::Well => return None,
             Judgement::Stranded(Cause::AddressGone) => match self.since {
@@ -62,7 +56,7 @@ impl Verdict {
                 heard
             ),
         };
-        let Some(proxy) = proxy else {
+        let Some(proxy) = &connection.proxy else {
             return Some(evidence);
         };
         let proxy = text::line(proxy);
@@ -71,31 +65,24 @@ impl Verdict {
 
     /// "sent 52 bytes to 10.0.0.1 17 s ago, retransmitted 4 times"
     fn attempts(&self) -> String {
-        let Numbers {
-            queued_bytes,
-            unacked,
-            retransmits,
-            probes,
-            timer,
-            ..
-        } = self.connection.numbers;
+        let numbers = &self.connection.numbers;
         let theirs = self.connection.remote.ip();
-        let bytes = text::byte_count(queued_bytes.into());
+        let bytes = text::byte_count(numbers.queued_bytes.into());
         let duration = text::duration(self.unanswered.unwrap_or(Duration::ZERO));
-        if unacked > 0 {
+        if numbers.unacked > 0 {
             return tr!(
                 "sent {bytes} to {theirs} {duration} ago, retransmitted {n} time"
                     | "sent {bytes} to {theirs} {duration} ago, retransmitted {n} times"
-                        % retransmits,
+                        % numbers.retransmits,
                 bytes,
                 theirs,
                 duration
             );
         }
-        if timer == Timer::KeepAlive {
+        if numbers.timer == Timer::KeepAlive {
             return tr!(
                 "{theirs} left {n} keep-alive probe unanswered"
-                    | "{theirs} left {n} keep-alive probes unanswered" % probes,
+                    | "{theirs} left {n} keep-alive probes unanswered" % numbers.probes,
                 theirs
             );
         }
@@ -103,7 +90,7 @@ impl Verdict {
             Route::None => tr!(
                 "{bytes} to {theirs} could not be sent for {duration}, tried {n} time, as there is no route"
                     | "{bytes} to {theirs} could not be sent for {duration}, tried {n} times, as there is no route"
-                        % probes,
+                        % numbers.probes,
                 bytes,
                 theirs,
                 duration
@@ -111,7 +98,7 @@ impl Verdict {
             Route::Via(_) | Route::Unknown => tr!(
                 "{bytes} to {theirs} could not be sent for {duration}, tried {n} time"
                     | "{bytes} to {theirs} could not be sent for {duration}, tried {n} times"
-                        % probes,
+                        % numbers.probes,
                 bytes,
                 theirs,
                 duration

@@ -242,36 +242,30 @@ mod tests {
     use crate::model::observation::{Connect, Observation};
     use crate::model::samples::{observation, path, places, running, seen};
 
-    fn host() -> Host {
-        places().hosts.remove(0)
-    }
-
     #[test]
     fn the_socket_at_the_control_path_decides_the_plan() {
         let stale = Observation {
             connect: Some(Connect::Refused),
             ..observation()
         };
-        let not_multiplexed = Host {
-            multiplexes: false,
-            ..host()
+        let at = "/s/u@h-22";
+        let host = |multiplexes, control_path: Option<&str>| Host {
+            multiplexes,
+            control_path: control_path.map(path),
+            ..places().hosts.remove(0)
         };
-        let without_path = Host {
-            control_path: None,
-            ..host()
-        };
+        let (auto, not) = (&host(true, Some(at)), &host(false, Some(at)));
         let shown = |plan| match plan {
             Plan::Through(path) => format!("through {path}"),
             Plan::Start(path) => format!("start {path}"),
             Plan::Blocked(obstacle) => obstacle.evidence,
         };
-        let not = &not_multiplexed;
         let plans = [
             plan("web", not, &seen(vec![running()])),
-            plan("web", &host(), &seen(vec![stale])),
-            plan("web", &host(), &seen(vec![])),
+            plan("web", auto, &seen(vec![stale])),
+            plan("web", auto, &seen(vec![])),
             plan("web", not, &seen(vec![])),
-            plan("web", &without_path, &seen(vec![running()])),
+            plan("web", &host(true, None), &seen(vec![running()])),
         ];
         insta::assert_snapshot!(plans.map(shown).join("\n"));
     }
@@ -281,11 +275,6 @@ mod tests {
             runs: millis.iter().copied().map(Duration::from_millis).collect(),
             failure,
         }
-    }
-
-    fn denied() -> Option<Failure> {
-        let line = "Permission denied (publickey).".to_owned();
-        Some(Failure::Refused(Some(line)))
     }
 
     fn trial(fresh: Series, multiplexed: Series, master: Master) -> Trial {
@@ -309,10 +298,18 @@ mod tests {
         let texts = [
             trial(slow(), fast(), Master::Started),
             trial(series(&[9, 1], None), slow(), Master::Running),
-            trial(series(&[], denied()), fast(), Master::Running),
+            trial(
+                series(&[], Some(Failure::Refused(None))),
+                fast(),
+                Master::Running,
+            ),
             trial(slow(), series(&[0], None), Master::Running),
             trial(slow(), Series::default(), Master::None),
-            trial(series(&[], denied()), series(&[], denied()), Master::None),
+            trial(
+                series(&[], Some(Failure::Refused(None))),
+                series(&[], Some(Failure::Refused(None))),
+                Master::None,
+            ),
             trial(
                 slow(),
                 series(&[11], Some(timed_out)),
@@ -326,7 +323,11 @@ mod tests {
     #[test]
     fn results_as_json() {
         let fresh = series(&[208, 231, 212], None);
-        let trial = trial(fresh, series(&[10], denied()), Master::Started);
+        let trial = trial(
+            fresh,
+            series(&[10], Some(Failure::Refused(None))),
+            Master::Started,
+        );
         insta::assert_snapshot!(serde_json::to_string_pretty(&trial).unwrap());
     }
 }

@@ -207,12 +207,6 @@ mod tests {
             hosts: vec![HostAlias(name.to_owned())],
             ..in_state(State::Running)
         };
-        assert_eq!(
-            report_on(vec![named("\u{6f22}\u{5b57}"), named("abcd")]),
-            "  HOST  STATE    SESSIONS  PID   AGE     PATH\n\
-             \u{25cf} \u{6f22}\u{5b57}  running  2         4711  16 min  /s/u@h-22\n\
-             \u{25cf} abcd  running  2         4711  16 min  /s/u@h-22\n\
-             \n2 masters\n"
-        );
+        insta::assert_snapshot!(report_on(vec![named("\u{6f22}\u{5b57}"), named("abcd")]));
     }
 }

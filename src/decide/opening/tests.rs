@@ -1,8 +1,7 @@
 use super::*;
 use crate::model::finding::Finding;
-use crate::model::network::Cause;
-use crate::model::places::{Managed, WrittenBy};
-use crate::model::samples::{in_state, observation, path, places, running, seen, states};
+use crate::model::places::WrittenBy;
+use crate::model::samples::{observation, path, places, running, seen, states};
 use crate::model::socket::{Connect, Observation};
 
 fn host() -> Host {
@@ -140,28 +139,8 @@ fn results_and_lifetimes_as_text() {
         by_other: true,
         ..ours
     };
-    assert_eq!(
-        other.to_string(),
-        "stale socket removed; opened by another ssh at the same moment"
-    );
+    let text = "stale socket removed; opened by another ssh at the same moment";
+    assert_eq!(other.to_string(), text);
     assert_eq!(lasts(Persist::No), lasts(Persist::Forever));
     assert!(lasts(Persist::Seconds(600)).contains("10m"));
-}
-
-#[test]
-fn only_stranded_masters_of_own_hosts_are_reconnected() {
-    let gone = || in_state(State::Stranded(Cause::AddressGone));
-    let button = Button::reconnect(alias("web"), Some(2));
-    assert_eq!(reconnect(&gone()), Some(button));
-    let nameless = Socket {
-        hosts: Vec::new(),
-        ..gone()
-    };
-    let managed = Socket {
-        managed_by: Some(Managed("lima")),
-        ..gone()
-    };
-    for socket in [nameless, managed, in_state(State::Running)] {
-        assert_eq!(reconnect(&socket), None);
-    }
 }

@@ -109,7 +109,7 @@ mod tests {
     use super::*;
     use crate::model::settings::Settings;
     use crate::present::menu::starting;
-    use crate::present::menu::tests::drawn;
+    use crate::present::menu::tests::{drawn, drawn_rows};
 
     fn preferences() -> Preferences {
         Preferences {
@@ -122,10 +122,7 @@ mod tests {
     }
 
     fn settings(preferences: &Preferences) -> String {
-        drawn(&TrayView {
-            menu: vec![settings_menu(preferences)],
-            ..starting()
-        })
+        drawn_rows(vec![settings_menu(preferences)])
     }
 
     #[test]

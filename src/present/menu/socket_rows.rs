@@ -118,15 +118,10 @@ mod tests {
     use crate::model::ids::Cookie;
     use crate::model::network::Cause;
     use crate::model::samples::{in_state, states};
-    use crate::present::menu::tests::drawn;
-    use crate::present::menu::{TrayView, starting};
+    use crate::present::menu::tests::drawn_rows;
 
     fn rows(socket: &Socket) -> String {
-        let view = TrayView {
-            menu: vec![socket_menu(socket, None)],
-            ..starting()
-        };
-        drawn(&view).split_once('\n').unwrap().1.to_owned()
+        drawn_rows(vec![socket_menu(socket, None)])
     }
 
     #[test]

@@ -13,56 +13,62 @@ use crate::model::socket::{State, UserId};
 /// Returns the menu as indented text. A disabled row is in brackets, and `[…]` is the request of a click.
 pub(super) fn drawn(view: &TrayView) -> String {
     fn request(intent: &Intent) -> String {
+        let text = format!("{intent:?}");
+        let name = text.split([' ', '(']).next().unwrap();
         match intent {
-            Intent::Exit { consent, .. } => format!("Exit {consent:?}"),
-            Intent::Open { consent, .. } => format!("Open {consent:?}"),
-            Intent::EndProcess { consent, .. } => format!("EndProcess {consent:?}"),
+            Intent::Exit { consent, .. }
+            | Intent::Open { consent, .. }
+            | Intent::EndProcess { consent, .. } => format!("{name} {consent:?}"),
             Intent::Reset(each) => {
                 let consents: Vec<_> = each.iter().map(|(_, consent)| consent).collect();
-                format!("Reset {consents:?}")
+                format!("{name} {consents:?}")
             }
             Intent::Set(..) | Intent::StartAtLogin(_) | Intent::CopyText(_) | Intent::Fix(_) => {
-                format!("{intent:?}")
+                text
             }
-            other => {
-                let text = format!("{other:?}");
-                text.split([' ', '(']).next().unwrap().to_owned()
-            }
+            _ => name.to_owned(),
         }
     }
-    fn rows(entries: &[Entry], depth: usize, text: &mut String) {
-        for entry in entries {
-            text.push_str(&"    ".repeat(depth));
-            let (label, intent) = match entry {
-                Entry::Separator => {
-                    text.push_str("----\n");
-                    continue;
-                }
-                Entry::Submenu { label, entries, .. } => {
-                    *text += &format!("{label} >\n");
-                    rows(entries, depth + 1, text);
-                    continue;
-                }
-                Entry::Item { label, intent, .. } => (label.clone(), intent),
-                Entry::Check {
-                    label,
-                    checked,
-                    intent,
-                    ..
-                } => (
-                    format!("[{}] {label}", if *checked { 'x' } else { ' ' }),
-                    intent,
-                ),
-            };
-            *text += &match intent {
-                Some(intent) => format!("{label}  [{}]\n", request(intent)),
-                None => format!("({label})\n"),
-            };
+    fn click(label: &str, intent: Option<&Intent>) -> String {
+        match intent {
+            Some(intent) => format!("{label}  [{}]", request(intent)),
+            None => format!("({label})"),
         }
     }
-    let mut text = format!("{:?}: {}\n", view.icon, view.summary);
-    rows(&view.menu, 0, &mut text);
-    text
+    fn rows(entries: &[Entry], indent: &str) -> String {
+        let row = |entry: &Entry| match entry {
+            Entry::Separator => "----\n".to_owned(),
+            Entry::Submenu { label, entries, .. } => {
+                format!("{label} >\n{}", rows(entries, &format!("{indent}    ")))
+            }
+            Entry::Item { label, intent, .. } => click(label, intent.as_ref()) + "\n",
+            Entry::Check {
+                label,
+                checked,
+                intent,
+                ..
+            } => {
+                let mark = if *checked { 'x' } else { ' ' };
+                click(&format!("[{mark}] {label}"), intent.as_ref()) + "\n"
+            }
+        };
+        let rows = entries
+            .iter()
+            .map(|entry| format!("{indent}{}", row(entry)));
+        rows.collect()
+    }
+    format!(
+        "{:?}: {}\n{}",
+        view.icon,
+        view.summary,
+        rows(&view.menu, "")
+    )
+}
+
+/// Returns rows without the icon and the summary.
+pub(super) fn drawn_rows(menu: Vec<Entry>) -> String {
+    let view = TrayView { menu, ..starting() };
+    drawn(&view).split_once('\n').unwrap().1.to_owned()
 }
 
 fn menu_of(snapshot: &Snapshot) -> TrayView {
@@ -131,7 +137,11 @@ fn sockets_hosts_and_findings_in_a_menu() {
 
 /// 200 masters, 800 stale sockets, 301 findings of hosts, and 22 hosts.
 fn thousand() -> TrayView {
-    let sockets = [many(State::Stale, 0..800), many(State::Running, 800..1000)].concat();
+    let sockets = [
+        many(&State::Stale, 0..800),
+        many(&State::Running, 800..1000),
+    ]
+    .concat();
     let too_long = |number| finding(FindingId::PathTooLong, &format!("host h{number}"));
     let mut findings: Vec<Finding> = (0..300).map(too_long).collect();
     findings.push(finding(FindingId::SshConfigInvalid, "host h1"));
@@ -160,17 +170,18 @@ fn a_thousand_sockets_are_folded() {
 #[test]
 fn keys_are_unique_among_siblings() {
     fn check(entries: &[Entry]) {
-        let mut keys = BTreeSet::new();
+        let key = |entry: &Entry| match entry {
+            Entry::Separator => None,
+            Entry::Item { key, .. } | Entry::Check { key, .. } | Entry::Submenu { key, .. } => {
+                Some(key.clone())
+            }
+        };
+        let keys: Vec<String> = entries.iter().filter_map(key).collect();
+        let unique: BTreeSet<&String> = keys.iter().collect();
+        assert_eq!(unique.len(), keys.len(), "{keys:?}");
         for entry in entries {
-            match entry {
-                Entry::Separator => {}
-                Entry::Item { key, .. } | Entry::Check { key, .. } => {
-                    assert!(keys.insert(key), "{key} twice");
-                }
-                Entry::Submenu { key, entries, .. } => {
-                    assert!(keys.insert(key), "{key} twice");
-                    check(entries);
-                }
+            if let Entry::Submenu { entries, .. } = entry {
+                check(entries);
             }
         }
     }
@@ -180,34 +191,23 @@ fn keys_are_unique_among_siblings() {
 #[test]
 fn icon_and_summary_count_masters_and_problems() {
     use FindingId::{DirectoryMissing, NoKeepalive};
-    let problem = || Socket {
-        findings: vec![finding(FindingId::Stale, "/s/a")],
-        ..in_state(State::Stale)
-    };
-    let running = || in_state(State::Running);
-    for (sockets, ids, summary, icon, label) in [
-        (vec![], &[][..], "no masters", Icon::Idle, ""),
+    let views = [
+        (vec![], None),
         (
-            vec![running(), problem()],
-            &[DirectoryMissing],
-            "1 master, 2 problems",
-            Icon::Attention,
-            "Problems (1) >",
+            [many(&State::Running, 0..1), many(&State::Stale, 0..1)].concat(),
+            Some(DirectoryMissing),
         ),
         // A finding of severity info is no problem.
-        (
-            vec![running(), running()],
-            &[NoKeepalive],
-            "2 masters",
-            Icon::Running,
-            "Notes (1) >",
-        ),
-    ] {
-        let findings = ids.iter().map(|id| finding(*id, "/s")).collect();
-        let view = menu_of(&with(sockets, findings));
-        assert_eq!((view.summary.as_str(), view.icon), (summary, icon));
-        assert!(drawn(&view).contains(label), "{label}");
-    }
+        (many(&State::Running, 0..2), Some(NoKeepalive)),
+    ]
+    .map(|(sockets, id)| {
+        let findings = id.into_iter().map(|id| finding(id, "/s")).collect();
+        let text = drawn(&menu_of(&with(sockets, findings)));
+        let mut lines = text.lines();
+        let label = lines.clone().find(|line| line.ends_with(") >"));
+        format!("{} | {}", lines.next().unwrap(), label.unwrap_or_default())
+    });
+    insta::assert_snapshot!(views.join("\n"));
 }
 
 #[test]
@@ -233,9 +233,8 @@ fn actions_on_all_leave_other_programs_out() {
         vec![own(Some(0)), in_state(State::Stale)],
     ]
     .map(|sockets| {
-        let menu = actions_on_all(&with(sockets, vec![])).into();
-        let view = TrayView { menu, ..starting() };
-        drawn(&view).split_once('\n').unwrap().1.to_owned()
+        let rows = actions_on_all(&with(sockets, vec![]));
+        drawn_rows(rows.into())
     });
     insta::assert_snapshot!(rows.join("\n"));
 }
