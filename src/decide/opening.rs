@@ -70,7 +70,7 @@ pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot) -> Plan {
     })
 }
 
-/// Whether this finding prevents a master from listening. A start would ask for a passphrase in vain.
+/// Whether this finding prevents a master from listening. A start would ask for a passphrase and then fail.
 const fn prevents(id: FindingId) -> bool {
     matches!(
         id,

@@ -58,7 +58,7 @@ impl Shown {
                 *self.counts.entry(state.clone()).or_default() += 1;
                 self.states.insert(path.label.clone(), state);
             } else if row.label.starts_with(['\u{25b2}', '\u{2026}']) {
-                // "▲ 31 more stale" or "… 12 running", with rows for some below it.
+                // "▲ 31 more stale" or "… 12 more running", with rows for some below it.
                 let words: Vec<&str> = row.label.split(' ').collect();
                 let number: usize = words.get(1).and_then(|word| word.parse().ok()).unwrap_or(0);
                 let state = words.last().copied().unwrap_or_default().to_owned();
