@@ -2,6 +2,7 @@
 """Checks the system calls of muxtray, in the traces that tests/traced.sh makes by strace.
 
     traced.py DIRECTORY    checks every trace in it, prints a table, and exits with 1 if a rule was broken
+    traced.py --calls      prints the calls to record, for strace
     traced.py --self-test  shows that every rule finds the call that breaks it
 
 Only muxtray's own calls are checked: those of its threads too, and of a child until it executes another program. A call
@@ -13,6 +14,16 @@ import re
 import sys
 import time
 from collections import Counter
+
+# The calls that the rules need: those that reach or change anything, and those that show why it is allowed. strace leaves
+# out a call that this machine does not have (?).
+CALLS = (
+    "execve,?fork,?vfork,clone,clone3,wait4,waitid,geteuid,getresuid,?readlink,readlinkat,statx,?fstat,?newfstatat,"
+    "?open,openat,?openat2,?creat,?truncate,?unlink,unlinkat,?rename,?renameat,renameat2,?rmdir,?link,linkat,"
+    "?symlink,symlinkat,?mknod,mknodat,?mkdir,mkdirat,?chmod,fchmod,fchmodat,?fchmodat2,?chown,?lchown,fchown,"
+    "fchownat,socket,bind,connect,sendto,kill,tkill,tgkill,rt_sigqueueinfo,rt_tgsigqueueinfo,pidfd_open,"
+    "pidfd_send_signal,io_uring_setup"
+)
 
 PROGRAMS = {"muxtray", "muxtray-applet"}
 
@@ -26,6 +37,8 @@ ASKING = {"check", "exit", "stop", "open", "test", "run"}
 OPENS = {"-f", "-N"}
 # Commands that carry out remedies: directories and modes.
 MENDING = {"doctor", "run"}
+# Commands that remove stale sockets.
+CLEANING = {"clean", "exit", "doctor", "open", "run"}
 COMMANDS = ASKING | MENDING | {"list", "clean", "autostart", "config", "completions", "man", "help"}
 
 REMOVE = {"unlink", "unlinkat", "rmdir"}
@@ -120,6 +133,11 @@ class Process:
         """The subcommand. `run` executes the applet."""
         words = [word for word in self.arguments[1:] if word in COMMANDS]
         return words[0] if words and not self.arguments[0].endswith("-applet") else "run"
+
+    @property
+    def cleans(self):
+        only_looks = "--dry-run" in self.arguments or self.command == "doctor" and "--fix" not in self.arguments
+        return self.command in CLEANING and not only_looks
 
     def directories(self):
         """The directories of muxtray's own files."""
@@ -270,6 +288,8 @@ class Judge:
                 process.waited.add(int(ended[1]))
         elif call == "sendto":
             process.accepted.pop(descriptor(arguments[0])[1], None)
+        elif call == "socket":
+            self.socket(process, arguments[0], line)
         elif call == "connect":
             self.connect(process, arguments, result, line)
         elif call in REMOVE | RENAME | MAKE | MODE | CHANGE | {"bind"}:
@@ -302,6 +322,13 @@ class Judge:
             self.violation("the ssh configuration opened to write", line)
         else:
             self.violation("a file that is not its own opened to write", line)
+
+    def socket(self, process, family, line):
+        if family in ("AF_UNIX", "AF_NETLINK"):
+            self.allow("local", "socket")
+        # Xlib tries the network if there is no socket file of the display.
+        elif not process.environment.get("DISPLAY"):
+            self.violation("a socket of a network", line)
 
     def connect(self, process, arguments, result, line):
         socket, address = descriptor(arguments[0])[1], arguments[1]
@@ -358,12 +385,12 @@ class Judge:
             return self.allow("a file of its own", call)
         names = [(os.path.dirname(path), os.path.basename(path)) for path in paths]
         if call == "unlinkat" and names[0][1].startswith(ASIDE) and arguments[2] == "0":
-            if self.is_proven_stale(process, paths[0]):
+            if process.cleans and self.is_proven_stale(process, paths[0]):
                 return self.allow("a socket proven stale, under its name aside", call)
             return self.violation("removed without proof", line)
         if call == "renameat2" and arguments[4] == "RENAME_NOREPLACE" and names[0][0] == names[1][0]:
             (_, before), (_, after) = names
-            if after == ASIDE + before and self.is_proven_stale(process, paths[0]):
+            if after == ASIDE + before and process.cleans and self.is_proven_stale(process, paths[0]):
                 # A taken file has to be looked at again.
                 process.last.pop(paths[1], None)
                 return self.allow("a socket proven stale, taken aside", call)
@@ -453,9 +480,12 @@ CASES = [
     ("list", REFUSED.replace("/proc/self/fd/6", "/run/user/1/bus"), None),
     ("list", REFUSED.replace("/proc/self/fd/6", "/a/bus-of-its-own"), None),
     ("list", "1 connect(3<socket:[7]>, {sa_family=AF_INET, sin_port=htons(1)}, 16) = 0\n", "to a network"),
+    ("list", "1 socket(AF_INET6, SOCK_DGRAM, IPPROTO_IP) = 3\n", "a socket of a network"),
     ("clean", WEB + REFUSED + TAKE + ASIDE_WEB + REFUSED + REMOVED, None),
     ("clean", WEB + REFUSED + TAKE + ASIDE_WEB + TAKE.replace('"web"', '"x"').replace(".web", ".x"), "renamed a file"),
     ("clean", WEB + TAKE, "removed or renamed a file"),
+    ("check", WEB + REFUSED + TAKE, "removed or renamed a file"),
+    ("doctor", WEB + REFUSED + TAKE, "removed or renamed a file"),
     ("clean", WEB + REFUSED + TAKE + ASIDE_WEB + REMOVED, "without proof"),
     ("clean", WEB + REFUSED + TAKE + REMOVED, "without proof"),
     ("clean", WEB + REFUSED + TAKE.replace("RENAME_NOREPLACE", "0"), "removed or renamed a file"),
@@ -536,4 +566,6 @@ def judge_all(directory):
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
+    if sys.argv[1] == "--calls":
+        sys.exit(print(CALLS))
     sys.exit(0 if (self_test() if sys.argv[1] == "--self-test" else judge_all(sys.argv[1])) else 1)

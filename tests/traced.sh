@@ -17,7 +17,7 @@ export MUXTRAY_TESTS_REQUIRE_DESKTOP
 
 cd "$here"
 python3 tests/traced.py --self-test
-cargo build --locked --bins
+cargo test --locked --no-run --test system
 
 directory=$(mktemp -d /tmp/muxtray-traced.XXXXXX)
 trap 'rm -rf "$directory"' EXIT
@@ -28,13 +28,7 @@ chmod 1777 "$directory/traces"
 built=${CARGO_TARGET_DIR:-target}/debug
 cp "$built/muxtray" "$built/muxtray-applet" "$directory/programs/"
 
-# The calls that the rules need: those that reach or change anything, and those that show why it is allowed. A call that
-# this machine does not have (?) is left out.
-calls="execve,?fork,?vfork,clone,clone3,wait4,waitid,geteuid,getresuid,?readlink,readlinkat,statx,?fstat,?newfstatat"
-calls="$calls,?open,openat,?openat2,?creat,?truncate,?unlink,unlinkat,?rename,?renameat,renameat2,?rmdir,?link,linkat"
-calls="$calls,?symlink,symlinkat,?mknod,mknodat,?mkdir,mkdirat,?chmod,fchmod,fchmodat,?fchmodat2,?chown,?lchown,fchown"
-calls="$calls,fchownat,bind,connect,sendto,kill,tkill,tgkill,rt_sigqueueinfo,rt_tgsigqueueinfo,pidfd_open"
-calls="$calls,pidfd_send_signal,io_uring_setup"
+calls=$(python3 tests/traced.py --calls)
 # strace runs beside muxtray (-D), which keeps its process id and its parent.
 cat >"$directory/muxtray" <<END
 #!/bin/sh

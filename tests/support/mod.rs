@@ -35,7 +35,7 @@ pub(crate) use mount::NetworkMount;
 pub(crate) use muxtray::{GOOD, Report, SocketReport, program};
 pub(crate) use network::{CLIENT, Network, WEB};
 pub(crate) use process::{Finished, PATIENCE, Process, look_for, wait_for, wait_until};
-pub(crate) use trace::{Call, calls, strace, traced_process};
+pub(crate) use trace::{judged, no_trace};
 pub(crate) use truth::{
     command_line, files_below, is_listening, is_socket, pid_of_persisted, process_parent,
     process_state, processes, threads,
