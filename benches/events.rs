@@ -28,9 +28,8 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use desktop::{Desktop, Message, Parts, TrayIcon, end, lab};
-use measure::{Build, Table, Times, quick, ratio_of_times, time_if_any, with_icon};
+use measure::{Build, Table, Times, quick, time_if_any, with_icon};
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use support::Lab;
 
@@ -50,8 +49,6 @@ const RULES: [&str; 2] = [
 struct Round {
     /// From its socket to its row in the menu.
     appeared: Duration,
-    /// From the kill to the return of its parent's `waitid`, the lower bound for every observer.
-    reaped: Duration,
     /// From the kill to the menu with the row as stale.
     stale: Duration,
     /// From the kill to the notification.
@@ -64,30 +61,22 @@ fn main() {
         return;
     }
     println!("## Events\n");
-    let mut table = Table::new(&[
-        "",
-        "rounds",
-        "median",
-        "worst",
-        "ratio of medians to `waitid`",
-    ]);
+    let mut table = Table::new(&["", "rounds", "median", "worst"]);
     for build in with_icon("events") {
         let Some(lab) = lab("events") else {
             return;
         };
         let rounds = rounds(&lab, &build);
         let of = |part: fn(&Round) -> Duration| rounds.iter().map(part).collect::<Times>();
-        let reaped = of(|round| round.reaped);
         for (what, times) in [
-            ("kill -9 to its parent's `waitid`", &reaped),
             (
                 "kill -9 to the menu with \"stale\"",
-                &of(|round| round.stale),
+                of(|round| round.stale),
             ),
-            ("kill -9 to the notification", &of(|round| round.notified)),
+            ("kill -9 to the notification", of(|round| round.notified)),
             (
                 "new master's socket to the menu with it",
-                &of(|round| round.appeared),
+                of(|round| round.appeared),
             ),
         ] {
             table.row([
@@ -95,7 +84,6 @@ fn main() {
                 times.count().to_string(),
                 time_if_any(times.median()),
                 time_if_any(times.worst()),
-                ratio_of_times(times.median(), reaped.median()),
             ]);
         }
     }
@@ -138,11 +126,8 @@ fn round(lab: &Lab, bus: &Bus<'_>) -> Round {
     });
     let linked = linked_at(master.path());
 
-    let pid = Pid::from_raw(master.pid());
     let killed = Instant::now();
-    kill(pid, Signal::SIGKILL).unwrap();
-    waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT).unwrap();
-    let reaped = killed.elapsed();
+    kill(Pid::from_raw(master.pid()), Signal::SIGKILL).unwrap();
     let (mut stale, mut notified) = (None, None);
     bus.wait_until("the menu and a notification tell of it", |heard| {
         if notified.is_none() && heard.is_notification("web: stale control socket") {
@@ -164,7 +149,6 @@ fn round(lab: &Lab, bus: &Bus<'_>) -> Round {
     let since_kill = |then: Option<Instant>| then.unwrap().duration_since(killed);
     Round {
         appeared: seen.saturating_duration_since(linked),
-        reaped,
         stale: since_kill(stale),
         notified: since_kill(notified),
     }

@@ -1,4 +1,4 @@
-//! Measures the applet while nothing happens: wake-ups by thread, processor time and memory over one minute, for each
+//! Measures the applet while nothing happens: wake-ups, processor time and memory over one minute, for each
 //! build and for other common programs in panels. All are measured in the same minute, each on its own display, session
 //! bus, panel and notification daemon.
 
@@ -176,7 +176,7 @@ impl<'a> Running<'a> {
 struct Idle<'a> {
     name: &'a str,
     is_ours: bool,
-    wakeups: Vec<(String, u64)>,
+    wakeups: u64,
     processor_time: Duration,
     memory: Memory,
     parts: BTreeMap<Part, u64>,
@@ -192,15 +192,11 @@ impl<'a> Idle<'a> {
         Some(Self {
             name: running.name,
             is_ours: running.is_ours,
-            wakeups: after.wakeups_since(&before),
+            wakeups: after.wakeups.saturating_sub(before.wakeups),
             processor_time: after.processor_time.saturating_sub(before.processor_time),
             memory: memory(running.process.pid())?,
             parts: memory_by_part(running.process.pid())?,
         })
-    }
-
-    fn all_wakeups(&self) -> u64 {
-        self.wakeups.iter().map(|(_, wakeups)| wakeups).sum()
     }
 }
 
@@ -210,31 +206,24 @@ fn print(idle: &[Idle<'_>], while_idle: Duration) {
         "",
         "wake-ups",
         "processor time",
-        "threads",
         "RSS",
         "PSS",
         "anonymous",
         "RSS, ratio",
-        "anonymous, ratio",
     ]);
     let base = idle.first().map(|first| first.memory);
     for one in idle {
         let memory = one.memory;
-        let beside = |part: fn(Memory) -> u64| {
-            base.map_or_else(String::new, |base| {
-                ratio(part(memory) as f64, part(base) as f64)
-            })
-        };
         table.row([
             one.name.to_owned(),
-            one.all_wakeups().to_string(),
+            one.wakeups.to_string(),
             time(one.processor_time),
-            one.wakeups.len().to_string(),
             mebibytes(memory.resident),
             mebibytes(memory.proportional),
             mebibytes(memory.anonymous),
-            beside(|memory| memory.resident),
-            beside(|memory| memory.anonymous),
+            base.map_or_else(String::new, |base| {
+                ratio(memory.resident as f64, base.resident as f64)
+            }),
         ]);
     }
     table.print(
@@ -249,17 +238,6 @@ fn print(idle: &[Idle<'_>], while_idle: Duration) {
         parts.row([one.name.to_owned()].into_iter().chain(Part::ALL.map(of)));
     }
     parts.print("RSS by part", "Resident memory by mapped file.");
-
-    let mut threads = Table::new(&["thread", "wake-ups"]);
-    for one in idle.iter().filter(|one| one.is_ours) {
-        for (thread, wakeups) in &one.wakeups {
-            threads.row([format!("{}: `{thread}`", one.name), wakeups.to_string()]);
-        }
-    }
-    threads.print(
-        "Wake-ups by thread",
-        &format!("Wake-ups of each thread of muxtray in these {seconds} s."),
-    );
 }
 
 fn mebibytes(bytes: u64) -> String {

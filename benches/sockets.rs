@@ -1,5 +1,5 @@
-//! Measures the cost of N control sockets: `muxtray list` and `ssh -O check` on each, and one scan of the engine with
-//! its parts. Half of the sockets are live and half stale.
+//! Measures the cost of N control sockets: `muxtray list`, `ssh -O check` on each, and one scan of the engine. Half of
+//! the sockets are live and half stale.
 //!
 //! With many sockets the masters are stand-ins that answer the alive check at once, which favours `ssh -O check`;
 //! `muxtray list` asks no master. The measurement with one socket has a real master.
@@ -19,27 +19,20 @@ mod support;
 
 mod measure;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use measure::{
     StandIns, Table, Times, number, processor_time, quick, ratio_of_times, serve_if_stand_in, time,
     time_if_any, wall_time,
 };
 use muxtray::config::Settings;
-use muxtray::diagnose::{self, Context, History};
 use muxtray::discover::{self, Environment};
-use muxtray::model::group::Groups;
-use muxtray::model::places::Candidate;
-use muxtray::model::socket::{Socket, UserId};
-use muxtray::observe::{Observer, directories, filesystem, sock_diag};
-use muxtray::present::menu;
-use muxtray::present::report::Report;
+use muxtray::model::socket::Socket;
 use muxtray::scan::{self, Scanner};
 use support::{Lab, program};
 
@@ -60,41 +53,19 @@ fn main() {
     let mut lists = Table::new(&[
         "sockets",
         "`muxtray list`",
-        "a socket",
         "`ssh -O check` on each",
         "ratio",
-    ]);
-    let mut looks = Table::new(&[
-        "sockets",
-        "one scan",
-        "a socket",
-        "find",
-        "directories",
-        "stat",
-        "dump",
-        "/proc, connect",
-        "judge",
-        "view",
-        "report",
+        "a scan of the applet",
     ]);
     for size in sizes {
-        let scene = Scene::with_sockets(*size);
-        lists.row(scene.lists());
-        looks.row(scene.looks());
+        lists.row(Scene::with_sockets(*size).lists());
     }
     lists.print(
         "A list of N sockets",
         &format!(
             "Start to exit, median of {LISTS}; `ssh -O check` from a loop over {MOST_CHECKS} at most, the rest by \
-             proportion. Half of the sockets are live, held by {MASTERS} processes at most; half are stale."
-        ),
-    );
-    looks.print(
-        "One scan of the engine",
-        &format!(
-            "Processor time, program and kernel, median of {LOOKS}, warm: find the candidates, lstat and statfs, the \
-             kernel's table, the processes behind the listeners, the judgement; in addition the menu and the report, \
-             which are made after a change."
+             proportion. Half of the sockets are live, held by {MASTERS} processes at most; half are stale. The scan is \
+             its processor time, program and kernel, median of {LOOKS}, warm."
         ),
     );
 }
@@ -194,14 +165,10 @@ impl Scene {
         vec![
             number(self.paths.len()),
             time_if_any(list),
-            time_if_any(list.map(|list| self.of_one(list))),
             time(checks),
             ratio_of_times(Some(checks), list),
+            time_if_any(self.scan().median()),
         ]
-    }
-
-    fn of_one(&self, whole: Duration) -> Duration {
-        whole.div_f64(self.paths.len() as f64)
     }
 
     /// The time of a loop over all sockets, extrapolated from at most [`MOST_CHECKS`].
@@ -211,62 +178,15 @@ impl Scene {
         taken.mul_f64(self.paths.len() as f64 / some.len() as f64)
     }
 
-    fn looks(&self) -> Vec<String> {
+    fn scan(&self) -> Times {
         let environment = Environment::of_this_process();
-        let uid = UserId(environment.known.uid);
         let config = self.config();
         let request = scan::request(&Settings::default(), Some(&config), &environment);
         let places = discover::discover(&request, &environment).places;
-        let home = environment.known.home.clone();
         let mut scanner = Scanner::new(environment);
-        let snapshot = scanner.scan(&places, &[]);
-        self.assert_half_is_live(&snapshot.sockets);
-
-        let candidates = discover::candidates(&places);
-        let mut observer = Observer::new(uid);
-        let look = observer.look(&candidates);
-        let users = BTreeMap::new();
-        let history = History::default().after(&look, Instant::now());
-        let seen = directories::look(places.directories(&[]));
-        let context = Context {
-            uid,
-            users: &users,
-            groups: &Groups::default(),
-            home: &home,
-            tilde: Default::default(),
-            places: &places,
-            directories: &seen,
-            history: &history,
-        };
-        let whole = of_looks(|| drop(scanner.scan(&places, &[])));
-        let find = of_looks(|| drop(discover::candidates(&places)));
-        let ways = of_looks(|| drop(directories::look(places.directories(&[]))));
-        let stat = of_looks(|| stat(&candidates, uid));
-        let dump = of_looks(|| drop(sock_diag::dump().unwrap()));
-        let observe = of_looks(|| drop(observer.look(&candidates)));
-        let judge = of_looks(|| {
-            drop(history.clone().after(&look, Instant::now()));
-            drop(diagnose::snapshot(&look, context));
-        });
-        let view = of_looks(|| drop(menu::view(&snapshot, &menu::Answers::new(), &[])));
-        let report = of_looks(|| drop(serde_json::to_vec(&Report::from(&snapshot)).unwrap()));
-        let processes = observe.saturating_sub(stat + dump);
-        let mut row = vec![number(self.paths.len())];
-        row.extend(
-            [
-                whole,
-                self.of_one(whole),
-                find,
-                ways,
-                stat,
-                dump,
-                processes,
-                judge,
-            ]
-            .map(time),
-        );
-        row.extend([view, report].map(time));
-        row
+        self.assert_half_is_live(&scanner.scan(&places, &[]).sockets);
+        let scan = || processor_time(|| drop(scanner.scan(&places, &[])));
+        std::iter::repeat_with(scan).take(LOOKS).collect()
     }
 
     fn assert_half_is_live(&self, sockets: &[Socket]) {
@@ -280,24 +200,6 @@ impl Scene {
             "the measured scan has to find every socket in its state"
         );
     }
-}
-
-/// The filesystem calls of a scan.
-fn stat(candidates: &[Candidate], uid: UserId) {
-    let mut directories = std::collections::BTreeSet::new();
-    for candidate in candidates {
-        drop(filesystem::lstat(candidate.path.as_path()));
-        directories.insert(candidate.path.directory());
-    }
-    for directory in directories {
-        drop(filesystem::filesystem_of(directory));
-        let _ = filesystem::is_shared(directory, uid);
-    }
-}
-
-fn of_looks(mut part: impl FnMut()) -> Duration {
-    let times: Times = (0..LOOKS).map(|_| processor_time(&mut part)).collect();
-    times.median().expect("there are looks")
 }
 
 fn check(path: &Path) {

@@ -8,32 +8,12 @@ use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
 /// The activity of a process since its start.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Activity {
-    /// By thread id: its name and voluntary context switches, which equal its wake-ups.
-    threads: BTreeMap<i32, (String, u64)>,
+    /// The voluntary context switches of its threads, which equal their wake-ups.
+    pub(crate) wakeups: u64,
     /// Of all threads, including those that have ended.
     pub(crate) processor_time: Duration,
-}
-
-impl Activity {
-    pub(crate) fn threads(&self) -> usize {
-        self.threads.len()
-    }
-
-    /// The wake-ups of each thread since `before`, the most frequent first.
-    pub(crate) fn wakeups_since(&self, before: &Self) -> Vec<(String, u64)> {
-        let mut wakeups: Vec<_> = self
-            .threads
-            .iter()
-            .map(|(id, (name, now))| {
-                let then = before.threads.get(id).map_or(0, |(_, then)| *then);
-                (name.clone(), now.saturating_sub(then))
-            })
-            .collect();
-        wakeups.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        wakeups
-    }
 }
 
 /// Returns `None` if the process has ended.
@@ -41,15 +21,14 @@ pub(crate) fn activity(pid: i32) -> Option<Activity> {
     let clock = clock_getcpuclockid(Pid::from_raw(pid)).ok()?;
     let processor_time = clock_gettime(clock).ok()?.into();
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
-    let threads = tasks.flatten().filter_map(|task| {
-        let id = task.file_name().to_str()?.parse().ok()?;
+    let wakeups = tasks.flatten().filter_map(|task| {
         let status = fs::read_to_string(task.path().join("status")).ok()?;
-        let name = field(&status, "Name")?.to_owned();
-        let sleeps = field(&status, "voluntary_ctxt_switches")?.parse().ok()?;
-        Some((id, (name, sleeps)))
+        field(&status, "voluntary_ctxt_switches")?
+            .parse::<u64>()
+            .ok()
     });
     Some(Activity {
-        threads: threads.collect(),
+        wakeups: wakeups.sum(),
         processor_time,
     })
 }
