@@ -15,62 +15,62 @@ use tr::Translator;
 /// Separates the context from the text in a key, as in gettext's binary catalogues.
 const CONTEXT_SEPARATOR: char = '\u{4}';
 
-/// The texts of one language.
+/// The texts of one language: by context and English text, one text or one for each plural form.
 #[derive(Debug, Default)]
-pub struct Catalogue {
-    /// By context and English text. One text, or one for each plural form.
-    texts: HashMap<String, Vec<String>>,
-}
+pub struct Catalogue(HashMap<String, Vec<String>>);
 
 impl Catalogue {
-    /// Parses a .po file.
+    /// Parses a .po file. A blank line ends an entry.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        let mut catalogue = Self::default();
-        let mut entry = Entry::default();
-        for line in text.lines().map(str::trim) {
-            let (keyword, rest) = match line.find('"') {
-                Some(quote) if !line.starts_with('#') => (line[..quote].trim(), &line[quote..]),
-                Some(_) | None => {
-                    // A blank line or a comment: the next line begins another entry.
-                    catalogue.insert(std::mem::take(&mut entry));
-                    entry.is_fuzzy = line.starts_with("#,") && line.contains("fuzzy");
-                    continue;
-                }
-            };
-            // A line without a keyword continues the text before.
-            if !keyword.is_empty() {
-                entry.begin(keyword);
-            }
-            unquote(rest, entry.current());
-        }
-        catalogue.insert(entry);
-        catalogue
-    }
-
-    /// Adds the entry, unless it is the header, fuzzy or incomplete.
-    fn insert(&mut self, entry: Entry) {
-        let is_complete = entry.forms.iter().all(|form| !form.is_empty());
-        if !entry.text.is_empty() && !entry.is_fuzzy && is_complete {
-            let key = key(&entry.text, entry.context.as_deref()).into_owned();
-            self.texts.insert(key, entry.forms);
-        }
+        Self(text.split("\n\n").filter_map(entry).collect())
     }
 
     #[must_use]
     pub fn len(&self) -> usize {
-        self.texts.len()
+        self.0.len()
     }
 
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.texts.is_empty()
+        self.0.is_empty()
     }
+}
+
+/// Returns the key and the texts of an entry, unless it is the header, obsolete, fuzzy or incomplete.
+fn entry(lines: &str) -> Option<(String, Vec<String>)> {
+    let mut fields: Vec<(&str, String)> = Vec::new();
+    for line in lines.lines() {
+        if line.starts_with("#,") && line.contains("fuzzy") {
+            return None;
+        }
+        let Some((keyword, quoted)) = line.split_once('"').filter(|_| !line.starts_with('#'))
+        else {
+            continue;
+        };
+        // A line without a keyword continues the text before.
+        if !keyword.is_empty() {
+            fields.push((keyword.trim_end(), String::new()));
+        }
+        unquote(quoted, &mut fields.last_mut()?.1);
+    }
+    let field = |name| fields.iter().find(|(keyword, _)| *keyword == name);
+    let (_, text) = field("msgid").filter(|(_, text)| !text.is_empty())?;
+    let key = key(text, field("msgctxt").map(|(_, context)| context.as_str())).into_owned();
+    // gettext writes the forms in the order of their numbers.
+    let forms = fields
+        .into_iter()
+        .filter(|(keyword, _)| keyword.starts_with("msgstr"));
+    let forms: Vec<String> = forms.map(|(_, form)| form).collect();
+    forms
+        .iter()
+        .all(|form| !form.is_empty())
+        .then_some((key, forms))
 }
 
 impl Translator for Catalogue {
     fn translate<'a>(&'a self, text: &'a str, context: Option<&'a str>) -> Cow<'a, str> {
-        let forms = self.texts.get(&*key(text, context));
+        let forms = self.0.get(&*key(text, context));
         forms
             .and_then(|forms| forms.first())
             .map_or(text, String::as_str)
@@ -84,7 +84,7 @@ impl Translator for Catalogue {
         plural: &'a str,
         context: Option<&'a str>,
     ) -> Cow<'a, str> {
-        let form = self.texts.get(&*key(singular, context)).and_then(|forms| {
+        let form = self.0.get(&*key(singular, context)).and_then(|forms| {
             // One form for every number, or `plural=(n != 1)`; translations.py refuses other rules.
             forms.get(usize::from(n != 1)).or_else(|| forms.first())
         });
@@ -100,56 +100,9 @@ fn key<'a>(text: &'a str, context: Option<&str>) -> Cow<'a, str> {
     }
 }
 
-#[derive(Debug, Default)]
-struct Entry {
-    context: Option<String>,
-    text: String,
-    /// Not part of the key.
-    plural: String,
-    forms: Vec<String>,
-    is_fuzzy: bool,
-    part: Part,
-}
-
-/// The field of an entry to which quoted lines belong.
-#[derive(Debug, Clone, Copy, Default)]
-enum Part {
-    #[default]
-    Text,
-    Context,
-    Plural,
-    Form,
-}
-
-impl Entry {
-    fn begin(&mut self, keyword: &str) {
-        self.part = match keyword {
-            "msgctxt" => Part::Context,
-            "msgid_plural" => Part::Plural,
-            // gettext writes the forms in the order of their numbers.
-            form if form.starts_with("msgstr") => {
-                self.forms.push(String::new());
-                Part::Form
-            }
-            _ => Part::Text,
-        };
-    }
-
-    fn current(&mut self) -> &mut String {
-        match (self.part, self.forms.last_mut()) {
-            (Part::Form, Some(form)) => form,
-            (Part::Context, _) => self.context.get_or_insert_default(),
-            (Part::Plural, _) => &mut self.plural,
-            (Part::Text | Part::Form, _) => &mut self.text,
-        }
-    }
-}
-
-/// Appends a quoted string to the text, without quotes and escapes.
+/// Appends the rest of a quoted string to the text, without escapes.
 fn unquote(quoted: &str, text: &mut String) {
-    let inner = quoted.trim_start_matches('"');
-    let inner = inner.strip_suffix('"').unwrap_or(inner);
-    let mut characters = inner.chars();
+    let mut characters = quoted.strip_suffix('"').unwrap_or(quoted).chars();
     while let Some(character) = characters.next() {
         match character {
             '\\' => text.extend(characters.next().map(|escaped| match escaped {
