@@ -1,29 +1,27 @@
 //! `muxtray man`: one page from the definitions of commands and the tables of findings, messages and settings. See man(7)
 //! and man-pages(7).
 
-mod roff;
 mod sections;
 
 use std::io::{self, Write};
 
-use clap::{Arg, Command, CommandFactory as _};
+use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
-use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
+use clap_mangen::roff::{Inline, Roff, bold, roman};
 
 use crate::config::Settings;
-use crate::model::finding::{FindingId, FindingRow};
+use crate::model::finding::FindingId;
 use crate::model::state;
 use crate::present::ssh_messages::SSH_MESSAGES;
 
 use super::args::{Arguments, EXIT_STATUS};
 use super::outcome::Outcome;
-use roff::{marked, wrapped};
 use sections::{ENVIRONMENT, EXAMPLES, FILES, SECURITY};
 
 pub(super) fn print(out: &mut dyn Write) -> io::Result<Outcome> {
     let mut page = Vec::new();
     write_page(&mut page)?;
-    out.write_all(wrapped(&String::from_utf8_lossy(&page)).as_bytes())?;
+    out.write_all(&page)?;
     Ok(Outcome::Well)
 }
 
@@ -38,147 +36,95 @@ fn write_page(page: &mut Vec<u8>) -> io::Result<()> {
         r#".TH MUXTRAY 1 "" "muxtray {}" "User Commands""#,
         env!("CARGO_PKG_VERSION")
     )?;
-    Roff::new()
-        .control("SH", ["NAME"])
-        .text([roman("muxtray - "), roman(brief(&command))])
-        .control("SH", ["SYNOPSIS"])
-        .text(synopsis(&command))
-        .to_writer(page)?;
+    // The line for whatis(1) has no full stop.
+    let name = format!("muxtray - {}", about(&command));
+    section("NAME", [name.trim_end_matches('.')]).to_writer(page)?;
+    section("SYNOPSIS", [usage(&mut command).as_str()]).to_writer(page)?;
     man.render_description_section(page)?;
     section("OPTIONS", ["Options of every command."]).to_writer(page)?;
-    without_heading(page, |body| man.render_options_section(body))?;
+    write_options(man, page)?;
     section("COMMANDS", []).to_writer(page)?;
-    for command in command.get_subcommands() {
+    for command in command.get_subcommands_mut() {
         write_command(command, page)?;
     }
-    for section in [states(), findings(), messages(), configuration()] {
+    let statuses = EXIT_STATUS.trim_start_matches("Exit status: ");
+    for section in [
+        states(),
+        findings(),
+        messages(),
+        configuration(),
+        list("FILES", FILES),
+        list("ENVIRONMENT", ENVIRONMENT),
+        section("EXIT STATUS", [statuses]),
+        section("SECURITY", SECURITY),
+        list("EXAMPLES", EXAMPLES),
+        section(
+            "SEE ALSO",
+            ["`ssh`(1), `ssh_config`(5), `ss`(8), `systemd.exec`(5), PROTOCOL.mux of OpenSSH"],
+        ),
+    ] {
         section.to_writer(page)?;
     }
-    for (heading, entries) in [("FILES", FILES), ("ENVIRONMENT", ENVIRONMENT)] {
-        section(heading, []).to_writer(page)?;
-        list(entries).to_writer(page)?;
-    }
-    let statuses = EXIT_STATUS.trim_start_matches("Exit status: ");
-    section("EXIT STATUS", [statuses]).to_writer(page)?;
-    section("SECURITY", SECURITY).to_writer(page)?;
-    section("EXAMPLES", []).to_writer(page)?;
-    list(EXAMPLES).to_writer(page)?;
-    section("SEE ALSO", []).to_writer(page)?;
-    see_also().to_writer(page)
+    Ok(())
 }
 
-/// The line for whatis(1), without a full stop.
-fn brief(command: &Command) -> String {
+fn about(command: &Command) -> String {
     let about = command.get_about().map(ToString::to_string);
-    about.unwrap_or_default().trim_end_matches('.').to_owned()
+    about.unwrap_or_default()
+}
+
+fn usage(command: &mut Command) -> String {
+    let usage = command.render_usage().to_string();
+    usage.trim_start_matches("Usage: ").to_owned()
 }
 
 /// Writes a command with its options and subcommands.
-fn write_command(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
-    let name = command.get_bin_name().unwrap_or_else(|| command.get_name());
-    let about = command.get_about().map(ToString::to_string);
+fn write_command(command: &mut Command, page: &mut Vec<u8>) -> io::Result<()> {
+    Roff::new()
+        .control("SS", [command.get_bin_name().unwrap_or_default()])
+        .text([roman(usage(command))])
+        .control("PP", [])
+        .text([roman(format!("{}.", about(command)))])
+        .to_writer(page)?;
     // Global options are in OPTIONS.
     let own = command.clone().mut_args(|argument| {
         let everywhere = argument.is_global_set() || argument.get_id() == "help";
         argument.hide(everywhere)
     });
-    Roff::new()
-        .control("SS", [name])
-        .text(synopsis(&own))
-        .control("PP", [])
-        .text([roman(format!("{}.", about.unwrap_or_default()))])
-        .to_writer(page)?;
     if own.get_arguments().any(|argument| !argument.is_hide_set()) {
-        without_heading(page, |body| Man::new(own).render_options_section(body))?;
+        write_options(Man::new(own), page)?;
     }
+    let mut more = Roff::new();
     for command in command.get_subcommands() {
-        let about = command.get_about().map(ToString::to_string);
-        let mut roff = Roff::new();
-        entry(
-            &mut roff,
-            vec![bold(command.get_name())],
-            &about.unwrap_or_default(),
-        );
-        roff.to_writer(page)?;
+        entry(&mut more, vec![bold(command.get_name())], &about(command));
     }
-    if let Some(more) = command.get_after_long_help() {
-        Roff::new()
-            .control("PP", [])
-            .text([roman(more.to_string())])
-            .to_writer(page)?;
+    if let Some(help) = command.get_after_long_help() {
+        more.control("PP", []).text([roman(help.to_string())]);
     }
-    Ok(())
+    more.to_writer(page)
 }
 
-/// clap_mangen's synopsis omits the values of options.
-fn synopsis(command: &Command) -> Vec<Inline> {
-    let name = command.get_bin_name().unwrap_or_else(|| command.get_name());
-    let mut text = vec![bold(name)];
-    let shown = || {
-        command
-            .get_arguments()
-            .filter(|argument| !argument.is_hide_set())
-    };
-    for option in shown().filter(|argument| !argument.is_positional()) {
-        text.push(roman(" ["));
-        match (option.get_short(), option.get_long()) {
-            (Some(short), _) => text.push(bold(format!("-{short}"))),
-            (None, long) => text.push(bold(format!("--{}", long.unwrap_or_default()))),
-        }
-        if let Some(values) = option
-            .get_num_args()
-            .filter(clap::builder::ValueRange::takes_values)
-        {
-            let value = italic(value_name(option));
-            if values.min_values() == 0 {
-                text.extend([roman(" ["), value, roman("]")]);
-            } else {
-                text.extend([roman(" "), value]);
-            }
-        }
-        text.push(roman("]"));
-    }
-    for positional in shown().filter(|argument| argument.is_positional()) {
-        let is_many = positional
-            .get_num_args()
-            .is_some_and(|values| values.max_values() > 1);
-        let value = italic(value_name(positional));
-        let dots = roman(if is_many { "..." } else { "" });
-        if positional.is_required_set() {
-            text.extend([roman(" "), value, dots]);
-        } else {
-            text.extend([roman(" ["), value, dots, roman("]")]);
-        }
-    }
-    if command.has_subcommands() {
-        let value = italic("COMMAND");
-        if command.is_subcommand_required_set() {
-            text.extend([roman(" "), value]);
-        } else {
-            text.extend([roman(" ["), value, roman("]")]);
-        }
-    }
-    text
-}
-
-fn value_name(argument: &Arg) -> String {
-    let names = argument.get_value_names().unwrap_or_default();
-    let names: Vec<&str> = names.iter().map(clap::builder::Str::as_str).collect();
-    names.join(" ")
-}
-
-/// Writes a section of clap_mangen without its heading, which would begin a section of the page.
-fn without_heading(
-    page: &mut Vec<u8>,
-    render: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> io::Result<()> {
+/// Without clap_mangen's heading, which would begin a section of the page.
+fn write_options(man: Man, page: &mut Vec<u8>) -> io::Result<()> {
     let mut section = Vec::new();
-    render(&mut section)?;
+    man.render_options_section(&mut section)?;
     let text = String::from_utf8_lossy(&section);
     for line in text.lines().filter(|line| !line.starts_with(".SH ")) {
         writeln!(page, "{line}")?;
     }
     Ok(())
+}
+
+/// Returns the text with the parts between backticks in bold.
+fn marked(text: &str) -> Vec<Inline> {
+    let parts = text.split('`').enumerate();
+    parts
+        .filter(|(_, part)| !part.is_empty())
+        .map(|(index, part)| match index % 2 {
+            0 => roman(part),
+            _ => bold(part),
+        })
+        .collect()
 }
 
 fn section<'a>(heading: &str, paragraphs: impl IntoIterator<Item = &'a str>) -> Roff {
@@ -193,10 +139,13 @@ fn section<'a>(heading: &str, paragraphs: impl IntoIterator<Item = &'a str>) -> 
     roff
 }
 
-fn list(entries: &[(&str, &str)]) -> Roff {
-    let mut roff = Roff::new();
-    for (name, meaning) in entries {
-        entry(&mut roff, vec![bold(*name)], meaning);
+fn list(heading: &str, entries: &str) -> Roff {
+    let mut roff = section(heading, []);
+    for line in entries.lines() {
+        match line.strip_prefix("    ") {
+            Some(meaning) => roff.text(marked(meaning)),
+            None => roff.control("TP", []).text([bold(line)]),
+        };
     }
     roff
 }
@@ -205,15 +154,24 @@ fn entry(roff: &mut Roff, name: Vec<Inline>, meaning: &str) {
     roff.control("TP", []).text(name).text(marked(meaning));
 }
 
+/// Entries with several names: `.TQ` adds one.
+fn names<'a>(roff: &mut Roff, names: impl IntoIterator<Item = &'a str>) {
+    for (index, name) in names.into_iter().enumerate() {
+        let tag = if index == 0 { "TP" } else { "TQ" };
+        roff.control(tag, []).text([bold(name)]);
+    }
+}
+
+fn remedy(roff: &mut Roff, remedy: &str) {
+    roff.control("br", []);
+    roff.text(marked(&format!("Remedy: {remedy}")));
+}
+
 fn states() -> Roff {
     let mut roff = section("STATES", ["Each control socket has one of these states."]);
     for state in state::table() {
-        explained(
-            &mut roff,
-            vec![bold(state.name)],
-            state.meaning,
-            state.advice,
-        );
+        entry(&mut roff, vec![bold(state.name)], state.meaning);
+        remedy(&mut roff, state.advice);
     }
     roff
 }
@@ -228,23 +186,12 @@ fn findings() -> Roff {
         ],
     );
     for finding in FindingId::ALL.iter().filter(|id| !id.is_state()) {
-        let FindingRow {
-            id,
-            severity,
-            meaning,
-            advice,
-            ..
-        } = finding.row();
-        let heading = vec![bold(id), roman(format!(" ({})", severity.as_str()))];
-        explained(&mut roff, heading, meaning, advice);
+        let row = finding.row();
+        let severity = roman(format!(" ({})", row.severity.as_str()));
+        entry(&mut roff, vec![bold(row.id), severity], row.meaning);
+        remedy(&mut roff, row.advice);
     }
     roff
-}
-
-fn explained(roff: &mut Roff, name: Vec<Inline>, means: &str, help: &str) {
-    entry(roff, name, means);
-    roff.control("br", []);
-    roff.text(marked(&format!("Remedy: {help}")));
 }
 
 fn messages() -> Roff {
@@ -258,19 +205,14 @@ fn messages() -> Roff {
         ],
     );
     for message in SSH_MESSAGES {
-        for (index, wording) in message.wordings.iter().enumerate() {
-            let tag = if index == 0 { "TP" } else { "TQ" };
-            roff.control(tag, []).text([bold(*wording)]);
-        }
+        names(&mut roff, message.wordings.iter().copied());
         let ids: Vec<&str> = message.causes.iter().map(|id| id.as_str()).collect();
-        let from = if ids.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", ids.join(", "))
+        let causes = match ids.as_slice() {
+            [] => String::new(),
+            ids => format!(" ({})", ids.join(", ")),
         };
-        roff.text([roman(message.meaning), roman(from)]);
-        roff.control("br", []);
-        roff.text(marked(&format!("Remedy: {}", message.remedy)));
+        roff.text([roman(message.meaning), roman(causes)]);
+        remedy(&mut roff, message.remedy);
     }
     roff
 }
@@ -289,30 +231,13 @@ fn configuration() -> Roff {
             table = row.table;
             roff.control("SS", [format!("[{table}]").as_str()]);
         }
-        for (index, (key, value)) in row.values.iter().enumerate() {
-            let tag = if index == 0 { "TP" } else { "TQ" };
-            roff.control(tag, [])
-                .text([bold(format!("{key} = {value}"))]);
-        }
+        let keys: Vec<String> = row
+            .values
+            .iter()
+            .map(|(key, value)| format!("{key} = {value}"))
+            .collect();
+        names(&mut roff, keys.iter().map(String::as_str));
         roff.text(marked(row.comment));
     }
-    roff
-}
-
-fn see_also() -> Roff {
-    let mut roff = Roff::new();
-    let pages = [
-        ("ssh", "1"),
-        ("ssh_config", "5"),
-        ("ss", "8"),
-        ("systemd.exec", "5"),
-    ];
-    let mut text = Vec::new();
-    for (index, (name, number)) in pages.into_iter().enumerate() {
-        let comma = if index == 0 { "" } else { ", " };
-        text.extend([roman(comma), bold(name), roman(format!("({number})"))]);
-    }
-    text.extend([roman(", "), italic("PROTOCOL.mux"), roman(" of OpenSSH")]);
-    roff.text(text);
     roff
 }

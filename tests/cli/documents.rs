@@ -111,10 +111,10 @@ fn man_page_lints_clean() {
     let page = printed(&["man"]);
     if let Some(said) = run_on_file(TEST, "mandoc", &["-T", "lint", "-W", "all"], &page) {
         let said = String::from_utf8(said.stdout).unwrap();
-        // The page has no date, so that it is reproducible.
+        // The page has no date, so that it is reproducible. Nobody reads its source, so lines may be long.
         let wrong: Vec<&str> = said
             .lines()
-            .filter(|line| !line.contains("missing date"))
+            .filter(|line| !line.contains("missing date") && !line.contains("longer than 80 bytes"))
             .collect();
         assert!(wrong.is_empty(), "{wrong:#?}");
     }
