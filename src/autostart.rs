@@ -38,8 +38,6 @@ pub struct Autostart {
     config_home: Option<PathBuf>,
     /// `$XDG_CONFIG_DIRS`, the most important first.
     config_dirs: Vec<PathBuf>,
-    /// `$XDG_CURRENT_DESKTOP`; empty outside a session.
-    desktops: Vec<String>,
     /// `$PATH`.
     programs: Vec<PathBuf>,
     /// The unit directories of systemd's user manager, the most important first.
@@ -59,8 +57,6 @@ pub enum Inactive {
     NotInstalled(String),
     /// Exec is missing, or its program does not exist.
     NoProgram,
-    /// The line with the desktops.
-    OtherDesktop(String),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,13 +82,6 @@ pub enum Enabled {
     BySystemd(PathBuf),
 }
 
-/// The result of [`Autostart::disable`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Disabled {
-    Written(PathBuf),
-    Unchanged,
-}
-
 /// Files are unchanged after an error.
 #[derive(Debug, Error)]
 pub enum AutostartError {
@@ -114,26 +103,19 @@ pub enum AutostartError {
         cause = files::write_error(.cause)
     ))]
     Unwritable { path: PathBuf, cause: io::Error },
-    /// The user restricted the file to other desktops.
-    #[error("{}", tr!(
-        "{path}: not for this desktop: {line}; change that line",
-        path = text::path(.path),
-        line = .line
-    ))]
-    OtherDesktop { path: PathBuf, line: String },
 }
 
 impl Status {
     #[must_use]
     pub fn is_enabled(&self) -> bool {
-        self.unit.is_some() || self.file.as_ref().is_some_and(AutostartFile::is_active)
+        self.unit.is_some() || self.has_active_file()
     }
-}
 
-impl AutostartFile {
     #[must_use]
-    pub const fn is_active(&self) -> bool {
-        self.inactive.is_none()
+    pub fn has_active_file(&self) -> bool {
+        self.file
+            .as_ref()
+            .is_some_and(|file| file.inactive.is_none())
     }
 }
 
@@ -172,7 +154,7 @@ impl Autostart {
         })
     }
 
-    /// Makes muxtray start at login. In the user's file, changes every key that prevents it, except the list of desktops.
+    /// Makes muxtray start at login. In the user's file, changes every key that prevents it.
     ///
     /// # Errors
     /// See [`AutostartError`].
@@ -195,9 +177,6 @@ impl Autostart {
                 Inactive::DisabledByGnome => entry.set(GNOME_ENABLED, "true"),
                 Inactive::NotInstalled(_) => entry.set_try_exec(self.program()?),
                 Inactive::NoProgram => entry.set_exec(self.program()?),
-                Inactive::OtherDesktop(line) => {
-                    return Err(AutostartError::OtherDesktop { path, line });
-                }
             }
             if is_new {
                 // The installed program has been removed.
@@ -208,21 +187,21 @@ impl Autostart {
         Ok(Enabled::Written(path))
     }
 
-    /// Prevents a start by any autostart file, with `Hidden=true` in the user's.
+    /// Prevents a start by any autostart file, with `Hidden=true` in the user's. Returns that file if it was changed.
     ///
     /// # Errors
     /// See [`AutostartError`].
-    pub fn disable(&self) -> Result<Disabled, AutostartError> {
+    pub fn disable(&self) -> Result<Option<PathBuf>, AutostartError> {
         let path = self.file()?;
         let mut entry = match self.in_force()? {
-            None => return Ok(Disabled::Unchanged),
-            Some((_, entry)) if entry.is("Hidden", true) => return Ok(Disabled::Unchanged),
+            None => return Ok(None),
+            Some((_, entry)) if entry.is("Hidden", true) => return Ok(None),
             Some((from, entry)) if from == path => entry,
             Some(_) => Entry::new(self.program()?),
         };
         entry.set("Hidden", "true");
         write(&path, &entry)?;
-        Ok(Disabled::Written(path))
+        Ok(Some(path))
     }
 
     /// Returns the user's file, or else the first system-wide one.
@@ -237,42 +216,18 @@ impl Autostart {
     }
 
     fn inactive(&self, entry: &Entry) -> Option<Inactive> {
+        let is_missing = |program: &String| !self.is_program(program);
         if entry.is("Hidden", true) {
-            return Some(Inactive::Hidden);
+            Some(Inactive::Hidden)
+        } else if entry.is(GNOME_ENABLED, false) {
+            Some(Inactive::DisabledByGnome)
+        } else if let Some(program) = entry.try_exec().filter(is_missing) {
+            Some(Inactive::NotInstalled(program))
+        } else if entry.program().is_none_or(|program| is_missing(&program)) {
+            Some(Inactive::NoProgram)
+        } else {
+            None
         }
-        if entry.is(GNOME_ENABLED, false) {
-            return Some(Inactive::DisabledByGnome);
-        }
-        if let Some(program) = entry.try_exec()
-            && !self.is_program(&program)
-        {
-            return Some(Inactive::NotInstalled(program));
-        }
-        if !entry
-            .program()
-            .is_some_and(|program| self.is_program(&program))
-        {
-            return Some(Inactive::NoProgram);
-        }
-        // Outside a session the desktop is unknown.
-        if self.desktops.is_empty() {
-            return None;
-        }
-        let names = |key| entry.list(key);
-        let has_current = |list: &Vec<&str>| {
-            self.desktops
-                .iter()
-                .any(|desktop| list.contains(&desktop.as_str()))
-        };
-        let line =
-            |key| Inactive::OtherDesktop(format!("{key}={}", entry.get(key).unwrap_or_default()));
-        if names("OnlyShowIn").is_some_and(|list| !has_current(&list)) {
-            return Some(line("OnlyShowIn"));
-        }
-        if names("NotShowIn").is_some_and(|list| has_current(&list)) {
-            return Some(line("NotShowIn"));
-        }
-        None
     }
 
     /// Returns whether this is the path of an executable file, or the name of one in `$PATH`.
@@ -311,19 +266,19 @@ fn read(path: &Path) -> Result<Option<Entry>, AutostartError> {
             return Err(not_an_entry(tr!("not a regular file of at most 1 MiB")));
         }
         Ok(_) => {}
-        Err(error) if is_missing(&error) => return Ok(None),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(None);
+        }
         Err(error) => return Err(unreadable(error)),
     }
     let bytes = fs::read(path).map_err(unreadable)?;
     let text = String::from_utf8(bytes).map_err(|_| not_an_entry(tr!("not UTF-8")))?;
     Entry::parse(&text).map(Some).map_err(not_an_entry)
-}
-
-fn is_missing(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
 }
 
 fn write(path: &Path, entry: &Entry) -> Result<(), AutostartError> {

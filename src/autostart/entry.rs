@@ -88,12 +88,6 @@ impl Entry {
         self.get(key).is_some_and(|value| words.contains(&value))
     }
 
-    /// Returns a value as a list, which semicolons separate.
-    pub fn list(&self, key: &str) -> Option<Vec<&str>> {
-        let value = self.get(key)?;
-        Some(value.split(';').filter(|name| !name.is_empty()).collect())
-    }
-
     /// Changes every line of the key in the group, or adds one at the end of the group.
     pub fn set(&mut self, key: &str, value: &str) {
         let mut is_set = false;
@@ -188,12 +182,8 @@ fn unescaped(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut characters = text.chars();
     while let Some(character) = characters.next() {
-        let escaped = if character == '\\' {
-            characters.next()
-        } else {
-            None
-        };
-        match escaped {
+        let is_escape = character == '\\';
+        match is_escape.then(|| characters.next()).flatten() {
             None => plain.push(character),
             Some('s') => plain.push(' '),
             Some('n') => plain.push('\n'),

@@ -1,6 +1,6 @@
 use std::env;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::Autostart;
 
@@ -21,24 +21,21 @@ impl Autostart {
         };
         let config_home = absolute("XDG_CONFIG_HOME").or_else(|| below_home(".config"));
         let config_dirs = list("XDG_CONFIG_DIRS", "/etc/xdg");
-        let data_home = absolute("XDG_DATA_HOME").or_else(|| below_home(".local/share"));
-        let data_dirs = list("XDG_DATA_DIRS", "/usr/local/share:/usr/share");
-        let desktops = env::var("XDG_CURRENT_DESKTOP").unwrap_or_default();
+        // In the order of systemd.unit(5).
+        let mut units: Vec<PathBuf> = config_home.iter().chain(&config_dirs).cloned().collect();
+        units.push("/etc".into());
+        units.extend(absolute("XDG_RUNTIME_DIR"));
+        units.push("/run".into());
+        units.extend(absolute("XDG_DATA_HOME").or_else(|| below_home(".local/share")));
+        units.extend(list("XDG_DATA_DIRS", "/usr/local/share:/usr/share"));
+        units.extend(["/usr/local/lib", "/usr/lib", "/lib"].map(PathBuf::from));
         Self {
-            units: unit_directories(
-                config_home.as_deref(),
-                &config_dirs,
-                absolute("XDG_RUNTIME_DIR").as_deref(),
-                data_home.as_deref(),
-                &data_dirs,
-            ),
+            units: units
+                .iter()
+                .map(|place| place.join("systemd/user"))
+                .collect(),
             config_home,
             config_dirs,
-            desktops: desktops
-                .split(':')
-                .filter(|name| !name.is_empty())
-                .map(str::to_owned)
-                .collect(),
             programs: list("PATH", ""),
             program: installed(),
         }
@@ -55,28 +52,4 @@ fn installed() -> Option<PathBuf> {
         .flatten()
         .map(|directory| directory.join("muxtray"))
         .find(|program| program.is_file())
-}
-
-/// Returns the directories in which users and packages install units (systemd.unit(5)).
-fn unit_directories(
-    config_home: Option<&Path>,
-    config_dirs: &[PathBuf],
-    runtime: Option<&Path>,
-    data_home: Option<&Path>,
-    data_dirs: &[PathBuf],
-) -> Vec<PathBuf> {
-    let etc = [Path::new("/etc")];
-    let run = [Path::new("/run")];
-    let lib = ["/usr/local/lib", "/usr/lib", "/lib"].map(Path::new);
-    config_home
-        .into_iter()
-        .chain(config_dirs.iter().map(PathBuf::as_path))
-        .chain(etc)
-        .chain(runtime)
-        .chain(run)
-        .chain(data_home)
-        .chain(data_dirs.iter().map(PathBuf::as_path))
-        .chain(lib)
-        .map(|directory| directory.join("systemd/user"))
-        .collect()
 }

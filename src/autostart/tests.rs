@@ -18,7 +18,6 @@ impl Machine {
         let autostart = Autostart {
             config_home: Some(place("config")),
             config_dirs: vec![place("etc/xdg")],
-            desktops: vec!["XFCE".to_owned()],
             programs: vec![place("bin")],
             units: vec![place("config/systemd/user"), place("lib/systemd/user")],
             program: Some(program),
@@ -63,7 +62,7 @@ fn enable_and_disable_change_only_hidden() {
     let autostart = &machine.autostart;
     let file = machine.file();
     assert!(!machine.is_enabled());
-    assert_eq!(autostart.disable().unwrap(), Disabled::Unchanged);
+    assert_eq!(autostart.disable().unwrap(), None);
     assert!(!file.exists(), "nothing to write");
 
     assert_eq!(autostart.enable().unwrap(), Enabled::Written(file.clone()));
@@ -73,13 +72,10 @@ fn enable_and_disable_change_only_hidden() {
         autostart.enable().unwrap(),
         Enabled::Unchanged(file.clone())
     );
-    assert_eq!(
-        autostart.disable().unwrap(),
-        Disabled::Written(file.clone())
-    );
+    assert_eq!(autostart.disable().unwrap(), Some(file.clone()));
     assert_eq!(machine.read(), format!("{first}Hidden=true\n"));
     assert!(!machine.is_enabled());
-    assert_eq!(autostart.disable().unwrap(), Disabled::Unchanged);
+    assert_eq!(autostart.disable().unwrap(), None);
     assert_eq!(autostart.enable().unwrap(), Enabled::Written(file));
     assert_eq!(machine.read(), format!("{first}Hidden=false\n"));
     assert!(machine.is_enabled());
@@ -130,29 +126,6 @@ fn enable_changes_every_key_that_prevents_a_start() {
 }
 
 #[test]
-fn enable_does_not_change_the_list_of_desktops() {
-    let mut machine = Machine::new();
-    for (line, is_for_xfce) in [
-        ("OnlyShowIn=XFCE;MATE;", true),
-        ("OnlyShowIn=GNOME;", false),
-        ("NotShowIn=GNOME", true),
-        ("NotShowIn=KDE;XFCE", false),
-    ] {
-        let lines = format!("Exec=muxtray run\n{line}\n");
-        machine.write(&machine.file(), &lines);
-        assert_eq!(machine.is_enabled(), is_for_xfce, "{line}");
-        if !is_for_xfce {
-            let before = machine.read();
-            let error = machine.autostart.enable().unwrap_err();
-            assert!(error.to_string().contains(line), "{error}");
-            assert_eq!(machine.read(), before);
-        }
-    }
-    machine.autostart.desktops.clear();
-    assert!(machine.is_enabled(), "the desktop is unknown");
-}
-
-#[test]
 fn the_users_file_overrides_the_system_wide_one() {
     let machine = Machine::new();
     let system = machine
@@ -168,10 +141,7 @@ fn the_users_file_overrides_the_system_wide_one() {
         Enabled::Unchanged(system.clone())
     );
     assert!(!machine.file().exists());
-    assert_eq!(
-        machine.autostart.disable().unwrap(),
-        Disabled::Written(machine.file())
-    );
+    assert_eq!(machine.autostart.disable().unwrap(), Some(machine.file()));
     assert!(!machine.is_enabled());
     assert!(
         machine.read().ends_with("Hidden=true\n"),

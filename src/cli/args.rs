@@ -95,14 +95,7 @@ impl Command {
             Self::Test(test) => test.json,
             Self::Doctor(doctor) => doctor.json,
             Self::Completions { .. } | Self::Man => true,
-            Self::Run(_)
-            | Self::Check(_)
-            | Self::Exit(_)
-            | Self::Stop(_)
-            | Self::Clean(_)
-            | Self::Open(_)
-            | Self::Autostart { .. }
-            | Self::Config { .. } => false,
+            _ => false,
         }
     }
 
@@ -110,19 +103,11 @@ impl Command {
     /// own.
     #[must_use]
     pub const fn shows_masters(&self) -> bool {
-        match self {
-            Self::Run(_) | Self::Autostart { .. } | Self::Config { .. } => false,
-            Self::List(_)
-            | Self::Check(_)
-            | Self::Exit(_)
-            | Self::Stop(_)
-            | Self::Clean(_)
-            | Self::Doctor(_)
-            | Self::Open(_)
-            | Self::Test(_)
-            | Self::Completions { .. }
-            | Self::Man => !self.is_for_programs(),
-        }
+        let is_own = matches!(
+            self,
+            Self::Run(_) | Self::Autostart { .. } | Self::Config { .. }
+        );
+        !is_own && !self.is_for_programs()
     }
 }
 

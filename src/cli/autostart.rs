@@ -1,96 +1,80 @@
-use std::io::{self, Write};
+use std::io;
 
 use tr::tr;
 
-use crate::autostart::{
-    Autostart, AutostartError, AutostartFile, Disabled, Enabled, Inactive, Status,
-};
+use crate::autostart::{Autostart, AutostartError, Enabled, Inactive};
 use crate::model::text;
 
 use super::args::Autostart as Action;
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Output};
 
 const DISABLE_UNIT: &str = "systemctl --user disable muxtray.service";
 
-pub(super) fn run(action: Action, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Outcome> {
+pub(super) fn run(action: Action, to: &mut Output<'_>) -> io::Result<Outcome> {
     let autostart = Autostart::from_environment();
-    let result = match action {
-        Action::Enable => autostart.enable().map(|enabled| after_enable(&enabled)),
-        Action::Disable => autostart.disable().and_then(|disabled| {
-            let status = autostart.status()?;
-            Ok(after_disable(&disabled, &status))
-        }),
-        Action::Status => autostart.status().map(|status| status_report(&status)),
+    let report = match action {
+        Action::Enable => enable(&autostart),
+        Action::Disable => disable(&autostart),
+        Action::Status => status(&autostart),
     };
-    match result {
-        Ok(report) => {
-            for line in report.lines {
-                writeln!(out, "{line}")?;
+    match report {
+        Ok((lines, outcome)) => {
+            for line in lines {
+                writeln!(to.out, "{line}")?;
             }
-            Ok(report.outcome)
+            Ok(outcome)
         }
         Err(error) => {
-            writeln!(err, "muxtray: {error}")?;
-            Ok(match error {
-                AutostartError::NoPlace
-                | AutostartError::NotAnEntry { .. }
-                | AutostartError::OtherDesktop { .. } => Outcome::Misused,
+            let outcome = match error {
+                AutostartError::NoPlace | AutostartError::NotAnEntry { .. } => Outcome::Misused,
                 AutostartError::NoProgram
                 | AutostartError::Unreadable { .. }
                 | AutostartError::Unwritable { .. } => Outcome::Unknown,
-            })
+            };
+            to.fail(outcome, error)
         }
     }
 }
 
-struct Report {
-    lines: Vec<String>,
-    outcome: Outcome,
-}
+/// The lines to print, and the outcome.
+type Report = Result<(Vec<String>, Outcome), AutostartError>;
 
-fn after_enable(enabled: &Enabled) -> Report {
-    let line = match enabled {
-        Enabled::Written(path) => tr!("start at login enabled: {path}", path = text::path(path)),
+fn enable(autostart: &Autostart) -> Report {
+    let line = match autostart.enable()? {
+        Enabled::Written(path) => tr!("start at login enabled: {path}", path = text::path(&path)),
         Enabled::Unchanged(path) => tr!(
             "start at login is already enabled: {path}",
-            path = text::path(path)
+            path = text::path(&path)
         ),
         Enabled::BySystemd(link) => tr!(
             "start at login is already enabled by systemd: {path}",
-            path = text::path(link)
+            path = text::path(&link)
         ),
     };
-    Report {
-        lines: vec![line],
-        outcome: Outcome::Well,
-    }
+    Ok((vec![line], Outcome::Well))
 }
 
-fn after_disable(disabled: &Disabled, status: &Status) -> Report {
-    let line = match disabled {
-        Disabled::Written(path) => tr!(
+fn disable(autostart: &Autostart) -> Report {
+    let line = match autostart.disable()? {
+        Some(path) => tr!(
             "start at login disabled: Hidden=true in {path}",
-            path = text::path(path)
+            path = text::path(&path)
         ),
-        Disabled::Unchanged => tr!("no autostart file is active"),
+        None => tr!("no autostart file is active"),
     };
-    let unit = status.unit.as_ref().map(|link| {
-        tr!(
-            "systemd still starts muxtray by {path}; disable it with: {command}",
-            path = text::path(link),
-            command = DISABLE_UNIT
-        )
-    });
-    Report {
-        outcome: match unit {
-            None => Outcome::Well,
-            Some(_) => Outcome::Wrong,
-        },
-        lines: [line].into_iter().chain(unit).collect(),
-    }
+    let Some(link) = autostart.status()?.unit else {
+        return Ok((vec![line], Outcome::Well));
+    };
+    let unit = tr!(
+        "systemd still starts muxtray by {path}; disable it with: {command}",
+        path = text::path(&link),
+        command = DISABLE_UNIT
+    );
+    Ok((vec![line, unit], Outcome::Wrong))
 }
 
-fn status_report(status: &Status) -> Report {
+fn status(autostart: &Autostart) -> Report {
+    let status = autostart.status()?;
     let (line, outcome) = if status.is_enabled() {
         (tr!("starts at login"), Outcome::Well)
     } else {
@@ -114,7 +98,7 @@ fn status_report(status: &Status) -> Report {
     }));
     if let Some(link) = &status.unit {
         lines.push(tr!("systemd unit: {path}", path = text::path(link)));
-        if status.file.as_ref().is_some_and(AutostartFile::is_active) {
+        if status.has_active_file() {
             lines.push(tr!(
                 "both start muxtray, and the second one exits; disable one with: {command}, or {other}",
                 command = "muxtray autostart disable",
@@ -122,7 +106,7 @@ fn status_report(status: &Status) -> Report {
             ));
         }
     }
-    Report { lines, outcome }
+    Ok((lines, outcome))
 }
 
 fn reason(inactive: &Inactive) -> String {
@@ -134,6 +118,5 @@ fn reason(inactive: &Inactive) -> String {
             line = format_args!("TryExec={}", text::line(program))
         ),
         Inactive::NoProgram => tr!("Exec names no program that exists"),
-        Inactive::OtherDesktop(line) => text::line(line),
     }
 }

@@ -1,12 +1,12 @@
 //! `muxtray check`: the alive check, with the number of sessions and the state of the master's network.
 
-use std::io::{self, Write};
+use std::io;
 
 use tr::tr;
 
 use super::args::{Check, Global};
 use super::context::Context;
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Output};
 use super::reports;
 use crate::actions::parallel::parallel_map;
 use crate::actions::perform::{self, Subject};
@@ -15,17 +15,12 @@ use crate::model::network::{Judgement, Verdict};
 use crate::model::socket::{Socket, State};
 use crate::model::text;
 
-pub(super) fn check(
-    global: &Global,
-    check: &Check,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> io::Result<Outcome> {
+pub(super) fn check(global: &Global, check: &Check, to: &mut Output<'_>) -> io::Result<Outcome> {
     let mut context = Context::load(global)?;
     if !check.targets.is_empty() {
         let resolved = context.resolve(&check.targets);
         let reports = reports::act_on(&resolved, Action::Check, check_one);
-        return reports::print(&reports, out, err);
+        return reports::print(&reports, to);
     }
     let snapshot = context.snapshot();
     let found = Outcome::from(snapshot.worst());
@@ -35,7 +30,7 @@ pub(super) fn check(
         .filter(|socket| check.managed || socket.managed_by.is_none())
         .collect();
     if sockets.is_empty() {
-        writeln!(out, "{}", tr!("no control sockets"))?;
+        writeln!(to.out, "{}", tr!("no control sockets"))?;
     }
     let reports = parallel_map(&sockets, |socket| {
         let report = check_one(socket);
@@ -52,7 +47,7 @@ pub(super) fn check(
             report
         }
     });
-    Ok(reports::print(&reports, out, err)?.max(found))
+    Ok(reports::print(&reports, to)?.max(found))
 }
 
 fn check_one(socket: &Socket) -> ActionReport {

@@ -1,29 +1,24 @@
 //! `muxtray clean`
 
-use std::io::{self, Write};
+use std::io;
 
 use tr::tr;
 
 use super::args::{Clean, Global};
 use super::context::Context;
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Output};
 use super::reports;
 use crate::actions::parallel::parallel_map;
 use crate::actions::perform::{self, Subject};
 use crate::decide::action_report::{Action, ActionReport};
 use crate::model::socket::{Snapshot, Socket};
 
-pub(super) fn clean(
-    global: &Global,
-    clean: &Clean,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> io::Result<Outcome> {
+pub(super) fn clean(global: &Global, clean: &Clean, to: &mut Output<'_>) -> io::Result<Outcome> {
     let mut context = Context::load(global)?;
     let reports = if clean.targets.is_empty() {
         let reports = clean_all(&context.snapshot(), clean.managed, clean.dry_run);
         if reports.is_empty() {
-            writeln!(out, "{}", tr!("nothing to clean"))?;
+            writeln!(to.out, "{}", tr!("nothing to clean"))?;
         }
         reports
     } else {
@@ -32,7 +27,7 @@ pub(super) fn clean(
             perform::clean(&by_path(socket.clone()), clean.dry_run)
         })
     };
-    reports::print(&reports, out, err)
+    reports::print(&reports, to)
 }
 
 /// Cleans every stale socket and leftover, and finishes interrupted cleans.

@@ -1,6 +1,6 @@
 use std::env;
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::process::Command;
 
@@ -10,63 +10,49 @@ use crate::config::{self, ConfigError};
 use crate::model::text;
 
 use super::args::{Config, Global};
-use super::context::{misused, settings};
-use super::outcome::Outcome;
+use super::context::settings;
+use super::outcome::{Outcome, Output};
 
-pub(super) fn run(
-    global: &Global,
-    action: Config,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> io::Result<Outcome> {
+pub(super) fn run(global: &Global, action: Config, to: &mut Output<'_>) -> io::Result<Outcome> {
     let path = match global.config.clone().map_or_else(config::default_path, Ok) {
         Ok(path) => path,
-        Err(error) => return misused(&error, err),
+        Err(error) => return to.fail(Outcome::Misused, error),
     };
     match action {
         Config::Path => {
-            writeln!(out, "{}", path.display())?;
+            writeln!(to.out, "{}", path.display())?;
             Ok(Outcome::Well)
         }
-        Config::Show => match settings(global) {
-            Ok((settings, None)) => {
-                write!(out, "{}", settings.documented())?;
-                Ok(Outcome::Well)
-            }
-            Ok((settings, Some(error))) => {
-                write!(out, "{}", settings.documented())?;
-                misused(&error, err)
-            }
-            Err(error) => misused(&error, err),
-        },
-        Config::Edit => edit(&path, out, err),
-        Config::Check => check(&path, out, err),
+        Config::Show => {
+            let (settings, error) = match settings(global) {
+                Ok(found) => found,
+                Err(error) => return to.fail(Outcome::Misused, error),
+            };
+            write!(to.out, "{}", settings.documented())?;
+            error.map_or(Ok(Outcome::Well), |error| to.fail(Outcome::Misused, error))
+        }
+        Config::Edit => edit(&path, to),
+        Config::Check => check(&path, to),
     }
 }
 
-fn check(path: &Path, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Outcome> {
-    match config::load(path) {
-        Ok(_) => {
-            writeln!(out, "{}", tr!("{path}: valid", path = text::path(path)))?;
-            Ok(Outcome::Well)
-        }
-        Err(ConfigError::Missing(_)) => {
-            let path = text::path(path);
-            writeln!(
-                out,
-                "{}",
-                tr!("{path}: no such file; the defaults are in force", path)
-            )?;
-            Ok(Outcome::Well)
-        }
-        Err(error) => misused(&error, err),
-    }
+fn check(path: &Path, to: &mut Output<'_>) -> io::Result<Outcome> {
+    let line = match config::load(path) {
+        Ok(_) => tr!("{path}: valid", path = text::path(path)),
+        Err(ConfigError::Missing(_)) => tr!(
+            "{path}: no such file; the defaults are in force",
+            path = text::path(path)
+        ),
+        Err(error) => return to.fail(Outcome::Misused, error),
+    };
+    writeln!(to.out, "{line}")?;
+    Ok(Outcome::Well)
 }
 
 /// `$VISUAL` and `$EDITOR` can have options, so a shell runs them.
-fn edit(path: &Path, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Outcome> {
+fn edit(path: &Path, to: &mut Output<'_>) -> io::Result<Outcome> {
     if let Err(error) = config::write_first(path) {
-        return misused(&error, err);
+        return to.fail(Outcome::Misused, error);
     }
     let set = |name| env::var_os(name).filter(|value: &OsString| !value.is_empty());
     let editor = set("VISUAL")
@@ -80,31 +66,19 @@ fn edit(path: &Path, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Out
         .arg("muxtray")
         .arg(path)
         .status();
-    match status {
-        Ok(status) if status.success() => check(path, out, err),
-        Ok(status) => {
-            writeln!(
-                err,
-                "muxtray: {}",
-                tr!(
-                    "editor `{editor}` failed: {status}; set VISUAL or EDITOR",
-                    editor = text::os(&editor),
-                    status
-                )
-            )?;
-            Ok(Outcome::Unknown)
-        }
-        Err(error) => {
-            writeln!(
-                err,
-                "muxtray: {}",
-                tr!(
-                    "editor `{editor}` cannot be started: {error}",
-                    editor = text::os(&editor),
-                    error
-                )
-            )?;
-            Ok(Outcome::Unknown)
-        }
-    }
+    let editor = text::os(&editor);
+    let why = match status {
+        Ok(status) if status.success() => return check(path, to),
+        Ok(status) => tr!(
+            "editor `{editor}` failed: {status}; set VISUAL or EDITOR",
+            editor,
+            status
+        ),
+        Err(error) => tr!(
+            "editor `{editor}` cannot be started: {error}",
+            editor,
+            error
+        ),
+    };
+    to.fail(Outcome::Unknown, why)
 }

@@ -1,6 +1,6 @@
 //! The base of every command: settings, places and a scanner.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use tr::tr;
@@ -22,7 +22,8 @@ use crate::present::doctor::Examined;
 use crate::scan::Scanner;
 
 use super::args::Global;
-use super::{Outcome, progress};
+use super::outcome::{Outcome, Output};
+use super::progress;
 
 /// The socket of a TARGET, or the TARGET and why it is no single socket.
 pub(super) type Resolved = Result<Socket, (String, TargetError)>;
@@ -219,19 +220,18 @@ impl Context {
         Some(host)
     }
 
-    /// Prints to `err` why ssh cannot connect to a host; then the inner result is the exit status.
+    /// Prints why ssh cannot connect to a host; then the inner result is the exit status.
     pub(super) fn host_to_connect(
         &mut self,
         typed: &str,
-        err: &mut dyn Write,
+        to: &mut Output<'_>,
     ) -> io::Result<Result<HostToConnect, Outcome>> {
         let shown = text::line(typed);
         let named = match self.parse(typed, Path::new("/")) {
             Ok(named @ (TargetName::Host(_) | TargetName::Destination { .. })) => named,
             Ok(TargetName::Path(_)) | Err(_) => {
-                let message = tr!("`{host}` is not a host", host = shown);
-                writeln!(err, "muxtray: {message}")?;
-                return Ok(Err(Outcome::Misused));
+                let why = tr!("`{host}` is not a host", host = shown);
+                return to.fail(Outcome::Misused, why).map(Err);
             }
         };
         let host = self.host(typed, &named);
@@ -248,8 +248,8 @@ impl Context {
                 snapshot,
             }));
         }
-        let message = tr!("ssh prints no configuration for {host}", host = shown);
-        writeln!(err, "muxtray: {message}")?;
+        let why = tr!("ssh prints no configuration for {host}", host = shown);
+        let outcome = to.fail(Outcome::Unknown, why)?;
         let about_ssh = snapshot.findings.iter().filter(|finding| {
             matches!(
                 finding.id,
@@ -257,10 +257,10 @@ impl Context {
             )
         });
         for finding in about_ssh {
-            writeln!(err, "    {}: {}", finding.subject, finding.evidence)?;
-            writeln!(err, "    \u{2192} {}", finding.remedy)?;
+            writeln!(to.err, "    {}: {}", finding.subject, finding.evidence)?;
+            writeln!(to.err, "    \u{2192} {}", finding.remedy)?;
         }
-        Ok(Err(Outcome::Unknown))
+        Ok(Err(outcome))
     }
 }
 
@@ -286,9 +286,4 @@ pub(super) fn settings(global: &Global) -> Result<(Settings, Option<ConfigError>
         Err(ConfigError::Missing(_) | ConfigError::NoPlace) => Ok((Settings::default(), None)),
         Err(error) => Ok((Settings::default(), Some(error))),
     }
-}
-
-pub(super) fn misused(error: &ConfigError, err: &mut dyn Write) -> io::Result<Outcome> {
-    writeln!(err, "muxtray: {error}")?;
-    Ok(Outcome::Misused)
 }

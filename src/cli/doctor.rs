@@ -12,33 +12,23 @@ use crate::present::{doctor, explain};
 
 use super::args::{Doctor, Global};
 use super::context::Context;
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Output};
 use super::{reports, style};
 
 /// Limit for the messages on standard input.
 const MAX_INPUT_BYTES: u64 = 1 << 20;
 
-pub(super) fn run(
-    global: &Global,
-    doctor: &Doctor,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> io::Result<Outcome> {
+pub(super) fn run(global: &Global, doctor: &Doctor, to: &mut Output<'_>) -> io::Result<Outcome> {
     match &doctor.explain {
         Some(line) => {
-            let text = messages(line.as_deref(), err)?;
-            explain(global, &text, out, err)
+            let text = messages(line.as_deref(), to.err)?;
+            explain(global, &text, to)
         }
-        None => examine(&mut Context::load(global)?, doctor, out, err),
+        None => examine(&mut Context::load(global)?, doctor, to),
     }
 }
 
-fn examine(
-    context: &mut Context,
-    doctor: &Doctor,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> io::Result<Outcome> {
+fn examine(context: &mut Context, doctor: &Doctor, to: &mut Output<'_>) -> io::Result<Outcome> {
     if doctor.json {
         context.scanner.keep_paths_absolute();
     }
@@ -46,32 +36,31 @@ fn examine(
     let mut outcome = Outcome::Well;
     if doctor.fix {
         let reports = fix_all(&snapshot);
-        for report in &reports {
-            // With --json, standard output holds nothing but the report.
-            if doctor.json || !report.outcome.is_success() {
-                reports::print_one(report, err)?;
-            } else {
-                reports::print_one(report, out)?;
-            }
+        let mut done = Vec::new();
+        let (out, err) = (&mut done, &mut *to.err);
+        outcome = reports::print(&reports, &mut Output { out, err })?;
+        // With --json, standard output holds nothing but the report.
+        if doctor.json {
+            to.err.write_all(&done)?;
+        } else {
+            to.out.write_all(&done)?;
         }
-        outcome = reports::worst(&reports);
         if reports
             .iter()
             .any(|report| report.outcome == ActionOutcome::Done)
         {
             snapshot = context.examination(&[]);
             if !doctor.json {
-                writeln!(out)?;
+                writeln!(to.out)?;
             }
         }
     }
     if doctor.json {
-        serde_json::to_writer_pretty(&mut *out, &Report::from(&snapshot))?;
-        writeln!(out)?;
+        serde_json::to_writer_pretty(&mut *to.out, &Report::from(&snapshot))?;
+        writeln!(to.out)?;
     } else {
-        style::write_lines(&doctor::report(&snapshot, context.examined()), out)?;
+        style::write_lines(&doctor::report(&snapshot, context.examined()), to.out)?;
     }
-    out.flush()?;
     Ok(outcome.max(Outcome::from(snapshot.worst())))
 }
 
@@ -109,23 +98,14 @@ fn messages(line: Option<&str>, err: &mut dyn Write) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn explain(
-    global: &Global,
-    text: &str,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> io::Result<Outcome> {
+fn explain(global: &Global, text: &str, to: &mut Output<'_>) -> io::Result<Outcome> {
     let messages = recognise(text);
     if messages.is_empty() {
-        writeln!(
-            err,
-            "muxtray: {}",
-            tr!(
-                "no known message about multiplexing in the input; check the present state with: {command}",
-                command = "muxtray doctor"
-            )
-        )?;
-        return Ok(Outcome::Unknown);
+        let why = tr!(
+            "no known message about multiplexing in the input; check the present state with: {command}",
+            command = "muxtray doctor"
+        );
+        return to.fail(Outcome::Unknown, why);
     }
     let mut context = Context::load(global)?;
     let paths: Vec<_> = messages
@@ -137,13 +117,12 @@ fn explain(
     for (number, message) in messages.iter().enumerate() {
         let answer = explain::answer(message, &snapshot);
         if number > 0 {
-            writeln!(out)?;
+            writeln!(to.out)?;
         }
-        style::write_lines(&doctor::answer_lines(&answer), out)?;
+        style::write_lines(&doctor::answer_lines(&answer), to.out)?;
         if answer.is_wrong() {
             outcome = Outcome::Wrong;
         }
     }
-    out.flush()?;
     Ok(outcome)
 }

@@ -1,13 +1,12 @@
 //! `muxtray exit` and `muxtray stop`
 
-use std::fmt;
-use std::io::{self, Write};
+use std::io;
 
 use tr::tr;
 
 use super::args::{Exit, Global, Stop};
 use super::context::Context;
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Output};
 use super::{clean, reports};
 use crate::actions::parallel::parallel_map;
 use crate::actions::perform::{self, Subject};
@@ -16,14 +15,9 @@ use crate::decide::ending;
 use crate::model::socket::{Socket, State, Unresponsive};
 use crate::model::text;
 
-pub(super) fn exit(
-    global: &Global,
-    exit: &Exit,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> io::Result<Outcome> {
+pub(super) fn exit(global: &Global, exit: &Exit, to: &mut Output<'_>) -> io::Result<Outcome> {
     if exit.all {
-        return exit_all(global, exit, out, err);
+        return exit_all(global, exit, to);
     }
     let mut context = Context::load(global)?;
     let consent = reports::consent(exit.force);
@@ -38,30 +32,20 @@ pub(super) fn exit(
             perform::exit(&Subject::from(socket.clone()), consent)
         })
     };
-    reports::print(&reports, out, err)
+    reports::print(&reports, to)
 }
 
-pub(super) fn stop(
-    global: &Global,
-    stop: &Stop,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> io::Result<Outcome> {
+pub(super) fn stop(global: &Global, stop: &Stop, to: &mut Output<'_>) -> io::Result<Outcome> {
     let mut context = Context::load(global)?;
     let resolved = context.resolve(&stop.targets);
     let reports = reports::act_on(&resolved, Action::Stop, |socket| {
         perform::stop(&Subject::from(socket.clone()))
     });
-    reports::print(&reports, out, err)
+    reports::print(&reports, to)
 }
 
 /// Ends all masters, then cleans.
-fn exit_all(
-    global: &Global,
-    exit: &Exit,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> io::Result<Outcome> {
+fn exit_all(global: &Global, exit: &Exit, to: &mut Output<'_>) -> io::Result<Outcome> {
     let mut context = Context::load(global)?;
     let (own, managed): (Vec<Socket>, Vec<Socket>) = context
         .snapshot()
@@ -82,17 +66,11 @@ fn exit_all(
         let is_success = |report: &&ActionReport| report.outcome.is_success();
         reports.iter().filter(is_success).count()
     };
-    let mut summary = Summary {
-        ended: successes(&ended),
-        cleaned: successes(&cleaned),
-        left: 0,
-        managed: managed.len(),
-    };
+    let counts = [successes(&ended), successes(&cleaned)];
     let reports = [ended, cleaned, left].concat();
-    summary.left = reports.len() - summary.ended - summary.cleaned;
-    let outcome = reports::print(&reports, out, err)?;
-    writeln!(out, "{summary}")?;
-    out.flush()?;
+    let outcome = reports::print(&reports, to)?;
+    let summary = summary(counts, reports.len(), managed.len());
+    writeln!(to.out, "{summary}")?;
     Ok(outcome)
 }
 
@@ -110,35 +88,21 @@ fn end(socket: &Socket, exit: &Exit) -> ActionReport {
     }
 }
 
-/// The last line of `muxtray exit --all`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Summary {
-    /// Masters
-    ended: usize,
-    /// Files that were removed, or renamed back.
-    cleaned: usize,
-    /// Sockets and masters that are as they were.
-    left: usize,
-    /// Sockets of other programs, left out without `--managed`.
-    managed: usize,
-}
-
 /// `2 masters ended, 1 socket cleaned, 1 left as it is; 3 sockets of other programs left out (--managed)`
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ended = tr!("{n} master ended" | "{n} masters ended" % self.ended);
-        let cleaned = tr!("{n} socket cleaned" | "{n} sockets cleaned" % self.cleaned);
-        let left = (self.left > 0).then(|| tr!("{n} left as it is", n = self.left));
-        f.write_str(&text::list([ended, cleaned].into_iter().chain(left)))?;
-        if self.managed > 0 {
-            f.write_str(&tr!(
-                "; {n} socket of other programs left out ({option})"
-                    | "; {n} sockets of other programs left out ({option})" % self.managed,
-                option = "--managed"
-            ))?;
-        }
-        Ok(())
+fn summary([ended, cleaned]: [usize; 2], all: usize, managed: usize) -> String {
+    let left = all - ended - cleaned;
+    let ended = tr!("{n} master ended" | "{n} masters ended" % ended);
+    let cleaned = tr!("{n} socket cleaned" | "{n} sockets cleaned" % cleaned);
+    let left = (left > 0).then(|| tr!("{n} left as it is", n = left));
+    let mut summary = text::list([ended, cleaned].into_iter().chain(left));
+    if managed > 0 {
+        summary += &tr!(
+            "; {n} socket of other programs left out ({option})"
+                | "; {n} sockets of other programs left out ({option})" % managed,
+            option = "--managed"
+        );
     }
+    summary
 }
 
 #[cfg(test)]
@@ -147,20 +111,9 @@ mod tests {
 
     #[test]
     fn summary_counts_in_one_line() {
-        let summary = Summary {
-            ended: 2,
-            cleaned: 1,
-            left: 0,
-            managed: 0,
-        };
-        assert_eq!(summary.to_string(), "2 masters ended, 1 socket cleaned");
-        let summary = Summary {
-            left: 1,
-            managed: 3,
-            ..summary
-        };
+        assert_eq!(summary([2, 1], 3, 0), "2 masters ended, 1 socket cleaned");
         assert_eq!(
-            summary.to_string(),
+            summary([2, 1], 4, 3),
             "2 masters ended, 1 socket cleaned, 1 left as it is; 3 sockets of other programs left out (--managed)"
         );
     }

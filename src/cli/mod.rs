@@ -26,6 +26,7 @@ pub use outcome::Outcome;
 use crate::config::ConfigError;
 use crate::privilege::{self, Elevated};
 use args::{Command, Global};
+use outcome::Output;
 
 /// # Errors
 /// Writing to `out` or `err` failed (see [`conclude`]), or `run` could not start.
@@ -38,20 +39,21 @@ pub fn run(
     if command.shows_masters() {
         privilege::warn_root();
     }
+    let to = &mut Output { out, err };
     match command {
-        Command::Run(run) => run::run(global, run, out, err),
-        Command::List(list) => list::run(global, list, out),
-        Command::Check(check) => check::check(global, check, out, err),
-        Command::Exit(exit) => exit::exit(global, exit, out, err),
-        Command::Stop(stop) => exit::stop(global, stop, out, err),
-        Command::Clean(clean) => clean::clean(global, clean, out, err),
-        Command::Doctor(doctor) => doctor::run(global, doctor, out, err),
-        Command::Open(open) => open::open(global, open, out, err),
-        Command::Test(test) => speed_test::test(global, test, out, err),
-        Command::Autostart { action } => autostart::run(*action, out, err),
-        Command::Config { action } => config::run(global, *action, out, err),
-        Command::Completions { shell } => completions::print(*shell, out),
-        Command::Man => man::print(out),
+        Command::Run(run) => run::run(global, run, to),
+        Command::List(list) => list::run(global, list, to.out),
+        Command::Check(check) => check::check(global, check, to),
+        Command::Exit(exit) => exit::exit(global, exit, to),
+        Command::Stop(stop) => exit::stop(global, stop, to),
+        Command::Clean(clean) => clean::clean(global, clean, to),
+        Command::Doctor(doctor) => doctor::run(global, doctor, to),
+        Command::Open(open) => open::open(global, open, to),
+        Command::Test(test) => speed_test::test(global, test, to),
+        Command::Autostart { action } => autostart::run(*action, to),
+        Command::Config { action } => config::run(global, *action, to),
+        Command::Completions { shell } => completions::print(*shell, to.out),
+        Command::Man => man::print(to.out),
     }
 }
 

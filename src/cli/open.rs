@@ -6,7 +6,7 @@ use tr::tr;
 
 use super::args::{Global, Open};
 use super::context::{Context, HostToConnect};
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Output};
 use super::reports::consent;
 use crate::actions::open::Questions;
 use crate::actions::perform::{self, Opening};
@@ -15,18 +15,13 @@ use crate::decide::action_report::{Action, ActionOutcome, ActionReport, ReportTa
 use crate::decide::opening::{self, Plan};
 use crate::model::control_path::HostAlias;
 
-pub(super) fn open(
-    global: &Global,
-    open: &Open,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> io::Result<Outcome> {
+pub(super) fn open(global: &Global, open: &Open, to: &mut Output<'_>) -> io::Result<Outcome> {
     let mut context = Context::load(global)?;
     let HostToConnect {
         ssh,
         host,
         snapshot,
-    } = match context.host_to_connect(&open.host, err)? {
+    } = match context.host_to_connect(&open.host, to)? {
         Ok(found) => found,
         Err(outcome) => return Ok(outcome),
     };
@@ -45,17 +40,17 @@ pub(super) fn open(
             if let Some(pid) = socket.pid {
                 message += &tr!(", pid {pid}", pid = pid.0);
             }
-            let outcome = print(&report(ActionOutcome::Unchanged, message), out, err)?;
+            let outcome = print(&report(ActionOutcome::Unchanged, message), to)?;
             for finding in &socket.findings {
-                writeln!(err, "    {}", finding.evidence)?;
-                writeln!(err, "    \u{2192} {}", finding.remedy)?;
+                writeln!(to.err, "    {}", finding.evidence)?;
+                writeln!(to.err, "    \u{2192} {}", finding.remedy)?;
             }
             return Ok(outcome);
         }
         Plan::Blocked(obstacle) => {
             let report =
                 report(ActionOutcome::REFUSED, obstacle.evidence).with_advice(obstacle.remedy);
-            return print(&report, out, err);
+            return print(&report, to);
         }
     };
     let opening = Opening {
@@ -72,23 +67,22 @@ pub(super) fn open(
     let signals = DeferredSignals::block()?;
     let report = perform::open(&opening, Some(&signals));
     let is_interrupted = signals.is_pending() && !report.outcome.is_success();
-    if is_interrupted {
-        writeln!(err, "muxtray: {}", tr!("interrupted"))?;
-    }
+    let outcome = if is_interrupted {
+        to.fail(Outcome::Unknown, tr!("interrupted"))?
+    } else {
+        print(&report, to)?
+    };
     // A pending signal ends the program here, unless it is ignored.
     drop(signals);
-    if is_interrupted {
-        return Ok(Outcome::Unknown);
-    }
-    print(&report, out, err)
+    Ok(outcome)
 }
 
 /// The host, with the advice on a line of its own.
-fn print(report: &ActionReport, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Outcome> {
-    let to: &mut dyn Write = if report.outcome.is_success() {
-        out
+fn print(report: &ActionReport, to: &mut Output<'_>) -> io::Result<Outcome> {
+    let to = if report.outcome.is_success() {
+        &mut to.out
     } else {
-        err
+        &mut to.err
     };
     writeln!(to, "{}: {}", report.target.name(), report.message)?;
     if let Some(advice) = &report.advice {

@@ -1,4 +1,7 @@
-//! The result of a command, and its exit status.
+//! The result of a command with its exit status, and the streams to which it prints.
+
+use std::fmt;
+use std::io::{self, Write};
 
 use crate::model::finding::Severity;
 
@@ -35,5 +38,20 @@ impl From<Option<Severity>> for Outcome {
         } else {
             Self::Well
         }
+    }
+}
+
+pub(super) struct Output<'a> {
+    /// Standard output, for results.
+    pub(super) out: &'a mut dyn Write,
+    /// Standard error, for diagnostics.
+    pub(super) err: &'a mut dyn Write,
+}
+
+impl Output<'_> {
+    /// Prints why a command did not do its work; returns its outcome.
+    pub(super) fn fail(&mut self, outcome: Outcome, why: impl fmt::Display) -> io::Result<Outcome> {
+        writeln!(self.err, "muxtray: {why}")?;
+        Ok(outcome)
     }
 }

@@ -1,9 +1,9 @@
 //! Acts on TARGETs and prints the reports, one line each.
 
-use std::io::{self, Write};
+use std::io;
 
 use super::context::Resolved;
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Output};
 use crate::actions::parallel::parallel_map;
 use crate::decide::action_report::{Action, ActionOutcome, ActionReport, Refusal, ReportTarget};
 use crate::decide::intent::SessionConsent;
@@ -26,35 +26,20 @@ pub(super) fn act_on(
     })
 }
 
-/// Successes go to `out`, the others to `err`. Returns the worst outcome.
-pub(super) fn print(
-    reports: &[ActionReport],
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> io::Result<Outcome> {
+/// Prints successes as results, the others as diagnostics. Returns the worst outcome.
+pub(super) fn print(reports: &[ActionReport], to: &mut Output<'_>) -> io::Result<Outcome> {
+    let mut worst = Outcome::Well;
     for report in reports {
+        let outcome = Outcome::from(report.outcome);
         if report.outcome.is_success() {
-            print_one(report, out)?;
+            writeln!(to.out, "{report}")?;
+            worst = worst.max(outcome);
         } else {
-            print_one(report, err)?;
+            worst = worst.max(to.fail(outcome, report)?);
         }
     }
-    out.flush()?;
-    Ok(worst(reports))
-}
-
-pub(super) fn print_one(report: &ActionReport, to: &mut dyn Write) -> io::Result<()> {
-    let program = if report.outcome.is_success() {
-        ""
-    } else {
-        "muxtray: "
-    };
-    writeln!(to, "{program}{report}")
-}
-
-pub(super) fn worst(reports: &[ActionReport]) -> Outcome {
-    let outcomes = reports.iter().map(|report| Outcome::from(report.outcome));
-    outcomes.max().unwrap_or(Outcome::Well)
+    to.out.flush()?;
+    Ok(worst)
 }
 
 impl From<ActionOutcome> for Outcome {

@@ -5,20 +5,15 @@ use crate::run::{self, Setup};
 use crate::{VERSION, privilege};
 
 use super::args::{Global, Run};
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Output};
 
 /// With an icon, this process becomes the applet.
-pub(super) fn run(
-    global: &Global,
-    run: &Run,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> io::Result<Outcome> {
+pub(super) fn run(global: &Global, run: &Run, to: &mut Output<'_>) -> io::Result<Outcome> {
     if !run.no_tray {
         let error = run::become_applet();
-        writeln!(err, "muxtray: {error}")?;
+        writeln!(to.err, "muxtray: {error}")?;
     }
-    begin(global, out, run::without_icon)
+    begin(global, to.out, run::without_icon)
 }
 
 /// Starts muxtray or the applet: panic hook, signals, single instance and notifications; then calls `go_on`.

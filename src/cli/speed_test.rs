@@ -1,6 +1,6 @@
 //! `muxtray test HOST`: times a fresh connection against a multiplexed one.
 
-use std::io::{self, Write};
+use std::io;
 
 use tr::tr;
 
@@ -15,39 +15,32 @@ use crate::present::speed_test::{Master, Plan, Series, Trial};
 
 use super::args::{Global, Test};
 use super::context::{Context, HostToConnect};
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Output};
 
-pub(super) fn test(
-    global: &Global,
-    test: &Test,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> io::Result<Outcome> {
+pub(super) fn test(global: &Global, test: &Test, to: &mut Output<'_>) -> io::Result<Outcome> {
     let mut context = Context::load(global)?;
     let HostToConnect {
         ssh,
         host,
         snapshot,
-    } = match context.host_to_connect(&test.host, err)? {
+    } = match context.host_to_connect(&test.host, to)? {
         Ok(found) => found,
         Err(outcome) => return Ok(outcome),
     };
     let signals = DeferredSignals::block()?;
     let Ok(trial) = measure(test, &ssh, &host, &snapshot, &signals) else {
-        writeln!(err, "muxtray: {}", tr!("interrupted"))?;
-        return Ok(Outcome::Unknown);
+        return to.fail(Outcome::Unknown, tr!("interrupted"));
     };
     // A pending signal ends the program here, unless it is ignored.
     drop(signals);
     if test.json {
-        serde_json::to_writer_pretty(&mut *out, &trial)?;
-        writeln!(out)?;
+        serde_json::to_writer_pretty(&mut *to.out, &trial)?;
+        writeln!(to.out)?;
     } else {
         for line in trial.lines() {
-            writeln!(out, "{line}")?;
+            writeln!(to.out, "{line}")?;
         }
     }
-    out.flush()?;
     Ok(if trial.works() {
         Outcome::Well
     } else {
