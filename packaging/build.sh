@@ -8,15 +8,17 @@ set -eu
 
 usage() {
     cat <<'END'
-Usage: packaging/build.sh [--tree FORMAT | FORMAT…]
+Usage: packaging/build.sh [--tools | --tree FORMAT | FORMAT…]
 
   FORMAT   deb or rpm; both when none is named
+  --tools  only install cargo-deb and cargo-generate-rpm
   --tree   only lay out the files for that format in dist/tree; also accepts arch, for the PKGBUILD
 
 Environment:
   SOURCE_DATE_EPOCH   the time stamp in the packages; by default the time of the last commit
   PACKAGING_TOOLS     the directory of cargo-deb and cargo-generate-rpm, which are installed there if missing;
                       by default target/packaging-tools
+  PROGRAMS            a directory of built programs to pack; by default they are built into target/release
 END
 }
 
@@ -37,8 +39,9 @@ install_packaging_tools() {
         *"${tool#*@}") continue ;;
         esac
         say "Installing $tool in $tools."
-        # A debug build is fast enough, and takes half a minute to build.
-        cargo install --quiet --locked --profile dev --root "$tools" --target-dir "$tools/build" "$tool" ||
+        # A debug build is fast enough, and builds sooner.
+        CARGO_PROFILE_DEV_DEBUG=none cargo install --quiet --locked --profile dev --root "$tools" \
+            --target-dir "$tools/build" "$tool" ||
             fail "$tool could not be installed"
     done
     rm -rf "$tools/build"
@@ -115,6 +118,7 @@ make_rpm() {
 
 formats=
 tree=
+only_tools=
 while [ $# -gt 0 ]; do
     case $1 in
     --tree)
@@ -124,6 +128,7 @@ while [ $# -gt 0 ]; do
         *) usage >&2 && exit 2 ;;
         esac
         ;;
+    --tools) only_tools=yes ;;
     deb | rpm) formats="$formats $1" ;;
     -h | --help)
         usage
@@ -145,6 +150,10 @@ LC_ALL=C.UTF-8 TZ=UTC
 export LC_ALL TZ
 target=${CARGO_TARGET_DIR:-$here/target}
 tools=${PACKAGING_TOOLS:-$here/target/packaging-tools}
+if [ -n "$only_tools" ]; then
+    install_packaging_tools
+    exit
+fi
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)} ||
     fail "no git history to take a date from; set SOURCE_DATE_EPOCH"
 export SOURCE_DATE_EPOCH
@@ -159,10 +168,12 @@ if [ -z "$tree" ]; then
     install_packing_packages
     install_packaging_tools
 fi
-say "Building the programs; the first time takes a few minutes."
-build_release "$target"
-
-built=$target/release
+built=${PROGRAMS:-}
+if [ -z "$built" ]; then
+    say "Building the programs; the first time takes a few minutes."
+    build_release "$target"
+    built=$target/release
+fi
 documents=$(mktemp -d)
 trap 'rm -rf "$documents"' EXIT
 make_documents "$built/muxtray" "$documents"

@@ -128,14 +128,19 @@ find_cargo() {
         fail "no Rust toolchain found; install one from https://rustup.rs"
 }
 
-# Builds the release programs, in the root of the source: build_release TARGET_DIRECTORY [ARGUMENT FOR CARGO…]
+# Prints CARGO_ENCODED_RUSTFLAGS for a build in the root of the source: build_flags TARGET_DIRECTORY
 # Paths of this machine are remapped, so the same source gives the same programs in every directory.
+build_flags() {
+    separator=$(printf '\037')
+    remap=--remap-path-prefix
+    printf '%s' "$remap=$(rustc --print sysroot)=rust$separator$remap=${CARGO_HOME:-$HOME/.cargo}=cargo" \
+        "$separator$remap=$PWD=muxtray$separator$remap=$1=target"
+}
+
+# Builds the release programs, in the root of the source: build_release TARGET_DIRECTORY [ARGUMENT FOR CARGO…]
 build_release() {
     target_directory=$1
     shift
-    separator=$(printf '\037')
-    remap=--remap-path-prefix
-    flags="$remap=$(rustc --print sysroot)=rust$separator$remap=${CARGO_HOME:-$HOME/.cargo}=cargo"
-    flags="$flags$separator$remap=$PWD=muxtray$separator$remap=$target_directory=target"
-    CARGO_ENCODED_RUSTFLAGS=$flags cargo build --release --locked --target-dir "$target_directory" "$@"
+    CARGO_ENCODED_RUSTFLAGS=$(build_flags "$target_directory") \
+        cargo build --release --locked --target-dir "$target_directory" "$@"
 }

@@ -29,10 +29,11 @@ outer() {
     done
     if [ "$#" -eq 0 ]; then
         echo "- the lean applet"
-        cargo build --locked --quiet --no-default-features --features lean-tray
+        # The programs of the tests: `cargo build` would build them again with fewer features of their dependencies.
+        cargo test --no-run --locked --quiet --no-default-features --features lean-tray --test system
         bash "$0" target/debug
         echo "- the applet on GTK"
-        cargo build --locked --quiet
+        cargo test --no-run --locked --quiet --test system
         exec bash "$0" target/debug
     fi
     programs=$(realpath "$1")
