@@ -103,11 +103,8 @@ impl Pattern {
         self.per_machine
     }
 
-    pub fn distinct(self) -> Self {
-        Self {
-            vague: false,
-            ..self
-        }
+    pub fn with_vagueness(self, vague: bool) -> Self {
+        Self { vague, ..self }
     }
 
     /// Returns the names of the path below the root, if there are as many as components.
