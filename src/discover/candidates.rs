@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use nix::dir::Type;
 
-use crate::discover::list_directories::{self, Links};
+use crate::discover::list_directories::{self, Links, Subdirectories};
 use crate::model::control_path::{Component, ControlPath, stem_of_aside, stem_of_temporary};
 use crate::model::places::{Candidate, Origin, Places, WrittenBy};
 
@@ -37,6 +37,7 @@ pub fn candidates(places: &Places) -> Vec<Candidate> {
             WrittenBy::Administrator | WrittenBy::System => expected.vague.insert(path.name()),
         };
     }
+    let mut subdirectories = Subdirectories::new(Links::Skip);
     for place in &places.patterns {
         if place.pattern.as_literal().is_some() {
             continue;
@@ -52,7 +53,7 @@ pub fn candidates(places: &Places) -> Vec<Candidate> {
             origin,
             sockets_only,
         };
-        let (found, name) = list_directories::directories(pattern, Links::Skip);
+        let (found, name) = subdirectories.directories(pattern, |_, _| {});
         for directory in found {
             let expected = directories.entry(directory).or_default();
             if !expected.patterns.contains(&(name, matched)) {

@@ -1,6 +1,7 @@
 //! Expands a [`Pattern`] by listing directories only. The limits bound the time, whatever the disk holds.
 
-use std::ffi::OsStr;
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -50,58 +51,68 @@ pub(super) fn list(directory: &Path, mut each: impl FnMut(&[u8], Option<Type>)) 
     true
 }
 
-/// Returns the directories in which the pattern's last component can match, and that component. A directory without a
-/// wildcard may not exist.
-pub(super) fn directories(pattern: &Pattern, links: Links) -> (Vec<PathBuf>, &Component) {
-    directories_with_wildcards(pattern, links, |_, _| {})
-}
-
-/// Like [`directories`]. Calls `on_wildcard` with every directory that is listed, and the component with the wildcard.
-pub(super) fn directories_with_wildcards(
-    pattern: &Pattern,
+/// The subdirectories of each directory that was listed, so that patterns with the same parent list it once.
+#[derive(Debug)]
+pub(super) struct Subdirectories {
     links: Links,
-    mut on_wildcard: impl FnMut(&Path, &Component),
-) -> (Vec<PathBuf>, &Component) {
-    let mut directories = vec![pattern.root().to_path_buf()];
-    let mut rest = pattern.components().iter();
-    let name = rest
-        .next_back()
-        .expect("a pattern has at least one component");
-    for component in rest {
-        directories = match component.as_literal() {
-            Some(literal) => directories
-                .into_iter()
-                .map(|directory| directory.join(literal))
-                .collect(),
-            None => {
-                directories
-                    .iter()
-                    .for_each(|parent| on_wildcard(parent, component));
-                matching_directories(&directories, component, links)
-            }
-        };
-    }
-    (directories, name)
+    listed: HashMap<PathBuf, Vec<OsString>>,
 }
 
-fn matching_directories(parents: &[PathBuf], component: &Component, links: Links) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for parent in parents {
-        list(parent, |name, kind| {
-            let can_be_directory = match kind {
-                Some(Type::Directory) | None => true,
-                Some(Type::Symlink) => links == Links::Follow,
-                Some(_) => false,
-            };
-            if can_be_directory && found.len() < MAX_DIRECTORIES && component.matches(name) {
-                found.push(parent.join(OsStr::from_bytes(name)));
-            }
-        });
-        if found.len() >= MAX_DIRECTORIES {
-            break;
+impl Subdirectories {
+    pub(super) fn new(links: Links) -> Self {
+        Self {
+            links,
+            listed: HashMap::new(),
         }
     }
-    found
+
+    fn of(&mut self, parent: &Path) -> &[OsString] {
+        self.listed.entry(parent.to_owned()).or_insert_with(|| {
+            let mut names = Vec::new();
+            list(parent, |name, kind| {
+                let can_be_directory = match kind {
+                    Some(Type::Directory) | None => true,
+                    Some(Type::Symlink) => self.links == Links::Follow,
+                    Some(_) => false,
+                };
+                if can_be_directory {
+                    names.push(OsStr::from_bytes(name).to_owned());
+                }
+            });
+            names
+        })
+    }
+
+    /// Returns the directories in which the pattern's last component can match, and that component. A directory without
+    /// a wildcard may not exist. Calls `on_wildcard` with every directory that is listed, and the component with the
+    /// wildcard.
+    pub(super) fn directories<'a>(
+        &mut self,
+        pattern: &'a Pattern,
+        mut on_wildcard: impl FnMut(&Path, &Component),
+    ) -> (Vec<PathBuf>, &'a Component) {
+        let mut directories = vec![pattern.root().to_path_buf()];
+        let mut rest = pattern.components().iter();
+        let name = rest
+            .next_back()
+            .expect("a pattern has at least one component");
+        for component in rest {
+            let mut found = Vec::new();
+            for parent in directories {
+                if let Some(literal) = component.as_literal() {
+                    found.push(parent.join(literal));
+                    continue;
+                }
+                on_wildcard(&parent, component);
+                let names = self.of(&parent).iter();
+                let matching = names.filter(|name| component.matches(name.as_bytes()));
+                let free = MAX_DIRECTORIES.saturating_sub(found.len());
+                found.extend(matching.take(free).map(|name| parent.join(name)));
+            }
+            directories = found;
+        }
+        (directories, name)
+    }
 }
 
 /// Returns the paths that match, sorted by their bytes as glob(3) does. A pattern without wildcards matches its one path,
@@ -110,7 +121,8 @@ pub(super) fn paths(pattern: &Pattern) -> Vec<PathBuf> {
     if let Some(path) = pattern.as_literal() {
         return vec![path.as_path().to_path_buf()];
     }
-    let (directories, component) = directories(pattern, Links::Follow);
+    let (directories, component) =
+        Subdirectories::new(Links::Follow).directories(pattern, |_, _| {});
     let mut paths = Vec::new();
     for directory in directories {
         match component.as_literal() {

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use super::list_directories::{self, Links};
+use super::list_directories::{Links, Subdirectories};
 use crate::model::control_path::{Component, Pattern};
 use crate::model::interest::{Interest, Names};
 use crate::model::places::Places;
@@ -65,7 +65,7 @@ impl NamesByDirectory {
         links: Links,
         awaited: bool,
     ) -> (Vec<PathBuf>, &'a Component) {
-        list_directories::directories_with_wildcards(pattern, links, |parent, wildcard| {
+        Subdirectories::new(links).directories(pattern, |parent, wildcard| {
             self.in_directory(parent, awaited).add_like(wildcard);
         })
     }
