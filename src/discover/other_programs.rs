@@ -32,6 +32,12 @@ const ROWS: &[(&str, Base, &str)] = &[
         Variable("ANSIBLE_SSH_CONTROL_PATH_DIR", ".ansible/cp"),
         "[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]",
     ),
+    // Any `control_path_dir`.
+    (
+        "ansible",
+        Temporary,
+        "[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]",
+    ),
     ("btrfs-backup-ng", Runtime, "btrfs-backup-ng-cm-*/cm*.sock"),
     (
         "btrfs-backup-ng",
@@ -59,8 +65,10 @@ const ROWS: &[(&str, Base, &str)] = &[
     ("git-lfs", Runtime, "sock-*/lfs.sock"),
     ("git-lfs", Temporary, "sock-*/lfs.sock"),
     ("gvfs", Runtime, "gvfsd-sftp/*"),
-    ("hermes", Temporary, "hermes-ssh/*.sock"),
+    ("hermes", Temporary, "hermes-ssh*/*.sock"),
     ("kitty", Runtime, "kssh-[0-9]*-*"),
+    // A link to a long runtime directory.
+    ("kitty", Temporary, "kssh-rdir-*/kssh-[0-9]*-*"),
     ("kitty", Home, ".ssh/kitty-rf-[0-9]*-*"),
     ("labgrid", Temporary, "lg-con-*/control-*"),
     ("labgrid", Temporary, "lg-ssh-*/control-*"),
@@ -171,7 +179,7 @@ mod tests {
         for (path, program) in [
             ("/home/u/.ansible/cp/0a1b2c3d4e", "ansible"),
             ("/home/u/.ansible/cp/ansible-ssh-web-22-u", "ansible"),
-            ("/home/u/.ansible/pc/0a1b2c3d4e", ""),
+            ("/home/u/.ansible/pc/web", ""),
             (
                 "/run/user/1000/btrfs-backup-ng-cm-x1/cm-0a1b2c3d4e5f.sock",
                 "btrfs-backup-ng",
@@ -263,6 +271,37 @@ mod tests {
             ("/home/u/.ansible/cp/0a1b2c3d4e", "ansible"),
             ("/dev/shm/cp/0a1b2c3d4e", "ansible"),
             ("/dev/shm/cp/web", ""),
+        ] {
+            let found = places.managed_by(&ControlPath::new(path).unwrap());
+            assert_eq!(found.map_or("", |managed| managed.0), program, "{path}");
+        }
+    }
+    #[test]
+    fn names_decide_elsewhere_unless_the_path_is_configured() {
+        let known = known_for_tests();
+        let template = |text: &str| Place {
+            pattern: Pattern::from_template(text.as_ref(), &known)
+                .unwrap()
+                .unwrap(),
+            managed_by: None,
+            written_by: WrittenBy::Person,
+        };
+        let mut patterns: Vec<Place> = places(&known).collect();
+        patterns.extend(["~/.lima/%n/ssh.sock", "/tmp/tramp.%n", "~/.ssh/cm_%C"].map(template));
+        let places = Places {
+            patterns,
+            ..Places::default()
+        };
+        for (path, program) in [
+            ("/scratch/1/zed-ssh-sessionAb12/ssh.sock", "zed"),
+            ("/scratch/1/web/ssh.sock", ""),
+            ("/srv/cp/0a1b2c3d4e", "ansible"),
+            ("/srv/cp/0a1b2c3d4e5", ""),
+            ("/tmp/kssh-rdir-1000/kssh-4711-0a1b2c", "kitty"),
+            ("/srv/datalad/sockets/64c612f8", ""),
+            ("/home/u/.lima/web/ssh.sock", "lima"),
+            ("/tmp/tramp.web", ""),
+            (&format!("/home/u/.ssh/cm_{C}"), ""),
         ] {
             let found = places.managed_by(&ControlPath::new(path).unwrap());
             assert_eq!(found.map_or("", |managed| managed.0), program, "{path}");

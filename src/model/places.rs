@@ -163,17 +163,34 @@ impl Places {
             .any(|pattern| pattern.matches_path(path.as_path()))
     }
 
-    /// Returns the other program that the path belongs to, even if a host has the path too: users include
-    /// the configuration of lima, and its masters still belong to lima.
+    /// Returns the other program that the path belongs to.
+    ///
+    /// In a directory of the program even if a host has the path too: users include the configuration of lima, and its
+    /// masters still belong to lima. Elsewhere only if no host or template of the ssh configuration has it. There the
+    /// names decide in any directory, since a program's `$TMPDIR` is not known, and repositories of git-annex can be
+    /// anywhere; only the kernel shows these.
     pub fn managed_by(&self, path: &ControlPath) -> Option<Managed> {
-        let mut places = self.patterns.iter();
-        let managed = places.find(|it| it.managed_by.is_some() && it.pattern.matches(path));
-        // Repositories can be anywhere, so only the kernel shows these.
-        let of_annex = || path.directory().ends_with("annex/ssh");
-        managed.map_or_else(
-            || of_annex().then_some(Managed("git-annex")),
-            |place| place.managed_by,
-        )
+        let programs = || self.patterns.iter().filter(|it| it.managed_by.is_some());
+        let is_own = |place: &&Place| !place.pattern.is_vague() && place.pattern.matches(path);
+        if let Some(place) = programs().find(is_own) {
+            return place.managed_by;
+        }
+        let by_names = programs()
+            .find(|place| place.pattern.is_vague() && place.pattern.matches_end(path))
+            .and_then(|place| place.managed_by);
+        let git_annex = || path.directory().ends_with("annex/ssh");
+        by_names
+            .or_else(|| git_annex().then_some(Managed("git-annex")))
+            .filter(|_| !self.is_configured(path))
+    }
+
+    /// Whether a host or template of the ssh configuration has this path.
+    fn is_configured(&self, path: &ControlPath) -> bool {
+        let mut templates = self
+            .patterns
+            .iter()
+            .filter(|place| place.managed_by.is_none() && !place.pattern.is_glob());
+        templates.any(|place| place.pattern.matches(path)) || self.hosts_at(path).next().is_some()
     }
 
     pub fn destination_of(&self, path: &ControlPath) -> Option<Destination> {

@@ -107,6 +107,16 @@ impl Pattern {
         Self { vague, ..self }
     }
 
+    /// Whether the last components of the path match, in any directory.
+    pub fn matches_end(&self, path: &ControlPath) -> bool {
+        let mut names = path.as_path().iter().rev();
+        let mut components = self.components.iter().rev();
+        components.all(|component| {
+            let name = names.next();
+            name.is_some_and(|name| component.matches(name.as_bytes()))
+        })
+    }
+
     /// Returns the names of the path below the root, if there are as many as components.
     pub(super) fn names_below_root<'a>(
         &self,
