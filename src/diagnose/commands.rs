@@ -29,8 +29,9 @@ pub fn end_process(socket: &Socket, force: bool) -> String {
 }
 
 pub fn host_to_reconnect(socket: &Socket) -> Option<&HostAlias> {
-    let is_stranded = matches!(socket.state, State::Stranded(_)) && socket.managed_by.is_none();
-    socket.hosts.first().filter(|_| is_stranded)
+    let is_stranded = matches!(socket.state, State::Stranded(_));
+    let is_own = socket.managed_by.is_none() && !socket.is_elsewhere;
+    socket.hosts.first().filter(|_| is_stranded && is_own)
 }
 
 pub fn reconnect(socket: &Socket) -> Option<String> {

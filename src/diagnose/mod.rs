@@ -8,6 +8,7 @@ mod context;
 mod directories;
 mod history;
 mod hosts;
+mod names;
 pub mod network;
 pub mod obstacle;
 mod remedy;
@@ -167,21 +168,36 @@ fn socket(
     context: Context<'_>,
 ) -> Socket {
     let control_path = original_path(path, &state);
-    let hosts: Vec<_> = context.places.hosts_at(&control_path).collect();
+    let mut hosts: Vec<_> = context.places.hosts_at(&control_path).collect();
     let process = listener.and_then(process);
     let limit = hosts.iter().find_map(|host| host.unanswered_limit());
     let verdict = |process: &Process| {
         let limit = limit.unwrap_or(network::LIMIT);
         context.history.verdict(process.pid, limit)
     };
+    let verdict = process.and_then(verdict);
+    let argument = argument(path, &state, &hosts, context);
+    let persist_secs = hosts.first().and_then(|host| host.persist.as_secs());
+    let mut destination = destination(&control_path, &hosts, context.places);
+    let is_elsewhere = hosts.is_empty();
+    if is_elsewhere {
+        let arguments = process.and_then(|process| process.arguments.as_ref());
+        let connection = verdict.as_ref().map(|verdict| &verdict.connection);
+        let (host, to) = names::name(destination, arguments, connection, context.places);
+        hosts.extend(host);
+        destination = to;
+    }
+    let starter = process.and_then(|process| process.starter.as_deref());
+    let managed_by = context.places.managed_by(&control_path);
     Socket {
         path: path.clone(),
-        argument: argument(path, &state, &hosts, context),
+        argument,
         state,
         id: stat.map(|stat| stat.id),
         cookie: listener.and_then(|listener| listener.cookie),
-        destination: destination(&control_path, &hosts, context.places),
-        persist_secs: hosts.first().and_then(|host| host.persist.as_secs()),
+        is_elsewhere: is_elsewhere && !hosts.is_empty(),
+        destination,
+        persist_secs,
         hosts: hosts.into_iter().map(|host| host.alias.clone()).collect(),
         pid: process.map(|process| process.pid),
         sessions: listener.map(|listener| listener.sessions),
@@ -189,8 +205,8 @@ fn socket(
         owner: stat.map(|stat| context.owner(stat.uid)),
         mode: stat.map(|stat| stat.permissions.mode),
         since,
-        managed_by: context.places.managed_by(&control_path),
-        network: process.and_then(verdict),
+        managed_by: managed_by.or_else(|| context.places.started_by(&control_path, starter?)),
+        network: verdict,
         findings: Vec::new(),
     }
 }

@@ -62,6 +62,7 @@ pub(super) fn assemble(
         hosts,
         unnamed_host,
         patterns,
+        starters: other_programs::STARTERS,
         ignored,
         findings,
         has_other_config: request.ssh.config.is_some(),

@@ -115,6 +115,19 @@ const ROWS: &[(&str, Base, &str)] = &[
     ("zed", Temporary, "zed-ssh-session*/ssh.sock"),
 ];
 
+/// The processes that start a master and stay, for paths that a person configured in the program: `emacs` covers
+/// `emacs-gtk`, too.
+pub(super) const STARTERS: &[(&str, Managed)] = &[
+    ("ansible", Managed("ansible")),
+    ("emacs", Managed("tramp")),
+    ("git-annex", Managed("git-annex")),
+    ("gvfsd-sftp", Managed("gvfs")),
+    ("kitten", Managed("kitty")),
+    ("limactl", Managed("lima")),
+    ("nix", Managed("nix")),
+    ("zed", Managed("zed")),
+];
+
 impl Base {
     fn directories(self, known: &Known) -> Vec<PathBuf> {
         match self {

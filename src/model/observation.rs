@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 use tr::tr;
 
-use super::control_path::ControlPath;
+use super::control_path::{ControlPath, Destination};
 use super::group::Permissions;
 use super::ids::{Cookie, MasterPid, SocketId, UserId};
 use super::text;
@@ -111,6 +111,18 @@ pub struct Process {
     /// Whether it has a session of its own beside the multiplexed ones: an interactive master, not one that runs in the
     /// background (`ssh: PATH [mux]`, `-N`).
     pub own_session: bool,
+    pub arguments: Option<SshArguments>,
+    /// The program that started it, if it still runs. Only of a master that no candidate led to.
+    pub starter: Option<String>,
+}
+
+/// The arguments of an ssh, unless a title replaced them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SshArguments {
+    /// As typed: the host may be an alias.
+    pub server: Destination,
+    /// Whether there is a `-F`.
+    pub has_other_config: bool,
 }
 
 /// The result of a non-blocking connect. Only paths without a listener in the kernel's table are connected to.

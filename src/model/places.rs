@@ -23,6 +23,8 @@ pub struct Places {
     /// settings and directory count, not the socket.
     pub unnamed_host: Option<Host>,
     pub patterns: Vec<Place>,
+    /// Processes of other programs, by the beginning of their name.
+    pub starters: &'static [(&'static str, Managed)],
     /// Globs of paths to ignore, from the configuration. They match whole paths.
     pub ignored: Vec<glob::Pattern>,
     pub findings: Vec<Finding>,
@@ -182,6 +184,16 @@ impl Places {
         by_names
             .or_else(|| git_annex().then_some(Managed("git-annex")))
             .filter(|_| !self.is_configured(path))
+    }
+
+    /// Returns the other program whose process of this name started the master at the path.
+    pub fn started_by(&self, path: &ControlPath, process: &str) -> Option<Managed> {
+        let is_its = |(name, _): &&(&str, Managed)| {
+            let rest = process.strip_prefix(name);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        };
+        let (_, program) = self.starters.iter().find(is_its)?;
+        (!self.is_configured(path)).then_some(*program)
     }
 
     /// Whether a host or template of the ssh configuration has this path.

@@ -79,6 +79,8 @@ pub(crate) fn process(name: &str) -> Process {
         started: None,
         stopped: false,
         own_session: false,
+        arguments: None,
+        starter: None,
     }
 }
 

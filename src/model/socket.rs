@@ -25,6 +25,8 @@ pub struct Socket {
     pub id: Option<SocketId>,
     pub cookie: Option<Cookie>,
     pub hosts: Vec<HostAlias>,
+    /// Whether the ControlPath of the hosts is another one: the master began with other settings or options.
+    pub is_elsewhere: bool,
     pub destination: Option<Destination>,
     pub pid: Option<MasterPid>,
     /// Open multiplexed sessions; `None` if nobody listens or the kernel reports no number.

@@ -94,7 +94,8 @@ fn has_alias(socket: &Socket, host: &str) -> bool {
     socket.hosts.iter().any(|alias| alias.0 == host)
 }
 
-/// Returns the one socket that the TARGET names. Orphans and leftovers count only if nothing else matches.
+/// Returns the one socket that the TARGET names. Orphans, leftovers and masters elsewhere count only if nothing else
+/// matches.
 pub fn resolve<'a>(
     typed: &str,
     name: &TargetName,
@@ -103,8 +104,10 @@ pub fn resolve<'a>(
     let mut matching = name.matching(snapshot);
     let is_remnant =
         |socket: &Socket| matches!(socket.state, State::Orphaned { .. } | State::Leftover);
-    if matching.iter().any(|socket| !is_remnant(socket)) {
-        matching.retain(|socket| !is_remnant(socket));
+    for is_lesser in [is_remnant, |socket: &Socket| socket.is_elsewhere] {
+        if matching.iter().any(|socket| !is_lesser(socket)) {
+            matching.retain(|socket| !is_lesser(socket));
+        }
     }
     match matching.as_slice() {
         [socket] => Ok(socket),

@@ -188,9 +188,16 @@ impl ListenerProcesses {
         let Some(status) = process::status(pid) else {
             return;
         };
+        let (own_session, arguments) = if name == SSH {
+            process::session_and_arguments(pid)
+        } else {
+            (false, None)
+        };
         let process = Process {
             pid,
-            own_session: name == SSH && process::has_own_session(pid),
+            own_session,
+            arguments,
+            starter: None,
             name,
             started: process::started(&status, boot),
             stopped: status.stopped,
@@ -223,7 +230,8 @@ impl Found {
         }
         self.process.stopped = status.stopped;
         // A master sets its title shortly after it forked to the background.
-        self.process.own_session = self.process.own_session && process::has_own_session(self.pid);
+        self.process.own_session =
+            self.process.own_session && process::session_and_arguments(self.pid).0;
         Some(self)
     }
 }

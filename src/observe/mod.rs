@@ -329,6 +329,10 @@ impl Observer {
                     && observation.listener.as_ref() == Some(&listener);
                 observation.path != path && !is_its_temporary
             });
+            let mut listener = listener;
+            if let Holder::Ssh(process) = &mut listener.holder {
+                process.starter = process::starter(process.pid);
+            }
             let directory = Directory::read(path.directory(), self.uid);
             observations.push(Observation {
                 path,

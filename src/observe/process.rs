@@ -9,7 +9,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use crate::model::control_path::Destination;
 use crate::model::ids::{MasterPid, UserId};
+use crate::model::observation::SshArguments;
 
 pub(super) const SSH: &str = "ssh";
 
@@ -20,6 +22,7 @@ const TICKS_PER_SECOND: u64 = 100;
 pub struct Status {
     /// Stopped by a signal or a tracer.
     pub stopped: bool,
+    pub parent: MasterPid,
     /// The start time in ticks since boot; together with the pid it identifies the process.
     pub start_ticks: u64,
 }
@@ -70,13 +73,15 @@ pub fn parse_stat(text: &[u8]) -> Option<Status> {
     if matches!(state, b"Z" | b"X" | b"x") {
         return None;
     }
-    // `state` is field 3, `starttime` field 22.
-    let start_ticks = std::str::from_utf8(fields.nth(22 - 4)?)
+    // `state` is field 3, `ppid` field 4, `starttime` field 22.
+    let parent = std::str::from_utf8(fields.next()?).ok()?.parse().ok()?;
+    let start_ticks = std::str::from_utf8(fields.nth(22 - 5)?)
         .ok()?
         .parse()
         .ok()?;
     Some(Status {
         stopped: matches!(state, b"T" | b"t"),
+        parent: MasterPid(parent),
         start_ticks,
     })
 }
@@ -115,10 +120,31 @@ fn program(executable: &Path) -> Option<&[u8]> {
     Some(name.strip_suffix(b" (deleted)").unwrap_or(name))
 }
 
-/// Whether an ssh has a session of its own beside the multiplexed ones, by its arguments or title. `true` if they cannot
-/// be read, since ending the process might close a session.
-pub(super) fn has_own_session(pid: MasterPid) -> bool {
-    fs::read(directory(pid).join("cmdline")).map_or(true, |cmdline| is_own_session(&cmdline))
+/// Reads whether an ssh has a session of its own beside the multiplexed ones, by its arguments or title, and its
+/// [`SshArguments`]. `true` if they cannot be read, since ending the process might close a session.
+pub(super) fn session_and_arguments(pid: MasterPid) -> (bool, Option<SshArguments>) {
+    let cmdline = fs::read(directory(pid).join("cmdline"));
+    cmdline.map_or((true, None), |cmdline| {
+        (is_own_session(&cmdline), ssh_arguments(&cmdline))
+    })
+}
+
+/// The program that started the process, without a shell or sshpass between; `None` if it has exited.
+pub(super) fn starter(pid: MasterPid) -> Option<String> {
+    let mut pid = pid;
+    for _ in 0..4 {
+        pid = status(pid)?.parent;
+        if pid.0 <= 1 {
+            return None;
+        }
+        // The executable of a script is its interpreter.
+        let comm = fs::read(directory(pid).join("comm")).ok()?;
+        let name = String::from_utf8_lossy(comm.trim_ascii_end()).into_owned();
+        if !matches!(name.as_str(), "sh" | "dash" | "sshpass") {
+            return Some(name);
+        }
+    }
+    None
 }
 
 /// The option string of getopt in `main()` of ssh.c; a colon follows options with an argument.
@@ -129,55 +155,131 @@ fn takes_argument(letter: u8) -> bool {
     options.next().is_some() && options.next() == Some(&b':')
 }
 
-/// The same for the content of `/proc/PID/cmdline`: arguments that each end with NUL, or a title.
-#[must_use]
-pub fn is_own_session(cmdline: &[u8]) -> bool {
-    // The title of a master in the background: `ssh: PATH [mux]`, and after a stop request `ssh: [stopped mux]`.
+/// A part of the command line of an ssh.
+enum Part<'a> {
+    Flags(&'a [u8]),
+    Option(u8, &'a [u8]),
+    Host(&'a [u8]),
+}
+
+/// Calls `each` with the parts before the command. Returns false for the title of a master in the background.
+fn parts<'a>(cmdline: &'a [u8], mut each: impl FnMut(Part<'a>)) -> bool {
     let end = cmdline
         .iter()
         .rposition(|byte| *byte != 0)
         .map_or(0, |last| last + 1);
+    // `ssh: PATH [mux]`, and after a stop request `ssh: [stopped mux]`.
     let title = cmdline[..end].strip_prefix(b"ssh: ");
     if title.is_some_and(|title| title.ends_with(b"[mux]") || title.ends_with(b"[stopped mux]")) {
         return false;
     }
-
     let mut words = cmdline[..end].split(|byte| *byte == 0).skip(1);
-    let (mut has_host, mut has_session, mut forwards_stdio) = (false, true, false);
+    let mut has_host = false;
     while let Some(word) = words.next() {
         let letters = match word.strip_prefix(b"-") {
-            Some(b"-") => break,
+            Some(b"-") => {
+                // After `--` the host may still follow.
+                if let (false, Some(host)) = (has_host, words.next()) {
+                    each(Part::Host(host));
+                }
+                break;
+            }
             Some(letters) if !letters.is_empty() => letters,
             // The first word is the host, after which more options may follow; the second begins the command.
             Some(_) | None if has_host => break,
             Some(_) | None => {
                 has_host = true;
+                each(Part::Host(word));
                 continue;
             }
         };
         let with_argument = letters.iter().position(|letter| takes_argument(*letter));
         let (flags, argument) = letters.split_at(with_argument.unwrap_or(letters.len()));
-        has_session &= !flags.contains(&b'N');
+        each(Part::Flags(flags));
         if let [option, rest @ ..] = argument {
             let value = if rest.is_empty() {
                 words.next().unwrap_or_default()
             } else {
                 rest
             };
-            forwards_stdio |= *option == b'W';
-            has_session &= !(*option == b'o' && is_session_type_none(value));
+            each(Part::Option(*option, value));
         }
     }
-    has_session || forwards_stdio
+    true
 }
 
-/// Whether the argument of `-o`, a line of ssh_config(5), is `SessionType none`.
-fn is_session_type_none(line: &[u8]) -> bool {
-    let is_between = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'=' | b'"');
-    let words = line.split(is_between).filter(|word| !word.is_empty());
-    words
-        .map(<[u8]>::to_ascii_lowercase)
-        .eq([&b"sessiontype"[..], b"none"])
+/// Whether the content of `/proc/PID/cmdline` shows a session: arguments that each end with NUL, or a title.
+#[must_use]
+pub fn is_own_session(cmdline: &[u8]) -> bool {
+    let (mut has_session, mut forwards_stdio) = (true, false);
+    let has_arguments = parts(cmdline, |part| match part {
+        Part::Flags(flags) => has_session &= !flags.contains(&b'N'),
+        Part::Option(b'W', _) => forwards_stdio = true,
+        Part::Option(b'o', line) => {
+            has_session &= option_line(line) != Some(("sessiontype".to_owned(), "none".to_owned()));
+        }
+        Part::Option(..) | Part::Host(_) => {}
+    });
+    has_arguments && (has_session || forwards_stdio)
+}
+
+/// The server in the content of `/proc/PID/cmdline`. As in ssh, the first of several users or ports counts.
+#[must_use]
+pub fn ssh_arguments(cmdline: &[u8]) -> Option<SshArguments> {
+    let (mut user, mut host, mut port, mut has_other_config) = (None, None, None, false);
+    let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
+    parts(cmdline, |part| {
+        let (keyword, value) = match part {
+            Part::Host(word) => {
+                let word = text(word).unwrap_or_default();
+                let (uri, rest) = match word.strip_prefix("ssh://") {
+                    Some(rest) => (true, rest.trim_end_matches('/')),
+                    None => (false, word.as_str()),
+                };
+                let (name, rest) = rest
+                    .rsplit_once('@')
+                    .map_or((None, rest), |(name, rest)| (Some(name.to_owned()), rest));
+                let with_port = rest.rsplit_once(':').filter(|_| uri);
+                let number = with_port.and_then(|(_, number)| number.parse().ok());
+                let rest = with_port
+                    .filter(|_| number.is_some())
+                    .map_or(rest, |it| it.0);
+                user = user.take().or(name);
+                port = port.or(number);
+                host = Some(rest.trim_matches(['[', ']']).to_owned());
+                return;
+            }
+            Part::Option(b'F', _) => {
+                has_other_config = true;
+                return;
+            }
+            Part::Option(b'l', value) => ("user".to_owned(), text(value)),
+            Part::Option(b'p', value) => ("port".to_owned(), text(value)),
+            Part::Option(b'o', line) => match option_line(line) {
+                Some((keyword, value)) => (keyword, Some(value)),
+                None => return,
+            },
+            Part::Option(..) | Part::Flags(_) => return,
+        };
+        match keyword.as_str() {
+            "user" => user = user.take().or(value),
+            "port" => port = port.or(value.and_then(|value| value.parse().ok())),
+            _ => {}
+        }
+    });
+    let host = host.filter(|host| !host.is_empty())?;
+    Some(SshArguments {
+        server: Destination { user, host, port },
+        has_other_config,
+    })
+}
+
+/// The keyword in lower case and the first word of its value in the argument of `-o`, a line of ssh_config(5).
+fn option_line(line: &[u8]) -> Option<(String, String)> {
+    let line = std::str::from_utf8(line).ok()?;
+    let is_between = |it: char| it.is_ascii_whitespace() || matches!(it, '=' | '"');
+    let mut words = line.split(is_between).filter(|word| !word.is_empty());
+    Some((words.next()?.to_ascii_lowercase(), words.next()?.to_owned()))
 }
 
 /// Whether the process has our root directory and mount namespace, so that paths mean the same. `false` if unknown.
@@ -254,6 +356,39 @@ mod tests {
     }
 
     #[test]
+    fn server_is_in_the_arguments() {
+        for (cmdline, server, has_other_config) in [
+            ("ssh\0web", "web", false),
+            (
+                "ssh\0-M\0-N\0-S\0/s/x\0u@web\0-p\x002222\0",
+                "u@web:2222",
+                false,
+            ),
+            ("ssh\0-fNMl\0u\0-p22\0web\0", "u@web:22", false),
+            ("ssh\0-l\0first\0second@web\0", "first@web", false),
+            (
+                "ssh\0-oPort=22\0-o\0User \"u\"\0-p\x0023\0web\0",
+                "u@web:22",
+                false,
+            ),
+            ("ssh\0-F\0none\0web\0ls\0-l\0u\0", "web", true),
+            ("ssh\0ssh://u@[::1]:2222\0", "u@[::1]:2222", false),
+            ("ssh\0ssh://web\0", "web", false),
+            ("ssh\0u@realm@web\0", "u@realm@web", false),
+            ("ssh\0-N\0--\0web\0", "web", false),
+            ("ssh: /s/x [mux]\0", "", false),
+            ("ssh\0-N\0", "", false),
+            ("", "", false),
+        ] {
+            let found = ssh_arguments(cmdline.as_bytes());
+            let shown = found.as_ref().map(|found| found.server.to_string());
+            assert_eq!(shown.unwrap_or_default(), server, "{cmdline:?}");
+            let other = found.is_some_and(|found| found.has_other_config);
+            assert_eq!(other, has_other_config, "{cmdline:?}");
+        }
+    }
+
+    #[test]
     fn stat_line_is_parsed_after_any_name() {
         let line = |state: &str, name: &str| {
             let zeros = "0 ".repeat(18);
@@ -262,6 +397,7 @@ mod tests {
         let status = |stopped| {
             Some(Status {
                 stopped,
+                parent: MasterPid(0),
                 start_ticks: 4711,
             })
         };

@@ -85,6 +85,8 @@ fn process(pid: MasterPid, name: &str) -> Process {
         started: None,
         stopped: false,
         own_session: false,
+        arguments: None,
+        starter: None,
     }
 }
 

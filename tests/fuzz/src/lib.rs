@@ -172,6 +172,7 @@ pub fn socket(path: ControlPath, alias: &str, destination: Destination) -> Socke
         id: None,
         cookie: Some(Cookie(1)),
         hosts: vec![HostAlias(alias.to_owned())],
+        is_elsewhere: false,
         destination: Some(destination),
         pid: Some(MasterPid(4711)),
         sessions: Some(2),

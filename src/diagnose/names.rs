@@ -1,0 +1,165 @@
+//! The name of a master at a path that is no host's ControlPath: it began with other settings or options.
+
+use std::net::IpAddr;
+
+use crate::model::control_path::Destination;
+use crate::model::network::Connection;
+use crate::model::observation::SshArguments;
+use crate::model::places::{Host, Places, WrittenBy};
+
+/// Returns the host that the master leads to, if its arguments or the address of its connection show one, and its
+/// destination. `captured` is the destination in its path.
+pub(super) fn name<'a>(
+    captured: Option<Destination>,
+    arguments: Option<&SshArguments>,
+    connection: Option<&Connection>,
+    places: &'a Places,
+) -> (Option<&'a Host>, Option<Destination>) {
+    // Behind a proxy the address is that of the first jump host.
+    let direct = connection.filter(|connection| connection.proxy.is_none());
+    let remote = direct.map(|connection| connection.remote);
+    let is_at_remote = |destination: &Destination| {
+        let address: Option<IpAddr> = destination.host.parse().ok();
+        let to = address.zip(destination.port);
+        remote.is_some_and(|remote| to == Some((remote.ip(), remote.port())))
+    };
+    let typed = arguments
+        .filter(|arguments| arguments.has_other_config == places.has_other_config)
+        .and_then(|arguments| {
+            let mut hosts = places.hosts.iter();
+            hosts.find(|host| host.alias.0 == arguments.server.host)
+        });
+    let at_address = || {
+        let mut hosts = places
+            .hosts
+            .iter()
+            .filter(|host| host.written_by != WrittenBy::System && is_at_remote(&host.destination));
+        let host = hosts.next()?;
+        hosts.next().is_none().then_some(host)
+    };
+    let is_nameless = captured.is_none() && arguments.is_none();
+    let host = typed.or_else(|| is_nameless.then(at_address)?);
+    let user = arguments.and_then(|arguments| arguments.server.user.clone());
+    let by_address = remote.map(|remote| Destination {
+        user,
+        host: remote.ip().to_string(),
+        port: Some(remote.port()),
+    });
+    // The settings of the host may have changed since.
+    let of_host = host
+        .map(|host| host.destination.clone())
+        .filter(is_at_remote);
+    let as_typed = arguments.filter(|_| typed.is_none());
+    let as_typed = as_typed.map(|arguments| arguments.server.clone());
+    let destination = captured.or(as_typed).or(of_host).or(by_address);
+    (host, destination)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::control_path::HostAlias;
+    use crate::model::samples::{connection, places};
+
+    #[test]
+    fn master_is_named_by_path_arguments_or_address() {
+        let mut places = places();
+        let host = places.hosts.remove(0);
+        places.hosts = [
+            ("web", "10.0.0.1"),
+            ("db", "10.0.0.2"),
+            ("db2", "10.0.0.2"),
+            ("far", "far"),
+        ]
+        .map(|(alias, address)| Host {
+            alias: HostAlias(alias.to_owned()),
+            destination: Destination {
+                user: Some("u".to_owned()),
+                host: address.to_owned(),
+                port: Some(22),
+            },
+            ..host.clone()
+        })
+        .into();
+        let destination = |text: &str| {
+            let (user, host) = text.split_once('@').unzip();
+            Destination {
+                user: user.map(str::to_owned),
+                host: host.unwrap_or(text).to_owned(),
+                port: None,
+            }
+        };
+        for (captured, typed, remote, alias, shown) in [
+            // The arguments name the host; its address is what it was at the start.
+            (
+                None,
+                Some("web"),
+                Some("10.0.0.1:22"),
+                "web",
+                "u@10.0.0.1:22",
+            ),
+            (
+                None,
+                Some("v@web"),
+                Some("10.0.0.9:22"),
+                "web",
+                "v@10.0.0.9:22",
+            ),
+            (None, Some("far"), None, "far", "-"),
+            (
+                Some("u@old"),
+                Some("web"),
+                Some("10.0.0.9:22"),
+                "web",
+                "u@old",
+            ),
+            (
+                None,
+                Some("v@10.0.0.1"),
+                Some("10.0.0.1:22"),
+                "-",
+                "v@10.0.0.1",
+            ),
+            (None, Some("other"), None, "-", "other"),
+            // A title shows nothing.
+            (None, None, Some("10.0.0.1:22"), "web", "u@10.0.0.1:22"),
+            (None, None, Some("10.0.0.1:23"), "-", "10.0.0.1:23"),
+            (None, None, Some("10.0.0.2:22"), "-", "10.0.0.2:22"),
+            (Some("u@old"), None, Some("10.0.0.1:22"), "-", "u@old"),
+            (None, None, None, "-", "-"),
+        ] {
+            let arguments = typed.map(|typed| SshArguments {
+                server: destination(typed),
+                has_other_config: false,
+            });
+            let connection = remote.map(|remote| Connection {
+                remote: remote.parse().unwrap(),
+                ..connection()
+            });
+            let name = |connection: Option<&Connection>, arguments: Option<&SshArguments>| {
+                let captured = captured.map(destination);
+                let (host, to) = name(captured, arguments, connection, &places);
+                let host = host.map_or("-".to_owned(), |host| host.alias.to_string());
+                (host, to.map_or("-".to_owned(), |to| to.to_string()))
+            };
+            let case = (captured, typed, remote);
+            let found = name(connection.as_ref(), arguments.as_ref());
+            assert_eq!(found, (alias.to_owned(), shown.to_owned()), "{case:?}");
+            // The address of a jump host names nothing, and other configurations have other hosts.
+            if let (Some(connection), None, None) = (connection.clone(), captured, typed) {
+                let proxied = Connection {
+                    proxy: Some("ssh".to_owned()),
+                    ..connection
+                };
+                assert_eq!(name(Some(&proxied), None), ("-".to_owned(), "-".to_owned()));
+            }
+            if let Some(arguments) = arguments {
+                let other = SshArguments {
+                    has_other_config: true,
+                    ..arguments
+                };
+                assert_eq!(name(None, Some(&other)).0, "-", "{case:?}");
+            }
+        }
+    }
+}
