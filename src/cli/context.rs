@@ -220,6 +220,15 @@ impl Context {
         Some(host)
     }
 
+    /// The ControlPath of a host, whether the configuration names it or not.
+    pub(super) fn control_path(&self, typed: &str) -> Option<ControlPath> {
+        let named = self.parse(typed, Path::new("/")).ok()?;
+        if let Some(host) = self.configured(typed) {
+            return host.control_path.clone();
+        }
+        self.read_configuration(typed, &named)?.control_path
+    }
+
     /// Prints why ssh cannot connect to a host; then the inner result is the exit status.
     pub(super) fn host_to_connect(
         &mut self,

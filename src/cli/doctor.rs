@@ -1,11 +1,16 @@
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Read as _, Write};
 
 use tr::tr;
 
 use crate::actions::fix::fix;
 use crate::decide::action_report::{ActionOutcome, ActionReport};
+use crate::model::control_path::ControlPath;
 use crate::model::fix::Fix;
+use crate::model::port_holder::PortHolder;
 use crate::model::socket::Snapshot;
+use crate::observe::port_holders::port_holders;
+use crate::present::explain::Facts;
 use crate::present::report::Report;
 use crate::present::ssh_messages::recognise;
 use crate::present::{doctor, explain};
@@ -101,21 +106,39 @@ fn messages(line: Option<&str>, err: &mut dyn Write) -> io::Result<String> {
 fn explain(global: &Global, text: &str, to: &mut Output<'_>) -> io::Result<Outcome> {
     let messages = recognise(text);
     if messages.is_empty() {
-        let why = tr!(
-            "no known message about multiplexing in the input; check the present state with: {command}",
-            command = "muxtray doctor"
-        );
-        return to.fail(Outcome::Unknown, why);
+        writeln!(
+            to.out,
+            "{}",
+            tr!(
+                "no message that ssh prints about multiplexing or forwarding; check the present state with: {command}",
+                command = "muxtray doctor"
+            )
+        )?;
+        return Ok(Outcome::Unknown);
     }
     let mut context = Context::load(global)?;
+    let hosts = messages.iter().filter_map(|message| message.host.clone());
+    let control_paths: BTreeMap<String, ControlPath> = hosts
+        .filter_map(|host| Some((host.clone(), context.control_path(&host)?)))
+        .collect();
+    let ports = messages.iter().filter_map(|message| message.port);
+    let ports: BTreeMap<u16, Vec<PortHolder>> = ports
+        .filter_map(|port| Some((port, port_holders(port).ok()?)))
+        .collect();
     let paths: Vec<_> = messages
         .iter()
         .filter_map(|message| message.path.clone())
+        .chain(control_paths.values().cloned())
         .collect();
     let snapshot = context.examination(&paths);
+    let facts = Facts {
+        snapshot: &snapshot,
+        control_paths: &control_paths,
+        ports: &ports,
+    };
     let mut outcome = Outcome::Well;
     for (number, message) in messages.iter().enumerate() {
-        let answer = explain::answer(message, &snapshot);
+        let answer = explain::answer(message, &facts);
         if number > 0 {
             writeln!(to.out)?;
         }

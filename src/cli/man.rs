@@ -204,15 +204,15 @@ fn messages() -> Roff {
              master starts, and `...` for any text.",
         ],
     );
-    for message in SSH_MESSAGES {
+    for message in SSH_MESSAGES.iter().flat_map(|(_, messages)| *messages) {
         names(&mut roff, message.wordings.iter().copied());
-        let ids: Vec<&str> = message.causes.iter().map(|id| id.as_str()).collect();
-        let causes = match ids.as_slice() {
+        let ids: Vec<&str> = message.findings.iter().map(|id| id.as_str()).collect();
+        let findings = match ids.as_slice() {
             [] => String::new(),
             ids => format!(" ({})", ids.join(", ")),
         };
-        roff.text([roman(message.meaning), roman(causes)]);
-        remedy(&mut roff, message.remedy);
+        roff.text([roman(message.meaning), roman(findings)]);
+        remedy(&mut roff, &message.remedies.join("; "));
     }
     roff
 }

@@ -11,6 +11,7 @@ pub mod interest;
 pub mod network;
 pub mod observation;
 pub mod places;
+pub mod port_holder;
 pub mod recent;
 #[cfg(test)]
 pub(crate) mod samples;

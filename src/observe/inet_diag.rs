@@ -12,6 +12,7 @@ use nix::sys::socket::SockProtocol;
 
 use super::netlink::{self, Message, attributes, u16_at, u32_at};
 use super::sock_diag::SOCK_DIAG_BY_FAMILY;
+use crate::model::ids::UserId;
 use crate::model::network::{Numbers, Recoveries, Timer};
 
 const PROTOCOL: SockProtocol = SockProtocol::NetlinkSockDiag;
@@ -70,6 +71,8 @@ pub struct Row {
     pub id: ConnectionId,
     /// The inode in sockfs; 0 after the process has closed the socket.
     pub inode: u32,
+    /// The user who made the socket.
+    pub uid: UserId,
     pub local: SocketAddr,
     pub remote: SocketAddr,
     /// `None` for a listener.
@@ -121,6 +124,7 @@ fn row(message: Message<'_>) -> Option<Row> {
     let (local, remote) = id.addresses()?;
     let expires = milliseconds(u32_at(body, 52)?);
     let queued_bytes = u32_at(body, 60)?;
+    let uid = UserId(u32_at(body, 64)?);
     let inode = u32_at(body, 68)?;
     let numbers = match state {
         LISTEN => None,
@@ -134,6 +138,7 @@ fn row(message: Message<'_>) -> Option<Row> {
     Some(Row {
         id,
         inode,
+        uid,
         local,
         remote,
         numbers,

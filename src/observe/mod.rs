@@ -21,6 +21,7 @@ pub(crate) mod netlink;
 pub mod network;
 mod orphans;
 pub(crate) mod path_walk;
+pub mod port_holders;
 pub mod proc_net_unix;
 pub mod process;
 pub mod rtnetlink;

@@ -150,7 +150,7 @@ pub(super) fn starter(pid: MasterPid) -> Option<String> {
 /// The option string of getopt in `main()` of ssh.c; a colon follows options with an argument.
 const OPTIONS: &[u8] = b"1246ab:c:e:fgi:kl:m:no:p:qstvxAB:CD:E:F:GI:J:KL:MNO:P:Q:R:S:TVw:W:XYy";
 
-fn takes_argument(letter: u8) -> bool {
+pub(super) fn takes_argument(letter: u8) -> bool {
     let mut options = OPTIONS.iter().skip_while(|option| **option != letter);
     options.next().is_some() && options.next() == Some(&b':')
 }

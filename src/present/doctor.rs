@@ -49,8 +49,14 @@ pub fn answer_lines(answer: &Answer) -> Vec<Line> {
         vec![(Style::Head, answer.line.clone())],
         labelled(&tr!("meaning"), &answer.meaning),
     ];
-    lines.extend(answer.now.as_ref().map(|now| labelled(&tr!("now"), now)));
-    lines.extend(answer.remedy.as_deref().map(remedy));
+    lines.extend(answer.now.iter().map(|now| labelled(&tr!("now"), now)));
+    lines.extend(
+        answer
+            .causes
+            .iter()
+            .map(|cause| labelled(&tr!("usual cause"), cause)),
+    );
+    lines.extend(answer.remedies.iter().map(|text| remedy(text)));
     for finding in &answer.findings {
         lines.push(Vec::new());
         lines.extend(headline(finding, ""));
@@ -167,12 +173,13 @@ mod tests {
         let answer = Answer {
             line: "Control socket connect(/s/a): Connection refused".to_owned(),
             meaning: "no process listens".to_owned(),
-            now: Some("/s/a is stale".to_owned()),
+            now: vec!["/s/a is stale".to_owned()],
             findings: vec![
                 Finding::new(FindingId::Stale, "/s/a", "refused", "clean it")
                     .with_fix(Fix::MakeDirectory("/s".into())),
             ],
-            remedy: Some("remove it".to_owned()),
+            causes: vec!["it was killed".to_owned()],
+            remedies: vec!["remove it".to_owned()],
         };
         insta::assert_snapshot!(plain(&answer_lines(&answer)));
     }

@@ -169,7 +169,8 @@ fn every_cause_has_its_finding() {
         let lab = Lab::good();
         make(&lab);
         let report = lab.doctor();
-        assert_eq!(report.all_ids(), *expected, "{what}: {:#}", report.json);
+        // Without its own configuration muxtray sees the sockets of other tests, too.
+        assert_eq!(report.finding_ids(), *expected, "{what}: {:#}", report.json);
         assert_eq!(report.status, *status, "{what}");
         assert_eq!(
             lab.list().json["findings"],

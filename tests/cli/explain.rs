@@ -2,11 +2,16 @@
 
 use std::fs::{self, Permissions};
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
-use crate::support::{Behaviour, Finished, Lab, Listener, PATIENCE, Process, User, skip};
+use nix::sys::signal::Signal;
+
+use crate::support::{
+    Behaviour, Finished, Lab, Listener, PATIENCE, Process, User, skip, wait_until,
+};
 
 /// Returns the standard error of `ssh -M web`, which must fail.
 #[track_caller]
@@ -157,27 +162,377 @@ fn several_lines_are_read_from_standard_input() {
 }
 
 #[test]
-fn unknown_message_is_reported_as_unknown() {
+fn there_is_always_an_answer() {
     let lab = Lab::new();
-    let finished = explain(&lab, "Permission denied (publickey).").expect(3);
-    assert!(finished.stdout.is_empty());
-    assert!(
-        finished.stderr.contains("muxtray doctor"),
-        "{}",
-        finished.stderr
-    );
+    for (line, status, part) in [
+        (
+            "Permission denied (publickey).",
+            0,
+            "not about multiplexing or forwarding: ",
+        ),
+        ("Hello world", 3, "no message that ssh prints about multiplexing"),
+        ("", 3, "no message that ssh prints about multiplexing"),
+    ] {
+        let text = explain(&lab, line).expect(status).stdout;
+        assert!(text.contains(part), "{text}");
+    }
     // So does an empty standard input.
-    lab.muxtray(["doctor", "--explain"]).expect(3);
+    let finished = lab.muxtray(["doctor", "--explain"]).expect(3);
+    assert!(!finished.stdout.is_empty());
     lab.muxtray(["doctor", "--explain", "x", "--fix"]).expect(2);
 }
 
 #[test]
 fn escape_sequences_in_a_line_are_removed() {
     let lab = Lab::new();
-    let said = "Control socket connect(/tmp/\u{1b}[31mred): Connection refused";
+    let said = "Control socket connect(/tmp/\u{1b}[31mred\u{202e}): Connection refused";
     let text = explain(&lab, said).expect(0).stdout;
     assert!(
-        !text.contains('\u{1b}') && text.contains("\\u{1b}"),
+        text.contains("/tmp/red\\u{202e}") && !text.contains(['\u{1b}', '\u{202e}']),
         "{text:?}"
     );
+}
+
+/// Returns the error output of ssh.
+fn printed(lab: &Lab, arguments: &[&str]) -> String {
+    let mut command = lab.ssh();
+    command
+        .args(["-o", "BatchMode=yes", "-o", "LogLevel=INFO"])
+        .args(arguments);
+    Process::run(command, PATIENCE).stderr
+}
+
+/// Returns the commands of the remedies in an answer.
+fn commands(answer: &str) -> Vec<&str> {
+    let remedies = answer
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("\u{2192} "));
+    remedies
+        .filter_map(|remedy| Some(remedy.rsplit_once(": ")?.1))
+        .collect()
+}
+
+/// Runs a command of an answer in a shell whose ssh and muxtray have the laboratory's configuration.
+#[track_caller]
+fn paste(lab: &Lab, line: &str) -> Finished {
+    let directory = lab.path("commands");
+    if !directory.exists() {
+        lab.make_directory("commands");
+        let config = lab.path("ssh_config");
+        let muxtray = lab.reachable_program();
+        let (config, muxtray) = (config.display(), muxtray.display());
+        lab.script(
+            "commands/ssh",
+            &format!("exec /usr/bin/ssh -F {config} \"$@\""),
+        );
+        lab.script(
+            "commands/muxtray",
+            &format!("exec {muxtray} -F {config} \"$@\""),
+        );
+    }
+    let mut command = lab.command("sh");
+    let path = format!("{}:/usr/bin:/bin:/usr/sbin:/sbin", directory.display());
+    command.env("PATH", path).args(["-c", line]);
+    Process::run(command, PATIENCE)
+}
+
+#[test]
+fn session_limit_names_the_master_and_a_way_around_it() {
+    let lab = Lab::good();
+    let master = lab.master("web");
+    let _sessions: Vec<_> = (0..10).map(|_| master.session(&lab)).collect();
+    let said = printed(&lab, &["web", "true"]);
+    assert!(said.contains("Session open refused by peer"), "{said}");
+    let text = explain(&lab, &format!("u@here:~$ ssh web\r\n{said}"))
+        .expect(0)
+        .stdout;
+    let now = format!("is running (pid {}) with 10 sessions", master.pid());
+    assert!(text.contains(&now), "{text}");
+    // Without the command, too.
+    let text_of_message = explain(&lab, &said).stdout;
+    assert!(text_of_message.contains(&now), "{text_of_message}");
+    let way = commands(&text)[0];
+    assert_eq!(way, "ssh -S none web");
+    let finished = paste(&lab, way).expect(0);
+    assert!(!finished.stderr.contains("refused"), "{finished:#?}");
+}
+
+#[test]
+fn taken_port_names_the_master_that_holds_it() {
+    let lab = Lab::good();
+    lab.persisted_master("web", "10m");
+    let port = Lab::free_port();
+    let specification = port.to_string();
+    assert_eq!(
+        printed(&lab, &["-O", "forward", "-D", &specification, "web"]),
+        ""
+    );
+    let second = [
+        "-S",
+        "none",
+        "-N",
+        "-o",
+        "ExitOnForwardFailure=yes",
+        "-D",
+        &specification,
+        "web",
+    ];
+    let said = printed(&lab, &second);
+    assert!(said.contains("Address already in use"), "{said}");
+    let text = explain(&lab, &said).expect(0).stdout;
+    assert!(
+        text.contains(&format!(
+            "127.0.0.1:{port} is held by the master of web (pid "
+        )),
+        "{text}"
+    );
+    let end = commands(&text)[0];
+    // With -F the host's name does not name its master to a command without it.
+    let path = lab.control_path("web");
+    assert_eq!(end, format!("muxtray exit {}", path.display()));
+    paste(&lab, end).expect(0);
+    TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let text = explain(&lab, &said).expect(0).stdout;
+    assert!(
+        text.contains(&format!("nothing listens on port {port}")),
+        "{text}"
+    );
+}
+
+#[test]
+fn taken_port_names_the_forwarding_to_cancel_or_the_process_to_end() {
+    let lab = Lab::good();
+    let port = Lab::free_port();
+    let forwarding = format!("127.0.0.1:{port}:localhost:{}", lab.port);
+    let said = format!("channel_setup_fwd_listener_tcpip: cannot listen to port: {port}");
+    let answer = |what: &str| {
+        let text = explain(&lab, &said).expect(0).stdout;
+        assert!(
+            text.contains(&format!("127.0.0.1:{port} is held by {what}")),
+            "{text}"
+        );
+        commands(&text)[0].to_owned()
+    };
+
+    let mut master = lab.ssh();
+    master.args([
+        "-M",
+        "-N",
+        "-o",
+        "ControlPersist=no",
+        "-L",
+        &forwarding,
+        "web",
+    ]);
+    let mut master = Process::start(master);
+    let is_taken = || TcpListener::bind(("127.0.0.1", port)).is_err();
+    wait_until("the port is forwarded", PATIENCE, is_taken);
+    wait_until("the master listens", PATIENCE, || {
+        lab.control_path("web").exists()
+    });
+    let cancel = answer("the master of web");
+    let path = lab.control_path("web");
+    let expected = format!("ssh -S {} -O cancel -L {forwarding} web", path.display());
+    assert_eq!(cancel, expected);
+    paste(&lab, &cancel).expect(0);
+    wait_until("the port is free", PATIENCE, || !is_taken());
+    assert!(master.is_running());
+
+    let mut alone = lab.ssh();
+    alone.args(["-S", "none", "-N", "-L", &forwarding, "web"]);
+    let mut alone = Process::start(alone);
+    wait_until("the port is forwarded", PATIENCE, is_taken);
+    let kill = answer("ssh");
+    assert_eq!(kill, format!("kill {}", alone.pid()));
+    paste(&lab, &kill).expect(0);
+    wait_until("the ssh has ended", PATIENCE, || !alone.is_running());
+}
+
+#[test]
+fn remedies_of_start_failures_work() {
+    let lab = Lab::good();
+    fs::remove_dir(lab.path("s")).unwrap();
+    let said = printed(&lab, &["web", "true"]);
+    lab.make_directory("s");
+    // Nothing is wrong now, and still there is a command that works.
+    let text = explain(&lab, &said).expect(0).stdout;
+    let make = commands(&text)[0];
+    assert_eq!(make, format!("mkdir -p -m 700 {}", lab.path("s").display()));
+    paste(&lab, make).expect(0);
+    fs::remove_dir(lab.path("s")).unwrap();
+    paste(&lab, make).expect(0);
+    paste(&lab, "ssh web true").expect(0);
+    paste(&lab, "muxtray exit web").expect(0);
+
+    let long = lab.path("s").join("x".repeat(100));
+    let said = printed(
+        &lab,
+        &[
+            "-o",
+            &format!("ControlPath={}", long.display()),
+            "web",
+            "true",
+        ],
+    );
+    assert!(said.contains("too long"), "{said}");
+    let pasted = format!("$ ssh web true\n{said}");
+    let text = explain(&lab, &pasted).expect(0).stdout;
+    assert!(!text.contains("mkdir -p -m 700 /"), "{text}");
+    paste(&lab, commands(&text)[1]).expect(0);
+    // The lines for the configuration.
+    assert_eq!(commands(&text)[0], "ControlPath ~/.ssh/s/%C");
+}
+
+#[test]
+fn master_that_closes_the_connection_has_usually_ended() {
+    let lab = Lab::good();
+    let _foreign = Listener::foreign(&lab, &lab.control_path("web"), Behaviour::Close);
+    let said = printed(&lab, &["web", "true"]);
+    assert!(said.contains("master hello exchange failed"), "{said}");
+    let text = explain(&lab, "muxclient: master hello exchange failed").stdout;
+    assert!(
+        text.contains("usual cause: the master ended at that moment"),
+        "{text}"
+    );
+    expect(
+        explain(&lab, &format!("$ ssh web true\n{said}")),
+        "foreign",
+        &lab.control_path("web"),
+        1,
+    );
+}
+
+#[test]
+fn messages_of_other_faults_are_explained() {
+    let lab = Lab::good();
+    let (port, own_port) = (Lab::free_port().to_string(), lab.port.to_string());
+    let refused = format!("127.0.0.1:{port}");
+    let taken = format!("127.0.0.1:{own_port}:localhost:22");
+    let missing = format!("{}/x:localhost:22", lab.path("missing").display());
+    for (arguments, part) in [
+        (
+            &["-O", "check", "-S", "none", "web"][..],
+            "sets no ControlPath for this host",
+        ),
+        (&["-O", "check", "web"], "no master is running"),
+        (&["-O", "bogus", "web"], "the arguments of ssh are wrong"),
+        (
+            &["-S", "none", "-W", &refused, "web"],
+            "nothing listens on its target",
+        ),
+        (
+            &["-o", "ControlPersist=x", "web"],
+            "ControlPersist takes yes, no, or a time",
+        ),
+        (
+            &["-o", "ControlPath=/tmp/%X", "web"],
+            "cannot expand a % token",
+        ),
+        (&["-L", "x", "web"], "cannot read the specification"),
+        (
+            &[
+                "-S",
+                "none",
+                "-N",
+                "-o",
+                "ExitOnForwardFailure=yes",
+                "-R",
+                &taken,
+                "web",
+            ],
+            "did not listen on the port",
+        ),
+        (
+            &[
+                "-S",
+                "none",
+                "-N",
+                "-o",
+                "ExitOnForwardFailure=yes",
+                "-L",
+                &missing,
+                "web",
+            ],
+            "the directory of the socket does not exist",
+        ),
+        (
+            &["-S", "none", "-o", "PubkeyAuthentication=no", "web"],
+            "accepts none of your keys",
+        ),
+        (
+            &["-S", "none", "-o", "HostName=no.invalid", "web"],
+            "no name server knows",
+        ),
+        (
+            &["-S", "none", "-p", &port, "web"],
+            "no connection to the server's port",
+        ),
+        (
+            &["-S", "none", "-o", "UseKeychain=yes", "web"],
+            "ssh refuses its configuration",
+        ),
+    ] {
+        let said = printed(&lab, arguments);
+        let text = explain(&lab, &said).stdout;
+        assert!(text.contains(part), "no {part:?} in\n{text}\nfor\n{said}");
+    }
+    // A forwarding of a master.
+    lab.persisted_master("web", "10m");
+    let dynamic = format!("127.0.0.1:{own_port}");
+    let said = printed(&lab, &["-O", "forward", "-D", &dynamic, "web"]);
+    assert!(said.contains("master forward request failed"), "{said}");
+    let text = explain(&lab, &format!("$ ssh -O forward -D {dynamic} web\n{said}")).stdout;
+    assert!(
+        text.contains(&format!("127.0.0.1:{own_port} is held by sshd")),
+        "{text}"
+    );
+    let said = printed(&lab, &["-O", "cancel", "-R", &taken, "web"]);
+    assert!(
+        explain(&lab, &said)
+            .stdout
+            .contains("no such forwarding to cancel"),
+        "{said}"
+    );
+}
+
+#[test]
+fn master_on_a_filesystem_that_copies_on_link_cannot_be_reached() {
+    let name = "master_on_a_filesystem_that_copies_on_link_cannot_be_reached";
+    if !User::tests_are_root() {
+        return skip(name, "only root can mount for the user");
+    }
+    let lab = Lab::good();
+    let (from, onto) = (lab.make_directory("from"), lab.make_directory("onto"));
+    let mut mount = Command::new("bindfs");
+    mount
+        .args(["-f", "-o", "allow_other"])
+        .arg(&from)
+        .arg(&onto);
+    if Command::new("bindfs").arg("--version").output().is_err() {
+        return skip(name, "bindfs is not installed");
+    }
+    let mut mount = Process::start(mount);
+    let device = |path: &Path| fs::metadata(path).map(|metadata| metadata.dev()).ok();
+    wait_until("it is mounted", PATIENCE, || {
+        device(&onto) != device(&from) || !mount.is_running()
+    });
+    if !mount.is_running() {
+        return skip(name, &mount.stderr());
+    }
+    let path = onto.join("web");
+    let control_path = format!("ControlPath={}", path.display());
+    // The master ends soon by itself, since nothing can reach it.
+    let arguments = ["-o", &control_path, "-o", "ControlPersist=1", "web", "true"];
+    let said = printed(&lab, &arguments);
+    let said_so = said.contains("Failed to connect to new control master");
+    let text = explain(&lab, &said).stdout;
+    mount.signal(Signal::SIGTERM);
+    wait_until("it is unmounted", PATIENCE, || !mount.is_running());
+    assert!(said_so, "{said}");
+    assert!(
+        text.contains("could not connect to it by the ControlPath"),
+        "{text}"
+    );
+    // As printed.
+    paste(&lab, "ssh -S none web true").expect(0);
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use muxtray::model::finding::{FindingId, Group, Severity};
 use muxtray::model::settings::Settings;
 use muxtray::model::state;
-use muxtray::present::ssh_messages::SSH_MESSAGES;
+use muxtray::present::ssh_messages::{SSH_MESSAGES, Subject};
 
 /// Options for `~/.ssh/config`; `docs/configuration.md` recommends them. Each is followed by its reason.
 const SSH_OPTIONS: &[(&str, &str)] = &[
@@ -101,25 +101,49 @@ fn findings() -> String {
 }
 
 fn ssh_messages() -> String {
-    let mut page = heading("src/present/ssh_messages.rs", "Messages of ssh");
-    page += "Messages that ssh prints when multiplexing fails. `muxtray doctor --explain 'MESSAGE'` checks the present \
-        state of the path in a message; without an argument it reads messages from standard input.\n\n\
-        PATH is the ControlPath; `.RANDOM` stands for the 16 letters and digits that ssh appends while a master starts, \
-        and `...` for any text. ssh can print `debug1:` or the name of a function before a message. The \
-        [findings](findings.md) are those that can cause it, the most likely first.\n\n\
-        | message | meaning | findings | remedy |\n| --- | --- | --- | --- |\n";
-    for message in SSH_MESSAGES {
-        let code = |text: &str| format!("`{text}`");
-        let wordings: Vec<String> = message.wordings.iter().map(|text| code(text)).collect();
-        let causes: Vec<String> = message.causes.iter().map(|id| code(id.as_str())).collect();
+    let mut page = heading("src/present/ssh_messages", "Messages of ssh");
+    page += "Messages that ssh prints about multiplexing and forwarding, from OpenSSH 8.9 to 10.5, and the most usual ones \
+        about something else. `muxtray doctor --explain 'MESSAGE'` checks the present state of the path, host and port in \
+        a message; without an argument it reads messages from standard input, with whatever other programs print around \
+        them.\n\n\
+        PATH is the ControlPath, DIRECTORY its directory, PORT a port of this machine, SERVERPORT one of the server; \
+        `.RANDOM` stands for the 16 letters and digits that ssh appends while a master starts, and `...` for any text. \
+        ssh can print `debug1:` or the name of a function before a message. Causes and [findings](findings.md) begin with \
+        the most likely one; `muxtray doctor --explain` prints a remedy in brackets only if it knows the name in it.\n";
+    let code = |text: &str| format!("`{}`", text.replace('|', "\\|"));
+    let list = |texts: &[&str]| texts.join("<br>").replace('|', "\\|");
+    let rows = |of: Subject| {
+        let tables = SSH_MESSAGES
+            .iter()
+            .filter(move |(subject, _)| *subject == of);
+        tables.flat_map(|(_, messages)| *messages)
+    };
+    for (title, subject) in [
+        ("Multiplexing", Subject::Multiplexing),
+        ("Forwarding", Subject::Forwarding),
+        ("Something else", Subject::Other),
+    ] {
         let _ = writeln!(
             page,
-            "| {} | {} | {} | {} |",
-            wordings.join("<br>"),
-            message.meaning,
-            causes.join(", "),
-            message.remedy
+            "\n## {title}\n\n| message | meaning | usual causes | findings | remedies |\n| --- | --- | --- | --- | --- |"
         );
+        for message in rows(subject) {
+            let wordings: Vec<String> = message.wordings.iter().map(|text| code(text)).collect();
+            let findings: Vec<String> = message
+                .findings
+                .iter()
+                .map(|id| code(id.as_str()))
+                .collect();
+            let _ = writeln!(
+                page,
+                "| {} | {} | {} | {} | {} |",
+                wordings.join("<br>"),
+                message.meaning,
+                list(message.causes),
+                findings.join(", "),
+                list(message.remedies)
+            );
+        }
     }
     page
 }

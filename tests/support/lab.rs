@@ -75,6 +75,12 @@ impl Lab {
         lab
     }
 
+    /// A port of 127.0.0.1 that nobody listens on.
+    pub(crate) fn free_port() -> u16 {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        listener.local_addr().unwrap().port()
+    }
+
     /// The path of a file in the scratch directory.
     pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.dir.path().join(name)

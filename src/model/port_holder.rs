@@ -1,0 +1,14 @@
+use std::net::SocketAddr;
+
+use super::ids::{MasterPid, UserId};
+
+/// A listener on a TCP port of this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortHolder {
+    pub address: SocketAddr,
+    pub uid: UserId,
+    /// Its process and the name of that; `None` if it is another user's, or in another container.
+    pub process: Option<(MasterPid, String)>,
+    /// The option of the forwarding, such as `-D 1080`, if the process is an ssh whose arguments contain it.
+    pub forwarding: Option<String>,
+}

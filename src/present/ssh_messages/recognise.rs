@@ -1,0 +1,649 @@
+//! Finds the messages of the table in pasted text.
+
+use std::ffi::OsStr;
+use std::ops::Range;
+use std::os::unix::ffi::OsStrExt as _;
+use std::ptr;
+use std::sync::LazyLock;
+
+use super::wording::{Values, common_text, matched, split_at_variable};
+use super::{SSH_MESSAGES, SshMessage, Subject, pasted};
+use crate::model::control_path::ControlPath;
+
+/// A known message in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recognised {
+    /// The message as ssh printed it, without the text around it.
+    pub line: String,
+    pub subject: Subject,
+    pub message: &'static SshMessage,
+    /// The ControlPath in it; `None` also if that is not absolute, or is cut off.
+    pub path: Option<ControlPath>,
+    /// The host of the command, or the one that ansible names.
+    pub host: Option<String>,
+    /// The port of this machine.
+    pub port: Option<u16>,
+    /// The port of the server.
+    pub server_port: Option<u16>,
+    /// Whether ansible started ssh.
+    pub is_of_ansible: bool,
+    /// Whether nothing has to be wrong: a normal step, or a detail for debugging.
+    is_step: bool,
+}
+
+/// Returns the known messages in a text, in its order, each once. Normal steps count only if there is nothing else.
+#[must_use]
+pub fn recognise(text: &str) -> Vec<Recognised> {
+    // The forms before OpenSSH 8.9.
+    let text = pasted::plain_text(text)
+        .replace("cannot bind to path: ", "cannot bind to path ")
+        .replace("unix_listener: \"", "unix_listener: path \"");
+    let lines: Vec<&str> = text.lines().flat_map(|line| line.split('\r')).collect();
+    let mut all = messages(&lines);
+    if all.is_empty() {
+        // A terminal or a YAML printer has wrapped the line.
+        all = [" ", ""]
+            .into_iter()
+            .map(|between| {
+                let joined: Vec<&str> = lines.iter().map(|line| line.trim()).collect();
+                messages(&[joined.join(between).as_str()])
+            })
+            .find(|messages| !messages.is_empty())
+            .unwrap_or_default();
+    }
+    // Messages without a path are mostly about the path beside them.
+    let mut paths = all.iter().filter_map(|message| message.path.clone());
+    if let Some(path) = paths.next()
+        && paths.all(|other| other == path)
+    {
+        for message in &mut all {
+            if message.subject == Subject::Multiplexing && message.path.is_none() {
+                message.path = Some(path.clone());
+            }
+        }
+    }
+    if !all.iter().all(|message| message.is_step) {
+        all.retain(|message| !message.is_step);
+    }
+    all
+}
+
+fn messages(lines: &[&str]) -> Vec<Recognised> {
+    let mut all: Vec<Recognised> = Vec::new();
+    let mut command = pasted::Command::default();
+    let mut ansible_host: Option<&str> = None;
+    let is_of_ansible = lines
+        .iter()
+        .any(|line| line.contains("/.ansible/") || line.contains("to the host via ssh: "));
+    for line in lines {
+        if let Some(found) = pasted::command(line) {
+            command = found;
+        }
+        ansible_host = pasted::host_of_ansible(line).or(ansible_host);
+        for Found { mut recognised, .. } in messages_of_line(line) {
+            recognised.is_of_ansible = is_of_ansible || ansible_host.is_some();
+            let named = [ansible_host, Some(command.host.as_str())];
+            let named = named.into_iter().flatten().find(|host| !host.is_empty());
+            recognised.host = recognised.host.or_else(|| named.map(str::to_owned));
+            if recognised.subject == Subject::Forwarding {
+                recognised.port = recognised.port.or(command.port);
+            }
+            let is_same = |other: &Recognised| {
+                ptr::eq(other.message, recognised.message)
+                    && (&other.path, other.port, other.server_port)
+                        == (&recognised.path, recognised.port, recognised.server_port)
+            };
+            if !all.iter().any(is_same) {
+                all.push(recognised);
+            }
+        }
+    }
+    all
+}
+
+struct Found {
+    range: Range<usize>,
+    /// Whether the wording ends with any text.
+    is_general: bool,
+    recognised: Recognised,
+}
+
+/// Returns all messages in a line, in its order.
+fn messages_of_line(line: &str) -> Vec<Found> {
+    let mut found = complete_messages(line);
+    if let Some(cut) = cut_off(line) {
+        match found.last() {
+            None => found.push(cut),
+            // The general message has swallowed the beginning of the specific one.
+            Some(last) if last.is_general && !cut.is_general => {
+                found.pop();
+                found.push(cut);
+            }
+            Some(_) => {}
+        }
+    }
+    found
+}
+
+fn complete_messages(line: &str) -> Vec<Found> {
+    let mut all: Vec<Found> = Vec::new();
+    for (subject, message) in rows() {
+        for wording in message.wordings {
+            let first = split_at_variable(wording).map_or(*wording, |(first, ..)| first);
+            for (start, _) in line.match_indices(first) {
+                let is_taken = |end| {
+                    all.iter()
+                        .any(|found| start < found.range.end && found.range.start < end)
+                };
+                if is_taken(start + first.len()) {
+                    continue;
+                }
+                let region = &line[start..start + end_of_region(&line[start..], first.len())];
+                let Some(values) = matched(wording, region) else {
+                    continue;
+                };
+                let range = start..start + values.length;
+                if !is_taken(range.end) {
+                    let is_general = wording.ends_with("...");
+                    let mut recognised = recognised(line, range.clone(), subject, message, &values);
+                    recognised.is_step |= is_general && recognised.line.starts_with("debug");
+                    all.push(Found {
+                        range,
+                        is_general,
+                        recognised,
+                    });
+                }
+            }
+        }
+    }
+    all.sort_by_key(|found| found.range.start);
+    all
+}
+
+fn rows() -> impl Iterator<Item = (Subject, &'static SshMessage)> {
+    SSH_MESSAGES
+        .iter()
+        .flat_map(|(subject, messages)| messages.iter().map(|message| (*subject, message)))
+}
+
+/// The texts with which a message about multiplexing or forwarding begins, without those that are a part of another.
+static FIRST_TEXTS: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    let wordings = || {
+        rows()
+            .filter(|(subject, _)| *subject != Subject::Other)
+            .flat_map(|(_, message)| message.wordings)
+            .copied()
+    };
+    let is_part =
+        |text: &str| wordings().any(|wording| wording.find(text).is_some_and(|at| at > 0));
+    wordings()
+        .map(|wording| split_at_variable(wording).map_or(wording, |(first, ..)| first))
+        .filter(|first| first.len() >= 8 && !is_part(first))
+        .collect()
+});
+
+/// Returns where the next message begins after the first text of this one, or its string in JSON or Python ends.
+fn end_of_region(text: &str, after: usize) -> usize {
+    let ends = ["\", \"", "\"}", "\"]", "\",", "', '", "'}", "']"];
+    let ends = ends
+        .into_iter()
+        .filter_map(|end| text[after..].find(end).map(|at| after + at));
+    FIRST_TEXTS
+        .iter()
+        .flat_map(|first| text[after..].match_indices(first).map(|(at, _)| after + at))
+        .map(|at| start_of_message(text, at))
+        // A text after a colon is a part of this message.
+        .filter(|at| *at > 0 && !text[..*at].ends_with(": "))
+        .chain(ends)
+        .min()
+        .unwrap_or(text.len())
+}
+
+/// Returns where the words that ssh prints before its messages begin.
+fn start_of_message(line: &str, at: usize) -> usize {
+    let mut start = at;
+    while let Some(word) = word_of_ssh(&line[..start]) {
+        start -= word.len() + 2;
+    }
+    start
+}
+
+fn recognised(
+    line: &str,
+    range: Range<usize>,
+    subject: Subject,
+    message: &'static SshMessage,
+    values: &Values<'_>,
+) -> Recognised {
+    let start = start_of_message(line, range.start);
+    // `u@h: Permission denied (publickey)`
+    let user_and_host = line[start..range.start]
+        .split(": ")
+        .find(|word| word.contains('@'));
+    Recognised {
+        line: line[start..range.end].trim().to_owned(),
+        subject,
+        message,
+        path: values.path.and_then(control_path),
+        host: values.host.or(user_and_host).map(str::to_owned),
+        port: values.port,
+        server_port: values.server_port,
+        is_of_ansible: false,
+        is_step: message.is_normal(),
+    }
+}
+
+/// Returns the word before a message if ssh printed it: `debug1: `, the function, the name of the program, `u@h: `.
+fn word_of_ssh(before: &str) -> Option<&str> {
+    let before = before.strip_suffix(": ")?;
+    let word = before.rsplit([' ', '\t', '"', '\'']).next()?;
+    let is_plain = |word: &str| {
+        word.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-.@".contains(&byte))
+    };
+    // "via ssh: " is ansible's.
+    let is_of_ssh = word.contains(['_', '@'])
+        || word.starts_with("debug")
+        || word == "muxclient"
+        || word == "ssh" && !before.ends_with("via ssh");
+    (is_of_ssh && is_plain(word)).then_some(word)
+}
+
+fn control_path(text: &str) -> Option<ControlPath> {
+    if text.contains('\u{2026}') || text.contains("...") {
+        return None;
+    }
+    let path = pasted::decoded(without_random_suffix(text));
+    ControlPath::new(OsStr::from_bytes(&path))
+}
+
+/// Returns the message at the end of a line that is cut off, the one with the longest common text. If several have it,
+/// the general one.
+fn cut_off(line: &str) -> Option<Found> {
+    /// A shorter part of a message can be anything.
+    const MIN_LENGTH: usize = 12;
+    let line = line.trim_end().trim_end_matches(['"', '\'']);
+    let line = line
+        .strip_suffix('\u{2026}')
+        .or_else(|| line.strip_suffix("..."))?
+        .trim_end();
+    let candidates = rows().flat_map(|(subject, message)| {
+        message
+            .wordings
+            .iter()
+            .map(move |wording| (subject, message, *wording))
+    });
+    let (_, is_general, subject, message, start) = candidates
+        .filter_map(|(subject, message, wording)| {
+            let (start, common, is_to_end) = common_text(wording, line)?;
+            (common >= MIN_LENGTH).then_some((
+                (is_to_end, common),
+                wording.ends_with("..."),
+                subject,
+                message,
+                start,
+            ))
+        })
+        .max_by_key(|(common, is_general, ..)| (*common, *is_general))?;
+    let values = Values {
+        length: line.len() - start,
+        ..Values::default()
+    };
+    let range = start..line.len();
+    Some(Found {
+        range: range.clone(),
+        is_general,
+        recognised: recognised(line, range, subject, message, &values),
+    })
+}
+
+/// mux.c appends a dot and 16 letters or digits to the ControlPath until the master listens.
+fn without_random_suffix(path: &str) -> &str {
+    match path.rsplit_once('.') {
+        Some((stem, suffix))
+            if suffix.len() == 16 && suffix.bytes().all(|byte| byte.is_ascii_alphanumeric()) =>
+        {
+            stem
+        }
+        Some(_) | None => path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the first wording of the only message in the text, and its path.
+    fn only(text: &str) -> (&'static str, Option<String>) {
+        let all = recognise(text);
+        assert_eq!(all.len(), 1, "{text}: {all:?}");
+        let path = all[0].path.as_ref().map(ToString::to_string);
+        (all[0].message.wordings[0], path)
+    }
+
+    /// The line that ssh prints for a wording.
+    fn printed(wording: &str, suffix: &str) -> String {
+        wording
+            .replace(".RANDOM", suffix)
+            .replace("PATH", "/s/u@h-22")
+            .replace("ADDRESS", "127.0.0.1")
+            .replace("SERVERPORT", "8080")
+            .replace("PORT", "1080")
+            .replace("NUMBER", "17")
+            .replace("HOST ", "web ")
+            .replace("HOST:", "web:")
+            .replace("...", "Something new")
+    }
+
+    #[test]
+    fn every_wording_is_recognised_with_its_values() {
+        for (subject, message) in rows() {
+            for wording in message.wordings {
+                for (prefix, suffix) in [
+                    ("debug1: ", ".yDXYs2d7ScOlhAEI"),
+                    ("[12:00:00.123] > ", ""),
+                    ("2026-01-01T00:00:00.0000000Z ", ""),
+                    ("web_1  | ", ""),
+                    ("default: ", ""),
+                ] {
+                    let line = format!("{prefix}{}", printed(wording, suffix));
+                    let all = recognise(&line);
+                    let [found] = &all[..] else {
+                        panic!("{line}: {all:#?}");
+                    };
+                    assert_eq!((found.subject, found.message), (subject, message), "{line}");
+                    let path = wording.contains("PATH").then(|| "/s/u@h-22".to_owned());
+                    assert_eq!(found.path.as_ref().map(ToString::to_string), path, "{line}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn lines_of_each_version_are_recognised() {
+        for (line, wording, path) in [
+            (
+                "unix_listener: cannot bind to path /s/a.yDXYs2d7ScOlhAEI: Permission denied",
+                "cannot bind to path PATH.RANDOM: Permission denied",
+                Some("/s/a"),
+            ),
+            // Before 8.9.
+            (
+                "unix_listener: cannot bind to path: /s/a: Permission denied",
+                "cannot bind to path PATH.RANDOM: Permission denied",
+                Some("/s/a"),
+            ),
+            (
+                "unix_listener: \"/s/a.yDXYs2d7ScOlhAEI\" too long for Unix domain socket",
+                "path \"PATH.RANDOM\" too long for Unix domain socket",
+                Some("/s/a"),
+            ),
+            (
+                "unix_listener: path \"/s/a.yDXYs2d7ScOlhAEI\" too long for Unix domain socket",
+                "path \"PATH.RANDOM\" too long for Unix domain socket",
+                Some("/s/a"),
+            ),
+            // From 9.6.
+            (
+                "debug1: auto-mux: Trying existing master at '/s/a'",
+                "auto-mux: Trying existing master at 'PATH'",
+                Some("/s/a"),
+            ),
+            (
+                "mux_client_request_session: session request failed: Session open refused by peer",
+                "session request failed: Session open refused by peer",
+                None,
+            ),
+            (
+                "muxserver_listen: link mux listener /s/a.yDXYs2d7ScOlhAEI => /s/a: Operation not permitted",
+                "link mux listener PATH.RANDOM => PATH: Operation not permitted",
+                Some("/s/a"),
+            ),
+            (
+                "Shared connection to h closed.\r",
+                "Shared connection to HOST closed",
+                None,
+            ),
+            (
+                "mux_client_request_session: parse: incomplete message",
+                "muxclient: ...",
+                None,
+            ),
+            // Paths with the text of messages in them, and one that is not absolute.
+            (
+                "Control socket connect(/s/a): b): Connection refused",
+                "Control socket connect(PATH): Connection refused",
+                Some("/s/a): b"),
+            ),
+            (
+                "ControlSocket /my sockets/[::1] => \"b\" already exists, disabling multiplexing",
+                "ControlSocket PATH already exists, disabling multiplexing",
+                Some("/my sockets/[::1] => \"b\""),
+            ),
+            (
+                "Control socket connect(\u{2026}): Connection refused",
+                "Control socket connect(PATH): Connection refused",
+                None,
+            ),
+            (
+                "Control socket connect(/home/u/\u{2026}/a): Connection refused",
+                "Control socket connect(PATH): Connection refused",
+                None,
+            ),
+            (
+                r"Control socket connect(/home/j\303\266rg/a): Connection refused",
+                "Control socket connect(PATH): Connection refused",
+                Some("/home/jörg/a"),
+            ),
+        ] {
+            assert_eq!(only(line), (wording, path.map(str::to_owned)), "{line}");
+        }
+    }
+
+    #[test]
+    fn message_is_found_in_what_other_programs_print() {
+        let ansible = r#"fatal: [web]: UNREACHABLE! => {"changed": false, "msg": "Failed to connect to the host via ssh: unix_listener: path \"/home/u/.ansible/cp/ansible-ssh-long-22-deploy.Xa1b2C3d4E5f6G7h\" too long for Unix domain socket\r\n", "unreachable": true}"#;
+        let all = recognise(ansible);
+        assert_eq!(all.len(), 1, "{all:#?}");
+        assert_eq!(
+            all[0].line,
+            "unix_listener: path \"/home/u/.ansible/cp/ansible-ssh-long-22-deploy.Xa1b2C3d4E5f6G7h\" too long for Unix domain socket"
+        );
+        assert_eq!(all[0].host.as_deref(), Some("web"));
+        assert!(all[0].is_of_ansible);
+
+        let refused = "Control socket connect(PATH): Connection refused";
+        let session = "session request failed: Session open refused by peer";
+        for (line, expected) in [
+            // colima and lima
+            (
+                r#"time="2026-01-01T00:00:00Z" level=fatal msg="failed to run [ssh -F /dev/null]: stdout=\"\", stderr=\"Control socket connect(/u/.lima/d/ssh.sock): Connection refused\\r\\n\": exit status 255""#,
+                &[(refused, Some("/u/.lima/d/ssh.sock"))][..],
+            ),
+            // docker's log of a container that runs ansible
+            (
+                r#"{"log":"web | UNREACHABLE! =\u003e {\\\"msg\\\": \\\"mux_client_request_session: session request failed: Session open refused by peer\\\\r\\\\nControlSocket /s/a already exists, disabling multiplexing\\\"}\n"}"#,
+                &[
+                    (session, Some("/s/a")),
+                    (
+                        "ControlSocket PATH already exists, disabling multiplexing",
+                        Some("/s/a"),
+                    ),
+                ],
+            ),
+            // Python
+            (
+                r"'stderr': 'Control socket connect(/s/a): Connection refused\r\n', 'rc': 255",
+                &[(refused, Some("/s/a"))],
+            ),
+            (
+                "Control socket connect(/s/a): Connection refused Control socket connect(/s/b): Connection refused",
+                &[(refused, Some("/s/a")), (refused, Some("/s/b"))],
+            ),
+            (
+                "mux_client_request_session: read from master failed: Broken pipe ControlSocket /s/a already exists, disabling multiplexing",
+                &[
+                    ("read from master failed: Broken pipe", Some("/s/a")),
+                    (
+                        "ControlSocket PATH already exists, disabling multiplexing",
+                        Some("/s/a"),
+                    ),
+                ],
+            ),
+            (
+                "\u{1b}[0;31mControl socket connect(\u{1b}[1m/s/a\u{1b}[0m): Connection refused\u{1b}[0m",
+                &[(refused, Some("/s/a"))],
+            ),
+            // Wrapped by a terminal and by a YAML printer.
+            (
+                "ControlSocket /home/u/.ssh/s/u@long.example.or\ng-22 already exists, disabling mult\niplexing",
+                &[(
+                    "ControlSocket PATH already exists, disabling multiplexing",
+                    Some("/home/u/.ssh/s/u@long.example.org-22"),
+                )],
+            ),
+            (
+                "msg: 'Control socket connect(/s/a):\n    Connection refused'",
+                &[(refused, Some("/s/a"))],
+            ),
+            // Cut off.
+            (
+                "mux_client_request_session: session request failed: Session open ref\u{2026}",
+                &[(session, None)],
+            ),
+            (
+                "Control socket connect(/home/u/.ssh/s/\u{2026}",
+                &[("Control socket connect(PATH): ...", None)],
+            ),
+            (
+                "Control socket connect(/s/a): Connection ref...",
+                &[(refused, None)],
+            ),
+        ] {
+            let all = recognise(line);
+            let found: Vec<(&str, Option<String>)> = all
+                .iter()
+                .map(|one| {
+                    (
+                        one.message.wordings[0],
+                        one.path.as_ref().map(ToString::to_string),
+                    )
+                })
+                .collect();
+            let expected: Vec<_> = expected
+                .iter()
+                .map(|(wording, path)| (*wording, path.map(str::to_owned)))
+                .collect();
+            assert_eq!(found, expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn host_and_ports_come_from_the_message_or_its_command() {
+        for (text, host, port, server_port) in [
+            (
+                "u@h:~$ ssh web\nSession open refused by peer",
+                Some("web"),
+                None,
+                None,
+            ),
+            (
+                "bind [127.0.0.1]:1080: Address already in use",
+                None,
+                Some(1080),
+                None,
+            ),
+            (
+                "channel_setup_fwd_listener_tcpip: cannot listen to port: 1080",
+                None,
+                Some(1080),
+                None,
+            ),
+            (
+                "$ ssh -O forward -L 8080:db:80 web\nmuxclient: master forward request failed",
+                Some("web"),
+                Some(8080),
+                None,
+            ),
+            (
+                "Warning: remote port forwarding failed for listen port 8080",
+                None,
+                None,
+                Some(8080),
+            ),
+            (
+                "git@github.com: Permission denied (publickey).",
+                Some("git@github.com"),
+                None,
+                None,
+            ),
+            (
+                "ssh: Could not resolve hostname web: Name or service not known",
+                Some("web"),
+                None,
+                None,
+            ),
+            (
+                "ssh: connect to host web port 22: Connection timed out",
+                Some("web"),
+                None,
+                None,
+            ),
+        ] {
+            let all = recognise(text);
+            assert_eq!(all.len(), 1, "{text}: {all:?}");
+            let found = &all[0];
+            assert_eq!(
+                (found.host.as_deref(), found.port, found.server_port),
+                (host, port, server_port),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn repetitions_and_normal_steps_are_left_out() {
+        let text = "debug1: auto-mux: Trying existing master\r\n\
+                    Control socket connect(/s/a): Connection refused\r\n\
+                    debug1: Authentication succeeded (publickey).\n\
+                    Control socket connect(/s/a): Connection refused\r\n  \
+                    cannot bind to path /s/b.yDXYs2d7ScOlhAEI: Permission denied\n";
+        assert_eq!(recognise(text).len(), 2);
+        assert_eq!(
+            recognise("debug1: auto-mux: Trying existing master").len(),
+            1
+        );
+        for line in [
+            "",
+            "Hello world",
+            "Shared connection to h",
+            "Control socket connect(/s/a) failed",
+            "ControlSocket /s/a was made",
+            "link mux listener /s/a",
+            "bind [::1]:x: Address already in use",
+            "loading\u{2026}",
+            "E: Unable to locate package muxtray",
+        ] {
+            assert_eq!(recognise(line), [], "{line}");
+        }
+    }
+
+    #[test]
+    fn removes_only_the_suffix_of_a_temporary_name() {
+        for (path, expected) in [
+            ("/s/u@h-22.yDXYs2d7ScOlhAEI", "/s/u@h-22"),
+            ("/s/u@h-22.yDXYs2d7ScOlhAE", "/s/u@h-22.yDXYs2d7ScOlhAE"),
+            ("/s/u@h-22.yDXYs2d7ScOlh-EI", "/s/u@h-22.yDXYs2d7ScOlh-EI"),
+            ("/s/web.example.org", "/s/web.example.org"),
+        ] {
+            assert_eq!(without_random_suffix(path), expected);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read(text in "(\\PC|[\\\\\"'\u{1b}\n]|ControlSocket | already exists|bind \\[){0,60}") {
+            let _ = recognise(&text);
+        }
+    }
+}
