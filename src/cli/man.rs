@@ -212,7 +212,10 @@ fn messages() -> Roff {
             ids => format!(" ({})", ids.join(", ")),
         };
         roff.text([roman(message.meaning), roman(findings)]);
-        remedy(&mut roff, &message.remedies.join("; "));
+        // A message that is a normal step has no remedy.
+        if !message.remedies.is_empty() {
+            remedy(&mut roff, &message.remedies.join("; "));
+        }
     }
     roff
 }
