@@ -28,7 +28,7 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use desktop::{Desktop, Message, Parts, TrayIcon, end, lab};
-use measure::{Build, Table, Times, quick, time_if_any, with_icon};
+use measure::{Build, Table, Times, quick, time, with_icon};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use support::Lab;
@@ -82,8 +82,8 @@ fn main() {
             table.row([
                 format!("{}: {what}", build.name),
                 times.count().to_string(),
-                time_if_any(times.median()),
-                time_if_any(times.worst()),
+                time(times.median()),
+                time(times.worst()),
             ]);
         }
     }

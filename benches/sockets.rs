@@ -27,8 +27,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use measure::{
-    StandIns, Table, Times, number, processor_time, quick, ratio_of_times, serve_if_stand_in, time,
-    time_if_any, wall_time,
+    StandIns, Table, Times, processor_time, quick, ratio_of_times, serve_if_stand_in, time,
+    wall_time,
 };
 use muxtray::config::Settings;
 use muxtray::discover::{self, Environment};
@@ -90,8 +90,8 @@ fn one_against_one() {
     for (name, times) in [("`muxtray list`", &lists), ("`ssh -O check`", &checks)] {
         table.row([
             name.to_owned(),
-            time_if_any(times.median()),
-            time_if_any(times.worst()),
+            time(times.median()),
+            time(times.worst()),
             ratio_of_times(times.median(), checks.median()),
         ]);
     }
@@ -163,11 +163,11 @@ impl Scene {
         let list = lists.median();
         let checks = self.checks();
         vec![
-            number(self.paths.len()),
-            time_if_any(list),
+            self.paths.len().to_string(),
+            time(list),
             time(checks),
-            ratio_of_times(Some(checks), list),
-            time_if_any(self.scan().median()),
+            ratio_of_times(checks, list),
+            time(self.scan().median()),
         ]
     }
 

@@ -18,7 +18,7 @@ mod measure;
 use std::time::{Duration, Instant};
 
 use desktop::{Desktop, Parts, end, lab};
-use measure::{Build, Table, Times, quick, ratio_of_times, time_if_any, with_icon};
+use measure::{Build, Table, Times, quick, time, with_icon};
 use support::{Lab, PATIENCE};
 
 const STARTS: usize = 30;
@@ -29,20 +29,17 @@ fn main() {
         return;
     }
     println!("## Start-up\n");
-    let mut table = Table::new(&["", "median", "worst", "ratio"]);
-    let mut first = None;
+    let mut table = Table::new(&["", "median", "worst"]);
     let starts = if quick() { 3 } else { STARTS };
     for build in with_icon("startup") {
         let Some(lab) = lab("startup") else {
             return;
         };
         let times = times(&lab, &build, starts);
-        first = first.or(times.median());
         table.row([
             build.name.to_owned(),
-            time_if_any(times.median()),
-            time_if_any(times.worst()),
-            ratio_of_times(times.median(), first),
+            time(times.median()),
+            time(times.worst()),
         ]);
     }
     table.print(

@@ -24,7 +24,7 @@ pub(crate) fn quick() -> bool {
     std::env::args().any(|argument| argument == "--quick")
 }
 
-/// Sorted samples of one quantity.
+/// Sorted samples of one quantity, at least one.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Times(Vec<Duration>);
 
@@ -41,13 +41,12 @@ impl Times {
         self.0.len()
     }
 
-    /// Returns `None` if there is no sample.
-    pub(crate) fn median(&self) -> Option<Duration> {
-        self.0.get(self.0.len() / 2).copied()
+    pub(crate) fn median(&self) -> Duration {
+        self.0[self.0.len() / 2]
     }
 
-    pub(crate) fn worst(&self) -> Option<Duration> {
-        self.0.last().copied()
+    pub(crate) fn worst(&self) -> Duration {
+        self.0[self.0.len() - 1]
     }
 }
 
@@ -110,38 +109,15 @@ pub(crate) fn time(duration: Duration) -> String {
     }
 }
 
-/// As [`time`]; returns a dash for `None`.
-pub(crate) fn time_if_any(duration: Option<Duration>) -> String {
-    duration.map_or_else(|| "-".to_owned(), time)
-}
-
 /// Formats `first / second`.
 pub(crate) fn ratio(first: f64, second: f64) -> String {
     match first / second {
-        ratio if !ratio.is_finite() => "-".to_owned(),
         ratio if ratio >= 9.95 => format!("{ratio:.0}x"),
         ratio if ratio >= 0.995 => format!("{ratio:.1}x"),
         ratio => format!("{ratio:.2}x"),
     }
 }
 
-/// As [`ratio`]; returns a dash if a duration is missing.
-pub(crate) fn ratio_of_times(first: Option<Duration>, second: Option<Duration>) -> String {
-    match (first, second) {
-        (Some(first), Some(second)) => ratio(first.as_secs_f64(), second.as_secs_f64()),
-        _ => "-".to_owned(),
-    }
-}
-
-/// Formats an integer with a comma between thousands.
-pub(crate) fn number(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+pub(crate) fn ratio_of_times(first: Duration, second: Duration) -> String {
+    ratio(first.as_secs_f64(), second.as_secs_f64())
 }
