@@ -14,8 +14,6 @@ pub enum ConfigError {
     /// There is no place for the file: neither `$XDG_CONFIG_HOME` nor `$HOME` is set.
     NoPlace,
     Missing(PathBuf),
-    /// Not a regular file, or too large.
-    NotAFile(PathBuf),
     Unreadable(PathBuf, String),
     Invalid(PathBuf, String),
     Unwritable(PathBuf, std::io::Error),
@@ -36,7 +34,6 @@ impl ConfigError {
         match self {
             Self::NoPlace => None,
             Self::Missing(path)
-            | Self::NotAFile(path)
             | Self::Unreadable(path, _)
             | Self::Invalid(path, _)
             | Self::Unwritable(path, _) => Some(path),
@@ -50,7 +47,6 @@ impl ConfigError {
                 option = "--config FILE"
             ),
             Self::Missing(_) => tr!("no such file"),
-            Self::NotAFile(_) => tr!("not a regular file of at most 1 MiB"),
             Self::Unreadable(_, cause) => tr!("cannot be read: {cause}", cause),
             Self::Invalid(_, cause) => cause.clone(),
             Self::Unwritable(_, cause) => tr!(

@@ -4,6 +4,8 @@ use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use tr::tr;
+
 use super::error::ConfigError;
 use crate::files;
 use crate::model::settings::Settings;
@@ -30,7 +32,8 @@ pub fn default_path() -> Result<PathBuf, ConfigError> {
 pub fn load(path: &Path) -> Result<Settings, ConfigError> {
     match fs::metadata(path) {
         Ok(metadata) if !metadata.is_file() || metadata.len() > MAX_BYTES => {
-            return Err(ConfigError::NotAFile(path.to_owned()));
+            let cause = tr!("not a regular file of at most 1 MiB");
+            return Err(ConfigError::Invalid(path.to_owned(), cause));
         }
         Ok(_) => {}
         // confy would write a file without comments.
@@ -183,8 +186,9 @@ mod tests {
         assert!(matches!(missing, ConfigError::Missing(_)), "{missing:?}");
         let not_a_file = load(directory.path()).unwrap_err();
         assert!(
-            matches!(not_a_file, ConfigError::NotAFile(_)),
-            "{not_a_file:?}"
+            not_a_file
+                .to_string()
+                .ends_with("not a regular file of at most 1 MiB")
         );
     }
 
