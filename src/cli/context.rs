@@ -144,11 +144,13 @@ impl Context {
                 Ok(self.replace_by_path(typed, named))
             })
             .collect();
-        let path = |named: &TargetName| match named {
-            TargetName::Path(path) => Some(path.clone()),
-            TargetName::Host(_) | TargetName::Destination { .. } => None,
-        };
-        let paths: Vec<ControlPath> = named.iter().flatten().filter_map(path).collect();
+        let paths: Vec<ControlPath> = named
+            .iter()
+            .filter_map(|named| match named {
+                Ok(TargetName::Path(path)) => Some(path.clone()),
+                _ => None,
+            })
+            .collect();
         let snapshot = self.scanner.scan_until_settled(&self.places, &paths);
         let mut found = Vec::with_capacity(typed.len());
         for (typed, named) in typed.iter().zip(named) {
@@ -163,16 +165,15 @@ impl Context {
     /// If a file exists at the ControlPath of a host without an alias of its own (from `Host *` or a pattern), or of one
     /// that only the system's configuration names, the TARGET is that path.
     fn replace_by_path(&mut self, typed: &str, named: TargetName) -> TargetName {
-        match &named {
-            TargetName::Path(_) => return named,
-            TargetName::Host(host)
-                if self
-                    .configured(host)
-                    .is_some_and(|known| known.written_by != WrittenBy::System) =>
-            {
-                return named;
-            }
-            TargetName::Host(_) | TargetName::Destination { .. } => {}
+        let is_final = match &named {
+            TargetName::Path(_) => true,
+            TargetName::Host(host) => self
+                .configured(host)
+                .is_some_and(|known| known.written_by != WrittenBy::System),
+            TargetName::Destination { .. } => false,
+        };
+        if is_final {
+            return named;
         }
         let Some(host) = self.read_configuration(typed, &named) else {
             return named;

@@ -37,9 +37,8 @@ pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Resu
             watching.on_event(Event::Changed);
         }
         let latest = Instant::now() + MAX_PAUSE;
-        while let left = watching
-            .next(latest)
-            .saturating_duration_since(Instant::now())
+        let due = |debounce: &Debounce| debounce.due().map_or(latest, |due| due.min(latest));
+        while let left = due(&watching.debounce).saturating_duration_since(Instant::now())
             && !left.is_zero()
         {
             event_loop
@@ -63,13 +62,6 @@ pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Resu
 struct Watching {
     watch: Watch<Self>,
     debounce: Debounce,
-}
-
-impl Watching {
-    /// Returns the time of the next scan.
-    fn next(&self, latest: Instant) -> Instant {
-        self.debounce.due().map_or(latest, |due| due.min(latest))
-    }
 }
 
 impl Watcher for Watching {

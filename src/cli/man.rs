@@ -42,7 +42,7 @@ fn write_page(page: &mut Vec<u8>) -> io::Result<()> {
     section("SYNOPSIS", [usage(&mut command).as_str()]).to_writer(page)?;
     man.render_description_section(page)?;
     section("OPTIONS", ["Options of every command."]).to_writer(page)?;
-    write_options(man, page)?;
+    write_options(&man, page)?;
     section("COMMANDS", []).to_writer(page)?;
     for command in command.get_subcommands_mut() {
         write_command(command, page)?;
@@ -92,7 +92,7 @@ fn write_command(command: &mut Command, page: &mut Vec<u8>) -> io::Result<()> {
         argument.hide(everywhere)
     });
     if own.get_arguments().any(|argument| !argument.is_hide_set()) {
-        write_options(Man::new(own), page)?;
+        write_options(&Man::new(own), page)?;
     }
     let mut more = Roff::new();
     for command in command.get_subcommands() {
@@ -105,7 +105,7 @@ fn write_command(command: &mut Command, page: &mut Vec<u8>) -> io::Result<()> {
 }
 
 /// Without clap_mangen's heading, which would begin a section of the page.
-fn write_options(man: Man, page: &mut Vec<u8>) -> io::Result<()> {
+fn write_options(man: &Man, page: &mut Vec<u8>) -> io::Result<()> {
     let mut section = Vec::new();
     man.render_options_section(&mut section)?;
     let text = String::from_utf8_lossy(&section);
