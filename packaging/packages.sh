@@ -118,6 +118,12 @@ install_test_packages() {
         "openssh sshfs dosfstools python util-linux strace libcap systemd xorg-server-xvfb dbus glib2 xfce4-panel openbox dunst adwaita-icon-theme ttf-dejavu xdotool xclip xfce4-clipman-plugin sway wl-clipboard imagemagick desktop-file-utils shellcheck groff gettext"
 }
 
+# Tests wait more than they compute.
+use_more_threads() {
+    RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc)))}
+    export RUST_TEST_THREADS
+}
+
 # Finds cargo, also in rustup's directory if that is not in PATH.
 find_cargo() {
     if ! command -v cargo >/dev/null 2>&1; then

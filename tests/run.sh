@@ -13,15 +13,12 @@ find_cargo
 install_build_packages
 install_tray_packages
 install_test_packages
+use_more_threads
 if [ -n "$(package_manager)" ]; then
     # The packages for the desktop tests are installed: none of them may be skipped.
     MUXTRAY_TESTS_REQUIRE_DESKTOP=1
     export MUXTRAY_TESTS_REQUIRE_DESKTOP
 fi
-
-# Tests wait more than they compute.
-RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc)))}
-export RUST_TEST_THREADS
 
 cd "$here"
 say "Testing the default build."

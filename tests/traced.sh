@@ -12,6 +12,7 @@ find_cargo
 install_build_packages
 install_tray_packages
 install_test_packages
+use_more_threads
 MUXTRAY_TESTS_REQUIRE_DESKTOP=1
 export MUXTRAY_TESTS_REQUIRE_DESKTOP
 
