@@ -20,6 +20,7 @@ use crate::model::ids::{Cookie, UserId};
 use crate::model::observation::{File, Holder, Listener, Look, Stat};
 use crate::model::places::{Candidate, Origin, Places};
 use crate::model::recent::Recent;
+use crate::model::seen::SeenMasters;
 use crate::model::socket::Snapshot;
 use crate::model::text::Tilde;
 use crate::observe::network::NetworkObserver;
@@ -66,6 +67,19 @@ pub fn recent(environment: &Environment) -> Recent {
         .unwrap_or_default()
 }
 
+/// The file of the masters that the ssh configuration does not explain.
+fn seen_file(environment: &Environment) -> Option<PathBuf> {
+    let directory = environment.own_directory("XDG_STATE_HOME", ".local/state")?;
+    Some(directory.join("seen-masters.json"))
+}
+
+fn seen(environment: &Environment) -> SeenMasters {
+    seen_file(environment)
+        .and_then(|path| files::read_private(&path, environment.known.uid, MAX_RECENT_BYTES))
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .unwrap_or_default()
+}
+
 /// Scans control sockets, and keeps the history that the diagnosis needs.
 #[derive(Debug)]
 pub struct Scanner {
@@ -74,6 +88,8 @@ pub struct Scanner {
     observer: Observer,
     networks: NetworkObserver,
     history: History,
+    /// The content of the file of seen masters.
+    stored: SeenMasters,
     next_network_check: Option<Instant>,
     users: BTreeMap<UserId, String>,
     shortens_home: bool,
@@ -83,12 +99,15 @@ impl Scanner {
     #[must_use]
     pub fn new(environment: Environment) -> Self {
         let uid = UserId(environment.known.uid);
+        let mut history = History::default();
+        history.seen = seen(&environment);
         Self {
+            stored: history.seen.clone(),
             environment,
             uid,
             observer: Observer::new(uid),
             networks: NetworkObserver::new(uid),
-            history: History::default(),
+            history,
             next_network_check: None,
             users: BTreeMap::new(),
             shortens_home: true,
@@ -133,6 +152,14 @@ impl Scanner {
                 }),
             }
         }
+        for path in self.history.seen.paths() {
+            if !candidates.iter().any(|candidate| candidate.path == path) {
+                candidates.push(Candidate {
+                    path,
+                    origin: Origin::Kernel,
+                });
+            }
+        }
         let look = self.observer.look(&candidates);
         let facts = self.networks.observe(&look);
         let now = Instant::now();
@@ -161,6 +188,8 @@ impl Scanner {
             history: &self.history,
         };
         let snapshot = diagnose::snapshot(&look, context);
+        let seen = std::mem::take(&mut self.history.seen);
+        self.history.seen = seen.after(&look, &snapshot.sockets);
         let verdicts = snapshot
             .sockets
             .iter()
@@ -201,6 +230,23 @@ impl Scanner {
             snapshot = self.scan_sockets(places, named, &directories);
         }
         snapshot
+    }
+
+    /// Stores the masters that the ssh configuration does not explain, for the next run.
+    pub fn store_seen(&mut self) {
+        if self.stored == self.history.seen {
+            return;
+        }
+        self.stored = self.history.seen.clone();
+        let stored = serde_json::to_vec(&self.stored)
+            .map_err(std::io::Error::from)
+            .and_then(|bytes| match seen_file(&self.environment) {
+                Some(path) => files::write_private(&path, &bytes),
+                None => Ok(()),
+            });
+        if let Err(error) = stored {
+            tracing::debug!("seen masters not stored: {error}");
+        }
     }
 
     /// The latest time of the next scan, if a backlog may be stuck or a connection waits for an answer.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::network::{ADDRESS_TOLERANCE, Elapsed, SLEPT, judge};
 use crate::model::network::{Address, Connection, Doubt, Facts, Route, Verdict};
+use crate::model::seen::SeenMasters;
 use crate::model::socket::{Cookie, Listener, Look, MasterPid};
 
 /// The time after which waiting connections make a master unresponsive: the deadline of an alive check. A healthy master
@@ -23,6 +24,8 @@ pub struct History {
     /// The time of the last network facts, and how long the machine had been suspended by then.
     network_at: Option<(Instant, Duration)>,
     connections: BTreeMap<MasterPid, Known>,
+    /// Also those of an earlier run.
+    pub(crate) seen: SeenMasters,
 }
 
 /// A connection with its facts of earlier looks: the start of a wait for an answer, and the changes since the last answer.

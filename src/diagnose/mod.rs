@@ -187,6 +187,12 @@ fn socket(
         hosts.extend(host);
         destination = to;
     }
+    let seen = stat.and_then(|stat| context.history.seen.at(&control_path, stat));
+    let mut aliases: Vec<_> = hosts.iter().map(|host| host.alias.clone()).collect();
+    if let (true, Some(seen)) = (aliases.is_empty() && process.is_none(), seen) {
+        aliases.clone_from(&seen.hosts);
+        destination = destination.or_else(|| seen.destination.clone());
+    }
     let starter = process.and_then(|process| process.starter.as_deref());
     let managed_by = context.places.managed_by(&control_path);
     Socket {
@@ -195,10 +201,10 @@ fn socket(
         state,
         id: stat.map(|stat| stat.id),
         cookie: listener.and_then(|listener| listener.cookie),
-        is_elsewhere: is_elsewhere && !hosts.is_empty(),
+        is_elsewhere: is_elsewhere && !aliases.is_empty(),
         destination,
         persist_secs,
-        hosts: hosts.into_iter().map(|host| host.alias.clone()).collect(),
+        hosts: aliases,
         pid: process.map(|process| process.pid),
         sessions: listener.map(|listener| listener.sessions),
         own_session: process.is_some_and(|process| process.own_session),

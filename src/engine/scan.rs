@@ -113,6 +113,7 @@ impl Engine {
         self.answers
             .retain(|target, _| snapshot.find(target).is_some());
         self.store_recent(self.recent.clone().after(self.snapshot.as_ref(), &snapshot));
+        self.scanner.store_seen();
         let openable = self.openable(&snapshot);
         let view = menu::view(&snapshot, &self.answers, &openable);
         self.draw(view.with_settings(&self.preferences()));

@@ -1,6 +1,6 @@
 //! Identities of files, listeners, processes and users.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::control_path::ControlPath;
 
@@ -8,7 +8,7 @@ use super::control_path::ControlPath;
 ///
 /// ext4 reuses an inode number at once, so the change time belongs to it. A rename or chmod changes that too: after
 /// muxtray's own rename compare with [`SocketId::same_file`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SocketId {
     pub device: u64,
     pub inode: u64,

@@ -15,6 +15,7 @@ pub mod port_holder;
 pub mod recent;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod seen;
 pub mod settings;
 pub mod socket;
 pub mod state;

@@ -196,6 +196,13 @@ impl Places {
         (!self.is_configured(path)).then_some(*program)
     }
 
+    /// Returns the other program with this name.
+    pub fn program(&self, name: &str) -> Option<Managed> {
+        let places = self.patterns.iter().filter_map(|place| place.managed_by);
+        let mut all = places.chain(self.starters.iter().map(|(_, program)| *program));
+        all.find(|program| program.0 == name)
+    }
+
     /// Whether a host or template of the ssh configuration has this path.
     fn is_configured(&self, path: &ControlPath) -> bool {
         let mut templates = self
