@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(masters, SeenMasters::default());
         let masters = masters.after(&at(by_kernel()), &sockets);
         let path = sockets[0].path.clone();
-        assert_eq!(masters.paths().collect::<Vec<_>>(), [path.clone()]);
+        assert!(masters.paths().eq([path.clone()]));
         let json = serde_json::to_string(&masters).unwrap();
         assert_eq!(serde_json::from_str::<SeenMasters>(&json).unwrap(), masters);
 

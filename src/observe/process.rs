@@ -455,7 +455,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_parsed(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = parse_stat(&bytes);
+            let _ = (parse_stat(&bytes), ssh_arguments(&bytes));
             let has_no_option = !bytes.contains(&b'N') && !bytes.contains(&b'o') && !bytes.starts_with(b"ssh: ");
             prop_assert!(is_own_session(&bytes) || !has_no_option);
         }

@@ -359,7 +359,7 @@ fn master_at_an_unconfigured_path_is_found_through_the_kernel() {
         (&socket["state"], &socket["pid"]),
         (&json!("running"), &json!(master.pid()))
     );
-    assert_eq!(socket["hosts"], json!([]));
+    assert_eq!(socket["hosts"], json!(["web"]));
 }
 
 #[test]

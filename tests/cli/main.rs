@@ -18,6 +18,7 @@ mod hostile;
 mod list;
 mod list_output;
 mod log;
+mod names;
 mod network;
 mod open;
 mod persist;

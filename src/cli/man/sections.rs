@@ -11,6 +11,9 @@ $XDG_CACHE_HOME/muxtray/hosts.json
 $XDG_STATE_HOME/muxtray/recent-hosts.json
     The hosts that had a master recently, for the order of Open master in the menu and for the hosts of `/etc/ssh`
     that you use; by default below `~/.local/state`. It may be removed at any time.
+$XDG_STATE_HOME/muxtray/seen-masters.json
+    The masters at paths that the ssh configuration does not explain, so that their sockets are known when they die. It
+    may be removed at any time.
 $XDG_RUNTIME_DIR/muxtray/
     The icon, while the applet with GTK runs.
 ~/.ssh/config, /etc/ssh/ssh_config
@@ -41,8 +44,8 @@ VISUAL, EDITOR
 JOURNAL_STREAM
     Set by systemd. If standard error is that stream, log lines begin with their priority (sd-daemon(3)), for
     `journalctl --priority`.
-LIMA_HOME, COLIMA_HOME, TMPDIR
-    The directories in which masters of Lima, Colima and nix are searched.
+ANSIBLE_HOME, ANSIBLE_SSH_CONTROL_PATH_DIR, COLIMA_HOME, LIMA_HOME, TMPDIR
+    The directories in which masters of Ansible, Colima, Lima and other programs are searched.
 SSH_ASKPASS_REQUIRE
     `never`: without a terminal, a passphrase is never asked for. Otherwise the program of `SSH_ASKPASS` asks, if
     there is a display.

@@ -1,0 +1,165 @@
+//! The names of masters that the ssh configuration does not explain, with real ssh.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    Lab, PATIENCE, Process, is_listening, is_socket, process_state, wait_for, wait_until,
+};
+
+/// The hosts, destination and program of the socket.
+#[track_caller]
+fn name(lab: &Lab, path: &Path) -> [Value; 3] {
+    let socket = lab.list().at(path).0;
+    ["hosts", "destination", "managed_by"].map(|key| socket[key].clone())
+}
+
+fn own_sockets(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.filter(|path| is_socket(path)).collect()
+}
+
+#[test]
+fn masters_of_programs_are_labelled_and_left_out_of_all() {
+    let lab = Lab::new();
+    let hash = "0123456789abcdef0123456789abcdef01234567";
+    let mut masters: Vec<_> = [
+        (format!("tmp/tramp.Ab12Cd.{hash}"), "tramp"),
+        ("tmp/zed-ssh-sessionAb12/ssh.sock".to_owned(), "zed"),
+        ("tmp/vagrant-rsync-1/ssh".to_owned(), "vagrant"),
+        (format!("run/gvfsd-sftp/{hash}"), "gvfs"),
+        (
+            "state/.ssh-connectionAb12/master".to_owned(),
+            "rust-openssh",
+        ),
+        // Only the kernel knows these.
+        (
+            "other/nixos-rebuild.Ab1/ssh-web".to_owned(),
+            "nixos-rebuild",
+        ),
+        ("cp/0a1b2c3d4e".to_owned(), "ansible"),
+    ]
+    .map(|(name, program)| {
+        let path = lab.write(Path::new(&name).with_file_name("x"), "");
+        fs::remove_file(path).unwrap();
+        (lab.master_at(&lab.path(&name)), program)
+    })
+    .into();
+    for (master, program) in &masters {
+        let [hosts, _, managed_by] = name(&lab, master.path());
+        assert_eq!((hosts, managed_by), (json!(["web"]), json!(program)));
+    }
+    lab.muxtray(["exit", "--all", "--force"]).expect(0);
+    for (master, program) in &mut masters {
+        assert!(master.is_running(), "{program}");
+    }
+}
+
+#[test]
+fn master_is_named_by_the_program_that_started_it() {
+    let lab = Lab::new();
+    let path = lab.path("s/of-emacs.sock");
+    lab.configure(&format!(
+        "Host *\n    ControlPath {}/%C\n",
+        lab.path("s").display()
+    ));
+    let script = format!(
+        "ssh -F {} -N -M -S {} web\nexit 0",
+        lab.path("ssh_config").display(),
+        path.display()
+    );
+    lab.make_directory("bin");
+    let emacs = lab.script("bin/emacs-gtk", &script);
+    let _emacs = Process::start(lab.command(emacs));
+    wait_until("its master listens", PATIENCE, || {
+        is_socket(&path) && is_listening(&path)
+    });
+    assert_eq!(name(&lab, &path)[2], "tramp");
+}
+
+#[test]
+fn master_keeps_its_hosts_name_when_the_path_changes() {
+    let lab = Lab::new();
+    let path = |alias: &str| {
+        format!(
+            "Host {alias}\n    ControlPath {}/%C\n",
+            lab.path("s").display()
+        )
+    };
+    lab.configure(&path("web"));
+    let mut command = lab.ssh();
+    command.args(["-N", "-M", "web"]);
+    let mut master = Process::start(command);
+    let old = wait_for("the master listens", PATIENCE, || {
+        let mut sockets = own_sockets(&lab.path("s")).into_iter();
+        sockets.find(|path| is_listening(path))
+    });
+    lab.configure(&format!("{}    HostName 127.0.0.2\n", path("web")));
+
+    let destination = json!(format!("127.0.0.1:{}", lab.port));
+    assert_eq!(name(&lab, &old), [json!(["web"]), destination, Value::Null]);
+    lab.muxtray(["check", "web"]).expect(0);
+    // The master at the path of the configuration comes first.
+    lab.configure("Host web\n    ControlPersist 600\n");
+    let new = lab.master("web");
+    lab.muxtray(["exit", "web"]).expect(0);
+    assert!(!is_socket(new.path()) && master.is_running());
+    lab.muxtray(["exit", "web"]).expect(0);
+    assert!(!is_socket(&old));
+    wait_until("the master has ended", PATIENCE, || !master.is_running());
+}
+
+#[test]
+fn persisted_master_elsewhere_is_named_by_its_address() {
+    let lab = Lab::new();
+    let pid = lab.persisted_master("web", "600");
+    let old = lab.control_path("web");
+    let only = |alias: &str| {
+        let (path, options) = (lab.path("s"), lab.connection_options());
+        format!(
+            "Host {alias}\n    ControlPath {}/%C\n{options}",
+            path.display()
+        )
+    };
+    lab.write("ssh_config", only("new"));
+    assert_eq!(
+        name(&lab, &old),
+        [json!(["new"]), json!(lab.destination()), Value::Null]
+    );
+    // Two hosts with one address: no guess.
+    lab.write("ssh_config", format!("{}{}", only("new"), only("newer")));
+    let [hosts, destination, _] = name(&lab, &old);
+    assert_eq!(
+        (hosts, destination),
+        (json!([]), json!(format!("127.0.0.1:{}", lab.port)))
+    );
+    assert!(process_state(pid).is_some());
+}
+
+#[test]
+fn dead_master_outside_every_pattern_is_stale_with_its_name() {
+    let lab = Lab::new();
+    lab.configure(&format!(
+        "Host *\n    ControlPath {}/%C\n",
+        lab.path("s").display()
+    ));
+    let mut master = lab.master_at(&lab.path("home/one-off"));
+    let mut watch = Process::start(lab.muxtray_command(["run", "--no-tray"]));
+    let seen = lab.path("state/muxtray/seen-masters.json");
+    wait_until("the watcher has seen it", PATIENCE, || seen.exists());
+    master.kill();
+    let socket = lab.list().at(master.path()).0;
+    assert_eq!(
+        (&socket["state"], &socket["hosts"]),
+        (&json!("stale"), &json!(["web"]))
+    );
+    lab.muxtray(["clean", "web"]).expect(0);
+    assert!(!is_socket(master.path()));
+    wait_until("the watcher has forgotten it", PATIENCE, || {
+        fs::read_to_string(&seen).is_ok_and(|text| text == "[]")
+    });
+    watch.kill();
+}
