@@ -1,6 +1,6 @@
 //! The name of a master at a path that is no host's ControlPath: it began with other settings or options.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use crate::model::control_path::Destination;
 use crate::model::network::Connection;
