@@ -65,7 +65,7 @@ pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot) -> Plan {
     Plan::Start(Start {
         path,
         first,
-        asks: host.asks,
+        asks: host.control_master.asks(),
         has_connect_timeout: host.has_connect_timeout,
     })
 }
@@ -195,7 +195,7 @@ pub fn openable(
     let mut hosts: Vec<(&Host, &ControlPath)> = places
         .own_hosts()
         .filter(|(host, path)| {
-            host.multiplexes
+            host.control_master.starts_masters()
                 && places.unnamed_host.as_ref() != Some(host)
                 && (opening.contains(&host.alias) || !taken.contains(path))
                 && listed.insert(*path)

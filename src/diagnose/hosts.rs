@@ -27,7 +27,7 @@ pub(super) fn findings(context: Context<'_>) -> Vec<Finding> {
     let multiplexing: Vec<&Host> = hosts
         .iter()
         .map(|(host, _)| *host)
-        .filter(|host| host.multiplexes)
+        .filter(|host| host.control_master.starts_masters())
         .collect();
     findings.extend(lacking(&multiplexing));
     findings

@@ -20,7 +20,7 @@ use crate::files;
 use crate::model::interest::Interest;
 
 /// Increases with every change of the format, or of how its contents are found.
-const FORMAT: u32 = 7;
+const FORMAT: u32 = 8;
 
 const MAX_BYTES: u64 = 32 << 20;
 

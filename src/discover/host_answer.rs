@@ -12,7 +12,7 @@ use tr::tr;
 
 use super::bounded_command::MAX_OUTPUT;
 use crate::model::control_path::{ControlPath, Destination, HostAlias};
-use crate::model::places::{Host, Persist, WrittenBy};
+use crate::model::places::{ControlMaster, Host, Persist, WrittenBy};
 use crate::model::text;
 
 /// How long after a failure to ask again about the host.
@@ -80,8 +80,7 @@ pub(super) struct HostConfig {
     user: String,
     host: String,
     port: Option<u16>,
-    multiplexes: bool,
-    asks: bool,
+    control_master: String,
     has_connect_timeout: bool,
     /// As [`Persist::as_secs`].
     persist: Option<u32>,
@@ -107,8 +106,7 @@ impl HostConfig {
             user: value("user").into_owned(),
             host: value("hostname").into_owned(),
             port: value("port").parse().ok(),
-            multiplexes: !matches!(&*value("controlmaster"), "" | "no" | "false"),
-            asks: matches!(&*value("controlmaster"), "ask" | "autoask"),
+            control_master: value("controlmaster").into_owned(),
             has_connect_timeout: !matches!(&*value("connecttimeout"), "" | "none"),
             persist: match &*value("controlpersist") {
                 "" | "no" | "false" => None,
@@ -141,8 +139,7 @@ impl HostConfig {
                 host: self.host,
                 port: self.port,
             },
-            multiplexes: self.multiplexes,
-            asks: self.asks,
+            control_master: ControlMaster::parse(&self.control_master),
             has_connect_timeout: self.has_connect_timeout,
             persist: match self.persist {
                 None => Persist::No,
@@ -182,30 +179,39 @@ mod tests {
             (web.server_alive_interval, web.server_alive_count_max),
             (15, 3)
         );
-        assert!(web.multiplexes && !web.asks && !web.has_connect_timeout);
+        assert_eq!(web.control_master, ControlMaster::Auto);
+        assert!(!web.has_connect_timeout);
         let db = host(b"controlmaster autoask\nconnecttimeout 5\n");
-        assert!(db.multiplexes && db.asks && db.has_connect_timeout);
-        for (output, persist, multiplexes) in [
+        assert_eq!(db.control_master, ControlMaster::AutoAsk);
+        assert!(db.has_connect_timeout);
+        for (output, persist, control_master) in [
             (
                 "controlmaster false\ncontrolpersist no\n",
                 Persist::No,
-                false,
+                ControlMaster::No,
             ),
             (
                 "controlmaster no\ncontrolpersist yes\n",
                 Persist::Forever,
-                false,
+                ControlMaster::No,
             ),
             (
                 "controlmaster true\ncontrolpersist 0\n",
                 Persist::Forever,
-                true,
+                ControlMaster::Yes,
             ),
-            ("", Persist::No, false),
-            ("controlpersist x\ncontrolmaster\n", Persist::No, false),
+            ("", Persist::No, ControlMaster::No),
+            (
+                "controlpersist x\ncontrolmaster\n",
+                Persist::No,
+                ControlMaster::No,
+            ),
         ] {
             let host = host(output.as_bytes());
-            assert_eq!((host.persist, host.multiplexes), (persist, multiplexes));
+            assert_eq!(
+                (host.persist, host.control_master),
+                (persist, control_master)
+            );
         }
         for (output, path) in [
             ("controlpath relative\n", None),

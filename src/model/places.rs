@@ -74,14 +74,60 @@ pub struct Host {
     /// Expanded; `None` for "none" or unset.
     pub control_path: Option<ControlPath>,
     pub destination: Destination,
-    /// Whether `ssh alias` starts or uses a master (ControlMaster other than "no").
-    pub multiplexes: bool,
-    /// Whether the master asks before it accepts a session (ControlMaster ask and autoask).
-    pub asks: bool,
+    pub control_master: ControlMaster,
     pub has_connect_timeout: bool,
     pub persist: Persist,
     pub server_alive_interval: u32,
     pub server_alive_count_max: u32,
+}
+
+/// ControlMaster. If a master runs, `auto`, `autoask` and `no` use it; `yes` and `ask` never do (`muxclient()` in mux.c).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ControlMaster {
+    #[default]
+    No,
+    Yes,
+    Auto,
+    Ask,
+    AutoAsk,
+}
+
+impl ControlMaster {
+    /// Parses a value as `ssh -G` prints it. An unknown one, of a newer ssh, counts as `auto`.
+    pub fn parse(value: &str) -> Self {
+        match value {
+            "" | "no" | "false" => Self::No,
+            "yes" | "true" => Self::Yes,
+            "ask" => Self::Ask,
+            "autoask" => Self::AutoAsk,
+            _ => Self::Auto,
+        }
+    }
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::Yes => "yes",
+            Self::Auto => "auto",
+            Self::Ask => "ask",
+            Self::AutoAsk => "autoask",
+        }
+    }
+
+    /// Whether ssh becomes a master if none runs.
+    pub const fn starts_masters(self) -> bool {
+        !matches!(self, Self::No)
+    }
+
+    /// Whether ssh uses a master that runs.
+    pub const fn shares(self) -> bool {
+        !matches!(self, Self::Yes | Self::Ask)
+    }
+
+    /// Whether the master asks a person before it accepts a session or an exit request.
+    pub const fn asks(self) -> bool {
+        matches!(self, Self::Ask | Self::AutoAsk)
+    }
 }
 
 impl Host {
@@ -247,7 +293,11 @@ impl Places {
         let is_persons = |written_by| written_by == WrittenBy::Person;
         let of_hosts = self.own_hosts().map(|(host, path)| {
             let is_persons = is_persons(host.written_by);
-            (path.directory(), host.multiplexes, is_persons)
+            (
+                path.directory(),
+                host.control_master.starts_masters(),
+                is_persons,
+            )
         });
         let of_templates = self
             .patterns

@@ -15,7 +15,7 @@ use super::socket::{
 };
 use crate::diagnose::{Context, History, snapshot};
 use crate::model::network::{Address, Cause, Connection, Doubt, Facts, Judgement, Numbers, Route};
-use crate::model::places::{Host, Origin, Persist, Places, WrittenBy};
+use crate::model::places::{ControlMaster, Host, Origin, Persist, Places, WrittenBy};
 
 pub(crate) const ME: UserId = UserId(1000);
 
@@ -136,8 +136,7 @@ pub(crate) fn places() -> Places {
             host: "h".to_owned(),
             port: Some(22),
         },
-        multiplexes: true,
-        asks: false,
+        control_master: ControlMaster::Auto,
         has_connect_timeout: false,
         persist: Persist::Seconds(600),
         server_alive_interval: 15,

@@ -32,7 +32,7 @@ pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot) -> Plan {
     match obstacle::socket_at(&path, snapshot) {
         Some(socket) if socket.is_running() => Plan::Through(path),
         Some(socket) => Plan::Blocked(Obstacle::at(socket)),
-        None if host.multiplexes => Plan::Start(path),
+        None if host.control_master.starts_masters() => Plan::Start(path),
         None => Plan::Blocked(Obstacle {
             evidence: tr!(
                 "ControlMaster is no for {host}, and no master runs at {path}",
@@ -240,6 +240,7 @@ fn tenths(number: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::model::observation::{Connect, Observation};
+    use crate::model::places::ControlMaster;
     use crate::model::samples::{observation, path, places, running, seen};
 
     #[test]
@@ -249,12 +250,15 @@ mod tests {
             ..observation()
         };
         let at = "/s/u@h-22";
-        let host = |multiplexes, control_path: Option<&str>| Host {
-            multiplexes,
+        let host = |control_master, control_path: Option<&str>| Host {
+            control_master,
             control_path: control_path.map(path),
             ..places().hosts.remove(0)
         };
-        let (auto, not) = (&host(true, Some(at)), &host(false, Some(at)));
+        let (auto, not) = (
+            &host(ControlMaster::Auto, Some(at)),
+            &host(ControlMaster::No, Some(at)),
+        );
         let shown = |plan| match plan {
             Plan::Through(path) => format!("through {path}"),
             Plan::Start(path) => format!("start {path}"),
@@ -265,7 +269,11 @@ mod tests {
             plan("web", auto, &seen(vec![stale])),
             plan("web", auto, &seen(vec![])),
             plan("web", not, &seen(vec![])),
-            plan("web", &host(true, None), &seen(vec![running()])),
+            plan(
+                "web",
+                &host(ControlMaster::Auto, None),
+                &seen(vec![running()]),
+            ),
         ];
         insta::assert_snapshot!(plans.map(shown).join("\n"));
     }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::model::finding::Finding;
-use crate::model::places::WrittenBy;
+use crate::model::places::{ControlMaster, WrittenBy};
 use crate::model::samples::{observation, path, places, running, seen, states};
 use crate::model::socket::{Connect, Observation};
 
@@ -76,7 +76,7 @@ fn openable_hosts_have_no_master_and_come_by_last_use() {
         named("b", "/s/b"),
         named("c", "/s/c"),
         Host {
-            multiplexes: false,
+            control_master: ControlMaster::No,
             ..named("never", "/s/never")
         },
         named("web", "/s/u@h-22"),

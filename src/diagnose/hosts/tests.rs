@@ -1,6 +1,6 @@
 use super::*;
 use crate::model::control_path::{HostAlias, Pattern, known_for_tests};
-use crate::model::places::{Managed, Place, Places, UNNAMED_HOST, WrittenBy};
+use crate::model::places::{ControlMaster, Managed, Place, Places, UNNAMED_HOST, WrittenBy};
 use crate::model::samples::{context_with, path, places};
 
 /// Returns the sample host with another alias, the path `/s/ALIAS`, and changes.
@@ -115,7 +115,7 @@ fn one_finding_for_a_setting_that_many_hosts_lack() {
 #[test]
 fn only_multiplexing_hosts_of_the_user_have_findings() {
     let alone = Host {
-        multiplexes: false,
+        control_master: ControlMaster::No,
         ..incomplete("alone")
     };
     let without_path = Host {

@@ -169,7 +169,7 @@ fn hosts_at_a_path_keep_their_order_and_precede_those_of_the_system() {
 #[test]
 fn directories_are_those_of_hosts_templates_and_named_paths() {
     let quiet = |alias, at| Host {
-        multiplexes: false,
+        control_master: ControlMaster::No,
         ..host(alias, Some(at))
     };
     let administrators = |host| by(WrittenBy::Administrator, host);

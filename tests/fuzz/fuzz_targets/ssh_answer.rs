@@ -19,7 +19,6 @@ fuzz_target!(|data: &[u8]| {
     if choice & 1 == 0 {
         let host = read(&bytes);
         assert_printable(&host.destination.to_string());
-        assert!(host.multiplexes || !host.asks);
         assert_eq!(read(&printed(&host)), host);
     } else {
         match error_message(&bytes) {
@@ -51,14 +50,7 @@ fn printed(host: &Host) -> Vec<u8> {
     if let Some(path) = &host.control_path {
         line("controlpath", path.as_path().as_os_str().as_bytes());
     }
-    line(
-        "controlmaster",
-        match (host.multiplexes, host.asks) {
-            (false, _) => b"false",
-            (true, false) => b"auto",
-            (true, true) => b"autoask",
-        },
-    );
+    line("controlmaster", host.control_master.as_str().as_bytes());
     line(
         "connecttimeout",
         if host.has_connect_timeout {
