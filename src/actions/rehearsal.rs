@@ -1,14 +1,17 @@
-//! Tries whether a starting master could create its files in a directory: a socket and a hard link to it.
+//! Tries whether a master could listen in a directory as ssh does: a socket, a hard link to it, and a connect through
+//! that link. Some filesystems copy on link, so that the link refuses.
 //!
 //! The filesystem's type does not always tell, and it never shows a quota or a security module. The names have the form
 //! of a starting master's temporary name, so that no scan takes them for a control socket.
 
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, socket};
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket,
+};
 use nix::sys::stat::{Mode, fchmod};
 
 use super::held_directory::HeldDirectory;
@@ -27,29 +30,41 @@ pub fn rehearse(directory: &Path) -> Option<Rehearsal> {
     remove(&directory);
     let created = create_socket(&directory)
         .map_err(|errno| (Step::Socket, errno))
-        .and_then(|()| {
+        .and_then(|_listener| {
             let linked = directory.hard_link(Path::new(SOCKET), Path::new(LINK));
-            linked.map_err(|errno| (Step::HardLink, errno))
+            linked.map_err(|errno| (Step::HardLink, errno))?;
+            connect_through_link(&directory).map_err(|errno| (Step::Connect, errno))
         });
     remove(&directory);
     Some(match created {
         Ok(()) => Rehearsal::Passed,
         Err((step, errno)) => Rehearsal::Failed {
             step,
-            refusal: refusal(errno),
+            refusal: refusal(step, errno),
             words: errno.desc().to_owned(),
         },
     })
 }
 
 /// Through the link in /proc, so that the directory cannot change meanwhile and its path may have any length.
-fn create_socket(directory: &HeldDirectory) -> nix::Result<()> {
-    let flags = SockFlag::SOCK_CLOEXEC;
-    let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+fn create_socket(directory: &HeldDirectory) -> nix::Result<OwnedFd> {
+    let socket = stream_socket()?;
     // bind(2) creates the file with the mode of the socket.
     fchmod(&socket, Mode::S_IRUSR | Mode::S_IWUSR)?;
     let path = directory.descriptor_path().join(SOCKET);
-    bind(socket.as_raw_fd(), &UnixAddr::new(&path)?)
+    bind(socket.as_raw_fd(), &UnixAddr::new(&path)?)?;
+    listen(&socket, Backlog::new(1)?)?;
+    Ok(socket)
+}
+
+fn connect_through_link(directory: &HeldDirectory) -> nix::Result<()> {
+    let path = directory.descriptor_path().join(LINK);
+    connect(stream_socket()?.as_raw_fd(), &UnixAddr::new(&path)?)
+}
+
+fn stream_socket() -> nix::Result<OwnedFd> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    socket(AddressFamily::Unix, SockType::Stream, flags, None)
 }
 
 /// Removes both names, if they are sockets of the user.
@@ -63,8 +78,9 @@ fn remove(directory: &HeldDirectory) {
     }
 }
 
-fn refusal(errno: Errno) -> Refusal {
+fn refusal(step: Step, errno: Errno) -> Refusal {
     match errno {
+        Errno::ECONNREFUSED if step == Step::Connect => Refusal::Unsupported,
         Errno::ENOSPC | Errno::EDQUOT => Refusal::Full,
         Errno::EACCES | Errno::EROFS => Refusal::Denied,
         Errno::EPERM | Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EINVAL | Errno::EMLINK => {

@@ -245,19 +245,19 @@ impl Case<'_> {
     }
 }
 
-fn step_phrase(step: Step) -> String {
-    match step {
+fn not_created(step: Step, words: &str) -> String {
+    let cause = text::line(words);
+    let thing = match step {
         Step::Socket => tr!("a socket"),
         Step::HardLink => tr!("a hard link to a socket"),
-    }
-}
-
-fn not_created(step: Step, words: &str) -> String {
-    tr!(
-        "{thing} cannot be created: {cause}",
-        thing = step_phrase(step),
-        cause = text::line(words)
-    )
+        Step::Connect => {
+            return tr!(
+                "a socket cannot be connected to through a hard link: {cause}",
+                cause
+            );
+        }
+    };
+    tr!("{thing} cannot be created: {cause}", thing, cause)
 }
 
 #[cfg(test)]

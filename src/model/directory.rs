@@ -87,7 +87,7 @@ pub struct Capacity {
     pub total: u64,
 }
 
-/// The result of creating a socket and a hard link to it under a temporary name.
+/// The result of listening on a socket under a temporary name, and connecting through a hard link to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rehearsal {
     Passed,
@@ -102,6 +102,8 @@ pub enum Rehearsal {
 pub enum Step {
     Socket,
     HardLink,
+    /// A connect through the hard link.
+    Connect,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

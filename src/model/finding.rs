@@ -202,7 +202,7 @@ findings! {
     FilesystemUnsupported {
         id: "filesystem-unsupported", severity: Error, group: Directory,
         title: marked!("filesystem does not support control sockets"),
-        meaning: "the filesystem has no sockets or no hard links: vfat, exfat, NTFS, Windows drives",
+        meaning: "the filesystem has no sockets or hard links, or a linked socket refuses connections: vfat, exfat, NTFS, Windows drives, bindfs",
         advice: "move the ControlPath to another filesystem",
     }
     FilesystemFull {

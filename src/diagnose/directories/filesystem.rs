@@ -2,7 +2,7 @@
 
 use tr::tr;
 
-use super::{Case, not_created, step_phrase};
+use super::{Case, not_created};
 use crate::diagnose::{hosts, suggest};
 use crate::model::directory::{Capacity, Existing, Refusal, Rehearsal, Volume};
 use crate::model::finding::{Finding, FindingId};
@@ -44,10 +44,9 @@ impl Case<'_> {
                 refusal: Refusal::Unsupported,
                 words,
             }) => tr!(
-                "{thing} cannot be created on {filesystem}: {cause}",
-                thing = step_phrase(*step),
+                "it is on {filesystem}; {tried}",
                 filesystem = kind,
-                cause = text::line(words)
+                tried = not_created(*step, words)
             ),
             None if UNSUPPORTED.contains(&volume.kind.as_str()) => tr!(
                 "it is on {filesystem}, which has no sockets or no hard links",

@@ -368,6 +368,7 @@ fn snapshot_of_every_finding() {
         tried(Step::Socket, Refusal::Denied),
         tried(Step::HardLink, Refusal::Other),
         tried(Step::Socket, Refusal::Unsupported),
+        tried(Step::Connect, Refusal::Unsupported),
         tried(Step::Socket, Refusal::Full),
         on(|volume| (volume.space, volume.inodes) = (empty, Some(empty))),
         on(|volume| volume.inodes = Some(empty)),
