@@ -16,7 +16,7 @@ use crate::discover::{self, Environment, Request, Ssh};
 use crate::files;
 use crate::model::control_path::ControlPath;
 use crate::model::directory::{Access, Directory, End, Part, Rehearsal};
-use crate::model::ids::{Cookie, UserId};
+use crate::model::ids::{Cookie, Target, UserId};
 use crate::model::observation::{File, Holder, Listener, Look, Stat};
 use crate::model::places::{Candidate, Origin, Places};
 use crate::model::recent::Recent;
@@ -101,11 +101,14 @@ impl Scanner {
         let uid = UserId(environment.known.uid);
         let mut history = History::default();
         history.seen = seen(&environment);
+        let connects = environment
+            .own_directory("XDG_CACHE_HOME", ".cache")
+            .map(|directory| directory.join("connects.json"));
         Self {
             stored: history.seen.clone(),
             environment,
             uid,
-            observer: Observer::new(uid),
+            observer: Observer::new(uid, connects),
             networks: NetworkObserver::new(uid),
             history,
             next_network_check: None,
@@ -254,6 +257,11 @@ impl Scanner {
     pub fn next_scan_due(&self) -> Option<Instant> {
         let all = [self.history.look_again_at(), self.next_network_check];
         all.into_iter().flatten().min()
+    }
+
+    /// Remembers that the socket of a request refused the connect.
+    pub fn note_refusal(&mut self, target: &Target) {
+        self.observer.note_refusal(target);
     }
 
     /// Records whether a listener answered an alive check in time.

@@ -17,7 +17,7 @@ pub trait Kernel {
     /// network namespace, or the socket tables may not be readable.
     fn has_listener(&self, path: &ControlPath, file: &Stat) -> bool {
         sock_diag::dump()
-            .or_else(|_| proc_net_unix::read())
+            .or_else(|_| proc_net_unix::read_own())
             .is_ok_and(|table| table.listener_of(path, file).is_some())
     }
 
@@ -93,7 +93,7 @@ impl ListenerFound {
 }
 
 fn look_at(path: &ControlPath) -> Look {
-    Observer::new(own_uid()).look(&[Candidate {
+    Observer::new(own_uid(), None).look(&[Candidate {
         path: path.clone(),
         origin: Origin::Exact,
     }])

@@ -200,7 +200,10 @@ impl Subject {
     }
 
     fn error(&self, action: Action, error: &ActionError) -> ActionReport {
-        let report = self.report(action, error.outcome(), error.to_string());
+        let report = ActionReport {
+            connect_refused: matches!(error, ActionError::Mux(MuxError::Refused)),
+            ..self.report(action, error.outcome(), error.to_string())
+        };
         match (error, &self.socket) {
             (ActionError::SessionsOpen(sessions), _) => {
                 let (option, button) = match (action, *sessions) {

@@ -20,6 +20,7 @@ pub(super) fn check(global: &Global, check: &Check, to: &mut Output<'_>) -> io::
     if !check.targets.is_empty() {
         let resolved = context.resolve(&check.targets);
         let reports = reports::act_on(&resolved, Action::Check, check_one);
+        context.note(&reports);
         return reports::print(&reports, to);
     }
     let snapshot = context.snapshot();
@@ -47,6 +48,7 @@ pub(super) fn check(global: &Global, check: &Check, to: &mut Output<'_>) -> io::
             report
         }
     });
+    context.note(&reports);
     Ok(reports::print(&reports, to)?.max(found))
 }
 

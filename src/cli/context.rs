@@ -8,6 +8,7 @@ use tr::tr;
 use crate::actions::rehearsal;
 use crate::actions::ssh::Ssh;
 use crate::config::{self, ConfigError, Settings};
+use crate::decide::action_report::{ActionReport, ReportTarget};
 use crate::decide::ending;
 use crate::discover::{self, Discovered, Environment, Fingerprint, Request};
 use crate::model::control_path::{ControlPath, HostAlias};
@@ -77,6 +78,15 @@ impl Context {
     /// Scans until it is known whether connections that wait to be accepted are stuck.
     pub(super) fn snapshot(&mut self) -> Snapshot {
         self.scanner.scan_until_settled(&self.places, &[])
+    }
+
+    /// Remembers the sockets that refused a connect.
+    pub(super) fn note(&mut self, reports: &[ActionReport]) {
+        for report in reports.iter().filter(|report| report.connect_refused) {
+            if let ReportTarget::Socket { target, .. } = &report.target {
+                self.scanner.note_refusal(target);
+            }
+        }
     }
 
     /// Like [`Self::snapshot`], with a rehearsal in each directory and with more paths.
@@ -245,7 +255,8 @@ impl Context {
             }
         };
         let host = self.host(typed, &named);
-        let snapshot = self.snapshot();
+        // Where a link of a socket refuses, each start would leave a master that nothing reaches.
+        let snapshot = self.examination(&[]);
         let ssh = &self.request.ssh;
         if let (Some(host), Some(program)) = (host, ssh.file(self.scanner.environment())) {
             return Ok(Ok(HostToConnect {

@@ -32,6 +32,7 @@ pub(super) fn exit(global: &Global, exit: &Exit, to: &mut Output<'_>) -> io::Res
             perform::exit(&Subject::from(socket.clone()), consent)
         })
     };
+    context.note(&reports);
     reports::print(&reports, to)
 }
 
@@ -41,6 +42,7 @@ pub(super) fn stop(global: &Global, stop: &Stop, to: &mut Output<'_>) -> io::Res
     let reports = reports::act_on(&resolved, Action::Stop, |socket| {
         perform::stop(&Subject::from(socket.clone()))
     });
+    context.note(&reports);
     reports::print(&reports, to)
 }
 
@@ -55,6 +57,7 @@ fn exit_all(global: &Global, exit: &Exit, to: &mut Output<'_>) -> io::Result<Out
     let is_master = |socket: &Socket| socket.is_running() || ending::is_needed(&socket.state);
     let (masters, others): (Vec<Socket>, Vec<Socket>) = own.into_iter().partition(is_master);
     let ended = parallel_map(&masters, |socket| end(socket, exit));
+    context.note(&ended);
     // A new snapshot: a master that has ended may have left its file.
     let cleaned = clean::clean_all(&context.snapshot(), exit.managed, false);
     let left: Vec<ActionReport> = others

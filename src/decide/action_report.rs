@@ -22,6 +22,8 @@ pub struct ActionReport {
     pub button: Option<Button>,
     /// Whether the master answered an alive check in time; `None` without a check, or after another failure.
     pub answered_in_time: Option<bool>,
+    /// Whether the socket refused the connect, whatever the kernel's table shows.
+    pub connect_refused: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +109,7 @@ impl ActionReport {
             advice: None,
             button: None,
             answered_in_time: None,
+            connect_refused: false,
         }
     }
 

@@ -108,6 +108,9 @@ impl Engine {
             if let (Some(cookie), Some(in_time)) = (target.cookie, report.answered_in_time) {
                 self.scanner.note_check(cookie, in_time);
             }
+            if report.connect_refused {
+                self.scanner.note_refusal(target);
+            }
             if report.action == Action::Check {
                 let line = tr!("Last check: {answer}", answer = report.message);
                 self.answers.insert(target.clone(), line);

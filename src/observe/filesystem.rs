@@ -111,6 +111,12 @@ const NETWORK: &[(u32, &str)] = &[
 
 const FUSE: u32 = 0x6573_5546;
 
+/// Whether a hard link of a socket may be another socket for the kernel, so that nobody listens at it: FUSE can have an
+/// inode in memory for each name (bindfs, container volumes). Others share it; overlayfs since Linux 4.8.
+pub(super) fn copies_links(directory: &Path) -> bool {
+    magic_of(directory) == Some(FUSE)
+}
+
 /// FUSE filesystems with local storage.
 const LOCAL_FUSE: &[&str] = &[
     "fuseblk",
@@ -170,9 +176,21 @@ fn fuse(path: &Path) -> Filesystem {
     let (Ok(metadata), Ok(mounts)) = (path.metadata(), Mounts::read()) else {
         return Filesystem::Unknown;
     };
-    match mounts.of_device(&device_name(metadata.dev())) {
-        Some(mount) => fuse_kind(&mount.kind),
-        None => Filesystem::Unknown,
+    let device = device_name(metadata.dev());
+    let Some(mount) = mounts.of_device(&device) else {
+        return Filesystem::Unknown;
+    };
+    // bindfs and its like show a directory, which may be remote itself.
+    let below = mount
+        .source
+        .metadata()
+        .ok()
+        .filter(|_| mount.source.is_absolute());
+    match below {
+        Some(below) if below.is_dir() && magic_of(&mount.source) != Some(FUSE) => {
+            filesystem_of(&mount.source)
+        }
+        _ => fuse_kind(&mount.kind),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Observes control sockets without touching a master.
 //!
 //! A look calls lstat for each candidate, reads the kernel's table of unix sockets, and searches `/proc` for the
-//! processes behind the listeners. It connects only to sockets without a listener in the table, because a connect that
-//! succeeds restarts a master's ControlPersist timer.
+//! processes behind the listeners. It connects only to sockets without a listener in the table or in those of other
+//! network namespaces, and once, because a connect that succeeds restarts a master's ControlPersist timer.
 //!
 //! The order matters. Files are read before the table, so every file that was linked has its listener in the table. And
 //! before the first connect to a file the table is read again, because a dump can miss a socket while others come and
@@ -12,6 +12,7 @@
 
 pub mod accounts;
 pub mod connect;
+mod connect_memory;
 pub mod directories;
 pub mod filesystem;
 pub mod inet_diag;
@@ -20,6 +21,7 @@ pub mod mounts;
 pub(crate) mod netlink;
 pub mod network;
 mod orphans;
+mod other_namespaces;
 pub(crate) mod path_walk;
 pub mod port_holders;
 pub mod proc_net_unix;
@@ -33,29 +35,24 @@ pub mod unix_table;
 pub use network::time_asleep;
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use tracing::trace;
 
 use crate::model::control_path::ControlPath;
-use crate::model::ids::{Cookie, MasterPid, SocketId, UserId};
+use crate::model::ids::{Cookie, MasterPid, SocketId, Target, UserId};
 use crate::model::observation::{
     Connect, File, Filesystem, Holder, Listener, Look, Observation, Orphan, Stat, Table,
 };
 use crate::model::places::{Candidate, Origin};
+use connect_memory::ConnectMemory;
 use listener_process::ListenerProcesses;
 use orphans::Location;
+use other_namespaces::OtherNamespaces;
 use table_reader::{Sources, TableReader};
 use unix_table::{UnixListener, UnixTable};
-
-/// How long the answer of a connect is kept for the same file.
-///
-/// If it was accepted: each connect restarts the ControlPersist timer, so a master in a container would never exit if
-/// every look connected. If it was refused: that is final, except for a program that has bound and not yet called
-/// listen, because a file never gets a second socket. Before a removal it is proven again.
-pub const CONNECT_ANSWER_LIFETIME: Duration = Duration::from_secs(600);
 
 /// A younger temporary name may belong to a master that is starting, and is not connected to.
 const MAX_START_TIME: Duration = Duration::from_secs(60);
@@ -70,23 +67,24 @@ pub struct Observer {
     uid: UserId,
     table: TableReader,
     processes: ListenerProcesses,
-    connects: HashMap<SocketId, (Instant, Connect)>,
+    connects: ConnectMemory,
     /// The listeners of the orphans of the last look.
     orphans: HashSet<(u32, Option<Cookie>)>,
 }
 
 impl Observer {
+    /// Answers of connects are kept in the file `connects`, if there is one.
     #[must_use]
-    pub fn new(uid: UserId) -> Self {
-        Self::with_sources(uid, Sources::of_kernel())
+    pub fn new(uid: UserId, connects: Option<PathBuf>) -> Self {
+        Self::with_sources(uid, connects, Sources::of_kernel())
     }
 
-    fn with_sources(uid: UserId, sources: Sources) -> Self {
+    fn with_sources(uid: UserId, connects: Option<PathBuf>, sources: Sources) -> Self {
         Self {
             uid,
             table: TableReader::new(sources),
             processes: ListenerProcesses::new(uid),
-            connects: HashMap::new(),
+            connects: ConnectMemory::new(uid, connects),
             orphans: HashSet::new(),
         }
     }
@@ -98,32 +96,40 @@ impl Observer {
     #[must_use]
     pub fn look(&mut self, candidates: &[Candidate]) -> Look {
         let at = SystemTime::now();
+        let now = Instant::now();
+        self.connects.refresh(now);
         let mut seen = self.existing_files(candidates);
         let first = self.table.read();
-        let second = self
-            .needs_second_table(&seen, &first, at)
-            .then(|| self.table.read());
+        let is_unknown = self.has_unknown_listener(&seen, &first, at);
+        let second = (is_unknown && first.source() != Table::None).then(|| self.table.read());
         let newest = second.as_ref().unwrap_or(&first);
+        let others = match is_unknown {
+            true => OtherNamespaces::read(self.uid),
+            false => OtherNamespaces::default(),
+        };
         let find = |path: &ControlPath, file: &File| {
             let stat = filesystem::socket(file)?;
             let listener = newest.listener_of(path, stat);
-            listener.or_else(|| first.listener_of(path, stat))
+            listener
+                .or_else(|| first.listener_of(path, stat))
+                .or_else(|| others.listener_of(path, stat))
         };
 
-        let now = Instant::now();
-        // Removed sockets are forgotten: a directory may see thousands of them within the lifetime.
         let sockets = seen
             .iter()
             .filter_map(|file| filesystem::socket(&file.file));
         let existing: HashSet<SocketId> = sockets.map(|stat| stat.id).collect();
-        self.connects.retain(|id, (when, _)| {
-            existing.contains(id) && now.duration_since(*when) < CONNECT_ANSWER_LIFETIME
-        });
+        self.connects.keep_refusals(|id| existing.contains(id));
         let mut listeners = Vec::with_capacity(seen.len());
         for file in &mut seen {
             let path = &file.candidate.path;
             let mut listener = find(path, &file.file);
-            if listener.is_none()
+            if let Some(shown) = listener
+                && self.is_refused(path, &file.file, shown, file.directory.copies_links, now)
+            {
+                listener = None;
+                file.connect = Some(Connect::Refused);
+            } else if listener.is_none()
                 && let Some(id) = self.may_connect(file, at).map(|stat| stat.id)
             {
                 file.connect = self.connect(path.as_path(), id, now);
@@ -172,7 +178,7 @@ impl Observer {
                 connect: file.connect,
             })
             .collect();
-        let masters = self.locate_masters(newest, &unclaimed, at);
+        let masters = self.locate_masters(newest, &unclaimed, at, now);
         self.add_found(&mut observations, candidates, masters.found);
         Look {
             at,
@@ -205,14 +211,18 @@ impl Observer {
     }
 
     /// Whether this look would connect to a file for the first time.
-    fn needs_second_table(&self, seen: &[SeenFile<'_>], table: &UnixTable, at: SystemTime) -> bool {
-        table.source() != Table::None
-            && seen.iter().any(|file| {
-                self.may_connect(file, at).is_some_and(|stat| {
-                    !self.connects.contains_key(&stat.id)
-                        && table.listener_of(&file.candidate.path, stat).is_none()
-                })
+    fn has_unknown_listener(
+        &self,
+        seen: &[SeenFile<'_>],
+        table: &UnixTable,
+        at: SystemTime,
+    ) -> bool {
+        seen.iter().any(|file| {
+            self.may_connect(file, at).is_some_and(|stat| {
+                self.connects.answer(&stat.id, None).is_none()
+                    && table.listener_of(&file.candidate.path, stat).is_none()
             })
+        })
     }
 
     /// The socket, if it is the user's own, a refusal would prove that it is stale, and no master is starting there.
@@ -232,12 +242,49 @@ impl Observer {
         if let Some(error) = self.table.transient_failure() {
             return Some(Connect::Failed(error.to_owned()));
         }
-        if let Some((_, known @ (Connect::Accepted | Connect::Refused))) = self.connects.get(&id) {
-            return Some(known.clone());
+        if let Some(known) = self.connects.answer(&id, None) {
+            return Some(known);
         }
         let answer = connect::probe_same(path, &id)?;
-        self.connects.insert(id, (now, answer.clone()));
+        self.connects.note(&id, None, &answer, now);
         Some(answer)
+    }
+
+    /// Whether a connect to the user's file was refused although the table shows this listener for its inode.
+    ///
+    /// A filesystem that copies on link may report the same inode number for both names (bindfs): the listener is that of
+    /// the removed temporary name. One connect shows it, unless somebody is connected.
+    fn is_refused(
+        &mut self,
+        path: &ControlPath,
+        file: &File,
+        listener: &UnixListener,
+        copies_links: bool,
+        now: Instant,
+    ) -> bool {
+        let Some(stat) = filesystem::socket(file).filter(|stat| stat.uid == self.uid) else {
+            return false;
+        };
+        if let Some(known) = self.connects.answer(&stat.id, listener.cookie) {
+            return known == Connect::Refused;
+        }
+        if !copies_links || listener.sessions > 0 {
+            return false;
+        }
+        let answer = connect::probe_same(path.as_path(), &stat.id);
+        if let Some(answer) = &answer {
+            self.connects.note(&stat.id, listener.cookie, answer, now);
+        }
+        answer == Some(Connect::Refused)
+    }
+
+    /// Remembers that the socket of a request refused the connect, whatever the table or an earlier connect showed.
+    pub fn note_refusal(&mut self, target: &Target) {
+        if let Some(id) = &target.id {
+            let now = Instant::now();
+            self.connects
+                .note(id, target.cookie, &Connect::Refused, now);
+        }
     }
 
     fn described(&self, listener: &UnixListener) -> Listener {
@@ -257,6 +304,7 @@ impl Observer {
         table: &UnixTable,
         listeners: &[&UnixListener],
         at: SystemTime,
+        now: Instant,
     ) -> Masters {
         let mut masters = Masters::default();
         let mut orphans = HashSet::new();
@@ -281,7 +329,7 @@ impl Observer {
                 continue;
             };
             let pid = process.pid;
-            match orphans::locate(table, listener, pid, at) {
+            match self.locate(table, listener, pid, at, now) {
                 Location::Lost { recent: true, .. } if !self.orphans.contains(&listener.key()) => {
                     exiting.push((*listener, pid, described));
                 }
@@ -293,7 +341,7 @@ impl Observer {
             let table = self.table.read();
             for (listener, pid, described) in exiting {
                 if table.contains(listener) && self.processes.still_holds(listener) {
-                    let location = orphans::locate(&table, listener, pid, at);
+                    let location = self.locate(&table, listener, pid, at, now);
                     add(described, listener.key(), location);
                 }
             }
@@ -302,6 +350,27 @@ impl Observer {
         masters.orphans.sort_by(|a, b| a.path.cmp(&b.path));
         masters.found.sort_by(|a, b| a.0.cmp(&b.0));
         masters
+    }
+
+    fn locate(
+        &mut self,
+        table: &UnixTable,
+        listener: &UnixListener,
+        pid: MasterPid,
+        at: SystemTime,
+        now: Instant,
+    ) -> Location {
+        match orphans::locate(table, listener, pid, at) {
+            Location::At(path, file) => {
+                let copies_links = filesystem::copies_links(path.directory());
+                if self.is_refused(&path, &file, listener, copies_links, now) {
+                    orphans::lost(path, true, at)
+                } else {
+                    Location::At(path, file)
+                }
+            }
+            other => other,
+        }
     }
 
     /// Waits until none of these masters holds its listener, for [`MAX_EXIT_TIME`] at most.
@@ -359,6 +428,7 @@ struct SeenFile<'a> {
 #[derive(Clone)]
 struct Directory {
     filesystem: Filesystem,
+    copies_links: bool,
     shared: bool,
 }
 
@@ -366,6 +436,7 @@ impl Directory {
     fn read(directory: &Path, uid: UserId) -> Self {
         Self {
             filesystem: filesystem::filesystem_of(directory),
+            copies_links: filesystem::copies_links(directory),
             shared: filesystem::is_shared(directory, uid),
         }
     }

@@ -10,6 +10,8 @@ pub struct Mount {
     /// `MAJOR:MINOR`, the `st_dev` of its files except on btrfs.
     pub device: String,
     pub point: PathBuf,
+    /// A device, `HOST:/DIRECTORY`, or for some FUSE filesystems the directory below.
+    pub source: PathBuf,
     /// The filesystem type with its subtype: `ext4`, `fuse.sshfs`.
     pub kind: String,
     /// The options of the superblock: `rw,aname=drvfs`.
@@ -56,9 +58,11 @@ fn line(line: &[u8]) -> Option<Mount> {
     // A hyphen ends the optional fields.
     fields.find(|field| *field == b"-")?;
     let kind = text(fields.next()?);
-    let options = fields.nth(1).map(text).unwrap_or_default();
+    let source = OsString::from_vec(unescaped(fields.next()?)).into();
+    let options = fields.next().map(text).unwrap_or_default();
     Some(Mount {
         device,
+        source,
         point: OsString::from_vec(unescaped(point)).into(),
         kind,
         options,

@@ -67,6 +67,10 @@ pub(super) fn locate(
         File::Missing | File::Other(..) => false,
         File::Denied | File::Failed(_) => return Location::Unknown,
     };
+    lost(path, successor, now)
+}
+
+pub(super) fn lost(path: ControlPath, successor: bool, now: SystemTime) -> Location {
     let recent = was_changed_since(path.directory(), now.checked_sub(SETTLE_TIME));
     Location::Lost {
         path,

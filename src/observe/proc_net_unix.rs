@@ -16,9 +16,13 @@ const LISTENS: u32 = 1 << 16;
 /// `SS_CONNECTED` of a socket that a process holds.
 const CONNECTED: u32 = 3;
 
-/// Reads the table; skips lines that cannot be parsed.
-pub fn read() -> io::Result<UnixTable> {
-    Ok(parse(&std::fs::read(Path::new("/proc/net/unix"))?))
+/// The table of our own network namespace; skips lines that cannot be parsed.
+pub fn read_own() -> io::Result<UnixTable> {
+    read(Path::new("/proc/net/unix"))
+}
+
+pub(super) fn read(file: &Path) -> io::Result<UnixTable> {
+    Ok(parse(&std::fs::read(file)?))
 }
 
 /// Parses the file. A name ends at its first newline, which the kernel does not escape.
@@ -105,7 +109,7 @@ Num       RefCount Protocol Flags    Type St Inode Path
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("s");
         let _bound = std::os::unix::net::UnixListener::bind(&path).unwrap();
-        let table = read().unwrap();
+        let table = read_own().unwrap();
         assert!(table.listeners().any(|listener| listener.name == path));
     }
 

@@ -27,7 +27,7 @@ impl Sources {
     pub(super) fn of_kernel() -> Self {
         Self {
             sock_diag: sock_diag::dump,
-            proc_net_unix: proc_net_unix::read,
+            proc_net_unix: proc_net_unix::read_own,
         }
     }
 }

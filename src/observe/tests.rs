@@ -108,7 +108,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        Self::with(Observer::new(own_uid()))
+        Self::with(Observer::new(own_uid(), None))
     }
 
     fn with(observer: Observer) -> Self {
@@ -126,7 +126,7 @@ impl Scene {
             sock_diag,
             proc_net_unix,
         };
-        Self::with(Observer::with_sources(own_uid(), sources))
+        Self::with(Observer::with_sources(own_uid(), None, sources))
     }
 
     fn at(&self, name: &str) -> PathBuf {
@@ -274,7 +274,7 @@ fn only_sockets_without_listener_are_connected_to() {
 
 #[test]
 fn socket_of_other_user_is_not_connected_to() {
-    let mut scene = Scene::with(Observer::new(UserId(own_uid().0 + 1)));
+    let mut scene = Scene::with(Observer::new(UserId(own_uid().0 + 1), None));
     scene.bind_stale("s");
     let seen = scene.one("s", Origin::Exact).unwrap();
     assert_eq!((seen.listener, seen.connect), (None, None));
@@ -316,7 +316,7 @@ fn accepted_connect_is_kept_if_there_is_no_table() {
 #[test]
 fn listeners_are_found_by_name_without_sock_diag() {
     let no_sock_diag = || Err(io::ErrorKind::Unsupported.into());
-    let mut scene = Scene::with_tables(no_sock_diag, proc_net_unix::read);
+    let mut scene = Scene::with_tables(no_sock_diag, proc_net_unix::read_own);
     let bound = scene.bind_master("u@h");
     scene.bind_stale("stale");
     let _client = UnixStream::connect(scene.at("u@h")).unwrap();
@@ -351,7 +351,7 @@ fn socket_missing_in_one_dump_is_not_connected_to() {
                 own.map(unix_table::Row::Listener),
             ))
         },
-        proc_net_unix::read,
+        proc_net_unix::read_own,
     );
     DIRECTORY.set(scene.directory.path().to_owned()).unwrap();
     let bound = scene.bind_master("u@h");

@@ -170,7 +170,11 @@ fn there_is_always_an_answer() {
             0,
             "not about multiplexing or forwarding: ",
         ),
-        ("Hello world", 3, "no message that ssh prints about multiplexing"),
+        (
+            "Hello world",
+            3,
+            "no message that ssh prints about multiplexing",
+        ),
         ("", 3, "no message that ssh prints about multiplexing"),
     ] {
         let text = explain(&lab, line).expect(status).stdout;

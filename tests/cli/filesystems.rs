@@ -1,12 +1,12 @@
 //! `muxtray doctor` on filesystems that are full, read-only, remote, or that cannot hold sockets.
 
-use crate::support::{GOOD, Lab, NetworkMount, Report, User, skip};
+use crate::support::{FuseMount, GOOD, Lab, PATIENCE, Process, Report, User, skip};
 
 #[test]
 fn network_filesystem_is_a_warning_and_a_trial_shows_no_sockets() {
     let name = "network_filesystem_is_a_warning_and_a_trial_shows_no_sockets";
     let lab = Lab::new();
-    let mount = match NetworkMount::new(&lab, "s", "net") {
+    let mount = match FuseMount::sshfs(&lab, "s", "net") {
         Ok(mount) => mount,
         Err(why) => return skip(name, &why),
     };
@@ -26,6 +26,53 @@ fn network_filesystem_is_a_warning_and_a_trial_shows_no_sockets() {
         "{:#}",
         report.json
     );
+}
+
+#[test]
+fn master_behind_a_copied_link_is_an_orphan() {
+    let name = "master_behind_a_copied_link_is_an_orphan";
+    let lab = Lab::new();
+    let mount = match FuseMount::bindfs(&lab, "s", "copies") {
+        Ok(mount) => mount,
+        Err(why) => return skip(name, &why),
+    };
+    let path = mount.directory().join("web");
+    lab.configure(&format!(
+        "Host web\n    ControlPath {}\n{GOOD}",
+        path.display()
+    ));
+    for _ in 0..2 {
+        let mut ssh = lab.ssh();
+        ssh.args(["web", "true"]);
+        // ssh exits with 255: "Failed to connect to new control master".
+        Process::run(ssh, PATIENCE);
+    }
+    let states = || {
+        let all = lab.list().all_at(&path);
+        let mut states: Vec<String> = all.iter().map(|it| it.state().to_owned()).collect();
+        states.sort();
+        states
+    };
+    assert_eq!(states(), ["orphaned", "orphaned", "stale"]);
+    assert_eq!(states(), ["orphaned", "orphaned", "stale"]);
+    let report = lab.doctor();
+    let evidence = report.finding("filesystem-unsupported")["evidence"].clone();
+    assert!(evidence.as_str().unwrap().contains("refused"), "{evidence}");
+    // No master is started that nothing could reach.
+    let opened = lab.muxtray(["open", "web"]).expect(1);
+    assert!(opened.stderr.contains("hard link"), "{opened:#?}");
+    assert_eq!(states(), ["orphaned", "orphaned", "stale"]);
+    let word = path.to_str().unwrap();
+    lab.muxtray(["exit", "--end-process", word]).expect(0);
+    assert_eq!(states(), ["stale"]);
+    let mut ssh = lab.ssh();
+    ssh.args(["web", "true"]);
+    // ssh exits with 255: "Failed to connect to new control master".
+    Process::run(ssh, PATIENCE);
+    // The file stays, because bindfs has no RENAME_NOREPLACE.
+    let ended = lab.muxtray(["exit", "--all", "--end-process"]).expect(1);
+    assert!(ended.stdout.contains("1 master ended"), "{ended:#?}");
+    assert_eq!(states(), ["stale"]);
 }
 
 /// Runs doctor below mounts that a script makes over the directory `s`.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::support::{
-    Behaviour, Lab, Listener, NOBODY, NetworkMount, PATIENCE, Session, SocketReport, User, skip,
+    Behaviour, FuseMount, Lab, Listener, NOBODY, PATIENCE, Session, SocketReport, User, skip,
     wait_until,
 };
 use nix::sys::stat::Mode;
@@ -301,7 +301,7 @@ fn path_through_a_symlink_loop_is_unverifiable() {
 fn a_socket_on_a_network_filesystem_is_unverifiable() {
     let name = "a_socket_on_a_network_filesystem_is_unverifiable";
     let lab = Lab::new();
-    let mount = match NetworkMount::new(&lab, "s", "net") {
+    let mount = match FuseMount::sshfs(&lab, "s", "net") {
         Ok(mount) => mount,
         Err(why) => return skip(name, &why),
     };

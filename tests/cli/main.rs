@@ -19,6 +19,7 @@ mod list;
 mod list_output;
 mod log;
 mod names;
+mod namespaces;
 mod network;
 mod open;
 mod persist;

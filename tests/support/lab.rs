@@ -223,6 +223,49 @@ impl Lab {
         command
     }
 
+    /// The same command, run as the user by `unshare` with these options. Returns `None` if that is not permitted.
+    pub(crate) fn unshared(&self, options: &[&str], command: &Command) -> Option<Command> {
+        let user = User::get();
+        let mut base = vec!["unshare".to_owned()];
+        let by_root = if User::tests_are_root() {
+            let (uid, gid) = (
+                format!("--reuid={}", user.uid),
+                format!("--regid={}", user.gid),
+            );
+            vec!["setpriv".to_owned(), uid, gid, "--clear-groups".to_owned()]
+        } else {
+            Vec::new()
+        };
+        let is_users = options.contains(&"--user");
+        if is_users {
+            base.splice(0..0, by_root.clone());
+        }
+        base.extend(options.iter().map(|option| (*option).to_owned()));
+        if !is_users {
+            base.extend(by_root);
+        }
+        let unshared = |words: &[&OsStr]| {
+            let mut command = Command::new(&base[0]);
+            self.set_environment(&mut command);
+            command.args(&base[1..]).args(words);
+            command
+        };
+        let mut trial = unshared(&[OsStr::new("true")]);
+        if !trial.output().is_ok_and(|output| output.status.success()) {
+            return None;
+        }
+        let words: Vec<&OsStr> = std::iter::once(command.get_program())
+            .chain(command.get_args())
+            .collect();
+        let mut unshared = unshared(&words);
+        for (name, value) in command.get_envs() {
+            if let Some(value) = value {
+                unshared.env(name, value);
+            }
+        }
+        Some(unshared)
+    }
+
     /// `ssh -O REQUEST` to the master at this path.
     #[track_caller]
     pub(crate) fn ssh_request(&self, request: &str, control_path: &Path) -> Finished {

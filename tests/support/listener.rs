@@ -133,6 +133,14 @@ impl Listener {
         Self::start(python_called_ssh(lab), path, behaviour)
     }
 
+    /// Starts a listener with a program named ssh by `unshare` with these options. Returns `None` if that is not
+    /// permitted.
+    #[track_caller]
+    pub(crate) fn unshared(lab: &Lab, options: &[&str], path: &Path) -> Option<Self> {
+        let command = lab.unshared(options, &python_called_ssh(lab))?;
+        Some(Self::start(command, path, Behaviour::Immortal))
+    }
+
     /// Starts a listener that belongs to root, as another user's; for tests that run as root.
     #[track_caller]
     pub(crate) fn of_root(path: &Path, behaviour: Behaviour) -> Self {
@@ -164,6 +172,11 @@ impl Listener {
 
     pub(crate) fn is_running(&mut self) -> bool {
         self.process.is_running()
+    }
+
+    /// Kills the process, so that its socket file stays behind.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill();
     }
 
     pub(crate) fn accepted(&self) -> usize {

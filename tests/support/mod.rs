@@ -31,7 +31,7 @@ pub(crate) use denied::Denied;
 pub(crate) use lab::{Lab, PATH};
 pub(crate) use listener::{Behaviour, Listener, Listeners, PACKETS, python_called_ssh};
 pub(crate) use master::{Master, Session};
-pub(crate) use mount::NetworkMount;
+pub(crate) use mount::FuseMount;
 pub(crate) use muxtray::{GOOD, Report, SocketReport, program};
 pub(crate) use network::{CLIENT, Network, WEB};
 pub(crate) use process::{Finished, PATIENCE, Process, look_for, wait_for, wait_until};

@@ -1,4 +1,4 @@
-//! Other filesystems below a laboratory: one mounted through ssh, and mounts that only one process sees.
+//! Other filesystems below a laboratory: FUSE, and mounts that only one process sees.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -11,33 +11,42 @@ use super::process::{Finished, PATIENCE, Process};
 use super::truth::files_below;
 use super::user::User;
 
-/// One directory of the laboratory mounted through sshfs onto another, like a home on a file server.
-pub(crate) struct NetworkMount<'a> {
+/// A directory of the laboratory, mounted by a FUSE program.
+pub(crate) struct FuseMount<'a> {
     lab: &'a Lab,
     directory: PathBuf,
 }
 
-impl<'a> NetworkMount<'a> {
-    /// Mounts `from` onto a new directory `to`. Returns the reason if that is not possible.
-    pub(crate) fn new(lab: &'a Lab, from: &str, to: &str) -> Result<Self, String> {
+impl<'a> FuseMount<'a> {
+    /// Mounts `from` onto a new directory `to` through ssh, like a home on a file server. Returns the reason if that is
+    /// not possible.
+    pub(crate) fn sshfs(lab: &'a Lab, from: &str, to: &str) -> Result<Self, String> {
+        let config = lab.path("ssh_config").display().to_string();
+        let source = format!("web:{}", lab.path(from).display());
+        Self::new(lab, "sshfs", &["-F", &config, &source], to)
+    }
+
+    /// Mounts `from` onto a new directory `to`, in which the kernel has an inode for each name of a hard link.
+    pub(crate) fn bindfs(lab: &'a Lab, from: &str, to: &str) -> Result<Self, String> {
+        let source = lab.path(from).display().to_string();
+        Self::new(lab, "bindfs", &[&source], to)
+    }
+
+    fn new(lab: &'a Lab, program: &str, source: &[&str], to: &str) -> Result<Self, String> {
         let directory = lab.make_directory(to);
-        if Command::new("sshfs").arg("--version").output().is_err() {
-            return Err("sshfs is not installed".to_owned());
+        if Command::new(program).arg("--version").output().is_err() {
+            return Err(format!("{program} is not installed"));
         }
         // Root mounts for the user, because /dev/fuse may not be open to everybody.
-        let mut command = Command::new("sshfs");
+        let mut command = Command::new(program);
         lab.set_environment(&mut command);
         if User::tests_are_root() {
             command.args(["-o", "allow_other"]);
         }
-        command
-            .arg("-F")
-            .arg(lab.path("ssh_config"))
-            .arg(format!("web:{}", lab.path(from).display()))
-            .arg(&directory);
+        command.args(source).arg(&directory);
         let mounted = Process::run(command, PATIENCE);
         if !mounted.status.success() {
-            return Err(format!("sshfs cannot mount: {}", mounted.stderr.trim()));
+            return Err(format!("{program} cannot mount: {}", mounted.stderr.trim()));
         }
         Ok(Self { lab, directory })
     }
@@ -48,7 +57,7 @@ impl<'a> NetworkMount<'a> {
     }
 }
 
-impl Drop for NetworkMount<'_> {
+impl Drop for FuseMount<'_> {
     fn drop(&mut self) {
         let mut command = Command::new("fusermount3");
         self.lab.set_environment(&mut command);

@@ -1,0 +1,220 @@
+//! The answers of connects, so that no socket is connected to twice.
+//!
+//! An accepted connect restarts a master's ControlPersist timer. If its listener is in no table that muxtray can read, a
+//! second connect, also by the next run, would keep the master for ever. So these answers are kept in a file until the
+//! socket's file or listener changes, or the system restarts.
+
+use std::collections::HashMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::files;
+use crate::model::ids::{Cookie, SocketId, UserId};
+use crate::model::observation::Connect;
+
+/// How long a refusal is kept for a socket without a listener. It is final, except for a program that has bound and not
+/// yet called listen, because a file never gets a second socket. Before a removal it is proven again.
+const REFUSAL_LIFETIME: Duration = Duration::from_secs(600);
+
+/// Answers in the file. Older ones are dropped.
+const MAX_ANSWERS: usize = 500;
+const MAX_BYTES: u64 = 1 << 17;
+
+#[derive(Debug)]
+pub(super) struct ConnectMemory {
+    file: Option<PathBuf>,
+    uid: UserId,
+    /// Inode and change time of the file when it was read.
+    version: Option<(u64, i64, i64)>,
+    kept: Kept,
+    /// Refusals by sockets without a listener.
+    refusals: HashMap<SocketId, Instant>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Kept {
+    boot: String,
+    /// The oldest first.
+    answers: Vec<Answer>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Answer {
+    device: u64,
+    inode: u64,
+    changed: (i64, i64),
+    /// The listener that seems to be the file's; `None` if no table shows one.
+    listener: Option<u64>,
+    accepted: bool,
+}
+
+impl Answer {
+    fn new(id: &SocketId, listener: Option<Cookie>, accepted: bool) -> Self {
+        Self {
+            device: id.device,
+            inode: id.inode,
+            changed: id.changed,
+            listener: listener.map(|cookie| cookie.0),
+            accepted,
+        }
+    }
+
+    fn is_about(&self, id: &SocketId, listener: Option<Cookie>) -> bool {
+        *self == Self::new(id, listener, self.accepted)
+    }
+}
+
+impl ConnectMemory {
+    /// Without a file the answers last as long as the process.
+    pub(super) fn new(uid: UserId, file: Option<PathBuf>) -> Self {
+        Self {
+            file,
+            uid,
+            version: None,
+            kept: Kept::default(),
+            refusals: HashMap::new(),
+        }
+    }
+
+    /// Reads the file if another process has changed it.
+    pub(super) fn refresh(&mut self, now: Instant) {
+        self.refusals
+            .retain(|_, when| now.duration_since(*when) < REFUSAL_LIFETIME);
+        let Some(file) = &self.file else { return };
+        let version = fs::symlink_metadata(file)
+            .ok()
+            .map(|stat| (stat.ino(), stat.ctime(), stat.ctime_nsec()));
+        if version == self.version {
+            return;
+        }
+        self.version = version;
+        let text = files::read_private(file, self.uid.0, MAX_BYTES);
+        let kept: Option<Kept> = text.and_then(|text| serde_json::from_slice(&text).ok());
+        self.kept = kept
+            .filter(|kept| kept.boot == boot_id())
+            .unwrap_or_default();
+    }
+
+    /// The answer of the socket, which a table shows this listener for.
+    pub(super) fn answer(&self, id: &SocketId, listener: Option<Cookie>) -> Option<Connect> {
+        if listener.is_none() && self.refusals.contains_key(id) {
+            return Some(Connect::Refused);
+        }
+        let mut answers = self.kept.answers.iter();
+        let answer = answers.find(|answer| answer.is_about(id, listener))?;
+        Some(if answer.accepted {
+            Connect::Accepted
+        } else {
+            Connect::Refused
+        })
+    }
+
+    pub(super) fn note(
+        &mut self,
+        id: &SocketId,
+        listener: Option<Cookie>,
+        answer: &Connect,
+        now: Instant,
+    ) {
+        let accepted = match answer {
+            Connect::Accepted => true,
+            Connect::Refused => false,
+            Connect::Full | Connect::Denied | Connect::Failed(_) => return,
+        };
+        if listener.is_none() && !accepted {
+            self.refusals.insert(*id, now);
+        }
+        // What another process has noted since.
+        self.refresh(now);
+        let before = self.kept.answers.len();
+        self.kept
+            .answers
+            .retain(|answer| !answer.is_about(id, listener));
+        if accepted || listener.is_some() {
+            self.kept.answers.push(Answer::new(id, listener, accepted));
+        } else if self.kept.answers.len() == before {
+            return;
+        }
+        let excess = self.kept.answers.len().saturating_sub(MAX_ANSWERS);
+        self.kept.answers.drain(..excess);
+        self.kept.boot = boot_id();
+        self.store();
+    }
+
+    /// Forgets refusals by sockets that exist no more: a directory may see thousands of them within the lifetime.
+    pub(super) fn keep_refusals(&mut self, exists: impl Fn(&SocketId) -> bool) {
+        self.refusals.retain(|id, _| exists(id));
+    }
+
+    fn store(&mut self) {
+        let Some(file) = &self.file else { return };
+        let stored = serde_json::to_vec(&self.kept)
+            .map_err(std::io::Error::from)
+            .and_then(|text| files::write_private(file, &text));
+        if let Err(error) = stored {
+            tracing::debug!("cannot keep the answer of a connect: {error}");
+        }
+        self.version = fs::symlink_metadata(file)
+            .ok()
+            .map(|stat| (stat.ino(), stat.ctime(), stat.ctime_nsec()));
+    }
+}
+
+/// Empty without `/proc`.
+fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answer_is_kept_for_the_same_file_and_listener() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("cache/connects.json");
+        let uid = UserId(nix::unistd::geteuid().as_raw());
+        let memory = || {
+            let mut memory = ConnectMemory::new(uid, Some(file.clone()));
+            memory.refresh(Instant::now());
+            memory
+        };
+        let id = |inode, nanoseconds| SocketId {
+            device: 1,
+            inode,
+            changed: (7, nanoseconds),
+        };
+        let (mut one, mut other) = (memory(), memory());
+        let now = Instant::now();
+        one.note(&id(1, 1), None, &Connect::Accepted, now);
+        other.note(&id(2, 1), Some(Cookie(5)), &Connect::Refused, now);
+        other.note(&id(3, 1), None, &Connect::Refused, now);
+        other.note(&id(4, 1), None, &Connect::Full, now);
+        let next = memory();
+        for (id, listener, answer) in [
+            (id(1, 1), None, Some(Connect::Accepted)),
+            (id(1, 2), None, None),
+            (id(1, 1), Some(Cookie(5)), None),
+            (id(2, 1), Some(Cookie(5)), Some(Connect::Refused)),
+            (id(2, 1), Some(Cookie(6)), None),
+            (id(3, 1), None, None),
+            (id(4, 1), None, None),
+        ] {
+            assert_eq!(next.answer(&id, listener), answer, "{id:?} {listener:?}");
+        }
+        assert_eq!(other.answer(&id(3, 1), None), Some(Connect::Refused));
+        // A later refusal replaces it, in every process.
+        other.note(&id(1, 1), None, &Connect::Refused, now);
+        assert_eq!(memory().answer(&id(1, 1), None), None);
+        for inode in 0..u64::try_from(MAX_ANSWERS).unwrap() {
+            one.note(&id(100 + inode, 1), None, &Connect::Accepted, now);
+        }
+        let next = memory();
+        assert_eq!(next.kept.answers.len(), MAX_ANSWERS);
+        assert_eq!(next.answer(&id(2, 1), Some(Cookie(5))), None);
+    }
+}
