@@ -165,6 +165,10 @@ fn state_finding(socket: &Socket, extra: Extra<'_>) -> Option<Finding> {
             ),
             tr!("do not connect through it; end that program, or set another ControlPath"),
         ),
+        State::Foreign(ForeignHolder::Hidden) => found(
+            tr!("a program listens that did not bind it as ssh does, such as ssh-agent"),
+            tr!("do not connect through it; end that program, or set another ControlPath"),
+        ),
         State::Foreign(ForeignHolder::User(owner)) => found(
             tr!("a process of {owner} listens", owner),
             tr!(

@@ -57,6 +57,11 @@ fn with_listener(
     listener: &Listener,
     context: Context<'_>,
 ) -> Option<State> {
+    let is_bound_as_master = listener.is_bound_as_master();
+    // A pattern matches sockets of other programs too, such as ssh-agent's.
+    if !is_bound_as_master && origin != Origin::Exact {
+        return None;
+    }
     let foreign = match (&listener.holder, listener.uid) {
         (Holder::Other(process), _) => Some(ForeignHolder::Program {
             name: process.name.clone(),
@@ -65,10 +70,15 @@ fn with_listener(
         (Holder::Unknown, Some(uid)) if uid != context.uid => {
             Some(ForeignHolder::User(context.owner(uid)))
         }
+        (Holder::Unknown, _) if !is_bound_as_master => Some(ForeignHolder::Hidden),
         (Holder::Ssh(_) | Holder::Unknown, _) => None,
     };
     if let Some(holder) = foreign {
-        return (origin != Origin::VaguePattern).then_some(State::Foreign(holder));
+        let is_problem = match &holder {
+            ForeignHolder::Program { .. } | ForeignHolder::Hidden => origin == Origin::Exact,
+            ForeignHolder::User(_) => origin != Origin::VaguePattern,
+        };
+        return is_problem.then_some(State::Foreign(holder));
     }
     // A starting master before link, or a socket that `clean` is about to rename back.
     if matches!(origin, Origin::Temporary | Origin::Aside) {

@@ -110,6 +110,13 @@ fn state_follows_from_facts_and_origin() {
         connect,
         ..observation()
     };
+    let unlike_ssh = |holder| Observation {
+        listener: Some(Listener {
+            bound_name: "/s/u@h-22".into(),
+            ..listener(holder)
+        }),
+        ..observation()
+    };
     let nfs = || Filesystem::Network("nfs");
     let directory = |stat| file(File::Other(FileKind::Directory, stat));
     let socket_of_root = || file(File::Socket(of_root()));
@@ -139,7 +146,12 @@ fn state_follows_from_facts_and_origin() {
         (stopped(), master("unresponsive")),
         (mode_0500(running()), master("denied")),
         (mode_0500(stopped()), master("denied")),
-        (listening(Holder::Other(process("nc")), Some(ME)), foreign()),
+        (
+            listening(Holder::Other(process("nc")), Some(ME)),
+            exact("foreign"),
+        ),
+        (unlike_ssh(Holder::Ssh(process("ssh"))), exact("running")),
+        (unlike_ssh(Holder::Unknown), exact("foreign")),
         (listening(Holder::Unknown, root), foreign()),
         (on(Filesystem::Local, None), all("-")),
         (connected(Connect::Refused), stale()),

@@ -169,18 +169,34 @@ impl Expectations<'_> {
         self.match_pattern(name)
     }
 
-    /// Returns the first match by origin, and then one that is not limited to sockets.
+    /// Returns the first match by origin, and then one that is not limited to sockets. Sockets of agents match only the
+    /// exact path of a host: a stale one cannot be told from a master's, and is not muxtray's to remove.
     fn match_pattern(&self, name: &[u8]) -> Option<Match> {
         const VAGUE: Match = Match {
             origin: Origin::VaguePattern,
             sockets_only: true,
         };
+        if is_agents(name) {
+            return None;
+        }
         self.patterns
             .iter()
             .filter(|(component, _)| component.matches(name))
             .map(|(_, matched)| *matched)
             .chain(self.vague.contains(name).then_some(VAGUE))
             .min()
+    }
+}
+
+/// Whether the name is that of an agent's socket: `agent.4711` (ssh-agent), `s.AAAAAAAAAA.agent.BBBBBBBBBB` (OpenSSH 10.1),
+/// `S.gpg-agent.ssh` (GnuPG).
+fn is_agents(name: &[u8]) -> bool {
+    let parts: Vec<&[u8]> = name.split(|byte| *byte == b'.').collect();
+    match parts.as_slice() {
+        [b"agent", pid] => pid.iter().all(u8::is_ascii_digit),
+        [b"s", _, b"agent", _] => true,
+        [b"S", program, ..] => program.ends_with(b"-agent") || *program == b"scdaemon",
+        _ => false,
     }
 }
 

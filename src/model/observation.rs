@@ -1,13 +1,14 @@
 //! The facts of one look at the control sockets. `observe` fills them in and judges nothing.
 
 use std::fmt;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
 use serde::Serialize;
 use tr::tr;
 
-use super::control_path::{ControlPath, Destination};
+use super::control_path::{ControlPath, Destination, stem_of_temporary};
 use super::group::Permissions;
 use super::ids::{Cookie, MasterPid, SocketId, UserId};
 use super::text;
@@ -94,8 +95,18 @@ pub struct Listener {
     pub holder: Holder,
 }
 
+impl Listener {
+    /// Whether it has the temporary name of a master. Agents bind their socket without one, and so does ssh for a
+    /// forwarding (`-L /PATH:…`).
+    pub fn is_bound_as_master(&self) -> bool {
+        let name = self.bound_name.file_name();
+        name.is_some_and(|name| stem_of_temporary(name.as_bytes()).is_some())
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Holder {
+    /// An OpenSSH client, whatever the name of its program.
     Ssh(Process),
     Other(Process),
     Unknown,

@@ -256,6 +256,7 @@ pub(crate) fn states() -> Vec<State> {
         State::Misowned(root()),
         State::Foreign(program),
         State::Foreign(ForeignHolder::User(root())),
+        State::Foreign(ForeignHolder::Hidden),
         State::NotASocket(FileKind::Regular),
         State::NotASocket(FileKind::Directory),
         State::NotASocket(FileKind::Symlink),

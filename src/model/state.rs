@@ -40,8 +40,13 @@ pub enum Unresponsive {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ForeignHolder {
-    Program { name: String, pid: MasterPid },
+    Program {
+        name: String,
+        pid: MasterPid,
+    },
     User(Owner),
+    /// A program of the user's that hides its descriptors, as ssh-agent does. ssh would have bound another name.
+    Hidden,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

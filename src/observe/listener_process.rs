@@ -55,6 +55,7 @@ struct Found {
     pid: MasterPid,
     start_ticks: u64,
     descriptor: OsString,
+    is_ssh: bool,
     process: Process,
 }
 
@@ -130,7 +131,7 @@ impl ListenerProcesses {
     /// The holder of this listener at the last [`Self::refresh`].
     pub(super) fn holder(&self, listener: &UnixListener) -> Holder {
         match self.found.get(&listener.socket_inode) {
-            Some(found) if found.process.name == SSH => Holder::Ssh(found.process.clone()),
+            Some(found) if found.is_ssh => Holder::Ssh(found.process.clone()),
             Some(found) => Holder::Other(found.process.clone()),
             None => Holder::Unknown,
         }
@@ -188,7 +189,8 @@ impl ListenerProcesses {
         let Some(status) = process::status(pid) else {
             return;
         };
-        let (own_session, arguments) = if name == SSH {
+        let is_ssh = process::is_ssh_client(pid, &name);
+        let (own_session, arguments) = if is_ssh {
             process::session_and_arguments(pid)
         } else {
             (false, None)
@@ -213,6 +215,7 @@ impl ListenerProcesses {
                 pid,
                 start_ticks: status.start_ticks,
                 descriptor,
+                is_ssh,
                 process: process.clone(),
             };
             self.found.insert(inode, found);

@@ -114,6 +114,30 @@ pub(super) fn name(pid: MasterPid) -> Option<String> {
     Some(String::from_utf8_lossy(&name).into_owned())
 }
 
+/// Whether the program is OpenSSH's client: by its name (also that of a wrapper: trzsz's `tssh`, Nix's `.ssh-wrapped`), or
+/// by its content for a copy under another name. The sources of the client alone have the marker, as the name of a function
+/// in its messages.
+pub(super) fn is_ssh_client(pid: MasterPid, name: &str) -> bool {
+    const NAMES: &[&str] = &[SSH, "tssh", ".ssh-wrapped"];
+    const MARKER: &[u8] = b"muxserver_listen";
+    /// A static build has less.
+    const MAX_BYTES: u64 = 16 << 20;
+    if NAMES.contains(&name) {
+        return true;
+    }
+    let executable = fs::File::open(directory(pid).join("exe"));
+    let Ok(executable) = executable else {
+        return false;
+    };
+    let is_small = |file: &fs::File| file.metadata().is_ok_and(|it| it.len() <= MAX_BYTES);
+    let mut content = Vec::new();
+    is_small(&executable)
+        && executable.take(MAX_BYTES).read_to_end(&mut content).is_ok()
+        && content
+            .split(|byte| *byte == 0)
+            .any(|text| text.ends_with(MARKER))
+}
+
 /// The kernel marks an executable as deleted after an upgrade replaced it.
 fn program(executable: &Path) -> Option<&[u8]> {
     let name = executable.file_name()?.as_bytes();
@@ -168,9 +192,13 @@ fn parts<'a>(cmdline: &'a [u8], mut each: impl FnMut(Part<'a>)) -> bool {
         .iter()
         .rposition(|byte| *byte != 0)
         .map_or(0, |last| last + 1);
-    // `ssh: PATH [mux]`, and after a stop request `ssh: [stopped mux]`.
-    let title = cmdline[..end].strip_prefix(b"ssh: ");
-    if title.is_some_and(|title| title.ends_with(b"[mux]") || title.ends_with(b"[stopped mux]")) {
+    // The title of a master in the background: `ssh: PATH [mux]`, and after a stop request `ssh: [stopped mux]`. It begins
+    // with the last part of the first argument.
+    let title = &cmdline[..end];
+    let has_name = title.split(|byte| *byte == b' ').next();
+    if has_name.is_some_and(|name| name.ends_with(b":") && !name.contains(&0))
+        && (title.ends_with(b" [mux]") || title.ends_with(b" [stopped mux]"))
+    {
         return false;
     }
     let mut words = cmdline[..end].split(|byte| *byte == 0).skip(1);
@@ -331,6 +359,8 @@ mod tests {
         for (cmdline, own) in [
             ("ssh: /home/u/.ssh/s/u@h-22 [mux]\0\0\0\0", false),
             ("ssh: [stopped mux]\0\0", false),
+            ("tssh: /s/u@h-22 [mux]\0", false),
+            ("ssh\0-M\0h:\0x [mux]\0", true),
             ("ssh\0h\0", true),
             ("ssh\0-M\0-N\0h\0", false),
             ("ssh\0-fMN\0h\0", false),
@@ -456,7 +486,7 @@ mod tests {
         #[test]
         fn any_bytes_are_parsed(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = (parse_stat(&bytes), ssh_arguments(&bytes));
-            let has_no_option = !bytes.contains(&b'N') && !bytes.contains(&b'o') && !bytes.starts_with(b"ssh: ");
+            let has_no_option = !bytes.contains(&b'N') && !bytes.contains(&b'o') && !bytes.contains(&b']');
             prop_assert!(is_own_session(&bytes) || !has_no_option);
         }
     }

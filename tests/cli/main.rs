@@ -22,6 +22,7 @@ mod names;
 mod namespaces;
 mod network;
 mod open;
+mod other_listeners;
 mod persist;
 mod privilege;
 mod settings;

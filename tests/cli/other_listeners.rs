@@ -1,0 +1,119 @@
+//! Listeners in the directory of control sockets that are no masters, and masters of an ssh with another name.
+
+use std::path::Path;
+
+use crate::support::{Lab, PATIENCE, Process, Report, is_socket, wait_until};
+
+/// A program that listens in the laboratory until it is dropped.
+#[track_caller]
+fn listening(lab: &Lab, path: &Path, words: &[&str]) -> Process {
+    let mut command = lab.command(words[0]);
+    command.args(&words[1..]);
+    let process = Process::start(command);
+    wait_until("it listens", PATIENCE, || is_socket(path));
+    process
+}
+
+fn agent(lab: &Lab, path: &Path) -> Process {
+    listening(
+        lab,
+        path,
+        &["ssh-agent", "-D", "-a", path.to_str().unwrap()],
+    )
+}
+
+#[test]
+fn agent_in_the_directory_is_no_master() {
+    let lab = Lab::good();
+    let web = lab.master("web");
+    let config = lab.path("ssh_config");
+    // Names that only the pattern `%n-%p` matches, and those that agents choose themselves.
+    let mut agents: Vec<_> = ["some-1", "agent.4711", "s.AAAAAAAAAA.agent.BBBBBBBBBB"]
+        .map(|name| lab.path(format!("s/{name}")))
+        .into_iter()
+        .map(|path| (agent(&lab, &path), path))
+        .collect();
+    // A forwarding of an ssh.
+    let forwarded = lab.path("s/docker-1");
+    let forwarding = format!("{}:/nowhere", forwarded.display());
+    let config = config.to_str().unwrap();
+    let _ssh = listening(
+        &lab,
+        &forwarded,
+        &[
+            "ssh",
+            "-F",
+            config,
+            "-S",
+            "none",
+            "-N",
+            "-L",
+            &forwarding,
+            "web",
+        ],
+    );
+    let paths = |report: &Report| -> Vec<String> {
+        let sockets = report.sockets().into_iter();
+        sockets
+            .map(|it| it.0["path"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let only_web = [web.path().to_str().unwrap().to_owned()];
+    let report = lab.list();
+    assert_eq!((paths(&report), report.status), (only_web.to_vec(), 0));
+    let checked = lab.muxtray(["check"]).expect(0);
+    assert_eq!(checked.stdout.lines().count(), 1, "{checked:#?}");
+    lab.muxtray(["exit", "--all"]).expect(0);
+    assert!(
+        agents
+            .iter_mut()
+            .all(|(agent, path)| agent.is_running() && is_socket(path))
+    );
+    assert_eq!(paths(&lab.list()), [""; 0]);
+    // A path that is named is reported, and not connected to.
+    let named = agents[0].1.to_str().unwrap();
+    let checked = lab.muxtray(["check", named]).expect(1);
+    assert!(checked.stderr.contains("foreign"), "{checked:#?}");
+    // Dead sockets with an agent's own name are left alone.
+    let dead = agents[1].1.clone();
+    for (mut agent, _) in agents {
+        agent.kill();
+    }
+    lab.muxtray(["clean"]).expect(0);
+    assert!(is_socket(&dead));
+}
+
+#[test]
+fn agent_at_the_path_of_a_host_is_foreign() {
+    let lab = Lab::good();
+    let path = lab.control_path("web");
+    let mut agent = agent(&lab, &path);
+    let report = lab.list();
+    assert_eq!(report.at(&path).state(), "foreign", "{:#}", report.json);
+    lab.muxtray(["check", "web"]).expect(1);
+    lab.muxtray(["exit", "--all"]).expect(1);
+    assert!(agent.is_running() && is_socket(&path));
+}
+
+#[test]
+fn ssh_with_another_name_is_a_master() {
+    let lab = Lab::good();
+    let path = lab.control_path("web");
+    for name in ["tssh", "my-client"] {
+        let copy = lab.install(Path::new("/usr/bin/ssh"), name);
+        let config = lab.path("ssh_config");
+        let words = [
+            copy.to_str().unwrap(),
+            "-F",
+            config.to_str().unwrap(),
+            "-M",
+            "-N",
+            "web",
+        ];
+        let mut master = listening(&lab, &path, &words);
+        let report = lab.list();
+        assert_eq!(report.at(&path).state(), "running", "{:#}", report.json);
+        lab.muxtray(["exit", "web"]).expect(0);
+        wait_until("it has ended", PATIENCE, || !master.is_running());
+    }
+}
