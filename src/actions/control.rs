@@ -16,6 +16,7 @@ use super::error::ActionError;
 use super::held_socket::{HeldSocket, HoldError};
 use super::kernel::{Kernel, ListenerFound};
 use crate::decide::intent::SessionConsent;
+use crate::model::carried::Carried;
 use crate::model::control_path::ControlPath;
 use crate::model::socket::{Connect, File, MasterPid, Target};
 use crate::model::text;
@@ -31,7 +32,7 @@ const VERIFY_LIMIT: Duration = Duration::from_secs(2);
 
 const VERIFY_POLL: Duration = Duration::from_millis(10);
 
-/// How long to wait if more sessions are open than may be closed: a client that has just disconnected, such as an
+/// How long to wait if more is open than may be closed: a client that has just disconnected, such as an
 /// alive check, counts until the master has noticed.
 const SETTLE_LIMIT: Duration = Duration::from_millis(250);
 const SETTLE_POLL: Duration = Duration::from_millis(25);
@@ -105,24 +106,21 @@ pub(super) fn exit(
 ) -> Result<Ended, ActionError> {
     let deadline = Deadline::within(limit);
     let held = HeldSocket::open(target)?;
-    let mut sessions = None;
-    let agreed = Deadline::within(SETTLE_LIMIT).poll(SETTLE_POLL, || {
-        match master(kernel, target) {
-            Ok(master) => sessions = master.map(|master| master.sessions),
-            Err(error) => return Some(Err(error)),
-        }
-        (sessions.is_none() || consent.covers(sessions)).then_some(Ok(()))
-    });
-    agreed.transpose()?;
-    if !consent.covers(sessions) {
-        let has_ended = sessions.is_none() && kernel.connect(&held.file) == Connect::Refused;
+    let carried = count(kernel, target, consent, 0)?;
+    if !consent.covers(carried) {
+        let has_ended = carried.is_none() && kernel.connect(&held.file) == Connect::Refused;
         return Err(if has_ended {
             MuxError::Refused.into()
         } else {
-            ActionError::SessionsOpen(sessions)
+            ActionError::ConnectionsOpen(carried)
         });
     }
     let mut client = Client::connect(held.file.as_fd(), deadline)?;
+    // A busy master greets late, and connections may have been opened meanwhile.
+    let carried = count(kernel, target, consent, 1)?;
+    if !consent.covers(carried) {
+        return Err(ActionError::ConnectionsOpen(carried));
+    }
     let reply = client.exit()?;
     tracing::debug!(path = %target.path, ?reply, "exit request sent");
     let until = Deadline::within(VERIFY_LIMIT);
@@ -131,11 +129,9 @@ pub(super) fn exit(
     tracing::trace!(path = %target.path, closed, "waited for the connection to close");
     verify_no_listener(kernel, &target.path, &held, until)?;
     let file_remains = file_remains(&target.path, &held, until);
-    let mut message = match sessions {
-        None | Some(0) => tr!("exited"),
-        Some(closed) => {
-            tr!("exited, closing {n} session" | "exited, closing {n} sessions" % closed)
-        }
+    let mut message = match carried {
+        None | Some(Carried::NONE) => tr!("exited"),
+        Some(carried) => tr!("exited, closing {carried}", carried),
     };
     if file_remains {
         message = tr!("{exited}; its socket file remains, stale", exited = message);
@@ -147,12 +143,12 @@ pub(super) fn exit(
 }
 
 /// Sends a stop request, after which the master accepts no more sessions and exits with its last one. Verifies that the
-/// listener is gone. Limits as for [`exit`]. Returns the sessions that are still open; `None` if they could not be counted.
+/// listener is gone. Limits as for [`exit`]. Returns the connections that are still open; `None` if they could not be counted.
 pub(super) fn stop(
     kernel: &impl Kernel,
     target: &Target,
     limit: Duration,
-) -> Result<Option<u32>, ActionError> {
+) -> Result<Option<Carried>, ActionError> {
     let deadline = Deadline::within(limit);
     let held = HeldSocket::open(target)?;
     let master = master(kernel, target)?;
@@ -167,7 +163,28 @@ pub(super) fn stop(
         }
         Err(error) => return Err(error.into()),
     }
-    Ok(master.map(|master| master.sessions))
+    Ok(master.and_then(|master| master.carried))
+}
+
+/// The connections that end with the master, without this process's `own` to its socket. Waits for clients that are
+/// disconnecting if there are more than may be closed.
+fn count(
+    kernel: &impl Kernel,
+    target: &Target,
+    consent: SessionConsent,
+    own: u32,
+) -> Result<Option<Carried>, HoldError> {
+    let mut counted = Ok(None);
+    Deadline::within(SETTLE_LIMIT).poll(SETTLE_POLL, || {
+        counted = master(kernel, target).map(|master| {
+            let mut carried = master?.carried?;
+            carried.sessions = carried.sessions.saturating_sub(own);
+            Some(carried)
+        });
+        let is_final = |carried: &Option<_>| carried.is_none() || consent.covers(*carried);
+        counted.as_ref().map_or(true, is_final).then_some(())
+    });
+    counted
 }
 
 /// The listener of the socket; `None` if the kernel shows none.

@@ -19,6 +19,7 @@ use super::pidfd::Pidfd;
 use crate::decide::action_report::Action;
 use crate::decide::ending::{self, AtPath, Observed, Phase};
 use crate::decide::intent::SessionConsent;
+use crate::model::carried::Carried;
 use crate::model::control_path::ControlPath;
 use crate::model::socket::{File, Holder, Process, Target};
 use crate::model::text;
@@ -84,7 +85,7 @@ pub(super) fn end_process(
         Errno::ESRCH => ActionError::Gone,
         errno => failed(&tr!("open its pidfd"), errno),
     })?;
-    // The connection of the alive check no longer counts here; a session opened since then is not covered by the consent.
+    // The connection of the alive check no longer counts here; a connection opened since then is not covered by the consent.
     let (second, process) = find_ssh(kernel, target, consent)?;
     if process.pid != candidate.pid {
         return Err(ActionError::HolderChanged);
@@ -103,17 +104,17 @@ pub(super) fn end_process(
         )));
     }
     let signal = if killed { "SIGKILL" } else { "SIGTERM" };
-    let mut message = match second.sessions {
-        0 => tr!(
+    let mut message = match second.carried {
+        None | Some(Carried::NONE) => tr!(
             "process {pid} ended ({signal})",
             pid = process.pid.0,
             signal
         ),
-        closed => tr!(
-            "process {pid} ended ({signal}), closing {n} session"
-                | "process {pid} ended ({signal}), closing {n} sessions" % closed,
+        Some(carried) => tr!(
+            "process {pid} ended ({signal}), closing {carried}",
             pid = process.pid.0,
-            signal
+            signal,
+            carried
         ),
     };
     if let Some(socket) = socket
@@ -124,7 +125,7 @@ pub(super) fn end_process(
     Ok(message)
 }
 
-/// The listener, and its process if that is an ssh of the user's and its sessions may be closed.
+/// The listener, and its process if that is an ssh of the user's and what it carries may be closed.
 fn find_ssh(
     kernel: &impl Kernel,
     target: &Target,
@@ -132,8 +133,8 @@ fn find_ssh(
 ) -> Result<(ListenerFound, Process), ActionError> {
     let found = kernel.listener(target).ok_or(ActionError::Gone)?;
     match found.holder.clone() {
-        Holder::Ssh(_) if !consent.covers(Some(found.sessions)) => {
-            Err(ActionError::SessionsOpen(Some(found.sessions)))
+        Holder::Ssh(_) if !consent.covers(found.carried) => {
+            Err(ActionError::ConnectionsOpen(found.carried))
         }
         Holder::Ssh(process) => Ok((found, process)),
         Holder::Other(process) => Err(ActionError::Refused(tr!(

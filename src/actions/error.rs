@@ -6,6 +6,7 @@ use tr::tr;
 use super::held_socket::HoldError;
 use crate::decide::action_report::{ActionOutcome, Refusal};
 use crate::diagnose::obstacle::Failure;
+use crate::model::carried::Carried;
 use crate::model::control_path::ControlPath;
 use crate::mux::error::MuxError;
 
@@ -17,9 +18,9 @@ pub enum ActionError {
     Hold(#[from] HoldError),
     #[error(transparent)]
     Mux(#[from] MuxError),
-    /// More sessions are open than may be closed; `None` if they cannot be counted. Nothing was sent to the master.
-    #[error("{}", sessions_open(*.0))]
-    SessionsOpen(Option<u32>),
+    /// More connections are open than may be closed; `None` if they cannot be counted. Nothing was sent to the master.
+    #[error("{}", connections_open(*.0))]
+    ConnectionsOpen(Option<Carried>),
     #[error("{}", tr!(
         "the master accepted the request but still listens after {duration}",
         duration = humantime::format_duration(*.0)
@@ -105,10 +106,13 @@ impl ActionError {
     }
 }
 
-fn sessions_open(sessions: Option<u32>) -> String {
-    match sessions {
-        Some(sessions) => tr!("{n} session is open, nothing was closed"
-            | "{n} sessions are open, nothing was closed" % sessions),
+fn connections_open(carried: Option<Carried>) -> String {
+    match carried {
+        Some(carried) => tr!(
+            "{carried} is open, nothing was closed"
+                | "{carried} are open, nothing was closed" % carried.count(),
+            carried
+        ),
         None => tr!(
             "its sessions cannot be counted, nothing was closed: the kernel shows no listener in this network namespace"
         ),

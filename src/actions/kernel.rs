@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::decide::ending::AtPath;
+use crate::model::carried::Carried;
 use crate::model::control_path::ControlPath;
 use crate::model::places::{Candidate, Origin};
 use crate::model::socket::{
@@ -74,18 +75,16 @@ impl Kernel for LiveKernel {}
 pub struct ListenerFound {
     pub cookie: Option<Cookie>,
     pub holder: Holder,
-    /// The sessions that end with the master: the multiplexed ones and its own.
-    pub sessions: u32,
+    /// `None` if it cannot be counted.
+    pub carried: Option<Carried>,
     pub place: AtPath,
 }
 
 impl ListenerFound {
     fn new(listener: Listener, place: AtPath) -> Self {
-        let has_own_session =
-            matches!(&listener.holder, Holder::Ssh(process) if process.own_session);
         Self {
             cookie: listener.cookie,
-            sessions: listener.sessions + u32::from(has_own_session),
+            carried: listener.carried(),
             holder: listener.holder,
             place,
         }

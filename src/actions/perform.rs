@@ -18,6 +18,7 @@ use crate::decide::intent::{Intent, SessionConsent};
 use crate::decide::notice::Button;
 use crate::decide::opening::{self, Start};
 use crate::diagnose::commands;
+use crate::model::carried::Carried;
 use crate::model::control_path::HostAlias;
 use crate::model::finding::FindingId;
 use crate::model::places::Persist;
@@ -90,11 +91,14 @@ pub fn exit_or_end_process(subject: &Subject, consent: SessionConsent) -> Action
 
 pub fn stop(subject: &Subject) -> ActionReport {
     subject.perform(Action::Stop, || {
-        let sessions = control::stop(&LiveKernel, &subject.target, CHECK_LIMIT)?;
-        Ok(match sessions {
-            Some(0) => tr!("exited, as no session was open"),
-            Some(sessions) => tr!("accepts no more sessions; exits when its {n} session ends"
-                | "accepts no more sessions; exits when its {n} sessions end" % sessions),
+        let carried = control::stop(&LiveKernel, &subject.target, CHECK_LIMIT)?;
+        Ok(match carried {
+            Some(Carried::NONE) => tr!("exited, as no session was open"),
+            Some(carried) => tr!(
+                "accepts no more sessions; exits when {carried} has ended"
+                    | "accepts no more sessions; exits when {carried} have ended" % carried.count(),
+                carried
+            ),
             None => tr!("accepts no more sessions; exits when its last one ends"),
         })
     })
@@ -205,15 +209,19 @@ impl Subject {
             ..self.report(action, error.outcome(), error.to_string())
         };
         match (error, &self.socket) {
-            (ActionError::SessionsOpen(sessions), _) => {
-                let (option, button) = match (action, *sessions) {
-                    (Action::EndProcess, Some(sessions)) => {
-                        ("--end-process --force", self.end_process_button(sessions))
+            (ActionError::ConnectionsOpen(carried), socket) => {
+                let (option, button) = match (action, *carried) {
+                    (Action::EndProcess, Some(carried)) => {
+                        ("--end-process --force", self.end_process_button(carried))
                     }
-                    (_, sessions) => ("--force", Button::exit(self.target.clone(), sessions)),
+                    (_, carried) => ("--force", Button::exit(self.target.clone(), carried)),
                 };
                 let command = format_args!("muxtray exit {option} {}", self.argument());
-                report
+                let message = match socket.as_ref().and_then(Socket::jumping_text) {
+                    Some(jumping) => format!("{}; {jumping}", report.message),
+                    None => report.message.clone(),
+                };
+                ActionReport { message, ..report }
                     .with_advice(Some(tr!("to close them: {command}", command)))
                     .with_button(Some(button))
             }
@@ -221,7 +229,7 @@ impl Subject {
                 // The network of a stranded master is gone, so no other request can succeed.
                 let is_stranded = matches!(socket.state, State::Stranded(_));
                 let button = (action == Action::Exit && is_stranded)
-                    .then(|| self.end_process_button(socket.sessions_at_stake().unwrap_or(0)));
+                    .then(|| self.end_process_button(socket.carried().unwrap_or_default()));
                 let finding = socket.findings.first();
                 match finding.filter(|finding| finding.id == FindingId::Unresponsive) {
                     Some(finding) => ActionReport {
@@ -236,8 +244,8 @@ impl Subject {
         }
     }
 
-    fn end_process_button(&self, sessions: u32) -> Button {
-        Button::end_process(self.target.clone(), sessions)
+    fn end_process_button(&self, carried: Carried) -> Button {
+        Button::end_process(self.target.clone(), carried)
     }
 }
 
@@ -285,13 +293,13 @@ pub fn open(opening: &Opening, signals: Option<&DeferredSignals>) -> ActionRepor
         Err(error) => error,
     };
     let (advice, label, consent) = match &error {
-        ActionError::SessionsOpen(sessions) => {
+        ActionError::ConnectionsOpen(carried) => {
             let host = text::shell_word(alias.0.as_ref());
             let command = format_args!("muxtray open --force {host}");
             (
                 Some(tr!("to close them: {command}", command)),
-                Button::reconnect(alias.clone(), *sessions).label,
-                SessionConsent::to_close(*sessions),
+                Button::reconnect(alias.clone(), *carried).label,
+                SessionConsent::to_close(*carried),
             )
         }
         ActionError::NotStarted(failure) => {

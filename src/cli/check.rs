@@ -1,4 +1,4 @@
-//! `muxtray check`: the alive check, with the number of sessions and the state of the master's network.
+//! `muxtray check`: the alive check, with the connections that the master carries and the state of the master's network.
 
 use std::io;
 
@@ -58,8 +58,8 @@ fn check_one(socket: &Socket) -> ActionReport {
         return report;
     }
     let mut message = report.message.clone();
-    if let Some(sessions) = socket.sessions {
-        message = format!("{message}, {}", text::sessions(sessions));
+    if let Some(carried) = socket.carried_text() {
+        message = text::list([message, carried]);
     }
     match &socket.network {
         Some(verdict) => with_network(socket, verdict, &message, report),

@@ -2,42 +2,43 @@
 
 use std::path::PathBuf;
 
+use crate::model::carried::Carried;
 use crate::model::control_path::HostAlias;
 use crate::model::fix::Fix;
 use crate::model::settings::Setting;
 use crate::model::socket::{Socket, Target};
 
-/// The number of open sessions that the user agreed to close with a master. If more are open by then, the action is refused.
+/// The open connections that the user agreed to close with a master. If more are open by then, the action is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SessionConsent {
     /// At most so many; refused if they cannot be counted.
-    UpTo(u32),
+    UpTo(Carried),
     /// All of them, even if they cannot be counted.
     Any,
 }
 
 impl SessionConsent {
-    pub const NONE: Self = Self::UpTo(0);
+    pub const NONE: Self = Self::UpTo(Carried::NONE);
 
-    /// Returns the consent to close the sessions that a label shows; `None` if they cannot be counted.
-    pub fn to_close(sessions: Option<u32>) -> Self {
-        sessions.map_or(Self::Any, Self::UpTo)
+    /// Returns the consent to close the connections that a label shows; `None` if they cannot be counted.
+    pub fn to_close(carried: Option<Carried>) -> Self {
+        carried.map_or(Self::Any, Self::UpTo)
     }
 
-    /// Whether so many sessions may be closed; `None` if they cannot be counted.
-    pub fn covers(self, sessions: Option<u32>) -> bool {
+    /// Whether these connections may be closed; `None` if they cannot be counted.
+    pub fn covers(self, carried: Option<Carried>) -> bool {
         match self {
             Self::Any => true,
-            Self::UpTo(limit) => sessions.is_some_and(|sessions| sessions <= limit),
+            Self::UpTo(limit) => carried.is_some_and(|carried| carried.is_within(limit)),
         }
     }
 }
 
-/// Returns the masters with the consent to close the sessions that they have now.
+/// Returns the masters with the consent to close the connections that they have now.
 pub fn masters_to_exit<'a>(
     sockets: impl Iterator<Item = &'a Socket>,
 ) -> Vec<(Target, SessionConsent)> {
-    let consent = |socket: &Socket| SessionConsent::to_close(socket.sessions_at_stake());
+    let consent = |socket: &Socket| SessionConsent::to_close(socket.carried());
     sockets
         .map(|socket| (socket.target(), consent(socket)))
         .collect()

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use tr::tr;
 
 use super::intent::{Intent, SessionConsent};
+use crate::model::carried::Carried;
 use crate::model::control_path::{ControlPath, HostAlias};
 use crate::model::finding::FindingId;
 use crate::model::socket::Target;
@@ -40,7 +41,7 @@ pub struct Notice {
     pub transient: bool,
 }
 
-/// A button of a notification, or a row of the menu. The label names the sessions that a click closes; their number is
+/// A button of a notification, or a row of the menu. The label names the connections that a click closes;
 /// `None` if they cannot be counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Button {
@@ -49,41 +50,35 @@ pub struct Button {
 }
 
 impl Button {
-    pub fn exit(target: Target, sessions: Option<u32>) -> Self {
-        let label = match sessions {
-            Some(0) => tr!("Exit"),
-            Some(sessions) => {
-                tr!("Exit, closing {n} session" | "Exit, closing {n} sessions" % sessions)
-            }
+    pub fn exit(target: Target, carried: Option<Carried>) -> Self {
+        let label = match carried {
+            Some(Carried::NONE) => tr!("Exit"),
+            Some(carried) => tr!("Exit, closing {carried}", carried),
             None => tr!("Exit, closing its sessions"),
         };
-        let consent = SessionConsent::to_close(sessions);
+        let consent = SessionConsent::to_close(carried);
         let intent = Intent::Exit { target, consent };
         Self { label, intent }
     }
 
-    pub fn end_process(target: Target, sessions: u32) -> Self {
-        let label =
-            match sessions {
-                0 => tr!("End process"),
-                sessions => tr!("End process, closing {n} session"
-                    | "End process, closing {n} sessions" % sessions),
-            };
-        let consent = SessionConsent::UpTo(sessions);
+    pub fn end_process(target: Target, carried: Carried) -> Self {
+        let label = match carried {
+            Carried::NONE => tr!("End process"),
+            carried => tr!("End process, closing {carried}", carried),
+        };
+        let consent = SessionConsent::UpTo(carried);
         let intent = Intent::EndProcess { target, consent };
         Self { label, intent }
     }
 
     /// Ends a stranded master of the host and starts another.
-    pub fn reconnect(host: HostAlias, sessions: Option<u32>) -> Self {
-        let label = match sessions {
-            Some(0) => tr!("Reconnect"),
-            Some(sessions) => {
-                tr!("Reconnect, closing {n} session" | "Reconnect, closing {n} sessions" % sessions)
-            }
+    pub fn reconnect(host: HostAlias, carried: Option<Carried>) -> Self {
+        let label = match carried {
+            Some(Carried::NONE) => tr!("Reconnect"),
+            Some(carried) => tr!("Reconnect, closing {carried}", carried),
             None => tr!("Reconnect, closing its sessions"),
         };
-        let consent = SessionConsent::to_close(sessions);
+        let consent = SessionConsent::to_close(carried);
         let intent = Intent::Open { host, consent };
         Self { label, intent }
     }

@@ -157,7 +157,7 @@ pub fn way_out(failure: &Failure, host: &str) -> String {
 /// Returns the button for a stranded master; `None` if the master is not stranded, or has no configured host.
 pub fn reconnect(socket: &Socket) -> Option<Button> {
     let host = commands::host_to_reconnect(socket)?.clone();
-    Some(Button::reconnect(host, socket.sessions_at_stake()))
+    Some(Button::reconnect(host, socket.carried()))
 }
 
 /// A configured host without a master, for the menu.

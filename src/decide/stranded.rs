@@ -52,7 +52,7 @@ impl Stranded {
 
 /// Returns the buttons for a stranded master.
 pub(super) fn buttons(socket: &Socket) -> impl Iterator<Item = Button> {
-    let exit = || Button::exit(socket.target(), socket.sessions_at_stake());
+    let exit = || Button::exit(socket.target(), socket.carried());
     let exit = is_stranded(socket).then(exit);
     opening::reconnect(socket).into_iter().chain(exit)
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use tr::tr;
 
+use crate::model::carried::Carried;
 use crate::model::control_path::HostAlias;
 use crate::model::socket::Socket;
 use crate::model::state::State;
@@ -13,10 +14,10 @@ pub(super) fn clean(socket: &Socket) -> String {
     format!("muxtray clean {}", socket.argument)
 }
 
-/// Returns the command that asks the master to exit, with `--force` unless no session is open.
+/// Returns the command that asks the master to exit, with `--force` unless it carries nothing.
 pub(super) fn exit(socket: &Socket) -> String {
-    let force = match socket.sessions_at_stake() {
-        Some(0) => "",
+    let force = match socket.carried() {
+        Some(Carried::NONE) => "",
         Some(_) | None => "--force ",
     };
     format!("muxtray exit {force}{}", socket.argument)
@@ -36,8 +37,8 @@ pub fn host_to_reconnect(socket: &Socket) -> Option<&HostAlias> {
 
 pub fn reconnect(socket: &Socket) -> Option<String> {
     let host = text::shell_word(host_to_reconnect(socket)?.0.as_ref());
-    Some(match socket.sessions_at_stake() {
-        Some(0) => format!("muxtray open {host}"),
+    Some(match socket.carried() {
+        Some(Carried::NONE) => format!("muxtray open {host}"),
         Some(_) | None => format!("muxtray open --force {host}"),
     })
 }
@@ -60,16 +61,15 @@ impl fmt::Display for WayOut {
 
 /// Returns how to end a master that does not answer, or that has no socket to be asked by.
 pub fn way_out(socket: &Socket) -> WayOut {
-    let sessions = socket.sessions_at_stake();
-    let remedy = match sessions {
-        Some(0) => tr!("end its process"),
-        Some(sessions) => tr!("end its process, which closes {n} session"
-            | "end its process, which closes {n} sessions" % sessions),
+    let carried = socket.carried();
+    let remedy = match carried {
+        Some(Carried::NONE) => tr!("end its process"),
+        Some(carried) => tr!("end its process, which closes {carried}", carried),
         None => tr!("end its process, which closes its sessions"),
     };
     // muxtray signals only a process that it can prove to hold the listener, by the listener's cookie.
     let command = match (socket.cookie, socket.pid, &socket.state) {
-        (Some(_), ..) => end_process(socket, sessions != Some(0)),
+        (Some(_), ..) => end_process(socket, carried != Some(Carried::NONE)),
         // SIGTERM would make an orphan remove the socket of its successor.
         (None, Some(pid), State::Orphaned { .. }) => format!("kill -KILL {}", pid.0),
         (None, Some(pid), _) => format!("kill {}", pid.0),

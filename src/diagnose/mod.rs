@@ -15,15 +15,17 @@ mod remedy;
 mod state;
 mod suggest;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use crate::model::carried::Carried;
 use crate::model::control_path::{ControlPath, Destination};
 use crate::model::finding::Severity;
 use crate::model::network::Judgement;
 use crate::model::places::{Host, Origin, Places, WrittenBy};
 use crate::model::socket::{
-    File, Holder, Listener, Look, Observation, Orphan, Process, Snapshot, Socket, Stat, State,
-    Target,
+    File, Holder, Listener, Look, MasterPid, Observation, Orphan, Process, Snapshot, Socket, Stat,
+    State, Target,
 };
 use crate::model::text;
 pub use context::Context;
@@ -45,6 +47,7 @@ pub fn snapshot(look: &Look, context: Context<'_>) -> Snapshot {
         .chain(orphaned)
         .filter(|socket| !context.places.is_ignored(&socket.path))
         .collect();
+    add_jumping(&mut sockets);
     sockets.sort_by_cached_key(|socket| {
         let rank = socket.worst().filter(|severity| *severity > Severity::Info);
         (
@@ -69,6 +72,21 @@ pub fn snapshot(look: &Look, context: Context<'_>) -> Snapshot {
         sockets,
         findings,
         asides: asides.collect(),
+    }
+}
+
+/// Names the masters that jump through each master.
+fn add_jumping(sockets: &mut [Socket]) {
+    let mut jumping: BTreeMap<MasterPid, Vec<String>> = BTreeMap::new();
+    for socket in &*sockets {
+        let verdict = socket.network.iter();
+        for through in verdict.flat_map(|verdict| &verdict.connection.through) {
+            jumping.entry(*through).or_default().push(socket.title());
+        }
+    }
+    for socket in sockets {
+        let masters = socket.pid.and_then(|pid| jumping.remove(&pid));
+        socket.jumping = masters.unwrap_or_default();
     }
 }
 
@@ -129,7 +147,7 @@ fn unused_for(
     at: SystemTime,
     context: Context<'_>,
 ) -> Option<Duration> {
-    if socket.sessions_at_stake() != Some(0) || context.history.was_used(socket.cookie) {
+    if socket.carried() != Some(Carried::NONE) || context.history.was_used(socket.cookie) {
         return None;
     }
     at.duration_since(stat.modified.max(stat.accessed)).ok()
@@ -208,6 +226,8 @@ fn socket(
         pid: process.map(|process| process.pid),
         sessions: listener.map(|listener| listener.sessions),
         own_session: process.is_some_and(|process| process.own_session),
+        forwarded: listener.and_then(|listener| listener.forwarded),
+        jumping: Vec::new(),
         owner: stat.map(|stat| context.owner(stat.uid)),
         mode: stat.map(|stat| stat.permissions.mode),
         since,

@@ -6,6 +6,7 @@ use tr::tr;
 
 use super::commands::{self, WayOut};
 use super::history::IDLE_AFTER;
+use crate::model::carried::Carried;
 use crate::model::finding::{Finding, FindingId};
 use crate::model::fix::Fix;
 use crate::model::ids::MasterPid;
@@ -64,9 +65,8 @@ fn insecure_mode(socket: &Socket, extra: Extra<'_>) -> Option<Finding> {
 
 /// The server counts every session of the connection, including the master's own.
 fn sessions_at_limit(socket: &Socket, extra: Extra<'_>) -> Option<Finding> {
-    let sessions = socket
-        .sessions_at_stake()
-        .filter(|sessions| *sessions >= DEFAULT_MAX_SESSIONS)?;
+    let carried = socket.carried().map(|carried| carried.sessions);
+    let sessions = carried.filter(|sessions| *sessions >= DEFAULT_MAX_SESSIONS)?;
     let finding = finding(
         socket,
         extra,
@@ -234,12 +234,11 @@ fn state_finding(socket: &Socket, extra: Extra<'_>) -> Option<Finding> {
         // (`client_loop()` and `cleanup_exit()`). SIGKILL runs no clean-up.
         State::Orphaned { successor } => {
             let evidence = orphaned(socket, *successor);
-            match socket.sessions_at_stake() {
-                Some(1..) | None if socket.cookie.is_some() => {
-                    found(evidence, tr!("close its sessions, then end it with"))
-                        .with_command(commands::end_process(socket, false))
-                }
-                Some(_) | None => by_way_out(evidence),
+            if socket.carried() != Some(Carried::NONE) && socket.cookie.is_some() {
+                found(evidence, tr!("close its sessions, then end it with"))
+                    .with_command(commands::end_process(socket, false))
+            } else {
+                by_way_out(evidence)
             }
         }
     })
@@ -264,8 +263,8 @@ fn unresponsive(socket: &Socket, why: Unresponsive) -> String {
 
 fn orphaned(socket: &Socket, successor: bool) -> String {
     let master = master(socket.pid);
-    let sessions = match socket.sessions_at_stake() {
-        Some(sessions) => text::sessions(sessions),
+    let sessions = match socket.carried() {
+        Some(carried) => carried.to_string(),
         None => tr!("its sessions"),
     };
     if successor {

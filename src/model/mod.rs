@@ -1,6 +1,7 @@
 //! The values that all other modules share: sockets, hosts, directories, findings. No file, clock or process is
 //! touched here.
 
+pub mod carried;
 pub mod control_path;
 pub mod directory;
 pub mod finding;

@@ -22,6 +22,8 @@ pub struct Connection {
     pub remote: SocketAddr,
     /// The process that has the connection, if it is not the master: its ProxyCommand, or the ssh of its ProxyJump.
     pub proxy: Option<String>,
+    /// The masters that the connection runs through (ProxyJump), the nearest first.
+    pub through: Vec<MasterPid>,
     pub numbers: Numbers,
     pub address: Address,
     pub route: Route,

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 use tr::tr;
 
+use super::carried::Carried;
 use super::control_path::{ControlPath, Destination, stem_of_temporary};
 use super::group::Permissions;
 use super::ids::{Cookie, MasterPid, SocketId, UserId};
@@ -91,6 +92,8 @@ pub struct Listener {
     pub backlog: u32,
     /// Accepted connections: multiplexed sessions.
     pub sessions: u32,
+    /// Connections that run through forwardings of its process; `None` if they cannot be counted.
+    pub forwarded: Option<u32>,
     pub uid: Option<UserId>,
     pub holder: Holder,
 }
@@ -101,6 +104,15 @@ impl Listener {
     pub fn is_bound_as_master(&self) -> bool {
         let name = self.bound_name.file_name();
         name.is_some_and(|name| stem_of_temporary(name.as_bytes()).is_some())
+    }
+
+    /// Returns the connections that end with the master; `None` if they cannot be counted.
+    pub fn carried(&self) -> Option<Carried> {
+        let has_own = matches!(&self.holder, Holder::Ssh(process) if process.own_session);
+        Some(Carried {
+            sessions: self.sessions + u32::from(has_own),
+            forwarded: self.forwarded?,
+        })
     }
 }
 
@@ -119,8 +131,8 @@ pub struct Process {
     pub name: String,
     pub started: Option<SystemTime>,
     pub stopped: bool,
-    /// Whether it has a session of its own beside the multiplexed ones: an interactive master, not one that runs in the
-    /// background (`ssh: PATH [mux]`, `-N`).
+    /// Whether it has a session of its own beside the multiplexed ones: an interactive master or an `ssh -N` in a
+    /// terminal, not one that runs in the background.
     pub own_session: bool,
     pub arguments: Option<SshArguments>,
     /// The program that started it, if it still runs. Only of a master that no candidate led to.

@@ -90,6 +90,7 @@ pub(crate) fn listener(holder: Holder) -> Listener {
         bound_name: PathBuf::from("/s/u@h-22.yDXYs2d7ScOlhAEI"),
         backlog: 0,
         sessions: 2,
+        forwarded: Some(0),
         uid: Some(ME),
         holder,
     }
@@ -184,6 +185,7 @@ pub(crate) fn connection() -> Connection {
         local: SocketAddr::from(([10, 8, 0, 6], 40_000)),
         remote: SocketAddr::from(([10, 99, 0, 9], 22)),
         proxy: None,
+        through: Vec::new(),
         numbers: Numbers {
             rto: Duration::from_millis(208),
             round_trip: Duration::from_millis(6),

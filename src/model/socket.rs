@@ -2,6 +2,9 @@
 
 use std::time::SystemTime;
 
+use tr::tr;
+
+use super::carried::Carried;
 use super::control_path::{ControlPath, Destination, HostAlias};
 use super::finding::{Finding, FindingId, Severity};
 pub use super::ids::{Cookie, MasterPid, SocketId, Target, UserId};
@@ -12,6 +15,7 @@ pub use super::observation::{
 };
 use super::places::Managed;
 pub use super::state::{Denied, ForeignHolder, State, Unresponsive, Unverifiable};
+use super::text;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Socket {
@@ -32,6 +36,10 @@ pub struct Socket {
     /// Open multiplexed sessions; `None` if nobody listens or the kernel reports no number.
     pub sessions: Option<u32>,
     pub own_session: bool,
+    /// Connections that run through its forwardings; `None` if nobody listens or they cannot be counted.
+    pub forwarded: Option<u32>,
+    /// The titles of the masters whose connections run through sessions of this one (ProxyJump).
+    pub jumping: Vec<String>,
     pub owner: Option<Owner>,
     pub mode: Option<u32>,
     /// The time of the bind; for an orphan, of the start of its process.
@@ -44,10 +52,29 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Returns the number of sessions that end with the master, its own included; `None` if they cannot be counted.
-    pub fn sessions_at_stake(&self) -> Option<u32> {
-        self.sessions
-            .map(|multiplexed| multiplexed + u32::from(self.own_session))
+    /// Returns the connections that end with the master; `None` if they cannot be counted.
+    pub fn carried(&self) -> Option<Carried> {
+        Some(Carried {
+            sessions: self.sessions? + u32::from(self.own_session),
+            forwarded: self.forwarded?,
+        })
+    }
+
+    /// `2 sessions, 1 forwarded connection, the master db jumps through it`; `None` if it cannot be counted.
+    pub fn carried_text(&self) -> Option<String> {
+        let carried = self.carried()?.to_string();
+        Some(text::list([carried].into_iter().chain(self.jumping_text())))
+    }
+
+    /// `the master db jumps through it`; `None` if no master does.
+    pub fn jumping_text(&self) -> Option<String> {
+        (!self.jumping.is_empty()).then(|| {
+            tr!(
+                "the master {masters} jumps through it"
+                    | "the masters {masters} jump through it" % self.jumping.len(),
+                masters = text::list(self.jumping.clone())
+            )
+        })
     }
 
     /// Returns the host aliases, or else the destination, or else the path.

@@ -20,6 +20,7 @@ const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 const IPPROTO_TCP: u8 = 6;
 const ESTABLISHED: u8 = 1;
+const CLOSE_WAIT: u8 = 8;
 const LISTEN: u8 = 10;
 
 /// `INET_DIAG_INFO`, as an attribute, and as the bit that asks for it.
@@ -87,6 +88,38 @@ pub(super) fn dump() -> io::Result<Vec<Row>> {
         netlink::dump(PROTOCOL, SOCK_DIAG_BY_FAMILY, &any, row)
     };
     Ok([dump(AF_INET)?, dump(AF_INET6)?].concat())
+}
+
+/// A TCP socket without its numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Endpoint {
+    pub(super) inode: u32,
+    pub(super) local: SocketAddr,
+    pub(super) listens: bool,
+}
+
+/// Every listening TCP socket of this network namespace, and every connection that this end has not closed.
+pub(super) fn endpoints() -> io::Result<Vec<Endpoint>> {
+    let states = 1_u32 << ESTABLISHED | 1 << CLOSE_WAIT | 1 << LISTEN;
+    let dump = |family| {
+        let mut request = vec![family, IPPROTO_TCP, 0, 0];
+        request.extend(states.to_ne_bytes());
+        request.extend([0; ID]);
+        netlink::dump(PROTOCOL, SOCK_DIAG_BY_FAMILY, &request, endpoint)
+    };
+    Ok([dump(AF_INET)?, dump(AF_INET6)?].concat())
+}
+
+fn endpoint(message: Message<'_>) -> Option<Endpoint> {
+    let body = (message.kind == SOCK_DIAG_BY_FAMILY).then_some(message.body)?;
+    let [family, state, ..] = *body.first_chunk::<4>()?;
+    let bytes = *body.get(4..)?.first_chunk()?;
+    let (local, _) = ConnectionId { family, bytes }.addresses()?;
+    Some(Endpoint {
+        inode: u32_at(body, 68)?,
+        local,
+        listens: state == LISTEN,
+    })
 }
 
 /// The current rows of these connections, in this order; `None` for a closed one.

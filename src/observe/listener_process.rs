@@ -8,10 +8,10 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::process::{self, SSH};
+use super::process::{self, Descriptors, SSH};
 use super::unix_table::UnixListener;
 use crate::model::ids::{Cookie, MasterPid, UserId};
-use crate::model::observation::{Holder, Process};
+use crate::model::observation::{Holder, Process, SshArguments};
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
@@ -57,6 +57,8 @@ struct Found {
     descriptor: OsString,
     is_ssh: bool,
     process: Process,
+    /// Of an ssh.
+    descriptors: Descriptors,
 }
 
 impl ListenerProcesses {
@@ -137,6 +139,12 @@ impl ListenerProcesses {
         }
     }
 
+    /// The descriptors of the ssh that held this listener at the last [`Self::refresh`].
+    pub(super) fn descriptors(&self, listener: &UnixListener) -> Option<&Descriptors> {
+        let found = self.found.get(&listener.socket_inode)?;
+        (found.process.name == SSH).then_some(&found.descriptors)
+    }
+
     /// Reads whether the process holds this listener now.
     pub(super) fn still_holds(&self, listener: &UnixListener) -> bool {
         self.found.get(&listener.socket_inode).is_some_and(|found| {
@@ -180,8 +188,12 @@ impl ListenerProcesses {
         wanted: &mut HashMap<u32, Option<Cookie>>,
         boot: Option<SystemTime>,
     ) {
-        let held: Vec<_> = process::sockets(pid)
+        let descriptors = Descriptors::read(pid);
+        let held: Vec<_> = descriptors
+            .sockets
+            .iter()
             .filter(|(_, inode)| wanted.contains_key(inode))
+            .cloned()
             .collect();
         if held.is_empty() {
             return;
@@ -191,7 +203,7 @@ impl ListenerProcesses {
         };
         let is_ssh = process::is_ssh_client(pid, &name);
         let (own_session, arguments) = if is_ssh {
-            process::session_and_arguments(pid)
+            session_and_arguments(pid, &descriptors)
         } else {
             (false, None)
         };
@@ -217,6 +229,10 @@ impl ListenerProcesses {
                 descriptor,
                 is_ssh,
                 process: process.clone(),
+                descriptors: match is_ssh {
+                    true => descriptors.clone(),
+                    false => Descriptors::default(),
+                },
             };
             self.found.insert(inode, found);
         }
@@ -232,11 +248,23 @@ impl Found {
             return None;
         }
         self.process.stopped = status.stopped;
+        if self.is_ssh {
+            self.descriptors = Descriptors::read(self.pid);
+        }
         // A master sets its title shortly after it forked to the background.
         self.process.own_session =
-            self.process.own_session && process::session_and_arguments(self.pid).0;
+            self.process.own_session && session_and_arguments(self.pid, &self.descriptors).0;
         Some(self)
     }
+}
+
+/// A person sees an `ssh -N` in a terminal end, but not one in the background, which has /dev/null there.
+fn session_and_arguments(
+    pid: MasterPid,
+    descriptors: &Descriptors,
+) -> (bool, Option<SshArguments>) {
+    let (own_session, arguments) = process::session_and_arguments(pid);
+    (descriptors.has_terminal || own_session, arguments)
 }
 
 #[cfg(test)]

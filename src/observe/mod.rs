@@ -15,6 +15,7 @@ pub mod connect;
 mod connect_memory;
 pub mod directories;
 pub mod filesystem;
+mod forwarded;
 pub mod inet_diag;
 mod listener_process;
 pub mod mounts;
@@ -68,6 +69,8 @@ pub struct Observer {
     table: TableReader,
     processes: ListenerProcesses,
     connects: ConnectMemory,
+    /// The connections through forwardings of the processes of listeners, by sockfs inode, without zeros.
+    forwarded: HashMap<u32, Option<u32>>,
     /// The listeners of the orphans of the last look.
     orphans: HashSet<(u32, Option<Cookie>)>,
 }
@@ -85,6 +88,7 @@ impl Observer {
             table: TableReader::new(sources),
             processes: ListenerProcesses::new(uid),
             connects: ConnectMemory::new(uid, connects),
+            forwarded: HashMap::new(),
             orphans: HashSet::new(),
         }
     }
@@ -159,6 +163,7 @@ impl Observer {
         let all: Vec<&UnixListener> = of_candidates.chain(&unclaimed).copied().collect();
         let searches = self.processes.refresh(&all, now);
         trace!(listeners = all.len(), searches, "updated processes");
+        self.forwarded = forwarded::count(newest, &all, &self.processes);
 
         let mut observations: Vec<Observation> = seen
             .into_iter()
@@ -293,6 +298,11 @@ impl Observer {
             bound_name: listener.name.clone(),
             backlog: listener.backlog,
             sessions: listener.sessions,
+            forwarded: self
+                .forwarded
+                .get(&listener.socket_inode)
+                .copied()
+                .unwrap_or(Some(0)),
             uid: listener.uid,
             holder: self.processes.holder(listener),
         }

@@ -57,12 +57,17 @@ impl NetworkObserver {
         });
         let connections = transports.into_iter().filter_map(|(pid, transport)| {
             let endpoints = endpoints(&transport);
-            let Transport { row, proxy } = transport;
+            let Transport {
+                row,
+                proxy,
+                through,
+            } = transport;
             let connection = Connection {
                 cookie: row.id.cookie(),
                 local: row.local,
                 remote: row.remote,
                 proxy,
+                through,
                 numbers: row.numbers?,
                 address: addresses.state_of(row.local.ip()),
                 route: routes.get(&endpoints).copied().unwrap_or(Route::Unknown),

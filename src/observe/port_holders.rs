@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 
 use super::inet_diag::{self, Row};
-use super::process::{self, SSH};
+use super::process::{self, Descriptors, SSH};
 use crate::model::ids::MasterPid;
 use crate::model::port_holder::PortHolder;
 
@@ -29,7 +29,10 @@ pub fn port_holders(port: u16) -> io::Result<Vec<PortHolder>> {
 }
 
 fn described(row: &Row) -> PortHolder {
-    let holds = |pid: &MasterPid| process::sockets(*pid).any(|(_, inode)| inode == row.inode);
+    let holds = |pid: &MasterPid| {
+        let sockets = Descriptors::read(*pid).sockets;
+        sockets.iter().any(|(_, inode)| *inode == row.inode)
+    };
     // The descriptors of another user's processes are readable only for root.
     let process = process::of_user(row.uid)
         .find(holds)

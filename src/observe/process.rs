@@ -320,16 +320,40 @@ pub(super) fn shares_our_files(pid: MasterPid) -> bool {
     })
 }
 
-/// The descriptors of the process that are sockets, with their inodes in sockfs.
-pub(super) fn sockets(pid: MasterPid) -> impl Iterator<Item = (OsString, u32)> {
-    let descriptors = fs::read_dir(directory(pid).join("fd"))
-        .into_iter()
-        .flatten();
-    descriptors.filter_map(|entry| {
-        let entry = entry.ok()?;
-        let target = fs::read_link(entry.path()).ok()?;
-        Some((entry.file_name(), socket_inode(target.as_os_str())?))
-    })
+/// The open descriptors of a process.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Descriptors {
+    /// Those that are sockets, with their inodes in sockfs, the lowest first.
+    pub(super) sockets: Vec<(OsString, u32)>,
+    /// Whether a pipe comes before the first socket. An ssh opens its connection first, or with a ProxyCommand two pipes.
+    pub(super) begins_with_pipe: bool,
+    /// Whether it reads or writes a terminal.
+    pub(super) has_terminal: bool,
+}
+
+impl Descriptors {
+    pub(super) fn read(pid: MasterPid) -> Self {
+        let entries = fs::read_dir(directory(pid).join("fd"));
+        let mut found = Self::default();
+        // The kernel lists descriptors in their order (`proc_readfd_common()` in fs/proc/fd.c).
+        for entry in entries.into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let is_standard = matches!(name.as_bytes(), b"0" | b"1" | b"2");
+            let Ok(target) = fs::read_link(entry.path()) else {
+                continue;
+            };
+            let bytes = target.as_os_str().as_bytes();
+            if let Some(inode) = socket_inode(target.as_os_str()) {
+                found.sockets.push((name, inode));
+            } else if is_standard {
+                found.has_terminal |=
+                    bytes.starts_with(b"/dev/pts/") || bytes.starts_with(b"/dev/tty");
+            } else if bytes.starts_with(b"pipe:[") && found.sockets.is_empty() {
+                found.begins_with_pipe = true;
+            }
+        }
+        found
+    }
 }
 
 /// Whether this descriptor of the process is the socket with this inode.
@@ -472,12 +496,13 @@ mod tests {
             name(pid).as_deref(),
             executable.file_name().unwrap().to_str()
         );
-        let mut sockets = sockets(pid);
+        let sockets = Descriptors::read(pid).sockets;
         let (descriptor, socket) = sockets
+            .iter()
             .find(|(_, socket)| u64::from(*socket) == inode)
             .unwrap();
-        assert!(holds(pid, &descriptor, socket));
-        assert!(!holds(pid, &descriptor, socket.wrapping_add(1)));
+        assert!(holds(pid, descriptor, *socket));
+        assert!(!holds(pid, descriptor, socket.wrapping_add(1)));
         assert!(shares_our_files(pid));
         assert!(!shares_our_files(MasterPid(-1)));
     }

@@ -39,6 +39,15 @@ pub(super) struct Transport {
     pub(super) row: Row,
     /// The program that holds it, if that is not the master.
     pub(super) proxy: Option<String>,
+    /// The masters on the way to that program, the nearest first.
+    pub(super) through: Vec<MasterPid>,
+}
+
+/// The process that holds a connection, and the connection's inode.
+struct Held {
+    holder: MasterPid,
+    inode: u32,
+    through: Vec<MasterPid>,
 }
 
 impl TransportFinder {
@@ -108,8 +117,7 @@ impl TransportFinder {
                     && row.inode == old.row.inode
                     && row.numbers.is_some()
             })?;
-            let proxy = old.proxy.clone();
-            Some((pid, Transport { row, proxy }))
+            Some((pid, Transport { row, ..old.clone() }))
         });
         same.collect()
     }
@@ -157,14 +165,17 @@ impl Search {
     }
 
     fn transport(&mut self, master: MasterPid) -> Option<Transport> {
-        let (holder, inode) = self.connection(master, 0)?;
-        let proxy = (holder != master).then(|| process::name(holder)).flatten();
-        let row = self.rows.get(&inode)?.clone();
-        Some(Transport { row, proxy })
+        let found = self.connection(master, 0)?;
+        let is_proxied = found.holder != master;
+        Some(Transport {
+            row: self.rows.get(&found.inode)?.clone(),
+            proxy: is_proxied.then(|| process::name(found.holder)).flatten(),
+            through: found.through,
+        })
     }
 
-    /// The process that holds the connection of this ssh, and the connection's inode.
-    fn connection(&mut self, ssh: MasterPid, depth: u32) -> Option<(MasterPid, u32)> {
+    /// The connection of this ssh.
+    fn connection(&mut self, ssh: MasterPid, depth: u32) -> Option<Held> {
         if depth > MAX_PROXIES {
             return None;
         }
@@ -176,31 +187,39 @@ impl Search {
         };
         if proxies.is_empty() {
             let lowest = *self.own_connections(&descriptors).first()?;
-            return Some((ssh, lowest));
+            return Some(Held {
+                holder: ssh,
+                inode: lowest,
+                through: Vec::new(),
+            });
         }
         // A shell that runs the proxy has the pipes too, but no connection.
-        let found: BTreeMap<u32, MasterPid> = proxies
+        let found: BTreeMap<u32, Held> = proxies
             .into_iter()
             .filter_map(|proxy| self.proxy_connection(proxy, depth))
-            .map(|(holder, inode)| (inode, holder))
+            .map(|found| (found.inode, found))
             .collect();
-        match found.into_iter().collect::<Vec<_>>()[..] {
-            [(inode, holder)] => Some((holder, inode)),
-            _ => None,
-        }
+        let mut found = found.into_values();
+        found.next().filter(|_| found.next().is_none())
     }
 
-    fn proxy_connection(&mut self, proxy: Proxy, depth: u32) -> Option<(MasterPid, u32)> {
+    fn proxy_connection(&mut self, proxy: Proxy, depth: u32) -> Option<Held> {
         if process::name(proxy.pid)? == SSH {
             return self.connection(proxy.pid, depth + 1).or_else(|| {
                 let master = self.master_of_client(proxy)?;
-                self.connection(master, depth + 1)
+                let mut found = self.connection(master, depth + 1)?;
+                found.through.insert(0, master);
+                Some(found)
             });
         }
         // Of an unknown program only a single connection is certain.
         let descriptors = self.descriptors(proxy.pid);
         match self.own_connections(&descriptors)[..] {
-            [one] => Some((proxy.pid, one)),
+            [inode] => Some(Held {
+                holder: proxy.pid,
+                inode,
+                through: Vec::new(),
+            }),
             _ => None,
         }
     }

@@ -18,6 +18,8 @@ pub struct UnixTable {
     listeners: Vec<UnixListener>,
     /// The listeners without a vfs inode, by bound name with and without the temporary suffix.
     by_name: HashMap<ControlPath, usize>,
+    /// The inodes in sockfs of all listeners and accepted connections.
+    inodes: HashSet<u32>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,6 +111,7 @@ impl UnixTable {
             source,
             listeners,
             by_name,
+            inodes: seen,
         }
     }
 
@@ -148,6 +151,11 @@ impl UnixTable {
             }
         }
         named.or_else(|| self.listeners.get(*self.by_name.get(path)?))
+    }
+
+    /// Whether this is a listener or an accepted connection with a path.
+    pub(super) fn has_inode(&self, socket_inode: u32) -> bool {
+        self.inodes.contains(&socket_inode)
     }
 
     #[must_use]

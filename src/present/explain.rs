@@ -201,12 +201,13 @@ fn state_now(recognised: &Recognised, facts: &Facts<'_>) -> (Vec<String>, Vec<Fi
 
 /// Returns the running masters with sessions, those with the most first.
 fn masters(snapshot: &Snapshot) -> Vec<String> {
+    let sessions = |socket: &Socket| socket.carried().map_or(0, |carried| carried.sessions);
     let mut masters: Vec<&Socket> = snapshot
         .sockets
         .iter()
-        .filter(|socket| socket.is_running() && socket.sessions_at_stake() > Some(0))
+        .filter(|socket| socket.is_running() && sessions(socket) > 0)
         .collect();
-    masters.sort_by_key(|socket| std::cmp::Reverse(socket.sessions_at_stake()));
+    masters.sort_by_key(|socket| std::cmp::Reverse(sessions(socket)));
     masters
         .into_iter()
         .take(MAX_MASTERS)
@@ -339,15 +340,11 @@ fn state_of_path(
 }
 
 fn state_of_socket(socket: &Socket) -> String {
-    match (&socket.state, socket.sessions, socket.pid) {
-        (State::Running, Some(sessions), Some(pid)) => tr!(
-            "running (pid {pid}) with {n} session"
-                | "running (pid {pid}) with {n} sessions" % sessions,
-            pid = pid.0
-        ),
-        (State::Running, Some(sessions), None) => {
-            tr!("running with {n} session" | "running with {n} sessions" % sessions)
+    match (&socket.state, socket.carried_text(), socket.pid) {
+        (State::Running, Some(carried), Some(pid)) => {
+            tr!("running (pid {pid}) with {carried}", pid = pid.0, carried)
         }
+        (State::Running, Some(carried), None) => tr!("running with {carried}", carried),
         (state, ..) => state.word(),
     }
 }

@@ -36,6 +36,10 @@ pub struct SocketReport {
     pub sessions: Option<u32>,
     /// Whether the master has a session of its own beside those. `exit` counts it.
     pub own_session: bool,
+    /// Connections that run through the forwardings of the master.
+    pub forwarded: Option<u32>,
+    /// The masters that jump through this one, as `list` names them.
+    pub jumping: Vec<String>,
     pub owner: Option<Owner>,
     /// The permission bits, octal.
     pub mode: Option<String>,
@@ -87,6 +91,8 @@ impl From<&Socket> for SocketReport {
             pid: socket.pid.map(|pid| pid.0),
             sessions: socket.sessions,
             own_session: socket.own_session,
+            forwarded: socket.forwarded,
+            jumping: socket.jumping.clone(),
             owner: socket.owner.clone(),
             mode: socket.mode.map(|mode| format!("{mode:04o}")),
             since: socket.since.map(rfc3339),

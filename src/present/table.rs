@@ -8,6 +8,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::styled::{Line, Style};
 use super::summary::{PROBLEM_MARK, mark, summary};
+use crate::model::carried::Carried;
 use crate::model::finding::Finding;
 use crate::model::socket::{Snapshot, Socket};
 use crate::model::text;
@@ -52,6 +53,7 @@ pub fn details(socket: &Socket, at: SystemTime) -> Vec<Line> {
         ),
         (tr!("age"), age(socket, at)),
     ];
+    rows.extend(beside_sessions(socket).map(|carried| (tr!("carries"), carried)));
     let managed = socket.managed_by.map(|program| program.to_string());
     rows.extend(managed.map(|program| (tr!("managed by"), program)));
     let width = rows.iter().map(|(name, _)| name.width()).max().unwrap_or(0);
@@ -102,9 +104,19 @@ fn sockets(snapshot: &Snapshot, home: Option<&Path>) -> Vec<Line> {
     for (socket, row) in snapshot.sockets.iter().zip(&rows) {
         let style = socket.worst().map_or(Style::Good, Style::Severity);
         lines.push(line(mark(socket), row, style, Style::Plain));
+        let carries = |carried| format!("    {}", tr!("carries {carried}", carried));
+        let beside = beside_sessions(socket).map(carries);
+        lines.extend(beside.map(|text| vec![(Style::Plain, text)]));
         lines.extend(socket.findings.iter().flat_map(evidence_and_remedy));
     }
     lines
+}
+
+/// Returns what the master carries beside the sessions of the table.
+fn beside_sessions(socket: &Socket) -> Option<String> {
+    let shown = socket.sessions.map(Carried::sessions);
+    let has_more = socket.carried() != shown || !socket.jumping.is_empty();
+    socket.carried_text().filter(|_| has_more)
 }
 
 fn cells(socket: &Socket, at: SystemTime, home: Option<&Path>) -> [String; 6] {

@@ -8,6 +8,7 @@ mod support;
 mod actions;
 mod asking;
 mod autostart;
+mod carried;
 mod config;
 mod doctor;
 mod documents;

@@ -1,4 +1,4 @@
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
@@ -29,7 +29,7 @@ fn with_sessions(sessions: u32) -> Shows {
     Shows(Some(ListenerFound {
         cookie: Some(Cookie(2)),
         holder: Holder::Unknown,
-        sessions,
+        carried: Some(Carried::sessions(sessions)),
         place: AtPath::Own,
     }))
 }
@@ -166,13 +166,31 @@ fn exit_refuses_to_close_more_sessions_than_agreed() {
     };
     let _sessions: Vec<_> = (0..2).map(session).collect();
     let target = target_of(&path);
-    let exited = exit(&LiveKernel, &target, SessionConsent::UpTo(1), LONG);
-    assert_eq!(exited, Err(ActionError::SessionsOpen(Some(2))));
+    let exited = exit(
+        &LiveKernel,
+        &target,
+        SessionConsent::UpTo(Carried::sessions(1)),
+        LONG,
+    );
+    assert_eq!(
+        exited,
+        Err(ActionError::ConnectionsOpen(Some(Carried::sessions(2))))
+    );
     assert!(is_untouched(&listener));
-    let uncounted = exit(&Shows(None), &target, SessionConsent::UpTo(5), LONG);
-    assert_eq!(uncounted, Err(ActionError::SessionsOpen(None)));
+    let uncounted = exit(
+        &Shows(None),
+        &target,
+        SessionConsent::UpTo(Carried::sessions(5)),
+        LONG,
+    );
+    assert_eq!(uncounted, Err(ActionError::ConnectionsOpen(None)));
     drop(listener);
-    let refused = exit(&Shows(None), &target, SessionConsent::UpTo(5), LONG);
+    let refused = exit(
+        &Shows(None),
+        &target,
+        SessionConsent::UpTo(Carried::sessions(5)),
+        LONG,
+    );
     assert_eq!(refused, Err(MuxError::Refused.into()));
 }
 
@@ -199,6 +217,44 @@ fn exit_waits_for_client_that_is_disconnecting() {
 }
 
 #[test]
+fn exit_counts_again_after_the_greeting() {
+    /// Carries nothing at the first look, and then this.
+    struct Opening(Carried, Cell<bool>);
+    impl Kernel for Opening {
+        fn master(&self, _: &Target) -> Option<ListenerFound> {
+            let carried = self.1.replace(true).then_some(self.0);
+            let found = with_sessions(0).0?;
+            Some(ListenerFound {
+                carried: Some(carried.unwrap_or_default()),
+                ..found
+            })
+        }
+    }
+
+    let forwarded = Carried {
+        sessions: 1,
+        forwarded: 1,
+    };
+    for (after, refused) in [
+        (Carried::sessions(1), None),
+        (Carried::sessions(2), Some(Carried::sessions(1))),
+        (
+            forwarded,
+            Some(Carried {
+                sessions: 0,
+                ..forwarded
+            }),
+        ),
+    ] {
+        let (_directory, target, _master) = master_that(|_, listener, _| end(listener));
+        let kernel = Opening(after, Cell::new(false));
+        let exited = exit(&kernel, &target, SessionConsent::NONE, LONG);
+        let error = refused.map(|carried| ActionError::ConnectionsOpen(Some(carried)));
+        assert_eq!(exited.err(), error);
+    }
+}
+
+#[test]
 fn exit_is_verified_with_or_without_ok() {
     let with_ok: Then = |mut stream, listener, id| {
         send(&mut stream, &Reply::Ok(id));
@@ -207,12 +263,13 @@ fn exit_is_verified_with_or_without_ok() {
     let without_ok: Then = |_stream, listener, _| end(listener);
     for then in [with_ok, without_ok] {
         for (kernel, consent) in [
-            (with_sessions(3), SessionConsent::UpTo(3)),
+            (with_sessions(3), SessionConsent::UpTo(Carried::sessions(3))),
             (Shows(None), SessionConsent::Any),
         ] {
             let (_directory, target, _master) = master_that(then);
             let exited = exit(&kernel, &target, consent, LONG).unwrap();
-            assert_eq!(exited.message.contains("3 sessions"), kernel.0.is_some());
+            // One of them is the connection of the request.
+            assert_eq!(exited.message.contains("2 sessions"), kernel.0.is_some());
             assert!(!exited.file_remains);
         }
     }
@@ -252,7 +309,7 @@ fn stop_succeeds_if_listener_is_closed() {
     for (then, number) in [(answers, 2), (exits, 0)] {
         let (_directory, target, _master) = master_that(then);
         let stopped = stop(&with_sessions(number), &target, LONG);
-        assert_eq!(stopped, Ok(Some(number)));
+        assert_eq!(stopped, Ok(Some(Carried::sessions(number))));
     }
 }
 

@@ -73,7 +73,7 @@ fn orphan(pid: MasterPid, sessions: u32) -> ListenerFound {
     ListenerFound {
         cookie: None,
         holder: Holder::Ssh(process(pid, "ssh")),
-        sessions,
+        carried: Some(Carried::sessions(sessions)),
         place: AtPath::Empty,
     }
 }
@@ -103,7 +103,12 @@ fn orphan_gets_only_sigkill() {
     let mut master = Sleeper::start();
     let found = Some(orphan(master.pid(), 2));
     let kernel = kernel_with(&[found.clone(), found], |_| {});
-    let ended = end_process(&kernel, &target(), SessionConsent::UpTo(2)).unwrap();
+    let ended = end_process(
+        &kernel,
+        &target(),
+        SessionConsent::UpTo(Carried::sessions(2)),
+    )
+    .unwrap();
     assert_eq!(master.ended_by(), Some(SIGKILL as i32));
     let text = format!(
         "process {} ended (SIGKILL), closing 2 sessions",
@@ -178,7 +183,7 @@ fn process_with_reused_id_gets_no_signal() {
             next.set(pid.and_then(process_with_the_id));
         }
     });
-    let ended = end_process(&system, &target(), SessionConsent::UpTo(0)).unwrap();
+    let ended = end_process(&system, &target(), SessionConsent::NONE).unwrap();
     let Some(mut next) = next.take() else {
         return skip(
             "process_with_reused_id_gets_no_signal",
@@ -199,7 +204,10 @@ fn live_kernel_finds_listener_by_cookie() {
     let mut target = target_of(&path);
     target.cookie = listener.unwrap().cookie;
     let found = LiveKernel.listener(&target).unwrap();
-    assert_eq!((found.place, found.sessions), (AtPath::Own, 0));
+    assert_eq!(
+        (found.place, found.carried),
+        (AtPath::Own, Some(Carried::NONE))
+    );
     // This process is no ssh, even if another one holds a copy of the listener at this moment.
     assert!(matches!(
         end_process(&LiveKernel, &target, SessionConsent::NONE),

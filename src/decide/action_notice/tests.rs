@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::carried::Carried;
 use crate::model::control_path::{ControlPath, HostAlias};
 use crate::model::samples::in_state;
 use crate::model::socket::State;
@@ -20,7 +21,7 @@ fn notice_of_each_report() {
     let refused = report(Action::Exit, ActionOutcome::REFUSED, "2 sessions are open")
         .with_advice(Some("to close them: muxtray exit --force web".to_owned()));
     let target = in_state(State::Running).target();
-    let exit = Button::exit(target, Some(2));
+    let exit = Button::exit(target, Some(Carried::sessions(2)));
     let with_button = refused.clone().with_button(Some(exit));
     let removed = report(Action::Clean, ActionOutcome::Done, "removed (stale)");
     let host = ReportTarget::Host {

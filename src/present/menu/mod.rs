@@ -6,6 +6,8 @@ mod problems;
 mod settings;
 mod socket_rows;
 
+use std::ops::Add;
+
 use tr::tr;
 
 pub use entry::{Entry, Icon, TrayView};
@@ -15,6 +17,7 @@ use super::summary::{problem_count, summary};
 use crate::decide::intent::{Intent, SessionConsent, masters_to_exit};
 use crate::decide::is_cleaned_with_all;
 use crate::decide::opening::Openable;
+use crate::model::carried::Carried;
 use crate::model::socket::{Snapshot, Socket, Target};
 use crate::model::text;
 
@@ -67,7 +70,8 @@ fn actions_on_all(snapshot: &Snapshot) -> [Entry; 3] {
         .sockets
         .iter()
         .filter(|socket| socket.is_running() && socket.managed_by.is_none());
-    let sessions: u32 = masters.clone().filter_map(Socket::sessions_at_stake).sum();
+    let carried = masters.clone().filter_map(Socket::carried);
+    let carried = carried.fold(Carried::NONE, Add::add);
     let masters = masters_to_exit(masters);
     let sockets = snapshot.sockets.iter();
     let cleanable = sockets.filter(|socket| is_cleaned_with_all(socket));
@@ -85,11 +89,8 @@ fn actions_on_all(snapshot: &Snapshot) -> [Entry; 3] {
         return [check, clean, exit];
     }
     let mut label = tr!("Exit {n} master now" | "Exit {n} masters now" % masters.len());
-    if sessions > 0 {
-        label = tr!(
-            "{exit}, closing {n} session" | "{exit}, closing {n} sessions" % sessions,
-            exit = label
-        );
+    if !carried.is_none() {
+        label = tr!("{exit}, closing {carried}", exit = label, carried);
     }
     if stale > 0 {
         label = tr!(

@@ -10,8 +10,8 @@ use crate::decide::ending;
 use crate::decide::intent::Intent;
 use crate::decide::notice::Button;
 use crate::decide::opening;
+use crate::model::carried::Carried;
 use crate::model::socket::{Socket, State, Target};
-use crate::model::text;
 use crate::present::summary::mark;
 
 /// The result of the last alive check of each target, in a few words.
@@ -28,7 +28,7 @@ pub(super) fn socket_menu(socket: &Socket, answer: Option<&String>) -> Entry {
     if !entries.is_empty() {
         entries.push(Entry::Separator);
     }
-    let sessions = socket.sessions_at_stake();
+    let carried = socket.carried();
     if let Some(why) = cannot_ask(&socket.state) {
         entries.push(Entry::text("ask", tr!("Check, exit, stop: {why}", why)));
     } else {
@@ -36,19 +36,21 @@ pub(super) fn socket_menu(socket: &Socket, answer: Option<&String>) -> Entry {
         entries.push(Entry::item("check", tr!("Check"), check));
         if let Some(reconnect) = opening::reconnect(socket) {
             let now = tr!("Reconnect now");
-            entries.push(closing("reconnect", reconnect, now, sessions));
+            entries.push(closing("reconnect", reconnect, now, socket));
         }
-        let exit = Button::exit(target.clone(), sessions);
-        entries.push(closing("exit", exit, tr!("Exit now"), sessions));
+        let exit = Button::exit(target.clone(), carried);
+        entries.push(closing("exit", exit, tr!("Exit now"), socket));
         let stop = Intent::Stop(target.clone());
         entries.push(Entry::item("stop", tr!("Stop accepting sessions"), stop));
     }
     if ending::is_needed(&socket.state) {
         // An unknown number means that the kernel shows no listener. Ending the process then fails with the reason.
-        let sessions = sessions.unwrap_or(0);
-        let end = Button::end_process(target.clone(), sessions);
+        let end = Button::end_process(target.clone(), carried.unwrap_or_default());
         let now = tr!("End process now");
-        entries.push(closing("end-process", end, now, Some(sessions)));
+        entries.push(match carried {
+            Some(_) => closing("end-process", end, now, socket),
+            None => Entry::item("end-process", end.label, end.intent),
+        });
     }
     if socket.state.is_cleanable() {
         entries.push(Entry::item("clean", tr!("Clean"), Intent::Clean(target)));
@@ -80,14 +82,17 @@ fn cannot_ask(state: &State) -> Option<String> {
     })
 }
 
-/// Returns a row, or if the request closes sessions, a submenu that names them with the row below it.
-fn closing(key: &str, button: Button, now: String, sessions: Option<u32>) -> Entry {
+/// Returns a row, or if the request closes connections, a submenu that names them with the row below it.
+fn closing(key: &str, button: Button, now: String, socket: &Socket) -> Entry {
     let Button { label, intent } = button;
-    if sessions == Some(0) {
+    if socket.carried() == Some(Carried::NONE) {
         return Entry::item(key, label, intent);
     }
+    let jumping = socket.jumping_text();
+    let jumping = jumping.map(|text| Entry::text(format!("{key}-jumping"), text));
     let row = Entry::item(format!("{key}-now"), now, intent);
-    Entry::submenu(format!("{key}-closing"), label, vec![row])
+    let rows = jumping.into_iter().chain([row]).collect();
+    Entry::submenu(format!("{key}-closing"), label, rows)
 }
 
 fn socket_key(socket: &Socket) -> String {
@@ -100,15 +105,15 @@ fn socket_key(socket: &Socket) -> String {
 
 fn socket_label(socket: &Socket) -> String {
     let managed = socket.managed_by.map(|program| format!(" ({program})"));
-    let sessions = socket.sessions.filter(|sessions| *sessions > 0);
-    let sessions = sessions.map(|sessions| format!(", {}", text::sessions(sessions)));
+    let carried = socket.carried().filter(|carried| !carried.is_none());
+    let carried = carried.map(|carried| format!(", {carried}"));
     format!(
         "{} {}{} \u{2014} {}{}",
         mark(socket),
         socket.title(),
         managed.unwrap_or_default(),
         socket.state.word(),
-        sessions.unwrap_or_default()
+        carried.unwrap_or_default()
     )
 }
 

@@ -177,6 +177,8 @@ pub fn socket(path: ControlPath, alias: &str, destination: Destination) -> Socke
         pid: Some(MasterPid(4711)),
         sessions: Some(2),
         own_session: false,
+        forwarded: Some(0),
+        jumping: Vec::new(),
         owner: Some(Owner {
             uid: UserId(1000),
             name: Some("u".to_owned()),

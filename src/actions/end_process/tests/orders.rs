@@ -117,7 +117,7 @@ fn no_order_of_events_signals_a_process_without_proof_and_consent() {
     let mut without_reuse = 0;
     for order in orders {
         let scene = Scene::new(order);
-        let outcome = end_process(&scene, &target(), SessionConsent::UpTo(0));
+        let outcome = end_process(&scene, &target(), SessionConsent::NONE);
         let Order {
             ends,
             id_reused,
