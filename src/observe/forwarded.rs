@@ -15,7 +15,8 @@ use super::unix_table::{UnixListener, UnixTable};
 /// The connections of each listener's process, by sockfs inode of the listener; `None` if TCP cannot be read. Listeners
 /// without any are left out.
 ///
-/// TCP is read only if a master has a socket beside its connection, its control socket and the sessions.
+/// TCP is read only if a master has a socket beside its connection, its control socket and the sessions, or a socket
+/// and a pipe: with a ProxyCommand, its connection is two pipes.
 pub(super) fn count(
     table: &UnixTable,
     listeners: &[&UnixListener],
@@ -41,7 +42,8 @@ pub(super) fn count(
             });
             number = Some(named.iter().filter_map(|inode| unix.get(inode)).sum());
         }
-        if others.len() > usize::from(!descriptors.begins_with_pipe) {
+        let has_pipe = descriptors.before_pipe.is_some();
+        if others.len() > usize::from(!has_pipe) {
             let tcp = tcp.get_or_insert_with(|| match inet_diag::endpoints() {
                 Ok(endpoints) => Some(endpoints),
                 Err(error) => {
@@ -79,12 +81,19 @@ fn tcp_connections(tcp: &[Endpoint], descriptors: &Descriptors) -> u32 {
             listens.port() == local.port() && (is_any || listens.ip() == local.ip())
         })
     };
-    let (accepted, opened): (Vec<&Endpoint>, Vec<&Endpoint>) = connections
+    let (accepted, others): (Vec<&Endpoint>, Vec<&Endpoint>) = connections
         .into_iter()
         .partition(|it| is_accepted(it.local));
-    let opened = opened.iter().filter(|it| held.contains(&it.inode)).count();
-    let own = usize::from(!descriptors.begins_with_pipe);
-    u32::try_from(accepted.len() + opened.saturating_sub(own)).unwrap_or(u32::MAX)
+    let opened: HashSet<u32> = others
+        .into_iter()
+        .map(|it| it.inode)
+        .filter(|inode| held.contains(inode))
+        .collect();
+    // Its connection comes before any other and any pipe; only listeners can take a lower descriptor.
+    let before_pipe = descriptors.before_pipe.unwrap_or(usize::MAX);
+    let mut first = descriptors.sockets.iter().take(before_pipe);
+    let own = usize::from(first.any(|(_, inode)| opened.contains(inode)));
+    u32::try_from(accepted.len() + opened.len() - own).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -113,19 +122,22 @@ mod tests {
             endpoint(8, "127.0.0.1:50001", false),
             endpoint(9, "127.0.0.1:50002", false),
         ];
-        for (sockets, begins_with_pipe, count) in [
-            (&[1][..], false, 0),
-            (&[1, 2, 3], false, 2),
-            (&[2, 3], true, 2),
-            (&[1, 2, 5], false, 3),
-            (&[1, 8], false, 1),
-            (&[8], true, 1),
-            (&[], false, 0),
+        for (sockets, before_pipe, count) in [
+            (&[1][..], None, 0),
+            (&[1, 2, 3], None, 2),
+            (&[1, 2, 3], Some(1), 2),
+            (&[2, 3], Some(0), 2),
+            (&[2, 3], Some(1), 2),
+            (&[1, 2, 5], None, 3),
+            (&[1, 8], None, 1),
+            (&[8], Some(0), 1),
+            (&[2, 8], Some(1), 3),
+            (&[], None, 0),
         ] {
             let sockets = sockets.iter().map(|inode| (Default::default(), *inode));
             let descriptors = Descriptors {
                 sockets: sockets.collect(),
-                begins_with_pipe,
+                before_pipe,
                 has_terminal: false,
             };
             assert_eq!(

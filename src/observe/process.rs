@@ -325,8 +325,8 @@ pub(super) fn shares_our_files(pid: MasterPid) -> bool {
 pub(super) struct Descriptors {
     /// Those that are sockets, with their inodes in sockfs, the lowest first.
     pub(super) sockets: Vec<(OsString, u32)>,
-    /// Whether a pipe comes before the first socket. An ssh opens its connection first, or with a ProxyCommand two pipes.
-    pub(super) begins_with_pipe: bool,
+    /// The number of sockets before the first pipe that is not a standard stream; `None` without such a pipe.
+    pub(super) before_pipe: Option<usize>,
     /// Whether it reads or writes a terminal.
     pub(super) has_terminal: bool,
 }
@@ -348,8 +348,8 @@ impl Descriptors {
             } else if is_standard {
                 found.has_terminal |=
                     bytes.starts_with(b"/dev/pts/") || bytes.starts_with(b"/dev/tty");
-            } else if bytes.starts_with(b"pipe:[") && found.sockets.is_empty() {
-                found.begins_with_pipe = true;
+            } else if bytes.starts_with(b"pipe:[") {
+                found.before_pipe.get_or_insert(found.sockets.len());
             }
         }
         found

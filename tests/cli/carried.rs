@@ -54,14 +54,20 @@ fn counts(lab: &Lab, path: &Path) -> Value {
 /// Every command that would close `carried` names it, and leaves the master alone.
 #[track_caller]
 fn is_guarded(lab: &Lab, master: &mut Master, carried: &str) {
-    for arguments in [&["exit", "web"][..], &["check", "web"], &["list"]] {
-        let said = lab.muxtray(arguments);
+    for command in [&["exit", "web"][..], &["check", "web"]] {
+        let said = lab.muxtray(command);
         let text = format!("{}{}", said.stdout, said.stderr);
-        assert!(text.contains(carried), "{arguments:?}: {said:?}");
+        assert!(text.contains(carried), "{command:?}: {said:?}");
     }
+    let listed = lab.muxtray(["list"]).stdout;
+    let has_only_sessions = carried.ends_with(" session");
+    assert!(has_only_sessions || listed.contains(carried), "{listed}");
     assert!(master.is_running());
     let refused = lab.muxtray(["exit", "web"]).expect(1).stderr;
-    assert!(refused.contains("muxtray exit --force web"), "{refused}");
+    assert!(
+        refused.contains("; to close them: muxtray exit --force "),
+        "{refused}"
+    );
 }
 
 #[track_caller]
@@ -314,7 +320,7 @@ fn transfers_are_sessions() {
             .arg(lab.path("ssh_config"))
             .args(["-o", "ProxyCommand=/bin/false"]);
     };
-    // The transfers wait for these.
+    // A write to it waits for a reader.
     let pipe = lab.path("tmp/pipe");
     let mut make = lab.command("mkfifo");
     make.arg(&pipe);
@@ -322,9 +328,8 @@ fn transfers_are_sessions() {
 
     let mut scp = lab.command("scp");
     options(&mut scp);
-    scp.arg("-O")
-        .arg(format!("web:{}", lab.path("tmp/pipe").display()));
-    scp.arg(lab.path("tmp/copy"));
+    scp.args(["-O", "/etc/passwd"])
+        .arg(format!("web:{}", pipe.display()));
     let mut sftp = lab.command("sftp");
     options(&mut sftp);
     sftp.arg("web");
@@ -343,7 +348,7 @@ fn transfers_are_sessions() {
         is_guarded(&lab, &mut master, "1 session");
         drop(program);
         wait_until("it is not counted any more", PATIENCE, || {
-            // Ends the remote side of scp.
+            // The reader.
             let _ = fs::OpenOptions::new().read(true).write(true).open(&pipe);
             counts(&lab, master.path()) == json!([0, false, 0])
         });
