@@ -160,7 +160,7 @@ pub struct Exit {
     /// With --all: include masters of Ansible, kitty and other programs
     #[arg(long, requires = "all", conflicts_with = "targets")]
     pub managed: bool,
-    /// Close open sessions
+    /// Close open sessions and forwarded connections
     #[arg(long)]
     pub force: bool,
     /// End the process of a master that does not answer or has lost its socket
@@ -193,7 +193,7 @@ pub struct Open {
     /// A host: an alias of the ssh configuration, or user@host:port
     #[arg(value_name = "HOST", value_hint = ValueHint::Hostname)]
     pub host: String,
-    /// End a stranded master although sessions are open; they are lost anyway
+    /// End a stranded master although connections are open; they are lost anyway
     #[arg(long)]
     pub force: bool,
 }

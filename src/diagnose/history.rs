@@ -59,7 +59,7 @@ impl History {
             if listener.backlog > 0 {
                 self.backlog_since.entry(cookie).or_insert(now);
             }
-            if listener.sessions > 0 {
+            if listener.sessions > 0 || listener.forwarded > Some(0) {
                 self.used.insert(cookie, now);
             }
         }
@@ -119,7 +119,7 @@ impl History {
         due.filter(|due| *due > now).min()
     }
 
-    /// Whether a look found a session of the listener within [`IDLE_AFTER`].
+    /// Whether a look found a session or forwarded connection of the listener within [`IDLE_AFTER`].
     pub(super) fn was_used(&self, cookie: Option<Cookie>) -> bool {
         let age = self.age_in(&self.used, cookie);
         age.is_some_and(|age| age < IDLE_AFTER)

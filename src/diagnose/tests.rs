@@ -5,7 +5,7 @@ use super::*;
 use crate::model::control_path::{HostAlias, Pattern, known_for_tests};
 use crate::model::finding::{Finding, FindingId};
 use crate::model::ids::UserId;
-use crate::model::network::{Cause, Facts, Numbers, Timer};
+use crate::model::network::{Cause, Connection, Facts, Numbers, Timer};
 use crate::model::places::{Persist, Place, WrittenBy};
 use crate::model::samples::{
     self, ME, at, connection, context_after, context_with, listener, look, observation, path,
@@ -235,6 +235,35 @@ fn orphans_have_the_facts_of_their_process() {
     assert_eq!(command, Some("muxtray exit --end-process /s/u@h-22"));
     let history = History::default().after(&look, Instant::now());
     assert!(history.was_used(Some(Cookie(99))));
+}
+
+#[test]
+fn masters_that_jump_are_named_at_each_master_on_their_way() {
+    let master = |pid, path: &str| Observation {
+        path: samples::path(path),
+        listener: Some(samples::listener(Holder::Ssh(Process {
+            pid: MasterPid(pid),
+            ..process("ssh")
+        }))),
+        ..observation()
+    };
+    let over = |through: &[i32]| Connection {
+        through: through.iter().copied().map(MasterPid).collect(),
+        ..samples::connection()
+    };
+    let connections = [(1, over(&[])), (2, over(&[1])), (3, over(&[2, 1]))];
+    let snapshot = samples::seen_over(
+        vec![master(1, "/s/1"), master(2, "/s/2"), master(3, "/s/3")],
+        connections
+            .map(|(pid, connection)| (MasterPid(pid), connection))
+            .into(),
+    );
+    let jumping = |socket: &Socket| socket.jumping.join(" ");
+    let all: Vec<_> = snapshot.sockets.iter().map(jumping).collect();
+    assert_eq!(all, ["/s/2 /s/3", "/s/3", ""]);
+    let text = snapshot.sockets[0].carried_text();
+    let named = "2 sessions, the masters /s/2, /s/3 jump through it";
+    assert_eq!(text.as_deref(), Some(named));
 }
 
 #[test]

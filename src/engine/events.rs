@@ -6,7 +6,7 @@ use super::state::Engine;
 use crate::discover;
 use crate::model::finding::{Finding, FindingId};
 use crate::model::interest::Interest;
-use crate::model::socket::Snapshot;
+use crate::model::socket::{Snapshot, Socket};
 use crate::watch::{Event, Watch, Watcher};
 
 /// The longest time between two scans while something can change without an event: a session that closes, or a file that
@@ -89,8 +89,8 @@ impl Engine {
     /// Returns the time between two scans without an event.
     fn interval(&self) -> Duration {
         let regular = self.settings.interval();
-        let has_sessions = self.sockets().any(|socket| socket.sessions > Some(0));
-        if has_sessions || self.watch.limit().is_some() {
+        let is_used = |socket: &Socket| socket.sessions > Some(0) || socket.forwarded > Some(0);
+        if self.sockets().any(is_used) || self.watch.limit().is_some() {
             regular.min(INTERVAL_WITHOUT_EVENTS)
         } else {
             regular

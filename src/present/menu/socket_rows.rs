@@ -161,6 +161,16 @@ mod tests {
     }
 
     #[test]
+    fn forwarded_connections_and_jumping_masters_are_named() {
+        let socket = Socket {
+            forwarded: Some(1),
+            jumping: vec!["db".to_owned()],
+            ..in_state(State::Running)
+        };
+        insta::assert_snapshot!(rows(&socket));
+    }
+
+    #[test]
     fn an_orphaned_master_and_its_successor_have_different_keys() {
         let orphan = |cookie| Socket {
             cookie: Some(Cookie(cookie)),
