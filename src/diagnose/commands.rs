@@ -14,8 +14,11 @@ pub(super) fn clean(socket: &Socket) -> String {
     format!("muxtray clean {}", socket.argument)
 }
 
-/// Returns the command that asks the master to exit, with `--force` unless it carries nothing.
+/// Returns the command that ends the master, with `--force` unless it carries nothing.
 pub(super) fn exit(socket: &Socket) -> String {
+    if socket.refuses {
+        return end_process(socket, socket.carried() != Some(Carried::NONE));
+    }
     let force = match socket.carried() {
         Some(Carried::NONE) => "",
         Some(_) | None => "--force ",
@@ -59,8 +62,17 @@ impl fmt::Display for WayOut {
     }
 }
 
-/// Returns how to end a master that does not answer, or that has no socket to be asked by.
+/// Returns how to end a master that does not answer or refuses, or that has no socket to be asked by.
 pub fn way_out(socket: &Socket) -> WayOut {
+    way_out_after(socket, false)
+}
+
+/// Returns how to end a master that has refused an exit request.
+pub fn way_out_of_refusal(socket: &Socket) -> WayOut {
+    way_out_after(socket, true)
+}
+
+fn way_out_after(socket: &Socket, is_refused: bool) -> WayOut {
     let carried = socket.carried();
     let remedy = match carried {
         Some(Carried::NONE) => tr!("end its process"),
@@ -69,6 +81,12 @@ pub fn way_out(socket: &Socket) -> WayOut {
     };
     // muxtray signals only a process that it can prove to hold the listener, by the listener's cookie.
     let command = match (socket.cookie, socket.pid, &socket.state) {
+        // A master that answers and is not known to refuse gets no signal from muxtray. It removes its own socket.
+        (Some(_), Some(pid), State::Running | State::Suspect(_) | State::Stranded(_))
+            if !socket.refuses && is_refused =>
+        {
+            format!("kill {}", pid.0)
+        }
         (Some(_), ..) => end_process(socket, carried != Some(Carried::NONE)),
         // SIGTERM would make an orphan remove the socket of its successor.
         (None, Some(pid), State::Orphaned { .. }) => format!("kill -KILL {}", pid.0),

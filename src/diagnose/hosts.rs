@@ -27,7 +27,7 @@ pub(super) fn findings(context: Context<'_>) -> Vec<Finding> {
     let multiplexing: Vec<&Host> = hosts
         .iter()
         .map(|(host, _)| *host)
-        .filter(|host| host.control_master.starts_masters())
+        .filter(|host| host.control_master.starts_masters() && host.control_master.shares())
         .collect();
     findings.extend(lacking(&multiplexing));
     findings
@@ -63,7 +63,7 @@ fn heading(hosts: &[&Host]) -> String {
     }
 }
 
-fn about(
+pub(super) fn about(
     hosts: &[&Host],
     id: FindingId,
     evidence: String,

@@ -5,6 +5,7 @@
 
 pub mod commands;
 mod context;
+pub mod control_master;
 mod directories;
 mod history;
 mod hosts;
@@ -59,6 +60,7 @@ pub fn snapshot(look: &Look, context: Context<'_>) -> Snapshot {
     });
     let mut findings = context.places.findings.clone();
     findings.extend(hosts::findings(context));
+    findings.extend(control_master::findings(context));
     findings.extend(directories::findings(context, &sockets));
     findings.sort_by(|a, b| {
         b.severity
@@ -219,6 +221,8 @@ fn socket(
         state,
         id: stat.map(|stat| stat.id),
         cookie: listener.and_then(|listener| listener.cookie),
+        refuses: context.places.nobody_confirms
+            && hosts.iter().any(|host| host.control_master.asks()),
         is_elsewhere: is_elsewhere && !aliases.is_empty(),
         destination,
         persist_secs,

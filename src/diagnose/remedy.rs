@@ -6,7 +6,6 @@ use tr::tr;
 
 use super::commands::{self, WayOut};
 use super::history::IDLE_AFTER;
-use crate::model::carried::Carried;
 use crate::model::finding::{Finding, FindingId};
 use crate::model::fix::Fix;
 use crate::model::ids::MasterPid;
@@ -234,12 +233,7 @@ fn state_finding(socket: &Socket, extra: Extra<'_>) -> Option<Finding> {
         // (`client_loop()` and `cleanup_exit()`). SIGKILL runs no clean-up.
         State::Orphaned { successor } => {
             let evidence = orphaned(socket, *successor);
-            if socket.carried() != Some(Carried::NONE) && socket.cookie.is_some() {
-                found(evidence, tr!("close its sessions, then end it with"))
-                    .with_command(commands::end_process(socket, false))
-            } else {
-                by_way_out(evidence)
-            }
+            by_way_out(evidence)
         }
     })
 }

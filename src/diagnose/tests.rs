@@ -232,7 +232,10 @@ fn orphans_have_the_facts_of_their_process() {
     let facts = (orphan.id, orphan.since, orphan.own_session);
     assert_eq!(facts, (None, Some(began), true));
     let command = orphan.findings[0].command.as_deref();
-    assert_eq!(command, Some("muxtray exit --end-process /s/u@h-22"));
+    assert_eq!(
+        command,
+        Some("muxtray exit --end-process --force /s/u@h-22")
+    );
     let history = History::default().after(&look, Instant::now());
     assert!(history.was_used(Some(Cookie(99))));
 }

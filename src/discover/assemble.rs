@@ -4,12 +4,13 @@ use std::path::Path;
 
 use tr::tr;
 
+use super::askpass;
 use super::config_contents::{ConfigProblem, Located, SshConfig};
 use super::environment::Environment;
 use super::other_programs;
 use super::request::Request;
 use crate::model::control_path::{Pattern, TemplateError};
-use crate::model::finding::{Finding, FindingId};
+use crate::model::finding::{Finding, FindingId, Severity};
 use crate::model::places::{Host, Place, Places, WrittenBy};
 use crate::model::text;
 
@@ -59,6 +60,8 @@ pub(super) fn assemble(
         }
     }
     Places {
+        switches_off: config.switches_off,
+        nobody_confirms: !askpass::can_ask(known),
         hosts,
         unnamed_host,
         patterns,
@@ -104,6 +107,7 @@ fn bad_template(template: &Located<OsString>, error: &TemplateError) -> Finding 
         format!("ControlPath {}: {error}", text::os(&template.text)),
         remedy,
     )
+    .with_severity(Severity::Warning)
 }
 
 fn bad_glob(subject: String, error: &str) -> Finding {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tr::tr;
 
 use crate::model::control_path::TemplateError;
-use crate::model::finding::{Finding, FindingId};
+use crate::model::finding::{Finding, FindingId, Severity};
 use crate::model::places::WrittenBy;
 use crate::model::text;
 
@@ -27,6 +27,8 @@ pub(super) struct SshConfig {
     /// Every concrete name of `Host`, `Match host` and `Match originalhost`, each once.
     pub(super) aliases: Vec<Located<String>>,
     pub(super) problems: Vec<ConfigProblem>,
+    /// Whether a block of the user's for particular hosts has ControlMaster no or ControlPath none.
+    pub(super) switches_off: bool,
 }
 
 /// A text and the first place that has it.
@@ -100,6 +102,7 @@ impl ConfigProblem {
         };
         let (evidence, remedy) = (self.cause.evidence(), self.cause.remedy(&self.file));
         Finding::new(FindingId::SshConfigInvalid, subject, evidence, remedy)
+            .with_severity(Severity::Warning)
     }
 }
 

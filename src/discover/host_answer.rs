@@ -82,6 +82,8 @@ pub(super) struct HostConfig {
     port: Option<u16>,
     control_master: String,
     has_connect_timeout: bool,
+    has_session_type: bool,
+    forks: bool,
     /// As [`Persist::as_secs`].
     persist: Option<u32>,
     server_alive_interval: u32,
@@ -108,6 +110,8 @@ impl HostConfig {
             port: value("port").parse().ok(),
             control_master: value("controlmaster").into_owned(),
             has_connect_timeout: !matches!(&*value("connecttimeout"), "" | "none"),
+            has_session_type: !matches!(&*value("sessiontype"), "" | "default"),
+            forks: value("forkafterauthentication") == "yes",
             persist: match &*value("controlpersist") {
                 "" | "no" | "false" => None,
                 "yes" | "true" => Some(0),
@@ -141,6 +145,13 @@ impl HostConfig {
             },
             control_master: ControlMaster::parse(&self.control_master),
             has_connect_timeout: self.has_connect_timeout,
+            command_options: [
+                (self.has_session_type, "SessionType=default"),
+                (self.forks, "ForkAfterAuthentication=no"),
+            ]
+            .into_iter()
+            .filter_map(|(is_needed, option)| is_needed.then_some(option))
+            .collect(),
             persist: match self.persist {
                 None => Persist::No,
                 Some(0) => Persist::Forever,
@@ -183,6 +194,9 @@ mod tests {
         assert!(!web.has_connect_timeout);
         let db = host(b"controlmaster autoask\nconnecttimeout 5\n");
         assert_eq!(db.control_master, ControlMaster::AutoAsk);
+        let special = host(b"sessiontype none\nforkafterauthentication yes\n");
+        let options = ["SessionType=default", "ForkAfterAuthentication=no"];
+        assert_eq!(special.command_options, options);
         assert!(db.has_connect_timeout);
         for (output, persist, control_master) in [
             (

@@ -10,7 +10,7 @@ use tr::tr;
 use super::config_contents::Located;
 use super::host_answer::{HostAnswer, HostConfig, QueryFailure, RETRY_AFTER};
 use crate::model::control_path::HostAlias;
-use crate::model::finding::{Finding, FindingId};
+use crate::model::finding::{Finding, FindingId, Severity};
 use crate::model::places::{Host, UNNAMED_HOST, WrittenBy, is_local_name};
 use crate::model::text;
 
@@ -102,6 +102,10 @@ impl Judge<'_> {
             }
         };
         let finding = Finding::new(FindingId::SshConfigInvalid, subject, evidence, remedy);
+        let finding = match answer {
+            HostAnswer::Failed(_) => finding.with_severity(Severity::Warning),
+            HostAnswer::Config(_) | HostAnswer::Rejected(_) => finding,
+        };
         Some(finding.with_command(command))
     }
 
@@ -184,6 +188,8 @@ mod tests {
         assert_eq!(hosts, [("vsock/3", WrittenBy::System)]);
         let subjects: Vec<&str> = findings.iter().map(|it| it.subject.as_str()).collect();
         assert_eq!(subjects, ["host web and 1 more", "host c"]);
+        let severities: Vec<Severity> = findings.iter().map(|it| it.severity).collect();
+        assert_eq!(severities, [Severity::Error, Severity::Warning]);
         assert_eq!(
             findings[0].command.as_deref(),
             Some("ssh -F '/my config' -G web")

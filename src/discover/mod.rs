@@ -3,6 +3,7 @@
 //! Reads the ssh configuration, asks `ssh -G` about every host that it names, adds the places of other programs, and lists
 //! directories. It does not look at the sockets.
 
+mod askpass;
 mod assemble;
 mod bounded_command;
 mod cache;

@@ -47,6 +47,7 @@ pub(super) fn read(config: Option<&Path>, environment: &Environment) -> ReadConf
         inputs: ConfigInputs::default(),
         seen: HashSet::new(),
         depth: 0,
+        is_for_some: false,
         variables: HashSet::new(),
         templates: HashSet::new(),
         aliases: HashSet::new(),
@@ -77,6 +78,8 @@ struct Reader<'a> {
     seen: HashSet<(u64, u64, Scope)>,
     /// The number of files that are being read, each included by the one before.
     depth: usize,
+    /// Whether the line is in a `Host` or `Match` block that is not for all hosts.
+    is_for_some: bool,
     variables: HashSet<OsString>,
     templates: HashSet<OsString>,
     aliases: HashSet<String>,
@@ -157,7 +160,9 @@ impl Reader<'_> {
         match self.read(path) {
             Ok(contents) => {
                 self.depth += 1;
+                let is_for_some = self.is_for_some;
                 self.lines(path, &contents, scope);
+                self.is_for_some = is_for_some;
                 self.depth -= 1;
             }
             Err(error) => self.unreadable(path, &error),
@@ -208,12 +213,20 @@ impl Reader<'_> {
                     line: number + 1,
                     scope,
                 };
+                self.is_for_some = match &*keyword {
+                    b"host" => arguments.trim_ascii() != b"*",
+                    b"match" => !arguments.trim_ascii().eq_ignore_ascii_case(b"all"),
+                    _ => self.is_for_some,
+                };
                 match statement::parse(&keyword, arguments) {
                     Some(Statement::Hosts(names)) => {
                         names.iter().for_each(|name| self.alias(name, location));
                     }
                     Some(Statement::ControlPath(template)) => {
                         self.template(OsString::from_vec(template), location);
+                    }
+                    Some(Statement::SwitchOff) => {
+                        self.contents.switches_off |= self.is_for_some && scope == Scope::User;
                     }
                     Some(Statement::Include(words)) => {
                         words.iter().for_each(|word| self.include(word, location));

@@ -144,8 +144,8 @@ findings! {
         id: "orphaned", severity: Error, group: State,
         title: marked!("master runs without its control socket"),
         meaning: "a master still runs, but its socket file is gone or replaced",
-        advice: "close its sessions, then `muxtray exit --end-process`; a plain `kill` may remove the socket of the \
-            next master",
+        advice: "`muxtray exit --end-process` (`--force` closes its sessions); a plain `kill` may remove the socket of \
+            the next master",
     }
     Unverifiable {
         id: "unverifiable", severity: Error, group: State,
@@ -235,6 +235,37 @@ findings! {
         meaning: "the home directory is shared between machines, and ControlPath has none of `%C`, `%l` and `%L`",
         advice: "put `%C` into ControlPath",
     }
+    ControlMasterYes {
+        id: "control-master-yes", severity: Warning, group: Configuration,
+        title: marked!("ControlMaster yes shares nothing"),
+        meaning: "with `ControlMaster yes` or `ask`, ssh starts a master but never uses one that runs",
+        advice: "set `ControlMaster auto`",
+    }
+    ControlMasterAsk {
+        id: "control-master-ask", severity: Error, group: Configuration,
+        title: marked!("nobody can confirm shared sessions"),
+        meaning: "with `ControlMaster ask` or `autoask`, the master asks before each session; without an ssh-askpass \
+            program or a display it refuses them all",
+        advice: "set `ControlMaster auto`, or install an ssh-askpass program",
+    }
+    NoControlMaster {
+        id: "no-control-master", severity: Warning, group: Configuration,
+        title: marked!("ControlMaster is not set"),
+        meaning: "ControlPath without ControlMaster: ssh starts no master, so nothing is shared",
+        advice: "set `ControlMaster auto`",
+    }
+    NoControlPath {
+        id: "no-control-path", severity: Warning, group: Configuration,
+        title: marked!("ControlPath is not set"),
+        meaning: "ControlMaster without ControlPath: nothing is shared",
+        advice: "set `ControlPath ~/.ssh/s/%C`",
+    }
+    NotConfigured {
+        id: "not-configured", severity: Info, group: Configuration,
+        title: marked!("multiplexing is not configured"),
+        meaning: "no host multiplexes: every `ssh` makes a connection of its own",
+        advice: "put the lines that the finding prints into `~/.ssh/config`",
+    }
     NoControlPersist {
         id: "no-control-persist", severity: Info, group: Configuration,
         title: marked!("ControlPersist is not set"),
@@ -255,9 +286,9 @@ findings! {
         advice: "`muxtray config edit`",
     }
     SshConfigInvalid {
-        id: "ssh-config-invalid", severity: Warning, group: Configuration,
+        id: "ssh-config-invalid", severity: Error, group: Configuration,
         title: marked!("problem in the ssh configuration"),
-        meaning: "ssh rejects its configuration, or muxtray cannot read a part of it",
+        meaning: "ssh rejects its configuration and connects nowhere; a warning if only muxtray cannot read a part of it",
         advice: "correct the file and line that the finding names",
     }
     WatchLimit {

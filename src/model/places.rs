@@ -28,6 +28,10 @@ pub struct Places {
     /// Globs of paths to ignore, from the configuration. They match whole paths.
     pub ignored: Vec<glob::Pattern>,
     pub findings: Vec<Finding>,
+    /// Whether the user has ControlMaster no or ControlPath none for particular hosts.
+    pub switches_off: bool,
+    /// Whether a master with ControlMaster ask or autoask can ask nobody: no ssh-askpass program, or no display.
+    pub nobody_confirms: bool,
     /// Whether the ssh configuration was named with `-F`. A command without `-F` does not know its hosts.
     pub has_other_config: bool,
 }
@@ -76,6 +80,9 @@ pub struct Host {
     pub destination: Destination,
     pub control_master: ControlMaster,
     pub has_connect_timeout: bool,
+    /// The options that make `ssh alias COMMAND` run the command all the same. Only those that the configuration needs,
+    /// as older versions of ssh do not know them.
+    pub command_options: Vec<&'static str>,
     pub persist: Persist,
     pub server_alive_interval: u32,
     pub server_alive_count_max: u32,

@@ -139,6 +139,7 @@ pub(crate) fn places() -> Places {
         },
         control_master: ControlMaster::Auto,
         has_connect_timeout: false,
+        command_options: Vec::new(),
         persist: Persist::Seconds(600),
         server_alive_interval: 15,
         server_alive_count_max: 3,

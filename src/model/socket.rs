@@ -40,6 +40,9 @@ pub struct Socket {
     pub forwarded: Option<u32>,
     /// The titles of the masters whose connections run through sessions of this one (ProxyJump).
     pub jumping: Vec<String>,
+    /// Whether it refuses every session and exit request: it would have to ask a person, and cannot
+    /// ([`Places::nobody_confirms`](super::places::Places)).
+    pub refuses: bool,
     pub owner: Option<Owner>,
     pub mode: Option<u32>,
     /// The time of the bind; for an orphan, of the start of its process.

@@ -7,8 +7,10 @@ use tr::tr;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::report::{SCHEMA, path_for_json};
+use crate::diagnose::control_master;
 use crate::diagnose::obstacle::{self, Failure, Obstacle};
 use crate::model::control_path::ControlPath;
+use crate::model::finding::{Finding, FindingId};
 use crate::model::places::Host;
 use crate::model::socket::Snapshot;
 use crate::model::text;
@@ -29,6 +31,23 @@ pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot) -> Plan {
     let Some(path) = host.control_path.clone() else {
         return Plan::Blocked(Obstacle::no_control_path(typed));
     };
+    let known = obstacle::findings(typed, host, snapshot);
+    let never_shares = |finding: &&&Finding| {
+        matches!(
+            finding.id,
+            FindingId::ControlMasterYes | FindingId::ControlMasterAsk
+        )
+    };
+    if let Some(finding) = known.iter().find(never_shares) {
+        return Plan::Blocked(Obstacle::from(*finding));
+    }
+    if !host.control_master.shares() {
+        let id = FindingId::ControlMasterYes;
+        return Plan::Blocked(Obstacle {
+            evidence: control_master::evidence(id, host.control_master),
+            remedy: Some(control_master::remedy(id, "ControlMaster auto")),
+        });
+    }
     match obstacle::socket_at(&path, snapshot) {
         Some(socket) if socket.is_running() => Plan::Through(path),
         Some(socket) => Plan::Blocked(Obstacle::at(socket)),
@@ -86,6 +105,8 @@ pub fn obstacles(
         remedy: Some(tr!("find the cause with: {command}", command = "ssh -v")),
     };
     let both_fail = (fresh.failure.is_some() && multiplexed.failure.is_some()).then(both_fail);
+    let known = known.into_iter().filter(|it| Some(it) != blocked.as_ref());
+    let known: Vec<Obstacle> = known.collect();
     blocked.into_iter().chain(known).chain(both_fail).collect()
 }
 
@@ -272,6 +293,11 @@ mod tests {
             plan(
                 "web",
                 &host(ControlMaster::Auto, None),
+                &seen(vec![running()]),
+            ),
+            plan(
+                "web",
+                &host(ControlMaster::Yes, Some(at)),
                 &seen(vec![running()]),
             ),
         ];

@@ -61,11 +61,6 @@ fn healthy_setups_have_no_findings() {
             "a missing directory that nobody makes a master in",
             format!("Host web\n    ControlMaster no\n    ControlPath {scratch}/nowhere/%C\n"),
         ),
-        (
-            "no multiplexing",
-            "Host web\n    ControlPath none\n".to_owned(),
-        ),
-        ("no configuration", String::new()),
     ];
     for (what, configuration) in cases {
         lab.write("ssh_config", configuration);

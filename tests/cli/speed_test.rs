@@ -93,7 +93,7 @@ fn master_started_for_the_test_ends_with_it() {
     let lab = Lab::new();
     for lines in [
         "ControlMaster auto",
-        "ControlMaster ask\n    ControlPersist yes",
+        "ControlMaster auto\n    ControlPersist yes",
     ] {
         slow_connections(&lab, &format!("    {lines}"));
         let said = lab.muxtray(["test", "--json", "web"]).expect(0);

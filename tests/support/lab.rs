@@ -155,7 +155,7 @@ impl Lab {
     /// The standard configuration.
     pub(crate) fn standard_configuration(&self) -> String {
         format!(
-            "Host web\nHost db\nHost build\nHost *\n    ControlPath {}/%n-%p\n{}",
+            "Host web\nHost db\nHost build\n    ControlMaster no\nHost *\n    ControlPath {}/%n-%p\n{}",
             self.path("s").display(),
             self.connection_options()
         )

@@ -38,8 +38,7 @@ fn each_state_has_its_command_and_fix() {
             State::Denied(Denied::Connect) => ("chmod 600 /s/u@h-22", None),
             State::Unresponsive(Unresponsive::Stopped) => ("kill -CONT 4711", None),
             State::Unresponsive(_) => ("muxtray exit --end-process --force web", None),
-            // Refused while the two sessions are open.
-            State::Orphaned { .. } => ("muxtray exit --end-process web", None),
+            State::Orphaned { .. } => ("muxtray exit --end-process --force web", None),
         };
         let socket = in_state(state);
         let target = socket.target();

@@ -9,11 +9,16 @@ pub(super) enum Statement {
     Hosts(Vec<Vec<u8>>),
     Include(Vec<Vec<u8>>),
     ControlPath(Vec<u8>),
+    /// ControlMaster no or ControlPath none.
+    SwitchOff,
 }
 
 /// Parses a keyword and its arguments. Returns `None` for other keywords and for lines that ssh rejects.
 pub(super) fn parse(keyword: &[u8], arguments: &[u8]) -> Option<Statement> {
-    if !matches!(keyword, b"host" | b"match" | b"include" | b"controlpath") {
+    if !matches!(
+        keyword,
+        b"host" | b"match" | b"include" | b"controlpath" | b"controlmaster"
+    ) {
         return None;
     }
     let mut words = words(arguments)?;
@@ -27,7 +32,12 @@ pub(super) fn parse(keyword: &[u8], arguments: &[u8]) -> Option<Statement> {
         }
         b"match" => Some(Statement::Hosts(hosts_of_match(&words))),
         b"include" => Some(Statement::Include(words)),
+        b"controlmaster" => {
+            let is_no = matches!(words[0].as_slice(), b"no" | b"false");
+            is_no.then_some(Statement::SwitchOff)
+        }
         _ => match <[Vec<u8>; 1]>::try_from(words) {
+            Ok([template]) if template.eq_ignore_ascii_case(b"none") => Some(Statement::SwitchOff),
             Ok([template]) => Some(Statement::ControlPath(template)),
             Err(_) => None,
         },
@@ -197,6 +207,9 @@ mod tests {
             ("  # Host web", None),
             ("\"Host", None),
             ("\r\n", None),
+            ("ControlMaster no", Some(Statement::SwitchOff)),
+            ("ControlPath none", Some(Statement::SwitchOff)),
+            ("ControlMaster auto", None),
             ("ControlPath", None),
             ("ControlPath \"\"", None),
             ("ControlPath a b", None),

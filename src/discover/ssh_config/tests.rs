@@ -39,7 +39,7 @@ fn reads_each_alias_and_template_once() {
     let contents = read_default(&scratch);
     assert_eq!(
         templates(&contents),
-        [&b"~/.ssh/%C"[..], b"/s s/%h", b"none", b"/s/\xff%h"]
+        [&b"~/.ssh/%C"[..], b"/s s/%h", b"/s/\xff%h"]
     );
     assert_eq!(aliases(&contents), ["web", "db", "c"]);
     assert_eq!(contents.aliases[1].line, 2);
@@ -63,6 +63,31 @@ fn reports_what_muxtray_cannot_read() {
         scratch.user_config(contents);
         let expected = format!("/home/.ssh/config line 1: {problem}");
         assert_eq!(problems(&read_default(&scratch), &scratch), [expected]);
+    }
+}
+
+#[test]
+fn only_a_block_for_particular_hosts_switches_off() {
+    let scratch = Scratch::new();
+    scratch.write("home/.ssh/part", "ControlMaster no\n");
+    for (contents, expected) in [
+        ("ControlMaster no\n", false),
+        (
+            "Host *\nControlMaster no\nMatch all\nControlPath none\n",
+            false,
+        ),
+        (
+            "Host web\nControlMaster auto\nHost *\nControlMaster no\n",
+            false,
+        ),
+        ("Host web\nControlMaster no\n", true),
+        ("Host *.example.org\nControlPath none\n", true),
+        ("Match host web\nControlMaster=no\n", true),
+        ("Include part\n", false),
+        ("Host web\nInclude part\n", true),
+    ] {
+        scratch.user_config(contents);
+        assert_eq!(read_default(&scratch).switches_off, expected, "{contents}");
     }
 }
 

@@ -50,6 +50,12 @@ fn printed(host: &Host) -> Vec<u8> {
     if let Some(path) = &host.control_path {
         line("controlpath", path.as_path().as_os_str().as_bytes());
     }
+    for option in &host.command_options {
+        match *option {
+            "SessionType=default" => line("sessiontype", b"none"),
+            _ => line("forkafterauthentication", b"yes"),
+        }
+    }
     line("controlmaster", host.control_master.as_str().as_bytes());
     line(
         "connecttimeout",

@@ -1,0 +1,152 @@
+//! The findings of hosts whose `ssh HOST` shares nothing, and of a configuration without any that does.
+
+use std::collections::BTreeMap;
+
+use tr::tr;
+
+use super::context::Context;
+use super::hosts::about;
+use super::suggest;
+use crate::model::finding::{Finding, FindingId};
+use crate::model::places::{ControlMaster, Host, WrittenBy};
+
+pub(super) fn findings(context: Context<'_>) -> Vec<Finding> {
+    let places = context.places;
+    let mut lacking: BTreeMap<FindingId, Vec<&Host>> = BTreeMap::new();
+    let persons = places.hosts.iter().chain(&places.unnamed_host);
+    for host in persons.filter(|host| is_judged(host, context)) {
+        if let Some(id) = problem(host, places.nobody_confirms) {
+            // Somebody who switches it off for some hosts knows the switch.
+            let is_on_purpose = places.switches_off
+                && matches!(id, FindingId::NoControlMaster | FindingId::NoControlPath);
+            if !is_on_purpose {
+                lacking.entry(id).or_default().push(host);
+            }
+        }
+    }
+    // Hosts whose configuration ssh or muxtray cannot read may well multiplex.
+    let is_known = !places
+        .findings
+        .iter()
+        .any(|it| matches!(it.id, FindingId::SshConfigInvalid | FindingId::SshMissing));
+    if !is_known {
+        lacking.remove(&FindingId::NoControlPath);
+    }
+    let multiplexes =
+        |host: &Host| host.control_path.is_some() && host.control_master.starts_masters();
+    let has_path = places.own_hosts().next().is_some();
+    let is_configured = places.own_hosts().any(|(host, _)| multiplexes(host))
+        || !lacking.is_empty()
+        || (places.switches_off && has_path);
+    let mut findings: Vec<Finding> = lacking
+        .into_iter()
+        .map(|(id, hosts)| finding(id, &hosts, context))
+        .collect();
+    findings.extend((is_known && !is_configured).then(|| not_configured(context)));
+    findings
+}
+
+/// Whether the user wrote the host's settings. Masters of other programs have their own.
+fn is_judged(host: &Host, context: Context<'_>) -> bool {
+    let places = context.places;
+    let is_persons = |path| {
+        let mut of_path = places.patterns.iter().filter(|it| it.pattern.matches(path));
+        let is_unnamed = places.unnamed_host.as_ref() == Some(host);
+        !is_unnamed || of_path.any(|it| it.written_by == WrittenBy::Person)
+    };
+    host.written_by == WrittenBy::Person
+        && host.control_path.as_ref().is_none_or(|path| {
+            is_persons(path) && places.managed_by(path).is_none() && !places.is_ignored(path)
+        })
+}
+
+/// Returns why `ssh HOST` shares nothing.
+pub fn problem(host: &Host, nobody_confirms: bool) -> Option<FindingId> {
+    match (host.control_master, host.control_path.is_some()) {
+        (ControlMaster::No, true) => Some(FindingId::NoControlMaster),
+        (ControlMaster::No, false) => None,
+        (_, false) => Some(FindingId::NoControlPath),
+        (kind, true) if kind.asks() && nobody_confirms => Some(FindingId::ControlMasterAsk),
+        (kind, true) => (!kind.shares()).then_some(FindingId::ControlMasterYes),
+    }
+}
+
+/// Returns the evidence for [`problem`].
+pub fn evidence(id: FindingId, kind: ControlMaster) -> String {
+    let kind = kind.as_str();
+    match id {
+        FindingId::ControlMasterYes => tr!(
+            "ControlMaster is {kind}: ssh starts a master, but never uses one that runs, so every further ssh connects by itself",
+            kind
+        ),
+        FindingId::ControlMasterAsk => tr!(
+            "ControlMaster is {kind}, and nobody can be asked: there is no ssh-askpass program, or neither DISPLAY nor WAYLAND_DISPLAY is set, so the master refuses every session",
+            kind
+        ),
+        FindingId::NoControlPath => tr!(
+            "ControlMaster is {kind}, but there is no ControlPath, so nothing is shared",
+            kind
+        ),
+        _ => tr!("there is a ControlPath, but ControlMaster is no, so ssh starts no master"),
+    }
+}
+
+fn finding(id: FindingId, hosts: &[&Host], context: Context<'_>) -> Finding {
+    let line = match id {
+        FindingId::NoControlPath => usual_path(context),
+        _ => "ControlMaster auto".to_owned(),
+    };
+    let kind = hosts.first().map(|host| host.control_master);
+    let evidence = evidence(id, kind.unwrap_or_default());
+    about(hosts, id, evidence, |line| remedy(id, line), &line)
+}
+
+/// Returns the remedy for [`problem`].
+pub fn remedy(id: FindingId, line: &str) -> String {
+    match id {
+        FindingId::ControlMasterAsk => tr!(
+            "put this before any other ControlMaster, or install an ssh-askpass program: {line}",
+            line
+        ),
+        FindingId::NoControlPath => tr!("put this before any other ControlPath: {line}", line),
+        _ => tr!("put this before any other ControlMaster: {line}", line),
+    }
+}
+
+fn usual_path(context: Context<'_>) -> String {
+    suggest::control_path(&context.home.join(".ssh/s"), context.home)
+}
+
+fn not_configured(context: Context<'_>) -> Finding {
+    let path = usual_path(context);
+    let finding = Finding::new(
+        FindingId::NotConfigured,
+        tr!("ssh configuration"),
+        tr!(
+            "no host has both ControlMaster and ControlPath, so every ssh makes a connection of its own"
+        ),
+        tr!(
+            "put these lines at the end of {file}",
+            file = "~/.ssh/config"
+        ),
+    );
+    let finding = finding.with_lines([
+        "Host *".to_owned(),
+        "    ControlMaster auto".to_owned(),
+        format!("    {path}"),
+        "    ControlPersist 10m".to_owned(),
+        "    ServerAliveInterval 15".to_owned(),
+    ]);
+    if path == suggest::RUNTIME {
+        return finding;
+    }
+    let [ssh, sockets] = [".ssh", ".ssh/s"].map(|it| {
+        let directory = context.home.join(it);
+        context.tilde.shell_word(&directory)
+    });
+    // Changes nothing if the directories exist.
+    finding.with_command(format!("mkdir -p -m 700 {ssh} {sockets}"))
+}
+
+#[cfg(test)]
+mod tests;
