@@ -28,7 +28,7 @@ use crate::observe::filesystem;
 
 const PATH_POLL: Duration = Duration::from_millis(10);
 
-/// Sends an exit request and, if the master does not answer it, ends its process. Returns which of them has ended the
+/// Sends an exit request and, if the master does not answer or refuses it, ends its process. Returns which of them has ended the
 /// master or failed.
 ///
 /// Without a network, a master may accept the request and not exit: it waits until its message of disconnection is sent
@@ -39,9 +39,14 @@ pub(super) fn exit_or_end_process(
     consent: SessionConsent,
 ) -> (Action, Result<Ended, ActionError>) {
     match control::exit(kernel, target, consent, CHECK_LIMIT) {
-        Err(error) if error.is_unresponsive() => {
+        Err(error) if error.is_unresponsive() || error.is_refusal_to_exit() => {
             tracing::info!("{}: {error}", target.path);
-            let ended = end_process(kernel, target, consent).map(|message| Ended {
+            let ended = if error.is_refusal_to_exit() {
+                end(kernel, target, consent, |_| Ok(()))
+            } else {
+                end_process(kernel, target, consent)
+            };
+            let ended = ended.map(|message| Ended {
                 message,
                 file_remains: false,
             });
@@ -62,6 +67,16 @@ pub(super) fn end_process(
     target: &Target,
     consent: SessionConsent,
 ) -> Result<String, ActionError> {
+    end(kernel, target, consent, prove_unresponsive)
+}
+
+/// The same; `prove` returns an error if a master that has its socket and is not stopped is to be left alone.
+fn end(
+    kernel: &impl Kernel,
+    target: &Target,
+    consent: SessionConsent,
+    prove: impl FnOnce(&Target) -> Result<(), ActionError>,
+) -> Result<String, ActionError> {
     if target.cookie.is_none() {
         // Without a cookie, the process cannot be proven to hold the listener.
         return Err(ActionError::Unknown(tr!(
@@ -78,7 +93,7 @@ pub(super) fn end_process(
         AtPath::Empty | AtPath::Successor => None,
     };
     if socket.is_some() && !candidate.stopped {
-        prove_unresponsive(target)?;
+        prove(target)?;
     }
 
     let pidfd = Pidfd::open(candidate.pid).map_err(|errno| match errno {

@@ -8,7 +8,7 @@ use crate::decide::action_report::{ActionOutcome, Refusal};
 use crate::diagnose::obstacle::Failure;
 use crate::model::carried::Carried;
 use crate::model::control_path::ControlPath;
-use crate::mux::error::MuxError;
+use crate::mux::error::{Awaited, MuxError};
 
 /// Why an action was not done, or not verified.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -89,6 +89,11 @@ impl ActionError {
             Self::StillListening(_) => true,
             _ => false,
         }
+    }
+
+    /// Whether the master refused an exit request, because a person did or none could be asked (ControlMaster ask).
+    pub(super) const fn is_refusal_to_exit(&self) -> bool {
+        matches!(self, Self::Mux(MuxError::RefusedByMaster(Awaited::Exit, _)))
     }
 
     pub(super) const fn outcome(&self) -> ActionOutcome {

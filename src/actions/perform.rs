@@ -14,6 +14,7 @@ use super::open::{self, Questions};
 use super::ssh::Ssh;
 use super::ssh::deferred_signals::DeferredSignals;
 use crate::decide::action_report::{Action, ActionOutcome, ActionReport, Refusal, ReportTarget};
+use crate::decide::ending;
 use crate::decide::intent::{Intent, SessionConsent};
 use crate::decide::notice::Button;
 use crate::decide::opening::{self, Start};
@@ -90,8 +91,10 @@ pub fn exit_or_end_process(subject: &Subject, consent: SessionConsent) -> Action
 }
 
 pub fn stop(subject: &Subject) -> ActionReport {
-    subject.perform(Action::Stop, || {
+    let mut is_over = true;
+    let report = subject.perform(Action::Stop, || {
         let carried = control::stop(&LiveKernel, &subject.target, CHECK_LIMIT)?;
+        is_over = carried == Some(Carried::NONE);
         Ok(match carried {
             Some(Carried::NONE) => tr!("exited, as no session was open"),
             Some(carried) => tr!(
@@ -101,10 +104,28 @@ pub fn stop(subject: &Subject) -> ActionReport {
             ),
             None => tr!("accepts no more sessions; exits when its last one ends"),
         })
-    })
+    });
+    let socket = subject.socket.as_ref();
+    match socket.and_then(|socket| socket.pid) {
+        // It has no socket any more, so muxtray shows it no longer. SIGTERM leaves the socket of its successor
+        // (`mux_master_process_stop_listening()` in mux.c).
+        Some(pid) if !is_over && report.outcome.is_success() => {
+            let command = format_args!("kill {}", pid.0);
+            report.with_advice(Some(tr!("to end it at once: {command}", command)))
+        }
+        _ => report,
+    }
 }
 
+/// Ends the process of a master that does not answer, or that refuses an exit request because it can ask nobody.
 pub fn end_process(subject: &Subject, consent: SessionConsent) -> ActionReport {
+    if let Some(socket) = &subject.socket
+        && socket.refuses
+        && !ending::is_needed(&socket.state)
+    {
+        let (_, ended) = end_process::exit_or_end_process(&LiveKernel, &subject.target, consent);
+        return subject.result(Action::EndProcess, ended.map(|ended| ended.message));
+    }
     let end = || end_process::end_process(&LiveKernel, &subject.target, consent);
     match &subject.socket {
         Some(socket) if matches!(socket.state, State::Orphaned { .. }) => {
@@ -208,10 +229,11 @@ impl Subject {
             connect_refused: matches!(error, ActionError::Mux(MuxError::Refused)),
             ..self.report(action, error.outcome(), error.to_string())
         };
+        let refuses = self.socket.as_ref().is_some_and(|socket| socket.refuses);
         match (error, &self.socket) {
             (ActionError::ConnectionsOpen(carried), socket) => {
                 let (option, button) = match (action, *carried) {
-                    (Action::EndProcess, Some(carried)) => {
+                    (action, Some(carried)) if action == Action::EndProcess || refuses => {
                         ("--end-process --force", self.end_process_button(carried))
                     }
                     (_, carried) => ("--force", Button::exit(self.target.clone(), carried)),
@@ -224,6 +246,12 @@ impl Subject {
                 ActionReport { message, ..report }
                     .with_advice(Some(tr!("to close them: {command}", command)))
                     .with_button(Some(button))
+            }
+            (error, Some(socket)) if error.is_refusal_to_exit() => {
+                let carried = socket.carried().unwrap_or_default();
+                report
+                    .with_advice(Some(commands::way_out_of_refusal(socket).to_string()))
+                    .with_button(refuses.then(|| self.end_process_button(carried)))
             }
             (error, Some(socket)) if action != Action::EndProcess && error.is_unresponsive() => {
                 // The network of a stranded master is gone, so no other request can succeed.

@@ -29,6 +29,8 @@ pub struct Ssh {
     pub config: Option<PathBuf>,
     /// An alias, `user@host` or a `ssh://` URI.
     pub host: String,
+    /// [`Host::command_options`](crate::model::places::Host::command_options), for a command.
+    pub command_options: Vec<&'static str>,
 }
 
 impl Ssh {

@@ -214,14 +214,20 @@ impl Context {
 
     /// The host's configuration by `ssh -G`. From now on the host counts as configured by the user.
     fn host(&mut self, typed: &str, named: &TargetName) -> Option<Host> {
-        let mut hosts = self.places.hosts.iter_mut();
-        if let Some(host) = hosts.find(|host| host.alias.0 == typed) {
-            host.written_by = WrittenBy::Person;
-            return Some(host.clone());
-        }
+        // Not from the cache: a `Match exec` or the network may decide otherwise now.
         let host = self.read_configuration(typed, named)?;
-        self.places.hosts.push(host.clone());
-        Some(host)
+        let mut hosts = self.places.hosts.iter_mut();
+        match hosts.find(|known| known.alias.0 == typed) {
+            Some(known) => {
+                let source = known.source.take();
+                *known = Host { source, ..host };
+                Some(known.clone())
+            }
+            None => {
+                self.places.hosts.push(host.clone());
+                Some(host)
+            }
+        }
     }
 
     fn read_configuration(&self, typed: &str, named: &TargetName) -> Option<Host> {
@@ -264,6 +270,7 @@ impl Context {
                     program,
                     config: ssh.config_file(),
                     host: destination(typed, &named),
+                    command_options: host.command_options.clone(),
                 },
                 host,
                 snapshot,

@@ -121,6 +121,7 @@ impl Engine {
                 program,
                 config: request.ssh.config_file(),
                 host: alias.0.clone(),
+                command_options: host.command_options.clone(),
             },
             start,
             persist: host.persist,

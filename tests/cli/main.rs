@@ -10,6 +10,7 @@ mod asking;
 mod autostart;
 mod carried;
 mod config;
+mod control_master;
 mod doctor;
 mod documents;
 mod explain;

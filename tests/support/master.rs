@@ -128,7 +128,7 @@ impl Lab {
 
 impl Master {
     #[track_caller]
-    fn start(command: Command, path: PathBuf) -> Self {
+    pub(crate) fn start(command: Command, path: PathBuf) -> Self {
         let before = std::fs::symlink_metadata(&path).ok();
         assert!(before.is_none(), "{} is taken already", path.display());
         let mut process = Process::start(command);

@@ -38,7 +38,7 @@ pub(crate) use process::{Finished, PATIENCE, Process, look_for, wait_for, wait_u
 pub(crate) use trace::{judged, no_trace};
 pub(crate) use truth::{
     command_line, files_below, is_listening, is_socket, pid_of_persisted, process_parent,
-    process_state, processes, threads,
+    process_start, process_state, processes, threads,
 };
 pub(crate) use user::{NOBODY, User};
 
