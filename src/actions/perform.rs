@@ -323,7 +323,8 @@ pub fn open(opening: &Opening, signals: Option<&DeferredSignals>) -> ActionRepor
     let (advice, label, consent) = match &error {
         ActionError::ConnectionsOpen(carried) => {
             let host = text::shell_word(alias.0.as_ref());
-            let command = format_args!("muxtray open --force {host}");
+            let option = text::option_of(ssh.config.as_deref());
+            let command = format_args!("muxtray {option}open --force {host}");
             (
                 Some(tr!("to close them: {command}", command)),
                 Button::reconnect(alias.clone(), *carried).label,
@@ -331,7 +332,7 @@ pub fn open(opening: &Opening, signals: Option<&DeferredSignals>) -> ActionRepor
             )
         }
         ActionError::NotStarted(failure) => {
-            let advice = opening::way_out(failure, &alias.0);
+            let advice = opening::way_out(failure, &alias.0, &ssh.host, ssh.config.as_deref());
             (Some(advice), tr!("Try again"), consent)
         }
         _ => (None, tr!("Try again"), consent),

@@ -75,6 +75,11 @@ impl Context {
         })
     }
 
+    /// See [`Places::ssh_option`].
+    pub(super) fn ssh_option(&self) -> &str {
+        &self.places.ssh_option
+    }
+
     /// Scans until it is known whether connections that wait to be accepted are stuck.
     pub(super) fn snapshot(&mut self) -> Snapshot {
         self.scanner.scan_until_settled(&self.places, &[])

@@ -135,6 +135,7 @@ fn explain(global: &Global, text: &str, to: &mut Output<'_>) -> io::Result<Outco
         snapshot: &snapshot,
         control_paths: &control_paths,
         ports: &ports,
+        ssh_option: context.ssh_option(),
     };
     let mut outcome = Outcome::Well;
     for (number, message) in messages.iter().enumerate() {

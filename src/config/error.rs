@@ -23,11 +23,24 @@ impl ConfigError {
     #[must_use]
     pub fn finding(&self) -> Finding {
         let subject = self.path().map_or_else(|| tr!("configuration"), text::path);
+        let command = self.edit_command();
         let remedy = tr!(
             "correct the file: {command}; until then the last valid settings stay in force",
-            command = "muxtray config edit"
+            command
         );
-        Finding::new(FindingId::ConfigInvalid, subject, self.cause(), remedy)
+        Finding::new(FindingId::ConfigInvalid, subject, self.cause(), remedy).with_command(command)
+    }
+
+    /// A file other than the default one has been named with `--config`.
+    fn edit_command(&self) -> String {
+        let is_default = |path: &Path| super::default_path().is_ok_and(|default| default == path);
+        match self.path().filter(|path| !is_default(path)) {
+            Some(path) => {
+                let file = text::shell_word(path.as_os_str());
+                format!("muxtray --config {file} config edit")
+            }
+            None => "muxtray config edit".to_owned(),
+        }
     }
 
     fn path(&self) -> Option<&Path> {

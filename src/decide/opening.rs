@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 use tr::tr;
@@ -128,8 +129,14 @@ pub fn lasts(persist: Persist) -> String {
 }
 
 /// Returns the remedy for a failed start, from the last message of ssh.
-pub fn way_out(failure: &Failure, host: &str) -> String {
-    let host = text::shell_word(host.as_ref());
+///
+/// `alias` is the argument of muxtray, `host` that of ssh: for `user@host:port` a URI.
+pub fn way_out(failure: &Failure, alias: &str, host: &str, config: Option<&Path>) -> String {
+    let (alias, host) = (
+        text::shell_word(alias.as_ref()),
+        text::shell_word(host.as_ref()),
+    );
+    let option = text::option_of(config);
     let message = match failure {
         Failure::Refused(message) | Failure::TimedOut(_, message) => {
             message.as_deref().unwrap_or_default()
@@ -139,17 +146,17 @@ pub fn way_out(failure: &Failure, host: &str) -> String {
     if message.contains("Host key verification failed") {
         tr!(
             "accept its host key in a terminal: {command}",
-            command = format_args!("ssh {host}")
+            command = format_args!("ssh {option}{host}")
         )
     } else if message.contains("ssh_askpass") || message.contains("Permission denied") {
         tr!(
             "load its key into the agent (ssh-add), install an ssh-askpass program, or open it in a terminal: {command}",
-            command = format_args!("muxtray open {host}")
+            command = format_args!("muxtray {option}open {alias}")
         )
     } else {
         tr!(
             "find the reason with: {command}",
-            command = format_args!("ssh -v {host}")
+            command = format_args!("ssh {option}-v {host}")
         )
     }
 }

@@ -40,9 +40,10 @@ pub fn host_to_reconnect(socket: &Socket) -> Option<&HostAlias> {
 
 pub fn reconnect(socket: &Socket) -> Option<String> {
     let host = text::shell_word(host_to_reconnect(socket)?.0.as_ref());
+    let option = &socket.ssh_option;
     Some(match socket.carried() {
-        Some(Carried::NONE) => format!("muxtray open {host}"),
-        Some(_) | None => format!("muxtray open --force {host}"),
+        Some(Carried::NONE) => format!("muxtray {option}open {host}"),
+        Some(_) | None => format!("muxtray {option}open --force {host}"),
     })
 }
 

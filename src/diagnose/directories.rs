@@ -6,7 +6,7 @@
 mod filesystem;
 mod insecure;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tr::tr;
 
@@ -103,15 +103,24 @@ impl Case<'_> {
                 directory = self.described(part)
             ),
         };
-        let mut remedy = tr!("create it, for you alone, with");
+        let fix = can_make.then(|| Fix::MakeDirectory(path.to_owned()));
         let word = self.context.tilde.shell_word(path);
-        let command = if path.starts_with("/run/user") && !can_make {
+        let mut remedy = tr!("create it, for you alone, with");
+        let is_next = nearest.is_some_and(|part| Some(part.path.as_path()) == path.parent());
+        let command = if *path == *self.runtime_directory() {
             remedy =
                 tr!("it is created when you log in: log in again, or keep it permanently with");
             format!("sudo loginctl enable-linger {}", self.me())
+        } else if is_emptied(path, nearest.map(|part| part.path.as_path())) {
+            let evidence = self.with_hosts(tr!(
+                "{evidence}; logout or a restart removes such directories",
+                evidence
+            ));
+            let finding = self.elsewhere(FindingId::DirectoryMissing, evidence);
+            return finding.with_fix(fix);
         } else if !can_make {
             format!("sudo install -d -m 700 -o {} {word}", self.me())
-        } else if nearest.is_some_and(|part| Some(part.path.as_path()) == path.parent()) {
+        } else if is_next {
             format!("mkdir -m 700 {word}")
         } else {
             format!("(umask 077 && mkdir -p {word})")
@@ -119,7 +128,7 @@ impl Case<'_> {
         let evidence = self.with_hosts(evidence);
         self.finding(FindingId::DirectoryMissing, evidence, remedy)
             .with_command(command)
-            .with_fix(can_make.then(|| Fix::MakeDirectory(path.to_owned())))
+            .with_fix(fix)
     }
 
     fn not_a_directory(&self, path: &Path, kind: FileKind) -> Finding {
@@ -129,13 +138,16 @@ impl Case<'_> {
             kind = kind.phrase(),
             path = self.context.tilde.path(path)
         );
-        let remedy = tr!("move it away, then create the directory");
+        let remedy = tr!("move it away and create the directory with");
         self.finding(
             FindingId::DirectoryMissing,
             self.with_hosts(evidence),
             remedy,
         )
-        .with_command(format!("mv {word} {word}.saved"))
+        .with_command(format!(
+            "mv {word} {word}.saved && (umask 077 && mkdir -p {directory})",
+            directory = self.context.tilde.shell_word(self.directory.path())
+        ))
     }
 
     fn not_searchable(&self) -> Finding {
@@ -143,20 +155,26 @@ impl Case<'_> {
             let evidence = tr!("permission denied for a directory of its path");
             return self.not_writable(evidence, &tr!("find out which"));
         };
-        let tilde = self.context.tilde;
-        let (remedy, command) = if part.uid == self.context.uid {
-            let command = format!("chmod u+rwx {}", tilde.shell_word(&part.path));
-            (tr!("give yourself access with"), command)
-        } else {
-            let remedy =
-                tr!("ask its owner for access, or set a ControlPath in a directory of your own");
-            let word = tilde.shell_word(self.directory.path());
-            (remedy, format!("namei -l {word}"))
-        };
         let directory = self.described(part);
         let evidence = tr!("permission denied to search {directory}", directory);
-        self.not_writable(self.with_hosts(evidence), &remedy)
-            .with_command(command)
+        let evidence = self.with_hosts(evidence);
+        if part.uid != self.context.uid {
+            return self.elsewhere(FindingId::DirectoryNotWritable, evidence);
+        }
+        let word = self.context.tilde.shell_word(&part.path);
+        self.not_writable(evidence, &tr!("give yourself access with"))
+            .with_command(format!("chmod u+rwx {word}"))
+    }
+
+    /// The runtime directory of the user (`pam_systemd(8)`).
+    fn runtime_directory(&self) -> PathBuf {
+        Path::new("/run/user").join(self.context.uid.0.to_string())
+    }
+
+    /// Returns a finding whose remedy is a ControlPath in a directory of the user's own that lasts.
+    fn elsewhere(&self, id: FindingId, evidence: String) -> Finding {
+        let place = suggest::elsewhere(self.directory.path(), self.context);
+        place.add_to(self.finding(id, evidence, ""))
     }
 
     fn not_writable(&self, evidence: String, remedy: &str) -> Finding {
@@ -175,9 +193,19 @@ impl Case<'_> {
                 owner = self.context.owner(own.uid),
                 mode = format_args!("{:04o}", own.permissions.mode)
             ));
+            let is_in_own =
+                self.directory.parts.iter().any(|part| {
+                    Some(&*part.path) == own.path.parent() && part.uid == self.context.uid
+                });
+            if !is_in_own {
+                return Some(self.elsewhere(FindingId::DirectoryMisowned, evidence));
+            }
             let remedy = tr!("make it yours with");
             let finding = self.finding(FindingId::DirectoryMisowned, evidence, remedy);
-            return Some(finding.with_command(format!("sudo chown {}: {word}", self.me())));
+            return Some(finding.with_command(format!(
+                "sudo chown {}: {word} && chmod 700 {word}",
+                self.me()
+            )));
         }
         Some(match (&there.access, &there.rehearsal) {
             (
@@ -187,16 +215,20 @@ impl Case<'_> {
                     refusal: Refusal::Denied | Refusal::Other,
                     words,
                 }),
-            ) => self.not_writable(
-                not_created(*step, words),
-                &tr!(
-                    "find out what forbids it, such as a security module, or set a ControlPath in another directory"
+            ) => self.elsewhere(
+                FindingId::DirectoryNotWritable,
+                tr!(
+                    "{tried}; a security module may forbid it",
+                    tried = not_created(*step, words)
                 ),
             ),
             (Access::Full, _) => return None,
             (Access::Denied, _) => {
                 let directory = self.described(own);
-                let evidence = tr!("permission denied to create files in {directory}", directory);
+                let evidence = tr!(
+                    "permission denied to create files in {directory}",
+                    directory
+                );
                 self.not_writable(self.with_hosts(evidence), &tr!("give yourself access with"))
                     .with_command(format!("chmod u+rwx {word}"))
             }
@@ -208,13 +240,7 @@ impl Case<'_> {
                     ),
                     None => tr!("its filesystem is mounted read-only"),
                 };
-                let line = suggest::RUNTIME;
-                let remedy = tr!(
-                    "set a ControlPath in a writable directory, such as: {line}",
-                    line
-                );
-                self.not_writable(self.with_hosts(evidence), &remedy)
-                    .with_lines(suggest::for_all_hosts(line))
+                self.elsewhere(FindingId::DirectoryNotWritable, self.with_hosts(evidence))
             }
             (Access::Failed(words), _) => self.not_writable(
                 tr!(
@@ -243,6 +269,15 @@ impl Case<'_> {
             .get(&uid)
             .map_or_else(|| uid.0.to_string(), |name| text::shell_word(name.as_ref()))
     }
+}
+
+/// Whether logout or a restart removes a directory that would be made at `path`; `nearest` exists. A directory that the
+/// user has made below `/tmp` is made again by the same means, with those in it.
+fn is_emptied(path: &Path, nearest: Option<&Path>) -> bool {
+    ["/run", "/var/run", "/dev/shm"]
+        .iter()
+        .any(|root| path.starts_with(root))
+        || nearest == Some(Path::new("/tmp"))
 }
 
 fn not_created(step: Step, words: &str) -> String {

@@ -127,12 +127,15 @@ pub fn judge(observation: &Observation, at: SystemTime, context: Context<'_>) ->
         let mode = format!("{:04o}", stat.permissions.mode);
         context.groups.with_writers(stat.permissions, mode)
     });
+    let elsewhere = (observation.shared_directory && matches!(socket.state, State::Misowned(_)))
+        .then(|| suggest::elsewhere(socket.path.directory(), context));
     socket.findings = remedy::findings(
         &socket,
         Extra {
             tilde: context.tilde,
             open_mode: open_mode.as_deref(),
             is_listening: observation.listener.is_some(),
+            elsewhere: elsewhere.as_ref(),
             unused_for,
         },
     );
@@ -218,6 +221,7 @@ fn socket(
     Socket {
         path: path.clone(),
         argument,
+        ssh_option: context.places.ssh_option.clone(),
         state,
         id: stat.map(|stat| stat.id),
         cookie: listener.and_then(|listener| listener.cookie),

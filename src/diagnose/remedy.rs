@@ -6,6 +6,7 @@ use tr::tr;
 
 use super::commands::{self, WayOut};
 use super::history::IDLE_AFTER;
+use super::suggest::Elsewhere;
 use crate::model::finding::{Finding, FindingId};
 use crate::model::fix::Fix;
 use crate::model::ids::MasterPid;
@@ -22,6 +23,8 @@ pub(super) struct Extra<'a> {
     /// Its mode and the reason why others than its owner and root may connect; `None` if none may.
     pub(super) open_mode: Option<&'a str>,
     pub(super) is_listening: bool,
+    /// A ControlPath elsewhere, if other users have their sockets in its directory, as in `/tmp`.
+    pub(super) elsewhere: Option<&'a Elsewhere>,
     /// The time since the last use of a master without sessions.
     pub(super) unused_for: Option<Duration>,
 }
@@ -81,7 +84,8 @@ fn sessions_at_limit(socket: &Socket, extra: Extra<'_>) -> Option<Finding> {
     );
     Some(match socket.hosts.first() {
         Some(alias) => finding.with_command(format!(
-            "ssh -o ControlPath=none {}",
+            "ssh {}-o ControlPath=none {}",
+            socket.ssh_option,
             text::shell_word(alias.0.as_ref())
         )),
         None => finding,
@@ -149,9 +153,16 @@ fn state_finding(socket: &Socket, extra: Extra<'_>) -> Option<Finding> {
         }
         State::Misowned(owner) => {
             let evidence = tr!("the file belongs to {owner}, not to you", owner);
-            if extra.is_listening {
-                let remedy = tr!("a master of that user listens; end it, then remove the file");
-                found(evidence, remedy).with_command(format!("sudo ssh -S {path} -O exit -"))
+            if let Some(place) = extra.elsewhere {
+                // That user's ssh would make it again.
+                place.add_to(found(evidence, String::new()))
+            } else if extra.is_listening {
+                // ssh expands % and wants a name of a host, which it does not use.
+                let path = path.replace('%', "%%");
+                let remedy =
+                    tr!("a master of that user listens; end it, which removes the file, with");
+                found(evidence, remedy)
+                    .with_command(format!("sudo ssh -F none -S {path} -O exit localhost"))
             } else {
                 found(evidence, tr!("remove it with")).with_command(format!("sudo rm {path}"))
             }
@@ -179,7 +190,7 @@ fn state_finding(socket: &Socket, extra: Extra<'_>) -> Option<Finding> {
             let kind = kind.phrase();
             let evidence = tr!("{kind} is in the place of the control socket", kind);
             found(evidence, tr!("move it away with"))
-                .with_command(format!("mv {path} {path}.saved"))
+                .with_command(format!("mv {path} {}", saved(socket)))
         }
         State::Denied(Denied::Look) => found(
             tr!("permission denied for a directory of its path"),
@@ -236,6 +247,12 @@ fn state_finding(socket: &Socket, extra: Extra<'_>) -> Option<Finding> {
             by_way_out(evidence)
         }
     })
+}
+
+/// Returns a name in the home: beside the file, a ControlPath such as `%n` would match it.
+fn saved(socket: &Socket) -> String {
+    let name = socket.path.as_path().file_name().unwrap_or_default();
+    format!("~/{}.saved", text::shell_word(name))
 }
 
 fn unresponsive(socket: &Socket, why: Unresponsive) -> String {

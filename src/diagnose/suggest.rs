@@ -4,11 +4,57 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+use tr::tr;
+
+use super::context::Context;
 use crate::model::control_path::MAX_USABLE_BYTES;
+use crate::model::finding::Finding;
 use crate::model::text;
 
 /// In the runtime directory of the logged-in user, on a local filesystem (`pam_systemd(8)`). `%i` is the user id.
 pub(super) const RUNTIME: &str = "ControlPath /run/user/%i/%C";
+
+/// A ControlPath in a directory of the user's own, which the command creates.
+#[derive(Debug)]
+pub(super) struct Elsewhere {
+    line: String,
+    command: Option<String>,
+}
+
+/// Returns a ControlPath that needs nothing of this directory: in the home, or if the directory is there already, in the
+/// runtime directory, which exists after each login.
+pub(super) fn elsewhere(directory: &Path, context: Context<'_>) -> Elsewhere {
+    let usual = context.home.join(".ssh/s");
+    let line = if directory.starts_with(context.home) {
+        RUNTIME.to_owned()
+    } else {
+        control_path(&usual, context.home)
+    };
+    let make = || format!("mkdir -p -m 700 {}", context.tilde.shell_word(&usual));
+    Elsewhere {
+        command: (line != RUNTIME).then(make),
+        line,
+    }
+}
+
+impl Elsewhere {
+    /// Makes this the remedy of the finding.
+    pub(super) fn add_to(&self, mut finding: Finding) -> Finding {
+        let line = &self.line;
+        finding.remedy = match &self.command {
+            Some(_) => tr!(
+                "set {line} in place of this ControlPath, and create its directory with",
+                line
+            ),
+            None => tr!("set in place of this ControlPath: {line}", line),
+        };
+        let finding = finding.with_lines(for_all_hosts(line));
+        match &self.command {
+            Some(command) => finding.with_command(command),
+            None => finding,
+        }
+    }
+}
 
 pub(super) fn for_all_hosts(line: &str) -> [String; 2] {
     ["Host *".to_owned(), format!("    {line}")]

@@ -69,6 +69,7 @@ pub(super) fn assemble(
         ignored,
         findings,
         has_other_config: request.ssh.config.is_some(),
+        ssh_option: text::option_of(request.ssh.config_file().as_deref()),
     }
 }
 

@@ -60,9 +60,7 @@ impl Judge<'_> {
     }
 
     fn finding(&self, subject: String, alias: &str, answer: &HostAnswer) -> Option<Finding> {
-        let option = self.config.map_or_else(String::new, |config| {
-            format!("-F {} ", text::shell_word(config.as_os_str()))
-        });
+        let option = text::option_of(self.config);
         let command = format!("ssh {option}-G {}", text::shell_word(OsStr::new(alias)));
         let (evidence, remedy) = match answer {
             HostAnswer::Config(_) => return None,
@@ -70,9 +68,9 @@ impl Judge<'_> {
                 let message = rejection.to_string();
                 let evidence = tr!("ssh rejects its configuration: {cause}", cause = message);
                 if let Some(file) = rejected_file(&message) {
-                    let (subject, remedy) = (text::path(&file), self.permissions_remedy(&file));
-                    let id = FindingId::SshConfigInvalid;
-                    return Some(Finding::new(id, subject, evidence, remedy));
+                    let (id, subject) = (FindingId::SshConfigInvalid, text::path(&file));
+                    let finding = Finding::new(id, subject, evidence, tr!("correct it with"));
+                    return Some(finding.with_command(self.permissions_command(&file)));
                 }
                 let remedy = tr!(
                     "correct the configuration until {command} prints it",
@@ -109,17 +107,14 @@ impl Judge<'_> {
         Some(finding.with_command(command))
     }
 
-    fn permissions_remedy(&self, file: &Path) -> String {
+    fn permissions_command(&self, file: &Path) -> String {
         let word = text::shell_word(file.as_os_str());
         let is_misowned =
             fs::metadata(file).is_ok_and(|stat| stat.uid() != 0 && stat.uid() != self.uid);
         if is_misowned {
-            tr!(
-                "run {command} as root",
-                command = format_args!("chown {} {word}", self.uid)
-            )
+            format!("sudo chown {} {word}", self.uid)
         } else {
-            tr!("run {command}", command = format_args!("chmod go-w {word}"))
+            format!("chmod go-w {word}")
         }
     }
 }

@@ -473,7 +473,7 @@ fn permissions_are_wrong_only_if_ssh_rejects_them() {
         assert_eq!(findings(&rejected), [("ssh-config-invalid", &*file)]);
         assert_eq!(
             rejected.findings[0].remedy,
-            format!("run chmod go-w {}", config.display())
+            format!("correct it with: chmod go-w {}", config.display())
         );
         assert_eq!(places(&request, &scratch.environment), rejected, "cached");
     }

@@ -176,7 +176,8 @@ findings! {
         id: "directory-missing", severity: Error, group: Directory,
         title: marked!("control socket directory does not exist"),
         meaning: "the directory of a ControlPath does not exist, so ssh cannot create the socket",
-        advice: "create it with `mkdir -m 700`, or `muxtray doctor --fix`",
+        advice: "create it with `mkdir -m 700`, or `muxtray doctor --fix`; if it is below `/run` or `/tmp`, which a restart \
+            empties, move the ControlPath",
     }
     DirectoryInsecure {
         id: "directory-insecure", severity: Error, group: Directory,
@@ -190,7 +191,7 @@ findings! {
         id: "directory-misowned", severity: Error, group: Directory,
         title: marked!("control socket directory belongs to another user"),
         meaning: "the directory belongs to another user, often to root after `sudo`",
-        advice: "`sudo chown` it to you",
+        advice: "`sudo chown` it to you if its parent is yours; otherwise move the ControlPath to a directory of your own",
     }
     DirectoryNotWritable {
         id: "directory-not-writable", severity: Error, group: Directory,
@@ -295,7 +296,8 @@ findings! {
         id: "watch-limit", severity: Info, group: Configuration,
         title: marked!("kernel limit reached, changes are noticed late"),
         meaning: "a kernel limit is reached (inotify watches, open files), so muxtray checks every 30 seconds instead",
-        advice: "`sudo sysctl fs.inotify.max_user_watches=524288`, or raise the limit that the finding names",
+        advice: "`fs.inotify.max_user_watches=524288` in a file of `/etc/sysctl.d`, then `sudo sysctl --system`; or raise \
+            the limit that the finding names",
     }
     SshMissing {
         id: "ssh-missing", severity: Error, group: Configuration,

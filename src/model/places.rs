@@ -34,6 +34,8 @@ pub struct Places {
     pub nobody_confirms: bool,
     /// Whether the ssh configuration was named with `-F`. A command without `-F` does not know its hosts.
     pub has_other_config: bool,
+    /// `-F FILE ` of that configuration for commands that name a host; empty without it.
+    pub ssh_option: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

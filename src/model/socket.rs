@@ -24,6 +24,8 @@ pub struct Socket {
     /// The TARGET of commands about this socket, as a shell word: a host alias if it names this socket alone, or else the
     /// path.
     pub argument: String,
+    /// See [`super::places::Places::ssh_option`].
+    pub ssh_option: String,
     pub state: State,
     /// `None` for an orphan, or if lstat failed.
     pub id: Option<SocketId>,

@@ -100,6 +100,13 @@ pub fn shell_word(text: &OsStr) -> String {
     }
 }
 
+/// Returns `-F FILE ` for the command line of ssh and muxtray; empty without a file.
+pub fn option_of(ssh_config: Option<&Path>) -> String {
+    ssh_config.map_or_else(String::new, |file| {
+        format!("-F {} ", shell_word(file.as_os_str()))
+    })
+}
+
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tilde<'a> {
     /// The home directory; `None` if `~` does not mean the same to ssh and to the shell.

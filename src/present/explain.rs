@@ -28,6 +28,8 @@ pub struct Facts<'a> {
     pub control_paths: &'a BTreeMap<String, ControlPath>,
     /// The listeners on each port in the messages.
     pub ports: &'a BTreeMap<u16, Vec<PortHolder>>,
+    /// See [`crate::model::places::Places::ssh_option`].
+    pub ssh_option: &'a str,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -270,7 +272,8 @@ fn holder_now(holder: &PortHolder, snapshot: &Snapshot) -> (String, Vec<String>)
             let path = if master.argument == host {
                 String::new()
             } else {
-                format!("-S {} ", master.argument)
+                // ssh expands %.
+                format!("-S {} ", master.argument.replace('%', "%%"))
             };
             let command = format!("ssh {path}-O cancel {option} {value} {host}");
             tr!("cancel the forwarding: {command}", command)
@@ -380,6 +383,7 @@ mod tests {
             snapshot,
             control_paths: &paths.collect(),
             ports: &ports.iter().cloned().collect(),
+            ssh_option: "",
         };
         let all = recognise(text);
         assert_eq!(all.len(), 1, "{text}");

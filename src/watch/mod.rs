@@ -64,7 +64,7 @@ impl WatchLimit {
                     "no inotify instance left: {limit} is reached",
                     limit = "fs.inotify.max_user_instances"
                 ),
-                "sudo sysctl fs.inotify.max_user_instances=1024".to_owned(),
+                raised("fs.inotify.max_user_instances=1024"),
             ),
             Self::InotifyWatches => (
                 "inotify".to_owned(),
@@ -72,7 +72,7 @@ impl WatchLimit {
                     "no inotify watch left: {limit} is reached",
                     limit = "fs.inotify.max_user_watches"
                 ),
-                "sudo sysctl fs.inotify.max_user_watches=524288".to_owned(),
+                raised("fs.inotify.max_user_watches=524288"),
             ),
             Self::FileDescriptors => (
                 tr!("file descriptors"),
@@ -87,6 +87,11 @@ impl WatchLimit {
         );
         Finding::new(FindingId::WatchLimit, subject, evidence, remedy)
     }
+}
+
+/// Returns the command that sets a value of the kernel now and after each restart.
+fn raised(setting: &str) -> String {
+    format!("echo {setting} | sudo tee -a /etc/sysctl.d/60-muxtray.conf && sudo sysctl --system")
 }
 
 /// The event sources of one loop.

@@ -256,7 +256,8 @@ fn session_limit_names_the_master_and_a_way_around_it() {
     let text_of_message = explain(&lab, &said).stdout;
     assert!(text_of_message.contains(&now), "{text_of_message}");
     let way = commands(&text)[0];
-    assert_eq!(way, "ssh -S none web");
+    let config = lab.path("ssh_config");
+    assert_eq!(way, format!("ssh -F {} -S none web", config.display()));
     let finished = paste(&lab, way).expect(0);
     assert!(!finished.stderr.contains("refused"), "{finished:#?}");
 }

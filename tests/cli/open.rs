@@ -165,11 +165,11 @@ fn failed_start_reports_the_reason_and_leaves_nothing() {
     let lab = Lab::new();
     for (lines, why, helps) in [
         ("PubkeyAuthentication no", "Permission denied", "ssh-add"),
-        ("Port 1", "Connection refused", "ssh -v web"),
+        ("Port 1", "Connection refused", "/ssh_config -v web"),
         (
             "UserKnownHostsFile none\n    StrictHostKeyChecking yes",
             "Host key verification failed",
-            "in a terminal: ssh web",
+            "/ssh_config web",
         ),
     ] {
         lab.configure(&format!("Host web\n    LogLevel INFO\n    {lines}"));

@@ -119,7 +119,7 @@ fn failed_starts_have_a_remedy_by_the_message_of_ssh() {
         (Failure::Refused(None), verbose),
         (Failure::NoMaster(path("/s/a")), verbose),
     ] {
-        let remedy = way_out(&failure, "my web");
+        let remedy = way_out(&failure, "my web", "my web", None);
         assert!(remedy.ends_with(command), "{failure}: {remedy}");
     }
 }

@@ -3,7 +3,7 @@
 use tr::tr;
 
 use super::{Case, not_created};
-use crate::diagnose::{hosts, suggest};
+use crate::diagnose::hosts;
 use crate::model::directory::{Capacity, Existing, Refusal, Rehearsal, Volume};
 use crate::model::finding::{Finding, FindingId};
 use crate::model::text;
@@ -54,11 +54,8 @@ impl Case<'_> {
             ),
             Some(Rehearsal::Passed | Rehearsal::Failed { .. }) | None => return None,
         };
-        let line = self.elsewhere();
-        let remedy = tr!("set a ControlPath on another filesystem: {line}", line);
         let evidence = self.with_hosts(evidence);
-        let finding = self.finding(FindingId::FilesystemUnsupported, evidence, remedy);
-        Some(finding.with_lines(suggest::for_all_hosts(&line)))
+        Some(self.elsewhere(FindingId::FilesystemUnsupported, evidence))
     }
 
     fn full(&self, volume: &Volume, rehearsal: Option<&Rehearsal>) -> Option<Finding> {
@@ -105,23 +102,10 @@ impl Case<'_> {
 
     fn network(&self) -> Option<Finding> {
         let kind = hosts::network_filesystem(self.directory)?;
-        let line = suggest::RUNTIME;
         let evidence = self.with_hosts(tr!(
             "it is on {filesystem}: its sockets may belong to other machines, so none can be proven stale",
             filesystem = text::line(kind)
         ));
-        let remedy = tr!("set a ControlPath on a local filesystem: {line}", line);
-        let finding = self.finding(FindingId::FilesystemNetwork, evidence, remedy);
-        Some(finding.with_lines(suggest::for_all_hosts(line)))
-    }
-
-    /// Returns a ControlPath on another filesystem: in the home directory unless this directory is below it.
-    fn elsewhere(&self) -> String {
-        let home = self.context.home;
-        if self.directory.path().starts_with(home) {
-            suggest::RUNTIME.to_owned()
-        } else {
-            suggest::control_path(&home.join(".ssh/s"), home)
-        }
+        Some(self.elsewhere(FindingId::FilesystemNetwork, evidence))
     }
 }

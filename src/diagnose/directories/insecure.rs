@@ -83,7 +83,7 @@ fn insecure_finding(
         let subject = context.tilde.path(&part.path);
         Finding::new(FindingId::DirectoryInsecure, subject, evidence, remedy).with_paths(paths)
     };
-    let line = suggest::control_path(&context.home.join(".ssh/s"), context.home);
+    let place = || suggest::elsewhere(&part.path, context);
     if weak.is_sticky {
         let evidence = tr!(
             "mode {mode}, owner {owner}: the sticky bit protects its sockets, but other users can create one at a \
@@ -91,9 +91,8 @@ fn insecure_finding(
             mode,
             owner
         );
-        let remedy = tr!("set a ControlPath in a directory of your own: {line}", line);
-        let finding = finding(evidence, remedy).with_severity(Severity::Info);
-        return Some(finding.with_lines(suggest::for_all_hosts(&line)));
+        let finding = finding(evidence, String::new()).with_severity(Severity::Info);
+        return Some(place().add_to(finding));
     }
     let evidence = match below {
         Some(directory) => tr!(
@@ -109,19 +108,14 @@ fn insecure_finding(
         ),
     };
     let evidence = with_sticky_parent(evidence, part, directories, context);
-    let word = context.tilde.shell_word(&part.path);
     if part.uid == context.uid {
+        let word = context.tilde.shell_word(&part.path);
         let (path, id) = (part.path.clone(), part.id);
         let finding = finding(evidence, tr!("remove their write permission with"))
             .with_command(format!("chmod go-w {word}"));
         return Some(finding.with_fix(Fix::CloseDirectory { path, id }));
     }
-    let remedy = tr!(
-        "set a ControlPath in a directory of your own ({line}), or remove their write permission with",
-        line
-    );
-    let finding = finding(evidence, remedy).with_command(format!("sudo chmod go-w {word}"));
-    Some(finding.with_lines(suggest::for_all_hosts(&line)))
+    Some(place().add_to(finding(evidence, String::new())))
 }
 
 /// Adds a parent that others may write to, but that its sticky bit protects: `…; its parent /tmp is sticky`.

@@ -31,9 +31,12 @@ fn each_state_has_its_command_and_fix() {
                 continue;
             }
             State::Stale | State::Leftover => ("muxtray clean web", None),
-            State::Misowned(_) => ("sudo rm /s/u@h-22", Some("sudo ssh -S /s/u@h-22 -O exit -")),
+            State::Misowned(_) => (
+                "sudo rm /s/u@h-22",
+                Some("sudo ssh -F none -S /s/u@h-22 -O exit localhost"),
+            ),
             State::Foreign(_) | State::Unverifiable(_) => ("", None),
-            State::NotASocket(_) => ("mv /s/u@h-22 /s/u@h-22.saved", None),
+            State::NotASocket(_) => ("mv /s/u@h-22 ~/u@h-22.saved", None),
             State::Denied(Denied::Look) => ("namei -l /s/u@h-22", None),
             State::Denied(Denied::Connect) => ("chmod 600 /s/u@h-22", None),
             State::Unresponsive(Unresponsive::Stopped) => ("kill -CONT 4711", None),
@@ -65,9 +68,13 @@ fn stranded_masters_are_reconnected_or_ended() {
     let mut snapshot = seen_over(vec![running()], [(MasterPid(4711), gone)].into());
     let stranded = snapshot.sockets.remove(0);
     type Change = fn(&mut Socket);
-    let changes: [(Change, &str); 4] = [
+    let changes: [(Change, &str); 5] = [
         (|_| {}, "muxtray open --force web"),
         (|it| it.sessions = Some(0), "muxtray open web"),
+        (
+            |it| it.ssh_option = "-F /f ".to_owned(),
+            "muxtray -F /f open --force web",
+        ),
         (|it| it.hosts.clear(), "muxtray exit --force web"),
         (
             |it| (it.managed_by, it.sessions) = (Some(Managed("lima")), Some(0)),

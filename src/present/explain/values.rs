@@ -10,6 +10,8 @@ pub(super) struct Values {
     pub(super) path: Option<ControlPath>,
     /// With the names in a remedy; the values are shell words.
     words: [(&'static str, Option<String>); 5],
+    /// `-F FILE `, or empty.
+    ssh_option: String,
 }
 
 impl Values {
@@ -39,7 +41,11 @@ impl Values {
             ),
             ("HOST", host.map(|host| text::shell_word(host.as_ref()))),
         ];
-        Self { path, words }
+        Self {
+            path,
+            words,
+            ssh_option: facts.ssh_option.to_owned(),
+        }
     }
 
     /// Puts the values into a remedy. A part in brackets whose value is unknown is left out; `None` if nothing is left.
@@ -59,7 +65,28 @@ impl Values {
         }
         filled.push_str(&self.with_values(rest));
         let filled = filled.trim();
-        (!filled.is_empty()).then(|| filled.to_owned())
+        (!filled.is_empty()).then(|| self.with_option(filled))
+    }
+
+    /// Adds the option to the command at the end.
+    fn with_option(&self, remedy: &str) -> String {
+        let Some((text, command)) = remedy
+            .rsplit_once(": ")
+            .filter(|_| !self.ssh_option.is_empty())
+        else {
+            return remedy.to_owned();
+        };
+        let file = self.ssh_option.trim_start_matches("-F ").trim_end();
+        let text = text.replace("~/.ssh/config", file);
+        let mut words = String::new();
+        for word in command.split_inclusive(' ') {
+            let is_program = words.is_empty() || words.ends_with(", or ");
+            words.push_str(word);
+            if is_program && ["ssh ", "muxtray "].contains(&word) {
+                words.push_str(&self.ssh_option);
+            }
+        }
+        format!("{text}: {words}")
     }
 
     fn with_values(&self, text: &str) -> String {
@@ -123,6 +150,7 @@ mod tests {
                 ("PATH", None),
                 ("HOST", Some("web".to_owned())),
             ],
+            ssh_option: String::new(),
         };
         for (remedy, filled) in [
             ("ssh HOST", Some("ssh web")),
@@ -142,6 +170,22 @@ mod tests {
             ("cat PATH", Some("cat PATH")),
         ] {
             assert_eq!(values.fill(remedy).as_deref(), filled, "{remedy}");
+        }
+        let values = Values {
+            ssh_option: "-F /f ".to_owned(),
+            ..values
+        };
+        for (remedy, filled) in [
+            ("go: ssh HOST", "go: ssh -F /f web"),
+            (
+                "e.g.: ssh -D 1 HOST, or ssh -L 8:h:80 HOST",
+                "e.g.: ssh -F /f -D 1 web, or ssh -F /f -L 8:h:80 web",
+            ),
+            ("go: muxtray list", "go: muxtray -F /f list"),
+            ("set in ~/.ssh/config: A b", "set in /f: A b"),
+            ("remove: ssh-keygen -R HOST", "remove: ssh-keygen -R web"),
+        ] {
+            assert_eq!(values.fill(remedy).as_deref(), Some(filled));
         }
     }
 }

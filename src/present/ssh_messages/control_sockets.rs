@@ -167,6 +167,9 @@ pub(super) static MESSAGES: &[SshMessage] = &[
             marked!(
                 "create the directories that the ssh configuration names: muxtray doctor --fix"
             ),
+            marked!(
+                "if it is below /run or /tmp, which a restart empties, set in ~/.ssh/config, after mkdir -p -m 700 ~/.ssh/s: ControlPath ~/.ssh/s/%C"
+            ),
         ],
         remedies_in_ansible: &[MAKE_DIRECTORY],
     },

@@ -167,6 +167,7 @@ pub fn stat(inode: u64, device: u64) -> Stat {
 pub fn socket(path: ControlPath, alias: &str, destination: Destination) -> Socket {
     Socket {
         argument: alias.to_owned(),
+        ssh_option: String::new(),
         path,
         state: State::Running,
         id: None,
