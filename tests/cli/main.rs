@@ -27,6 +27,7 @@ mod open;
 mod other_listeners;
 mod persist;
 mod privilege;
+mod remedies;
 mod settings;
 mod speed_test;
 mod system_files;

@@ -32,7 +32,7 @@ impl Lab {
         let mut command = self.ssh();
         command
             .args(["-N", "-M", "-o", "ControlPersist=no", "-S"])
-            .arg(path)
+            .arg(path.to_str().unwrap().replace('%', "%%"))
             .arg("web");
         Master::start(command, path.to_owned())
     }
