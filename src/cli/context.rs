@@ -63,6 +63,7 @@ impl Context {
         });
         let recent = crate::scan::recent(&environment);
         recent.note_in(&mut places);
+        discover::unify_directories(&mut places);
         let finding = error.map(|error| error.finding());
         places.findings.extend(finding.clone());
         Ok(Self {
@@ -119,6 +120,7 @@ impl Context {
             self.fingerprint = fingerprint;
             self.places = places;
             self.recent.note_in(&mut self.places);
+            discover::unify_directories(&mut self.places);
             self.places.findings.extend(self.finding.clone());
         }
     }
@@ -156,7 +158,12 @@ impl Context {
             .iter()
             .map(|typed| {
                 let named = self.parse(typed, &directory)?;
-                Ok(self.replace_by_path(typed, named))
+                Ok(match self.replace_by_path(typed, named) {
+                    TargetName::Path(path) => {
+                        TargetName::Path(discover::known_path(&self.places, path))
+                    }
+                    other => other,
+                })
             })
             .collect();
         let paths: Vec<ControlPath> = named
@@ -239,6 +246,8 @@ impl Context {
         let destination = destination(typed, named);
         let mut host = discover::host(&destination, &self.request, self.scanner.environment())?;
         host.alias = HostAlias(typed.to_owned());
+        let path = host.control_path.take();
+        host.control_path = path.map(|path| discover::known_path(&self.places, path));
         Some(host)
     }
 

@@ -6,6 +6,7 @@
 mod filesystem;
 mod insecure;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use tr::tr;
@@ -20,15 +21,19 @@ use crate::model::socket::{FileKind, Socket, UserId};
 use crate::model::text;
 
 pub(super) fn findings(context: Context<'_>, sockets: &[Socket]) -> Vec<Finding> {
-    let directories: Vec<&Directory> = context
+    let mut directories: Vec<&Directory> = context
         .directories
         .iter()
         .filter(|directory| is_needed(directory, sockets, context.uid))
         .collect();
+    // A directory with two names is reported by that of its hosts.
+    directories.sort_by_key(|directory| !directory.wanted.makes_masters);
+    let mut seen = HashSet::new();
     let mut findings: Vec<Finding> = insecure::findings(&directories, context).collect();
     for directory in directories {
         let case = Case { directory, context };
         match &directory.end {
+            End::Exists(_) if !directory.own().is_none_or(|(own, _)| seen.insert(own.id)) => {}
             End::Exists(there) => {
                 findings.extend(case.unusable(there));
                 findings.extend(case.filesystem(there));

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use nix::dir::Type;
 
+use crate::discover::directory_names::DirectoryNames;
 use crate::discover::list_directories::{self, Links, Subdirectories};
 use crate::model::control_path::{Component, ControlPath, stem_of_aside, stem_of_temporary};
 use crate::model::places::{Candidate, Origin, Places, WrittenBy};
@@ -28,13 +29,27 @@ const MAX_OTHERS: usize = 100;
 /// other programs and globs, and with temporary names. Elsewhere, those beyond `MAX_OTHERS` are omitted.
 #[must_use]
 pub fn candidates(places: &Places) -> Vec<Candidate> {
-    let exact = exact_paths(places);
+    let mut candidates = Vec::new();
+    for (directory, expected) in &directories(places) {
+        expected.collect(directory, &mut candidates);
+    }
+    if !places.ignored.is_empty() {
+        candidates.retain(|candidate| !is_ignored(places, &candidate.path));
+    }
+    candidates.sort_unstable();
+    candidates
+}
+
+/// The directories with the names to look for, each directory by one of its names.
+pub(super) fn directories(places: &Places) -> BTreeMap<PathBuf, Expectations<'_>> {
     let mut directories: BTreeMap<PathBuf, Expectations<'_>> = BTreeMap::new();
-    for (path, written_by) in &exact {
+    for (path, written_by) in exact_paths(places) {
         let expected = directories.entry(path.directory().to_owned()).or_default();
         match written_by {
-            WrittenBy::Person => expected.exact.insert(path.name()),
-            WrittenBy::Administrator | WrittenBy::System => expected.vague.insert(path.name()),
+            WrittenBy::Person => expected.exact.insert(path.name().to_owned()),
+            WrittenBy::Administrator | WrittenBy::System => {
+                expected.vague.insert(path.name().to_owned())
+            }
         };
     }
     let mut subdirectories = Subdirectories::new(Links::Skip);
@@ -61,15 +76,26 @@ pub fn candidates(places: &Places) -> Vec<Candidate> {
             }
         }
     }
-    let mut candidates = Vec::new();
-    for (directory, expected) in &directories {
-        expected.collect(directory, &mut candidates);
+    // The hosts of a directory have the same name for it.
+    let is_of_host = |directory: &Path| {
+        let expected = directories.get(directory);
+        expected.is_some_and(|it| !it.exact.is_empty() || !it.vague.is_empty())
+    };
+    let names = DirectoryNames::of(directories.keys().map(PathBuf::as_path), is_of_host);
+    let others: Vec<PathBuf> = directories
+        .keys()
+        .filter(|directory| names.used(directory).is_some())
+        .cloned()
+        .collect();
+    for other in others {
+        if let (Some(expected), Some(used)) = (directories.remove(&other), names.used(&other)) {
+            directories
+                .entry(used.to_owned())
+                .or_default()
+                .extend(expected);
+        }
     }
-    if !places.ignored.is_empty() {
-        candidates.retain(|candidate| !is_ignored(places, &candidate.path));
-    }
-    candidates.sort_unstable();
-    candidates
+    directories
 }
 
 fn exact_paths(places: &Places) -> HashSet<(ControlPath, WrittenBy)> {
@@ -103,14 +129,20 @@ struct Match {
 
 /// The names to look for in one directory.
 #[derive(Debug, Default)]
-struct Expectations<'a> {
-    exact: HashSet<&'a [u8]>,
+pub(super) struct Expectations<'a> {
+    exact: HashSet<Vec<u8>>,
     /// Exact names of hosts that the user may never use.
-    vague: HashSet<&'a [u8]>,
+    vague: HashSet<Vec<u8>>,
     patterns: Vec<(&'a Component, Match)>,
 }
 
-impl Expectations<'_> {
+impl<'a> Expectations<'a> {
+    fn extend(&mut self, other: Expectations<'a>) {
+        self.exact.extend(other.exact);
+        self.vague.extend(other.vague);
+        self.patterns.extend(other.patterns);
+    }
+
     fn collect(&self, directory: &Path, candidates: &mut Vec<Candidate>) {
         let mut seen = HashSet::new();
         let mut others = Vec::new();
@@ -142,7 +174,8 @@ impl Expectations<'_> {
         }
         candidates.append(&mut others);
         if !is_complete {
-            candidates.extend(self.exact.difference(&seen).map(|name| Candidate {
+            let unseen = self.exact.iter().filter(|name| !seen.contains(name));
+            candidates.extend(unseen.map(|name| Candidate {
                 path: ControlPath::in_directory(directory, OsStr::from_bytes(name)),
                 origin: Origin::Exact,
             }));

@@ -10,6 +10,7 @@ mod cache;
 mod candidates;
 mod config_contents;
 mod config_inputs;
+mod directory_names;
 mod environment;
 mod file_stamp;
 mod host_answer;
@@ -37,6 +38,7 @@ use ssh_query::SshQuery;
 
 pub use cache::Fingerprint;
 pub use candidates::candidates;
+pub use directory_names::{known_path, unify_directories};
 pub use environment::Environment;
 pub use request::{Request, Ssh};
 pub use ssh_query::{Progress, error_message};

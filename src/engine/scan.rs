@@ -95,6 +95,7 @@ impl Engine {
             return;
         };
         self.recent.note_in(&mut discovered.places);
+        discover::unify_directories(&mut discovered.places);
         let mut snapshot = self.scanner.scan(&discovered.places, &[]);
         self.update_watch(&snapshot);
         snapshot

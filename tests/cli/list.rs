@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::support::{
-    Behaviour, FuseMount, Lab, Listener, NOBODY, PATIENCE, Session, SocketReport, User, skip,
-    wait_until,
+    Behaviour, FuseMount, GOOD, Lab, Listener, NOBODY, PATIENCE, Process, Report, Session,
+    SocketReport, User, is_socket, skip, wait_until,
 };
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
@@ -379,4 +379,57 @@ fn path_of_90_bytes_works_and_a_longer_one_is_a_finding() {
     assert_eq!(report.at(master.path()).state(), "running");
     assert_eq!(report.finding_ids(), ["path-too-long"]);
     assert_eq!(report.status, 1);
+}
+
+#[test]
+fn directory_with_two_names_is_listed_once() {
+    let lab = Lab::new();
+    symlink("s", lab.path("link")).unwrap();
+    lab.configure(&format!(
+        "Host web\n    ControlPath {}/%n-%p\n{GOOD}Host db\n    ControlPath {}/%n-%p\n{GOOD}",
+        lab.path("s").display(),
+        lab.path("link").display()
+    ));
+    let web = lab.master("web");
+    let db = lab.control_path("db");
+    let mut ssh = lab.ssh();
+    ssh.args(["-M", "-N", "db"]);
+    let _master = Process::start(ssh);
+    wait_until("it listens", PATIENCE, || is_socket(&db));
+    lab.dead_socket(&lab.path("s/dead-1"));
+    let rows = |report: &Report| -> Vec<(String, String)> {
+        let text = |it: &SocketReport, key: &str| it.0[key].as_str().unwrap().to_owned();
+        let sockets = report.sockets().into_iter();
+        sockets
+            .map(|it| (text(&it, "path"), text(&it, "state")))
+            .collect()
+    };
+    let shown = |name: &Path| name.to_str().unwrap().to_owned();
+    let report = lab.list();
+    let mut all = rows(&report);
+    all.sort();
+    assert_eq!(
+        all,
+        [
+            (shown(&db), "running".to_owned()),
+            (shown(&lab.path("s/dead-1")), "stale".to_owned()),
+            (shown(web.path()), "running".to_owned()),
+        ]
+    );
+    assert_eq!(report.at(&db).0["hosts"][0], "db");
+    let mut ids = lab.doctor().all_ids();
+    ids.dedup();
+    assert_eq!(ids, ["stale"]);
+    for target in [
+        "db",
+        &shown(&lab.path("link").join(db.file_name().unwrap())),
+    ] {
+        lab.muxtray(["check", target]).expect(0);
+    }
+    let link = shown(&lab.path("link").join(web.path().file_name().unwrap()));
+    lab.muxtray(["exit", &link]).expect(0);
+    let cleaned = lab.muxtray(["clean"]).expect(0);
+    assert_eq!(cleaned.stdout.lines().count(), 1, "{cleaned:#?}");
+    lab.muxtray(["exit", "--all"]).expect(0);
+    assert_eq!(rows(&lab.list()), []);
 }

@@ -18,7 +18,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::support::{
-    Finished, GOOD, Lab, NOBODY, NetworkMount, PATH, PATIENCE, Process, Report, Session, User,
+    Finished, FuseMount, GOOD, Lab, NOBODY, PATH, PATIENCE, Process, Report, Session, User,
     pid_of_persisted, process_state, skip, wait_for, wait_until,
 };
 
@@ -521,7 +521,7 @@ fn remedies_for_network_filesystems() {
         let desk = Desk::at_home("Host none");
         let lab = &desk.lab;
         fs::copy(desk.config(), lab.path("ssh_config")).unwrap();
-        let mount = match NetworkMount::new(lab, "s", "net") {
+        let mount = match FuseMount::sshfs(lab, "s", "net") {
             Ok(mount) => mount,
             Err(why) => return skip(name, &why),
         };
