@@ -113,11 +113,7 @@ impl ActionError {
 
 fn connections_open(carried: Option<Carried>) -> String {
     match carried {
-        Some(carried) => tr!(
-            "{carried} is open, nothing was closed"
-                | "{carried} are open, nothing was closed" % carried.count(),
-            carried
-        ),
+        Some(carried) => tr!("{carried} open, nothing was closed", carried),
         None => tr!(
             "its sessions cannot be counted, nothing was closed: the kernel shows no listener in this network namespace"
         ),

@@ -97,11 +97,7 @@ pub fn stop(subject: &Subject) -> ActionReport {
         is_over = carried == Some(Carried::NONE);
         Ok(match carried {
             Some(Carried::NONE) => tr!("exited, as no session was open"),
-            Some(carried) => tr!(
-                "accepts no more sessions; exits when {carried} has ended"
-                    | "accepts no more sessions; exits when {carried} have ended" % carried.count(),
-                carried
-            ),
+            Some(carried) => tr!("accepts no more sessions; exits after {carried}", carried),
             None => tr!("accepts no more sessions; exits when its last one ends"),
         })
     });

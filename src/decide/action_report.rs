@@ -124,7 +124,7 @@ impl ActionReport {
     }
 }
 
-/// `web: 2 sessions are open, nothing was closed; to close them: muxtray exit --force web`
+/// `web: 2 sessions open, nothing was closed; to close them: muxtray exit --force web`
 impl fmt::Display for ActionReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.target {

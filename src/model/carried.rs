@@ -29,10 +29,6 @@ impl Carried {
         self == Self::NONE
     }
 
-    pub const fn count(self) -> u32 {
-        self.sessions.saturating_add(self.forwarded)
-    }
-
     /// Whether there are no more of either kind than in `limit`.
     pub const fn is_within(self, limit: Self) -> bool {
         self.sessions <= limit.sessions && self.forwarded <= limit.forwarded

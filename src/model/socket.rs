@@ -73,13 +73,9 @@ impl Socket {
 
     /// `the master db jumps through it`; `None` if no master does.
     pub fn jumping_text(&self) -> Option<String> {
-        (!self.jumping.is_empty()).then(|| {
-            tr!(
-                "the master {masters} jumps through it"
-                    | "the masters {masters} jump through it" % self.jumping.len(),
-                masters = text::list(self.jumping.clone())
-            )
-        })
+        let masters = self.jumping.iter();
+        let texts = masters.map(|master| tr!("the master {master} jumps through it", master));
+        (!self.jumping.is_empty()).then(|| text::list(texts))
     }
 
     /// Returns the host aliases, or else the destination, or else the path.

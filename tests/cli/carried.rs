@@ -222,6 +222,30 @@ fn session_and_forwarded_connection_are_named_together() {
     drop((session, client, accepted));
 }
 
+/// A stopped master accepts it when it continues.
+#[test]
+fn waiting_connection_of_a_stopped_master() {
+    let lab = Lab::new();
+    let target = Target::new();
+    let mut master = lab.master("web");
+    let port = free_port();
+    let argument = format!("{port}:127.0.0.1:{}", target.port());
+    forward(&lab, master.path(), &["-L", &argument]);
+    master.suspend();
+    let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let said = lab.muxtray(["exit", "--end-process", "web"]).expect(1);
+    assert!(
+        said.stderr.contains("1 forwarded connection open")
+            && said.stderr.contains("muxtray exit --end-process --force "),
+        "{said:?}"
+    );
+    assert!(master.is_running());
+    lab.muxtray(["exit", "--end-process", "--force", "web"])
+        .expect(0);
+    master.wait_for_end();
+    drop(client);
+}
+
 #[test]
 fn stop_names_what_keeps_the_master() {
     let lab = Lab::new();
@@ -234,7 +258,7 @@ fn stop_names_what_keeps_the_master() {
     let accepted = target.accept();
     let said = lab.muxtray(["stop", "web"]).expect(0).stdout;
     assert!(
-        said.contains("exits when 1 forwarded connection has ended"),
+        said.contains("exits after 1 forwarded connection"),
         "{said}"
     );
     assert!(crate::support::process_state(pid).is_some());
@@ -301,7 +325,7 @@ fn master_in_a_terminal_has_a_session_of_its_own() {
         });
         if own {
             let said = lab.muxtray(["exit", "web"]).expect(1).stderr;
-            assert!(said.contains("1 session is open"), "{said}");
+            assert!(said.contains("1 session open"), "{said}");
         }
         let force: &[&str] = if own { &["--force"] } else { &[] };
         lab.muxtray([&["exit", "web"], force].concat()).expect(0);

@@ -251,7 +251,7 @@ fn stranded_master_is_replaced_by_one_action() {
     network.wait_for_state("web", "stranded", &[]);
 
     let refused = network.muxtray(&["open", "web"]).expect(1).stderr;
-    assert!(refused.contains("1 session is open"), "{refused}");
+    assert!(refused.contains("1 session open"), "{refused}");
     network.report("web");
     let told = network
         .muxtray(&["open", "--force", "web"])

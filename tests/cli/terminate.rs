@@ -251,7 +251,7 @@ fn exit_all_ends_permitted_masters_and_lists_the_others() {
     );
     assert_eq!(said.stdout.lines().count(), 3, "{said:?}");
     for part in [
-        "1 session is open",
+        "1 session open",
         "--force",
         "is stopped",
         "muxtray exit --end-process",

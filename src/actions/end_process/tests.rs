@@ -141,8 +141,8 @@ fn process_not_proven_twice_gets_no_signal() {
         (target(), vec![program.clone()], "held by sleep"),
         (target(), vec![found(0), program], "held by sleep"),
         (target(), vec![by(Holder::Unknown)], "cannot be determined"),
-        (target(), vec![found(0), found(1)], "1 session is open"),
-        (target(), vec![found(3)], "3 sessions are open"),
+        (target(), vec![found(0), found(1)], "1 session open"),
+        (target(), vec![found(3)], "3 sessions open"),
         (
             no_cookie,
             vec![found(0), found(0)],

@@ -18,7 +18,7 @@ fn notice_of_each_report() {
     let done = report(Action::Exit, ActionOutcome::Done, "exited");
     let checked = report(Action::Check, ActionOutcome::Done, "answered");
     let failed = report(Action::Check, ActionOutcome::Failed, "no answer");
-    let refused = report(Action::Exit, ActionOutcome::REFUSED, "2 sessions are open")
+    let refused = report(Action::Exit, ActionOutcome::REFUSED, "2 sessions open")
         .with_advice(Some("to close them: muxtray exit --force web".to_owned()));
     let target = in_state(State::Running).target();
     let exit = Button::exit(target, Some(Carried::sessions(2)));
