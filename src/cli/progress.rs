@@ -1,7 +1,7 @@
 //! The progress of `ssh -G` for many hosts, on a terminal.
 
+use std::cell::Cell;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use tr::tr;
@@ -18,20 +18,15 @@ pub(super) fn shown_during<R>(work: impl FnOnce(Progress<'_>) -> R) -> R {
     if !io::stderr().is_terminal() {
         return work(&|_, _| {});
     }
-    let due = Mutex::new(Instant::now() + DELAY);
-    let is_shown = Mutex::new(false);
+    let due = Cell::new(Instant::now() + DELAY);
+    let is_shown = Cell::new(false);
     let result = work(&|answered, total| {
-        let Ok(mut due) = due.try_lock() else {
-            return;
-        };
         let now = Instant::now();
-        if now < *due {
+        if now < due.get() {
             return;
         }
-        *due = now + UPDATE_INTERVAL;
-        if let Ok(mut is_shown) = is_shown.lock() {
-            *is_shown = true;
-        }
+        due.set(now + UPDATE_INTERVAL);
+        is_shown.set(true);
         let mut terminal = io::stderr();
         let _ = write!(
             terminal,
@@ -44,7 +39,7 @@ pub(super) fn shown_during<R>(work: impl FnOnce(Progress<'_>) -> R) -> R {
         )
         .and_then(|()| terminal.flush());
     });
-    if is_shown.into_inner().unwrap_or_default() {
+    if is_shown.get() {
         let mut terminal = io::stderr();
         let _ = write!(terminal, "\r\x1b[K").and_then(|()| terminal.flush());
     }

@@ -1,7 +1,8 @@
-//! Runs a program with a deadline and a limit for its output, and kills it with its children when it exceeds them.
+//! Runs programs with a deadline and a limit for their output, and kills them with their children when they exceed them.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
+use std::mem;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -14,9 +15,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-pub(super) const MAX_OUTPUT: usize = 1 << 20;
+/// `ssh -G` repeats long values of the configuration, such as a ProxyCommand.
+pub(super) const MAX_OUTPUT: usize = 4 << 20;
 
-/// How often to check for the end of the child, because its own children may keep the pipes open.
+/// How often to check for the end of a child, because its own children may keep the pipes open.
 const POLL: Duration = Duration::from_millis(20);
 
 /// The same for a child that has closed its pipes: it is about to end.
@@ -41,55 +43,104 @@ pub(super) enum Failure {
     Pipe(io::Error),
 }
 
-/// Runs the command in its own process group without standard input, and returns when it has ended. At the deadline the
-/// whole group is killed, so that its children do not outlive it.
-pub(super) fn run(mut command: Command, deadline: Duration) -> Result<Output, Failure> {
-    let end = Instant::now() + deadline;
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .map_err(Failure::NotStarted)?;
-    let result = collect_output(&mut child, end);
-    if result.is_err() {
-        kill(&mut child);
-    }
-    result
+/// A program that runs in its own process group without standard input. Dropping it kills the whole group.
+pub(super) struct BoundedCommand {
+    child: Child,
+    stdout: Stream,
+    stderr: Stream,
+    began: Instant,
+    deadline: Duration,
+    has_ended: bool,
 }
 
-fn collect_output(child: &mut Child, end: Instant) -> Result<Output, Failure> {
-    let mut stdout = Stream::new(child.stdout.take())?;
-    let mut stderr = Stream::new(child.stderr.take())?;
-    loop {
+impl BoundedCommand {
+    pub(super) fn start(mut command: Command, deadline: Duration) -> Result<Self, Failure> {
+        let began = Instant::now();
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .map_err(Failure::NotStarted)?;
+        let started = Self {
+            stdout: Stream::new(child.stdout.take()),
+            stderr: Stream::new(child.stderr.take()),
+            child,
+            began,
+            deadline,
+            has_ended: false,
+        };
+        for pipe in started.pipes() {
+            fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
+                .map_err(|errno| Failure::Pipe(errno.into()))?;
+        }
+        Ok(started)
+    }
+
+    pub(super) fn age(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Reads the output so far. Returns the result if the program has ended, or has exceeded a limit.
+    pub(super) fn proceed(&mut self) -> Option<Result<Output, Failure>> {
+        match self.output() {
+            Ok(None) if self.age() < self.deadline => None,
+            Ok(None) => Some(Err(Failure::TimedOut)),
+            Ok(Some(output)) => Some(Ok(output)),
+            Err(failure) => Some(Err(failure)),
+        }
+    }
+
+    fn output(&mut self) -> Result<Option<Output>, Failure> {
         // Before reading: if it has ended, the pipes already hold all of its output.
-        let status = child.try_wait().map_err(Failure::Pipe)?;
-        stdout.read()?;
-        stderr.read()?;
-        if let Some(status) = status {
-            return Ok(Output {
-                status,
-                stdout: stdout.bytes,
-                stderr: stderr.bytes,
-            });
-        }
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(Failure::TimedOut);
-        }
-        let pipes = [&stdout.pipe, &stderr.pipe];
-        let mut polled: Vec<PollFd<'_>> = pipes
+        let status = self.child.try_wait().map_err(Failure::Pipe)?;
+        self.has_ended = status.is_some();
+        self.stdout.read()?;
+        self.stderr.read()?;
+        Ok(status.map(|status| Output {
+            status,
+            stdout: mem::take(&mut self.stdout.bytes),
+            stderr: mem::take(&mut self.stderr.bytes),
+        }))
+    }
+
+    fn pipes(&self) -> impl Iterator<Item = &File> {
+        [&self.stdout, &self.stderr]
             .into_iter()
-            .flatten()
-            .map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN))
-            .collect();
-        let pause = if polled.is_empty() { POLL_CLOSED } else { POLL };
-        let timeout = PollTimeout::try_from(pause.min(left)).unwrap_or(PollTimeout::ZERO);
-        match poll(&mut polled, timeout) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(errno) => return Err(Failure::Pipe(errno.into())),
+            .filter_map(|stream| stream.pipe.as_ref())
+    }
+}
+
+impl Drop for BoundedCommand {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            kill(&mut self.child);
         }
+    }
+}
+
+/// Waits until one of the programs has written or ended, for a short time at most.
+pub(super) fn wait<'a>(running: impl Iterator<Item = &'a BoundedCommand>) {
+    let mut timeout = POLL;
+    let mut polled = Vec::new();
+    for command in running {
+        let before = polled.len();
+        polled.extend(
+            command
+                .pipes()
+                .map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)),
+        );
+        if polled.len() == before {
+            timeout = POLL_CLOSED;
+        }
+    }
+    let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::ZERO);
+    if let Err(errno) = poll(&mut polled, timeout)
+        && errno != Errno::EINTR
+    {
+        // Without memory for it, look again a little later.
+        thread::sleep(POLL_CLOSED);
     }
 }
 
@@ -112,14 +163,11 @@ struct Stream {
 }
 
 impl Stream {
-    fn new(pipe: Option<impl Into<OwnedFd>>) -> Result<Self, Failure> {
-        let pipe = pipe.map(|pipe| File::from(pipe.into()));
-        if let Some(pipe) = &pipe {
-            fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
-                .map_err(|errno| Failure::Pipe(errno.into()))?;
+    fn new(pipe: Option<impl Into<OwnedFd>>) -> Self {
+        Self {
+            pipe: pipe.map(|pipe| File::from(pipe.into())),
+            bytes: Vec::new(),
         }
-        let bytes = Vec::new();
-        Ok(Self { pipe, bytes })
     }
 
     fn read(&mut self) -> Result<(), Failure> {
@@ -143,6 +191,16 @@ impl Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn run(command: Command, deadline: Duration) -> Result<Output, Failure> {
+        let mut command = BoundedCommand::start(command, deadline)?;
+        loop {
+            if let Some(result) = command.proceed() {
+                return result;
+            }
+            wait(std::iter::once(&command));
+        }
+    }
 
     fn shell(script: &str, deadline: Duration) -> Result<Output, Failure> {
         let mut command = Command::new("/bin/sh");

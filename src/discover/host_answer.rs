@@ -33,6 +33,8 @@ pub(super) enum Rejection {
     Message(String),
     /// ssh printed no message; its exit status.
     NoMessage(String),
+    /// It ended with success; the program is no ssh, or something replaces it.
+    NoConfiguration,
 }
 
 impl fmt::Display for Rejection {
@@ -42,6 +44,7 @@ impl fmt::Display for Rejection {
             Self::NoMessage(status) => {
                 f.write_str(&tr!("ssh ended with {status} and no message", status))
             }
+            Self::NoConfiguration => f.write_str(&tr!("its output is no configuration")),
         }
     }
 }
@@ -121,6 +124,11 @@ impl HostConfig {
             server_alive_count_max: value("serveralivecountmax").parse().unwrap_or(3),
             is_by_systemd: is_systemd_proxy(&value("proxycommand")),
         }
+    }
+
+    /// Whether it names the host, as every answer of an ssh does.
+    pub(super) const fn is_complete(&self) -> bool {
+        !self.host.is_empty()
     }
 
     pub(super) fn control_path(&self) -> Option<ControlPath> {

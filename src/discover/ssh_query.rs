@@ -8,12 +8,10 @@ use std::num::NonZero;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::bounded_command::{self, Failure};
+use super::bounded_command::{self, BoundedCommand, Failure, Output};
 use super::host_answer::{HostAnswer, HostConfig, QueryFailure, Rejection};
 use crate::model::places::is_local_name;
 use crate::model::text;
@@ -24,16 +22,20 @@ use crate::unconfined::{self, Lifetime};
 const DEADLINE: Duration = Duration::from_secs(if cfg!(test) { 30 } else { 2 });
 
 /// The limit for all hosts together.
-const DEADLINE_OF_ALL: Duration = Duration::from_secs(30);
+const DEADLINE_OF_ALL: Duration = Duration::from_secs(60);
 
-/// After so many failures the remaining hosts are skipped: a `Match exec` or a name server that hangs for one host mostly
-/// hangs for all.
-const MAX_FAILURES: usize = 4;
+/// After so many failures without an answer between them the remaining hosts are skipped: a `Match exec` or a name server
+/// that hangs for so many hosts mostly hangs for all.
+const MAX_FAILURES: usize = 64;
 
-const MAX_PARALLEL: usize = 8;
+/// An `ssh -G` that takes longer waits for something, mostly for a `Match exec`, and does not hold up the others.
+const SLOW: Duration = Duration::from_millis(200);
 
-/// Called while ssh is asked, by several threads: the number of hosts with an answer, and of all hosts.
-pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
+/// The limit for all that run at a time, also slow ones.
+const MAX_RUNNING: usize = 32;
+
+/// Called while ssh is asked: the number of hosts with an answer, and of all hosts.
+pub type Progress<'a> = &'a dyn Fn(usize, usize);
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SshQuery<'a> {
@@ -61,79 +63,89 @@ impl<'a> SshQuery<'a> {
         aliases: &[&str],
         progress: Progress<'_>,
     ) -> Result<Vec<HostAnswer>, String> {
-        let parallel = thread::available_parallelism()
-            .map_or(1, NonZero::get)
-            .min(MAX_PARALLEL)
-            .min(aliases.len());
+        // Two for each processor: one may wait for the disk, a name server or muxtray.
+        let parallel = 2 * thread::available_parallelism().map_or(1, NonZero::get);
         let end = Instant::now() + DEADLINE_OF_ALL;
-        let queue = Mutex::new(aliases.iter().enumerate());
-        let next = || queue.lock().ok()?.next();
-        let start_error = OnceLock::new();
-        let failures = AtomicUsize::new(0);
-        let answered = AtomicUsize::new(0);
         let hosts = aliases.iter().filter(|alias| !is_local_name(alias)).count();
-        let answers = Mutex::new(Vec::with_capacity(aliases.len()));
-        let work = || {
-            while start_error.get().is_none()
-                && let Some((index, alias)) = next()
-            {
-                let is_skipped =
-                    failures.load(Ordering::Relaxed) >= MAX_FAILURES || Instant::now() >= end;
-                let answer = if is_skipped {
-                    HostAnswer::Failed(QueryFailure::Skipped)
-                } else {
-                    match self.ask_one(alias) {
-                        Ok(answer) => answer,
-                        Err(error) => return drop(start_error.set(error)),
-                    }
-                };
-                if matches!(answer, HostAnswer::Failed(_)) {
-                    failures.fetch_add(1, Ordering::Relaxed);
-                }
-                if let Ok(mut answers) = answers.lock() {
-                    answers.push((index, answer));
-                }
-                if !is_local_name(alias) {
-                    progress(answered.fetch_add(1, Ordering::Relaxed) + 1, hosts);
-                }
+        let mut answered = 0;
+        let mut failures = 0;
+        let mut answers = vec![HostAnswer::Failed(QueryFailure::Skipped); aliases.len()];
+        let mut note = |index: usize, answer: HostAnswer| {
+            failures = match answer {
+                HostAnswer::Failed(_) => failures + 1,
+                HostAnswer::Config(_) | HostAnswer::Rejected(_) => 0,
+            };
+            answers[index] = answer;
+            if !is_local_name(aliases[index]) {
+                answered += 1;
+                progress(answered, hosts);
             }
+            failures < MAX_FAILURES
         };
-        thread::scope(|scope| {
-            for _ in 1..parallel {
-                // If the system has no more threads, this one does the work.
-                if thread::Builder::new().spawn_scoped(scope, work).is_err() {
-                    break;
+        let mut queue = aliases.iter().enumerate().peekable();
+        let mut running: Vec<(usize, BoundedCommand)> = Vec::new();
+        let mut goes_on = true;
+        loop {
+            let fast = |running: &[(usize, BoundedCommand)]| {
+                let ages = running.iter().map(|(_, command)| command.age());
+                ages.filter(|age| *age < SLOW).count()
+            };
+            while goes_on
+                && running.len() < MAX_RUNNING
+                && fast(&running) < parallel
+                && let Some((index, alias)) = queue.peek().copied()
+            {
+                match BoundedCommand::start(self.command(alias), self.deadline) {
+                    Ok(command) => running.push((index, command)),
+                    Err(Failure::NotStarted(error)) if !is_transient(&error) => {
+                        return Err(text::line(&error.to_string()));
+                    }
+                    // Those that run may give back what has run out.
+                    Err(_) if !running.is_empty() => break,
+                    Err(failure) => goes_on = note(index, self.answer(Err(failure))),
                 }
+                queue.next();
             }
-            work();
-        });
-        if let Some(error) = start_error.into_inner() {
-            return Err(error);
+            if running.is_empty() {
+                return Ok(answers);
+            }
+            bounded_command::wait(running.iter().map(|(_, command)| command));
+            running.retain_mut(|(index, command)| {
+                let result = command.proceed();
+                let has_ended = result.is_some();
+                if let Some(result) = result {
+                    goes_on = note(*index, self.answer(result));
+                }
+                !has_ended
+            });
+            goes_on &= Instant::now() < end;
         }
-        let mut answers = answers.into_inner().unwrap_or_default();
-        answers.sort_by_key(|(index, _)| *index);
-        Ok(answers.into_iter().map(|(_, answer)| answer).collect())
     }
 
-    fn ask_one(&self, alias: &str) -> Result<HostAnswer, String> {
+    fn command(&self, alias: &str) -> Command {
         let mut command = Command::new(self.program);
         if let Some(config) = self.config {
             command.arg("-F").arg(config);
         }
         command.arg("-G").arg("--").arg(alias);
-        let command = unconfined::command(command, Lifetime::Limited(self.deadline));
-        let failure = match bounded_command::run(command, self.deadline) {
+        unconfined::command(command, Lifetime::Limited(self.deadline))
+    }
+
+    fn answer(&self, result: Result<Output, Failure>) -> HostAnswer {
+        let failure = match result {
             Ok(output) if output.status.success() => {
-                return Ok(HostAnswer::Config(HostConfig::parse(&output.stdout)));
+                let config = HostConfig::parse(&output.stdout);
+                return if config.is_complete() {
+                    HostAnswer::Config(config)
+                } else {
+                    HostAnswer::Rejected(Rejection::NoConfiguration)
+                };
             }
             Ok(output) => {
-                return Ok(HostAnswer::Rejected(match error_message(&output.stderr) {
+                return HostAnswer::Rejected(match error_message(&output.stderr) {
                     Some(message) => Rejection::Message(message),
                     None => Rejection::NoMessage(output.status.to_string()),
-                }));
-            }
-            Err(Failure::NotStarted(error)) if !is_transient(&error) => {
-                return Err(text::line(&error.to_string()));
+                });
             }
             Err(Failure::NotStarted(error) | Failure::Pipe(error)) => {
                 QueryFailure::NoResources(text::line(&error.to_string()))
@@ -141,7 +153,7 @@ impl<'a> SshQuery<'a> {
             Err(Failure::TimedOut) => QueryFailure::TimedOut(self.deadline),
             Err(Failure::TooMuchOutput) => QueryFailure::TooMuchOutput,
         };
-        Ok(HostAnswer::Failed(failure))
+        HostAnswer::Failed(failure)
     }
 }
 
@@ -228,12 +240,12 @@ mod tests {
     }
 
     #[test]
-    fn skips_hosts_after_several_timeouts() {
+    fn skips_hosts_after_many_timeouts_in_a_row() {
         let scratch = Scratch::new();
         let program = scratch.program("ssh", "exec sleep 60");
         let started = Instant::now();
         let answers = with_short_deadline(&program)
-            .ask(&["web"; 100], &|_, _| {})
+            .ask(&["web"; 200], &|_, _| {})
             .unwrap();
         assert!(started.elapsed() < Duration::from_secs(30));
         let count = |failure| {
@@ -241,10 +253,52 @@ mod tests {
             answers.iter().filter(|seen| **seen == answer).count()
         };
         let asked = count(QueryFailure::TimedOut(Duration::from_millis(50)));
-        assert_eq!(count(QueryFailure::Skipped) + asked, 100);
+        assert_eq!(count(QueryFailure::Skipped) + asked, 200);
         assert!(
-            (MAX_FAILURES..MAX_FAILURES + MAX_PARALLEL).contains(&asked),
+            (MAX_FAILURES..MAX_FAILURES + MAX_RUNNING).contains(&asked),
             "{asked}"
+        );
+    }
+
+    /// More hosts hang than may run at a time, and all before the others.
+    #[test]
+    fn hosts_that_hang_or_fail_do_not_hold_up_the_others() {
+        let scratch = Scratch::new();
+        let script = "for last; do :; done; case $last in \
+            hangs) exec sleep 60;; floods) exec yes;; fails) exit 1;; dies) kill -9 $$;; \
+            other) echo Welcome;; none) exit 0;; \
+            *) printf 'newkey a\\0\\377b\\n\\n \\nalone\\nhostname h\\ncontrolpath /s/h\\nproxycommand '; \
+               head -c 1048576 /dev/zero | tr '\\0' x;; esac";
+        let program = scratch.program("ssh", script);
+        let query = SshQuery {
+            deadline: Duration::from_secs(3),
+            ..SshQuery::new(&program, None)
+        };
+        let aliases: Vec<&str> = std::iter::repeat_n("hangs", MAX_RUNNING + 2)
+            .chain(["floods", "fails", "dies", "other", "none", "web"])
+            .collect();
+        let answers = query.ask(&aliases, &|_, _| {}).unwrap();
+        let (hang, rest) = answers.split_at(MAX_RUNNING + 2);
+        let timed_out = HostAnswer::Failed(QueryFailure::TimedOut(query.deadline));
+        assert!(hang.iter().all(|answer| *answer == timed_out), "{hang:?}");
+        let no_message = |status: &str| HostAnswer::Rejected(Rejection::NoMessage(status.into()));
+        let no_configuration = HostAnswer::Rejected(Rejection::NoConfiguration);
+        assert_eq!(
+            rest[..5],
+            [
+                HostAnswer::Failed(QueryFailure::TooMuchOutput),
+                no_message("exit status: 1"),
+                no_message("signal: 9 (SIGKILL)"),
+                no_configuration.clone(),
+                no_configuration,
+            ]
+        );
+        let HostAnswer::Config(config) = &rest[5] else {
+            panic!("{:?}", rest[5])
+        };
+        assert_eq!(
+            config.control_path(),
+            crate::model::control_path::ControlPath::new("/s/h")
         );
     }
 

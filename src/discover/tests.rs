@@ -120,7 +120,16 @@ fn ignores_invalid_and_unsafe_caches() {
     assert_eq!(mode(cache.parent().unwrap()), 0o700);
     let good = fs::read(&cache).unwrap();
 
-    let spoil: [&dyn Fn(); 5] = [
+    let other = |format: &str| {
+        let text = String::from_utf8_lossy(&good);
+        fs::write(&cache, text.replacen("\"format\":", format, 1)).unwrap();
+    };
+    let spoil: [&dyn Fn(); 9] = [
+        // Those of other versions, with the same parts and with others, and no cache at all.
+        &|| other("\"format\":1"),
+        &|| other("\"version\":"),
+        &|| fs::write(&cache, b"\x7fELF\xff\0").unwrap(),
+        &|| fs::write(&cache, "[".repeat(1 << 20)).unwrap(),
         &|| fs::write(&cache, b"{").unwrap(),
         &|| fs::write(&cache, &good[..good.len() / 2]).unwrap(),
         &|| {
@@ -450,7 +459,10 @@ fn permissions_are_wrong_only_if_ssh_rejects_them() {
     let scratch = Scratch::new();
     let config = scratch.path("home/.ssh/config");
     // The paths of the default files are compiled into ssh.
-    let accepting = scratch.program("bin/accepting", "echo controlmaster auto");
+    let accepting = scratch.program(
+        "bin/accepting",
+        "echo hostname web; echo controlmaster auto",
+    );
     let message = format!("Bad owner or permissions on {}", config.display());
     let message = message.replace("/.ssh", "//.ssh");
     let rejecting = scratch.program("bin/rejecting", &format!("echo '{message}' >&2; exit 255"));
