@@ -16,7 +16,8 @@ pub(super) fn name<'a>(
     places: &'a Places,
 ) -> (Option<&'a Host>, Option<Destination>) {
     // Behind a proxy the address is that of the first jump host.
-    let direct = connection.filter(|connection| connection.proxy.is_none());
+    let direct =
+        connection.filter(|connection| connection.proxy.is_none() && connection.through.is_empty());
     let remote = direct.map(|connection| connection.remote);
     let is_at_remote = |destination: &Destination| {
         let address: Option<IpAddr> = destination.host.parse().ok();

@@ -271,7 +271,7 @@ mod tests {
                head -c 1048576 /dev/zero | tr '\\0' x;; esac";
         let program = scratch.program("ssh", script);
         let query = SshQuery {
-            deadline: Duration::from_secs(3),
+            deadline: Duration::from_secs(5),
             ..SshQuery::new(&program, None)
         };
         let aliases: Vec<&str> = std::iter::repeat_n("hangs", MAX_RUNNING + 2)
