@@ -138,7 +138,7 @@ mod tests {
             let descriptors = Descriptors {
                 sockets: sockets.collect(),
                 before_pipe,
-                has_terminal: false,
+                ..Descriptors::default()
             };
             assert_eq!(
                 tcp_connections(&tcp, &descriptors),

@@ -190,8 +190,9 @@ impl ListenerProcesses {
     ) {
         let descriptors = Descriptors::read(pid);
         let held: Vec<_> = descriptors
-            .sockets
+            .stream_sockets
             .iter()
+            .chain(&descriptors.sockets)
             .filter(|(_, inode)| wanted.contains_key(inode))
             .cloned()
             .collect();

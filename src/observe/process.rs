@@ -323,11 +323,14 @@ pub(super) fn shares_our_files(pid: MasterPid) -> bool {
 /// The open descriptors of a process.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Descriptors {
-    /// Those that are sockets, with their inodes in sockfs, the lowest first.
+    /// Those that are sockets, with their inodes in sockfs, the lowest first; without the standard streams.
     pub(super) sockets: Vec<(OsString, u32)>,
+    /// The same for the standard streams.
+    pub(super) stream_sockets: Vec<(OsString, u32)>,
     /// The number of sockets before the first pipe that is not a standard stream; `None` without such a pipe.
     pub(super) before_pipe: Option<usize>,
-    /// Whether it reads or writes a terminal.
+    /// Whether its standard input or output is a terminal. With -v an ssh in the background keeps it as standard error
+    /// (`fork_postauth()` in ssh.c).
     pub(super) has_terminal: bool,
 }
 
@@ -338,22 +341,29 @@ impl Descriptors {
         // The kernel lists descriptors in their order (`proc_readfd_common()` in fs/proc/fd.c).
         for entry in entries.into_iter().flatten().flatten() {
             let name = entry.file_name();
-            let is_standard = matches!(name.as_bytes(), b"0" | b"1" | b"2");
             let Ok(target) = fs::read_link(entry.path()) else {
                 continue;
             };
-            let bytes = target.as_os_str().as_bytes();
+            let is_standard = matches!(name.as_bytes(), b"0" | b"1" | b"2");
             if let Some(inode) = socket_inode(target.as_os_str()) {
-                found.sockets.push((name, inode));
+                let sockets = match is_standard {
+                    true => &mut found.stream_sockets,
+                    false => &mut found.sockets,
+                };
+                sockets.push((name, inode));
             } else if is_standard {
-                found.has_terminal |=
-                    bytes.starts_with(b"/dev/pts/") || bytes.starts_with(b"/dev/tty");
-            } else if bytes.starts_with(b"pipe:[") {
+                found.has_terminal |= name != "2" && is_terminal(&target);
+            } else if target.as_os_str().as_bytes().starts_with(b"pipe:[") {
                 found.before_pipe.get_or_insert(found.sockets.len());
             }
         }
         found
     }
+}
+
+fn is_terminal(device: &Path) -> bool {
+    let device = device.as_os_str().as_bytes();
+    device.starts_with(b"/dev/pts/") || device.starts_with(b"/dev/tty")
 }
 
 /// Whether this descriptor of the process is the socket with this inode.
@@ -496,7 +506,7 @@ mod tests {
             name(pid).as_deref(),
             executable.file_name().unwrap().to_str()
         );
-        let sockets = Descriptors::read(pid).sockets;
+        let Descriptors { sockets, .. } = Descriptors::read(pid);
         let (descriptor, socket) = sockets
             .iter()
             .find(|(_, socket)| u64::from(*socket) == inode)

@@ -309,7 +309,12 @@ fn ssh_that_jumps_is_a_session() {
 fn master_in_a_terminal_has_a_session_of_its_own() {
     let lab = Lab::new();
     let path = lab.control_path("web");
-    for (options, own) in [("-N", true), ("-nNT", true), ("-fN", false)] {
+    for (options, own) in [
+        ("-N", true),
+        ("-nNT", true),
+        ("-fN", false),
+        ("-vfN", false),
+    ] {
         let ssh = format!(
             "ssh -F {} -M -o ControlPersist=no {options} web; exec cat",
             lab.path("ssh_config").display()
