@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use nix::dir::Type;
 
-use crate::discover::directory_names::DirectoryNames;
+use crate::discover::directory_names::{self, DirectoryNames};
 use crate::discover::list_directories::{self, Links, Subdirectories};
 use crate::model::control_path::{Component, ControlPath, stem_of_aside, stem_of_temporary};
 use crate::model::places::{Candidate, Origin, Places, WrittenBy};
@@ -41,7 +41,7 @@ pub fn candidates(places: &Places) -> Vec<Candidate> {
 }
 
 /// The directories with the names to look for, each directory by one of its names.
-pub(super) fn directories(places: &Places) -> BTreeMap<PathBuf, Expectations<'_>> {
+fn directories(places: &Places) -> BTreeMap<PathBuf, Expectations<'_>> {
     let mut directories: BTreeMap<PathBuf, Expectations<'_>> = BTreeMap::new();
     for (path, written_by) in exact_paths(places) {
         let expected = directories.entry(path.directory().to_owned()).or_default();
@@ -98,6 +98,24 @@ pub(super) fn directories(places: &Places) -> BTreeMap<PathBuf, Expectations<'_>
     directories
 }
 
+/// The path by the name that a scan of these places uses for its directory.
+#[must_use]
+pub fn known_path(places: &Places, path: ControlPath) -> ControlPath {
+    let own = path.directory();
+    let known = directories(places);
+    if known.contains_key(own) {
+        return path;
+    }
+    let Some(wanted) = directory_names::id(own) else {
+        return path;
+    };
+    let mut known = known.into_keys();
+    match known.find(|directory| directory_names::id(directory) == Some(wanted)) {
+        Some(directory) => directory_names::in_directory(&directory, &path),
+        None => path,
+    }
+}
+
 fn exact_paths(places: &Places) -> HashSet<(ControlPath, WrittenBy)> {
     let hosts = places
         .hosts
@@ -129,7 +147,7 @@ struct Match {
 
 /// The names to look for in one directory.
 #[derive(Debug, Default)]
-pub(super) struct Expectations<'a> {
+struct Expectations<'a> {
     exact: HashSet<Vec<u8>>,
     /// Exact names of hosts that the user may never use.
     vague: HashSet<Vec<u8>>,

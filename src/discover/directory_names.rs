@@ -72,27 +72,11 @@ pub fn unify_directories(places: &mut Places) {
     }
 }
 
-/// The path by the name that a scan of these places uses for its directory.
-#[must_use]
-pub fn known_path(places: &Places, path: ControlPath) -> ControlPath {
-    let own = path.directory();
-    let known = super::candidates::directories(places);
-    if known.contains_key(own) {
-        return path;
-    }
-    let Some(wanted) = id(own) else { return path };
-    let mut known = known.into_keys();
-    match known.find(|directory| id(directory) == Some(wanted)) {
-        Some(directory) => in_directory(&directory, &path),
-        None => path,
-    }
-}
-
-fn in_directory(directory: &Path, path: &ControlPath) -> ControlPath {
+pub(super) fn in_directory(directory: &Path, path: &ControlPath) -> ControlPath {
     ControlPath::in_directory(directory, OsStr::from_bytes(path.name()))
 }
 
-fn id(directory: &Path) -> Option<DirectoryId> {
+pub(super) fn id(directory: &Path) -> Option<DirectoryId> {
     let metadata = directory.metadata().ok()?;
     Some(DirectoryId {
         device: metadata.dev(),

@@ -37,8 +37,8 @@ use host_findings::Judge;
 use ssh_query::SshQuery;
 
 pub use cache::Fingerprint;
-pub use candidates::candidates;
-pub use directory_names::{known_path, unify_directories};
+pub use candidates::{candidates, known_path};
+pub use directory_names::unify_directories;
 pub use environment::Environment;
 pub use request::{Request, Ssh};
 pub use ssh_query::{Progress, error_message};
