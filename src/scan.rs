@@ -204,6 +204,16 @@ impl Scanner {
         snapshot
     }
 
+    /// Like [`Self::scan`], for places whose hosts are not all known yet. Without them, findings would be wrong.
+    pub fn preview(&mut self, places: &Places) -> Snapshot {
+        let mut snapshot = self.scan(places, &[]);
+        snapshot.findings.clear();
+        for socket in &mut snapshot.sockets {
+            socket.findings.clear();
+        }
+        snapshot
+    }
+
     /// Like [`Self::scan`], but if connections wait to be accepted, scans again until they are accepted or the master
     /// counts as stuck, after [`diagnose::STUCK_AFTER`].
     pub fn scan_until_settled(&mut self, places: &Places, named: &[ControlPath]) -> Snapshot {

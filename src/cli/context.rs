@@ -52,6 +52,14 @@ impl Context {
     /// # Errors
     /// The file of `--config` does not exist: a [`ConfigError`] inside, which [`super::conclude`] recognises.
     pub(super) fn load(global: &Global) -> io::Result<Self> {
+        Self::load_with_preview(global, &mut |_, _| {})
+    }
+
+    /// Like [`Self::load`]. If ssh has to be asked about hosts, `preview` is called before, with what is known of the places.
+    pub(super) fn load_with_preview(
+        global: &Global,
+        preview: &mut dyn FnMut(&Environment, &Places),
+    ) -> io::Result<Self> {
         let (settings, error) = settings(global).map_err(io::Error::other)?;
         let environment = Environment::of_this_process();
         let request = crate::scan::request(&settings, global.ssh_config.as_deref(), &environment);
@@ -59,7 +67,8 @@ impl Context {
             mut places,
             fingerprint,
         } = progress::shown_during(|progress| {
-            discover::discover_with_progress(&request, &environment, progress)
+            let preview = &mut |places: &Places| preview(&environment, places);
+            discover::discover_with_progress(&request, &environment, preview, progress)
         });
         let recent = crate::scan::recent(&environment);
         recent.note_in(&mut places);

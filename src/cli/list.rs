@@ -1,11 +1,14 @@
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::time::{Duration, Instant};
 
 use calloop::EventLoop;
 
+use crate::discover::Environment;
+use crate::model::places::Places;
 use crate::model::socket::Snapshot;
 use crate::present::report::Report;
 use crate::present::table;
+use crate::scan::Scanner;
 use crate::watch::{Debounce, Event, Watch, Watcher};
 
 use super::args::{Global, List};
@@ -16,13 +19,23 @@ use super::style;
 /// The longest time between two scans of `--watch`: some changes, such as sessions that close, cause no event.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
+/// The rows of the lowest usual terminal, less two: lines that have left it cannot be replaced.
+const MAX_REPLACED: usize = 22;
+
 pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Result<Outcome> {
-    let mut context = Context::load(global)?;
+    let mut preview = Preview::default();
+    let is_replaced = !list.json && !list.watch && io::stdout().is_terminal();
+    let mut context = Context::load_with_preview(global, &mut |environment, places| {
+        if list.watch || is_replaced {
+            preview.show(list, environment, places, out);
+        }
+    })?;
     if list.json {
         context.scanner.keep_paths_absolute();
     }
     let snapshot = context.snapshot();
-    print(&context, list, &snapshot, out)?;
+    let previewed = preview.end()?;
+    print_change(&context, list, previewed.as_ref(), &snapshot, out)?;
     if !list.watch {
         return Ok(Outcome::from(snapshot.worst()));
     }
@@ -49,12 +62,7 @@ pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Resu
         context.refresh();
         let snapshot = context.snapshot();
         watching.debounce.note_scan(began, Instant::now());
-        if !printed.eq_ignoring_age(&snapshot) {
-            if !list.json {
-                writeln!(out)?;
-            }
-            print(&context, list, &snapshot, out)?;
-        }
+        print_change(&context, list, Some(&printed), &snapshot, out)?;
         printed = snapshot;
     }
 }
@@ -74,9 +82,93 @@ impl Watcher for Watching {
     }
 }
 
-fn print(
+fn print_change(
     context: &Context,
     list: &List,
+    printed: Option<&Snapshot>,
+    snapshot: &Snapshot,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    if printed.is_some_and(|printed| printed.eq_ignoring_age(snapshot)) {
+        return Ok(());
+    }
+    if printed.is_some() && !list.json {
+        writeln!(out)?;
+    }
+    print(list, context.scanner.environment(), snapshot, out)
+}
+
+/// The sockets that are shown before ssh has been asked about the hosts.
+///
+/// `--watch` prints them like any other change. On a terminal the complete list replaces them. Other readers get only the
+/// complete list.
+#[derive(Default)]
+struct Preview {
+    printed: Option<io::Result<Snapshot>>,
+    lines_to_replace: usize,
+}
+
+impl Preview {
+    fn show(
+        &mut self,
+        list: &List,
+        environment: &Environment,
+        places: &Places,
+        out: &mut dyn Write,
+    ) {
+        let mut scanner = Scanner::new(environment.clone());
+        if list.json {
+            scanner.keep_paths_absolute();
+        }
+        let snapshot = scanner.preview(places);
+        if snapshot.sockets.is_empty() {
+            return;
+        }
+        let result = if list.watch {
+            print(list, environment, &snapshot, out)
+        } else {
+            print_replaceable(&snapshot, environment, out)
+                .map(|lines| self.lines_to_replace = lines)
+        };
+        self.printed = Some(result.map(|()| snapshot));
+    }
+
+    /// Removes the lines from the terminal. Returns the snapshot that remains.
+    fn end(self) -> io::Result<Option<Snapshot>> {
+        let printed = self.printed.transpose()?;
+        if self.lines_to_replace == 0 {
+            return Ok(printed);
+        }
+        control_terminal(&format!("\r\x1b[{}A\x1b[J", self.lines_to_replace))?;
+        Ok(None)
+    }
+}
+
+/// Prints the first lines of a list, and returns their number.
+fn print_replaceable(
+    snapshot: &Snapshot,
+    environment: &Environment,
+    out: &mut dyn Write,
+) -> io::Result<usize> {
+    let mut lines = table::report(snapshot, Some(&environment.known.home));
+    lines.truncate(MAX_REPLACED);
+    // Without automatic line breaks, so that the number of rows to remove is known.
+    control_terminal("\x1b[?7l")?;
+    let printed = style::write_lines(&lines, out).and_then(|()| out.flush());
+    control_terminal("\x1b[?7h")?;
+    printed.map(|()| lines.len())
+}
+
+/// Not by `out`, which drops the codes together with the colours.
+fn control_terminal(code: &str) -> io::Result<()> {
+    let mut terminal = io::stdout();
+    terminal.write_all(code.as_bytes())?;
+    terminal.flush()
+}
+
+fn print(
+    list: &List,
+    environment: &Environment,
     snapshot: &Snapshot,
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -90,8 +182,7 @@ fn print(
         }
         writeln!(out)?;
     } else {
-        let home = context.scanner.environment().known.home.as_path();
-        style::write_lines(&table::report(snapshot, Some(home)), out)?;
+        style::write_lines(&table::report(snapshot, Some(&environment.known.home)), out)?;
     }
     out.flush()
 }

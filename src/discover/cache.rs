@@ -3,6 +3,7 @@
 //! An invalid cache is ignored, and a cache that cannot be written only costs time. Paths that are not UTF-8 do not fit
 //! into JSON, so a configuration with such paths is not cached.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,14 +11,16 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::config_contents::SshConfig;
+use super::config_contents::{Located, SshConfig};
 use super::config_inputs::ConfigInputs;
 use super::environment::Environment;
 use super::file_stamp::FileStamp;
 use super::host_answer::HostAnswer;
 use super::request::Request;
 use crate::files;
+use crate::model::control_path::HostAlias;
 use crate::model::interest::Interest;
+use crate::model::places::Host;
 
 /// Increases with every change of the format, or of how its contents are found.
 const FORMAT: u32 = 8;
@@ -75,8 +78,9 @@ impl Fingerprint {
     /// It costs some stats, and a listing for each Include with wildcards; it opens no file and runs nothing.
     #[must_use]
     pub fn is_current(&self, request: &Request, environment: &Environment) -> bool {
-        let key = CacheKey::new(request, environment);
-        !self.is_retry_due() && self.is_unchanged(&key, environment)
+        !self.is_retry_due()
+            && self.key == CacheKey::new(request, environment)
+            && self.inputs.are_unchanged(environment)
     }
 
     pub(super) fn is_retry_due(&self) -> bool {
@@ -100,11 +104,6 @@ impl Fingerprint {
         };
         self.inputs.interests(&read_by_ssh, environment)
     }
-
-    /// Like [`Fingerprint::is_current`], whether or not a retry is due.
-    pub(super) fn is_unchanged(&self, key: &CacheKey, environment: &Environment) -> bool {
-        self.key == *key && self.inputs.are_unchanged(environment)
-    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,6 +122,26 @@ impl CacheRecord {
         let record: Self = serde_json::from_slice(&text).ok()?;
         let is_complete = record.answers.len() == record.config.aliases.len();
         is_complete.then_some(record)
+    }
+
+    /// Returns the hosts of a changed configuration that had an answer before the change.
+    pub(super) fn hosts_in(&self, config: &SshConfig) -> Vec<Host> {
+        let known: HashMap<&str, &HostAnswer> = self
+            .config
+            .aliases
+            .iter()
+            .map(|alias| alias.text.as_str())
+            .zip(&self.answers)
+            .collect();
+        let last = |alias: &Located<String>| match known.get(alias.text.as_str())? {
+            HostAnswer::Config(config) => {
+                let source = Some((alias.file.clone(), alias.line));
+                let host = config.clone();
+                Some(host.into_host(HostAlias(alias.text.clone()), source))
+            }
+            HostAnswer::Rejected(_) | HostAnswer::Failed(_) => None,
+        };
+        config.aliases.iter().filter_map(last).collect()
     }
 
     /// Replaces the file atomically; only its owner can read it.

@@ -54,17 +54,19 @@ pub struct Discovered {
 /// Finds the places of control sockets.
 ///
 /// With a valid cache this takes some stats and reads one file. Without one, it reads the ssh configuration and runs
-/// `ssh -G` for every host that it names, which takes some milliseconds each and at most 30 seconds in all.
+/// `ssh -G` for every host that it names, which takes some milliseconds each and at most a minute in all.
 #[must_use]
 pub fn discover(request: &Request, environment: &Environment) -> Discovered {
-    discover_with_progress(request, environment, &|_, _| {})
+    discover_with_progress(request, environment, &mut |_| {}, &|_, _| {})
 }
 
-/// Like [`discover`], with reports while it asks ssh about the hosts.
+/// Like [`discover`], with reports while it asks ssh about the hosts. `preview` is called before: with the places that
+/// are known from the ControlPaths of the configuration and the last answers for its hosts.
 #[must_use]
 pub fn discover_with_progress(
     request: &Request,
     environment: &Environment,
+    preview: &mut dyn FnMut(&Places),
     progress: Progress<'_>,
 ) -> Discovered {
     let key = CacheKey::new(request, environment);
@@ -74,13 +76,25 @@ pub fn discover_with_progress(
         .cache
         .as_deref()
         .and_then(|path| CacheRecord::load(path, environment.known.uid))
-        .filter(|record| record.fingerprint.is_unchanged(&key, environment));
+        .filter(|record| record.fingerprint.key == key);
+    let mut preview = |config: &SshConfig, last: Option<&CacheRecord>| {
+        let hosts = last.map_or_else(Vec::new, |last| last.hosts_in(config));
+        let known = assemble::assemble(request, environment, config, hosts, None, Vec::new());
+        preview(&known);
+    };
     let (record, is_to_be_cached) = match cached {
-        Some(record) if record.fingerprint.is_retry_due() => {
-            (retry(record, &mut start_error, progress), true)
+        Some(record) if record.fingerprint.inputs.are_unchanged(environment) => {
+            if record.fingerprint.is_retry_due() {
+                preview(&record.config, Some(&record));
+                (retry(record, &mut start_error, progress), true)
+            } else {
+                (record, false)
+            }
         }
-        Some(record) => (record, false),
-        None => read(key, environment, &mut start_error, progress),
+        last => {
+            let mut preview = |config: &SshConfig| preview(config, last.as_ref());
+            read(key, environment, &mut start_error, &mut preview, progress)
+        }
     };
     // If the system ran out of something, another muxtray may get an answer at once.
     let lacks_resources =
@@ -131,6 +145,7 @@ fn read(
     key: CacheKey,
     environment: &Environment,
     start_error: &mut Option<String>,
+    preview: &mut dyn FnMut(&SshConfig),
     progress: Progress<'_>,
 ) -> (CacheRecord, bool) {
     let ssh_config::ReadConfig {
@@ -143,6 +158,7 @@ fn read(
         .iter()
         .map(|alias| alias.text.as_str())
         .collect();
+    preview(&config);
     let answers = ask_ssh(&key, &aliases, start_error, progress);
     // If the configuration names no host, nothing else shows whether ssh accepts it.
     let is_unchecked = !names_hosts(&config) && inputs.has_files();

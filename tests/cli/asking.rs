@@ -6,7 +6,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::support::{Lab, PATIENCE, Process, Report, skip};
+use crate::support::{Lab, PATIENCE, Process, Report, skip, wait_until};
 
 /// Makes muxtray use an ssh that records the hosts it is asked about.
 fn counting_ssh(lab: &Lab) {
@@ -152,4 +152,64 @@ fn progress_is_shown_on_a_terminal() {
     let text = Process::run(command, PATIENCE).expect(0).stdout;
     assert!(text.contains("of 3 hosts"), "{text:?}");
     assert!(text.contains("\r\u{1b}[Kno problems found"), "{text:?}");
+}
+
+/// The first ssh waits until the test has read the first list.
+#[test]
+fn sockets_are_shown_while_ssh_is_asked() {
+    let lab = Lab::new();
+    let master = lab.master("web");
+    let path = master.path().display().to_string();
+    let asked = lab.path("asked");
+    ssh_after(
+        &lab,
+        &format!("until [ -e '{}' ]; do sleep 0.01; done", asked.display()),
+    );
+    let mut list = Process::start(lab.muxtray_command(["list", "--json", "--watch"]));
+    wait_until("the socket is listed before its host", PATIENCE, || {
+        assert!(list.is_running(), "{}", list.stderr());
+        list.stdout().contains(&path)
+    });
+    let first = Report::parse(list.stdout().lines().next().unwrap());
+    assert_eq!(first.at(master.path()).state(), "running");
+    assert_eq!(first.json["sockets"][0]["hosts"], serde_json::json!([]));
+    lab.write("asked", "");
+    wait_until("the host is listed", PATIENCE, || {
+        list.stdout().lines().count() > 1
+    });
+    let second = list.stdout();
+    let second = Report::parse(second.lines().nth(1).unwrap());
+    assert_eq!(
+        second.json["sockets"][0]["hosts"],
+        serde_json::json!(["web"])
+    );
+}
+
+/// After a change, the names of the last time are shown until ssh has answered.
+#[test]
+fn a_terminal_shows_sockets_at_once_and_a_pipe_only_the_complete_list() {
+    let name = "a_terminal_shows_sockets_at_once_and_a_pipe_only_the_complete_list";
+    let lab = Lab::new();
+    let _master = lab.master("web");
+    lab.list();
+    lab.configure("# changed\n");
+    let piped = lab.muxtray(["list"]).expect(0).stdout;
+    assert_eq!(piped.matches(" running ").count(), 1, "{piped}");
+    if Command::new("script").arg("--version").output().is_err() {
+        return skip(name, "script(1) is not installed");
+    }
+    lab.configure("# changed again\n");
+    let list = format!(
+        "{} --ssh-config {} list",
+        lab.reachable_program().display(),
+        lab.path("ssh_config").display()
+    );
+    let mut command = lab.command("script");
+    command.args(["-q", "-e", "-c", &list, "/dev/null"]);
+    let text = Process::run(command, PATIENCE).expect(0).stdout;
+    let (first, complete) = text.split_once("\u{1b}[J").expect(&text);
+    for part in [first, complete] {
+        assert_eq!(part.matches("running").count(), 1, "{text:?}");
+        assert!(part.contains("web  "), "{text:?}");
+    }
 }
