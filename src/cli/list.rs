@@ -26,7 +26,8 @@ pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Resu
     let mut preview = Preview::default();
     let is_replaced = !list.json && !list.watch && io::stdout().is_terminal();
     let mut context = Context::load_with_preview(global, &mut |environment, places| {
-        if list.watch || is_replaced {
+        // A program gets complete lists only.
+        if is_replaced || (list.watch && !list.json) {
             preview.show(list, environment, places, out);
         }
     })?;
@@ -117,9 +118,6 @@ impl Preview {
         out: &mut dyn Write,
     ) {
         let mut scanner = Scanner::new(environment.clone());
-        if list.json {
-            scanner.keep_paths_absolute();
-        }
         let snapshot = scanner.preview(places);
         if snapshot.sockets.is_empty() {
             return;
