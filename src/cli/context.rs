@@ -73,7 +73,7 @@ impl Context {
         let recent = crate::scan::recent(&environment);
         recent.note_in(&mut places);
         discover::unify_directories(&mut places);
-        let finding = error.map(|error| error.finding());
+        let finding = error.map(|error| error.finding(global.config.as_deref()));
         places.findings.extend(finding.clone());
         Ok(Self {
             scanner: Scanner::new(environment),

@@ -20,27 +20,22 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
+    /// Returns the finding; `named` is the file of `--config`.
     #[must_use]
-    pub fn finding(&self) -> Finding {
+    pub fn finding(&self, named: Option<&Path>) -> Finding {
         let subject = self.path().map_or_else(|| tr!("configuration"), text::path);
-        let command = self.edit_command();
+        let command = match named {
+            Some(file) => {
+                let file = text::shell_word(file.as_os_str());
+                format!("muxtray --config {file} config edit")
+            }
+            None => "muxtray config edit".to_owned(),
+        };
         let remedy = tr!(
             "correct the file: {command}; until then the last valid settings stay in force",
             command
         );
         Finding::new(FindingId::ConfigInvalid, subject, self.cause(), remedy).with_command(command)
-    }
-
-    /// A file other than the default one has been named with `--config`.
-    fn edit_command(&self) -> String {
-        let is_default = |path: &Path| super::default_path().is_ok_and(|default| default == path);
-        match self.path().filter(|path| !is_default(path)) {
-            Some(path) => {
-                let file = text::shell_word(path.as_os_str());
-                format!("muxtray --config {file} config edit")
-            }
-            None => "muxtray config edit".to_owned(),
-        }
     }
 
     fn path(&self) -> Option<&Path> {

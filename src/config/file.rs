@@ -175,7 +175,7 @@ mod tests {
             let error = load(&path).unwrap_err();
             assert!(matches!(error, ConfigError::Invalid(..)), "{error:?}");
             assert!(error.to_string().contains(reason), "{content}: {error}");
-            assert!(error.finding().evidence.contains(reason));
+            assert!(error.finding(None).evidence.contains(reason));
         }
     }
 

@@ -1,5 +1,6 @@
 //! One scan: settings, discovery, observation, and the effects of the decision.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::message::Message;
@@ -98,9 +99,11 @@ impl Engine {
         discover::unify_directories(&mut discovered.places);
         let mut snapshot = self.scanner.scan(&discovered.places, &[]);
         self.update_watch(&snapshot);
+        let is_named = |file: &&Path| config::default_path().is_ok_and(|default| default != **file);
+        let named = self.options.config.as_deref().filter(is_named);
         snapshot
             .findings
-            .extend(self.config_error.as_ref().map(ConfigError::finding));
+            .extend(self.config_error.as_ref().map(|error| error.finding(named)));
         snapshot.findings.extend(self.watch_shortage());
         let policy = Policy {
             announce: self.settings.announced(),
