@@ -168,7 +168,7 @@ pub(super) fn stop(
 
 /// The connections that end with the master, without this process's `own` to its socket. Waits for clients that are
 /// disconnecting if there are more than may be closed.
-fn count(
+pub(super) fn count(
     kernel: &impl Kernel,
     target: &Target,
     consent: SessionConsent,

@@ -42,6 +42,8 @@ pub(super) fn exit_or_end_process(
         Err(error) if error.is_unresponsive() || error.is_refusal_to_exit() => {
             tracing::info!("{}: {error}", target.path);
             let ended = if error.is_refusal_to_exit() {
+                // The refused request no longer counts as a session once the master has noticed its end.
+                let _ = control::count(kernel, target, consent, 0);
                 end(kernel, target, consent, |_| Ok(()))
             } else {
                 end_process(kernel, target, consent)
