@@ -1,12 +1,14 @@
 //! Answers a message that ssh printed: its meaning, the present state of the path, host and port in it, and what to do.
 
+mod facts;
 mod values;
 
-use std::collections::BTreeMap;
 use std::iter;
 
 use tr::tr;
 
+pub use facts::Facts;
+use facts::path_of;
 use values::Values;
 
 use super::ssh_messages::{Recognised, SshMessage, Subject};
@@ -18,19 +20,6 @@ use crate::model::text::{self, translated};
 
 /// The most masters that an answer lists.
 const MAX_MASTERS: usize = 5;
-
-/// The present state, read after the messages.
-#[derive(Debug)]
-pub struct Facts<'a> {
-    /// Includes the paths in the messages.
-    pub snapshot: &'a Snapshot,
-    /// The ControlPath of each host in the messages.
-    pub control_paths: &'a BTreeMap<String, ControlPath>,
-    /// The listeners on each port in the messages.
-    pub ports: &'a BTreeMap<u16, Vec<PortHolder>>,
-    /// See [`crate::model::places::Places::ssh_option`].
-    pub ssh_option: &'a str,
-}
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answer {
@@ -150,18 +139,6 @@ fn names_port(message: &SshMessage) -> bool {
         .remedies
         .iter()
         .any(|remedy| remedy.contains("sport = :PORT"))
-}
-
-/// Returns the path in the message, or that of its host. A master of ansible has another path than the host's.
-fn path_of(recognised: &Recognised, facts: &Facts<'_>) -> Option<ControlPath> {
-    let of_host = || {
-        let host = recognised
-            .host
-            .as_ref()
-            .filter(|_| !recognised.is_of_ansible)?;
-        facts.control_paths.get(host)
-    };
-    recognised.path.clone().or_else(|| of_host().cloned())
 }
 
 /// Returns the state of the path or of all sockets, and the findings that can cause the message.

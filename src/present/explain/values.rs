@@ -1,6 +1,6 @@
 //! Puts the path, host and port of a message into its remedies.
 
-use super::{Facts, path_of};
+use super::facts::{Facts, path_of};
 use crate::model::control_path::ControlPath;
 use crate::model::text;
 use crate::present::ssh_messages::Recognised;

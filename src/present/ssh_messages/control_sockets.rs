@@ -1,6 +1,6 @@
 //! Messages about the path of a control socket, its file and its directory.
 
-use super::{
+use super::row::{
     CLEAN, EXAMINE, LOCAL_PATH, ROW, SHORT_PATH, SHOW_MASTERS, SshMessage, WITHOUT_MASTER,
 };
 use crate::model::finding::FindingId::{

@@ -1,6 +1,6 @@
 //! Messages about forwarded displays, agents and tunnels.
 
-use super::{ROW, SshMessage};
+use super::row::{ROW, SshMessage};
 use crate::model::text::marked;
 
 pub(super) static MESSAGES: &[SshMessage] = &[

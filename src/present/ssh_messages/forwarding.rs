@@ -1,6 +1,6 @@
 //! Messages about forwarded ports, sockets, X11 displays and agents.
 
-use super::{ROW, SshMessage};
+use super::row::{ROW, SshMessage};
 use crate::model::finding::FindingId;
 use crate::model::text::marked;
 

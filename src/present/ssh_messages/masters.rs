@@ -1,6 +1,6 @@
 //! Messages about masters, and about the conversation with them.
 
-use super::{
+use super::row::{
     CLEAN, EXAMINE, LOCAL_PATH, ROW, SHORT_PATH, SHOW_MASTERS, SshMessage, WITHOUT_MASTER,
 };
 use crate::model::finding::FindingId::{

@@ -1,7 +1,7 @@
 //! The most usual messages of ssh that are not about multiplexing or forwarding, so that nobody looks for their cause at
 //! sockets.
 
-use super::{ROW, SshMessage};
+use super::row::{ROW, SshMessage};
 use crate::model::text::marked;
 
 const VERBOSE: &str = marked!("show each step: ssh -v HOST");

@@ -6,8 +6,10 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::ptr;
 use std::sync::LazyLock;
 
+use super::pasted;
+use super::row::{SshMessage, Subject};
+use super::table::SSH_MESSAGES;
 use super::wording::{Values, common_text, matched, split_at_variable};
-use super::{SSH_MESSAGES, SshMessage, Subject, pasted};
 use crate::model::control_path::ControlPath;
 
 /// A known message in a text.
