@@ -57,6 +57,22 @@ fn check_one(socket: &Socket) -> ActionReport {
     if report.outcome != ActionOutcome::Done {
         return report;
     }
+    // Its own hosts are among them only if it is not known whose master it is.
+    let mut doubts = socket
+        .hosts
+        .iter()
+        .filter_map(|host| socket.stranger(&host.0));
+    if let Some(doubt) = doubts.next() {
+        return ActionReport {
+            outcome: ActionOutcome::Failed,
+            message: tr!(
+                "{answer}, but {doubt}",
+                answer = report.message,
+                doubt = doubt.evidence
+            ),
+            ..report
+        };
+    }
     let mut message = report.message.clone();
     if let Some(carried) = socket.carried_text() {
         message = text::list([message, carried]);

@@ -13,6 +13,7 @@ use crate::decide::ending;
 use crate::discover::{self, Discovered, Environment, Fingerprint, Request};
 use crate::model::control_path::{ControlPath, HostAlias};
 use crate::model::finding::{Finding, FindingId};
+use crate::model::host_settings::place_difference;
 use crate::model::interest::Interest;
 use crate::model::places::{Host, Places, WrittenBy};
 use crate::model::recent::Recent;
@@ -209,6 +210,15 @@ impl Context {
         let Some(host) = self.read_configuration(typed, &named) else {
             return named;
         };
+        let home = &self.scanner.environment().known.home;
+        let is_shared = host.control_path.as_ref().is_some_and(|path| {
+            let mut others = self.places.hosts_at(path);
+            others.any(|other| place_difference(other, &host, home).is_some())
+        });
+        if is_shared {
+            self.places.hosts.push(host);
+            return TargetName::Host(typed.to_owned());
+        }
         let path = host
             .control_path
             .clone()

@@ -50,7 +50,12 @@ pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot) -> Plan {
     let Some(path) = host.control_path.clone() else {
         return Plan::Blocked(Obstacle::no_control_path(typed));
     };
-    let first = match obstacle::socket_at(&path, snapshot) {
+    let at_path = obstacle::socket_at(&path, snapshot);
+    let of_stranger = at_path.and_then(|socket| obstacle::of_stranger(host, socket, snapshot));
+    if let Some(obstacle) = of_stranger {
+        return Plan::Blocked(obstacle);
+    }
+    let first = match at_path {
         None => First::Nothing,
         Some(socket) => match &socket.state {
             State::Stale => First::Clean(socket.target()),

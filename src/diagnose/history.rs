@@ -26,6 +26,7 @@ pub struct History {
     connections: BTreeMap<MasterPid, Known>,
     /// Also those of an earlier run.
     pub(crate) seen: SeenMasters,
+    proxy_commands: BTreeMap<MasterPid, Vec<String>>,
 }
 
 /// A connection with its facts of earlier looks: the start of a wait for an answer, and the changes since the last answer.
@@ -81,6 +82,7 @@ impl History {
         });
         self.connections = known.collect();
         self.network_at = Some((now, facts.asleep));
+        self.proxy_commands = facts.proxy_commands;
         self
     }
 
@@ -107,6 +109,10 @@ impl History {
             gone: known.gone_since.map(ago),
         };
         Some(judge(&known.connection, elapsed, limit))
+    }
+
+    pub(super) fn proxy_commands(&self, master: MasterPid) -> &[String] {
+        self.proxy_commands.get(&master).map_or(&[], Vec::as_slice)
     }
 
     #[must_use]

@@ -2,15 +2,17 @@
 //! is one finding.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use tr::tr;
 
 use super::context::Context;
 use super::suggest;
-use crate::model::control_path::{ControlPath, MAX_USABLE_BYTES};
+use crate::model::control_path::{ConnectionTokens, ControlPath, MAX_USABLE_BYTES};
 use crate::model::directory::Directory;
-use crate::model::finding::{Finding, FindingId};
-use crate::model::places::{Host, Persist};
+use crate::model::finding::{Finding, FindingId, Severity};
+use crate::model::host_settings::{Difference, place_difference};
+use crate::model::places::{DefaultTemplate, Host, Persist};
 use crate::model::socket::Filesystem;
 use crate::model::text;
 
@@ -23,6 +25,15 @@ pub(super) fn findings(context: Context<'_>) -> Vec<Finding> {
         .filter_map(|(host, path)| too_long(host, path, context))
         .collect();
     findings.extend(collisions(&hosts, context));
+    let is_reported = |path: &ControlPath| {
+        let mut all = findings.iter();
+        all.any(|it| it.id == FindingId::PathCollision && it.is_about(path))
+    };
+    let default_template = context.places.default_template.as_ref();
+    let not_per_host = default_template
+        .filter(|template| !is_reported(&template.path))
+        .and_then(|template| not_per_host(template, context));
+    findings.extend(not_per_host);
     findings.extend(not_per_machine(&hosts, context));
     let multiplexing: Vec<&Host> = hosts
         .iter()
@@ -98,7 +109,7 @@ fn too_long(host: &Host, path: &ControlPath, context: Context<'_>) -> Option<Fin
     Some(finding.with_paths([path.as_path()]))
 }
 
-/// Hosts with the same path and another destination: ssh to the second one would reach the first.
+/// Hosts with the same path that are different places: ssh to the second one would reach the first.
 fn collisions<'a>(
     hosts: &[(&'a Host, &'a ControlPath)],
     context: Context<'a>,
@@ -109,17 +120,18 @@ fn collisions<'a>(
     }
     sharing.into_iter().filter_map(move |(path, hosts)| {
         let (first, rest) = hosts.split_first()?;
-        let others: Vec<&&Host> = rest
-            .iter()
-            .filter(|host| !is_same_destination(first, host))
-            .collect();
-        let other = others.first()?;
+        let differing = rest.iter().filter_map(|host| {
+            let difference = place_difference(first, host, context.home)?;
+            Some((*host, difference))
+        });
+        let others: Vec<(&Host, Difference)> = differing.collect();
+        let (other, difference) = others.first()?;
         let evidence = tr!(
-            "{host} leads to {destination}, {other_host} to {other_destination}",
+            "{host} has {one}, {other_host} has {other}",
             host = first.title(),
-            destination = first.destination,
+            one = difference.one,
             other_host = other.title(),
-            other_destination = other.destination
+            other = difference.other
         );
         let evidence = match others.len() - 1 {
             0 => evidence,
@@ -129,25 +141,126 @@ fn collisions<'a>(
                 evidence
             ),
         };
-        let line = suggest::control_path(path.directory(), context.home);
+        let places = distinct_places(&hosts, context.home);
+        let is_hashed = places.iter().enumerate().all(|(index, one)| {
+            let mut later = places[index + 1..].iter();
+            later.all(|other| is_hash_different(one, other))
+        });
+        let directory = path.directory();
+        let (line, remedy) = if is_hashed {
+            let line = suggest::control_path(directory, context.home);
+            let remedy = tr!(
+                "put %C into ControlPath, which differs with user, host name and port: {line}",
+                line
+            );
+            (line, remedy)
+        } else {
+            let names = hosts.iter().map(|host| host.alias.0.len());
+            let line = suggest::per_name(directory, context.home, names.max().unwrap_or(0));
+            let remedy = tr!(
+                "put %n, the name as it is typed, into ControlPath, because %C is the same for these hosts: {line}",
+                line
+            );
+            (line, remedy)
+        };
         let finding = Finding::new(
             FindingId::PathCollision,
             context.tilde.path(path.as_path()),
             evidence,
-            tr!(
-                "put %C into ControlPath, which differs with user, host name and port: {line}",
-                line
-            ),
+            remedy,
         );
         let finding = finding.with_paths([path.as_path()]);
         Some(finding.with_lines([heading(&hosts), format!("    {line}")]))
     })
 }
 
-/// Whether both lead to the same account. Host names are case-insensitive.
-fn is_same_destination(a: &Host, b: &Host) -> bool {
-    let (a, b) = (&a.destination, &b.destination);
-    a.user == b.user && a.port == b.port && a.host.eq_ignore_ascii_case(&b.host)
+/// Returns one host for each different place.
+fn distinct_places<'a>(hosts: &[&'a Host], home: &Path) -> Vec<&'a Host> {
+    let mut places: Vec<&Host> = Vec::new();
+    for host in hosts {
+        if places
+            .iter()
+            .all(|known| place_difference(known, host, home).is_some())
+        {
+            places.push(host);
+        }
+    }
+    places
+}
+
+/// Whether `%C` of every OpenSSH differs. The jump host is only part of it since 9.6.
+fn is_hash_different(one: &Host, other: &Host) -> bool {
+    one.destination != other.destination
+}
+
+/// A template for every host without a name that lacks a part of the connection. A port or user that the configuration
+/// fixes can still be another on the command line.
+fn not_per_host(template: &DefaultTemplate, context: Context<'_>) -> Option<Finding> {
+    let path = &template.path;
+    let tokens = ConnectionTokens::of(&template.text);
+    let starts_master = |host: &Host| {
+        host.control_master.starts_masters() && host.control_path.as_ref() == Some(path)
+    };
+    // Without a master of its own, such a host can still use that of a named one.
+    let is_used = template.multiplexes || context.places.hosts.iter().any(starts_master);
+    if !is_used || context.places.managed_by(path).is_some() || context.places.is_ignored(path) {
+        return None;
+    }
+    let text = text::line(&template.text);
+    let (severity, evidence) = match tokens {
+        ConnectionTokens { host: false, .. } => (
+            Severity::Error,
+            tr!(
+                "ControlPath {text} is the same for every host that no Host line names: ssh to a second one runs on the first",
+                text
+            ),
+        ),
+        ConnectionTokens {
+            port: false,
+            user: false,
+            ..
+        } => (
+            Severity::Warning,
+            tr!(
+                "ControlPath {text} has neither port nor user: ssh with another -p or -l uses the master of the first",
+                text
+            ),
+        ),
+        ConnectionTokens { port: false, .. } => (
+            Severity::Warning,
+            tr!(
+                "ControlPath {text} has no port: ssh with another -p uses the master of the first",
+                text
+            ),
+        ),
+        ConnectionTokens { user: false, .. } => (
+            Severity::Warning,
+            tr!(
+                "ControlPath {text} has no user: ssh with another -l uses the master of the first",
+                text
+            ),
+        ),
+        _ => return None,
+    };
+    let usual = context.home.join(".ssh/s");
+    let has_tokens = template
+        .text
+        .rsplit_once('/')
+        .is_some_and(|(directory, _)| directory.contains('%'));
+    let directory = if has_tokens { &usual } else { path.directory() };
+    let line = suggest::control_path(directory, context.home);
+    let remedy = tr!(
+        "put %C into ControlPath, which differs with user, host name and port: {line}",
+        line
+    );
+    let finding = Finding::new(
+        FindingId::PathNotPerHost,
+        template.place.clone(),
+        evidence,
+        remedy,
+    );
+    let finding = finding.with_severity(severity).with_paths([path.as_path()]);
+    Some(finding.with_lines(suggest::for_all_hosts(&line)))
 }
 
 /// Paths on a shared filesystem that are the same on every machine: a machine cannot use, and may remove, the sockets of

@@ -12,6 +12,8 @@ mod hosts;
 mod names;
 pub mod network;
 pub mod obstacle;
+mod outdated;
+mod place_owner;
 mod remedy;
 mod state;
 mod suggest;
@@ -31,6 +33,7 @@ use crate::model::socket::{
 use crate::model::text;
 pub use context::Context;
 pub use history::{History, STUCK_AFTER};
+use place_owner::Traces;
 use remedy::Extra;
 pub use state::LEFTOVER_AFTER;
 
@@ -139,6 +142,8 @@ pub fn judge(observation: &Observation, at: SystemTime, context: Context<'_>) ->
             unused_for,
         },
     );
+    let outdated = outdated::finding(&socket, context.places, context.home, context.tilde);
+    socket.findings.extend(outdated);
     Some(socket)
 }
 
@@ -191,7 +196,7 @@ fn socket(
     context: Context<'_>,
 ) -> Socket {
     let control_path = original_path(path, &state);
-    let mut hosts: Vec<_> = context.places.hosts_at(&control_path).collect();
+    let hosts: Vec<_> = context.places.hosts_at(&control_path).collect();
     let process = listener.and_then(process);
     let limit = hosts.iter().find_map(|host| host.unanswered_limit());
     let verdict = |process: &Process| {
@@ -199,16 +204,30 @@ fn socket(
         context.history.verdict(process.pid, limit)
     };
     let verdict = process.and_then(verdict);
+    let arguments = process.and_then(|process| process.arguments.as_ref());
+    let connection = verdict.as_ref().map(|verdict| &verdict.connection);
+    let traces = Traces {
+        arguments,
+        connection,
+        proxy_commands: process.map_or(&[], |it| context.history.proxy_commands(it.pid)),
+    };
+    let (mut hosts, strangers) = match listener {
+        Some(_) => place_owner::divide(hosts, traces, context.home),
+        None => (hosts, Vec::new()),
+    };
     let argument = argument(path, &state, &hosts, context);
     let persist_secs = hosts.first().and_then(|host| host.persist.as_secs());
     let mut destination = destination(&control_path, &hosts, context.places);
-    let is_elsewhere = hosts.is_empty();
+    let is_elsewhere = hosts.is_empty() && strangers.is_empty();
     if is_elsewhere {
-        let arguments = process.and_then(|process| process.arguments.as_ref());
-        let connection = verdict.as_ref().map(|verdict| &verdict.connection);
-        let (host, to) = names::name(destination, arguments, connection, context.places);
-        hosts.extend(host);
-        destination = to;
+        if let Some(host) = earlier_host(&control_path, context.places) {
+            destination = destination.or_else(|| Some(host.destination.clone()));
+            hosts.push(host);
+        } else {
+            let (host, to) = names::name(destination, arguments, connection, context.places);
+            hosts.extend(host);
+            destination = to;
+        }
     }
     let seen = stat.and_then(|stat| context.history.seen.at(&control_path, stat));
     let mut aliases: Vec<_> = hosts.iter().map(|host| host.alias.clone()).collect();
@@ -220,6 +239,7 @@ fn socket(
     let managed_by = context.places.managed_by(&control_path);
     Socket {
         path: path.clone(),
+        strangers,
         argument,
         ssh_option: context.places.ssh_option.clone(),
         state,
@@ -276,6 +296,12 @@ fn process(listener: &Listener) -> Option<&Process> {
         Holder::Ssh(process) | Holder::Other(process) => Some(process),
         Holder::Unknown => None,
     }
+}
+
+/// Returns the host that had this ControlPath before a change of the configuration.
+fn earlier_host<'a>(path: &ControlPath, places: &'a Places) -> Option<&'a Host> {
+    let mut earlier = places.earlier_hosts.iter().map(|earlier| &earlier.host);
+    earlier.find(|host| host.control_path.as_ref() == Some(path))
 }
 
 fn destination(path: &ControlPath, hosts: &[&Host], places: &Places) -> Option<Destination> {

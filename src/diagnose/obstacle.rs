@@ -57,6 +57,19 @@ impl Obstacle {
     }
 }
 
+/// Returns the obstacle of a running master that is, or may be, another host's. The remedy is that of the finding about
+/// the path.
+pub fn of_stranger(host: &Host, socket: &Socket, snapshot: &Snapshot) -> Option<Obstacle> {
+    let stranger = socket.stranger(&host.alias.0)?;
+    let mut findings = snapshot.findings.iter();
+    let finding = findings
+        .find(|finding| finding.id == FindingId::PathCollision && finding.is_about(&socket.path));
+    Some(Obstacle {
+        evidence: format!("{}: {}", socket.path, stranger.evidence),
+        remedy: finding.map(|finding| finding.remedy.clone()),
+    })
+}
+
 impl From<&Finding> for Obstacle {
     fn from(finding: &Finding) -> Self {
         Self {

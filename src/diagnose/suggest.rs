@@ -65,16 +65,25 @@ const HASH_BYTES: usize = 1 + 40;
 
 /// Returns a ControlPath in this directory, or if that is too long, in `~/.ssh/s` or in the runtime directory.
 pub(super) fn control_path(directory: &Path, home: &Path) -> String {
+    in_first(directory, home, HASH_BYTES, "%C").unwrap_or_else(|| RUNTIME.to_owned())
+}
+
+/// Like [`control_path`], with a path for each name that a user types. The longest has `name_bytes`.
+pub(super) fn per_name(directory: &Path, home: &Path, name_bytes: usize) -> String {
+    in_first(directory, home, HASH_BYTES + 1 + name_bytes, "%C-%n")
+        .unwrap_or_else(|| format!("{RUNTIME}-%n"))
+}
+
+fn in_first(directory: &Path, home: &Path, length: usize, name: &str) -> Option<String> {
     let usual = home.join(".ssh/s");
     [directory, &usual]
         .into_iter()
-        .find(|directory| directory.as_os_str().len() + HASH_BYTES <= MAX_USABLE_BYTES)
-        .and_then(|directory| in_directory(directory, home))
-        .unwrap_or_else(|| RUNTIME.to_owned())
+        .find(|directory| directory.as_os_str().len() + length <= MAX_USABLE_BYTES)
+        .and_then(|directory| in_directory(directory, home, name))
 }
 
 /// Returns the configuration line; `None` if the path cannot be written there.
-fn in_directory(directory: &Path, home: &Path) -> Option<String> {
+fn in_directory(directory: &Path, home: &Path, name: &str) -> Option<String> {
     let (start, rest) = match directory.strip_prefix(home) {
         Ok(below) => ("~/", below.as_os_str()),
         Err(_) => ("", directory.as_os_str()),
@@ -89,7 +98,7 @@ fn in_directory(directory: &Path, home: &Path) -> Option<String> {
     } else {
         "/"
     };
-    let path = format!("{start}{rest}{slash}%C");
+    let path = format!("{start}{rest}{slash}{name}");
     Some(if path.contains(char::is_whitespace) {
         format!("ControlPath \"{path}\"")
     } else {

@@ -491,6 +491,7 @@ fn unanswered_limit_is_that_of_ssh_or_the_default() {
         ..lost.numbers
     };
     let facts = Facts {
+        proxy_commands: std::collections::BTreeMap::new(),
         asleep: Duration::ZERO,
         connections: [(MasterPid(4711), lost)].into(),
     };

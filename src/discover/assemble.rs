@@ -64,6 +64,8 @@ pub(super) fn assemble(
         nobody_confirms: !askpass::can_ask(known),
         hosts,
         unnamed_host,
+        default_template: None,
+        earlier_hosts: Vec::new(),
         patterns,
         starters: other_programs::STARTERS,
         ignored,

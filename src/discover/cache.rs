@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config_contents::{Located, SshConfig};
 use super::config_inputs::ConfigInputs;
+use super::earlier_answers::EarlierAnswers;
 use super::environment::Environment;
 use super::file_stamp::FileStamp;
 use super::host_answer::HostAnswer;
@@ -114,6 +115,9 @@ pub(super) struct CacheRecord {
     pub(super) answers: Vec<HostAnswer>,
     /// The answer for a host that no alias names, if ssh was asked.
     pub(super) unnamed_host: Option<HostAnswer>,
+    /// Whether a named host has a ControlPath of the same template.
+    pub(super) is_unnamed_host_shown: bool,
+    pub(super) earlier: EarlierAnswers,
 }
 
 impl CacheRecord {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::environment::Environment;
-use super::file_stamp::FileStamp;
+use super::file_stamp::{FileStamp, Nanoseconds};
 use super::{list_directories, watch_list};
 use crate::model::control_path::{Pattern, TemplateError};
 use crate::model::interest::Interest;
@@ -89,6 +89,11 @@ impl ConfigInputs {
         });
         let includes = includes.flat_map(|pattern| watch_list::include_interests(&pattern));
         files.chain(includes).collect()
+    }
+
+    /// Returns the time of the last change of each file.
+    pub(super) fn changes(&self) -> impl Iterator<Item = Nanoseconds> {
+        self.files.values().filter_map(FileStamp::last_change)
     }
 
     pub(super) fn has_files(&self) -> bool {

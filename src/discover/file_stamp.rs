@@ -21,7 +21,23 @@ pub(super) enum FileStamp {
     },
 }
 
+/// Since the epoch.
+pub(super) type Nanoseconds = u64;
+
 impl FileStamp {
+    /// Returns the later of both times: a file that was moved to its place keeps its modification time.
+    pub(super) fn last_change(&self) -> Option<Nanoseconds> {
+        let Self::File {
+            modified, changed, ..
+        } = self
+        else {
+            return None;
+        };
+        let (seconds, nanoseconds) = *modified.max(changed);
+        let seconds = u64::try_from(seconds).ok()?.checked_mul(1_000_000_000)?;
+        seconds.checked_add(u64::try_from(nanoseconds).ok()?)
+    }
+
     pub(super) fn read(path: &Path) -> Self {
         Self::from_stat(fs::metadata(path).as_ref())
     }

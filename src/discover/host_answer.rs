@@ -12,6 +12,7 @@ use tr::tr;
 
 use super::bounded_command::MAX_OUTPUT;
 use crate::model::control_path::{ControlPath, Destination, HostAlias};
+use crate::model::host_settings::HostSettings;
 use crate::model::places::{ControlMaster, Host, Persist, WrittenBy};
 use crate::model::text;
 
@@ -92,6 +93,7 @@ pub(super) struct HostConfig {
     server_alive_interval: u32,
     server_alive_count_max: u32,
     is_by_systemd: bool,
+    settings: HostSettings,
 }
 
 impl HostConfig {
@@ -123,6 +125,7 @@ impl HostConfig {
             server_alive_interval: value("serveraliveinterval").parse().unwrap_or(0),
             server_alive_count_max: value("serveralivecountmax").parse().unwrap_or(3),
             is_by_systemd: is_systemd_proxy(&value("proxycommand")),
+            settings: HostSettings::parse(output),
         }
     }
 
@@ -133,6 +136,10 @@ impl HostConfig {
 
     pub(super) fn control_path(&self) -> Option<ControlPath> {
         self.control_path.as_ref().and_then(ControlPath::new)
+    }
+
+    pub(super) fn starts_masters(&self) -> bool {
+        ControlMaster::parse(&self.control_master).starts_masters()
     }
 
     /// Whether systemd connects it, and not the network.
@@ -167,6 +174,7 @@ impl HostConfig {
             },
             server_alive_interval: self.server_alive_interval,
             server_alive_count_max: self.server_alive_count_max,
+            settings: self.settings,
         }
     }
 }

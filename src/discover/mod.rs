@@ -11,6 +11,7 @@ mod candidates;
 mod config_contents;
 mod config_inputs;
 mod directory_names;
+mod earlier_answers;
 mod environment;
 mod file_stamp;
 mod host_answer;
@@ -22,16 +23,19 @@ mod ssh_config;
 mod ssh_query;
 mod watch_list;
 
+use std::ffi::{OsStr, OsString};
 use std::time::SystemTime;
 
 use tr::tr;
 
-use crate::model::control_path::{ControlPath, HostAlias, Pattern};
+use crate::model::control_path::{ConnectionTokens, ControlPath, HostAlias, Pattern};
 use crate::model::finding::{Finding, FindingId};
-use crate::model::places::{Host, Places, UNNAMED_HOST, WrittenBy, is_local_name};
+use crate::model::host_settings::expand;
+use crate::model::places::{DefaultTemplate, Host, Places, UNNAMED_HOST, WrittenBy, is_local_name};
 use crate::model::text;
 use cache::{CacheKey, CacheRecord};
-use config_contents::SshConfig;
+use config_contents::{Located, SshConfig};
+use earlier_answers::EarlierAnswers;
 use host_answer::{HostAnswer, HostConfig, QueryFailure, RETRY_AFTER};
 use host_findings::Judge;
 use ssh_query::SshQuery;
@@ -93,7 +97,12 @@ pub fn discover_with_progress(
         }
         last => {
             let mut preview = |config: &SshConfig| preview(config, last.as_ref());
-            read(key, environment, &mut start_error, &mut preview, progress)
+            let (mut record, is_complete) =
+                read(key, environment, &mut start_error, &mut preview, progress);
+            if let Some(before) = &last {
+                record.remember(before);
+            }
+            (record, is_complete)
         }
     };
     // If the system ran out of something, another muxtray may get an answer at once.
@@ -112,6 +121,8 @@ pub fn discover_with_progress(
         config,
         answers,
         unnamed_host,
+        is_unnamed_host_shown,
+        earlier,
     } = record;
     let mut findings: Vec<Finding> = start_error
         .map(|error| ssh_missing(request, &error))
@@ -134,8 +145,16 @@ pub fn discover_with_progress(
         }
         Some(HostAnswer::Rejected(_) | HostAnswer::Failed(_)) | None => None,
     };
+    let default_template = unnamed_host
+        .as_ref()
+        .and_then(|host| default_template(host, &config, environment));
+    let unnamed_host = unnamed_host.filter(|_| !is_unnamed_host_shown);
+    let mut places =
+        assemble::assemble(request, environment, &config, hosts, unnamed_host, findings);
+    places.default_template = default_template;
+    places.earlier_hosts = earlier.into_hosts();
     Discovered {
-        places: assemble::assemble(request, environment, &config, hosts, unnamed_host, findings),
+        places,
         fingerprint,
     }
 }
@@ -162,7 +181,18 @@ fn read(
     let answers = ask_ssh(&key, &aliases, start_error, progress);
     // If the configuration names no host, nothing else shows whether ssh accepts it.
     let is_unchecked = !names_hosts(&config) && inputs.has_files();
-    let unnamed_host = if is_unchecked || has_unshown_template(&config, &answers, environment) {
+    let is_unnamed_host_shown =
+        !is_unchecked && !has_unshown_template(&config, &answers, environment);
+    let multiplexes = |answer: &HostAnswer| matches!(answer, HostAnswer::Config(config) if config.starts_masters());
+    // Without masters, a missing port or user has no effect; asking runs the commands of Match exec once more.
+    let has_masters = answers.iter().any(multiplexes);
+    let is_incomplete = |template: &Located<OsString>| {
+        let text = template.text.to_string_lossy();
+        let tokens = ConnectionTokens::of(&text);
+        let matters = !tokens.host || (has_masters && !tokens.are_complete());
+        matters && !text.eq_ignore_ascii_case("none")
+    };
+    let unnamed_host = if !is_unnamed_host_shown || config.templates.iter().any(is_incomplete) {
         ask_ssh(&key, &[UNNAMED_HOST], start_error, &|_, _| {}).pop()
     } else {
         None
@@ -171,6 +201,7 @@ fn read(
     // A program that is installed later is a change.
     let is_incomplete = !is_complete && key.program.is_some();
     let retry_at = retry_at(is_incomplete, &answers, unnamed_host.as_ref());
+    let earlier = EarlierAnswers::none(&inputs, answers.len());
     let fingerprint = Fingerprint {
         key,
         inputs,
@@ -181,8 +212,32 @@ fn read(
         config,
         answers,
         unnamed_host,
+        is_unnamed_host_shown,
+        earlier,
     };
     (record, is_complete)
+}
+
+/// Returns the template of the ControlPath of a host that the configuration does not name.
+fn default_template(
+    unnamed_host: &Host,
+    config: &SshConfig,
+    environment: &Environment,
+) -> Option<DefaultTemplate> {
+    let path = unnamed_host.control_path.clone()?;
+    let known = &environment.known;
+    let home = known.home.to_string_lossy();
+    let template = config.templates.iter().find(|template| {
+        let text = expand(&template.text.to_string_lossy(), unnamed_host, &home);
+        let pattern = Pattern::from_template(OsStr::new(&text), known);
+        pattern.ok().flatten().is_some_and(|it| it.matches(&path))
+    })?;
+    Some(DefaultTemplate {
+        text: template.text.to_string_lossy().into_owned(),
+        place: template.place(),
+        path,
+        multiplexes: unnamed_host.control_master.starts_masters(),
+    })
 }
 
 /// Whether the configuration names a host besides those that systemd names on every system.

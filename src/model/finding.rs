@@ -172,6 +172,12 @@ findings! {
         meaning: "ControlPersist has no time limit, and the master has been idle for more than a day",
         advice: "`muxtray exit`; set a time, such as `ControlPersist 10m`",
     }
+    MasterOutdated {
+        id: "master-outdated", severity: Info, group: Socket,
+        title: marked!("master began with other settings"),
+        meaning: "the configuration has changed a setting since the master began, and only a new master takes it up",
+        advice: "`muxtray exit`, then `muxtray open`",
+    }
     DirectoryMissing {
         id: "directory-missing", severity: Error, group: Directory,
         title: marked!("control socket directory does not exist"),
@@ -227,7 +233,15 @@ findings! {
     PathCollision {
         id: "path-collision", severity: Error, group: Configuration,
         title: marked!("different hosts share a ControlPath"),
-        meaning: "hosts with different user, host name or port share a path, so ssh may reach the wrong one",
+        meaning: "hosts share a path though they have another user, host name or port, or reach their place by another way \
+            or as somebody else (ProxyJump, ProxyCommand, keys, HostKeyAlias), so ssh may reach the wrong one",
+        advice: "put `%C` into ControlPath, or `%C-%n` if only the way or the keys differ",
+    }
+    PathNotPerHost {
+        id: "path-not-per-host", severity: Error, group: Configuration,
+        title: marked!("one ControlPath for every other host"),
+        meaning: "the ControlPath of hosts that no `Host` line names does not contain the host, so that all have the first \
+            one's master; a warning if only the port or the user is missing",
         advice: "put `%C` into ControlPath",
     }
     PathNotPerMachine {

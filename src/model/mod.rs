@@ -7,6 +7,7 @@ pub mod directory;
 pub mod finding;
 pub mod fix;
 pub mod group;
+pub mod host_settings;
 pub mod ids;
 pub mod interest;
 pub mod network;

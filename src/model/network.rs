@@ -12,6 +12,8 @@ pub struct Facts {
     pub asleep: Duration,
     /// Masters without a certain connection are left out.
     pub connections: BTreeMap<MasterPid, Connection>,
+    /// The command lines of the ProxyCommand or ProxyJump of each master that has one.
+    pub proxy_commands: BTreeMap<MasterPid, Vec<String>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use tr::tr;
@@ -11,6 +11,7 @@ use tr::tr;
 use super::control_path::{ControlPath, Destination, HostAlias, Pattern};
 use super::directory::NeededDirectory;
 use super::finding::Finding;
+use super::host_settings::HostSettings;
 pub use super::observation::Origin;
 
 /// The host name for `ssh -G` that stands for any host without an alias. No host has it (RFC 6761).
@@ -22,6 +23,9 @@ pub struct Places {
     /// The settings of a host without an alias ([`UNNAMED_HOST`]), if they have a ControlPath that no other host shows. Only its
     /// settings and directory count, not the socket.
     pub unnamed_host: Option<Host>,
+    /// The ControlPath of a host without an alias, unless every template of the configuration is complete.
+    pub default_template: Option<DefaultTemplate>,
+    pub earlier_hosts: Vec<EarlierHost>,
     pub patterns: Vec<Place>,
     /// Processes of other programs, by the beginning of their name.
     pub starters: &'static [(&'static str, Managed)],
@@ -36,6 +40,32 @@ pub struct Places {
     pub has_other_config: bool,
     /// `-F FILE ` of that configuration for commands that name a host; empty without it.
     pub ssh_option: String,
+}
+
+/// The settings of a host before a change of the configuration, and the time in which they are known to have held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlierHost {
+    pub from: SystemTime,
+    pub until: SystemTime,
+    pub host: Host,
+}
+
+impl EarlierHost {
+    pub fn held_at(&self, time: SystemTime) -> bool {
+        self.from <= time && time < self.until
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DefaultTemplate {
+    /// As it is written.
+    pub text: String,
+    /// Its file and line.
+    pub place: String,
+    /// Of [`UNNAMED_HOST`].
+    pub path: ControlPath,
+    /// Whether `ssh HOST` starts a master for such a host.
+    pub multiplexes: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,6 +118,7 @@ pub struct Host {
     pub persist: Persist,
     pub server_alive_interval: u32,
     pub server_alive_count_max: u32,
+    pub settings: HostSettings,
 }
 
 /// ControlMaster. If a master runs, `auto`, `autoask` and `no` use it; `yes` and `ask` never do (`muxclient()` in mux.c).

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::control_path::{ControlPath, Destination, HostAlias};
 use super::directory::Directory;
 use super::group::{Group, GroupId, Groups, Members, Permissions};
+use super::host_settings::HostSettings;
 use super::socket::{
     Cookie, Denied, File, FileKind, Filesystem, ForeignHolder, Holder, Listener, Look, MasterPid,
     Observation, Owner, Process, Snapshot, Socket, SocketId, Stat, State, Table, Unresponsive,
@@ -143,6 +144,7 @@ pub(crate) fn places() -> Places {
         persist: Persist::Seconds(600),
         server_alive_interval: 15,
         server_alive_count_max: 3,
+        settings: HostSettings::default(),
     };
     Places {
         hosts: vec![web],
@@ -211,6 +213,7 @@ pub(crate) fn seen_over(
     connections: BTreeMap<MasterPid, Connection>,
 ) -> Snapshot {
     let facts = Facts {
+        proxy_commands: BTreeMap::new(),
         asleep: Duration::ZERO,
         connections,
     };

@@ -30,9 +30,11 @@ pub struct Socket {
     /// `None` for an orphan, or if lstat failed.
     pub id: Option<SocketId>,
     pub cookie: Option<Cookie>,
+    /// The hosts of its ControlPath that are the master's place, if that is known.
     pub hosts: Vec<HostAlias>,
     /// Whether the ControlPath of the hosts is another one: the master began with other settings or options.
     pub is_elsewhere: bool,
+    pub strangers: Vec<Stranger>,
     pub destination: Option<Destination>,
     pub pid: Option<MasterPid>,
     /// Open multiplexed sessions; `None` if nobody listens or the kernel reports no number.
@@ -56,6 +58,14 @@ pub struct Socket {
     pub findings: Vec<Finding>,
 }
 
+/// A host with the ControlPath of a master that is, or may be, another place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stranger {
+    pub host: HostAlias,
+    /// Whose master it is, and the values that differ.
+    pub evidence: String,
+}
+
 impl Socket {
     /// Returns the connections that end with the master; `None` if they cannot be counted.
     pub fn carried(&self) -> Option<Carried> {
@@ -76,6 +86,11 @@ impl Socket {
         let masters = self.jumping.iter();
         let texts = masters.map(|master| tr!("the master {master} jumps through it", master));
         (!self.jumping.is_empty()).then(|| text::list(texts))
+    }
+
+    pub fn stranger(&self, host: &str) -> Option<&Stranger> {
+        let mut strangers = self.strangers.iter();
+        strangers.find(|stranger| stranger.host.0 == host)
     }
 
     /// Returns the host aliases, or else the destination, or else the path.

@@ -90,6 +90,14 @@ impl TargetName {
     }
 }
 
+/// Returns whose master is at the ControlPath of a host, if it is not the host's own.
+fn of_other(host: &str, snapshot: &Snapshot) -> Option<String> {
+    snapshot.sockets.iter().find_map(|socket| {
+        let stranger = socket.stranger(host)?;
+        Some(format!("{}: {}", socket.path, stranger.evidence))
+    })
+}
+
 fn has_alias(socket: &Socket, host: &str) -> bool {
     socket.hosts.iter().any(|alias| alias.0 == host)
 }
@@ -117,6 +125,9 @@ pub fn resolve<'a>(
                 path,
                 command = "muxtray list"
             ),
+            TargetName::Host(host) if of_other(host, snapshot).is_some() => {
+                of_other(host, snapshot).unwrap_or_default()
+            }
             TargetName::Host(_) | TargetName::Destination { .. } => tr!(
                 "`{typed}` has no control socket; list them with: {command}",
                 typed = text::line(typed),

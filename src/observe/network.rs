@@ -38,9 +38,11 @@ impl NetworkObserver {
                 Holder::Other(_) | Holder::Unknown => None,
             })
             .collect();
+        let connections = self.connections(&masters);
         Facts {
             asleep: time_asleep(),
-            connections: self.connections(&masters),
+            connections,
+            proxy_commands: self.transports.proxy_commands(),
         }
     }
 

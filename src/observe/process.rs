@@ -171,6 +171,17 @@ pub(super) fn starter(pid: MasterPid) -> Option<String> {
     None
 }
 
+/// The arguments of a process with blanks between them; `None` if they cannot be read.
+pub(super) fn command_line(pid: MasterPid) -> Option<String> {
+    let cmdline = fs::read(directory(pid).join("cmdline")).ok()?;
+    let words = cmdline.trim_ascii_end().split(|byte| *byte == 0);
+    let words: Vec<_> = words
+        .filter(|word| !word.is_empty())
+        .map(String::from_utf8_lossy)
+        .collect();
+    Some(words.join(" "))
+}
+
 /// The option string of getopt in `main()` of ssh.c; a colon follows options with an argument.
 const OPTIONS: &[u8] = b"1246ab:c:e:fgi:kl:m:no:p:qstvxAB:CD:E:F:GI:J:KL:MNO:P:Q:R:S:TVw:W:XYy";
 

@@ -32,6 +32,7 @@ pub(super) struct TransportFinder {
     uid: UserId,
     /// The connection as it was found, or the time of the next search.
     results: HashMap<Master, Result<Transport, NextSearch>>,
+    proxy_commands: HashMap<Master, Vec<String>>,
 }
 
 #[derive(Debug, Clone)]
@@ -55,6 +56,7 @@ impl TransportFinder {
         Self {
             uid,
             results: HashMap::new(),
+            proxy_commands: HashMap::new(),
         }
     }
 
@@ -66,6 +68,8 @@ impl TransportFinder {
         now: Instant,
     ) -> BTreeMap<MasterPid, Transport> {
         self.results.retain(|master, _| masters.contains(master));
+        self.proxy_commands
+            .retain(|master, _| masters.contains(master));
         let mut transports = self.look_up_found();
         let searched: Vec<&Master> = masters
             .iter()
@@ -94,8 +98,19 @@ impl TransportFinder {
                 transports.insert(master.0, transport.clone());
             }
             self.results.insert(*master, result);
+            let commands = search.proxy_commands(master.0);
+            self.proxy_commands.insert(*master, commands);
         }
         transports
+    }
+
+    /// The command lines of each master's ProxyCommand or ProxyJump at the last search: of its shell, and of the program.
+    pub(super) fn proxy_commands(&self) -> BTreeMap<MasterPid, Vec<String>> {
+        let commands = self.proxy_commands.iter();
+        let commands = commands.filter(|(_, commands)| !commands.is_empty());
+        commands
+            .map(|((pid, _), commands)| (*pid, commands.clone()))
+            .collect()
     }
 
     /// The connections found before that are still open and held by a process.
@@ -172,6 +187,14 @@ impl Search {
             proxy: is_proxied.then(|| process::name(found.holder)).flatten(),
             through: found.through,
         })
+    }
+
+    fn proxy_commands(&mut self, master: MasterPid) -> Vec<String> {
+        let descriptors = self.descriptors(master);
+        let proxies = self.proxies(master, &descriptors).into_iter();
+        proxies
+            .filter_map(|it| process::command_line(it.pid))
+            .collect()
     }
 
     /// The connection of this ssh.

@@ -49,7 +49,12 @@ pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot) -> Plan {
         });
     }
     match obstacle::socket_at(&path, snapshot) {
-        Some(socket) if socket.is_running() => Plan::Through(path),
+        Some(socket) if socket.is_running() => {
+            match obstacle::of_stranger(host, socket, snapshot) {
+                Some(obstacle) => Plan::Blocked(obstacle),
+                None => Plan::Through(path),
+            }
+        }
         Some(socket) => Plan::Blocked(Obstacle::at(socket)),
         None if host.control_master.starts_masters() => Plan::Start(path),
         None => Plan::Blocked(Obstacle {

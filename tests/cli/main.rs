@@ -26,6 +26,7 @@ mod network;
 mod open;
 mod other_listeners;
 mod persist;
+mod places;
 mod privilege;
 mod remedies;
 mod settings;

@@ -31,7 +31,7 @@ fn systemd_host_names_are_not_listed_as_hosts() {
     let name = "systemd_host_names_are_not_listed_as_hosts";
     let lab = lab_with_home();
     lab.write("etc/ssh/ssh_config", OF_SYSTEMD);
-    for path in ["%r@%h-%p", "%n", "%k", "%h.%n.%k", "%C"] {
+    for path in ["%r@%h-%p", "%r@%n:%p", "%k.%r.%p", "%n.%k.%r-%p", "%C"] {
         let config = format!("Host *\n{GOOD}    ControlPath ~/.ssh/s/{path}\n");
         lab.write("home/.ssh/config", config);
         for command in ["list", "doctor"] {
@@ -53,7 +53,7 @@ fn systemd_host_names_are_not_listed_as_hosts() {
     }
 
     // A missing directory of the user's own hosts is still a finding.
-    let config = format!("Host *\n{GOOD}    ControlPath ~/.ssh/none/%n\n");
+    let config = format!("Host *\n{GOOD}    ControlPath ~/.ssh/none/%C\n");
     lab.write("home/.ssh/config", config);
     let report = Report::of(&lab.muxtray_with_etc(["list", "--json"]).unwrap());
     assert_eq!(report.all_ids(), ["directory-missing"]);

@@ -35,7 +35,7 @@ fn open_in_menu_starts_master_and_remembers_host() {
         return;
     };
     // systemd's names are no hosts; one of them is in a missing directory.
-    lab.configure(&format!("Host .host machine/.host\nHost *\n{GOOD}"));
+    lab.configure(&format!("Host .host machine/.host web db build\n{GOOD}"));
     let desktop = Desktop::new(&lab, Parts::ALL);
     let applet = desktop.muxtray_run(&[]);
     let icon = desktop.tray_icon(applet.pid());
@@ -70,7 +70,7 @@ fn failed_start_is_shown_and_can_be_repeated() {
     let Some(lab) = lab("failed_start_is_shown_and_can_be_repeated") else {
         return;
     };
-    lab.configure(&format!("Host web\n    Port 1\nHost *\n{GOOD}"));
+    lab.configure(&format!("Host web\n    Port 1\nHost web db build\n{GOOD}"));
     let desktop = Desktop::new(&lab, Parts::ALL);
     let applet = desktop.muxtray_run(&[]);
     let icon = desktop.tray_icon(applet.pid());
@@ -82,7 +82,7 @@ fn failed_start_is_shown_and_can_be_repeated() {
         })
     });
     wait_for_offer(&icon, &["web", "db", "build"]);
-    lab.configure(&format!("Host *\n{GOOD}"));
+    lab.configure(&format!("Host web db build\n{GOOD}"));
     // Another port changes the path; the offer is for the host.
     desktop.press("Try again");
     icon.wait_for_row(&["\u{25cf} web", "Check"]);

@@ -1,5 +1,6 @@
 use super::*;
 use crate::model::control_path::{HostAlias, Pattern, known_for_tests};
+use crate::model::host_settings::HostSettings;
 use crate::model::places::{ControlMaster, Managed, Place, Places, UNNAMED_HOST, WrittenBy};
 use crate::model::samples::{context_with, path, places};
 
@@ -66,25 +67,39 @@ fn hosts_with_other_destination_and_same_path_collide() {
     let user = || shared("db", |host| host.destination.user = Some("v".to_owned()));
     let other = || shared("db", |host| host.destination.host = "i".to_owned());
     let port = || shared("db", |host| host.destination.port = Some(23));
+    let jump = || {
+        shared("db", |host| {
+            host.settings = HostSettings::parse(b"proxyjump gw\n");
+        })
+    };
     for (hosts, evidence) in [
         (vec![web(), same()], None),
-        (vec![web(), same(), user()], Some("v@h:22")),
-        (vec![web(), other()], Some("u@i:22")),
+        (
+            vec![web(), same(), user()],
+            Some("User u, host db has User v"),
+        ),
+        (
+            vec![web(), other()],
+            Some("HostName h, host db has HostName i"),
+        ),
         (
             vec![web(), port(), same(), user()],
-            Some("u@h:23, and 1 more lead elsewhere"),
+            Some("Port 22, host db has Port 23, and 1 more lead elsewhere"),
+        ),
+        (
+            vec![web(), jump()],
+            Some("no ProxyJump, host db has ProxyJump gw"),
         ),
     ] {
+        let is_hashed = !hosts.contains(&jump());
         let findings = found(hosts);
-        let expected =
-            evidence.map(|evidence| format!("host web leads to u@h:22, host db to {evidence}"));
+        let expected = evidence.map(|evidence| format!("host web has {evidence}"));
         assert_eq!(findings.first().map(|it| it.evidence.clone()), expected);
         if let Some(finding) = findings.first() {
             assert_eq!(shown(&findings), ["path-collision: /s/one: Host *"]);
-            assert_eq!(
-                (finding.hosts.len(), &*finding.lines[1]),
-                (0, "    ControlPath /s/%C")
-            );
+            let line = if is_hashed { "%C" } else { "%C-%n" };
+            let line = format!("    ControlPath /s/{line}");
+            assert_eq!((finding.hosts.len(), &finding.lines[1]), (0, &line));
         }
     }
 }

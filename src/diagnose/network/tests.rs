@@ -87,6 +87,7 @@ impl Looks {
 
     fn see(&mut self, at: Duration, asleep: Duration, connection: Connection) -> Verdict {
         let facts = Facts {
+            proxy_commands: BTreeMap::new(),
             asleep,
             connections: BTreeMap::from([(MASTER, connection)]),
         };

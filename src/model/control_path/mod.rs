@@ -17,4 +17,4 @@ pub use path::{
 pub use pattern::{Component, Pattern};
 #[cfg(test)]
 pub(crate) use template::known_for_tests;
-pub use template::{Known, TemplateError, variables};
+pub use template::{ConnectionTokens, Known, TemplateError, variables};

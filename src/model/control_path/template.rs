@@ -135,6 +135,34 @@ pub fn variables(text: &[u8]) -> impl Iterator<Item = &OsStr> {
     })
 }
 
+/// The parts of a connection that a ControlPath contains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionTokens {
+    pub host: bool,
+    pub user: bool,
+    pub port: bool,
+}
+
+impl ConnectionTokens {
+    pub fn of(template: &str) -> Self {
+        let mut tokens = String::new();
+        let mut rest = template.chars();
+        while rest.any(|character| character == '%') {
+            tokens.extend(rest.next());
+        }
+        let has_any = |of: &[char]| tokens.contains(of);
+        Self {
+            host: has_any(&['C', 'h', 'n', 'k']),
+            user: has_any(&['C', 'r']),
+            port: has_any(&['C', 'p']),
+        }
+    }
+
+    pub const fn are_complete(self) -> bool {
+        self.host && self.user && self.port
+    }
+}
+
 fn parse(text: &[u8], known: &Known, dialect: Dialect) -> Result<Pattern, TemplateError> {
     let mut builder = Builder::default();
     match text.strip_prefix(b"~") {

@@ -180,6 +180,7 @@ pub fn socket(path: ControlPath, alias: &str, destination: Destination) -> Socke
         own_session: false,
         forwarded: Some(0),
         jumping: Vec::new(),
+        strangers: Vec::new(),
         owner: Some(Owner {
             uid: UserId(1000),
             name: Some("u".to_owned()),

@@ -367,3 +367,29 @@ proptest! {
     }
 
 }
+
+#[test]
+fn tokens_of_the_connection() {
+    for (template, parts) in [
+        ("~/.ssh/s/mux", ""),
+        ("~/.ssh/s/%%C-%%h", ""),
+        ("~/%d/%i-%u-%l-%j", ""),
+        ("~/.ssh/%C", "host user port"),
+        ("/s/%r@%h:%p", "host user port"),
+        ("/s/%n/%p/%r", "host user port"),
+        ("/s/%k", "host"),
+        ("/s/%%%n-%", "host"),
+        ("/s/%r", "user"),
+        ("/s/%h-%p", "host port"),
+    ] {
+        let tokens = ConnectionTokens::of(template);
+        let named = [
+            (tokens.host, "host"),
+            (tokens.user, "user"),
+            (tokens.port, "port"),
+        ];
+        let named: Vec<&str> = named.iter().filter(|it| it.0).map(|it| it.1).collect();
+        assert_eq!(named.join(" "), parts, "{template}");
+        assert_eq!(tokens.are_complete(), named.len() == 3);
+    }
+}
