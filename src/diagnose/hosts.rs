@@ -11,7 +11,7 @@ use super::suggest;
 use crate::model::control_path::{ConnectionTokens, ControlPath, MAX_USABLE_BYTES};
 use crate::model::directory::Directory;
 use crate::model::finding::{Finding, FindingId, Severity};
-use crate::model::host_settings::{Difference, place_difference};
+use crate::model::place_difference::{Difference, place_difference};
 use crate::model::places::{DefaultTemplate, Host, Persist};
 use crate::model::socket::Filesystem;
 use crate::model::text;

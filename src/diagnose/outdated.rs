@@ -7,7 +7,7 @@ use tr::tr;
 
 use super::commands;
 use crate::model::finding::{Finding, FindingId};
-use crate::model::host_settings::{Difference, master_differences};
+use crate::model::place_difference::{Difference, master_differences};
 use crate::model::places::{EarlierHost, Host, Places};
 use crate::model::socket::Socket;
 use crate::model::text::{self, Tilde};

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use tr::tr;
 
-use crate::model::host_settings::{jump, place_difference, proxy_command};
 use crate::model::network::Connection;
 use crate::model::observation::SshArguments;
+use crate::model::place_difference::{jump, place_difference, proxy_command};
 use crate::model::places::Host;
 use crate::model::socket::Stranger;
 

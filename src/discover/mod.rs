@@ -18,6 +18,7 @@ mod host_answer;
 mod host_findings;
 mod list_directories;
 mod other_programs;
+mod remember_answers;
 mod request;
 mod ssh_config;
 mod ssh_query;
@@ -30,7 +31,7 @@ use tr::tr;
 
 use crate::model::control_path::{ConnectionTokens, ControlPath, HostAlias, Pattern};
 use crate::model::finding::{Finding, FindingId};
-use crate::model::host_settings::expand;
+use crate::model::place_difference::expand;
 use crate::model::places::{DefaultTemplate, Host, Places, UNNAMED_HOST, WrittenBy, is_local_name};
 use crate::model::text;
 use cache::{CacheKey, CacheRecord};

@@ -12,6 +12,7 @@ pub mod ids;
 pub mod interest;
 pub mod network;
 pub mod observation;
+pub mod place_difference;
 pub mod places;
 pub mod port_holder;
 pub mod recent;

@@ -1,0 +1,313 @@
+//! Compares where the connections of two hosts lead, how they get there, and as whom; and the settings of a host at two
+//! times.
+
+use std::path::Path;
+
+use tr::tr;
+
+use super::host_settings::{SETTINGS, Use};
+use super::places::Host;
+use super::text;
+
+/// A setting with different values for two hosts, or at two times, each as a phrase such as `Port 22` or `no HostKeyAlias`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    pub setting: &'static str,
+    pub one: String,
+    pub other: String,
+}
+
+impl Difference {
+    fn of(setting: &'static str, one: &str, other: &str) -> Option<Self> {
+        (one != other).then(|| Self {
+            setting,
+            one: phrase(setting, one),
+            other: phrase(setting, other),
+        })
+    }
+}
+
+fn phrase(setting: &str, value: &str) -> String {
+    if value.is_empty() {
+        tr!("no {setting}", setting)
+    } else {
+        text::line(&format!("{setting} {value}"))
+    }
+}
+
+/// Returns the first setting by which two hosts are different places: another machine or account, another way there, or
+/// another identity. `home` is `~`.
+pub fn place_difference(one: &Host, other: &Host, home: &Path) -> Option<Difference> {
+    differences(one, other, home, |used| used != Use::Master).next()
+}
+
+/// Returns all settings that differ between two answers about a host, those of the place first.
+pub fn master_differences(then: &Host, now: &Host, home: &Path) -> Vec<Difference> {
+    differences(then, now, home, |_| true).collect()
+}
+
+fn differences<'a>(
+    one: &'a Host,
+    other: &'a Host,
+    home: &'a Path,
+    counts: impl Fn(Use) -> bool + 'a,
+) -> impl Iterator<Item = Difference> + 'a {
+    let (a, b) = (&one.destination, &other.destination);
+    let of_host = |host: &Host| host.destination.host.to_ascii_lowercase();
+    let port = |port: Option<u16>| port.map_or_else(String::new, |port| port.to_string());
+    let user = |user: &Option<String>| user.clone().unwrap_or_default();
+    let destination = [
+        Difference::of("HostName", &of_host(one), &of_host(other)),
+        Difference::of("User", &user(&a.user), &user(&b.user)),
+        Difference::of("Port", &port(a.port), &port(b.port)),
+        way_difference(one, other, home),
+    ];
+    let home = home.to_str().unwrap_or_default();
+    let settings = SETTINGS.iter().filter(move |(.., used)| counts(*used));
+    let settings = settings.filter_map(move |(keyword, setting, used)| {
+        let value = |host| value(host, keyword, *used, home);
+        Difference::of(setting, &value(one), &value(other))
+    });
+    destination.into_iter().flatten().chain(settings)
+}
+
+fn value(host: &Host, keyword: &str, used: Use, home: &str) -> String {
+    let values = host
+        .settings
+        .values(keyword)
+        .filter(|value| *value != "none");
+    let values = values.map(|value| match used {
+        Use::PlaceFile => {
+            let value = expand(value, host, home);
+            let below = value
+                .strip_prefix(home)
+                .filter(|below| below.starts_with('/'));
+            below.map_or_else(|| value.clone(), |below| format!("~{below}"))
+        }
+        Use::Place | Use::Master => value.to_owned(),
+    });
+    values.collect::<Vec<String>>().join(", ")
+}
+
+/// ssh ignores a ProxyCommand beside a ProxyJump.
+fn way_difference(one: &Host, other: &Host, home: &Path) -> Option<Difference> {
+    let way = |host: &Host| match (jump(host), proxy_command(host, home)) {
+        (Some(jump), _) => ("ProxyJump", jump),
+        (None, Some(command)) => ("ProxyCommand", command),
+        (None, None) => ("", String::new()),
+    };
+    let ((a, one), (b, other)) = (way(one), way(other));
+    let setting = if a.is_empty() { b } else { a };
+    let name = |it: &'static str| if it.is_empty() { setting } else { it };
+    ((a, &one) != (b, &other)).then(|| Difference {
+        setting,
+        one: phrase(name(a), &one),
+        other: phrase(name(b), &other),
+    })
+}
+
+/// Returns the ProxyCommand as the shell gets it, without `exec`.
+pub fn proxy_command(host: &Host, home: &Path) -> Option<String> {
+    let mut commands = host.settings.values("proxycommand");
+    let command = commands.find(|command| *command != "none")?;
+    let command = expand(command, host, home.to_str().unwrap_or_default());
+    let command = command.trim();
+    Some(command.strip_prefix("exec ").unwrap_or(command).to_owned())
+}
+
+/// Returns the jump hosts in one spelling; a ProxyCommand that is only `ssh -W %h:%p JUMP` is one.
+pub fn jump(host: &Host) -> Option<String> {
+    let written = host
+        .settings
+        .values("proxyjump")
+        .find(|value| *value != "none");
+    let by_command = || {
+        let command = host.settings.values("proxycommand").next()?;
+        let words: Vec<&str> = command.split_ascii_whitespace().collect();
+        match words[..] {
+            ["ssh", "-W", "%h:%p" | "[%h]:%p", jump] | ["ssh", jump, "-W", "%h:%p" | "[%h]:%p"] => {
+                (!jump.starts_with('-')).then_some(jump)
+            }
+            _ => None,
+        }
+    };
+    let jumps = expand(written.or_else(by_command)?, host, "~");
+    let jumps = jumps.split(',').map(|jump| {
+        let jump = jump
+            .strip_prefix("ssh://")
+            .unwrap_or(jump)
+            .trim_end_matches('/');
+        let default = jump.strip_suffix(":22");
+        // Without brackets the colon is one of an IPv6 address.
+        let default = default.filter(|left| !left.contains(':') || left.ends_with(']'));
+        let jump = default.unwrap_or(jump);
+        match jump.rsplit_once('@') {
+            Some((user, machine)) => format!("{user}@{}", machine.to_ascii_lowercase()),
+            None => jump.to_ascii_lowercase(),
+        }
+    });
+    Some(jumps.collect::<Vec<String>>().join(","))
+}
+
+/// Replaces the tokens that depend on the host, except `%C`, and `%d`. The others are the same for all hosts of a machine.
+pub fn expand(text: &str, host: &Host, home: &str) -> String {
+    let to = &host.destination;
+    let port = to.port.map_or_else(String::new, |port| port.to_string());
+    let user = to.user.clone().unwrap_or_default();
+    let alias = host.alias.0.as_str();
+    let mut expanded = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('%') {
+        expanded += before;
+        let token = after.chars().next();
+        match token {
+            Some('h') => expanded += &to.host,
+            Some('n') => expanded += alias,
+            Some('p') => expanded += &port,
+            Some('r') => expanded += &user,
+            Some('k') => expanded += host.settings.values("hostkeyalias").next().unwrap_or(alias),
+            Some('j') => expanded += host.settings.values("proxyjump").next().unwrap_or_default(),
+            Some('d') => expanded += home,
+            Some(other) => expanded.extend(['%', other]),
+            None => expanded.push('%'),
+        }
+        rest = token.map_or(after, |token| &after[token.len_utf8()..]);
+    }
+    expanded + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::control_path::HostAlias;
+    use crate::model::host_settings::HostSettings;
+    use crate::model::samples::places;
+
+    fn host(alias: &str, answer: &str) -> Host {
+        let mut host = places().hosts.remove(0);
+        host.alias = HostAlias(alias.to_owned());
+        host.settings = HostSettings::parse(answer.as_bytes());
+        host
+    }
+
+    #[test]
+    fn two_names_of_one_place_and_of_two() {
+        let long = |end| format!("proxycommand {}{end}\n", "x".repeat(200));
+        for (one, other, expected) in [
+            ("", "", None),
+            (
+                "identityfile ~/.ssh/k\n",
+                "identityfile /home/u/.ssh/k\n",
+                None,
+            ),
+            ("identityfile ~/.ssh/k\n", "identityfile %d/.ssh/k\n", None),
+            ("identityfile ~/%h\n", "identityfile ~/h\n", None),
+            ("proxyjump gw\n", "proxyjump GW:22\n", None),
+            ("proxyjump u@[::1]:22\n", "proxyjump ssh://u@[::1]/\n", None),
+            ("proxyjump gw\n", "proxycommand ssh -W [%h]:%p gw\n", None),
+            (
+                "proxycommand nc %h 22\n",
+                "proxycommand exec nc h %p\n",
+                None,
+            ),
+            ("proxycommand none\n", "", None),
+            ("forwardagent yes\n", "localforward 1 [h]:2\n", None),
+            (
+                "proxycommand socat - TCP:1:%p\n",
+                "proxycommand socat - TCP:2:%p\n",
+                Some((
+                    "ProxyCommand socat - TCP:1:22",
+                    "ProxyCommand socat - TCP:2:22",
+                )),
+            ),
+            (
+                "proxycommand connect %n\n",
+                "proxycommand connect %n\n",
+                Some(("ProxyCommand connect a", "ProxyCommand connect b")),
+            ),
+            ("proxyjump gw\n", "", Some(("ProxyJump gw", "no ProxyJump"))),
+            (
+                "proxyjump a,b\n",
+                "proxyjump b,a\n",
+                Some(("ProxyJump a,b", "ProxyJump b,a")),
+            ),
+            (
+                "proxyjump gw:2\n",
+                "proxyjump gw\n",
+                Some(("ProxyJump gw:2", "ProxyJump gw")),
+            ),
+            (
+                "proxyjump gw\n",
+                "proxycommand nc gw\n",
+                Some(("ProxyJump gw", "ProxyCommand nc gw")),
+            ),
+            (
+                "identityfile ~/%n\n",
+                "identityfile ~/%n\n",
+                Some(("IdentityFile ~/a", "IdentityFile ~/b")),
+            ),
+            (
+                "identityfile ~/a\nidentityfile ~/b\n",
+                "identityfile ~/b\nidentityfile ~/a\n",
+                Some(("IdentityFile ~/a, ~/b", "IdentityFile ~/b, ~/a")),
+            ),
+            (
+                "certificatefile ~/c\n",
+                "",
+                Some(("CertificateFile ~/c", "no CertificateFile")),
+            ),
+            (
+                "hostkeyalias x\n",
+                "",
+                Some(("HostKeyAlias x", "no HostKeyAlias")),
+            ),
+            (
+                "identitiesonly yes\n",
+                "identitiesonly no\n",
+                Some(("IdentitiesOnly yes", "IdentitiesOnly no")),
+            ),
+            (
+                "bindinterface tun0\n",
+                "",
+                Some(("BindInterface tun0", "no BindInterface")),
+            ),
+        ] {
+            let difference =
+                place_difference(&host("a", one), &host("b", other), Path::new("/home/u"));
+            let found = difference.as_ref().map(|it| (&*it.one, &*it.other));
+            assert_eq!(found, expected, "{one} {other}");
+        }
+        let cut = place_difference(
+            &host("a", &long("1")),
+            &host("b", &long("2")),
+            Path::new("/"),
+        );
+        assert!(cut.is_some_and(|it| it.one.len() < 250));
+        assert_eq!(
+            place_difference(&host("a", &long("")), &host("b", &long("")), Path::new("/")),
+            None
+        );
+    }
+
+    #[test]
+    fn settings_of_each_session_are_not_the_masters() {
+        let then = host(
+            "a",
+            "forwardagent no\nsetenv A=b\nlocalforward 1 [h]:2\nescapechar ~\n",
+        );
+        let now = host("a", "forwardagent yes\nsendenv X\nrequesttty yes\n");
+        let found = master_differences(&then, &now, Path::new("/home/u"));
+        let found: Vec<String> = found
+            .iter()
+            .map(|it| format!("{} / {}", it.one, it.other))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                "ForwardAgent no / ForwardAgent yes",
+                "no SendEnv / SendEnv X",
+                "SetEnv A=b / no SetEnv"
+            ]
+        );
+    }
+}
