@@ -98,7 +98,11 @@ fn finding(id: FindingId, hosts: &[&Host], context: Context<'_>) -> Finding {
     };
     let kind = hosts.first().map(|host| host.control_master);
     let evidence = evidence(id, kind.unwrap_or_default());
-    about(hosts, id, evidence, |line| remedy(id, line), &line)
+    let finding = about(hosts, id, evidence, |line| remedy(id, line), &line);
+    match id {
+        FindingId::NoControlPath => with_directory(finding, &line, context),
+        _ => finding,
+    }
 }
 
 /// Returns the remedy for [`problem`].
@@ -137,6 +141,11 @@ fn not_configured(context: Context<'_>) -> Finding {
         "    ControlPersist 10m".to_owned(),
         "    ServerAliveInterval 15".to_owned(),
     ]);
+    with_directory(finding, &path, context)
+}
+
+/// Adds the command that makes the directory of [`usual_path`].
+fn with_directory(finding: Finding, path: &str, context: Context<'_>) -> Finding {
     if path == suggest::RUNTIME {
         return finding;
     }

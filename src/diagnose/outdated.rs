@@ -34,7 +34,8 @@ pub(super) fn finding(
         "it began before the configuration changed: {changes}",
         changes = text::list(differences.iter().take(3).map(change))
     );
-    let open = format!("muxtray open {}", text::shell_word(host.alias.0.as_ref()));
+    let (option, host) = (&socket.ssh_option, text::shell_word(host.alias.0.as_ref()));
+    let open = format!("muxtray {option}open {host}");
     let command = format!("{} && {open}", commands::exit(socket));
     let path = socket.path.as_path();
     let remedy = tr!("replace it with");

@@ -84,8 +84,13 @@ const TROUBLES: &[(&str, Trouble)] = &[
         NotRun("its command changes a limit of the whole machine"),
     ),
     ("ssh-missing", NotRun("its remedy is to install a program")),
-    // To be added with their findings: path-not-per-host, master-outdated, control-master-yes, control-master-ask,
-    // no-control-master, no-control-path, not-configured.
+    ("path-not-per-host", Removed),
+    ("master-outdated", Removed),
+    ("control-master-yes", Removed),
+    ("control-master-ask", Removed),
+    ("no-control-master", Removed),
+    ("no-control-path", Removed),
+    ("not-configured", Removed),
 ];
 
 #[test]
@@ -580,6 +585,59 @@ fn remedies_for_the_configuration() {
         desk.remedy(id);
         assert_eq!(desk.doctor().all_ids(), [""; 0], "{id}");
     }
+}
+
+/// In a home, because the lines name `~/.ssh/s`.
+#[test]
+fn remedies_for_multiplexing() {
+    let name = "remedies_for_multiplexing";
+    if !User::tests_are_root() {
+        return skip(name, "only root can mount the home");
+    }
+    let cases: &[(&str, &str)] = &[
+        (
+            "control-master-yes",
+            "Host web\nControlMaster yes\nControlPath PATH/%C\n",
+        ),
+        (
+            "control-master-ask",
+            "Host web\nControlMaster autoask\nControlPath PATH/%C\n",
+        ),
+        ("no-control-master", "Host web\nControlPath PATH/%C\n"),
+        ("no-control-path", "Host web\nControlMaster auto\n"),
+        ("not-configured", "Host web\n"),
+        (
+            "path-not-per-host",
+            "Host web\nHost *\nControlMaster auto\nControlPath PATH/mux\n",
+        ),
+        (
+            "path-not-per-host",
+            "Host web\nHost *\nControlMaster auto\nControlPath PATH/%n\n",
+        ),
+    ];
+    for (id, lines) in cases {
+        let desk = Desk::at_home("");
+        let lines = lines.replace("PATH", &desk.lab.path("s").display().to_string());
+        let options = desk.lab.connection_options();
+        fs::write(
+            desk.config(),
+            format!("{lines}Host *\n    ControlPersist 5m\n    ServerAliveInterval 15\n{options}"),
+        )
+        .unwrap();
+        desk.remedy(id);
+        let left = desk.doctor().all_ids();
+        assert_eq!(left, [""; 0], "{id}");
+    }
+}
+
+#[test]
+fn remedy_for_a_master_with_earlier_settings() {
+    let desk = Desk::new();
+    desk.lab.list();
+    desk.lab.persisted_master("web", "600");
+    desk.lab
+        .configure(&format!("Host web\n    ForwardAgent yes\n{GOOD}"));
+    desk.remedy("master-outdated");
 }
 
 #[test]
