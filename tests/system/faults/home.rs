@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::{RUN, end, orderly, wait_for_line};
-use crate::support::{Finished, Lab, PATIENCE, Process, Report, wait_until};
+use crate::support::{Finished, GOOD, Lab, PATIENCE, Process, Report, wait_until};
 
 /// Puts both configurations and the control sockets into the home.
 fn write_home(lab: &Lab) {
@@ -16,7 +16,7 @@ fn write_home(lab: &Lab) {
     lab.write(
         "home/.ssh/config",
         format!(
-            "Host web\n    ControlPath {}/%n\n{}",
+            "Host web\n    ControlPath {}/%n\n{GOOD}{}",
             lab.path("home/.ssh/s").display(),
             lab.connection_options()
         ),

@@ -8,8 +8,8 @@ use std::process::Command;
 
 use super::{RUN, end, wait_for_line};
 use crate::support::{
-    Finished, Lab, PATIENCE, Process, Report, User, process_parent, process_state, processes, skip,
-    wait_until,
+    Finished, GOOD, Lab, PATIENCE, Process, Report, User, process_parent, process_state, processes,
+    skip, wait_until,
 };
 
 /// A script in place of ssh, the finding it causes, and a word of the evidence.
@@ -82,7 +82,7 @@ fn broken_ssh_is_reported_and_asked_again_once_replaced() {
     lab.write(
         "ssh_config",
         format!(
-            "Host web\n    ControlPath {}\n{}",
+            "Host web\n    ControlPath {}\n{GOOD}{}",
             lab.control_path("web").display(),
             lab.connection_options()
         ),
