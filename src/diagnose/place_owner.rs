@@ -172,12 +172,12 @@ mod tests {
         let direct = || host("direct", "", |_| {});
         let other = || {
             host("other", "", |it| {
-                it.destination.host = "10.99.0.10".to_owned()
+                it.destination.host = "10.99.0.10".to_owned();
             })
         };
         let named = || {
             host("named", "", |it| {
-                it.destination.host = "n.example.org".to_owned()
+                it.destination.host = "n.example.org".to_owned();
             })
         };
         let keys = || host("keys", "identityfile ~/.ssh/k\n", |_| {});
