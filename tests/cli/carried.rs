@@ -132,11 +132,13 @@ fn connection_through_a_dynamic_forwarding() {
     let mut master = lab.master("web");
     let port = free_port();
     forward(&lab, master.path(), &["-D", &port.to_string()]);
-    let mut curl = lab.command("curl");
-    curl.args(["--silent", "--socks5"])
-        .arg(format!("127.0.0.1:{port}"))
-        .arg(format!("http://127.0.0.1:{}/", target.port()));
-    let client = Process::start(curl);
+    let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    // SOCKS 5 without authentication, then a connection to an IPv4 address (RFC 1928).
+    client.write_all(&[5, 1, 0]).unwrap();
+    client.read_exact(&mut [0; 2]).unwrap();
+    let [high, low] = target.port().to_be_bytes();
+    let request = [5, 1, 0, 1, 127, 0, 0, 1, high, low];
+    client.write_all(&request).unwrap();
     let accepted = target.accept();
     is_guarded(&lab, &mut master, "1 forwarded connection");
     drop((accepted, client));
