@@ -123,6 +123,7 @@ fn usual_path(context: Context<'_>) -> String {
 
 fn not_configured(context: Context<'_>) -> Finding {
     let path = usual_path(context);
+    let named = context.places.ssh_option.trim().strip_prefix("-F ");
     let finding = Finding::new(
         FindingId::NotConfigured,
         tr!("ssh configuration"),
@@ -131,7 +132,7 @@ fn not_configured(context: Context<'_>) -> Finding {
         ),
         tr!(
             "put these lines at the end of {file}",
-            file = "~/.ssh/config"
+            file = named.unwrap_or("~/.ssh/config")
         ),
     );
     let finding = finding.with_lines([
@@ -145,7 +146,7 @@ fn not_configured(context: Context<'_>) -> Finding {
 }
 
 /// Adds the command that makes the directory of [`usual_path`].
-fn with_directory(finding: Finding, path: &str, context: Context<'_>) -> Finding {
+fn with_directory(mut finding: Finding, path: &str, context: Context<'_>) -> Finding {
     if path == suggest::RUNTIME {
         return finding;
     }
@@ -154,7 +155,13 @@ fn with_directory(finding: Finding, path: &str, context: Context<'_>) -> Finding
         context.tilde.shell_word(&directory)
     });
     // Changes nothing if the directories exist.
-    finding.with_command(format!("mkdir -p -m 700 {ssh} {sockets}"))
+    let command = format!("mkdir -p -m 700 {ssh} {sockets}");
+    finding.remedy = tr!(
+        "{remedy}; create its directory with: {command}",
+        remedy = finding.remedy,
+        command
+    );
+    finding.with_command(command)
 }
 
 #[cfg(test)]
