@@ -38,6 +38,8 @@ pub struct Autostart {
     config_home: Option<PathBuf>,
     /// `$XDG_CONFIG_DIRS`, the most important first.
     config_dirs: Vec<PathBuf>,
+    /// `$XDG_CURRENT_DESKTOP`; empty outside a session.
+    desktops: Vec<String>,
     /// `$PATH`.
     programs: Vec<PathBuf>,
     /// The unit directories of systemd's user manager, the most important first.
@@ -57,6 +59,8 @@ pub enum Inactive {
     NotInstalled(String),
     /// Exec is missing, or its program does not exist.
     NoProgram,
+    /// The line with the desktops.
+    OtherDesktop(String),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +107,13 @@ pub enum AutostartError {
         cause = files::write_error(.cause)
     ))]
     Unwritable { path: PathBuf, cause: io::Error },
+    /// The user restricted the file to other desktops.
+    #[error("{}", tr!(
+        "{path}: not for this desktop: {line}; change that line",
+        path = text::path(.path),
+        line = .line
+    ))]
+    OtherDesktop { path: PathBuf, line: String },
 }
 
 impl Status {
@@ -154,7 +165,7 @@ impl Autostart {
         })
     }
 
-    /// Makes muxtray start at login. In the user's file, changes every key that prevents it.
+    /// Makes muxtray start at login. In the user's file, changes every key that prevents it, except the list of desktops.
     ///
     /// # Errors
     /// See [`AutostartError`].
@@ -177,6 +188,9 @@ impl Autostart {
                 Inactive::DisabledByGnome => entry.set(GNOME_ENABLED, "true"),
                 Inactive::NotInstalled(_) => entry.set_try_exec(self.program()?),
                 Inactive::NoProgram => entry.set_exec(self.program()?),
+                Inactive::OtherDesktop(line) => {
+                    return Err(AutostartError::OtherDesktop { path, line });
+                }
             }
             if is_new {
                 // The installed program has been removed.
@@ -226,8 +240,21 @@ impl Autostart {
         } else if entry.program().is_none_or(|program| is_missing(&program)) {
             Some(Inactive::NoProgram)
         } else {
-            None
+            self.other_desktop(entry).map(Inactive::OtherDesktop)
         }
+    }
+
+    /// Returns the line that restricts the file to other desktops. Outside a session the desktop is unknown.
+    fn other_desktop(&self, entry: &Entry) -> Option<String> {
+        let line = |(key, is_start): (&str, bool)| {
+            let value = entry.get(key)?;
+            let is_current = |name| self.desktops.iter().any(|desktop| desktop == name);
+            let has_current = value.split(';').any(is_current);
+            (has_current != is_start).then(|| format!("{key}={value}"))
+        };
+        let restrictions = [("OnlyShowIn", true), ("NotShowIn", false)];
+        let is_known = !self.desktops.is_empty();
+        is_known.then(|| restrictions.into_iter().find_map(line))?
     }
 
     /// Returns whether this is the path of an executable file, or the name of one in `$PATH`.

@@ -29,7 +29,10 @@ impl Autostart {
         units.extend(absolute("XDG_DATA_HOME").or_else(|| below_home(".local/share")));
         units.extend(list("XDG_DATA_DIRS", "/usr/local/share:/usr/share"));
         units.extend(["/usr/local/lib", "/usr/lib", "/lib"].map(PathBuf::from));
+        let desktops = env::var("XDG_CURRENT_DESKTOP").unwrap_or_default();
+        let desktops = desktops.split(':').filter(|name| !name.is_empty());
         Self {
+            desktops: desktops.map(str::to_owned).collect(),
             units: units
                 .iter()
                 .map(|place| place.join("systemd/user"))

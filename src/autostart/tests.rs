@@ -18,6 +18,7 @@ impl Machine {
         let autostart = Autostart {
             config_home: Some(place("config")),
             config_dirs: vec![place("etc/xdg")],
+            desktops: vec!["XFCE".to_owned()],
             programs: vec![place("bin")],
             units: vec![place("config/systemd/user"), place("lib/systemd/user")],
             program: Some(program),
@@ -123,6 +124,29 @@ fn enable_changes_every_key_that_prevents_a_start() {
         );
         assert_eq!(machine.inactive(), None, "{lines}");
     }
+}
+
+#[test]
+fn enable_does_not_change_the_list_of_desktops() {
+    let mut machine = Machine::new();
+    for (line, is_for_xfce) in [
+        ("OnlyShowIn=XFCE;MATE;", true),
+        ("OnlyShowIn=GNOME;", false),
+        ("NotShowIn=GNOME", true),
+        ("NotShowIn=KDE;XFCE", false),
+    ] {
+        let lines = format!("Exec=muxtray run\n{line}\n");
+        machine.write(&machine.file(), &lines);
+        assert_eq!(machine.is_enabled(), is_for_xfce, "{line}");
+        if !is_for_xfce {
+            let before = machine.read();
+            let error = machine.autostart.enable().unwrap_err();
+            assert!(error.to_string().contains(line), "{error}");
+            assert_eq!(machine.read(), before);
+        }
+    }
+    machine.autostart.desktops.clear();
+    assert!(machine.is_enabled(), "the desktop is unknown");
 }
 
 #[test]

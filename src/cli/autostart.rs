@@ -26,7 +26,9 @@ pub(super) fn run(action: Action, to: &mut Output<'_>) -> io::Result<Outcome> {
         }
         Err(error) => {
             let outcome = match error {
-                AutostartError::NoPlace | AutostartError::NotAnEntry { .. } => Outcome::Misused,
+                AutostartError::NoPlace
+                | AutostartError::NotAnEntry { .. }
+                | AutostartError::OtherDesktop { .. } => Outcome::Misused,
                 AutostartError::NoProgram
                 | AutostartError::Unreadable { .. }
                 | AutostartError::Unwritable { .. } => Outcome::Unknown,
@@ -118,5 +120,6 @@ fn reason(inactive: &Inactive) -> String {
             line = format_args!("TryExec={}", text::line(program))
         ),
         Inactive::NoProgram => tr!("Exec names no program that exists"),
+        Inactive::OtherDesktop(line) => text::line(line),
     }
 }

@@ -169,6 +169,18 @@ fn file_of_the_user_overrides_that_of_the_system() {
 }
 
 #[test]
+fn enable_refuses_to_change_only_show_in() {
+    let lab = Lab::new();
+    let text = "[Desktop Entry]\nType=Application\nExec=sh\nOnlyShowIn=GNOME;\n";
+    lab.write(file(&lab), text);
+    let output = autostart(&lab, "enable").expect(2);
+    assert!(output.stderr.contains("OnlyShowIn=GNOME;"), "{output:?}");
+    assert_eq!(fs::read_to_string(file(&lab)).unwrap(), text);
+    let status = autostart(&lab, "status").expect(1);
+    assert!(status.stdout.contains("OnlyShowIn=GNOME;"), "{status:?}");
+}
+
+#[test]
 fn enabled_systemd_unit_is_reported_and_not_duplicated() {
     let lab = Lab::new();
     let unit = fs::read("packaging/muxtray.service").unwrap();
