@@ -36,7 +36,7 @@ impl NextSearch {
 }
 
 /// Checks of a process in one look, beside those for listeners with waiting connections. Each costs about 50 microseconds.
-const STATUS_READS: usize = 64;
+const STATUS_READS: usize = 128;
 
 /// The listeners' processes that are known, and the searches that found nothing.
 #[derive(Debug)]
@@ -142,7 +142,7 @@ impl ListenerProcesses {
     /// The descriptors of the ssh that held this listener at the last [`Self::refresh`].
     pub(super) fn descriptors(&self, listener: &UnixListener) -> Option<&Descriptors> {
         let found = self.found.get(&listener.socket_inode)?;
-        (found.process.name == SSH).then_some(&found.descriptors)
+        found.is_ssh.then_some(&found.descriptors)
     }
 
     /// Reads whether the process holds this listener now.
