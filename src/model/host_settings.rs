@@ -73,7 +73,7 @@ const WAY: [&str; 3] = ["proxyjump", "proxycommand", "proxyusefdpass"];
 /// Longer values are cut, with a checksum that keeps them distinct: the default lists of algorithms have a kilobyte.
 const MAX_VALUE_BYTES: usize = 160;
 
-/// The lines of [`SETTINGS`] and [`WAY`] in the answer of `ssh -G`.
+/// The lines of `SETTINGS` and `WAY` in the answer of `ssh -G`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostSettings(String);
 

@@ -2,7 +2,7 @@
 //!
 //! The signals are blocked and polled for, but never read: once unblocked they have their usual effect, so a parent
 //! process sees which one ended the program. Children inherit the blocked signals and are ended by SIGKILL; a child that
-//! may outlive the program must be started with the signals unblocked ([`with_signals_unblocked`]).
+//! may outlive the program must be started with the signals unblocked (`with_signals_unblocked`).
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};

@@ -5,7 +5,7 @@ use crate::model::text::marked;
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct SshMessage {
-    /// The texts that mean this, with [`super::wording::VARIABLES`] for the variable parts. The first part is not variable.
+    /// The texts that mean this, with `VARIABLES` of wording.rs for the variable parts. The first part is not variable.
     pub wordings: &'static [&'static str],
     pub meaning: &'static str,
     /// The usual causes, the most likely first.
