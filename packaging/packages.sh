@@ -113,9 +113,9 @@ install_package_checks() {
 # Needed by the tests: a server, a display, a bus, a panel, a notification daemon.
 install_test_packages() {
     install_packages "the programs that the tests use" \
-        "openssh-server sshfs bindfs dosfstools python3 util-linux strace libcap2-bin systemd xvfb dbus libglib2.0-bin xfce4-panel openbox dunst adwaita-icon-theme fonts-dejavu-core xdotool xclip xfce4-clipman sway wl-clipboard imagemagick desktop-file-utils shellcheck mandoc groff-base gettext" \
-        "openssh-server fuse-sshfs bindfs dosfstools python3 util-linux strace libcap systemd xorg-x11-server-Xvfb dbus-daemon glib2 xfce4-panel openbox dunst adwaita-icon-theme dejavu-sans-fonts xdotool xclip xfce4-clipman-plugin sway wl-clipboard ImageMagick desktop-file-utils ShellCheck groff-base gettext" \
-        "openssh sshfs bindfs dosfstools python util-linux strace libcap systemd xorg-server-xvfb dbus glib2 xfce4-panel openbox dunst adwaita-icon-theme ttf-dejavu xdotool xclip xfce4-clipman-plugin sway wl-clipboard imagemagick desktop-file-utils shellcheck groff gettext"
+        "openssh-server iproute2 sshfs bindfs dosfstools python3 util-linux strace libcap2-bin systemd xvfb dbus libglib2.0-bin xfce4-panel openbox dunst adwaita-icon-theme fonts-dejavu-core xdotool xclip xfce4-clipman sway wl-clipboard imagemagick desktop-file-utils shellcheck mandoc groff-base gettext" \
+        "openssh-server iproute fuse-sshfs bindfs dosfstools python3 util-linux strace libcap systemd xorg-x11-server-Xvfb dbus-daemon glib2 xfce4-panel openbox dunst adwaita-icon-theme dejavu-sans-fonts xdotool xclip xfce4-clipman-plugin sway wl-clipboard ImageMagick desktop-file-utils ShellCheck groff-base gettext" \
+        "openssh iproute2 sshfs bindfs dosfstools python util-linux strace libcap systemd xorg-server-xvfb dbus glib2 xfce4-panel openbox dunst adwaita-icon-theme ttf-dejavu xdotool xclip xfce4-clipman-plugin sway wl-clipboard imagemagick desktop-file-utils shellcheck groff gettext"
 }
 
 # Tests wait more than they compute.
