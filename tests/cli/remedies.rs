@@ -752,8 +752,12 @@ fn commands_of_explanations_run() {
         }
         for command in command.split(", or ") {
             let mut command = filled(command, &values);
-            if command.contains("ss -") && Command::new("ss").arg("-V").output().is_err() {
-                skip(&command, "ss is not installed");
+            let is_missing = |program: &&str| {
+                command.contains(&format!("{program} -"))
+                    && Command::new(program).arg("-V").output().is_err()
+            };
+            if let Some(program) = ["ss", "ip"].into_iter().find(is_missing) {
+                skip(&command, &format!("{program} is not installed"));
                 continue;
             }
             if LINES.iter().any(|begin| command.starts_with(begin)) {
