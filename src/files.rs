@@ -9,6 +9,8 @@ use std::os::unix::fs::{
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tr::tr;
 
 use crate::model::ids::UserId;
@@ -132,6 +134,20 @@ pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut new = Replacement::create(path.to_owned())?;
     new.file.write_all(content)?;
     new.rename()
+}
+
+/// Parses the JSON of [`read_private`]; `None` as well if it is not a `T`.
+pub(crate) fn read_private_json<T: DeserializeOwned>(
+    path: &Path,
+    uid: u32,
+    max_bytes: u64,
+) -> Option<T> {
+    serde_json::from_slice(&read_private(path, uid, max_bytes)?).ok()
+}
+
+/// Writes JSON by [`write_private`].
+pub(crate) fn write_private_json<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
+    write_private(path, &serde_json::to_vec(value)?)
 }
 
 /// Makes the directory of a file that muxtray is about to create, with those above it that are missing, mode 0700; but

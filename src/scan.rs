@@ -48,8 +48,8 @@ pub fn request(
     }
 }
 
-/// A larger file of recent hosts is not one of muxtray's.
-const MAX_RECENT_BYTES: u64 = 1 << 16;
+/// A larger file of recent hosts or seen masters is not one of muxtray's.
+const MAX_STATE_BYTES: u64 = 1 << 16;
 
 /// The file of the hosts that had a master lately; `None` if there is no home.
 #[must_use]
@@ -62,8 +62,7 @@ pub fn recent_file(environment: &Environment) -> Option<PathBuf> {
 #[must_use]
 pub fn recent(environment: &Environment) -> Recent {
     recent_file(environment)
-        .and_then(|path| files::read_private(&path, environment.known.uid, MAX_RECENT_BYTES))
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .and_then(|path| files::read_private_json(&path, environment.known.uid, MAX_STATE_BYTES))
         .unwrap_or_default()
 }
 
@@ -75,8 +74,7 @@ fn seen_file(environment: &Environment) -> Option<PathBuf> {
 
 fn seen(environment: &Environment) -> SeenMasters {
     seen_file(environment)
-        .and_then(|path| files::read_private(&path, environment.known.uid, MAX_RECENT_BYTES))
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .and_then(|path| files::read_private_json(&path, environment.known.uid, MAX_STATE_BYTES))
         .unwrap_or_default()
 }
 
@@ -251,13 +249,9 @@ impl Scanner {
             return;
         }
         self.stored = self.history.seen.clone();
-        let stored = serde_json::to_vec(&self.stored)
-            .map_err(std::io::Error::from)
-            .and_then(|bytes| match seen_file(&self.environment) {
-                Some(path) => files::write_private(&path, &bytes),
-                None => Ok(()),
-            });
-        if let Err(error) = stored {
+        if let Some(path) = seen_file(&self.environment)
+            && let Err(error) = files::write_private_json(&path, &self.stored)
+        {
             tracing::debug!("seen masters not stored: {error}");
         }
     }

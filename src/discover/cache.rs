@@ -122,8 +122,7 @@ pub(super) struct CacheRecord {
 
 impl CacheRecord {
     pub(super) fn load(path: &Path, uid: u32) -> Option<Self> {
-        let text = files::read_private(path, uid, MAX_BYTES)?;
-        let record: Self = serde_json::from_slice(&text).ok()?;
+        let record: Self = files::read_private_json(path, uid, MAX_BYTES)?;
         let is_complete = record.answers.len() == record.config.aliases.len();
         is_complete.then_some(record)
     }
@@ -150,6 +149,6 @@ impl CacheRecord {
 
     /// Replaces the file atomically; only its owner can read it.
     pub(super) fn store(&self, path: &Path) -> io::Result<()> {
-        files::write_private(path, &serde_json::to_vec(self)?)
+        files::write_private_json(path, self)
     }
 }

@@ -35,14 +35,9 @@ impl Engine {
             return;
         }
         self.recent = recent;
-        let file = scan::recent_file(self.scanner.environment());
-        let stored = serde_json::to_vec(&self.recent)
-            .map_err(std::io::Error::from)
-            .and_then(|bytes| match file {
-                Some(path) => files::write_private(&path, &bytes),
-                None => Ok(()),
-            });
-        if let Err(error) = stored {
+        if let Some(path) = scan::recent_file(self.scanner.environment())
+            && let Err(error) = files::write_private_json(&path, &self.recent)
+        {
             tracing::debug!("recent hosts not stored: {error}");
         }
     }

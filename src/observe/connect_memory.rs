@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -28,12 +28,15 @@ const MAX_BYTES: u64 = 1 << 17;
 pub(super) struct ConnectMemory {
     file: Option<PathBuf>,
     uid: UserId,
-    /// Inode and change time of the file when it was read.
-    version: Option<(u64, i64, i64)>,
+    /// The file when it was read.
+    version: Option<Version>,
     kept: Kept,
     /// Refusals by sockets without a listener.
     refusals: HashMap<SocketId, Instant>,
 }
+
+/// Inode and change time of a file.
+type Version = (u64, i64, i64);
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Kept {
@@ -85,15 +88,12 @@ impl ConnectMemory {
         self.refusals
             .retain(|_, when| now.duration_since(*when) < REFUSAL_LIFETIME);
         let Some(file) = &self.file else { return };
-        let version = fs::symlink_metadata(file)
-            .ok()
-            .map(|stat| (stat.ino(), stat.ctime(), stat.ctime_nsec()));
+        let version = version(file);
         if version == self.version {
             return;
         }
         self.version = version;
-        let text = files::read_private(file, self.uid.0, MAX_BYTES);
-        let kept: Option<Kept> = text.and_then(|text| serde_json::from_slice(&text).ok());
+        let kept: Option<Kept> = files::read_private_json(file, self.uid.0, MAX_BYTES);
         self.kept = kept
             .filter(|kept| kept.boot == boot_id())
             .unwrap_or_default();
@@ -128,7 +128,7 @@ impl ConnectMemory {
         if listener.is_none() && !accepted {
             self.refusals.insert(*id, now);
         }
-        // What another process has noted since.
+        // Another process may have changed the file since.
         self.refresh(now);
         let before = self.kept.answers.len();
         self.kept
@@ -152,16 +152,16 @@ impl ConnectMemory {
 
     fn store(&mut self) {
         let Some(file) = &self.file else { return };
-        let stored = serde_json::to_vec(&self.kept)
-            .map_err(std::io::Error::from)
-            .and_then(|text| files::write_private(file, &text));
-        if let Err(error) = stored {
+        if let Err(error) = files::write_private_json(file, &self.kept) {
             tracing::debug!("cannot keep the answer of a connect: {error}");
         }
-        self.version = fs::symlink_metadata(file)
-            .ok()
-            .map(|stat| (stat.ino(), stat.ctime(), stat.ctime_nsec()));
+        self.version = version(file);
     }
+}
+
+fn version(file: &Path) -> Option<Version> {
+    let stat = fs::symlink_metadata(file).ok()?;
+    Some((stat.ino(), stat.ctime(), stat.ctime_nsec()))
 }
 
 /// Empty without `/proc`.
