@@ -1,10 +1,9 @@
 //! The listeners on a TCP port of this machine and network namespace, from the kernel's table; no connection is made.
 
-use std::fs;
 use std::io;
 
 use super::inet_diag::{self, Row};
-use super::process::{self, Descriptors, SSH};
+use super::process::{self, Descriptors, Part, SSH};
 use crate::model::ids::MasterPid;
 use crate::model::port_holder::PortHolder;
 
@@ -40,7 +39,7 @@ fn described(row: &Row) -> PortHolder {
     let forwarding = process
         .as_ref()
         .filter(|(_, name)| name == SSH)
-        .and_then(|(pid, _)| fs::read(process::directory(*pid).join("cmdline")).ok())
+        .and_then(|(pid, _)| process::cmdline(*pid))
         .and_then(|cmdline| forwarding(&cmdline, row.local.port()));
     PortHolder {
         address: row.local,
@@ -52,37 +51,22 @@ fn described(row: &Row) -> PortHolder {
 
 /// Returns the option `-L` or `-D` with this port in `/proc/PID/cmdline` of an ssh.
 fn forwarding(cmdline: &[u8], port: u16) -> Option<String> {
-    let mut words = cmdline.split(|byte| *byte == 0).skip(1);
-    while let Some(word) = words.next() {
-        let Some(letters) = word.strip_prefix(b"-") else {
-            continue;
-        };
-        let Some(at) = letters
-            .iter()
-            .position(|letter| process::takes_argument(*letter))
-        else {
-            continue;
-        };
-        let value = match &letters[at + 1..] {
-            [] => words.next()?,
-            value => value,
-        };
-        let value = std::str::from_utf8(value).ok()?;
+    let mut found = None;
+    process::parts(cmdline, |part| {
         // `[address:]port`, and for -L also `:host:hostport`
-        let after_port = match letters[at] {
-            b'D' => 0,
-            b'L' => 2,
-            _ => continue,
+        let (option, value, after_port) = match part {
+            Part::Option(b'D', value) => ("-D", value, 0),
+            Part::Option(b'L', value) => ("-L", value, 2),
+            Part::Option(..) | Part::Flags(_) | Part::Host(_) => return,
         };
-        let listens_at = value
-            .rsplit(':')
-            .nth(after_port)
-            .and_then(|port| port.parse().ok());
-        if listens_at == Some(port) {
-            return Some(format!("-{} {value}", char::from(letters[at])));
+        let value = std::str::from_utf8(value).unwrap_or_default();
+        let listens_at = value.rsplit(':').nth(after_port);
+        let listens_at = listens_at.and_then(|port| port.parse().ok());
+        if found.is_none() && listens_at == Some(port) {
+            found = Some(format!("{option} {value}"));
         }
-    }
-    None
+    });
+    found
 }
 
 #[cfg(test)]

@@ -144,11 +144,15 @@ fn program(executable: &Path) -> Option<&[u8]> {
     Some(name.strip_suffix(b" (deleted)").unwrap_or(name))
 }
 
+/// The content of `/proc/PID/cmdline`: arguments that each end with NUL, or a title.
+pub(super) fn cmdline(pid: MasterPid) -> Option<Vec<u8>> {
+    fs::read(directory(pid).join("cmdline")).ok()
+}
+
 /// Reads whether an ssh has a session of its own beside the multiplexed ones, by its arguments or title, and its
 /// [`SshArguments`]. `true` if they cannot be read, since ending the process might close a session.
 pub(super) fn session_and_arguments(pid: MasterPid) -> (bool, Option<SshArguments>) {
-    let cmdline = fs::read(directory(pid).join("cmdline"));
-    cmdline.map_or((true, None), |cmdline| {
+    cmdline(pid).map_or((true, None), |cmdline| {
         (is_own_session(&cmdline), ssh_arguments(&cmdline))
     })
 }
@@ -173,7 +177,7 @@ pub(super) fn starter(pid: MasterPid) -> Option<String> {
 
 /// The arguments of a process with blanks between them; `None` if they cannot be read.
 pub(super) fn command_line(pid: MasterPid) -> Option<String> {
-    let cmdline = fs::read(directory(pid).join("cmdline")).ok()?;
+    let cmdline = cmdline(pid)?;
     let words = cmdline.trim_ascii_end().split(|byte| *byte == 0);
     let words: Vec<_> = words
         .filter(|word| !word.is_empty())
@@ -185,20 +189,20 @@ pub(super) fn command_line(pid: MasterPid) -> Option<String> {
 /// The option string of getopt in `main()` of ssh.c; a colon follows options with an argument.
 const OPTIONS: &[u8] = b"1246ab:c:e:fgi:kl:m:no:p:qstvxAB:CD:E:F:GI:J:KL:MNO:P:Q:R:S:TVw:W:XYy";
 
-pub(super) fn takes_argument(letter: u8) -> bool {
+fn takes_argument(letter: u8) -> bool {
     let mut options = OPTIONS.iter().skip_while(|option| **option != letter);
     options.next().is_some() && options.next() == Some(&b':')
 }
 
 /// A part of the command line of an ssh.
-enum Part<'a> {
+pub(super) enum Part<'a> {
     Flags(&'a [u8]),
     Option(u8, &'a [u8]),
     Host(&'a [u8]),
 }
 
 /// Calls `each` with the parts before the command. Returns false for the title of a master in the background.
-fn parts<'a>(cmdline: &'a [u8], mut each: impl FnMut(Part<'a>)) -> bool {
+pub(super) fn parts<'a>(cmdline: &'a [u8], mut each: impl FnMut(Part<'a>)) -> bool {
     let end = cmdline
         .iter()
         .rposition(|byte| *byte != 0)
