@@ -72,10 +72,8 @@ impl Context {
             discover::discover_with_progress(&request, &environment, preview, progress)
         });
         let recent = crate::scan::recent(&environment);
-        recent.note_in(&mut places);
-        discover::unify_directories(&mut places);
         let finding = error.map(|error| error.finding(global.config.as_deref()));
-        places.findings.extend(finding.clone());
+        complete(&mut places, &recent, finding.as_ref());
         Ok(Self {
             scanner: Scanner::new(environment),
             recent,
@@ -129,9 +127,7 @@ impl Context {
             } = discover::discover(&self.request, environment);
             self.fingerprint = fingerprint;
             self.places = places;
-            self.recent.note_in(&mut self.places);
-            discover::unify_directories(&mut self.places);
-            self.places.findings.extend(self.finding.clone());
+            complete(&mut self.places, &self.recent, self.finding.as_ref());
         }
     }
 
@@ -294,8 +290,16 @@ impl Context {
             }
         };
         let host = self.host(typed, &named);
-        // Where a link of a socket refuses, each start would leave a master that nothing reaches.
-        let snapshot = self.examination(&[]);
+        let path = host.as_ref().and_then(|host| host.control_path.as_ref());
+        let needed = path.and_then(|path| path.directory().canonicalize().ok());
+        // If a link of a socket refuses, each start would leave a master that nothing reaches.
+        let rehearse = |directory: &Path| {
+            let is_needed = needed.as_deref() == Some(directory);
+            is_needed.then(|| rehearsal::rehearse(directory)).flatten()
+        };
+        let snapshot = self
+            .scanner
+            .scan_with_rehearsal(&self.places, &[], rehearse);
         let ssh = &self.request.ssh;
         if let (Some(host), Some(program)) = (host, ssh.file(self.scanner.environment())) {
             return Ok(Ok(HostToConnect {
@@ -323,6 +327,13 @@ impl Context {
         }
         Ok(Err(outcome))
     }
+}
+
+/// Adds to discovered places what the ssh configuration does not show.
+fn complete(places: &mut Places, recent: &Recent, finding: Option<&Finding>) {
+    recent.note_in(places);
+    discover::unify_directories(places);
+    places.findings.extend(finding.cloned());
 }
 
 /// The argument for ssh: with a port, a URI.
