@@ -25,6 +25,15 @@ fn ssh_after(lab: &Lab, command: &str) {
     lab.write_muxtray_config(&format!("ssh_program = \"{}\"\n", program.display()));
 }
 
+/// Makes ssh wait until this file of the laboratory exists.
+fn ssh_waits_for(lab: &Lab, file: &str) {
+    let file = lab.path(file);
+    ssh_after(
+        lab,
+        &format!("until [ -e '{}' ]; do sleep 0.01; done", file.display()),
+    );
+}
+
 /// Returns the lines of a file, sorted, and removes the file.
 fn taken(lab: &Lab, name: &str) -> Vec<String> {
     let path = lab.path(name);
@@ -159,11 +168,7 @@ fn progress_is_shown_on_a_terminal() {
 fn sockets_are_shown_while_ssh_is_asked() {
     let lab = Lab::new();
     let _master = lab.master("web");
-    let asked = lab.path("asked");
-    ssh_after(
-        &lab,
-        &format!("until [ -e '{}' ]; do sleep 0.01; done", asked.display()),
-    );
+    ssh_waits_for(&lab, "asked");
     let mut list = Process::start(lab.muxtray_command(["list", "--watch"]));
     wait_until("the socket is listed before its host", PATIENCE, || {
         assert!(list.is_running(), "{}", list.stderr());
@@ -180,11 +185,7 @@ fn sockets_are_shown_while_ssh_is_asked() {
 fn json_waits_for_the_hosts() {
     let lab = Lab::new();
     let _master = lab.master("web");
-    let asked = lab.path("asked");
-    ssh_after(
-        &lab,
-        &format!("until [ -e '{}' ]; do sleep 0.01; done", asked.display()),
-    );
+    ssh_waits_for(&lab, "asked");
     let list = Process::start(lab.muxtray_command(["list", "--json", "--watch"]));
     lab.write("asked", "");
     wait_until("a list", PATIENCE, || list.stdout().contains('\n'));
