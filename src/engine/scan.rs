@@ -19,8 +19,7 @@ use crate::present::menu::{self, TrayView};
 const DISCOVER_AGAIN: Duration = Duration::from_secs(10);
 
 impl Engine {
-    /// Reads everything again that may have changed. An event does not say what has changed, and one scan answers all
-    /// events before it.
+    /// Reads again everything that may have changed: events name no subject, and one scan covers all events before it.
     pub(super) fn scan(&mut self) {
         let asleep = time_asleep();
         if asleep.saturating_sub(self.time_asleep) > SLEPT {

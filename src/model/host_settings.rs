@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// The effect of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
-    /// It decides where a connection leads, how it gets there, or as whom.
+    /// It changes the destination of a connection, the way to it, or the account and identity.
     Place,
     /// The same, and the value is a file: `~` and `%d` are the home directory.
     PlaceFile,

@@ -1,5 +1,5 @@
-//! Compares where the connections of two hosts lead, how they get there, and as whom; and the settings of a host at two
-//! times.
+//! Compares two hosts by the destination of their connections, the way to it, and the account and identity; and the
+//! settings of one host at two times.
 
 use std::path::Path;
 
