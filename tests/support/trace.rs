@@ -64,14 +64,16 @@ impl Lab {
 
     /// Returns the record of muxtray's process, which has ended.
     pub(crate) fn record(&self, name: &str, pid: i32) -> String {
-        let end = format!("{pid} +++ ");
+        // strace pads a process id to five characters.
+        let pid = pid.to_string();
+        let is_end = |line: &str| {
+            let line = line.strip_prefix(&pid);
+            line.is_some_and(|rest| rest.starts_with(' ') && rest.trim_start().starts_with("+++ "))
+        };
         wait_for("the record has its end", PATIENCE, || {
             let record = fs::read(self.records().join(name)).ok()?;
             let record = String::from_utf8_lossy(&record).into_owned();
-            record
-                .lines()
-                .any(|line| line.starts_with(&end))
-                .then_some(record)
+            record.lines().any(is_end).then_some(record)
         })
     }
 }
