@@ -42,7 +42,7 @@ const MASTERS: usize = 200;
 /// The time of the loop is proportional, so a longer one shows nothing new.
 const MOST_CHECKS: usize = 200;
 const LISTS: usize = 20;
-const LOOKS: usize = 50;
+const SCANS: usize = 50;
 const DUELS: usize = 300;
 
 fn main() {
@@ -65,7 +65,7 @@ fn main() {
         &format!(
             "Start to exit, median of {LISTS}; `ssh -O check` from a loop over {MOST_CHECKS} at most, the rest by \
              proportion. Half of the sockets are live, held by {MASTERS} processes at most; half are stale. The scan is \
-             its processor time, program and kernel, median of {LOOKS}, warm."
+             its processor time, program and kernel, median of {SCANS}, warm."
         ),
     );
 }
@@ -186,7 +186,7 @@ impl Scene {
         let mut scanner = Scanner::new(environment);
         self.assert_half_is_live(&scanner.scan(&places, &[]).sockets);
         let scan = || processor_time(|| drop(scanner.scan(&places, &[])));
-        std::iter::repeat_with(scan).take(LOOKS).collect()
+        std::iter::repeat_with(scan).take(SCANS).collect()
     }
 
     fn assert_half_is_live(&self, sockets: &[Socket]) {

@@ -4,7 +4,7 @@
 //! ```text
 //!  ssh config, kernel, settings     kernel tables, lstat, /proc        pure                pure              pure
 //!      discover            ──►          observe               ──►  diagnose   ──►      decide    ──►     present
-//!   Places (candidates)                 Look (facts)               Snapshot            Effects      table, JSON, menu
+//!   Places (candidates)                 Facts                       Snapshot            Effects      table, JSON, menu
 //!                 scan = discover + observe + diagnose, once                               │
 //!   events (watch) and requests (Intent) wake one engine thread                            └──►  actions
 //! ```

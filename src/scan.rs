@@ -17,7 +17,7 @@ use crate::files;
 use crate::model::control_path::ControlPath;
 use crate::model::directory::{Access, Directory, End, Part, Rehearsal};
 use crate::model::ids::{Cookie, Target, UserId};
-use crate::model::observation::{File, Holder, Listener, Look, Stat};
+use crate::model::observation::{Facts, File, Holder, Listener, Stat};
 use crate::model::places::{Candidate, Origin, Places};
 use crate::model::recent::Recent;
 use crate::model::seen::SeenMasters;
@@ -161,14 +161,14 @@ impl Scanner {
                 });
             }
         }
-        let look = self.observer.look(&candidates);
-        let facts = self.networks.observe(&look);
+        let facts = self.observer.observe(&candidates);
+        let network = self.networks.observe(&facts);
         let now = Instant::now();
         self.history = std::mem::take(&mut self.history)
-            .after(&look, now)
-            .after_network(facts, now);
-        self.learn_names(&look, directories);
-        let permissions = stats(&look)
+            .after(&facts, now)
+            .after_network(network, now);
+        self.learn_names(&facts, directories);
+        let permissions = stats(&facts)
             .map(|stat| stat.permissions)
             .chain(parts(directories).map(|part| part.permissions));
         let groups = accounts::groups(&self.environment.databases, permissions, self.uid);
@@ -188,9 +188,9 @@ impl Scanner {
             directories,
             history: &self.history,
         };
-        let snapshot = diagnose::snapshot(&look, context);
+        let snapshot = diagnose::snapshot(&facts, context);
         let seen = std::mem::take(&mut self.history.seen);
-        self.history.seen = seen.after(&look, &snapshot.sockets);
+        self.history.seen = seen.after(&facts, &snapshot.sockets);
         let verdicts = snapshot
             .sockets
             .iter()
@@ -274,13 +274,13 @@ impl Scanner {
     }
 
     /// Looks up the names of all user ids, each once.
-    fn learn_names(&mut self, look: &Look, directories: &[Directory]) {
-        let of_file = stats(look).map(|stat| stat.uid);
+    fn learn_names(&mut self, facts: &Facts, directories: &[Directory]) {
+        let of_file = stats(facts).map(|stat| stat.uid);
         let user_without_process = |listener: &Listener| match listener.holder {
             Holder::Unknown => listener.uid,
             Holder::Ssh(_) | Holder::Other(_) => None,
         };
-        let of_listener = look
+        let of_listener = facts
             .observations
             .iter()
             .filter_map(|seen| seen.listener.as_ref().and_then(user_without_process));
@@ -297,8 +297,8 @@ impl Scanner {
 }
 
 /// The facts of the files that exist.
-fn stats(look: &Look) -> impl Iterator<Item = &Stat> {
-    let files = look
+fn stats(facts: &Facts) -> impl Iterator<Item = &Stat> {
+    let files = facts
         .observations
         .iter()
         .map(|observation| &observation.file);

@@ -46,7 +46,7 @@ pub enum ActionError {
 
     #[error("{}", tr!("its listener no longer exists"))]
     Gone,
-    /// Between two looks, as when a master goes to the background.
+    /// Between two scans, as when a master goes to the background.
     #[error("{}", tr!("its listener has just moved to another process; try again"))]
     HolderChanged,
 

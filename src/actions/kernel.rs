@@ -8,7 +8,7 @@ use crate::model::carried::Carried;
 use crate::model::control_path::ControlPath;
 use crate::model::places::{Candidate, Origin};
 use crate::model::socket::{
-    Connect, Cookie, File, Filesystem, Holder, Listener, Look, Observation, Stat, Target, UserId,
+    Connect, Cookie, Facts, File, Filesystem, Holder, Listener, Observation, Stat, Target, UserId,
 };
 use crate::observe::{Observer, connect, filesystem, proc_net_unix, sock_diag};
 
@@ -24,24 +24,24 @@ pub trait Kernel {
 
     /// The listener of the target's file; `None` if the kernel shows none.
     fn master(&self, target: &Target) -> Option<ListenerFound> {
-        let look = look_at(&target.path);
+        let facts = observe(&target.path);
         let is_meant = |observation: &Observation| {
             observation.path == target.path
                 && matches!(&observation.file, File::Socket(seen) if Some(seen.id) == target.id)
         };
-        let listener = look.observations.into_iter().find(is_meant)?.listener?;
+        let listener = facts.observations.into_iter().find(is_meant)?.listener?;
         Some(ListenerFound::new(listener, AtPath::Own))
     }
 
     /// The listener with the target's cookie, at its path or an orphan; `None` if there is none.
     fn listener(&self, target: &Target) -> Option<ListenerFound> {
-        let look = look_at(&target.path);
-        let at_path = look
+        let facts = observe(&target.path);
+        let at_path = facts
             .observations
             .into_iter()
             .filter(|observation| observation.path == target.path)
             .filter_map(|observation| Some((observation.listener?, AtPath::Own)));
-        let orphans = look
+        let orphans = facts
             .orphans
             .into_iter()
             .map(|orphan| match orphan.successor {
@@ -91,8 +91,8 @@ impl ListenerFound {
     }
 }
 
-fn look_at(path: &ControlPath) -> Look {
-    Observer::new(own_uid(), None).look(&[Candidate {
+fn observe(path: &ControlPath) -> Facts {
+    Observer::new(own_uid(), None).observe(&[Candidate {
         path: path.clone(),
         origin: Origin::Exact,
     }])

@@ -10,7 +10,7 @@ use crate::model::fix::Fix;
 use crate::model::port_holder::PortHolder;
 use crate::model::socket::Snapshot;
 use crate::observe::port_holders::port_holders;
-use crate::present::explain::Facts;
+use crate::present::explain::Situation;
 use crate::present::report::Report;
 use crate::present::ssh_messages::recognise;
 use crate::present::{doctor, explain};
@@ -131,7 +131,7 @@ fn explain(global: &Global, text: &str, to: &mut Output<'_>) -> io::Result<Outco
         .chain(control_paths.values().cloned())
         .collect();
     let snapshot = context.examination(&paths);
-    let facts = Facts {
+    let situation = Situation {
         snapshot: &snapshot,
         control_paths: &control_paths,
         ports: &ports,
@@ -139,7 +139,7 @@ fn explain(global: &Global, text: &str, to: &mut Output<'_>) -> io::Result<Outco
     };
     let mut outcome = Outcome::Well;
     for (number, message) in messages.iter().enumerate() {
-        let answer = explain::answer(message, &facts);
+        let answer = explain::answer(message, &situation);
         if number > 0 {
             writeln!(to.out)?;
         }

@@ -72,13 +72,13 @@ fn short(effect: &Effect) -> String {
     }
 }
 
-/// The effects of successive looks at the same time.
-fn effects(looks: &[Snapshot], policy: &Policy) -> Vec<String> {
+/// The effects of successive scans at the same time.
+fn effects(snapshots: &[Snapshot], policy: &Policy) -> Vec<String> {
     let now = Instant::now();
     let mut memory = Memory::default();
-    let effects = looks.iter().map(|look| {
+    let effects = snapshots.iter().map(|snapshot| {
         let effects;
-        (memory, effects) = decide(std::mem::take(&mut memory), look, policy, now);
+        (memory, effects) = decide(std::mem::take(&mut memory), snapshot, policy, now);
         effects.iter().map(short).collect::<Vec<_>>().join(" ")
     });
     effects.collect()
@@ -96,7 +96,7 @@ fn notice(snapshot: &Snapshot, policy: &Policy) -> Notice {
 fn problems_are_announced_when_they_begin_and_closed_when_they_end() {
     let missing = |subject| with_finding(FindingId::DirectoryMissing, subject);
     let other_file = seen(vec![stale_observation("/s/1", 9)]);
-    for (looks, expected) in [
+    for (snapshots, expected) in [
         (
             vec![stale(&[1]), stale(&[1]), stale(&[]), stale(&[])],
             &["+/s/1", "", "-/s/1", ""][..],
@@ -124,7 +124,7 @@ fn problems_are_announced_when_they_begin_and_closed_when_they_end() {
         ),
         (vec![seen(vec![running()]), seen(vec![])], &["", ""]),
     ] {
-        assert_eq!(effects(&looks, &policy()), expected);
+        assert_eq!(effects(&snapshots, &policy()), expected);
     }
 }
 
@@ -163,8 +163,8 @@ fn automatic_cleans_are_tried_once_and_announced_if_they_fail() {
             listener,
             ..stale_observation("/s/.muxtray-aside.u@h-22", 7)
         };
-        let looks = [seen(vec![aside]), seen(vec![])];
-        assert_eq!(effects(&looks, &policy()), ["clean 1", ""]);
+        let snapshots = [seen(vec![aside]), seen(vec![])];
+        assert_eq!(effects(&snapshots, &policy()), ["clean 1", ""]);
     }
 }
 
@@ -238,7 +238,7 @@ fn stranded_masters_are_ended_once_after_a_while() {
     of_nix.sockets[0].managed_by = Some(Managed("nix"));
     let well = seen(vec![running()]);
     let limit = EXIT_AFTER;
-    // The time, the look, the effects, and the time of the next exit.
+    // The time, the snapshot, the effects, and the time of the next exit.
     for sequence in [
         vec![
             (zero, one(), "", Some(limit)),

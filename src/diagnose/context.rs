@@ -21,7 +21,7 @@ pub struct Context<'a> {
     pub tilde: Tilde<'a>,
     pub places: &'a Places,
     pub directories: &'a [Directory],
-    /// The facts of earlier looks and checks, including this look.
+    /// The facts of earlier scans and checks, including this scan.
     pub history: &'a History,
 }
 

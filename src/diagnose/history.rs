@@ -1,12 +1,12 @@
-//! [`History`]: facts about listeners and connections that a single look does not show.
+//! [`History`]: facts about listeners and connections that a single scan does not show.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::network::{ADDRESS_TOLERANCE, Elapsed, SLEPT, judge};
-use crate::model::network::{Address, Connection, Doubt, Facts, Route, Verdict};
+use crate::model::network::{Address, Connection, Doubt, NetworkFacts, Route, Verdict};
 use crate::model::seen::SeenMasters;
-use crate::model::socket::{Cookie, Listener, Look, MasterPid};
+use crate::model::socket::{Cookie, Facts, Listener, MasterPid};
 
 /// The time after which waiting connections make a master unresponsive: the deadline of an alive check. A healthy master
 /// accepts within milliseconds.
@@ -29,7 +29,7 @@ pub struct History {
     proxy_commands: BTreeMap<MasterPid, Vec<String>>,
 }
 
-/// A connection with its facts of earlier looks: the start of a wait for an answer, and the changes since the last answer.
+/// A connection with its facts of earlier scans: the start of a wait for an answer, and the changes since the last answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Known {
     connection: Connection,
@@ -39,12 +39,12 @@ struct Known {
 }
 
 impl History {
-    /// Adds a look at `now`. Forgets listeners that are gone, and the time of a backlog that is empty.
+    /// Adds the facts at `now`. Forgets listeners that are gone, and the time of a backlog that is empty.
     #[must_use]
-    pub fn after(mut self, look: &Look, now: Instant) -> Self {
-        let observed = look.observations.iter();
+    pub fn after(mut self, facts: &Facts, now: Instant) -> Self {
+        let observed = facts.observations.iter();
         let observed = observed.filter_map(|observation| observation.listener.as_ref());
-        let all = observed.chain(look.orphans.iter().map(|orphan| &orphan.listener));
+        let all = observed.chain(facts.orphans.iter().map(|orphan| &orphan.listener));
         let listeners: BTreeMap<Cookie, &Listener> = all
             .filter_map(|listener| Some((listener.cookie?, listener)))
             .collect();
@@ -68,9 +68,9 @@ impl History {
         self
     }
 
-    /// Adds the network connections of a look.
+    /// Adds the network connections of a scan.
     #[must_use]
-    pub fn after_network(mut self, facts: Facts, now: Instant) -> Self {
+    pub fn after_network(mut self, facts: NetworkFacts, now: Instant) -> Self {
         let has_slept = self
             .network_at
             .is_some_and(|(_, before)| facts.asleep.saturating_sub(before) > SLEPT);
@@ -125,7 +125,7 @@ impl History {
         due.filter(|due| *due > now).min()
     }
 
-    /// Whether a look found a session or forwarded connection of the listener within [`IDLE_AFTER`].
+    /// Whether a scan found a session or forwarded connection of the listener within [`IDLE_AFTER`].
     pub(super) fn was_used(&self, cookie: Option<Cookie>) -> bool {
         let age = self.age_in(&self.used, cookie);
         age.is_some_and(|age| age < IDLE_AFTER)

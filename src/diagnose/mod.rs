@@ -27,7 +27,7 @@ use crate::model::finding::Severity;
 use crate::model::network::Judgement;
 use crate::model::places::{Host, Origin, Places, WrittenBy};
 use crate::model::socket::{
-    File, Holder, Listener, Look, MasterPid, Observation, Orphan, Process, Snapshot, Socket, Stat,
+    Facts, File, Holder, Listener, MasterPid, Observation, Orphan, Process, Snapshot, Socket, Stat,
     State, Target,
 };
 use crate::model::text;
@@ -38,12 +38,12 @@ use remedy::Extra;
 pub use state::LEFTOVER_AFTER;
 
 #[must_use]
-pub fn snapshot(look: &Look, context: Context<'_>) -> Snapshot {
-    let observed = look
+pub fn snapshot(facts: &Facts, context: Context<'_>) -> Snapshot {
+    let observed = facts
         .observations
         .iter()
-        .filter_map(|observation| judge(observation, look.at, context));
-    let orphaned = look
+        .filter_map(|observation| judge(observation, facts.at, context));
+    let orphaned = facts
         .orphans
         .iter()
         .map(|orphan| judge_orphan(orphan, context));
@@ -70,10 +70,10 @@ pub fn snapshot(look: &Look, context: Context<'_>) -> Snapshot {
             .cmp(&a.severity)
             .then_with(|| (a.id, &a.subject).cmp(&(b.id, &b.subject)))
     });
-    let observations = look.observations.iter();
+    let observations = facts.observations.iter();
     let asides = observations.filter_map(|observation| aside(observation, context));
     Snapshot {
-        at: look.at,
+        at: facts.at,
         sockets,
         findings,
         asides: asides.collect(),

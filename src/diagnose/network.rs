@@ -28,10 +28,10 @@ pub const SLEPT: Duration = Duration::from_secs(2);
 /// The least difference between the age of an address and of the last answer, which come from two clocks.
 pub const ADDRESS_TOLERANCE: Duration = Duration::from_secs(1);
 
-/// The first pause between looks at a suspect idle connection; later ones are half the time since the doubt began.
+/// The first pause between scans of a suspect idle connection; later ones are half the time since the doubt began.
 pub const DOUBT_PAUSE: Duration = Duration::from_secs(1);
 
-/// After this time only the regular looks observe a suspect connection.
+/// After this time only the regular scans observe a suspect connection.
 pub const DOUBT_WATCHED: Duration = Duration::from_secs(600);
 
 /// The time that an answer may take beyond a round trip.

@@ -5,10 +5,10 @@ use super::*;
 use crate::model::control_path::{HostAlias, Pattern, known_for_tests};
 use crate::model::finding::{Finding, FindingId};
 use crate::model::ids::UserId;
-use crate::model::network::{Cause, Connection, Facts, Numbers, Timer};
+use crate::model::network::{Cause, Connection, NetworkFacts, Numbers, Timer};
 use crate::model::places::{Persist, Place, WrittenBy};
 use crate::model::samples::{
-    self, ME, at, connection, context_after, context_with, listener, look, observation, path,
+    self, ME, at, connection, context_after, context_with, facts, listener, observation, path,
     permissions, places, process, root, running, stat,
 };
 use crate::model::socket::{
@@ -23,8 +23,8 @@ fn judged(observation: &Observation, history: &History) -> Option<Socket> {
     })
 }
 
-fn judged_at(look: &Look, places: &Places, history: &History) -> Snapshot {
-    context_after(history, places, &[], |context| snapshot(look, context))
+fn judged_at(facts: &Facts, places: &Places, history: &History) -> Snapshot {
+    context_after(history, places, &[], |context| snapshot(facts, context))
 }
 
 fn file(file: File) -> Observation {
@@ -224,9 +224,11 @@ fn orphans_have_the_facts_of_their_process() {
         listener: samples::listener(holder),
         successor: true,
     };
-    let mut look = look(Vec::new());
-    look.orphans.push(orphan);
-    let snapshot = judged_at(&look, &places(), &History::default());
+    let orphaned = Facts {
+        orphans: vec![orphan],
+        ..facts(Vec::new())
+    };
+    let snapshot = judged_at(&orphaned, &places(), &History::default());
     let orphan = &snapshot.sockets[0];
     assert_eq!(orphan.state, State::Orphaned { successor: true });
     let facts = (orphan.id, orphan.since, orphan.own_session);
@@ -236,7 +238,7 @@ fn orphans_have_the_facts_of_their_process() {
         command,
         Some("muxtray exit --end-process --force /s/u@h-22")
     );
-    let history = History::default().after(&look, Instant::now());
+    let history = History::default().after(&orphaned, Instant::now());
     assert!(history.was_used(Some(Cookie(99))));
 }
 
@@ -326,7 +328,7 @@ fn snapshots_list_problems_first_without_ignored_paths() {
         path: path(name),
         ..observation
     };
-    let look = look(vec![
+    let facts = facts(vec![
         at_path("/s/a", running()),
         // Its finding is only an info.
         at_path("/s/b", busy(1, 0, 10)),
@@ -345,7 +347,7 @@ fn snapshots_list_problems_first_without_ignored_paths() {
         ],
         ..places()
     };
-    let snapshot = judged_at(&look, &places, &History::default());
+    let snapshot = judged_at(&facts, &places, &History::default());
     let paths = snapshot.sockets.iter().map(|it| it.path.to_string());
     assert_eq!(paths.collect::<Vec<_>>(), ["/s/m", "/s/z", "/s/a", "/s/b"]);
     let subjects = snapshot.findings.iter().map(|it| it.subject.as_str());
@@ -375,7 +377,7 @@ fn asides_are_sockets_of_the_user_only() {
             listener,
             ..observation()
         };
-        let snapshot = judged_at(&look(vec![aside]), &places(), &History::default());
+        let snapshot = judged_at(&facts(vec![aside]), &places(), &History::default());
         assert_eq!(snapshot.asides, Vec::from_iter(expected));
     }
 }
@@ -383,25 +385,25 @@ fn asides_are_sockets_of_the_user_only() {
 #[test]
 fn backlog_is_stuck_once_it_lasts() {
     let start = Instant::now();
-    let looks = |looks: &[(Duration, &[Observation])]| {
+    let after_scans = |scans: &[(Duration, &[Observation])]| {
         let after = |history: History, (time, all): &(Duration, &[Observation])| {
-            history.after(&look(all.to_vec()), start + *time)
+            history.after(&facts(all.to_vec()), start + *time)
         };
-        looks.iter().fold(History::default(), after)
+        scans.iter().fold(History::default(), after)
     };
     let state = |history: &History, backlog| {
         let socket = judged(&busy(1, backlog, 0), history);
         socket.unwrap().state
     };
     let waiting = [busy(1, 3, 0)];
-    let first = looks(&[(Duration::ZERO, &waiting)]);
+    let first = after_scans(&[(Duration::ZERO, &waiting)]);
     assert_eq!(state(&first, 3), State::Running);
     assert_eq!(first.look_again_at(), Some(start + STUCK_AFTER));
-    let stuck = looks(&[(Duration::ZERO, &waiting), (STUCK_AFTER, &waiting)]);
+    let stuck = after_scans(&[(Duration::ZERO, &waiting), (STUCK_AFTER, &waiting)]);
     let expected = State::Unresponsive(Unresponsive::Backlog(3));
     assert_eq!((state(&stuck, 3), stuck.look_again_at()), (expected, None));
     for between in [&[busy(1, 0, 0)][..], &[]] {
-        let again = looks(&[
+        let again = after_scans(&[
             (Duration::ZERO, &waiting),
             (SECOND, between),
             (STUCK_AFTER, &waiting),
@@ -409,7 +411,7 @@ fn backlog_is_stuck_once_it_lasts() {
         assert_eq!(state(&again, 3), State::Running);
     }
     let both = [busy(1, 1, 0), busy(2, 1, 0)];
-    let second = looks(&[
+    let second = after_scans(&[
         (Duration::ZERO, &waiting),
         (SECOND, &both),
         (STUCK_AFTER, &both),
@@ -419,7 +421,7 @@ fn backlog_is_stuck_once_it_lasts() {
     // Without a cookie, a listener has no history.
     let mut nameless = waiting.clone();
     nameless[0].listener.as_mut().unwrap().cookie = None;
-    let nameless = looks(&[(Duration::ZERO, &nameless), (STUCK_AFTER, &nameless)]);
+    let nameless = after_scans(&[(Duration::ZERO, &nameless), (STUCK_AFTER, &nameless)]);
     assert_eq!(nameless.look_again_at(), None);
     assert!(!nameless.is_stuck(None) && !nameless.was_used(None));
 }
@@ -428,12 +430,12 @@ fn backlog_is_stuck_once_it_lasts() {
 fn masters_are_unresponsive_after_a_check_timed_out_until_one_is_answered() {
     let state = |history: &History| judged(&running(), history).unwrap().state;
     let timed_out = History::default().after_check(Cookie(99), false);
-    let timed_out = timed_out.after(&look(vec![running()]), Instant::now());
+    let timed_out = timed_out.after(&facts(vec![running()]), Instant::now());
     let expected = State::Unresponsive(Unresponsive::CheckTimedOut);
     assert_eq!(state(&timed_out), expected);
     let answered = timed_out.clone().after_check(Cookie(99), true);
     assert_eq!(state(&answered), State::Running);
-    let gone = timed_out.after(&look(Vec::new()), Instant::now());
+    let gone = timed_out.after(&facts(Vec::new()), Instant::now());
     assert_eq!(state(&gone), State::Running);
 }
 
@@ -451,11 +453,11 @@ fn use_is_the_bind_the_last_connect_or_a_session() {
         observation
     };
     let start = Instant::now();
-    let seen_busy = History::default().after(&look(vec![running()]), start);
+    let seen_busy = History::default().after(&facts(vec![running()]), start);
     let used = |after| {
         seen_busy
             .clone()
-            .after(&look(vec![idle(30, 30, 0, false)]), start + after)
+            .after(&facts(vec![idle(30, 30, 0, false)]), start + after)
     };
     let never = History::default;
     for (observation, history, is_idle) in [
@@ -469,7 +471,7 @@ fn use_is_the_bind_the_last_connect_or_a_session() {
     ] {
         let mut places = places();
         places.hosts[0].persist = Persist::Forever;
-        let snapshot = judged_at(&look(vec![observation]), &places, &history);
+        let snapshot = judged_at(&facts(vec![observation]), &places, &history);
         let ids = snapshot.sockets[0].findings.iter().map(|it| it.id);
         let expected = is_idle.then_some(FindingId::NoPersistExpiry);
         assert_eq!(ids.collect::<Vec<_>>(), Vec::from_iter(expected));
@@ -490,19 +492,19 @@ fn unanswered_limit_is_that_of_ssh_or_the_default() {
         last_data_sent: Duration::from_millis(3_600),
         ..lost.numbers
     };
-    let facts = Facts {
+    let network = NetworkFacts {
         proxy_commands: std::collections::BTreeMap::new(),
         asleep: Duration::ZERO,
         connections: [(MasterPid(4711), lost)].into(),
     };
-    let history = History::default().after_network(facts, Instant::now());
+    let history = History::default().after_network(network, Instant::now());
     for (interval, hosts, is_stranded) in
         [(15, 1, false), (5, 1, true), (0, 1, true), (15, 0, true)]
     {
         let mut places = places();
         places.hosts[0].server_alive_interval = interval;
         places.hosts.truncate(hosts);
-        let snapshot = judged_at(&look(vec![running()]), &places, &history);
+        let snapshot = judged_at(&facts(vec![running()]), &places, &history);
         let stranded = State::Stranded(Cause::Unanswered);
         assert_eq!(snapshot.sockets[0].state == stranded, is_stranded);
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::ids::MasterPid;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Facts {
+pub struct NetworkFacts {
     /// The time that the machine was suspended since its boot.
     pub asleep: Duration,
     /// Masters without a certain connection are left out.

@@ -1,4 +1,4 @@
-//! The facts of one look at the control sockets. `observe` fills them in and judges nothing.
+//! The facts of one observation of the control sockets. `observe` fills them in and judges nothing.
 
 use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
@@ -183,7 +183,7 @@ pub struct Orphan {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Look {
+pub struct Facts {
     pub at: SystemTime,
     /// Every path that has a file, or could not be looked at.
     pub observations: Vec<Observation>,

@@ -22,7 +22,7 @@ impl Recent {
         self.0.iter().position(|used| *used == alias.0)
     }
 
-    /// Adds the hosts of masters that appeared or ended between two looks. At the first look, all masters count in the order of
+    /// Adds the hosts of masters that appeared or ended between two scans. At the first scan, all masters count in the order of
     /// their start.
     pub fn after(mut self, before: Option<&Snapshot>, now: &Snapshot) -> Self {
         let nothing = Vec::new();

@@ -10,12 +10,14 @@ use super::directory::Directory;
 use super::group::{Group, GroupId, Groups, Members, Permissions};
 use super::host_settings::HostSettings;
 use super::socket::{
-    Cookie, Denied, File, FileKind, Filesystem, ForeignHolder, Holder, Listener, Look, MasterPid,
+    Cookie, Denied, Facts, File, FileKind, Filesystem, ForeignHolder, Holder, Listener, MasterPid,
     Observation, Owner, Process, Snapshot, Socket, SocketId, Stat, State, Table, Unresponsive,
     Unverifiable, UserId,
 };
 use crate::diagnose::{Context, History, snapshot};
-use crate::model::network::{Address, Cause, Connection, Doubt, Facts, Judgement, Numbers, Route};
+use crate::model::network::{
+    Address, Cause, Connection, Doubt, Judgement, NetworkFacts, Numbers, Route,
+};
 use crate::model::places::{ControlMaster, Host, Origin, Persist, Places, WrittenBy};
 
 pub(crate) const ME: UserId = UserId(1000);
@@ -118,8 +120,8 @@ pub(crate) fn running() -> Observation {
     }
 }
 
-pub(crate) fn look(observations: Vec<Observation>) -> Look {
-    Look {
+pub(crate) fn facts(observations: Vec<Observation>) -> Facts {
+    Facts {
         at: at(),
         observations,
         orphans: Vec::new(),
@@ -152,7 +154,7 @@ pub(crate) fn places() -> Places {
     }
 }
 
-/// Calls `work` with the context of a first look.
+/// Calls `work` with the context of a first scan.
 pub(crate) fn context_with<R>(
     places: &Places,
     directories: &[Directory],
@@ -161,7 +163,7 @@ pub(crate) fn context_with<R>(
     context_after(&History::default(), places, directories, work)
 }
 
-/// The same with the facts of earlier looks.
+/// The same with the facts of earlier scans.
 pub(crate) fn context_after<R>(
     history: &History,
     places: &Places,
@@ -202,7 +204,7 @@ pub(crate) fn connection() -> Connection {
     }
 }
 
-/// The snapshot of a first look.
+/// The snapshot of a first scan.
 pub(crate) fn seen(observations: Vec<Observation>) -> Snapshot {
     seen_over(observations, BTreeMap::new())
 }
@@ -212,14 +214,14 @@ pub(crate) fn seen_over(
     observations: Vec<Observation>,
     connections: BTreeMap<MasterPid, Connection>,
 ) -> Snapshot {
-    let facts = Facts {
+    let network = NetworkFacts {
         proxy_commands: BTreeMap::new(),
         asleep: Duration::ZERO,
         connections,
     };
-    let history = History::default().after_network(facts, Instant::now());
+    let history = History::default().after_network(network, Instant::now());
     context_after(&history, &places(), &[], |context| {
-        snapshot(&look(observations), context)
+        snapshot(&facts(observations), context)
     })
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::control_path::{ControlPath, Destination, HostAlias};
 use super::ids::SocketId;
-use super::observation::{Look, Origin, Stat};
+use super::observation::{Facts, Origin, Stat};
 use super::socket::{File, Socket};
 
 const KEPT: usize = 100;
@@ -38,10 +38,10 @@ impl SeenMasters {
         self.0.iter().find(is_same)
     }
 
-    /// Adds the masters of a look, and forgets the files that are gone.
+    /// Adds the masters of a scan, and forgets the files that are gone.
     #[must_use]
-    pub fn after(mut self, look: &Look, sockets: &[Socket]) -> Self {
-        let by_kernel = look
+    pub fn after(mut self, facts: &Facts, sockets: &[Socket]) -> Self {
+        let by_kernel = facts
             .observations
             .iter()
             .filter(|observation| observation.origin == Origin::Kernel);
@@ -76,7 +76,7 @@ impl SeenMasters {
                 program: socket.managed_by.map(|program| program.0.to_owned()),
             });
         }
-        // The order of a look may differ each time.
+        // The order of a scan may differ each time.
         self.0.sort_by(|a, b| a.path.cmp(&b.path));
         self.0.truncate(KEPT);
         self
@@ -88,11 +88,11 @@ mod tests {
     use super::*;
     use crate::model::observation::Observation;
     use crate::model::places::Managed;
-    use crate::model::samples::{look, observation, running, seen};
+    use crate::model::samples::{facts, observation, running, seen};
 
     #[test]
     fn master_is_kept_until_its_file_is_gone() {
-        let at = |observation| look(vec![observation]);
+        let at = |observation| facts(vec![observation]);
         let by_kernel = || {
             let mut observation = running();
             observation.origin = Origin::Kernel;
@@ -124,7 +124,7 @@ mod tests {
         };
         sockets[0].pid = None;
         assert_eq!(masters.clone().after(&at(dead), &sockets), masters);
-        let gone = masters.after(&look(Vec::new()), &[]);
+        let gone = masters.after(&facts(Vec::new()), &[]);
         assert_eq!(gone, SeenMasters::default());
     }
 }

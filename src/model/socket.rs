@@ -10,7 +10,7 @@ use super::finding::{Finding, FindingId, Severity};
 pub use super::ids::{Cookie, MasterPid, SocketId, Target, UserId};
 use super::network::Verdict;
 pub use super::observation::{
-    Connect, File, FileKind, Filesystem, Holder, Listener, Look, Observation, Orphan, Owner,
+    Connect, Facts, File, FileKind, Filesystem, Holder, Listener, Observation, Orphan, Owner,
     Process, Stat, Table,
 };
 use super::places::Managed;

@@ -31,7 +31,7 @@ pub enum State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unresponsive {
     Stopped,
-    /// So many connections waited in two looks.
+    /// So many connections waited in two scans.
     Backlog(u32),
     /// EAGAIN from a listener that the kernel's table does not show.
     BacklogFull,

@@ -35,7 +35,7 @@ pub fn line(text: &str) -> String {
 }
 
 fn bytes(bytes: &[u8]) -> String {
-    // Fast path: nearly every name is plain, and a look shows thousands.
+    // Fast path: nearly every name is plain, and a scan shows thousands.
     let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
     if bytes.iter().all(is_plain) {
         return String::from_utf8_lossy(bytes).into_owned();

@@ -1,6 +1,6 @@
 //! The process that holds a listener, found by searching the descriptors of the user's processes, ssh first.
 //!
-//! Each look reads the status of the processes that were found (of hundreds, in turns), and checks that they still hold
+//! Each scan reads the status of the processes that were found (of hundreds, in turns), and checks that they still hold
 //! their listeners: with ControlPersist the process that made the listener passes it to a child and stays as its first
 //! client (`control_persist_detach()` in ssh.c).
 
@@ -35,7 +35,7 @@ impl NextSearch {
     }
 }
 
-/// Checks of a process in one look, beside those for listeners with waiting connections. Each costs about 50 microseconds.
+/// Checks of a process in one scan, beside those for listeners with waiting connections. Each costs about 50 microseconds.
 const STATUS_READS: usize = 128;
 
 /// The listeners' processes that are known, and the searches that found nothing.
@@ -45,7 +45,7 @@ pub(super) struct ListenerProcesses {
     /// By sockfs inode.
     found: HashMap<u32, Found>,
     failed: HashMap<u32, (Option<Cookie>, NextSearch)>,
-    /// Counts the looks.
+    /// Counts the scans.
     turn: usize,
 }
 

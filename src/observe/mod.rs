@@ -1,6 +1,6 @@
 //! Observes control sockets without touching a master.
 //!
-//! A look calls lstat for each candidate, reads the kernel's table of unix sockets, and searches `/proc` for the
+//! Each observation calls lstat for each candidate, reads the kernel's table of unix sockets, and searches `/proc` for the
 //! processes behind the listeners. It connects only to sockets without a listener in the table or in those of other
 //! network namespaces, and once, because a connect that succeeds restarts a master's ControlPersist timer.
 //!
@@ -45,7 +45,7 @@ use tracing::trace;
 use crate::model::control_path::ControlPath;
 use crate::model::ids::{Cookie, MasterPid, SocketId, Target, UserId};
 use crate::model::observation::{
-    Connect, File, Filesystem, Holder, Listener, Look, Observation, Orphan, Stat, Table,
+    Connect, Facts, File, Filesystem, Holder, Listener, Observation, Orphan, Stat, Table,
 };
 use crate::model::places::{Candidate, Origin};
 use connect_memory::ConnectMemory;
@@ -62,7 +62,7 @@ const MAX_START_TIME: Duration = Duration::from_secs(60);
 const MAX_EXIT_TIME: Duration = Duration::from_millis(200);
 const EXIT_POLL: Duration = Duration::from_millis(10);
 
-/// Takes looks, and keeps results that make the next one cheaper.
+/// Observes, and keeps results that make the next one cheaper.
 #[derive(Debug)]
 pub struct Observer {
     uid: UserId,
@@ -71,7 +71,7 @@ pub struct Observer {
     connects: ConnectMemory,
     /// The connections through forwardings of the processes of listeners, by sockfs inode, without zeros.
     forwarded: HashMap<u32, Option<u32>>,
-    /// The listeners of the orphans of the last look.
+    /// The listeners of the orphans of the last scan.
     orphans: HashSet<(u32, Option<Cookie>)>,
 }
 
@@ -95,10 +95,10 @@ impl Observer {
 
     /// Observes the candidates, which have distinct paths, and every master that one of the user's ssh processes holds.
     ///
-    /// An observation holds the errors of its own file; the look never fails. It waits only for masters that seem to be
+    /// An observation holds the errors of its own file; the observation as a whole never fails. It waits only for masters that seem to be
     /// exiting, 0.2 s in all.
     #[must_use]
-    pub fn look(&mut self, candidates: &[Candidate]) -> Look {
+    pub fn observe(&mut self, candidates: &[Candidate]) -> Facts {
         let at = SystemTime::now();
         let now = Instant::now();
         self.connects.refresh(now);
@@ -185,7 +185,7 @@ impl Observer {
             .collect();
         let masters = self.locate_masters(newest, &unclaimed, at, now);
         self.add_found(&mut observations, candidates, masters.found);
-        Look {
+        Facts {
             at,
             observations,
             orphans: masters.orphans,
@@ -215,7 +215,7 @@ impl Observer {
         seen
     }
 
-    /// Whether this look would connect to a file for the first time.
+    /// Whether this scan would connect to a file for the first time.
     fn has_unknown_listener(
         &self,
         seen: &[SeenFile<'_>],
@@ -242,7 +242,7 @@ impl Observer {
 
     /// Returns the kept answer, or connects; `None` if another file is at the path now.
     ///
-    /// After a transient failure to read the table it does not connect: the next look may find a master there.
+    /// After a transient failure to read the table it does not connect: the next scan may find a master there.
     fn connect(&mut self, path: &Path, id: SocketId, now: Instant) -> Option<Connect> {
         if let Some(error) = self.table.transient_failure() {
             return Some(Connect::Failed(error.to_owned()));

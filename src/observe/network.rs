@@ -9,8 +9,8 @@ use nix::time::{ClockId, clock_gettime};
 use super::rtnetlink::{self, Endpoints};
 use super::transport::{Master, Transport, TransportFinder};
 use crate::model::ids::{MasterPid, UserId};
-use crate::model::network::{Address, Connection, Facts, Route};
-use crate::model::observation::{Holder, Look};
+use crate::model::network::{Address, Connection, NetworkFacts, Route};
+use crate::model::observation::{Facts, Holder};
 
 /// Reads the networks behind masters. Remembers which connection is whose, because finding that out is costly.
 #[derive(Debug)]
@@ -27,8 +27,8 @@ impl NetworkObserver {
     }
 
     #[must_use]
-    pub fn observe(&mut self, look: &Look) -> Facts {
-        let listeners = look
+    pub fn observe(&mut self, facts: &Facts) -> NetworkFacts {
+        let listeners = facts
             .observations
             .iter()
             .filter_map(|observation| observation.listener.as_ref());
@@ -39,7 +39,7 @@ impl NetworkObserver {
             })
             .collect();
         let connections = self.connections(&masters);
-        Facts {
+        NetworkFacts {
             asleep: time_asleep(),
             connections,
             proxy_commands: self.transports.proxy_commands(),

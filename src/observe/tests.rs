@@ -149,7 +149,7 @@ impl Scene {
         });
     }
 
-    fn look(&mut self, candidates: &[(&str, Origin)]) -> Look {
+    fn observe(&mut self, candidates: &[(&str, Origin)]) -> Facts {
         let candidates: Vec<Candidate> = candidates
             .iter()
             .map(|(name, origin)| Candidate {
@@ -157,23 +157,25 @@ impl Scene {
                 origin: *origin,
             })
             .collect();
-        let mut look = self.observer.look(&candidates);
+        let mut facts = self.observer.observe(&candidates);
         let ours = |path: &ControlPath| path.as_path().starts_with(self.directory.path());
-        look.observations
+        facts
+            .observations
             .retain(|observation| ours(&observation.path));
-        look.orphans.retain(|orphan| ours(&orphan.path));
-        look
+        facts.orphans.retain(|orphan| ours(&orphan.path));
+        facts
     }
 
     fn one(&mut self, name: &str, origin: Origin) -> Option<Observation> {
-        let mut look = self.look(&[(name, origin)]);
-        assert!(look.observations.len() <= 1, "{look:?}");
-        look.observations.pop()
+        let mut facts = self.observe(&[(name, origin)]);
+        assert!(facts.observations.len() <= 1, "{facts:?}");
+        facts.observations.pop()
     }
 }
 
-fn names(look: &Look) -> Vec<(&str, Origin)> {
-    look.observations
+fn names(facts: &Facts) -> Vec<(&str, Origin)> {
+    facts
+        .observations
         .iter()
         .map(|seen| {
             (
@@ -247,22 +249,22 @@ fn only_sockets_without_listener_are_connected_to() {
     scene.bind_stale("stale");
     fs::write(scene.at("file"), "").unwrap();
     symlink(scene.at("stale"), scene.at("link")).unwrap();
-    let look = scene.look(&[
+    let facts = scene.observe(&[
         ("stale", Origin::Pattern),
         ("missing", Origin::Exact),
         ("file", Origin::Pattern),
         ("link", Origin::VaguePattern),
     ]);
-    assert_eq!(look.table, Table::SockDiag);
+    assert_eq!(facts.table, Table::SockDiag);
     assert_eq!(
-        names(&look),
+        names(&facts),
         [
             ("stale", Origin::Pattern),
             ("file", Origin::Pattern),
             ("link", Origin::VaguePattern)
         ]
     );
-    let seen: Vec<_> = look
+    let seen: Vec<_> = facts
         .observations
         .iter()
         .map(|seen| (&seen.file, &seen.connect))
@@ -299,9 +301,9 @@ fn accepted_connect_is_kept_if_there_is_no_table() {
     );
     let bound = Bound::bind(scene.at("s")).unwrap();
     for _ in 0..2 {
-        let look = scene.look(&[("s", Origin::Exact)]);
-        assert_eq!(look.table, Table::None);
-        assert_eq!(look.observations[0].connect, Some(Connect::Accepted));
+        let facts = scene.observe(&[("s", Origin::Exact)]);
+        assert_eq!(facts.table, Table::None);
+        assert_eq!(facts.observations[0].connect, Some(Connect::Accepted));
     }
     bound.accept().unwrap();
     assert!(is_untouched(&bound), "connected to twice");
@@ -321,12 +323,12 @@ fn listeners_are_found_by_name_without_sock_diag() {
     scene.bind_stale("stale");
     let _client = UnixStream::connect(scene.at("u@h")).unwrap();
     let _accepted = bound.accept().unwrap();
-    let look = scene.look(&[("u@h", Origin::Exact), ("stale", Origin::Exact)]);
-    assert_eq!(look.table, Table::ProcNetUnix);
-    let listener = look.observations[0].listener.as_ref().unwrap();
+    let facts = scene.observe(&[("u@h", Origin::Exact), ("stale", Origin::Exact)]);
+    assert_eq!(facts.table, Table::ProcNetUnix);
+    let listener = facts.observations[0].listener.as_ref().unwrap();
     assert_eq!((listener.cookie, listener.sessions), (None, 1));
     assert!(process_of(listener).is_some());
-    assert_eq!(look.observations[1].connect, Some(Connect::Refused));
+    assert_eq!(facts.observations[1].connect, Some(Connect::Refused));
     assert!(is_untouched(&bound));
 }
 
@@ -375,16 +377,16 @@ fn socket_missing_in_one_dump_is_not_connected_to() {
 fn master_at_unknown_path_is_found() {
     let mut scene = Scene::new();
     let master = Master::start(scene.bind_master("u@h"));
-    let look = scene.look(&[]);
-    assert_eq!(names(&look), [("u@h", Origin::Kernel)]);
-    assert_eq!(look.orphans, []);
-    let listener = look.observations[0].listener.as_ref().unwrap();
+    let facts = scene.observe(&[]);
+    assert_eq!(names(&facts), [("u@h", Origin::Kernel)]);
+    assert_eq!(facts.orphans, []);
+    let listener = facts.observations[0].listener.as_ref().unwrap();
     let Holder::Ssh(process) = &listener.holder else {
         panic!("not an ssh: {listener:?}");
     };
     assert_eq!((process.pid, process.name.as_str()), (master.pid(), "ssh"));
     assert!(!process.stopped);
-    let age = look.at.duration_since(process.started.unwrap());
+    let age = facts.at.duration_since(process.started.unwrap());
     assert!(age.unwrap_or_default() < Duration::from_secs(60));
 
     master.signal(Signal::SIGSTOP);
@@ -403,8 +405,8 @@ fn master_at_unknown_path_is_found() {
 fn forwarding_of_an_ssh_is_no_master() {
     let mut scene = Scene::new();
     let _ssh = Master::start(Bound::bind(scene.at("forwarded")).unwrap());
-    let look = scene.look(&[]);
-    assert_eq!((names(&look), &look.orphans[..]), (vec![], &[][..]));
+    let facts = scene.observe(&[]);
+    assert_eq!((names(&facts), &facts.orphans[..]), (vec![], &[][..]));
 }
 
 #[test]
@@ -412,39 +414,39 @@ fn master_without_its_file_is_an_orphan() {
     let mut scene = Scene::new();
     let master = Master::start(scene.bind_master("u@h"));
     fs::remove_file(scene.at("u@h")).unwrap();
-    let pid = |look: &Look| process_of(&look.orphans[0].listener).map(|process| process.pid);
-    let look = scene.look(&[("u@h", Origin::Exact)]);
-    assert_eq!(names(&look), []);
+    let pid = |facts: &Facts| process_of(&facts.orphans[0].listener).map(|process| process.pid);
+    let facts = scene.observe(&[("u@h", Origin::Exact)]);
+    assert_eq!(names(&facts), []);
     assert_eq!(
-        look.orphans[0].path,
+        facts.orphans[0].path,
         ControlPath::new(scene.at("u@h")).unwrap()
     );
     assert_eq!(
-        (pid(&look), look.orphans[0].successor),
+        (pid(&facts), facts.orphans[0].successor),
         (Some(master.pid()), false)
     );
 
     let successor = scene.bind_master("u@h");
-    let look = scene.look(&[("u@h", Origin::Exact)]);
-    assert_eq!(names(&look), [("u@h", Origin::Exact)]);
-    assert!(look.observations[0].listener.is_some());
+    let facts = scene.observe(&[("u@h", Origin::Exact)]);
+    assert_eq!(names(&facts), [("u@h", Origin::Exact)]);
+    assert!(facts.observations[0].listener.is_some());
     assert_eq!(
-        (pid(&look), look.orphans[0].successor),
+        (pid(&facts), facts.orphans[0].successor),
         (Some(master.pid()), true)
     );
 
     // The orphan stays one when its successor is stale.
     drop(successor);
     eventually("the successor is stale", || {
-        let look = scene.look(&[("u@h", Origin::Exact)]);
-        look.observations[0].connect == Some(Connect::Refused) && look.orphans.len() == 1
+        let facts = scene.observe(&[("u@h", Origin::Exact)]);
+        facts.observations[0].connect == Some(Connect::Refused) && facts.orphans.len() == 1
     });
 
     fs::remove_file(scene.at("u@h")).unwrap();
     fs::write(scene.at("u@h"), "").unwrap();
-    let look = scene.look(&[]);
+    let facts = scene.observe(&[]);
     assert_eq!(
-        (pid(&look), look.orphans[0].successor),
+        (pid(&facts), facts.orphans[0].successor),
         (Some(master.pid()), false)
     );
 }
@@ -454,11 +456,11 @@ fn exiting_master_is_no_orphan() {
     let mut scene = Scene::new();
     let mut master = Master::start(scene.bind_master("u@h"));
     fs::remove_file(scene.at("u@h")).unwrap();
-    let look = thread::scope(|scope| {
+    let facts = thread::scope(|scope| {
         scope.spawn(|| master.end());
-        scene.look(&[])
+        scene.observe(&[])
     });
-    assert_eq!(look.orphans, []);
+    assert_eq!(facts.orphans, []);
 }
 
 #[test]
@@ -466,19 +468,19 @@ fn starting_master_is_neither_orphan_nor_found() {
     let mut scene = Scene::new();
     let temporary = format!("u@h{SUFFIX}");
     let _master = Master::start(Bound::bind(scene.at(&temporary)).unwrap());
-    let look = scene.look(&[("u@h", Origin::Exact)]);
-    assert_eq!((names(&look), &look.orphans[..]), (vec![], &[][..]));
+    let facts = scene.observe(&[("u@h", Origin::Exact)]);
+    assert_eq!((names(&facts), &facts.orphans[..]), (vec![], &[][..]));
     let seen = scene.one(&temporary, Origin::Temporary).unwrap();
     assert!(seen.listener.is_some());
     assert_eq!(seen.connect, None);
 
     // Linked, while its temporary name still exists.
     fs::hard_link(scene.at(&temporary), scene.at("u@h")).unwrap();
-    let look = scene.look(&[("u@h", Origin::Exact), (&temporary, Origin::Temporary)]);
-    assert_eq!(names(&look), [("u@h", Origin::Exact)]);
-    assert_eq!(look.orphans, []);
-    let look = scene.look(&[(&temporary, Origin::Temporary)]);
-    assert_eq!(names(&look), [("u@h", Origin::Kernel)]);
+    let facts = scene.observe(&[("u@h", Origin::Exact), (&temporary, Origin::Temporary)]);
+    assert_eq!(names(&facts), [("u@h", Origin::Exact)]);
+    assert_eq!(facts.orphans, []);
+    let facts = scene.observe(&[(&temporary, Origin::Temporary)]);
+    assert_eq!(names(&facts), [("u@h", Origin::Kernel)]);
 }
 
 #[test]
@@ -486,12 +488,12 @@ fn master_moved_aside_is_no_orphan() {
     let mut scene = Scene::new();
     let _master = Master::start(scene.bind_master("u@h"));
     fs::rename(scene.at("u@h"), scene.at("aside")).unwrap();
-    let look = scene.look(&[("aside", Origin::Aside)]);
+    let facts = scene.observe(&[("aside", Origin::Aside)]);
     assert_eq!(
-        (names(&look), &look.orphans[..]),
+        (names(&facts), &facts.orphans[..]),
         (vec![("aside", Origin::Aside)], &[][..])
     );
-    assert!(look.observations[0].listener.is_some());
+    assert!(facts.observations[0].listener.is_some());
 }
 
 #[test]

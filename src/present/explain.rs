@@ -1,15 +1,13 @@
 //! Answers a message that ssh printed: its meaning, the present state of the path, host and port in it, and what to do.
 
-mod facts;
 mod values;
 
 use std::iter;
 
 use tr::tr;
 
-pub use facts::Facts;
-use facts::path_of;
-use values::Values;
+pub use values::Situation;
+use values::{Values, path_of};
 
 use super::ssh_messages::{Recognised, SshMessage, Subject};
 use crate::model::control_path::{ControlPath, MAX_USABLE_BYTES};
@@ -51,10 +49,10 @@ fn has_problem(findings: &[Finding]) -> bool {
 }
 
 #[must_use]
-pub fn answer(recognised: &Recognised, facts: &Facts<'_>) -> Answer {
+pub fn answer(recognised: &Recognised, situation: &Situation<'_>) -> Answer {
     let message = recognised.message;
     let line = text::line(&recognised.line);
-    let values = Values::of(recognised, facts);
+    let values = Values::of(recognised, situation);
     let remedies = |texts: &[&'static str]| -> Vec<String> {
         texts
             .iter()
@@ -75,17 +73,17 @@ pub fn answer(recognised: &Recognised, facts: &Facts<'_>) -> Answer {
         };
     }
 
-    let (mut now, findings) = state_now(recognised, facts);
+    let (mut now, findings) = state_now(recognised, situation);
     let mut is_explained = values.path.is_some() && has_problem(&findings);
     let mut own_remedies = Vec::new();
     if let Some(port) = recognised.port.filter(|_| names_port(message))
-        && let Some(holders) = facts.ports.get(&port)
+        && let Some(holders) = situation.ports.get(&port)
     {
         if holders.is_empty() {
             now.push(tr!("nothing listens on port {port}: connect again", port));
         }
         for holder in holders {
-            let (state, remedies) = holder_now(holder, facts.snapshot);
+            let (state, remedies) = holder_now(holder, situation.snapshot);
             now.push(state);
             own_remedies.extend(remedies);
         }
@@ -142,10 +140,10 @@ fn names_port(message: &SshMessage) -> bool {
 }
 
 /// Returns the state of the path or of all sockets, and the findings that can cause the message.
-fn state_now(recognised: &Recognised, facts: &Facts<'_>) -> (Vec<String>, Vec<Finding>) {
-    let (message, snapshot) = (recognised.message, facts.snapshot);
+fn state_now(recognised: &Recognised, situation: &Situation<'_>) -> (Vec<String>, Vec<Finding>) {
+    let (message, snapshot) = (recognised.message, situation.snapshot);
     let is_about_sessions = message.findings.contains(&FindingId::SessionsAtLimit);
-    if let Some(path) = path_of(recognised, facts) {
+    if let Some(path) = path_of(recognised, situation) {
         let exists = snapshot.sockets.iter().any(|socket| socket.path == path);
         let findings = findings_about(&path, message, snapshot);
         let is_in_message = recognised.path.is_some();
@@ -356,7 +354,7 @@ mod tests {
         let paths = hosts
             .iter()
             .map(|(host, path)| ((*host).to_owned(), ControlPath::new(path).unwrap()));
-        let facts = Facts {
+        let situation = Situation {
             snapshot,
             control_paths: &paths.collect(),
             ports: &ports.iter().cloned().collect(),
@@ -364,7 +362,7 @@ mod tests {
         };
         let all = recognise(text);
         assert_eq!(all.len(), 1, "{text}");
-        answer(&all[0], &facts)
+        answer(&all[0], &situation)
     }
 
     fn with_findings(findings: Vec<Finding>) -> Snapshot {

@@ -95,7 +95,7 @@ fn exit_in_menu_ends_master() {
     end(applet);
 }
 
-/// Waits until the process has not run for a second: no look is under way or due that could see the next change.
+/// Waits until the process has not run for a second: no scan is under way or due that could see the next change.
 fn wait_until_at_rest(process: &Process) {
     let mut last = (context_switches(process.pid()), Instant::now());
     wait_until("it is at rest", PATIENCE, || {

@@ -218,7 +218,7 @@ fn exit_waits_for_client_that_is_disconnecting() {
 
 #[test]
 fn exit_counts_again_after_the_greeting() {
-    /// Carries nothing at the first look, and then this.
+    /// Carries nothing at the first scan, and then this.
     struct Opening(Carried, Cell<bool>);
     impl Kernel for Opening {
         fn master(&self, _: &Target) -> Option<ListenerFound> {

@@ -3,7 +3,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::diagnose::History;
-use crate::model::network::{Facts, Hop};
+use crate::model::network::{Hop, NetworkFacts};
 use crate::model::samples;
 use crate::model::socket::MasterPid;
 
@@ -77,16 +77,16 @@ fn via(interface: u32) -> Route {
     })
 }
 
-/// Successive looks.
-struct Looks(History, Instant);
+/// Successive scans.
+struct Scans(History, Instant);
 
-impl Looks {
+impl Scans {
     fn new() -> Self {
         Self(History::default(), Instant::now() + secs(10_000))
     }
 
     fn see(&mut self, at: Duration, asleep: Duration, connection: Connection) -> Verdict {
-        let facts = Facts {
+        let facts = NetworkFacts {
             proxy_commands: BTreeMap::new(),
             asleep,
             connections: BTreeMap::from([(MASTER, connection)]),
@@ -97,7 +97,7 @@ impl Looks {
 }
 
 fn once(connection: Connection) -> Verdict {
-    Looks::new().see(secs(0), secs(0), connection)
+    Scans::new().see(secs(0), secs(0), connection)
 }
 
 const WELL: Judgement = Judgement::Well;
@@ -280,9 +280,9 @@ fn next_look_is_when_the_judgement_can_change() {
     }
 }
 
-/// A look: its time, how long the machine has been suspended, the age of the last answer, the address, the route, and the
+/// A scan: its time, how long the machine has been suspended, the age of the last answer, the address, the route, and the
 /// cookie; the expected judgement, and the age of its cause.
-type Look = (
+type Step = (
     u64,
     u64,
     Duration,
@@ -305,7 +305,7 @@ fn idle_connections_are_suspect_after_changes_until_an_answer() {
     let readdressed = Judgement::Suspect(Doubt::Readdressed);
     let no_route = Judgement::Suspect(Doubt::NoRoute);
     let (a, b) = (via(2), via(3));
-    let sequences: [&[Look]; 9] = [
+    let sequences: [&[Step]; 9] = [
         // A suspend of more than two seconds.
         &[
             (0, 5, secs(30), old, a, 1, WELL, None),
@@ -355,7 +355,7 @@ fn idle_connections_are_suspect_after_changes_until_an_answer() {
         ],
     ];
     for (number, sequence) in sequences.iter().enumerate() {
-        let mut looks = Looks::new();
+        let mut scans = Scans::new();
         for &(at, asleep, ago, address, route, cookie, judgement, since) in *sequence {
             let connection = Connection {
                 cookie,
@@ -363,7 +363,7 @@ fn idle_connections_are_suspect_after_changes_until_an_answer() {
                 route,
                 ..connection(heard(ago, idle()))
             };
-            let verdict = looks.see(secs(at), secs(asleep), connection);
+            let verdict = scans.see(secs(at), secs(asleep), connection);
             let found = (verdict.judgement, verdict.since);
             assert_eq!(found, (judgement, since), "sequence {number} at {at}");
         }
@@ -373,7 +373,7 @@ fn idle_connections_are_suspect_after_changes_until_an_answer() {
 #[test]
 fn waiting_is_measured_over_looks() {
     let stuck = |ago| connection(heard(ago, lost(5, 1, 400, 300, 100)));
-    let mut looks = Looks::new();
+    let mut scans = Scans::new();
     for (at, judgement) in [
         (0, WELL),
         (4, SUSPECT),
@@ -381,13 +381,13 @@ fn waiting_is_measured_over_looks() {
         (15, DEAD),
         (99, DEAD),
     ] {
-        let verdict = looks.see(secs(at), secs(0), stuck(secs(at + 40)));
+        let verdict = scans.see(secs(at), secs(0), stuck(secs(at + 40)));
         assert_eq!(verdict.judgement, judgement, "{at}");
     }
-    let answered = looks.see(secs(100), secs(0), stuck(ms(20)));
+    let answered = scans.see(secs(100), secs(0), stuck(ms(20)));
     assert_eq!(answered.judgement, WELL);
-    looks.0 = std::mem::take(&mut looks.0).after_network(Facts::default(), looks.1);
-    assert_eq!(looks.0.verdict(MASTER, LIMIT), None);
+    scans.0 = std::mem::take(&mut scans.0).after_network(NetworkFacts::default(), scans.1);
+    assert_eq!(scans.0.verdict(MASTER, LIMIT), None);
 }
 
 #[test]
@@ -406,9 +406,9 @@ fn loopback_is_never_suspect() {
             route,
             ..connection(idle())
         };
-        let mut looks = Looks::new();
-        looks.see(secs(0), secs(0), connection(via(1)));
-        let verdict = looks.see(secs(9), secs(900), connection(via(2)));
+        let mut scans = Scans::new();
+        scans.see(secs(0), secs(0), connection(via(1)));
+        let verdict = scans.see(secs(9), secs(900), connection(via(2)));
         assert_eq!(verdict.judgement == WELL, is_loopback, "{local} {remote}");
     }
 }

@@ -1,9 +1,25 @@
 //! Puts the path, host and port of a message into its remedies.
 
-use super::facts::{Facts, path_of};
+use std::collections::BTreeMap;
+
 use crate::model::control_path::ControlPath;
+use crate::model::port_holder::PortHolder;
+use crate::model::socket::Snapshot;
 use crate::model::text;
 use crate::present::ssh_messages::Recognised;
+
+/// The present state, read after the messages.
+#[derive(Debug)]
+pub struct Situation<'a> {
+    /// Includes the paths in the messages.
+    pub snapshot: &'a Snapshot,
+    /// The ControlPath of each host in the messages.
+    pub control_paths: &'a BTreeMap<String, ControlPath>,
+    /// The listeners on each port in the messages.
+    pub ports: &'a BTreeMap<u16, Vec<PortHolder>>,
+    /// See [`crate::model::places::Places::ssh_option`].
+    pub ssh_option: &'a str,
+}
 
 /// The values of a message that its remedies name.
 pub(super) struct Values {
@@ -15,10 +31,10 @@ pub(super) struct Values {
 }
 
 impl Values {
-    pub(super) fn of(recognised: &Recognised, facts: &Facts<'_>) -> Self {
-        let path = path_of(recognised, facts);
+    pub(super) fn of(recognised: &Recognised, situation: &Situation<'_>) -> Self {
+        let path = path_of(recognised, situation);
         let host_at = |path: &ControlPath| {
-            let sockets = &mut facts.snapshot.sockets.iter();
+            let sockets = &mut situation.snapshot.sockets.iter();
             let socket = sockets.find(|socket| socket.path == *path)?;
             Some(socket.hosts.first()?.0.clone())
         };
@@ -44,7 +60,7 @@ impl Values {
         Self {
             path,
             words,
-            ssh_option: facts.ssh_option.to_owned(),
+            ssh_option: situation.ssh_option.to_owned(),
         }
     }
 
@@ -106,6 +122,18 @@ impl Values {
         }
         text
     }
+}
+
+/// Returns the path in the message, or that of its host. A master of ansible has another path than the host's.
+pub(super) fn path_of(recognised: &Recognised, situation: &Situation<'_>) -> Option<ControlPath> {
+    let of_host = || {
+        let host = recognised
+            .host
+            .as_ref()
+            .filter(|_| !recognised.is_of_ansible)?;
+        situation.control_paths.get(host)
+    };
+    recognised.path.clone().or_else(|| of_host().cloned())
 }
 
 /// Returns the first part in brackets that contains a name of a value, with the text before and after it.

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use super::pasted;
 use super::row::{SshMessage, Subject};
 use super::table::SSH_MESSAGES;
-use super::wording::{Values, common_text, matched, split_at_variable};
+use super::wording::{Matched, common_text, matched, split_at_variable};
 use crate::model::control_path::ControlPath;
 
 /// A known message in a text.
@@ -215,7 +215,7 @@ fn recognised(
     range: Range<usize>,
     subject: Subject,
     message: &'static SshMessage,
-    values: &Values<'_>,
+    values: &Matched<'_>,
 ) -> Recognised {
     let start = start_of_message(line, range.start);
     // `u@h: Permission denied (publickey)`
@@ -287,9 +287,9 @@ fn cut_off(line: &str) -> Option<Found> {
             ))
         })
         .max_by_key(|(common, is_general, ..)| (*common, *is_general))?;
-    let values = Values {
+    let values = Matched {
         length: line.len() - start,
-        ..Values::default()
+        ..Matched::default()
     };
     let range = start..line.len();
     Some(Found {

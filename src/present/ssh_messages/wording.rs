@@ -27,7 +27,7 @@ pub(super) fn split_at_variable(wording: &str) -> Option<(&str, &str, &str)> {
 
 /// The variable parts in a line.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) struct Values<'a> {
+pub(super) struct Matched<'a> {
     pub(super) path: Option<&'a str>,
     pub(super) host: Option<&'a str>,
     pub(super) port: Option<u16>,
@@ -37,8 +37,8 @@ pub(super) struct Values<'a> {
 }
 
 /// Returns the values if the text begins with the wording.
-pub(super) fn matched<'a>(wording: &str, text: &'a str) -> Option<Values<'a>> {
-    let mut values = Values::default();
+pub(super) fn matched<'a>(wording: &str, text: &'a str) -> Option<Matched<'a>> {
+    let mut values = Matched::default();
     let Some((first, mut name, mut wording)) = split_at_variable(wording) else {
         values.length = text.starts_with(wording).then_some(wording.len())?;
         return Some(values);

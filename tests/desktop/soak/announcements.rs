@@ -1,8 +1,8 @@
 //! The announced problems: every problem that begins is announced once, alone or in a summary, and the notification is
 //! closed when the problem is over.
 //!
-//! The number of notifications depends on how the events of a batch fall into muxtray's looks, which cannot be known:
-//! the problems of one look make one summary. Therefore the problems are counted: a notification about one problem
+//! The number of notifications depends on how the events of a batch fall into muxtray's scans, which cannot be known:
+//! the problems of one scan make one summary. Therefore the problems are counted: a notification about one problem
 //! counts as one, "7 problems with control sockets" as seven.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -8,7 +8,7 @@ use crate::support::{
     skip, wait_until,
 };
 
-/// A socket in each state that a look can find without waiting.
+/// A socket in each state that a scan can find without waiting.
 struct States {
     lab: Lab,
     running: Master,

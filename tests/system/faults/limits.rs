@@ -66,7 +66,7 @@ fn inotify_limits_are_reported_until_raised() {
         super::wait_for_watch(&run, &lab.path("s"));
         super::wait_for_watch(&run, &lab.path("config/muxtray/config.toml"));
 
-        // From here only an event can trigger a look.
+        // From here only an event can trigger a scan.
         lab.write_muxtray_config("interval_secs = 3600\n");
         let before = run.stderr().len();
         lab.dead_socket(&path);
@@ -144,7 +144,7 @@ fn more_masters_than_descriptors_are_all_listed() {
     let mut masters = Listeners::each_called_ssh(&lab, &paths);
     wait_for_line(&mut run, 0, &format!("{MASTERS} masters"));
     wait_for_line(&mut run, 0, "raise the limit of open files (ulimit -n)");
-    // Some looks while every descriptor is in use.
+    // Some scans while every descriptor is in use.
     lab.dead_socket(&lab.control_path("web"));
     wait_for_line(&mut run, 0, "stale control socket");
     assert!(

@@ -65,7 +65,7 @@ fn sockets_among_50000_files_are_found() {
 fn burst_of_10000_files_causes_few_looks() {
     /// A burst of events is over after this long without one; until then the watcher looks now and then.
     const APART: Duration = Duration::from_millis(50);
-    /// Looks that are due anyway: at the start, and because of the first results.
+    /// Scans that are due anyway: at the start, and because of the first results.
     const BESIDE: u128 = 10;
     let lab = Lab::new();
     lab.write_muxtray_config("interval_secs = 3600\n");
