@@ -5,7 +5,7 @@
     packaging/translations.py check     report texts and translations that do not agree; change nothing
 
 A text is written in English where it is used, as tr!("{path} is {state}", path, state = …), or as marked!("…") if it is
-kept in a table. tr! replaces placeholders at run time, so a wrong name is found here and not by the compiler. A comment
+kept in a table; in a table of ssh's messages it stands alone. tr! replaces placeholders at run time, so a wrong name is found here and not by the compiler. A comment
 `// Translators: …` is copied for the texts of the statement, item or match arm below it.
 
 The catalogues are checked with msgcmp and msgfmt of GNU gettext: every text is translated, none is fuzzy, and the
@@ -32,6 +32,9 @@ LITERAL = rf"r(#*)\".*?\"\1|{STRING}|'(?:[^'\\]|\\[^']+)'"
 COMMENT = re.compile(rf"{LITERAL}|//[^\n]*", re.S)
 TESTS = re.compile(r"#\[cfg\(test\)\]\n(?:pub(?:\(\w+\))? )?mod tests\b")
 CALL = re.compile(r"\b(?:tr|marked)!\(")
+# A table of ssh's messages. Its wordings are ssh's own words.
+TABLE = re.compile(r"\bssh_messages! \{.*?\n\}", re.S)
+WORDINGS = re.compile(rf"\[\s*(?:{STRING},?\s*)+\] \{{")
 PIECE = re.compile(rf"{LITERAL}|.", re.S)
 TEXT = re.compile(rf"\s*(?:({STRING})\s*=>\s*)?({STRING})\s*(?:\|\s*({STRING})\s*%.*)?$", re.S)
 ARGUMENT = re.compile(r"\s*(\w+)\s*(?:=(?!=).*)?$", re.S)
@@ -79,9 +82,12 @@ class Messages:
         source, file = TESTS.split(path.read_text(encoding="utf-8"))[0], path.relative_to(ROOT)
         # Comments become blanks, so that a text has the same place in both.
         code = COMMENT.sub(lambda match: " " * len(match[0]) if match[0].startswith("//") else match[0], source)
-        for call in CALL.finditer(code):
-            line = source.count("\n", 0, call.start())
-            parts = arguments(code, call.end())
+        texts = [(call.start(), arguments(code, call.end())) for call in CALL.finditer(code)]
+        for table in TABLE.finditer(code):
+            rows = WORDINGS.sub(lambda match: " " * len(match[0]), table[0])
+            texts += [(table.start() + text.start(), [text[0]]) for text in re.finditer(STRING, rows)]
+        for start, parts in sorted(texts):
+            line = source.count("\n", 0, start)
             text = TEXT.match(parts[0])
             names = {match[1] if (match := ARGUMENT.match(part)) else None for part in parts[1:]}
             wrong = lambda problem: self.problems.append(f"{file}:{line + 1}: {problem}")
@@ -100,7 +106,7 @@ class Messages:
                 wrong(f"{singular!r} has another plural or other arguments than elsewhere")
             # Dictionaries keep each once, in order.
             entry["files"][str(file)] = None
-            entry["comments"] |= {note: None for (start, end), note in notes(source) if start <= call.start() < end}
+            entry["comments"] |= {note: None for (first, end), note in notes(source) if first <= start < end}
 
     def template(self):
         """The template, with files but no line numbers, which every change would move."""

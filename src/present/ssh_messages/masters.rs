@@ -1,7 +1,7 @@
 //! Messages about masters, and about the conversation with them.
 
 use super::row::{
-    CLEAN, EXAMINE, LOCAL_PATH, ROW, SHORT_PATH, SHOW_MASTERS, SshMessage, WITHOUT_MASTER,
+    CLEAN, EXAMINE, LOCAL_PATH, SHORT_PATH, SHOW_MASTERS, WITHOUT_MASTER, ssh_messages,
 };
 use crate::model::finding::FindingId::{
     DirectoryInsecure, DirectoryMissing, DirectoryNotWritable, FilesystemNetwork,
@@ -14,397 +14,272 @@ const MASTER_ENDED: &str = marked!(
     "the master ended at that moment: ControlPersist ran out, its connection broke, or somebody ended it"
 );
 
-pub(super) static MESSAGES: &[SshMessage] = &[
-    SshMessage {
-        wordings: &["multiplex uid mismatch: peer euid NUMBER != uid NUMBER"],
-        meaning: marked!(
-            "another user, often through sudo, asked the master for a session, and the master refused"
-        ),
-        causes: &[
-            marked!(
-                "ssh runs with another user id but with the same ControlPath, for example through sudo -E"
-            ),
-            marked!("the socket or its directory may be used by a group"),
+ssh_messages! {
+    MESSAGES:
+    ["multiplex uid mismatch: peer euid NUMBER != uid NUMBER"] {
+        meaning: "another user, often through sudo, asked the master for a session, and the master refused",
+        causes: [
+            "ssh runs with another user id but with the same ControlPath, for example through sudo -E",
+            "the socket or its directory may be used by a group",
         ],
-        findings: &[Misowned, InsecureMode, DirectoryInsecure],
-        remedies: &[
-            marked!("run ssh as the user who started the master, without sudo: ssh HOST"),
-            marked!("as the other user, connect without the master: ssh -S none HOST"),
+        findings: [Misowned, InsecureMode, DirectoryInsecure],
+        remedies: [
+            "run ssh as the user who started the master, without sudo: ssh HOST",
+            "as the other user, connect without the master: ssh -S none HOST",
         ],
-        ..ROW
-    },
-    SshMessage {
-        wordings: &[
-            "session request failed: Session open refused by peer",
-            "Session open refused by peer",
+    }
+    ["session request failed: Session open refused by peer", "Session open refused by peer"] {
+        meaning: "the server opens no more sessions on this connection (MaxSessions in its sshd_config, 10 by default)",
+        causes: [
+            "as many sessions as MaxSessions allows are open through the master, those of editors, scripts and forgotten terminals included",
+            "MaxSessions is 1 or 0 on the server, as on some appliances and git servers",
+            "the server is about to end, or a forced command ends the connection",
         ],
-        meaning: marked!(
-            "the server opens no more sessions on this connection (MaxSessions in its sshd_config, 10 by default)"
-        ),
-        causes: &[
-            marked!(
-                "as many sessions as MaxSessions allows are open through the master, those of editors, scripts and forgotten terminals included"
-            ),
-            marked!("MaxSessions is 1 or 0 on the server, as on some appliances and git servers"),
-            marked!("the server is about to end, or a forced command ends the connection"),
-        ],
-        findings: &[SessionsAtLimit],
-        remedies: &[
+        findings: [SessionsAtLimit],
+        remedies: [
             WITHOUT_MASTER,
-            marked!(
-                "close sessions that are not needed; show how many each master has: muxtray list"
-            ),
-            marked!(
-                "raise the limit in the server's sshd_config, for connections made afterwards: MaxSessions 50"
-            ),
+            "close sessions that are not needed; show how many each master has: muxtray list",
+            "raise the limit in the server's sshd_config, for connections made afterwards: MaxSessions 50",
         ],
-        ..ROW
-    },
-    SshMessage {
-        wordings: &[
-            "Master refused session request: ...",
-            "Master refused forwarding request: ...",
-            "Master refused termination request: ...",
-            "Master refused stop listening request: ...",
-            "Master refused stdio forwarding request: ...",
+    }
+    [
+        "Master refused session request: ...",
+        "Master refused forwarding request: ...",
+        "Master refused termination request: ...",
+        "Master refused stop listening request: ...",
+        "Master refused stdio forwarding request: ...",
+    ] {
+        meaning: "the master asks before each request (ControlMaster ask or autoask), and the answer was no or nobody could be asked",
+        causes: [
+            "no ssh-askpass program is installed, or it has no display",
+            "the question was answered with no",
         ],
-        meaning: marked!(
-            "the master asks before each request (ControlMaster ask or autoask), and the answer was no or nobody could be asked"
-        ),
-        causes: &[
-            marked!("no ssh-askpass program is installed, or it has no display"),
-            marked!("the question was answered with no"),
-        ],
-        remedies: &[
+        remedies: [
             WITHOUT_MASTER,
-            marked!("set in ~/.ssh/config, in place of ask or autoask: ControlMaster auto"),
-            marked!("end the process of the master: muxtray exit --end-process HOST"),
+            "set in ~/.ssh/config, in place of ask or autoask: ControlMaster auto",
+            "end the process of the master: muxtray exit --end-process HOST",
         ],
-        ..ROW
-    },
-    SshMessage {
-        wordings: &[
-            "read from master failed: Broken pipe",
-            "read from master failed: Connection reset by peer",
-            "read from master failed: ...",
-            "Control master terminated unexpectedly",
-            "master alive check failed",
-            "master alive request failed",
-        ],
-        meaning: marked!("the master ended, or closed the connection, while ssh talked to it"),
-        causes: &[
+    }
+    [
+        "read from master failed: Broken pipe",
+        "read from master failed: Connection reset by peer",
+        "read from master failed: ...",
+        "Control master terminated unexpectedly",
+        "master alive check failed",
+        "master alive request failed",
+    ] {
+        meaning: "the master ended, or closed the connection, while ssh talked to it",
+        causes: [
             MASTER_ENDED,
-            marked!("the network of the master failed, and ServerAliveInterval ended it"),
-            marked!("another user's ssh asked, and the master refuses other users"),
-            marked!("the program that listens on the control socket is not ssh"),
+            "the network of the master failed, and ServerAliveInterval ended it",
+            "another user's ssh asked, and the master refuses other users",
+            "the program that listens on the control socket is not ssh",
         ],
-        findings: &[Stale, Foreign, Unresponsive],
-        remedies: &[
-            marked!("connect again, which starts a new master: ssh HOST"),
-            CLEAN,
-            WITHOUT_MASTER,
-        ],
-        ..ROW
-    },
-    SshMessage {
-        wordings: &["master hello exchange failed"],
-        meaning: marked!(
-            "a program listened on the control socket, but the conversation with it did not begin; ssh goes on without the master"
-        ),
-        causes: &[
+        findings: [Stale, Foreign, Unresponsive],
+        remedies: ["connect again, which starts a new master: ssh HOST", CLEAN, WITHOUT_MASTER],
+    }
+    ["master hello exchange failed"] {
+        meaning: "a program listened on the control socket, but the conversation with it did not begin; ssh goes on without the master",
+        causes: [
             MASTER_ENDED,
-            marked!("the master did not answer within ConnectTimeout: it is stopped or hung"),
-            marked!(
-                "another user's ssh asked, and the master refuses other users (multiplex uid mismatch)"
-            ),
-            marked!("the program that listens on the control socket is not ssh"),
+            "the master did not answer within ConnectTimeout: it is stopped or hung",
+            "another user's ssh asked, and the master refuses other users (multiplex uid mismatch)",
+            "the program that listens on the control socket is not ssh",
         ],
-        findings: &[Stale, Unresponsive, Stranded, Foreign, Misowned],
-        remedies: &[
-            marked!("connect again, which starts a new master: ssh HOST"),
-            marked!("ask the masters whether they answer: muxtray check"),
+        findings: [Stale, Unresponsive, Stranded, Foreign, Misowned],
+        remedies: [
+            "connect again, which starts a new master: ssh HOST",
+            "ask the masters whether they answer: muxtray check",
             WITHOUT_MASTER,
         ],
-        ..ROW
-    },
-    SshMessage {
-        wordings: &["Failed to connect to new control master"],
-        meaning: marked!(
-            "ssh had put its master into the background, and could not connect to it by the ControlPath; the session did not start, but the master may run on"
-        ),
-        causes: &[
-            marked!(
-                "another program removed or replaced the socket at that moment: a second ssh, or a script that cleans up"
-            ),
-            marked!(
-                "the directory is on a filesystem that copies on link (bindfs, FUSE, some container volumes), so the path leads to no listener"
-            ),
-            marked!("the server closed the connection just after the login, and the master ended"),
+    }
+    ["Failed to connect to new control master"] {
+        meaning: "ssh had put its master into the background, and could not connect to it by the ControlPath; the session did not start, but the master may run on",
+        causes: [
+            "another program removed or replaced the socket at that moment: a second ssh, or a script that cleans up",
+            "the directory is on a filesystem that copies on link (bindfs, FUSE, some container volumes), so the path leads to no listener",
+            "the server closed the connection just after the login, and the master ended",
         ],
-        findings: &[FilesystemUnsupported, Orphaned, Stale, FilesystemNetwork],
-        remedies: &[
-            marked!("connect again: ssh HOST"),
-            marked!("show whether masters were left without a socket: muxtray list"),
+        findings: [FilesystemUnsupported, Orphaned, Stale, FilesystemNetwork],
+        remedies: [
+            "connect again: ssh HOST",
+            "show whether masters were left without a socket: muxtray list",
             LOCAL_PATH,
             WITHOUT_MASTER,
         ],
-        ..ROW
-    },
-    SshMessage {
-        wordings: &[
-            "Unsupported multiplexing protocol version NUMBER (expected NUMBER)",
-            "unsupported multiplexing protocol version NUMBER (expected NUMBER)",
-            "expected HELLO (NUMBER) got NUMBER",
-            "master returned unexpected message NUMBER",
-            "unexpected response from master ...",
-            "unsupported mux message ...",
-            "expected MUX_MSG_HELLO(...",
-            "HELLO received twice",
-            "out of sequence reply: my id NUMBER theirs NUMBER",
-            "exit on unknown session: my id NUMBER theirs NUMBER",
-            "tty alloc fail on unknown session: my id NUMBER theirs NUMBER",
-            "exitval sent twice",
+    }
+    [
+        "Unsupported multiplexing protocol version NUMBER (expected NUMBER)",
+        "unsupported multiplexing protocol version NUMBER (expected NUMBER)",
+        "expected HELLO (NUMBER) got NUMBER",
+        "master returned unexpected message NUMBER",
+        "unexpected response from master ...",
+        "unsupported mux message ...",
+        "expected MUX_MSG_HELLO(...",
+        "HELLO received twice",
+        "out of sequence reply: my id NUMBER theirs NUMBER",
+        "exit on unknown session: my id NUMBER theirs NUMBER",
+        "tty alloc fail on unknown session: my id NUMBER theirs NUMBER",
+        "exitval sent twice",
+    ] {
+        meaning: "the program that listens on the control socket does not speak OpenSSH's protocol, or another version of it",
+        causes: [
+            "another program has the path of the control socket, for example an ssh-agent",
+            "the master is from another version of OpenSSH, from before an update or in a container",
         ],
-        meaning: marked!(
-            "the program that listens on the control socket does not speak OpenSSH's protocol, or another version of it"
-        ),
-        causes: &[
-            marked!("another program has the path of the control socket, for example an ssh-agent"),
-            marked!(
-                "the master is from another version of OpenSSH, from before an update or in a container"
-            ),
-        ],
-        findings: &[Foreign],
-        remedies: &[
+        findings: [Foreign],
+        remedies: [
             WITHOUT_MASTER,
-            marked!("[show which process listens: ss -xlp src PATH]"),
-            marked!("after an update of OpenSSH, end the old master: muxtray exit HOST"),
+            "[show which process listens: ss -xlp src PATH]",
+            "after an update of OpenSSH, end the old master: muxtray exit HOST",
         ],
-        ..ROW
-    },
-    SshMessage {
-        wordings: &[
-            "mux server does not support info request",
-            "info request failed",
-        ],
-        meaning: marked!(
-            "the master cannot answer -O conninfo and -O channels, which need OpenSSH 10.3 or later"
-        ),
-        causes: &[marked!("the master was started before OpenSSH was updated")],
-        remedies: &[marked!(
-            "end the old master, then connect again: muxtray exit HOST"
-        )],
-        ..ROW
-    },
-    SshMessage {
-        wordings: &[
-            "termination request failed: ...",
-            "stop listening request failed: ...",
-        ],
-        meaning: marked!("the master could not do what -O exit or -O stop asked for"),
-        causes: &[marked!("the master is from another version of OpenSSH")],
-        remedies: &[marked!(
-            "end the process of the master: muxtray exit --end-process HOST"
-        )],
-        ..ROW
-    },
-    SshMessage {
-        wordings: &["session request failed: ..."],
-        meaning: marked!("the master opened no session"),
-        causes: &[marked!("the master's connection was about to end")],
-        findings: &[SessionsAtLimit, Stranded],
-        remedies: &[WITHOUT_MASTER, SHOW_MASTERS],
-        ..ROW
-    },
-    SshMessage {
-        wordings: &[
-            "mm_send_fd: ...",
-            "mm_receive_fd: ...",
-            "send fds failed",
-            "failed to receive fd NUMBER from client",
-        ],
-        meaning: marked!("ssh could not hand its terminal or pipes to the master"),
-        causes: &[
+    }
+    ["mux server does not support info request", "info request failed"] {
+        meaning: "the master cannot answer -O conninfo and -O channels, which need OpenSSH 10.3 or later",
+        causes: ["the master was started before OpenSSH was updated"],
+        remedies: ["end the old master, then connect again: muxtray exit HOST"],
+    }
+    ["termination request failed: ...", "stop listening request failed: ..."] {
+        meaning: "the master could not do what -O exit or -O stop asked for",
+        causes: ["the master is from another version of OpenSSH"],
+        remedies: ["end the process of the master: muxtray exit --end-process HOST"],
+    }
+    ["session request failed: ..."] {
+        meaning: "the master opened no session",
+        causes: ["the master's connection was about to end"],
+        findings: [SessionsAtLimit, Stranded],
+        remedies: [WITHOUT_MASTER, SHOW_MASTERS],
+    }
+    [
+        "mm_send_fd: ...",
+        "mm_receive_fd: ...",
+        "send fds failed",
+        "failed to receive fd NUMBER from client",
+    ] {
+        meaning: "ssh could not hand its terminal or pipes to the master",
+        causes: [
             MASTER_ENDED,
-            marked!("the system cannot pass files through sockets, as ssh of Windows and Cygwin"),
-            marked!("the limit of open files of the master is reached"),
+            "the system cannot pass files through sockets, as ssh of Windows and Cygwin",
+            "the limit of open files of the master is reached",
         ],
-        findings: &[Foreign, Unresponsive],
-        remedies: &[WITHOUT_MASTER, SHOW_MASTERS],
-        ..ROW
-    },
-    SshMessage {
-        wordings: &["write packet: ..."],
-        meaning: marked!("the master ended before ssh could send it a request"),
-        causes: &[MASTER_ENDED],
-        findings: &[Stale, Foreign],
-        remedies: &[
-            marked!("connect again, which starts a new master: ssh HOST"),
-            WITHOUT_MASTER,
+        findings: [Foreign, Unresponsive],
+        remedies: [WITHOUT_MASTER, SHOW_MASTERS],
+    }
+    ["write packet: ..."] {
+        meaning: "the master ended before ssh could send it a request",
+        causes: [MASTER_ENDED],
+        findings: [Stale, Foreign],
+        remedies: ["connect again, which starts a new master: ssh HOST", WITHOUT_MASTER],
+    }
+    ["No ControlPath specified for \"-O\" command"] {
+        meaning: "the ssh configuration sets no ControlPath for this host",
+        causes: [
+            "the host has no ControlPath, or ControlPath none",
+            "the master was started with -S or -M, whose path ssh does not know now",
         ],
-        ..ROW
-    },
-    SshMessage {
-        wordings: &["No ControlPath specified for \"-O\" command"],
-        meaning: marked!("the ssh configuration sets no ControlPath for this host"),
-        causes: &[
-            marked!("the host has no ControlPath, or ControlPath none"),
-            marked!("the master was started with -S or -M, whose path ssh does not know now"),
-        ],
-        remedies: &[
-            marked!("show what ssh uses for the host: ssh -G HOST | grep -i control"),
+        remedies: [
+            "show what ssh uses for the host: ssh -G HOST | grep -i control",
             SHOW_MASTERS,
-            marked!(
-                "set in ~/.ssh/config, after mkdir -p -m 700 ~/.ssh/s: ControlPath ~/.ssh/s/%C"
-            ),
+            "set in ~/.ssh/config, after mkdir -p -m 700 ~/.ssh/s: ControlPath ~/.ssh/s/%C",
         ],
-        ..ROW
-    },
-    SshMessage {
-        wordings: &[
-            "Invalid multiplex command.",
-            "Multiplexing command already specified",
-            "Cannot specify multiplexing command with -W",
-            "Cannot specify stdio forward with -O",
+    }
+    [
+        "Invalid multiplex command.",
+        "Multiplexing command already specified",
+        "Cannot specify multiplexing command with -W",
+        "Cannot specify stdio forward with -O",
+    ] {
+        meaning: "the arguments of ssh are wrong: -O takes one of check, forward, cancel, exit, stop, proxy",
+        causes: [
+            "a misspelt command, or -O twice or together with -W",
+            "conninfo and channels need OpenSSH 10.3 or later",
         ],
-        meaning: marked!(
-            "the arguments of ssh are wrong: -O takes one of check, forward, cancel, exit, stop, proxy"
-        ),
-        causes: &[
-            marked!("a misspelt command, or -O twice or together with -W"),
-            marked!("conninfo and channels need OpenSSH 10.3 or later"),
+        remedies: ["show the version of ssh: ssh -V"],
+    }
+    ["Missing ControlPersist argument", "Bad ControlPersist argument"] {
+        meaning: "ssh refuses its configuration: ControlPersist takes yes, no, or a time such as 10m",
+        causes: ["a misspelt value in the file and line that the message names"],
+        findings: [SshConfigInvalid],
+        remedies: ["correct the line, then test it: ssh -G HOST"],
+    }
+    [
+        "vdollar_percent_expand: unknown key ...",
+        "percent_dollar_expand: unknown key ...",
+        "percent_expand: unknown key ...",
+        "env var ${...",
+        "invalid environment variable expansion",
+        "vdollar_percent_expand: ...",
+        "percent_expand: failed",
+        "percent_dollar_expand: failed",
+        "tilde_expand: ...",
+        "ssh_connection_hash: ...",
+    ] {
+        meaning: "ssh cannot expand a % token or a variable in its configuration, such as in ControlPath",
+        causes: [
+            "the token is newer than this ssh, such as %j before OpenSSH 9.6 or %k before 8.5",
+            "a literal % has to be written as %%",
+            "the environment variable is not set here, as in cron, systemd and sudo",
         ],
-        remedies: &[marked!("show the version of ssh: ssh -V")],
-        ..ROW
-    },
-    SshMessage {
-        wordings: &[
-            "Missing ControlPersist argument",
-            "Bad ControlPersist argument",
-        ],
-        meaning: marked!(
-            "ssh refuses its configuration: ControlPersist takes yes, no, or a time such as 10m"
-        ),
-        causes: &[marked!(
-            "a misspelt value in the file and line that the message names"
-        )],
-        findings: &[SshConfigInvalid],
-        remedies: &[marked!("correct the line, then test it: ssh -G HOST")],
-        ..ROW
-    },
-    SshMessage {
-        wordings: &[
-            "vdollar_percent_expand: unknown key ...",
-            "percent_dollar_expand: unknown key ...",
-            "percent_expand: unknown key ...",
-            "env var ${...",
-            "invalid environment variable expansion",
-            "vdollar_percent_expand: ...",
-            "percent_expand: failed",
-            "percent_dollar_expand: failed",
-            "tilde_expand: ...",
-            "ssh_connection_hash: ...",
-        ],
-        meaning: marked!(
-            "ssh cannot expand a % token or a variable in its configuration, such as in ControlPath"
-        ),
-        causes: &[
-            marked!(
-                "the token is newer than this ssh, such as %j before OpenSSH 9.6 or %k before 8.5"
-            ),
-            marked!("a literal % has to be written as %%"),
-            marked!("the environment variable is not set here, as in cron, systemd and sudo"),
-        ],
-        findings: &[SshConfigInvalid],
-        remedies: &[
-            marked!("correct the option, then test it: ssh -G HOST"),
-            SHORT_PATH,
-        ],
-        ..ROW
-    },
-    SshMessage {
-        wordings: &["escape not available to multiplexed sessions"],
-        meaning: marked!("this escape character works only in the first session of a master"),
-        causes: &[marked!(
-            "the session runs through a master, which holds the connection"
-        )],
-        remedies: &[
-            marked!("for a forwarding, ask the master: ssh -O forward -L 8080:localhost:80 HOST"),
+        findings: [SshConfigInvalid],
+        remedies: ["correct the option, then test it: ssh -G HOST", SHORT_PATH],
+    }
+    ["escape not available to multiplexed sessions"] {
+        meaning: "this escape character works only in the first session of a master",
+        causes: ["the session runs through a master, which holds the connection"],
+        remedies: [
+            "for a forwarding, ask the master: ssh -O forward -L 8080:localhost:80 HOST",
             WITHOUT_MASTER,
         ],
-        ..ROW
-    },
-    SshMessage {
-        wordings: &["Shared connection to HOST closed"],
-        meaning: marked!("a session through a master ended normally"),
-        ..ROW
-    },
-    SshMessage {
-        wordings: &["Master running (pid=NUMBER)"],
-        meaning: marked!(
-            "the process of the master answers; that says nothing about its network, so a session can still hang"
-        ),
-        findings: &[Stranded, Suspect],
-        remedies: &[marked!("check its network as well: muxtray check [HOST]")],
-        ..ROW
-    },
-    SshMessage {
-        wordings: &["Exit request sent.", "Stop listening request sent."],
-        meaning: marked!(
-            "the master accepted the request; after stop it ends with its last session"
-        ),
-        ..ROW
-    },
-    SshMessage {
-        wordings: &[
-            "auto-mux: Trying existing master at 'PATH'",
-            "auto-mux: Trying existing master",
-            "temporary control path PATH.RANDOM",
-            "setting up multiplex master socket",
-            "multiplexing control connection",
-            "control_persist_detach: ...",
-            "ControlPersist timeout expired",
-            "mux_client_request_session: master session id: NUMBER",
-            "mux_client_request_session: entering",
-            "mux_client_request_alive: entering",
-            "mux_client_hello_exchange: master version NUMBER",
-        ],
-        meaning: marked!("a normal step of multiplexing"),
-        ..ROW
-    },
-    SshMessage {
-        wordings: &["muxserver_listen: ..."],
-        meaning: marked!("ssh could not become a master"),
-        findings: &[
-            DirectoryMissing,
-            DirectoryNotWritable,
-            FilesystemUnsupported,
-        ],
-        remedies: &[EXAMINE, WITHOUT_MASTER],
-        ..ROW
-    },
-    SshMessage {
-        wordings: &[
-            "muxclient: ...",
-            "mux_client_...",
-            "mux_master_...",
-            "mux_session_confirm: ...",
-            "mux_stdio_confirm: ...",
-            "mux_confirm_remote_forward: ...",
-            "mux_exit_message: ...",
-            "mux_tty_alloc_failed: ...",
-            "unrecognised muxclient_command ...",
-            "channel_post_mux_listener: ...",
-        ],
-        meaning: marked!("the conversation between ssh and its master failed"),
-        causes: &[
+    }
+    ["Shared connection to HOST closed"] {
+        meaning: "a session through a master ended normally",
+    }
+    ["Master running (pid=NUMBER)"] {
+        meaning: "the process of the master answers; that says nothing about its network, so a session can still hang",
+        findings: [Stranded, Suspect],
+        remedies: ["check its network as well: muxtray check [HOST]"],
+    }
+    ["Exit request sent.", "Stop listening request sent."] {
+        meaning: "the master accepted the request; after stop it ends with its last session",
+    }
+    [
+        "auto-mux: Trying existing master at 'PATH'",
+        "auto-mux: Trying existing master",
+        "temporary control path PATH.RANDOM",
+        "setting up multiplex master socket",
+        "multiplexing control connection",
+        "control_persist_detach: ...",
+        "ControlPersist timeout expired",
+        "mux_client_request_session: master session id: NUMBER",
+        "mux_client_request_session: entering",
+        "mux_client_request_alive: entering",
+        "mux_client_hello_exchange: master version NUMBER",
+    ] {
+        meaning: "a normal step of multiplexing",
+    }
+    ["muxserver_listen: ..."] {
+        meaning: "ssh could not become a master",
+        findings: [DirectoryMissing, DirectoryNotWritable, FilesystemUnsupported],
+        remedies: [EXAMINE, WITHOUT_MASTER],
+    }
+    [
+        "muxclient: ...",
+        "mux_client_...",
+        "mux_master_...",
+        "mux_session_confirm: ...",
+        "mux_stdio_confirm: ...",
+        "mux_confirm_remote_forward: ...",
+        "mux_exit_message: ...",
+        "mux_tty_alloc_failed: ...",
+        "unrecognised muxclient_command ...",
+        "channel_post_mux_listener: ...",
+    ] {
+        meaning: "the conversation between ssh and its master failed",
+        causes: [
             MASTER_ENDED,
-            marked!(
-                "the master is from another version of OpenSSH, or the program that listens is not ssh"
-            ),
+            "the master is from another version of OpenSSH, or the program that listens is not ssh",
         ],
-        findings: &[Stale, Unresponsive, Foreign],
-        remedies: &[marked!("connect again: ssh HOST"), WITHOUT_MASTER, EXAMINE],
-        ..ROW
-    },
-];
+        findings: [Stale, Unresponsive, Foreign],
+        remedies: ["connect again: ssh HOST", WITHOUT_MASTER, EXAMINE],
+    }
+}

@@ -26,7 +26,6 @@ impl SshMessage {
     }
 }
 
-/// A row without facts, for the fields that a row does not set.
 pub(super) const ROW: SshMessage = SshMessage {
     wordings: &[],
     meaning: "",
@@ -35,6 +34,23 @@ pub(super) const ROW: SshMessage = SshMessage {
     remedies: &[],
     remedies_in_ansible: &[],
 };
+
+/// A table of messages. `packaging/translations.py` takes every text in it but the wordings.
+macro_rules! ssh_messages {
+    ($(#[$doc:meta])* $name:ident: $([$($wording:literal),+ $(,)?] {
+        meaning: $meaning:literal,
+        $($field:ident: [$($value:expr),+ $(,)?],)*
+    })+) => {
+        $(#[$doc])*
+        pub(super) static $name: &[super::row::SshMessage] = &[$(super::row::SshMessage {
+            wordings: &[$($wording),+],
+            meaning: $meaning,
+            $($field: &[$($value),+],)*
+            ..super::row::ROW
+        }),+];
+    };
+}
+pub(super) use ssh_messages;
 
 pub(super) const WITHOUT_MASTER: &str = marked!("connect without the master: ssh -S none HOST");
 
