@@ -4,9 +4,11 @@
 //! recognised with any path.
 #![no_main]
 
+use std::collections::BTreeMap;
+
 use libfuzzer_sys::fuzz_target;
 use muxtray::model::control_path::{ControlPath, Destination};
-use muxtray::present::explain::answer;
+use muxtray::present::explain::{Situation, answer};
 use muxtray::present::ssh_messages::{Recognised, SSH_MESSAGES, recognise};
 use muxtray_fuzz::{assert_printable, choice, snapshot, socket};
 
@@ -46,15 +48,18 @@ fn answered(message: &Recognised) {
         snapshot(sockets.into_iter().collect()),
         snapshot(Vec::new()),
     ] {
-        let answer = answer(message, &snapshot);
-        for text in [
-            Some(&answer.line),
-            Some(&answer.meaning),
-            answer.now.as_ref(),
-        ]
-        .into_iter()
-        .flatten()
-        {
+        let answer = answer(
+            message,
+            &Situation {
+                snapshot: &snapshot,
+                control_paths: &BTreeMap::new(),
+                ports: &BTreeMap::new(),
+                ssh_option: "",
+            },
+        );
+        let texts = [&answer.line, &answer.meaning].into_iter();
+        let texts = texts.chain(&answer.now).chain(&answer.causes);
+        for text in texts.chain(&answer.remedies) {
             assert_printable(text);
             assert!(!text.is_empty());
         }
@@ -71,15 +76,21 @@ fn worded(name: &str) {
     let Some(path) = ControlPath::new(&path) else {
         return;
     };
-    for (message, wording) in SSH_MESSAGES.iter().flat_map(|message| {
-        message
-            .wordings
-            .iter()
-            .map(move |wording| (message, wording))
+    let messages = SSH_MESSAGES.iter().flat_map(|(_, messages)| *messages);
+    for (message, wording) in messages.flat_map(|message| {
+        let wordings = message.wordings.iter();
+        wordings.map(move |wording| (message, wording))
     }) {
         let line = wording
             .replace(".RANDOM", "")
-            .replace("PATH", &path.to_string());
+            .replace("PATH", &path.to_string())
+            .replace("ADDRESS", "127.0.0.1")
+            .replace("SERVERPORT", "8080")
+            .replace("PORT", "1080")
+            .replace("NUMBER", "17")
+            .replace("HOST ", "web ")
+            .replace("HOST:", "web:")
+            .replace("...", "Something new");
         let recognised = recognise(&format!("debug1: something\r\n{line}\r\n"));
         let [recognised] = &recognised[..] else {
             panic!("{recognised:?} in {line}");

@@ -10,7 +10,7 @@ use libfuzzer_sys::fuzz_target;
 use muxtray::discover::{Request, Ssh, discover};
 use muxtray::model::control_path::{ControlPath, Destination, HostAlias};
 use muxtray::model::recent::Recent;
-use muxtray_fuzz::{choice, scratch, snapshot, socket, environment, uid, write};
+use muxtray_fuzz::{choice, environment, scratch, snapshot, socket, uid, write};
 
 fuzz_target!(|data: &[u8]| {
     let Some((choice, bytes)) = choice(data) else {

@@ -15,7 +15,7 @@ use muxtray::model::control_path::{ControlPath, Pattern};
 use muxtray::model::finding::FindingId;
 use muxtray::model::settings::Setting;
 use muxtray_fuzz::{
-    assert_finding_printable, assert_printable, choice, scratch, environment, write,
+    assert_finding_printable, assert_printable, choice, environment, scratch, write,
 };
 
 fuzz_target!(|data: &[u8]| {
@@ -28,7 +28,7 @@ fuzz_target!(|data: &[u8]| {
         Ok(settings) => settings,
         Err(error) => {
             assert_printable(&error.to_string());
-            assert_finding_printable(&error.finding());
+            assert_finding_printable(&error.finding(None));
             assert!(set(&path, Setting::Notifications, false).is_err());
             assert_eq!(fs::read(&path).ok(), Some(text));
             return;

@@ -10,7 +10,7 @@ use std::sync::Once;
 
 use libfuzzer_sys::fuzz_target;
 use muxtray::discover::{Request, Ssh, discover};
-use muxtray_fuzz::{assert_finding_printable, choice, scratch, environment, write};
+use muxtray_fuzz::{assert_finding_printable, choice, environment, scratch, write};
 
 const FILES: [&str; 4] = [
     ".ssh/config",

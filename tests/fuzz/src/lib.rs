@@ -174,6 +174,7 @@ pub fn socket(path: ControlPath, alias: &str, destination: Destination) -> Socke
         cookie: Some(Cookie(1)),
         hosts: vec![HostAlias(alias.to_owned())],
         is_elsewhere: false,
+        refuses: false,
         destination: Some(destination),
         pid: Some(MasterPid(4711)),
         sessions: Some(2),
