@@ -3,7 +3,7 @@
 use std::io;
 
 use super::inet_diag::{self, Row};
-use super::process::{self, Descriptors, Part, SSH};
+use super::process::{self, Descriptors, Part};
 use crate::model::ids::MasterPid;
 use crate::model::port_holder::PortHolder;
 
@@ -38,7 +38,7 @@ fn described(row: &Row) -> PortHolder {
         .and_then(|pid| Some((pid, process::name(pid)?)));
     let forwarding = process
         .as_ref()
-        .filter(|(_, name)| name == SSH)
+        .filter(|(pid, name)| process::is_ssh_client(*pid, name))
         .and_then(|(pid, _)| process::cmdline(*pid))
         .and_then(|cmdline| forwarding(&cmdline, row.local.port()));
     PortHolder {

@@ -7,6 +7,7 @@ use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 use crate::model::control_path::Destination;
@@ -112,6 +113,11 @@ pub(super) fn name(pid: MasterPid) -> Option<String> {
             .to_vec(),
     };
     Some(String::from_utf8_lossy(&name).into_owned())
+}
+
+/// Whether the process is OpenSSH's client; `false` if that cannot be read.
+pub(super) fn is_ssh(pid: MasterPid) -> bool {
+    name(pid).is_some_and(|name| is_ssh_client(pid, &name))
 }
 
 /// Whether the program is OpenSSH's client: by its name (also that of a wrapper: trzsz's `tssh`, Nix's `.ssh-wrapped`), or
@@ -344,12 +350,34 @@ pub(super) struct Descriptors {
     pub(super) stream_sockets: Vec<(OsString, u32)>,
     /// The number of sockets before the first pipe that is not a standard stream; `None` without such a pipe.
     pub(super) before_pipe: Option<usize>,
+    /// Those that are pipes, with their inodes in pipefs; without the standard streams.
+    pub(super) pipes: Vec<(OsString, u64)>,
+    /// The pipe that is its standard output.
+    pub(super) stdout_pipe: Option<u64>,
     /// Whether its standard input or output is a terminal. With -v an ssh in the background keeps it as standard error
     /// (`fork_postauth()` in ssh.c).
     pub(super) has_terminal: bool,
 }
 
 impl Descriptors {
+    /// The pipes that the process can read, and those that it can write. The mode of a link shows which end of the pipe it
+    /// is; see proc_pid_fd(5).
+    pub(super) fn pipe_ends(&self, pid: MasterPid) -> [Vec<u64>; 2] {
+        let directory = directory(pid).join("fd");
+        let can = |bit: u32| {
+            let is_open = |descriptor: &OsString| {
+                let link = fs::symlink_metadata(directory.join(descriptor));
+                link.is_ok_and(|link| link.mode() & bit != 0)
+            };
+            let ends = self
+                .pipes
+                .iter()
+                .filter(|(descriptor, _)| is_open(descriptor));
+            ends.map(|(_, inode)| *inode).collect()
+        };
+        [can(0o400), can(0o200)]
+    }
+
     pub(super) fn read(pid: MasterPid) -> Self {
         let entries = fs::read_dir(directory(pid).join("fd"));
         let mut found = Self::default();
@@ -366,10 +394,15 @@ impl Descriptors {
                     false => &mut found.sockets,
                 };
                 sockets.push((name, inode));
+            } else if let Some(inode) = pipe_inode(&target) {
+                if name == "1" {
+                    found.stdout_pipe = Some(inode);
+                } else if !is_standard {
+                    found.before_pipe.get_or_insert(found.sockets.len());
+                    found.pipes.push((name, inode));
+                }
             } else if is_standard {
                 found.has_terminal |= name != "2" && is_terminal(&target);
-            } else if target.as_os_str().as_bytes().starts_with(b"pipe:[") {
-                found.before_pipe.get_or_insert(found.sockets.len());
             }
         }
         found
@@ -390,11 +423,23 @@ pub(super) fn holds(pid: MasterPid, descriptor: &OsStr, socket: u32) -> bool {
 /// The inode in the target of a `/proc/PID/fd` link such as `socket:[4711]`; `None` for anything else.
 #[must_use]
 pub fn socket_inode(target: &OsStr) -> Option<u32> {
-    let number = target
-        .as_bytes()
-        .strip_prefix(b"socket:[")?
-        .strip_suffix(b"]")?;
+    number_in(target, b"socket:[")
+}
+
+/// The same for a pipe: `pipe:[4711]`.
+fn pipe_inode(target: &Path) -> Option<u64> {
+    number_in(target.as_os_str(), b"pipe:[")
+}
+
+fn number_in<T: FromStr>(target: &OsStr, before: &[u8]) -> Option<T> {
+    let number = target.as_bytes().strip_prefix(before)?;
+    let number = number.strip_suffix(b"]")?;
     std::str::from_utf8(number).ok()?.parse().ok()
+}
+
+/// The pipe that is the standard input of the process.
+pub(super) fn stdin_pipe(pid: MasterPid) -> Option<u64> {
+    pipe_inode(&fs::read_link(directory(pid).join("fd/0")).ok()?)
 }
 
 #[cfg(test)]
@@ -490,6 +535,20 @@ mod tests {
             (String::new(), None),
         ] {
             assert_eq!(parse_stat(text.as_bytes()), parsed, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn inode_is_parsed_from_link() {
+        for (target, socket, pipe) in [
+            ("pipe:[12]", None, Some(12)),
+            ("pipe:[12", None, None),
+            ("pipe:[-1]", None, None),
+            ("socket:[4711]", Some(4711), None),
+            ("/dev/null", None, None),
+        ] {
+            let found = (socket_inode(target.as_ref()), pipe_inode(target.as_ref()));
+            assert_eq!(found, (socket, pipe), "{target}");
         }
     }
 

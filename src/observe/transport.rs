@@ -9,15 +9,12 @@
 //! A connection is searched once and then looked up in the kernel by its id. If the result is ambiguous, there is none.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs;
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 
 use super::inet_diag::{self, Row};
 use super::listener_process::NextSearch;
-use super::process::{self, SSH};
+use super::process::{self, Descriptors};
 use crate::model::ids::{MasterPid, UserId};
 
 /// The longest chain of proxies that is followed.
@@ -143,7 +140,7 @@ struct Search {
     uid: UserId,
     /// By inode.
     rows: HashMap<u32, Row>,
-    descriptors: HashMap<MasterPid, Descriptors>,
+    descriptors: HashMap<MasterPid, Rc<Descriptors>>,
     /// The user's processes with a pipe as standard input, and the pipe's inode.
     readers: Option<Vec<(MasterPid, u64)>>,
 }
@@ -154,18 +151,6 @@ struct Proxy {
     pid: MasterPid,
     reads: u64,
     writes: u64,
-}
-
-/// The inodes of a process's sockets and pipes.
-#[derive(Debug, Clone, Default)]
-struct Descriptors {
-    /// The lowest descriptor first.
-    sockets: Vec<u32>,
-    /// Pipes that it can read, without its standard streams.
-    reads: BTreeSet<u64>,
-    /// Pipes that it can write, without its standard streams.
-    writes: BTreeSet<u64>,
-    stdout: Option<u64>,
 }
 
 impl Search {
@@ -203,11 +188,7 @@ impl Search {
             return None;
         }
         let descriptors = self.descriptors(ssh);
-        let proxies = if descriptors.reads.is_empty() || descriptors.writes.is_empty() {
-            Vec::new()
-        } else {
-            self.proxies(ssh, &descriptors)
-        };
+        let proxies = self.proxies(ssh, &descriptors);
         if proxies.is_empty() {
             let lowest = *self.own_connections(&descriptors).first()?;
             return Some(Held {
@@ -227,7 +208,7 @@ impl Search {
     }
 
     fn proxy_connection(&mut self, proxy: Proxy, depth: u32) -> Option<Held> {
-        if process::name(proxy.pid)? == SSH {
+        if process::is_ssh(proxy.pid) {
             return self.connection(proxy.pid, depth + 1).or_else(|| {
                 let master = self.master_of_client(proxy)?;
                 let mut found = self.connection(master, depth + 1)?;
@@ -250,8 +231,9 @@ impl Search {
     /// The inodes of outgoing connections: the local port is not one that the process listens on.
     fn own_connections(&self, descriptors: &Descriptors) -> Vec<u32> {
         let rows = || {
-            let sockets = descriptors.sockets.iter();
-            sockets.filter_map(|inode| self.rows.get(inode))
+            let sockets = descriptors.stream_sockets.iter();
+            let sockets = sockets.chain(&descriptors.sockets);
+            sockets.filter_map(|(_, inode)| self.rows.get(inode))
         };
         let listens: BTreeSet<u16> = rows()
             .filter(|row| row.numbers.is_none())
@@ -266,20 +248,25 @@ impl Search {
     /// The processes with a pipe as standard input that this ssh writes, which write a pipe that it reads. The reverse
     /// does not match, because ssh does not read its proxy on standard input.
     fn proxies(&mut self, ssh: MasterPid, descriptors: &Descriptors) -> Vec<Proxy> {
+        let [read, written] = descriptors.pipe_ends(ssh);
+        if read.is_empty() || written.is_empty() {
+            return Vec::new();
+        }
         let uid = self.uid;
         let readers = self.readers.get_or_insert_with(|| {
-            let stdin = |pid| Some((pid, stdin_pipe(pid)?));
+            let stdin = |pid| Some((pid, process::stdin_pipe(pid)?));
             process::of_user(uid).filter_map(stdin).collect()
         });
         let readers: Vec<(MasterPid, u64)> = readers
             .iter()
-            .filter(|(pid, reads)| *pid != ssh && descriptors.writes.contains(reads))
+            .filter(|(pid, reads)| *pid != ssh && written.contains(reads))
             .copied()
             .collect();
         let proxy = |(pid, reads): (MasterPid, u64)| {
             let of_proxy = self.descriptors(pid);
-            let mut written = of_proxy.stdout.iter().chain(&of_proxy.writes);
-            let writes = *written.find(|pipe| descriptors.reads.contains(pipe))?;
+            let [_, others] = of_proxy.pipe_ends(pid);
+            let mut written = of_proxy.stdout_pipe.into_iter().chain(others);
+            let writes = written.find(|pipe| read.contains(pipe))?;
             Some(Proxy { pid, reads, writes })
         };
         readers.into_iter().filter_map(proxy).collect()
@@ -288,77 +275,24 @@ impl Search {
     /// The master to which this ssh has passed its standard streams.
     fn master_of_client(&mut self, client: Proxy) -> Option<MasterPid> {
         let others = process::of_user(self.uid).filter(|pid| *pid != client.pid);
-        let ssh: Vec<MasterPid> = others
-            .filter(|pid| process::name(*pid).as_deref() == Some(SSH))
-            .collect();
         let has_both = |pid: &MasterPid| {
-            let descriptors = self.descriptors(*pid);
-            descriptors.reads.contains(&client.reads) && descriptors.writes.contains(&client.writes)
+            let [read, written] = self.descriptors(*pid).pipe_ends(*pid);
+            read.contains(&client.reads) && written.contains(&client.writes)
         };
-        let masters: Vec<MasterPid> = ssh.into_iter().filter(has_both).collect();
+        let masters: Vec<MasterPid> = others
+            .filter(has_both)
+            .filter(|pid| process::is_ssh(*pid))
+            .collect();
         match masters[..] {
             [one] => Some(one),
             _ => None,
         }
     }
 
-    fn descriptors(&mut self, pid: MasterPid) -> Descriptors {
+    fn descriptors(&mut self, pid: MasterPid) -> Rc<Descriptors> {
         let descriptors = self.descriptors.entry(pid);
-        descriptors
-            .or_insert_with(|| Descriptors::read(pid))
-            .clone()
-    }
-}
-
-fn stdin_pipe(pid: MasterPid) -> Option<u64> {
-    let target = fs::read_link(process::directory(pid).join("fd/0")).ok()?;
-    pipe_inode(&target)
-}
-
-/// The inode in the target of a /proc/PID/fd link such as `pipe:[4711]`; `None` for anything else.
-fn pipe_inode(target: &Path) -> Option<u64> {
-    let target = target.as_os_str().as_bytes();
-    let inode = target.strip_prefix(b"pipe:[")?.strip_suffix(b"]")?;
-    std::str::from_utf8(inode).ok()?.parse().ok()
-}
-
-impl Descriptors {
-    fn read(pid: MasterPid) -> Self {
-        let entries = fs::read_dir(process::directory(pid).join("fd"));
-        let mut numbered: Vec<(u32, _)> = entries
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| {
-                let path = entry.ok()?.path();
-                Some((path.file_name()?.to_str()?.parse().ok()?, path))
-            })
-            .collect();
-        numbered.sort_unstable();
-        let mut descriptors = Self::default();
-        for (number, path) in numbered {
-            let Ok(target) = fs::read_link(&path) else {
-                continue;
-            };
-            if let Some(inode) = process::socket_inode(target.as_os_str()) {
-                descriptors.sockets.push(inode);
-                continue;
-            }
-            match (pipe_inode(&target), number) {
-                (Some(inode), 1) => descriptors.stdout = Some(inode),
-                (None, _) | (Some(_), 0 | 2) => {}
-                (Some(inode), _) => {
-                    // The mode of the link shows which end of the pipe it is; see proc_pid_fd(5).
-                    let mode = fs::symlink_metadata(&path).map_or(0, |link| link.mode());
-                    if mode & 0o400 != 0 {
-                        descriptors.reads.insert(inode);
-                    }
-                    if mode & 0o200 != 0 {
-                        descriptors.writes.insert(inode);
-                    }
-                }
-            }
-        }
-        descriptors
+        let read = || Rc::new(Descriptors::read(pid));
+        Rc::clone(descriptors.or_insert_with(read))
     }
 }
 
