@@ -18,7 +18,7 @@ use super::kernel::{Kernel, ListenerFound};
 use crate::decide::intent::SessionConsent;
 use crate::model::carried::Carried;
 use crate::model::control_path::ControlPath;
-use crate::model::socket::{Connect, File, MasterPid, Target};
+use crate::model::socket::{Connect, MasterPid, Stat, Target};
 use crate::model::text;
 use crate::mux::client::Client;
 use crate::mux::deadline::Deadline;
@@ -121,8 +121,7 @@ pub(super) fn exit(
     if !consent.covers(carried) {
         return Err(ActionError::ConnectionsOpen(carried));
     }
-    let reply = client.exit()?;
-    tracing::debug!(path = %target.path, ?reply, "exit request sent");
+    client.exit()?;
     let until = Deadline::within(VERIFY_LIMIT);
     // A master that exits closes the connection, so the kernel need not be polled before that.
     let closed = client.wait_closed(until);
@@ -215,9 +214,10 @@ fn verify_no_listener(
 /// Whether the file is still at its path at the deadline. A master closes its listener before it unlinks the file: if
 /// another master were started in between, that unlink would remove its socket.
 fn file_remains(path: &ControlPath, held: &HeldSocket, until: Deadline) -> bool {
-    let removed = until.poll(VERIFY_POLL, || match filesystem::lstat(path.as_path()) {
-        File::Socket(stat) if stat.id.same_file(&held.stat.id) => None,
-        _ => Some(()),
+    let removed = until.poll(VERIFY_POLL, || {
+        let file = filesystem::lstat(path.as_path());
+        let is_same = |stat: &Stat| stat.id.same_file(&held.stat.id);
+        (!file.socket().is_some_and(is_same)).then_some(())
     });
     removed.is_none()
 }

@@ -21,7 +21,7 @@ use crate::decide::ending::{self, AtPath, Observed, Phase};
 use crate::decide::intent::SessionConsent;
 use crate::model::carried::Carried;
 use crate::model::control_path::ControlPath;
-use crate::model::socket::{File, Holder, Process, Target};
+use crate::model::socket::{Holder, Process, Target};
 use crate::model::text;
 use crate::mux::error::MuxError;
 use crate::observe::filesystem;
@@ -229,12 +229,10 @@ fn send_signals(
 
 /// If the file cannot be read, it is not proven to be the master's own.
 fn place(path: &ControlPath, socket: Option<&HeldSocket>) -> AtPath {
-    match filesystem::lstat(path.as_path()) {
-        File::Socket(stat) => match socket {
-            Some(own) if stat.id.same_file(&own.stat.id) => AtPath::Own,
-            Some(_) | None => AtPath::Successor,
-        },
-        File::Other(..) | File::Missing | File::Denied | File::Failed(_) => AtPath::Empty,
+    match (filesystem::lstat(path.as_path()).socket(), socket) {
+        (None, _) => AtPath::Empty,
+        (Some(stat), Some(own)) if stat.id.same_file(&own.stat.id) => AtPath::Own,
+        (Some(_), _) => AtPath::Successor,
     }
 }
 

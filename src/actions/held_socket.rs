@@ -89,14 +89,12 @@ impl HeldSocket {
 
 /// The target of the socket at this path now, without its cookie.
 pub(super) fn target_at(path: &ControlPath) -> Option<Target> {
-    match filesystem::lstat(path.as_path()) {
-        File::Socket(stat) => Some(Target {
-            path: path.clone(),
-            id: Some(stat.id),
-            cookie: None,
-        }),
-        File::Other(..) | File::Missing | File::Denied | File::Failed(_) => None,
-    }
+    let id = filesystem::lstat(path.as_path()).socket()?.id;
+    Some(Target {
+        path: path.clone(),
+        id: Some(id),
+        cookie: None,
+    })
 }
 
 #[cfg(test)]
@@ -110,13 +108,9 @@ pub(super) mod tests {
 
     /// The target of the file at this path, as a scan reports it.
     pub(in super::super) fn target_of(path: &Path) -> Target {
-        let id = match filesystem::lstat(path) {
-            File::Socket(stat) | File::Other(_, stat) => Some(stat.id),
-            File::Missing | File::Denied | File::Failed(_) => None,
-        };
         Target {
             path: ControlPath::new(path).unwrap(),
-            id,
+            id: filesystem::lstat(path).stat().map(|stat| stat.id),
             cookie: None,
         }
     }

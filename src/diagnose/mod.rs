@@ -111,10 +111,7 @@ fn aside(observation: &Observation, context: Context<'_>) -> Option<Target> {
 /// a file that only a vague pattern matches.
 pub fn judge(observation: &Observation, at: SystemTime, context: Context<'_>) -> Option<Socket> {
     let state = state::state(observation, at, context)?;
-    let stat = match &observation.file {
-        File::Socket(stat) | File::Other(_, stat) => Some(stat),
-        File::Missing | File::Denied | File::Failed(_) => None,
-    };
+    let stat = observation.file.stat();
     let since = stat.map(|stat| stat.modified);
     let listener = observation.listener.as_ref();
     let mut socket = socket(&observation.path, state, stat, listener, since, context);

@@ -41,6 +41,22 @@ pub enum File {
     Failed(String),
 }
 
+impl File {
+    pub const fn stat(&self) -> Option<&Stat> {
+        match self {
+            Self::Socket(stat) | Self::Other(_, stat) => Some(stat),
+            Self::Missing | Self::Denied | Self::Failed(_) => None,
+        }
+    }
+
+    pub const fn socket(&self) -> Option<&Stat> {
+        match self {
+            Self::Socket(stat) => Some(stat),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stat {
     pub id: SocketId,

@@ -23,14 +23,6 @@ use super::wire::{self, Reply, Request, RequestId};
 use crate::model::socket::MasterPid;
 use crate::model::text::{self, marked};
 
-/// A master's reply to an exit request. Neither proves that it has exited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ExitReply {
-    Ok,
-    /// The connection was closed: mux.c often exits before its OK is sent.
-    Closed,
-}
-
 #[derive(Debug)]
 pub(crate) struct Client {
     connection: OwnedFd,
@@ -87,19 +79,27 @@ impl Client {
         }
     }
 
-    pub(crate) fn exit(&mut self) -> Result<ExitReply, MuxError> {
-        match self.request(Request::Exit, Awaited::Exit) {
-            Ok(Reply::Ok(_)) => Ok(ExitReply::Ok),
-            Ok(other) => Err(unexpected(&other, Awaited::Exit)),
-            Err(MuxError::Closed(_)) => Ok(ExitReply::Closed),
-            Err(error) => Err(error),
+    /// Succeeds as well if the connection is closed: mux.c often exits before its OK is sent. Neither proves that the
+    /// master has exited.
+    pub(crate) fn exit(&mut self) -> Result<(), MuxError> {
+        match self.acknowledged(Request::Exit, Awaited::Exit) {
+            Err(MuxError::Closed(_)) => Ok(()),
+            result => result,
         }
     }
 
     pub(crate) fn stop_listening(&mut self) -> Result<(), MuxError> {
-        match self.request(Request::StopListening, Awaited::Stop)? {
+        self.acknowledged(Request::StopListening, Awaited::Stop)
+    }
+
+    fn acknowledged(
+        &mut self,
+        request: impl FnOnce(RequestId) -> Request,
+        waiting: Awaited,
+    ) -> Result<(), MuxError> {
+        match self.request(request, waiting)? {
             Reply::Ok(_) => Ok(()),
-            other => Err(unexpected(&other, Awaited::Stop)),
+            other => Err(unexpected(&other, waiting)),
         }
     }
 

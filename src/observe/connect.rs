@@ -49,7 +49,9 @@ pub(super) fn probe_same(path: &Path, id: &SocketId) -> Option<Connect> {
         Ok(metadata) => metadata,
         Err(error) => return Some(Connect::Failed(filesystem::text_of(&error))),
     };
-    let is_same = filesystem::socket(&filesystem::file(&metadata)).is_some_and(|it| it.id == *id);
+    let is_same = filesystem::file(&metadata)
+        .socket()
+        .is_some_and(|it| it.id == *id);
     is_same.then(|| connect_socket(&file, Some(path)))
 }
 

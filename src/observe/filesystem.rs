@@ -49,14 +49,6 @@ fn file_at(path: Option<&Path>, metadata: &Metadata) -> File {
     File::Other(kind, stat)
 }
 
-/// The facts of a socket; `None` for anything else.
-pub(super) const fn socket(file: &File) -> Option<&Stat> {
-    match file {
-        File::Socket(stat) => Some(stat),
-        File::Other(..) | File::Missing | File::Denied | File::Failed(_) => None,
-    }
-}
-
 /// The facts in the error of an lstat or open.
 pub(crate) fn unseen(error: &io::Error) -> File {
     match error.kind() {

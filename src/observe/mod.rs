@@ -112,16 +112,14 @@ impl Observer {
             false => OtherNamespaces::default(),
         };
         let find = |path: &ControlPath, file: &File| {
-            let stat = filesystem::socket(file)?;
+            let stat = file.socket()?;
             let listener = newest.listener_of(path, stat);
             listener
                 .or_else(|| first.listener_of(path, stat))
                 .or_else(|| others.listener_of(path, stat))
         };
 
-        let sockets = seen
-            .iter()
-            .filter_map(|file| filesystem::socket(&file.file));
+        let sockets = seen.iter().filter_map(|file| file.file.socket());
         let existing: HashSet<SocketId> = sockets.map(|stat| stat.id).collect();
         self.connects.keep_refusals(|id| existing.contains(id));
         let mut listeners = Vec::with_capacity(seen.len());
@@ -232,7 +230,7 @@ impl Observer {
 
     /// The socket, if it is the user's own, a refusal would prove that it is stale, and no master is starting there.
     fn may_connect<'a>(&self, file: &'a SeenFile<'_>, at: SystemTime) -> Option<&'a Stat> {
-        let stat = filesystem::socket(&file.file)?;
+        let stat = file.file.socket()?;
         // A time in the future counts as no age.
         let age = at.duration_since(stat.modified).unwrap_or_default();
         let is_starting = file.candidate.origin == Origin::Temporary && age < MAX_START_TIME;
@@ -267,7 +265,7 @@ impl Observer {
         copies_links: bool,
         now: Instant,
     ) -> bool {
-        let Some(stat) = filesystem::socket(file).filter(|stat| stat.uid == self.uid) else {
+        let Some(stat) = file.socket().filter(|stat| stat.uid == self.uid) else {
             return false;
         };
         if let Some(known) = self.connects.answer(&stat.id, listener.cookie) {

@@ -46,7 +46,7 @@ pub(super) fn locate(
     now: SystemTime,
 ) -> Location {
     let is_its_file = |path: &ControlPath, file: &File| {
-        let found = filesystem::socket(file).and_then(|stat| table.listener_of(path, stat));
+        let found = file.socket().and_then(|stat| table.listener_of(path, stat));
         found.is_some_and(|found| found.socket_inode == listener.socket_inode)
     };
     let Some((temporary, path)) = paths(listener, pid) else {

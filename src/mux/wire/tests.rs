@@ -1,6 +1,52 @@
 use super::*;
 use proptest::prelude::*;
 
+/// The whole packet, for a fake master.
+impl Reply {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        fn string(body: &mut Vec<u8>, string: &[u8]) {
+            body.extend(u32::try_from(string.len()).unwrap().to_be_bytes());
+            body.extend(string);
+        }
+        let kind = match self {
+            Self::Hello { .. } => HELLO,
+            Self::Ok(_) => OK,
+            Self::PermissionDenied(..) => PERMISSION_DENIED,
+            Self::Failure(..) => FAILURE,
+            Self::Alive { .. } => ALIVE,
+            Self::Info { .. } => EXT_INFO_REPLY,
+        };
+        let mut body = kind.to_be_bytes().to_vec();
+        if let Some(id) = self.id() {
+            body.extend(id.0.to_be_bytes());
+        }
+        match self {
+            Self::Hello {
+                version,
+                extensions,
+            } => {
+                body.extend(version.to_be_bytes());
+                for (name, value) in extensions {
+                    string(&mut body, name);
+                    string(&mut body, value);
+                }
+            }
+            Self::Ok(_) => {}
+            Self::PermissionDenied(_, reason) | Self::Failure(_, reason) => {
+                string(&mut body, reason);
+            }
+            Self::Alive { pid, .. } => body.extend(pid.to_be_bytes()),
+            Self::Info { status, text, .. } => {
+                body.extend(status.to_be_bytes());
+                string(&mut body, text);
+            }
+        }
+        let mut packet = u32::try_from(body.len()).unwrap().to_be_bytes().to_vec();
+        packet.append(&mut body);
+        packet
+    }
+}
+
 #[test]
 fn encodes_requests() {
     let id = RequestId(7);
