@@ -131,7 +131,7 @@ fn command(ssh: &Ssh) -> Command {
         command.args(["-o", option]);
     }
     for option in &ssh.command_options {
-        command.args(["-o", option]);
+        command.arg("-o").arg(option);
     }
     command.args(["-o", &format!("ConnectTimeout={CONNECT_SECONDS}")]);
     command

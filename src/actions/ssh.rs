@@ -30,7 +30,7 @@ pub struct Ssh {
     /// An alias, `user@host` or a `ssh://` URI.
     pub host: String,
     /// [`Host::command_options`](crate::model::places::Host::command_options), for a command.
-    pub command_options: Vec<&'static str>,
+    pub command_options: Vec<String>,
 }
 
 impl Ssh {

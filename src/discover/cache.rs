@@ -19,12 +19,11 @@ use super::file_stamp::FileStamp;
 use super::host_answer::HostAnswer;
 use super::request::Request;
 use crate::files;
-use crate::model::control_path::HostAlias;
 use crate::model::interest::Interest;
 use crate::model::places::Host;
 
 /// Increases with every change of the format, or of how its contents are found.
-const FORMAT: u32 = 8;
+const FORMAT: u32 = 9;
 
 const MAX_BYTES: u64 = 32 << 20;
 
@@ -137,11 +136,10 @@ impl CacheRecord {
             .zip(&self.answers)
             .collect();
         let last = |alias: &Located<String>| match known.get(alias.text.as_str())? {
-            HostAnswer::Config(config) => {
-                let source = Some((alias.file.clone(), alias.line));
-                let host = config.clone();
-                Some(host.into_host(HostAlias(alias.text.clone()), source))
-            }
+            HostAnswer::Config(host) => Some(Host {
+                source: Some((alias.file.clone(), alias.line)),
+                ..Host::clone(host)
+            }),
             HostAnswer::Rejected(_) | HostAnswer::Failed(_) => None,
         };
         config.aliases.iter().filter_map(last).collect()

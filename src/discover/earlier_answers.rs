@@ -1,15 +1,21 @@
 //! The answers of ssh before a change of the configuration, which masters that were started then still have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use super::config_contents::Located;
 use super::config_inputs::ConfigInputs;
 use super::file_stamp::Nanoseconds;
-use super::host_answer::HostConfig;
-use crate::model::control_path::HostAlias;
-use crate::model::places::EarlierHost;
+use super::host_answer::HostAnswer;
+use crate::model::places::{EarlierHost, Host};
+
+/// For each host.
+const MAX_EARLIER: usize = 8;
+
+/// A master that is older is not compared.
+const MAX_AGE: Nanoseconds = 30 * 24 * 60 * 60 * 1_000_000_000;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct EarlierAnswers {
@@ -22,11 +28,14 @@ pub(super) struct EarlierAnswers {
     pub(super) by_alias: BTreeMap<String, Vec<EarlierAnswer>>,
 }
 
+/// The aliases of a configuration, with ssh's answers about them.
+pub(super) type Answered<'a> = (&'a [Located<String>], &'a [HostAnswer]);
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct EarlierAnswer {
     pub(super) from: Nanoseconds,
     pub(super) until: Nanoseconds,
-    pub(super) config: HostConfig,
+    pub(super) host: Host,
 }
 
 impl EarlierAnswers {
@@ -43,14 +52,62 @@ impl EarlierAnswers {
 
     pub(super) fn into_hosts(self) -> Vec<EarlierHost> {
         let time = |since_epoch| SystemTime::UNIX_EPOCH + Duration::from_nanos(since_epoch);
-        let all = self.by_alias.into_iter().flat_map(|(alias, earlier)| {
-            earlier.into_iter().map(move |answer| EarlierHost {
-                from: time(answer.from),
-                until: time(answer.until),
-                host: answer.config.into_host(HostAlias(alias.clone()), None),
-            })
-        });
-        all.collect()
+        let all = self.by_alias.into_values().flatten();
+        all.map(|answer| EarlierHost {
+            from: time(answer.from),
+            until: time(answer.until),
+            host: answer.host,
+        })
+        .collect()
+    }
+}
+
+impl EarlierAnswers {
+    /// Takes the answers that have changed from the reading of the configuration before this one.
+    pub(super) fn remember(
+        &mut self,
+        inputs: &ConfigInputs,
+        answered: Answered<'_>,
+        old: &Self,
+        old_answered: Answered<'_>,
+    ) {
+        let changes = inputs.changes();
+        // Without a newer file (one was removed, or a variable changed) the time of the change is not known.
+        let change = changes.filter(|change| *change > old.changed_at).min();
+        let until = change.unwrap_or(old.read_at);
+        let held_from = change.map_or(self.read_at, |_| self.changed_at);
+        let aliases = old_answered.0.iter().zip(old_answered.1);
+        let known: HashMap<&str, (&HostAnswer, Nanoseconds)> = aliases
+            .zip(&old.held_from)
+            .map(|((alias, answer), from)| (alias.text.as_str(), (answer, *from)))
+            .collect();
+        let oldest = self.read_at.saturating_sub(MAX_AGE);
+        let aliases = answered.0.iter().zip(answered.1);
+        for ((alias, answer), held) in aliases.zip(&mut self.held_from) {
+            let Some((old_answer, from)) = known.get(alias.text.as_str()) else {
+                continue;
+            };
+            let earlier = old.by_alias.get(&alias.text);
+            let mut earlier = earlier.cloned().unwrap_or_default();
+            if *old_answer == answer {
+                *held = *from;
+            } else {
+                *held = held_from;
+                if let HostAnswer::Config(host) = old_answer {
+                    earlier.push(EarlierAnswer {
+                        from: *from,
+                        until,
+                        host: Host::clone(host),
+                    });
+                }
+            }
+            earlier.retain(|answer| answer.until > oldest && answer.from < answer.until);
+            let surplus = earlier.len().saturating_sub(MAX_EARLIER);
+            earlier.drain(..surplus);
+            if !earlier.is_empty() {
+                self.by_alias.insert(alias.text.clone(), earlier);
+            }
+        }
     }
 }
 
@@ -58,4 +115,54 @@ fn now() -> Nanoseconds {
     let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let nanoseconds = since_epoch.unwrap_or_default().as_nanos();
     Nanoseconds::try_from(nanoseconds).unwrap_or(Nanoseconds::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::discover::cache::CacheRecord;
+    use crate::discover::discover;
+    use crate::discover::test_home::Scratch;
+
+    #[test]
+    fn answers_before_a_change_are_kept_with_their_time() {
+        let scratch = Scratch::new();
+        let ssh = scratch.counting_ssh();
+        let config = scratch.path("config");
+        let request = scratch.request(&ssh, Some(&config));
+        let earlier = |lines: &str| {
+            scratch.write("config", format!("Host web\n{lines}ControlPath /s/%C\n"));
+            let discovered = discover(&request, &scratch.environment);
+            let hosts = &discovered.places.earlier_hosts;
+            assert!(hosts.iter().all(|it| it.from < it.until));
+            let agent = |it: &EarlierHost| {
+                let mut values = it.host.settings.values("forwardagent");
+                values.next().unwrap_or_default().to_owned()
+            };
+            hosts.iter().map(agent).collect::<Vec<String>>().join(" ")
+        };
+        assert_eq!(earlier(""), "");
+        assert_eq!(earlier("# a comment\n"), "");
+        assert_eq!(earlier("ForwardAgent yes\n"), "no");
+        assert_eq!(earlier("ForwardAgent yes\nRequestTTY no\n"), "no");
+        assert_eq!(earlier(""), "no yes");
+        for _ in 0..MAX_EARLIER {
+            earlier("ForwardAgent yes\n");
+            earlier("");
+        }
+        assert_eq!(earlier("").split(' ').count(), MAX_EARLIER);
+        // Older than the limit.
+        let cache = request.cache.clone().unwrap();
+        let mut record = CacheRecord::load(&cache, scratch.environment.known.uid).unwrap();
+        for answer in record.earlier.by_alias.values_mut().flatten() {
+            answer.until -= MAX_AGE;
+            answer.from -= MAX_AGE;
+        }
+        record.store(&cache).unwrap();
+        assert_eq!(earlier("ForwardAgent yes\n"), "no");
+        fs::remove_file(&cache).unwrap();
+        assert_eq!(earlier("ForwardAgent no\n"), "");
+    }
 }

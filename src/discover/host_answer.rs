@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -21,7 +20,8 @@ pub(super) const RETRY_AFTER: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum HostAnswer {
-    Config(HostConfig),
+    /// Without the place in the configuration, which a change of other lines moves.
+    Config(Box<Host>),
     /// ssh exited with an error, as it would another time.
     Rejected(Rejection),
     /// No answer, which may change with time.
@@ -77,106 +77,57 @@ impl fmt::Display for QueryFailure {
     }
 }
 
-/// The settings in the output of `ssh -G` that muxtray uses.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct HostConfig {
-    control_path: Option<PathBuf>,
-    user: String,
-    host: String,
-    port: Option<u16>,
-    control_master: String,
-    has_connect_timeout: bool,
-    has_session_type: bool,
-    forks: bool,
-    /// As [`Persist::as_secs`].
-    persist: Option<u32>,
-    server_alive_interval: u32,
-    server_alive_count_max: u32,
-    is_by_systemd: bool,
-    settings: HostSettings,
-}
-
-impl HostConfig {
-    /// Parses lines of a keyword and a value. Only a path may hold bytes that are not UTF-8.
-    pub(super) fn parse(output: &[u8]) -> Self {
-        let lines = output.split(|byte| *byte == b'\n');
-        let values: BTreeMap<&[u8], &[u8]> = lines
-            .filter_map(|line| {
-                let end = line.iter().position(|byte| *byte == b' ')?;
-                Some((&line[..end], &line[end + 1..]))
-            })
-            .collect();
-        let bytes = |keyword: &str| values.get(keyword.as_bytes()).copied();
-        let value = |keyword: &str| String::from_utf8_lossy(bytes(keyword).unwrap_or_default());
-        Self {
-            control_path: bytes("controlpath").map(|path| PathBuf::from(OsStr::from_bytes(path))),
-            user: value("user").into_owned(),
+/// Parses lines of a keyword and a value. Only a path may hold bytes that are not UTF-8.
+#[must_use]
+pub fn parse_host(alias: HostAlias, output: &[u8]) -> Host {
+    let lines = output.split(|byte| *byte == b'\n');
+    let values: BTreeMap<&[u8], &[u8]> = lines
+        .filter_map(|line| {
+            let end = line.iter().position(|byte| *byte == b' ')?;
+            Some((&line[..end], &line[end + 1..]))
+        })
+        .collect();
+    let bytes = |keyword: &str| values.get(keyword.as_bytes()).copied();
+    let value = |keyword: &str| String::from_utf8_lossy(bytes(keyword).unwrap_or_default());
+    let user = value("user").into_owned();
+    let has_session_type = !matches!(&*value("sessiontype"), "" | "default");
+    let forks = value("forkafterauthentication") == "yes";
+    let command_options = [
+        (has_session_type, "SessionType=default"),
+        (forks, "ForkAfterAuthentication=no"),
+    ];
+    Host {
+        alias,
+        source: None,
+        written_by: WrittenBy::Person,
+        control_path: bytes("controlpath")
+            .and_then(|path| ControlPath::new(OsStr::from_bytes(path))),
+        destination: Destination {
+            user: (!user.is_empty()).then_some(user),
             host: value("hostname").into_owned(),
             port: value("port").parse().ok(),
-            control_master: value("controlmaster").into_owned(),
-            has_connect_timeout: !matches!(&*value("connecttimeout"), "" | "none"),
-            has_session_type: !matches!(&*value("sessiontype"), "" | "default"),
-            forks: value("forkafterauthentication") == "yes",
-            persist: match &*value("controlpersist") {
-                "" | "no" | "false" => None,
-                "yes" | "true" => Some(0),
-                seconds => seconds.parse().ok(),
-            },
-            server_alive_interval: value("serveraliveinterval").parse().unwrap_or(0),
-            server_alive_count_max: value("serveralivecountmax").parse().unwrap_or(3),
-            is_by_systemd: is_systemd_proxy(&value("proxycommand")),
-            settings: HostSettings::parse(output),
-        }
-    }
-
-    /// Whether it names the host, as every answer of an ssh does.
-    pub(super) const fn is_complete(&self) -> bool {
-        !self.host.is_empty()
-    }
-
-    pub(super) fn control_path(&self) -> Option<ControlPath> {
-        self.control_path.as_ref().and_then(ControlPath::new)
-    }
-
-    pub(super) fn starts_masters(&self) -> bool {
-        ControlMaster::parse(&self.control_master).starts_masters()
-    }
-
-    /// Whether systemd connects it, and not the network.
-    pub(super) const fn is_by_systemd(&self) -> bool {
-        self.is_by_systemd
-    }
-
-    pub(super) fn into_host(self, alias: HostAlias, source: Option<(PathBuf, usize)>) -> Host {
-        Host {
-            alias,
-            source,
-            written_by: WrittenBy::Person,
-            control_path: self.control_path(),
-            destination: Destination {
-                user: (!self.user.is_empty()).then_some(self.user),
-                host: self.host,
-                port: self.port,
-            },
-            control_master: ControlMaster::parse(&self.control_master),
-            has_connect_timeout: self.has_connect_timeout,
-            command_options: [
-                (self.has_session_type, "SessionType=default"),
-                (self.forks, "ForkAfterAuthentication=no"),
-            ]
+        },
+        control_master: ControlMaster::parse(&value("controlmaster")),
+        has_connect_timeout: !matches!(&*value("connecttimeout"), "" | "none"),
+        command_options: command_options
             .into_iter()
-            .filter_map(|(is_needed, option)| is_needed.then_some(option))
+            .filter_map(|(is_needed, option)| is_needed.then(|| option.to_owned()))
             .collect(),
-            persist: match self.persist {
-                None => Persist::No,
-                Some(0) => Persist::Forever,
-                Some(seconds) => Persist::Seconds(seconds),
-            },
-            server_alive_interval: self.server_alive_interval,
-            server_alive_count_max: self.server_alive_count_max,
-            settings: self.settings,
-        }
+        persist: match &*value("controlpersist") {
+            "" | "no" | "false" => Persist::No,
+            "yes" | "true" | "0" => Persist::Forever,
+            seconds => seconds.parse().map_or(Persist::No, Persist::Seconds),
+        },
+        server_alive_interval: value("serveraliveinterval").parse().unwrap_or(0),
+        server_alive_count_max: value("serveralivecountmax").parse().unwrap_or(3),
+        settings: HostSettings::parse(output),
     }
+}
+
+/// Whether systemd connects the host, and not the network.
+pub(super) fn is_by_systemd(host: &Host) -> bool {
+    let command = host.settings.values("proxycommand").next();
+    command.is_some_and(is_systemd_proxy)
 }
 
 /// Whether a ProxyCommand, which is a shell command, runs systemd-ssh-proxy.
@@ -193,8 +144,7 @@ mod tests {
 
     #[test]
     fn parses_output_of_ssh() {
-        let host =
-            |output: &[u8]| HostConfig::parse(output).into_host(HostAlias("web".to_owned()), None);
+        let host = |output: &[u8]| parse_host(HostAlias("web".to_owned()), output);
         let web = host(
             b"user me\nhostname h.example.org\nport 2222\ncontrolmaster auto\nserveraliveinterval 15\n\
               controlpath /s s/me@h\ncontrolpersist 600\nidentityfile ~/.ssh/id\n",

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tr::tr;
 
 use super::config_contents::Located;
-use super::host_answer::{HostAnswer, HostConfig, QueryFailure, RETRY_AFTER};
+use super::host_answer::{HostAnswer, QueryFailure, RETRY_AFTER, is_by_systemd};
 use crate::model::control_path::HostAlias;
 use crate::model::finding::{Finding, FindingId, Severity};
 use crate::model::places::{Host, UNNAMED_HOST, WrittenBy, is_local_name};
@@ -33,11 +33,14 @@ impl Judge<'_> {
         let mut hosts = Vec::new();
         let mut failures: Vec<(HostAnswer, Vec<&str>)> = Vec::new();
         for (alias, answer) in aliases.iter().zip(answers) {
-            if let HostAnswer::Config(config) = answer {
+            if let HostAnswer::Config(host) = answer {
                 let source = Some((alias.file.clone(), alias.line));
-                let written_by = written_by(alias, &config);
-                let host = config.into_host(HostAlias(alias.text.clone()), source);
-                hosts.push(Host { written_by, ..host });
+                let written_by = written_by(alias, &host);
+                hosts.push(Host {
+                    source,
+                    written_by,
+                    ..*host
+                });
             } else if !is_local_name(&alias.text) {
                 match failures.iter_mut().find(|(known, _)| *known == answer) {
                     Some((_, names)) => names.push(&alias.text),
@@ -139,8 +142,8 @@ fn title(aliases: &[&str]) -> String {
     }
 }
 
-pub(super) fn written_by(alias: &Located<String>, config: &HostConfig) -> WrittenBy {
-    if is_local_name(&alias.text) || config.is_by_systemd() {
+pub(super) fn written_by(alias: &Located<String>, host: &Host) -> WrittenBy {
+    if is_local_name(&alias.text) || is_by_systemd(host) {
         WrittenBy::System
     } else {
         alias.written_by()
@@ -151,7 +154,7 @@ pub(super) fn written_by(alias: &Located<String>, config: &HostConfig) -> Writte
 mod tests {
     use super::*;
     use crate::discover::config_contents::Scope;
-    use crate::discover::host_answer::Rejection;
+    use crate::discover::host_answer::{Rejection, parse_host};
 
     #[test]
     fn one_finding_for_each_failure_and_none_for_names_of_the_system() {
@@ -170,7 +173,10 @@ mod tests {
         let answers = vec![
             rejected(),
             HostAnswer::Failed(QueryFailure::Skipped),
-            HostAnswer::Config(HostConfig::parse(b"controlpath /s/3\n")),
+            HostAnswer::Config(Box::new(parse_host(
+                HostAlias("vsock/3".to_owned()),
+                b"controlpath /s/3\n",
+            ))),
             rejected(),
             rejected(),
             HostAnswer::Failed(QueryFailure::TooMuchOutput),

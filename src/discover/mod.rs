@@ -18,7 +18,6 @@ mod host_answer;
 mod host_findings;
 mod list_directories;
 mod other_programs;
-mod remember_answers;
 mod request;
 mod ssh_config;
 mod ssh_query;
@@ -29,7 +28,7 @@ use std::time::SystemTime;
 
 use tr::tr;
 
-use crate::model::control_path::{ConnectionTokens, ControlPath, HostAlias, Pattern};
+use crate::model::control_path::{ConnectionTokens, ControlPath, Pattern};
 use crate::model::finding::{Finding, FindingId};
 use crate::model::place_difference::expand;
 use crate::model::places::{DefaultTemplate, Host, Places, UNNAMED_HOST, WrittenBy, is_local_name};
@@ -37,7 +36,8 @@ use crate::model::text;
 use cache::{CacheKey, CacheRecord};
 use config_contents::{Located, SshConfig};
 use earlier_answers::EarlierAnswers;
-use host_answer::{HostAnswer, HostConfig, QueryFailure, RETRY_AFTER};
+pub use host_answer::parse_host;
+use host_answer::{HostAnswer, QueryFailure, RETRY_AFTER};
 use host_findings::Judge;
 use ssh_query::SshQuery;
 
@@ -101,7 +101,10 @@ pub fn discover_with_progress(
             let (mut record, is_complete) =
                 read(key, environment, &mut start_error, &mut preview, progress);
             if let Some(before) = &last {
-                record.remember(before);
+                let answered = (&*record.config.aliases, &*record.answers);
+                let old = (&*before.config.aliases, &*before.answers);
+                let inputs = &record.fingerprint.inputs;
+                (record.earlier).remember(inputs, answered, &before.earlier, old);
             }
             (record, is_complete)
         }
@@ -136,9 +139,7 @@ pub fn discover_with_progress(
     let (hosts, host_findings) = judge.judge(&config.aliases, answers);
     findings.extend(host_findings);
     let unnamed_host = match unnamed_host {
-        Some(HostAnswer::Config(config)) => {
-            Some(config.into_host(HostAlias(UNNAMED_HOST.to_owned()), None))
-        }
+        Some(HostAnswer::Config(host)) => Some(*host),
         // Named hosts have the same finding.
         Some(answer) if !names_hosts(&config) => {
             findings.extend(judge.rejected_for_all(&answer));
@@ -184,7 +185,7 @@ fn read(
     let is_unchecked = !names_hosts(&config) && inputs.has_files();
     let is_unnamed_host_shown =
         !is_unchecked && !has_unshown_template(&config, &answers, environment);
-    let multiplexes = |answer: &HostAnswer| matches!(answer, HostAnswer::Config(config) if config.starts_masters());
+    let multiplexes = |answer: &HostAnswer| matches!(answer, HostAnswer::Config(host) if host.control_master.starts_masters());
     // Without masters, a missing port or user has no effect; asking runs the commands of Match exec once more.
     let has_masters = answers.iter().any(multiplexes);
     let is_incomplete = |template: &Located<OsString>| {
@@ -262,9 +263,9 @@ fn has_unshown_template(
         .iter()
         .zip(answers)
         .filter_map(|(alias, answer)| match answer {
-            HostAnswer::Config(config) => {
-                let written_by = host_findings::written_by(alias, config);
-                Some((config.control_path()?, written_by))
+            HostAnswer::Config(host) => {
+                let written_by = host_findings::written_by(alias, host);
+                Some((host.control_path.clone()?, written_by))
             }
             HostAnswer::Rejected(_) | HostAnswer::Failed(_) => None,
         })
@@ -329,16 +330,9 @@ pub fn host(destination: &str, request: &Request, environment: &Environment) -> 
     let key = CacheKey::new(request, environment);
     let query = SshQuery::new(key.program.as_deref()?, key.config.as_deref());
     match query.ask(&[destination], &|_, _| {}).ok()?.pop()? {
-        HostAnswer::Config(config) => {
-            Some(config.into_host(HostAlias(destination.to_owned()), None))
-        }
+        HostAnswer::Config(host) => Some(*host),
         HostAnswer::Rejected(_) | HostAnswer::Failed(_) => None,
     }
-}
-
-#[must_use]
-pub fn parse_host(alias: HostAlias, output: &[u8]) -> Host {
-    HostConfig::parse(output).into_host(alias, None)
 }
 
 /// Returns one answer for each alias, or none at all if ssh cannot be started.

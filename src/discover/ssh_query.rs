@@ -12,7 +12,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::bounded_command::{self, BoundedCommand, Failure, Output};
-use super::host_answer::{HostAnswer, HostConfig, QueryFailure, Rejection};
+use super::host_answer::{HostAnswer, QueryFailure, Rejection, parse_host};
+use crate::model::control_path::HostAlias;
 use crate::model::places::is_local_name;
 use crate::model::text;
 use crate::transient_error::is_transient;
@@ -102,7 +103,7 @@ impl<'a> SshQuery<'a> {
                     }
                     // Those that run may give back what has run out.
                     Err(_) if !running.is_empty() => break,
-                    Err(failure) => goes_on = note(index, self.answer(Err(failure))),
+                    Err(failure) => goes_on = note(index, self.answer(alias, Err(failure))),
                 }
                 queue.next();
             }
@@ -114,7 +115,7 @@ impl<'a> SshQuery<'a> {
                 let result = command.proceed();
                 let has_ended = result.is_some();
                 if let Some(result) = result {
-                    goes_on = note(*index, self.answer(result));
+                    goes_on = note(*index, self.answer(aliases[*index], result));
                 }
                 !has_ended
             });
@@ -131,14 +132,15 @@ impl<'a> SshQuery<'a> {
         unconfined::command(command, Lifetime::Limited(self.deadline))
     }
 
-    fn answer(&self, result: Result<Output, Failure>) -> HostAnswer {
+    fn answer(&self, alias: &str, result: Result<Output, Failure>) -> HostAnswer {
         let failure = match result {
             Ok(output) if output.status.success() => {
-                let config = HostConfig::parse(&output.stdout);
-                return if config.is_complete() {
-                    HostAnswer::Config(config)
-                } else {
+                let host = parse_host(HostAlias(alias.to_owned()), &output.stdout);
+                // Every answer of an ssh names the host.
+                return if host.destination.host.is_empty() {
                     HostAnswer::Rejected(Rejection::NoConfiguration)
+                } else {
+                    HostAnswer::Config(Box::new(host))
                 };
             }
             Ok(output) => {
@@ -187,7 +189,6 @@ pub fn error_message(stderr: &[u8]) -> Option<String> {
 mod tests {
     use super::*;
     use crate::discover::test_home::Scratch;
-    use crate::model::control_path::HostAlias;
 
     fn with_short_deadline(program: &Path) -> SshQuery<'_> {
         SshQuery {
@@ -227,14 +228,10 @@ mod tests {
             .ask(&["web", "plain", "web", "-x"], &|_, _| {})
             .unwrap();
         let hosts = [&answers[0], &answers[1]].map(|answer| match answer {
-            HostAnswer::Config(config) => {
-                let host = config.clone().into_host(HostAlias("x".to_owned()), None);
-                host.destination.host
-            }
+            HostAnswer::Config(host) => &host.destination.host,
             other => panic!("{other:?}"),
         });
         assert_eq!(hosts, ["h.example.org", "plain"]);
-        assert_eq!(answers[2], answers[0]);
         // ssh does not read the name as an option, whether or not it accepts it.
         assert!(!matches!(&answers[3], HostAnswer::Failed(_)));
     }
@@ -293,13 +290,11 @@ mod tests {
                 no_configuration,
             ]
         );
-        let HostAnswer::Config(config) = &rest[5] else {
+        let HostAnswer::Config(host) = &rest[5] else {
             panic!("{:?}", rest[5])
         };
-        assert_eq!(
-            config.control_path(),
-            crate::model::control_path::ControlPath::new("/s/h")
-        );
+        let path = crate::model::control_path::ControlPath::new("/s/h");
+        assert_eq!(host.control_path, path);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tr::tr;
 
 use super::control_path::{ControlPath, Destination, HostAlias, Pattern};
@@ -102,10 +102,12 @@ pub fn is_local_name(alias: &str) -> bool {
     alias.starts_with('.') || alias.contains('/')
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
     pub alias: HostAlias,
+    #[serde(skip)]
     pub source: Option<(PathBuf, usize)>,
+    #[serde(skip)]
     pub written_by: WrittenBy,
     /// Expanded; `None` for "none" or unset.
     pub control_path: Option<ControlPath>,
@@ -114,7 +116,7 @@ pub struct Host {
     pub has_connect_timeout: bool,
     /// The options that make `ssh alias COMMAND` run the command all the same. Only those that the configuration needs,
     /// as older versions of ssh do not know them.
-    pub command_options: Vec<&'static str>,
+    pub command_options: Vec<String>,
     pub persist: Persist,
     pub server_alive_interval: u32,
     pub server_alive_count_max: u32,
@@ -122,7 +124,7 @@ pub struct Host {
 }
 
 /// ControlMaster. If a master runs, `auto`, `autoask` and `no` use it; `yes` and `ask` never do (`muxclient()` in mux.c).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum ControlMaster {
     #[default]
     No,
@@ -208,7 +210,7 @@ impl Host {
 }
 
 /// ControlPersist: how long a master runs after its last session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Persist {
     #[default]
     No,

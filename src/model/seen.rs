@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::control_path::{ControlPath, Destination, HostAlias};
 use super::ids::SocketId;
 use super::observation::{Facts, Origin, Stat};
-use super::socket::{File, Socket};
+use super::socket::Socket;
 
 const KEPT: usize = 100;
 
@@ -16,7 +16,7 @@ pub struct SeenMasters(Vec<SeenMaster>);
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenMaster {
-    path: String,
+    path: ControlPath,
     file: SocketId,
     pub hosts: Vec<HostAlias>,
     pub destination: Option<Destination>,
@@ -26,16 +26,12 @@ pub struct SeenMaster {
 
 impl SeenMasters {
     pub fn paths(&self) -> impl Iterator<Item = ControlPath> {
-        self.0
-            .iter()
-            .filter_map(|seen| ControlPath::new(&seen.path))
+        self.0.iter().map(|seen| seen.path.clone())
     }
 
     pub fn at(&self, path: &ControlPath, stat: &Stat) -> Option<&SeenMaster> {
-        let is_same = |seen: &&SeenMaster| {
-            path.as_path().to_str() == Some(&seen.path) && stat.id == seen.file
-        };
-        self.0.iter().find(is_same)
+        let mut all = self.0.iter();
+        all.find(|seen| seen.path == *path && seen.file == stat.id)
     }
 
     /// Adds the masters of a scan, and forgets the files that are gone.
@@ -46,30 +42,27 @@ impl SeenMasters {
             .iter()
             .filter(|observation| observation.origin == Origin::Kernel);
         let files: Vec<(&ControlPath, &Stat)> = by_kernel
-            .filter_map(|observation| match &observation.file {
-                File::Socket(stat) => Some((&observation.path, stat)),
-                _ => None,
-            })
+            .filter_map(|it| Some((&it.path, it.file.socket()?)))
             .collect();
         if files.is_empty() && self.0.is_empty() {
             return self;
         }
         let is_there = |seen: &SeenMaster| {
             let mut files = files.iter();
-            files.any(|(path, stat)| {
-                path.as_path().to_str() == Some(&seen.path) && stat.id == seen.file
-            })
+            files.any(|(path, stat)| seen.path == **path && seen.file == stat.id)
         };
         self.0.retain(is_there);
         let is_by_kernel = |socket: &&Socket| files.iter().any(|(path, _)| **path == socket.path);
         let masters = sockets.iter().filter(|socket| socket.pid.is_some());
         for socket in masters.filter(is_by_kernel) {
-            let (Some(path), Some(file)) = (socket.path.as_path().to_str(), socket.id) else {
+            // JSON holds no other path.
+            let is_text = socket.path.as_path().to_str().is_some();
+            let Some(file) = socket.id.filter(|_| is_text) else {
                 continue;
             };
-            self.0.retain(|seen| seen.path != path);
+            self.0.retain(|seen| seen.path != socket.path);
             self.0.push(SeenMaster {
-                path: path.to_owned(),
+                path: socket.path.clone(),
                 file,
                 hosts: socket.hosts.clone(),
                 destination: socket.destination.clone(),
@@ -108,13 +101,12 @@ mod tests {
         let json = serde_json::to_string(&masters).unwrap();
         assert_eq!(serde_json::from_str::<SeenMasters>(&json).unwrap(), masters);
 
-        let File::Socket(stat) = observation().file else {
-            panic!("a socket");
-        };
-        let found = masters.at(&path, &stat).unwrap();
+        let file = observation().file;
+        let stat = file.socket().unwrap();
+        let found = masters.at(&path, stat).unwrap();
         let program = found.program.as_deref();
         assert_eq!((&found.hosts, program), (&sockets[0].hosts, Some("zed")));
-        let mut other = stat;
+        let mut other = *stat;
         other.id.inode += 1;
         assert_eq!(masters.at(&path, &other), None);
 

@@ -5,6 +5,8 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::text;
 
 /// The longest ControlPath of a master on Linux: 108 bytes of `sun_path` without the NUL and the temporary suffix (a dot and
@@ -24,8 +26,23 @@ pub const ASIDE_PREFIX: &str = ".muxtray-aside.";
 /// The absolute, normalized path of a control socket: with a file name, without NUL, `.`, `..` and repeated slashes.
 ///
 /// Equal paths have equal bytes, so they are compared by bytes, many times faster than the components of a [`Path`].
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "PathBuf", try_from = "PathBuf")]
 pub struct ControlPath(OsString);
+
+impl From<ControlPath> for PathBuf {
+    fn from(path: ControlPath) -> Self {
+        path.0.into()
+    }
+}
+
+impl TryFrom<PathBuf> for ControlPath {
+    type Error = &'static str;
+
+    fn try_from(path: PathBuf) -> Result<Self, Self::Error> {
+        Self::new(path).ok_or("not the path of a control socket")
+    }
+}
 
 impl ControlPath {
     /// Normalizes a path without following symlinks. Returns `None` if it cannot be the path of a control socket.
