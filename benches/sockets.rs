@@ -182,10 +182,10 @@ impl Scene {
         let environment = Environment::of_this_process();
         let config = self.config();
         let request = scan::request(&Settings::default(), Some(&config), &environment);
-        let places = discover::discover(&request, &environment).places;
+        let mut places = discover::discover(&request, &environment).places;
         let mut scanner = Scanner::new(environment);
-        self.assert_half_is_live(&scanner.scan(&places, &[]).sockets);
-        let scan = || processor_time(|| drop(scanner.scan(&places, &[])));
+        self.assert_half_is_live(&scanner.scan(&mut places, &[]).sockets);
+        let scan = || processor_time(|| drop(scanner.scan(&mut places, &[])));
         std::iter::repeat_with(scan).take(SCANS).collect()
     }
 

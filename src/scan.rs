@@ -9,6 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::unistd::{Uid, User};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::config::Settings;
 use crate::diagnose::{self, Context, History};
@@ -17,7 +19,7 @@ use crate::files;
 use crate::model::control_path::ControlPath;
 use crate::model::directory::{Access, Directory, End, Part, Rehearsal};
 use crate::model::ids::{Cookie, Target, UserId};
-use crate::model::observation::{Facts, File, Holder, Listener, Stat};
+use crate::model::observation::{Facts, Holder, Listener, Stat};
 use crate::model::places::{Candidate, Origin, Places};
 use crate::model::recent::Recent;
 use crate::model::seen::SeenMasters;
@@ -51,31 +53,38 @@ pub fn request(
 /// A larger file of recent hosts or seen masters is not one of muxtray's.
 const MAX_STATE_BYTES: u64 = 1 << 16;
 
-/// The file of the hosts that had a master lately; `None` if there is no home.
-#[must_use]
-pub fn recent_file(environment: &Environment) -> Option<PathBuf> {
-    let directory = environment.own_directory("XDG_STATE_HOME", ".local/state")?;
-    Some(directory.join("recent-hosts.json"))
+const SEEN: &str = "seen-masters.json";
+const RECENT: &str = "recent-hosts.json";
+
+/// Reads a file of muxtray's state directory. Returns the default if it cannot be read.
+fn state<T: Default + DeserializeOwned>(environment: &Environment, name: &str) -> T {
+    let uid = environment.known.uid;
+    state_file(environment, name)
+        .and_then(|path| files::read_private_json(&path, uid, MAX_STATE_BYTES))
+        .unwrap_or_default()
 }
 
-/// The hosts that had a master lately; none if the file cannot be read.
+fn store_state(environment: &Environment, name: &str, content: &impl Serialize) {
+    if let Some(path) = state_file(environment, name)
+        && let Err(error) = files::write_private_json(&path, content)
+    {
+        tracing::debug!("{}: not stored: {error}", path.display());
+    }
+}
+
+fn state_file(environment: &Environment, name: &str) -> Option<PathBuf> {
+    let directory = environment.own_directory("XDG_STATE_HOME", ".local/state")?;
+    Some(directory.join(name))
+}
+
+/// The hosts that had a master lately.
 #[must_use]
 pub fn recent(environment: &Environment) -> Recent {
-    recent_file(environment)
-        .and_then(|path| files::read_private_json(&path, environment.known.uid, MAX_STATE_BYTES))
-        .unwrap_or_default()
+    state(environment, RECENT)
 }
 
-/// The file of the masters that the ssh configuration does not explain.
-fn seen_file(environment: &Environment) -> Option<PathBuf> {
-    let directory = environment.own_directory("XDG_STATE_HOME", ".local/state")?;
-    Some(directory.join("seen-masters.json"))
-}
-
-fn seen(environment: &Environment) -> SeenMasters {
-    seen_file(environment)
-        .and_then(|path| files::read_private_json(&path, environment.known.uid, MAX_STATE_BYTES))
-        .unwrap_or_default()
+pub fn store_recent(environment: &Environment, recent: &Recent) {
+    store_state(environment, RECENT, recent);
 }
 
 /// Scans control sockets, and keeps the history that the diagnosis needs.
@@ -98,7 +107,7 @@ impl Scanner {
     pub fn new(environment: Environment) -> Self {
         let uid = UserId(environment.known.uid);
         let mut history = History::default();
-        history.seen = seen(&environment);
+        history.seen = state(&environment, SEEN);
         let connects = environment
             .own_directory("XDG_CACHE_HOME", ".cache")
             .map(|directory| directory.join("connects.json"));
@@ -125,21 +134,17 @@ impl Scanner {
         &self.environment
     }
 
-    /// Scans the candidates of `places` and the paths `named` by the user.
+    /// Scans the candidates of `places` and the paths `named` by the user. Gives the ControlPaths one name for each directory.
     ///
     /// Does not connect to a socket that has a listener in the kernel's table. Waits at most 0.2 s, for masters that seem
     /// to be exiting.
-    pub fn scan(&mut self, places: &Places, named: &[ControlPath]) -> Snapshot {
+    pub fn scan(&mut self, places: &mut Places, named: &[ControlPath]) -> Snapshot {
+        let candidates = self.candidates(places, named);
         let directories = directories::look(places.directories(named));
-        self.scan_sockets(places, named, &directories)
+        self.scan_sockets(places, &candidates, &directories)
     }
 
-    fn scan_sockets(
-        &mut self,
-        places: &Places,
-        named: &[ControlPath],
-        directories: &[Directory],
-    ) -> Snapshot {
+    fn candidates(&self, places: &mut Places, named: &[ControlPath]) -> Vec<Candidate> {
         let mut candidates = discover::candidates(places);
         // A path that the user names counts as exact, whatever pattern it matches; but a temporary name stays one.
         for path in named {
@@ -161,7 +166,16 @@ impl Scanner {
                 });
             }
         }
-        let facts = self.observer.observe(&candidates);
+        candidates
+    }
+
+    fn scan_sockets(
+        &mut self,
+        places: &Places,
+        candidates: &[Candidate],
+        directories: &[Directory],
+    ) -> Snapshot {
+        let facts = self.observer.observe(candidates);
         let network = self.networks.observe(&facts);
         let now = Instant::now();
         self.history = std::mem::take(&mut self.history)
@@ -203,7 +217,7 @@ impl Scanner {
     }
 
     /// Like [`Self::scan`], for places whose hosts are not all known yet. Without them, findings would be wrong.
-    pub fn preview(&mut self, places: &Places) -> Snapshot {
+    pub fn preview(&mut self, places: &mut Places) -> Snapshot {
         let mut snapshot = self.scan(places, &[]);
         snapshot.findings.clear();
         for socket in &mut snapshot.sockets {
@@ -214,7 +228,7 @@ impl Scanner {
 
     /// Like [`Self::scan`], but if connections wait to be accepted, scans again until they are accepted or the master
     /// counts as stuck, after [`diagnose::STUCK_AFTER`].
-    pub fn scan_until_settled(&mut self, places: &Places, named: &[ControlPath]) -> Snapshot {
+    pub fn scan_until_settled(&mut self, places: &mut Places, named: &[ControlPath]) -> Snapshot {
         self.scan_with_rehearsal(places, named, |_| None)
     }
 
@@ -222,10 +236,11 @@ impl Scanner {
     /// with its path without symlinks. It makes a socket and a hard link there.
     pub fn scan_with_rehearsal(
         &mut self,
-        places: &Places,
+        places: &mut Places,
         named: &[ControlPath],
         rehearsal: impl Fn(&Path) -> Option<Rehearsal>,
     ) -> Snapshot {
+        let mut candidates = self.candidates(places, named);
         let mut directories = directories::look(places.directories(named));
         for directory in &mut directories {
             let path = directory.own().map(|(own, _)| own.path.clone());
@@ -235,10 +250,11 @@ impl Scanner {
                 there.rehearsal = rehearsal(&path);
             }
         }
-        let mut snapshot = self.scan_sockets(places, named, &directories);
+        let mut snapshot = self.scan_sockets(places, &candidates, &directories);
         while let Some(due) = self.history.look_again_at() {
             thread::sleep(BACKLOG_PAUSE.min(due.saturating_duration_since(Instant::now())));
-            snapshot = self.scan_sockets(places, named, &directories);
+            candidates = self.candidates(places, named);
+            snapshot = self.scan_sockets(places, &candidates, &directories);
         }
         snapshot
     }
@@ -249,11 +265,7 @@ impl Scanner {
             return;
         }
         self.stored = self.history.seen.clone();
-        if let Some(path) = seen_file(&self.environment)
-            && let Err(error) = files::write_private_json(&path, &self.stored)
-        {
-            tracing::debug!("seen masters not stored: {error}");
-        }
+        store_state(&self.environment, SEEN, &self.stored);
     }
 
     /// The latest time of the next scan, if a backlog may be stuck or a connection waits for an answer.
@@ -298,14 +310,8 @@ impl Scanner {
 
 /// The facts of the files that exist.
 fn stats(facts: &Facts) -> impl Iterator<Item = &Stat> {
-    let files = facts
-        .observations
-        .iter()
-        .map(|observation| &observation.file);
-    files.filter_map(|file| match file {
-        File::Socket(stat) | File::Other(_, stat) => Some(stat),
-        File::Missing | File::Denied | File::Failed(_) => None,
-    })
+    let observations = facts.observations.iter();
+    observations.filter_map(|observation| observation.file.stat())
 }
 
 fn parts(directories: &[Directory]) -> impl Iterator<Item = &Part> {

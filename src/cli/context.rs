@@ -91,7 +91,7 @@ impl Context {
 
     /// Scans until it is known whether connections that wait to be accepted are stuck.
     pub(super) fn snapshot(&mut self) -> Snapshot {
-        self.scanner.scan_until_settled(&self.places, &[])
+        self.scanner.scan_until_settled(&mut self.places, &[])
     }
 
     /// Remembers the sockets that refused a connect.
@@ -106,7 +106,7 @@ impl Context {
     /// Like [`Self::snapshot`], with a rehearsal in each directory and with more paths.
     pub(super) fn examination(&mut self, named: &[ControlPath]) -> Snapshot {
         self.scanner
-            .scan_with_rehearsal(&self.places, named, rehearsal::rehearse)
+            .scan_with_rehearsal(&mut self.places, named, rehearsal::rehearse)
     }
 
     /// The numbers of examined hosts and directories.
@@ -179,7 +179,7 @@ impl Context {
                 _ => None,
             })
             .collect();
-        let snapshot = self.scanner.scan_until_settled(&self.places, &paths);
+        let snapshot = self.scanner.scan_until_settled(&mut self.places, &paths);
         let mut found = Vec::with_capacity(typed.len());
         for (typed, named) in typed.iter().zip(named) {
             match named.and_then(|named| find(typed, &named, &snapshot)) {
@@ -299,7 +299,7 @@ impl Context {
         };
         let snapshot = self
             .scanner
-            .scan_with_rehearsal(&self.places, &[], rehearse);
+            .scan_with_rehearsal(&mut self.places, &[], rehearse);
         let ssh = &self.request.ssh;
         if let (Some(host), Some(program)) = (host, ssh.file(self.scanner.environment())) {
             return Ok(Ok(HostToConnect {

@@ -118,7 +118,7 @@ impl Preview {
         out: &mut dyn Write,
     ) {
         let mut scanner = Scanner::new(environment.clone());
-        let snapshot = scanner.preview(places);
+        let snapshot = scanner.preview(&mut places.clone());
         if snapshot.sockets.is_empty() {
             return;
         }

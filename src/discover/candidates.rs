@@ -19,7 +19,8 @@ use crate::model::places::{Candidate, Origin, Places, WrittenBy};
 /// where a pattern matches.
 const MAX_OTHERS: usize = 100;
 
-/// Returns the paths to observe, sorted and each once, without ignored ones.
+/// Returns the paths to observe, sorted and each once, without ignored ones. Gives the ControlPaths of the hosts one name
+/// for each directory.
 ///
 /// If a name has several possible origins, the first of these applies: the exact path of a host of the user's; a name that
 /// `clean` gives; the temporary name of a path of a host or pattern; a pattern. The exact path of a host that the user may
@@ -28,11 +29,13 @@ const MAX_OTHERS: usize = 100;
 /// Files that are not sockets by their directory entry are omitted where they are no problem: in vague places, places of
 /// other programs and globs, and with temporary names. Elsewhere, those beyond `MAX_OTHERS` are omitted.
 #[must_use]
-pub fn candidates(places: &Places) -> Vec<Candidate> {
+pub fn candidates(places: &mut Places) -> Vec<Candidate> {
     let mut candidates = Vec::new();
-    for (directory, expected) in &directories(places) {
+    let (directories, names) = directories(places);
+    for (directory, expected) in &directories {
         expected.collect(directory, &mut candidates);
     }
+    names.rename(places);
     if !places.ignored.is_empty() {
         candidates.retain(|candidate| !is_ignored(places, &candidate.path));
     }
@@ -41,7 +44,7 @@ pub fn candidates(places: &Places) -> Vec<Candidate> {
 }
 
 /// The directories with the names to look for, each directory by one of its names.
-fn directories(places: &Places) -> BTreeMap<PathBuf, Expectations<'_>> {
+fn directories(places: &Places) -> (BTreeMap<PathBuf, Expectations<'_>>, DirectoryNames) {
     let mut directories: BTreeMap<PathBuf, Expectations<'_>> = BTreeMap::new();
     for (path, written_by) in exact_paths(places) {
         let expected = directories.entry(path.directory().to_owned()).or_default();
@@ -95,14 +98,14 @@ fn directories(places: &Places) -> BTreeMap<PathBuf, Expectations<'_>> {
                 .extend(expected);
         }
     }
-    directories
+    (directories, names)
 }
 
 /// The path by the name that a scan of these places uses for its directory.
 #[must_use]
 pub fn known_path(places: &Places, path: ControlPath) -> ControlPath {
     let own = path.directory();
-    let known = directories(places);
+    let (known, _) = directories(places);
     if known.contains_key(own) {
         return path;
     }

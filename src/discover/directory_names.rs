@@ -49,27 +49,26 @@ impl DirectoryNames {
         self.0.get(directory).map(PathBuf::as_path)
     }
 
-    /// The same file by the name of its directory that is used.
-    fn path(&self, path: &ControlPath) -> Option<ControlPath> {
-        Some(in_directory(self.used(path.directory())?, path))
+    /// Gives the ControlPaths of the hosts these names.
+    pub(super) fn rename(&self, places: &mut Places) {
+        if self.0.is_empty() {
+            return;
+        }
+        for host in places.hosts.iter_mut().chain(&mut places.unnamed_host) {
+            if let Some(path) = &mut host.control_path
+                && let Some(used) = self.used(path.directory())
+            {
+                *path = in_directory(used, path);
+            }
+        }
     }
 }
 
-/// Gives the ControlPaths of the hosts one name for each directory.
+/// Gives the ControlPaths of the hosts one name for each directory, as every scan does.
 pub fn unify_directories(places: &mut Places) {
     let hosts = || places.hosts.iter().chain(&places.unnamed_host);
     let directories = hosts().filter_map(|host| Some(host.control_path.as_ref()?.directory()));
-    let names = DirectoryNames::of(directories, |_| false);
-    if names.0.is_empty() {
-        return;
-    }
-    for host in places.hosts.iter_mut().chain(&mut places.unnamed_host) {
-        if let Some(path) = &mut host.control_path
-            && let Some(used) = names.path(path)
-        {
-            *path = used;
-        }
-    }
+    DirectoryNames::of(directories, |_| false).rename(places);
 }
 
 pub(super) fn in_directory(directory: &Path, path: &ControlPath) -> ControlPath {

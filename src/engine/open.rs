@@ -17,7 +17,7 @@ use crate::model::control_path::HostAlias;
 use crate::model::places::{Host, WrittenBy};
 use crate::model::recent::Recent;
 use crate::model::socket::Snapshot;
-use crate::{files, scan};
+use crate::scan;
 
 impl Engine {
     /// Returns the hosts that the menu offers to open.
@@ -35,11 +35,7 @@ impl Engine {
             return;
         }
         self.recent = recent;
-        if let Some(path) = scan::recent_file(self.scanner.environment())
-            && let Err(error) = files::write_private_json(&path, &self.recent)
-        {
-            tracing::debug!("recent hosts not stored: {error}");
-        }
+        scan::store_recent(self.scanner.environment(), &self.recent);
     }
 
     /// Opens a master for a host; `consent` is for the sessions of a stranded one. If the ssh configuration has changed,

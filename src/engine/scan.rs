@@ -95,8 +95,7 @@ impl Engine {
             return;
         };
         self.recent.note_in(&mut discovered.places);
-        discover::unify_directories(&mut discovered.places);
-        let mut snapshot = self.scanner.scan(&discovered.places, &[]);
+        let mut snapshot = self.scanner.scan(&mut discovered.places, &[]);
         self.update_watch(&snapshot);
         let is_named = |file: &&Path| config::default_path().is_ok_and(|default| default != **file);
         let named = self.options.config.as_deref().filter(is_named);

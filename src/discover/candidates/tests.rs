@@ -41,7 +41,7 @@ fn sockets(scratch: &Scratch, all: &[&str]) {
 /// Compares the candidates, below the scratch directory.
 fn check(scratch: &Scratch, places: &Places, expected: &[(&str, Origin)]) {
     let root = scratch.path("");
-    let found = candidates(places);
+    let found = candidates(&mut places.clone());
     let found: Vec<(&str, Origin)> = found
         .iter()
         .map(|candidate| {
@@ -269,17 +269,17 @@ fn limits_files_but_not_sockets() {
     for name in [&b"a\nb"[..], b"\xff\x1b[31m", &[b'x'; 255]] {
         fs::File::create(directory.join(std::ffi::OsString::from_vec(name.to_vec()))).unwrap();
     }
-    let places = Places {
+    let mut places = Places {
         patterns: vec![template(&scratch, "~/.ssh/s/%h")],
         ..Places::default()
     };
-    let found = candidates(&places);
+    let found = candidates(&mut places);
     assert_eq!(found.len(), MAX_OTHERS);
     assert!(found.is_sorted());
     for number in 0..MAX_OTHERS {
         sockets(&scratch, &[&format!("home/.ssh/s/z{number}")]);
     }
-    let more = candidates(&places);
+    let more = candidates(&mut places);
     assert_eq!(more.len(), 2 * MAX_OTHERS);
     assert_eq!(more[..MAX_OTHERS], found);
 }
