@@ -15,7 +15,7 @@ pub(super) fn clean(socket: &Socket) -> String {
 }
 
 /// Returns the command that ends the master, with `--force` unless it carries nothing.
-pub(super) fn exit(socket: &Socket) -> String {
+pub fn exit(socket: &Socket) -> String {
     if socket.refuses {
         return end_process(socket, socket.carried() != Some(Carried::NONE));
     }

@@ -1,0 +1,335 @@
+use super::*;
+
+/// Returns the first wording of the only message in the text, and its path.
+fn only(text: &str) -> (&'static str, Option<String>) {
+    let all = recognise(text);
+    assert_eq!(all.len(), 1, "{text}: {all:?}");
+    let path = all[0].path.as_ref().map(ToString::to_string);
+    (all[0].message.wordings[0], path)
+}
+
+/// The line that ssh prints for a wording.
+fn printed(wording: &str, suffix: &str) -> String {
+    wording
+        .replace(".RANDOM", suffix)
+        .replace("PATH", "/s/u@h-22")
+        .replace("ADDRESS", "127.0.0.1")
+        .replace("SERVERPORT", "8080")
+        .replace("PORT", "1080")
+        .replace("NUMBER", "17")
+        .replace("HOST ", "web ")
+        .replace("HOST:", "web:")
+        .replace("...", "Something new")
+}
+
+#[test]
+fn every_wording_is_recognised_with_its_values() {
+    for (subject, message) in rows() {
+        for wording in message.wordings {
+            for (prefix, suffix) in [
+                ("debug1: ", ".yDXYs2d7ScOlhAEI"),
+                ("[12:00:00.123] > ", ""),
+                ("2026-01-01T00:00:00.0000000Z ", ""),
+                ("web_1  | ", ""),
+                ("default: ", ""),
+            ] {
+                let line = format!("{prefix}{}", printed(wording, suffix));
+                let all = recognise(&line);
+                let [found] = &all[..] else {
+                    panic!("{line}: {all:#?}");
+                };
+                assert_eq!((found.subject, found.message), (subject, message), "{line}");
+                let path = wording.contains("PATH").then(|| "/s/u@h-22".to_owned());
+                assert_eq!(found.path.as_ref().map(ToString::to_string), path, "{line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn lines_of_each_version_are_recognised() {
+    for (line, wording, path) in [
+        (
+            "unix_listener: cannot bind to path /s/a.yDXYs2d7ScOlhAEI: Permission denied",
+            "cannot bind to path PATH.RANDOM: Permission denied",
+            Some("/s/a"),
+        ),
+        // Before 8.9.
+        (
+            "unix_listener: cannot bind to path: /s/a: Permission denied",
+            "cannot bind to path PATH.RANDOM: Permission denied",
+            Some("/s/a"),
+        ),
+        (
+            "unix_listener: \"/s/a.yDXYs2d7ScOlhAEI\" too long for Unix domain socket",
+            "path \"PATH.RANDOM\" too long for Unix domain socket",
+            Some("/s/a"),
+        ),
+        (
+            "unix_listener: path \"/s/a.yDXYs2d7ScOlhAEI\" too long for Unix domain socket",
+            "path \"PATH.RANDOM\" too long for Unix domain socket",
+            Some("/s/a"),
+        ),
+        // From 9.6.
+        (
+            "debug1: auto-mux: Trying existing master at '/s/a'",
+            "auto-mux: Trying existing master at 'PATH'",
+            Some("/s/a"),
+        ),
+        (
+            "mux_client_request_session: session request failed: Session open refused by peer",
+            "session request failed: Session open refused by peer",
+            None,
+        ),
+        (
+            "muxserver_listen: link mux listener /s/a.yDXYs2d7ScOlhAEI => /s/a: Operation not permitted",
+            "link mux listener PATH.RANDOM => PATH: Operation not permitted",
+            Some("/s/a"),
+        ),
+        (
+            "Shared connection to h closed.\r",
+            "Shared connection to HOST closed",
+            None,
+        ),
+        (
+            "mux_client_request_session: parse: incomplete message",
+            "muxclient: ...",
+            None,
+        ),
+        // Paths with the text of messages in them, and one that is not absolute.
+        (
+            "Control socket connect(/s/a): b): Connection refused",
+            "Control socket connect(PATH): Connection refused",
+            Some("/s/a): b"),
+        ),
+        (
+            "ControlSocket /my sockets/[::1] => \"b\" already exists, disabling multiplexing",
+            "ControlSocket PATH already exists, disabling multiplexing",
+            Some("/my sockets/[::1] => \"b\""),
+        ),
+        (
+            "Control socket connect(\u{2026}): Connection refused",
+            "Control socket connect(PATH): Connection refused",
+            None,
+        ),
+        (
+            "Control socket connect(/home/u/\u{2026}/a): Connection refused",
+            "Control socket connect(PATH): Connection refused",
+            None,
+        ),
+        (
+            r"Control socket connect(/home/j\303\266rg/a): Connection refused",
+            "Control socket connect(PATH): Connection refused",
+            Some("/home/jörg/a"),
+        ),
+    ] {
+        assert_eq!(only(line), (wording, path.map(str::to_owned)), "{line}");
+    }
+}
+
+#[test]
+fn message_is_found_in_what_other_programs_print() {
+    let ansible = r#"fatal: [web]: UNREACHABLE! => {"changed": false, "msg": "Failed to connect to the host via ssh: unix_listener: path \"/home/u/.ansible/cp/ansible-ssh-long-22-deploy.Xa1b2C3d4E5f6G7h\" too long for Unix domain socket\r\n", "unreachable": true}"#;
+    let all = recognise(ansible);
+    assert_eq!(all.len(), 1, "{all:#?}");
+    assert_eq!(
+        all[0].line,
+        "unix_listener: path \"/home/u/.ansible/cp/ansible-ssh-long-22-deploy.Xa1b2C3d4E5f6G7h\" too long for Unix domain socket"
+    );
+    assert_eq!(all[0].host.as_deref(), Some("web"));
+    assert!(all[0].is_of_ansible);
+
+    let refused = "Control socket connect(PATH): Connection refused";
+    let session = "session request failed: Session open refused by peer";
+    for (line, expected) in [
+        // colima and lima
+        (
+            r#"time="2026-01-01T00:00:00Z" level=fatal msg="failed to run [ssh -F /dev/null]: stdout=\"\", stderr=\"Control socket connect(/u/.lima/d/ssh.sock): Connection refused\\r\\n\": exit status 255""#,
+            &[(refused, Some("/u/.lima/d/ssh.sock"))][..],
+        ),
+        // docker's log of a container that runs ansible
+        (
+            r#"{"log":"web | UNREACHABLE! =\u003e {\\\"msg\\\": \\\"mux_client_request_session: session request failed: Session open refused by peer\\\\r\\\\nControlSocket /s/a already exists, disabling multiplexing\\\"}\n"}"#,
+            &[
+                (session, Some("/s/a")),
+                (
+                    "ControlSocket PATH already exists, disabling multiplexing",
+                    Some("/s/a"),
+                ),
+            ],
+        ),
+        // Python
+        (
+            r"'stderr': 'Control socket connect(/s/a): Connection refused\r\n', 'rc': 255",
+            &[(refused, Some("/s/a"))],
+        ),
+        (
+            "Control socket connect(/s/a): Connection refused Control socket connect(/s/b): Connection refused",
+            &[(refused, Some("/s/a")), (refused, Some("/s/b"))],
+        ),
+        (
+            "mux_client_request_session: read from master failed: Broken pipe ControlSocket /s/a already exists, disabling multiplexing",
+            &[
+                ("read from master failed: Broken pipe", Some("/s/a")),
+                (
+                    "ControlSocket PATH already exists, disabling multiplexing",
+                    Some("/s/a"),
+                ),
+            ],
+        ),
+        (
+            "\u{1b}[0;31mControl socket connect(\u{1b}[1m/s/a\u{1b}[0m): Connection refused\u{1b}[0m",
+            &[(refused, Some("/s/a"))],
+        ),
+        // Wrapped by a terminal and by a YAML printer.
+        (
+            "ControlSocket /home/u/.ssh/s/u@long.example.or\ng-22 already exists, disabling mult\niplexing",
+            &[(
+                "ControlSocket PATH already exists, disabling multiplexing",
+                Some("/home/u/.ssh/s/u@long.example.org-22"),
+            )],
+        ),
+        (
+            "msg: 'Control socket connect(/s/a):\n    Connection refused'",
+            &[(refused, Some("/s/a"))],
+        ),
+        // Cut off.
+        (
+            "mux_client_request_session: session request failed: Session open ref\u{2026}",
+            &[(session, None)],
+        ),
+        (
+            "Control socket connect(/home/u/.ssh/s/\u{2026}",
+            &[("Control socket connect(PATH): ...", None)],
+        ),
+        (
+            "Control socket connect(/s/a): Connection ref...",
+            &[(refused, None)],
+        ),
+    ] {
+        let all = recognise(line);
+        let found: Vec<(&str, Option<String>)> = all
+            .iter()
+            .map(|one| {
+                (
+                    one.message.wordings[0],
+                    one.path.as_ref().map(ToString::to_string),
+                )
+            })
+            .collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(wording, path)| (*wording, path.map(str::to_owned)))
+            .collect();
+        assert_eq!(found, expected, "{line}");
+    }
+}
+
+#[test]
+fn host_and_ports_come_from_the_message_or_its_command() {
+    for (text, host, port, server_port) in [
+        (
+            "u@h:~$ ssh web\nSession open refused by peer",
+            Some("web"),
+            None,
+            None,
+        ),
+        (
+            "bind [127.0.0.1]:1080: Address already in use",
+            None,
+            Some(1080),
+            None,
+        ),
+        (
+            "channel_setup_fwd_listener_tcpip: cannot listen to port: 1080",
+            None,
+            Some(1080),
+            None,
+        ),
+        (
+            "$ ssh -O forward -L 8080:db:80 web\nmuxclient: master forward request failed",
+            Some("web"),
+            Some(8080),
+            None,
+        ),
+        (
+            "Warning: remote port forwarding failed for listen port 8080",
+            None,
+            None,
+            Some(8080),
+        ),
+        (
+            "git@github.com: Permission denied (publickey).",
+            Some("git@github.com"),
+            None,
+            None,
+        ),
+        (
+            "ssh: Could not resolve hostname web: Name or service not known",
+            Some("web"),
+            None,
+            None,
+        ),
+        (
+            "ssh: connect to host web port 22: Connection timed out",
+            Some("web"),
+            None,
+            None,
+        ),
+    ] {
+        let all = recognise(text);
+        assert_eq!(all.len(), 1, "{text}: {all:?}");
+        let found = &all[0];
+        assert_eq!(
+            (found.host.as_deref(), found.port, found.server_port),
+            (host, port, server_port),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn repetitions_and_normal_steps_are_left_out() {
+    let text = "debug1: auto-mux: Trying existing master\r\n\
+                Control socket connect(/s/a): Connection refused\r\n\
+                debug1: Authentication succeeded (publickey).\n\
+                Control socket connect(/s/a): Connection refused\r\n  \
+                cannot bind to path /s/b.yDXYs2d7ScOlhAEI: Permission denied\n";
+    assert_eq!(recognise(text).len(), 2);
+    assert_eq!(
+        recognise("debug1: auto-mux: Trying existing master").len(),
+        1
+    );
+    for line in [
+        "",
+        "Hello world",
+        "Shared connection to h",
+        "Control socket connect(/s/a) failed",
+        "ControlSocket /s/a was made",
+        "link mux listener /s/a",
+        "bind [::1]:x: Address already in use",
+        "loading\u{2026}",
+        "E: Unable to locate package muxtray",
+    ] {
+        assert_eq!(recognise(line), [], "{line}");
+    }
+}
+
+#[test]
+fn removes_only_the_suffix_of_a_temporary_name() {
+    for (path, expected) in [
+        ("/s/u@h-22.yDXYs2d7ScOlhAEI", "/s/u@h-22"),
+        ("/s/u@h-22.yDXYs2d7ScOlhAE", "/s/u@h-22.yDXYs2d7ScOlhAE"),
+        ("/s/u@h-22.yDXYs2d7ScOlh-EI", "/s/u@h-22.yDXYs2d7ScOlh-EI"),
+        ("/s/web.example.org", "/s/web.example.org"),
+    ] {
+        assert_eq!(without_random_suffix(path), expected);
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_read(text in "(\\PC|[\\\\\"'\u{1b}\n]|ControlSocket | already exists|bind \\[){0,60}") {
+        let _ = recognise(&text);
+    }
+}
