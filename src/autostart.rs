@@ -50,17 +50,12 @@ pub struct Autostart {
 
 /// The reason why an autostart file starts nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Inactive {
-    /// `Hidden=true`
-    Hidden,
-    /// `X-GNOME-Autostart-enabled=false`
-    DisabledByGnome,
-    /// The program in TryExec does not exist.
-    NotInstalled(String),
-    /// Exec is missing, or its program does not exist.
-    NoProgram,
-    /// The line with the desktops.
-    OtherDesktop(String),
+pub struct Inactive {
+    /// One printable line.
+    pub why: String,
+    /// The key and the value that it needs; no value without an installed program. `None` for the list of desktops, which
+    /// is not changed.
+    needs: Option<(&'static str, Option<String>)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,20 +177,13 @@ impl Autostart {
             Some(_) | None => (Entry::new(self.program()?), true),
         };
         // Each turn removes one reason for good.
-        while let Some(inactive) = self.inactive(&entry) {
-            match inactive {
-                Inactive::Hidden => entry.set("Hidden", "false"),
-                Inactive::DisabledByGnome => entry.set(GNOME_ENABLED, "true"),
-                Inactive::NotInstalled(_) => entry.set_try_exec(self.program()?),
-                Inactive::NoProgram => entry.set_exec(self.program()?),
-                Inactive::OtherDesktop(line) => {
-                    return Err(AutostartError::OtherDesktop { path, line });
-                }
-            }
-            if is_new {
-                // The installed program has been removed.
-                return Err(AutostartError::NoProgram);
-            }
+        while let Some(Inactive { why, needs }) = self.inactive(&entry) {
+            let Some((key, value)) = needs else {
+                return Err(AutostartError::OtherDesktop { path, line: why });
+            };
+            // In a new entry: the installed program has been removed.
+            let value = value.filter(|_| !is_new);
+            entry.set(key, &value.ok_or(AutostartError::NoProgram)?);
         }
         write(&path, &entry)?;
         Ok(Enabled::Written(path))
@@ -231,17 +219,27 @@ impl Autostart {
 
     fn inactive(&self, entry: &Entry) -> Option<Inactive> {
         let is_missing = |program: &String| !self.is_program(program);
-        if entry.is("Hidden", true) {
-            Some(Inactive::Hidden)
+        let program = |shown: fn(&str) -> String| self.program().ok().map(shown);
+        let (why, key, value) = if entry.is("Hidden", true) {
+            let value = Some("false".to_owned());
+            ("Hidden=true".to_owned(), "Hidden", value)
         } else if entry.is(GNOME_ENABLED, false) {
-            Some(Inactive::DisabledByGnome)
-        } else if let Some(program) = entry.try_exec().filter(is_missing) {
-            Some(Inactive::NotInstalled(program))
+            let value = Some("true".to_owned());
+            (format!("{GNOME_ENABLED}=false"), GNOME_ENABLED, value)
+        } else if let Some(missing) = entry.try_exec().filter(is_missing) {
+            let line = format_args!("TryExec={}", text::line(&missing));
+            let why = tr!("{line}: no such program", line);
+            (why, "TryExec", program(entry::escaped))
         } else if entry.program().is_none_or(|program| is_missing(&program)) {
-            Some(Inactive::NoProgram)
+            let why = tr!("Exec names no program that exists");
+            (why, "Exec", program(entry::command))
         } else {
-            self.other_desktop(entry).map(Inactive::OtherDesktop)
-        }
+            let line = self.other_desktop(entry)?;
+            let why = text::line(&line);
+            return Some(Inactive { why, needs: None });
+        };
+        let needs = Some((key, value));
+        Some(Inactive { why, needs })
     }
 
     /// Returns the line that restricts the file to other desktops. Outside a session the desktop is unknown.

@@ -119,15 +119,6 @@ impl Entry {
         }
     }
 
-    /// Sets Exec to this program with the argument `run`.
-    pub fn set_exec(&mut self, program: &str) {
-        self.set("Exec", &command(program));
-    }
-
-    pub fn set_try_exec(&mut self, program: &str) {
-        self.set("TryExec", &escaped(program));
-    }
-
     pub fn try_exec(&self) -> Option<String> {
         self.get("TryExec").map(unescaped)
     }
@@ -149,8 +140,8 @@ fn key_of(line: &str) -> Option<&str> {
     (!key.is_empty()).then_some(key)
 }
 
-/// Returns the value of Exec.
-fn command(program: &str) -> String {
+/// Returns the value of Exec for this program with the argument `run`.
+pub(super) fn command(program: &str) -> String {
     let program = program.replace('%', "%%");
     let word = if program.contains(|character| RESERVED.contains(character)) {
         let escape = |character: char| {
@@ -168,7 +159,7 @@ fn command(program: &str) -> String {
 }
 
 /// Escapes a value of the type string, which is done after quoting. A space at the end would be trimmed.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let value = text
         .replace('\\', "\\\\")
         .replace('\n', "\\n")

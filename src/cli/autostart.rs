@@ -2,7 +2,7 @@ use std::io;
 
 use tr::tr;
 
-use crate::autostart::{Autostart, AutostartError, Enabled, Inactive};
+use crate::autostart::{Autostart, AutostartError, Enabled};
 use crate::model::text;
 
 use super::args::Autostart as Action;
@@ -94,7 +94,7 @@ fn status(autostart: &Autostart) -> Report {
             Some(inactive) => tr!(
                 "autostart file, inactive: {path} ({why})",
                 path,
-                why = reason(inactive)
+                why = inactive.why
             ),
         }
     }));
@@ -109,17 +109,4 @@ fn status(autostart: &Autostart) -> Report {
         }
     }
     Ok((lines, outcome))
-}
-
-fn reason(inactive: &Inactive) -> String {
-    match inactive {
-        Inactive::Hidden => "Hidden=true".to_owned(),
-        Inactive::DisabledByGnome => "X-GNOME-Autostart-enabled=false".to_owned(),
-        Inactive::NotInstalled(program) => tr!(
-            "{line}: no such program",
-            line = format_args!("TryExec={}", text::line(program))
-        ),
-        Inactive::NoProgram => tr!("Exec names no program that exists"),
-        Inactive::OtherDesktop(line) => text::line(line),
-    }
 }
