@@ -1,9 +1,12 @@
 //! Commands, options and their help.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
+
+use crate::present::bar::Template;
 
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
 #[command(
@@ -52,6 +55,8 @@ pub enum Command {
     Run(Run),
     /// Print every control socket and its state; connects to no master
     List(List),
+    /// Print every host of the ssh configuration: where it leads, how it multiplexes, its master
+    Hosts(Hosts),
     /// Check that masters answer; without TARGET, all of them
     Check(Check),
     /// End masters now and verify that they have ended; with --all, reset everything
@@ -89,11 +94,23 @@ pub enum Command {
 impl Command {
     /// Whether the output is for programs, and therefore in English.
     #[must_use]
-    pub const fn is_for_programs(&self) -> bool {
+    pub fn is_for_programs(&self) -> bool {
         match self {
-            Self::List(list) => list.json,
-            Self::Test(test) => test.json,
-            Self::Doctor(doctor) => doctor.json,
+            Self::List(list) => *list.format() == Format::Json,
+            Self::Hosts(Hosts { json })
+            | Self::Check(Check { json, .. })
+            | Self::Exit(Exit { json, .. })
+            | Self::Stop(Stop { json, .. })
+            | Self::Clean(Clean { json, .. })
+            | Self::Open(Open { json, .. })
+            | Self::Test(Test { json, .. })
+            | Self::Doctor(Doctor { json, .. }) => *json,
+            Self::Autostart {
+                action: Autostart::Status { json },
+            }
+            | Self::Config {
+                action: Config::Check { json },
+            } => *json,
             Self::Completions { .. } | Self::Man => true,
             _ => false,
         }
@@ -102,7 +119,7 @@ impl Command {
     /// Whether the output shows masters to a user, so that a warning about running as root makes sense. `run` prints its
     /// own.
     #[must_use]
-    pub const fn shows_masters(&self) -> bool {
+    pub fn shows_masters(&self) -> bool {
         let is_own = matches!(
             self,
             Self::Run(_) | Self::Autostart { .. } | Self::Config { .. }
@@ -127,11 +144,58 @@ pub struct Run {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct List {
     /// Print one JSON object
-    #[arg(long)]
+    #[arg(long, conflicts_with = "format")]
     pub json: bool,
     /// Print again on each change; with --json, one object a line
     #[arg(long)]
     pub watch: bool,
+    /// table, json, waybar, or a line with values in braces
+    #[arg(long, value_name = "FORMAT", default_value = "table", hide_default_value = true, long_help = FORMAT)]
+    pub format: Format,
+}
+
+const FORMAT: &str = "\
+table (the default), json, waybar (one line of JSON for a custom module), or a line with values in braces, such as \
+'{masters} {problems}'. Values: masters, problems, sockets, sessions, hosts, summary, class (none, running or \
+attention), and the name of each state for the number of sockets in it. With --watch, a line for each change";
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Format {
+    Table,
+    Json,
+    Waybar,
+    Template(Template),
+}
+
+impl FromStr for Format {
+    type Err = String;
+
+    fn from_str(format: &str) -> Result<Self, String> {
+        match format {
+            "table" => Ok(Self::Table),
+            "json" => Ok(Self::Json),
+            "waybar" => Ok(Self::Waybar),
+            _ if format.contains(['{', '}']) => format.parse().map(Self::Template),
+            _ => Err("expected table, json, waybar or a line with values in braces".to_owned()),
+        }
+    }
+}
+
+impl List {
+    pub fn format(&self) -> &Format {
+        if self.json {
+            &Format::Json
+        } else {
+            &self.format
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Hosts {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -142,6 +206,9 @@ pub struct Check {
     /// Without TARGET: include masters of Ansible, kitty and other programs
     #[arg(long)]
     pub managed: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -166,6 +233,9 @@ pub struct Exit {
     /// End the process of a master that does not answer or has lost its socket
     #[arg(long)]
     pub end_process: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -173,6 +243,9 @@ pub struct Stop {
     /// Masters to stop
     #[arg(value_name = "TARGET", value_hint = ValueHint::Hostname, required = true)]
     pub targets: Vec<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -186,6 +259,9 @@ pub struct Clean {
     /// Without TARGET: include sockets of Ansible, kitty and other programs
     #[arg(long)]
     pub managed: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -196,6 +272,12 @@ pub struct Open {
     /// End a stranded master although connections are open; they are lost anyway
     #[arg(long)]
     pub force: bool,
+    /// Ask no person anything: fail instead of asking for a password, a passphrase or a host key
+    #[arg(long)]
+    pub batch: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -238,7 +320,11 @@ pub enum Autostart {
     /// Set Hidden=true in your autostart file
     Disable,
     /// Print what starts the applet at login; exit status 1 if nothing does
-    Status,
+    Status {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 const AUTOSTART: &str = "\
@@ -255,7 +341,11 @@ pub enum Config {
     /// Open it in $VISUAL or $EDITOR, then check it
     Edit,
     /// Check whether it is valid
-    Check,
+    Check {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 use std::io;
 
+use serde_json::json;
 use tr::tr;
 
 use crate::autostart::{Autostart, AutostartError, Enabled};
 use crate::model::text;
+use crate::present::report::SCHEMA;
 
 use super::args::Autostart as Action;
 use super::outcome::{Outcome, Output};
@@ -15,7 +17,8 @@ pub(super) fn run(action: Action, to: &mut Output<'_>) -> io::Result<Outcome> {
     let report = match action {
         Action::Enable => enable(&autostart),
         Action::Disable => disable(&autostart),
-        Action::Status => status(&autostart),
+        Action::Status { json: true } => return print_json(&autostart, to),
+        Action::Status { json: false } => status(&autostart),
     };
     match report {
         Ok((lines, outcome)) => {
@@ -24,18 +27,41 @@ pub(super) fn run(action: Action, to: &mut Output<'_>) -> io::Result<Outcome> {
             }
             Ok(outcome)
         }
-        Err(error) => {
-            let outcome = match error {
-                AutostartError::NoPlace
-                | AutostartError::NotAnEntry { .. }
-                | AutostartError::OtherDesktop { .. } => Outcome::Misused,
-                AutostartError::NoProgram
-                | AutostartError::Unreadable { .. }
-                | AutostartError::Unwritable { .. } => Outcome::Unknown,
-            };
-            to.fail(outcome, error)
-        }
+        Err(error) => fail(&error, to),
     }
+}
+
+fn fail(error: &AutostartError, to: &mut Output<'_>) -> io::Result<Outcome> {
+    let outcome = match error {
+        AutostartError::NoPlace
+        | AutostartError::NotAnEntry { .. }
+        | AutostartError::OtherDesktop { .. } => Outcome::Misused,
+        AutostartError::NoProgram
+        | AutostartError::Unreadable { .. }
+        | AutostartError::Unwritable { .. } => Outcome::Unknown,
+    };
+    to.fail(outcome, error)
+}
+
+/// Prints `enabled`, the autostart file in force with the reason why it starts nothing, and the link of the systemd unit.
+fn print_json(autostart: &Autostart, to: &mut Output<'_>) -> io::Result<Outcome> {
+    let status = match autostart.status() {
+        Ok(status) => status,
+        Err(error) => return fail(&error, to),
+    };
+    let file = status.file.as_ref().map(|file| {
+        let inactive = file.inactive.as_ref().map(reason);
+        json!({ "path": file.path.to_string_lossy(), "inactive": inactive })
+    });
+    let unit = status.unit.as_ref().map(|link| link.to_string_lossy());
+    let enabled = status.is_enabled();
+    let report = json!({ "schema": SCHEMA, "enabled": enabled, "file": file, "unit": unit });
+    writeln!(to.out, "{report:#}")?;
+    Ok(if enabled {
+        Outcome::Well
+    } else {
+        Outcome::Wrong
+    })
 }
 
 /// The lines to print, and the outcome.

@@ -16,12 +16,12 @@ use crate::model::socket::{Socket, State};
 use crate::model::text;
 
 pub(super) fn check(global: &Global, check: &Check, to: &mut Output<'_>) -> io::Result<Outcome> {
-    let mut context = Context::load(global)?;
+    let mut context = Context::load_for(global, check.json)?;
     if !check.targets.is_empty() {
         let resolved = context.resolve(&check.targets);
         let reports = reports::act_on(&resolved, Action::Check, check_one);
         context.note(&reports);
-        return reports::print(&reports, to);
+        return reports::print(&reports, check.json, to);
     }
     let snapshot = context.snapshot();
     let found = Outcome::from(snapshot.worst());
@@ -30,7 +30,7 @@ pub(super) fn check(global: &Global, check: &Check, to: &mut Output<'_>) -> io::
         .into_iter()
         .filter(|socket| check.managed || socket.managed_by.is_none())
         .collect();
-    if sockets.is_empty() {
+    if sockets.is_empty() && !check.json {
         writeln!(to.out, "{}", tr!("no control sockets"))?;
     }
     let reports = parallel_map(&sockets, |socket| {
@@ -49,7 +49,7 @@ pub(super) fn check(global: &Global, check: &Check, to: &mut Output<'_>) -> io::
         }
     });
     context.note(&reports);
-    Ok(reports::print(&reports, to)?.max(found))
+    Ok(reports::print(&reports, check.json, to)?.max(found))
 }
 
 fn check_one(socket: &Socket) -> ActionReport {

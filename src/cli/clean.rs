@@ -14,10 +14,10 @@ use crate::decide::action_report::{Action, ActionReport};
 use crate::model::socket::{Snapshot, Socket};
 
 pub(super) fn clean(global: &Global, clean: &Clean, to: &mut Output<'_>) -> io::Result<Outcome> {
-    let mut context = Context::load(global)?;
+    let mut context = Context::load_for(global, clean.json)?;
     let reports = if clean.targets.is_empty() {
         let reports = clean_all(&context.snapshot(), clean.managed, clean.dry_run);
-        if reports.is_empty() {
+        if reports.is_empty() && !clean.json {
             writeln!(to.out, "{}", tr!("nothing to clean"))?;
         }
         reports
@@ -27,7 +27,7 @@ pub(super) fn clean(global: &Global, clean: &Clean, to: &mut Output<'_>) -> io::
             perform::clean(&by_path(socket.clone()), clean.dry_run)
         })
     };
-    reports::print(&reports, to)
+    reports::print(&reports, clean.json, to)
 }
 
 /// Cleans every stale socket and leftover, and finishes interrupted cleans.

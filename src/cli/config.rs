@@ -4,10 +4,12 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::json;
 use tr::tr;
 
 use crate::config::{self, ConfigError};
 use crate::model::text;
+use crate::present::report::SCHEMA;
 
 use super::args::{Config, Global};
 use super::context::settings;
@@ -32,7 +34,8 @@ pub(super) fn run(global: &Global, action: Config, to: &mut Output<'_>) -> io::R
             error.map_or(Ok(Outcome::Well), |error| to.fail(Outcome::Misused, error))
         }
         Config::Edit => edit(&path, to),
-        Config::Check => check(&path, to),
+        Config::Check { json: false } => check(&path, to),
+        Config::Check { json: true } => check_json(&path, global, to),
     }
 }
 
@@ -43,10 +46,30 @@ fn check(path: &Path, to: &mut Output<'_>) -> io::Result<Outcome> {
             "{path}: no such file; the defaults are in force",
             path = text::path(path)
         ),
-        Err(error) => return to.fail(Outcome::Misused, error),
+        Err(error) => {
+            writeln!(to.out, "{error}")?;
+            return Ok(Outcome::Misused);
+        }
     };
     writeln!(to.out, "{line}")?;
     Ok(Outcome::Well)
+}
+
+fn check_json(path: &Path, global: &Global, to: &mut Output<'_>) -> io::Result<Outcome> {
+    let (exists, finding) = match config::load(path) {
+        Ok(_) => (true, None),
+        Err(ConfigError::Missing(_)) => (false, None),
+        Err(error) => (true, Some(error.finding(global.config.as_deref()))),
+    };
+    let report = json!({
+        "schema": SCHEMA,
+        "path": path.to_string_lossy(),
+        "exists": exists,
+        "valid": finding.is_none(),
+        "findings": finding.as_slice(),
+    });
+    writeln!(to.out, "{report:#}")?;
+    Ok(finding.map_or(Outcome::Well, |_| Outcome::Misused))
 }
 
 /// `$VISUAL` and `$EDITOR` can have options, so a shell runs them.

@@ -27,12 +27,12 @@ use super::args::Global;
 use super::outcome::{Outcome, Output};
 use super::progress;
 
-/// The socket of a TARGET, or the TARGET and why it is no single socket.
-pub(super) type Resolved = Result<Socket, (String, TargetError)>;
+/// A TARGET as it was typed, and its socket, or why it is no single socket.
+pub(super) type Resolved = (String, Result<Socket, TargetError>);
 
 pub(super) struct Context {
     pub(super) scanner: Scanner,
-    places: Places,
+    pub(super) places: Places,
     request: Request,
     fingerprint: Fingerprint,
     recent: Recent,
@@ -46,6 +46,14 @@ pub(super) struct HostToConnect {
     pub(super) snapshot: Snapshot,
 }
 
+/// ssh cannot connect to a host.
+pub(super) struct NoHost {
+    pub(super) outcome: Outcome,
+    pub(super) why: String,
+    /// What is wrong with ssh or its configuration.
+    findings: Vec<Finding>,
+}
+
 impl Context {
     /// Reads the settings and discovers the places. If the configuration file is invalid, that is a finding, and the
     /// defaults apply.
@@ -54,6 +62,18 @@ impl Context {
     /// The file of `--config` does not exist: a [`ConfigError`] inside, which [`super::conclude`] recognises.
     pub(super) fn load(global: &Global) -> io::Result<Self> {
         Self::load_with_preview(global, &mut |_, _| {})
+    }
+
+    /// With `json`, texts contain absolute paths.
+    ///
+    /// # Errors
+    /// See [`Self::load`].
+    pub(super) fn load_for(global: &Global, json: bool) -> io::Result<Self> {
+        let mut context = Self::load(global)?;
+        if json {
+            context.scanner.keep_paths_absolute();
+        }
+        Ok(context)
     }
 
     /// Like [`Self::load`]. If ssh has to be asked about hosts, `preview` is called before, with what is known of the places.
@@ -183,8 +203,11 @@ impl Context {
         let mut found = Vec::with_capacity(typed.len());
         for (typed, named) in typed.iter().zip(named) {
             match named.and_then(|named| find(typed, &named, &snapshot)) {
-                Ok(sockets) => found.extend(sockets.into_iter().cloned().map(Ok)),
-                Err(error) => found.push(Err((typed.clone(), error))),
+                Ok(sockets) => {
+                    let sockets = sockets.into_iter().cloned();
+                    found.extend(sockets.map(|socket| (typed.clone(), Ok(socket))));
+                }
+                Err(error) => found.push((typed.clone(), Err(error))),
             }
         }
         found
@@ -275,18 +298,16 @@ impl Context {
         self.read_configuration(typed, &named)?.control_path
     }
 
-    /// Prints why ssh cannot connect to a host; then the inner result is the exit status.
-    pub(super) fn host_to_connect(
-        &mut self,
-        typed: &str,
-        to: &mut Output<'_>,
-    ) -> io::Result<Result<HostToConnect, Outcome>> {
+    pub(super) fn host_to_connect(&mut self, typed: &str) -> Result<HostToConnect, NoHost> {
         let shown = text::line(typed);
         let named = match self.parse(typed, Path::new("/")) {
             Ok(named @ (TargetName::Host(_) | TargetName::Destination { .. })) => named,
             Ok(TargetName::Path(_)) | Err(_) => {
-                let why = tr!("`{host}` is not a host", host = shown);
-                return to.fail(Outcome::Misused, why).map(Err);
+                return Err(NoHost {
+                    outcome: Outcome::Misused,
+                    why: tr!("`{host}` is not a host", host = shown),
+                    findings: Vec::new(),
+                });
             }
         };
         let host = self.host(typed, &named);
@@ -302,7 +323,7 @@ impl Context {
             .scan_with_rehearsal(&mut self.places, &[], rehearse);
         let ssh = &self.request.ssh;
         if let (Some(host), Some(program)) = (host, ssh.file(self.scanner.environment())) {
-            return Ok(Ok(HostToConnect {
+            return Ok(HostToConnect {
                 ssh: Ssh {
                     program,
                     config: ssh.config_file(),
@@ -311,21 +332,30 @@ impl Context {
                 },
                 host,
                 snapshot,
-            }));
+            });
         }
-        let why = tr!("ssh prints no configuration for {host}", host = shown);
-        let outcome = to.fail(Outcome::Unknown, why)?;
-        let about_ssh = snapshot.findings.iter().filter(|finding| {
+        let about_ssh = |finding: &Finding| {
             matches!(
                 finding.id,
                 FindingId::SshMissing | FindingId::SshConfigInvalid
             )
-        });
-        for finding in about_ssh {
+        };
+        Err(NoHost {
+            outcome: Outcome::Unknown,
+            why: tr!("ssh prints no configuration for {host}", host = shown),
+            findings: snapshot.findings.into_iter().filter(about_ssh).collect(),
+        })
+    }
+}
+
+impl NoHost {
+    pub(super) fn print(&self, to: &mut Output<'_>) -> io::Result<Outcome> {
+        let outcome = to.fail(self.outcome, &self.why)?;
+        for finding in &self.findings {
             writeln!(to.err, "    {}: {}", finding.subject, finding.evidence)?;
             writeln!(to.err, "    \u{2192} {}", finding.remedy)?;
         }
-        Ok(Err(outcome))
+        Ok(outcome)
     }
 }
 

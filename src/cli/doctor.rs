@@ -29,27 +29,29 @@ pub(super) fn run(global: &Global, doctor: &Doctor, to: &mut Output<'_>) -> io::
             let text = messages(line.as_deref(), to.err)?;
             explain(global, &text, to)
         }
-        None => examine(&mut Context::load(global)?, doctor, to),
+        None => examine(&mut Context::load_for(global, doctor.json)?, doctor, to),
     }
 }
 
 fn examine(context: &mut Context, doctor: &Doctor, to: &mut Output<'_>) -> io::Result<Outcome> {
-    if doctor.json {
-        context.scanner.keep_paths_absolute();
-    }
     let mut snapshot = context.examination(&[]);
     let mut outcome = Outcome::Well;
     if doctor.fix {
         let reports = fix_all(&snapshot);
-        let mut done = Vec::new();
-        let (out, err) = (&mut done, &mut *to.err);
-        outcome = reports::print(&reports, &mut Output { out, err })?;
         // With --json, standard output holds nothing but the report.
-        if doctor.json {
-            to.err.write_all(&done)?;
+        let out = if doctor.json {
+            &mut *to.err
         } else {
-            to.out.write_all(&done)?;
-        }
+            &mut *to.out
+        };
+        outcome = reports::print(
+            &reports,
+            false,
+            &mut Output {
+                out,
+                err: &mut Vec::new(),
+            },
+        )?;
         if reports
             .iter()
             .any(|report| report.outcome == ActionOutcome::Done)

@@ -19,7 +19,7 @@ pub(super) fn exit(global: &Global, exit: &Exit, to: &mut Output<'_>) -> io::Res
     if exit.all {
         return exit_all(global, exit, to);
     }
-    let mut context = Context::load(global)?;
+    let mut context = Context::load_for(global, exit.json)?;
     let consent = reports::consent(exit.force);
     let reports = if exit.end_process {
         let resolved = context.resolve_to_end(&exit.targets);
@@ -33,22 +33,22 @@ pub(super) fn exit(global: &Global, exit: &Exit, to: &mut Output<'_>) -> io::Res
         })
     };
     context.note(&reports);
-    reports::print(&reports, to)
+    reports::print(&reports, exit.json, to)
 }
 
 pub(super) fn stop(global: &Global, stop: &Stop, to: &mut Output<'_>) -> io::Result<Outcome> {
-    let mut context = Context::load(global)?;
+    let mut context = Context::load_for(global, stop.json)?;
     let resolved = context.resolve(&stop.targets);
     let reports = reports::act_on(&resolved, Action::Stop, |socket| {
         perform::stop(&Subject::from(socket.clone()))
     });
     context.note(&reports);
-    reports::print(&reports, to)
+    reports::print(&reports, stop.json, to)
 }
 
 /// Ends all masters, then cleans.
 fn exit_all(global: &Global, exit: &Exit, to: &mut Output<'_>) -> io::Result<Outcome> {
-    let mut context = Context::load(global)?;
+    let mut context = Context::load_for(global, exit.json)?;
     let (own, managed): (Vec<Socket>, Vec<Socket>) = context
         .snapshot()
         .sockets
@@ -71,9 +71,11 @@ fn exit_all(global: &Global, exit: &Exit, to: &mut Output<'_>) -> io::Result<Out
     };
     let counts = [successes(&ended), successes(&cleaned)];
     let reports = [ended, cleaned, left].concat();
-    let outcome = reports::print(&reports, to)?;
-    let summary = summary(counts, reports.len(), managed.len());
-    writeln!(to.out, "{summary}")?;
+    let outcome = reports::print(&reports, exit.json, to)?;
+    if !exit.json {
+        let summary = summary(counts, reports.len(), managed.len());
+        writeln!(to.out, "{summary}")?;
+    }
     Ok(outcome)
 }
 

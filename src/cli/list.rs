@@ -5,54 +5,66 @@ use calloop::EventLoop;
 
 use crate::discover::Environment;
 use crate::model::places::Places;
-use crate::model::socket::Snapshot;
+use crate::model::socket::{Snapshot, Socket};
+use crate::present::bar::Waybar;
 use crate::present::report::Report;
 use crate::present::table;
 use crate::scan::Scanner;
 use crate::watch::{Debounce, Event, Watch, Watcher};
 
-use super::args::{Global, List};
+use super::args::{Format, Global, List};
 use super::context::Context;
 use super::outcome::Outcome;
 use super::style;
 
-/// The longest time between two scans of `--watch`: some changes, such as sessions that close, cause no event.
-const MAX_PAUSE: Duration = Duration::from_secs(5);
+/// The longest time between two scans of `--watch`.
+const MAX_PAUSE: Duration = Duration::from_secs(300);
+
+/// The same while something can change without an event: a session that closes, or a file that is not watched because of
+/// the kernel's limits.
+const MAX_PAUSE_WITHOUT_EVENTS: Duration = Duration::from_secs(5);
 
 /// The rows of the lowest usual terminal, less two: lines that have left it cannot be replaced.
 const MAX_REPLACED: usize = 22;
 
 pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Result<Outcome> {
     let mut preview = Preview::default();
-    let is_replaced = !list.json && !list.watch && io::stdout().is_terminal();
+    let is_table = *list.format() == Format::Table;
+    let is_replaced = is_table && !list.watch && io::stdout().is_terminal();
     let mut context = Context::load_with_preview(global, &mut |environment, places| {
         // A program gets complete lists only.
-        if is_replaced || (list.watch && !list.json) {
+        if is_replaced || (list.watch && is_table) {
             preview.show(list, environment, places, out);
         }
     })?;
-    if list.json {
+    if *list.format() == Format::Json {
         context.scanner.keep_paths_absolute();
     }
     let snapshot = context.snapshot();
     let previewed = preview.end()?;
     print_change(&context, list, previewed.as_ref(), &snapshot, out)?;
     if !list.watch {
-        return Ok(Outcome::from(snapshot.worst()));
+        // A bar hides the line of a command that fails.
+        let is_for_bar = bar_line(list, &snapshot).is_some();
+        let worst = snapshot.worst().filter(|_| !is_for_bar);
+        return Ok(Outcome::from(worst));
     }
     let mut printed = snapshot;
     let mut event_loop = EventLoop::try_new().map_err(io::Error::other)?;
     let mut watching = Watching {
         watch: Watch::new(event_loop.handle()),
         debounce: Debounce::default(),
+        consequence_by: None,
     };
     loop {
         if watching.watch.follow(&printed, context.interests()) {
             watching.on_event(Event::Changed);
         }
-        let latest = Instant::now() + MAX_PAUSE;
-        let due = |debounce: &Debounce| debounce.due().map_or(latest, |due| due.min(latest));
-        while let left = due(&watching.debounce).saturating_duration_since(Instant::now())
+        let latest = Instant::now() + watching.max_pause(&printed);
+        let next = context.scanner.next_scan_due();
+        while let left = watching
+            .due(latest, next)
+            .saturating_duration_since(Instant::now())
             && !left.is_zero()
         {
             event_loop
@@ -60,6 +72,7 @@ pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Resu
                 .map_err(io::Error::other)?;
         }
         let began = Instant::now();
+        watching.consequence_by.take_if(|due| *due <= began);
         context.refresh();
         let snapshot = context.snapshot();
         watching.debounce.note_scan(began, Instant::now());
@@ -71,6 +84,23 @@ pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Resu
 struct Watching {
     watch: Watch<Self>,
     debounce: Debounce,
+    consequence_by: Option<Instant>,
+}
+
+impl Watching {
+    fn max_pause(&self, snapshot: &Snapshot) -> Duration {
+        let is_used = |socket: &Socket| socket.sessions > Some(0) || socket.forwarded > Some(0);
+        if self.watch.limit().is_some() || snapshot.sockets.iter().any(is_used) {
+            MAX_PAUSE_WITHOUT_EVENTS
+        } else {
+            MAX_PAUSE
+        }
+    }
+
+    fn due(&self, latest: Instant, next: Option<Instant>) -> Instant {
+        let sooner = [self.debounce.due(), self.consequence_by, next];
+        sooner.into_iter().flatten().fold(latest, Instant::min)
+    }
 }
 
 impl Watcher for Watching {
@@ -78,8 +108,12 @@ impl Watcher for Watching {
         &mut self.watch
     }
 
-    fn on_event(&mut self, _: Event) {
-        self.debounce.note_event(Instant::now());
+    fn on_event(&mut self, event: Event) {
+        let now = Instant::now();
+        self.debounce.note_event(now);
+        if let Some(after) = event.consequence_after() {
+            self.consequence_by = Some(now + after);
+        }
     }
 }
 
@@ -93,10 +127,25 @@ fn print_change(
     if printed.is_some_and(|printed| printed.eq_ignoring_age(snapshot)) {
         return Ok(());
     }
-    if printed.is_some() && !list.json {
+    if let Some(line) = bar_line(list, snapshot) {
+        if printed.and_then(|printed| bar_line(list, printed)).as_ref() != Some(&line) {
+            writeln!(out, "{line}")?;
+        }
+        return out.flush();
+    }
+    if printed.is_some() && *list.format() == Format::Table {
         writeln!(out)?;
     }
     print(list, context.scanner.environment(), snapshot, out)
+}
+
+/// Returns the line of a format for bars.
+fn bar_line(list: &List, snapshot: &Snapshot) -> Option<String> {
+    match list.format() {
+        Format::Table | Format::Json => None,
+        Format::Waybar => Some(Waybar::from(snapshot).line()),
+        Format::Template(template) => Some(template.line(snapshot)),
+    }
 }
 
 /// The sockets that are shown before ssh has been asked about the hosts.
@@ -170,7 +219,7 @@ fn print(
     snapshot: &Snapshot,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    if list.json {
+    if *list.format() == Format::Json {
         let report = Report::from(snapshot);
         // With --watch, one object a line.
         if list.watch {

@@ -9,6 +9,7 @@ mod config;
 mod context;
 mod doctor;
 mod exit;
+mod hosts;
 mod list;
 mod man;
 mod open;
@@ -43,6 +44,7 @@ pub fn run(
     match command {
         Command::Run(run) => run::run(global, run, to),
         Command::List(list) => list::run(global, list, to.out),
+        Command::Hosts(hosts) => hosts::run(global, hosts, to.out),
         Command::Check(check) => check::check(global, check, to),
         Command::Exit(exit) => exit::exit(global, exit, to),
         Command::Stop(stop) => exit::stop(global, stop, to),

@@ -1,13 +1,14 @@
 //! `muxtray open HOST`: starts a master in the background.
 
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, IsTerminal as _};
+use std::slice;
 
 use tr::tr;
 
 use super::args::{Global, Open};
 use super::context::{Context, HostToConnect};
 use super::outcome::{Outcome, Output};
-use super::reports::consent;
+use super::reports::{self, consent};
 use crate::actions::open::Questions;
 use crate::actions::perform::{self, Opening};
 use crate::actions::ssh::deferred_signals::DeferredSignals;
@@ -16,14 +17,21 @@ use crate::decide::opening::{self, Plan};
 use crate::model::control_path::HostAlias;
 
 pub(super) fn open(global: &Global, open: &Open, to: &mut Output<'_>) -> io::Result<Outcome> {
-    let mut context = Context::load(global)?;
+    let mut context = Context::load_for(global, open.json)?;
     let HostToConnect {
         ssh,
         host,
         snapshot,
-    } = match context.host_to_connect(&open.host, to)? {
+    } = match context.host_to_connect(&open.host) {
         Ok(found) => found,
-        Err(outcome) => return Ok(outcome),
+        Err(error) if open.json => {
+            let target = ReportTarget::Unresolved(open.host.clone());
+            let outcome = ActionOutcome::REFUSED;
+            let report = ActionReport::new(target, Action::Open, outcome, error.why.clone());
+            let _ = reports::print(&[report], true, to)?;
+            return Ok(error.outcome);
+        }
+        Err(error) => return error.print(to),
     };
     let alias = HostAlias(open.host.clone());
     let report = |outcome, message| {
@@ -40,17 +48,19 @@ pub(super) fn open(global: &Global, open: &Open, to: &mut Output<'_>) -> io::Res
             if let Some(pid) = socket.pid {
                 message += &tr!(", pid {pid}", pid = pid.0);
             }
-            let outcome = print(&report(ActionOutcome::Unchanged, message), to)?;
-            for finding in &socket.findings {
-                writeln!(to.err, "    {}", finding.evidence)?;
-                writeln!(to.err, "    \u{2192} {}", finding.remedy)?;
+            let outcome = print(&report(ActionOutcome::Unchanged, message), open, to)?;
+            if !open.json {
+                for finding in &socket.findings {
+                    writeln!(to.out, "    {}", finding.evidence)?;
+                    writeln!(to.out, "    \u{2192} {}", finding.remedy)?;
+                }
             }
             return Ok(outcome);
         }
         Plan::Blocked(obstacle) => {
             let report =
                 report(ActionOutcome::REFUSED, obstacle.evidence).with_advice(obstacle.remedy);
-            return print(&report, to);
+            return print(&report, open, to);
         }
     };
     let opening = Opening {
@@ -59,10 +69,12 @@ pub(super) fn open(global: &Global, open: &Open, to: &mut Output<'_>) -> io::Res
         start,
         persist: host.persist,
         consent: consent(open.force),
-        questions: Questions::of(
-            io::stdin().is_terminal() || io::stderr().is_terminal(),
-            |name| std::env::var_os(name),
-        ),
+        questions: if open.batch {
+            Questions::None
+        } else {
+            let has_terminal = io::stdin().is_terminal() || io::stderr().is_terminal();
+            Questions::of(has_terminal, |name| std::env::var_os(name))
+        },
     };
     let signals = DeferredSignals::block()?;
     let report = perform::open(&opening, Some(&signals));
@@ -70,7 +82,7 @@ pub(super) fn open(global: &Global, open: &Open, to: &mut Output<'_>) -> io::Res
     let outcome = if is_interrupted {
         to.fail(Outcome::Unknown, tr!("interrupted"))?
     } else {
-        print(&report, to)?
+        print(&report, open, to)?
     };
     // A pending signal ends the program here, unless it is ignored.
     drop(signals);
@@ -78,15 +90,13 @@ pub(super) fn open(global: &Global, open: &Open, to: &mut Output<'_>) -> io::Res
 }
 
 /// The host, with the advice on a line of its own.
-fn print(report: &ActionReport, to: &mut Output<'_>) -> io::Result<Outcome> {
-    let to = if report.outcome.is_success() {
-        &mut to.out
-    } else {
-        &mut to.err
-    };
-    writeln!(to, "{}: {}", report.target.name(), report.message)?;
+fn print(report: &ActionReport, open: &Open, to: &mut Output<'_>) -> io::Result<Outcome> {
+    if open.json {
+        return reports::print(slice::from_ref(report), true, to);
+    }
+    writeln!(to.out, "{}: {}", report.target.name(), report.message)?;
     if let Some(advice) = &report.advice {
-        writeln!(to, "    \u{2192} {advice}")?;
+        writeln!(to.out, "    \u{2192} {advice}")?;
     }
     Ok(Outcome::from(report.outcome))
 }

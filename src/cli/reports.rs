@@ -8,6 +8,7 @@ use crate::actions::parallel::parallel_map;
 use crate::decide::action_report::{Action, ActionOutcome, ActionReport, Refusal, ReportTarget};
 use crate::decide::intent::SessionConsent;
 use crate::model::socket::Socket;
+use crate::present::results::Results;
 
 /// Several at a time. A TARGET that cannot be resolved stops no other.
 pub(super) fn act_on(
@@ -15,31 +16,44 @@ pub(super) fn act_on(
     action: Action,
     act: impl Fn(&Socket) -> ActionReport + Sync,
 ) -> Vec<ActionReport> {
-    parallel_map(targets, |target| match target {
-        Ok(socket) => act(socket),
-        Err((typed, error)) => ActionReport::new(
-            ReportTarget::Unresolved(typed.clone()),
-            action,
-            ActionOutcome::REFUSED,
-            error.to_string(),
-        ),
+    parallel_map(targets, |(typed, found)| {
+        let report = match found {
+            Ok(socket) => act(socket),
+            Err(error) => ActionReport::new(
+                ReportTarget::Unresolved(typed.clone()),
+                action,
+                ActionOutcome::REFUSED,
+                error.to_string(),
+            ),
+        };
+        ActionReport {
+            typed: Some(typed.clone()),
+            ..report
+        }
     })
 }
 
-/// Prints successes as results, the others as diagnostics. Returns the worst outcome.
-pub(super) fn print(reports: &[ActionReport], to: &mut Output<'_>) -> io::Result<Outcome> {
-    let mut worst = Outcome::Well;
-    for report in reports {
-        let outcome = Outcome::from(report.outcome);
-        if report.outcome.is_success() {
-            writeln!(to.out, "{report}")?;
-            worst = worst.max(outcome);
-        } else {
-            worst = worst.max(to.fail(outcome, report)?);
+/// Prints results, good and bad ones, on standard output. A TARGET that is no single socket is a wrong argument, hence a
+/// diagnostic, but in JSON a result like the others. Returns the worst outcome.
+pub(super) fn print(
+    reports: &[ActionReport],
+    json: bool,
+    to: &mut Output<'_>,
+) -> io::Result<Outcome> {
+    if json {
+        serde_json::to_writer_pretty(&mut *to.out, &Results::from(reports))?;
+        writeln!(to.out)?;
+    } else {
+        for report in reports {
+            match report.target {
+                ReportTarget::Unresolved(_) => writeln!(to.err, "muxtray: {report}")?,
+                _ => writeln!(to.out, "{report}")?,
+            }
         }
     }
     to.out.flush()?;
-    Ok(worst)
+    let outcomes = reports.iter().map(|report| Outcome::from(report.outcome));
+    Ok(outcomes.max().unwrap_or(Outcome::Well))
 }
 
 impl From<ActionOutcome> for Outcome {

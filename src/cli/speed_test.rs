@@ -18,14 +18,14 @@ use super::context::{Context, HostToConnect};
 use super::outcome::{Outcome, Output};
 
 pub(super) fn test(global: &Global, test: &Test, to: &mut Output<'_>) -> io::Result<Outcome> {
-    let mut context = Context::load(global)?;
+    let mut context = Context::load_for(global, test.json)?;
     let HostToConnect {
         ssh,
         host,
         snapshot,
-    } = match context.host_to_connect(&test.host, to)? {
+    } = match context.host_to_connect(&test.host) {
         Ok(found) => found,
-        Err(outcome) => return Ok(outcome),
+        Err(error) => return error.print(to),
     };
     let signals = DeferredSignals::block()?;
     let Ok(trial) = measure(test, &ssh, &host, &snapshot, &signals) else {

@@ -12,6 +12,8 @@ use crate::model::text;
 #[must_use]
 pub struct ActionReport {
     pub target: ReportTarget,
+    /// The TARGET on the command line, if there was one.
+    pub typed: Option<String>,
     pub action: Action,
     pub outcome: ActionOutcome,
     /// One line that follows the target's name: lower case, no full stop.
@@ -103,6 +105,7 @@ impl ActionReport {
     ) -> Self {
         Self {
             target,
+            typed: None,
             action,
             outcome,
             message,

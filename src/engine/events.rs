@@ -13,14 +13,6 @@ use crate::watch::{Event, Watch, Watcher};
 /// is not watched because of the kernel's limits.
 const INTERVAL_WITHOUT_EVENTS: Duration = Duration::from_secs(30);
 
-/// How long an ssh usually takes from reading its configuration to an open session. It resolves names and runs
-/// `Match exec` commands.
-const CONNECTS_WITHIN: Duration = Duration::from_secs(2);
-
-/// How long after a change of the network unacknowledged data usually makes a master suspect: it was retransmitted several
-/// times by then ([`crate::diagnose::network::SUSPECT_AFTER`]).
-const LOST_WITHIN: Duration = Duration::from_secs(5);
-
 impl Engine {
     /// Watches everything that could change the result of the next scan.
     pub(super) fn update_watch(&mut self, snapshot: &Snapshot) {
@@ -105,18 +97,14 @@ impl Watcher for Engine {
 
     fn on_event(&mut self, event: Event) {
         match event {
-            Event::Changed => self.debounce.note_event(Instant::now()),
-            Event::Network => {
-                let now = Instant::now();
-                self.debounce.note_event(now);
-                self.consequence_by = Some(now + LOST_WITHIN);
-            }
             // The ssh that starts is muxtray's own `ssh -G`.
             Event::SshStarting if self.is_discovering => {}
-            Event::SshStarting => {
+            _ => {
                 let now = Instant::now();
                 self.debounce.note_event(now);
-                self.consequence_by = Some(now + CONNECTS_WITHIN);
+                if let Some(after) = event.consequence_after() {
+                    self.consequence_by = Some(now + after);
+                }
             }
         }
     }

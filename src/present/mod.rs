@@ -1,8 +1,11 @@
+pub mod bar;
 pub mod doctor;
 pub mod explain;
+pub mod hosts;
 pub mod menu;
 pub mod network;
 pub mod report;
+pub mod results;
 pub mod speed_test;
 pub mod ssh_messages;
 pub mod styled;

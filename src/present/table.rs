@@ -152,7 +152,7 @@ fn evidence_and_remedy(finding: &Finding) -> [Line; 2] {
     ]
 }
 
-fn pad(cell: &str, width: usize) -> String {
+pub(super) fn pad(cell: &str, width: usize) -> String {
     format!("{cell}{}", " ".repeat(width.saturating_sub(cell.width())))
 }
 

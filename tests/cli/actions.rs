@@ -124,7 +124,7 @@ fn check_of_a_suspended_master_keeps_its_deadline() {
         "three deadlines of two seconds: {said:?}"
     );
     for alias in ["web", "db", "build"] {
-        assert!(said.stderr.contains(alias), "{said:?}");
+        assert!(said.stdout.contains(alias), "{said:?}");
     }
 }
 
@@ -134,7 +134,7 @@ fn check_of_a_stale_socket_fails_and_removes_nothing() {
     let mut master = lab.master("web");
     master.kill();
     let said = lab.muxtray(["check", "web"]).expect(1);
-    assert!(said.stderr.contains("stale"), "{said:?}");
+    assert!(said.stdout.contains("stale"), "{said:?}");
     assert!(is_socket(master.path()));
 }
 
@@ -154,7 +154,7 @@ fn exit_refuses_while_sessions_are_open_unless_forced() {
     let mut sessions = [master.session(&lab), master.session(&lab)];
     let said = lab.muxtray(["exit", "web"]).expect(1);
     assert!(
-        said.stderr.contains("2 sessions") && said.stderr.contains("--force"),
+        said.stdout.contains("2 sessions") && said.stdout.contains("--force"),
         "{said:?}"
     );
     assert!(master.is_running() && sessions.iter_mut().all(Session::is_open));
@@ -171,7 +171,7 @@ fn exit_counts_the_masters_own_session() {
     let lab = Lab::new();
     let mut master = lab.master_with_own_session("web");
     let said = lab.muxtray(["exit", "web"]).expect(1);
-    assert!(said.stderr.contains("1 session"), "{said:?}");
+    assert!(said.stdout.contains("1 session"), "{said:?}");
     assert!(master.is_running());
 }
 
@@ -230,7 +230,7 @@ fn refusal_by_a_person_is_reported_and_the_master_stays() {
     });
     for command in ["exit", "stop"] {
         let said = lab.muxtray([command, "web"]).expect(1);
-        assert!(said.stderr.contains("Permission denied"), "{said:?}");
+        assert!(said.stdout.contains("Permission denied"), "{said:?}");
     }
     assert!(master.is_running());
 }
@@ -324,7 +324,7 @@ fn clean_by_name_refuses_sockets_that_are_not_stale() {
     ] {
         let said = lab.muxtray(words("clean", path)).expect(1);
         assert!(
-            said.stdout.is_empty() && !said.stderr.is_empty(),
+            said.stderr.is_empty() && !said.stdout.is_empty(),
             "{said:?}"
         );
         assert!(
@@ -363,7 +363,7 @@ fn another_users_socket_is_neither_connected_to_nor_removed() {
     for path in [stale.path(), root.path()] {
         for command in ["check", "exit", "stop", "clean"] {
             let said = lab.muxtray(words(command, path)).expect(1);
-            assert!(said.stderr.contains("misowned"), "{said:?}");
+            assert!(said.stdout.contains("misowned"), "{said:?}");
         }
     }
     lab.muxtray(["clean"]);

@@ -63,7 +63,7 @@ fn is_guarded(lab: &Lab, master: &mut Master, carried: &str) {
     let has_only_sessions = carried.ends_with(" session");
     assert!(has_only_sessions || listed.contains(carried), "{listed}");
     assert!(master.is_running());
-    let refused = lab.muxtray(["exit", "web"]).expect(1).stderr;
+    let refused = lab.muxtray(["exit", "web"]).expect(1).stdout;
     assert!(
         refused.contains("; to close them: muxtray exit --force "),
         "{refused}"
@@ -96,7 +96,7 @@ fn connection_through_a_local_forwarding() {
         assert_eq!(counts(&lab, master.path()), json!([0, false, 1]));
         is_guarded(&lab, &mut master, "1 forwarded connection");
         let said = lab.muxtray(["exit", "--all"]).expect(1);
-        assert!(said.stderr.contains("1 forwarded connection"), "{said:?}");
+        assert!(said.stdout.contains("1 forwarded connection"), "{said:?}");
         drop((client, accepted));
         exits_when_nothing_is_open(&lab, master);
     }
@@ -237,8 +237,8 @@ fn waiting_connection_of_a_stopped_master() {
     let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let said = lab.muxtray(["exit", "--end-process", "web"]).expect(1);
     assert!(
-        said.stderr.contains("1 forwarded connection open")
-            && said.stderr.contains("muxtray exit --end-process --force "),
+        said.stdout.contains("1 forwarded connection open")
+            && said.stdout.contains("muxtray exit --end-process --force "),
         "{said:?}"
     );
     assert!(master.is_running());
@@ -331,7 +331,7 @@ fn master_in_a_terminal_has_a_session_of_its_own() {
             path.exists() && counts(&lab, &path) == counted
         });
         if own {
-            let said = lab.muxtray(["exit", "web"]).expect(1).stderr;
+            let said = lab.muxtray(["exit", "web"]).expect(1).stdout;
             assert!(said.contains("1 session open"), "{said}");
         }
         let force: &[&str] = if own { &["--force"] } else { &[] };

@@ -82,9 +82,9 @@ fn invalid_file_is_reported_and_kept() {
     for (text, word) in BAD {
         lab.write("config/muxtray/config.toml", text);
         let said = lab.muxtray(["config", "check"]).expect(2);
-        assert!(said.stderr.contains(word), "{text:?}: {said:?}");
+        assert!(said.stdout.contains(word), "{text:?}: {said:?}");
         assert!(
-            said.stderr.contains(file(&lab).to_str().unwrap()),
+            said.stdout.contains(file(&lab).to_str().unwrap()),
             "{said:?}"
         );
 
@@ -118,7 +118,7 @@ fn directory_or_binary_file_is_reported_and_kept() {
         let said = lab
             .muxtray(["config", "check", "--config", path.to_str().unwrap()])
             .expect(2);
-        assert!(said.stderr.contains(name), "{said:?}");
+        assert!(said.stdout.contains(name), "{said:?}");
         assert_eq!(fs::symlink_metadata(&path).unwrap().len(), before);
     }
 }
@@ -133,7 +133,7 @@ fn unreadable_file_is_reported() {
     }
     let said = lab.muxtray(["config", "check"]).expect(2);
     assert!(
-        said.stderr.to_lowercase().contains("permission denied"),
+        said.stdout.to_lowercase().contains("permission denied"),
         "{said:?}"
     );
 }
@@ -164,7 +164,7 @@ fn edit_writes_the_documented_file_once_and_checks_the_result() {
     assert_eq!(mode & 0o777, 0o600);
 
     let said = edit("sed -i 's/interval_secs = 300/interval_secs = never/'").expect(2);
-    assert!(said.stderr.contains("line"), "{said:?}");
+    assert!(said.stdout.contains("line"), "{said:?}");
     let changed = fs::read_to_string(file(&lab)).unwrap();
     assert!(
         changed.contains("interval_secs = never"),

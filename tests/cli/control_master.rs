@@ -253,7 +253,7 @@ fn one_command_ends_a_master_that_refuses_to_exit() {
     ] {
         let (path, pid) = refusing_master(&lab, kind);
         let said = lab.muxtray(arguments).expect(1);
-        let (_, command) = said.stderr.split_once(": muxtray ").expect(&said.stderr);
+        let (_, command) = said.stdout.split_once(": muxtray ").expect(&said.stdout);
         assert!(process_start(pid).is_some(), "{said:?}");
         let words: Vec<&str> = command.lines().next().unwrap().split(' ').collect();
         // The printed command, with the laboratory's configuration.
@@ -275,7 +275,7 @@ fn master_that_refuses_without_a_setting_ends_by_its_printed_command() {
     let mut master = Master::start(command, path);
     let said = lab.muxtray(["exit", "web"]).expect(1);
     assert!(
-        said.stderr.contains(&format!(": kill {}", master.pid())),
+        said.stdout.contains(&format!(": kill {}", master.pid())),
         "{said:?}"
     );
     let mut kill = lab.command("kill");

@@ -60,7 +60,7 @@ fn master_behind_a_copied_link_is_an_orphan() {
     assert!(evidence.as_str().unwrap().contains("refused"), "{evidence}");
     // No master is started that nothing could reach.
     let opened = lab.muxtray(["open", "web"]).expect(1);
-    assert!(opened.stderr.contains("hard link"), "{opened:#?}");
+    assert!(opened.stdout.contains("hard link"), "{opened:#?}");
     assert_eq!(states(), ["orphaned", "orphaned", "stale"]);
     let word = path.to_str().unwrap();
     lab.muxtray(["exit", "--end-process", word]).expect(0);

@@ -269,7 +269,7 @@ fn symlink_loops_and_fifos_are_reported_and_left_alone() {
         assert_eq!(list(&lab).at(path).state(), "not-a-socket");
         for command in ["check", "exit", "stop", "clean"] {
             let said = orderly(&lab, [OsStr::new(command), path.as_os_str()]).expect(1);
-            assert!(said.stderr.contains("not-a-socket"), "{said:#?}");
+            assert!(said.stdout.contains("not-a-socket"), "{said:#?}");
         }
     }
     orderly(&lab, ["clean"]);
@@ -295,7 +295,7 @@ fn broken_master_costs_only_its_deadline() {
             let said = orderly(&lab, [command, "web"]);
             assert_eq!(said.code(), 1, "{behaviour:?}: {said:#?}");
             assert!(
-                said.stderr.contains("web") && said.stdout.is_empty(),
+                said.stdout.contains("web") && said.stderr.is_empty(),
                 "{behaviour:?}: {said:#?}"
             );
         }
@@ -317,7 +317,7 @@ fn many_broken_masters_are_checked_in_parallel() {
         })
         .collect();
     let said = orderly(&lab, ["check"]).expect(1);
-    assert_eq!(said.stderr.lines().count(), listeners.len(), "{said:#?}");
+    assert_eq!(said.stdout.lines().count(), listeners.len(), "{said:#?}");
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod explain;
 mod filesystems;
 mod generated_pages;
 mod hostile;
+mod json;
 mod list;
 mod list_output;
 mod log;

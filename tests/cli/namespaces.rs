@@ -141,7 +141,7 @@ fn hidden_master_is_connected_to_once() {
         // A refused request replaces the answer that was kept.
         scene.master.kill();
         let checked = scene.run(&["check", "web"]).unwrap().expect(1);
-        assert!(checked.stderr.contains("refused"), "{checked:#?}");
+        assert!(checked.stdout.contains("refused"), "{checked:#?}");
         let report = Report::of(&scene.run(&["list", "--json"]).unwrap());
         assert_eq!(report.at(scene.master.path()).state(), "stale");
     }

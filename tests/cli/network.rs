@@ -44,7 +44,7 @@ fn cut_link_with_unacknowledged_data_is_reported() {
     assert!(evidence(&lost).starts_with("sent "), "{lost:#?}");
     assert_eq!(lost.0["sessions"], 1);
     assert_eq!(network.list().status, 1);
-    let told = network.muxtray(&["check", "web"]).expect(1).stderr;
+    let told = network.muxtray(&["check", "web"]).expect(1).stdout;
     assert!(told.contains("answered in "), "{told}");
     assert!(told.contains("its network is stranded: sent "), "{told}");
 
@@ -195,7 +195,7 @@ fn stranded_master_with_a_full_send_buffer_ends() {
     network.muxtray(&["exit", "web"]).expect(1);
     let asked = network.muxtray(&["exit", "--force", "web"]);
     if asked.code() != 0 {
-        assert!(asked.stderr.contains("--end-process"), "{asked:#?}");
+        assert!(asked.stdout.contains("--end-process"), "{asked:#?}");
         let end = ["exit", "--end-process", "--force", "web"];
         network.muxtray(&end).expect(0);
     }
@@ -250,7 +250,7 @@ fn stranded_master_is_replaced_by_one_action() {
     network.ip(&format!("route add {WEB}/32 via 10.77.1.2"));
     network.wait_for_state("web", "stranded", &[]);
 
-    let refused = network.muxtray(&["open", "web"]).expect(1).stderr;
+    let refused = network.muxtray(&["open", "web"]).expect(1).stdout;
     assert!(refused.contains("1 session open"), "{refused}");
     network.report("web");
     let told = network

@@ -133,7 +133,7 @@ fn obstacle_at_the_path_is_reported_before_ssh_starts() {
         lab.configure(&format!("Host web\n{connect}\n{lines}"));
         let said = lab.muxtray(["open", "web"]).expect(1);
         for part in parts {
-            assert!(said.stderr.contains(part), "{part}: {said:?}");
+            assert!(said.stdout.contains(part), "{part}: {said:?}");
         }
         assert!(!touched.exists(), "ssh was started: {said:?}");
     };
@@ -157,7 +157,7 @@ fn obstacle_at_the_path_is_reported_before_ssh_starts() {
     let stopped = lab.master("web");
     stopped.suspend();
     let said = lab.muxtray(["open", "web"]).expect(1);
-    assert!(said.stderr.contains("is stopped"), "{said:?}");
+    assert!(said.stdout.contains("is stopped"), "{said:?}");
 }
 
 #[test]
@@ -175,10 +175,10 @@ fn failed_start_reports_the_reason_and_leaves_nothing() {
         lab.configure(&format!("Host web\n    LogLevel INFO\n    {lines}"));
         let said = lab.muxtray(["open", "web"]).expect(1);
         assert!(
-            said.stderr.starts_with("web: ") && said.stderr.contains(why),
+            said.stdout.starts_with("web: ") && said.stdout.contains(why),
             "{said:?}"
         );
-        assert!(said.stderr.contains(helps), "{said:?}");
+        assert!(said.stdout.contains(helps), "{said:?}");
         nothing_is_left(&lab);
     }
 }
@@ -234,7 +234,7 @@ fn a_passphrase_is_asked_for_by_the_askpass_program() {
         .arg(&key);
     Process::run(command, PATIENCE).expect(0);
     let said = with_environment(&lab, &[]).expect(1);
-    assert!(said.stderr.contains("ssh-askpass program"), "{said:?}");
+    assert!(said.stdout.contains("ssh-askpass program"), "{said:?}");
     nothing_is_left(&lab);
     let askpass = script(&lab, "askpass", "echo 'open sesame'");
     let display = [
@@ -303,7 +303,7 @@ fn systemd_host_name_is_opened_checked_and_ended() {
 
     let said = lab.muxtray(["open", "machine/.host"]).expect(1);
     assert!(
-        said.stderr.contains("the directory does not exist"),
+        said.stdout.contains("the directory does not exist"),
         "{said:?}"
     );
     lab.make_directory("s/machine");

@@ -119,7 +119,7 @@ fn missing_directory_of_a_system_host_is_a_finding_once_used() {
     let opened = lab.muxtray_with_etc(["open", "jump"]);
     let opened = opened.unwrap().expect(1);
     assert!(
-        opened.stderr.contains("the directory does not exist"),
+        opened.stdout.contains("the directory does not exist"),
         "{opened:?}"
     );
 

@@ -80,7 +80,7 @@ fn a_master_that_answers_is_left_alone() {
     let lab = Lab::new();
     let mut master = lab.master("web");
     let said = end_process(&lab, &["--force"], master.path()).expect(1);
-    assert!(said.stderr.contains("answers"), "{said:?}");
+    assert!(said.stdout.contains("answers"), "{said:?}");
     assert!(master.is_running() && is_socket(master.path()));
     lab.ssh_request("check", master.path()).expect(0);
 }
@@ -93,7 +93,7 @@ fn ending_a_master_with_sessions_requires_force() {
     master.suspend();
     let said = end_process(&lab, &[], master.path()).expect(1);
     assert!(
-        said.stderr.contains("2 sessions") && said.stderr.contains("--force"),
+        said.stdout.contains("2 sessions") && said.stdout.contains("--force"),
         "{said:?}"
     );
     assert!(master.is_running() && sessions.iter_mut().all(Session::is_open));
@@ -149,7 +149,7 @@ fn ending_an_orphan_with_sessions_requires_force() {
     fs::remove_file(orphan.path()).unwrap();
     let mut successor = lab.master("web");
     let said = end_process(&lab, &[], orphan.path()).expect(1);
-    assert!(said.stderr.contains("1 session "), "{said:?}");
+    assert!(said.stdout.contains("1 session "), "{said:?}");
     assert!(orphan.is_running() && session.is_open());
     let said = end_process(&lab, &["--force"], orphan.path()).expect(0);
     assert!(said.stdout.contains("closing 1 session"), "{said:?}");
@@ -176,7 +176,7 @@ fn check_and_exit_report_the_state_and_a_remedy() {
     ] {
         let said = lab.muxtray(words).expect(1);
         for part in ["is stopped", "1 session", "kill -CONT", &way_out] {
-            assert!(said.stderr.contains(part), "{part}: {said:?}");
+            assert!(said.stdout.contains(part), "{part}: {said:?}");
         }
     }
     session.close();
@@ -187,7 +187,7 @@ fn check_and_exit_report_the_state_and_a_remedy() {
         let said = lab.muxtray([command, "db"]).expect(1);
         let way_out = format!("muxtray exit --end-process {}", orphan.path().display());
         for part in ["orphaned", &orphan.pid().to_string(), &way_out] {
-            assert!(said.stderr.contains(part), "{part}: {said:?}");
+            assert!(said.stdout.contains(part), "{part}: {said:?}");
         }
     }
 }
@@ -249,14 +249,14 @@ fn exit_all_ends_permitted_masters_and_lists_the_others() {
         last,
         "1 master ended, 1 socket cleaned, 2 left as it is; 1 socket of other programs left out (--managed)"
     );
-    assert_eq!(said.stdout.lines().count(), 3, "{said:?}");
+    assert_eq!(said.stdout.lines().count(), 5, "{said:?}");
     for part in [
         "1 session open",
         "--force",
         "is stopped",
         "muxtray exit --end-process",
     ] {
-        assert!(said.stderr.contains(part), "{part}: {said:?}");
+        assert!(said.stdout.contains(part), "{part}: {said:?}");
     }
 
     let said = lab
@@ -284,7 +284,7 @@ fn exit_all_ends_an_orphan_and_its_successor() {
     let said = lab.muxtray(["exit", "--all"]).expect(1);
     successor.wait_for_end();
     assert!(orphan.is_running(), "{said:?}");
-    assert!(said.stderr.contains("orphaned"), "{said:?}");
+    assert!(said.stdout.contains("orphaned"), "{said:?}");
     let said = lab.muxtray(["exit", "--all", "--end-process"]).expect(0);
     orphan.wait_for_end();
     assert!(said.stdout.contains("SIGKILL"), "{said:?}");

@@ -55,7 +55,7 @@ fn tray_view(icon: Icon, summary: String, sections: Vec<Vec<Entry>>) -> TrayView
     }
 }
 
-fn icon(snapshot: &Snapshot) -> Icon {
+pub(super) fn icon(snapshot: &Snapshot) -> Icon {
     if problem_count(snapshot) > 0 {
         Icon::Attention
     } else if snapshot.sockets.iter().any(Socket::is_running) {

@@ -1,0 +1,221 @@
+//! `--json` of the commands that act, of `hosts`, `autostart status` and `config check`, and `list --format`.
+
+use serde_json::{Value, json};
+
+use crate::support::{Finished, Lab, PATIENCE, Process};
+
+#[track_caller]
+fn parsed(said: &Finished) -> Value {
+    assert_eq!(said.stderr, "", "{said:?}");
+    let json: Value = serde_json::from_str(&said.stdout).expect(&said.stdout);
+    assert_eq!(json["schema"], 1, "{json:#}");
+    json
+}
+
+/// Target, path and outcome of each result.
+#[track_caller]
+fn results(said: &Finished) -> Vec<[Value; 3]> {
+    let json = parsed(said);
+    let results = json["results"].as_array().unwrap().iter();
+    let row = |result: &Value| {
+        let message = result["message"].as_str().unwrap();
+        assert!(!message.is_empty() && !message.contains('\n'), "{result:#}");
+        ["target", "path", "outcome"].map(|field| result[field].clone())
+    };
+    results.map(row).collect()
+}
+
+#[test]
+fn actions_print_one_result_for_each_target() {
+    let lab = Lab::new();
+    let web = lab.control_path("web");
+    let path = web.to_str().unwrap();
+    let opened = lab.muxtray(["open", "--batch", "--json", "web"]).expect(0);
+    assert_eq!(
+        results(&opened),
+        [[json!("web"), json!(path), json!("done")]]
+    );
+    let again = lab.muxtray(["open", "--json", "web"]).expect(0);
+    assert_eq!(
+        results(&again),
+        [[json!("web"), json!(path), json!("unchanged")]]
+    );
+
+    let checked = lab
+        .muxtray(["check", "--json", "web", path, "nowhere"])
+        .expect(1);
+    let expected = [
+        [json!("web"), json!(path), json!("done")],
+        [json!(path), json!(path), json!("done")],
+        [json!("nowhere"), Value::Null, json!("refused")],
+    ];
+    assert_eq!(results(&checked), expected);
+    let all = lab.muxtray(["check", "--json"]).expect(0);
+    assert_eq!(results(&all), [[json!("web"), json!(path), json!("done")]]);
+    let refused = lab.muxtray(["clean", "--json", "web"]).expect(1);
+    assert_eq!(
+        results(&refused),
+        [[json!("web"), json!(path), json!("refused")]]
+    );
+
+    let exited = lab.muxtray(["exit", "--json", "web"]).expect(0);
+    assert_eq!(
+        results(&exited),
+        [[json!("web"), json!(path), json!("done")]]
+    );
+    lab.dead_socket(&web);
+    let cleaned = lab.muxtray(["clean", "--json"]).expect(0);
+    assert_eq!(
+        results(&cleaned),
+        [[json!(path), json!(path), json!("done")]]
+    );
+    for nothing in [
+        &["clean", "--json"][..],
+        &["check", "--json"],
+        &["exit", "--all", "--json"],
+    ] {
+        assert!(results(&lab.muxtray(nothing).expect(0)).is_empty());
+    }
+}
+
+#[test]
+fn failed_start_is_a_result_with_a_remedy() {
+    let lab = Lab::new();
+    lab.configure("Host web\n    Port 1\n");
+    let said = lab.muxtray(["open", "--batch", "--json", "web"]).expect(1);
+    let json = parsed(&said);
+    assert_eq!(json["results"][0]["outcome"], "failed", "{json:#}");
+    assert!(json["results"][0]["remedy"].is_string(), "{json:#}");
+    let said = lab.muxtray(["open", "--json", "/some/path"]).expect(2);
+    assert_eq!(
+        results(&said),
+        [[json!("/some/path"), Value::Null, json!("refused")]]
+    );
+}
+
+#[test]
+fn batch_asks_nobody() {
+    let lab = Lab::new();
+    // The server's key is unknown, so ssh would ask.
+    lab.configure("Host web\n    StrictHostKeyChecking ask\n    UserKnownHostsFile /dev/null\n");
+    let mut command = lab.muxtray_command(["open", "--batch", "web"]);
+    command.env("DISPLAY", ":none").env(
+        "SSH_ASKPASS",
+        lab.script("askpass", "touch asked; echo yes"),
+    );
+    let said = Process::run(command, PATIENCE).expect(1);
+    assert!(
+        said.stdout.contains("Host key verification failed"),
+        "{said:?}"
+    );
+    assert!(!lab.path("asked").exists());
+}
+
+#[test]
+fn hosts_lists_every_host_with_its_master() {
+    let lab = Lab::new();
+    lab.configure(&format!(
+        "Host web\n    ControlMaster auto\n    ControlPersist 600\nHost db\n    ProxyJump web\nHost plain\n    \
+         ControlPath none\nHost loose*\nHost *\n    ControlPath {}/%n\n",
+        lab.path("s").display()
+    ));
+    lab.muxtray(["open", "web"]).expect(0);
+    let json = parsed(&lab.muxtray(["hosts", "--json"]).expect(0));
+    let hosts = json["hosts"].as_array().unwrap();
+    let row = |host: &Value| {
+        ["host", "via", "control_master", "control_persist", "state"]
+            .map(|field| host[field].clone())
+    };
+    let rows: Vec<_> = hosts.iter().map(row).collect();
+    let expected = [
+        [
+            json!("web"),
+            Value::Null,
+            json!("auto"),
+            json!("600"),
+            json!("running"),
+        ],
+        [
+            json!("db"),
+            json!("web"),
+            json!("no"),
+            json!("no"),
+            Value::Null,
+        ],
+        [
+            json!("plain"),
+            Value::Null,
+            json!("no"),
+            json!("no"),
+            Value::Null,
+        ],
+    ];
+    for expected in expected {
+        assert!(rows.contains(&expected), "{rows:#?}");
+    }
+    assert!(rows.iter().all(|row| row[0] != "loose*"), "{rows:#?}");
+    let web = hosts.iter().find(|host| host["host"] == "web").unwrap();
+    assert_eq!(web["control_path"], json!(lab.path("s/web")));
+    assert_eq!(web["findings"][0]["id"], "no-keepalive");
+    let plain = hosts.iter().find(|host| host["host"] == "plain").unwrap();
+    assert_eq!(plain["control_path"], Value::Null);
+    let table = lab.muxtray(["hosts"]).expect(0).stdout;
+    assert!(
+        table.contains("web") && table.contains("auto, 10m"),
+        "{table}"
+    );
+    assert!(table.contains(" via web "), "{table}");
+}
+
+#[test]
+fn bars_get_one_line() {
+    let lab = Lab::new();
+    let format = |format: &str| lab.muxtray(["list", "--format", format]).expect(0).stdout;
+    assert_eq!(
+        format("{masters}{running}{stale} {class} {{}}"),
+        "000 none {}\n"
+    );
+    let waybar: Value = serde_json::from_str(&format("waybar")).unwrap();
+    assert_eq!(
+        [&waybar["text"], &waybar["class"], &waybar["alt"]],
+        ["", "none", "none"]
+    );
+    lab.master("web").kill();
+    let _db = lab.master("db");
+    assert_eq!(
+        format("{masters} {running} {stale} {problems} {class}"),
+        "1 1 1 1 attention\n"
+    );
+    let waybar: Value = serde_json::from_str(format("waybar").trim_end_matches('\n')).unwrap();
+    assert_eq!(waybar["text"], "1 !1");
+    assert!(
+        waybar["tooltip"].as_str().unwrap().contains("web"),
+        "{waybar}"
+    );
+    assert_eq!(format("json").parse::<Value>().unwrap()["schema"], 1);
+    // An error is an error for the table, while the bar shows its line.
+    lab.write("s/build-22", "");
+    lab.muxtray(["list"]).expect(1);
+    assert_eq!(format("{not-a-socket}"), "1\n");
+    for wrong in ["{nothing}", "{", "plain"] {
+        let said = lab.muxtray(["list", "--format", wrong]).expect(2);
+        assert!(!said.stderr.is_empty());
+    }
+}
+
+#[test]
+fn states_of_files_are_json() {
+    let lab = Lab::new();
+    let status = parsed(&lab.muxtray(["autostart", "status", "--json"]).expect(1));
+    assert_eq!(status["enabled"], false);
+    lab.muxtray(["autostart", "enable"]).expect(0);
+    let status = parsed(&lab.muxtray(["autostart", "status", "--json"]).expect(0));
+    assert_eq!(status["enabled"], true);
+    assert_eq!(status["file"]["inactive"], Value::Null);
+    let checked = parsed(&lab.muxtray(["config", "check", "--json"]).expect(0));
+    assert_eq!([&checked["exists"], &checked["valid"]], [true, true]);
+    lab.write("config/muxtray/config.toml", "interval_secs = 1.5\n");
+    let checked = parsed(&lab.muxtray(["config", "check", "--json"]).expect(2));
+    assert_eq!(checked["valid"], false);
+    assert_eq!(checked["findings"][0]["id"], "config-invalid");
+}
