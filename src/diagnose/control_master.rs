@@ -7,8 +7,8 @@ use tr::tr;
 use super::context::Context;
 use super::hosts::about;
 use super::suggest;
-use crate::model::finding::{Finding, FindingId};
-use crate::model::places::{ControlMaster, Host, WrittenBy};
+use crate::model::finding::{Finding, FindingId, Severity};
+use crate::model::places::{ControlMaster, Host, SwitchedOff, WrittenBy};
 
 pub(super) fn findings(context: Context<'_>) -> Vec<Finding> {
     let places = context.places;
@@ -16,9 +16,7 @@ pub(super) fn findings(context: Context<'_>) -> Vec<Finding> {
     let persons = places.hosts.iter().chain(&places.unnamed_host);
     for host in persons.filter(|host| is_judged(host, context)) {
         if let Some(id) = problem(host, places.nobody_confirms) {
-            // Somebody who switches it off for some hosts knows the switch.
-            let is_on_purpose = places.switches_off
-                && matches!(id, FindingId::NoControlMaster | FindingId::NoControlPath);
+            let is_on_purpose = places.switched_off == SwitchedOff::ForSome && is_half(id);
             if !is_on_purpose {
                 lacking.entry(id).or_default().push(host);
             }
@@ -37,13 +35,18 @@ pub(super) fn findings(context: Context<'_>) -> Vec<Finding> {
     let has_path = places.own_hosts().next().is_some();
     let is_configured = places.own_hosts().any(|(host, _)| multiplexes(host))
         || !lacking.is_empty()
-        || (places.switches_off && has_path);
+        || (places.switched_off == SwitchedOff::ForSome && has_path);
     let mut findings: Vec<Finding> = lacking
         .into_iter()
         .map(|(id, hosts)| finding(id, &hosts, context))
         .collect();
     findings.extend((is_known && !is_configured).then(|| not_configured(context)));
     findings
+}
+
+/// Whether one of ControlMaster and ControlPath is there without the other.
+const fn is_half(id: FindingId) -> bool {
+    matches!(id, FindingId::NoControlMaster | FindingId::NoControlPath)
 }
 
 /// Whether the user wrote the host's settings. Masters of other programs have their own.
@@ -98,7 +101,10 @@ fn finding(id: FindingId, hosts: &[&Host], context: Context<'_>) -> Finding {
     };
     let kind = hosts.first().map(|host| host.control_master);
     let evidence = evidence(id, kind.unwrap_or_default());
-    let finding = about(hosts, id, evidence, |line| remedy(id, line), &line);
+    let mut finding = about(hosts, id, evidence, |line| remedy(id, line), &line);
+    if is_half(id) && context.places.switched_off == SwitchedOff::ForAll {
+        finding = finding.with_severity(Severity::Info);
+    }
     match id {
         FindingId::NoControlPath => with_directory(finding, &line, context),
         _ => finding,

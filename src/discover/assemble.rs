@@ -24,7 +24,10 @@ pub(super) fn assemble(
     unnamed_host: Option<Host>,
     mut findings: Vec<Finding>,
 ) -> Places {
-    findings.extend(config.problems.iter().map(ConfigProblem::finding));
+    // ssh's own message about a file comes first.
+    let rejected: HashSet<String> = findings.iter().map(|it| it.subject.clone()).collect();
+    let problems = config.problems.iter().map(ConfigProblem::finding);
+    findings.extend(problems.filter(|problem| !rejected.contains(&problem.subject)));
     let mut patterns: Vec<Place> = Vec::new();
     let known = &environment.known;
     for template in &config.templates {
@@ -60,7 +63,7 @@ pub(super) fn assemble(
         }
     }
     Places {
-        switches_off: config.switches_off,
+        switched_off: config.switched_off,
         nobody_confirms: !askpass::can_ask(known),
         hosts,
         unnamed_host,

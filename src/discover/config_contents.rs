@@ -8,7 +8,7 @@ use tr::tr;
 
 use crate::model::control_path::TemplateError;
 use crate::model::finding::{Finding, FindingId, Severity};
-use crate::model::places::WrittenBy;
+use crate::model::places::{SwitchedOff, WrittenBy};
 use crate::model::text;
 
 pub(super) const MAX_FILES: usize = 1_024;
@@ -27,8 +27,7 @@ pub(super) struct SshConfig {
     /// Every concrete name of `Host`, `Match host` and `Match originalhost`, each once.
     pub(super) aliases: Vec<Located<String>>,
     pub(super) problems: Vec<ConfigProblem>,
-    /// Whether a block of the user's for particular hosts has ControlMaster no or ControlPath none.
-    pub(super) switches_off: bool,
+    pub(super) switched_off: SwitchedOff,
 }
 
 /// A text and the first place that has it.

@@ -22,6 +22,7 @@ use super::config_inputs::{ConfigInputs, Include};
 use super::environment::Environment;
 use super::file_stamp::FileStamp;
 use crate::model::control_path;
+use crate::model::places::SwitchedOff;
 use crate::model::text;
 use statement::Statement;
 
@@ -225,13 +226,19 @@ impl Reader<'_> {
                     Some(Statement::ControlPath(template)) => {
                         self.template(OsString::from_vec(template), location);
                     }
-                    Some(Statement::SwitchOff) => {
-                        self.contents.switches_off |= self.is_for_some && scope == Scope::User;
+                    Some(Statement::SwitchOff) if scope == Scope::User => {
+                        let switched_off = if self.is_for_some {
+                            SwitchedOff::ForSome
+                        } else {
+                            SwitchedOff::ForAll
+                        };
+                        let known = self.contents.switched_off;
+                        self.contents.switched_off = known.max(switched_off);
                     }
                     Some(Statement::Include(words)) => {
                         words.iter().for_each(|word| self.include(word, location));
                     }
-                    None => {}
+                    Some(Statement::SwitchOff) | None => {}
                 }
             }
         }

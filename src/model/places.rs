@@ -32,14 +32,24 @@ pub struct Places {
     /// Globs of paths to ignore, from the configuration. They match whole paths.
     pub ignored: Vec<glob::Pattern>,
     pub findings: Vec<Finding>,
-    /// Whether the user has ControlMaster no or ControlPath none for particular hosts.
-    pub switches_off: bool,
+    pub switched_off: SwitchedOff,
     /// Whether a master with ControlMaster ask or autoask can ask nobody: no ssh-askpass program, or no display.
     pub nobody_confirms: bool,
     /// Whether the ssh configuration was named with `-F`. A command without `-F` does not know its hosts.
     pub has_other_config: bool,
     /// `-F FILE ` of that configuration for commands that name a host; empty without it.
     pub ssh_option: String,
+}
+
+/// The hosts for which the user's configuration has ControlMaster no or ControlPath none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum SwitchedOff {
+    #[default]
+    No,
+    /// As home-manager writes it by default, with a ControlPath.
+    ForAll,
+    /// Somebody who switches it off for some hosts knows the switch.
+    ForSome,
 }
 
 /// The settings of a host before a change of the configuration, and the time in which they are known to have held.

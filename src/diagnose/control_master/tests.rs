@@ -51,6 +51,7 @@ fn each_kind_shares_or_has_a_problem() {
 #[test]
 fn only_hosts_of_the_user_that_are_not_switched_off_on_purpose() {
     use ControlMaster::{Auto, No, Yes};
+    use Severity::{Info, Warning};
     let all = [
         host("a", No, true),
         host("b", Auto, false),
@@ -67,10 +68,22 @@ fn only_hosts_of_the_user_that_are_not_switched_off_on_purpose() {
     ];
     assert_eq!(found(&of(&all)), expected);
     let on_purpose = Places {
-        switches_off: true,
+        switched_off: SwitchedOff::ForSome,
         ..of(&all)
     };
     assert_eq!(found(&on_purpose), expected[..1]);
+    let for_all = Places {
+        switched_off: SwitchedOff::ForAll,
+        ..of(&all)
+    };
+    let severities = |places: &Places| {
+        context_with(places, &[], |context| {
+            let all = findings(context).into_iter();
+            all.map(|it| it.severity).collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(severities(&of(&all)), [Warning, Warning, Warning]);
+    assert_eq!(severities(&for_all), [Warning, Info, Info]);
     for written_by in [WrittenBy::Administrator, WrittenBy::System] {
         let hosts = all.clone().map(|host| Host { written_by, ..host });
         let expected: &[&str] = match written_by {

@@ -67,27 +67,29 @@ fn reports_what_muxtray_cannot_read() {
 }
 
 #[test]
-fn only_a_block_for_particular_hosts_switches_off() {
+fn block_that_switches_off_is_for_all_or_for_some_hosts() {
+    use SwitchedOff::{ForAll, ForSome, No};
     let scratch = Scratch::new();
     scratch.write("home/.ssh/part", "ControlMaster no\n");
     for (contents, expected) in [
-        ("ControlMaster no\n", false),
+        ("ControlMaster no\n", ForAll),
         (
             "Host *\nControlMaster no\nMatch all\nControlPath none\n",
-            false,
+            ForAll,
         ),
         (
             "Host web\nControlMaster auto\nHost *\nControlMaster no\n",
-            false,
+            ForAll,
         ),
-        ("Host web\nControlMaster no\n", true),
-        ("Host *.example.org\nControlPath none\n", true),
-        ("Match host web\nControlMaster=no\n", true),
-        ("Include part\n", false),
-        ("Host web\nInclude part\n", true),
+        ("Host web\nControlMaster no\n", ForSome),
+        ("Host *.example.org\nControlPath none\n", ForSome),
+        ("Match host web\nControlMaster=no\n", ForSome),
+        ("Include part\n", ForAll),
+        ("Host web\nControlMaster auto\n", No),
+        ("Host web\nInclude part\n", ForSome),
     ] {
         scratch.user_config(contents);
-        assert_eq!(read_default(&scratch).switches_off, expected, "{contents}");
+        assert_eq!(read_default(&scratch).switched_off, expected, "{contents}");
     }
 }
 
