@@ -100,7 +100,11 @@ impl Fingerprint {
         let user_config = environment.user_config();
         let read_by_ssh: Vec<&Path> = match &self.key.config {
             Some(config) => vec![config],
-            None => vec![&user_config, &self.key.system_config],
+            None => vec![
+                &user_config,
+                &self.key.system_config,
+                &environment.vendor_config,
+            ],
         };
         self.inputs.interests(&read_by_ssh, environment)
     }

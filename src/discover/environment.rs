@@ -12,6 +12,8 @@ pub struct Environment {
     /// The values of the tokens of a ControlPath.
     pub known: Known,
     pub system_config: PathBuf,
+    /// Of openSUSE's ssh, which reads it if there is no [`Self::system_config`].
+    pub vendor_config: PathBuf,
     pub databases: Databases,
 }
 
@@ -49,6 +51,7 @@ impl Environment {
                 home_of,
             },
             system_config: PathBuf::from("/etc/ssh/ssh_config"),
+            vendor_config: PathBuf::from("/usr/etc/ssh/ssh_config"),
             databases: Databases::default(),
         }
     }

@@ -62,6 +62,9 @@ pub(super) fn read(config: Option<&Path>, environment: &Environment) -> ReadConf
         None => {
             reader.file(&environment.user_config(), Scope::User, false);
             reader.file(&environment.system_config, Scope::System, false);
+            if !environment.system_config.exists() {
+                reader.file(&environment.vendor_config, Scope::System, false);
+            }
         }
     }
     ReadConfig {

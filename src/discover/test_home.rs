@@ -38,6 +38,7 @@ impl Scratch {
         let environment = Environment {
             known,
             system_config: root.join("etc/ssh_config"),
+            vendor_config: root.join("usr/etc/ssh_config"),
             databases: Databases::default(),
         };
         Self {

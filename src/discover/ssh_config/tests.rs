@@ -125,6 +125,19 @@ fn reads_includes_sorted_and_once() {
 }
 
 #[test]
+fn vendor_file_replaces_a_missing_system_file() {
+    let scratch = Scratch::new();
+    scratch.write(
+        "usr/etc/ssh_config",
+        "Include ssh_config.d/*.conf\nHost vendor\n",
+    );
+    scratch.write("etc/ssh_config.d/x.conf", "Host x\n");
+    assert_eq!(aliases(&read_default(&scratch)), ["x", "vendor"]);
+    scratch.write("etc/ssh_config", "Host system\n");
+    assert_eq!(aliases(&read_default(&scratch)), ["system"]);
+}
+
+#[test]
 fn relative_include_starts_from_home_of_environment() {
     let mut scratch = Scratch::new();
     scratch.user_config("Include x\n");

@@ -132,6 +132,7 @@ pub fn environment(home: &Path) -> Environment {
             home_of: |user| (user == "v").then(|| PathBuf::from("/nonexistent/v")),
         },
         system_config: home.join("etc/ssh_config"),
+        vendor_config: home.join("usr/etc/ssh_config"),
         databases: Databases::default(),
     }
 }
