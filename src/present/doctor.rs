@@ -5,7 +5,7 @@ use tr::tr;
 use super::explain::Answer;
 use super::ssh_messages::printed_because_of;
 use super::styled::{Line, Style};
-use crate::model::finding::{Finding, Severity};
+use crate::model::finding::{Finding, FindingId, Severity};
 use crate::model::socket::Snapshot;
 use crate::model::text;
 
@@ -28,7 +28,9 @@ pub fn report(snapshot: &Snapshot, examined: Examined) -> Vec<Line> {
         let socket = socket.filter(|socket| !socket.hosts.is_empty());
         let hosts = socket.map(|socket| format!(" ({})", socket.title()));
         lines.extend(headline(finding, &hosts.unwrap_or_default()));
-        let messages = printed_because_of(finding.id);
+        // The evidence of a rejected configuration has ssh's own message.
+        let is_quoted = finding.id == FindingId::SshConfigInvalid;
+        let messages = printed_because_of(finding.id).filter(|_| !is_quoted);
         lines.extend(messages.map(|message| labelled(&tr!("ssh prints"), message)));
         lines.extend(remedy_and_lines(finding));
         if finding.fix.is_some() {
