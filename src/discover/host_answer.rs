@@ -56,6 +56,8 @@ pub(super) enum QueryFailure {
     Skipped,
     TimedOut(Duration),
     TooMuchOutput,
+    /// ssh looks the name up before it prints anything (CanonicalizeHostname), and there is no such name now; its message.
+    NotResolved(String),
     /// ssh could not be started or read, because the system has run out of something; its message.
     NoResources(String),
 }
@@ -72,7 +74,7 @@ impl fmt::Display for QueryFailure {
                 "more than {size} of output",
                 size = format_args!("{} KiB", MAX_OUTPUT >> 10)
             ),
-            Self::NoResources(error) => error.clone(),
+            Self::NotResolved(error) | Self::NoResources(error) => error.clone(),
         })
     }
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use nix::unistd::{AccessFlags, access};
 use tr::tr;
 
 use super::config_contents::Located;
@@ -20,6 +21,7 @@ pub(super) struct Judge<'a> {
     /// The argument of `-F`, for commands.
     pub(super) config: Option<&'a Path>,
     pub(super) uid: u32,
+    pub(super) home: &'a Path,
 }
 
 impl Judge<'_> {
@@ -71,9 +73,18 @@ impl Judge<'_> {
                 let message = rejection.to_string();
                 let evidence = tr!("ssh rejects its configuration: {cause}", cause = message);
                 if let Some(file) = rejected_file(&message) {
-                    let (id, subject) = (FindingId::SshConfigInvalid, text::path(&file));
-                    let finding = Finding::new(id, subject, evidence, tr!("correct it with"));
-                    return Some(finding.with_command(self.permissions_command(&file)));
+                    return Some(self.rejected_file(&file, evidence));
+                }
+                // valid_hostname() in ssh.c: nobody can connect to this name, but to all others.
+                if message.starts_with("hostname contains invalid characters") {
+                    let evidence = tr!(
+                        "ssh does not accept {host} as a host name",
+                        host = text::line(alias)
+                    );
+                    let remedy = tr!("give the host another name");
+                    let finding =
+                        Finding::new(FindingId::SshConfigInvalid, subject, evidence, remedy);
+                    return Some(finding.with_severity(Severity::Warning));
                 }
                 let remedy = tr!(
                     "correct the configuration until {command} prints it",
@@ -90,6 +101,10 @@ impl Judge<'_> {
                     QueryFailure::NoResources(_) => tr!(
                         "close programs or raise the limits ({command}); muxtray asks ssh again after {minutes} minutes",
                         command = "ulimit -a",
+                        minutes = RETRY_AFTER.as_secs() / 60
+                    ),
+                    QueryFailure::NotResolved(_) => tr!(
+                        "connect to its network or VPN, or remove CanonicalizeHostname; muxtray asks ssh again after {minutes} minutes",
                         minutes = RETRY_AFTER.as_secs() / 60
                     ),
                     QueryFailure::Skipped
@@ -110,22 +125,82 @@ impl Judge<'_> {
         Some(finding.with_command(command))
     }
 
-    fn permissions_command(&self, file: &Path) -> String {
-        let word = text::shell_word(file.as_os_str());
-        let is_misowned =
-            fs::metadata(file).is_ok_and(|stat| stat.uid() != 0 && stat.uid() != self.uid);
-        if is_misowned {
-            format!("sudo chown {} {word}", self.uid)
-        } else {
-            format!("chmod go-w {word}")
+    fn rejected_file(&self, path: &Path, evidence: String) -> Finding {
+        let (id, subject) = (FindingId::SshConfigInvalid, text::path(path));
+        let finding = |remedy| Finding::new(id, subject, evidence, remedy);
+        match ConfigFile::read(path, self.home).command(self.uid) {
+            Some(command) => finding(tr!("correct it with")).with_command(command),
+            None => finding(tr!(
+                "its owner does not exist in this container or sandbox: run ssh outside of it"
+            )),
         }
     }
 }
 
-/// Returns the file that ssh rejects for its owner or mode (`read_config_file_depth()` in readconf.c). Only ssh decides
-/// this: Debian and Ubuntu accept a file that the user's private group may write to (user-group-modes.patch).
+/// A file that ssh rejects. ssh wants it to be readable, the user's or root's, and not writable by others
+/// (`read_config_file_depth()` in readconf.c). Only ssh decides this: Debian and Ubuntu accept a file that the user's
+/// private group may write to (user-group-modes.patch).
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct ConfigFile {
+    word: String,
+    owner: u32,
+    /// Whether its owner has no id in this user namespace.
+    is_unmapped: bool,
+    is_in_home: bool,
+    is_symlink: bool,
+    is_readable: bool,
+}
+
+/// The owner of files whose owner has no id in the user namespace (user_namespaces(7)); the kernel's default.
+const OVERFLOW_UID: u32 = 65534;
+
+impl ConfigFile {
+    fn read(path: &Path, home: &Path) -> Self {
+        let owner = fs::metadata(path).map_or(0, |stat| stat.uid());
+        let maps_all = || {
+            let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+            map.split_whitespace().eq(["0", "0", "4294967295"])
+        };
+        Self {
+            word: text::shell_word(path.as_os_str()),
+            owner,
+            is_unmapped: owner == OVERFLOW_UID && !maps_all(),
+            is_in_home: path.starts_with(home),
+            is_symlink: path.is_symlink(),
+            is_readable: access(path, AccessFlags::R_OK).is_ok(),
+        }
+    }
+
+    /// Returns the command after which ssh accepts the file; `None` if there is none here.
+    fn command(&self, user: u32) -> Option<String> {
+        let word = &self.word;
+        let sudo = if self.owner == user { "" } else { "sudo " };
+        if self.owner != user && self.owner != 0 {
+            // A package manager's file, such as Nix's: a copy is the user's.
+            if self.is_in_home && self.is_symlink && self.is_readable {
+                let copy = format!("cp --remove-destination \"$(readlink -f {word})\" {word}");
+                return Some(copy);
+            }
+            let owner = if self.is_in_home { user } else { 0 };
+            return (!self.is_unmapped).then(|| format!("sudo chown {owner} {word}"));
+        }
+        Some(match self.is_readable {
+            true => format!("{sudo}chmod go-w {word}"),
+            false if self.owner == user => format!("chmod u+r {word}"),
+            false if self.is_in_home => format!("sudo chown {user} {word}"),
+            false => format!("sudo chmod a+r {word}"),
+        })
+    }
+}
+
+/// Returns the file that ssh cannot open, or rejects for its owner or mode.
 fn rejected_file(message: &str) -> Option<PathBuf> {
-    let file = message.strip_prefix("Bad owner or permissions on ")?;
+    let file = message
+        .strip_prefix("Bad owner or permissions on ")
+        .or_else(|| {
+            let file = message.strip_prefix("Can't open user config file ")?;
+            file.strip_suffix(": Permission denied")
+        })?;
     // ssh may print two slashes. A name that was escaped is not found.
     let file: PathBuf = Path::new(file).components().collect();
     file.exists().then_some(file)
@@ -161,6 +236,7 @@ mod tests {
         let judge = Judge {
             config: Some(Path::new("/my config")),
             uid: 1000,
+            home: Path::new("/home/u"),
         };
         let rejected = || HostAnswer::Rejected(Rejection::Message("bad".to_owned()));
         let aliases =
@@ -195,5 +271,61 @@ mod tests {
             findings[0].command.as_deref(),
             Some("ssh -F '/my config' -G web")
         );
+    }
+
+    #[test]
+    fn command_makes_ssh_accept_the_file() {
+        let mine = ConfigFile {
+            word: "f".to_owned(),
+            owner: 1000,
+            is_unmapped: false,
+            is_in_home: true,
+            is_symlink: false,
+            is_readable: true,
+        };
+        let roots = ConfigFile {
+            owner: 0,
+            is_in_home: false,
+            ..mine.clone()
+        };
+        let others = ConfigFile {
+            owner: 7,
+            ..mine.clone()
+        };
+        let unreadable = |file: &ConfigFile| ConfigFile {
+            is_readable: false,
+            ..file.clone()
+        };
+        for (file, command) in [
+            (mine.clone(), Some("chmod go-w f")),
+            (unreadable(&mine), Some("chmod u+r f")),
+            (roots.clone(), Some("sudo chmod go-w f")),
+            (unreadable(&roots), Some("sudo chmod a+r f")),
+            (others.clone(), Some("sudo chown 1000 f")),
+            (
+                ConfigFile {
+                    is_symlink: true,
+                    ..others.clone()
+                },
+                Some("cp --remove-destination \"$(readlink -f f)\" f"),
+            ),
+            (
+                ConfigFile {
+                    owner: 7,
+                    ..roots.clone()
+                },
+                Some("sudo chown 0 f"),
+            ),
+            (
+                ConfigFile {
+                    owner: OVERFLOW_UID,
+                    is_unmapped: true,
+                    ..roots
+                },
+                None,
+            ),
+        ] {
+            assert_eq!(file.command(1000).as_deref(), command, "{file:?}");
+        }
     }
 }

@@ -135,6 +135,7 @@ pub fn discover_with_progress(
     let judge = Judge {
         config: request.ssh.config.as_deref(),
         uid: environment.known.uid,
+        home: &environment.known.home,
     };
     let (hosts, host_findings) = judge.judge(&config.aliases, answers);
     findings.extend(host_findings);

@@ -73,8 +73,10 @@ impl<'a> SshQuery<'a> {
         let mut answers = vec![HostAnswer::Failed(QueryFailure::Skipped); aliases.len()];
         let mut note = |index: usize, answer: HostAnswer| {
             failures = match answer {
+                HostAnswer::Config(_)
+                | HostAnswer::Rejected(_)
+                | HostAnswer::Failed(QueryFailure::NotResolved(_)) => 0,
                 HostAnswer::Failed(_) => failures + 1,
-                HostAnswer::Config(_) | HostAnswer::Rejected(_) => 0,
             };
             answers[index] = answer;
             if !is_local_name(aliases[index]) {
@@ -144,10 +146,17 @@ impl<'a> SshQuery<'a> {
                 };
             }
             Ok(output) => {
-                return HostAnswer::Rejected(match error_message(&output.stderr) {
-                    Some(message) => Rejection::Message(message),
-                    None => Rejection::NoMessage(output.status.to_string()),
-                });
+                return match error_message(&output.stderr) {
+                    // main() in ssh.c, with CanonicalizeFallbackLocal no.
+                    Some(message) if message.contains("Could not resolve host \"") => {
+                        HostAnswer::Failed(QueryFailure::NotResolved(message))
+                    }
+                    Some(message) => HostAnswer::Rejected(Rejection::Message(message)),
+                    None => {
+                        let status = output.status.to_string();
+                        HostAnswer::Rejected(Rejection::NoMessage(status))
+                    }
+                };
             }
             Err(Failure::NotStarted(error) | Failure::Pipe(error)) => {
                 QueryFailure::NoResources(text::line(&error.to_string()))

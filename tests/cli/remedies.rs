@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -662,6 +662,27 @@ fn remedies_for_invalid_configurations() {
     assert!(command.starts_with("chmod go-w "), "{command}");
 
     chown(desk.config(), Some(NOBODY), None).unwrap();
+    let command = desk.remedy("ssh-config-invalid");
+    assert!(command.starts_with("sudo chown "), "{command}");
+
+    // A link to a file of a package manager, as Nix makes it.
+    let store = desk.lab.path("store");
+    fs::rename(desk.config(), &store).unwrap();
+    chown(&store, Some(NOBODY), None).unwrap();
+    set_mode(&store, 0o444);
+    symlink(&store, desk.config()).unwrap();
+    let command = desk.remedy("ssh-config-invalid");
+    assert!(command.starts_with("cp --remove-destination "), "{command}");
+
+    set_mode(&desk.config(), 0o600);
+    let text = fs::read_to_string(desk.config()).unwrap();
+    fs::write(desk.config(), format!("Include part\n{text}")).unwrap();
+    let part = desk.lab.write("home/.ssh/part", "Host part\n");
+    set_mode(&part, 0o000);
+    let command = desk.remedy("ssh-config-invalid");
+    assert!(command.starts_with("chmod u+r "), "{command}");
+    chown(&part, Some(0), None).unwrap();
+    set_mode(&part, 0o600);
     let command = desk.remedy("ssh-config-invalid");
     assert!(command.starts_with("sudo chown "), "{command}");
 
