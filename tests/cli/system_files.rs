@@ -5,17 +5,304 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{GOOD, Lab, PATIENCE, Process, Report, User, skip};
 
-/// As systemd adds it to the system's ssh configuration since version 256.
-const OF_SYSTEMD: &str = "Host .host machine/.host\n    \
+/// As systemd adds it to the system's ssh configuration since version 256, and with the `%` of version 258.
+const OF_SYSTEMD: &str = "Host .host machine/.host machine%.host\n    \
     ProxyCommand /usr/lib/systemd/systemd-ssh-proxy unix/run/ssh-unix-local/socket %p\n    \
     ProxyUseFdpass yes\n    CheckHostIP no\n\
-    Host unix/* vsock/* machine/*\n    \
+    Host unix/* unix%* vsock/* vsock%* machine/* machine%*\n    \
     ProxyCommand /usr/lib/systemd/systemd-ssh-proxy %h %p\n    \
     ProxyUseFdpass yes\n    CheckHostIP no\n    StrictHostKeyChecking no\n    UserKnownHostsFile /dev/null\n";
+
+/// The form of what systems and programs write into the ssh configuration.
+struct Written {
+    by: &'static str,
+    /// Files below the laboratory, and their lines. `RAN` is a program that leaves a trace if it runs.
+    files: &'static [(&'static str, &'static str)],
+    /// The number of hosts that are examined: those a person can open, and any other host if none of them has its
+    /// ControlPath.
+    hosts: usize,
+    findings: &'static [&'static str],
+}
+
+const fn all_well(
+    by: &'static str,
+    hosts: usize,
+    files: &'static [(&'static str, &'static str)],
+) -> Written {
+    Written {
+        by,
+        files,
+        hosts,
+        findings: &[],
+    }
+}
+
+const USER: &str = "home/.ssh/config";
+const SYSTEM: &str = "etc/ssh/ssh_config";
+const PART: &str = "etc/ssh/ssh_config.d/50-part.conf";
+const INCLUDE: &str = "# comment\nInclude /etc/ssh/ssh_config.d/*.conf\n";
+
+const WRITTEN: &[Written] = &[
+    all_well("systemd", 1, &[(SYSTEM, OF_SYSTEMD)]),
+    all_well("systemd, in the user's file", 1, &[(USER, OF_SYSTEMD)]),
+    all_well(
+        "Debian, Ubuntu",
+        1,
+        &[
+            (
+                SYSTEM,
+                "Include /etc/ssh/ssh_config.d/*.conf\nHost *\n    SendEnv LANG LC_*\n    HashKnownHosts yes\n",
+            ),
+            (PART, OF_SYSTEMD),
+        ],
+    ),
+    all_well(
+        "Fedora",
+        1,
+        &[
+            (SYSTEM, INCLUDE),
+            (
+                PART,
+                "Match final all\n\tInclude /etc/crypto-policies/back-ends/openssh.config\n\tForwardX11Trusted yes\n",
+            ),
+            (
+                "etc/crypto-policies/back-ends/openssh.config",
+                "Ciphers aes256-ctr\nMACs hmac-sha2-256\nKexAlgorithms curve25519-sha256\nPubkeyAcceptedAlgorithms ssh-ed25519\n",
+            ),
+        ],
+    ),
+    all_well("Arch, Alpine", 1, &[(SYSTEM, INCLUDE)]),
+    all_well(
+        "NixOS",
+        1,
+        &[(
+            SYSTEM,
+            "Host *\n\nGlobalKnownHostsFile /etc/ssh/ssh_known_hosts\nForwardX11 no\n\nInclude /nix/store/a-b/ssh_config.d/*.conf\n",
+        )],
+    ),
+    all_well(
+        "FreeIPA",
+        1,
+        &[
+            (SYSTEM, INCLUDE),
+            (
+                PART,
+                "GlobalKnownHostsFile /var/lib/x\nMatch exec true\n    ProxyCommand RAN -p %p %h\n",
+            ),
+        ],
+    ),
+    all_well(
+        "the administrator",
+        2,
+        &[
+            (SYSTEM, INCLUDE),
+            (PART, "Host jump\nHost *.corp !jump\n    ProxyJump jump\n"),
+        ],
+    ),
+    all_well(
+        "gcloud compute config-ssh",
+        2,
+        &[(
+            USER,
+            "# Google\nHost a.zone.p\n    HostName 192.0.2.1\n    UserKnownHostsFile=/home/u/k\n    HostKeyAlias=compute.1\n    IdentitiesOnly=yes\n    CheckHostIP=no\n\nHost b.zone.p\n    HostName 192.0.2.2\n    HostKeyAlias=compute.2\n",
+        )],
+    ),
+    all_well(
+        "AWS Session Manager",
+        1,
+        &[(
+            USER,
+            "host i-* mi-*\n    ProxyCommand sh -c \"RAN --target %h --parameters 'portNumber=%p'\"\n",
+        )],
+    ),
+    all_well(
+        "tsh config",
+        1,
+        &[(
+            USER,
+            "Host *.tp.example.com tp.example.com\n    IdentityFile \"/home/u/.tsh/k\"\nHost *.tp.example.com !tp.example.com\n    Port 3022\n    ProxyCommand \"RAN\" proxy %r@%h:%p\n",
+        )],
+    ),
+    all_well(
+        "Tailscale",
+        1,
+        &[(
+            USER,
+            "Match host *.ts.net exec \"RAN\"\n    ProxyCommand RAN nc %h %p\nHost nas\n    HostName 192.0.2.3\n",
+        )],
+    ),
+    all_well(
+        "cloudflared",
+        1,
+        &[(
+            USER,
+            "Host ssh.example.com\n  ProxyCommand RAN --hostname %h\n",
+        )],
+    ),
+    all_well(
+        "coder config-ssh",
+        1,
+        &[(
+            USER,
+            "Host coder.*\n\tConnectTimeout=0\n\tLogLevel ERROR\n\tProxyCommand RAN --stdio %h\nHost *.coder\n\tConnectTimeout=0\nMatch host *.coder !exec \"RAN exists %h\"\n\tProxyCommand RAN %h\n",
+        )],
+    ),
+    all_well(
+        "gh codespace ssh --config",
+        1,
+        &[
+            (USER, "Match all\nInclude ~/.ssh/codespaces\n"),
+            (
+                "home/.ssh/codespaces",
+                "Host cs.x.main\n\tUser c\n\tProxyCommand RAN\n\tUserKnownHostsFile=/dev/null\n\tControlMaster auto\n\n",
+            ),
+        ],
+    ),
+    all_well(
+        "DevPod",
+        2,
+        &[(
+            USER,
+            "Host a.devpod\n  ProxyCommand \"RAN\" ssh a\n  User v\nHost b.devpod\n  ProxyCommand \"RAN\" ssh b\n  User v\n",
+        )],
+    ),
+    all_well(
+        "lima, Colima",
+        1,
+        &[
+            (USER, "Include ~/.lima/*/ssh.config ~/.colima/ssh_config\n"),
+            (
+                "home/.lima/default/ssh.config",
+                "Host lima-default\n  User u\n  ControlMaster auto\n  ControlPath \"~/.lima/default/ssh.sock\"\n  ControlPersist yes\n  Hostname 127.0.0.1\n  Port 60022\n",
+            ),
+        ],
+    ),
+    all_well(
+        "vagrant ssh-config",
+        2,
+        &[(
+            USER,
+            "Host default\n  HostName 127.0.0.1\n  Port 2222\n  User vagrant\n  IdentityFile \"/home/u/a b/k\"\nHost db\n  HostName 127.0.0.1\n  Port 2200\n  User vagrant\n",
+        )],
+    ),
+    all_well(
+        "OrbStack",
+        1,
+        &[
+            (USER, "Include ~/.orbstack/ssh/config\n"),
+            (
+                "home/.orbstack/ssh/config",
+                "Host orb\n  HostName 127.0.0.1\n  Port 32222\n  # comment\n  User default\n  ProxyCommand 'RAN' ssh-proxy-fdpass 501\n  ProxyUseFdpass yes\n",
+            ),
+        ],
+    ),
+    all_well(
+        "1Password",
+        1,
+        &[
+            (
+                USER,
+                "Host *\n\tIdentityAgent ~/.1password/agent.sock\nInclude ~/.ssh/1Password/config\n",
+            ),
+            (
+                "home/.ssh/1Password/config",
+                "Match Host \"github.com\"\n  IdentitiesOnly yes\n",
+            ),
+        ],
+    ),
+    all_well(
+        "Windows",
+        1,
+        &[(
+            USER,
+            "Host \"web\"\r\n\tHostName=web.example.org\r\n\tPort = 2222\r\n\r\n",
+        )],
+    ),
+    all_well(
+        "canonical names",
+        1,
+        &[(
+            USER,
+            "CanonicalizeHostname yes\nCanonicalDomains invalid\nMatch canonical host *.invalid\n  User c\nMatch final all\n  Compression yes\nHost srv\n",
+        )],
+    ),
+    all_well(
+        "programs that are gone",
+        1,
+        &[(
+            USER,
+            "IgnoreUnknown UseKeychain\nUseKeychain yes\nInclude gone/config\nInclude ~/.ssh\nInclude /nonexistent/*/x\nInclude /root/*.conf\n",
+        )],
+    ),
+    Written {
+        by: "canonical names without network",
+        files: &[(
+            USER,
+            "CanonicalizeHostname always\nCanonicalDomains invalid\nCanonicalizeFallbackLocal no\nHost srv.invalid\n",
+        )],
+        hosts: 0,
+        findings: &["ssh-config-invalid: warning"],
+    },
+    Written {
+        by: "a name that ssh does not accept",
+        files: &[(USER, "Host \"a b\"\nHost web\n")],
+        hosts: 1,
+        findings: &["ssh-config-invalid: warning"],
+    },
+];
+
+/// With each usual ControlPath for all hosts, everything is well, and no program of a ProxyCommand runs.
+#[test]
+fn configurations_of_other_programs_are_no_problem() {
+    let name = "configurations_of_other_programs_are_no_problem";
+    for written in WRITTEN {
+        let lab = lab_with_home();
+        let program = lab.script("ran", "echo >> \"$0.trace\"\nexit 1");
+        lab.write(SYSTEM, "");
+        for path in ["%r@%h:%p", "%C", "%n", "%k"] {
+            let own = format!("Host *\n{GOOD}    ControlPath ~/.ssh/s/{path}\n");
+            lab.write(USER, &own);
+            for (file, lines) in written.files {
+                let lines = lines.replace("RAN", program.to_str().unwrap());
+                let own = if *file == USER { &*own } else { "" };
+                lab.write(file, format!("{lines}{own}"));
+            }
+            let context = format!("{}, {path}", written.by);
+            // Without port and user, if ssh answers.
+            let is_partial = matches!(path, "%n" | "%k") && written.hosts > 0;
+            let mut expected: Vec<&str> = written.findings.to_vec();
+            expected.extend(is_partial.then_some("path-not-per-host: warning"));
+            expected.sort_unstable();
+            for command in ["list", "doctor"] {
+                let report = match lab.muxtray_with_etc([command, "--json"]) {
+                    Ok(said) => Report::of(&said),
+                    Err(why) => return skip(name, &why),
+                };
+                let findings = report.json["findings"].as_array().unwrap();
+                let text = |it: &Value, key: &str| it[key].as_str().unwrap().to_owned();
+                let mut found: Vec<String> = findings
+                    .iter()
+                    .map(|it| format!("{}: {}", text(it, "id"), text(it, "severity")))
+                    .collect();
+                found.sort_unstable();
+                assert_eq!(found, expected, "{command}, {context}: {:#}", report.json);
+                assert_eq!((report.status, report.sockets().len()), (0, 0), "{context}");
+            }
+            let doctor = lab.muxtray_with_etc(["doctor"]).unwrap().expect(0);
+            let last = doctor.stdout.lines().last().unwrap();
+            let hosts = match written.hosts {
+                1 => "(1 host,".to_owned(),
+                number => format!("({number} hosts,"),
+            };
+            assert!(last.contains(&hosts), "{context}: {last}");
+        }
+        assert!(!lab.path("ran.trace").exists(), "{}", written.by);
+    }
+}
 
 /// A laboratory in which the user has the directory `~/.ssh/s`.
 fn lab_with_home() -> Lab {

@@ -78,7 +78,7 @@ impl Lab {
         self.below_mounts(script, &muxtray)
     }
 
-    /// Runs muxtray as the user with files of the laboratory's `etc` in place of the machine's, and with the
+    /// Runs muxtray as the user with files of the laboratory's `etc` before the machine's, and with the
     /// laboratory's home, for ssh too. muxtray gets no `--ssh-config`, so it reads the same files as ssh. Returns the
     /// reason if that is not possible.
     pub(crate) fn muxtray_with_etc<A: AsRef<OsStr>>(
@@ -92,8 +92,7 @@ impl Lab {
 
     /// Runs a command as the user, like [`Self::muxtray_with_etc`].
     pub(crate) fn with_etc(&self, command: &Command) -> Result<Finished, String> {
-        const SCRIPT: &str = "cd \"$1/etc\"\n\
-            find . -type f | while read -r file; do mount --bind \"$file\" \"/etc/$file\"; done\ncd \"$1\"";
+        const SCRIPT: &str = "mount -t overlay overlay -o lowerdir=\"$1/etc:/etc\" /etc\ncd \"$1\"";
         let passwd = self.path("etc/passwd");
         if !passwd.exists() {
             let user = &User::get().name;
