@@ -50,7 +50,7 @@ fn print_json(autostart: &Autostart, to: &mut Output<'_>) -> io::Result<Outcome>
         Err(error) => return fail(&error, to),
     };
     let file = status.file.as_ref().map(|file| {
-        let inactive = file.inactive.as_ref().map(reason);
+        let inactive = file.inactive.as_ref().map(|inactive| &inactive.why);
         json!({ "path": file.path.to_string_lossy(), "inactive": inactive })
     });
     let unit = status.unit.as_ref().map(|link| link.to_string_lossy());
