@@ -32,7 +32,7 @@ SERVICES = re.compile(
     r"/(var/)?run/(nscd|systemd|dbus)/|@?/tmp/\.(X11|ICE)-unix/|@?/tmp/dbus-|.*/(bus|bus_\d+|at-spi/.*|wayland-\d+|broadway\d+\.socket)$"
 )
 # Commands that connect to listening masters. All others only look.
-ASKING = {"check", "exit", "stop", "open", "test", "run"}
+ASKING = {"check", "exit", "keep", "stop", "open", "test", "run"}
 # The options that start a master.
 OPENS = {"-f", "-N"}
 # Commands that carry out remedies: directories and modes.

@@ -96,7 +96,7 @@ impl ActionError {
         matches!(self, Self::Mux(MuxError::RefusedByMaster(Awaited::Exit, _)))
     }
 
-    pub(super) const fn outcome(&self) -> ActionOutcome {
+    pub const fn outcome(&self) -> ActionOutcome {
         match self {
             Self::Unknown(_) => ActionOutcome::Refused(Refusal::Unknown),
             Self::Mux(_)

@@ -10,6 +10,7 @@ pub mod error;
 pub mod fix;
 mod held_directory;
 pub mod held_socket;
+pub mod keep;
 pub mod kernel;
 pub mod open;
 pub mod parallel;

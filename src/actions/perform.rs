@@ -235,10 +235,12 @@ impl Subject {
                     (_, carried) => ("--force", Button::exit(self.target.clone(), carried)),
                 };
                 let command = format_args!("muxtray exit {option} {}", self.argument());
-                let message = match socket.as_ref().and_then(Socket::jumping_text) {
-                    Some(jumping) => format!("{}; {jumping}", report.message),
-                    None => report.message.clone(),
-                };
+                let clients = |socket: &Socket| socket.clients_text(SystemTime::now());
+                let clients = socket.as_ref().and_then(clients);
+                let jumping = socket.as_ref().and_then(Socket::jumping_text);
+                let more = clients.into_iter().chain(jumping);
+                let more = more.fold(String::new(), |more, text| more + "; " + &text);
+                let message = report.message.clone() + &more;
                 ActionReport { message, ..report }
                     .with_advice(Some(tr!("to close them: {command}", command)))
                     .with_button(Some(button))

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
@@ -69,6 +70,8 @@ pub enum Command {
     Doctor(Doctor),
     /// Start a master in the background; a stranded one is ended first
     Open(Open),
+    /// Keep a master open: hold one connection, so that ControlPersist does not end it
+    Keep(Keep),
     /// Compare the time of a fresh connection with that of a multiplexed one
     Test(Test),
     /// Start the applet at login
@@ -267,8 +270,16 @@ pub struct Clean {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Open {
     /// A host: an alias of the ssh configuration, or user@host:port
-    #[arg(value_name = "HOST", value_hint = ValueHint::Hostname)]
-    pub host: String,
+    #[arg(
+        value_name = "HOST",
+        value_hint = ValueHint::Hostname,
+        required_unless_present = "all_stranded",
+        conflicts_with = "all_stranded"
+    )]
+    pub host: Option<String>,
+    /// Reconnect every stranded master, one after the other
+    #[arg(long)]
+    pub all_stranded: bool,
     /// End a stranded master although connections are open; they are lost anyway
     #[arg(long)]
     pub force: bool,
@@ -278,6 +289,16 @@ pub struct Open {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Keep {
+    /// The master to keep open
+    #[arg(value_name = "HOST", value_hint = ValueHint::Hostname)]
+    pub host: String,
+    /// For this time, such as 2h or 90m; without it, until the command is interrupted
+    #[arg(long = "for", value_name = "TIME", value_parser = super::keep::parse_time)]
+    pub time: Option<Duration>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Args)]

@@ -1,6 +1,7 @@
 //! `muxtray check`: the alive check, with the connections that the master carries and the state of the master's network.
 
 use std::io;
+use std::time::SystemTime;
 
 use tr::tr;
 
@@ -76,6 +77,9 @@ fn check_one(socket: &Socket) -> ActionReport {
     let mut message = report.message.clone();
     if let Some(carried) = socket.carried_text() {
         message = text::list([message, carried]);
+    }
+    if let Some(clients) = socket.clients_text(SystemTime::now()) {
+        message = format!("{message} ({clients})");
     }
     match &socket.network {
         Some(verdict) => with_network(socket, verdict, &message, report),

@@ -10,6 +10,7 @@ mod context;
 mod doctor;
 mod exit;
 mod hosts;
+mod keep;
 mod list;
 mod man;
 mod open;
@@ -50,6 +51,7 @@ pub fn run(
         Command::Stop(stop) => exit::stop(global, stop, to),
         Command::Clean(clean) => clean::clean(global, clean, to),
         Command::Doctor(doctor) => doctor::run(global, doctor, to),
+        Command::Keep(arguments) => keep::keep(global, arguments, to),
         Command::Open(open) => open::open(global, open, to),
         Command::Test(test) => speed_test::test(global, test, to),
         Command::Autostart { action } => autostart::run(*action, to),

@@ -1,12 +1,11 @@
 //! `muxtray open HOST`: starts a master in the background.
 
 use std::io::{self, IsTerminal as _};
-use std::slice;
 
 use tr::tr;
 
 use super::args::{Global, Open};
-use super::context::{Context, HostToConnect};
+use super::context::{Context, HostToConnect, NoHost};
 use super::outcome::{Outcome, Output};
 use super::reports::{self, consent};
 use crate::actions::open::Questions;
@@ -15,25 +14,83 @@ use crate::actions::ssh::deferred_signals::DeferredSignals;
 use crate::decide::action_report::{Action, ActionOutcome, ActionReport, ReportTarget};
 use crate::decide::opening::{self, Plan};
 use crate::model::control_path::HostAlias;
+use crate::model::finding::Finding;
+use crate::model::socket::{Socket, State};
 
 pub(super) fn open(global: &Global, open: &Open, to: &mut Output<'_>) -> io::Result<Outcome> {
     let mut context = Context::load_for(global, open.json)?;
+    let hosts = match &open.host {
+        Some(host) => vec![host.clone()],
+        None => stranded(&context.snapshot().sockets),
+    };
+    let mut signals = None;
+    let mut worst = Outcome::Well;
+    let mut reports = Vec::new();
+    for host in &hosts {
+        let (report, outcome, findings) = match open_host(&mut context, host, open, &mut signals)? {
+            Ok((report, findings)) => {
+                let outcome = Outcome::from(report.outcome);
+                (report, outcome, findings)
+            }
+            Err(error) if open.json => {
+                let target = ReportTarget::Unresolved(host.clone());
+                let outcome = ActionOutcome::REFUSED;
+                let report = ActionReport::new(target, Action::Open, outcome, error.why.clone());
+                (report, error.outcome, Vec::new())
+            }
+            Err(error) => {
+                worst = worst.max(error.print(to)?);
+                continue;
+            }
+        };
+        let is_interrupted = signals.as_ref().is_some_and(DeferredSignals::is_pending);
+        if is_interrupted && !report.outcome.is_success() {
+            worst = worst.max(to.fail(Outcome::Unknown, tr!("interrupted"))?);
+            break;
+        }
+        worst = worst.max(outcome);
+        if open.json {
+            reports.push(report);
+        } else {
+            print(&report, &findings, to)?;
+        }
+    }
+    if open.json {
+        let _ = reports::print(&reports, true, to)?;
+    } else if hosts.is_empty() {
+        writeln!(to.out, "{}", tr!("no stranded masters"))?;
+    }
+    to.out.flush()?;
+    // A pending signal ends the program here, unless it is ignored.
+    drop(signals);
+    Ok(worst)
+}
+
+/// Returns the hosts of the user's stranded masters, each once.
+fn stranded(sockets: &[Socket]) -> Vec<String> {
+    let stranded = sockets
+        .iter()
+        .filter(|socket| matches!(socket.state, State::Stranded(_)) && socket.managed_by.is_none());
+    let hosts = stranded.filter_map(|socket| socket.hosts.first());
+    hosts.map(|host| host.0.clone()).collect()
+}
+
+/// Starts a master, or finds the one that runs; with its findings.
+fn open_host(
+    context: &mut Context,
+    typed: &str,
+    open: &Open,
+    signals: &mut Option<DeferredSignals>,
+) -> io::Result<Result<(ActionReport, Vec<Finding>), NoHost>> {
     let HostToConnect {
         ssh,
         host,
         snapshot,
-    } = match context.host_to_connect(&open.host) {
+    } = match context.host_to_connect(typed) {
         Ok(found) => found,
-        Err(error) if open.json => {
-            let target = ReportTarget::Unresolved(open.host.clone());
-            let outcome = ActionOutcome::REFUSED;
-            let report = ActionReport::new(target, Action::Open, outcome, error.why.clone());
-            let _ = reports::print(&[report], true, to)?;
-            return Ok(error.outcome);
-        }
-        Err(error) => return error.print(to),
+        Err(error) => return Ok(Err(error)),
     };
-    let alias = HostAlias(open.host.clone());
+    let alias = HostAlias(typed.to_owned());
     let report = |outcome, message| {
         let target = ReportTarget::Host {
             alias: alias.clone(),
@@ -41,26 +98,19 @@ pub(super) fn open(global: &Global, open: &Open, to: &mut Output<'_>) -> io::Res
         };
         ActionReport::new(target, Action::Open, outcome, message)
     };
-    let start = match opening::plan(&open.host, &host, &snapshot) {
+    let start = match opening::plan(typed, &host, &snapshot) {
         Plan::Start(start) => start,
         Plan::Running(socket) => {
             let mut message = tr!("a master is already running");
             if let Some(pid) = socket.pid {
                 message += &tr!(", pid {pid}", pid = pid.0);
             }
-            let outcome = print(&report(ActionOutcome::Unchanged, message), open, to)?;
-            if !open.json {
-                for finding in &socket.findings {
-                    writeln!(to.out, "    {}", finding.evidence)?;
-                    writeln!(to.out, "    \u{2192} {}", finding.remedy)?;
-                }
-            }
-            return Ok(outcome);
+            let report = report(ActionOutcome::Unchanged, message);
+            return Ok(Ok((report, socket.findings)));
         }
         Plan::Blocked(obstacle) => {
-            let report =
-                report(ActionOutcome::REFUSED, obstacle.evidence).with_advice(obstacle.remedy);
-            return print(&report, open, to);
+            let report = report(ActionOutcome::REFUSED, obstacle.evidence);
+            return Ok(Ok((report.with_advice(obstacle.remedy), Vec::new())));
         }
     };
     let opening = Opening {
@@ -76,27 +126,21 @@ pub(super) fn open(global: &Global, open: &Open, to: &mut Output<'_>) -> io::Res
             Questions::of(has_terminal, |name| std::env::var_os(name))
         },
     };
-    let signals = DeferredSignals::block()?;
-    let report = perform::open(&opening, Some(&signals));
-    let is_interrupted = signals.is_pending() && !report.outcome.is_success();
-    let outcome = if is_interrupted {
-        to.fail(Outcome::Unknown, tr!("interrupted"))?
-    } else {
-        print(&report, open, to)?
-    };
-    // A pending signal ends the program here, unless it is ignored.
-    drop(signals);
-    Ok(outcome)
+    if signals.is_none() {
+        *signals = Some(DeferredSignals::block()?);
+    }
+    Ok(Ok((perform::open(&opening, signals.as_ref()), Vec::new())))
 }
 
-/// The host, with the advice on a line of its own.
-fn print(report: &ActionReport, open: &Open, to: &mut Output<'_>) -> io::Result<Outcome> {
-    if open.json {
-        return reports::print(slice::from_ref(report), true, to);
-    }
+/// The host, with the advice and findings on lines of their own.
+fn print(report: &ActionReport, findings: &[Finding], to: &mut Output<'_>) -> io::Result<()> {
     writeln!(to.out, "{}: {}", report.target.name(), report.message)?;
     if let Some(advice) = &report.advice {
         writeln!(to.out, "    \u{2192} {advice}")?;
     }
-    Ok(Outcome::from(report.outcome))
+    for finding in findings {
+        writeln!(to.out, "    {}", finding.evidence)?;
+        writeln!(to.out, "    \u{2192} {}", finding.remedy)?;
+    }
+    Ok(())
 }

@@ -250,6 +250,8 @@ fn socket(
         hosts: aliases,
         pid: process.map(|process| process.pid),
         sessions: listener.map(|listener| listener.sessions),
+        clients: listener.and_then(|listener| listener.clients.clone()),
+        is_kept: listener.is_some_and(|listener| listener.is_kept),
         own_session: process.is_some_and(|process| process.own_session),
         forwarded: listener.and_then(|listener| listener.forwarded),
         jumping: Vec::new(),

@@ -2,6 +2,7 @@
 //! touched here.
 
 pub mod carried;
+pub mod client;
 pub mod control_path;
 pub mod directory;
 pub mod finding;

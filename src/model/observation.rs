@@ -9,6 +9,7 @@ use serde::Serialize;
 use tr::tr;
 
 use super::carried::Carried;
+use super::client::Clients;
 use super::control_path::{ControlPath, Destination, stem_of_temporary};
 use super::group::Permissions;
 use super::ids::{Cookie, MasterPid, SocketId, UserId};
@@ -106,8 +107,12 @@ pub struct Listener {
     pub bound_name: PathBuf,
     /// Connections that wait for accept; 0 in `/proc/net/unix`.
     pub backlog: u32,
-    /// Accepted connections: multiplexed sessions.
+    /// Accepted connections of other programs than muxtray: multiplexed sessions.
     pub sessions: u32,
+    /// `None` if the kernel's table shows no clients.
+    pub clients: Option<Clients>,
+    /// Whether a muxtray holds a connection.
+    pub is_kept: bool,
     /// Connections that run through forwardings of its process; `None` if they cannot be counted.
     pub forwarded: Option<u32>,
     pub uid: Option<UserId>,

@@ -89,6 +89,8 @@ pub(crate) fn process(name: &str) -> Process {
 
 pub(crate) fn listener(holder: Holder) -> Listener {
     Listener {
+        clients: None,
+        is_kept: false,
         cookie: Some(Cookie(99)),
         bound_name: PathBuf::from("/s/u@h-22.yDXYs2d7ScOlhAEI"),
         backlog: 0,

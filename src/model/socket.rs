@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use tr::tr;
 
 use super::carried::Carried;
+use super::client::Clients;
 use super::control_path::{ControlPath, Destination, HostAlias};
 use super::finding::{Finding, FindingId, Severity};
 pub use super::ids::{Cookie, MasterPid, SocketId, Target, UserId};
@@ -39,6 +40,10 @@ pub struct Socket {
     pub pid: Option<MasterPid>,
     /// Open multiplexed sessions; `None` if nobody listens or the kernel reports no number.
     pub sessions: Option<u32>,
+    /// The processes of the sessions; `None` if they cannot be known.
+    pub clients: Option<Clients>,
+    /// Whether a muxtray keeps it open (`muxtray keep`).
+    pub is_kept: bool,
     pub own_session: bool,
     /// Connections that run through its forwardings; `None` if nobody listens or they cannot be counted.
     pub forwarded: Option<u32>,
@@ -79,6 +84,11 @@ impl Socket {
     pub fn carried_text(&self) -> Option<String> {
         let carried = self.carried()?.to_string();
         Some(text::list([carried].into_iter().chain(self.jumping_text())))
+    }
+
+    /// `ssh on pts/4 for 2h, git for 3m`; `None` without sessions, or if their processes are unknown.
+    pub fn clients_text(&self, at: SystemTime) -> Option<String> {
+        self.clients.as_ref()?.describe(at)
     }
 
     /// `the master db jumps through it`; `None` if no master does.

@@ -351,6 +351,7 @@ mod tests {
             vfs: None,
             backlog: 0,
             sessions: 0,
+            peers: Vec::new(),
             uid: Some(own_uid()),
         };
         let mut holders = ListenerProcesses::new(own_uid());

@@ -11,6 +11,7 @@
 //! lstat and statfs have no deadline: they hang with the server of a network filesystem.
 
 pub mod accounts;
+mod clients;
 pub mod connect;
 mod connect_memory;
 pub mod directories;
@@ -42,12 +43,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tracing::trace;
 
+use crate::model::client::Clients;
 use crate::model::control_path::ControlPath;
 use crate::model::ids::{Cookie, MasterPid, SocketId, Target, UserId};
 use crate::model::observation::{
     Connect, Facts, File, Filesystem, Holder, Listener, Observation, Orphan, Stat, Table,
 };
 use crate::model::places::{Candidate, Origin};
+use clients::ClientProcesses;
 use connect_memory::ConnectMemory;
 use listener_process::ListenerProcesses;
 use orphans::Location;
@@ -68,6 +71,7 @@ pub struct Observer {
     uid: UserId,
     table: TableReader,
     processes: ListenerProcesses,
+    clients: ClientProcesses,
     connects: ConnectMemory,
     /// The connections through forwardings of the processes of listeners, by sockfs inode, without zeros.
     forwarded: HashMap<u32, Option<u32>>,
@@ -87,6 +91,7 @@ impl Observer {
             uid,
             table: TableReader::new(sources),
             processes: ListenerProcesses::new(uid),
+            clients: ClientProcesses::new(uid),
             connects: ConnectMemory::new(uid, connects),
             forwarded: HashMap::new(),
             orphans: HashSet::new(),
@@ -161,6 +166,7 @@ impl Observer {
         let all: Vec<&UnixListener> = of_candidates.chain(&unclaimed).copied().collect();
         let searches = self.processes.refresh(&all, now);
         trace!(listeners = all.len(), searches, "updated processes");
+        self.clients.refresh(&all, now);
         self.forwarded = forwarded::count(newest, &all, &self.processes);
 
         let mut observations: Vec<Observation> = seen
@@ -291,11 +297,17 @@ impl Observer {
     }
 
     fn described(&self, listener: &UnixListener) -> Listener {
+        let (clients, is_kept) = self.clients.of(listener).unzip();
+        let sessions = clients
+            .as_ref()
+            .and_then(|clients: &Clients| u32::try_from(clients.0.len()).ok());
         Listener {
             cookie: listener.cookie,
             bound_name: listener.name.clone(),
             backlog: listener.backlog,
-            sessions: listener.sessions,
+            sessions: sessions.unwrap_or(listener.sessions),
+            clients,
+            is_kept: is_kept == Some(true),
             forwarded: self
                 .forwarded
                 .get(&listener.socket_inode)

@@ -59,6 +59,7 @@ fn row(line: &[u8]) -> Option<Row> {
             vfs: None,
             backlog: 0,
             sessions: 0,
+            peers: Vec::new(),
             uid: None,
         }))
     } else {
@@ -66,6 +67,7 @@ fn row(line: &[u8]) -> Option<Row> {
             socket_inode,
             vfs: None,
             name,
+            peer: None,
         })
     }
 }

@@ -24,6 +24,8 @@ pub struct Status {
     /// Stopped by a signal or a tracer.
     pub stopped: bool,
     pub parent: MasterPid,
+    /// The controlling terminal, in the encoding of `tty_nr`.
+    tty: i32,
     /// The start time in ticks since boot; together with the pid it identifies the process.
     pub start_ticks: u64,
 }
@@ -52,6 +54,10 @@ pub(super) fn directory(pid: MasterPid) -> PathBuf {
     PathBuf::from(format!("/proc/{}", pid.0))
 }
 
+pub(super) fn own_pid() -> MasterPid {
+    MasterPid(std::process::id().cast_signed())
+}
+
 /// `None` if the process has exited, even if it was not waited for.
 pub(super) fn status(pid: MasterPid) -> Option<Status> {
     // One read returns the whole line; a second one, for the end of the file, would double the cost.
@@ -74,17 +80,32 @@ pub fn parse_stat(text: &[u8]) -> Option<Status> {
     if matches!(state, b"Z" | b"X" | b"x") {
         return None;
     }
-    // `state` is field 3, `ppid` field 4, `starttime` field 22.
+    // `state` is field 3, `ppid` field 4, `tty_nr` field 7, `starttime` field 22.
     let parent = std::str::from_utf8(fields.next()?).ok()?.parse().ok()?;
-    let start_ticks = std::str::from_utf8(fields.nth(22 - 5)?)
+    let tty = std::str::from_utf8(fields.nth(7 - 5)?).ok()?.parse().ok()?;
+    let start_ticks = std::str::from_utf8(fields.nth(22 - 8)?)
         .ok()?
         .parse()
         .ok()?;
     Some(Status {
         stopped: matches!(state, b"T" | b"t"),
         parent: MasterPid(parent),
+        tty,
         start_ticks,
     })
+}
+
+impl Status {
+    /// Returns the controlling terminal: `pts/4`, or `tty1` for a console. The numbers of devices are in devices.txt of Linux.
+    pub(super) fn terminal(&self) -> Option<String> {
+        let tty = u64::from(self.tty.cast_unsigned());
+        let (major, minor) = (tty >> 8 & 0xfff, tty & 0xff | tty >> 12 & 0xf_ff00);
+        match major {
+            136..=143 => Some(format!("pts/{}", (major - 136) * 256 + minor)),
+            4 if minor < 64 => Some(format!("tty{minor}")),
+            _ => None,
+        }
+    }
 }
 
 /// The start time of the system, by the wall clock as it is set now.
@@ -522,6 +543,7 @@ mod tests {
             Some(Status {
                 stopped,
                 parent: MasterPid(0),
+                tty: 0,
                 start_ticks: 4711,
             })
         };

@@ -90,12 +90,14 @@ fn row(message: Message<'_>) -> Option<Row> {
             vfs,
             backlog,
             sessions: 0,
+            peers: Vec::new(),
             uid,
         })),
         ESTABLISHED if peer != Some(0) => Some(Row::Accepted {
             socket_inode,
             vfs,
             name,
+            peer,
         }),
         _ => None,
     }
@@ -148,6 +150,7 @@ mod tests {
                 }),
                 backlog: 3,
                 sessions: 0,
+                peers: Vec::new(),
                 uid: Some(UserId(1000)),
             })]
         );

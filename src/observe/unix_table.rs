@@ -36,6 +36,8 @@ pub struct UnixListener {
     pub backlog: u32,
     /// Accepted connections that are still open.
     pub sessions: u32,
+    /// The inodes in sockfs of their clients' ends; empty from `/proc/net/unix`.
+    pub peers: Vec<u32>,
     /// Its creator; `None` before Linux 5.3 and from `/proc/net/unix`.
     pub uid: Option<UserId>,
 }
@@ -59,6 +61,7 @@ pub(super) enum Row {
         socket_inode: u32,
         vfs: Option<Vfs>,
         name: PathBuf,
+        peer: Option<u32>,
     },
 }
 
@@ -80,7 +83,7 @@ impl UnixTable {
         let mut listeners = Vec::new();
         // A dump in several messages can hold a socket twice if others come and go meanwhile.
         let mut seen = HashSet::new();
-        let mut accepted: HashMap<(Option<Vfs>, PathBuf), u32> = HashMap::new();
+        let mut accepted: HashMap<(Option<Vfs>, PathBuf), (u32, Vec<u32>)> = HashMap::new();
         for row in rows {
             match row {
                 Row::Listener(listener) if seen.insert(listener.socket_inode) => {
@@ -90,7 +93,12 @@ impl UnixTable {
                     socket_inode,
                     vfs,
                     name,
-                } if seen.insert(socket_inode) => *accepted.entry((vfs, name)).or_default() += 1,
+                    peer,
+                } if seen.insert(socket_inode) => {
+                    let (sessions, peers) = accepted.entry((vfs, name)).or_default();
+                    *sessions += 1;
+                    peers.extend(peer);
+                }
                 Row::Listener(_) | Row::Accepted { .. } => {}
             }
         }
@@ -98,7 +106,7 @@ impl UnixTable {
         let mut by_name = HashMap::new();
         for (index, listener) in listeners.iter_mut().enumerate() {
             let key = (listener.vfs, std::mem::take(&mut listener.name));
-            listener.sessions = accepted.get(&key).copied().unwrap_or(0);
+            (listener.sessions, listener.peers) = accepted.remove(&key).unwrap_or_default();
             listener.name = key.1;
             if listener.vfs.is_none()
                 && let Some(name) = ControlPath::new(&listener.name)
@@ -206,6 +214,7 @@ mod tests {
             vfs,
             backlog: 0,
             sessions: 0,
+            peers: Vec::new(),
             uid: None,
         }
     }
@@ -215,6 +224,7 @@ mod tests {
             socket_inode,
             vfs,
             name: name.into(),
+            peer: None,
         }
     }
 

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
+use crate::model::client::Client;
 use crate::model::control_path::ControlPath;
 use crate::model::finding::Finding;
 use crate::model::network::Verdict;
@@ -34,6 +35,10 @@ pub struct SocketReport {
     pub destination: Option<String>,
     pub pid: Option<i32>,
     pub sessions: Option<u32>,
+    /// The processes of the sessions; null if the kernel hides all, and null in each field of one that it hides.
+    pub clients: Option<Vec<ClientReport>>,
+    /// Whether `muxtray keep` keeps it open.
+    pub kept: bool,
     /// Whether the master has a session of its own beside those. `exit` counts it.
     pub own_session: bool,
     /// Connections that run through the forwardings of the master.
@@ -51,6 +56,17 @@ pub struct SocketReport {
     /// Null if the master's connection was not identified with certainty.
     pub network: Option<NetworkReport>,
     pub findings: Vec<Finding>,
+}
+
+/// The process of a session.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ClientReport {
+    pub pid: Option<i32>,
+    pub program: Option<String>,
+    /// `pts/4`
+    pub tty: Option<String>,
+    /// RFC 3339, UTC.
+    pub since: Option<String>,
 }
 
 /// The TCP connection of a master, or of its ProxyCommand or ProxyJump.
@@ -90,6 +106,11 @@ impl From<&Socket> for SocketReport {
             destination: socket.destination.as_ref().map(ToString::to_string),
             pid: socket.pid.map(|pid| pid.0),
             sessions: socket.sessions,
+            clients: socket
+                .clients
+                .as_ref()
+                .map(|clients| clients.0.iter().map(client).collect()),
+            kept: socket.is_kept,
             own_session: socket.own_session,
             forwarded: socket.forwarded,
             jumping: socket.jumping.clone(),
@@ -101,6 +122,18 @@ impl From<&Socket> for SocketReport {
             network: socket.network.as_ref().map(NetworkReport::from),
             findings: socket.findings.clone(),
         }
+    }
+}
+
+fn client(client: &Option<Client>) -> ClientReport {
+    let Some(client) = client else {
+        return ClientReport::default();
+    };
+    ClientReport {
+        pid: Some(client.pid.0),
+        program: Some(client.program.clone()),
+        tty: client.terminal.clone(),
+        since: client.since.map(rfc3339),
     }
 }
 

@@ -107,6 +107,10 @@ fn sockets(snapshot: &Snapshot, home: Option<&Path>) -> Vec<Line> {
         let carries = |carried| format!("    {}", tr!("carries {carried}", carried));
         let beside = beside_sessions(socket).map(carries);
         lines.extend(beside.map(|text| vec![(Style::Plain, text)]));
+        if socket.is_kept {
+            let text = tr!("kept open by {command}", command = "muxtray keep");
+            lines.push(vec![(Style::Plain, format!("    {text}"))]);
+        }
         lines.extend(socket.findings.iter().flat_map(evidence_and_remedy));
     }
     lines

@@ -30,6 +30,7 @@ mod persist;
 mod places;
 mod privilege;
 mod remedies;
+mod sessions;
 mod settings;
 mod speed_test;
 mod system_files;

@@ -1,0 +1,147 @@
+//! The processes at the other end of a master's sessions, by the socket that the kernel's table shows as the peer.
+//!
+//! A peer is searched for once, while it is connected; a look without a new session searches nothing. Arguments are not
+//! read: they may hold secrets.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Instant;
+
+use super::listener_process::NextSearch;
+use super::process::{self, Descriptors};
+use super::unix_table::UnixListener;
+use crate::model::client::{Client, Clients};
+use crate::model::ids::{MasterPid, UserId};
+
+/// The programs of this project. A connection that one of their processes holds is no session: it asks or keeps the master.
+const OWN: &[&str] = &["muxtray", "muxtray-applet"];
+
+#[derive(Debug)]
+pub(super) struct ClientProcesses {
+    uid: UserId,
+    /// By the sockfs inode of the client's end.
+    found: HashMap<u32, Found>,
+    missing: HashMap<u32, NextSearch>,
+}
+
+#[derive(Debug, Clone)]
+struct Found {
+    client: Client,
+    is_own: bool,
+}
+
+impl ClientProcesses {
+    pub(super) fn new(uid: UserId) -> Self {
+        Self {
+            uid,
+            found: HashMap::new(),
+            missing: HashMap::new(),
+        }
+    }
+
+    /// Searches for the clients that are new, and forgets those that are gone.
+    pub(super) fn refresh(&mut self, listeners: &[&UnixListener], now: Instant) {
+        let peers = listeners.iter().flat_map(|listener| &listener.peers);
+        let peers: HashSet<u32> = peers.copied().collect();
+        self.found.retain(|peer, _| peers.contains(peer));
+        self.missing.retain(|peer, _| peers.contains(peer));
+        let is_wanted = |peer: &u32| {
+            let next = self.missing.get(peer);
+            !self.found.contains_key(peer) && next.is_none_or(|next| next.is_due(now))
+        };
+        let mut wanted: HashSet<u32> = peers.into_iter().filter(is_wanted).collect();
+        if wanted.is_empty() {
+            return;
+        }
+        self.search(&mut wanted);
+        for peer in wanted {
+            let next = NextSearch::after(self.missing.get(&peer), now);
+            self.missing.insert(peer, next);
+        }
+    }
+
+    /// Returns the clients of a listener's sessions, and whether this project holds another connection; `None` if the
+    /// table shows no peers.
+    pub(super) fn of(&self, listener: &UnixListener) -> Option<(Clients, bool)> {
+        let has_peers = listener.peers.len() == usize::try_from(listener.sessions).ok()?;
+        let found = || listener.peers.iter().map(|peer| self.found.get(peer));
+        has_peers.then(|| {
+            let is_own = |found: &Option<&Found>| found.is_some_and(|found| found.is_own);
+            let is_kept = found().any(|found| is_own(&found));
+            let clients = found().filter(|found| !is_own(found));
+            let clients = clients.map(|found| found.map(|found| found.client.clone()));
+            (Clients(clients.collect()), is_kept)
+        })
+    }
+
+    /// Searches the user's processes until all of `wanted` are found, which are removed from it.
+    fn search(&mut self, wanted: &mut HashSet<u32>) {
+        let boot = process::boot_time();
+        let mut others = Vec::new();
+        for pid in process::of_user(self.uid) {
+            match process::name(pid) {
+                Some(name) if name == process::SSH || OWN.contains(&name.as_str()) => {
+                    self.take(pid, name, wanted, boot);
+                }
+                Some(name) => others.push((pid, name)),
+                None => {}
+            }
+            if wanted.is_empty() {
+                return;
+            }
+        }
+        for (pid, name) in others {
+            self.take(pid, name, wanted, boot);
+            if wanted.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn take(
+        &mut self,
+        pid: MasterPid,
+        name: String,
+        wanted: &mut HashSet<u32>,
+        boot: Option<std::time::SystemTime>,
+    ) {
+        let descriptors = Descriptors::read(pid);
+        let sockets = descriptors
+            .stream_sockets
+            .iter()
+            .chain(&descriptors.sockets);
+        let held: Vec<u32> = sockets
+            .map(|(_, inode)| *inode)
+            .filter(|inode| wanted.remove(inode))
+            .collect();
+        if held.is_empty() {
+            return;
+        }
+        let status = process::status(pid);
+        // The connections of this process are counted as before: who asks subtracts its own.
+        let is_own = OWN.contains(&name.as_str()) && pid != process::own_pid();
+        let is_ssh = process::is_ssh_client(pid, &name);
+        let starter = (is_ssh && !descriptors.has_terminal).then(|| process::starter(pid));
+        let client = Client {
+            pid,
+            program: starter
+                .flatten()
+                .filter(|name| !is_shell(name))
+                .unwrap_or(name),
+            terminal: status.and_then(|status| status.terminal()),
+            since: status.and_then(|status| process::started(&status, boot)),
+        };
+        for inode in held {
+            self.missing.remove(&inode);
+            let client = client.clone();
+            self.found.insert(inode, Found { client, is_own });
+        }
+    }
+}
+
+/// Whether a user types commands into this program, or a session manager starts them in it.
+fn is_shell(name: &str) -> bool {
+    const SHELLS: &[&str] = &[
+        "bash", "dash", "fish", "ksh", "nu", "screen", "sh", "systemd", "xonsh", "zsh",
+    ];
+    SHELLS.contains(&name) || name.starts_with("tmux")
+}
