@@ -1,7 +1,7 @@
 //! [`History`]: facts about listeners and connections that a single scan does not show.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::network::{ADDRESS_TOLERANCE, Elapsed, SLEPT, judge};
 use crate::model::network::{Address, Connection, Doubt, NetworkFacts, Route, Verdict};
@@ -15,12 +15,21 @@ pub const STUCK_AFTER: Duration = Duration::from_secs(2);
 /// The time without a connection after which a master is idle.
 pub(crate) const IDLE_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long a master may take to end after its ControlPersist time.
+const ENDS_WITHIN: Duration = Duration::from_secs(2);
+
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
+    /// The time of the last scan, by both clocks.
     now: Option<Instant>,
+    at: Option<SystemTime>,
     backlog_since: BTreeMap<Cookie, Instant>,
     timed_out: BTreeSet<Cookie>,
     used: BTreeMap<Cookie, Instant>,
+    /// The listeners whose use the last scan saw, and whether its end is an event: sessions of known processes.
+    in_use: BTreeMap<Cookie, bool>,
+    /// The times at which the last session of a listener was seen to end.
+    idle_since: BTreeMap<Cookie, SystemTime>,
     /// The time of the last network facts, and how long the machine had been suspended by then.
     network_at: Option<(Instant, Duration)>,
     connections: BTreeMap<MasterPid, Known>,
@@ -56,6 +65,9 @@ impl History {
         self.used.retain(|cookie, _| listeners.contains_key(cookie));
         self.timed_out
             .retain(|cookie| listeners.contains_key(cookie));
+        self.idle_since
+            .retain(|cookie, _| listeners.contains_key(cookie));
+        let was_in_use = std::mem::take(&mut self.in_use);
         for (cookie, listener) in listeners {
             if listener.backlog > 0 {
                 self.backlog_since.entry(cookie).or_insert(now);
@@ -63,8 +75,15 @@ impl History {
             if listener.sessions > 0 || listener.forwarded > Some(0) {
                 self.used.insert(cookie, now);
             }
+            if let Some(has_event) = use_of(listener) {
+                self.in_use.insert(cookie, has_event);
+                self.idle_since.remove(&cookie);
+            } else if was_in_use.get(&cookie) == Some(&true) {
+                self.idle_since.insert(cookie, facts.at);
+            }
         }
         self.now = Some(now);
+        self.at = Some(facts.at);
         self
     }
 
@@ -89,6 +108,8 @@ impl History {
     /// Adds an alive check, which was `answered` in time or not.
     #[must_use]
     pub fn after_check(mut self, cookie: Cookie, answered: bool) -> Self {
+        // The connection of the check has restarted the time of ControlPersist.
+        self.idle_since.remove(&cookie);
         if answered {
             self.timed_out.remove(&cookie);
         } else {
@@ -131,6 +152,19 @@ impl History {
         age.is_some_and(|age| age < IDLE_AFTER)
     }
 
+    /// Returns when ControlPersist ends the master, if the end of its last session was seen.
+    pub(super) fn ends_at(
+        &self,
+        cookie: Option<Cookie>,
+        persist: Option<u32>,
+    ) -> Option<SystemTime> {
+        let persist = persist.filter(|seconds| *seconds > 0)?;
+        let since = self.idle_since.get(&cookie?)?;
+        let end = *since + Duration::from_secs(u64::from(persist));
+        // If it lives longer, something has connected unseen.
+        (self.at? <= end + ENDS_WITHIN).then_some(end)
+    }
+
     pub(super) fn is_stuck(&self, cookie: Option<Cookie>) -> bool {
         let age = self.age_in(&self.backlog_since, cookie);
         age.is_some_and(|age| age >= STUCK_AFTER)
@@ -147,6 +181,15 @@ impl History {
     pub(super) fn has_timed_out(&self, cookie: Option<Cookie>) -> bool {
         cookie.is_some_and(|cookie| self.timed_out.contains(&cookie))
     }
+}
+
+/// Returns how a master is in use, if it is: whether the end of this use is an event.
+fn use_of(listener: &Listener) -> Option<bool> {
+    let has_forwarded = listener.forwarded != Some(0);
+    let is_used = listener.sessions > 0 || has_forwarded || listener.is_kept;
+    let clients = listener.clients.as_ref();
+    let are_known = clients.is_some_and(|clients| clients.0.iter().all(Option::is_some));
+    is_used.then_some(are_known && !has_forwarded && !listener.is_kept)
 }
 
 impl Known {

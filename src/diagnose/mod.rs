@@ -246,6 +246,9 @@ fn socket(
             && hosts.iter().any(|host| host.control_master.asks()),
         is_elsewhere: is_elsewhere && !aliases.is_empty(),
         destination,
+        ends_at: context
+            .history
+            .ends_at(listener.and_then(|listener| listener.cookie), persist_secs),
         persist_secs,
         hosts: aliases,
         pid: process.map(|process| process.pid),

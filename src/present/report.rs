@@ -52,6 +52,8 @@ pub struct SocketReport {
     pub since: Option<String>,
     /// ControlPersist in seconds; 0 for no limit, null for none or unknown.
     pub persist_secs: Option<u32>,
+    /// When ControlPersist ends it, RFC 3339, UTC; null while it is used or if that is unknown. `--watch` alone sees sessions end.
+    pub ends_at: Option<String>,
     pub managed_by: Option<Managed>,
     /// Null if the master's connection was not identified with certainty.
     pub network: Option<NetworkReport>,
@@ -118,6 +120,7 @@ impl From<&Socket> for SocketReport {
             mode: socket.mode.map(|mode| format!("{mode:04o}")),
             since: socket.since.map(rfc3339),
             persist_secs: socket.persist_secs,
+            ends_at: socket.ends_at.map(rfc3339),
             managed_by: socket.managed_by,
             network: socket.network.as_ref().map(NetworkReport::from),
             findings: socket.findings.clone(),

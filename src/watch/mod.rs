@@ -37,6 +37,9 @@ pub use event::Event;
 use paths::Paths;
 use process_exits::ProcessExits;
 
+/// The processes of sessions that are watched beside the masters. The end of another is noticed by a later scan.
+const MAX_CLIENTS: usize = 256;
+
 /// The data of the loop that a [`Watch`] is part of.
 pub trait Watcher: Sized + 'static {
     fn watch(&mut self) -> &mut Watch<Self>;
@@ -151,7 +154,7 @@ impl<D: Watcher> Watch<D> {
         }
     }
 
-    /// Watches these interests, the masters and sockets of the snapshot, and nothing else of files and processes.
+    /// Watches these interests, the masters, clients and sockets of the snapshot, and nothing else of files and processes.
     /// Returns whether any of it was not watched before: it may have changed since the scan.
     ///
     /// Call it after every scan, so that a directory that was replaced is watched again. Costs some lstat calls for each
@@ -165,8 +168,12 @@ impl<D: Watcher> Watch<D> {
             }
         }
         let sockets = snapshot.sockets.iter();
-        let masters = sockets.filter_map(|socket| socket.pid).collect();
-        self.follow_all(&interests, &masters)
+        let mut processes: BTreeSet<MasterPid> =
+            sockets.clone().filter_map(|socket| socket.pid).collect();
+        let clients = sockets.filter_map(|socket| socket.clients.as_ref());
+        let clients = clients.flat_map(|clients| clients.0.iter().flatten());
+        processes.extend(clients.take(MAX_CLIENTS).map(|client| client.pid));
+        self.follow_all(&interests, &processes)
     }
 
     fn follow_all(&mut self, interests: &[Interest], masters: &BTreeSet<MasterPid>) -> bool {

@@ -102,6 +102,42 @@ fn keep_ends_with_the_master_and_blocks_no_exit() {
     assert!(said.stdout.contains("kitty"), "{said:?}");
 }
 
+/// `list --watch` sees the end of a session by its process.
+#[test]
+fn end_by_control_persist_is_known_after_the_last_session() {
+    let lab = Lab::new();
+    lab.configure("Host web\n    ControlPersist 600\n");
+    lab.muxtray(["open", "web"]).expect(0);
+    let mut watch = Process::start(lab.muxtray_command(["list", "--json", "--watch"]));
+    let last = |watch: &Process| -> Value {
+        let text = watch.stdout();
+        let line = text.lines().last().unwrap_or("{}");
+        let json: Value = serde_json::from_str(line).unwrap_or_default();
+        json["sockets"][0].clone()
+    };
+    wait_until("the master is listed", PATIENCE, || {
+        last(&watch)["pid"].is_i64()
+    });
+    assert_eq!(
+        last(&watch)["ends_at"],
+        Value::Null,
+        "its start was not seen"
+    );
+    let mut command = lab.ssh();
+    command.args(["web", "cat"]);
+    let mut session = Process::start_with_open_input(command);
+    wait_until("the session is listed", PATIENCE, || {
+        last(&watch)["sessions"] == 1
+    });
+    assert_eq!(last(&watch)["ends_at"], Value::Null);
+    session.kill();
+    wait_until("the end is known", PATIENCE, || {
+        last(&watch)["ends_at"].is_string()
+    });
+    assert_eq!(last(&watch)["sessions"], 0);
+    watch.kill();
+}
+
 #[test]
 fn no_stranded_master_to_reconnect() {
     let lab = Lab::new();
