@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use nix::unistd::{Uid, User};
 use serde::Serialize;
@@ -22,6 +22,7 @@ use crate::model::ids::{Cookie, Target, UserId};
 use crate::model::observation::{Facts, Holder, Listener, Stat};
 use crate::model::places::{Candidate, Origin, Places};
 use crate::model::recent::Recent;
+use crate::model::remembered::RememberedForwards;
 use crate::model::seen::SeenMasters;
 use crate::model::socket::Snapshot;
 use crate::model::text::Tilde;
@@ -50,11 +51,12 @@ pub fn request(
     }
 }
 
-/// A larger file of recent hosts or seen masters is not one of muxtray's.
-const MAX_STATE_BYTES: u64 = 1 << 16;
+/// A larger file of state is not one of muxtray's.
+const MAX_STATE_BYTES: u64 = 1 << 18;
 
 const SEEN: &str = "seen-masters.json";
 const RECENT: &str = "recent-hosts.json";
+const FORWARDINGS: &str = "forwardings.json";
 
 /// Reads a file of muxtray's state directory. Returns the default if it cannot be read.
 fn state<T: Default + DeserializeOwned>(environment: &Environment, name: &str) -> T {
@@ -87,6 +89,18 @@ pub fn store_recent(environment: &Environment, recent: &Recent) {
     store_state(environment, RECENT, recent);
 }
 
+/// The file of the forwardings that a person asked for.
+#[must_use]
+pub fn remembered_file(environment: &Environment) -> Option<PathBuf> {
+    state_file(environment, FORWARDINGS)
+}
+
+/// The forwardings that a person asked for; none if the file cannot be read.
+#[must_use]
+pub fn remembered(environment: &Environment) -> RememberedForwards {
+    state(environment, FORWARDINGS)
+}
+
 /// Scans control sockets, and keeps the history that the diagnosis needs.
 #[derive(Debug)]
 pub struct Scanner {
@@ -97,6 +111,8 @@ pub struct Scanner {
     history: History,
     /// The content of the file of seen masters.
     stored: SeenMasters,
+    /// The time at which the file of forwardings was written.
+    remembered_at: Option<SystemTime>,
     next_network_check: Option<Instant>,
     users: BTreeMap<UserId, String>,
     shortens_home: bool,
@@ -113,6 +129,7 @@ impl Scanner {
             .map(|directory| directory.join("connects.json"));
         Self {
             stored: history.seen.clone(),
+            remembered_at: None,
             environment,
             uid,
             observer: Observer::new(uid, connects),
@@ -175,6 +192,7 @@ impl Scanner {
         candidates: &[Candidate],
         directories: &[Directory],
     ) -> Snapshot {
+        self.read_remembered();
         let facts = self.observer.observe(candidates);
         let network = self.networks.observe(&facts);
         let now = Instant::now();
@@ -257,6 +275,16 @@ impl Scanner {
             snapshot = self.scan_sockets(places, &candidates, &directories);
         }
         snapshot
+    }
+
+    /// Reads the forwardings that a person asked for, if another process has written them.
+    fn read_remembered(&mut self) {
+        let written = remembered_file(&self.environment)
+            .and_then(|path| path.metadata().ok()?.modified().ok());
+        if written != self.remembered_at {
+            self.remembered_at = written;
+            self.history.remembered = remembered(&self.environment);
+        }
     }
 
     /// Stores the masters that the ssh configuration does not explain, for the next run.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::network::{ADDRESS_TOLERANCE, Elapsed, SLEPT, judge};
 use crate::model::network::{Address, Connection, Doubt, NetworkFacts, Route, Verdict};
+use crate::model::remembered::RememberedForwards;
 use crate::model::seen::SeenMasters;
 use crate::model::socket::{Cookie, Facts, Listener, MasterPid};
 
@@ -35,6 +36,7 @@ pub struct History {
     connections: BTreeMap<MasterPid, Known>,
     /// Also those of an earlier run.
     pub(crate) seen: SeenMasters,
+    pub(crate) remembered: RememberedForwards,
     proxy_commands: BTreeMap<MasterPid, Vec<String>>,
 }
 

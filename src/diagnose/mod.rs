@@ -7,6 +7,7 @@ pub mod commands;
 mod context;
 pub mod control_master;
 mod directories;
+pub mod forwards;
 mod history;
 mod hosts;
 mod names;
@@ -141,6 +142,9 @@ pub fn judge(observation: &Observation, at: SystemTime, context: Context<'_>) ->
     );
     let outdated = outdated::finding(&socket, context.places, context.home, context.tilde);
     socket.findings.extend(outdated);
+    socket
+        .findings
+        .extend(forwards::exposed(&socket, context.tilde));
     Some(socket)
 }
 
@@ -181,6 +185,9 @@ fn judge_orphan(orphan: &Orphan, context: Context<'_>) -> Socket {
             ..Extra::default()
         },
     );
+    socket
+        .findings
+        .extend(forwards::exposed(&socket, context.tilde));
     socket
 }
 
@@ -232,6 +239,26 @@ fn socket(
         aliases.clone_from(&seen.hosts);
         destination = destination.or_else(|| seen.destination.clone());
     }
+    let id = stat.map(|stat| stat.id);
+    let remembered = &context.history.remembered;
+    let with_forwards = listener.filter(|listener| !listener.listening.is_empty());
+    let forwards = with_forwards.map_or_else(Vec::new, |listener| {
+        // A changed target of the same port takes effect only with the next master.
+        let earlier = context.places.earlier_hosts.iter().filter(|earlier| {
+            let has_alias = |host: &&Host| host.alias == earlier.host.alias;
+            since.is_some_and(|since| earlier.held_at(since)) && hosts.iter().any(has_alias)
+        });
+        let earlier = earlier.map(|earlier| &earlier.host);
+        let sources = forwards::Sources {
+            asked: remembered.of_master(path, id).collect(),
+            arguments,
+            hosts: &earlier.chain(hosts.iter().copied()).collect::<Vec<_>>(),
+        };
+        forwards::join(&listener.listening, &sources)
+    });
+    let remote_forwards = listener.map_or_else(Vec::new, |_| {
+        forwards::remote(remembered.of_master(path, id))
+    });
     let starter = process.and_then(|process| process.starter.as_deref());
     let managed_by = context.places.managed_by(&control_path);
     Socket {
@@ -240,7 +267,7 @@ fn socket(
         argument,
         ssh_option: context.places.ssh_option.clone(),
         state,
-        id: stat.map(|stat| stat.id),
+        id,
         cookie: listener.and_then(|listener| listener.cookie),
         refuses: context.places.nobody_confirms
             && hosts.iter().any(|host| host.control_master.asks()),
@@ -257,6 +284,8 @@ fn socket(
         is_kept: listener.is_some_and(|listener| listener.is_kept),
         own_session: process.is_some_and(|process| process.own_session),
         forwarded: listener.and_then(|listener| listener.forwarded),
+        forwards,
+        remote_forwards,
         jumping: Vec::new(),
         owner: stat.map(|stat| context.owner(stat.uid)),
         mode: stat.map(|stat| stat.permissions.mode),

@@ -132,6 +132,8 @@ mod tests {
             let arguments = typed.map(|typed| SshArguments {
                 server: destination(typed),
                 has_other_config: false,
+                forwardings: Vec::new(),
+                gateway_ports: false,
             });
             let connection = remote.map(|remote| Connection {
                 remote: remote.parse().unwrap(),
@@ -157,6 +159,8 @@ mod tests {
             if let Some(arguments) = arguments {
                 let other = SshArguments {
                     has_other_config: true,
+                    forwardings: Vec::new(),
+                    gateway_ports: false,
                     ..arguments
                 };
                 assert_eq!(name(None, Some(&other)).0, "-", "{case:?}");

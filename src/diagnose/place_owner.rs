@@ -196,6 +196,8 @@ mod tests {
                 port: None,
             },
             has_other_config: false,
+            forwardings: Vec::new(),
+            gateway_ports: false,
         };
         let of = |arguments, connection| Traces {
             arguments,

@@ -178,6 +178,13 @@ findings! {
         meaning: "the configuration has changed a setting since the master began, and only a new master takes it up",
         advice: "`muxtray exit`, then `muxtray open`",
     }
+    ForwardExposed {
+        id: "forward-exposed", severity: Warning, group: Socket,
+        title: marked!("forwarding is open to other machines"),
+        meaning: "a forwarding of the master listens beyond the loopback address, so other machines can connect; info if \
+            the ssh configuration asks for that (GatewayPorts, `*` or an address)",
+        advice: "`muxtray forward --cancel`, then add it on `localhost`",
+    }
     DirectoryMissing {
         id: "directory-missing", severity: Error, group: Directory,
         title: marked!("control socket directory does not exist"),

@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::forwarding::{Forwarding, ForwardingKind};
+
 /// The effect of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
@@ -70,10 +72,13 @@ pub(super) const SETTINGS: &[(&str, &str, Use)] = &[
 /// They are compared together, and `proxyusefdpass` only shows whose connection a master has.
 const WAY: [&str; 3] = ["proxyjump", "proxycommand", "proxyusefdpass"];
 
+/// Each client applies them anew; they explain the listeners of a master.
+const FORWARDINGS: [&str; 2] = ["localforward", "dynamicforward"];
+
 /// Longer values are cut, with a checksum that keeps them distinct: the default lists of algorithms have a kilobyte.
 const MAX_VALUE_BYTES: usize = 160;
 
-/// The lines of `SETTINGS` and `WAY` in the answer of `ssh -G`.
+/// The lines of `SETTINGS`, `WAY` and `FORWARDINGS` in the answer of `ssh -G`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostSettings(String);
 
@@ -84,13 +89,15 @@ impl HostSettings {
             let Some((keyword, value)) = line.split_once(' ') else {
                 continue;
             };
-            let is_kept =
-                WAY.contains(&keyword) || SETTINGS.iter().any(|(known, ..)| *known == keyword);
+            let is_forwarding = FORWARDINGS.contains(&keyword);
+            let is_kept = is_forwarding
+                || WAY.contains(&keyword)
+                || SETTINGS.iter().any(|(known, ..)| *known == keyword);
             if !is_kept {
                 continue;
             }
             let mut starts = value.char_indices().map(|(start, _)| start);
-            let cut = starts.find(|start| *start >= MAX_VALUE_BYTES);
+            let cut = starts.find(|start| *start >= MAX_VALUE_BYTES && !is_forwarding);
             let cut = cut.unwrap_or(value.len());
             kept += keyword;
             kept += " ";
@@ -107,6 +114,21 @@ impl HostSettings {
     pub fn values(&self, keyword: &str) -> impl Iterator<Item = &str> {
         let lines = self.0.lines().filter_map(|line| line.split_once(' '));
         lines.filter_map(move |(known, value)| (known == keyword).then_some(value))
+    }
+
+    pub fn gateway_ports(&self) -> bool {
+        self.values("gatewayports").any(|value| value == "yes")
+    }
+
+    /// Returns the local and dynamic forwardings. A local one to a socket is also a line `dynamicforward` of ssh's
+    /// answer (`dump_cfg_forwards()` in readconf.c), and comes first here.
+    pub fn forwardings(&self) -> impl Iterator<Item = Forwarding> {
+        let of = |kind, keyword| {
+            let values = self.values(keyword);
+            values.filter_map(move |value| Forwarding::parse_resolved(kind, value))
+        };
+        let local = of(ForwardingKind::Local, "localforward");
+        local.chain(of(ForwardingKind::Dynamic, "dynamicforward"))
     }
 }
 

@@ -7,6 +7,8 @@ pub mod control_path;
 pub mod directory;
 pub mod finding;
 pub mod fix;
+pub mod forward;
+pub mod forwarding;
 pub mod group;
 pub mod host_settings;
 pub mod ids;
@@ -17,6 +19,7 @@ pub mod place_difference;
 pub mod places;
 pub mod port_holder;
 pub mod recent;
+pub mod remembered;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod seen;

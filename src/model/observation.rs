@@ -11,6 +11,8 @@ use tr::tr;
 use super::carried::Carried;
 use super::client::Clients;
 use super::control_path::{ControlPath, Destination, stem_of_temporary};
+use super::forward::Listening;
+use super::forwarding::Forwarding;
 use super::group::Permissions;
 use super::ids::{Cookie, MasterPid, SocketId, UserId};
 use super::text;
@@ -115,6 +117,8 @@ pub struct Listener {
     pub is_kept: bool,
     /// Connections that run through forwardings of its process; `None` if they cannot be counted.
     pub forwarded: Option<u32>,
+    /// The listeners of its process's forwardings.
+    pub listening: Vec<Listening>,
     pub uid: Option<UserId>,
     pub holder: Holder,
 }
@@ -167,6 +171,10 @@ pub struct SshArguments {
     pub server: Destination,
     /// Whether there is a `-F`.
     pub has_other_config: bool,
+    /// The arguments of `-L` and `-D`.
+    pub forwardings: Vec<Forwarding>,
+    /// Whether there is a `-g`.
+    pub gateway_ports: bool,
 }
 
 /// The result of a non-blocking connect. Only paths without a listener in the kernel's table are connected to.

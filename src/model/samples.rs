@@ -96,6 +96,7 @@ pub(crate) fn listener(holder: Holder) -> Listener {
         backlog: 0,
         sessions: 2,
         forwarded: Some(0),
+        listening: Vec::new(),
         uid: Some(ME),
         holder,
     }

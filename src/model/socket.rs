@@ -8,6 +8,7 @@ use super::carried::Carried;
 use super::client::Clients;
 use super::control_path::{ControlPath, Destination, HostAlias};
 use super::finding::{Finding, FindingId, Severity};
+use super::forward::{Forward, RemoteForward};
 pub use super::ids::{Cookie, MasterPid, SocketId, Target, UserId};
 use super::network::Verdict;
 pub use super::observation::{
@@ -47,6 +48,9 @@ pub struct Socket {
     pub own_session: bool,
     /// Connections that run through its forwardings; `None` if nobody listens or they cannot be counted.
     pub forwarded: Option<u32>,
+    pub forwards: Vec<Forward>,
+    /// Those that muxtray asked for.
+    pub remote_forwards: Vec<RemoteForward>,
     /// The titles of the masters whose connections run through sessions of this one (ProxyJump).
     pub jumping: Vec<String>,
     /// Whether it refuses every session and exit request: it would have to ask a person, and cannot
@@ -98,6 +102,21 @@ impl Socket {
         let masters = self.jumping.iter();
         let texts = masters.map(|master| tr!("the master {master} jumps through it", master));
         (!self.jumping.is_empty()).then(|| text::list(texts))
+    }
+
+    /// Returns one line for each forwarding, and one for those beyond `limit`.
+    pub fn forward_lines(&self, limit: usize) -> Vec<String> {
+        let local = self.forwards.iter().map(ToString::to_string);
+        let remote = self.remote_forwards.iter().map(ToString::to_string);
+        let mut lines: Vec<String> = local.chain(remote).collect();
+        if lines.len() > limit {
+            let others = lines.len() - limit;
+            lines.truncate(limit);
+            lines.push(tr!(
+                "and {n} more forwarding" | "and {n} more forwardings" % others
+            ));
+        }
+        lines
     }
 
     pub fn stranger(&self, host: &str) -> Option<&Stranger> {

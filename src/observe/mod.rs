@@ -16,7 +16,7 @@ pub mod connect;
 mod connect_memory;
 pub mod directories;
 pub mod filesystem;
-mod forwarded;
+pub mod forwarded;
 pub mod inet_diag;
 mod listener_process;
 pub mod mounts;
@@ -52,6 +52,7 @@ use crate::model::observation::{
 use crate::model::places::{Candidate, Origin};
 use clients::ClientProcesses;
 use connect_memory::ConnectMemory;
+use forwarded::Forwarded;
 use listener_process::ListenerProcesses;
 use orphans::Location;
 use other_namespaces::OtherNamespaces;
@@ -73,8 +74,8 @@ pub struct Observer {
     processes: ListenerProcesses,
     clients: ClientProcesses,
     connects: ConnectMemory,
-    /// The connections through forwardings of the processes of listeners, by sockfs inode, without zeros.
-    forwarded: HashMap<u32, Option<u32>>,
+    /// The forwardings of the processes of listeners, by sockfs inode.
+    forwarded: HashMap<u32, Forwarded>,
     /// The listeners of the orphans of the last scan.
     orphans: HashSet<(u32, Option<Cookie>)>,
 }
@@ -167,7 +168,7 @@ impl Observer {
         let searches = self.processes.refresh(&all, now);
         trace!(listeners = all.len(), searches, "updated processes");
         self.clients.refresh(&all, now);
-        self.forwarded = forwarded::count(newest, &all, &self.processes);
+        self.forwarded = forwarded::read(newest, &all, &self.processes);
 
         let mut observations: Vec<Observation> = seen
             .into_iter()
@@ -301,6 +302,7 @@ impl Observer {
         let sessions = clients
             .as_ref()
             .and_then(|clients: &Clients| u32::try_from(clients.0.len()).ok());
+        let forwarded = self.forwarded.get(&listener.socket_inode);
         Listener {
             cookie: listener.cookie,
             bound_name: listener.name.clone(),
@@ -308,11 +310,8 @@ impl Observer {
             sessions: sessions.unwrap_or(listener.sessions),
             clients,
             is_kept: is_kept == Some(true),
-            forwarded: self
-                .forwarded
-                .get(&listener.socket_inode)
-                .copied()
-                .unwrap_or(Some(0)),
+            forwarded: forwarded.map_or(Some(0), |it| it.connections),
+            listening: forwarded.map_or_else(Vec::new, |it| it.listening.clone()),
             uid: listener.uid,
             holder: self.processes.holder(listener),
         }

@@ -11,6 +11,7 @@ use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 use crate::model::control_path::Destination;
+use crate::model::forwarding::{Forwarding, ForwardingKind};
 use crate::model::ids::{MasterPid, UserId};
 use crate::model::observation::SshArguments;
 
@@ -297,6 +298,7 @@ pub fn is_own_session(cmdline: &[u8]) -> bool {
 #[must_use]
 pub fn ssh_arguments(cmdline: &[u8]) -> Option<SshArguments> {
     let (mut user, mut host, mut port, mut has_other_config) = (None, None, None, false);
+    let (mut forwardings, mut gateway_ports) = (Vec::new(), false);
     let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
     parts(cmdline, |part| {
         let (keyword, value) = match part {
@@ -323,13 +325,25 @@ pub fn ssh_arguments(cmdline: &[u8]) -> Option<SshArguments> {
                 has_other_config = true;
                 return;
             }
+            Part::Option(option @ (b'L' | b'D'), value) => {
+                let kind = match option {
+                    b'L' => ForwardingKind::Local,
+                    _ => ForwardingKind::Dynamic,
+                };
+                forwardings.extend(Forwarding::parse(kind, OsStr::from_bytes(value), &service));
+                return;
+            }
+            Part::Flags(flags) => {
+                gateway_ports |= flags.contains(&b'g');
+                return;
+            }
             Part::Option(b'l', value) => ("user".to_owned(), text(value)),
             Part::Option(b'p', value) => ("port".to_owned(), text(value)),
             Part::Option(b'o', line) => match option_line(line) {
                 Some((keyword, value)) => (keyword, Some(value)),
                 None => return,
             },
-            Part::Option(..) | Part::Flags(_) => return,
+            Part::Option(..) => return,
         };
         match keyword.as_str() {
             "user" => user = user.take().or(value),
@@ -341,6 +355,19 @@ pub fn ssh_arguments(cmdline: &[u8]) -> Option<SshArguments> {
     Some(SshArguments {
         server: Destination { user, host, port },
         has_other_config,
+        forwardings,
+        gateway_ports,
+    })
+}
+
+/// The TCP port of a service in /etc/services.
+pub fn service(name: &str) -> Option<u16> {
+    let services = fs::read_to_string("/etc/services").ok()?;
+    services.lines().find_map(|line| {
+        let mut words = line.split('#').next()?.split_ascii_whitespace();
+        let (first, place) = (words.next()?, words.next()?);
+        let port = place.strip_suffix("/tcp")?.parse().ok()?;
+        (first == name || words.any(|alias| alias == name)).then_some(port)
     })
 }
 

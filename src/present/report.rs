@@ -7,6 +7,8 @@ use serde::Serialize;
 use crate::model::client::Client;
 use crate::model::control_path::ControlPath;
 use crate::model::finding::Finding;
+use crate::model::forward::{Forward, ListensAt};
+use crate::model::forwarding::Forwarding;
 use crate::model::network::Verdict;
 use crate::model::places::Managed;
 use crate::model::socket::{Owner, Snapshot, Socket};
@@ -43,6 +45,10 @@ pub struct SocketReport {
     pub own_session: bool,
     /// Connections that run through the forwardings of the master.
     pub forwarded: Option<u32>,
+    /// The forwardings that listen on this machine.
+    pub forwards: Vec<ForwardReport>,
+    /// The forwardings of server ports that muxtray asked for.
+    pub remote_forwards: Vec<RemoteForwardReport>,
     /// The masters that jump through this one, as `list` names them.
     pub jumping: Vec<String>,
     pub owner: Option<Owner>,
@@ -69,6 +75,26 @@ pub struct ClientReport {
     pub tty: Option<String>,
     /// RFC 3339, UTC.
     pub since: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ForwardReport {
+    /// `local`, `dynamic` or `unix`; `local` if it is unknown which of the first two.
+    pub kind: &'static str,
+    /// `address:port`, with `*` for every address, or the path.
+    pub listen: String,
+    /// `host:port`, or a path; null for `dynamic`, and if unknown.
+    pub target: Option<String>,
+    pub connections: u32,
+    /// Whether other machines can connect.
+    pub exposed: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RemoteForwardReport {
+    /// On the server.
+    pub listen: String,
+    pub target: Option<String>,
 }
 
 /// The TCP connection of a master, or of its ProxyCommand or ProxyJump.
@@ -115,6 +141,15 @@ impl From<&Socket> for SocketReport {
             kept: socket.is_kept,
             own_session: socket.own_session,
             forwarded: socket.forwarded,
+            forwards: socket.forwards.iter().map(ForwardReport::from).collect(),
+            remote_forwards: socket
+                .remote_forwards
+                .iter()
+                .map(|it| RemoteForwardReport {
+                    listen: it.listen(),
+                    target: it.forwarding.target_text(),
+                })
+                .collect(),
             jumping: socket.jumping.clone(),
             owner: socket.owner.clone(),
             mode: socket.mode.map(|mode| format!("{mode:04o}")),
@@ -137,6 +172,19 @@ fn client(client: &Option<Client>) -> ClientReport {
         program: Some(client.program.clone()),
         tty: client.terminal.clone(),
         since: client.since.map(rfc3339),
+    }
+}
+
+impl From<&Forward> for ForwardReport {
+    fn from(forward: &Forward) -> Self {
+        let known = forward.forwarding.as_ref();
+        Self {
+            kind: forward.kind(),
+            listen: forward.listen(),
+            target: known.and_then(Forwarding::target_text),
+            connections: forward.connections,
+            exposed: forward.is_exposed(),
+        }
     }
 }
 
@@ -179,6 +227,7 @@ mod tests {
 
     use super::*;
     use crate::model::finding::FindingId;
+    use crate::model::forward::RemoteForward;
     use crate::model::network::Address;
     use crate::model::samples::{connection, in_state, running, seen_over};
     use crate::model::socket::{MasterPid, State};
@@ -194,6 +243,31 @@ mod tests {
         let full = &mut snapshot.sockets[0];
         full.mode = Some(0o60);
         full.own_session = true;
+        let forwarding = |text: &str| Forwarding::try_from(text.to_owned()).unwrap();
+        let forward = |at: ListensAt, forwarding| Forward {
+            at,
+            is_both: true,
+            connections: 2,
+            forwarding,
+            is_configured: false,
+        };
+        let tcp = |address: &str| ListensAt::Tcp(address.parse().unwrap());
+        full.forwards = vec![
+            forward(
+                tcp("127.0.0.1:5432"),
+                Some(forwarding("-L 5432:[::1]:5432")),
+            ),
+            forward(tcp("0.0.0.0:1080"), Some(forwarding("-D *:1080"))),
+            forward(tcp("[::1]:80"), None),
+            forward(
+                ListensAt::Unix("/run/a b".into()),
+                Some(forwarding("-L /run/a b:/run/db")),
+            ),
+        ];
+        full.remote_forwards = vec![RemoteForward {
+            forwarding: forwarding("-R 0:localhost:80"),
+            port: Some(40_000),
+        }];
         full.managed_by = Some(Managed("git-annex"));
         full.persist_secs = Some(0);
         if let Some(verdict) = &mut full.network {

@@ -15,6 +15,9 @@ use crate::model::text;
 
 const GAP: &str = "  ";
 
+/// The most forwardings of one master in the table.
+const MAX_FORWARDS: usize = 10;
+
 /// Returns the table of sockets with their findings, the other findings, and the summary. `home` is shortened to `~` in
 /// paths, which ssh and shells expand again.
 pub fn report(snapshot: &Snapshot, home: Option<&Path>) -> Vec<Line> {
@@ -54,6 +57,8 @@ pub fn details(socket: &Socket, at: SystemTime) -> Vec<Line> {
         (tr!("age"), age(socket, at)),
     ];
     rows.extend(beside_sessions(socket).map(|carried| (tr!("carries"), carried)));
+    let forwards = socket.forward_lines(MAX_FORWARDS).into_iter();
+    rows.extend(forwards.map(|forward| (tr!("forwards"), forward)));
     let managed = socket.managed_by.map(|program| program.to_string());
     rows.extend(managed.map(|program| (tr!("managed by"), program)));
     let width = rows.iter().map(|(name, _)| name.width()).max().unwrap_or(0);
@@ -111,6 +116,8 @@ fn sockets(snapshot: &Snapshot, home: Option<&Path>) -> Vec<Line> {
             let text = tr!("kept open by {command}", command = "muxtray keep");
             lines.push(vec![(Style::Plain, format!("    {text}"))]);
         }
+        let forwards = socket.forward_lines(MAX_FORWARDS).into_iter();
+        lines.extend(forwards.map(|text| vec![(Style::Plain, format!("    {text}"))]));
         lines.extend(socket.findings.iter().flat_map(evidence_and_remedy));
     }
     lines

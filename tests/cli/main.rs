@@ -15,6 +15,7 @@ mod doctor;
 mod documents;
 mod explain;
 mod filesystems;
+mod forward;
 mod generated_pages;
 mod hostile;
 mod json;

@@ -86,6 +86,10 @@ const TROUBLES: &[(&str, Trouble)] = &[
     ("ssh-missing", NotRun("its remedy is to install a program")),
     ("path-not-per-host", Removed),
     ("master-outdated", Removed),
+    (
+        "forward-exposed",
+        NotRun("its command adds and cancels a forwarding"),
+    ),
     ("control-master-yes", Removed),
     ("control-master-ask", Removed),
     ("no-control-master", Removed),

@@ -181,6 +181,7 @@ pub fn socket(path: ControlPath, alias: &str, destination: Destination) -> Socke
         sessions: Some(2),
         own_session: false,
         forwarded: Some(0),
+        listening: Vec::new(),
         jumping: Vec::new(),
         strangers: Vec::new(),
         owner: Some(Owner {

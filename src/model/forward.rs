@@ -1,0 +1,137 @@
+//! A forwarding that a master has, as the kernel shows its listener.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use tr::tr;
+
+use super::forwarding::{Forwarding, ForwardingKind};
+use super::text;
+
+/// A listening socket of a master beside its control socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listening {
+    pub at: ListensAt,
+    /// The connections that it has accepted, or is about to.
+    pub connections: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ListensAt {
+    Tcp(SocketAddr),
+    /// The name of the bind.
+    Unix(PathBuf),
+}
+
+/// One listener, or that of IPv4 with that of IPv6.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forward {
+    pub at: ListensAt,
+    /// Whether it listens on `at` and on the same address of IPv6.
+    pub is_both: bool,
+    pub connections: u32,
+    /// The forwarding as it was asked for; `None` if that is unknown.
+    pub forwarding: Option<Forwarding>,
+    /// Whether the ssh configuration exposes it.
+    pub is_configured: bool,
+}
+
+/// A forwarding of a port of the server. The kernel of this machine does not show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteForward {
+    pub forwarding: Forwarding,
+    /// The port that the server chose.
+    pub port: Option<u16>,
+}
+
+impl Forward {
+    /// The name in JSON.
+    pub fn kind(&self) -> &'static str {
+        match (&self.at, &self.forwarding) {
+            (ListensAt::Unix(_), _) => "unix",
+            (ListensAt::Tcp(_), Some(known)) if known.kind == ForwardingKind::Dynamic => "dynamic",
+            (ListensAt::Tcp(_), _) => "local",
+        }
+    }
+
+    /// Whether other machines can connect.
+    pub const fn is_exposed(&self) -> bool {
+        match &self.at {
+            ListensAt::Tcp(address) => !address.ip().is_loopback(),
+            ListensAt::Unix(_) => false,
+        }
+    }
+
+    /// Returns the address for a program on this machine.
+    pub fn address(&self) -> String {
+        match &self.at {
+            ListensAt::Tcp(address) if address.ip().is_unspecified() => {
+                let port = address.port();
+                match address.ip() {
+                    IpAddr::V4(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string(),
+                    IpAddr::V6(_) => format!("[::1]:{port}"),
+                }
+            }
+            ListensAt::Tcp(address) => address.to_string(),
+            ListensAt::Unix(path) => text::path(path),
+        }
+    }
+
+    /// `127.0.0.1:5432`, `*:5432`, or the path as one printable line.
+    pub fn listen(&self) -> String {
+        match &self.at {
+            ListensAt::Tcp(address) if self.is_both && address.ip().is_unspecified() => {
+                format!("*:{}", address.port())
+            }
+            ListensAt::Tcp(address) => address.to_string(),
+            ListensAt::Unix(path) => text::path(path),
+        }
+    }
+
+    pub const fn port(&self) -> Option<u16> {
+        match &self.at {
+            ListensAt::Tcp(address) => Some(address.port()),
+            ListensAt::Unix(_) => None,
+        }
+    }
+}
+
+impl RemoteForward {
+    /// The port, address or path on the server.
+    pub fn listen(&self) -> String {
+        match self.port {
+            Some(port) => port.to_string(),
+            None => self.forwarding.listen.to_string(),
+        }
+    }
+}
+
+/// `127.0.0.1:5432 → db:5432 (2 connections)`
+impl fmt::Display for Forward {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let target = match &self.forwarding {
+            None => tr!("target unknown"),
+            Some(known) => known.target_text().unwrap_or_else(|| tr!("any (SOCKS)")),
+        };
+        write!(f, "{} \u{2192} {target}", self.listen())?;
+        if self.connections > 0 {
+            let number = tr!("{n} connection" | "{n} connections" % self.connections);
+            write!(f, " ({number})")?;
+        }
+        Ok(())
+    }
+}
+
+/// `on the server 40000 → localhost:80 (from memory)`
+impl fmt::Display for RemoteForward {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let target = self.forwarding.target_text();
+        let target = target.unwrap_or_else(|| tr!("any (SOCKS)"));
+        f.write_str(&tr!(
+            "on the server {listen} \u{2192} {target} (from memory)",
+            listen = self.listen(),
+            target
+        ))
+    }
+}
