@@ -8,6 +8,7 @@ mod control;
 mod end_process;
 pub mod error;
 pub mod fix;
+pub mod forward;
 mod held_directory;
 pub mod held_socket;
 pub mod keep;

@@ -1,10 +1,11 @@
 //! Commands, options and their help.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueHint};
+use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 use crate::present::bar::Template;
@@ -72,6 +73,8 @@ pub enum Command {
     Open(Open),
     /// Keep a master open: hold one connection, so that ControlPersist does not end it
     Keep(Keep),
+    /// Print, add or cancel forwardings of a master
+    Forward(Forward),
     /// Compare the time of a fresh connection with that of a multiplexed one
     Test(Test),
     /// Start the applet at login
@@ -106,6 +109,7 @@ impl Command {
             | Self::Stop(Stop { json, .. })
             | Self::Clean(Clean { json, .. })
             | Self::Open(Open { json, .. })
+            | Self::Forward(Forward { json, .. })
             | Self::Test(Test { json, .. })
             | Self::Doctor(Doctor { json, .. }) => *json,
             Self::Autostart {
@@ -300,6 +304,37 @@ pub struct Keep {
     #[arg(long = "for", value_name = "TIME", value_parser = super::keep::parse_time)]
     pub time: Option<Duration>,
 }
+
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(
+    after_long_help = FORWARD,
+    group = ArgGroup::new("forwardings").multiple(true).args(["local", "remote", "dynamic"])
+)]
+pub struct Forward {
+    /// A host: an alias of the ssh configuration, or user@host:port; or the path of a control socket
+    #[arg(value_name = "HOST", value_hint = ValueHint::Hostname)]
+    pub host: String,
+    /// Listen here and connect from the server, as ssh -L does
+    #[arg(short = 'L', value_name = "SPEC")]
+    pub local: Vec<OsString>,
+    /// Listen on the server and connect from here, as ssh -R does
+    #[arg(short = 'R', value_name = "SPEC")]
+    pub remote: Vec<OsString>,
+    /// Listen here for SOCKS, as ssh -D does
+    #[arg(short = 'D', value_name = "SPEC")]
+    pub dynamic: Vec<OsString>,
+    /// Cancel the forwardings; the port on which one listens is enough
+    #[arg(long, requires = "forwardings")]
+    pub cancel: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+const FORWARD: &str = "\
+Without a SPEC, the forwardings of the master are printed. SPEC is as for ssh: [ADDRESS:]PORT:HOST:HOSTPORT for -L and -R, \
+[ADDRESS:]PORT for -D; a path in place of an address with its port; brackets around IPv6. If no master runs, one is started. \
+No session and no open connection ends when a forwarding is cancelled.";
 
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Test {

@@ -9,6 +9,7 @@ mod config;
 mod context;
 mod doctor;
 mod exit;
+mod forward;
 mod hosts;
 mod keep;
 mod list;
@@ -53,6 +54,7 @@ pub fn run(
         Command::Doctor(doctor) => doctor::run(global, doctor, to),
         Command::Keep(arguments) => keep::keep(global, arguments, to),
         Command::Open(open) => open::open(global, open, to),
+        Command::Forward(forward) => forward::forward(global, forward, to),
         Command::Test(test) => speed_test::test(global, test, to),
         Command::Autostart { action } => autostart::run(*action, to),
         Command::Config { action } => config::run(global, *action, to),

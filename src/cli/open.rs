@@ -12,6 +12,7 @@ use crate::actions::open::Questions;
 use crate::actions::perform::{self, Opening};
 use crate::actions::ssh::deferred_signals::DeferredSignals;
 use crate::decide::action_report::{Action, ActionOutcome, ActionReport, ReportTarget};
+use crate::decide::intent::SessionConsent;
 use crate::decide::opening::{self, Plan};
 use crate::model::control_path::HostAlias;
 use crate::model::finding::Finding;
@@ -26,8 +27,15 @@ pub(super) fn open(global: &Global, open: &Open, to: &mut Output<'_>) -> io::Res
     let mut signals = None;
     let mut worst = Outcome::Well;
     let mut reports = Vec::new();
+    let how = How {
+        consent: consent(open.force),
+        questions: match open.batch {
+            true => Questions::None,
+            false => questions(),
+        },
+    };
     for host in &hosts {
-        let (report, outcome, findings) = match open_host(&mut context, host, open, &mut signals)? {
+        let (report, outcome, findings) = match start(&mut context, host, how, &mut signals)? {
             Ok((report, findings)) => {
                 let outcome = Outcome::from(report.outcome);
                 (report, outcome, findings)
@@ -43,8 +51,7 @@ pub(super) fn open(global: &Global, open: &Open, to: &mut Output<'_>) -> io::Res
                 continue;
             }
         };
-        let is_interrupted = signals.as_ref().is_some_and(DeferredSignals::is_pending);
-        if is_interrupted && !report.outcome.is_success() {
+        if is_interrupted(signals.as_ref(), &report) {
             worst = worst.max(to.fail(Outcome::Unknown, tr!("interrupted"))?);
             break;
         }
@@ -75,11 +82,28 @@ fn stranded(sockets: &[Socket]) -> Vec<String> {
     hosts.map(|host| host.0.clone()).collect()
 }
 
+/// How a master is started.
+#[derive(Clone, Copy)]
+pub(super) struct How {
+    pub(super) consent: SessionConsent,
+    pub(super) questions: Questions,
+}
+
+pub(super) fn questions() -> Questions {
+    let has_terminal = io::stdin().is_terminal() || io::stderr().is_terminal();
+    Questions::of(has_terminal, |name| std::env::var_os(name))
+}
+
+/// Whether a signal to this process ended the start.
+pub(super) fn is_interrupted(signals: Option<&DeferredSignals>, report: &ActionReport) -> bool {
+    signals.is_some_and(DeferredSignals::is_pending) && !report.outcome.is_success()
+}
+
 /// Starts a master, or finds the one that runs; with its findings.
-fn open_host(
+pub(super) fn start(
     context: &mut Context,
     typed: &str,
-    open: &Open,
+    how: How,
     signals: &mut Option<DeferredSignals>,
 ) -> io::Result<Result<(ActionReport, Vec<Finding>), NoHost>> {
     let HostToConnect {
@@ -118,13 +142,8 @@ fn open_host(
         alias: alias.clone(),
         start,
         persist: host.persist,
-        consent: consent(open.force),
-        questions: if open.batch {
-            Questions::None
-        } else {
-            let has_terminal = io::stdin().is_terminal() || io::stderr().is_terminal();
-            Questions::of(has_terminal, |name| std::env::var_os(name))
-        },
+        consent: how.consent,
+        questions: how.questions,
     };
     if signals.is_none() {
         *signals = Some(DeferredSignals::block()?);

@@ -120,7 +120,7 @@ fn counts(reports: &[ActionReport]) -> Vec<String> {
     for report in reports {
         let action = match report.action {
             Action::EndProcess => Action::Exit,
-            Action::Fix | Action::Open => continue,
+            Action::Fix | Action::Open | Action::Forward | Action::CancelForward => continue,
             action => action,
         };
         *counts.entry(action).or_default() += usize::from(report.outcome.is_success());

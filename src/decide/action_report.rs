@@ -56,6 +56,8 @@ pub enum Action {
     Clean,
     Fix,
     Open,
+    Forward,
+    CancelForward,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

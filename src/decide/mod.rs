@@ -6,6 +6,7 @@
 pub mod action_notice;
 pub mod action_report;
 pub mod ending;
+pub mod forwarding;
 pub mod intent;
 pub mod notice;
 pub mod opening;

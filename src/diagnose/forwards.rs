@@ -58,16 +58,9 @@ impl Sources<'_> {
 pub(super) fn join(listening: &[Listening], sources: &Sources<'_>) -> Vec<Forward> {
     let named = sources.named();
     let is_gateway = sources.hosts.iter().any(|it| it.settings.gateway_ports());
-    let mut forwards: Vec<Forward> = Vec::new();
-    let mut sorted: Vec<&Listening> = listening.iter().collect();
-    // IPv4 comes before IPv6.
-    sorted.sort_by_key(|it| match &it.at {
-        ListensAt::Tcp(address) => (address.port(), Some(address.ip()), None),
-        ListensAt::Unix(path) => (u16::MAX, None, Some(path.clone())),
-    });
-    for it in sorted {
+    let forwards = listening.iter().map(|it| {
         let known = named_at(&it.at, &named);
-        let forward = Forward {
+        Forward {
             at: it.at.clone(),
             is_both: false,
             connections: it.connections,
@@ -76,7 +69,39 @@ pub(super) fn join(listening: &[Listening], sources: &Sources<'_>) -> Vec<Forwar
                 Some(known) => known.is_configured,
                 None => is_gateway && is_any(&it.at),
             },
-        };
+        }
+    });
+    with_pairs(forwards.collect())
+}
+
+/// Returns the listeners among these that the forwarding has.
+pub fn of_forwarding(listening: &[Listening], forwarding: &Forwarding) -> Vec<Forward> {
+    let named = [false, true].map(|gateway_ports| Named {
+        forwarding: forwarding.clone(),
+        gateway_ports,
+        is_configured: false,
+    });
+    let its = listening
+        .iter()
+        .filter(|it| named_at(&it.at, &named).is_some());
+    let forwards = its.map(|it| Forward {
+        at: it.at.clone(),
+        is_both: false,
+        connections: it.connections,
+        forwarding: Some(forwarding.clone()),
+        is_configured: false,
+    });
+    with_pairs(forwards.collect())
+}
+
+fn with_pairs(mut sorted: Vec<Forward>) -> Vec<Forward> {
+    // IPv4 comes before IPv6.
+    sorted.sort_by_key(|it| match &it.at {
+        ListensAt::Tcp(address) => (address.port(), Some(address.ip()), None),
+        ListensAt::Unix(path) => (u16::MAX, None, Some(path.clone())),
+    });
+    let mut forwards: Vec<Forward> = Vec::new();
+    for forward in sorted {
         let mut others = forwards.iter_mut();
         let pair = others.find(|other| {
             !other.is_both
@@ -157,7 +182,9 @@ pub(super) fn exposed(socket: &Socket, tilde: Tilde<'_>) -> Option<Finding> {
     };
     if is_configured {
         let evidence = tr!("{evidence}, as the ssh configuration asks for", evidence);
-        let remedy = tr!("if only this machine uses it, change the line in the ssh configuration");
+        let remedy = tr!(
+            "if only this machine uses it, name localhost in the ssh configuration, and start a new master"
+        );
         let line = first.forwarding.as_ref().and_then(configuration_line);
         let finding = finding(evidence, remedy).with_severity(Severity::Info);
         return Some(match line {

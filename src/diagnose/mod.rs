@@ -15,6 +15,7 @@ pub mod network;
 pub mod obstacle;
 mod outdated;
 mod place_owner;
+pub mod port_holders;
 mod remedy;
 mod state;
 mod suggest;

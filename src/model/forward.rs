@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use tr::tr;
 
-use super::forwarding::{Forwarding, ForwardingKind};
+use super::forwarding::{End, Forwarding, ForwardingKind};
 use super::text;
 
 /// A listening socket of a master beside its control socket.
@@ -89,11 +89,32 @@ impl Forward {
         }
     }
 
-    pub const fn port(&self) -> Option<u16> {
-        match &self.at {
-            ListensAt::Tcp(address) => Some(address.port()),
-            ListensAt::Unix(_) => None,
+    pub fn listens_on(&self, address: SocketAddr) -> bool {
+        let ListensAt::Tcp(own) = &self.at else {
+            return false;
+        };
+        let is_same_kind = own.ip().is_unspecified() == address.ip().is_unspecified();
+        own.port() == address.port()
+            && (*own == address || (self.is_both && is_same_kind && address.is_ipv6()))
+    }
+
+    /// Whether a master with this forwarding would listen there.
+    pub fn fits(&self, forwarding: &Forwarding) -> bool {
+        match (&self.at, &forwarding.listen) {
+            (ListensAt::Tcp(address), _) => [false, true]
+                .into_iter()
+                .any(|gateway_ports| forwarding.fits(*address, gateway_ports).is_some()),
+            (ListensAt::Unix(path), End::Path(listen)) => path == listen,
+            (ListensAt::Unix(_), End::Port { .. }) => false,
         }
+    }
+
+    /// Whether it listens on the port of a forwarding that names no address.
+    pub fn has_port_of(&self, forwarding: &Forwarding) -> bool {
+        let ListensAt::Tcp(address) = &self.at else {
+            return false;
+        };
+        matches!(forwarding.listen, End::Port { host: None, port } if port == address.port())
     }
 }
 

@@ -142,6 +142,24 @@ impl Forwarding {
         is_exact.then_some(Fit::Address)
     }
 
+    /// Whether a listener on the address prevents it from listening on one of its own.
+    pub fn collides_with(&self, address: SocketAddr) -> bool {
+        let fits = |address| {
+            let mut gateway_ports = [false, true].into_iter();
+            gateway_ports.any(|gateway_ports| self.fits(address, gateway_ports).is_some())
+        };
+        let is_any = |host: &str| matches!(host, "" | "*" | "0.0.0.0" | "::");
+        let (port, ip) = (address.port(), address.ip());
+        match &self.listen {
+            // A listener on every address takes the port of each.
+            End::Port { port: own, host } => {
+                *own == port
+                    && (fits(address) || ip.is_unspecified() || host.as_deref().is_some_and(is_any))
+            }
+            End::Path(_) => false,
+        }
+    }
+
     /// The argument of the option, so that ssh parses the same.
     pub fn argument(&self) -> OsString {
         let mut argument = Vec::new();
@@ -175,6 +193,15 @@ impl Forwarding {
     /// `db:5432`; `None` for SOCKS.
     pub fn target_text(&self) -> Option<String> {
         self.target.as_ref().map(ToString::to_string)
+    }
+}
+
+impl End {
+    pub const fn port(&self) -> Option<u16> {
+        match self {
+            Self::Port { port, .. } => Some(*port),
+            Self::Path(_) => None,
+        }
     }
 }
 

@@ -9,6 +9,4 @@ pub struct PortHolder {
     pub uid: UserId,
     /// Its process and the name of that; `None` if it is another user's, or in another container.
     pub process: Option<(MasterPid, String)>,
-    /// The option of the forwarding, such as `-D 1080`, if the process is an ssh whose arguments contain it.
-    pub forwarding: Option<String>,
 }

@@ -35,11 +35,20 @@ impl RememberedForwards {
             .filter(move |it| id.is_some() && it.master == id)
     }
 
-    /// Returns those that were asked for at this ControlPath.
-    pub fn of_path(&self, path: &ControlPath) -> impl Iterator<Item = &RememberedForward> {
+    fn of_path(&self, path: &ControlPath) -> impl Iterator<Item = &RememberedForward> {
         let path = path.as_path().to_str();
         let all = self.0.iter().rev();
         all.filter(move |it| Some(it.path.as_str()) == path)
+    }
+
+    /// Returns those of this path that the master with this socket does not have.
+    pub fn to_offer(
+        &self,
+        path: &ControlPath,
+        id: Option<SocketId>,
+    ) -> impl Iterator<Item = &RememberedForward> {
+        self.of_path(path)
+            .filter(move |it| it.master.is_none() || it.master != id)
     }
 
     /// Adds one that a master has now. One that does not fit into JSON is not remembered.
@@ -117,6 +126,9 @@ mod tests {
         assert_eq!(of_master(&all, &path("/s/web"), Some(other)), []);
         all.cancelled(&path("/s/web"), &remote);
         assert_eq!(of_master(&all, &path("/s/web"), Some(id)), both[1..]);
-        assert_eq!(all.of_path(&path("/s/web")).count(), 2);
+        let web = path("/s/web");
+        let offered = all.to_offer(&web, Some(id));
+        let offered: Vec<_> = offered.map(|it| &it.forwarding).collect();
+        assert_eq!(offered, [&remote]);
     }
 }

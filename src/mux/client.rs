@@ -20,6 +20,7 @@ use nix::sys::time::{TimeVal, TimeValLike as _};
 use super::deadline::{Deadline, poll_timeout};
 use super::error::{Awaited, MuxError};
 use super::wire::{self, Reply, Request, RequestId};
+use crate::model::forwarding::Forwarding;
 use crate::model::socket::MasterPid;
 use crate::model::text::{self, marked};
 
@@ -45,7 +46,7 @@ impl Client {
             last_id: 0,
             offers_info: false,
         };
-        client.send(Request::Hello, Awaited::Hello)?;
+        client.send(&Request::Hello, Awaited::Hello)?;
         match client.receive(Awaited::Hello)? {
             Reply::Hello {
                 version: wire::VERSION,
@@ -103,6 +104,30 @@ impl Client {
         }
     }
 
+    /// The time for what follows.
+    pub(crate) fn set_deadline(&mut self, deadline: Deadline) {
+        self.deadline = deadline;
+    }
+
+    /// Returns the port that the server chose for a remote forwarding.
+    pub(crate) fn forward(&mut self, forwarding: &Forwarding) -> Result<Option<u16>, MuxError> {
+        let open = |id| Request::OpenForward(id, forwarding.clone());
+        match self.request(open, Awaited::Forward)? {
+            Reply::Ok(_) => Ok(None),
+            Reply::RemotePort { port, .. } => Ok(u16::try_from(port).ok()),
+            other => Err(unexpected(&other, Awaited::Forward)),
+        }
+    }
+
+    /// Before OpenSSH 10.1 this also succeeds for a forwarding that is not there.
+    pub(crate) fn cancel_forward(&mut self, forwarding: &Forwarding) -> Result<(), MuxError> {
+        let close = |id| Request::CloseForward(id, forwarding.clone());
+        match self.request(close, Awaited::CancelForward)? {
+            Reply::Ok(_) => Ok(()),
+            other => Err(unexpected(&other, Awaited::CancelForward)),
+        }
+    }
+
     /// Waits for the master to close the connection. Returns whether it did before the deadline.
     pub(crate) fn wait_closed(&mut self, deadline: Deadline) -> bool {
         self.deadline = deadline;
@@ -124,7 +149,7 @@ impl Client {
     ) -> Result<Reply, MuxError> {
         self.last_id += 1;
         let id = RequestId(self.last_id);
-        self.send(request(id), waiting)?;
+        self.send(&request(id), waiting)?;
         let reply = self.receive(waiting)?;
         if reply.id() != Some(id) {
             return Err(unexpected(&reply, waiting));
@@ -138,7 +163,7 @@ impl Client {
         }
     }
 
-    fn send(&mut self, request: Request, waiting: Awaited) -> Result<(), MuxError> {
+    fn send(&mut self, request: &Request, waiting: Awaited) -> Result<(), MuxError> {
         let packet = request.encode();
         let mut rest = &packet[..];
         while !rest.is_empty() {

@@ -18,6 +18,8 @@ pub enum Awaited {
     ConnectionInfo,
     Exit,
     Stop,
+    Forward,
+    CancelForward,
 }
 
 impl fmt::Display for Awaited {
@@ -30,6 +32,8 @@ impl fmt::Display for Awaited {
             Self::ConnectionInfo => tr!("the connection info request"),
             Self::Exit => tr!("the exit request"),
             Self::Stop => tr!("the stop request"),
+            Self::Forward => tr!("the forwarding request"),
+            Self::CancelForward => tr!("the request to cancel a forwarding"),
         })
     }
 }
@@ -38,11 +42,13 @@ impl Awaited {
     fn advice(self) -> String {
         match self {
             Self::Connect => tr!("its backlog is full, so the master is stopped or hangs"),
-            Self::Hello | Self::AliveCheck | Self::ConnectionInfo => {
+            Self::Hello | Self::AliveCheck | Self::ConnectionInfo | Self::CancelForward => {
                 tr!("the master is stopped or hangs")
             }
             // With ControlMaster ask or autoask, the master opens an askpass dialog and waits for a person.
-            Self::Exit | Self::Stop => tr!("if the master asks for confirmation, confirm it there"),
+            Self::Exit | Self::Stop | Self::Forward => {
+                tr!("if the master asks for confirmation, confirm it there")
+            }
         }
     }
 }

@@ -4,8 +4,12 @@
 //! string is a `u32` length and its bytes. Source: PROTOCOL.mux of OpenSSH, and mux.c for the "info" extension,
 //! which PROTOCOL.mux does not describe yet.
 
+use std::os::unix::ffi::OsStrExt as _;
+
 use thiserror::Error;
 use tr::tr;
+
+use crate::model::forwarding::{End, Forwarding, ForwardingKind};
 
 /// The protocol version (`SSHMUX_VER`).
 pub const VERSION: u32 = 4;
@@ -19,19 +23,28 @@ pub const INFO: &[u8] = b"info";
 const HELLO: u32 = 0x0000_0001;
 const ALIVE_CHECK: u32 = 0x1000_0004;
 const EXIT: u32 = 0x1000_0005;
+const OPEN_FORWARD: u32 = 0x1000_0006;
+const CLOSE_FORWARD: u32 = 0x1000_0007;
 const STOP_LISTENING: u32 = 0x1000_0009;
 const EXT_INFO: u32 = 0x2000_0001;
 const OK: u32 = 0x8000_0001;
 const PERMISSION_DENIED: u32 = 0x8000_0002;
 const FAILURE: u32 = 0x8000_0003;
 const ALIVE: u32 = 0x8000_0005;
+const REMOTE_PORT: u32 = 0x8000_0007;
 const EXT_INFO_REPLY: u32 = 0x9000_0001;
+
+/// In place of a port if the host is a path (`PORT_STREAMLOCAL`, which is -2).
+const NO_PORT: u32 = u32::MAX - 1;
+
+/// The target that stands for SOCKS, with port 0.
+const SOCKS: &[u8] = b"socks";
 
 /// Connects a reply to its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestId(pub u32);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// Offers no extensions.
     Hello,
@@ -41,6 +54,8 @@ pub enum Request {
     StopListening(RequestId),
     /// Only for masters that offer [`INFO`].
     ConnectionInfo(RequestId),
+    OpenForward(RequestId, Forwarding),
+    CloseForward(RequestId, Forwarding),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +74,11 @@ pub enum Reply {
         id: RequestId,
         /// The process id that the master has in its own namespace.
         pid: u32,
+    },
+    /// The port that the server chose for a remote forwarding.
+    RemotePort {
+        id: RequestId,
+        port: u32,
     },
     Info {
         id: RequestId,
@@ -82,22 +102,70 @@ pub enum WireError {
 }
 
 impl Request {
-    pub fn encode(self) -> Vec<u8> {
-        const SUBJECT: &[u8; 10] = b"connection";
-        let (numbers, text): (&[u32], &[u8]) = match self {
-            Self::Hello => (&[HELLO, VERSION], b""),
-            Self::AliveCheck(id) => (&[ALIVE_CHECK, id.0], b""),
-            Self::Exit(id) => (&[EXIT, id.0], b""),
-            Self::StopListening(id) => (&[STOP_LISTENING, id.0], b""),
-            Self::ConnectionInfo(id) => (&[EXT_INFO, id.0, 10], SUBJECT),
-        };
-        let length = u32::try_from(4 * numbers.len() + text.len());
-        let length = length.expect("a request is a few dozen bytes");
-        let numbers = [&[length], numbers].concat();
-        let mut packet: Vec<u8> = numbers.into_iter().flat_map(u32::to_be_bytes).collect();
-        packet.extend(text);
+    pub fn encode(&self) -> Vec<u8> {
+        let mut body = Vec::new();
+        let mut numbers = |all: &[u32]| body.extend(all.iter().flat_map(|it| it.to_be_bytes()));
+        match self {
+            Self::Hello => numbers(&[HELLO, VERSION]),
+            Self::AliveCheck(id) => numbers(&[ALIVE_CHECK, id.0]),
+            Self::Exit(id) => numbers(&[EXIT, id.0]),
+            Self::StopListening(id) => numbers(&[STOP_LISTENING, id.0]),
+            Self::ConnectionInfo(id) => {
+                numbers(&[EXT_INFO, id.0]);
+                string(&mut body, b"connection");
+            }
+            Self::OpenForward(id, forwarding) => {
+                numbers(&[OPEN_FORWARD, id.0]);
+                encode_forwarding(&mut body, forwarding);
+            }
+            Self::CloseForward(id, forwarding) => {
+                numbers(&[CLOSE_FORWARD, id.0]);
+                encode_forwarding(&mut body, forwarding);
+            }
+        }
+        let mut packet = Vec::new();
+        string(&mut packet, &body);
         packet
     }
+}
+
+/// `mux_client_forward()` in mux.c.
+fn encode_forwarding(body: &mut Vec<u8>, forwarding: &Forwarding) {
+    let kind: u32 = match forwarding.kind {
+        ForwardingKind::Local => 1,
+        ForwardingKind::Remote => 2,
+        ForwardingKind::Dynamic => 3,
+    };
+    body.extend(kind.to_be_bytes());
+    let mut end = |host: &[u8], port: u32| {
+        string(body, host);
+        body.extend(port.to_be_bytes());
+    };
+    match &forwarding.listen {
+        // An empty string stands for no host.
+        End::Port { host, port } => match host.as_deref() {
+            None => end(b"", (*port).into()),
+            Some("") => end(b"*", (*port).into()),
+            Some(host) => end(host.as_bytes(), (*port).into()),
+        },
+        End::Path(path) => end(path.as_os_str().as_bytes(), NO_PORT),
+    }
+    match &forwarding.target {
+        None => end(SOCKS, 0),
+        Some(End::Port { host, port }) => {
+            end(
+                host.as_deref().unwrap_or_default().as_bytes(),
+                (*port).into(),
+            );
+        }
+        Some(End::Path(path)) => end(path.as_os_str().as_bytes(), NO_PORT),
+    }
+}
+
+fn string(to: &mut Vec<u8>, string: &[u8]) {
+    let length = u32::try_from(string.len()).expect("a request is a few kilobytes at most");
+    to.extend(length.to_be_bytes());
+    to.extend(string);
 }
 
 /// Returns the number of bytes after the first four of a packet.
@@ -137,6 +205,10 @@ impl Reply {
                 id: reader.id()?,
                 pid: reader.number()?,
             },
+            REMOTE_PORT => Self::RemotePort {
+                id: reader.id()?,
+                port: reader.number()?,
+            },
             EXT_INFO_REPLY => Self::Info {
                 id: reader.id()?,
                 status: reader.number()?,
@@ -154,6 +226,7 @@ impl Reply {
             | Self::PermissionDenied(id, _)
             | Self::Failure(id, _)
             | Self::Alive { id, .. }
+            | Self::RemotePort { id, .. }
             | Self::Info { id, .. } => Some(*id),
         }
     }
@@ -165,6 +238,7 @@ impl Reply {
             Self::PermissionDenied(..) => "PERMISSION_DENIED",
             Self::Failure(..) => "FAILURE",
             Self::Alive { .. } => "ALIVE",
+            Self::RemotePort { .. } => "REMOTE_PORT",
             Self::Info { .. } => "EXT_INFO",
         }
     }

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::inet_diag::{self, Row};
-use super::process::{self, Descriptors, Part};
+use super::process::{self, Descriptors};
 use crate::model::ids::MasterPid;
 use crate::model::port_holder::PortHolder;
 
@@ -36,37 +36,11 @@ fn described(row: &Row) -> PortHolder {
     let process = process::of_user(row.uid)
         .find(holds)
         .and_then(|pid| Some((pid, process::name(pid)?)));
-    let forwarding = process
-        .as_ref()
-        .filter(|(pid, name)| process::is_ssh_client(*pid, name))
-        .and_then(|(pid, _)| process::cmdline(*pid))
-        .and_then(|cmdline| forwarding(&cmdline, row.local.port()));
     PortHolder {
         address: row.local,
         uid: row.uid,
         process,
-        forwarding,
     }
-}
-
-/// Returns the option `-L` or `-D` with this port in `/proc/PID/cmdline` of an ssh.
-fn forwarding(cmdline: &[u8], port: u16) -> Option<String> {
-    let mut found = None;
-    process::parts(cmdline, |part| {
-        // `[address:]port`, and for -L also `:host:hostport`
-        let (option, value, after_port) = match part {
-            Part::Option(b'D', value) => ("-D", value, 0),
-            Part::Option(b'L', value) => ("-L", value, 2),
-            Part::Option(..) | Part::Flags(_) | Part::Host(_) => return,
-        };
-        let value = std::str::from_utf8(value).unwrap_or_default();
-        let listens_at = value.rsplit(':').nth(after_port);
-        let listens_at = listens_at.and_then(|port| port.parse().ok());
-        if found.is_none() && listens_at == Some(port) {
-            found = Some(format!("{option} {value}"));
-        }
-    });
-    found
 }
 
 #[cfg(test)]
@@ -92,29 +66,5 @@ mod tests {
                 .as_ref()
                 .is_some_and(|(pid, _)| *pid == own_pid())
         });
-    }
-
-    #[test]
-    fn forwarding_in_the_arguments_of_ssh() {
-        for (cmdline, expected) in [
-            ("ssh\0-N\0-D\x001080\0web\0", Some("-D 1080")),
-            ("ssh\0-ND1080\0web\0", Some("-D 1080")),
-            ("ssh\0-D\0[::1]:1080\0web\0", Some("-D [::1]:1080")),
-            ("ssh\0web\0-L\x001080:db:80\0", Some("-L 1080:db:80")),
-            (
-                "ssh\0-L\0localhost:1080:db:80\0web\0",
-                Some("-L localhost:1080:db:80"),
-            ),
-            ("ssh\0-L\x0080:db:1080\0-p\x001080\0web\0", None),
-            ("ssh\0-R\x001080:db:80\0web\0", None),
-            ("ssh: /s/web [mux]\0\0", None),
-            ("ssh\0-D", None),
-        ] {
-            assert_eq!(
-                forwarding(cmdline.as_bytes(), 1080).as_deref(),
-                expected,
-                "{cmdline:?}"
-            );
-        }
     }
 }

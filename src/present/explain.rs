@@ -10,10 +10,9 @@ pub use values::Situation;
 use values::{Values, path_of};
 
 use super::ssh_messages::{Recognised, SshMessage, Subject};
-use crate::diagnose::commands;
+use crate::diagnose::port_holders;
 use crate::model::control_path::{ControlPath, MAX_USABLE_BYTES};
 use crate::model::finding::{Finding, FindingId, Severity};
-use crate::model::port_holder::PortHolder;
 use crate::model::socket::{Snapshot, Socket, State};
 use crate::model::text::{self, translated};
 
@@ -84,9 +83,9 @@ pub fn answer(recognised: &Recognised, situation: &Situation<'_>) -> Answer {
             now.push(tr!("nothing listens on port {port}: connect again", port));
         }
         for holder in holders {
-            let (state, remedies) = holder_now(holder, situation.snapshot);
-            now.push(state);
-            own_remedies.extend(remedies);
+            let sockets = &situation.snapshot.sockets;
+            now.push(port_holders::held_by(holder, sockets));
+            own_remedies.extend(port_holders::ways_to_free(holder, sockets));
         }
         is_explained |= !holders.is_empty();
     }
@@ -197,68 +196,6 @@ fn masters(snapshot: &Snapshot) -> Vec<String> {
             )
         })
         .collect()
-}
-
-/// Returns a sentence about the listener on a port, and how to end it.
-fn holder_now(holder: &PortHolder, snapshot: &Snapshot) -> (String, Vec<String>) {
-    let address = holder.address;
-    let Some((pid, name)) = &holder.process else {
-        let state = tr!(
-            "{address} is held by a process of the user with id {uid}, or of a container",
-            address,
-            uid = holder.uid.0
-        );
-        let command = format!("sudo ss -ltnp 'sport = :{}'", address.port());
-        return (state, vec![tr!("show the process: {command}", command)]);
-    };
-    let of_master = snapshot
-        .sockets
-        .iter()
-        .find(|socket| socket.pid == Some(*pid));
-    let Some(master) = of_master else {
-        let state = tr!(
-            "{address} is held by {program} (pid {pid})",
-            address,
-            program = text::line(name),
-            pid = pid.0
-        );
-        return (
-            state,
-            vec![tr!(
-                "end that process: {command}",
-                command = format!("kill {}", pid.0)
-            )],
-        );
-    };
-    let state = tr!(
-        "{address} is held by the master of {name} (pid {pid})",
-        address,
-        name = master.title(),
-        pid = pid.0
-    );
-    let cancel = holder
-        .forwarding
-        .as_ref()
-        .zip(master.hosts.first())
-        .map(|(forwarding, host)| {
-            let (option, value) = forwarding.split_once(' ').unwrap_or_default();
-            let value = text::shell_word(value.as_ref());
-            let host = text::shell_word(host.0.as_ref());
-            // The host alone does not lead to its master if that has another path, or if the host is of a file of -F.
-            let path = if master.argument == host {
-                String::new()
-            } else {
-                // ssh expands %.
-                format!("-S {} ", master.argument.replace('%', "%%"))
-            };
-            let command = format!("ssh {path}-O cancel {option} {value} {host}");
-            tr!("cancel the forwarding: {command}", command)
-        });
-    let end = tr!(
-        "end that master with its forwardings: {command}",
-        command = commands::exit(master)
-    );
-    (state, cancel.into_iter().chain([end]).collect())
 }
 
 /// Returns the problems of the socket, and the findings of its directory and hosts that can cause the message.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::model::client::Client;
 use crate::model::control_path::ControlPath;
 use crate::model::finding::Finding;
-use crate::model::forward::{Forward, ListensAt};
+use crate::model::forward::Forward;
 use crate::model::forwarding::Forwarding;
 use crate::model::network::Verdict;
 use crate::model::places::Managed;
@@ -227,7 +227,7 @@ mod tests {
 
     use super::*;
     use crate::model::finding::FindingId;
-    use crate::model::forward::RemoteForward;
+    use crate::model::forward::{ListensAt, RemoteForward};
     use crate::model::network::Address;
     use crate::model::samples::{connection, in_state, running, seen_over};
     use crate::model::socket::{MasterPid, State};

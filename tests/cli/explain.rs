@@ -337,7 +337,10 @@ fn taken_port_names_the_forwarding_to_cancel_or_the_process_to_end() {
     });
     let cancel = answer("the master of web");
     let path = lab.control_path("web");
-    let expected = format!("ssh -S {} -O cancel -L {forwarding} web", path.display());
+    let expected = format!(
+        "muxtray forward {} --cancel -L {forwarding}",
+        path.display()
+    );
     assert_eq!(cancel, expected);
     paste(&lab, &cancel).expect(0);
     wait_until("the port is free", PATIENCE, || !is_taken());

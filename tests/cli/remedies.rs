@@ -86,10 +86,7 @@ const TROUBLES: &[(&str, Trouble)] = &[
     ("ssh-missing", NotRun("its remedy is to install a program")),
     ("path-not-per-host", Removed),
     ("master-outdated", Removed),
-    (
-        "forward-exposed",
-        NotRun("its command adds and cancels a forwarding"),
-    ),
+    ("forward-exposed", Removed),
     ("control-master-yes", Removed),
     ("control-master-ask", Removed),
     ("no-control-master", Removed),
@@ -642,6 +639,28 @@ fn remedy_for_a_master_with_earlier_settings() {
     desk.lab
         .configure(&format!("Host web\n    ForwardAgent yes\n{GOOD}"));
     desk.remedy("master-outdated");
+}
+
+#[test]
+fn remedies_for_exposed_forwardings() {
+    let desk = Desk::new();
+    let lab = &desk.lab;
+    let master = lab.master("web");
+    let exposed = || ["-L", &format!("*:{}:h:9", Lab::free_port())].map(str::to_owned);
+    for _ in 0..2 {
+        let arguments = [["forward".to_owned(), "web".to_owned()], exposed()].concat();
+        lab.muxtray(arguments).expect(0);
+    }
+    desk.remedy("forward-exposed");
+    let forwards = lab.list().at(master.path()).0["forwards"].clone();
+    assert_eq!(forwards.as_array().unwrap().len(), 2, "{forwards:#}");
+
+    // Nobody knows how it was added.
+    let mut command = lab.ssh();
+    command.arg("-S").arg(master.path()).args(["-O", "forward"]);
+    command.args(exposed()).arg("web");
+    Process::run(command, PATIENCE).expect(0);
+    desk.remedy("forward-exposed");
 }
 
 #[test]

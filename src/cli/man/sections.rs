@@ -14,6 +14,9 @@ $XDG_STATE_HOME/muxtray/recent-hosts.json
 $XDG_STATE_HOME/muxtray/seen-masters.json
     The masters at paths that the ssh configuration does not explain, so that their sockets are known when they die. It
     may be removed at any time.
+$XDG_STATE_HOME/muxtray/forwardings.json
+    The forwardings that `muxtray forward` was asked for: the places to which they lead, the ports that servers chose, and
+    those to offer again. It may be removed at any time.
 $XDG_RUNTIME_DIR/muxtray/
     The icon, while the applet with GTK runs.
 ~/.ssh/config, /etc/ssh/ssh_config

@@ -14,6 +14,7 @@ impl Reply {
             Self::PermissionDenied(..) => PERMISSION_DENIED,
             Self::Failure(..) => FAILURE,
             Self::Alive { .. } => ALIVE,
+            Self::RemotePort { .. } => REMOTE_PORT,
             Self::Info { .. } => EXT_INFO_REPLY,
         };
         let mut body = kind.to_be_bytes().to_vec();
@@ -35,7 +36,9 @@ impl Reply {
             Self::PermissionDenied(_, reason) | Self::Failure(_, reason) => {
                 string(&mut body, reason);
             }
-            Self::Alive { pid, .. } => body.extend(pid.to_be_bytes()),
+            Self::Alive { pid: number, .. } | Self::RemotePort { port: number, .. } => {
+                body.extend(number.to_be_bytes());
+            }
             Self::Info { status, text, .. } => {
                 body.extend(status.to_be_bytes());
                 string(&mut body, text);
@@ -50,6 +53,7 @@ impl Reply {
 #[test]
 fn encodes_requests() {
     let id = RequestId(7);
+    let forwarding = |text: &str| Forwarding::try_from(text.to_owned()).unwrap();
     for (request, bytes) in [
         (Request::Hello, &b"\0\0\0\x08\0\0\0\x01\0\0\0\x04"[..]),
         (Request::AliveCheck(id), b"\0\0\0\x08\x10\0\0\x04\0\0\0\x07"),
@@ -61,6 +65,22 @@ fn encodes_requests() {
         (
             Request::ConnectionInfo(id),
             b"\0\0\0\x16\x20\0\0\x01\0\0\0\x07\0\0\0\x0aconnection",
+        ),
+        (
+            Request::OpenForward(id, forwarding("-L 80:db:81")),
+            b"\0\0\0\x1e\x10\0\0\x06\0\0\0\x07\0\0\0\x01\0\0\0\0\0\0\0\x50\0\0\0\x02db\0\0\0\x51",
+        ),
+        (
+            Request::OpenForward(id, forwarding("-R :0:/a")),
+            b"\0\0\0\x1f\x10\0\0\x06\0\0\0\x07\0\0\0\x02\0\0\0\x01*\0\0\0\0\0\0\0\x02/a\xff\xff\xff\xfe",
+        ),
+        (
+            Request::CloseForward(id, forwarding("-D [::1]:80")),
+            b"\0\0\0\x24\x10\0\0\x07\0\0\0\x07\0\0\0\x03\0\0\0\x03::1\0\0\0\x50\0\0\0\x05socks\0\0\0\0",
+        ),
+        (
+            Request::CloseForward(id, forwarding("-L /s:h:80")),
+            b"\0\0\0\x1f\x10\0\0\x07\0\0\0\x07\0\0\0\x01\0\0\0\x02/s\xff\xff\xff\xfe\0\0\0\x01h\0\0\0\x50",
         ),
     ] {
         assert_eq!(request.encode(), bytes, "{request:?}");
@@ -95,6 +115,10 @@ fn decodes_replies() {
         (
             b"\x80\0\0\x05\0\0\0\x07\0\0\x12\x67",
             Reply::Alive { id, pid: 4711 },
+        ),
+        (
+            b"\x80\0\0\x07\0\0\0\x07\0\0\x9c\x40",
+            Reply::RemotePort { id, port: 40_000 },
         ),
         (
             b"\x90\0\0\x01\0\0\0\x07\0\0\0\x01\0\0\0\x02ab",
@@ -160,6 +184,7 @@ fn any_reply() -> impl Strategy<Value = Reply> {
         (id.clone(), any_bytes()).prop_map(|(id, reason)| Reply::PermissionDenied(id, reason)),
         (id.clone(), any_bytes()).prop_map(|(id, reason)| Reply::Failure(id, reason)),
         (id.clone(), any::<u32>()).prop_map(|(id, pid)| Reply::Alive { id, pid }),
+        (id.clone(), any::<u32>()).prop_map(|(id, port)| Reply::RemotePort { id, port }),
         (id, any::<u32>(), any_bytes()).prop_map(|(id, status, text)| Reply::Info {
             id,
             status,

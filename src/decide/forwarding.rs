@@ -1,0 +1,337 @@
+//! Adding and cancelling a forwarding: which one is meant, and the result by the facts before and after the request.
+//!
+//! A master reports success for a forwarding that it was asked for before, even if it could not listen then, and, before
+//! OpenSSH 10.1, for the cancellation of one that is not there (`mux_master_process_open_fwd()` and
+//! `mux_master_process_close_fwd()` in mux.c). It is also content if it can listen on one of the addresses of IPv4 and
+//! IPv6.
+
+use std::ffi::OsStr;
+
+use tr::tr;
+
+use super::action_report::{Action, ActionOutcome, ActionReport, ReportTarget};
+use crate::diagnose::forwards::of_forwarding;
+use crate::diagnose::port_holders::{held_by, ways_to_free};
+use crate::model::forward::{Forward, Listening};
+use crate::model::forwarding::{End, Forwarding, ForwardingKind};
+use crate::model::port_holder::PortHolder;
+use crate::model::socket::Socket;
+use crate::model::text;
+
+/// The facts around a request to a master.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// The listeners of the master; `None` if the kernel does not show them.
+    pub before: Option<Vec<Listening>>,
+    /// The port that the server chose, or the failure of the request.
+    pub answer: Result<Option<u16>, (ActionOutcome, String)>,
+    pub after: Option<Vec<Listening>>,
+    /// The listeners on the addresses of the forwarding after the request.
+    pub holders: Vec<PortHolder>,
+    /// Whether a file is at the path on which it would listen.
+    pub is_path_taken: bool,
+}
+
+/// Returns the result of adding a forwarding; `sockets` are all that are known.
+pub fn added(
+    target: ReportTarget,
+    master: &Socket,
+    forwarding: &Forwarding,
+    facts: &Facts,
+    sockets: &[Socket],
+) -> ActionReport {
+    let report = |outcome, message, advice| {
+        ActionReport::new(target, Action::Forward, outcome, message).with_advice(advice)
+    };
+    let port = match &facts.answer {
+        Ok(port) => *port,
+        Err((outcome, reason)) => {
+            let (message, advice) = match facts.holders.first() {
+                Some(holder) => (held(&facts.holders, sockets), way_to_free(holder, sockets)),
+                None => failure(reason, forwarding, facts.is_path_taken),
+            };
+            return report(*outcome, message, advice);
+        }
+    };
+    if forwarding.kind == ForwardingKind::Remote {
+        let listen = port.map_or_else(|| forwarding.listen.to_string(), |port| port.to_string());
+        let message = tr!(
+            "the server forwards {listen} to {target}",
+            listen,
+            target = target_of(forwarding)
+        );
+        return report(ActionOutcome::Done, message, None);
+    }
+    let Some(after) = &facts.after else {
+        let message = tr!("the master accepted it; the kernel does not show whether it listens");
+        return report(ActionOutcome::Done, message, None);
+    };
+    let listens = of_forwarding(after, forwarding);
+    let is_own = |holder: &&PortHolder| {
+        let pid = holder.process.as_ref().map(|(pid, _)| *pid);
+        pid.is_some() && pid == master.pid
+    };
+    let others: Vec<PortHolder> = facts
+        .holders
+        .iter()
+        .filter(|it| !is_own(it))
+        .cloned()
+        .collect();
+    let shown = text::list(listens.iter().map(Forward::to_string));
+    match others.first() {
+        _ if listens.is_empty() => {
+            let message = tr!(
+                "the master was asked for it before and could not listen then, and does not try again"
+            );
+            let words = with_localhost(forwarding).shell_words();
+            let command = format!("muxtray forward {} {words}", master.argument);
+            let advice = tr!("name the address: {command}", command);
+            report(ActionOutcome::Failed, message, Some(advice))
+        }
+        Some(other) => {
+            let message = tr!(
+                "it listens, but not on every address: {shown}; {held}",
+                shown,
+                held = held(&others, sockets)
+            );
+            report(ActionOutcome::Failed, message, way_to_free(other, sockets))
+        }
+        None => {
+            let before = facts.before.as_ref();
+            let before = before.map(|before| of_forwarding(before, forwarding));
+            let is_old = before.is_some_and(|before| before.len() == listens.len());
+            let (outcome, message) = match is_old {
+                true => (
+                    ActionOutcome::Unchanged,
+                    tr!("forwards {shown} already", shown),
+                ),
+                false => (ActionOutcome::Done, tr!("forwards {shown}", shown)),
+            };
+            report(outcome, message, None)
+        }
+    }
+}
+
+/// Returns the result of cancelling a forwarding. Connections that run through it stay open.
+pub fn cancelled(
+    target: ReportTarget,
+    master: &Socket,
+    forwarding: &Forwarding,
+    facts: &Facts,
+) -> ActionReport {
+    let report =
+        |outcome, message| ActionReport::new(target, Action::CancelForward, outcome, message);
+    let rows = |listening: &Option<Vec<Listening>>| {
+        let listening = listening.as_deref().unwrap_or_default();
+        of_forwarding(listening, forwarding)
+    };
+    let (before, after) = (rows(&facts.before), rows(&facts.after));
+    let shown = match before.is_empty() {
+        true => forwarding.shell_words(),
+        false => text::list(before.iter().map(Forward::to_string)),
+    };
+    let command = format!("muxtray exit {}", master.argument);
+    let end = tr!(
+        "end the master with all its forwardings: {command}",
+        command
+    );
+    if forwarding.kind != ForwardingKind::Remote && before.is_empty() && facts.before.is_some() {
+        let message = tr!("it does not forward {forwarding}", forwarding = shown);
+        return report(ActionOutcome::Unchanged, message);
+    }
+    match &facts.answer {
+        Err((outcome, reason)) => {
+            let message = tr!(
+                "{forwarding} is not cancelled: {reason}",
+                forwarding = shown,
+                reason
+            );
+            let exact = tr!("cancel it exactly as it was added, or {end}", end);
+            report(*outcome, message).with_advice(Some(exact))
+        }
+        Ok(_) if !after.is_empty() => {
+            let message = tr!(
+                "the master reports that {forwarding} is cancelled, but still listens",
+                forwarding = shown
+            );
+            report(ActionOutcome::Failed, message).with_advice(Some(end))
+        }
+        Ok(_) => {
+            let connections: u32 = before.iter().map(|it| it.connections).sum();
+            let mut message = tr!("cancelled {forwarding}", forwarding = shown);
+            if connections > 0 {
+                message = tr!(
+                    "{cancelled}; open connections stay open",
+                    cancelled = message
+                );
+            }
+            report(ActionOutcome::Done, message)
+        }
+    }
+}
+
+/// Returns the forwarding that the argument of an option means: its specification, or only the place where it listens.
+///
+/// # Errors
+/// The reason and the way out if it is none of the master's, one of several, or one that nobody knows.
+pub fn to_cancel(
+    kind: ForwardingKind,
+    argument: &OsStr,
+    service: &dyn Fn(&str) -> Option<u16>,
+    master: &Socket,
+) -> Result<Forwarding, (String, Option<String>)> {
+    let parsed = Forwarding::parse(kind, argument, service);
+    let local = master.forwards.iter();
+    let remote = master.remote_forwards.iter();
+    let known = || {
+        let local = master
+            .forwards
+            .iter()
+            .filter_map(|it| it.forwarding.as_ref());
+        local.chain(master.remote_forwards.iter().map(|it| &it.forwarding))
+    };
+    if let Some(parsed) = &parsed {
+        // The written host may differ: `localhost` or none.
+        let is_meant = |it: &&Forwarding| it.kind == kind && it.target == parsed.target;
+        let listens = |it: &Forwarding| {
+            let mut forwards = master
+                .forwards
+                .iter()
+                .filter(|row| row.forwarding.as_ref() == Some(it));
+            forwards.any(|row| row.fits(parsed))
+        };
+        let same = known().find(|it| *it == parsed);
+        let like = || known().filter(is_meant).find(|it| listens(it));
+        if let Some(found) = same.or_else(like) {
+            return Ok(found.clone());
+        }
+    }
+    // A port alone is a dynamic forwarding for -D, and for -R.
+    let place = Forwarding::parse(ForwardingKind::Dynamic, argument, service);
+    let shown = text::os(argument);
+    let Some(place) = place.filter(|_| parsed.as_ref().is_none_or(|it| it.target.is_none())) else {
+        return parsed.ok_or_else(|| (not_a_forwarding(kind, argument), None));
+    };
+    let candidates: Vec<(String, Option<&Forwarding>)> = match kind {
+        ForwardingKind::Remote => remote
+            .filter(|it| match (&place.listen, it.port) {
+                (End::Port { port, .. }, Some(chosen)) => *port == chosen,
+                (End::Port { port, .. }, None) => it.forwarding.listen.port() == Some(*port),
+                (End::Path(_), _) => it.forwarding.listen == place.listen,
+            })
+            .map(|it| (it.to_string(), Some(&it.forwarding)))
+            .collect(),
+        _ => local
+            .filter(|it| it.fits(&place) || it.has_port_of(&place))
+            .map(|it| (it.to_string(), it.forwarding.as_ref()))
+            .collect(),
+    };
+    let command = format!("muxtray exit {}", master.argument);
+    let end = tr!(
+        "end the master with all its forwardings: {command}",
+        command
+    );
+    match (&candidates[..], parsed) {
+        ([(_, Some(known))], _) => Ok((*known).clone()),
+        ([(_, None)] | [], Some(parsed)) => Ok(parsed),
+        ([(row, None)], None) => {
+            let example = format!("{} {shown}:HOST:PORT", kind.option());
+            let message = tr!(
+                "{row}: nobody knows how it was added, and ssh cancels only that",
+                row
+            );
+            let advice = tr!(
+                "give the whole specification, {example}, or {end}",
+                example,
+                end
+            );
+            Err((message, Some(advice)))
+        }
+        ([], None) => Err((
+            tr!("it does not forward {forwarding}", forwarding = shown),
+            None,
+        )),
+        (several, _) => {
+            let rows = text::list(several.iter().map(|(row, _)| row.clone()));
+            let message = tr!("{place} is not unambiguous: {rows}", place = shown, rows);
+            let advice = tr!("give the whole specification");
+            Err((message, Some(advice)))
+        }
+    }
+}
+
+/// Why the argument of an option is no forwarding.
+pub fn not_a_forwarding(kind: ForwardingKind, argument: &OsStr) -> String {
+    let syntax = match kind {
+        ForwardingKind::Local => "-L [ADDRESS:]PORT:HOST:HOSTPORT",
+        ForwardingKind::Remote => "-R [ADDRESS:]PORT:HOST:HOSTPORT",
+        ForwardingKind::Dynamic => "-D [ADDRESS:]PORT",
+    };
+    tr!(
+        "`{argument}` is not a forwarding; the syntax is {syntax}, a path in place of an address with its port, and brackets around IPv6",
+        argument = text::os(argument),
+        syntax
+    )
+}
+
+fn target_of(forwarding: &Forwarding) -> String {
+    forwarding
+        .target_text()
+        .unwrap_or_else(|| tr!("any (SOCKS)"))
+}
+
+fn held(holders: &[PortHolder], sockets: &[Socket]) -> String {
+    text::list(holders.iter().map(|holder| held_by(holder, sockets)))
+}
+
+fn way_to_free(holder: &PortHolder, sockets: &[Socket]) -> Option<String> {
+    ways_to_free(holder, sockets).into_iter().next()
+}
+
+fn failure(reason: &str, forwarding: &Forwarding, is_path_taken: bool) -> (String, Option<String>) {
+    let advice = match (&forwarding.listen, forwarding.kind) {
+        (_, ForwardingKind::Remote) => tr!(
+            "sshd may forbid it (AllowTcpForwarding, PermitListen), or the port is taken there: let the server choose one with -R 0:…"
+        ),
+        (End::Path(path), _) if is_path_taken => {
+            let command = format!("rm {}", text::shell_word(path.as_os_str()));
+            let message = tr!("a file is at {path} already", path = text::path(path));
+            let advice = tr!("if nothing uses it, remove it: {command}", command);
+            return (message, Some(advice));
+        }
+        (End::Port { port, .. }, _) if *port < 1024 => {
+            tr!("ports below 1024 are for root; use a higher one")
+        }
+        (End::Port { host: Some(_), .. }, _) => {
+            tr!("its address may not be one of this machine: ip -brief address")
+        }
+        _ => return (reason.to_owned(), None),
+    };
+    (reason.to_owned(), Some(advice))
+}
+
+/// The same listener with another written host, which a master does not take for the same.
+fn with_localhost(forwarding: &Forwarding) -> Forwarding {
+    let (other, port) = match &forwarding.listen {
+        End::Port { host: None, port } => ("localhost", *port),
+        End::Port {
+            host: Some(host),
+            port,
+        } if host == "localhost" => ("127.0.0.1", *port),
+        End::Port {
+            host: Some(host),
+            port,
+        } if host == "*" => ("0.0.0.0", *port),
+        _ => return forwarding.clone(),
+    };
+    Forwarding {
+        listen: End::Port {
+            host: Some(other.to_owned()),
+            port,
+        },
+        ..forwarding.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests;
