@@ -22,7 +22,7 @@ use crate::model::ids::{Cookie, Target, UserId};
 use crate::model::observation::{Facts, Holder, Listener, Stat};
 use crate::model::places::{Candidate, Origin, Places};
 use crate::model::recent::Recent;
-use crate::model::remembered::RememberedForwards;
+use crate::model::remembered::{MAX_REMEMBERED_BYTES, RememberedForwards};
 use crate::model::seen::SeenMasters;
 use crate::model::socket::Snapshot;
 use crate::model::text::Tilde;
@@ -52,7 +52,7 @@ pub fn request(
 }
 
 /// A larger file of state is not one of muxtray's.
-const MAX_STATE_BYTES: u64 = 1 << 18;
+const MAX_STATE_BYTES: u64 = MAX_REMEMBERED_BYTES;
 
 const SEEN: &str = "seen-masters.json";
 const RECENT: &str = "recent-hosts.json";

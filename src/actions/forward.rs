@@ -4,19 +4,28 @@
 //! it answers at all, so that only such a master, or a slow server, is waited for.
 
 use std::os::fd::AsFd as _;
+use std::path::Path;
 use std::time::Duration;
+
+use tr::tr;
 
 use super::control::CHECK_LIMIT;
 use super::error::ActionError;
 use super::held_socket::HeldSocket;
+use super::kernel::own_uid;
 use super::perform::Subject;
+use super::ssh::master_at;
 use crate::decide::action_report::{Action, ActionReport, ReportTarget};
 use crate::decide::forwarding::{self, Facts};
 use crate::diagnose::forwards::of_forwarding;
+use crate::files;
+use crate::model::control_path::HostAlias;
 use crate::model::forward::Listening;
 use crate::model::forwarding::{End, Forwarding, ForwardingKind};
 use crate::model::port_holder::PortHolder;
-use crate::model::socket::{MasterPid, Socket, Target};
+use crate::model::remembered::{MAX_REMEMBERED_BYTES, RememberedForwards};
+use crate::model::socket::{Holder, MasterPid, Socket, Target};
+use crate::model::text;
 use crate::mux::client::Client;
 use crate::mux::deadline::Deadline;
 use crate::mux::error::MuxError;
@@ -41,9 +50,13 @@ pub fn add(
         return (refusal, None);
     }
     let is_there = |listening: &[Listening]| !of_forwarding(listening, forwarding).is_empty();
-    let mut facts = request(socket, forwarding, is_there, |client| {
-        client.forward(forwarding)
-    });
+    let mut facts = request(
+        &socket.target(),
+        socket.pid,
+        forwarding,
+        is_there,
+        |client| client.forward(forwarding),
+    );
     if forwarding.kind != ForwardingKind::Remote {
         facts.holders = holders(forwarding);
         facts.is_path_taken = match &forwarding.listen {
@@ -73,24 +86,69 @@ pub fn cancel(socket: &Socket, name: &str, forwarding: &Forwarding) -> ActionRep
             holders: Vec::new(),
             is_path_taken: false,
         },
-        _ => request(socket, forwarding, is_gone, |client| {
-            client.cancel_forward(forwarding).map(|()| None)
-        }),
+        _ => request(
+            &socket.target(),
+            socket.pid,
+            forwarding,
+            is_gone,
+            |client| client.cancel_forward(forwarding).map(|()| None),
+        ),
     };
     forwarding::cancelled(target(socket, name), socket, forwarding, &facts)
 }
 
+/// Adds the forwardings that a person asked muxtray for at a master that has been replaced. Returns the result as a part of
+/// a sentence; `None` if there are none.
+pub(super) fn again(file: &Path, host: &HostAlias, before: &Target) -> Option<String> {
+    let (target, master) = master_at(&before.path)?;
+    let (uid, id) = (own_uid().0, target.id?);
+    let mut all: RememberedForwards = files::read_private_json(file, uid, MAX_REMEMBERED_BYTES)?;
+    let wanted = all.of_master(&before.path, before.id);
+    let wanted: Vec<Forwarding> = wanted.map(|it| it.forwarding.clone()).collect();
+    let pid = match master.holder {
+        Holder::Ssh(process) => Some(process.pid),
+        Holder::Other(_) | Holder::Unknown => None,
+    };
+    let mut failed = Vec::new();
+    for forwarding in &wanted {
+        let is_there = |listening: &[Listening]| !of_forwarding(listening, forwarding).is_empty();
+        let facts = request(&target, pid, forwarding, is_there, |client| {
+            client.forward(forwarding)
+        });
+        let listens = facts.after.as_deref().is_none_or(is_there);
+        match facts.answer {
+            Ok(port) if listens => all.add(host, &target.path, id, forwarding, port),
+            _ => failed.push(forwarding.shell_words()),
+        }
+    }
+    if let Err(error) = files::write_private_json(file, &all) {
+        tracing::warn!("forwardings are not remembered: {error}");
+    }
+    let number = wanted.len() - failed.len();
+    let added = (number > 0)
+        .then(|| tr!("{n} forwarding added again" | "{n} forwardings added again" % number));
+    let failed = (!failed.is_empty()).then(|| {
+        tr!(
+            "not added again: {forwardings}",
+            forwardings = text::list(failed)
+        )
+    });
+    let parts: Vec<String> = added.into_iter().chain(failed).collect();
+    (!parts.is_empty()).then(|| text::list(parts))
+}
+
 /// Sends a request, and waits until the listeners of the master are as expected.
 fn request(
-    socket: &Socket,
+    target: &Target,
+    pid: Option<MasterPid>,
     forwarding: &Forwarding,
     is_expected: impl Fn(&[Listening]) -> bool,
     ask: impl FnOnce(&mut Client) -> Result<Option<u16>, MuxError>,
 ) -> Facts {
     let is_remote = forwarding.kind == ForwardingKind::Remote;
-    let read = || socket.pid.filter(|_| !is_remote).and_then(listening);
+    let read = || pid.filter(|_| !is_remote).and_then(listening);
     let before = read();
-    let answer = asked(&socket.target(), ask);
+    let answer = asked(target, ask);
     let mut after = None;
     let until = Deadline::within(match &answer {
         Ok(_) => VERIFY_LIMIT,
@@ -133,9 +191,11 @@ fn holders(forwarding: &Forwarding) -> Vec<PortHolder> {
     let End::Port { port, .. } = forwarding.listen else {
         return Vec::new();
     };
-    let mut holders = port_holders(port).unwrap_or_default();
-    holders.retain(|holder| forwarding.collides_with(holder.address));
+    let all = port_holders([port].into()).unwrap_or_default();
+    let holders = all.into_values().flatten();
     holders
+        .filter(|it| forwarding.collides_with(it.address))
+        .collect()
 }
 
 fn refusal(socket: &Socket, action: Action) -> Option<ActionReport> {

@@ -21,6 +21,7 @@ use super::kernel::LiveKernel;
 use super::ssh::deferred_signals::DeferredSignals;
 use super::ssh::run::{self, RunOptions, SshRole};
 use super::ssh::{Ssh, escape_percent, master_at, master_created_by, remove_after_failed_start};
+use crate::decide::action_report::with_forwards;
 use crate::decide::intent::SessionConsent;
 use crate::decide::opening::{First, Opened, Start};
 use crate::diagnose::obstacle::Failure;
@@ -80,6 +81,7 @@ pub(super) fn open(
     signals: Option<&DeferredSignals>,
 ) -> Result<Opened, ActionError> {
     let before = free_path(&start.first, consent)?;
+    let before = before.map(|ended| with_forwards(ended, start.forwards.clone()));
     let begun = Instant::now();
     let mut command = command(ssh, start, questions);
     let mark = Mark::set(&mut command);

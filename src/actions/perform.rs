@@ -1,5 +1,6 @@
 //! Performs actions and reports their results, for the command line and the engine.
 
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use tr::tr;
@@ -8,16 +9,19 @@ use super::clean::{self, Cleaned};
 use super::control::{self, CHECK_LIMIT};
 use super::end_process;
 use super::error::ActionError;
+use super::forward;
 use super::held_socket::HoldError;
 use super::kernel::LiveKernel;
 use super::open::{self, Questions};
 use super::ssh::Ssh;
 use super::ssh::deferred_signals::DeferredSignals;
-use crate::decide::action_report::{Action, ActionOutcome, ActionReport, Refusal, ReportTarget};
+use crate::decide::action_report::{
+    Action, ActionOutcome, ActionReport, Refusal, ReportTarget, with_forwards,
+};
 use crate::decide::ending;
 use crate::decide::intent::{Intent, SessionConsent};
 use crate::decide::notice::Button;
-use crate::decide::opening::{self, Start};
+use crate::decide::opening::{self, First, Start};
 use crate::diagnose::commands;
 use crate::model::carried::Carried;
 use crate::model::control_path::HostAlias;
@@ -75,10 +79,11 @@ pub fn check(subject: &Subject) -> ActionReport {
 }
 
 pub fn exit(subject: &Subject, consent: SessionConsent) -> ActionReport {
-    subject.perform(Action::Exit, || {
+    let report = subject.perform(Action::Exit, || {
         let ended = control::exit(&LiveKernel, &subject.target, consent, CHECK_LIMIT)?;
         Ok(ended.message)
-    })
+    });
+    subject.with_forwards(report)
 }
 
 /// Exit; if the master does not answer, its process is ended.
@@ -87,7 +92,7 @@ pub fn exit_or_end_process(subject: &Subject, consent: SessionConsent) -> Action
         return refusal;
     }
     let (action, ended) = end_process::exit_or_end_process(&LiveKernel, &subject.target, consent);
-    subject.result(action, ended.map(|ended| ended.message))
+    subject.with_forwards(subject.result(action, ended.map(|ended| ended.message)))
 }
 
 pub fn stop(subject: &Subject) -> ActionReport {
@@ -101,6 +106,10 @@ pub fn stop(subject: &Subject) -> ActionReport {
             None => tr!("accepts no more sessions; exits when its last one ends"),
         })
     });
+    let report = match is_over {
+        true => subject.with_forwards(report),
+        false => report,
+    };
     let socket = subject.socket.as_ref();
     match socket.and_then(|socket| socket.pid) {
         // It has no socket any more, so muxtray shows it no longer. SIGTERM leaves the socket of its successor
@@ -120,15 +129,17 @@ pub fn end_process(subject: &Subject, consent: SessionConsent) -> ActionReport {
         && !ending::is_needed(&socket.state)
     {
         let (_, ended) = end_process::exit_or_end_process(&LiveKernel, &subject.target, consent);
-        return subject.result(Action::EndProcess, ended.map(|ended| ended.message));
+        let report = subject.result(Action::EndProcess, ended.map(|ended| ended.message));
+        return subject.with_forwards(report);
     }
     let end = || end_process::end_process(&LiveKernel, &subject.target, consent);
-    match &subject.socket {
+    let report = match &subject.socket {
         Some(socket) if matches!(socket.state, State::Orphaned { .. }) => {
             subject.result(Action::EndProcess, end())
         }
         _ => subject.perform(Action::EndProcess, end),
-    }
+    };
+    subject.with_forwards(report)
 }
 
 /// Removes a stale socket or a leftover. With `dry_run` nothing changes.
@@ -176,6 +187,16 @@ impl Subject {
     ) -> ActionReport {
         let refusal = self.refusal(action);
         refusal.unwrap_or_else(|| self.result(action, perform()))
+    }
+
+    /// Names the forwardings that have ended with the master.
+    fn with_forwards(&self, report: ActionReport) -> ActionReport {
+        let forwards = self.socket.as_ref().and_then(Socket::forwards_text);
+        let forwards = forwards.filter(|_| report.outcome == ActionOutcome::Done);
+        ActionReport {
+            message: with_forwards(report.message, forwards),
+            ..report
+        }
     }
 
     fn result(&self, action: Action, result: Result<String, ActionError>) -> ActionReport {
@@ -301,6 +322,8 @@ pub struct Opening {
     pub persist: Persist,
     pub consent: SessionConsent,
     pub questions: Questions,
+    /// The forwardings that a person asked muxtray for. If a master is replaced, the next one gets its own again.
+    pub remembered: Option<PathBuf>,
 }
 
 pub fn open(opening: &Opening, signals: Option<&DeferredSignals>) -> ActionReport {
@@ -313,7 +336,11 @@ pub fn open(opening: &Opening, signals: Option<&DeferredSignals>) -> ActionRepor
     let (ssh, start, consent) = (&opening.ssh, &opening.start, opening.consent);
     let error = match open::open(ssh, start, consent, opening.questions, signals) {
         Ok(opened) => {
-            let message = format!("{opened}; {}", opening::lasts(opening.persist));
+            let mut message = format!("{opened}; {}", opening::lasts(opening.persist));
+            if let (First::End(before), Some(file)) = (&start.first, &opening.remembered) {
+                let again = forward::again(file, alias, before);
+                message = text::list([message].into_iter().chain(again));
+            }
             return report(ActionOutcome::Done, message);
         }
         Err(error) => error,

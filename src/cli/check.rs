@@ -16,9 +16,6 @@ use crate::model::network::{Judgement, Verdict};
 use crate::model::socket::{Socket, State};
 use crate::model::text;
 
-/// The most forwardings of one master in its line.
-const MAX_FORWARDS: usize = 3;
-
 pub(super) fn check(global: &Global, check: &Check, to: &mut Output<'_>) -> io::Result<Outcome> {
     let mut context = Context::load_for(global, check.json)?;
     if !check.targets.is_empty() {
@@ -84,11 +81,11 @@ fn check_one(socket: &Socket) -> ActionReport {
     if let Some(clients) = socket.clients_text(SystemTime::now()) {
         message = format!("{message} ({clients})");
     }
-    if !socket.forwards.is_empty() {
+    if let Some(forwardings) = socket.forwards_text() {
         message = tr!(
             "{answer}; forwards {forwardings}",
             answer = message,
-            forwardings = text::list(socket.forward_lines(MAX_FORWARDS))
+            forwardings
         );
     }
     match &socket.network {

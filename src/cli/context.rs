@@ -1,5 +1,6 @@
 //! The base of every command: settings, places and a scanner.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
@@ -10,6 +11,7 @@ use crate::actions::ssh::Ssh;
 use crate::config::{self, ConfigError, Settings};
 use crate::decide::action_report::{ActionReport, ReportTarget};
 use crate::decide::ending;
+use crate::diagnose::{self, taken_ports};
 use crate::discover::{self, Discovered, Environment, Fingerprint, Request};
 use crate::model::control_path::{ControlPath, HostAlias};
 use crate::model::finding::{Finding, FindingId};
@@ -20,6 +22,7 @@ use crate::model::recent::Recent;
 use crate::model::socket::{Snapshot, Socket};
 use crate::model::target::{self, TargetError, TargetName};
 use crate::model::text;
+use crate::observe::port_holders::port_holders;
 use crate::present::doctor::Examined;
 use crate::scan::Scanner;
 
@@ -127,6 +130,20 @@ impl Context {
     pub(super) fn examination(&mut self, named: &[ControlPath]) -> Snapshot {
         self.scanner
             .scan_with_rehearsal(&mut self.places, named, rehearsal::rehearse)
+    }
+
+    /// The same, with the ports that configured forwardings need.
+    pub(super) fn full_examination(&mut self) -> Snapshot {
+        let mut snapshot = self.examination(&[]);
+        let ports = taken_ports::ports(&self.places);
+        let holders = port_holders(ports).unwrap_or_else(|error| {
+            tracing::debug!("cannot read listeners: {error}");
+            BTreeMap::new()
+        });
+        let found = taken_ports::findings(&self.places, &snapshot.sockets, &holders);
+        snapshot.findings.extend(found);
+        diagnose::sort(&mut snapshot.findings);
+        snapshot
     }
 
     /// The numbers of examined hosts and directories.

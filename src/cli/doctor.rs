@@ -7,7 +7,6 @@ use crate::actions::fix::fix;
 use crate::decide::action_report::{ActionOutcome, ActionReport};
 use crate::model::control_path::ControlPath;
 use crate::model::fix::Fix;
-use crate::model::port_holder::PortHolder;
 use crate::model::socket::Snapshot;
 use crate::observe::port_holders::port_holders;
 use crate::present::explain::Situation;
@@ -34,7 +33,7 @@ pub(super) fn run(global: &Global, doctor: &Doctor, to: &mut Output<'_>) -> io::
 }
 
 fn examine(context: &mut Context, doctor: &Doctor, to: &mut Output<'_>) -> io::Result<Outcome> {
-    let mut snapshot = context.examination(&[]);
+    let mut snapshot = context.full_examination();
     let mut outcome = Outcome::Well;
     if doctor.fix {
         let reports = fix_all(&snapshot);
@@ -56,7 +55,7 @@ fn examine(context: &mut Context, doctor: &Doctor, to: &mut Output<'_>) -> io::R
             .iter()
             .any(|report| report.outcome == ActionOutcome::Done)
         {
-            snapshot = context.examination(&[]);
+            snapshot = context.full_examination();
             if !doctor.json {
                 writeln!(to.out)?;
             }
@@ -124,9 +123,7 @@ fn explain(global: &Global, text: &str, to: &mut Output<'_>) -> io::Result<Outco
         .filter_map(|host| Some((host.clone(), context.control_path(&host)?)))
         .collect();
     let ports = messages.iter().filter_map(|message| message.port);
-    let ports: BTreeMap<u16, Vec<PortHolder>> = ports
-        .filter_map(|port| Some((port, port_holders(port).ok()?)))
-        .collect();
+    let ports = port_holders(ports.collect()).unwrap_or_default();
     let paths: Vec<_> = messages
         .iter()
         .filter_map(|message| message.path.clone())

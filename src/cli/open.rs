@@ -17,6 +17,7 @@ use crate::decide::opening::{self, Plan};
 use crate::model::control_path::HostAlias;
 use crate::model::finding::Finding;
 use crate::model::socket::{Socket, State};
+use crate::scan;
 
 pub(super) fn open(global: &Global, open: &Open, to: &mut Output<'_>) -> io::Result<Outcome> {
     let mut context = Context::load_for(global, open.json)?;
@@ -144,6 +145,7 @@ pub(super) fn start(
         persist: host.persist,
         consent: how.consent,
         questions: how.questions,
+        remembered: scan::remembered_file(context.scanner.environment()),
     };
     if signals.is_none() {
         *signals = Some(DeferredSignals::block()?);

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use tr::tr;
+
 use super::notice::Button;
 use crate::model::control_path::{ControlPath, HostAlias};
 use crate::model::socket::Target;
@@ -126,6 +128,14 @@ impl ActionReport {
     pub fn with_button(mut self, button: Option<Button>) -> Self {
         self.button = button;
         self
+    }
+}
+
+/// Adds the forwardings that have ended with a master to the message about its end.
+pub fn with_forwards(ended: String, forwards: Option<String>) -> String {
+    match forwards {
+        Some(forwards) => tr!("{ended}; with its forwardings {forwards}", ended, forwards),
+        None => ended,
     }
 }
 

@@ -11,7 +11,7 @@ use tr::tr;
 
 use super::action_report::{Action, ActionOutcome, ActionReport, ReportTarget};
 use crate::diagnose::forwards::of_forwarding;
-use crate::diagnose::port_holders::{held_by, ways_to_free};
+use crate::diagnose::port_holders::{held_by, one_for_each_process, ways_to_free};
 use crate::model::forward::{Forward, Listening};
 use crate::model::forwarding::{End, Forwarding, ForwardingKind};
 use crate::model::port_holder::PortHolder;
@@ -47,7 +47,10 @@ pub fn added(
         Ok(port) => *port,
         Err((outcome, reason)) => {
             let (message, advice) = match facts.holders.first() {
-                Some(holder) => (held(&facts.holders, sockets), way_to_free(holder, sockets)),
+                Some(holder) => (
+                    held(facts.holders.iter(), sockets),
+                    way_to_free(holder, sockets),
+                ),
                 None => failure(reason, forwarding, facts.is_path_taken),
             };
             return report(*outcome, message, advice);
@@ -71,12 +74,7 @@ pub fn added(
         let pid = holder.process.as_ref().map(|(pid, _)| *pid);
         pid.is_some() && pid == master.pid
     };
-    let others: Vec<PortHolder> = facts
-        .holders
-        .iter()
-        .filter(|it| !is_own(it))
-        .cloned()
-        .collect();
+    let others: Vec<&PortHolder> = facts.holders.iter().filter(|it| !is_own(it)).collect();
     let shown = text::list(listens.iter().map(Forward::to_string));
     match others.first() {
         _ if listens.is_empty() => {
@@ -92,7 +90,7 @@ pub fn added(
             let message = tr!(
                 "it listens, but not on every address: {shown}; {held}",
                 shown,
-                held = held(&others, sockets)
+                held = held(others.iter().copied(), sockets)
             );
             report(ActionOutcome::Failed, message, way_to_free(other, sockets))
         }
@@ -280,8 +278,9 @@ fn target_of(forwarding: &Forwarding) -> String {
         .unwrap_or_else(|| tr!("any (SOCKS)"))
 }
 
-fn held(holders: &[PortHolder], sockets: &[Socket]) -> String {
-    text::list(holders.iter().map(|holder| held_by(holder, sockets)))
+fn held<'a>(holders: impl Iterator<Item = &'a PortHolder>, sockets: &[Socket]) -> String {
+    let processes = one_for_each_process(holders).into_iter();
+    text::list(processes.map(|holder| held_by(holder, sockets)))
 }
 
 fn way_to_free(holder: &PortHolder, sockets: &[Socket]) -> Option<String> {

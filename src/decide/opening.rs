@@ -30,6 +30,8 @@ pub enum Plan {
 pub struct Start {
     pub path: ControlPath,
     pub first: First,
+    /// The forwardings that end with a stranded master.
+    pub forwards: Option<String>,
     pub asks: bool,
     pub has_connect_timeout: bool,
 }
@@ -68,8 +70,10 @@ pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot) -> Plan {
     if let Some(finding) = known.into_iter().find(|finding| prevents(finding.id)) {
         return Plan::Blocked(Obstacle::from(finding));
     }
+    let ended = at_path.filter(|_| matches!(first, First::End(_)));
     Plan::Start(Start {
         path,
+        forwards: ended.and_then(Socket::forwards_text),
         first,
         asks: host.control_master.asks(),
         has_connect_timeout: host.has_connect_timeout,

@@ -1,6 +1,6 @@
 //! The forwardings of a master: its listeners, joined with the places that name where they lead.
 
-use std::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, SocketAddr};
 
 use tr::tr;
 

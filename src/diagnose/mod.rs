@@ -19,13 +19,14 @@ pub mod port_holders;
 mod remedy;
 mod state;
 mod suggest;
+pub mod taken_ports;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use crate::model::carried::Carried;
 use crate::model::control_path::{ControlPath, Destination};
-use crate::model::finding::Severity;
+use crate::model::finding::{Finding, Severity};
 use crate::model::network::Judgement;
 use crate::model::places::{Host, Origin, Places, WrittenBy};
 use crate::model::socket::{
@@ -67,11 +68,7 @@ pub fn snapshot(facts: &Facts, context: Context<'_>) -> Snapshot {
     findings.extend(hosts::findings(context));
     findings.extend(control_master::findings(context));
     findings.extend(directories::findings(context, &sockets));
-    findings.sort_by(|a, b| {
-        b.severity
-            .cmp(&a.severity)
-            .then_with(|| (a.id, &a.subject).cmp(&(b.id, &b.subject)))
-    });
+    sort(&mut findings);
     let observations = facts.observations.iter();
     let asides = observations.filter_map(|observation| aside(observation, context));
     Snapshot {
@@ -80,6 +77,15 @@ pub fn snapshot(facts: &Facts, context: Context<'_>) -> Snapshot {
         findings,
         asides: asides.collect(),
     }
+}
+
+/// Sorts findings, the worst first.
+pub fn sort(findings: &mut [Finding]) {
+    findings.sort_by(|a, b| {
+        b.severity
+            .cmp(&a.severity)
+            .then_with(|| (a.id, &a.subject).cmp(&(b.id, &b.subject)))
+    });
 }
 
 /// Names the masters that jump through each master.

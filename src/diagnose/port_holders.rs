@@ -6,6 +6,20 @@ use crate::model::port_holder::PortHolder;
 use crate::model::socket::Socket;
 use crate::model::text;
 
+/// Leaves out further addresses of the same process: `-L 8080:…` listens on 127.0.0.1 and on ::1.
+pub fn one_for_each_process<'a>(
+    holders: impl Iterator<Item = &'a PortHolder>,
+) -> Vec<&'a PortHolder> {
+    let mut processes: Vec<&PortHolder> = Vec::new();
+    for holder in holders {
+        let is_its = |it: &&PortHolder| (it.uid, &it.process) == (holder.uid, &holder.process);
+        if !processes.iter().any(is_its) {
+            processes.push(holder);
+        }
+    }
+    processes
+}
+
 /// `127.0.0.1:5432 is held by nginx (pid 4)`
 pub fn held_by(holder: &PortHolder, sockets: &[Socket]) -> String {
     let address = holder.address;

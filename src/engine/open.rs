@@ -118,6 +118,7 @@ impl Engine {
             persist: host.persist,
             consent,
             questions: Questions::of(false, |name| std::env::var_os(name)),
+            remembered: scan::remembered_file(self.scanner.environment()),
         };
         let started = self.start("open", move || {
             let report = perform::open(&opening, None);

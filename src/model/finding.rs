@@ -301,6 +301,13 @@ findings! {
             up, after about 15 minutes",
         advice: "set `ServerAliveInterval 15`",
     }
+    ForwardPortTaken {
+        id: "forward-port-taken", severity: Warning, group: Configuration,
+        title: marked!("port of a configured forwarding is taken"),
+        meaning: "another program, or another master, holds the port of a LocalForward or DynamicForward of a host that \
+            multiplexes, so that forwarding does not exist; only `doctor` looks for it",
+        advice: "use another port, or end what holds it",
+    }
     ConfigInvalid {
         id: "config-invalid", severity: Error, group: Configuration,
         title: marked!("muxtray's configuration is not valid"),

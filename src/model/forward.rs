@@ -1,7 +1,7 @@
 //! A forwarding that a master has, as the kernel shows its listener.
 
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use tr::tr;

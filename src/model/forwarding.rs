@@ -3,9 +3,9 @@
 //! The syntax is that of `parse_forward()` and `parse_fwd_field()` in readconf.c, and of `dump_cfg_forwards()` there for
 //! the output of `ssh -G`.
 
+use core::net::{IpAddr, SocketAddr};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
 

@@ -8,6 +8,9 @@ use super::ids::SocketId;
 
 const KEPT: usize = 500;
 
+/// A larger file is not one of muxtray's.
+pub const MAX_REMEMBERED_BYTES: u64 = 1 << 18;
+
 /// The last one first. A list in JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -119,6 +119,13 @@ impl Socket {
         lines
     }
 
+    /// Returns the forwardings for one line; `None` if there are none.
+    pub fn forwards_text(&self) -> Option<String> {
+        const MAX: usize = 3;
+        let lines = self.forward_lines(MAX);
+        (!lines.is_empty()).then(|| text::list(lines))
+    }
+
     pub fn stranger(&self, host: &str) -> Option<&Stranger> {
         let mut strangers = self.strangers.iter();
         strangers.find(|stranger| stranger.host.0 == host)

@@ -1,5 +1,6 @@
 //! The listeners on a TCP port of this machine and network namespace, from the kernel's table; no connection is made.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use super::inet_diag::{self, Row};
@@ -7,24 +8,25 @@ use super::process::{self, Descriptors};
 use crate::model::ids::MasterPid;
 use crate::model::port_holder::PortHolder;
 
-/// Returns the listeners on the port, each process once.
+/// Returns the listeners on each of these ports.
 ///
 /// # Errors
 /// The kernel's error if sock_diag is blocked.
-pub fn port_holders(port: u16) -> io::Result<Vec<PortHolder>> {
-    let rows = inet_diag::dump()?;
-    let listening = |row: &&Row| row.numbers.is_none() && row.local.port() == port;
-    let mut holders: Vec<PortHolder> = Vec::new();
-    for row in rows.iter().filter(listening) {
-        let holder = described(row);
-        // `-L 8080:…` listens on 127.0.0.1 and on ::1.
-        let is_known =
-            |known: &PortHolder| known.uid == holder.uid && known.process == holder.process;
-        if !holders.iter().any(is_known) {
-            holders.push(holder);
-        }
+pub fn port_holders(ports: BTreeSet<u16>) -> io::Result<BTreeMap<u16, Vec<PortHolder>>> {
+    if ports.is_empty() {
+        return Ok(BTreeMap::new());
     }
-    Ok(holders)
+    let rows = inet_diag::dump()?;
+    let listening = |row: &&Row| row.numbers.is_none();
+    let mut all: BTreeMap<u16, Vec<PortHolder>> =
+        ports.into_iter().map(|port| (port, Vec::new())).collect();
+    for row in rows.iter().filter(listening) {
+        let Some(holders) = all.get_mut(&row.local.port()) else {
+            continue;
+        };
+        holders.push(described(row));
+    }
+    Ok(all)
 }
 
 fn described(row: &Row) -> PortHolder {
@@ -56,8 +58,8 @@ mod tests {
         let address = listener.local_addr().unwrap();
         // A child that another test forks has a copy until it execs.
         eventually("this process is the holder", || {
-            let holders = port_holders(address.port()).unwrap();
-            let [holder] = &holders[..] else {
+            let holders = port_holders([address.port()].into()).unwrap();
+            let [holder] = &holders[&address.port()][..] else {
                 panic!("{holders:?}");
             };
             assert_eq!((holder.address, holder.uid), (address, own_uid()));

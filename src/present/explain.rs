@@ -3,6 +3,7 @@
 mod values;
 
 use std::iter;
+use std::net::IpAddr;
 
 use tr::tr;
 
@@ -79,15 +80,21 @@ pub fn answer(recognised: &Recognised, situation: &Situation<'_>) -> Answer {
     if let Some(port) = recognised.port.filter(|_| names_port(message))
         && let Some(holders) = situation.ports.get(&port)
     {
+        let address = address_in(&recognised.line);
+        let holders = port_holders::one_for_each_process(
+            holders
+                .iter()
+                .filter(|it| address.is_none_or(|address| can_take(it.address.ip(), address))),
+        );
         if holders.is_empty() {
             now.push(tr!("nothing listens on port {port}: connect again", port));
         }
+        is_explained |= !holders.is_empty();
         for holder in holders {
             let sockets = &situation.snapshot.sockets;
             now.push(port_holders::held_by(holder, sockets));
             own_remedies.extend(port_holders::ways_to_free(holder, sockets));
         }
-        is_explained |= !holders.is_empty();
     }
 
     let general = if recognised.is_of_ansible && !message.remedies_in_ansible.is_empty() {
@@ -129,6 +136,21 @@ pub fn answer(recognised: &Recognised, situation: &Situation<'_>) -> Answer {
             remedies
         },
     }
+}
+
+/// The address in `bind [127.0.0.1]:8080: Address already in use`.
+fn address_in(line: &str) -> Option<IpAddr> {
+    let (_, rest) = line.split_once('[')?;
+    let (address, _) = rest.split_once("]:")?;
+    address.parse().ok()
+}
+
+/// Whether a listener there takes the port of this address. One on every address of IPv6 may take that of IPv4, too.
+fn can_take(listens: IpAddr, address: IpAddr) -> bool {
+    let is_same_family = listens.is_ipv4() == address.is_ipv4();
+    listens == address
+        || (listens.is_unspecified() && (is_same_family || listens.is_ipv6()))
+        || (address.is_unspecified() && is_same_family)
 }
 
 /// Whether the listener on the local port can be the cause.

@@ -541,3 +541,56 @@ fn wrong_usage_is_explained() {
     assert!(!lab.control_path("web").exists());
     lab.muxtray(["forward", "web"]).expect(1);
 }
+
+#[test]
+fn forwardings_that_end_with_their_master_are_named() {
+    let lab = Lab::good();
+    let argument = format!("{}:h:9", Lab::free_port());
+    let named = format!(
+        "127.0.0.1:{} \u{2192} h:9",
+        argument.split_once(':').unwrap().0
+    );
+    for command in [&["exit", "web"][..], &["stop", "web"], &["exit", "--all"]] {
+        let mut master = lab.master("web");
+        lab.muxtray(["forward", "web", "-L", &argument]).expect(0);
+        let ended = lab.muxtray(command).expect(0).stdout;
+        let text = format!("; with its forwardings {named}\n");
+        assert!(ended.contains(&text), "{command:?}: {ended}");
+        master.wait_for_end();
+    }
+}
+
+#[test]
+fn doctor_names_the_holder_of_a_configured_port() {
+    let lab = Lab::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let free = Lab::free_port();
+    lab.configure(&format!(
+        "Host web\n{GOOD}    LocalForward {port} h:9\nHost db\n{GOOD}    LocalForward {free} h:9\n"
+    ));
+    let found = lab.doctor().finding("forward-port-taken");
+    let evidence = found["evidence"].as_str().unwrap();
+    let start = format!("LocalForward {port} cannot listen: 127.0.0.1:{port} is held by ");
+    assert!(evidence.starts_with(&start), "{found:#}");
+    drop(taken);
+    // Its own master is no obstacle, that of another host is.
+    lab.persisted_master("db", "60");
+    assert!(
+        !lab.doctor()
+            .all_ids()
+            .contains(&"forward-port-taken".to_owned())
+    );
+    lab.configure(&format!(
+        "Host web\n{GOOD}    LocalForward {free} h:9\nHost db\n{GOOD}    LocalForward {free} h:9\n"
+    ));
+    let found = lab.doctor().finding("forward-port-taken");
+    assert_eq!(found["subject"], "host web", "{found:#}");
+    assert!(
+        found["evidence"]
+            .as_str()
+            .unwrap()
+            .contains("held by the master of db"),
+        "{found:#}"
+    );
+}

@@ -245,6 +245,8 @@ fn stranded_master_is_replaced_by_one_action() {
     wait_until("the session is open", PATIENCE, || {
         network.report("web").0["sessions"] == 1
     });
+    let forward = ["forward", "web", "-L", "127.0.0.1:5432:h:9"];
+    network.muxtray(&forward).expect(0);
     network.ip(&format!("address del {CLIENT}/24 dev a0"));
     network.ip("address add 10.77.1.7/24 dev a0");
     network.ip(&format!("route add {WEB}/32 via 10.77.1.2"));
@@ -257,12 +259,12 @@ fn stranded_master_is_replaced_by_one_action() {
         .muxtray(&["open", "--force", "web"])
         .expect(0)
         .stdout;
-    assert!(
-        told.starts_with("web: exited, closing 1 session; opened in "),
-        "{told}"
-    );
+    let cut = "web: exited, closing 1 session; with its forwardings 127.0.0.1:5432 \u{2192} h:9; opened in ";
+    assert!(told.starts_with(cut), "{told}");
+    assert!(told.ends_with(", 1 forwarding added again\n"), "{told}");
     let new = network.wait_for_state("web", "running", &[]);
     assert_ne!(new.0["pid"], old.pid(), "{:#}", new.0);
     assert_eq!(new.0["sessions"], 0);
+    assert_eq!(new.0["forwards"][0]["target"], "h:9", "{:#}", new.0);
     drop(session);
 }

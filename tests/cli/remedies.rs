@@ -87,6 +87,10 @@ const TROUBLES: &[(&str, Trouble)] = &[
     ("path-not-per-host", Removed),
     ("master-outdated", Removed),
     ("forward-exposed", Removed),
+    (
+        "forward-port-taken",
+        NotRun("its remedy is a decision: which program may have the port"),
+    ),
     ("control-master-yes", Removed),
     ("control-master-ask", Removed),
     ("no-control-master", Removed),

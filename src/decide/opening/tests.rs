@@ -20,6 +20,7 @@ fn plan_depends_on_the_state_at_the_path() {
         let socket = &snapshot.sockets[0];
         let start = |first| {
             Plan::Start(Start {
+                forwards: None,
                 path: path("/s/u@h-22"),
                 first,
                 asks: false,

@@ -197,14 +197,15 @@ fn refused_session_names_the_masters_and_their_sessions() {
 #[test]
 fn holder_of_the_port_is_named_with_a_way_to_end_it() {
     let message = "bind [127.0.0.1]:1080: Address already in use";
-    let holder = PortHolder {
-        address: "127.0.0.1:1080".parse().unwrap(),
+    let holder = |address: &str| PortHolder {
+        address: address.parse().unwrap(),
         uid: UserId(0),
         process: Some((MasterPid(5), "python3".to_owned())),
     };
     for (holders, now, remedy) in [
         (
-            vec![holder],
+            // The other one is no obstacle.
+            vec![holder("[::1]:1080"), holder("127.0.0.1:1080")],
             "127.0.0.1:1080 is held by python3 (pid 5)",
             "end that process: kill 5",
         ),
