@@ -90,45 +90,28 @@ mod tests {
                 port: None,
             }
         };
-        for (captured, typed, remote, alias, shown) in [
+        // The destination in the path, the typed one and the address; the host and the destination that they show.
+        for row in [
             // The arguments name the host; its address is what it was at the start.
-            (
-                None,
-                Some("web"),
-                Some("10.0.0.1:22"),
-                "web",
-                "u@10.0.0.1:22",
-            ),
-            (
-                None,
-                Some("v@web"),
-                Some("10.0.0.9:22"),
-                "web",
-                "v@10.0.0.9:22",
-            ),
-            (None, Some("far"), None, "far", "-"),
-            (
-                Some("u@old"),
-                Some("web"),
-                Some("10.0.0.9:22"),
-                "web",
-                "u@old",
-            ),
-            (
-                None,
-                Some("v@10.0.0.1"),
-                Some("10.0.0.1:22"),
-                "-",
-                "v@10.0.0.1",
-            ),
-            (None, Some("other"), None, "-", "other"),
+            "- | web | 10.0.0.1:22 | web | u@10.0.0.1:22",
+            "- | v@web | 10.0.0.9:22 | web | v@10.0.0.9:22",
+            "- | far | - | far | -",
+            "u@old | web | 10.0.0.9:22 | web | u@old",
+            "- | v@10.0.0.1 | 10.0.0.1:22 | - | v@10.0.0.1",
+            "- | other | - | - | other",
             // A title shows nothing.
-            (None, None, Some("10.0.0.1:22"), "web", "u@10.0.0.1:22"),
-            (None, None, Some("10.0.0.1:23"), "-", "10.0.0.1:23"),
-            (None, None, Some("10.0.0.2:22"), "-", "10.0.0.2:22"),
-            (Some("u@old"), None, Some("10.0.0.1:22"), "-", "u@old"),
-            (None, None, None, "-", "-"),
+            "- | - | 10.0.0.1:22 | web | u@10.0.0.1:22",
+            "- | - | 10.0.0.1:23 | - | 10.0.0.1:23",
+            "- | - | 10.0.0.2:22 | - | 10.0.0.2:22",
+            "u@old | - | 10.0.0.1:22 | - | u@old",
+            "- | - | - | - | -",
         ] {
+            let fields: Vec<&str> = row.split(" | ").collect();
+            let [captured, typed, remote, alias, shown] = fields[..] else {
+                panic!("{row}");
+            };
+            let [captured, typed, remote] =
+                [captured, typed, remote].map(|it| (it != "-").then_some(it));
             let arguments = typed.map(|typed| SshArguments {
                 server: destination(typed),
                 has_other_config: false,
@@ -145,9 +128,8 @@ mod tests {
                 let host = host.map_or("-".to_owned(), |host| host.alias.to_string());
                 (host, to.map_or("-".to_owned(), |to| to.to_string()))
             };
-            let case = (captured, typed, remote);
             let found = name(connection.as_ref(), arguments.as_ref());
-            assert_eq!(found, (alias.to_owned(), shown.to_owned()), "{case:?}");
+            assert_eq!(found, (alias.to_owned(), shown.to_owned()), "{row}");
             // The address of a jump host names nothing, and other configurations have other hosts.
             if let (Some(connection), None, None) = (connection.clone(), captured, typed) {
                 let proxied = Connection {
@@ -163,7 +145,7 @@ mod tests {
                     gateway_ports: false,
                     ..arguments
                 };
-                assert_eq!(name(None, Some(&other)).0, "-", "{case:?}");
+                assert_eq!(name(None, Some(&other)).0, "-", "{row}");
             }
         }
     }

@@ -169,21 +169,17 @@ mod tests {
 
     #[test]
     fn traces_show_whose_master_it_is() {
-        let direct = || host("direct", "", |_| {});
-        let other = || {
-            host("other", "", |it| {
-                it.destination.host = "10.99.0.10".to_owned();
-            })
-        };
-        let named = || {
-            host("named", "", |it| {
-                it.destination.host = "n.example.org".to_owned();
-            })
-        };
-        let keys = || host("keys", "identityfile ~/.ssh/k\n", |_| {});
-        let by_a = || host("a", "proxycommand exec socat - 'TCP:1:%p'\n", |_| {});
-        let by_b = || host("b", "proxycommand socat - TCP:2:%p\n", |_| {});
-        let gw = || host("gw", "proxyjump me@GW:2022\n", |_| {});
+        let at =
+            |address: &'static str| move |it: &mut Host| it.destination.host = address.to_owned();
+        let all = [
+            host("direct", "", |_| {}),
+            host("other", "", at("10.99.0.10")),
+            host("named", "", at("n.example.org")),
+            host("keys", "identityfile ~/.ssh/k\n", |_| {}),
+            host("a", "proxycommand exec socat - 'TCP:1:%p'\n", |_| {}),
+            host("b", "proxycommand socat - TCP:2:%p\n", |_| {}),
+            host("gw", "proxyjump me@GW:2022\n", |_| {}),
+        ];
         let straight = connection();
         let through = Connection {
             proxy: Some("socat".to_owned()),
@@ -215,60 +211,33 @@ mod tests {
             connection,
             ..Traces::default()
         };
+        let seen = || of(None, Some(&straight));
         for (hosts, traces, own, strangers) in [
+            ("direct keys", of(Some(&keys_typed), None), "keys", "direct"),
+            ("direct keys", seen(), "direct keys", "direct keys"),
+            ("direct other", seen(), "direct", "other"),
+            ("direct a", seen(), "direct", "a"),
             (
-                vec![direct(), keys()],
-                of(Some(&keys_typed), None),
-                "keys",
-                "direct",
-            ),
-            (
-                vec![direct(), keys()],
-                of(None, Some(&straight)),
-                "direct keys",
-                "direct keys",
-            ),
-            (
-                vec![direct(), other()],
-                of(None, Some(&straight)),
-                "direct",
-                "other",
-            ),
-            (
-                vec![direct(), by_a()],
-                of(None, Some(&straight)),
-                "direct",
-                "a",
-            ),
-            (
-                vec![direct(), by_a()],
+                "direct a",
                 by(&other_program, Some(&through)),
                 "a",
                 "direct",
             ),
-            (vec![by_a(), by_b()], by(&a, Some(&through)), "a", "b"),
-            (vec![by_a(), gw()], by(&jump, None), "gw", "a"),
-            (vec![by_a(), by_b()], by(&other_program, None), "a b", "a b"),
+            ("a b", by(&a, Some(&through)), "a", "b"),
+            ("a gw", by(&jump, None), "gw", "a"),
+            ("a b", by(&other_program, None), "a b", "a b"),
+            ("named other", seen(), "named", "other"),
+            ("named direct", seen(), "named direct", "named direct"),
             (
-                vec![named(), other()],
-                of(None, Some(&straight)),
-                "named",
-                "other",
-            ),
-            (
-                vec![named(), direct()],
-                of(None, Some(&straight)),
-                "named direct",
-                "named direct",
-            ),
-            (
-                vec![direct(), direct(), other()],
+                "direct direct other",
                 of(None, None),
                 "direct direct other",
                 "direct direct other",
             ),
         ] {
-            let (found, others) = divide(hosts.iter().collect(), traces, Path::new("/home/u"));
+            let named = |name: &str| all.iter().find(|host| host.alias.0 == name).unwrap();
+            let hosts = hosts.split(' ').map(named).collect();
+            let (found, others) = divide(hosts, traces, Path::new("/home/u"));
             let found: Vec<&str> = found.iter().map(|host| &*host.alias.0).collect();
             let others: Vec<&str> = others.iter().map(|other| &*other.host.0).collect();
             assert_eq!(

@@ -193,100 +193,46 @@ mod tests {
     #[test]
     fn two_names_of_one_place_and_of_two() {
         let long = |end| format!("proxycommand {}{end}\n", "x".repeat(200));
-        for (one, other, expected) in [
-            ("", "", None),
-            (
-                "identityfile ~/.ssh/k\n",
-                "identityfile /home/u/.ssh/k\n",
-                None,
-            ),
-            ("identityfile ~/.ssh/k\n", "identityfile %d/.ssh/k\n", None),
-            ("identityfile ~/%h\n", "identityfile ~/h\n", None),
-            ("proxyjump gw\n", "proxyjump GW:22\n", None),
-            ("proxyjump u@[::1]:22\n", "proxyjump ssh://u@[::1]/\n", None),
-            ("proxyjump gw\n", "proxycommand ssh -W [%h]:%p gw\n", None),
-            (
-                "proxycommand nc %h 22\n",
-                "proxycommand exec nc h %p\n",
-                None,
-            ),
-            ("proxycommand none\n", "", None),
-            ("forwardagent yes\n", "localforward 1 [h]:2\n", None),
-            (
-                "proxycommand socat - TCP:1:%p\n",
-                "proxycommand socat - TCP:2:%p\n",
-                Some((
-                    "ProxyCommand socat - TCP:1:22",
-                    "ProxyCommand socat - TCP:2:22",
-                )),
-            ),
-            (
-                "proxycommand connect %n\n",
-                "proxycommand connect %n\n",
-                Some(("ProxyCommand connect a", "ProxyCommand connect b")),
-            ),
-            ("proxyjump gw\n", "", Some(("ProxyJump gw", "no ProxyJump"))),
-            (
-                "proxyjump a,b\n",
-                "proxyjump b,a\n",
-                Some(("ProxyJump a,b", "ProxyJump b,a")),
-            ),
-            (
-                "proxyjump gw:2\n",
-                "proxyjump gw\n",
-                Some(("ProxyJump gw:2", "ProxyJump gw")),
-            ),
-            (
-                "proxyjump gw\n",
-                "proxycommand nc gw\n",
-                Some(("ProxyJump gw", "ProxyCommand nc gw")),
-            ),
-            (
-                "identityfile ~/%n\n",
-                "identityfile ~/%n\n",
-                Some(("IdentityFile ~/a", "IdentityFile ~/b")),
-            ),
-            (
-                "identityfile ~/a\nidentityfile ~/b\n",
-                "identityfile ~/b\nidentityfile ~/a\n",
-                Some(("IdentityFile ~/a, ~/b", "IdentityFile ~/b, ~/a")),
-            ),
-            (
-                "certificatefile ~/c\n",
-                "",
-                Some(("CertificateFile ~/c", "no CertificateFile")),
-            ),
-            (
-                "hostkeyalias x\n",
-                "",
-                Some(("HostKeyAlias x", "no HostKeyAlias")),
-            ),
-            (
-                "identitiesonly yes\n",
-                "identitiesonly no\n",
-                Some(("IdentitiesOnly yes", "IdentitiesOnly no")),
-            ),
-            (
-                "bindinterface tun0\n",
-                "",
-                Some(("BindInterface tun0", "no BindInterface")),
-            ),
+        // The lines of one name and of the other, and the difference.
+        for row in [
+            " |  | ",
+            "identityfile ~/.ssh/k | identityfile /home/u/.ssh/k | ",
+            "identityfile ~/.ssh/k | identityfile %d/.ssh/k | ",
+            "identityfile ~/%h | identityfile ~/h | ",
+            "proxyjump gw | proxyjump GW:22 | ",
+            "proxyjump u@[::1]:22 | proxyjump ssh://u@[::1]/ | ",
+            "proxyjump gw | proxycommand ssh -W [%h]:%p gw | ",
+            "proxycommand nc %h 22 | proxycommand exec nc h %p | ",
+            "proxycommand none |  | ",
+            "forwardagent yes | localforward 1 [h]:2 | ",
+            "proxycommand nc 1 %p | proxycommand nc 2 %p | ProxyCommand nc 1 22 / ProxyCommand nc 2 22",
+            "proxycommand nc %n | proxycommand nc %n | ProxyCommand nc a / ProxyCommand nc b",
+            "proxyjump gw |  | ProxyJump gw / no ProxyJump",
+            "proxyjump a,b | proxyjump b,a | ProxyJump a,b / ProxyJump b,a",
+            "proxyjump gw:2 | proxyjump gw | ProxyJump gw:2 / ProxyJump gw",
+            "proxyjump gw | proxycommand nc gw | ProxyJump gw / ProxyCommand nc gw",
+            "identityfile ~/%n | identityfile ~/%n | IdentityFile ~/a / IdentityFile ~/b",
+            "identityfile a;identityfile b | identityfile b;identityfile a | IdentityFile a, b / IdentityFile b, a",
+            "certificatefile ~/c |  | CertificateFile ~/c / no CertificateFile",
+            "hostkeyalias x |  | HostKeyAlias x / no HostKeyAlias",
+            "identitiesonly yes | identitiesonly no | IdentitiesOnly yes / IdentitiesOnly no",
+            "bindinterface tun0 |  | BindInterface tun0 / no BindInterface",
         ] {
-            let difference =
-                place_difference(&host("a", one), &host("b", other), Path::new("/home/u"));
-            let found = difference.as_ref().map(|it| (&*it.one, &*it.other));
-            assert_eq!(found, expected, "{one} {other}");
+            let fields: Vec<String> = row.split(" | ").map(|it| it.replace(';', "\n")).collect();
+            let [one, other, expected] = &fields[..] else {
+                panic!("{row}");
+            };
+            let (one, other) = (host("a", one), host("b", other));
+            let difference = place_difference(&one, &other, Path::new("/home/u"));
+            let found = difference.map(|it| format!("{} / {}", it.one, it.other));
+            assert_eq!(found.unwrap_or_default(), *expected, "{row}");
         }
-        let cut = place_difference(
-            &host("a", &long("1")),
-            &host("b", &long("2")),
-            Path::new("/"),
-        );
-        assert!(cut.is_some_and(|it| it.one.len() < 250));
-        assert_eq!(
-            place_difference(&host("a", &long("")), &host("b", &long("")), Path::new("/")),
-            None
-        );
+        let of = |one, other| {
+            let [one, other] = [one, other].map(|end| host("a", &long(end)));
+            place_difference(&one, &other, Path::new("/"))
+        };
+        assert!(of("1", "2").is_some_and(|it| it.one.len() < 250));
+        assert_eq!(of("", ""), None);
     }
 
     #[test]
@@ -297,17 +243,10 @@ mod tests {
         );
         let now = host("a", "forwardagent yes\nsendenv X\nrequesttty yes\n");
         let found = master_differences(&then, &now, Path::new("/home/u"));
-        let found: Vec<String> = found
-            .iter()
-            .map(|it| format!("{} / {}", it.one, it.other))
-            .collect();
-        assert_eq!(
-            found,
-            [
-                "ForwardAgent no / ForwardAgent yes",
-                "no SendEnv / SendEnv X",
-                "SetEnv A=b / no SetEnv"
-            ]
-        );
+        let shown = |it: &Difference| format!("{} / {}", it.one, it.other);
+        let found: Vec<String> = found.iter().map(shown).collect();
+        let expected =
+            "ForwardAgent no / ForwardAgent yes, no SendEnv / SendEnv X, SetEnv A=b / no SetEnv";
+        assert_eq!(found.join(", "), expected);
     }
 }

@@ -222,32 +222,22 @@ fn masters(snapshot: &Snapshot) -> Vec<String> {
 
 /// Returns the problems of the socket, and the findings of its directory and hosts that can cause the message.
 fn findings_about(path: &ControlPath, message: &SshMessage, snapshot: &Snapshot) -> Vec<Finding> {
-    let can_cause = |finding: &&Finding| message.findings.contains(&finding.id);
-    let of_sockets = snapshot
-        .sockets
-        .iter()
-        .filter(|socket| socket.path == *path)
-        .flat_map(|socket| &socket.findings)
-        .filter(|finding| finding.severity >= Severity::Warning || can_cause(finding));
-    of_sockets
-        .chain(
-            snapshot
-                .findings
-                .iter()
-                .filter(|finding| finding.is_about(path))
-                .filter(can_cause),
-        )
-        .cloned()
-        .collect()
+    let is_about = |(finding, socket): &(&Finding, Option<&Socket>)| {
+        let can_cause = message.findings.contains(&finding.id);
+        match socket {
+            Some(socket) => {
+                socket.path == *path && (can_cause || finding.severity >= Severity::Warning)
+            }
+            None => can_cause && finding.is_about(path),
+        }
+    };
+    let all = snapshot.all_findings().filter(is_about);
+    all.map(|(finding, _)| finding.clone()).collect()
 }
 
 fn findings_of(ids: &[FindingId], snapshot: &Snapshot) -> Vec<Finding> {
-    let of_sockets = snapshot.sockets.iter().flat_map(|socket| &socket.findings);
-    of_sockets
-        .chain(&snapshot.findings)
-        .filter(|finding| ids.contains(&finding.id))
-        .cloned()
-        .collect()
+    let all = snapshot.all_findings().map(|(finding, _)| finding);
+    all.filter(|it| ids.contains(&it.id)).cloned().collect()
 }
 
 fn state_of_path(

@@ -275,37 +275,25 @@ mod tests {
             connect: Some(Connect::Refused),
             ..observation()
         };
-        let at = "/s/u@h-22";
-        let host = |control_master, control_path: Option<&str>| Host {
+        let host = |control_master, has_path: bool| Host {
             control_master,
-            control_path: control_path.map(path),
+            control_path: has_path.then(|| path("/s/u@h-22")),
             ..places().hosts.remove(0)
         };
-        let (auto, not) = (
-            &host(ControlMaster::Auto, Some(at)),
-            &host(ControlMaster::No, Some(at)),
-        );
         let shown = |plan| match plan {
             Plan::Through(path) => format!("through {path}"),
             Plan::Start(path) => format!("start {path}"),
             Plan::Blocked(obstacle) => obstacle.evidence,
         };
         let plans = [
-            plan("web", not, &seen(vec![running()])),
-            plan("web", auto, &seen(vec![stale])),
-            plan("web", auto, &seen(vec![])),
-            plan("web", not, &seen(vec![])),
-            plan(
-                "web",
-                &host(ControlMaster::Auto, None),
-                &seen(vec![running()]),
-            ),
-            plan(
-                "web",
-                &host(ControlMaster::Yes, Some(at)),
-                &seen(vec![running()]),
-            ),
-        ];
+            (ControlMaster::No, true, vec![running()]),
+            (ControlMaster::Auto, true, vec![stale]),
+            (ControlMaster::Auto, true, vec![]),
+            (ControlMaster::No, true, vec![]),
+            (ControlMaster::Auto, false, vec![running()]),
+            (ControlMaster::Yes, true, vec![running()]),
+        ]
+        .map(|(kind, has_path, found)| plan("web", &host(kind, has_path), &seen(found)));
         insta::assert_snapshot!(plans.map(shown).join("\n"));
     }
 
@@ -314,6 +302,10 @@ mod tests {
             runs: millis.iter().copied().map(Duration::from_millis).collect(),
             failure,
         }
+    }
+
+    fn refused(millis: &[u64]) -> Series {
+        series(millis, Some(Failure::Refused(None)))
     }
 
     fn trial(fresh: Series, multiplexed: Series, master: Master) -> Trial {
@@ -337,18 +329,10 @@ mod tests {
         let texts = [
             trial(slow(), fast(), Master::Started),
             trial(series(&[9, 1], None), slow(), Master::Running),
-            trial(
-                series(&[], Some(Failure::Refused(None))),
-                fast(),
-                Master::Running,
-            ),
+            trial(refused(&[]), fast(), Master::Running),
             trial(slow(), series(&[0], None), Master::Running),
             trial(slow(), Series::default(), Master::None),
-            trial(
-                series(&[], Some(Failure::Refused(None))),
-                series(&[], Some(Failure::Refused(None))),
-                Master::None,
-            ),
+            trial(refused(&[]), refused(&[]), Master::None),
             trial(
                 slow(),
                 series(&[11], Some(timed_out)),
@@ -362,11 +346,7 @@ mod tests {
     #[test]
     fn results_as_json() {
         let fresh = series(&[208, 231, 212], None);
-        let trial = trial(
-            fresh,
-            series(&[10], Some(Failure::Refused(None))),
-            Master::Started,
-        );
+        let trial = trial(fresh, refused(&[10]), Master::Started);
         insta::assert_snapshot!(serde_json::to_string_pretty(&trial).unwrap());
     }
 }

@@ -73,27 +73,21 @@ fn hosts_with_other_destination_and_same_path_collide() {
         })
     };
     for (hosts, evidence) in [
-        (vec![web(), same()], None),
-        (
-            vec![web(), same(), user()],
-            Some("User u, host db has User v"),
-        ),
-        (
-            vec![web(), other()],
-            Some("HostName h, host db has HostName i"),
-        ),
+        (vec![web(), same()], ""),
+        (vec![web(), same(), user()], "User u, host db has User v"),
+        (vec![web(), other()], "HostName h, host db has HostName i"),
         (
             vec![web(), port(), same(), user()],
-            Some("Port 22, host db has Port 23, and 1 more lead elsewhere"),
+            "Port 22, host db has Port 23, and 1 more lead elsewhere",
         ),
         (
             vec![web(), jump()],
-            Some("no ProxyJump, host db has ProxyJump gw"),
+            "no ProxyJump, host db has ProxyJump gw",
         ),
     ] {
         let is_hashed = !hosts.contains(&jump());
         let findings = found(hosts);
-        let expected = evidence.map(|evidence| format!("host web has {evidence}"));
+        let expected = (!evidence.is_empty()).then(|| format!("host web has {evidence}"));
         assert_eq!(findings.first().map(|it| it.evidence.clone()), expected);
         if let Some(finding) = findings.first() {
             assert_eq!(shown(&findings), ["path-collision: /s/one: Host *"]);

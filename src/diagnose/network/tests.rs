@@ -247,7 +247,7 @@ fn worst_fact_decides() {
 }
 
 #[test]
-fn next_look_is_when_the_judgement_can_change() {
+fn next_scan_is_when_the_judgement_can_change() {
     let lost = |attempts, expires| connection(lost(attempts, 4, 20_000, expires, 0));
     let no_route = Connection {
         route: Route::None,
@@ -280,19 +280,6 @@ fn next_look_is_when_the_judgement_can_change() {
     }
 }
 
-/// A scan: its time, how long the machine has been suspended, the age of the last answer, the address, the route, and the
-/// cookie; the expected judgement, and the age of its cause.
-type Step = (
-    u64,
-    u64,
-    Duration,
-    Address,
-    Route,
-    u64,
-    Judgement,
-    Option<Duration>,
-);
-
 #[test]
 fn idle_connections_are_suspect_after_changes_until_an_answer() {
     let old = Address::Present(None);
@@ -305,73 +292,63 @@ fn idle_connections_are_suspect_after_changes_until_an_answer() {
     let readdressed = Judgement::Suspect(Doubt::Readdressed);
     let no_route = Judgement::Suspect(Doubt::NoRoute);
     let (a, b) = (via(2), via(3));
-    let sequences: [&[Step]; 9] = [
+    let mut scans = Scans::new();
+    // The time of the scan (at 0 there is another machine), how long it has been suspended, the age of the last answer,
+    // the address, the route and the cookie; the judgement, and the age of its cause.
+    for (at, asleep, ago, address, route, cookie, judgement, since) in [
         // A suspend of more than two seconds.
-        &[
-            (0, 5, secs(30), old, a, 1, WELL, None),
-            (1, 7, secs(31), old, a, 1, WELL, None),
-            (2, 600, secs(32), old, a, 1, resumed, Some(secs(0))),
-            (90, 600, secs(88), old, a, 1, resumed, Some(secs(88))),
-            (91, 600, secs(89) - ms(1), old, a, 1, WELL, None),
-            (200, 600, secs(110), old, a, 1, WELL, None),
-            (201, 0, secs(111), old, a, 1, WELL, None),
-        ],
+        (0, 5, secs(30), old, a, 1, WELL, None),
+        (1, 7, secs(31), old, a, 1, WELL, None),
+        (2, 600, secs(32), old, a, 1, resumed, Some(secs(0))),
+        (90, 600, secs(88), old, a, 1, resumed, Some(secs(88))),
+        (91, 600, secs(89) - ms(1), old, a, 1, WELL, None),
+        (200, 600, secs(110), old, a, 1, WELL, None),
+        (201, 0, secs(111), old, a, 1, WELL, None),
         // A connection that began since.
-        &[
-            (0, 0, secs(40), old, a, 1, WELL, None),
-            (1, 900, secs(40), old, a, 2, WELL, None),
-        ],
-        &[
-            (0, 0, secs(40), old, a, 1, WELL, None),
-            (1, 0, secs(41), old, Route::Unknown, 1, WELL, None),
-            (2, 0, secs(42), old, a, 1, WELL, None),
-            (3, 0, secs(43), old, b, 1, rerouted, Some(secs(0))),
-            (4, 0, secs(44), old, b, 1, rerouted, Some(secs(1))),
-            (6, 0, ms(10), old, b, 1, WELL, None),
-            (7, 0, secs(1), old, Route::None, 1, no_route, None),
-            (8, 0, secs(2), old, b, 1, rerouted, Some(secs(0))),
-        ],
-        &[
-            (0, 0, secs(40), age(5000), a, 1, WELL, None),
-            (1, 0, secs(41), gone, a, 1, stranded, Some(secs(0))),
-            (31, 0, secs(71), gone, a, 1, stranded, Some(secs(30))),
-            (40, 0, secs(80), age(1), a, 1, readdressed, Some(secs(1))),
-            (42, 0, ms(20), age(3), a, 1, WELL, None),
-        ],
+        (0, 0, secs(40), old, a, 1, WELL, None),
+        (1, 900, secs(40), old, a, 2, WELL, None),
+        (0, 0, secs(40), old, a, 1, WELL, None),
+        (1, 0, secs(41), old, Route::Unknown, 1, WELL, None),
+        (2, 0, secs(42), old, a, 1, WELL, None),
+        (3, 0, secs(43), old, b, 1, rerouted, Some(secs(0))),
+        (4, 0, secs(44), old, b, 1, rerouted, Some(secs(1))),
+        (6, 0, ms(10), old, b, 1, WELL, None),
+        (7, 0, secs(1), old, Route::None, 1, no_route, None),
+        (8, 0, secs(2), old, b, 1, rerouted, Some(secs(0))),
+        (0, 0, secs(40), age(5000), a, 1, WELL, None),
+        (1, 0, secs(41), gone, a, 1, stranded, Some(secs(0))),
+        (31, 0, secs(71), gone, a, 1, stranded, Some(secs(30))),
+        (40, 0, secs(80), age(1), a, 1, readdressed, Some(secs(1))),
+        (42, 0, ms(20), age(3), a, 1, WELL, None),
         // Nobody saw when the address was removed.
-        &[
-            (0, 0, secs(40), gone, a, 1, stranded, None),
-            (3, 0, secs(40), gone, a, 2, stranded, None),
-        ],
+        (0, 0, secs(40), gone, a, 1, stranded, None),
+        (3, 0, secs(40), gone, a, 2, stranded, None),
         // The address is younger than the answer by more than the clocks differ.
-        &[(0, 0, secs(11), age(10), a, 1, WELL, None)],
-        &[(0, 0, ms(11_001), age(10), a, 1, readdressed, Some(secs(10)))],
-        &[(0, 0, secs(40), age(4000), a, 1, WELL, None)],
+        (0, 0, secs(11), age(10), a, 1, WELL, None),
+        (0, 0, ms(11_001), age(10), a, 1, readdressed, Some(secs(10))),
+        (0, 0, secs(40), age(4000), a, 1, WELL, None),
         // The same address by a clock that is a little off, and then another time.
-        &[
-            (0, 0, secs(40), age(5), a, 1, readdressed, Some(secs(5))),
-            (10, 0, secs(50), later, a, 1, readdressed, Some(secs(15))),
-            (30, 0, secs(70), age(2), a, 1, readdressed, Some(secs(2))),
-        ],
-    ];
-    for (number, sequence) in sequences.iter().enumerate() {
-        let mut scans = Scans::new();
-        for &(at, asleep, ago, address, route, cookie, judgement, since) in *sequence {
-            let connection = Connection {
-                cookie,
-                address,
-                route,
-                ..connection(heard(ago, idle()))
-            };
-            let verdict = scans.see(secs(at), secs(asleep), connection);
-            let found = (verdict.judgement, verdict.since);
-            assert_eq!(found, (judgement, since), "sequence {number} at {at}");
+        (0, 0, secs(40), age(5), a, 1, readdressed, Some(secs(5))),
+        (10, 0, secs(50), later, a, 1, readdressed, Some(secs(15))),
+        (30, 0, secs(70), age(2), a, 1, readdressed, Some(secs(2))),
+    ] {
+        if at == 0 {
+            scans = Scans::new();
         }
+        let connection = Connection {
+            cookie,
+            address,
+            route,
+            ..connection(heard(ago, idle()))
+        };
+        let verdict = scans.see(secs(at), secs(asleep), connection);
+        let found = (verdict.judgement, verdict.since);
+        assert_eq!(found, (judgement, since), "{at} {asleep} {ago:?}");
     }
 }
 
 #[test]
-fn waiting_is_measured_over_looks() {
+fn waiting_is_measured_over_scans() {
     let stuck = |ago| connection(heard(ago, lost(5, 1, 400, 300, 100)));
     let mut scans = Scans::new();
     for (at, judgement) in [

@@ -63,63 +63,120 @@ fn finding(id: FindingId, subject: &str, evidence: &str) -> Finding {
     Finding::new(id, subject, evidence, "do")
 }
 
-#[test]
-fn now_is_the_state_of_each_socket_at_the_path() {
-    let orphan = || in_state(State::Orphaned { successor: true });
-    for (sockets, now) in [
-        (vec![running(1, 4711)], "running (pid 4711) with 1 session"),
-        (vec![running(None, 4711)], "running"),
-        (vec![in_state(State::Denied(Denied::Look))], "denied"),
-        (
-            vec![orphan(), running(0, 17)],
-            "orphaned, and running (pid 17) with 0 sessions",
-        ),
-    ] {
-        let answer = answer_to(REFUSED, &with_sockets(sockets));
-        assert_eq!(answer.now, [format!("/s/u@h-22 is {now}")]);
-        assert!(!answer.is_wrong());
+fn holder(process: Option<(i32, &str)>) -> PortHolder {
+    PortHolder {
+        address: "127.0.0.1:1080".parse().unwrap(),
+        uid: UserId(0),
+        process: process.map(|(pid, name)| (MasterPid(pid), name.to_owned())),
     }
 }
 
+/// The answers to messages in the states that matter to them.
 #[test]
-fn causes_and_remedies_are_left_out_if_a_finding_explains_the_message() {
-    let stale = finding(FindingId::Stale, "/s/u@h-22", "seen").with_paths(["/s/u@h-22"]);
-    let info = stale.clone().with_severity(Severity::Info);
-    let no_problem = "/s/u@h-22 does not exist, and no problem is known";
-    for (findings, now, is_wrong) in [
-        (vec![], no_problem, false),
-        (vec![info], no_problem, false),
-        (vec![stale], "/s/u@h-22 does not exist", true),
-    ] {
-        let answer = answer_to(REFUSED, &with_findings(findings));
-        assert_eq!(answer.now, [now]);
-        assert_eq!(answer.is_wrong(), is_wrong);
-        assert_eq!(answer.causes.is_empty(), is_wrong);
-        assert_eq!(answer.remedies.is_empty(), is_wrong);
-    }
-}
-
-#[test]
-fn too_long_path_is_not_a_missing_directory() {
+fn answers_follow_from_the_present_state() {
     let path = format!("/home/u/.ansible/cp/{}", "x".repeat(77));
-    let message = format!("path \"{path}\" too long for Unix domain socket");
-    let missing = finding(FindingId::DirectoryMissing, "/home/u/.ansible/cp", "seen")
-        .with_paths(["/home/u/.ansible/cp"]);
-    let answer = answer_to(&message, &with_findings(vec![missing]));
+    let too_long = format!("path \"{path}\" too long for Unix domain socket");
+    let (too_long, bound) = (&*too_long, "bind [127.0.0.1]:1080: Address already in use");
+    let hello = "muxclient: master hello exchange failed";
+    let orphan = || in_state(State::Orphaned { successor: true });
+    let busy = |forwarded| Socket {
+        forwarded: Some(forwarded),
+        ..running(0, 3)
+    };
+    let at_path = |severity| {
+        let stale = finding(FindingId::Stale, "/s/u@h-22", "seen").with_paths(["/s/u@h-22"]);
+        with_findings(vec![stale.with_severity(severity)])
+    };
+    let missing = |path| finding(FindingId::DirectoryMissing, path, "seen").with_paths([path]);
+    let stale = |number| {
+        let stale = finding(FindingId::Stale, "/s/a", "refused");
+        let mut all = vec![stale; number];
+        all.push(missing("/s"));
+        with_findings(all)
+    };
+    let nothing = || seen(Vec::new());
+    let several = || with_sockets(vec![running(0, 1), running(2, 2), running(10, 3)]);
+    let held = |sessions| with_sockets(vec![busy(sessions)]);
+    let port = |holders: Vec<PortHolder>| vec![(1080, holders)];
+    let none = Vec::new;
+    let cases = [
+        (REFUSED, with_sockets(vec![running(1, 4711)]), none()),
+        (REFUSED, with_sockets(vec![running(None, 4711)]), none()),
+        (
+            REFUSED,
+            with_sockets(vec![in_state(State::Denied(Denied::Look))]),
+            none(),
+        ),
+        // An orphan and its successor.
+        (
+            REFUSED,
+            with_sockets(vec![orphan(), running(0, 17)]),
+            none(),
+        ),
+        (REFUSED, nothing(), none()),
+        (REFUSED, at_path(Severity::Info), none()),
+        (REFUSED, at_path(Severity::Warning), none()),
+        // Not its directory, which is missing too.
+        (
+            too_long,
+            with_findings(vec![missing("/home/u/.ansible/cp")]),
+            none(),
+        ),
+        (hello, stale(0), none()),
+        (hello, stale(1), none()),
+        (hello, stale(2), none()),
+        (OPEN, several(), none()),
+        (
+            bound,
+            held(0),
+            port(vec![holder(Some((3, "ssh")))]),
+        ),
+        (bound, held(1), port(vec![holder(Some((3, "ssh")))])),
+        (
+            bound,
+            held(0),
+            port(vec![holder(Some((5, "python3")))]),
+        ),
+        (bound, held(0), port(vec![holder(None)])),
+        (bound, held(0), port(vec![])),
+        (
+            "\u{1b}[1mu@h: Permission denied (publickey).",
+            nothing(),
+            none(),
+        ),
+        ("Shared connection to h closed.", nothing(), none()),
+    ];
+    let texts = cases.map(|(text, snapshot, ports)| {
+        let answer = answer_with(text, &snapshot, &[], &ports);
+        let ids: Vec<&str> = answer.findings.iter().map(|it| it.id.as_str()).collect();
+        let wrong = if answer.is_wrong() { " (wrong)" } else { "" };
+        let parts = [
+            format!("{}{wrong}", answer.line),
+            answer.now.join("; "),
+            ids.join(" "),
+            answer.causes.first().cloned().unwrap_or_default(),
+            answer.remedies.join("; "),
+        ];
+        let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        parts.join("\n    ")
+    });
+    insta::assert_snapshot!(texts.join("\n"));
+    let others = answer_to("u@h: Permission denied (publickey).", &nothing());
+    let meaning = "not about multiplexing or forwarding: ";
+    assert!(others.meaning.starts_with(meaning) && others.meaning.ends_with("ssh -v u@h"));
+}
+
+#[test]
+fn host_of_the_command_leads_to_its_path() {
+    let pasted = format!("u@here:~$ ssh web\n{OPEN}");
+    let hosts = [("web", "/s/u@h-22")];
+    let answer = answer_with(&pasted, &with_sockets(vec![running(10, 3)]), &hosts, &[]);
     assert_eq!(
         answer.now,
-        [format!("{path} is 97 bytes long, the limit is 90")]
+        ["/s/u@h-22 is running (pid 3) with 10 sessions"]
     );
-    assert_eq!(answer.findings, []);
-    assert!(
-        answer.remedies[0].ends_with("control_path = %(directory)s/%%C"),
-        "{answer:?}"
-    );
-    let answer = answer_to(&message.replace(".ansible", ".ssh"), &seen(Vec::new()));
-    assert!(
-        answer.remedies[0].ends_with("ControlPath ~/.ssh/s/%C"),
-        "{answer:?}"
-    );
+    let remedy = "connect without the master: ssh -S none web";
+    assert_eq!(answer.remedies[0], remedy);
 }
 
 #[test]
@@ -138,118 +195,4 @@ fn findings_are_those_about_the_path_that_can_cause_the_message() {
         let findings = answer_to(message, &with_findings(vec![finding])).findings;
         assert_eq!(!findings.is_empty(), is_cause, "{paths:?}");
     }
-}
-
-#[test]
-fn a_message_without_a_path_keeps_its_remedies() {
-    let stale = finding(FindingId::Stale, "/s/a", "refused");
-    let other = finding(FindingId::DirectoryMissing, "/s", "seen");
-    for (number, now) in [
-        (0, "the message names no path, and no such problem exists"),
-        (1, "the message names no path; 1 such problem exists"),
-        (2, "the message names no path; 2 such problems exist"),
-    ] {
-        let mut snapshot = with_findings(vec![stale.clone(); number]);
-        snapshot.findings.push(other.clone());
-        let answer = answer_to("muxclient: master hello exchange failed", &snapshot);
-        assert_eq!(answer.now, [now]);
-        assert_eq!(answer.findings, vec![stale.clone(); number]);
-        assert!(
-            answer.causes[0].starts_with("the master ended"),
-            "{answer:?}"
-        );
-        assert!(!answer.remedies.is_empty());
-    }
-}
-
-#[test]
-fn refused_session_names_the_masters_and_their_sessions() {
-    let snapshot = with_sockets(vec![running(0, 1), running(2, 2), running(10, 3)]);
-    let answer = answer_to(OPEN, &snapshot);
-    assert_eq!(
-        answer.now,
-        [
-            "web is running (pid 3) with 10 sessions",
-            "web is running (pid 2) with 2 sessions"
-        ]
-    );
-    assert_eq!(
-        answer.remedies[0],
-        "connect without the master: ssh -S none HOST"
-    );
-    let pasted = format!("u@here:~$ ssh web\n{OPEN}");
-    let answer = answer_with(
-        &pasted,
-        &with_sockets(vec![running(10, 3)]),
-        &[("web", "/s/u@h-22")],
-        &[],
-    );
-    assert_eq!(
-        answer.now,
-        ["/s/u@h-22 is running (pid 3) with 10 sessions"]
-    );
-    assert_eq!(
-        answer.remedies[0],
-        "connect without the master: ssh -S none web"
-    );
-}
-
-#[test]
-fn holder_of_the_port_is_named_with_a_way_to_end_it() {
-    let message = "bind [127.0.0.1]:1080: Address already in use";
-    let holder = |address: &str| PortHolder {
-        address: address.parse().unwrap(),
-        uid: UserId(0),
-        process: Some((MasterPid(5), "python3".to_owned())),
-    };
-    for (holders, now, remedy) in [
-        (
-            // The other one is no obstacle.
-            vec![holder("[::1]:1080"), holder("127.0.0.1:1080")],
-            "127.0.0.1:1080 is held by python3 (pid 5)",
-            "end that process: kill 5",
-        ),
-        (
-            vec![],
-            "nothing listens on port 1080: connect again",
-            "show the process that listens there: ss -ltnp 'sport = :1080'",
-        ),
-    ] {
-        let is_held = !holders.is_empty();
-        let answer = answer_with(message, &seen(Vec::new()), &[], &[(1080, holders)]);
-        assert_eq!(answer.now, [now]);
-        assert_eq!(answer.remedies[0], remedy);
-        assert_eq!(answer.causes.is_empty(), is_held);
-    }
-}
-
-#[test]
-fn other_messages_get_one_line_without_sockets() {
-    let answer = answer_to(
-        "\u{1b}[1mu@h: Permission denied (publickey).",
-        &seen(Vec::new()),
-    );
-    assert_eq!(answer.line, "u@h: Permission denied (publickey).");
-    assert!(
-        answer
-            .meaning
-            .starts_with("not about multiplexing or forwarding: "),
-        "{answer:?}"
-    );
-    assert!(answer.meaning.ends_with("ssh -v u@h"), "{answer:?}");
-    let rest = Answer {
-        line: String::new(),
-        meaning: String::new(),
-        ..answer
-    };
-    assert_eq!(rest, Answer::default());
-}
-
-#[test]
-fn normal_message_has_nothing_to_do() {
-    let answer = answer_to("Shared connection to h closed.", &seen(Vec::new()));
-    assert_eq!(
-        (answer.remedies, answer.now),
-        (vec!["nothing to do".to_owned()], vec![])
-    );
 }
