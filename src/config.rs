@@ -9,5 +9,5 @@ mod write;
 
 pub use crate::model::settings::{Notifications, Settings};
 pub use error::ConfigError;
-pub use file::{Version, default_path, load, version, write_first};
+pub use file::{default_path, load, write_first};
 pub use write::{SetError, set};

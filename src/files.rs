@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Read as _, Write as _};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{
     DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown,
 };
@@ -111,9 +112,13 @@ impl Drop for Replacement {
     }
 }
 
-/// Reads a file that only muxtray writes. Returns `None` if it is missing, not a regular file, larger than `max_bytes`,
-/// not owned by `uid`, or writable by others.
-pub(crate) fn read_private(path: &Path, uid: u32, max_bytes: u64) -> Option<Vec<u8>> {
+/// Reads a JSON file that only muxtray writes. Returns `None` if it is missing, not a regular file, larger than
+/// `max_bytes`, not owned by `uid`, writable by others, or not a `T`.
+pub(crate) fn read_private_json<T: DeserializeOwned>(
+    path: &Path,
+    uid: u32,
+    max_bytes: u64,
+) -> Option<T> {
     let file = File::options()
         .read(true)
         .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
@@ -125,29 +130,16 @@ pub(crate) fn read_private(path: &Path, uid: u32, max_bytes: u64) -> Option<Vec<
         && !accounts::lets_others_write(&file, &stat, UserId(uid));
     let mut content = Vec::new();
     file.take(max_bytes).read_to_end(&mut content).ok()?;
-    (is_private && stat.len() <= max_bytes).then_some(content)
+    let is_whole = is_private && stat.len() <= max_bytes;
+    is_whole.then(|| serde_json::from_slice(&content).ok())?
 }
 
-/// Replaces a file that only muxtray writes, with mode 0600; makes its directory. Without sync: the file is a cache.
-pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+/// Replaces a JSON file that only muxtray writes, with mode 0600; makes its directory. Without sync: the file is a cache.
+pub(crate) fn write_private_json<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
     make_parent(path)?;
     let mut new = Replacement::create(path.to_owned())?;
-    new.file.write_all(content)?;
+    new.file.write_all(&serde_json::to_vec(value)?)?;
     new.rename()
-}
-
-/// Parses the JSON of [`read_private`]; `None` as well if it is not a `T`.
-pub(crate) fn read_private_json<T: DeserializeOwned>(
-    path: &Path,
-    uid: u32,
-    max_bytes: u64,
-) -> Option<T> {
-    serde_json::from_slice(&read_private(path, uid, max_bytes)?).ok()
-}
-
-/// Writes JSON by [`write_private`].
-pub(crate) fn write_private_json<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
-    write_private(path, &serde_json::to_vec(value)?)
 }
 
 /// Makes the directory of a file that muxtray is about to create, with those above it that are missing, mode 0700; but
@@ -167,6 +159,12 @@ pub(crate) fn make_parent(file: &Path) -> io::Result<()> {
     }
     let mut builder = DirBuilder::new();
     builder.recursive(true).mode(0o700).create(directory)
+}
+
+/// A path to the very file of a descriptor, whatever its name leads to now. It is short, and valid while the descriptor is
+/// open.
+pub(crate) fn path_of(descriptor: &impl AsRawFd) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", descriptor.as_raw_fd()))
 }
 
 /// The text of an error in writing a file, with the remedy if the disk is full.
@@ -251,16 +249,16 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("made/cache");
         let uid = nix::unistd::geteuid().as_raw();
-        write_private(&path, b"content").unwrap();
+        write_private_json(&path, &"12345").unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
-        assert_eq!(read_private(&path, uid, 7).unwrap(), b"content");
-        assert_eq!(read_private(&path, uid, 6), None);
-        assert_eq!(read_private(&path, uid + 1, 7), None);
+        assert_eq!(read_private_json(&path, uid, 7), Some("12345".to_owned()));
+        assert_eq!(read_private_json::<String>(&path, uid, 6), None);
+        assert_eq!(read_private_json::<String>(&path, uid + 1, 7), None);
         let link = directory.path().join("link");
         symlink(&path, &link).unwrap();
-        assert_eq!(read_private(&link, uid, 7), None);
+        assert_eq!(read_private_json::<String>(&link, uid, 7), None);
         fs::set_permissions(&path, Permissions::from_mode(0o602)).unwrap();
-        assert_eq!(read_private(&path, uid, 7), None);
+        assert_eq!(read_private_json::<String>(&path, uid, 7), None);
     }
 
     #[test]

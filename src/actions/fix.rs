@@ -3,7 +3,7 @@
 //! Each proves the claim of its finding again, on a descriptor, and changes that very file: its path may lead to another
 //! one meanwhile. Directories are opened component by component without following symlinks.
 
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
@@ -17,6 +17,7 @@ use super::error::ActionError;
 use super::held_socket::{HeldSocket, HoldError};
 use super::kernel::{LiveKernel, own_uid};
 use crate::decide::action_report::{Action, ActionOutcome, ActionReport, ReportTarget};
+use crate::files;
 use crate::model::directory::DirectoryId;
 use crate::model::fix::Fix;
 use crate::model::socket::{Target, UserId};
@@ -114,8 +115,8 @@ fn close_socket(target: &Target) -> Result<Option<String>, ActionError> {
     };
     change_mode(held.stat.permissions.mode, 0o600, |mode| {
         // fchmod(2) fails for an O_PATH descriptor, but its link in /proc leads to the very file.
-        let link = format!("/proc/self/fd/{}", held.file.as_raw_fd());
-        fchmodat(AT_FDCWD, link.as_str(), mode, FchmodatFlags::FollowSymlink)
+        let link = files::path_of(&held.file);
+        fchmodat(AT_FDCWD, &link, mode, FchmodatFlags::FollowSymlink)
     })
 }
 

@@ -2,7 +2,6 @@
 //! meanwhile makes no difference.
 
 use std::fs::{self, TryLockError};
-use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::{AccessFlags, UnlinkatFlags, faccessat, linkat, unlinkat};
 
 use super::held_socket::{HeldSocket, HoldError};
+use crate::files;
 use crate::mux::deadline::Deadline;
 
 const LOCK_POLL: Duration = Duration::from_micros(200);
@@ -66,7 +66,7 @@ impl HeldDirectory {
 
     /// A short path to this very directory, valid while this exists.
     pub(super) fn descriptor_path(&self) -> PathBuf {
-        PathBuf::from(format!("/proc/self/fd/{}", self.0.as_raw_fd()))
+        files::path_of(&self.0)
     }
 
     pub(super) fn unlink(&self, name: &Path) -> nix::Result<()> {

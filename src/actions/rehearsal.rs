@@ -9,13 +9,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket,
-};
+use nix::sys::socket::{Backlog, UnixAddr, bind, listen};
 use nix::sys::stat::{Mode, fchmod};
 
 use super::held_directory::HeldDirectory;
 use crate::model::directory::{Refusal, Rehearsal, Step};
+use crate::observe::connect::{connect_now, stream_socket};
 
 const SOCKET: &str = ".muxtray-rehearsal.0000000000000000";
 const LINK: &str = ".muxtray-rehearsal.0000000000000001";
@@ -58,13 +57,7 @@ fn create_socket(directory: &HeldDirectory) -> nix::Result<OwnedFd> {
 }
 
 fn connect_through_link(directory: &HeldDirectory) -> nix::Result<()> {
-    let path = directory.descriptor_path().join(LINK);
-    connect(stream_socket()?.as_raw_fd(), &UnixAddr::new(&path)?)
-}
-
-fn stream_socket() -> nix::Result<OwnedFd> {
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    socket(AddressFamily::Unix, SockType::Stream, flags, None)
+    connect_now(&directory.descriptor_path().join(LINK)).map(drop)
 }
 
 /// Removes both names, if they are sockets of the user.

@@ -5,22 +5,20 @@ pub mod run;
 
 use std::ffi::OsString;
 use std::iter::repeat_n;
-use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::SystemTime;
 
-use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket, sockopt,
-};
+use nix::sys::socket::{getsockopt, sockopt};
 
 use super::clean::clean;
 use super::held_socket::{HeldSocket, target_at};
 use super::kernel::{Kernel as _, ListenerFound, LiveKernel};
+use crate::files::path_of;
 use crate::model::control_path::ControlPath;
 use crate::model::socket::Target;
-use crate::mux::client::path_of;
+use crate::observe::connect::connect_now;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ssh {
@@ -60,10 +58,7 @@ pub(super) fn escape_percent(path: &ControlPath) -> OsString {
 pub(super) fn master_created_by(pid: u32, path: &ControlPath) -> Option<Target> {
     let (target, _) = master_at(path)?;
     let held = HeldSocket::open(&target).ok()?;
-    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-    let client = socket(AddressFamily::Unix, SockType::Stream, flags, None).ok()?;
-    let address = UnixAddr::new(&path_of(held.file.as_fd())).ok()?;
-    connect(client.as_raw_fd(), &address).ok()?;
+    let client = connect_now(&path_of(&held.file)).ok()?;
     let creator = getsockopt(&client, sockopt::PeerCredentials).ok()?;
     (u32::try_from(creator.pid()) == Ok(pid)).then_some(target)
 }

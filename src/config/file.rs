@@ -1,7 +1,7 @@
 use std::error::Error;
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use tr::tr;
@@ -85,23 +85,6 @@ pub fn write_first(path: &Path) -> Result<(), ConfigError> {
     write().map_err(|error| ConfigError::Unwritable(path.to_owned(), error))
 }
 
-/// Identifies a version of the file without reading it; `None` if there is no file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Version(Option<(u64, u64, u64, i64, i64)>);
-
-#[must_use]
-pub fn version(path: &Path) -> Version {
-    Version(fs::metadata(path).ok().map(|metadata| {
-        (
-            metadata.dev(),
-            metadata.ino(),
-            metadata.size(),
-            metadata.mtime(),
-            metadata.mtime_nsec(),
-        )
-    }))
-}
-
 /// The TOML parser quotes the line between bars; position and reason are enough.
 fn one_line(error: &str) -> String {
     let parts: Vec<&str> = error
@@ -120,6 +103,8 @@ fn with_causes(error: &(dyn Error + 'static)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
     use super::*;
 
     fn written(content: &str) -> (tempfile::TempDir, PathBuf) {

@@ -15,6 +15,7 @@ use super::file;
 use crate::files::Replacement;
 use crate::model::settings::Setting;
 use crate::model::text;
+use crate::observe::file_stamp::FileStamp;
 
 const ATTEMPTS: u32 = 3;
 
@@ -67,7 +68,7 @@ pub fn set(path: &Path, setting: Setting, on: bool) -> Result<(), SetError> {
 fn try_to_set(path: &Path, setting: Setting, on: bool) -> Result<bool, SetError> {
     let unwritable = |error| SetError::NotWritable(ConfigError::Unwritable(path.to_owned(), error));
     file::write_first(path).map_err(SetError::NotWritable)?;
-    let version = file::version(path);
+    let version = FileStamp::read(path);
     let settings = file::load(path).map_err(SetError::NotReadable)?;
     if settings.is_on(setting) == on {
         return Ok(true);
@@ -86,7 +87,7 @@ fn try_to_set(path: &Path, setting: Setting, on: bool) -> Result<bool, SetError>
     if read_again != settings.with(setting, on) {
         return Err(not_editable());
     }
-    if file::version(path) != version {
+    if FileStamp::read(path) != version {
         return Ok(false);
     }
     new_file.commit().map_err(unwritable)?;
@@ -244,9 +245,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("config.toml");
         fs::write(&path, "interval_secs = 7\n").unwrap();
-        let version = file::version(&path);
+        let version = FileStamp::read(&path);
         set(&path, STALE, true).unwrap();
-        assert_eq!(file::version(&path), version);
+        assert_eq!(FileStamp::read(&path), version);
     }
 
     #[test]

@@ -15,12 +15,12 @@ use super::config_contents::{Located, SshConfig};
 use super::config_inputs::ConfigInputs;
 use super::earlier_answers::EarlierAnswers;
 use super::environment::Environment;
-use super::file_stamp::FileStamp;
 use super::host_answer::HostAnswer;
 use super::request::Request;
 use crate::files;
 use crate::model::interest::Interest;
 use crate::model::places::Host;
+use crate::observe::file_stamp::FileStamp;
 
 /// Increases with every change of the format, or of how its contents are found.
 const FORMAT: u32 = 9;

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::environment::Environment;
-use super::file_stamp::{FileStamp, Nanoseconds};
 use super::{list_directories, watch_list};
 use crate::model::control_path::{Pattern, TemplateError};
 use crate::model::interest::Interest;
+use crate::observe::file_stamp::{FileStamp, Nanoseconds};
 
 /// Everything that reading the ssh configuration depended on: files, also missing ones, the files that Includes matched,
 /// and environment variables. A few stats and listings show whether another reading would have the same result.

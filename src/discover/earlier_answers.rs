@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::config_contents::Located;
 use super::config_inputs::ConfigInputs;
-use super::file_stamp::Nanoseconds;
 use super::host_answer::HostAnswer;
 use crate::model::places::{EarlierHost, Host};
+use crate::observe::file_stamp::Nanoseconds;
 
 /// For each host.
 const MAX_EARLIER: usize = 8;

@@ -13,7 +13,6 @@ mod config_inputs;
 mod directory_names;
 mod earlier_answers;
 mod environment;
-mod file_stamp;
 mod host_answer;
 mod host_findings;
 mod list_directories;

@@ -20,10 +20,10 @@ use super::config_contents::{
 };
 use super::config_inputs::{ConfigInputs, Include};
 use super::environment::Environment;
-use super::file_stamp::FileStamp;
 use crate::model::control_path;
 use crate::model::places::SwitchedOff;
 use crate::model::text;
+use crate::observe::file_stamp::FileStamp;
 use statement::Statement;
 
 /// `READCONF_MAX_DEPTH` in readconf.c.

@@ -12,6 +12,7 @@ use crate::decide::intent::SessionConsent;
 use crate::decide::{self, Effect, Policy};
 use crate::diagnose::network::SLEPT;
 use crate::discover;
+use crate::observe::file_stamp::FileStamp;
 use crate::observe::time_asleep;
 use crate::present::menu::{self, TrayView};
 
@@ -41,7 +42,7 @@ impl Engine {
         let Some(path) = &self.options.config else {
             return;
         };
-        let version = config::version(path);
+        let version = FileStamp::read(path);
         if self.config_version == Some(version) {
             return;
         }

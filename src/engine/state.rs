@@ -9,7 +9,7 @@ use super::message::Message;
 use super::user_interface::{Options, UserInterface};
 use crate::actions::parallel::parallel_map;
 use crate::autostart::Autostart;
-use crate::config::{self, ConfigError, Settings};
+use crate::config::{ConfigError, Settings};
 use crate::decide::Memory;
 use crate::decide::action_notice::Scope;
 use crate::decide::action_report::ActionReport;
@@ -19,6 +19,7 @@ use crate::model::control_path::HostAlias;
 use crate::model::recent::Recent;
 use crate::model::settings::AtLogin;
 use crate::model::socket::{Snapshot, Socket, Target};
+use crate::observe::file_stamp::FileStamp;
 use crate::present::menu::{self, TrayView};
 use crate::scan::{self, Scanner};
 use crate::watch::{Debounce, Watch};
@@ -27,7 +28,7 @@ use crate::watch::{Debounce, Watch};
 pub(super) struct Engine {
     pub(super) options: Options,
     pub(super) settings: Settings,
-    pub(super) config_version: Option<config::Version>,
+    pub(super) config_version: Option<FileStamp>,
     pub(super) config_error: Option<ConfigError>,
     pub(super) autostart: Autostart,
     pub(super) at_login: AtLogin,

@@ -70,6 +70,26 @@ fn is_hidden(character: char) -> bool {
             | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// Decodes bytes that are written as a backslash and three octal digits, and doubled backslashes: `strnvis()` in ssh's
+/// log.c, and proc_pid_mountinfo(5).
+pub fn octal_decoded(text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [first, after @ ..] = rest {
+        let octal = after
+            .first_chunk::<3>()
+            .filter(|_| *first == b'\\')
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        (rest, _) = match (octal, after) {
+            (Some(byte), _) => (&after[3..], bytes.push(byte)),
+            (None, [b'\\', after @ ..]) if *first == b'\\' => (after, bytes.push(b'\\')),
+            (None, _) => (after, bytes.push(*first)),
+        };
+    }
+    bytes
+}
+
 /// Quotes a word for a shell: unchanged if that is safe, otherwise in single quotes.
 pub fn shell_word(text: &OsStr) -> String {
     let bytes = text.as_bytes();
@@ -321,6 +341,24 @@ mod tests {
         let path = Path::new("/home/u/a");
         assert_eq!(Tilde::default().path(path), "/home/u/a");
         assert_eq!(Tilde::default().shell_word(path), "/home/u/a");
+    }
+
+    #[test]
+    fn bytes_in_octal_are_decoded() {
+        for (text, expected) in [
+            (r"/home/j\303\266rg", "/home/jörg"),
+            (r"/a\\b", r"/a\b"),
+            (r"/a\777", r"/a\777"),
+            (r"/a\", r"/a\"),
+            (r"/mnt/a\040b", "/mnt/a b"),
+            ("/ü", "/ü"),
+        ] {
+            assert_eq!(
+                octal_decoded(text.as_bytes()),
+                expected.as_bytes(),
+                "{text}"
+            );
+        }
     }
 
     #[test]

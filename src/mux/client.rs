@@ -6,7 +6,6 @@
 use std::ffi::OsStr;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -21,6 +20,7 @@ use super::deadline::{Deadline, poll_timeout};
 use super::error::{Awaited, MuxError};
 use super::wire::{self, Reply, Request, RequestId};
 use crate::model::forwarding::Forwarding;
+use crate::files::path_of;
 use crate::model::socket::MasterPid;
 use crate::model::text::{self, marked};
 
@@ -30,11 +30,6 @@ pub(crate) struct Client {
     deadline: Deadline,
     last_id: u32,
     offers_info: bool,
-}
-
-/// A path by which the file of an `O_PATH` descriptor can be connected to.
-pub(crate) fn path_of(descriptor: BorrowedFd<'_>) -> PathBuf {
-    PathBuf::from(format!("/proc/self/fd/{}", descriptor.as_raw_fd()))
 }
 
 impl Client {
@@ -228,7 +223,7 @@ fn remaining(deadline: &Deadline, waiting: Awaited) -> Result<Duration, MuxError
 
 /// Connects; waits until the deadline for a place in the backlog.
 fn open(file: BorrowedFd<'_>, deadline: &Deadline) -> Result<OwnedFd, MuxError> {
-    let address = UnixAddr::new(&path_of(file))
+    let address = UnixAddr::new(&path_of(&file))
         .map_err(|errno| MuxError::Io(marked!("name the socket"), errno))?;
     let flags = SockFlag::SOCK_CLOEXEC;
     let connection = socket(AddressFamily::Unix, SockType::Stream, flags, None)

@@ -6,8 +6,8 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::AsRawFd as _;
-use std::path::{Path, PathBuf};
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -16,6 +16,7 @@ use nix::sys::stat::Mode;
 use tr::tr;
 
 use super::filesystem;
+use crate::files;
 use crate::model::ids::SocketId;
 use crate::model::observation::{Connect, File};
 
@@ -65,19 +66,25 @@ pub(super) fn probe(path: &Path) -> Connect {
 
 fn connect_socket(file: &fs::File, path: Option<&Path>) -> Connect {
     // The link in /proc leads to exactly this file, and is short enough for an address.
-    let link = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
-    match (connect_and_close(&link), path) {
+    let link = files::path_of(file);
+    match (connect_now(&link), path) {
         // There is no /proc.
-        (Err(Errno::ENOENT | Errno::ENOTDIR), Some(path)) => connect_and_close(path),
+        (Err(Errno::ENOENT | Errno::ENOTDIR), Some(path)) => connect_now(path),
         (result, _) => result,
     }
-    .map_or_else(answer, |()| Connect::Accepted)
+    .map_or_else(answer, |_| Connect::Accepted)
 }
 
-fn connect_and_close(path: &Path) -> nix::Result<()> {
+/// Connects without blocking; EAGAIN if the backlog is full.
+pub(crate) fn connect_now(path: &Path) -> nix::Result<OwnedFd> {
+    let socket = stream_socket()?;
+    connect(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+    Ok(socket)
+}
+
+pub(crate) fn stream_socket() -> nix::Result<OwnedFd> {
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-    let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
-    connect(socket.as_raw_fd(), &UnixAddr::new(path)?)
+    socket(AddressFamily::Unix, SockType::Stream, flags, None)
 }
 
 fn answer(errno: Errno) -> Connect {

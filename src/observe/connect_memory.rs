@@ -6,12 +6,12 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::file_stamp::FileStamp;
 use crate::files;
 use crate::model::ids::{Cookie, SocketId, UserId};
 use crate::model::observation::Connect;
@@ -29,14 +29,11 @@ pub(super) struct ConnectMemory {
     file: Option<PathBuf>,
     uid: UserId,
     /// The file when it was read.
-    version: Option<Version>,
+    version: Option<FileStamp>,
     kept: Kept,
     /// Refusals by sockets without a listener.
     refusals: HashMap<SocketId, Instant>,
 }
-
-/// Inode and change time of a file.
-type Version = (u64, i64, i64);
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Kept {
@@ -47,27 +44,16 @@ struct Kept {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Answer {
-    device: u64,
-    inode: u64,
-    changed: (i64, i64),
+    #[serde(flatten)]
+    id: SocketId,
     /// The listener that seems to be the file's; `None` if no table shows one.
     listener: Option<u64>,
     accepted: bool,
 }
 
 impl Answer {
-    fn new(id: &SocketId, listener: Option<Cookie>, accepted: bool) -> Self {
-        Self {
-            device: id.device,
-            inode: id.inode,
-            changed: id.changed,
-            listener: listener.map(|cookie| cookie.0),
-            accepted,
-        }
-    }
-
     fn is_about(&self, id: &SocketId, listener: Option<Cookie>) -> bool {
-        *self == Self::new(id, listener, self.accepted)
+        (&self.id, self.listener) == (id, listener.map(|cookie| cookie.0))
     }
 }
 
@@ -88,7 +74,7 @@ impl ConnectMemory {
         self.refusals
             .retain(|_, when| now.duration_since(*when) < REFUSAL_LIFETIME);
         let Some(file) = &self.file else { return };
-        let version = version(file);
+        let version = Some(FileStamp::read(file));
         if version == self.version {
             return;
         }
@@ -135,7 +121,11 @@ impl ConnectMemory {
             .answers
             .retain(|answer| !answer.is_about(id, listener));
         if accepted || listener.is_some() {
-            self.kept.answers.push(Answer::new(id, listener, accepted));
+            self.kept.answers.push(Answer {
+                id: *id,
+                listener: listener.map(|cookie| cookie.0),
+                accepted,
+            });
         } else if self.kept.answers.len() == before {
             return;
         }
@@ -155,13 +145,8 @@ impl ConnectMemory {
         if let Err(error) = files::write_private_json(file, &self.kept) {
             tracing::debug!("cannot keep the answer of a connect: {error}");
         }
-        self.version = version(file);
+        self.version = Some(FileStamp::read(file));
     }
-}
-
-fn version(file: &Path) -> Option<Version> {
-    let stat = fs::symlink_metadata(file).ok()?;
-    Some((stat.ino(), stat.ctime(), stat.ctime_nsec()))
 }
 
 /// Empty without `/proc`.

@@ -15,6 +15,7 @@ mod clients;
 pub mod connect;
 mod connect_memory;
 pub mod directories;
+pub mod file_stamp;
 pub mod filesystem;
 pub mod forwarded;
 pub mod inet_diag;

@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::model::text::octal_decoded;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
     /// `MAJOR:MINOR`, the `st_dev` of its files except on btrfs.
@@ -58,40 +60,19 @@ fn line(line: &[u8]) -> Option<Mount> {
     // A hyphen ends the optional fields.
     fields.find(|field| *field == b"-")?;
     let kind = text(fields.next()?);
-    let source = OsString::from_vec(unescaped(fields.next()?)).into();
+    let source = OsString::from_vec(octal_decoded(fields.next()?)).into();
     let options = fields.next().map(text).unwrap_or_default();
     Some(Mount {
         device,
         source,
-        point: OsString::from_vec(unescaped(point)).into(),
+        point: OsString::from_vec(octal_decoded(point)).into(),
         kind,
         options,
     })
 }
 
 fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(&unescaped(bytes)).into_owned()
-}
-
-/// Decodes space, tab, newline and backslash, which are written as `\` and three octal digits.
-fn unescaped(field: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::with_capacity(field.len());
-    let mut rest = field;
-    while let Some((byte, after)) = rest.split_first() {
-        let code = after
-            .get(..3)
-            .filter(|_| *byte == b'\\')
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        if let Some(code) = code {
-            plain.push(code);
-            rest = &after[3..];
-        } else {
-            plain.push(*byte);
-            rest = after;
-        }
-    }
-    plain
+    String::from_utf8_lossy(&octal_decoded(bytes)).into_owned()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@ use crate::mux::fake::{FakeMaster, handle, hello, hello_with_info, read_request,
 use crate::mux::wire::WireError;
 use std::io::Write as _;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 const SHORT: Duration = Duration::from_millis(150);

@@ -77,25 +77,6 @@ fn unescaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
-/// Decodes a string that ssh printed: bytes outside of ASCII in octal, backslashes doubled (`strnvis()` in log.c).
-pub(super) fn decoded(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        let octal = after
-            .first_chunk::<3>()
-            .filter(|_| *first == b'\\')
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        (rest, _) = match (octal, after) {
-            (Some(byte), _) => (&after[3..], bytes.push(byte)),
-            (None, [b'\\', after @ ..]) if *first == b'\\' => (after, bytes.push(b'\\')),
-            (None, _) => (after, bytes.push(*first)),
-        };
-    }
-    bytes
-}
-
 /// A command line of ssh in the pasted text, after a prompt or in a log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Command {
@@ -191,19 +172,6 @@ mod tests {
             (r"\", r"\"),
         ] {
             assert_eq!(plain_text(text), plain, "{text}");
-        }
-    }
-
-    #[test]
-    fn bytes_in_octal_are_decoded() {
-        for (text, expected) in [
-            (r"/home/j\303\266rg", "/home/jörg"),
-            (r"/a\\b", r"/a\b"),
-            (r"/a\777", r"/a\777"),
-            (r"/a\", r"/a\"),
-            ("/ü", "/ü"),
-        ] {
-            assert_eq!(decoded(text), expected.as_bytes(), "{text}");
         }
     }
 

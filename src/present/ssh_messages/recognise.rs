@@ -11,6 +11,7 @@ use super::row::{SshMessage, Subject};
 use super::table::SSH_MESSAGES;
 use super::wording::{Matched, common_text, matched, split_at_variable};
 use crate::model::control_path::ControlPath;
+use crate::model::text;
 
 /// A known message in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -251,11 +252,11 @@ fn word_of_ssh(before: &str) -> Option<&str> {
     (is_of_ssh && is_plain(word)).then_some(word)
 }
 
-fn control_path(text: &str) -> Option<ControlPath> {
-    if text.contains('\u{2026}') || text.contains("...") {
+fn control_path(shown: &str) -> Option<ControlPath> {
+    if shown.contains('\u{2026}') || shown.contains("...") {
         return None;
     }
-    let path = pasted::decoded(without_random_suffix(text));
+    let path = text::octal_decoded(without_random_suffix(shown).as_bytes());
     ControlPath::new(OsStr::from_bytes(&path))
 }
 

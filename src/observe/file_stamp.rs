@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The result of stat(2): equal stamps mean that a file is the one that was read, or is missing as before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum FileStamp {
+pub enum FileStamp {
     Missing,
     /// The errno of a stat that failed otherwise.
     Unknown(i32),
@@ -22,11 +22,11 @@ pub(super) enum FileStamp {
 }
 
 /// Since the epoch.
-pub(super) type Nanoseconds = u64;
+pub(crate) type Nanoseconds = u64;
 
 impl FileStamp {
     /// Returns the later of both times: a file that was moved to its place keeps its modification time.
-    pub(super) fn last_change(&self) -> Option<Nanoseconds> {
+    pub(crate) fn last_change(&self) -> Option<Nanoseconds> {
         let Self::File {
             modified, changed, ..
         } = self
@@ -38,11 +38,11 @@ impl FileStamp {
         seconds.checked_add(u64::try_from(nanoseconds).ok()?)
     }
 
-    pub(super) fn read(path: &Path) -> Self {
+    pub fn read(path: &Path) -> Self {
         Self::from_stat(fs::metadata(path).as_ref())
     }
 
-    pub(super) fn from_stat(stat: Result<&fs::Metadata, &std::io::Error>) -> Self {
+    pub(crate) fn from_stat(stat: Result<&fs::Metadata, &std::io::Error>) -> Self {
         match stat {
             Ok(stat) => Self::File {
                 device: stat.dev(),
