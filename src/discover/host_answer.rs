@@ -113,7 +113,8 @@ pub fn parse_host(alias: HostAlias, output: &[u8]) -> Host {
         has_connect_timeout: !matches!(&*value("connecttimeout"), "" | "none"),
         command_options: command_options
             .into_iter()
-            .filter_map(|(is_needed, option)| is_needed.then(|| option.to_owned()))
+            .filter(|(is_needed, _)| *is_needed)
+            .map(|(_, option)| option.to_owned())
             .collect(),
         persist: match &*value("controlpersist") {
             "" | "no" | "false" => Persist::No,

@@ -66,7 +66,13 @@ impl Network {
     /// Starts a master on the client.
     #[track_caller]
     pub(crate) fn master(&self, alias: &str) -> Process {
+        self.master_with(alias, &[])
+    }
+
+    #[track_caller]
+    pub(crate) fn master_with(&self, alias: &str, options: &[&str]) -> Process {
         let mut command = self.lab.ssh();
+        command.args(options);
         command.args(["-N", "-M", "-o", "ControlPersist=no"]);
         command.args(["-o", "ServerAliveInterval=0", alias]);
         let mut master = Process::start(self.client.enter(&command));

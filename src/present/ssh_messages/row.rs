@@ -42,6 +42,7 @@ macro_rules! ssh_messages {
         $($field:ident: [$($value:expr),+ $(,)?],)*
     })+) => {
         $(#[$doc])*
+        #[allow(clippy::needless_update, reason = "some rows have every field")]
         pub(super) static $name: &[super::row::SshMessage] = &[$(super::row::SshMessage {
             wordings: &[$($wording),+],
             meaning: $meaning,
