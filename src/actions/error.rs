@@ -99,6 +99,7 @@ impl ActionError {
     pub const fn outcome(&self) -> ActionOutcome {
         match self {
             Self::Unknown(_) => ActionOutcome::Refused(Refusal::Unknown),
+            Self::ConnectionsOpen(_) => ActionOutcome::Refused(Refusal::ConnectionsOpen),
             Self::Mux(_)
             | Self::StillListening(_)
             | Self::Busy

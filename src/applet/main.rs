@@ -67,6 +67,7 @@ fn run_with_icon(setup: Setup) -> io::Result<()> {
 fn run_tray(tray: Tray, orders: Orders, setup: Setup) -> io::Result<()> {
     let options = Options {
         can_show: tray::can_show(),
+        can_ask: tray::CAN_ASK,
         ..setup.options
     };
     let (session, intents) = (setup.session, setup.intents);

@@ -61,7 +61,8 @@ impl From<ActionOutcome> for Outcome {
         match outcome {
             ActionOutcome::Done | ActionOutcome::Unchanged => Self::Well,
             ActionOutcome::Refused(Refusal::Unknown) => Self::Unknown,
-            ActionOutcome::Refused(Refusal::State) | ActionOutcome::Failed => Self::Wrong,
+            ActionOutcome::Refused(Refusal::State | Refusal::ConnectionsOpen)
+            | ActionOutcome::Failed => Self::Wrong,
         }
     }
 }

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use tr::tr;
 
-use super::action_report::{Action, ActionOutcome, ActionReport, ReportTarget};
+use super::action_report::{Action, ActionOutcome, ActionReport, Refusal, ReportTarget};
+use super::intent::{Intent, SessionConsent};
 use super::notice::{Button, Notice, NoticeKey, first_lines};
+use crate::model::socket::Target;
 use crate::model::text;
 
 /// The origin of an action.
@@ -58,22 +60,32 @@ fn single(report: &ActionReport, can_show: bool) -> Notice {
     };
     // "Try again" is not the advice.
     let is_failed_start = report.action == Action::Open && report.outcome == ActionOutcome::Failed;
-    if let Some(advice) = &report.advice
-        && (report.button.is_none() || is_failed_start)
+    let mut advice = report.advice.as_deref().map(text::remedy);
+    if (report.button.is_none() || is_failed_start)
+        && let Some(advice) = advice.take()
     {
-        body = format!("{body}\n{}", text::remedy(advice));
+        body = format!("{body}\n{advice}");
     }
     let mut buttons: Vec<Button> = report.button.iter().cloned().collect();
+    let is_question = asks(report);
+    if is_question {
+        buttons.push(Button::keep());
+    }
     let (key, summary) = match &report.target {
         ReportTarget::Socket { target, .. } => {
             if can_show && !is_success {
                 buttons.push(Button::show(Some(target.clone())));
             }
-            (NoticeKey::Answer(target.path.clone()), name)
+            (
+                NoticeKey::Answer(target.path.clone()),
+                question(report).unwrap_or(name),
+            )
         }
         ReportTarget::Host { path, .. } => (
             path.clone().map_or(NoticeKey::AnswerAll, NoticeKey::Answer),
-            if is_success {
+            if let Some(question) = question(report) {
+                question
+            } else if is_success {
                 tr!("{host}: master is open", host = name)
             } else {
                 tr!("{host}: no master was opened", host = name)
@@ -86,9 +98,25 @@ fn single(report: &ActionReport, can_show: bool) -> Notice {
         key,
         summary,
         body,
+        advice,
         buttons,
         transient: is_success,
+        is_question,
     }
+}
+
+/// Whether the action needs consent to close connections.
+fn asks(report: &ActionReport) -> bool {
+    report.outcome == ActionOutcome::Refused(Refusal::ConnectionsOpen) && report.button.is_some()
+}
+
+fn question(report: &ActionReport) -> Option<String> {
+    let host = report.target.name();
+    asks(report).then(|| match report.action {
+        Action::Open => tr!("Reconnect {host}?", host),
+        Action::EndProcess => tr!("End the process of {host}?", host),
+        _ => tr!("Exit {host}?", host),
+    })
 }
 
 fn of_all(reports: &[ActionReport], can_show: bool) -> Option<Notice> {
@@ -104,14 +132,40 @@ fn of_all(reports: &[ActionReport], can_show: bool) -> Option<Notice> {
     if has_failed {
         parts.push(tr!("{n} failed", n = lines.len()));
     }
+    let exit = exit_others(reports);
+    let is_question = exit.is_some();
+    let keep = is_question.then(Button::keep);
     let show = (can_show && has_failed).then(|| Button::show(None));
     Some(Notice {
         key: NoticeKey::AnswerAll,
         summary: text::list(parts),
         body: first_lines(lines),
-        buttons: show.into_iter().collect(),
+        advice: None,
+        buttons: exit.into_iter().chain(keep).chain(show).collect(),
         transient: !has_failed,
+        is_question,
     })
+}
+
+/// Returns the button for the masters that need consent; `None` if there are none.
+fn exit_others(reports: &[ActionReport]) -> Option<Button> {
+    let asking = reports.iter().filter(|report| asks(report));
+    let mut buttons = asking.filter_map(|report| report.button.clone());
+    let masters: Vec<(Target, SessionConsent)> = buttons
+        .clone()
+        .filter_map(|button| match button.intent {
+            Intent::Exit { target, consent } => Some((target, consent)),
+            _ => None,
+        })
+        .collect();
+    match masters.len() {
+        0 | 1 => buttons.next(),
+        n => Some(Button {
+            label: tr!("Exit {n} master, closing its connections"
+                | "Exit {n} masters, closing their connections" % n),
+            intent: Intent::ExitAll(masters),
+        }),
+    }
 }
 
 /// `3 masters ended`, `2 sockets removed`: the successes of each kind of action.

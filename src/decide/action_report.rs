@@ -47,6 +47,8 @@ pub enum Refusal {
     State,
     /// The target's state could not be found out, for example without access.
     Unknown,
+    /// More connections are open than the user agreed to close. The report's button asks for consent.
+    ConnectionsOpen,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -87,4 +87,31 @@ pub enum Intent {
     ShowConfiguration,
     About,
     Quit,
+    /// Keep a master after a question.
+    Keep,
+}
+
+impl Intent {
+    /// Withdraws the consent to close connections. Returns whether there was any.
+    ///
+    /// If connections are open, the request is then refused, and the refusal asks the user.
+    pub(super) fn withdraw_consent(&mut self) -> bool {
+        let mut had_consent = false;
+        let mut withdraw = |consent: &mut SessionConsent| {
+            had_consent |= *consent != SessionConsent::NONE;
+            *consent = SessionConsent::NONE;
+        };
+        match self {
+            Self::Exit { consent, .. }
+            | Self::EndProcess { consent, .. }
+            | Self::Open { consent, .. } => withdraw(consent),
+            Self::ExitAll(masters) | Self::Reset(masters) => {
+                masters
+                    .iter_mut()
+                    .for_each(|(_, consent)| withdraw(consent));
+            }
+            _ => {}
+        }
+        had_consent
+    }
 }

@@ -235,10 +235,13 @@ fn single(problem: &Problem<'_>, policy: &Policy) -> Notice {
         }),
     }
     let evidence = text::sentence(&finding.evidence);
-    let mut body = format!("{}\n{evidence}.", finding.subject);
+    let mut body = format!("{evidence}.\n{}", finding.subject);
+    let mut advice = Some(text::remedy(&finding.remedy));
     // Without a button for it, the text shows the remedy.
-    if buttons.is_empty() {
-        body = format!("{body}\n{}", text::remedy(&finding.remedy));
+    if buttons.is_empty()
+        && let Some(advice) = advice.take()
+    {
+        body = format!("{body}\n{advice}");
     }
     if policy.can_show {
         buttons.push(Button::show(problem.target()));
@@ -247,8 +250,10 @@ fn single(problem: &Problem<'_>, policy: &Policy) -> Notice {
         key: problem.key.clone(),
         summary: format!("{name}: {}", finding.id.title()),
         body,
+        advice,
         buttons,
         transient: false,
+        is_question: false,
     }
 }
 
@@ -278,8 +283,10 @@ fn summary(problems: &[&Problem<'_>], policy: &Policy) -> Notice {
         summary: tr!("{n} problem with control sockets"
             | "{n} problems with control sockets" % problems.len()),
         body: first_lines(problems.iter().map(line).collect()),
+        advice: None,
         buttons,
         transient: false,
+        is_question: false,
     }
 }
 

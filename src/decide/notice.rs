@@ -33,12 +33,16 @@ pub enum NoticeKey {
 pub struct Notice {
     pub key: NoticeKey,
     pub summary: String,
-    /// A few lines at most.
+    /// A few lines at most. The first is the cause and makes sense alone: some desktops show only the beginning.
     pub body: String,
+    /// The way without the buttons, which not every daemon shows.
+    pub advice: Option<String>,
     /// The most useful first.
     pub buttons: Vec<Button>,
     /// Whether the notification may expire: a result may, a problem stays until it is over or dismissed.
     pub transient: bool,
+    /// Whether it asks for consent. A tray with windows shows it in one.
+    pub is_question: bool,
 }
 
 /// A button of a notification, or a row of the menu. The label names the connections that a click closes;
@@ -81,6 +85,22 @@ impl Button {
         let consent = SessionConsent::to_close(carried);
         let intent = Intent::Open { host, consent };
         Self { label, intent }
+    }
+
+    /// The same request without consent to close connections, so that it asks first if there are any.
+    #[must_use]
+    pub fn ask_first(mut self) -> Self {
+        if self.intent.withdraw_consent() {
+            self.label.push('\u{2026}');
+        }
+        self
+    }
+
+    pub(super) fn keep() -> Self {
+        Self {
+            label: tr!("Keep"),
+            intent: Intent::Keep,
+        }
     }
 
     pub(super) fn show(target: Option<Target>) -> Self {

@@ -54,16 +54,18 @@ impl Stranded {
 pub(super) fn buttons(socket: &Socket) -> impl Iterator<Item = Button> {
     let exit = || Button::exit(socket.target(), socket.carried());
     let exit = is_stranded(socket).then(exit);
-    opening::reconnect(socket).into_iter().chain(exit)
+    let buttons = opening::reconnect(socket).into_iter().chain(exit);
+    buttons.map(Button::ask_first)
 }
 
 /// Returns the button that ends the stranded masters among these; `None` if there are none.
 pub(super) fn exit_all_button<'a>(sockets: impl Iterator<Item = &'a Socket>) -> Option<Button> {
     let stranded = masters_to_exit(sockets.filter(|socket| is_stranded(socket)));
-    (!stranded.is_empty()).then(|| Button {
-        label: tr!("Exit {n} stranded master" | "Exit {n} stranded masters" % stranded.len()),
-        intent: Intent::ExitAll(stranded),
-    })
+    let button = |masters: Vec<_>| Button {
+        label: tr!("Exit {n} stranded master" | "Exit {n} stranded masters" % masters.len()),
+        intent: Intent::ExitAll(masters),
+    };
+    (!stranded.is_empty()).then(|| button(stranded).ask_first())
 }
 
 const fn is_stranded(socket: &Socket) -> bool {

@@ -98,14 +98,11 @@ impl Plan {
         self.edits.push(Edit { at, change });
     }
 
-    /// Returns whether a row waits until the menu is closed to be replaced.
-    fn menu(&mut self, drawn: &[Entry], wanted: &[Entry], changeable: Changeable) -> bool {
+    fn menu(&mut self, drawn: &[Entry], wanted: &[Entry], changeable: Changeable) {
         if changeable == Changeable::All {
-            self.all_rows(drawn, wanted);
-            return false;
+            return self.all_rows(drawn, wanted);
         }
         let places = places(wanted);
-        let mut waits = false;
         for (index, (id, old)) in ids(drawn).zip(drawn).enumerate() {
             match places.get(&id).map(|place| &wanted[*place]) {
                 Some(new) if can_stay(old, new) => {
@@ -115,11 +112,10 @@ impl Plan {
                     };
                     self.row(index, old, new, below);
                 }
-                Some(_) => waits = true,
+                Some(_) => {}
                 None => self.disable(index, old),
             }
         }
-        waits
     }
 
     fn all_rows(&mut self, drawn: &[Entry], wanted: &[Entry]) {
@@ -145,7 +141,6 @@ impl Plan {
         let (Some(before), Some(after)) = (Row::of(old), Row::of(new)) else {
             return;
         };
-        let mut waits = false;
         if let (
             Entry::Submenu { entries: drawn, .. },
             Entry::Submenu {
@@ -154,11 +149,10 @@ impl Plan {
         ) = (old, new)
         {
             self.parents.push(index);
-            waits = self.menu(drawn, wanted, below);
+            self.menu(drawn, wanted, below);
             self.parents.pop();
         }
-        // "Exit, closing 3 sessions" must match the row below it that closes three.
-        if before.label != after.label && !waits {
+        if before.label != after.label {
             self.push(index, Change::Label(after.label.to_owned()));
         }
         if before.intent.is_some() && after.intent.is_none() {

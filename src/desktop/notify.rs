@@ -87,8 +87,10 @@ pub fn show_and_wait(summary: &str, body: &str) {
         key: NoticeKey::Summary,
         summary: summary.to_owned(),
         body: body.to_owned(),
+        advice: None,
         buttons: Vec::new(),
         transient: false,
+        is_question: false,
     };
     let (done, wait) = mpsc::channel();
     let show = move || {

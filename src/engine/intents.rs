@@ -51,7 +51,7 @@ impl Engine {
             Intent::ShowConfiguration => self.show_configuration(),
             Intent::Scan => self.debounce.note_event(Instant::now()),
             // The applet handles these itself.
-            Intent::Copy(_) | Intent::CopyText(_) | Intent::About => {}
+            Intent::Copy(_) | Intent::CopyText(_) | Intent::About | Intent::Keep => {}
             Intent::Quit => self.has_ended = true,
         }
     }
@@ -121,7 +121,11 @@ impl Engine {
         if is_announced
             && let Some(notice) = action_notice::notice(reports, scope, self.options.can_show)
         {
-            self.user_interface.notify(notice);
+            if notice.is_question && self.options.can_ask {
+                self.user_interface.order(Order::Ask(notice));
+            } else {
+                self.user_interface.notify(notice);
+            }
         }
         self.scan();
     }

@@ -118,7 +118,7 @@ impl Engine {
         self.store_recent(self.recent.clone().after(self.snapshot.as_ref(), &snapshot));
         self.scanner.store_seen();
         let openable = self.openable(&snapshot);
-        let view = menu::view(&snapshot, &self.answers, &openable);
+        let view = menu::view(&snapshot, &self.answers, &openable, self.options.can_show);
         self.draw(view.with_settings(&self.preferences()));
         self.snapshot = Some(snapshot);
         self.carry_out_effects(effects);

@@ -44,8 +44,12 @@ impl Engine {
 
     pub(super) fn set(&self, setting: Setting, on: bool) {
         self.start_with_file(move |path| {
-            config::set(path, setting, on)
-                .map_err(|error| notice(tr!("muxtray: setting not changed"), error.to_string()))?;
+            config::set(path, setting, on).map_err(|error| {
+                notice(
+                    tr!("muxtray: setting not changed"),
+                    cause_first(path, &error),
+                )
+            })?;
             Ok(None)
         });
     }
@@ -83,7 +87,7 @@ impl Engine {
                 Ok(text) => Ok(Some((name, text))),
                 Err(error) => Err(notice(
                     tr!("muxtray: configuration cannot be shown"),
-                    format!("{name}: {error}"),
+                    cause_first(path, &error),
                 )),
             }
         });
@@ -117,9 +121,8 @@ impl Engine {
 /// If the desktop has no program for the file, or one that needs a terminal, muxtray can show the file.
 fn not_opened(path: &Path, error: &XdgOpenError, can_show: bool) -> Notice {
     let body = tr!(
-        "{path}: {error}\nOpen it in an editor, or in a terminal: {command}",
-        path = text::path(path),
-        error,
+        "{cause}\nOpen it in an editor, or in a terminal: {command}",
+        cause = cause_first(path, error),
         command = "muxtray config edit"
     );
     let show = can_show.then(|| Button {
@@ -132,12 +135,21 @@ fn not_opened(path: &Path, error: &XdgOpenError, can_show: bool) -> Notice {
     }
 }
 
+/// Returns the error and the path on lines of their own. Errors for a terminal begin with the path.
+fn cause_first(path: &Path, error: &impl ToString) -> String {
+    let (path, error) = (text::path(path), error.to_string());
+    let cause = error.strip_prefix(&format!("{path}: ")).unwrap_or(&error);
+    format!("{}\n{path}", text::sentence(cause))
+}
+
 fn notice(summary: String, body: String) -> Notice {
     Notice {
         key: NoticeKey::Settings,
         summary,
         body,
+        advice: None,
         buttons: Vec::new(),
         transient: false,
+        is_question: false,
     }
 }

@@ -14,6 +14,8 @@ pub struct Options {
     pub ssh_config: Option<PathBuf>,
     /// Whether the user interface can show details in a window.
     pub can_show: bool,
+    /// Whether the user interface shows questions in windows of its own, also without a notification daemon.
+    pub can_ask: bool,
     /// Whether the user interface shows the state all the time, so that it must stay true.
     pub has_icon: bool,
 }
@@ -31,6 +33,7 @@ impl Options {
             config: config.or_else(default),
             ssh_config,
             can_show: true,
+            can_ask: false,
             has_icon: true,
         }
     }
@@ -45,6 +48,8 @@ pub enum Order {
         title: String,
         text: String,
     },
+    /// Ask for consent.
+    Ask(Notice),
 }
 
 /// Shows what the engine decides. The engine drops it when it ends.
@@ -77,7 +82,11 @@ impl UserInterface {
     pub(super) fn notify(&self, notice: Notice) {
         match &self.notifier {
             Some(notifier) => notifier.show(notice),
-            None => tracing::warn!("{}: {}", notice.summary, notice.body.replace('\n', "; ")),
+            None => {
+                let lines = notice.body.lines().chain(notice.advice.as_deref());
+                let text = lines.collect::<Vec<_>>().join("; ");
+                tracing::warn!("{}: {text}", notice.summary);
+            }
         }
     }
 

@@ -10,13 +10,8 @@ use crate::desktop::{Desktop, Message, Parts, TrayIcon, end, lab};
 use crate::support::{Lab, PATH, PATIENCE, Process, wait_until};
 
 const CLEAN: &[&str] = &["Settings", "Clean stale sockets automatically"];
-const ALL: &[&str] = &["Settings", "Notifications", "Notify of problems"];
-const STALE: &[&str] = &[
-    "Settings",
-    "Notifications",
-    "Control sockets",
-    "Stale control socket",
-];
+const ALL: &[&str] = &["Settings", "Notify of problems"];
+const STALE: &[&str] = &["Notify about", "Stale control socket"];
 const AT_LOGIN: &[&str] = &["Settings", "Start at login"];
 const OPEN: &[&str] = &["Settings", "Open configuration"];
 
@@ -126,11 +121,8 @@ fn notifications_are_shown_only_while_switched_on() {
     wait_until("it is announced", PATIENCE, || desktop.displayed() == 1);
     switch(&icon, ALL, false, &configuration(&lab), "enabled = false");
     wait_until("it is taken back", PATIENCE, || desktop.displayed() == 0);
-    let kinds = icon.wait_for_row(&["Settings", "Notifications", "Control sockets"]);
-    assert!(
-        !kinds.enabled && kinds.label.ends_with("notifications are off"),
-        "{kinds:?}"
-    );
+    let kinds = icon.wait_for_row(&["Notify about: notifications are off"]);
+    assert!(!kinds.enabled, "{kinds:?}");
 
     switch(&icon, ALL, true, &configuration(&lab), "enabled = true");
     wait_until("it is announced again", PATIENCE, || {

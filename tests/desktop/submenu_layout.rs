@@ -10,12 +10,7 @@ use futures_lite::future::block_on;
 use zbus::OwnedVariant;
 
 const CLEAN: &[&str] = &["Settings", "Clean stale sockets automatically"];
-const STALE: &[&str] = &[
-    "Settings",
-    "Notifications",
-    "Control sockets",
-    "Stale control socket",
-];
+const STALE: &[&str] = &["Notify about", "Stale control socket"];
 
 type Properties = HashMap<String, OwnedVariant>;
 

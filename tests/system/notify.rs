@@ -152,11 +152,13 @@ fn notice(summary: &str) -> Notice {
         key: NoticeKey::Summary,
         summary: summary.to_owned(),
         body: "1 < 2".to_owned(),
+        advice: None,
         buttons: vec![Button {
             label: "Show".to_owned(),
             intent: Intent::Show(None),
         }],
         transient: false,
+        is_question: false,
     }
 }
 

@@ -33,6 +33,9 @@ use open_menu::OpenMenu;
 use widgets::Widgets;
 use windows::Windows;
 
+/// Questions have a window: it needs no notification daemon, and no buttons in notifications.
+pub(crate) const CAN_ASK: bool = true;
+
 pub(crate) const fn can_show() -> bool {
     true
 }
@@ -59,6 +62,8 @@ enum TrayEvent {
     End,
     Clicked(MenuId),
     NotCopied(String),
+    /// A button of a question was pressed.
+    Answered(Intent),
     MenuOpened,
     MenuClosed,
     PlasmaStarted,
@@ -258,6 +263,12 @@ impl Panel {
             TrayEvent::Ordered(Order::ShowDetails { title, text }) => {
                 self.windows.show_details(&title, &text);
             }
+            TrayEvent::Ordered(Order::Ask(notice)) => {
+                let proxy = self.proxy.clone();
+                let answer = move |intent| send_event(&proxy, TrayEvent::Answered(intent));
+                self.windows.ask(notice, answer);
+            }
+            TrayEvent::Answered(intent) => send(intent),
             // `run` handles it.
             TrayEvent::End => {}
             TrayEvent::Clicked(id) => {

@@ -1,7 +1,11 @@
-//! The details window and the About window, and the clipboard.
+//! The details window, the About window, questions, and the clipboard.
+
+use std::collections::BTreeMap;
 
 use gtk::gdk_pixbuf::Pixbuf;
 use gtk::prelude::*;
+use muxtray::decide::intent::Intent;
+use muxtray::decide::notice::{Button, Notice, NoticeKey};
 use tr::tr;
 
 /// Each window is open at most once.
@@ -9,6 +13,7 @@ use tr::tr;
 pub(crate) struct Windows {
     details: Option<Details>,
     about: Option<gtk::AboutDialog>,
+    questions: BTreeMap<NoticeKey, gtk::MessageDialog>,
 }
 
 struct Details {
@@ -25,7 +30,7 @@ impl Windows {
     /// Shows the text, selected, with a Copy button.
     pub(crate) fn show_to_copy(&mut self, text: &str) {
         let details = self.details_window();
-        details.fill("Copy", text);
+        details.fill(&tr!("Copy"), text);
         details.select_all();
     }
 
@@ -45,6 +50,44 @@ impl Windows {
             about
         });
         about.present();
+    }
+
+    /// Asks a question, in place of an earlier one with the same key. Calls `answer` with the intent of the pressed
+    /// button, once; a closed window is no answer.
+    pub(crate) fn ask(&mut self, notice: Notice, answer: impl Fn(Intent) + 'static) {
+        let dialog = gtk::MessageDialog::builder()
+            .message_type(gtk::MessageType::Question)
+            .title("muxtray")
+            .text(shown(&notice.summary))
+            .secondary_text(shown(&notice.body))
+            .build();
+        dialog.set_icon(application_icon().as_ref());
+        let is_answer = |button: &&Button| !matches!(button.intent, Intent::Show(_));
+        let buttons: Vec<Button> = notice.buttons.iter().filter(is_answer).cloned().collect();
+        for (index, button) in (0..).zip(&buttons) {
+            let label = shown(&button.label).replace('_', "__");
+            let widget = dialog.add_button(&label, gtk::ResponseType::Other(index));
+            if button.intent == Intent::Keep {
+                widget.grab_focus();
+            }
+        }
+        dialog.connect_response(move |dialog, response| {
+            let gtk::ResponseType::Other(index) = response else {
+                return;
+            };
+            // This also destroys the window, so there is one answer.
+            dialog.close();
+            let pressed = usize::try_from(index)
+                .ok()
+                .and_then(|index| buttons.get(index));
+            if let Some(button) = pressed {
+                answer(button.intent.clone());
+            }
+        });
+        dialog.present();
+        if let Some(earlier) = self.questions.insert(notice.key, dialog) {
+            earlier.close();
+        }
     }
 
     fn details_window(&mut self) -> &Details {
@@ -76,8 +119,8 @@ impl Details {
             .build();
         window.set_icon(application_icon().as_ref());
         window.content_area().pack_start(&scrolled, true, true, 0);
-        window.add_button("_Copy", gtk::ResponseType::Apply);
-        let close = window.add_button("C_lose", gtk::ResponseType::Close);
+        window.add_button(&tr!("_Copy"), gtk::ResponseType::Apply);
+        let close = window.add_button(&tr!("C_lose"), gtk::ResponseType::Close);
         scrolled.show_all();
 
         let buffer = text.buffer();

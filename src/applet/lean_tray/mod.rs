@@ -28,6 +28,9 @@ use icons::Icons;
 use supported_entries::supported_entries;
 use text_viewer::Viewer;
 
+/// There are no windows for questions; notifications ask.
+pub(crate) const CAN_ASK: bool = false;
+
 /// Returns whether texts can be shown.
 pub(crate) fn can_show() -> bool {
     text_viewer::is_available()
@@ -54,6 +57,7 @@ impl Orders {
                 }
             }
             Order::ShowDetails { title, text } => self.viewer.show(title, text),
+            Order::Ask(_) => {}
         }
     }
 }

@@ -123,17 +123,6 @@ fn edits_rows_below_open_top_menu() {
 }
 
 #[test]
-fn submenu_label_waits_if_its_row_has_another_intent() {
-    let web = |sessions: u32| {
-        let now = item("now", "Exit now", copy(&format!("/{sessions}")));
-        let exit = submenu(&format!("Exit {sessions} sessions"), vec![now]);
-        [submenu(&format!("web {sessions}"), vec![exit])]
-    };
-    let open = edits(&web(3), &web(4), Changeable::None);
-    assert_eq!(open, [at(&[0], label("web 4"))]);
-}
-
-#[test]
 fn reordered_rows_need_fewest_edits() {
     let menu = |keys: &str| -> Vec<Entry> {
         let row = |key: char| match key {

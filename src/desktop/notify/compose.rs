@@ -41,7 +41,7 @@ pub(super) fn compose(notice: &Notice, capabilities: Capabilities) -> (Notificat
         .appname("muxtray")
         .icon(APP_ID)
         .summary(&printable(&notice.summary))
-        .body(&body(&notice.body, capabilities))
+        .body(&body(notice, capabilities))
         .urgency(Urgency::Normal)
         .hint(Hint::Category("network".to_owned()))
         .hint(Hint::DesktopEntry(APP_ID.to_owned()));
@@ -75,8 +75,14 @@ pub(super) fn compose(notice: &Notice, capabilities: Capabilities) -> (Notificat
     (notification, actions)
 }
 
-fn body(text: &str, capabilities: Capabilities) -> String {
-    let text = printable(text);
+fn body(notice: &Notice, capabilities: Capabilities) -> String {
+    let mut text = printable(&notice.body);
+    // Some daemons that report actions show no buttons (dunst), and a question must have an answer there too.
+    if (!capabilities.actions || notice.is_question)
+        && let Some(advice) = &notice.advice
+    {
+        text = format!("{text}\n{}", printable(advice));
+    }
     if capabilities.body_markup {
         text.replace('&', "&amp;")
             .replace('<', "&lt;")
@@ -116,8 +122,10 @@ mod tests {
             key: NoticeKey::Summary,
             summary: "web & <b>db</b>".to_owned(),
             body: body.to_owned(),
+            advice: None,
             buttons,
             transient: false,
+            is_question: false,
         }
     }
 
@@ -183,6 +191,25 @@ mod tests {
         let buttons = vec![button("Show", Intent::Show(None))];
         let (notification, actions) = compose(&notice("", buttons), PLAIN);
         assert!(notification.actions.is_empty() && actions.is_empty());
+    }
+
+    #[test]
+    fn advice_replaces_missing_buttons_and_completes_questions() {
+        let problem = Notice {
+            advice: Some("\u{2192} do it".to_owned()),
+            ..notice("cause", Vec::new())
+        };
+        let question = Notice {
+            is_question: true,
+            ..problem.clone()
+        };
+        for (notice, capabilities, body) in [
+            (&problem, FULL, "cause"),
+            (&problem, PLAIN, "cause\n\u{2192} do it"),
+            (&question, FULL, "cause\n\u{2192} do it"),
+        ] {
+            assert_eq!(compose(notice, capabilities).0.body, body);
+        }
     }
 
     #[test]

@@ -84,8 +84,10 @@ mod tests {
             key: NoticeKey::Place(FindingId::Stale, subject.to_owned()),
             summary: summary.to_owned(),
             body: String::new(),
+            advice: None,
             buttons: Vec::new(),
             transient: false,
+            is_question: false,
         }
     }
 

@@ -1,6 +1,7 @@
 use tr::tr;
 
 use crate::decide::intent::Intent;
+use crate::decide::notice::Button;
 
 /// Everything that the tray shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub enum Icon {
     Attention,
 }
 
-/// A row of a menu. Labels are printable text without mnemonics and markup. Keys are unique among siblings and stay the
+/// A row of a menu. A submenu contains no submenus: some panels cut them off or do not show them. Labels are printable text without mnemonics and markup. Keys are unique among siblings and stay the
 /// same when labels change, so that a row is updated in place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
@@ -53,6 +54,10 @@ impl Entry {
             label: label.into(),
             intent: Some(intent),
         }
+    }
+
+    pub(super) fn button(key: impl Into<String>, button: Button) -> Self {
+        Self::item(key, button.label, button.intent)
     }
 
     /// A disabled row.

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use tr::tr;
 
 use super::entry::{Entry, shown_of};
-use super::socket_rows::{Answers, socket_menu};
+use super::socket_rows::{Answers, socket_key, socket_label, socket_menu};
+use crate::decide::intent::Intent;
 use crate::model::socket::Socket;
 use crate::present::summary::PROBLEM_MARK;
 
@@ -19,8 +20,9 @@ const OTHERS: usize = 11;
 /// The number of sockets in the submenu of a state.
 const FOLDED: usize = 30;
 
-/// Returns the rows of the sockets, problems first, otherwise in the order of the snapshot.
-pub(super) fn rows(sockets: &[Socket], answers: &Answers) -> Vec<Entry> {
+/// Returns the rows of the sockets, problems first, otherwise in the order of the snapshot. `can_show`: whether the tray
+/// can show details.
+pub(super) fn rows(sockets: &[Socket], answers: &Answers, can_show: bool) -> Vec<Entry> {
     let row = |socket: &Socket| socket_menu(socket, answers.get(&socket.target()));
     let (problems, others): (Vec<_>, Vec<_>) =
         sockets.iter().partition(|socket| socket.is_problem());
@@ -37,14 +39,14 @@ pub(super) fn rows(sockets: &[Socket], answers: &Answers) -> Vec<Entry> {
         }
         rows.extend(by_state.into_values().map(|sockets| match sockets[..] {
             [socket] => row(socket),
-            _ => fold_menu(&sockets, answers),
+            _ => fold_menu(&sockets, can_show),
         }));
     }
     rows
 }
 
-/// Returns a row for sockets with the same state, and below it rows for some of them.
-fn fold_menu(sockets: &[&Socket], answers: &Answers) -> Entry {
+/// Returns a row for sockets with the same state, and below it rows for some of them, which show details.
+fn fold_menu(sockets: &[&Socket], can_show: bool) -> Entry {
     let first = sockets[0];
     let (mark, problem) = if first.is_problem() {
         (PROBLEM_MARK, "problem ")
@@ -52,7 +54,11 @@ fn fold_menu(sockets: &[&Socket], answers: &Answers) -> Entry {
         ("\u{2026}", "")
     };
     let (listed, rest) = split(sockets, FOLDED);
-    let row = |socket: &Socket| socket_menu(socket, answers.get(&socket.target()));
+    let row = |socket: &Socket| Entry::Item {
+        key: socket_key(socket),
+        label: socket_label(socket),
+        intent: can_show.then(|| Intent::Show(Some(socket.target()))),
+    };
     let mut entries: Vec<Entry> = listed.into_iter().map(row).collect();
     entries.extend(Entry::more(rest.len(), "muxtray list"));
     let key = format!("fold {problem}{}", first.state.name());

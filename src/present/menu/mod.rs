@@ -24,13 +24,19 @@ use crate::model::text;
 use entry::shown_of;
 use problems::problems_menu;
 
-pub fn view(snapshot: &Snapshot, answers: &Answers, openable: &[Openable]) -> TrayView {
+/// `can_show`: whether the tray can show details.
+pub fn view(
+    snapshot: &Snapshot,
+    answers: &Answers,
+    openable: &[Openable],
+    can_show: bool,
+) -> TrayView {
     let mut actions: Vec<Entry> = open_menu(openable).into_iter().collect();
     if !snapshot.sockets.is_empty() {
         actions.extend(actions_on_all(snapshot));
     }
     let problems = problems_menu(&snapshot.findings).into_iter().collect();
-    let sockets = fold::rows(&snapshot.sockets, answers);
+    let sockets = fold::rows(&snapshot.sockets, answers, can_show);
     let sections = vec![sockets, actions, problems];
     tray_view(icon(snapshot), summary(snapshot), sections)
 }

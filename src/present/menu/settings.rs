@@ -1,4 +1,4 @@
-//! The submenu Settings. A check mark shows the setting in force; a click asks for the opposite.
+//! The submenus Settings and Notify about. A check mark shows the setting in force; a click asks for the opposite.
 
 use tr::tr;
 
@@ -9,18 +9,22 @@ use crate::model::finding::{FindingId, Group};
 use crate::model::settings::{AtLogin, Preferences, Setting, Store};
 
 impl TrayView {
-    /// Returns the view with the submenu Settings above About and Quit.
+    /// Returns the view with the submenus of the settings above About and Quit.
     pub fn with_settings(mut self, preferences: &Preferences) -> Self {
         let at = self.menu.len().saturating_sub(2);
-        self.menu.insert(at, settings_menu(preferences));
+        let menus = [kinds_menu(preferences), settings_menu(preferences)];
+        self.menu.splice(at..at, menus);
         self
     }
 }
 
 fn settings_menu(preferences: &Preferences) -> Entry {
-    let mut entries = vec![notifications(preferences)];
-    let switches = Setting::TOP.iter().copied();
-    entries.extend(switches.map(|setting| switch(setting, preferences)));
+    let switches = [Setting::Notifications]
+        .into_iter()
+        .chain(Setting::TOP.iter().copied());
+    let mut entries: Vec<Entry> = switches
+        .map(|setting| switch(setting, preferences))
+        .collect();
     entries.push(at_login(&preferences.at_login));
     entries.push(Entry::Separator);
     let label = tr!("Open configuration");
@@ -33,38 +37,33 @@ fn settings_menu(preferences: &Preferences) -> Entry {
     Entry::submenu("settings", tr!("Settings"), entries)
 }
 
-/// The switch for all notifications, and one for each kind of finding that can cause one.
-fn notifications(preferences: &Preferences) -> Entry {
-    let mut entries = vec![
-        switch(Setting::Notifications, preferences),
-        Entry::Separator,
-    ];
+/// A switch for each kind of finding that can cause a notification.
+fn kinds_menu(preferences: &Preferences) -> Entry {
+    let label = tr!("Notify about");
+    if preferences.store != Store::Writable {
+        return Entry::text("kinds", with_reason(label, preferences.store));
+    }
+    if !preferences.settings.is_on(Setting::Notifications) {
+        let label = tr!("{label}: notifications are off", label);
+        return Entry::text("kinds", label);
+    }
+    let mut entries = Vec::new();
     let group_of = |id: FindingId| match id.row().group {
         Group::State => Group::Socket,
         group => group,
     };
-    for (key, label, group) in [
-        ("of-sockets", tr!("Control sockets"), Group::Socket),
-        ("of-directories", tr!("Directories"), Group::Directory),
-        (
-            "of-configuration",
-            tr!("Configuration"),
-            Group::Configuration,
-        ),
-    ] {
-        if !preferences.settings.is_on(Setting::Notifications) {
-            let label = tr!("{label}: notifications are off", label);
-            entries.push(Entry::text(key, label));
-            continue;
-        }
+    for group in [Group::Socket, Group::Directory, Group::Configuration] {
         let kinds = FindingId::ALL
             .iter()
             .copied()
             .filter(|id| id.severity() >= decide::ANNOUNCED_FROM && group_of(*id) == group)
             .map(|id| switch(Setting::Kind(id), preferences));
-        entries.push(Entry::submenu(key, label, kinds.collect()));
+        entries.extend(kinds);
+        entries.push(Entry::Separator);
     }
-    Entry::submenu("notifications-menu", tr!("Notifications"), entries)
+    // The last separator.
+    entries.pop();
+    Entry::submenu("kinds", label, entries)
 }
 
 fn at_login(at_login: &AtLogin) -> Entry {
@@ -105,13 +104,13 @@ fn with_reason(label: String, store: Store) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::model::settings::Settings;
     use crate::present::menu::starting;
     use crate::present::menu::tests::{drawn, drawn_rows};
 
-    fn preferences() -> Preferences {
+    pub(in crate::present::menu) fn preferences() -> Preferences {
         Preferences {
             settings: Settings::default()
                 .with(Setting::Kind(FindingId::Stale), false)
@@ -122,7 +121,7 @@ mod tests {
     }
 
     fn settings(preferences: &Preferences) -> String {
-        drawn_rows(vec![settings_menu(preferences)])
+        drawn_rows(vec![kinds_menu(preferences), settings_menu(preferences)])
     }
 
     #[test]
@@ -148,10 +147,7 @@ mod tests {
                 at_login,
                 ..preferences
             });
-            let rows = menu
-                .lines()
-                .filter(|line| !line.starts_with("            "));
-            rows.map(|line| line.to_owned() + "\n").collect::<String>()
+            menu
         });
         insta::assert_snapshot!(rows.join("\n"));
     }

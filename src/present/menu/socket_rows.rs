@@ -10,7 +10,6 @@ use crate::decide::ending;
 use crate::decide::intent::Intent;
 use crate::decide::notice::Button;
 use crate::decide::opening;
-use crate::model::carried::Carried;
 use crate::model::socket::{Socket, State, Target};
 use crate::present::summary::mark;
 
@@ -34,28 +33,24 @@ pub(super) fn socket_menu(socket: &Socket, answer: Option<&String>) -> Entry {
     } else {
         let check = Intent::Check(target.clone());
         entries.push(Entry::item("check", tr!("Check"), check));
-        if let Some(reconnect) = opening::reconnect(socket) {
-            let now = tr!("Reconnect now");
-            entries.push(closing("reconnect", reconnect, now, socket));
-        }
+        let reconnect = opening::reconnect(socket);
+        entries.extend(reconnect.map(|button| Entry::button("reconnect", button.ask_first())));
         let exit = Button::exit(target.clone(), carried);
-        entries.push(closing("exit", exit, tr!("Exit now"), socket));
+        entries.push(Entry::button("exit", exit.ask_first()));
         let stop = Intent::Stop(target.clone());
         entries.push(Entry::item("stop", tr!("Stop accepting sessions"), stop));
     }
     if ending::is_needed(&socket.state) {
         // An unknown number means that the kernel shows no listener. Ending the process then fails with the reason.
         let end = Button::end_process(target.clone(), carried.unwrap_or_default());
-        let now = tr!("End process now");
-        entries.push(match carried {
-            Some(_) => closing("end-process", end, now, socket),
-            None => Entry::item("end-process", end.label, end.intent),
-        });
+        entries.push(Entry::button("end-process", end.ask_first()));
     }
     if socket.state.is_cleanable() {
         entries.push(Entry::item("clean", tr!("Clean"), Intent::Clean(target)));
     }
     entries.push(Entry::Separator);
+    let jumping = socket.jumping_text();
+    entries.extend(jumping.map(|text| Entry::text("jumping", text)));
     if let (Some(destination), false) = (&socket.destination, socket.hosts.is_empty()) {
         entries.push(Entry::text("destination", destination.to_string()));
     }
@@ -82,20 +77,7 @@ fn cannot_ask(state: &State) -> Option<String> {
     })
 }
 
-/// Returns a row, or if the request closes connections, a submenu that names them with the row below it.
-fn closing(key: &str, button: Button, now: String, socket: &Socket) -> Entry {
-    let Button { label, intent } = button;
-    if socket.carried() == Some(Carried::NONE) {
-        return Entry::item(key, label, intent);
-    }
-    let jumping = socket.jumping_text();
-    let jumping = jumping.map(|text| Entry::text(format!("{key}-jumping"), text));
-    let row = Entry::item(format!("{key}-now"), now, intent);
-    let rows = jumping.into_iter().chain([row]).collect();
-    Entry::submenu(format!("{key}-closing"), label, rows)
-}
-
-fn socket_key(socket: &Socket) -> String {
+pub(super) fn socket_key(socket: &Socket) -> String {
     // An orphaned master and its successor have the same path.
     match (&socket.state, socket.cookie) {
         (State::Orphaned { .. }, Some(cookie)) => format!("orphan {} {}", cookie.0, socket.path),
@@ -103,7 +85,7 @@ fn socket_key(socket: &Socket) -> String {
     }
 }
 
-fn socket_label(socket: &Socket) -> String {
+pub(super) fn socket_label(socket: &Socket) -> String {
     let managed = socket.managed_by.map(|program| format!(" ({program})"));
     let carried = socket.carried().filter(|carried| !carried.is_none());
     let carried = carried.map(|carried| format!(", {carried}"));
@@ -141,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_agree_to_close_the_sessions_of_their_labels() {
+    fn requests_name_the_sessions_and_agree_to_close_none() {
         let mut all = Vec::new();
         for state in [
             State::Stranded(Cause::AddressGone),

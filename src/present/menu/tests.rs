@@ -1,13 +1,14 @@
 use std::collections::BTreeSet;
 
 use super::fold::tests::many;
+use super::settings::tests::preferences;
 use super::*;
 use crate::model::control_path::HostAlias;
 use crate::model::finding::{Finding, FindingId};
 use crate::model::fix::Fix;
 use crate::model::observation::{Connect, File, Observation, Stat};
 use crate::model::places::Managed;
-use crate::model::samples::{in_state, observation, path, running, seen, stat};
+use crate::model::samples::{in_state, observation, path, running, seen, stat, states};
 use crate::model::socket::{State, UserId};
 
 /// Returns the menu as indented text. A disabled row is in brackets, and `[…]` is the request of a click.
@@ -72,7 +73,7 @@ pub(super) fn drawn_rows(menu: Vec<Entry>) -> String {
 }
 
 fn menu_of(snapshot: &Snapshot) -> TrayView {
-    view(snapshot, &Answers::new(), &[])
+    view(snapshot, &Answers::new(), &[], true)
 }
 
 fn with(sockets: Vec<Socket>, findings: Vec<Finding>) -> Snapshot {
@@ -130,7 +131,7 @@ fn sockets_hosts_and_findings_in_a_menu() {
             "    ServerAliveInterval 15".to_owned(),
         ]),
     ];
-    let full = drawn(&view(&snapshot, &answers, &hosts));
+    let full = drawn(&view(&snapshot, &answers, &hosts, true));
     let empty = drawn(&menu_of(&with(Vec::new(), Vec::new())));
     insta::assert_snapshot!([full, empty, drawn(&starting())].join("\n"));
 }
@@ -146,7 +147,7 @@ fn thousand() -> TrayView {
     let mut findings: Vec<Finding> = (0..300).map(too_long).collect();
     findings.push(finding(FindingId::SshConfigInvalid, "host h1"));
     let hosts: Vec<Openable> = (0..22).map(|n| host(&format!("host{n}"))).collect();
-    view(&with(sockets, findings), &Answers::new(), &hosts)
+    view(&with(sockets, findings), &Answers::new(), &hosts, true)
 }
 
 #[test]
@@ -168,6 +169,29 @@ fn a_thousand_sockets_are_folded() {
 }
 
 #[test]
+fn no_submenu_has_a_submenu() {
+    fn depth(entries: &[Entry]) -> usize {
+        let below = |entry: &Entry| match entry {
+            Entry::Submenu { entries, .. } => depth(entries),
+            _ => 0,
+        };
+        1 + entries.iter().map(below).max().unwrap_or_default()
+    }
+    let busy = |state| Socket {
+        sessions: Some(3),
+        forwarded: Some(1),
+        jumping: vec!["db".to_owned()],
+        findings: vec![finding(FindingId::Stale, "/s").with_command("true")],
+        ..in_state(state)
+    };
+    let of_each_state = menu_of(&with(states().into_iter().map(busy).collect(), Vec::new()));
+    for view in [of_each_state, thousand(), starting()] {
+        let view = view.with_settings(&preferences());
+        assert_eq!(depth(&view.menu), 2);
+    }
+}
+
+#[test]
 fn keys_are_unique_among_siblings() {
     fn check(entries: &[Entry]) {
         let key = |entry: &Entry| match entry {
@@ -185,7 +209,7 @@ fn keys_are_unique_among_siblings() {
             }
         }
     }
-    check(&thousand().menu);
+    check(&thousand().with_settings(&preferences()).menu);
 }
 
 #[test]

@@ -41,9 +41,7 @@ impl Shown {
         if let Some(hosts) = menu.find("Open master") {
             shown.openable = hosts.rows.iter().map(|row| row.label.clone()).collect();
         }
-        let kinds = ["Settings", "Notifications", "Control sockets"]
-            .iter()
-            .try_fold(menu, |row, label| row.find(label))?;
+        let kinds = menu.find("Notify about")?;
         let silent = kinds.rows.iter().filter(|row| row.checked == Some(false));
         shown.silent = silent.map(|row| row.label.clone()).collect();
         Some(shown)

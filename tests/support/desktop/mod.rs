@@ -295,6 +295,49 @@ impl<'a> Desktop<'a> {
         self.dunstctl(&["context"]);
     }
 
+    /// Waits until muxtray asks before it closes connections: in a window, or without GTK in a notification.
+    #[track_caller]
+    pub(crate) fn wait_for_question(&self) {
+        wait_until("muxtray asks", PATIENCE, || self.has_question());
+    }
+
+    pub(crate) fn has_question(&self) -> bool {
+        if cfg!(feature = "lean-tray") {
+            return self
+                .summaries()
+                .iter()
+                .any(|summary| summary.ends_with('?'));
+        }
+        self.xdotool(&["search", "--onlyvisible", "--name", "^muxtray$"]) == 0
+    }
+
+    /// Presses the button with this label, the first one, on the question.
+    #[track_caller]
+    pub(crate) fn consent(&self, label: &str) {
+        self.wait_for_question();
+        if cfg!(feature = "lean-tray") {
+            return self.press(label);
+        }
+        // Return alone would press Keep, which has the focus.
+        let window = ["search", "--onlyvisible", "--name", "^muxtray$"];
+        let keys = [
+            "windowfocus",
+            "--sync",
+            "key",
+            "--delay",
+            "100",
+            "Left",
+            "Return",
+        ];
+        assert_eq!(self.xdotool(&[&window[..], &keys].concat()), 0);
+    }
+
+    fn xdotool(&self, arguments: &[&str]) -> i32 {
+        let mut command = self.lab.command("xdotool");
+        command.args(arguments);
+        Process::run(self.join(command), PATIENCE).code()
+    }
+
     #[track_caller]
     fn dunstctl(&self, arguments: &[&str]) -> String {
         let mut command = self.lab.command("dunstctl");

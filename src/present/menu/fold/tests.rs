@@ -46,7 +46,7 @@ fn rows_and_folds_of_many_sockets() {
         ranked,
     ]
     .map(|sockets| {
-        let rows = rows(&sockets, &Answers::new());
+        let rows = rows(&sockets, &Answers::new(), true);
         rows.iter().map(label).collect::<String>()
     });
     insta::assert_snapshot!(menus.join("\n"));
