@@ -74,7 +74,7 @@ fn run_tray(tray: Tray, orders: Orders, setup: Setup) -> io::Result<()> {
     let user_interface = session.user_interface(move |order| orders.send(order));
     session.quit_with_bus(&intents);
     let engine = engine::start(options, setup.inbox, user_interface)?;
-    session.warn_without_tray_host();
+    session.warn_without_tray_host(tray::USES_XEMBED);
     tray.run(move |intent| intents.send(intent));
     let ended = engine.join();
     let closed = session.close();

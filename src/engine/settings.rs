@@ -63,7 +63,13 @@ impl Engine {
                 autostart.disable().map(drop)
             };
             let summary = || tr!("muxtray: start at login not changed");
-            let result = changed.map_err(|error| notice(summary(), error.to_string()));
+            let result = changed.map_err(|error| {
+                let body = match autostart.file() {
+                    Ok(path) => cause_first(&path, &error),
+                    Err(_) => text::sentence(&error.to_string()),
+                };
+                notice(summary(), body)
+            });
             Message::Settings(result.map(|()| None))
         });
     }
@@ -121,8 +127,9 @@ impl Engine {
 /// If the desktop has no program for the file, or one that needs a terminal, muxtray can show the file.
 fn not_opened(path: &Path, error: &XdgOpenError, can_show: bool) -> Notice {
     let body = tr!(
-        "{cause}\nOpen it in an editor, or in a terminal: {command}",
-        cause = cause_first(path, error),
+        "{error}\n{path}\nOpen it in an editor, or in a terminal: {command}",
+        error,
+        path = text::path(path),
         command = "muxtray config edit"
     );
     let show = can_show.then(|| Button {

@@ -61,13 +61,18 @@ impl DesktopSession {
         UserInterface::new(self.notifier.clone(), send_order)
     }
 
-    /// Logs a warning if no panel shows tray icons. Returns at once.
-    pub fn warn_without_tray_host(&self) {
-        self.on_thread("panel", |instance| {
+    /// Logs a warning if no panel shows StatusNotifierItem icons. Returns at once. `uses_xembed`: whether the tray then
+    /// shows its icon in panels with XEmbed.
+    pub fn warn_without_tray_host(&self, uses_xembed: bool) {
+        self.on_thread("panel", move |instance| {
             if !instance.has_tray_host() {
+                let xembed = if uses_xembed {
+                    "until then only panels with XEmbed show the icon"
+                } else {
+                    "the icon appears when one starts"
+                };
                 tracing::warn!(
-                    "no panel shows StatusNotifierItem icons yet; the icon appears when one starts (GNOME needs its \
-                     AppIndicator extension)"
+                    "no panel shows StatusNotifierItem icons yet; {xembed} (GNOME needs its AppIndicator extension)"
                 );
             }
         });

@@ -20,9 +20,9 @@ use gtk::glib::{self, MainContext, Priority, Variant, prelude::*};
 use super::registration::call;
 
 /// The object path that AppIndicator derives from the title "tray-icon tray app muxtray".
-const MENU_PATH: &str = "/org/ayatana/NotificationItem/tray_icon_tray_app_muxtray/Menu";
+pub(super) const MENU_PATH: &str = "/org/ayatana/NotificationItem/tray_icon_tray_app_muxtray/Menu";
 
-const INTERFACE: &str = "com.canonical.dbusmenu";
+pub(super) const INTERFACE: &str = "com.canonical.dbusmenu";
 
 const PLASMA: &str = "org.kde.plasmashell";
 

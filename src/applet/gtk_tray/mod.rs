@@ -6,6 +6,7 @@ mod icon_theme;
 mod layout_updated;
 mod open_menu;
 mod registration;
+mod top_menu;
 mod widgets;
 mod windows;
 
@@ -32,6 +33,8 @@ use layout_updated::Submenus;
 use open_menu::OpenMenu;
 use widgets::Widgets;
 use windows::Windows;
+
+pub(crate) const USES_XEMBED: bool = true;
 
 /// Questions have a window: it needs no notification daemon, and no buttons in notifications.
 pub(crate) const CAN_ASK: bool = true;
@@ -66,6 +69,8 @@ enum TrayEvent {
     Answered(Intent),
     MenuOpened,
     MenuClosed,
+    /// Whether the top menu is open now. Not every panel reports it.
+    TopMenu(bool),
     PlasmaStarted,
     RedrawDue,
 }
@@ -162,6 +167,8 @@ impl Tray {
             _directory,
         } = self;
         registration::register_if_missing();
+        let proxy = events.create_proxy();
+        top_menu::watch(move |is_open| send_event(&proxy, TrayEvent::TopMenu(is_open)));
         let proxy = events.create_proxy();
         layout_updated::after_plasma_start(move || send_event(&proxy, TrayEvent::PlasmaStarted));
         events.run_return(move |event, _, control| {
@@ -295,6 +302,15 @@ impl Panel {
                     self.open_menu.closed(Instant::now());
                     self.draw_pending();
                 }
+            }
+            TrayEvent::TopMenu(true) => {
+                self.open_menu.top_opened(Instant::now());
+                send(Intent::Scan);
+            }
+            TrayEvent::TopMenu(false) => {
+                self.widgets.hide_submenus();
+                self.open_menu.top_closed(Instant::now());
+                self.draw_pending();
             }
             TrayEvent::PlasmaStarted => self.submenus.report_all(),
             TrayEvent::RedrawDue => {

@@ -1,7 +1,8 @@
 //! Which rows may be inserted or removed while the menu may be open. Pure; the time is an argument.
 //!
-//! Panels report opened and closed submenus, but nothing about the top menu. So the top menu counts as open for a few
-//! seconds after its last submenu has closed: the user may be moving the pointer to the next one.
+//! All panels report opened and closed submenus, but only some report the top menu. If the panel does not, the top menu
+//! counts as open for a few seconds after its last submenu has closed: the user may be moving the pointer to the next
+//! one.
 
 use std::time::{Duration, Instant};
 
@@ -27,11 +28,25 @@ pub(crate) struct OpenMenu {
     since: Option<Instant>,
     /// When the last open submenu was closed.
     closed: Option<Instant>,
+    /// Whether the top menu is open, if the panel reports it.
+    top: Option<bool>,
 }
 
 impl OpenMenu {
     pub(crate) fn opened(&mut self, now: Instant) {
         self.since.get_or_insert(now);
+    }
+
+    pub(crate) fn top_opened(&mut self, now: Instant) {
+        self.top = Some(true);
+        self.opened(now);
+    }
+
+    /// This closes all submenus too.
+    pub(crate) fn top_closed(&mut self, now: Instant) {
+        self.top = Some(false);
+        self.since = None;
+        self.closed = Some(now);
     }
 
     pub(crate) fn closed(&mut self, now: Instant) {
@@ -52,7 +67,7 @@ impl OpenMenu {
             let left = (time + limit).saturating_duration_since(now);
             (!left.is_zero()).then_some(left)
         };
-        if submenu_open {
+        if submenu_open || self.top == Some(true) {
             if let Some(left) = left(*self.since.get_or_insert(now), LIMIT) {
                 // Xfce's panel does not report every closed menu, so check again soon.
                 return (Changeable::None, Some(left.min(TOP_MENU_STAYS)));
@@ -65,6 +80,7 @@ impl OpenMenu {
             return (Changeable::None, Some(left));
         }
         match left(TOP_MENU_STAYS) {
+            Some(_) if self.top.is_some() => (Changeable::All, None),
             Some(left) => (Changeable::BelowTop, Some(left)),
             None => (Changeable::All, None),
         }
@@ -133,6 +149,28 @@ mod tests {
             let changeable = menu.changeable(submenu_open, start + LIMIT);
             assert_eq!(changeable, (Changeable::All, None));
         }
+    }
+
+    #[test]
+    fn reported_top_menu_changes_no_row_until_it_is_closed() {
+        let start = Instant::now();
+        let mut menu = OpenMenu::default();
+        menu.top_opened(start);
+        menu.opened(start + SECOND);
+        menu.closed(start + 2 * SECOND);
+        let (changeable, _) = menu.changeable(false, start + 9 * SECOND);
+        assert_eq!(changeable, Changeable::None);
+        let closed = start + 10 * SECOND;
+        menu.top_closed(closed);
+        for (after, changeable) in [
+            (Duration::ZERO, (Changeable::None, Some(LATE_CLICK))),
+            (LATE_CLICK, (Changeable::All, None)),
+        ] {
+            assert_eq!(menu.changeable(false, closed + after), changeable);
+        }
+        menu.top_opened(start + 20 * SECOND);
+        let changeable = menu.changeable(false, start + 20 * SECOND + LIMIT);
+        assert_eq!(changeable, (Changeable::All, None));
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub(super) async fn call(
         .await
 }
 
-/// Returns whether the reply lists an item of this connection. Watchers list `:1.42/path`.
+/// Returns whether the reply lists an item of this connection. Watchers list `:1.42/path`, that of GNOME `:1.42@/path`.
 fn is_listed(reply: &Variant, name: &str) -> bool {
     let Some((items,)) = reply.get::<(Variant,)>() else {
         return false;
@@ -85,7 +85,7 @@ fn is_listed(reply: &Variant, name: &str) -> bool {
     let items = items.get::<Vec<String>>().unwrap_or_default();
     items.iter().any(|item| {
         item.strip_prefix(name)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '@']))
     })
 }
 
@@ -98,6 +98,7 @@ mod tests {
         let reply = |items: &[&str]| (items.to_variant(),).to_variant();
         assert!(is_listed(&reply(&[":1.4/a", ":1.42/b"]), ":1.42"));
         assert!(is_listed(&reply(&[":1.42"]), ":1.42"));
+        assert!(is_listed(&reply(&[":1.4@/a", ":1.42@/b"]), ":1.42"));
         assert!(!is_listed(&reply(&[":1.421/b"]), ":1.42"));
         assert!(!is_listed(&reply(&[]), ":1.42"));
     }

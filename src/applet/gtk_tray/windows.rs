@@ -42,6 +42,8 @@ impl Windows {
                 .comments(env!("CARGO_PKG_DESCRIPTION"))
                 .copyright(concat!("Licence: ", env!("CARGO_PKG_LICENSE")))
                 .title(tr!("About muxtray"))
+                // GNOME's header bar would replace the title and the Close button.
+                .use_header_bar(0)
                 .build();
             about.set_logo(application_icon().as_ref());
             about.set_icon(application_icon().as_ref());

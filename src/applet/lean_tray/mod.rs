@@ -28,6 +28,8 @@ use icons::Icons;
 use supported_entries::supported_entries;
 use text_viewer::Viewer;
 
+pub(crate) const USES_XEMBED: bool = false;
+
 /// There are no windows for questions; notifications ask.
 pub(crate) const CAN_ASK: bool = false;
 

@@ -23,7 +23,7 @@ const FOLDED: usize = 30;
 /// Returns the rows of the sockets, problems first, otherwise in the order of the snapshot. `can_show`: whether the tray
 /// can show details.
 pub(super) fn rows(sockets: &[Socket], answers: &Answers, can_show: bool) -> Vec<Entry> {
-    let row = |socket: &Socket| socket_menu(socket, answers.get(&socket.target()));
+    let row = |socket: &Socket| socket_menu(socket, answers.get(&socket.target()), can_show);
     let (problems, others): (Vec<_>, Vec<_>) =
         sockets.iter().partition(|socket| socket.is_problem());
     let mut rows = Vec::new();

@@ -35,7 +35,9 @@ pub fn view(
     if !snapshot.sockets.is_empty() {
         actions.extend(actions_on_all(snapshot));
     }
-    let problems = problems_menu(&snapshot.findings).into_iter().collect();
+    let problems = problems_menu(&snapshot.findings, can_show)
+        .into_iter()
+        .collect();
     let sockets = fold::rows(&snapshot.sockets, answers, can_show);
     let sections = vec![sockets, actions, problems];
     tray_view(icon(snapshot), summary(snapshot), sections)

@@ -14,7 +14,7 @@ use crate::model::text;
 const SHOWN: usize = 3;
 
 /// Returns the submenu of the findings, if there are any.
-pub(super) fn problems_menu(findings: &[Finding]) -> Option<Entry> {
+pub(super) fn problems_menu(findings: &[Finding], can_show: bool) -> Option<Entry> {
     let mut kinds: BTreeMap<FindingId, Vec<&Finding>> = BTreeMap::new();
     for finding in findings {
         kinds.entry(finding.id).or_default().push(finding);
@@ -25,7 +25,8 @@ pub(super) fn problems_menu(findings: &[Finding]) -> Option<Entry> {
         for finding in shown {
             let title = format!("{}: {}", finding.subject, id.title());
             entries.push(Entry::text(format!("title-{number}"), title));
-            entries.extend(finding_rows(number, finding));
+            let show = can_show.then_some(Intent::Show(None));
+            entries.extend(finding_rows(number, finding, show));
             entries.push(Entry::Separator);
             number += 1;
         }
@@ -57,13 +58,17 @@ fn label(findings: &[Finding]) -> String {
 
 /// Returns the evidence and the remedy of a finding, and the remedy as a click: applied if it is safe, else copied. The
 /// number makes the keys unique.
-pub(super) fn finding_rows(number: usize, finding: &Finding) -> Vec<Entry> {
+///
+/// A click on the texts asks for `show`: some themes draw disabled rows too pale to read.
+pub(super) fn finding_rows(number: usize, finding: &Finding, show: Option<Intent>) -> Vec<Entry> {
+    let text = |name: &str, label: String| Entry::Item {
+        key: format!("{name}-{number}"),
+        label,
+        intent: show.clone(),
+    };
     let mut entries = vec![
-        Entry::text(
-            format!("evidence-{number}"),
-            text::sentence(&finding.evidence),
-        ),
-        Entry::text(format!("remedy-{number}"), text::remedy(&finding.remedy)),
+        text("evidence", text::sentence(&finding.evidence)),
+        text("remedy", text::remedy(&finding.remedy)),
     ];
     let command = finding.command.as_ref();
     // The menu has rows for the commands of muxtray.

@@ -16,12 +16,13 @@ use crate::present::summary::mark;
 /// The result of the last alive check of each target, in a few words.
 pub type Answers = BTreeMap<Target, String>;
 
-/// `answer` is the result of the last alive check.
-pub(super) fn socket_menu(socket: &Socket, answer: Option<&String>) -> Entry {
+/// `answer` is the result of the last alive check; `can_show`: whether the tray can show details.
+pub(super) fn socket_menu(socket: &Socket, answer: Option<&String>, can_show: bool) -> Entry {
     let target = socket.target();
     let mut entries = Vec::new();
     for (number, finding) in socket.findings.iter().enumerate() {
-        entries.extend(finding_rows(number, finding));
+        let show = can_show.then(|| Intent::Show(Some(target.clone())));
+        entries.extend(finding_rows(number, finding, show));
     }
     entries.extend(answer.map(|answer| Entry::text("answer", answer)));
     if !entries.is_empty() {
@@ -108,7 +109,7 @@ mod tests {
     use crate::present::menu::tests::drawn_rows;
 
     fn rows(socket: &Socket) -> String {
-        drawn_rows(vec![socket_menu(socket, None)])
+        drawn_rows(vec![socket_menu(socket, None, true)])
     }
 
     #[test]
