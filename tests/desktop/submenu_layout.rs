@@ -5,7 +5,7 @@ use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use crate::desktop::{Desktop, Layout, MENU, Parts, Row, TrayIcon, end, lab, row};
-use crate::support::{PATIENCE, look_for, wait_until};
+use crate::support::{PATIENCE, look_for, skip, wait_until};
 use futures_lite::future::block_on;
 use zbus::OwnedVariant;
 
@@ -221,5 +221,32 @@ fn plasma_is_sent_every_submenu_when_it_starts() {
     let plasma = block_on(zbus::connection::Builder::address(address.as_str()).build()).unwrap();
     block_on(plasma.request_name("org.kde.plasmashell")).unwrap();
     wait_for_signal("it is reported to Plasma");
+    end(applet);
+}
+
+#[test]
+fn rows_wait_until_the_top_menu_is_closed() {
+    let name = "rows_wait_until_the_top_menu_is_closed";
+    if cfg!(feature = "lean-tray") {
+        return skip(name, "the lean tray does not learn of an open menu");
+    }
+    let Some(lab) = lab(name) else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    icon.wait_for_row(&["no masters"]);
+    // As Plasma and GNOME do.
+    let report = |event: &str| {
+        let event = (0, event, zbus::Variant::from(0), 0_u32);
+        icon.try_call("Event", &event).unwrap();
+    };
+    report("opened");
+    let _master = lab.master("web");
+    icon.wait_for_row(&["1 master"]);
+    assert!(icon.menu().unwrap().find("\u{25cf} web").is_none());
+    report("closed");
+    icon.wait_for_row(&["\u{25cf} web"]);
     end(applet);
 }

@@ -16,6 +16,7 @@ use gtk::glib;
 use gtk::prelude::*;
 use muxtray::crash::contained;
 use muxtray::decide::intent::Intent;
+use muxtray::desktop::APP_ID;
 use muxtray::desktop::menu::{Change, edits};
 use muxtray::engine::Order;
 use muxtray::present::menu::{Icon, TrayView};
@@ -100,6 +101,8 @@ impl Tray {
         // tao panics if there is no display, so GTK is initialised first. Panels show the application name in the
         // tooltip.
         glib::set_application_name("muxtray");
+        // Wayland desktops find the icon of a window by the name of its desktop file.
+        glib::set_prgname(Some(APP_ID));
         quiet_deprecation();
         gtk::init().map_err(|_| {
             "no display to show the tray icon on (neither DISPLAY nor WAYLAND_DISPLAY leads to one); \
