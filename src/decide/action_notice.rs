@@ -120,17 +120,23 @@ fn question(report: &ActionReport) -> Option<String> {
 }
 
 fn of_all(reports: &[ActionReport], can_show: bool) -> Option<Notice> {
-    let mut parts = counts(reports);
-    if parts.is_empty() {
-        return None;
-    }
     let failed = reports.iter().filter(|report| !report.outcome.is_success());
     let lines: Vec<String> = failed
         .map(|report| format!("{}: {}", report.target.name(), report.message))
         .collect();
     let has_failed = !lines.is_empty();
-    if has_failed {
-        parts.push(tr!("{n} failed", n = lines.len()));
+    let asking = reports.iter().filter(|report| asks(report)).count();
+    let mut parts = counts(reports);
+    if lines.len() > asking {
+        parts.push(tr!("{n} failed", n = lines.len() - asking));
+    }
+    if asking > 0 {
+        parts.push(tr!(
+            "{n} has open connections" | "{n} have open connections" % asking
+        ));
+    }
+    if parts.is_empty() {
+        return None;
     }
     let exit = exit_others(reports);
     let is_question = exit.is_some();
@@ -168,10 +174,10 @@ fn exit_others(reports: &[ActionReport]) -> Option<Button> {
     }
 }
 
-/// `3 masters ended`, `2 sockets removed`: the successes of each kind of action.
+/// `3 masters ended`, `2 sockets removed`: the successes of each kind of action, except of those that ask.
 fn counts(reports: &[ActionReport]) -> Vec<String> {
     let mut counts: BTreeMap<Action, usize> = BTreeMap::new();
-    for report in reports {
+    for report in reports.iter().filter(|report| !asks(report)) {
         let action = match report.action {
             Action::EndProcess => Action::Exit,
             Action::Fix | Action::Open | Action::Forward | Action::CancelForward => continue,

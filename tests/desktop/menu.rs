@@ -117,6 +117,31 @@ fn exit_with_session_asks_first_and_again_for_more() {
     end(applet);
 }
 
+#[test]
+fn late_answer_leaves_the_successor() {
+    let name = "late_answer_leaves_the_successor";
+    let Some(lab) = lab(name).filter(|_| can_answer(name)) else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let mut first = lab.master("db");
+    let _session = first.session(&lab);
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    icon.click(&["\u{25cf} db", "Exit, closing 1 session\u{2026}"]);
+    desktop.wait_for_question();
+    lab.ssh_request("exit", first.path()).expect(0);
+    first.wait_for_end();
+    let mut successor = lab.master("db");
+    desktop.consent("Exit, closing 1 session");
+    wait_until("the result is shown", PATIENCE, || {
+        let summaries = desktop.summaries();
+        summaries.last().is_some_and(|last| !last.ends_with('?'))
+    });
+    assert!(successor.is_running());
+    end(applet);
+}
+
 /// Waits until the process has not run for a second: no scan is under way or due that could see the next change.
 fn wait_until_at_rest(process: &Process) {
     let mut last = (context_switches(process.pid()), Instant::now());

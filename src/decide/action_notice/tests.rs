@@ -22,7 +22,14 @@ fn notice_of_each_report() {
         .with_advice(Some("to close them: muxtray exit --force web".to_owned()));
     let target = in_state(State::Running).target();
     let exit = Button::exit(target, Some(Carried::sessions(2)));
-    let with_button = refused.clone().with_button(Some(exit));
+    let asking = ActionReport {
+        outcome: ActionOutcome::Refused(Refusal::ConnectionsOpen),
+        ..refused.clone().with_button(Some(exit))
+    };
+    let reconnecting = ActionReport {
+        action: Action::Open,
+        ..asking.clone()
+    };
     let removed = report(Action::Clean, ActionOutcome::Done, "removed (stale)");
     let host = ReportTarget::Host {
         alias: HostAlias("db".to_owned()),
@@ -36,12 +43,15 @@ fn notice_of_each_report() {
     let texts = [
         (OneTarget, vec![done.clone()]),
         (OneTarget, vec![refused]),
-        (OneTarget, vec![with_button]),
+        (OneTarget, vec![asking.clone()]),
+        (OneTarget, vec![reconnecting]),
         (OneTarget, vec![open]),
         (AllTargets, vec![checked.clone(), checked.clone()]),
         (AllTargets, vec![checked, failed.clone()]),
         (AllTargets, vec![failed; 6]),
         (AllTargets, vec![removed.clone(), done.clone()]),
+        (AllTargets, vec![done.clone(), asking.clone()]),
+        (AllTargets, vec![asking.clone(), asking]),
         (AllTargets, vec![]),
         (Policy, vec![done.clone()]),
         (Policy, vec![done.clone(), done]),
@@ -52,9 +62,14 @@ fn notice_of_each_report() {
             return format!("{scope:?}: none");
         };
         let labels: Vec<String> = notice.buttons.into_iter().map(|one| one.label).collect();
-        let transient = if notice.transient { " (transient)" } else { "" };
+        let kind = match (notice.transient, notice.is_question) {
+            (true, false) => " (transient)",
+            (false, true) => " (question)",
+            _ => "",
+        };
         let (summary, body) = (notice.summary, notice.body);
-        format!("{scope:?}: {summary}{transient}\n{body}\n{labels:?}")
+        let advice = notice.advice.unwrap_or_default();
+        format!("{scope:?}: {summary}{kind}\n{body}\n{advice}\n{labels:?}")
     });
     insta::assert_snapshot!(texts.join("\n\n"));
 }

@@ -60,9 +60,6 @@ impl Shown {
                 let words: Vec<&str> = row.label.split(' ').collect();
                 let number: usize = words.get(1).and_then(|word| word.parse().ok()).unwrap_or(0);
                 let state = words.last().copied().unwrap_or_default().to_owned();
-                let counted = self.counts.clone();
-                self.take(&row.rows);
-                self.counts = counted;
                 *self.counts.entry(state).or_default() += number;
             }
         }

@@ -308,34 +308,39 @@ impl<'a> Desktop<'a> {
                 .iter()
                 .any(|summary| summary.ends_with('?'));
         }
-        self.xdotool(&["search", "--onlyvisible", "--name", "^muxtray$"]) == 0
+        !self.questions().is_empty()
     }
 
     /// Presses the button with this label, the first one, on the question.
     #[track_caller]
     pub(crate) fn consent(&self, label: &str) {
-        self.wait_for_question();
         if cfg!(feature = "lean-tray") {
+            let offers = |message: &Message| matches!(message, Message::Notify { actions, .. } if actions.iter().any(|action| action == label));
+            wait_until("the button is there", PATIENCE, || {
+                self.messages().iter().any(offers)
+            });
             return self.press(label);
         }
+        self.wait_for_question();
+        let window = self.questions();
         // Return alone would press Keep, which has the focus.
-        let window = ["search", "--onlyvisible", "--name", "^muxtray$"];
-        let keys = [
-            "windowfocus",
-            "--sync",
-            "key",
-            "--delay",
-            "100",
-            "Left",
-            "Return",
-        ];
-        assert_eq!(self.xdotool(&[&window[..], &keys].concat()), 0);
+        let window = window.trim();
+        self.xdotool(&["windowfocus", "--sync", window]);
+        self.xdotool(&["key", "--delay", "100", "Left", "Return"]);
+        wait_until("the window is closed", PATIENCE, || {
+            !self.questions().contains(window)
+        });
     }
 
-    fn xdotool(&self, arguments: &[&str]) -> i32 {
+    /// The ids of the windows with questions.
+    fn questions(&self) -> String {
+        self.xdotool(&["search", "--onlyvisible", "--name", "^muxtray$"])
+    }
+
+    fn xdotool(&self, arguments: &[&str]) -> String {
         let mut command = self.lab.command("xdotool");
         command.args(arguments);
-        Process::run(self.join(command), PATIENCE).code()
+        Process::run(self.join(command), PATIENCE).stdout
     }
 
     #[track_caller]
