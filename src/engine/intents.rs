@@ -111,10 +111,13 @@ impl Engine {
             if report.connect_refused {
                 self.scanner.note_refusal(target);
             }
-            if report.action == Action::Check {
-                let line = tr!("Last check: {answer}", answer = report.message);
-                self.answers.insert(target.clone(), line);
-            }
+            // Without a notification daemon the menu shows why nothing was closed.
+            let line = match report.action {
+                Action::Check => tr!("Last check: {answer}", answer = report.message),
+                _ if report.outcome.is_success() => continue,
+                _ => tr!("Last request: {answer}", answer = report.message),
+            };
+            self.answers.insert(target.clone(), line);
         }
         let is_announced =
             scope != Scope::Policy || self.settings.announced().contains(&FindingId::Stranded);

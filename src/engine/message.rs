@@ -15,7 +15,7 @@ pub(super) enum Message {
     Performed(Vec<ActionReport>, Scope),
     Opened(HostAlias, Box<ActionReport>),
     /// The title and text to show after a job about the settings, if any; or a notice of its failure.
-    Settings(Result<Option<(String, String)>, Notice>),
+    Settings(Result<Option<(String, String)>, Box<Notice>>),
 }
 
 /// Sends intents to the engine. Cheap to clone, never blocks.

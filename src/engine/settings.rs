@@ -102,7 +102,7 @@ impl Engine {
     /// Does nothing without a configuration file; the menu has no such rows then.
     fn start_with_file(
         &self,
-        job: impl FnOnce(&Path) -> Result<Option<(String, String)>, Notice> + Send + 'static,
+        job: impl FnOnce(&Path) -> Result<Option<(String, String)>, Box<Notice>> + Send + 'static,
     ) {
         if let Some(path) = self.options.config.clone() {
             self.start("settings", move || Message::Settings(job(&path)));
@@ -111,21 +111,21 @@ impl Engine {
 
     pub(super) fn handle_settings_result(
         &mut self,
-        result: Result<Option<(String, String)>, Notice>,
+        result: Result<Option<(String, String)>, Box<Notice>>,
     ) {
         match result {
             Ok(None) => {}
             Ok(Some((title, text))) => self
                 .user_interface
                 .order(Order::ShowDetails { title, text }),
-            Err(notice) => self.user_interface.notify(notice),
+            Err(notice) => self.user_interface.notify(*notice),
         }
         self.scan();
     }
 }
 
 /// If the desktop has no program for the file, or one that needs a terminal, muxtray can show the file.
-fn not_opened(path: &Path, error: &XdgOpenError, can_show: bool) -> Notice {
+fn not_opened(path: &Path, error: &XdgOpenError, can_show: bool) -> Box<Notice> {
     let body = tr!(
         "{error}\n{path}\nOpen it in an editor, or in a terminal: {command}",
         error,
@@ -136,10 +136,10 @@ fn not_opened(path: &Path, error: &XdgOpenError, can_show: bool) -> Notice {
         label: tr!("Show"),
         intent: Intent::ShowConfiguration,
     });
-    Notice {
+    Box::new(Notice {
         buttons: show.into_iter().collect(),
-        ..notice(tr!("muxtray: configuration not opened"), body)
-    }
+        ..*notice(tr!("muxtray: configuration not opened"), body)
+    })
 }
 
 /// Returns the error and the path on lines of their own. Errors for a terminal begin with the path.
@@ -149,8 +149,8 @@ fn cause_first(path: &Path, error: &impl ToString) -> String {
     format!("{}\n{path}", text::sentence(cause))
 }
 
-fn notice(summary: String, body: String) -> Notice {
-    Notice {
+fn notice(summary: String, body: String) -> Box<Notice> {
+    Box::new(Notice {
         key: NoticeKey::Settings,
         summary,
         body,
@@ -158,5 +158,5 @@ fn notice(summary: String, body: String) -> Notice {
         buttons: Vec::new(),
         transient: false,
         is_question: false,
-    }
+    })
 }

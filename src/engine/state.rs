@@ -38,7 +38,7 @@ pub(super) struct Engine {
     /// When to try again if no thread could be started.
     pub(super) discover_again: Option<Instant>,
     pub(super) memory: Memory,
-    /// The answers to alive checks, for the menu.
+    /// The results of requests, for the menu.
     pub(super) answers: menu::Answers,
     /// The hosts that had a master last.
     pub(super) recent: Recent,

@@ -19,14 +19,14 @@ pub(super) fn problems_menu(findings: &[Finding], can_show: bool) -> Option<Entr
     for finding in findings {
         kinds.entry(finding.id).or_default().push(finding);
     }
+    let show = can_show.then_some(Intent::Show(None));
     let (mut entries, mut number) = (Vec::new(), 0);
     for (id, findings) in kinds {
         let (shown, rest) = findings.split_at(shown_of(findings.len(), SHOWN));
         for finding in shown {
             let title = format!("{}: {}", finding.subject, id.title());
             entries.push(Entry::text(format!("title-{number}"), title));
-            let show = can_show.then_some(Intent::Show(None));
-            entries.extend(finding_rows(number, finding, show));
+            entries.extend(finding_rows(number, finding, show.as_ref()));
             entries.push(Entry::Separator);
             number += 1;
         }
@@ -60,11 +60,11 @@ fn label(findings: &[Finding]) -> String {
 /// number makes the keys unique.
 ///
 /// A click on the texts asks for `show`: some themes draw disabled rows too pale to read.
-pub(super) fn finding_rows(number: usize, finding: &Finding, show: Option<Intent>) -> Vec<Entry> {
+pub(super) fn finding_rows(number: usize, finding: &Finding, show: Option<&Intent>) -> Vec<Entry> {
     let text = |name: &str, label: String| Entry::Item {
         key: format!("{name}-{number}"),
         label,
-        intent: show.clone(),
+        intent: show.cloned(),
     };
     let mut entries = vec![
         text("evidence", text::sentence(&finding.evidence)),

@@ -142,12 +142,11 @@ pub(super) mod tests {
         .map(|(store, at_login, on)| {
             let mut preferences = preferences();
             preferences.settings = preferences.settings.with(Setting::Notifications, on);
-            let menu = settings(&Preferences {
+            settings(&Preferences {
                 store,
                 at_login,
                 ..preferences
-            });
-            menu
+            })
         });
         insta::assert_snapshot!(rows.join("\n"));
     }

@@ -13,16 +13,16 @@ use crate::decide::opening;
 use crate::model::socket::{Socket, State, Target};
 use crate::present::summary::mark;
 
-/// The result of the last alive check of each target, in a few words.
+/// The result of the last alive check or failed request of each target, in a few words.
 pub type Answers = BTreeMap<Target, String>;
 
-/// `answer` is the result of the last alive check; `can_show`: whether the tray can show details.
+/// `answer` is the result of the last request; `can_show`: whether the tray can show details.
 pub(super) fn socket_menu(socket: &Socket, answer: Option<&String>, can_show: bool) -> Entry {
     let target = socket.target();
+    let show = can_show.then(|| Intent::Show(Some(target.clone())));
     let mut entries = Vec::new();
     for (number, finding) in socket.findings.iter().enumerate() {
-        let show = can_show.then(|| Intent::Show(Some(target.clone())));
-        entries.extend(finding_rows(number, finding, show));
+        entries.extend(finding_rows(number, finding, show.as_ref()));
     }
     entries.extend(answer.map(|answer| Entry::text("answer", answer)));
     if !entries.is_empty() {
