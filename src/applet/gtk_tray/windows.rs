@@ -27,11 +27,9 @@ impl Windows {
         self.details_window().fill(title, text);
     }
 
-    /// Shows the text, selected, with a Copy button.
+    /// Shows the text with a Copy button.
     pub(crate) fn show_to_copy(&mut self, text: &str) {
-        let details = self.details_window();
-        details.fill(&tr!("Copy"), text);
-        details.select_all();
+        self.details_window().fill(&tr!("Copy"), text);
     }
 
     pub(crate) fn show_about(&mut self) {
@@ -79,10 +77,7 @@ impl Windows {
             };
             // This also destroys the window, so there is one answer.
             dialog.close();
-            let pressed = usize::try_from(index)
-                .ok()
-                .and_then(|index| buttons.get(index));
-            if let Some(button) = pressed {
+            if let Some(button) = buttons.get(usize::from(index)) {
                 answer(button.intent.clone());
             }
         });
@@ -144,12 +139,6 @@ impl Details {
             buffer.set_text(&shown(text));
         }
         self.window.present();
-    }
-
-    fn select_all(&self) {
-        if let Some(buffer) = self.text.buffer() {
-            buffer.select_range(&buffer.start_iter(), &buffer.end_iter());
-        }
     }
 }
 
