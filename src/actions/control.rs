@@ -222,15 +222,19 @@ fn file_remains(path: &ControlPath, held: &HeldSocket, until: Deadline) -> bool 
     removed.is_none()
 }
 
-/// The first indented line of the connection info: `tcp A:P -> B:Q`, or with ProxyCommand the duration
-/// (`connection_info_message()` in packet.c).
+/// The rows of the connection info that are shown: the first one that is there (`connection_info_message()` in
+/// packet.c). With ProxyCommand there is no `tcp`.
+const CONNECTION_ROWS: [&str; 2] = ["tcp", "duration"];
+
 fn connection_line(info: &[u8]) -> Option<String> {
     const MAX_BYTES: usize = 200;
-    let line = info
-        .split(|byte| *byte == b'\n')
-        .filter(|line| line.first() == Some(&b' '))
-        .map(<[u8]>::trim_ascii)
-        .find(|line| !line.is_empty())?;
+    let line = CONNECTION_ROWS.iter().find_map(|keyword| {
+        let mut rows = info.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        rows.find(|row| {
+            let value = row.strip_prefix(keyword.as_bytes());
+            value.is_some_and(|value| value.first() == Some(&b' '))
+        })
+    })?;
     let shown = &line[..line.len().min(MAX_BYTES)];
     Some(text::os(OsStr::from_bytes(shown)))
 }

@@ -105,20 +105,30 @@ fn check_returns_pid_and_connection_if_offered() {
 }
 
 #[test]
-fn connection_is_first_indented_line() {
+fn connection_line_of_each_version() {
     for (info, line) in [
         (
             &b"heading\r\n  tcp 10.0.0.1:5 -> 10.0.0.2:22\r\n  duration 5s\r\n"[..],
             Some("tcp 10.0.0.1:5 -> 10.0.0.2:22"),
         ),
-        (b"heading\r\n  duration 5s\r\n", Some("duration 5s")),
-        (b"heading\n  \n  a\x1b[2J\xff", Some("a\\u{1b}[2J\\xff")),
+        // Since 10.6.
+        (
+            b"heading\r\n  versions SSH-2.0-OpenSSH_10.6 -> SSH-2.0-x\r\n  tcp [::1]:5 -> [::1]:22\r\n",
+            Some("tcp [::1]:5 -> [::1]:22"),
+        ),
+        (
+            b"heading\r\n  versions tcp -> duration\r\n  duration 5s\r\n  kexalgorithm x\r\n",
+            Some("duration 5s"),
+        ),
+        (b"heading\n  duration 5s\n  tcp a:1 -> b:2", Some("tcp a:1 -> b:2")),
+        (b"heading\n  tcp a\x1b[2J\xff", Some("tcp a\\u{1b}[2J\\xff")),
+        (b"heading\n  \n  tcpx 1\n  tcp\n  cipher x", None),
         (b"heading only", None),
         (b"", None),
     ] {
         assert_eq!(connection_line(info).as_deref(), line);
     }
-    let long = [&b" "[..], &[b'x'; 100_000]].concat();
+    let long = [&b"  tcp "[..], &[b'x'; 100_000]].concat();
     assert!(connection_line(&long).unwrap().len() <= 200);
 }
 
