@@ -1,8 +1,8 @@
 //! Requests to a master: alive check, exit, stop.
 //!
 //! Each opens the very socket that was meant ([`HeldSocket`]) and connects to that. After exit and stop the kernel must
-//! show that the listener is gone: a master may accept the request and not carry it out. An orphan has no socket to
-//! connect to.
+//! show that the listener is gone, and after exit the process too: a master may accept the request and not carry it
+//! out. An orphan has no socket to connect to.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -15,10 +15,11 @@ use tr::tr;
 use super::error::ActionError;
 use super::held_socket::{HeldSocket, HoldError};
 use super::kernel::{Kernel, ListenerFound};
+use super::pidfd::Pidfd;
 use crate::decide::intent::SessionConsent;
 use crate::model::carried::Carried;
 use crate::model::control_path::ControlPath;
-use crate::model::socket::{Connect, MasterPid, Stat, Target};
+use crate::model::socket::{Connect, File, Holder, MasterPid, Stat, Target};
 use crate::model::text;
 use crate::mux::client::Client;
 use crate::mux::deadline::Deadline;
@@ -27,7 +28,7 @@ use crate::observe::filesystem;
 
 pub(super) const CHECK_LIMIT: Duration = Duration::from_secs(2);
 
-/// How long the listener may take to close after the master accepted an exit or stop request.
+/// How long the listener may take to close, and the process to end, after the master accepted an exit or stop request.
 const VERIFY_LIMIT: Duration = Duration::from_secs(2);
 
 const VERIFY_POLL: Duration = Duration::from_millis(10);
@@ -93,8 +94,8 @@ pub(super) fn check(target: &Target, limit: Duration) -> Result<Checked, ActionE
     })
 }
 
-/// Sends an exit request and verifies that the listener is gone. The answer may take `limit`, the verification
-/// [`VERIFY_LIMIT`] more.
+/// Sends an exit request and verifies that the listener is gone, and the process if the kernel shows it. The answer may
+/// take `limit`, the verification [`VERIFY_LIMIT`] more.
 ///
 /// With ControlMaster ask, a person confirms the request. If that takes longer than `limit`, the master may still exit
 /// later.
@@ -106,7 +107,8 @@ pub(super) fn exit(
 ) -> Result<Ended, ActionError> {
     let deadline = Deadline::within(limit);
     let held = HeldSocket::open(target)?;
-    let carried = count(kernel, target, consent, 0)?;
+    let found = settled(kernel, target, consent, 0)?;
+    let carried = carried(found.as_ref());
     if !consent.covers(carried) {
         let has_ended = carried.is_none() && kernel.connect(&held.file) == Connect::Refused;
         return Err(if has_ended {
@@ -115,18 +117,30 @@ pub(super) fn exit(
             ActionError::ConnectionsOpen(carried)
         });
     }
+    let process = found.as_ref().and_then(HeldProcess::open);
     let mut client = Client::connect(held.file.as_fd(), deadline)?;
     // A busy master greets late, and connections may have been opened meanwhile.
-    let carried = count(kernel, target, consent, 1)?;
+    let found = settled(kernel, target, consent, 1)?;
+    let carried = self::carried(found.as_ref());
     if !consent.covers(carried) {
         return Err(ActionError::ConnectionsOpen(carried));
     }
-    client.exit()?;
+    let process = process.filter(|process| process.holds(found.as_ref()));
+    let reply = client.exit()?;
+    tracing::debug!(path = %target.path, ?reply, ?process, "exit request sent");
     let until = Deadline::within(VERIFY_LIMIT);
     // A master that exits closes the connection, so the kernel need not be polled before that.
-    let closed = client.wait_closed(until);
-    tracing::trace!(path = %target.path, closed, "waited for the connection to close");
+    let has_ended = match &process {
+        Some(process) => process.pidfd.wait_ended(until),
+        None => client.wait_closed(until),
+    };
     verify_no_listener(kernel, &target.path, &held, until)?;
+    match process {
+        Some(process) if !has_ended => {
+            return Err(ActionError::StillRunning(process.pid, until.limit));
+        }
+        _ => {}
+    }
     let file_remains = file_remains(&target.path, &held, until);
     let mut message = match carried {
         None | Some(Carried::NONE) => tr!("exited"),
@@ -142,7 +156,8 @@ pub(super) fn exit(
 }
 
 /// Sends a stop request, after which the master accepts no more sessions and exits with its last one. Verifies that the
-/// listener is gone. Limits as for [`exit`]. Returns the connections that are still open; `None` if they could not be counted.
+/// listener is gone, and the process if nothing is open. Limits as for [`exit`]. Returns the connections that are still
+/// open; `None` if they could not be counted, or if the process stays without any.
 pub(super) fn stop(
     kernel: &impl Kernel,
     target: &Target,
@@ -150,7 +165,9 @@ pub(super) fn stop(
 ) -> Result<Option<Carried>, ActionError> {
     let deadline = Deadline::within(limit);
     let held = HeldSocket::open(target)?;
-    let master = master(kernel, target)?;
+    let process = master(kernel, target)?.as_ref().and_then(HeldProcess::open);
+    let found = master(kernel, target)?;
+    let process = process.filter(|process| process.holds(found.as_ref()));
     let mut client = Client::connect(held.file.as_fd(), deadline)?;
     let answer = client.stop_listening();
     let until = Deadline::within(VERIFY_LIMIT);
@@ -162,28 +179,70 @@ pub(super) fn stop(
         }
         Err(error) => return Err(error.into()),
     }
-    Ok(master.and_then(|master| master.carried))
+    // The connection of the request keeps it.
+    drop(client);
+    let carried = carried(found.as_ref());
+    let stays = carried == Some(Carried::NONE)
+        && process.is_some_and(|process| !process.pidfd.wait_ended(until));
+    Ok(carried.filter(|_| !stays))
 }
 
-/// The connections that end with the master, without this process's `own` to its socket. Waits for clients that are
-/// disconnecting if there are more than may be closed.
-pub(super) fn count(
+/// The process of a master, known by its pidfd.
+#[derive(Debug)]
+struct HeldProcess {
+    pid: MasterPid,
+    pidfd: Pidfd,
+}
+
+impl HeldProcess {
+    /// `None` if the kernel does not show the process here, as in another pid namespace.
+    fn open(found: &ListenerFound) -> Option<Self> {
+        let pid = ssh_pid(found)?;
+        let pidfd = Pidfd::open(pid).ok()?;
+        Some(Self { pid, pidfd })
+    }
+
+    /// Whether a later look shows that it holds the listener: then its id was not reused before the pidfd was opened.
+    fn holds(&self, found: Option<&ListenerFound>) -> bool {
+        found.and_then(ssh_pid) == Some(self.pid)
+    }
+}
+
+fn ssh_pid(found: &ListenerFound) -> Option<MasterPid> {
+    match &found.holder {
+        Holder::Ssh(process) => Some(process.pid),
+        Holder::Other(_) | Holder::Unknown => None,
+    }
+}
+
+fn carried(found: Option<&ListenerFound>) -> Option<Carried> {
+    found.and_then(|found| found.carried)
+}
+
+/// The listener with the connections that end with it, without this process's `own` to its socket. Waits for clients
+/// that are disconnecting if there are more than may be closed.
+pub(super) fn settled(
     kernel: &impl Kernel,
     target: &Target,
     consent: SessionConsent,
     own: u32,
-) -> Result<Option<Carried>, HoldError> {
-    let mut counted = Ok(None);
+) -> Result<Option<ListenerFound>, HoldError> {
+    let mut found = Ok(None);
     Deadline::within(SETTLE_LIMIT).poll(SETTLE_POLL, || {
-        counted = master(kernel, target).map(|master| {
-            let mut carried = master?.carried?;
-            carried.sessions = carried.sessions.saturating_sub(own);
-            Some(carried)
+        found = master(kernel, target).map(|master| {
+            let mut master = master?;
+            if let Some(carried) = &mut master.carried {
+                carried.sessions = carried.sessions.saturating_sub(own);
+            }
+            Some(master)
         });
-        let is_final = |carried: &Option<_>| carried.is_none() || consent.covers(*carried);
-        counted.as_ref().map_or(true, is_final).then_some(())
+        let is_final = |found: &Option<ListenerFound>| {
+            let carried = carried(found.as_ref());
+            carried.is_none() || consent.covers(carried)
+        };
+        found.as_ref().map_or(true, is_final).then_some(())
     });
-    counted
+    found
 }
 
 /// The listener of the socket; `None` if the kernel shows none.

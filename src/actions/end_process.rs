@@ -43,7 +43,7 @@ pub(super) fn exit_or_end_process(
             tracing::info!("{}: {error}", target.path);
             let ended = if error.is_refusal_to_exit() {
                 // The refused request no longer counts as a session once the master has noticed its end.
-                let _ = control::count(kernel, target, consent, 0);
+                let _ = control::settled(kernel, target, consent, 0);
                 end(kernel, target, consent, |_| Ok(()))
             } else {
                 end_process(kernel, target, consent)
@@ -256,4 +256,4 @@ fn failed(doing: &str, errno: Errno) -> ActionError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

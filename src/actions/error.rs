@@ -8,6 +8,7 @@ use crate::decide::action_report::{ActionOutcome, Refusal};
 use crate::diagnose::obstacle::Failure;
 use crate::model::carried::Carried;
 use crate::model::control_path::ControlPath;
+use crate::model::socket::MasterPid;
 use crate::mux::error::{Awaited, MuxError};
 
 /// Why an action was not done, or not verified.
@@ -26,6 +27,13 @@ pub enum ActionError {
         duration = humantime::format_duration(*.0)
     ))]
     StillListening(Duration),
+    /// An exit that takes so long is one that the kernel holds up.
+    #[error("{}", tr!(
+        "the master no longer listens, but process {pid} still exists after {duration}: the kernel holds it, maybe on a network filesystem",
+        pid = .0.0,
+        duration = humantime::format_duration(*.1)
+    ))]
+    StillRunning(MasterPid, Duration),
 
     #[error("{}", tr!("not removed: a process listens on it"))]
     Live,
@@ -102,6 +110,7 @@ impl ActionError {
             Self::ConnectionsOpen(_) => ActionOutcome::Refused(Refusal::ConnectionsOpen),
             Self::Mux(_)
             | Self::StillListening(_)
+            | Self::StillRunning(..)
             | Self::Busy
             | Self::LeftAside(_)
             | Self::NotStarted(_)

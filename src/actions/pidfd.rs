@@ -9,7 +9,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
 
 use crate::decide::ending::Signal;
 use crate::model::socket::MasterPid;
-use crate::mux::deadline::poll_timeout;
+use crate::mux::deadline::{Deadline, poll_timeout};
 
 #[derive(Debug)]
 pub(super) struct Pidfd(OwnedFd);
@@ -42,6 +42,17 @@ impl Pidfd {
             Ok(ready) => Ok(ready > 0),
             Err(Errno::EINTR) => Ok(false),
             Err(errno) => Err(errno),
+        }
+    }
+
+    /// Waits until the process has ended. Returns whether it has by the deadline.
+    pub(super) fn wait_ended(&self, until: Deadline) -> bool {
+        loop {
+            let left = until.remaining().unwrap_or_default();
+            match self.has_ended(left) {
+                Ok(false) if !left.is_zero() => {}
+                result => return result == Ok(true),
+            }
         }
     }
 }

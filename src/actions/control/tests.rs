@@ -4,7 +4,10 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::path::PathBuf;
 
+use nix::sys::signal::Signal::SIGKILL;
+
 use super::*;
+use crate::actions::end_process::tests::{Sleeper, process};
 use crate::actions::held_socket::tests::target_of;
 use crate::actions::kernel::LiveKernel;
 use crate::decide::ending::AtPath;
@@ -223,7 +226,8 @@ fn exit_waits_for_client_that_is_disconnecting() {
     let kernel = Leaving(RefCell::new(vec![listener.accept().unwrap()]));
     // The request is sent, and the master does not answer.
     let exited = exit(&kernel, &target, SessionConsent::NONE, SHORT);
-    assert_eq!(exited, Err(timed_out(Awaited::Hello)));
+    let timed_out = matches!(exited, Err(ActionError::Mux(MuxError::TimedOut(..))));
+    assert!(timed_out, "{exited:?}");
 }
 
 #[test]
@@ -288,6 +292,68 @@ fn exit_is_verified_with_or_without_ok() {
     assert!(exited.unwrap().file_remains);
 }
 
+/// A kernel in which this process holds the listener.
+fn held_by(pid: i32, sessions: u32) -> Shows {
+    Shows(Some(ListenerFound {
+        holder: Holder::Ssh(process(MasterPid(pid), "ssh")),
+        ..with_sessions(sessions).0.unwrap()
+    }))
+}
+
+/// The process outlives its listener, and is a child that nobody has waited for.
+#[test]
+fn exit_returns_when_process_has_ended() {
+    let mut child = Sleeper::start();
+    let (_directory, path) = scratch();
+    let pid = child.pid();
+    let _master = FakeMaster::serve(&path, move |mut stream, listener| {
+        let _ = stream.write_all(&hello().encode());
+        let _ = (read_request(&mut stream), read_request(&mut stream));
+        end(listener);
+        drop(stream);
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid.0), SIGKILL).unwrap();
+    });
+    let exited = exit(
+        &held_by(pid.0, 0),
+        &target_of(&path),
+        SessionConsent::NONE,
+        LONG,
+    );
+    assert_eq!(exited.unwrap().message, "exited");
+    assert!(!child.is_running());
+}
+
+#[test]
+fn exit_fails_if_process_stays_without_listener() {
+    let mut child = Sleeper::start();
+    let (_directory, target, _master) = master_that(|_stream, listener, _| end(listener));
+    let exited = exit(
+        &held_by(child.pid().0, 0),
+        &target,
+        SessionConsent::NONE,
+        LONG,
+    );
+    let error = ActionError::StillRunning(child.pid(), VERIFY_LIMIT);
+    assert_eq!(exited, Err(error));
+    assert!(child.is_running());
+}
+
+#[test]
+fn process_that_no_longer_holds_the_listener_is_not_waited_for() {
+    /// The listener moves from the first process to an unknown one.
+    struct Moves(Cell<Option<ListenerFound>>);
+    impl Kernel for Moves {
+        fn master(&self, _: &Target) -> Option<ListenerFound> {
+            self.0.take().or_else(|| with_sessions(0).0)
+        }
+    }
+    let child = Sleeper::start();
+    let (_directory, target, _master) = master_that(|_stream, listener, _| end(listener));
+    let kernel = Moves(Cell::new(held_by(child.pid().0, 0).0));
+    let exited = exit(&kernel, &target, SessionConsent::NONE, LONG);
+    assert_eq!(exited.unwrap().message, "exited");
+}
+
 /// Closes the listener and removes its file, as a master that exits.
 fn end(listener: UnixListener) {
     let address = listener.local_addr().unwrap();
@@ -320,6 +386,16 @@ fn stop_succeeds_if_listener_is_closed() {
         let (_directory, target, _master) = master_that(then);
         let stopped = stop(&with_sessions(number), &target, LONG);
         assert_eq!(stopped, Ok(Some(Carried::sessions(number))));
+    }
+}
+
+#[test]
+fn stop_counts_nothing_if_process_stays_without_connections() {
+    let child = Sleeper::start();
+    for (sessions, carried) in [(0, None), (2, Some(Carried::sessions(2)))] {
+        let (_directory, target, _master) = master_that(|_stream, listener, _| end(listener));
+        let stopped = stop(&held_by(child.pid().0, sessions), &target, LONG);
+        assert_eq!(stopped, Ok(carried));
     }
 }
 

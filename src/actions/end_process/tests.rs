@@ -16,20 +16,20 @@ use crate::model::socket::{Cookie, MasterPid};
 use crate::tests::skip;
 
 /// Sleeps. Killed when dropped.
-struct Sleeper(Child);
+pub(in super::super) struct Sleeper(Child);
 
 impl Sleeper {
-    fn start() -> Self {
+    pub(in super::super) fn start() -> Self {
         let mut command = Command::new("sleep");
         command.arg("3600").stdin(Stdio::null());
         Self(command.spawn().unwrap())
     }
 
-    fn pid(&self) -> MasterPid {
+    pub(in super::super) fn pid(&self) -> MasterPid {
         MasterPid(self.0.id().cast_signed())
     }
 
-    fn is_running(&mut self) -> bool {
+    pub(in super::super) fn is_running(&mut self) -> bool {
         self.0.try_wait().unwrap().is_none()
     }
 
@@ -78,7 +78,7 @@ fn orphan(pid: MasterPid, sessions: u32) -> ListenerFound {
     }
 }
 
-fn process(pid: MasterPid, name: &str) -> Process {
+pub(in super::super) fn process(pid: MasterPid, name: &str) -> Process {
     Process {
         pid,
         name: name.to_owned(),
