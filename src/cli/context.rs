@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tr::tr;
 
@@ -217,9 +217,16 @@ impl Context {
             })
             .collect();
         let snapshot = self.scanner.scan_until_settled(&mut self.places, &paths);
+        let auth_sock = std::env::var_os("SSH_AUTH_SOCK").map(PathBuf::from);
         let mut found = Vec::with_capacity(typed.len());
         for (typed, named) in typed.iter().zip(named) {
-            match named.and_then(|named| find(typed, &named, &snapshot)) {
+            let sockets = named.and_then(|named| find(typed, &named, &snapshot));
+            let sockets = sockets.and_then(|sockets| {
+                let mut all = sockets.iter();
+                all.try_for_each(|socket| target::reject_agent(socket, auth_sock.as_deref()))?;
+                Ok(sockets)
+            });
+            match sockets {
                 Ok(sockets) => {
                     let sockets = sockets.into_iter().cloned();
                     found.extend(sockets.map(|socket| (typed.clone(), Ok(socket))));

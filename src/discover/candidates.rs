@@ -12,6 +12,7 @@ use nix::dir::Type;
 
 use crate::discover::directory_names::{self, DirectoryNames};
 use crate::discover::list_directories::{self, Links, Subdirectories};
+use crate::model::agent_socket::is_agent_name;
 use crate::model::control_path::{Component, ControlPath, stem_of_aside, stem_of_temporary};
 use crate::model::places::{Candidate, Origin, Places, WrittenBy};
 
@@ -230,7 +231,7 @@ impl<'a> Expectations<'a> {
             origin: Origin::VaguePattern,
             sockets_only: true,
         };
-        if is_agents(name) {
+        if is_agent_name(name) {
             return None;
         }
         self.patterns
@@ -239,18 +240,6 @@ impl<'a> Expectations<'a> {
             .map(|(_, matched)| *matched)
             .chain(self.vague.contains(name).then_some(VAGUE))
             .min()
-    }
-}
-
-/// Whether the name is that of an agent's socket: `agent.4711` (ssh-agent), `s.AAAAAAAAAA.agent.BBBBBBBBBB` (OpenSSH 10.1),
-/// `S.gpg-agent.ssh` (GnuPG).
-fn is_agents(name: &[u8]) -> bool {
-    let parts: Vec<&[u8]> = name.split(|byte| *byte == b'.').collect();
-    match parts.as_slice() {
-        [b"agent", pid] => pid.iter().all(u8::is_ascii_digit),
-        [b"s", _, b"agent", _] => true,
-        [b"S", program, ..] => program.ends_with(b"-agent") || *program == b"scdaemon",
-        _ => false,
     }
 }
 

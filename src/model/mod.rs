@@ -1,6 +1,7 @@
 //! The values that all other modules share: sockets, hosts, directories, findings. No file, clock or process is
 //! touched here.
 
+pub mod agent_socket;
 pub mod carried;
 pub mod client;
 pub mod control_path;

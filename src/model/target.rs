@@ -5,6 +5,7 @@ use std::path::Path;
 use thiserror::Error;
 use tr::tr;
 
+use super::agent_socket::is_agent_path;
 use super::control_path::{ControlPath, Destination};
 use super::socket::{Snapshot, Socket};
 use super::state::State;
@@ -96,6 +97,26 @@ fn of_other(host: &str, snapshot: &Snapshot) -> Option<String> {
         let stranger = socket.stranger(host)?;
         Some(format!("{}: {}", socket.path, stranger.evidence))
     })
+}
+
+/// Returns the error if the TARGET is the path of an agent's socket. A host's ControlPath and an ssh that listens count
+/// more than a name.
+pub fn reject_agent(socket: &Socket, auth_sock: Option<&Path>) -> Result<(), TargetError> {
+    let can_be_agents = match socket.state {
+        State::Foreign(_)
+        | State::Stale
+        | State::Misowned(_)
+        | State::Denied(_)
+        | State::Unverifiable(_) => socket.hosts.is_empty(),
+        _ => false,
+    };
+    if can_be_agents && is_agent_path(socket.path.as_path(), auth_sock) {
+        return Err(TargetError(tr!(
+            "{path} is the socket of an ssh agent, not a control socket",
+            path = socket.path
+        )));
+    }
+    Ok(())
 }
 
 fn has_alias(socket: &Socket, host: &str) -> bool {

@@ -28,11 +28,16 @@ fn agent_in_the_directory_is_no_master() {
     let web = lab.master("web");
     let config = lab.path("ssh_config");
     // Names that only the pattern `%n-%p` matches, and those that agents choose themselves.
-    let mut agents: Vec<_> = ["some-1", "agent.4711", "s.AAAAAAAAAA.agent.BBBBBBBBBB"]
-        .map(|name| lab.path(format!("s/{name}")))
-        .into_iter()
-        .map(|path| (agent(&lab, &path), path))
-        .collect();
+    let mut agents: Vec<_> = [
+        "some-1",
+        "agent.4711",
+        "s.AAAAAAAAAA.agent.BBBBBBBBBB",
+        "s.AAAAAAAAAA.sshd.BBBBBBBBBB",
+    ]
+    .map(|name| lab.path(format!("s/{name}")))
+    .into_iter()
+    .map(|path| (agent(&lab, &path), path))
+    .collect();
     // A forwarding of an ssh.
     let forwarded = lab.path("s/docker-1");
     let forwarding = format!("{}:/nowhere", forwarded.display());
@@ -74,13 +79,29 @@ fn agent_in_the_directory_is_no_master() {
     let named = agents[0].1.to_str().unwrap();
     let checked = lab.muxtray(["check", named]).expect(1);
     assert!(checked.stdout.contains("foreign"), "{checked:#?}");
+    let by_variable = agents[0].1.clone();
+    let asked_for = |command: &str, path: &Path| {
+        let mut command = lab.muxtray_command([command, path.to_str().unwrap()]);
+        command.env("SSH_AUTH_SOCK", &by_variable);
+        let said = Process::run(command, PATIENCE).expect(1);
+        assert!(said.stderr.contains("ssh agent"), "{said:#?}");
+    };
+    for command in ["check", "exit", "stop", "clean"] {
+        for (agent, path) in &mut agents {
+            asked_for(command, path);
+            assert!(agent.is_running());
+        }
+    }
     // Dead sockets with an agent's own name are left alone.
-    let dead = agents[1].1.clone();
-    for (mut agent, _) in agents {
+    for (agent, _) in &mut agents {
         agent.kill();
     }
+    for (_, path) in &agents {
+        asked_for("clean", path);
+        assert!(is_socket(path));
+    }
     lab.muxtray(["clean"]).expect(0);
-    assert!(is_socket(&dead));
+    assert!(agents[1..].iter().all(|(_, path)| is_socket(path)));
 }
 
 #[test]
