@@ -142,7 +142,6 @@ fn summary(findings: &[&Finding], snapshot: &Snapshot, examined: Examined) -> St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::finding::FindingId;
     use crate::model::fix::Fix;
     use crate::model::observation::{Connect, Observation};
     use crate::model::samples::{observation, seen};
