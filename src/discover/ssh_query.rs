@@ -169,29 +169,37 @@ impl<'a> SshQuery<'a> {
 }
 
 /// Returns the line of ssh's error output that names the cause, escaped: the last one that does not just follow from
-/// another.
+/// another, with a line before it that names an unknown algorithm or condition.
 #[must_use]
 pub fn error_message(stderr: &[u8]) -> Option<String> {
-    const CONSEQUENCES: [&[u8]; 4] = [
+    /// ssh goes on after these.
+    const NOTES: [&[u8]; 2] = [
         b"Pseudo-terminal will not be allocated",
+        b": Unsupported option \"",
+    ];
+    const CONSEQUENCES: [&[u8]; 3] = [
         b"percent_dollar_expand: failed",
         b"invalid environment variable expansion",
         b": terminating, ",
     ];
-    let lines = || {
-        stderr
-            .split(|byte| matches!(byte, b'\n' | b'\r'))
-            .filter(|line| !line.trim_ascii().is_empty())
+    const DETAIL: &[u8] = b"Unsupported ";
+    let has = |line: &[u8], texts: &[&[u8]]| {
+        let contains = |text: &&[u8]| line.windows(text.len()).any(|part| part == *text);
+        texts.iter().any(contains)
     };
-    let is_cause = |line: &&[u8]| {
-        !CONSEQUENCES
-            .iter()
-            .any(|text| line.windows(text.len()).any(|part| part == *text))
-    };
-    lines()
-        .rfind(is_cause)
-        .or_else(|| lines().next_back())
-        .map(|line| text::os(OsStr::from_bytes(&line[..line.len().min(500)])))
+    let lines: Vec<&[u8]> = stderr
+        .split(|byte| matches!(byte, b'\n' | b'\r'))
+        .filter(|line| !line.trim_ascii().is_empty() && !has(line, &NOTES))
+        .collect();
+    let shown = |line: &[u8]| text::os(OsStr::from_bytes(&line[..line.len().min(500)]));
+    let cause = lines.iter().rposition(|line| !has(line, &CONSEQUENCES));
+    let cause = cause.or(lines.len().checked_sub(1))?;
+    let message = shown(lines[cause]);
+    let before = cause.checked_sub(1).map(|before| lines[before]);
+    Some(match before.filter(|line| line.starts_with(DETAIL)) {
+        Some(detail) => format!("{message} ({})", shown(detail)),
+        None => message,
+    })
 }
 
 #[cfg(test)]
@@ -222,6 +230,16 @@ mod tests {
                 b"percent_dollar_expand: failed\n",
                 Some("percent_dollar_expand: failed"),
             ),
+            (
+                b"Unsupported KEX algorithm \"x\"\nf line 1: Bad SSH2 KexAlgorithms 'x'.\nf: terminating, 1 bad\n",
+                Some("f line 1: Bad SSH2 KexAlgorithms 'x'. (Unsupported KEX algorithm \"x\")"),
+            ),
+            // A build without GSSAPI ignores the option.
+            (
+                b"ssh: connect to host h port 22: No route to host\r\nf line 1: Unsupported option \"gssapiauthentication\"\r\n",
+                Some("ssh: connect to host h port 22: No route to host"),
+            ),
+            (b"f line 1: Unsupported option \"gssapiauthentication\"\n", None),
             (b"a\x1b[31m\n\n", Some("a\\u{1b}[31m")),
             (b"", None),
         ] {
