@@ -19,7 +19,7 @@ use super::pidfd::Pidfd;
 use crate::decide::intent::SessionConsent;
 use crate::model::carried::Carried;
 use crate::model::control_path::ControlPath;
-use crate::model::socket::{Connect, File, Holder, MasterPid, Stat, Target};
+use crate::model::socket::{Connect, Holder, MasterPid, Stat, Target};
 use crate::model::text;
 use crate::mux::client::Client;
 use crate::mux::deadline::Deadline;

@@ -12,7 +12,7 @@ use crate::config::{self, ConfigError, Settings};
 use crate::decide::action_report::{ActionReport, ReportTarget};
 use crate::decide::ending;
 use crate::diagnose::{self, taken_ports};
-use crate::discover::{self, Discovered, Environment, Fingerprint, Request};
+use crate::discover::{self, Discovered, Environment, Fingerprint, NoHost, Request};
 use crate::model::control_path::{ControlPath, HostAlias};
 use crate::model::finding::{Finding, FindingId};
 use crate::model::interest::Interest;
@@ -40,6 +40,8 @@ pub(super) struct Context {
     fingerprint: Fingerprint,
     recent: Recent,
     finding: Option<Finding>,
+    /// TARGETs that the ssh configuration refuses, with ssh's message.
+    refused: BTreeMap<String, String>,
 }
 
 /// A host of the user's for which ssh is started.
@@ -50,7 +52,7 @@ pub(super) struct HostToConnect {
 }
 
 /// ssh cannot connect to a host.
-pub(super) struct NoHost {
+pub(super) struct NotConnectable {
     pub(super) outcome: Outcome,
     pub(super) why: String,
     /// What is wrong with ssh or its configuration.
@@ -104,6 +106,7 @@ impl Context {
             request,
             fingerprint,
             finding,
+            refused: BTreeMap::new(),
         })
     }
 
@@ -226,12 +229,16 @@ impl Context {
                 all.try_for_each(|socket| target::reject_agent(socket, auth_sock.as_deref()))?;
                 Ok(sockets)
             });
-            match sockets {
-                Ok(sockets) => {
+            match (sockets, self.refused.get(typed)) {
+                (Ok(sockets), _) => {
                     let sockets = sockets.into_iter().cloned();
                     found.extend(sockets.map(|socket| (typed.clone(), Ok(socket))));
                 }
-                Err(error) => found.push((typed.clone(), Err(error))),
+                (Err(error), None) => found.push((typed.clone(), Err(error))),
+                (Err(error), Some(message)) => {
+                    let error = error.because(&refused(typed, message));
+                    found.push((typed.clone(), Err(error)));
+                }
             }
         }
         found
@@ -250,8 +257,13 @@ impl Context {
         if is_final {
             return named;
         }
-        let Some(host) = self.read_configuration(typed, &named) else {
-            return named;
+        let host = match self.read_configuration(typed, &named) {
+            Ok(host) => host,
+            Err(NoHost::Refused(message)) => {
+                self.refused.insert(typed.to_owned(), message);
+                return named;
+            }
+            Err(_) => return named,
         };
         let home = &self.scanner.environment().known.home;
         let is_shared = host.control_path.as_ref().is_some_and(|path| {
@@ -287,7 +299,7 @@ impl Context {
     }
 
     /// The host's configuration by `ssh -G`. From now on the host counts as configured by the user.
-    fn host(&mut self, typed: &str, named: &TargetName) -> Option<Host> {
+    fn host(&mut self, typed: &str, named: &TargetName) -> Result<Host, NoHost> {
         // Not from the cache: a `Match exec` or the network may decide otherwise now.
         let host = self.read_configuration(typed, named)?;
         let mut hosts = self.places.hosts.iter_mut();
@@ -295,22 +307,41 @@ impl Context {
             Some(known) => {
                 let source = known.source.take();
                 *known = Host { source, ..host };
-                Some(known.clone())
+                Ok(known.clone())
             }
             None => {
                 self.places.hosts.push(host.clone());
-                Some(host)
+                Ok(host)
             }
         }
     }
 
-    fn read_configuration(&self, typed: &str, named: &TargetName) -> Option<Host> {
-        let destination = destination(typed, named);
-        let mut host = discover::host(&destination, &self.request, self.scanner.environment())?;
+    fn read_configuration(&self, typed: &str, named: &TargetName) -> Result<Host, NoHost> {
+        let mut host = self.ask_ssh(&destination(typed, named))?;
         host.alias = HostAlias(typed.to_owned());
         let path = host.control_path.take();
         host.control_path = path.map(|path| discover::known_path(&self.places, path));
-        Some(host)
+        Ok(host)
+    }
+
+    fn ask_ssh(&self, destination: &str) -> Result<Host, NoHost> {
+        discover::host(destination, &self.request, self.scanner.environment())
+    }
+
+    /// Returns the jump host to which the configuration refuses connections, and ssh's message. The ssh of a jump host
+    /// prints none if ControlPersist is set (`ssh_proxy_connect()` in sshconnect.c).
+    fn refused_jump(&self, host: &Host) -> Option<(String, String)> {
+        let jumps = host.settings.values("proxyjump");
+        jumps.flat_map(|jumps| jumps.split(',')).find_map(|jump| {
+            let destination = match jump.contains(':') && !jump.starts_with("ssh://") {
+                true => format!("ssh://{jump}"),
+                false => jump.to_owned(),
+            };
+            match self.ask_ssh(&destination) {
+                Err(NoHost::Refused(message)) => Some((text::line(jump), message)),
+                _ => None,
+            }
+        })
     }
 
     /// The ControlPath of a host, whether the configuration names it or not.
@@ -319,23 +350,34 @@ impl Context {
         if let Some(host) = self.configured(typed) {
             return host.control_path.clone();
         }
-        self.read_configuration(typed, &named)?.control_path
+        self.read_configuration(typed, &named).ok()?.control_path
     }
 
-    pub(super) fn host_to_connect(&mut self, typed: &str) -> Result<HostToConnect, NoHost> {
+    pub(super) fn host_to_connect(&mut self, typed: &str) -> Result<HostToConnect, NotConnectable> {
         let shown = text::line(typed);
         let named = match self.parse(typed, Path::new("/")) {
             Ok(named @ (TargetName::Host(_) | TargetName::Destination { .. })) => named,
             Ok(TargetName::Path(_)) | Err(_) => {
-                return Err(NoHost {
+                return Err(NotConnectable {
                     outcome: Outcome::Misused,
                     why: tr!("`{host}` is not a host", host = shown),
                     findings: Vec::new(),
                 });
             }
         };
-        let host = self.host(typed, &named);
-        let path = host.as_ref().and_then(|host| host.control_path.as_ref());
+        let host = match self.host(typed, &named) {
+            Ok(host) => host,
+            Err(no_host) => return Err(self.not_connectable(&shown, no_host)),
+        };
+        if let Some((jump, message)) = self.refused_jump(&host) {
+            let why = refused(&jump, &message);
+            return Err(NotConnectable {
+                outcome: Outcome::Wrong,
+                why: format!("{shown}: ProxyJump {jump}: {why}"),
+                findings: Vec::new(),
+            });
+        }
+        let path = host.control_path.as_ref();
         let needed = path.and_then(|path| path.directory().canonicalize().ok());
         // If a link of a socket refuses, each start would leave a master that nothing reaches.
         let rehearse = |directory: &Path| {
@@ -346,41 +388,66 @@ impl Context {
             .scanner
             .scan_with_rehearsal(&mut self.places, &[], rehearse);
         let ssh = &self.request.ssh;
-        if let (Some(host), Some(program)) = (host, ssh.file(self.scanner.environment())) {
-            return Ok(HostToConnect {
-                ssh: Ssh {
-                    program,
-                    config: ssh.config_file(),
-                    host: destination(typed, &named),
-                    command_options: host.command_options.clone(),
-                },
-                host,
-                snapshot,
-            });
-        }
-        let about_ssh = |finding: &Finding| {
-            matches!(
-                finding.id,
-                FindingId::SshMissing | FindingId::SshConfigInvalid
-            )
+        let Some(program) = ssh.file(self.scanner.environment()) else {
+            return Err(self.not_connectable(&shown, NoHost::NoSsh));
         };
-        Err(NoHost {
-            outcome: Outcome::Unknown,
-            why: tr!("ssh prints no configuration for {host}", host = shown),
-            findings: snapshot.findings.into_iter().filter(about_ssh).collect(),
+        Ok(HostToConnect {
+            ssh: Ssh {
+                program,
+                config: ssh.config_file(),
+                host: destination(typed, &named),
+                command_options: host.command_options.clone(),
+            },
+            host,
+            snapshot,
         })
+    }
+
+    fn not_connectable(&self, shown: &str, no_host: NoHost) -> NotConnectable {
+        let (outcome, why, findings) = match no_host {
+            NoHost::Refused(message) => (Outcome::Wrong, refused(shown, &message), Vec::new()),
+            NoHost::BadName(message) => {
+                let why = tr!("`{host}` is not a host", host = shown);
+                (Outcome::Misused, format!("{why}: {message}"), Vec::new())
+            }
+            NoHost::Failed(finding) => (Outcome::Unknown, String::new(), vec![*finding]),
+            NoHost::NoSsh => {
+                let all = self.places.findings.iter();
+                let missing = all.filter(|finding| finding.id == FindingId::SshMissing);
+                (Outcome::Unknown, String::new(), missing.cloned().collect())
+            }
+        };
+        let why = match outcome {
+            Outcome::Unknown => tr!("ssh prints no configuration for {host}", host = shown),
+            _ => why,
+        };
+        NotConnectable {
+            outcome,
+            why,
+            findings,
+        }
     }
 }
 
-impl NoHost {
+impl NotConnectable {
     pub(super) fn print(&self, to: &mut Output<'_>) -> io::Result<Outcome> {
         let outcome = to.fail(self.outcome, &self.why)?;
         for finding in &self.findings {
             writeln!(to.err, "    {}: {}", finding.subject, finding.evidence)?;
-            writeln!(to.err, "    \u{2192} {}", finding.remedy)?;
+            let lines = finding.lines.iter().map(String::as_str);
+            let remedy: Vec<&str> = std::iter::once(&*finding.remedy).chain(lines).collect();
+            writeln!(to.err, "    \u{2192} {}", remedy.join(" "))?;
         }
         Ok(outcome)
     }
+}
+
+fn refused(host: &str, message: &str) -> String {
+    tr!(
+        "the ssh configuration refuses connections to {host}: {message}",
+        host = text::line(host),
+        message
+    )
 }
 
 /// Adds to discovered places what the ssh configuration does not show.

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _};
 use tr::tr;
 
 use super::args::{Global, Open};
-use super::context::{Context, HostToConnect, NoHost};
+use super::context::{Context, HostToConnect, NotConnectable};
 use super::outcome::{Outcome, Output};
 use super::reports::{self, consent};
 use crate::actions::open::Questions;
@@ -106,7 +106,7 @@ pub(super) fn start(
     typed: &str,
     how: How,
     signals: &mut Option<DeferredSignals>,
-) -> io::Result<Result<(ActionReport, Vec<Finding>), NoHost>> {
+) -> io::Result<Result<(ActionReport, Vec<Finding>), NotConnectable>> {
     let HostToConnect {
         ssh,
         host,

@@ -23,10 +23,9 @@ pub(super) fn findings(context: Context<'_>) -> Vec<Finding> {
         }
     }
     // Hosts whose configuration ssh or muxtray cannot read may well multiplex.
-    let is_known = !places
-        .findings
-        .iter()
-        .any(|it| matches!(it.id, FindingId::SshConfigInvalid | FindingId::SshMissing));
+    let is_unread =
+        |it: &Finding| matches!(it.id, FindingId::SshConfigInvalid | FindingId::SshMissing);
+    let is_known = !places.refuses_hosts && !places.findings.iter().any(is_unread);
     if !is_known {
         lacking.remove(&FindingId::NoControlPath);
     }

@@ -64,6 +64,7 @@ pub(super) fn assemble(
     }
     Places {
         switched_off: config.switched_off,
+        refuses_hosts: false,
         nobody_confirms: !askpass::can_ask(known),
         hosts,
         unnamed_host,

@@ -28,6 +28,16 @@ pub(super) enum HostAnswer {
     Failed(QueryFailure),
 }
 
+impl HostAnswer {
+    /// `None` if ssh did not reject anything.
+    pub(super) fn rejected(&self) -> Option<Rejected> {
+        match self {
+            Self::Rejected(rejection) => Some(rejection.rejected()),
+            Self::Config(_) | Self::Failed(_) => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Rejection {
     /// ssh's error message, escaped.
@@ -36,6 +46,33 @@ pub(super) enum Rejection {
     NoMessage(String),
     /// It ended with success; the program is no ssh, or something replaces it.
     NoConfiguration,
+}
+
+/// The object of a rejection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rejected {
+    /// The host, on purpose: RefuseConnection (OpenSSH 10.1) applies to it.
+    Host,
+    /// The name, which no host can have (`ssh_valid_hostname()` in readconf.c).
+    Name,
+    Configuration,
+}
+
+impl Rejection {
+    pub(super) fn rejected(&self) -> Rejected {
+        let Self::Message(message) = self else {
+            return Rejected::Configuration;
+        };
+        let place = message.split(": RefuseConnection: ").next();
+        let line = place.filter(|place| *place != message);
+        if line.is_some_and(|place| place.contains(" line ")) {
+            Rejected::Host
+        } else if message == "hostname contains invalid characters" {
+            Rejected::Name
+        } else {
+            Rejected::Configuration
+        }
+    }
 }
 
 impl fmt::Display for Rejection {
@@ -204,6 +241,39 @@ mod tests {
             let path = path.and_then(ControlPath::new);
             assert_eq!(host(output.as_bytes()).control_path, path);
         }
+    }
+
+    #[test]
+    fn refused_hosts_and_names_are_no_invalid_configuration() {
+        for (message, rejected) in [
+            (
+                "/home/u/.ssh/config line 4: RefuseConnection: use the vpn",
+                Rejected::Host,
+            ),
+            (
+                "/etc/ssh/ssh_config.d/9.conf line 1: RefuseConnection: see: RefuseConnection: x",
+                Rejected::Host,
+            ),
+            ("hostname contains invalid characters", Rejected::Name),
+            (
+                "remote username contains invalid characters",
+                Rejected::Configuration,
+            ),
+            (
+                "c: line 1: Bad configuration option: refuseconnection",
+                Rejected::Configuration,
+            ),
+            (
+                "c line 4: keyword refuseconnection extra arguments at end of line",
+                Rejected::Configuration,
+            ),
+            ("", Rejected::Configuration),
+        ] {
+            let rejection = Rejection::Message(message.to_owned());
+            assert_eq!(rejection.rejected(), rejected, "{message}");
+        }
+        let no_message = Rejection::NoMessage("exit status: 255".to_owned());
+        assert_eq!(no_message.rejected(), Rejected::Configuration);
     }
 
     #[test]

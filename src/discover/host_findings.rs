@@ -8,12 +8,26 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{AccessFlags, access};
 use tr::tr;
 
-use super::config_contents::Located;
-use super::host_answer::{HostAnswer, QueryFailure, RETRY_AFTER, is_by_systemd};
+use super::config_contents::{ConfigProblem, Located, ProblemCause};
+use super::environment::Environment;
+use super::host_answer::{HostAnswer, QueryFailure, RETRY_AFTER, Rejected, is_by_systemd};
+use super::request::Request;
 use crate::model::control_path::HostAlias;
 use crate::model::finding::{Finding, FindingId, Severity};
 use crate::model::places::{Host, UNNAMED_HOST, WrittenBy, is_local_name};
 use crate::model::text;
+
+/// Why ssh prints no configuration for a destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoHost {
+    /// The configuration refuses connections to it; ssh's message.
+    Refused(String),
+    /// No host can have this name; ssh's message.
+    BadName(String),
+    Failed(Box<Finding>),
+    /// ssh cannot be started, which is a finding of the places.
+    NoSsh,
+}
 
 /// Makes the findings of hosts without an answer.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +38,15 @@ pub(super) struct Judge<'a> {
     pub(super) home: &'a Path,
 }
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
+    pub(super) fn new(request: &'a Request, environment: &Environment) -> Self {
+        Self {
+            home: &environment.known.home,
+            config: request.ssh.config.as_deref(),
+            uid: environment.known.uid,
+        }
+    }
+
     /// Returns the hosts with an answer, and one finding for each different failure of the others. There are none about
     /// names of the system's own, which the user cannot change.
     pub(super) fn judge(
@@ -34,6 +56,7 @@ impl Judge<'_> {
     ) -> (Vec<Host>, Vec<Finding>) {
         let mut hosts = Vec::new();
         let mut failures: Vec<(HostAnswer, Vec<&str>)> = Vec::new();
+        let mut unusable = Vec::new();
         for (alias, answer) in aliases.iter().zip(answers) {
             if let HostAnswer::Config(host) = answer {
                 let source = Some((alias.file.clone(), alias.line));
@@ -44,6 +67,14 @@ impl Judge<'_> {
                     ..*host
                 });
             } else if !is_local_name(&alias.text) {
+                match answer.rejected() {
+                    Some(Rejected::Host) => continue,
+                    Some(Rejected::Name) => {
+                        unusable.push(unusable_name(alias).finding());
+                        continue;
+                    }
+                    Some(Rejected::Configuration) | None => {}
+                }
                 match failures.iter_mut().find(|(known, _)| *known == answer) {
                     Some((_, names)) => names.push(&alias.text),
                     None => failures.push((answer, vec![&alias.text])),
@@ -54,14 +85,30 @@ impl Judge<'_> {
             let finding = self.finding(title(names), names[0], answer)?;
             Some(finding.with_hosts(names.iter().map(|name| HostAlias((*name).to_owned()))))
         });
-        let findings = findings.collect();
+        let findings = findings.chain(unusable).collect();
         (hosts, findings)
     }
 
     /// Returns the finding of a configuration that names no host, if ssh rejects it.
     pub(super) fn rejected_for_all(&self, answer: &HostAnswer) -> Option<Finding> {
-        let is_rejected = matches!(answer, HostAnswer::Rejected(_));
+        let is_rejected = answer.rejected() == Some(Rejected::Configuration);
         is_rejected.then(|| self.finding(tr!("every host"), UNNAMED_HOST, answer))?
+    }
+
+    /// Returns why there is no configuration of this destination.
+    pub(super) fn no_host(&self, destination: &str, answer: &HostAnswer) -> NoHost {
+        match (answer, answer.rejected()) {
+            (HostAnswer::Rejected(rejection), Some(Rejected::Host)) => {
+                NoHost::Refused(rejection.to_string())
+            }
+            (HostAnswer::Rejected(rejection), Some(Rejected::Name)) => {
+                NoHost::BadName(rejection.to_string())
+            }
+            _ => match self.finding(title(&[destination]), destination, answer) {
+                Some(finding) => NoHost::Failed(Box::new(finding)),
+                None => NoHost::NoSsh,
+            },
+        }
     }
 
     fn finding(&self, subject: String, alias: &str, answer: &HostAnswer) -> Option<Finding> {
@@ -85,6 +132,12 @@ impl Judge<'_> {
                     let finding =
                         Finding::new(FindingId::SshConfigInvalid, subject, evidence, remedy);
                     return Some(finding.with_severity(Severity::Warning));
+                }
+                if let Some(option) = unknown_option(&message) {
+                    let remedy = tr!("remove the option, or put before it");
+                    let finding =
+                        Finding::new(FindingId::SshConfigInvalid, subject, evidence, remedy);
+                    return Some(finding.with_lines([format!("IgnoreUnknown {option}")]));
                 }
                 let remedy = tr!(
                     "correct the configuration until {command} prints it",
@@ -206,6 +259,21 @@ fn rejected_file(message: &str) -> Option<PathBuf> {
     file.exists().then_some(file)
 }
 
+/// Returns the option that this build of ssh does not know; another may, such as GSSAPIKeyExchange or UseKeychain.
+fn unknown_option(message: &str) -> Option<&str> {
+    let (_, option) = message.split_once(": Bad configuration option: ")?;
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric();
+    (!option.is_empty() && option.bytes().all(is_word)).then_some(option)
+}
+
+fn unusable_name(alias: &Located<String>) -> ConfigProblem {
+    ConfigProblem {
+        file: alias.file.clone(),
+        line: Some(alias.line),
+        cause: ProblemCause::HostNotUsable(text::line(&alias.text)),
+    }
+}
+
 fn title(aliases: &[&str]) -> String {
     let name = text::line(aliases[0]);
     match aliases.len() {
@@ -238,14 +306,25 @@ mod tests {
             uid: 1000,
             home: Path::new("/home/u"),
         };
-        let rejected = || HostAnswer::Rejected(Rejection::Message("bad".to_owned()));
-        let aliases =
-            [".host", "machine/.host", "vsock/3", "web", "db", "c"].map(|alias| Located {
-                text: alias.to_owned(),
-                file: PathBuf::from("/home/u/.ssh/config"),
-                line: 1,
-                scope: Scope::User,
-            });
+        let answer = |message: &str| HostAnswer::Rejected(Rejection::Message(message.to_owned()));
+        let rejected = || answer("bad");
+        let aliases = [
+            ".host",
+            "machine/.host",
+            "vsock/3",
+            "web",
+            "db",
+            "c",
+            "old",
+            "a,b",
+            "k",
+        ]
+        .map(|alias| Located {
+            text: alias.to_owned(),
+            file: PathBuf::from("/home/u/.ssh/config"),
+            line: 1,
+            scope: Scope::User,
+        });
         let answers = vec![
             rejected(),
             HostAnswer::Failed(QueryFailure::Skipped),
@@ -256,6 +335,9 @@ mod tests {
             rejected(),
             rejected(),
             HostAnswer::Failed(QueryFailure::TooMuchOutput),
+            answer("f line 1: RefuseConnection: gone"),
+            answer("hostname contains invalid characters"),
+            answer("f: line 2: Bad configuration option: usekeychain"),
         ];
         let (hosts, findings) = judge.judge(&aliases, answers);
         let hosts: Vec<(&str, WrittenBy)> = hosts
@@ -264,9 +346,12 @@ mod tests {
             .collect();
         assert_eq!(hosts, [("vsock/3", WrittenBy::System)]);
         let subjects: Vec<&str> = findings.iter().map(|it| it.subject.as_str()).collect();
-        assert_eq!(subjects, ["host web and 1 more", "host c"]);
+        let place = "/home/u/.ssh/config line 1";
+        assert_eq!(subjects, ["host web and 1 more", "host c", "host k", place]);
         let severities: Vec<Severity> = findings.iter().map(|it| it.severity).collect();
-        assert_eq!(severities, [Severity::Error, Severity::Warning]);
+        use Severity::{Error, Warning};
+        assert_eq!(severities, [Error, Warning, Error, Warning]);
+        assert_eq!(findings[2].lines, ["IgnoreUnknown usekeychain"]);
         assert_eq!(
             findings[0].command.as_deref(),
             Some("ssh -F '/my config' -G web")

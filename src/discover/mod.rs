@@ -36,7 +36,7 @@ use cache::{CacheKey, CacheRecord};
 use config_contents::{Located, SshConfig};
 use earlier_answers::EarlierAnswers;
 pub use host_answer::parse_host;
-use host_answer::{HostAnswer, QueryFailure, RETRY_AFTER};
+use host_answer::{HostAnswer, QueryFailure, RETRY_AFTER, Rejected};
 use host_findings::Judge;
 use ssh_query::SshQuery;
 
@@ -44,6 +44,7 @@ pub use cache::Fingerprint;
 pub use candidates::{candidates, known_path};
 pub use directory_names::unify_directories;
 pub use environment::Environment;
+pub use host_findings::NoHost;
 pub use request::{Request, Ssh};
 pub use ssh_query::{Progress, error_message};
 pub use watch_list::interests;
@@ -131,11 +132,9 @@ pub fn discover_with_progress(
         .map(|error| ssh_missing(request, &error))
         .into_iter()
         .collect();
-    let judge = Judge {
-        config: request.ssh.config.as_deref(),
-        uid: environment.known.uid,
-        home: &environment.known.home,
-    };
+    let judge = Judge::new(request, environment);
+    let is_refused = |answer: &HostAnswer| answer.rejected() == Some(Rejected::Host);
+    let refuses_hosts = answers.iter().chain(&unnamed_host).any(is_refused);
     let (hosts, host_findings) = judge.judge(&config.aliases, answers);
     findings.extend(host_findings);
     let unnamed_host = match unnamed_host {
@@ -154,6 +153,7 @@ pub fn discover_with_progress(
     let mut places =
         assemble::assemble(request, environment, &config, hosts, unnamed_host, findings);
     places.default_template = default_template;
+    places.refuses_hosts = refuses_hosts;
     places.earlier_hosts = earlier.into_hosts();
     Discovered {
         places,
@@ -324,14 +324,23 @@ fn retry_at(
 
 /// Asks ssh about one destination, an alias or not: `host`, `user@host` or `ssh://user@host:port`.
 ///
-/// Returns `None` if ssh does not answer within its deadline, or rejects the name.
-#[must_use]
-pub fn host(destination: &str, request: &Request, environment: &Environment) -> Option<Host> {
+/// # Errors
+/// ssh does not answer within its deadline, rejects the destination, or cannot be started.
+pub fn host(
+    destination: &str,
+    request: &Request,
+    environment: &Environment,
+) -> Result<Host, NoHost> {
     let key = CacheKey::new(request, environment);
-    let query = SshQuery::new(key.program.as_deref()?, key.config.as_deref());
-    match query.ask(&[destination], &|_, _| {}).ok()?.pop()? {
-        HostAnswer::Config(host) => Some(*host),
-        HostAnswer::Rejected(_) | HostAnswer::Failed(_) => None,
+    let Some(program) = key.program.as_deref() else {
+        return Err(NoHost::NoSsh);
+    };
+    let query = SshQuery::new(program, key.config.as_deref());
+    let answers = query.ask(&[destination], &|_, _| {}).ok();
+    match answers.and_then(|mut answers| answers.pop()) {
+        Some(HostAnswer::Config(host)) => Ok(*host),
+        Some(answer) => Err(Judge::new(request, environment).no_host(destination, &answer)),
+        None => Err(NoHost::NoSsh),
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Places {
     pub ignored: Vec<glob::Pattern>,
     pub findings: Vec<Finding>,
     pub switched_off: SwitchedOff,
+    /// Whether the ssh configuration refuses hosts on purpose, so that their settings are not known.
+    pub refuses_hosts: bool,
     /// Whether a master with ControlMaster ask or autoask can ask nobody: no ssh-askpass program, or no display.
     pub nobody_confirms: bool,
     /// Whether the ssh configuration was named with `-F`. A command without `-F` does not know its hosts.

@@ -28,6 +28,13 @@ pub enum TargetName {
 #[error("{0}")]
 pub struct TargetError(String);
 
+impl TargetError {
+    #[must_use]
+    pub fn because(self, reason: &str) -> Self {
+        Self(format!("{reason}; {}", self.0))
+    }
+}
+
 impl TargetName {
     /// Parses a TARGET; `directory` is the start of relative paths.
     pub fn parse(typed: &str, directory: &Path) -> Result<Self, TargetError> {

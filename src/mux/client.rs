@@ -19,8 +19,8 @@ use nix::sys::time::{TimeVal, TimeValLike as _};
 use super::deadline::{Deadline, poll_timeout};
 use super::error::{Awaited, MuxError};
 use super::wire::{self, Reply, Request, RequestId};
-use crate::model::forwarding::Forwarding;
 use crate::files::path_of;
+use crate::model::forwarding::Forwarding;
 use crate::model::socket::MasterPid;
 use crate::model::text::{self, marked};
 

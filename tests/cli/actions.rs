@@ -210,8 +210,27 @@ fn stop_ends_a_persisted_master_without_sessions() {
     let lab = Lab::new();
     let pid = lab.persisted_master("web", "yes");
     lab.muxtray(["stop", "web"]).expect(0);
-    wait_until("it has ended", PATIENCE, || process_state(pid).is_none());
+    assert!(has_ended(pid));
     assert!(!lab.control_path("web").exists());
+}
+
+/// A zombie has ended, too: its parent has not noticed.
+fn has_ended(pid: i32) -> bool {
+    matches!(process_state(pid), None | Some('Z'))
+}
+
+/// Its listener is closed some milliseconds before its process ends.
+#[test]
+fn exit_returns_when_the_process_is_gone() {
+    let lab = Lab::new();
+    for _ in 0..5 {
+        let persisted = lab.persisted_master("web", "600");
+        lab.muxtray(["exit", "web"]).expect(0);
+        assert!(has_ended(persisted));
+        let child = lab.master("db");
+        lab.muxtray(["exit", "db"]).expect(0);
+        assert!(has_ended(child.pid()));
+    }
 }
 
 #[test]

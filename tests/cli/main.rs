@@ -34,6 +34,7 @@ mod remedies;
 mod sessions;
 mod settings;
 mod speed_test;
+mod ssh_versions;
 mod system_files;
 mod terminate;
 mod translations;

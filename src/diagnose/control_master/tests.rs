@@ -115,6 +115,11 @@ fn no_multiplexing_host_is_a_finding_with_lines_to_paste() {
         ..of(host("web", Auto, false))
     };
     assert_eq!(found(&unread), [""; 0]);
+    let refused = Places {
+        refuses_hosts: true,
+        ..Places::default()
+    };
+    assert_eq!(found(&refused), [""; 0]);
     let default = Places {
         unnamed_host: Some(host(UNNAMED_HOST, Auto, false)),
         ..of(host("web", No, false))

@@ -126,17 +126,9 @@ fn answers_follow_from_the_present_state() {
         (hello, stale(1), none()),
         (hello, stale(2), none()),
         (OPEN, several(), none()),
-        (
-            bound,
-            held(0),
-            port(vec![holder(Some((3, "ssh")))]),
-        ),
+        (bound, held(0), port(vec![holder(Some((3, "ssh")))])),
         (bound, held(1), port(vec![holder(Some((3, "ssh")))])),
-        (
-            bound,
-            held(0),
-            port(vec![holder(Some((5, "python3")))]),
-        ),
+        (bound, held(0), port(vec![holder(Some((5, "python3")))])),
         (bound, held(0), port(vec![holder(None)])),
         (bound, held(0), port(vec![])),
         (
