@@ -27,9 +27,9 @@ pub enum ActionError {
         duration = humantime::format_duration(*.0)
     ))]
     StillListening(Duration),
-    /// An exit that takes so long is one that the kernel holds up.
+    /// Such an exit waits for something: a terminal, a tracer, a network filesystem.
     #[error("{}", tr!(
-        "the master no longer listens, but process {pid} still exists after {duration}: the kernel holds it, maybe on a network filesystem",
+        "the master no longer listens, but its process {pid} still exists after {duration}",
         pid = .0.0,
         duration = humantime::format_duration(*.1)
     ))]

@@ -266,6 +266,11 @@ impl Subject {
                     .with_advice(Some(tr!("to close them: {command}", command)))
                     .with_button(Some(button))
             }
+            // It has neither listener nor file any more, so SIGKILL leaves nothing behind.
+            (ActionError::StillRunning(pid, _), _) => {
+                let command = format_args!("kill -9 {}", pid.0);
+                report.with_advice(Some(tr!("to end it at once: {command}", command)))
+            }
             (error, Some(socket)) if error.is_refusal_to_exit() => {
                 let carried = socket.carried().unwrap_or_default();
                 report
