@@ -17,14 +17,21 @@ const ENDS: &[&str] = &[
     "yubikey-agent.sock",
 ];
 
-/// Whether an agent chose this name itself: `agent.4711` (ssh-agent, and sshd for a forwarded one),
-/// `s.AAAAAAAAAA.agent.BBBBBBBBBB` and `s.AAAAAAAAAA.sshd.BBBBBBBBBB` (since OpenSSH 10.1, `agent_listener()` in
-/// misc-agent.c), `S.gpg-agent.ssh` (GnuPG).
+/// Whether an agent chose this name itself:
+/// - `agent.4711`: ssh-agent, and sshd for a forwarded one, before OpenSSH 10.1;
+/// - `s.AAAAAAAAAA.agent.BBBBBBBBBB`, `s.AAAAAAAAAA.sshd.BBBBBBBBBB`: since 10.1 (`agent_listener()` in misc-agent.c);
+/// - `s.AAAAAAAAAA.local.4711.BBBBBBBBBB`, `s.AAAAAAAAAA.sshd.4711.BBBBBBBBBB`: since 10.6;
+/// - `S.gpg-agent.ssh`: GnuPG.
 pub fn is_agent_name(name: &[u8]) -> bool {
+    const RANDOM: usize = 10;
     let parts: Vec<&[u8]> = name.split(|byte| *byte == b'.').collect();
+    let is_number = |part: &[u8]| part.iter().all(u8::is_ascii_digit);
     match parts.as_slice() {
-        [b"agent", pid] => pid.iter().all(u8::is_ascii_digit),
+        [b"agent", pid] => is_number(pid),
         [b"s", _, b"agent" | b"sshd", _] => true,
+        [b"s", hash, _, pid, random] => {
+            is_number(pid) && hash.len() == RANDOM && random.len() == RANDOM
+        }
         [b"S", program, ..] => program.ends_with(b"-agent") || *program == b"scdaemon",
         _ => false,
     }
@@ -48,6 +55,14 @@ mod tests {
             ("/tmp/ssh-AbCdEfGhIj/agent.4711", true),
             ("/home/u/.ssh/agent/s.jHvKNnBtHq.agent.vLpaQ1tXzR", true),
             ("/home/u/.ssh/agent/s.jHvKNnBtHq.sshd.vLpaQ1tXzR", true),
+            (
+                "/home/u/.ssh/agent/s.2N0me1rP8M.sshd.16320.pNNwqfrVmq",
+                true,
+            ),
+            (
+                "/home/u/.ssh/agent/s.2N0me1rP8M.local.18429.Jmfu64Q8VQ",
+                true,
+            ),
             ("/run/user/1000/gnupg/S.gpg-agent.ssh", true),
             ("/run/user/1000/gnupg/S.gpg-agent", true),
             ("/run/user/1000/gcr/ssh", true),
@@ -59,6 +74,7 @@ mod tests {
             ("/home/u/.ssh/s/build-agent", false),
             ("/home/u/.ssh/s/ssh", false),
             ("/home/u/.ssh/s/s.x.web.y", false),
+            ("/home/u/.ssh/s/s.web.local.22.lan", false),
             ("/home/u/.ssh/agent/0123456789abcdef", false),
         ] {
             let is_agents = is_agent_path(Path::new(path), Some(Path::new("/home/u/mine")));

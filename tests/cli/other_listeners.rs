@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::support::{Lab, PATIENCE, Process, Report, is_socket, wait_until};
+use crate::support::{Lab, PATIENCE, Process, Report, is_socket, wait_for, wait_until};
 
 /// A program that listens in the laboratory until it is dropped.
 #[track_caller]
@@ -33,6 +33,8 @@ fn agent_in_the_directory_is_no_master() {
         "agent.4711",
         "s.AAAAAAAAAA.agent.BBBBBBBBBB",
         "s.AAAAAAAAAA.sshd.BBBBBBBBBB",
+        "s.AAAAAAAAAA.sshd.4711.BBBBBBBBBB",
+        "s.AAAAAAAAAA.local.4711.BBBBBBBBBB",
     ]
     .map(|name| lab.path(format!("s/{name}")))
     .into_iter()
@@ -137,4 +139,25 @@ fn ssh_with_another_name_is_a_master() {
         lab.muxtray(["exit", "web"]).expect(0);
         wait_until("it has ended", PATIENCE, || !master.is_running());
     }
+}
+
+/// The installed ssh-agent chooses the path, which the laboratory's configuration would ignore.
+#[test]
+fn agent_with_its_own_path_is_named_as_one() {
+    let lab = Lab::good();
+    lab.write("config/muxtray/config.toml", "");
+    let mut command = lab.command("ssh-agent");
+    command.arg("-D");
+    let mut agent = Process::start(command);
+    let path = wait_for("the agent prints its path", PATIENCE, || {
+        let printed = agent.stdout();
+        let value = printed.split_once("SSH_AUTH_SOCK=")?.1;
+        Some(value.split_once(';')?.0.to_owned())
+    });
+    for command in ["check", "exit", "stop", "clean"] {
+        let said = lab.muxtray([command, &path]).expect(1);
+        assert!(said.stderr.contains("ssh agent"), "{said:#?}");
+    }
+    assert!(agent.is_running() && is_socket(Path::new(&path)));
+    agent.end();
 }
