@@ -39,7 +39,7 @@ pub(super) struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(request: &'a Request, environment: &Environment) -> Self {
+    pub(super) fn new(request: &'a Request, environment: &'a Environment) -> Self {
         Self {
             home: &environment.known.home,
             config: request.ssh.config.as_deref(),

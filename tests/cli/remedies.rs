@@ -713,13 +713,17 @@ fn remedies_for_invalid_configurations() {
     let command = desk.remedy("ssh-config-invalid");
     assert!(command.starts_with("sudo chown "), "{command}");
 
-    // A command that shows the message until the line is corrected.
+    // An option of another build.
     let text = fs::read_to_string(desk.config()).unwrap();
     fs::write(desk.config(), format!("Nonsense yes\n{text}")).unwrap();
+    desk.remedy("ssh-config-invalid");
+
+    // A command that shows the message until the line is corrected.
+    fs::write(desk.config(), format!("AddressFamily nonsense\n{text}")).unwrap();
     let command = desk.findings("ssh-config-invalid")[0]["command"].clone();
     let command = command.as_str().unwrap();
     let shown = desk.try_paste(command).stderr;
-    assert!(shown.contains("Bad configuration option"), "{shown}");
+    assert!(shown.contains("unsupported option \"nonsense\""), "{shown}");
 }
 
 /// Commands of explanations that are not run here, by a part of their text.

@@ -95,7 +95,6 @@ ssh_messages! {
     }
     [
         "Bad configuration option: ...",
-        "Unsupported option \"...",
         "unsupported option \"...",
         "bad configuration options",
         "Bad owner or permissions on ...",
@@ -129,6 +128,13 @@ ssh_messages! {
     ] {
         meaning: "the session has no terminal or no command: the server or the input of ssh does not allow it",
         remedies: [VERBOSE],
+    }
+    ["Unsupported option \"..."] {
+        meaning: "this ssh was built without the option, such as those of GSSAPI, and ignores the line; nothing is wrong",
+    }
+    ["RefuseConnection: ..."] {
+        meaning: "the ssh configuration refuses connections to this host on purpose, for the reason in the message",
+        remedies: ["show whether this host is still refused: ssh -G HOST"],
     }
     ["hostname contains invalid characters", "remote username contains invalid characters"] {
         meaning: "the name of the host or user has characters that ssh refuses since version 9.6",
