@@ -34,17 +34,19 @@ impl OtherNamespaces {
         for pid in process::of_user(uid) {
             let process = process::directory(pid);
             if let Some(namespace) = namespace(&process)
-                && seen.insert(namespace)
+                && !seen.contains(&namespace)
+                && all.add(&process)
             {
-                all.add(&process);
+                seen.insert(namespace);
             }
         }
         all
     }
 
-    fn add(&mut self, process: &Path) {
+    /// Returns false if the process has ended meanwhile, which hides files and table.
+    fn add(&mut self, process: &Path) -> bool {
         let Ok(table) = proc_net_unix::read(&process.join("net/unix")) else {
-            return;
+            return false;
         };
         let root = process.join("root");
         for listener in table.listeners() {
@@ -61,6 +63,7 @@ impl OtherNamespaces {
             }
             self.listeners.push(listener.clone());
         }
+        namespace(process).is_some()
     }
 
     pub(super) fn listener_of(&self, path: &ControlPath, stat: &Stat) -> Option<&UnixListener> {
