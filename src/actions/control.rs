@@ -105,7 +105,6 @@ pub(super) fn exit(
     consent: SessionConsent,
     limit: Duration,
 ) -> Result<Ended, ActionError> {
-    let deadline = Deadline::within(limit);
     let held = HeldSocket::open(target)?;
     let found = settled(kernel, target, consent, 0)?;
     let carried = carried(found.as_ref());
@@ -118,7 +117,7 @@ pub(super) fn exit(
         });
     }
     let process = found.as_ref().and_then(HeldProcess::open);
-    let mut client = Client::connect(held.file.as_fd(), deadline)?;
+    let mut client = Client::connect(held.file.as_fd(), Deadline::within(limit))?;
     // A busy master greets late, and connections may have been opened meanwhile.
     let found = settled(kernel, target, consent, 1)?;
     let carried = self::carried(found.as_ref());
@@ -163,12 +162,11 @@ pub(super) fn stop(
     target: &Target,
     limit: Duration,
 ) -> Result<Option<Carried>, ActionError> {
-    let deadline = Deadline::within(limit);
     let held = HeldSocket::open(target)?;
     let process = master(kernel, target)?.as_ref().and_then(HeldProcess::open);
     let found = master(kernel, target)?;
     let process = process.filter(|process| process.holds(found.as_ref()));
-    let mut client = Client::connect(held.file.as_fd(), deadline)?;
+    let mut client = Client::connect(held.file.as_fd(), Deadline::within(limit))?;
     let answer = client.stop_listening();
     let until = Deadline::within(VERIFY_LIMIT);
     match answer {
