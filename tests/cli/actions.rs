@@ -233,6 +233,30 @@ fn exit_returns_when_the_process_is_gone() {
     }
 }
 
+/// The master is process 1 there.
+#[test]
+fn master_in_another_pid_namespace_has_its_number_in_ours() {
+    let lab = Lab::new();
+    let mut ssh = lab.ssh();
+    ssh.args(["-N", "-M", "-o", "ControlPersist=no", "web"]);
+    let Some(command) = lab.unshared(&["--pid", "--fork", "--kill-child"], &ssh) else {
+        return skip(
+            "master_in_another_pid_namespace_has_its_number_in_ours",
+            "namespaces cannot be made",
+        );
+    };
+    let _unshare = Process::start(command);
+    let path = lab.control_path("web");
+    wait_until("the master listens", PATIENCE, || {
+        is_socket(&path) && is_listening(&path)
+    });
+    let pid = lab.list().at(&path).0["pid"].as_i64().unwrap();
+    let said = lab.muxtray(["check", "web"]).expect(0).stdout;
+    assert!(said.contains(&format!("pid {pid}")), "{said}");
+    lab.muxtray(["exit", "web"]).expect(0);
+    assert!(has_ended(i32::try_from(pid).unwrap()));
+}
+
 #[test]
 fn refusal_by_a_person_is_reported_and_the_master_stays() {
     let lab = Lab::new();
