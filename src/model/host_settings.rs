@@ -18,55 +18,43 @@ pub(super) enum Use {
     Master,
 }
 
-/// The keyword in ssh's answer, its usual spelling, and its effect, beside [`WAY`] and [`Host::destination`].
-pub(super) const SETTINGS: &[(&str, &str, Use)] = &[
-    ("hostkeyalias", "HostKeyAlias", Use::Place),
-    ("identityfile", "IdentityFile", Use::PlaceFile),
-    ("certificatefile", "CertificateFile", Use::PlaceFile),
-    ("identityagent", "IdentityAgent", Use::PlaceFile),
-    ("identitiesonly", "IdentitiesOnly", Use::Place),
-    ("pkcs11provider", "PKCS11Provider", Use::PlaceFile),
-    ("bindaddress", "BindAddress", Use::Place),
-    ("bindinterface", "BindInterface", Use::Place),
-    ("addressfamily", "AddressFamily", Use::Place),
-    ("gssapiclientidentity", "GSSAPIClientIdentity", Use::Place),
-    ("channeltimeout", "ChannelTimeout", Use::Master),
-    ("ciphers", "Ciphers", Use::Master),
-    ("compression", "Compression", Use::Master),
-    ("controlpersist", "ControlPersist", Use::Master),
-    ("forwardagent", "ForwardAgent", Use::Master),
-    ("forwardx11", "ForwardX11", Use::Master),
-    ("forwardx11trusted", "ForwardX11Trusted", Use::Master),
-    ("gatewayports", "GatewayPorts", Use::Master),
-    (
-        "gssapidelegatecredentials",
-        "GSSAPIDelegateCredentials",
-        Use::Master,
-    ),
-    ("hostkeyalgorithms", "HostKeyAlgorithms", Use::Master),
-    ("ipqos", "IPQoS", Use::Master),
-    ("kexalgorithms", "KexAlgorithms", Use::Master),
-    ("macs", "MACs", Use::Master),
-    (
-        "obscurekeystroketiming",
-        "ObscureKeystrokeTiming",
-        Use::Master,
-    ),
-    ("permitremoteopen", "PermitRemoteOpen", Use::Master),
-    ("rekeylimit", "RekeyLimit", Use::Master),
-    ("sendenv", "SendEnv", Use::Master),
-    ("serveralivecountmax", "ServerAliveCountMax", Use::Master),
-    ("serveraliveinterval", "ServerAliveInterval", Use::Master),
-    ("setenv", "SetEnv", Use::Master),
-    ("streamlocalbindmask", "StreamLocalBindMask", Use::Master),
-    (
-        "streamlocalbindunlink",
-        "StreamLocalBindUnlink",
-        Use::Master,
-    ),
-    ("tcpkeepalive", "TCPKeepAlive", Use::Master),
-    ("tunnel", "Tunnel", Use::Master),
-    ("tunneldevice", "TunnelDevice", Use::Master),
+/// The settings with their effect, beside [`WAY`] and [`Host::destination`]. ssh prints their names in lower case.
+pub(super) const SETTINGS: &[(&str, Use)] = &[
+    ("HostKeyAlias", Use::Place),
+    ("IdentityFile", Use::PlaceFile),
+    ("CertificateFile", Use::PlaceFile),
+    ("IdentityAgent", Use::PlaceFile),
+    ("IdentitiesOnly", Use::Place),
+    ("PKCS11Provider", Use::PlaceFile),
+    ("BindAddress", Use::Place),
+    ("BindInterface", Use::Place),
+    ("AddressFamily", Use::Place),
+    ("GSSAPIClientIdentity", Use::Place),
+    ("ChannelTimeout", Use::Master),
+    ("Ciphers", Use::Master),
+    ("Compression", Use::Master),
+    ("ControlPersist", Use::Master),
+    ("ForwardAgent", Use::Master),
+    ("ForwardX11", Use::Master),
+    ("ForwardX11Trusted", Use::Master),
+    ("GatewayPorts", Use::Master),
+    ("GSSAPIDelegateCredentials", Use::Master),
+    ("HostKeyAlgorithms", Use::Master),
+    ("IPQoS", Use::Master),
+    ("KexAlgorithms", Use::Master),
+    ("MACs", Use::Master),
+    ("ObscureKeystrokeTiming", Use::Master),
+    ("PermitRemoteOpen", Use::Master),
+    ("RekeyLimit", Use::Master),
+    ("SendEnv", Use::Master),
+    ("ServerAliveCountMax", Use::Master),
+    ("ServerAliveInterval", Use::Master),
+    ("SetEnv", Use::Master),
+    ("StreamLocalBindMask", Use::Master),
+    ("StreamLocalBindUnlink", Use::Master),
+    ("TCPKeepAlive", Use::Master),
+    ("Tunnel", Use::Master),
+    ("TunnelDevice", Use::Master),
 ];
 
 /// They are compared together, and `proxyusefdpass` only shows whose connection a master has.
@@ -89,10 +77,11 @@ impl HostSettings {
             let Some((keyword, value)) = line.split_once(' ') else {
                 continue;
             };
+            let is_setting = |known: &str| known.eq_ignore_ascii_case(keyword);
             let is_forwarding = FORWARDINGS.contains(&keyword);
             let is_kept = is_forwarding
                 || WAY.contains(&keyword)
-                || SETTINGS.iter().any(|(known, ..)| *known == keyword);
+                || SETTINGS.iter().any(|(known, _)| is_setting(known));
             if !is_kept {
                 continue;
             }
@@ -110,10 +99,10 @@ impl HostSettings {
         Self(kept)
     }
 
-    /// Returns the values of a keyword in their order.
+    /// Returns the values of a setting in their order.
     pub fn values(&self, keyword: &str) -> impl Iterator<Item = &str> {
         let lines = self.0.lines().filter_map(|line| line.split_once(' '));
-        lines.filter_map(move |(known, value)| (known == keyword).then_some(value))
+        lines.filter_map(move |(known, value)| known.eq_ignore_ascii_case(keyword).then_some(value))
     }
 
     pub fn gateway_ports(&self) -> bool {

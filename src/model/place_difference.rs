@@ -63,18 +63,18 @@ fn differences<'a>(
         way_difference(one, other, home),
     ];
     let home = home.to_str().unwrap_or_default();
-    let settings = SETTINGS.iter().filter(move |(.., used)| counts(*used));
-    let settings = settings.filter_map(move |(keyword, setting, used)| {
-        let value = |host| value(host, keyword, *used, home);
+    let settings = SETTINGS.iter().filter(move |(_, used)| counts(*used));
+    let settings = settings.filter_map(move |(setting, used)| {
+        let value = |host| value(host, setting, *used, home);
         Difference::of(setting, &value(one), &value(other))
     });
     destination.into_iter().flatten().chain(settings)
 }
 
-fn value(host: &Host, keyword: &str, used: Use, home: &str) -> String {
+fn value(host: &Host, setting: &str, used: Use, home: &str) -> String {
     let values = host
         .settings
-        .values(keyword)
+        .values(setting)
         .filter(|value| *value != "none");
     let values = values.map(|value| match used {
         Use::PlaceFile => {
