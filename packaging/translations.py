@@ -5,8 +5,9 @@
     packaging/translations.py check     report texts and translations that do not agree; change nothing
 
 A text is written in English where it is used, as tr!("{path} is {state}", path, state = …), or as marked!("…") if it is
-kept in a table; in a table of ssh's messages it stands alone. tr! replaces placeholders at run time, so a wrong name is found here and not by the compiler. A comment
-`// Translators: …` is copied for the texts of the statement, item or match arm below it.
+kept in a table; in a table of ssh's messages it stands alone. tr! replaces placeholders at run time, so a wrong name is
+found here and not by the compiler. A comment `// Translators: …` is copied for the texts of the statement, item or match
+arm below it.
 
 The catalogues are checked with msgcmp and msgfmt of GNU gettext: every text is translated, none is fuzzy, and the
 placeholders of a translation are those of its text.
