@@ -77,7 +77,6 @@ fn via(interface: u32) -> Route {
     })
 }
 
-/// Successive scans.
 struct Scans(History, Instant);
 
 impl Scans {

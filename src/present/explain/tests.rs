@@ -10,7 +10,6 @@ const REFUSED: &str = "Control socket connect(/s/u@h-22): Connection refused";
 const OPEN: &str =
     "mux_client_request_session: session request failed: Session open refused by peer";
 
-/// Answers the only message in the text.
 fn answer_to(text: &str, snapshot: &Snapshot) -> Answer {
     answer_with(text, snapshot, &[], &[])
 }
@@ -71,7 +70,6 @@ fn holder(process: Option<(i32, &str)>) -> PortHolder {
     }
 }
 
-/// The answers to messages in the states that matter to them.
 #[test]
 fn answers_follow_from_the_present_state() {
     let path = format!("/home/u/.ansible/cp/{}", "x".repeat(77));
