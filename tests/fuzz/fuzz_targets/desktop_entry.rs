@@ -43,8 +43,8 @@ fn typed(text: &str) {
         assert_eq!(others(&changed.text()), others(text));
     }
     let mut started = entry;
-    started.set_exec("/usr/bin/muxtray");
-    started.set_try_exec("/usr/bin/muxtray");
+    started.set("Exec", "/usr/bin/muxtray run");
+    started.set("TryExec", "/usr/bin/muxtray");
     assert_eq!(started.program().as_deref(), Some("/usr/bin/muxtray"));
     assert_eq!(started.try_exec().as_deref(), Some("/usr/bin/muxtray"));
 }

@@ -51,7 +51,7 @@ fn printed(host: &Host) -> Vec<u8> {
         line("controlpath", path.as_path().as_os_str().as_bytes());
     }
     for option in &host.command_options {
-        match *option {
+        match option.as_str() {
             "SessionType=default" => line("sessiontype", b"none"),
             _ => line("forkafterauthentication", b"yes"),
         }
