@@ -28,6 +28,7 @@
 
 pub mod actions;
 pub mod autostart;
+mod bounded_command;
 pub mod cli;
 pub mod config;
 pub mod crash;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tr::tr;
 
-use super::bounded_command::MAX_OUTPUT;
+use crate::bounded_command::MAX_OUTPUT;
 use crate::model::control_path::{ControlPath, Destination, HostAlias};
 use crate::model::host_settings::HostSettings;
 use crate::model::places::{ControlMaster, Host, Persist, WrittenBy};

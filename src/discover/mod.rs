@@ -5,7 +5,6 @@
 
 mod askpass;
 mod assemble;
-mod bounded_command;
 mod cache;
 mod candidates;
 mod config_contents;

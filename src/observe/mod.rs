@@ -16,6 +16,7 @@ pub mod connect;
 mod connect_memory;
 pub mod directories;
 pub mod file_stamp;
+pub(crate) mod file_stamp;
 pub mod filesystem;
 pub mod forwarded;
 pub mod inet_diag;

@@ -16,7 +16,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 /// `ssh -G` repeats long values of the configuration, such as a ProxyCommand.
-pub(super) const MAX_OUTPUT: usize = 4 << 20;
+pub(crate) const MAX_OUTPUT: usize = 4 << 20;
 
 /// How often to check for the end of a child, because its own children may keep the pipes open.
 const POLL: Duration = Duration::from_millis(20);
@@ -28,14 +28,14 @@ const POLL_CLOSED: Duration = Duration::from_millis(1);
 const REAP_LIMIT: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
-pub(super) struct Output {
-    pub(super) status: ExitStatus,
-    pub(super) stdout: Vec<u8>,
-    pub(super) stderr: Vec<u8>,
+pub(crate) struct Output {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: Vec<u8>,
 }
 
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     NotStarted(io::Error),
     TimedOut,
     /// Killed after more than [`MAX_OUTPUT`] bytes.
@@ -44,7 +44,7 @@ pub(super) enum Failure {
 }
 
 /// A program that runs in its own process group without standard input. Dropping it kills the whole group.
-pub(super) struct BoundedCommand {
+pub(crate) struct BoundedCommand {
     child: Child,
     stdout: Stream,
     stderr: Stream,
@@ -54,7 +54,7 @@ pub(super) struct BoundedCommand {
 }
 
 impl BoundedCommand {
-    pub(super) fn start(mut command: Command, deadline: Duration) -> Result<Self, Failure> {
+    pub(crate) fn start(mut command: Command, deadline: Duration) -> Result<Self, Failure> {
         let began = Instant::now();
         let mut child = command
             .stdin(Stdio::null())
@@ -78,12 +78,12 @@ impl BoundedCommand {
         Ok(started)
     }
 
-    pub(super) fn age(&self) -> Duration {
+    pub(crate) fn age(&self) -> Duration {
         self.began.elapsed()
     }
 
     /// Reads the output so far. Returns the result if the program has ended, or has exceeded a limit.
-    pub(super) fn proceed(&mut self) -> Option<Result<Output, Failure>> {
+    pub(crate) fn proceed(&mut self) -> Option<Result<Output, Failure>> {
         match self.output() {
             Ok(None) if self.age() < self.deadline => None,
             Ok(None) => Some(Err(Failure::TimedOut)),
@@ -121,7 +121,7 @@ impl Drop for BoundedCommand {
 }
 
 /// Waits until one of the programs has written or ended, for a short time at most.
-pub(super) fn wait<'a>(running: impl Iterator<Item = &'a BoundedCommand>) {
+pub(crate) fn wait<'a>(running: impl Iterator<Item = &'a BoundedCommand>) {
     let mut timeout = POLL;
     let mut polled = Vec::new();
     for command in running {
