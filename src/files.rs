@@ -14,9 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tr::tr;
 
-use crate::model::ids::UserId;
 use crate::model::text;
-use crate::observe::accounts;
 use crate::privilege;
 
 /// New content for a file, under a temporary name beside it. Removed on drop, unless it was committed.
@@ -125,9 +123,7 @@ pub(crate) fn read_private_json<T: DeserializeOwned>(
         .open(path)
         .ok()?;
     let stat = file.metadata().ok()?;
-    let is_private = stat.is_file()
-        && stat.uid() == uid
-        && !accounts::lets_others_write(&file, &stat, UserId(uid));
+    let is_private = stat.is_file() && stat.uid() == uid && stat.mode() & 0o022 == 0;
     let mut content = Vec::new();
     file.take(max_bytes).read_to_end(&mut content).ok()?;
     let is_whole = is_private && stat.len() <= max_bytes;

@@ -26,8 +26,9 @@ use crate::model::remembered::{MAX_REMEMBERED_BYTES, RememberedForwards};
 use crate::model::seen::SeenMasters;
 use crate::model::socket::Snapshot;
 use crate::model::text::Tilde;
+use crate::observe::accounts::{Accounts, Me};
 use crate::observe::network::NetworkObserver;
-use crate::observe::{Observer, accounts, directories};
+use crate::observe::{Observer, directories};
 
 const BACKLOG_PAUSE: Duration = Duration::from_millis(100);
 
@@ -115,6 +116,7 @@ pub struct Scanner {
     remembered_at: Option<SystemTime>,
     next_network_check: Option<Instant>,
     users: BTreeMap<UserId, String>,
+    accounts: Accounts,
     shortens_home: bool,
 }
 
@@ -124,19 +126,19 @@ impl Scanner {
         let uid = UserId(environment.known.uid);
         let mut history = History::default();
         history.seen = state(&environment, SEEN);
-        let connects = environment
-            .own_directory("XDG_CACHE_HOME", ".cache")
-            .map(|directory| directory.join("connects.json"));
+        let cache = environment.own_directory("XDG_CACHE_HOME", ".cache");
+        let cached = |name| Some(cache.as_ref()?.join(name));
         Self {
             stored: history.seen.clone(),
             remembered_at: None,
             environment,
             uid,
-            observer: Observer::new(uid, connects),
+            observer: Observer::new(uid, cached("connects.json")),
             networks: NetworkObserver::new(uid),
             history,
             next_network_check: None,
             users: BTreeMap::new(),
+            accounts: Accounts::new(cached("groups.json")),
             shortens_home: true,
         }
     }
@@ -201,9 +203,14 @@ impl Scanner {
             .after_network(network, now);
         self.learn_names(&facts, directories);
         let permissions = stats(&facts)
-            .map(|stat| stat.permissions)
-            .chain(parts(directories).map(|part| part.permissions));
-        let groups = accounts::groups(&self.environment.databases, permissions, self.uid);
+            .map(|stat| &stat.permissions)
+            .chain(parts(directories).map(|part| &part.permissions));
+        let me = Me {
+            id: self.uid,
+            name: self.environment.known.user.to_string_lossy().into_owned(),
+        };
+        let databases = &self.environment.databases;
+        let groups = self.accounts.groups(databases, permissions, &me);
         let known = &self.environment.known;
         let home = known.home.as_path();
         // The shell expands ~ by $HOME, ssh by the password file.

@@ -133,7 +133,7 @@ pub fn judge(observation: &Observation, at: SystemTime, context: Context<'_>) ->
     let unused_for = stat.and_then(|stat| unused_for(&socket, stat, at, context));
     let open_mode = stat.and_then(|stat| {
         let mode = format!("{:04o}", stat.permissions.mode);
-        context.groups.with_writers(stat.permissions, mode)
+        context.groups.with_writers(&stat.permissions, mode)
     });
     let elsewhere = (observation.shared_directory && matches!(socket.state, State::Misowned(_)))
         .then(|| suggest::elsewhere(socket.path.directory(), context));

@@ -11,10 +11,9 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::bounded_command::{self, BoundedCommand, Failure, Output};
-use super::host_answer::{HostAnswer, QueryFailure, Rejection, parse_host, HostConfig};
-use crate::model::control_path::HostAlias;
+use super::host_answer::{HostAnswer, QueryFailure, Rejection, parse_host};
 use crate::bounded_command::{self, BoundedCommand, Failure, Output};
+use crate::model::control_path::HostAlias;
 use crate::model::places::is_local_name;
 use crate::model::text;
 use crate::transient_error::is_transient;

@@ -60,7 +60,7 @@ impl File {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stat {
     pub id: SocketId,
     pub uid: UserId,

@@ -39,7 +39,7 @@ pub(crate) fn permissions(mode: u32) -> Permissions {
     Permissions {
         mode,
         group: OWN_GROUP,
-        has_acl: false,
+        acl: None,
     }
 }
 
@@ -55,10 +55,13 @@ pub(crate) fn groups() -> Groups {
         members,
     };
     let others = Members::Others(vec!["ada".to_owned(), "bob".to_owned()]);
-    Groups(BTreeMap::from([
-        (OWN_GROUP, named("u", Members::OnlyYou)),
-        (STAFF, named("staff", others)),
-    ]))
+    Groups {
+        by_id: BTreeMap::from([
+            (OWN_GROUP, named("u", Members::OnlyYou)),
+            (STAFF, named("staff", others)),
+        ]),
+        ..Groups::of(ME)
+    }
 }
 
 pub(crate) fn stat() -> Stat {

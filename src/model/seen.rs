@@ -106,7 +106,7 @@ mod tests {
         let found = masters.at(&path, stat).unwrap();
         let program = found.program.as_deref();
         assert_eq!((&found.hosts, program), (&sockets[0].hosts, Some("zed")));
-        let mut other = *stat;
+        let mut other = stat.clone();
         other.id.inode += 1;
         assert_eq!(masters.at(&path, &other), None);
 

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use nix::sys::stat::{SFlag, major, minor};
 
-use super::accounts;
+use super::access_list;
 use super::mounts::Mounts;
 use crate::model::ids::{SocketId, UserId};
 use crate::model::observation::{File, FileKind, Filesystem, Stat};
@@ -34,7 +34,7 @@ fn file_at(path: Option<&Path>, metadata: &Metadata) -> File {
             changed: (metadata.ctime(), metadata.ctime_nsec()),
         },
         uid: UserId(metadata.uid()),
-        permissions: accounts::permissions(path, metadata),
+        permissions: access_list::permissions(path, metadata),
         modified: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
         accessed: metadata.accessed().unwrap_or(SystemTime::UNIX_EPOCH),
     };

@@ -10,18 +10,19 @@
 //!
 //! lstat and statfs have no deadline: they hang with the server of a network filesystem.
 
+mod access_list;
 pub mod accounts;
 mod clients;
 pub mod connect;
 mod connect_memory;
 pub mod directories;
 pub mod file_stamp;
-pub(crate) mod file_stamp;
 pub mod filesystem;
 pub mod forwarded;
 pub mod inet_diag;
 mod listener_process;
 pub mod mounts;
+mod name_service;
 pub(crate) mod netlink;
 pub mod network;
 mod orphans;

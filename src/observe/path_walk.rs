@@ -11,7 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use nix::errno::Errno;
 use tr::tr;
 
-use super::{accounts, filesystem};
+use super::{access_list, filesystem};
 use crate::model::directory::{DirectoryId, Part};
 use crate::model::socket::{File, FileKind, UserId};
 
@@ -126,7 +126,7 @@ impl Way {
                 inode: metadata.ino(),
             },
             uid: UserId(metadata.uid()),
-            permissions: accounts::permissions(Some(path), metadata),
+            permissions: access_list::permissions(Some(path), metadata),
             is_symlink: metadata.is_symlink(),
         });
     }

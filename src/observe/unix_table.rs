@@ -243,7 +243,7 @@ mod tests {
             permissions: Permissions {
                 mode: 0o600,
                 group: GroupId(0),
-                has_acl: false,
+                acl: None,
             },
             modified: SystemTime::UNIX_EPOCH,
             accessed: SystemTime::UNIX_EPOCH,

@@ -44,7 +44,7 @@ fn weak_parts<'a>(
     let is_trusted = move |uid: UserId| uid == context.uid || uid == UserId(0);
     let own = directory.own().map(|(own, _)| own);
     directory.parts.iter().filter_map(move |part| {
-        if part.is_symlink || !context.groups.let_others_write(part.permissions) {
+        if part.is_symlink || !context.groups.let_others_write(&part.permissions) {
             return None;
         }
         let is_own = own == Some(part);
@@ -77,7 +77,7 @@ fn insecure_finding(
         .find(|directory| directory.own().is_none_or(|(own, _)| own != part));
     let mode = format!("{:04o}", part.permissions.mode);
     let owner = context.owner(part.uid).to_string();
-    let owner = context.groups.with_writers(part.permissions, owner)?;
+    let owner = context.groups.with_writers(&part.permissions, owner)?;
     let paths = std::iter::once(part.path.as_path()).chain(directories.iter().map(|it| it.path()));
     let finding = |evidence: String, remedy: String| {
         let subject = context.tilde.path(&part.path);

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::model::directory::{Capacity, DirectoryId, NeededDirectory, Volume};
 use crate::model::finding::Severity;
-use crate::model::group::{GroupId, Permissions};
+use crate::model::group::{AccessList, GroupId, Permissions, Writer};
 use crate::model::places::{Places, WrittenBy};
 use crate::model::samples::{
     ME, OWN_GROUP, STAFF, UNKNOWN_GROUP, context_with, path, permissions, places,
@@ -58,13 +58,9 @@ fn with_own(uid: UserId, mode: u32) -> Directory {
 }
 
 /// `/s` of the user with this mode, group and access control list.
-fn shared(mode: u32, group: GroupId, has_acl: bool) -> Directory {
+fn shared(mode: u32, group: GroupId, acl: Option<AccessList>) -> Directory {
     let mut directory = with_own(ME, mode);
-    directory.parts[1].permissions = Permissions {
-        mode,
-        group,
-        has_acl,
-    };
+    directory.parts[1].permissions = Permissions { mode, group, acl };
     directory
 }
 
@@ -349,11 +345,16 @@ fn snapshot_of_every_finding() {
         ours(End::Denied),
         nothing_there(ending(End::Denied)),
         ending(End::Failed("Too many levels\n".to_owned())),
-        shared(0o770, STAFF, false),
-        shared(0o770, UNKNOWN_GROUP, false),
-        shared(0o1775, STAFF, false),
-        shared(0o777, STAFF, false),
-        shared(0o770, OWN_GROUP, true),
+        shared(0o770, STAFF, None),
+        shared(0o770, UNKNOWN_GROUP, None),
+        shared(0o1775, STAFF, None),
+        shared(0o777, STAFF, None),
+        shared(0o770, OWN_GROUP, Some(AccessList::Unknown)),
+        shared(
+            0o770,
+            OWN_GROUP,
+            Some(AccessList::Writers(vec![Writer::User(other)])),
+        ),
         with_own(root, 0o777),
         with_own(root, 0o1777),
         with_own(ME, 0o1777),
@@ -401,7 +402,7 @@ fn only_write_bits_of_others_are_insecure() {
     for (mode, group, others) in
         (0..=0o7777_u32).flat_map(|mode| [(mode, OWN_GROUP, 0o002), (mode, STAFF, 0o022)])
     {
-        let findings = found(shared(mode, group, false));
+        let findings = found(shared(mode, group, None));
         let is_open = mode & others != 0;
         assert_eq!(!findings.is_empty(), is_open, "{mode:04o} {group:?}");
         if let Some(finding) = findings.first() {

@@ -130,7 +130,7 @@ fn running_masters_have_findings_of_their_mode_sessions_and_expiry() {
         change(&mut socket);
         let open_mode = socket.mode.and_then(|mode| {
             let shown = format!("{mode:04o}");
-            groups().with_writers(permissions(mode), shown)
+            groups().with_writers(&permissions(mode), shown)
         });
         let extra = Extra {
             open_mode: open_mode.as_deref(),
