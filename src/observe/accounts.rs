@@ -1,7 +1,7 @@
 //! The members of a group, from the databases of users and groups.
 //!
 //! The files are read directly: getgrgid(3) returns the members that a group lists, but no call returns the users that
-//! have it as their primary group. Other sources ([`name_service`]) are asked after a change of the files, and again
+//! have it as their primary group. Other sources (`name_service`) are asked after a change of the files, and again
 //! after a while.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{GOOD, Lab, PATIENCE, Process, Report, User, skip};
+use crate::support::{GOOD, Lab, NOBODY, PATH, PATIENCE, Process, Report, User, skip};
 
 /// As systemd adds it to the system's ssh configuration since version 256, and with the `%` of version 258.
 const OF_SYSTEMD: &str = "Host .host machine/.host machine%.host\n    \
@@ -259,12 +259,18 @@ const WRITTEN: &[Written] = &[
 #[test]
 fn configurations_of_other_programs_are_no_problem() {
     let name = "configurations_of_other_programs_are_no_problem";
+    let lab = Lab::new();
+    let program = lab.script("ran", "echo >> \"$0.trace\"\nexit 1");
     for written in WRITTEN {
-        let lab = lab_with_home();
-        let program = lab.script("ran", "echo >> \"$0.trace\"\nexit 1");
-        lab.write(SYSTEM, "");
+        for directory in ["etc", "home"] {
+            let _ = fs::remove_dir_all(lab.path(directory));
+        }
+        for directory in ["home", "home/.ssh", "home/.ssh/s"] {
+            lab.make_directory(directory);
+        }
         for path in ["%r@%h:%p", "%C", "%n", "%k"] {
             let own = format!("Host *\n{GOOD}    ControlPath ~/.ssh/s/{path}\n");
+            lab.write(SYSTEM, "");
             lab.write(USER, &own);
             for (file, lines) in written.files {
                 let lines = lines.replace("RAN", program.to_str().unwrap());
@@ -277,28 +283,35 @@ fn configurations_of_other_programs_are_no_problem() {
             let mut expected: Vec<&str> = written.findings.to_vec();
             expected.extend(is_partial.then_some("path-not-per-host: warning"));
             expected.sort_unstable();
-            for command in ["list", "doctor"] {
-                let report = match lab.muxtray_with_etc([command, "--json"]) {
-                    Ok(said) => Report::of(&said),
-                    Err(why) => return skip(name, &why),
-                };
-                let findings = report.json["findings"].as_array().unwrap();
-                let text = |it: &Value, key: &str| it[key].as_str().unwrap().to_owned();
-                let mut found: Vec<String> = findings
-                    .iter()
-                    .map(|it| format!("{}: {}", text(it, "id"), text(it, "severity")))
-                    .collect();
-                found.sort_unstable();
-                assert_eq!(found, expected, "{command}, {context}: {:#}", report.json);
-                assert_eq!((report.status, report.sockets().len()), (0, 0), "{context}");
+            let list = match lab.muxtray_with_etc(["list", "--json"]) {
+                Ok(said) => Report::of(&said),
+                Err(why) => return skip(name, &why),
+            };
+            let findings = list.json["findings"].as_array().unwrap();
+            let text = |it: &Value, key: &str| it[key].as_str().unwrap().to_owned();
+            let mut found: Vec<String> = findings
+                .iter()
+                .map(|it| format!("{}: {}", text(it, "id"), text(it, "severity")))
+                .collect();
+            found.sort_unstable();
+            assert_eq!(found, expected, "{context}: {:#}", list.json);
+            assert_eq!((list.status, list.sockets().len()), (0, 0), "{context}");
+            if is_partial {
+                continue;
             }
             let doctor = lab.muxtray_with_etc(["doctor"]).unwrap().expect(0);
             let last = doctor.stdout.lines().last().unwrap();
-            let hosts = match written.hosts {
-                1 => "(1 host,".to_owned(),
-                number => format!("({number} hosts,"),
+            let problems = match expected.len() {
+                0 => "no problems found".to_owned(),
+                1 => "1 warning".to_owned(),
+                number => format!("{number} warnings"),
             };
-            assert!(last.contains(&hosts), "{context}: {last}");
+            let hosts = match written.hosts {
+                1 => "1 host".to_owned(),
+                number => format!("{number} hosts"),
+            };
+            let summary = format!("{problems} ({hosts}, ");
+            assert!(last.starts_with(&summary), "{context}: {last}");
         }
         assert!(!lab.path("ran.trace").exists(), "{}", written.by);
     }
@@ -452,13 +465,15 @@ fn group_writable_directory_is_insecure_if_the_group_has_another_member() {
 
     // Members, `nsswitch.conf` line for groups, whether other sources are visible, and the reason in the finding.
     let other = "has other members (daemon)";
-    let unknown = "may have other members";
+    let unknown = "may have other members (no answer from ldap, a source of nsswitch.conf)";
     for (members, sources, reason) in [
         ("", "files systemd", None),
         (&*User::get().name, "files", None),
         ("root", "files", None),
         ("daemon", "files", Some(other)),
         ("", "files ldap", Some(unknown)),
+        // The daemon of sssd does not run.
+        ("", "sss files [SUCCESS=merge] systemd", None),
     ] {
         lab.write("etc/group", groups(members));
         lab.write(
@@ -519,4 +534,158 @@ fn group_writable_directory_is_insecure_if_the_group_has_another_member() {
     lab.write("etc/group", groups("daemon"));
     lab.muxtray_with_etc(["doctor", "--fix"]).unwrap();
     assert_eq!((mode(&home), mode(&directory)), (0o755, 0o755));
+}
+
+/// The evidence of `directory-insecure` about `~/.ssh/s`, or `None` if it is safe. Only programs in `bin` of the
+/// laboratory come before the machine's.
+fn evidence_of_insecure_directory(lab: &Lab) -> Result<Option<String>, String> {
+    let mut command = lab.command("env");
+    command
+        .arg(format!("PATH={}:{PATH}", lab.path("bin").display()))
+        .arg(lab.reachable_program())
+        .args(["doctor", "--json"]);
+    let report = Report::of(&lab.with_etc(&command)?);
+    let findings = report.json["findings"].as_array().unwrap();
+    assert!(findings.len() <= 1, "{:#}", report.json);
+    Ok(findings.first().map(|finding| {
+        assert_eq!(finding["id"], "directory-insecure");
+        finding["evidence"].as_str().unwrap().to_owned()
+    }))
+}
+
+/// A laboratory in which only `~/.ssh/s` is writable by the user's group.
+fn lab_with_shared_directory() -> Lab {
+    let lab = lab_with_home();
+    fs::set_permissions(lab.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    let mode = fs::Permissions::from_mode(0o770);
+    fs::set_permissions(lab.path("home/.ssh/s"), mode).unwrap();
+    let config = format!("Host web\n{GOOD}    ControlPath ~/.ssh/s/%r@%h-%p\n");
+    lab.write("home/.ssh/config", config);
+    lab.write("etc/group", groups(""));
+    lab
+}
+
+#[test]
+fn members_from_other_sources_than_the_files() {
+    let name = "members_from_other_sources_than_the_files";
+    let User {
+        name: user, gid, ..
+    } = User::get();
+    let zoe = |gid: u32| format!("echo 'zoe:x:60501:{gid}:zoe:/:/bin/sh'");
+    let member = format!("group {user} has other members (zoe)");
+    let no_answer = format!("group {user} may have other members (no answer from ldap");
+    // What getent does for `-s ldap passwd` and for `-s ldap group`, and the reason in the finding.
+    for (passwd, group, reason) in [
+        (zoe(60501), "exit 2".to_owned(), None),
+        (zoe(*gid), "exit 2".to_owned(), Some(&member)),
+        (
+            zoe(60501),
+            format!("echo '{user}:x:{gid}:zoe'"),
+            Some(&member),
+        ),
+        (zoe(60501), format!("echo '{user}:x:{gid}:{user}'"), None),
+        ("exit 0".to_owned(), "exit 2".to_owned(), Some(&no_answer)),
+        ("exit 1".to_owned(), "exit 1".to_owned(), Some(&no_answer)),
+        (
+            "exec sleep 60".to_owned(),
+            "exit 2".to_owned(),
+            Some(&no_answer),
+        ),
+    ] {
+        let lab = lab_with_shared_directory();
+        lab.write(
+            "etc/nsswitch.conf",
+            "passwd: files ldap\ngroup: files ldap\n",
+        );
+        lab.make_directory("bin");
+        let script = format!(
+            "[ \"$1 $2\" = '-s ldap' ] || exit 1\ncase $3 in\n\
+             passwd) {passwd};;\ngroup) [ \"$4\" = {gid} ] && {group};;\nesac"
+        );
+        lab.script("bin/getent", &script);
+        let evidence = match evidence_of_insecure_directory(&lab) {
+            Ok(evidence) => evidence,
+            Err(why) => return skip(name, &why),
+        };
+        let is_right = match (&evidence, reason) {
+            (Some(evidence), Some(reason)) => evidence.contains(reason),
+            (evidence, reason) => evidence.is_none() && reason.is_none(),
+        };
+        assert!(is_right, "{passwd}, {group}: {evidence:?}");
+    }
+
+    // A user record of systemd, by the machine's own name service.
+    let lab = lab_with_shared_directory();
+    lab.write(
+        "etc/nsswitch.conf",
+        "passwd: files systemd\ngroup: files systemd\n",
+    );
+    assert_eq!(evidence_of_insecure_directory(&lab), Ok(None));
+    let record = format!(r#"{{"userName":"zoe","uid":60501,"gid":{gid},"disposition":"regular"}}"#);
+    for file in ["zoe.user", "60501.user"] {
+        lab.write(Path::new("etc/userdb").join(file), &record);
+    }
+    let mut getent = lab.command("getent");
+    getent.args(["-s", "systemd", "passwd"]);
+    if !lab.with_etc(&getent).unwrap().stdout.starts_with("zoe:") {
+        return skip(name, "the machine has no name service of systemd");
+    }
+    let evidence = evidence_of_insecure_directory(&lab).unwrap();
+    assert!(evidence.unwrap().contains(&member));
+}
+
+/// An entry of an access control list that lets a user write, in the form of linux/posix_acl_xattr.h, with the mask
+/// `rwx` and nothing for the group.
+fn access_list(user: u32) -> Vec<u8> {
+    let (owner, named, group, mask, other) = (0x01, 0x02, 0x04, 0x10, 0x20);
+    let nobody = u32::MAX;
+    let entries: [(u16, u16, u32); 5] = [
+        (owner, 7, nobody),
+        (named, 7, user),
+        (group, 0, nobody),
+        (mask, 7, nobody),
+        (other, 0, nobody),
+    ];
+    let mut list = 2_u32.to_le_bytes().to_vec();
+    for (tag, may, id) in entries {
+        list.extend(tag.to_le_bytes());
+        list.extend(may.to_le_bytes());
+        list.extend(id.to_le_bytes());
+    }
+    list
+}
+
+#[test]
+fn directory_is_insecure_if_its_access_control_list_lets_others_write() {
+    let name = "directory_is_insecure_if_its_access_control_list_lets_others_write";
+    let User { uid, .. } = User::get();
+    let other = Some("its access control list lets nobody write");
+    for (attribute, directory, user, reason) in [
+        ("system.posix_acl_access", "home/.ssh/s", *uid, None),
+        ("system.posix_acl_access", "home/.ssh/s", 0, None),
+        ("system.posix_acl_access", "home/.ssh/s", NOBODY, other),
+        ("system.posix_acl_access", "home/.ssh", NOBODY, other),
+        ("system.posix_acl_default", "home/.ssh", NOBODY, None),
+    ] {
+        let lab = lab_with_shared_directory();
+        let mode = fs::Permissions::from_mode(0o700);
+        fs::set_permissions(lab.path("home/.ssh/s"), mode).unwrap();
+        let path = lab.path(directory);
+        let flags = rustix::fs::XattrFlags::empty();
+        if rustix::fs::setxattr(&path, attribute, &access_list(user), flags).is_err() {
+            return skip(name, "this filesystem has no access control lists");
+        }
+        let evidence = match evidence_of_insecure_directory(&lab) {
+            Ok(evidence) => evidence,
+            Err(why) => return skip(name, &why),
+        };
+        match reason {
+            Some(reason) => assert!(evidence.unwrap().contains(reason)),
+            None => assert_eq!(evidence, None, "{attribute} of {user}"),
+        }
+        if reason.is_some() {
+            lab.muxtray_with_etc(["doctor", "--fix"]).unwrap();
+            assert_eq!(evidence_of_insecure_directory(&lab), Ok(None));
+        }
+    }
 }

@@ -156,7 +156,7 @@ pub fn stat(inode: u64, device: u64) -> Stat {
         permissions: Permissions {
             mode: 0o600,
             group: GroupId(1000),
-            has_acl: false,
+            acl: None,
         },
         modified: SystemTime::UNIX_EPOCH,
         accessed: SystemTime::UNIX_EPOCH,
