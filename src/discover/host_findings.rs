@@ -122,6 +122,14 @@ impl<'a> Judge<'a> {
                 if let Some(file) = rejected_file(&message) {
                     return Some(self.rejected_file(&file, evidence));
                 }
+                if let Some(file) = marked_file(&message) {
+                    let (id, subject) = (FindingId::SshConfigInvalid, text::path(&file));
+                    let remedy = tr!("remove the byte order mark of an editor with");
+                    let word = text::shell_word(file.as_os_str());
+                    let command = format!(r"sed -i '1s/^\xef\xbb\xbf//' {word}");
+                    let finding = Finding::new(id, subject, evidence, remedy);
+                    return Some(finding.with_command(command));
+                }
                 // valid_hostname() in ssh.c: nobody can connect to this name, but to all others.
                 if message.starts_with("hostname contains invalid characters") {
                     let evidence = tr!(
@@ -272,6 +280,15 @@ fn unusable_name(alias: &Located<String>) -> ConfigProblem {
         line: Some(alias.line),
         cause: ProblemCause::HostNotUsable(text::line(&alias.text)),
     }
+}
+
+/// Returns the file that ssh rejects for its byte order mark, which ssh reads as part of the first keyword.
+fn marked_file(message: &str) -> Option<PathBuf> {
+    let (file, rest) = message.split_once(" line 1:")?;
+    // In the escaped message, each backslash is two.
+    rest.contains(r"\\357\\273\\277").then_some(())?;
+    let file = PathBuf::from(file.trim_end_matches(':'));
+    file.exists().then_some(file)
 }
 
 fn title(aliases: &[&str]) -> String {

@@ -276,9 +276,12 @@ fn reports_what_ssh_rejects_if_no_host_is_named() {
         let config = scratch.user_config(contents.replace("ROOT", &root));
         let request = scratch.request(Path::new("ssh"), Some(&config));
         let places = places(&request, &scratch.environment);
+        let file = config.display().to_string();
+        let is_marked = contents.starts_with('\u{feff}');
+        let subject = if is_marked { &*file } else { "every host" };
         assert_eq!(
             findings(&places),
-            [("ssh-config-invalid", "every host")],
+            [("ssh-config-invalid", subject)],
             "{contents}"
         );
     }

@@ -713,6 +713,14 @@ fn remedies_for_invalid_configurations() {
     let command = desk.remedy("ssh-config-invalid");
     assert!(command.starts_with("sudo chown "), "{command}");
 
+    fs::remove_file(&part).unwrap();
+    let text = fs::read_to_string(desk.config()).unwrap();
+    for begin in ["", "# comment\n", "\n"] {
+        fs::write(desk.config(), format!("\u{feff}{begin}{text}")).unwrap();
+        let command = desk.remedy("ssh-config-invalid");
+        assert!(command.starts_with("sed -i "), "{command}");
+    }
+
     // An option of another build.
     let text = fs::read_to_string(desk.config()).unwrap();
     fs::write(desk.config(), format!("Nonsense yes\n{text}")).unwrap();
