@@ -256,15 +256,19 @@ impl ConfigFile {
 
 /// Returns the file that ssh cannot open, or rejects for its owner or mode.
 fn rejected_file(message: &str) -> Option<PathBuf> {
-    let file = message
+    // ssh may print two slashes. A name that was escaped is not found.
+    let file: PathBuf = Path::new(rejected_path(message)?).components().collect();
+    file.exists().then_some(file)
+}
+
+fn rejected_path(message: &str) -> Option<&str> {
+    message
         .strip_prefix("Bad owner or permissions on ")
         .or_else(|| {
-            let file = message.strip_prefix("Can't open user config file ")?;
+            // Newer versions of ssh begin with the line of the Include.
+            let (_, file) = message.split_once("Can't open user config file ")?;
             file.strip_suffix(": Permission denied")
-        })?;
-    // ssh may print two slashes. A name that was escaped is not found.
-    let file: PathBuf = Path::new(file).components().collect();
-    file.exists().then_some(file)
+        })
 }
 
 /// Returns the option that this build of ssh does not know; another may, such as GSSAPIKeyExchange or UseKeychain.
@@ -373,6 +377,25 @@ mod tests {
             findings[0].command.as_deref(),
             Some("ssh -F '/my config' -G web")
         );
+    }
+
+    #[test]
+    fn path_is_the_one_that_ssh_names() {
+        for (message, path) in [
+            ("Bad owner or permissions on /a b", Some("/a b")),
+            (
+                "Can't open user config file /a b: Permission denied",
+                Some("/a b"),
+            ),
+            (
+                "/c line 1: Can't open user config file /a: Permission denied",
+                Some("/a"),
+            ),
+            ("Can't open user config file /a: No such file", None),
+            ("/c line 1: Bad configuration option: x", None),
+        ] {
+            assert_eq!(rejected_path(message), path, "{message}");
+        }
     }
 
     #[test]

@@ -132,7 +132,9 @@ impl Reader<'_> {
         let stat = match stat {
             Ok(stat) => stat,
             Err(error) => {
-                let is_missing = FileStamp::from_stat(Err(&error)) == FileStamp::Missing;
+                // glob(3), which ssh uses for an Include, finds nothing in a directory that may not be searched.
+                let is_missing = FileStamp::from_stat(Err(&error)) == FileStamp::Missing
+                    || (self.depth > 0 && error.kind() == ErrorKind::PermissionDenied);
                 if is_given || !is_missing {
                     self.unreadable(path, &error);
                 }

@@ -235,7 +235,7 @@ const WRITTEN: &[Written] = &[
         1,
         &[(
             USER,
-            "IgnoreUnknown UseKeychain\nUseKeychain yes\nInclude gone/config\nInclude ~/.ssh\nInclude /nonexistent/*/x\nInclude /root/*.conf\n",
+            "IgnoreUnknown UseKeychain\nUseKeychain yes\nInclude gone/config\nInclude ~/.ssh\nInclude /nonexistent/*/x\nInclude /root/*.conf /root/x\n",
         )],
     ),
     Written {
