@@ -16,7 +16,7 @@ icons() {
 }
 
 has_icon() {
-    icons | grep -Eq 'tray_icon|StatusNotifierItem'
+    icons | grep -q NotificationItem
 }
 
 # click_row LABEL: clicks as a panel does, without the pointer. If there is no such row, prints the menu.

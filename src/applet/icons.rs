@@ -1,9 +1,8 @@
 //! Icon theme names of the three tray icons.
 
 use muxtray::present::menu::Icon;
-use tray_icon::NativeIcon;
 
-#[cfg(any(test, feature = "lean-tray"))]
+#[cfg(test)]
 pub(crate) const LOOKS: [Icon; 3] = [Icon::Idle, Icon::Running, Icon::Attention];
 
 pub(crate) const fn name(look: Icon) -> &'static str {
@@ -15,6 +14,7 @@ pub(crate) const fn name(look: Icon) -> &'static str {
 }
 
 /// Returns an icon by name, so the panel selects the size, or the symbolic variant if it prefers those.
-pub(crate) fn named(look: Icon) -> NativeIcon {
-    NativeIcon::from_name(name(look))
+#[cfg(not(feature = "lean-tray"))]
+pub(crate) fn named(look: Icon) -> tray_icon::NativeIcon {
+    tray_icon::NativeIcon::from_name(name(look))
 }

@@ -20,7 +20,6 @@ mod settings;
 #[cfg(feature = "tray")]
 mod soak;
 mod steady;
-#[cfg(all(feature = "tray", not(feature = "lean-tray")))]
 mod submenu_layout;
 #[cfg(feature = "tray")]
 mod terminate;

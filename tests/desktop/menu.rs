@@ -180,7 +180,9 @@ fn exit_drawn_for_fewer_sessions_is_refused() {
     icon.wait_for_row(&["\u{25cf} web", "Exit"]);
     wait_until_at_rest(&applet);
     let mut session = Session::open_unnoticed(&lab, master.path());
-    icon.click(&["\u{25cf} web", "Exit"]);
+    // Not `click`, because opening the menu would update the row first.
+    let exit = icon.wait_for_row(&["\u{25cf} web", "Exit"]);
+    icon.try_click(&exit).unwrap();
     desktop.wait_for_question();
     assert!(master.is_running() && session.is_open());
     end(applet);
@@ -300,13 +302,6 @@ fn clean_in_menu_removes_only_stale_socket() {
 
 #[test]
 fn open_submenu_is_updated_in_place() {
-    if LEAN {
-        // The backend gives every row a new number when rows come or go, by which the panel closes the submenu.
-        return skip(
-            "open_submenu_is_updated_in_place",
-            "the lean tray does not promise it",
-        );
-    }
     let Some(lab) = lab("open_submenu_is_updated_in_place") else {
         return;
     };
@@ -392,10 +387,9 @@ fn sigterm_and_quit_end_in_order_and_leave_no_files() {
             files.retain(|file| file.extension().is_some_and(|extension| extension == "png"));
             files
         };
-        assert_eq!(
-            pictures().is_empty(),
-            LEAN,
-            "AppIndicator's panel reads the icon from a file"
+        assert!(
+            !pictures().is_empty(),
+            "the panel reads the icon from a file"
         );
         end(&applet, &icon);
         applet.finish(PATIENCE).expect(0);

@@ -216,20 +216,21 @@ fn plasma_is_sent_every_submenu_when_it_starts() {
                 .any(|(_, message)| layout_updated(&message) == Some(settings))
         });
     };
+    // The lean tray reports submenus when their parent has been read, and once to each reader.
+    icon.layout(0, 1).unwrap();
     wait_for_signal("a new submenu is reported");
     let address = desktop.bus_address();
     let plasma = block_on(zbus::connection::Builder::address(address.as_str()).build()).unwrap();
     block_on(plasma.request_name("org.kde.plasmashell")).unwrap();
+    icon.asked_by(&plasma).layout(0, 1).unwrap();
     wait_for_signal("it is reported to Plasma");
     end(applet);
 }
 
+#[cfg(not(feature = "lean-tray"))]
 #[test]
 fn rows_wait_until_the_top_menu_is_closed() {
     let name = "rows_wait_until_the_top_menu_is_closed";
-    if cfg!(feature = "lean-tray") {
-        return skip(name, "the lean tray does not learn of an open menu");
-    }
     let Some(lab) = lab(name) else {
         return;
     };
@@ -248,5 +249,44 @@ fn rows_wait_until_the_top_menu_is_closed() {
     assert!(icon.menu().unwrap().find("\u{25cf} web").is_none());
     report("closed");
     icon.wait_for_row(&["\u{25cf} web"]);
+    end(applet);
+}
+
+#[cfg(feature = "lean-tray")]
+#[test]
+fn open_menu_keeps_its_rows_until_it_is_closed_or_opened_again() {
+    let Some(lab) = lab("open_menu_keeps_its_rows_until_it_is_closed_or_opened_again") else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let _web = lab.master("web");
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    let report = |id: i32, event: &str| {
+        let event = (id, event, zbus::Variant::from(0), 0_u32);
+        icon.try_call("Event", &event).unwrap();
+    };
+    let web = icon.wait_for_row(&["\u{25cf} web"]);
+    report(0, "opened");
+    report(web.id, "opened");
+    let mut db = lab.master("db");
+    icon.wait_for_row(&["2 masters"]);
+    let shown = icon.menu().unwrap();
+    assert_eq!(shown.find("\u{25cf} web"), Some(&web));
+    assert_eq!(shown.find("\u{25cf} db"), None, "{shown:#?}");
+    report(web.id, "closed");
+    report(0, "closed");
+    let db_id = icon.wait_for_row(&["\u{25cf} db"]).id;
+
+    // Other panels report neither the top menu nor every end of a submenu.
+    report(db_id, "opened");
+    db.kill();
+    let stale = icon.wait_for_row(&["\u{25b2} db"]);
+    assert_eq!(stale.id, db_id);
+    assert_eq!(stale.find("Clean"), None, "{stale:#?}");
+    icon.try_call("AboutToShow", &0).unwrap();
+    let again = icon.menu().unwrap();
+    let stale = again.find("\u{25b2} db").unwrap();
+    assert!(stale.find("Clean").is_some(), "{again:#?}");
     end(applet);
 }

@@ -2,7 +2,6 @@
 //!
 //! It runs on the main thread, in the event loop of tao; other threads send events through its proxy. It never polls.
 
-mod icon_theme;
 mod layout_updated;
 mod open_menu;
 mod registration;
@@ -28,8 +27,8 @@ use tray_icon::{TrayIcon, TrayIconBuilder};
 
 use crate::clipboard::{self, Tool};
 use crate::drawn_menu::DrawnMenu;
-use crate::icons;
 use crate::private_directory::PrivateDirectory;
+use crate::{icon_theme, icons};
 use layout_updated::Submenus;
 use open_menu::OpenMenu;
 use widgets::Widgets;

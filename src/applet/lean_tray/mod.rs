@@ -1,30 +1,39 @@
 //! The tray without GTK: an item and a menu on the session bus, for panels that support StatusNotifierItem.
 //!
-//! It needs no display and has no windows. It copies and shows texts with other programs if they are installed, and
-//! opens its menu on a right click only. The panel does not report an open menu to it, so if rows are inserted or
-//! removed then, the panel closes the open submenu.
+//! It needs no display and has no windows. It copies and shows texts with other programs if they are installed.
 //!
-//! The ksni backend of tray-icon runs on its own threads. A call into it waits for the bus, for ever if a panel does
-//! not answer. So a separate thread makes these calls, and neither the engine nor the exit of the program waits for it.
+//! It implements org.kde.StatusNotifierItem and com.canonical.dbusmenu itself. The crate ksni drops the reports of opened
+//! and closed menus, and gives all rows new ids when one is inserted, so panels close an open submenu.
+//!
+//! A message to the bus waits until the bus takes it. So a separate thread sends them, and neither the engine nor the
+//! exit of the program waits for it.
 
-mod icons;
+mod answers;
+mod bus;
+mod drawn_menu;
+mod open_menu;
 mod supported_entries;
 mod text_viewer;
 
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::collections::{HashMap, HashSet};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 use muxtray::decide::intent::Intent;
-use muxtray::desktop::menu::{Change, Changeable, edits};
+use muxtray::desktop::menu::edits;
 use muxtray::engine::Order;
-use muxtray::present::menu::{self, Icon, TrayView};
-use tray_icon::menu::{MenuEvent, MenuId};
-use tray_icon::{TrayIcon, TrayIconBuilder};
+use muxtray::present::menu::{self, Entry, Icon, TrayView};
+use zbus::Message;
+use zbus::message::Type;
 
 use crate::clipboard::{self, Tool};
-use crate::drawn_menu::DrawnMenu;
-use icons::Icons;
+use crate::icon_theme;
+use crate::private_directory::PrivateDirectory;
+use bus::{Bus, is_start_of_panel};
+use drawn_menu::{DrawnMenu, Properties, TOP};
+use open_menu::OpenMenu;
 use supported_entries::supported_entries;
 use text_viewer::Viewer;
 
@@ -67,15 +76,14 @@ impl Orders {
 /// An event for the drawing thread.
 enum TrayEvent {
     ViewPending,
-    Clicked(MenuId),
+    Message(Message),
 }
 
 /// The tray before the panel has its icon.
 pub(crate) struct Tray {
-    icons: Icons,
     pending: PendingView,
     viewer: Viewer,
-    clicks: Sender<TrayEvent>,
+    sender: Sender<TrayEvent>,
     events: Receiver<TrayEvent>,
     end: Receiver<()>,
 }
@@ -83,20 +91,19 @@ pub(crate) struct Tray {
 impl Tray {
     /// Prepares the tray; [`Tray::run`] adds the icon to the panel.
     pub(crate) fn open() -> Result<(Self, Orders), String> {
-        let (clicks, events) = mpsc::channel();
+        let (sender, events) = mpsc::channel();
         let (end_sender, end) = mpsc::channel();
         let tray = Self {
-            icons: Icons::new()?,
             pending: PendingView::default(),
             viewer: Viewer::default(),
-            clicks,
+            sender,
             events,
             end,
         };
         let orders = Orders {
             pending: Arc::clone(&tray.pending),
             viewer: tray.viewer.clone(),
-            events: tray.clicks.clone(),
+            events: tray.sender.clone(),
             _end: end_sender,
         };
         Ok((tray, orders))
@@ -107,14 +114,21 @@ impl Tray {
     ///
     /// `send` is called on the drawing thread.
     pub(crate) fn run(self, send: impl Fn(Intent) + Send + 'static) {
-        let (icons, pending) = (self.icons, self.pending);
-        let (clicks, events) = (self.clicks, self.events);
-        let draw = move || match Panel::open(icons, clicks) {
-            Ok(mut panel) => {
-                while let Ok(event) = events.recv() {
-                    panel.handle(event, &pending, &send);
-                }
+        let directory = PrivateDirectory::new("icons-").and_then(|directory| {
+            icon_theme::write(directory.path())?;
+            Ok(directory)
+        });
+        let icons = match &directory {
+            Ok(directory) => directory.path().display().to_string(),
+            Err(error) => {
+                tracing::warn!("cannot write the tray icon to a directory of its own: {error}");
+                String::new()
             }
+        };
+        let (sender, events, pending) = (self.sender, self.events, self.pending);
+        let take = move |message| sender.send(TrayEvent::Message(message)).is_ok();
+        let draw = move || match Bus::open(take) {
+            Ok(bus) => Panel::new(bus, icons, send).run(&events, &pending),
             Err(error) => {
                 tracing::warn!("cannot make the tray icon: {error}; watching without an icon");
             }
@@ -130,102 +144,197 @@ impl Tray {
 }
 
 /// The icon and menu on the panel, owned by the drawing thread.
-struct Panel {
-    icon: TrayIcon,
-    icons: Icons,
+struct Panel<F> {
+    bus: Bus,
+    send: F,
+    /// The directory of the icons.
+    icons: String,
     look: Icon,
+    summary: String,
     menu: DrawnMenu,
+    /// Counts the changes of the layout.
+    revision: u32,
+    /// The view that is not fully drawn yet because the menu is open.
+    pending_view: Option<TrayView>,
+    open_menu: OpenMenu,
+    /// When drawing the rest is tried next.
+    redraw_due: Option<Instant>,
+    /// Submenus that have been reported, each to one reader.
+    reported: HashSet<(String, i32)>,
+    /// The menu of which a panel reads one level now.
+    read_level: Option<i32>,
     clipboard: Option<Tool>,
 }
 
-impl Panel {
-    /// Registers the icon with every panel, including later ones; waits for the bus.
-    fn open(icons: Icons, events: Sender<TrayEvent>) -> tray_icon::Result<Self> {
-        let clipboard = Tool::find();
-        let mut menu = DrawnMenu::new();
-        let starting = supported_entries(menu::starting().menu, clipboard.is_some());
-        for edit in edits(&[], &starting, Changeable::All) {
-            menu.draw(&edit);
-        }
-        // The backend calls this handler, so it must not block.
-        MenuEvent::set_event_handler(Some(move |event: MenuEvent| {
-            let _ = events.send(TrayEvent::Clicked(event.id));
-        }));
-        let builder = TrayIconBuilder::new()
-            .with_id("muxtray")
-            .with_title("muxtray")
-            .with_menu(Box::new(menu.menu()));
-        let icon = icons.begin(builder, Icon::Idle).build()?;
-        Ok(Self {
-            icon,
+impl<F: Fn(Intent)> Panel<F> {
+    fn new(bus: Bus, icons: String, send: F) -> Self {
+        let mut panel = Self {
+            bus,
+            send,
             icons,
             look: Icon::Idle,
-            menu,
-            clipboard,
-        })
+            summary: String::new(),
+            menu: DrawnMenu::default(),
+            revision: 0,
+            pending_view: None,
+            open_menu: OpenMenu::default(),
+            redraw_due: None,
+            reported: HashSet::new(),
+            read_level: None,
+            clipboard: Tool::find(),
+        };
+        panel.draw(menu::starting());
+        panel
     }
 
-    fn handle(&mut self, event: TrayEvent, pending: &PendingView, send: &impl Fn(Intent)) {
-        match event {
-            TrayEvent::ViewPending => {
-                let view = lock(pending).take();
-                if let Some(view) = view {
-                    self.draw(view);
+    fn run(mut self, events: &Receiver<TrayEvent>, pending: &PendingView) {
+        loop {
+            let event = match self.redraw_due {
+                None => events.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(due) => events.recv_timeout(due.saturating_duration_since(Instant::now())),
+            };
+            match event {
+                Ok(TrayEvent::ViewPending) => {
+                    let view = lock(pending).take();
+                    view.into_iter().for_each(|view| self.draw(view));
                 }
+                Ok(TrayEvent::Message(message)) => self.handle(&message),
+                Err(RecvTimeoutError::Timeout) => self.draw_pending(),
+                Err(RecvTimeoutError::Disconnected) => return,
             }
-            TrayEvent::Clicked(id) => match self.menu.clicked(&id) {
-                Some(intent) => match (clipboard::text_to_copy(intent), self.clipboard) {
-                    (Some(text), Some(tool)) => tool.copy(text, drop),
-                    (Some(_), None) => {}
-                    (None, _) => send(intent.clone()),
-                },
-                None => tracing::debug!("a click on a row that is no longer there"),
-            },
         }
     }
 
     fn draw(&mut self, view: TrayView) {
         if self.look != view.icon {
-            match self.icons.show(&self.icon, view.icon) {
-                Ok(()) => self.look = view.icon,
-                Err(error) => tracing::warn!("cannot change the tray icon: {error}"),
-            }
+            self.look = view.icon;
+            self.bus.item_signal("NewIcon");
         }
-        let wanted = supported_entries(view.menu, self.clipboard.is_some());
-        let mut inserted = None;
-        for edit in edits(self.menu.entries(), &wanted, Changeable::All) {
-            if must_publish_before(&edit.change, &mut inserted) {
-                self.publish(&view.summary);
-            }
-            self.menu.draw(&edit);
+        if self.summary != view.summary {
+            self.summary.clone_from(&view.summary);
+            self.bus.item_signal("NewToolTip");
         }
-        self.publish(&view.summary);
+        self.pending_view = Some(TrayView {
+            menu: supported_entries(view.menu, self.clipboard.is_some()),
+            ..view
+        });
+        self.draw_pending();
     }
 
-    /// Publishes the menu and the tooltip on the bus, and waits until that is done: setting the tooltip publishes both.
-    fn publish(&mut self, tooltip: &str) {
-        if let Err(error) = self.icon.set_tooltip(Some(tooltip)) {
-            tracing::warn!("cannot change the tray icon: {error}");
+    /// Draws the part of the pending view that may change now, and schedules the rest.
+    fn draw_pending(&mut self) {
+        self.redraw_due = None;
+        let Some(view) = self.pending_view.take() else {
+            return;
+        };
+        let (changeable, later) = self.open_menu.changeable(Instant::now());
+        let changes = self
+            .menu
+            .draw(&edits(self.menu.entries(), &view.menu, changeable));
+        if !changes.properties.is_empty() {
+            self.report_properties(&changes.properties);
+        }
+        if !changes.layouts.is_empty() {
+            self.revision += 1;
+            let ids: HashSet<i32> = self.menu.all_ids().into_iter().collect();
+            self.reported.retain(|(_, id)| ids.contains(id));
+            changes
+                .layouts
+                .into_iter()
+                .for_each(|id| self.report_layout(id));
+        }
+        if self.menu.entries() != view.menu {
+            self.pending_view = Some(view);
+            self.redraw_due = later;
         }
     }
-}
 
-/// Returns whether the menu must be published before this change, because it inserts after a removal or removes after
-/// an insertion; `inserted` is whether the last such change was an insertion.
-///
-/// The backend identifies rows by number. If the shape of the menu changes, it renumbers all rows and rejects the old
-/// numbers; if the shape stays the same, a new row gets the number of the row it replaces. So a removal must be
-/// published before an insertion replaces the row, or a click on the old row would act on the new one. A sequence of
-/// only insertions or only removals never repeats a shape, so the backend may skip any state within it.
-fn must_publish_before(change: &Change, inserted: &mut Option<bool>) -> bool {
-    let inserts = match change {
-        Change::Insert(_) => true,
-        Change::Remove => false,
-        Change::Label(_) | Change::Disable => return false,
-    };
-    inserted
-        .replace(inserts)
-        .is_some_and(|last| last != inserts)
+    fn report_properties(&self, set: &[(i32, Properties)]) {
+        let removed = Vec::<(i32, Vec<String>)>::new();
+        self.bus
+            .menu_signal("ItemsPropertiesUpdated", &(set, removed));
+    }
+
+    /// Reports that rows directly below this one were inserted or removed.
+    ///
+    /// Plasma ignores the first signal for a submenu that it read on opening (plasma-workspace 6.3,
+    /// libdbusmenuqt/dbusmenuimporter.cpp, `m_idsRefreshedByAboutToShow`), and merges two signals in a row.
+    fn report_layout(&self, id: i32) {
+        for _ in 0..if id == TOP { 1 } else { 2 } {
+            self.bus.menu_signal("LayoutUpdated", &(self.revision, id));
+        }
+    }
+
+    /// Reports the submenus of a menu that Plasma has read: it reads one level at a time. If it reads a submenu only when
+    /// it is opened, it positions the submenu before its size is known, off the screen.
+    fn report_submenus(&mut self, reader: &str, id: i32) {
+        for submenu in self.menu.submenus(id) {
+            if self.reported.insert((reader.to_owned(), submenu)) {
+                self.report_layout(submenu);
+            }
+        }
+    }
+
+    fn handle(&mut self, message: &Message) {
+        if is_start_of_panel(message) {
+            self.open_menu = OpenMenu::default();
+            self.reported.clear();
+            self.bus.register();
+            self.draw_pending();
+        } else if message.message_type() == Type::MethodCall {
+            self.answer(message);
+        }
+    }
+
+    /// Draws the whole view, because the menu is not shown yet.
+    fn top_menu_opens(&mut self) {
+        self.open_menu = OpenMenu::default();
+        self.draw_pending();
+    }
+
+    /// Handles what the user does to a row or menu. Returns `None` if there is no such row.
+    fn event(&mut self, id: i32, name: &str) -> Option<()> {
+        let entry = self.menu.find_entry(id);
+        if id != TOP {
+            entry?;
+        }
+        match name {
+            "opened" => {
+                if id == TOP {
+                    self.top_menu_opens();
+                } else {
+                    (self.send)(Intent::Scan);
+                }
+                self.open_menu.opened(id, Instant::now());
+            }
+            "closed" => {
+                self.open_menu.closed(id, Instant::now());
+                self.draw_pending();
+            }
+            "clicked" => self.click(id),
+            _ => {}
+        }
+        Some(())
+    }
+
+    fn click(&mut self, id: i32) {
+        let entry = self.menu.find_entry(id);
+        if let Some(Entry::Check { checked, .. }) = entry {
+            // Plasma changes the mark by itself, but the setting changes it.
+            let mark = HashMap::from([("toggle-state", i32::from(*checked).into())]);
+            self.report_properties(&[(id, mark)]);
+        }
+        if let Some(intent) = entry.and_then(drawn_menu::intent) {
+            match (clipboard::text_to_copy(intent), self.clipboard) {
+                (Some(text), Some(tool)) => tool.copy(text, drop),
+                (Some(_), None) => {}
+                (None, _) => (self.send)(intent.clone()),
+            }
+        }
+        // A click closes the menu, which GTK panels do not report.
+        self.open_menu = OpenMenu::default();
+        self.draw_pending();
+    }
 }
 
 fn lock(pending: &PendingView) -> std::sync::MutexGuard<'_, Option<TrayView>> {
@@ -235,28 +344,6 @@ fn lock(pending: &PendingView) -> std::sync::MutexGuard<'_, Option<TrayView>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn publishes_removed_row_before_its_replacement() {
-        let insert = || Change::Insert(menu::starting().menu.remove(0));
-        let relabel = || Change::Label("text".to_owned());
-        let remove = || Change::Remove;
-        for (changes, published_before) in [
-            (vec![insert(), insert(), relabel(), insert()], vec![]),
-            (vec![remove(), relabel(), remove()], vec![]),
-            (vec![remove(), insert()], vec![1]),
-            (
-                vec![insert(), relabel(), remove(), remove(), insert()],
-                vec![2, 4],
-            ),
-        ] {
-            let mut inserted = None;
-            let publishing: Vec<_> = (0..changes.len())
-                .filter(|&index| must_publish_before(&changes[index], &mut inserted))
-                .collect();
-            assert_eq!(publishing, published_before, "{changes:?}");
-        }
-    }
 
     #[test]
     fn keeps_only_the_last_pending_view() {

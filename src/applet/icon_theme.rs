@@ -1,4 +1,4 @@
-//! The tray icons as files of an icon theme. AppIndicator sends icon names, not pixels, so the panel needs a directory
+//! The tray icons as files of an icon theme. The trays send icon names, not pixels, so the panel needs a directory
 //! in which it can find them.
 
 use std::fs;
@@ -12,7 +12,7 @@ macro_rules! themed {
     ($place:expr) => {
         (
             concat!("hicolor/", $place),
-            include_bytes!(concat!("../../../icons/hicolor/", $place)).as_slice(),
+            include_bytes!(concat!("../../icons/hicolor/", $place)).as_slice(),
         )
     };
 }
@@ -22,7 +22,7 @@ macro_rules! look {
         [
             (
                 concat!($name, ".png"),
-                include_bytes!(concat!("../../../icons/tray/", $plain, ".png")).as_slice(),
+                include_bytes!(concat!("../../icons/tray/", $plain, ".png")).as_slice(),
             ),
             themed!(concat!("16x16/apps/", $name, ".png")),
             themed!(concat!("22x22/apps/", $name, ".png")),
@@ -43,7 +43,7 @@ const FILES: [[File; 8]; 3] = [
     look!("io.github.muxtray.Muxtray-attention", "attention"),
 ];
 
-pub(super) fn write(directory: &Path) -> io::Result<()> {
+pub(crate) fn write(directory: &Path) -> io::Result<()> {
     for (path, content) in FILES.into_iter().flatten() {
         let file = directory.join(path);
         if let Some(parent) = file.parent() {
