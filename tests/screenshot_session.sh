@@ -86,7 +86,25 @@ wait_for() {
 
 # Starts hosts and masters: web has two sessions, and db was killed and left its socket.
 start_masters() {
-    local key host master session
+    local host session
+    configure_ssh
+    for host in web db build backup; do
+        start_master "$host"
+    done
+    # Sessions that end with the connection: nothing is ever written to their input.
+    mkfifo "$work/silence"
+    exec 4<>"$work/silence"
+    for session in 1 2; do
+        ssh -F "$work/ssh_config" web cat <&4 >"$work/log/session-$session" 2>&1 &
+        started+=("$!")
+    done
+    kill_master db
+    ignore_the_rest
+}
+
+# Writes the configurations of ssh and of its server.
+configure_ssh() {
+    local key host
     for key in host_key user_key; do
         ssh-keygen -q -t ed25519 -N '' -f "$work/$key"
     done
@@ -101,13 +119,13 @@ PrintLastLog no
 END
     {
         for host in web db build backup mirror; do
-            printf 'Host %s\n    HostName %s.example.org\n' "$host" "$host"
+            printf 'Host %s\n    HostName %s.example.org\n    ControlPath %s\n' "$host" "$host" "$work/ssh/$host"
         done
         cat <<END
 Host *
     User ada
     ControlMaster auto
-    ControlPath $work/ssh/%n
+    ControlPath $work/ssh/%C
     ControlPersist 10m
     ServerAliveInterval 15
     ProxyCommand $(command -v sshd || echo /usr/sbin/sshd) -i -f $work/sshd_config
@@ -118,22 +136,19 @@ Host *
     LogLevel ERROR
 END
     } >"$work/ssh_config"
-    for host in web db build backup; do
-        start "$host" ssh -F "$work/ssh_config" -l "$(id -un)" -N -M -o ControlPersist=no "$host"
-        master=$!
-        wait_for "the master of $host is there" ssh -F "$work/ssh_config" -O check "$host"
-        [ "$host" != db ] || dead=$master
-    done
-    # Sessions that end with the connection: nothing is ever written to their input.
-    mkfifo "$work/silence"
-    exec 4<>"$work/silence"
-    for session in 1 2; do
-        ssh -F "$work/ssh_config" web cat <&4 >"$work/log/session-$session" 2>&1 &
-        started+=("$!")
-    done
-    kill -KILL "$dead"
-    { wait "$dead" || true; } 2>/dev/null
-    ignore_the_rest
+}
+
+declare -A master_of
+start_master() {
+    start "$1" ssh -F "$work/ssh_config" -l "$(id -un)" -N -M -o ControlPersist=no "$1"
+    master_of[$1]=$!
+    wait_for "the master of $1 is there" ssh -F "$work/ssh_config" -O check "$1"
+}
+
+# Leaves the master's socket stale.
+kill_master() {
+    kill -KILL "${master_of[$1]}"
+    { wait "${master_of[$1]}" || true; } 2>/dev/null
 }
 
 start_display() {
