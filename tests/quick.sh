@@ -9,7 +9,7 @@ export PATH
 
 cargo fmt --check
 if command -v shellcheck >/dev/null; then
-    shellcheck -x .ci/run tests/*.sh icons/*.sh packaging/*.sh packaging/PKGBUILD
+    shellcheck -x .ci/run tests/*.sh tests/matrix/walk.sh icons/*.sh packaging/*.sh packaging/PKGBUILD
 else
     echo "skipped: shellcheck: not installed"
 fi

@@ -1,0 +1,419 @@
+#!/bin/bash
+# Walks through one desktop with a pointer, and prints what it saw as lines "name value". Run by tests/matrix.sh in a
+# process and network namespace of its own: walk.sh DESKTOP PROGRAMS PICTURES
+#
+# A menu is judged by pictures, since its rows on the bus do not show what the desktop draws: the drawn submenu after a
+# change has to be the one that the same desktop draws for an applet that was started after the change.
+set -euo pipefail
+
+desktop=$1 pictures=$3
+matrix=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+# shellcheck source=tests/screenshot_session.sh
+. "$matrix/../screenshot_session.sh"
+# shellcheck source=tests/matrix/desktops.sh
+. "$matrix/desktops.sh"
+width=1280 height=800
+export MAGICK_THREAD_LIMIT=1
+
+# Prints $DESKTOP_NAME, or the default: of_desktop NAME DEFAULT
+of_desktop() {
+    local variable=${desktop}_$1
+    printf '%s' "${!variable:-$2}"
+}
+
+# result NAME VALUE
+result() { printf '%s %s\n' "$1" "$2"; }
+
+# Pictures
+
+snap() { DISPLAY=${x_display:-$DISPLAY} import -window root -depth 8 "ppm:$work/$1.ppm"; }
+
+# settle NAME: saves the screen once two pictures in a row are equal, at the latest after six seconds.
+settle() {
+    local tries=12
+    sleep 0.2
+    snap last
+    while [ "$tries" -gt 0 ]; do
+        sleep 0.3
+        snap "$1"
+        cmp -s "$work/$1.ppm" "$work/last.ppm" && break
+        cp "$work/$1.ppm" "$work/last.ppm"
+        tries=$((tries - 1))
+    done
+    case $1 in
+    closed | menu | quiet) ;;
+    *) convert "$work/$1.ppm" -define png:compression-level=3 "$pictures/$1.png" ;;
+    esac
+}
+
+# Succeeds if there is more on the screen than a background, and it does not change for two seconds.
+is_drawn() {
+    snap last
+    sleep 2
+    snap before
+    cmp -s "$work/before.ppm" "$work/last.ppm" || return 1
+    [ "$(convert "$work/before.ppm" -gravity north -chop "0x$((height - 40))" -format %k info: 2>/dev/null)" -gt 4 ] ||
+        [ "$(convert "$work/before.ppm" -gravity south -chop "0x$((height - 40))" -format %k info: 2>/dev/null)" -gt 4 ]
+}
+
+# changed BEFORE AFTER: prints the places that differ, the largest first, as "WIDTH HEIGHT LEFT TOP".
+changed() {
+    convert "$work/$1.ppm" "$work/$2.ppm" -compose difference -composite -colorspace gray -threshold 4% \
+        -morphology dilate rectangle:7x7 -define connected-components:verbose=true \
+        -connected-components 8 null: 2>/dev/null |
+        awk '$NF ~ /255|white/ { split($2, box, /[x+]/); print box[1] * box[2], box[1], box[2], box[3], box[4] }' |
+        sort -rn | cut -d ' ' -f 2-
+}
+
+# differing BOX PICTURE PICTURE: prints how many pixels of the place differ.
+differing() {
+    local left top box_width box_height
+    read -r box_width box_height left top <<<"$1"
+    convert "$work/$2.ppm" "$work/$3.ppm" -crop "${box_width}x$box_height+$left+$top" +repage -compose difference \
+        -composite -colorspace gray -threshold 4% -format '%[fx:round(mean*w*h)]' info: 2>/dev/null
+}
+
+# The pointer, in two steps: a menu that has the grab does not see a single jump.
+
+point() { pointer mousemove $(($1 - 3)) $(($2 - 1)) sleep 0.05 mousemove "$1" "$2"; }
+
+click() {
+    point "$2" "$3"
+    pointer sleep 0.1 click "$1"
+}
+
+# Closes menus, and moves the pointer away from the panel.
+dismiss() {
+    pointer key Escape sleep 0.1 key Escape sleep 0.1 key Escape
+    point $((width / 3)) $((height / 2))
+    settle "$1"
+}
+
+# The session bus, as the panel and the notification daemon use it
+
+listen() {
+    start trace dbus-monitor --session "interface='com.canonical.dbusmenu'" "interface='org.kde.StatusNotifierItem'" \
+        "interface='org.kde.StatusNotifierWatcher'" "interface='org.freedesktop.Notifications'"
+    wait_for "the monitor is on the bus" test -s "$work/log/trace"
+}
+
+mark() { marked=$(wc -l <"$work/log/trace"); }
+# heard PATTERN: succeeds if a line since the mark matches.
+heard() { tail -n "+$((marked + 1))" "$work/log/trace" | grep -Eq "$1"; }
+
+# menu: prints the layout of muxtray's menu.
+menu() {
+    local icon owner object
+    icon=$(icons | grep -o "'[^']*'" | grep -E 'tray_icon|StatusNotifierItem' | tail -n 1 | tr -d "'")
+    [[ $icon == */* ]] || icon+=/StatusNotifierItem
+    # GNOME's watcher writes ":1.29@/org/…".
+    owner=${icon%%[@/]*} object=/${icon#*/}
+    gdbus call --session -d "$owner" -o "$(property "$owner" "$object" org.kde.StatusNotifierItem Menu |
+        grep -o "/[^']*")" -m com.canonical.dbusmenu.GetLayout 0 -- -1 "['label', 'enabled']"
+}
+menu_has() { menu | grep -q "$1"; }
+# row_id HOST: prints the id of the host's submenu.
+row_id() { menu | grep -oE "\([0-9]+, \{[^}]*'label': <'[^']*\b$1\b" | head -n 1 | grep -oE '^\([0-9]+' | tr -d '('; }
+watcher_is_gone() { ! has_name org.kde.StatusNotifierWatcher; }
+
+# The applet
+
+start_applet() {
+    mark
+    begun=$(date +%s.%N)
+    start_muxtray
+    applet=${started[-1]}
+}
+
+end_applet() {
+    kill "$applet"
+    wait "$applet" 2>/dev/null || true
+}
+
+settings() { printf '[notifications]\nenabled = %s\n' "$1" >"$XDG_CONFIG_HOME/muxtray/config.toml"; }
+
+# open_menu BUTTON: clicks the icon; succeeds if muxtray's menu is drawn. Its place is then in $menu_box.
+open_root() {
+    mark
+    click "$1" "$icon_x" "$icon_y"
+    settle menu
+    menu_box=$(changed closed menu | awk '$1 >= 120 && $2 >= 80' | head -n 1)
+    [ -n "$menu_box" ] && heard 'com.canonical.dbusmenu; member=(AboutToShow|Event|GetLayout|GetGroup)'
+}
+
+# Finds the icon: of the small places that changed when the applet started, the one whose click opens the menu.
+find_icon() {
+    local box_width box_height left top button place
+    while read -r box_width box_height left top; do
+        icon_y=$((top + box_height / 2))
+        # A clock that the icon pushed aside has changed with it.
+        for place in $((box_width / 2)) $((box_width > 48 ? box_width - 16 : 0)) $((box_width > 48 ? 16 : 0)); do
+            [ "$place" -gt 0 ] || continue
+            icon_x=$((left + place))
+            for button in 3 1; do
+                if open_root "$button"; then
+                    dismiss closed
+                    return 0
+                fi
+                dismiss closed
+            done
+        done
+    done < <(changed before closed | awk '$1 >= 8 && $1 <= 160 && $2 >= 8 && $2 <= 64' | head -n 6)
+    return 1
+}
+
+# open_first NAME: opens the menu and moves down its rows until the first submenu, that of db, is open. Saves the picture.
+open_first() {
+    local id box_width box_height left top bottom y
+    open_root "$button" || return 1
+    id=$(row_id db)
+    read -r box_width box_height left top <<<"$menu_box"
+    bottom=$((top + box_height))
+    # GNOME highlights the icon, which then belongs to the menu.
+    [ "$top" -gt $((icon_y + 14)) ] || [ "$icon_y" -gt $((height / 2)) ] || top=$((icon_y + 14))
+    for ((y = top + 16; y < bottom; y += 12)); do
+        mark
+        if [ -n "$(of_desktop unfolds '')" ]; then
+            click 1 $((left + box_width / 2)) "$y"
+        else
+            point $((left + box_width / 2)) "$y"
+        fi
+        if attempt 6 was_asked_for "$id" || is_unfolded; then
+            settle "$1"
+            return 0
+        fi
+    done
+    return 1
+}
+
+# Succeeds if the panel has asked for the submenu with this id since the mark.
+was_asked_for() {
+    tail -n "+$((marked + 1))" "$work/log/trace" |
+        grep -A 2 -E 'member=(AboutToShow|Event)' | grep -q "int32 $1\$"
+}
+
+# Succeeds if something of the size of a submenu is drawn. MATE draws it without asking.
+is_unfolded() {
+    snap now
+    changed closed now | awk -v menu="$menu_box" '$1 >= 80 && $2 >= 60 { area += $1 * $2 }
+        END { split(menu, m, " "); exit area < 1.2 * m[1] * m[2] }'
+}
+
+# submenu_box PICTURE: prints the place of the open submenu: beside the menu, or the rows that it has grown by.
+submenu_box() {
+    awk -v menu="$menu_box" -v unfolds="$(of_desktop unfolds '')" -v y="$(pointer getmouselocation --shell |
+        sed -n 's/^Y=//p')" '$1 >= 80 && $2 >= 60 {
+            split(menu, m, " ")
+            if (unfolds) print $1, $2 - m[2] - 12, $3, y + 20
+            else if ($3 < m[3] - 40) print m[3] - $3, $2, $3, $4
+            else print $3 + $1 - m[3] - m[1], $2, m[3] + m[1], $4
+            exit
+        }' < <(changed closed "$1")
+}
+
+has_ended() { [ ! -e "/proc/${1%%[[:space:]]*}/exe" ]; }
+# has_gone FILE
+has_gone() { [ ! -S "$1" ]; }
+
+# attempt TRIES COMMAND…: succeeds if the command does, within so many tries, a tenth of a second apart.
+attempt() {
+    local tries=$1
+    shift
+    until "$@" >/dev/null 2>&1; do
+        tries=$((tries - 1))
+        [ "$tries" -gt 0 ] || return 1
+        sleep 0.1
+    done
+}
+
+walk_icon() {
+    settle before
+    settings false
+    start_applet
+    settle icon
+    cp "$work/icon.ppm" "$work/closed.ppm"
+    # Until the watcher announces the icon.
+    tail -n "+$((marked + 1))" "$work/log/trace" | grep -m 1 'member=StatusNotifierItemRegistered' |
+        awk -v begun="$begun" '{ sub(/.*time=/, ""); printf "start %.0f\n", ($1 - begun) * 1000 }'
+    if find_icon; then
+        result icon yes
+    else
+        result icon no
+        return 1
+    fi
+}
+
+walk_buttons() {
+    button=
+    if open_root 3; then
+        button=3
+        result right yes
+    else
+        result right no
+    fi
+    settle menu-right
+    dismiss closed
+    if open_root 1; then
+        button=1
+        result left yes
+    else
+        result left no
+    fi
+    dismiss closed
+    [ -n "$button" ]
+}
+
+# The submenu after a change, against the one of an applet that was started after it.
+walk_submenu() {
+    local place old
+    open_first submenu-before || { result submenu "not opened"; return; }
+    dismiss closed
+    kill_master db
+    attempt 100 menu_has "Clean"
+    # Twice: Plasma misplaces the first opening.
+    open_first submenu-first || true
+    dismiss closed
+    open_first submenu-after || true
+    place=$(submenu_box submenu-after)
+    dismiss closed
+    end_applet
+    start_applet
+    settle closed
+    open_first submenu-first || true
+    dismiss closed
+    open_first submenu-fresh || { result submenu "not opened again"; return; }
+    dismiss closed
+    old=$(differing "$place" submenu-before submenu-after)
+    fresh=$(differing "$place" submenu-after submenu-fresh)
+    echo "submenu: $old pixels changed, $fresh differ from a fresh applet" >&2
+    if [ "$old" -gt 200 ] && [ "$fresh" -lt 40 ]; then result submenu yes; else result submenu "no ($fresh)"; fi
+}
+
+# An open submenu, while another master dies.
+walk_change_while_open() {
+    local place
+    open_first open-before || return 0
+    place=$(submenu_box open-before)
+    kill_master web
+    attempt 100 menu_has "'2 problems\|2 problems"
+    settle open-after
+    differs=$(differing "$place" open-before open-after)
+    echo "open submenu: $differs pixels changed" >&2
+    if [ "$differs" -lt 40 ]; then result stays yes; else result stays "no ($differs)"; fi
+    dismiss closed
+}
+
+# The button Clean in the notification of a killed master, and the notification after it.
+walk_notification() {
+    local box left top box_width box_height x y
+    "$programs/muxtray" -F "$work/ssh_config" clean >/dev/null
+    start_master build
+    settings true
+    dismiss quiet
+    mark
+    kill_master build
+    attempt 100 heard 'member=Notify' || { result clean "no notification"; return; }
+    attempt 20 is_shown
+    convert "$work/notification.ppm" "$pictures/notification.png"
+    box=$(changed quiet notification | awk '$1 >= 120 && $2 >= 40' | head -n 1)
+    [ -n "$box" ] || { result clean "not shown"; return; }
+    read -r box_width box_height left top <<<"$box"
+    read -r x y <<<"$(of_desktop clean_at '50% 20')"
+    # GNOME shows the buttons only under the pointer, and Cinnamon hides the notification soon.
+    point $((left + box_width / 2)) $((top + box_height / 2))
+    settle notification-pointed
+    box=$(changed quiet notification-pointed | awk '$1 >= 120 && $2 >= 40' | head -n 1)
+    read -r box_width box_height left top <<<"$box"
+    mark
+    case $x in
+    -*) x=$((box_width + x)) ;;
+    *%) x=$((box_width * ${x%\%} / 100)) ;;
+    esac
+    click "$(of_desktop clean_with 1)" $((left + x)) $((top + box_height - y))
+    if attempt 50 has_gone "$work/ssh/build"; then
+        result clean yes
+    else
+        result clean no
+    fi
+    settle notification-after
+    if heard 'member=CloseNotification|member=NotificationClosed'; then result closed yes; else result closed no; fi
+}
+
+is_shown() {
+    snap notification
+    changed quiet notification | awk '$1 >= 120 && $2 >= 40 { found = 1 } END { exit !found }'
+}
+
+# Succeeds if the icon is drawn somewhere in the panel, and moves $icon_x there.
+icon_is_back() {
+    local strip found
+    strip=$((icon_y - 12))
+    settle restarted
+    cp "$work/restarted.ppm" "$work/closed.ppm"
+    convert "$work/quiet.ppm" -crop "20x20+$((icon_x - 10))+$((icon_y - 10))" +repage "$work/look.ppm"
+    convert "$work/restarted.ppm" -crop "${width}x24+0+$((strip > 0 ? strip : 0))" +repage "$work/strip.ppm"
+    # Prints "0 (0) @ LEFT,TOP" for an equal place.
+    found=$(compare -metric RMSE -subimage-search "$work/strip.ppm" "$work/look.ppm" null: 2>&1) || true
+    echo "the icon after the restart: $found" >&2
+    [[ $found =~ \((0|0\.0[0-9]*|[0-9.]*e-[0-9]+)\)\ @\ ([0-9]+), ]] || return 1
+    icon_x=$((BASH_REMATCH[2] + 10))
+}
+
+# The panel is killed, or what stands for it; the session or this starts it again.
+walk_restart() {
+    local panel processes
+    dismiss quiet
+    panel=$(of_desktop panel "$(of_desktop packages '' | head -n 1 | cut -d ' ' -f 1)")
+    mark
+    if [ "$(type -t "${desktop}_restart")" = function ]; then
+        "${desktop}_restart"
+    else
+        # This process namespace has no other desktop.
+        processes=$(pgrep -x "${panel:0:15}")
+        # The ids are separate words.
+        # shellcheck disable=SC2086
+        kill -KILL $processes
+        attempt 50 has_ended "$processes"
+        attempt 50 pgrep -x -r DRS "${panel:0:15}" || start panel "$panel"
+    fi
+    if attempt 30 icon_is_back && open_root "$button"; then result restart yes; else result restart no; fi
+    dismiss closed
+}
+
+walk_memory() {
+    local name size
+    while read -r name size _; do
+        case $name in
+        Rss:) result rss "$size" ;;
+        Pss:) result pss "$size" ;;
+        esac
+    done <"/proc/$applet/smaps_rollup"
+}
+
+session_begin "$2" "$HOME/.local/share/icons"
+trap 'cp -r "$work/log" "$pictures"; session_end' EXIT
+umask 0002
+unset GSETTINGS_BACKEND
+configure_ssh
+for host in db web; do
+    start_master "$host"
+done
+start_display
+# Of several notification daemons, the bus starts the one of this desktop.
+activated=$(of_desktop activates '')
+if [ -n "$activated" ]; then
+    mkdir -p "$XDG_DATA_HOME/dbus-1/services"
+    cp "/usr/share/dbus-1/services/$activated" "$XDG_DATA_HOME/dbus-1/services/"
+    gdbus call --session -d org.freedesktop.DBus -o /org/freedesktop/DBus -m org.freedesktop.DBus.ReloadConfig >/dev/null
+fi
+listen
+"${desktop}_session"
+wait_for_panel
+wait_for "the panel is drawn" is_drawn
+walk_icon
+walk_memory
+walk_buttons
+walk_submenu
+walk_change_while_open
+walk_notification
+walk_restart
