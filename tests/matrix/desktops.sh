@@ -92,7 +92,7 @@ gnome_restart() {
 }
 
 cinnamon_packages="cinnamon cinnamon-session muffin nemo xapp-sn-watcher"
-cinnamon_clean_at="50% 24"
+cinnamon_clean_at="80 29"
 cinnamon_session() {
     as_desktop X-Cinnamon cinnamon x11
     export CINNAMON_SOFTWARE_RENDERING=1
@@ -113,8 +113,7 @@ cinnamon_restart() {
 
 budgie_packages="budgie-desktop"
 budgie_panel=budgie-panel
-budgie_unfolds=yes
-budgie_clean_at="50% 24"
+budgie_clean_at="50% 37"
 budgie_session() {
     as_desktop Budgie:GNOME budgie-desktop x11
     start wm budgie-wm --x11
@@ -131,7 +130,7 @@ sway_session() {
     start_sway dark
     printf '#!/bin/sh\ngrep -m 1 "^#Clean"\n' >"$work/choose"
     chmod +x "$work/choose"
-    printf '[global]\n    dmenu = %s\n    mouse_middle_click = do_action\n' "$work/choose" >"$work/dunstrc"
+    printf '[global]\n    dmenu = %s\n    mouse_middle_click = context\n' "$work/choose" >"$work/dunstrc"
     start daemon dunst -conf "$work/dunstrc"
     wait_for "the notification daemon is there" has_name org.freedesktop.Notifications
 }

@@ -41,7 +41,7 @@ settle() {
         tries=$((tries - 1))
     done
     case $1 in
-    closed | menu | quiet) ;;
+    closed | quiet) ;;
     *) convert "$work/$1.ppm" -define png:compression-level=3 "$pictures/$1.png" ;;
     esac
 }
@@ -56,13 +56,15 @@ is_drawn() {
         [ "$(convert "$work/before.ppm" -gravity south -chop "0x$((height - 40))" -format %k info: 2>/dev/null)" -gt 4 ]
 }
 
-# changed BEFORE AFTER: prints the places that differ, the largest first, as "WIDTH HEIGHT LEFT TOP".
+# changed BEFORE AFTER: prints the places that differ, the largest first, as "WIDTH HEIGHT LEFT TOP", to four pixels.
 changed() {
     convert "$work/$1.ppm" "$work/$2.ppm" -compose difference -composite -colorspace gray -threshold 4% \
-        -morphology dilate rectangle:7x7 -define connected-components:verbose=true \
+        -filter box -resize 25% -threshold 0 -define connected-components:verbose=true \
         -connected-components 8 null: 2>/dev/null |
-        awk '$NF ~ /255|white/ { split($2, box, /[x+]/); print box[1] * box[2], box[1], box[2], box[3], box[4] }' |
-        sort -rn | cut -d ' ' -f 2-
+        awk '$NF ~ /255|white/ {
+            split($2, box, /[x+]/)
+            print box[1] * box[2], 4 * box[1], 4 * box[2], 4 * box[3], 4 * box[4]
+        }' | sort -rn | cut -d ' ' -f 2-
 }
 
 # differing BOX PICTURE PICTURE: prints how many pixels of the place differ.
@@ -86,6 +88,8 @@ click() {
 dismiss() {
     pointer key Escape sleep 0.1 key Escape sleep 0.1 key Escape
     point $((width / 3)) $((height / 2))
+    # On sway a menu does not have the keyboard.
+    [ "$desktop" != sway ] || pointer click 1
     settle "$1"
 }
 
@@ -101,13 +105,22 @@ mark() { marked=$(wc -l <"$work/log/trace"); }
 # heard PATTERN: succeeds if a line since the mark matches.
 heard() { tail -n "+$((marked + 1))" "$work/log/trace" | grep -Eq "$1"; }
 
+# item: prints the connection and the object of muxtray's item, as it registered last.
+item() {
+    awk -v own="muxtray|StatusNotifierItem-$applet-" '/member=RegisterStatusNotifierItem$/ {
+            sender = $0
+            sub(/.*sender=/, "", sender)
+            sub(/ .*/, "", sender)
+            getline
+            gsub(/.*string "|"$/, "")
+            if ($0 ~ own) found = sender " " (/^\// ? $0 : "/StatusNotifierItem")
+        }
+        END { print found; exit !found }' "$work/log/trace"
+}
 # menu: prints the layout of muxtray's menu.
 menu() {
-    local icon owner object
-    icon=$(icons | grep -o "'[^']*'" | grep -E 'tray_icon|StatusNotifierItem' | tail -n 1 | tr -d "'")
-    [[ $icon == */* ]] || icon+=/StatusNotifierItem
-    # GNOME's watcher writes ":1.29@/org/…".
-    owner=${icon%%[@/]*} object=/${icon#*/}
+    local owner object
+    read -r owner object < <(item)
     gdbus call --session -d "$owner" -o "$(property "$owner" "$object" org.kde.StatusNotifierItem Menu |
         grep -o "/[^']*")" -m com.canonical.dbusmenu.GetLayout 0 -- -1 "['label', 'enabled']"
 }
@@ -120,9 +133,11 @@ watcher_is_gone() { ! has_name org.kde.StatusNotifierWatcher; }
 
 start_applet() {
     mark
+    registered=$marked
     begun=$(date +%s.%N)
-    start_muxtray
+    start muxtray "$programs/muxtray" -F "$work/ssh_config" run
     applet=${started[-1]}
+    wait_for "the icon is registered" heard "member=StatusNotifierItemRegistered"
 }
 
 end_applet() {
@@ -132,13 +147,20 @@ end_applet() {
 
 settings() { printf '[notifications]\nenabled = %s\n' "$1" >"$XDG_CONFIG_HOME/muxtray/config.toml"; }
 
-# open_menu BUTTON: clicks the icon; succeeds if muxtray's menu is drawn. Its place is then in $menu_box.
+# open_root BUTTON: clicks the icon; succeeds if muxtray's menu is drawn. Its place is then in $menu_box.
 open_root() {
     mark
     click "$1" "$icon_x" "$icon_y"
+    attempt 5 menu_is_drawn || return 1
     settle menu
-    menu_box=$(changed closed menu | awk '$1 >= 120 && $2 >= 80' | head -n 1)
-    [ -n "$menu_box" ] && heard 'com.canonical.dbusmenu; member=(AboutToShow|Event|GetLayout|GetGroup)'
+    menu_is_drawn menu && heard 'com.canonical.dbusmenu; member=(AboutToShow|Event|GetLayout|GetGroup)'
+}
+
+# menu_is_drawn [PICTURE]
+menu_is_drawn() {
+    [ $# -gt 0 ] || snap now
+    menu_box=$(changed closed "${1:-now}" | awk '$1 >= 120 && $2 >= 80' | head -n 1)
+    [ -n "$menu_box" ]
 }
 
 # Finds the icon: of the small places that changed when the applet started, the one whose click opens the menu.
@@ -227,20 +249,25 @@ attempt() {
 }
 
 walk_icon() {
-    settle before
+    local tries
     settings false
-    start_applet
-    settle icon
-    cp "$work/icon.ppm" "$work/closed.ppm"
-    # Until the watcher announces the icon.
-    tail -n "+$((marked + 1))" "$work/log/trace" | grep -m 1 'member=StatusNotifierItemRegistered' |
-        awk -v begun="$begun" '{ sub(/.*time=/, ""); printf "start %.0f\n", ($1 - begun) * 1000 }'
-    if find_icon; then
-        result icon yes
-    else
-        result icon no
-        return 1
-    fi
+    # Twice: a desktop may still draw its background.
+    for tries in 1 2; do
+        settle before
+        start_applet
+        settle icon
+        cp "$work/icon.ppm" "$work/closed.ppm"
+        if find_icon; then
+            result icon yes
+            # Until the watcher announces the icon.
+            tail -n "+$((registered + 1))" "$work/log/trace" | grep -m 1 'member=StatusNotifierItemRegistered' |
+                awk -v begun="$begun" '{ sub(/.*time=/, ""); printf "start %.0f\n", ($1 - begun) * 1000 }'
+            return 0
+        fi
+        [ "$tries" = 2 ] || end_applet
+    done
+    result icon no
+    return 1
 }
 
 walk_buttons() {
