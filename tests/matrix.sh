@@ -12,11 +12,10 @@ Usage: tests/matrix.sh [--release NAME]… [--step STEP]… [--desktop NAME]… 
   --step STEP      one of: tree, setup, suite, walk, page; default: all
   --desktop NAME   one of: xfce, lxqt, mate, plasma, gnome, cinnamon, budgie, sway; default: all
   --build BUILD    the default build (gtk) or the lean one; default: both
-  --keep           leave the trees, to continue with a single step
+  --keep           leave the trees that the step tree made, to continue with single steps
   --directory DIR  the place of trees, logs and pictures; default: /var/tmp/muxtray-matrix
 
-MIRROR is the address of a mirror; default: http://deb.debian.org/debian. A tree with all desktops and builds takes
-14 GB, and the steps about two hours on two cores.
+MIRROR is the address of a mirror, if not debootstrap's. A release takes 14 GB and about two hours on two cores.
 END
 }
 
@@ -95,10 +94,11 @@ in_tree() {
 }
 
 step_tree() {
-    local desktop packages
+    local desktop packages script=
     if [ ! -d "$tree/var/lib/dpkg" ]; then
-        timeout 1800 debootstrap --variant=minbase --include=ca-certificates "$release" "$tree" \
-            "${MIRROR:-http://deb.debian.org/debian}"
+        # An older debootstrap does not know the newest release.
+        [ -e "/usr/share/debootstrap/scripts/$release" ] || script=sid
+        timeout 1800 debootstrap --variant=minbase --include=ca-certificates "$release" "$tree" "${MIRROR:-}" "$script"
     fi
     # Packages start no services, and leave out what nobody reads here.
     printf '#!/bin/sh\nexit 101\n' >"$tree/usr/sbin/policy-rc.d"
@@ -197,15 +197,21 @@ walk() {
 
 [ "$(id -u)" -eq 0 ] || { echo "$0: needs root, for debootstrap and mounts" >&2 && exit 1; }
 mkdir -p "$directory"
+failed=no
 for release in "${releases[@]}"; do
     tree=$directory/$release results=$directory/results-$release
     mkdir -p "$results"
     for step in "${steps[@]}"; do
-        case $step in
-        page) ;;
-        *) "step_$step" ;;
-        esac
+        [ "$step" != page ] || continue
+        # In a subshell: one that fails does not end the others.
+        set +e
+        (set -e && "step_$step")
+        status=$?
+        set -e
+        [ "$status" -eq 0 ] || { echo "$release: the step $step failed" >&2 && failed=yes && break; }
     done
-    [ "$keep" = yes ] || rm -rf --one-file-system "$tree"
+    # Its mounts were in namespaces that have ended.
+    [[ $keep = yes || " ${steps[*]} " != *" tree "* ]] || rm -rf --one-file-system "$tree"
 done
 write_page
+[ "$failed" = no ]
