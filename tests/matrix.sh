@@ -104,6 +104,8 @@ step_tree() {
     printf '#!/bin/sh\nexit 101\n' >"$tree/usr/sbin/policy-rc.d"
     chmod +x "$tree/usr/sbin/policy-rc.d"
     printf 'path-exclude=/usr/share/doc/*\npath-exclude=/usr/share/man/*\n' >"$tree/etc/dpkg/dpkg.cfg.d/matrix"
+    # The mirror may be a snapshot.
+    printf 'Acquire::Check-Valid-Until "false";\n' >"$tree/etc/apt/apt.conf.d/matrix"
     in_tree online 600 root apt-get -q update
     # Set-up and tests install what they need themselves, with sudo.
     install_in_tree "sudo git $walk_packages"

@@ -233,6 +233,14 @@ submenu_box() {
         }' < <(changed closed "$1")
 }
 
+# has_successor NAME PROCESSES: succeeds if there is a process of that name besides these.
+has_successor() {
+    local process
+    for process in $(pgrep -x "$1"); do
+        [[ " $2" == *" $process "* ]] || return 0
+    done
+    return 1
+}
 has_ended() { [ ! -e "/proc/${1%%[[:space:]]*}/exe" ]; }
 # has_gone FILE
 has_gone() { [ ! -S "$1" ]; }
@@ -396,12 +404,11 @@ walk_restart() {
         "${desktop}_restart"
     else
         # This process namespace has no other desktop.
-        processes=$(pgrep -x "${panel:0:15}")
+        processes=$(pgrep -x "${panel:0:15}" | tr '\n' ' ')
         # The ids are separate words.
         # shellcheck disable=SC2086
         kill -KILL $processes
-        attempt 50 has_ended "$processes"
-        attempt 50 pgrep -x -r DRS "${panel:0:15}" || start panel "$panel"
+        attempt 50 has_successor "${panel:0:15}" "$processes" || start panel "$panel"
     fi
     if attempt 30 icon_is_back && open_root "$button"; then result restart yes; else result restart no; fi
     dismiss closed
