@@ -54,7 +54,7 @@ rows() {
         }
         function text(subject, name,   seen) {
             seen = value[subject, name]
-            sub(/ \([0-9]+\)$/, "", seen)
+            sub(/ \([0-9, ]+\)$/, "", seen)
             if (seen == "") return "not seen"
             if (name == "start") return seen " ms"
             if (name == "rss" || name == "pss") return sprintf("%.1f MiB", seen / 1024)
