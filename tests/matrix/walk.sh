@@ -185,7 +185,11 @@ find_icon() {
 }
 
 # open_first NAME: opens the menu and moves down its rows until the first submenu, that of db, is open. Saves the picture.
+# A second time if that fails: on a busy machine a menu may come late.
 open_first() {
+    try_open_first "$1" || { dismiss closed && try_open_first "$1"; }
+}
+try_open_first() {
     local id box_width box_height left top bottom y
     open_root "$button" || return 1
     id=$(row_id db)
@@ -308,7 +312,7 @@ walk_submenu() {
     # Twice: Plasma misplaces the first opening.
     open_first submenu-first || true
     dismiss closed
-    open_first submenu-after || true
+    open_first submenu-after || { result submenu "not opened again"; return; }
     place=$(submenu_box submenu-after)
     dismiss closed
     end_applet
