@@ -356,7 +356,7 @@ walk_notification() {
     mark
     kill_master build
     attempt 100 heard 'member=Notify' || { result clean "no notification"; return; }
-    attempt 20 is_shown
+    attempt 20 is_shown || { result clean "not shown"; return; }
     convert "$work/notification.ppm" "$pictures/notification.png"
     box=$(changed quiet notification | awk '$1 >= 120 && $2 >= 40' | head -n 1)
     [ -n "$box" ] || { result clean "not shown"; return; }
