@@ -12,6 +12,7 @@
 # shellcheck disable=SC2034
 
 desktops=(xfce lxqt mate plasma gnome cinnamon budgie sway)
+titles="xfce=Xfce lxqt=LXQt mate=MATE plasma=Plasma gnome=GNOME cinnamon=Cinnamon budgie=Budgie sway=waybar"
 
 # Needed by every walk.
 walk_packages="dbus dbus-bin dbus-x11 dbus-user-session openssh-client openssh-server xvfb xdotool imagemagick procps

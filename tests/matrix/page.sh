@@ -34,19 +34,30 @@ write_page() {
 }
 
 tables() {
-    printf '\n| desktop | build | icon | right click opens | left click opens | submenu after a change | open submenu stays | Clean pressed | icon after a panel restart | seen |\n'
-    printf '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n'
-    rows '^[a-z]+ [a-z]+ ' 'icon right left submenu stays clean restart'
-    printf '\n| desktop | build | start to icon | RSS | PSS |\n| --- | --- | ---: | ---: | ---: |\n'
-    rows '^[a-z]+ [a-z]+ ' 'start rss pss' no
-    printf '\n| release | OpenSSH | set-up, umask 0002 | tests, umask 0002 | seen |\n| --- | --- | --- | --- | --- |\n'
-    rows '^[a-z]+$' 'openssh setup suite'
-    printf '\n'
+    local walks='^[a-z]+ [a-z]+ '
+    table '| desktop | build | icon | right click | left click | submenu after a change | open submenu stays | Clean pressed | icon after a panel restart | seen |' \
+        '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |' \
+        "$(rows "$walks" 'icon right left submenu stays clean restart')"
+    table '| desktop | build | start to icon | RSS | PSS |' '| --- | --- | ---: | ---: | ---: |' \
+        "$(rows "$walks" 'start rss pss' no)"
+    table '| release | OpenSSH | set-up, umask 0002 | tests, umask 0002 | seen |' '| --- | --- | --- | --- | --- |' \
+        "$(rows '^[a-z]+$' 'openssh setup suite')"
+    echo
+}
+
+# table HEAD RULE ROWS: prints a table, if it has rows.
+table() {
+    [ -z "$3" ] || printf '\n%s\n%s\n%s\n' "$@"
 }
 
 # rows PATTERN NAMES [no]: prints a row for each subject, with the values in this order, and the last date.
 rows() {
-    awk -F '\t' -v pattern="$1" -v names="$2" -v dated="${3:-yes}" -v desktops="${desktops[*]}" '
+    awk -F '\t' -v pattern="$1" -v names="$2" -v dated="${3:-yes}" -v desktops="${desktops[*]}" \
+        -v titles="$titles" '
+        BEGIN {
+            split(titles, pairs, " ")
+            for (i in pairs) title[substr(pairs[i], 1, index(pairs[i], "=") - 1)] = substr(pairs[i], index(pairs[i], "=") + 1)
+        }
         $1 ~ pattern {
             if (!($1 in date)) subjects[++count] = $1
             value[$1, $2] = $3
@@ -60,12 +71,14 @@ rows() {
             if (name == "rss" || name == "pss") return sprintf("%.1f MiB", seen / 1024)
             return seen
         }
-        function row(subject,   part, columns, i) {
+        function row(subject,   part, columns, i, any) {
             split(subject, part, " ")
-            if (part[2] == "") printf "| %s ", subject
-            else printf "| %s %s, %s | %s ", part[2], value[subject, "version"], part[1],
-                part[3] == "gtk" ? "default" : part[3]
             columns = split(names, column, " ")
+            for (i = 1; i <= columns; i++) any = any value[subject, column[i]]
+            if (any == "") return
+            if (part[2] == "") printf "| %s ", subject
+            else printf "| %s %s, %s | %s ", title[part[2]], value[subject, "version"], part[1],
+                part[3] == "gtk" ? "default" : part[3]
             for (i = 1; i <= columns; i++) printf "| %s ", text(subject, column[i])
             print dated == "yes" ? "| " date[subject] " |" : "|"
         }
