@@ -215,7 +215,7 @@ try_open_first() {
 # Succeeds if the panel has asked for the submenu with this id since the mark.
 was_asked_for() {
     tail -n "+$((marked + 1))" "$work/log/trace" |
-        grep -A 2 -E 'member=(AboutToShow|Event)' | grep -q "int32 $1\$"
+        grep -A 4 -E 'member=(AboutToShow|Event)' | grep -q "int32 $1\$"
 }
 
 # Succeeds if something of the size of a submenu is drawn. MATE draws it without asking.
