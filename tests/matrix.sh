@@ -15,7 +15,7 @@ Usage: tests/matrix.sh [--release NAME]… [--step STEP]… [--desktop NAME]… 
   --keep           leave the trees that the step tree made, to continue with single steps
   --directory DIR  the place of trees, logs and pictures; default: /var/tmp/muxtray-matrix
 
-MIRROR is the address of a mirror, if not debootstrap's. A release takes 14 GB and about two hours on two cores.
+MIRROR is the address of a mirror, if not debootstrap's. A release takes 10 GB and about two hours on two cores.
 END
 }
 
