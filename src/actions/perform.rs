@@ -9,7 +9,7 @@ use super::clean::{self, Cleaned};
 use super::control::{self, CHECK_LIMIT};
 use super::end_process;
 use super::error::ActionError;
-use super::forward;
+use super::forward::again::add_again;
 use super::held_socket::HoldError;
 use super::kernel::LiveKernel;
 use super::open::{self, Questions};
@@ -348,7 +348,7 @@ pub fn open(opening: &Opening, signals: Option<&DeferredSignals>) -> ActionRepor
         Ok(opened) => {
             let mut message = format!("{opened}; {}", opening::lasts(opening.persist));
             if let (First::End(before), Some(file)) = (&start.first, &opening.remembered) {
-                let again = forward::again(file, alias, before);
+                let again = add_again(file, alias, before);
                 message = text::list([message].into_iter().chain(again));
             }
             return report(ActionOutcome::Done, message);

@@ -11,17 +11,14 @@ use super::context::Context;
 use super::open::{self, How};
 use super::outcome::{Outcome, Output};
 use super::reports::{self, consent};
-use crate::actions::forward::{add, cancel};
+use crate::actions::forward::ForwardingMaster;
 use crate::decide::action_report::{Action, ActionOutcome, ActionReport, ReportTarget};
 use crate::decide::forwarding::{not_a_forwarding, to_cancel};
-use crate::model::control_path::HostAlias;
 use crate::model::forwarding::{Forwarding, ForwardingKind};
-use crate::model::remembered::RememberedForwards;
 use crate::model::socket::Socket;
-use crate::model::text;
 use crate::observe::process::service;
 use crate::present::report::{SCHEMA, SocketReport};
-use crate::{files, scan};
+use crate::scan;
 
 type Argument<'a> = (ForwardingKind, &'a OsString);
 
@@ -92,11 +89,9 @@ fn list(context: &mut Context, forward: &Forward, to: &mut Output<'_>) -> io::Re
     for line in lines {
         writeln!(to.out, "{line}")?;
     }
-    let remembered = scan::remembered(context.scanner.environment());
-    for it in remembered.to_offer(&socket.path, socket.id) {
-        let words = it.forwarding.shell_words();
-        let host = text::shell_word(it.host.0.as_ref());
-        let command = format!("muxtray {}forward {host} {words}", context.ssh_option());
+    for forwarding in &socket.earlier_forwards {
+        let words = forwarding.shell_words();
+        let command = format!("muxtray forward {} {words}", socket.argument);
         let line = tr!(
             "earlier {forwarding}; add it again: {command}",
             forwarding = words,
@@ -143,23 +138,8 @@ fn add_all(
             }
         }
     };
-    let sockets = context.snapshot().sockets;
-    let mut ports = Vec::new();
-    for forwarding in forwardings {
-        let (report, port) = add(&socket, &forward.host, forwarding, &sockets);
-        if report.outcome.is_success() {
-            ports.push((forwarding, port));
-        }
-        reports.push(report);
-    }
-    let host = HostAlias(forward.host.clone());
-    change_remembered(context, |remembered| {
-        for (forwarding, port) in ports {
-            if let Some(id) = socket.id {
-                remembered.add(&host, &socket.path, id, forwarding, port);
-            }
-        }
-    });
+    let master = master(context, forward, socket);
+    reports.extend(forwardings.iter().map(|forwarding| master.add(forwarding)));
     print(forward, &reports, to)
 }
 
@@ -173,46 +153,32 @@ fn cancel_all(
         Ok(socket) => socket,
         Err(why) => return to.fail(Outcome::Wrong, why),
     };
-    let mut reports = Vec::new();
-    let mut cancelled = Vec::new();
-    for (kind, argument) in arguments {
-        match to_cancel(*kind, argument, &service, &socket) {
-            Ok(forwarding) => {
-                let report = cancel(&socket, &forward.host, &forwarding);
-                if report.outcome.is_success() {
-                    cancelled.push(forwarding);
-                }
-                reports.push(report);
-            }
-            Err((message, advice)) => {
+    let master = master(context, forward, socket);
+    let cancel = |(kind, argument): &Argument<'_>| {
+        let meant = to_cancel(*kind, argument, &service, &master.socket);
+        meant.map_or_else(
+            |(message, advice)| {
                 let target = ReportTarget::Socket {
-                    name: forward.host.clone(),
-                    target: socket.target(),
+                    name: master.name.clone(),
+                    target: master.socket.target(),
                 };
                 let outcome = ActionOutcome::REFUSED;
-                let report = ActionReport::new(target, Action::CancelForward, outcome, message);
-                reports.push(report.with_advice(advice));
-            }
-        }
-    }
-    change_remembered(context, |remembered| {
-        for forwarding in &cancelled {
-            remembered.cancelled(&socket.path, forwarding);
-        }
-    });
+                ActionReport::new(target, Action::CancelForward, outcome, message)
+                    .with_advice(advice)
+            },
+            |forwarding| master.cancel(&forwarding),
+        )
+    };
+    let reports: Vec<ActionReport> = arguments.iter().map(cancel).collect();
     print(forward, &reports, to)
 }
 
-/// A forwarding that cannot be stored is only not offered again.
-fn change_remembered(context: &Context, change: impl FnOnce(&mut RememberedForwards)) {
-    let environment = context.scanner.environment();
-    let before = scan::remembered(environment);
-    let mut after = before.clone();
-    change(&mut after);
-    if let Some(path) = scan::remembered_file(environment).filter(|_| after != before)
-        && let Err(error) = files::write_private_json(&path, &after)
-    {
-        tracing::warn!("forwardings are not remembered: {error}");
+fn master(context: &mut Context, forward: &Forward, socket: Socket) -> ForwardingMaster {
+    ForwardingMaster {
+        socket,
+        name: forward.host.clone(),
+        sockets: context.snapshot().sockets,
+        remembered: scan::remembered_file(context.scanner.environment()),
     }
 }
 

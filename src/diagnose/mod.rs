@@ -27,6 +27,7 @@ use std::time::{Duration, SystemTime};
 use crate::model::carried::Carried;
 use crate::model::control_path::{ControlPath, Destination};
 use crate::model::finding::{Finding, Severity};
+use crate::model::forwarding::Forwarding;
 use crate::model::network::Judgement;
 use crate::model::places::{Host, Origin, Places, WrittenBy};
 use crate::model::socket::{
@@ -266,6 +267,15 @@ fn socket(
     let remote_forwards = listener.map_or_else(Vec::new, |_| {
         forwards::remote(remembered.of_master(path, id))
     });
+    let earlier_forwards = listener.map_or_else(Vec::new, |_| {
+        let earlier = remembered.to_offer(path, id).map(|it| &it.forwarding);
+        let has = |it: &&Forwarding| {
+            forwards
+                .iter()
+                .any(|row| row.forwarding.as_ref() == Some(*it))
+        };
+        earlier.filter(|it| !has(it)).cloned().collect()
+    });
     let starter = process.and_then(|process| process.starter.as_deref());
     let managed_by = context.places.managed_by(&control_path);
     Socket {
@@ -293,6 +303,7 @@ fn socket(
         forwarded: listener.and_then(|listener| listener.forwarded),
         forwards,
         remote_forwards,
+        earlier_forwards,
         jumping: Vec::new(),
         owner: stat.map(|stat| context.owner(stat.uid)),
         mode: stat.map(|stat| stat.permissions.mode),

@@ -9,6 +9,7 @@ use super::client::Clients;
 use super::control_path::{ControlPath, Destination, HostAlias};
 use super::finding::{Finding, FindingId, Severity};
 use super::forward::{Forward, RemoteForward};
+use super::forwarding::Forwarding;
 pub use super::ids::{Cookie, MasterPid, SocketId, Target, UserId};
 use super::network::Verdict;
 pub use super::observation::{
@@ -51,6 +52,8 @@ pub struct Socket {
     pub forwards: Vec<Forward>,
     /// Those that muxtray asked for.
     pub remote_forwards: Vec<RemoteForward>,
+    /// Those that muxtray was asked for at its path, and that it does not have.
+    pub earlier_forwards: Vec<Forwarding>,
     /// The titles of the masters whose connections run through sessions of this one (ProxyJump).
     pub jumping: Vec<String>,
     /// Whether it refuses every session and exit request: it would have to ask a person, and cannot
