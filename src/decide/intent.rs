@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::model::carried::Carried;
 use crate::model::control_path::HostAlias;
 use crate::model::fix::Fix;
+use crate::model::forwarding::Forwarding;
 use crate::model::settings::Setting;
 use crate::model::socket::{Socket, Target};
 
@@ -64,6 +65,14 @@ pub enum Intent {
     Reset(Vec<(Target, SessionConsent)>),
     /// No more sessions, and an exit after the last one.
     Stop(Target),
+    Forward {
+        target: Target,
+        forwarding: Forwarding,
+    },
+    CancelForward {
+        target: Target,
+        forwarding: Forwarding,
+    },
     Clean(Target),
     CleanAll(Vec<Target>),
     /// Start a master for a host, after ending a stranded one.

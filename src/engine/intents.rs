@@ -8,6 +8,7 @@ use super::message::Message;
 use super::state::Engine;
 use super::user_interface::Order;
 use crate::actions::fix;
+use crate::actions::forward::ForwardingMaster;
 use crate::actions::parallel::parallel_map;
 use crate::actions::perform::{self, Subject};
 use crate::decide::action_notice::{self, Scope};
@@ -17,6 +18,7 @@ use crate::decide::is_cleaned_with_all;
 use crate::model::finding::FindingId;
 use crate::model::socket::{Socket, Target};
 use crate::present::{styled, table};
+use crate::scan;
 
 impl Engine {
     pub(super) fn carry_out_intent(&mut self, intent: Intent) {
@@ -40,6 +42,12 @@ impl Engine {
             Intent::ExitAll(masters) => self.exit(&masters, Scope::AllTargets),
             Intent::Reset(masters) => self.reset(&masters),
             Intent::Stop(target) => self.perform_on("stop", &target, perform::stop),
+            Intent::Forward { target, forwarding } => {
+                self.change_forwards(&target, move |master| master.add(&forwarding));
+            }
+            Intent::CancelForward { target, forwarding } => {
+                self.change_forwards(&target, move |master| master.cancel(&forwarding));
+            }
             Intent::Clean(target) => self.clean(&[target], Scope::OneTarget),
             Intent::CleanAll(targets) => self.clean(&targets, Scope::AllTargets),
             Intent::Open { host, consent } => self.open(&host, consent),
@@ -95,6 +103,25 @@ impl Engine {
         action: impl Fn(&Subject) -> ActionReport + Send + Sync + 'static,
     ) {
         self.perform(name, vec![self.subject(target)], Scope::OneTarget, action);
+    }
+
+    /// The master that a person saw; nothing happens if it is gone.
+    fn change_forwards(
+        &self,
+        target: &Target,
+        change: impl Fn(&ForwardingMaster) -> ActionReport + Send + Sync + 'static,
+    ) {
+        let Some(socket) = self.find(target).cloned() else {
+            return;
+        };
+        let host = socket.hosts.first().map(|host| host.0.clone());
+        let master = ForwardingMaster {
+            name: host.unwrap_or_else(|| socket.title()),
+            socket,
+            sockets: self.sockets().cloned().collect(),
+            remembered: scan::remembered_file(self.scanner.environment()),
+        };
+        self.perform("forward", vec![master], Scope::OneTarget, change);
     }
 
     pub(super) fn handle_reports(&mut self, reports: &[ActionReport], scope: Scope) {

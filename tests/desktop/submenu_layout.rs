@@ -5,7 +5,7 @@ use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use crate::desktop::{Desktop, Layout, MENU, Parts, Row, TrayIcon, end, lab, row};
-use crate::support::{PATIENCE, look_for, skip, wait_until};
+use crate::support::{PATIENCE, look_for, wait_until};
 use futures_lite::future::block_on;
 use zbus::OwnedVariant;
 
