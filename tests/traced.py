@@ -32,13 +32,13 @@ SERVICES = re.compile(
     r"/(var/)?run/(nscd|systemd|dbus)/|@?/tmp/\.(X11|ICE)-unix/|@?/tmp/dbus-|.*/(bus|bus_\d+|at-spi/.*|wayland-\d+|broadway\d+\.socket)$"
 )
 # Commands that connect to listening masters. All others only look.
-ASKING = {"check", "exit", "keep", "stop", "open", "test", "run"}
+ASKING = {"check", "exit", "keep", "stop", "open", "forward", "test", "run"}
 # The options that start a master.
 OPENS = {"-f", "-N"}
 # Commands that carry out remedies: directories and modes.
 MENDING = {"doctor", "run"}
 # Commands that remove stale sockets.
-CLEANING = {"clean", "exit", "doctor", "open", "run"}
+CLEANING = {"clean", "exit", "doctor", "open", "forward", "run"}
 COMMANDS = ASKING | MENDING | {"list", "clean", "autostart", "config", "completions", "man", "help"}
 
 REMOVE = {"unlink", "unlinkat", "rmdir"}
@@ -51,7 +51,7 @@ CHANGE = {"truncate", "link", "linkat", "symlink", "symlinkat", "mknod", "mknoda
 
 ASIDE = ".muxtray-aside."
 # The commands that rehearse a start in the directory.
-REHEARSING = ("doctor", "open", "test")
+REHEARSING = ("doctor", "open", "forward", "test")
 REHEARSAL = re.compile(r"\.muxtray-rehearsal\.000000000000000[01]$")
 
 
