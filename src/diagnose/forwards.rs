@@ -105,8 +105,8 @@ fn with_pairs(mut sorted: Vec<Forward>) -> Vec<Forward> {
         let mut others = forwards.iter_mut();
         let pair = others.find(|other| {
             !other.is_both
-                && other.forwarding == forward.forwarding
                 && is_pair(&other.at, &forward.at)
+                && other.forwarding == forward.forwarding
         });
         match pair {
             Some(other) => {
