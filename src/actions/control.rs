@@ -125,8 +125,8 @@ pub(super) fn exit(
         return Err(ActionError::ConnectionsOpen(carried));
     }
     let process = process.filter(|process| process.holds(found.as_ref()));
-    let reply = client.exit()?;
-    tracing::debug!(path = %target.path, ?reply, ?process, "exit request sent");
+    client.exit()?;
+    tracing::debug!(path = %target.path, ?process, "exit request sent");
     let until = Deadline::within(VERIFY_LIMIT);
     // A master that exits closes the connection, so the kernel need not be polled before that.
     let has_ended = match &process {
