@@ -301,8 +301,18 @@ pub struct Keep {
     #[arg(value_name = "HOST", value_hint = ValueHint::Hostname)]
     pub host: String,
     /// For this time, such as 2h or 90m; without it, until the command is interrupted
-    #[arg(long = "for", value_name = "TIME", value_parser = super::keep::parse_time)]
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_time)]
     pub time: Option<Duration>,
+}
+
+/// Parses `2h` or `1h 30m`.
+fn parse_time(text: &str) -> Result<Duration, String> {
+    const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let is_sensible = !time.is_zero() && time <= LONGEST;
+    is_sensible
+        .then_some(time)
+        .ok_or_else(|| "more than nothing, and at most a year".to_owned())
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Args)]

@@ -1,7 +1,7 @@
 //! `muxtray keep HOST`
 
 use std::io;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use tr::tr;
 
@@ -59,14 +59,4 @@ pub(super) fn keep(global: &Global, keep: &Keep, to: &mut Output<'_>) -> io::Res
     };
     writeln!(to.out, "{name}: {end}")?;
     Ok(outcome)
-}
-
-/// Parses `2h` or `1h 30m`.
-pub(super) fn parse_time(text: &str) -> Result<Duration, String> {
-    const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
-    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    let is_sensible = !time.is_zero() && time <= LONGEST;
-    is_sensible
-        .then_some(time)
-        .ok_or_else(|| "more than nothing, and at most a year".to_owned())
 }

@@ -2,8 +2,8 @@
 
 mod values;
 
+use core::net::IpAddr;
 use std::iter;
-use std::net::IpAddr;
 
 use tr::tr;
 

@@ -159,7 +159,7 @@ impl Announcements {
             .into_iter()
             .find(|kind| shown.summary.ends_with(&format!(": {}", kind.headline())));
         let kind = kind.unwrap_or_else(|| panic!("unknown notification: {shown:?}"));
-        let subject = shown.body.lines().next().unwrap_or_default().to_owned();
+        let subject = shown.body.lines().nth(1).unwrap_or_default().to_owned();
         let subject = (kind, subject);
         let is_awaited = self.awaited.fleeting.contains(&subject)
             || self

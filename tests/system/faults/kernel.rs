@@ -128,7 +128,7 @@ fn hidden_listener_process_is_neither_stale_nor_signalled() {
     let output = hidden(&["exit", "--end-process", "--force", &path]).unwrap();
     assert_eq!(output.code(), 3, "{output:#?}");
     let refusal = "web: left alone: the process that holds its listener cannot be determined";
-    assert!(output.stderr.contains(refusal), "{output:#?}");
+    assert!(output.stdout.contains(refusal), "{output:#?}");
     hidden(&["clean"]).unwrap().expect(0);
     assert!(master.is_running() && is_socket(master.path()));
 }
