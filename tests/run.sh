@@ -31,7 +31,7 @@ lean="--locked --no-fail-fast --no-default-features --features lean-tray"
 cargo test $lean --bin muxtray-applet "$@"
 # shellcheck disable=SC2086
 cargo test $lean --test desktop --test system "$@" -- \
-    menu:: notices:: clipboard:: open:: settings:: language:: linkage::
+    menu:: notices:: clipboard:: open:: settings:: language:: submenu_layout:: linkage::
 
 say "Testing the build for servers, without a tray."
 cargo test --locked --no-fail-fast --no-default-features --test cli --test system "$@" -- list:: linkage::

@@ -32,7 +32,7 @@ pub enum KeepEnd {
     SocketGone,
 }
 
-/// Connects, and waits for an answer within [`CHECK_LIMIT`].
+/// Connects, and waits for an answer within the limit of an alive check.
 pub fn keep(target: &Target) -> Result<Kept, ActionError> {
     let held = HeldSocket::open(target)?;
     let mut client = Client::connect(held.file.as_fd(), Deadline::within(CHECK_LIMIT))?;

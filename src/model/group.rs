@@ -63,7 +63,7 @@ pub enum Writer {
     Group(GroupId),
 }
 
-/// The groups that decide who may write to some files.
+/// The groups that may write to some files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Groups {
     pub by_id: BTreeMap<GroupId, Group>,

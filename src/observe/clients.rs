@@ -117,7 +117,7 @@ impl ClientProcesses {
             return;
         }
         let status = process::status(pid);
-        // The connections of this process are counted as before: who asks subtracts its own.
+        // The connections of this process are counted; a request subtracts its own.
         let is_own = OWN.contains(&name.as_str()) && pid != process::own_pid();
         let is_ssh = process::is_ssh_client(pid, &name);
         let starter = (is_ssh && !descriptors.has_terminal).then(|| process::starter(pid));

@@ -72,7 +72,7 @@ pub struct Row {
     pub id: ConnectionId,
     /// The inode in sockfs; 0 after the process has closed the socket.
     pub inode: u32,
-    /// The user who made the socket.
+    /// The creator of the socket.
     pub uid: UserId,
     pub local: SocketAddr,
     pub remote: SocketAddr,

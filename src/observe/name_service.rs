@@ -1,7 +1,7 @@
 //! The users and groups of other sources than the files (nsswitch.conf(5)), asked by getent(1): sssd, LDAP, winbind,
 //! systemd-homed and others.
 //!
-//! glibc looks in every source for the groups of a user who logs in, so each is asked by itself.
+//! glibc looks in every source for a user's groups at login, so each is asked by itself.
 
 use std::path::Path;
 use std::process::Command;
