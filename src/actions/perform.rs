@@ -262,11 +262,13 @@ impl Subject {
                 };
                 let command = format_args!("muxtray exit {option} {}", self.argument());
                 let clients = |socket: &Socket| socket.clients_text(SystemTime::now());
-                let clients = socket.as_ref().and_then(clients);
-                let jumping = socket.as_ref().and_then(Socket::jumping_text);
-                let more = clients.into_iter().chain(jumping);
-                let more = more.fold(String::new(), |more, text| more + "; " + &text);
-                let message = report.message.clone() + &more;
+                let mut message = report.message.clone();
+                if let Some(clients) = socket.as_ref().and_then(clients) {
+                    message += &format!(": {clients}");
+                }
+                if let Some(jumping) = socket.as_ref().and_then(Socket::jumping_text) {
+                    message += &format!("; {jumping}");
+                }
                 ActionReport { message, ..report }
                     .with_advice(Some(tr!("to close them: {command}", command)))
                     .with_button(Some(button))

@@ -81,16 +81,17 @@ fn check_one(socket: &Socket) -> ActionReport {
     if let Some(clients) = socket.clients_text(SystemTime::now()) {
         message = format!("{message} ({clients})");
     }
-    if let Some(forwardings) = socket.forwards_text() {
-        message = tr!(
-            "{answer}; forwards {forwardings}",
-            answer = message,
-            forwardings
-        );
-    }
-    match &socket.network {
+    let report = match &socket.network {
         Some(verdict) => with_network(socket, verdict, &message, report),
         None => ActionReport { message, ..report },
+    };
+    let Some(forwardings) = socket.forwards_text() else {
+        return report;
+    };
+    let answer = report.message;
+    ActionReport {
+        message: tr!("{answer}; forwards {forwardings}", answer, forwardings),
+        ..report
     }
 }
 

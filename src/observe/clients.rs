@@ -138,10 +138,11 @@ impl ClientProcesses {
     }
 }
 
-/// Whether a user types commands into this program, or a session manager starts them in it.
+/// Whether a user types commands into this program, or it only starts them.
 fn is_shell(name: &str) -> bool {
     const SHELLS: &[&str] = &[
-        "bash", "dash", "fish", "ksh", "nu", "screen", "sh", "systemd", "xonsh", "zsh",
+        "bash", "dash", "doas", "fish", "ksh", "nu", "runuser", "screen", "sh", "su", "sudo",
+        "systemd", "timeout", "xonsh", "zsh",
     ];
     SHELLS.contains(&name) || name.starts_with("tmux")
 }

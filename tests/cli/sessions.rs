@@ -27,7 +27,7 @@ fn clients_are_named_by_program_and_pid() {
     let refused = lab.muxtray(["exit", "web"]).expect(1);
     let program = found[0]["program"].as_str().unwrap();
     assert!(
-        refused.stdout.contains(&format!("; {program}")),
+        refused.stdout.contains(&format!(": {program}")),
         "{refused:?} {found:?}"
     );
     let checked = lab.muxtray(["check", "web"]).expect(0);
