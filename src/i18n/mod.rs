@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub use catalogue::Catalogue;
 
 /// Every language that muxtray speaks. To add one, add its catalogue to `src/po` and a line here.
-static LANGUAGES: [Language; 3] = [
+static LANGUAGES: &[Language] = &[
     Language::new("en", &[], None),
     Language::new("de", &[], Some(include_str!("../po/de.po"))),
     // Readers of traditional characters mostly prefer English to simplified ones; the others put zh_CN into LANGUAGE.
