@@ -1,8 +1,8 @@
-//! Opens a file in the program that the desktop has for it, by xdg-open(1). The program lives on when muxtray ends.
+//! Opens a file or URL in the program that the desktop has for it, by xdg-open(1). The program lives on when muxtray ends.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -19,11 +19,11 @@ pub const LIMIT: Duration = Duration::from_secs(5);
 #[error("{0}")]
 pub struct XdgOpenError(String);
 
-/// Opens the file, in a process group of its own and without its output. Returns when xdg-open has ended; after `limit`
+/// Opens the file or URL, in a process group of its own and without its output. Returns when xdg-open has ended; after `limit`
 /// the program counts as opened.
-pub fn open(path: &Path, limit: Duration) -> Result<(), XdgOpenError> {
+pub fn open(subject: impl AsRef<OsStr>, limit: Duration) -> Result<(), XdgOpenError> {
     let mut command = Command::new("xdg-open");
-    command.arg(path);
+    command.arg(subject);
     for (name, _) in APPLET_ENVIRONMENT {
         command.env_remove(name);
     }
@@ -48,7 +48,7 @@ pub fn open(path: &Path, limit: Duration) -> Result<(), XdgOpenError> {
     Err(XdgOpenError(match status.code() {
         Some(0) => return Ok(()),
         Some(2) => tr!("xdg-open does not find the file"),
-        Some(3) => tr!("xdg-open finds no program for the file"),
+        Some(3) => tr!("xdg-open finds no program to open it"),
         Some(4) => tr!("the program that xdg-open started failed"),
         _ => tr!("xdg-open ended with {status}", status),
     }))

@@ -83,6 +83,8 @@ pub enum Intent {
     Fix(Fix),
     Copy(PathBuf),
     CopyText(String),
+    /// Open it in the browser of the desktop.
+    OpenUrl(String),
     /// Show the details of one socket, or of all with `None`.
     Show(Option<Target>),
     /// Scan now, because the menu is being opened.

@@ -55,6 +55,7 @@ impl Engine {
             Intent::Show(target) => self.show(target.as_ref()),
             Intent::Set(setting, on) => self.set(setting, on),
             Intent::StartAtLogin(on) => self.start_at_login(on),
+            Intent::OpenUrl(url) => self.open_url(url),
             Intent::OpenConfiguration => self.open_configuration(),
             Intent::ShowConfiguration => self.show_configuration(),
             Intent::Scan => self.debounce.note_event(Instant::now()),

@@ -1,4 +1,4 @@
-//! The settings in the menu.
+//! The settings in the menu, and files and URLs that xdg-open opens.
 
 use std::fs;
 use std::path::Path;
@@ -83,6 +83,16 @@ impl Engine {
             xdg_open::open(path, xdg_open::LIMIT)
                 .map_err(|error| not_opened(path, &error, can_show))?;
             Ok(None)
+        });
+    }
+
+    pub(super) fn open_url(&self, url: String) {
+        self.start("browser", move || {
+            let opened = xdg_open::open(&url, xdg_open::LIMIT).map(|()| None);
+            let summary = || tr!("muxtray: {url} not opened", url);
+            let failed =
+                |error: XdgOpenError| notice(summary(), text::sentence(&error.to_string()));
+            Message::Settings(opened.map_err(failed))
         });
     }
 

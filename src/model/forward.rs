@@ -78,6 +78,12 @@ impl Forward {
         }
     }
 
+    /// Returns the address for a browser. Nothing proves that a web server is behind it, but a SOCKS proxy is none.
+    pub fn url(&self) -> Option<String> {
+        let is_local = self.kind() == "local";
+        is_local.then(|| format!("http://{}", self.address()))
+    }
+
     /// `127.0.0.1:5432`, `*:5432`, or the path as one printable line.
     pub fn listen(&self) -> String {
         match &self.at {

@@ -10,6 +10,7 @@ mod support;
 
 mod clipboard;
 mod faults;
+mod forward;
 mod language;
 mod menu;
 mod notices;

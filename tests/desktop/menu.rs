@@ -143,7 +143,7 @@ fn late_answer_leaves_the_successor() {
 }
 
 /// Waits until the process has not run for a second: no scan is under way or due that could see the next change.
-fn wait_until_at_rest(process: &Process) {
+pub(crate) fn wait_until_at_rest(process: &Process) {
     let mut last = (context_switches(process.pid()), Instant::now());
     wait_until("it is at rest", PATIENCE, || {
         let now = context_switches(process.pid());

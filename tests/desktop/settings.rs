@@ -28,7 +28,7 @@ fn autostart_file(lab: &Lab) -> PathBuf {
 }
 
 /// Starts muxtray with the test's xdg-open, and no other.
-fn run_with_opener(lab: &Lab, desktop: &Desktop<'_>, script: Option<&str>) -> Process {
+pub(crate) fn run_with_opener(lab: &Lab, desktop: &Desktop<'_>, script: Option<&str>) -> Process {
     let directory = lab.make_directory("programs");
     std::os::unix::fs::symlink("/usr/bin/ssh", directory.join("ssh")).unwrap();
     if let Some(script) = script {
@@ -266,13 +266,7 @@ fn failing_xdg_open_shows_path() {
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
     let applet = run_with_opener(&lab, &desktop, Some("exit 3"));
-    assert_path_is_shown(
-        &lab,
-        &desktop,
-        applet,
-        "finds no program for the file",
-        true,
-    );
+    assert_path_is_shown(&lab, &desktop, applet, "finds no program to open it", true);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tr::tr;
 
 use super::entry::{Entry, shown_of};
-use super::socket_rows::{Answers, socket_key, socket_label, socket_menu};
+use super::socket_rows::{Answers, socket_key, socket_label, socket_rows};
 use crate::decide::intent::Intent;
 use crate::model::socket::Socket;
 use crate::present::summary::PROBLEM_MARK;
@@ -23,13 +23,13 @@ const FOLDED: usize = 30;
 /// Returns the rows of the sockets, problems first, otherwise in the order of the snapshot. `can_show`: whether the tray
 /// can show details.
 pub(super) fn rows(sockets: &[Socket], answers: &Answers, can_show: bool) -> Vec<Entry> {
-    let row = |socket: &Socket| socket_menu(socket, answers.get(&socket.target()), can_show);
+    let rows_of = |socket: &Socket| socket_rows(socket, answers.get(&socket.target()), can_show);
     let (problems, others): (Vec<_>, Vec<_>) =
         sockets.iter().partition(|socket| socket.is_problem());
     let mut rows = Vec::new();
     for (sockets, limit) in [(problems, PROBLEMS), (others, OTHERS)] {
         let (listed, rest) = split(&sockets, limit);
-        rows.extend(listed.into_iter().map(row));
+        rows.extend(listed.into_iter().flat_map(rows_of));
         let mut by_state: BTreeMap<&str, Vec<&Socket>> = BTreeMap::new();
         for socket in rest {
             by_state
@@ -37,10 +37,14 @@ pub(super) fn rows(sockets: &[Socket], answers: &Answers, can_show: bool) -> Vec
                 .or_default()
                 .push(socket);
         }
-        rows.extend(by_state.into_values().map(|sockets| match sockets[..] {
-            [socket] => row(socket),
-            _ => fold_menu(&sockets, can_show),
-        }));
+        rows.extend(
+            by_state
+                .into_values()
+                .flat_map(|sockets| match sockets[..] {
+                    [socket] => rows_of(socket),
+                    _ => vec![fold_menu(&sockets, can_show)],
+                }),
+        );
     }
     rows
 }

@@ -2,6 +2,7 @@
 
 mod entry;
 mod fold;
+mod forward_rows;
 mod problems;
 mod settings;
 mod socket_rows;

@@ -1,16 +1,17 @@
-//! The row of one control socket and its submenu.
+//! The row of one control socket and its submenu, and that of its forwardings if there are many.
 
 use std::collections::BTreeMap;
+use std::{iter, mem};
 
 use tr::tr;
 
 use super::entry::Entry;
+use super::forward_rows;
 use super::problems::finding_rows;
 use crate::decide::ending;
 use crate::decide::intent::Intent;
 use crate::decide::notice::Button;
 use crate::decide::opening;
-use crate::model::forward::ListensAt;
 use crate::model::socket::{Socket, State, Target};
 use crate::present::summary::mark;
 
@@ -18,7 +19,22 @@ use crate::present::summary::mark;
 pub type Answers = BTreeMap<Target, String>;
 
 /// `answer` is the result of the last request; `can_show`: whether the tray can show details.
-pub(super) fn socket_menu(socket: &Socket, answer: Option<&String>, can_show: bool) -> Entry {
+pub(super) fn socket_rows(socket: &Socket, answer: Option<&String>, can_show: bool) -> Vec<Entry> {
+    let mut forwards = forward_rows::rows(socket, cannot_ask(&socket.state).is_none());
+    let fold = forward_rows::fold_label(socket).map(|label| {
+        let key = format!("forwards of {}", socket_key(socket));
+        Entry::submenu(key, label, mem::take(&mut forwards))
+    });
+    let menu = socket_menu(socket, answer, forwards, can_show);
+    iter::once(menu).chain(fold).collect()
+}
+
+fn socket_menu(
+    socket: &Socket,
+    answer: Option<&String>,
+    forwards: Vec<Entry>,
+    can_show: bool,
+) -> Entry {
     let target = socket.target();
     let show = can_show.then(|| Intent::Show(Some(target.clone())));
     let mut entries = Vec::new();
@@ -50,7 +66,10 @@ pub(super) fn socket_menu(socket: &Socket, answer: Option<&String>, can_show: bo
     if socket.state.is_cleanable() {
         entries.push(Entry::item("clean", tr!("Clean"), Intent::Clean(target)));
     }
-    entries.extend(forward_rows(socket));
+    if !forwards.is_empty() {
+        entries.push(Entry::Separator);
+        entries.extend(forwards);
+    }
     entries.push(Entry::Separator);
     let jumping = socket.jumping_text();
     entries.extend(jumping.map(|text| Entry::text("jumping", text)));
@@ -61,66 +80,6 @@ pub(super) fn socket_menu(socket: &Socket, answer: Option<&String>, can_show: bo
     let copy = Intent::Copy(socket.path.as_path().to_owned());
     entries.push(Entry::item("copy", tr!("Copy path"), copy));
     Entry::submenu(socket_key(socket), socket_label(socket), entries)
-}
-
-/// The most forwardings of one master in the menu.
-const MAX_FORWARDS: usize = 5;
-
-/// Returns rows for each forwarding: where it leads, a copy of its address, and its end.
-fn forward_rows(socket: &Socket) -> Vec<Entry> {
-    let can_ask = cannot_ask(&socket.state).is_none();
-    let mut rows = Vec::new();
-    for forward in socket.forwards.iter().take(MAX_FORWARDS) {
-        let (listen, address) = (forward.listen(), forward.address());
-        rows.push(Entry::text(
-            format!("forward {listen}"),
-            forward.to_string(),
-        ));
-        let copy = match &forward.at {
-            ListensAt::Tcp(_) => Intent::CopyText(address.clone()),
-            ListensAt::Unix(path) => Intent::Copy(path.clone()),
-        };
-        let label = tr!("Copy {address}", address);
-        rows.push(Entry::item(format!("copy {listen}"), label, copy));
-        let key = format!("cancel {listen}");
-        rows.push(match &forward.forwarding {
-            _ if !can_ask => continue,
-            Some(forwarding) => {
-                let cancel = Intent::CancelForward {
-                    target: socket.target(),
-                    forwarding: forwarding.clone(),
-                };
-                Entry::item(key, tr!("Cancel {listen}", listen), cancel)
-            }
-            None => Entry::text(
-                key,
-                tr!("Cancel {listen}: nobody knows how it was added", listen),
-            ),
-        });
-    }
-    let more = socket.forwards.len().saturating_sub(MAX_FORWARDS);
-    if more > 0 {
-        let label = tr!("and {n} more forwarding" | "and {n} more forwardings" % more);
-        rows.push(Entry::text("forwards-more", label));
-    }
-    for remote in &socket.remote_forwards {
-        let key = format!("remote {}", remote.listen());
-        rows.push(Entry::text(key, remote.to_string()));
-    }
-    let earlier = socket.earlier_forwards.iter().filter(|_| can_ask);
-    rows.extend(earlier.take(MAX_FORWARDS).map(|forwarding| {
-        let words = forwarding.shell_words();
-        let again = Intent::Forward {
-            target: socket.target(),
-            forwarding: forwarding.clone(),
-        };
-        let label = tr!("Forward again: {forwarding}", forwarding = words);
-        Entry::item(format!("again {words}"), label, again)
-    }));
-    if !rows.is_empty() {
-        rows.insert(0, Entry::Separator);
-    }
-    rows
 }
 
 /// Returns the reason why requests to the master are disabled, if they are.
@@ -165,15 +124,13 @@ pub(super) fn socket_label(socket: &Socket) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::forward::{Forward, RemoteForward};
-    use crate::model::forwarding::Forwarding;
     use crate::model::ids::Cookie;
     use crate::model::network::Cause;
     use crate::model::samples::{in_state, states};
     use crate::present::menu::tests::drawn_rows;
 
     fn rows(socket: &Socket) -> String {
-        drawn_rows(vec![socket_menu(socket, None, true)])
+        drawn_rows(socket_rows(socket, None, true))
     }
 
     #[test]
@@ -185,31 +142,6 @@ mod tests {
         // Most states have the same rows for every cause.
         all.dedup();
         insta::assert_snapshot!(all.join("\n"));
-    }
-
-    #[test]
-    fn forwardings_have_rows_that_copy_and_cancel() {
-        let forwarding = |text: &str| Forwarding::try_from(text.to_owned()).unwrap();
-        let forward = |port: u16, known: Option<&str>| Forward {
-            at: ListensAt::Tcp(([0, 0, 0, 0], port).into()),
-            is_both: true,
-            connections: 2,
-            forwarding: known.map(forwarding),
-            is_configured: false,
-        };
-        let mut socket = in_state(State::Running);
-        socket.forwards = vec![forward(1, Some("-L *:1:db:80")), forward(2, None)];
-        socket.remote_forwards = vec![RemoteForward {
-            forwarding: forwarding("-R 0:db:80"),
-            port: Some(40_000),
-        }];
-        socket.earlier_forwards = vec![forwarding("-D 1080")];
-        let known = rows(&socket);
-        socket.forwards = (1..=7).map(|port| forward(port, None)).collect();
-        socket.earlier_forwards.clear();
-        socket.remote_forwards.clear();
-        socket.state = State::Orphaned { successor: false };
-        insta::assert_snapshot!([known, rows(&socket)].join("\n"));
     }
 
     #[test]
