@@ -181,7 +181,12 @@ pub fn socket(path: ControlPath, alias: &str, destination: Destination) -> Socke
         sessions: Some(2),
         own_session: false,
         forwarded: Some(0),
-        listening: Vec::new(),
+        clients: None,
+        is_kept: false,
+        forwards: Vec::new(),
+        remote_forwards: Vec::new(),
+        earlier_forwards: Vec::new(),
+        ends_at: None,
         jumping: Vec::new(),
         strangers: Vec::new(),
         owner: Some(Owner {
