@@ -19,6 +19,7 @@ use crate::files;
 use crate::model::control_path::ControlPath;
 use crate::model::directory::{Access, Directory, End, Part, Rehearsal};
 use crate::model::ids::{Cookie, Target, UserId};
+use crate::model::interest::Interest;
 use crate::model::observation::{Facts, Holder, Listener, Stat};
 use crate::model::places::{Candidate, Origin, Places};
 use crate::model::recent::Recent;
@@ -94,6 +95,14 @@ pub fn store_recent(environment: &Environment, recent: &Recent) {
 #[must_use]
 pub fn remembered_file(environment: &Environment) -> Option<PathBuf> {
     state_file(environment, FORWARDINGS)
+}
+
+/// `muxtray forward` changes this file. The answers of ssh that it keeps spare it from reading the ssh configuration, so
+/// this is its only trace.
+pub(crate) fn remembered_interest(environment: &Environment) -> Option<Interest> {
+    let path = remembered_file(environment)?;
+    let reading = false;
+    Some(Interest::File { path, reading })
 }
 
 /// The forwardings that a person asked for; none if the file cannot be read.

@@ -24,7 +24,7 @@ use crate::model::target::{self, TargetError, TargetName};
 use crate::model::text;
 use crate::observe::port_holders::port_holders;
 use crate::present::doctor::Examined;
-use crate::scan::Scanner;
+use crate::scan::{self, Scanner};
 
 use super::args::Global;
 use super::outcome::{Outcome, Output};
@@ -178,6 +178,7 @@ impl Context {
             discover::interests(&self.places),
             self.fingerprint.interests(environment),
             self.request.ssh.interests(environment),
+            Vec::from_iter(scan::remembered_interest(environment)),
         ]
         .concat()
     }

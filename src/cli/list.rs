@@ -54,7 +54,6 @@ pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Resu
     let mut watching = Watching {
         watch: Watch::new(event_loop.handle()),
         debounce: Debounce::default(),
-        consequence_by: None,
     };
     loop {
         if watching.watch.follow(&printed, context.interests()) {
@@ -72,7 +71,6 @@ pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Resu
                 .map_err(io::Error::other)?;
         }
         let began = Instant::now();
-        watching.consequence_by.take_if(|due| *due <= began);
         context.refresh();
         let snapshot = context.snapshot();
         watching.debounce.note_scan(began, Instant::now());
@@ -84,7 +82,6 @@ pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Resu
 struct Watching {
     watch: Watch<Self>,
     debounce: Debounce,
-    consequence_by: Option<Instant>,
 }
 
 impl Watching {
@@ -98,7 +95,7 @@ impl Watching {
     }
 
     fn due(&self, latest: Instant, next: Option<Instant>) -> Instant {
-        let sooner = [self.debounce.due(), self.consequence_by, next];
+        let sooner = [self.debounce.due(), next];
         sooner.into_iter().flatten().fold(latest, Instant::min)
     }
 }
@@ -111,9 +108,7 @@ impl Watcher for Watching {
     fn on_event(&mut self, event: Event) {
         let now = Instant::now();
         self.debounce.note_event(now);
-        if let Some(after) = event.consequence_after() {
-            self.consequence_by = Some(now + after);
-        }
+        self.debounce.note_consequences(event, now);
     }
 }
 

@@ -7,6 +7,7 @@ use crate::discover;
 use crate::model::finding::{Finding, FindingId};
 use crate::model::interest::Interest;
 use crate::model::socket::{Snapshot, Socket};
+use crate::scan;
 use crate::watch::{Event, Watch, Watcher};
 
 /// The longest time between two scans while something can change without an event: a session that closes, or a file that
@@ -23,6 +24,7 @@ impl Engine {
         let mut interests = discover::interests(&discovered.places);
         interests.extend(discovered.fingerprint.interests(environment));
         interests.extend(request.ssh.interests(environment));
+        interests.extend(scan::remembered_interest(environment));
         let own = self.options.config.clone();
         interests.extend(own.map(|path| Interest::File {
             path,
@@ -69,7 +71,6 @@ impl Engine {
         let times = [
             is_needed.then(|| self.last_scan + self.interval()),
             self.debounce.due(),
-            self.consequence_by,
             self.scanner.next_scan_due(),
             quiet_until,
             self.memory.exits_at(),
@@ -102,9 +103,7 @@ impl Watcher for Engine {
             _ => {
                 let now = Instant::now();
                 self.debounce.note_event(now);
-                if let Some(after) = event.consequence_after() {
-                    self.consequence_by = Some(now + after);
-                }
+                self.debounce.note_consequences(event, now);
             }
         }
     }

@@ -90,7 +90,6 @@ impl Engine {
     pub(super) fn observe(&mut self) {
         let began = Instant::now();
         self.last_scan = began;
-        self.consequence_by = self.consequence_by.filter(|by| began < *by);
         let Some((discovered, _)) = &mut self.discovered else {
             self.debounce.note_scan(began, began);
             return;

@@ -55,9 +55,6 @@ pub(super) struct Engine {
     pub(super) debounce: Debounce,
     /// When the last scan began.
     pub(super) last_scan: Instant,
-    /// When a scan is likely to show the consequence of the last event: an ssh that started has connected, data lost by
-    /// the network was retransmitted.
-    pub(super) consequence_by: Option<Instant>,
     pub(super) has_ended: bool,
 }
 
@@ -93,7 +90,6 @@ impl Engine {
             watch: Watch::new(handle),
             debounce: Debounce::default(),
             last_scan: Instant::now(),
-            consequence_by: None,
             has_ended: false,
         }
     }

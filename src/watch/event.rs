@@ -1,5 +1,8 @@
 use std::time::Duration;
 
+/// How long an ssh that runs `Match exec` commands or resolves names usually takes until its master has another forwarding.
+const FORWARDS_WITHIN: Duration = Duration::from_millis(500);
+
 /// How long an ssh usually takes from reading its configuration to an open session. It resolves names and runs
 /// `Match exec` commands.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(2);
@@ -20,13 +23,13 @@ pub enum Event {
 }
 
 impl Event {
-    /// Returns the time after which its consequence usually shows, if that is later than the event and causes none itself.
+    /// Returns the times after which consequences usually show that are later than the event and cause none themselves.
     #[must_use]
-    pub const fn consequence_after(self) -> Option<Duration> {
+    pub(super) const fn consequences_after(self) -> [Option<Duration>; 2] {
         match self {
-            Self::Changed => None,
-            Self::Network => Some(LOST_WITHIN),
-            Self::SshStarting => Some(CONNECTS_WITHIN),
+            Self::Changed => [None, None],
+            Self::Network => [Some(LOST_WITHIN), None],
+            Self::SshStarting => [Some(FORWARDS_WITHIN), Some(CONNECTS_WITHIN)],
         }
     }
 }

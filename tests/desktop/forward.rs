@@ -37,6 +37,15 @@ impl Forwarding {
         TcpListener::bind(&self.listen).is_err()
     }
 
+    /// muxtray remembers the target when the master listens already, so the first row may be without it.
+    #[track_caller]
+    fn wait_for_target(&self, icon: &TrayIcon<'_>) {
+        wait_until("the row has the target", PATIENCE, || {
+            let row = icon.wait_for_row(&[WEB, &self.listen]);
+            row.label.ends_with("127.0.0.1:9")
+        });
+    }
+
     #[track_caller]
     fn wait_until_gone(&self, icon: &TrayIcon<'_>) {
         wait_until("the row of the forwarding is gone", PATIENCE, || {
@@ -69,6 +78,33 @@ fn forwarding_of_ssh_appears_and_disappears_without_a_timer() {
 }
 
 #[test]
+fn forwarding_of_another_muxtray_appears_and_disappears_without_a_timer() {
+    let Some(lab) = lab("forwarding_of_another_muxtray_appears_and_disappears_without_a_timer")
+    else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let _master = lab.master("web");
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    icon.wait_for_row(&[WEB]);
+    // The first command runs `ssh -G`, which the applet notices. The others have its answer.
+    lab.muxtray(["forward", "web"]).expect(0);
+    let forwarding = Forwarding::new();
+    let add = ["forward", "web", "-L", &forwarding.argument];
+    let cancel = ["forward", "web", "--cancel", "-L", &forwarding.argument];
+    for _ in 0..2 {
+        wait_until_at_rest(&applet);
+        lab.muxtray(add).expect(0);
+        icon.wait_for_row(&[WEB, &forwarding.listen]);
+        wait_until_at_rest(&applet);
+        lab.muxtray(cancel).expect(0);
+        forwarding.wait_until_gone(&icon);
+    }
+    end(applet);
+}
+
+#[test]
 fn cancel_and_forward_again_in_menu_keep_session() {
     let Some(lab) = lab("cancel_and_forward_again_in_menu_keep_session") else {
         return;
@@ -82,8 +118,7 @@ fn cancel_and_forward_again_in_menu_keep_session() {
     let forwarding = Forwarding::new();
     lab.muxtray(["forward", "web", "-L", &forwarding.argument])
         .expect(0);
-    let row = icon.wait_for_row(&[WEB, &forwarding.listen]);
-    assert!(row.label.ends_with("127.0.0.1:9"), "{row:?}");
+    forwarding.wait_for_target(&icon);
 
     icon.click(&[WEB, &format!("Cancel {}", forwarding.listen)]);
     wait_until("the master does not listen", PATIENCE, || {
@@ -97,8 +132,7 @@ fn cancel_and_forward_again_in_menu_keep_session() {
     wait_until("the master listens again", PATIENCE, || {
         forwarding.listens()
     });
-    let row = icon.wait_for_row(&[WEB, &forwarding.listen]);
-    assert!(row.label.ends_with("127.0.0.1:9"), "{row:?}");
+    forwarding.wait_for_target(&icon);
     assert!(master.is_running() && session.is_open());
     end(applet);
 }
