@@ -35,9 +35,9 @@ write_page() {
 
 tables() {
     local walks='^[a-z]+ [a-z]+ '
-    table '| desktop | build | icon | right click | left click | submenu after a change | open submenu stays | Clean pressed | icon after a panel restart | seen |' \
-        '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |' \
-        "$(rows "$walks" 'icon right left submenu stays clean restart')"
+    table '| desktop | build | icon | right click | left click | submenu after a change | open submenu stays | menu after that | Clean pressed | icon after a panel restart | seen |' \
+        '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |' \
+        "$(rows "$walks" 'icon right left submenu stays reopened clean restart')"
     table '| desktop | build | start to icon | RSS | PSS |' '| --- | --- | ---: | ---: | ---: |' \
         "$(rows "$walks" 'start rss pss' no)"
     table '| release | OpenSSH | set-up, umask 0002 | tests, umask 0002 | seen |' '| --- | --- | --- | --- | --- |' \

@@ -344,6 +344,44 @@ walk_change_while_open() {
     echo "open submenu: $died pixels changed when a master died, $begun when one started" >&2
     if [ "$((died + begun))" -lt 40 ]; then result stays yes; else result stays "no ($died, $begun)"; fi
     dismiss closed
+    walk_reopened
+}
+
+# The menu once the open one has been closed, against the one of an applet that was started later. A second time, since
+# a GTK panel may cut off a menu that gets rows while it opens.
+walk_reopened() {
+    local name place differ
+    for name in reopened reopened-again; do
+        open_top $name || { result reopened "not opened"; return 0; }
+        dismiss closed
+    done
+    end_applet
+    start_applet
+    settle closed
+    open_top reopened-first || true
+    dismiss closed
+    open_top reopened-fresh || { result reopened "not opened"; return 0; }
+    place=$menu_box
+    dismiss closed
+    for name in reopened reopened-again; do
+        differ=$(differing "$place" $name reopened-fresh)
+        echo "$name: $differ pixels differ from a fresh applet" >&2
+        # A clock beside the menu may have changed.
+        [ "$differ" -ge 200 ] || break
+    done
+    case $name-$((differ < 200)) in
+    reopened-1) result reopened yes ;;
+    reopened-again-1) result reopened "second time" ;;
+    *) result reopened "no ($differ)" ;;
+    esac
+}
+
+# open_top NAME: opens the menu, and saves it once GNOME has had the time to insert new rows.
+open_top() {
+    open_root "$button" || { dismiss closed && open_root "$button"; } || return 1
+    sleep 1
+    settle "$1"
+    menu_is_drawn "$1"
 }
 
 # The button Clean in the notification of a killed master, and the notification after it.
