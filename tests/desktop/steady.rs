@@ -14,8 +14,8 @@ use crate::support::{Lab, Listeners, PATIENCE, Process, threads, wait_until};
 const BATCH: usize = 50;
 /// A socket becomes live, stale and removed.
 const CHANGES_OF_ONE: usize = 3;
-/// One-time allocations happen in the first thousand changes.
-const WARM_UP: usize = 1_000;
+/// One-time allocations happen in the first few thousand changes.
+const WARM_UP: usize = 4_000;
 /// Samples of which the lowest counts, at the beginning and at the end: freed memory returns to the kernel late.
 const SAMPLES: usize = 5;
 /// The growth of anonymous memory allowed at the end: less than ten thousand of the smallest allocations (32 bytes)
