@@ -49,11 +49,12 @@ fn copied_text_is_kept_by_clipboard_manager() {
         return;
     };
     let desktop = Desktop::new(&lab, Parts::ALL);
-    let master = lab.master("web");
     let _manager = Process::start(desktop.join(lab.command("xfce4-clipman")));
     wait_until("the clipboard manager is there", PATIENCE, || {
         desktop.has_name("org.xfce.clipman")
     });
+    // Started after it: the manager owns its name a little before the selection by which it is asked to store.
+    let master = lab.master("web");
     let applet = desktop.muxtray_run(&[]);
     desktop.tray_icon(applet.pid()).click(COPY);
     let path = master.path().to_str().unwrap().to_owned();
