@@ -4,7 +4,7 @@
 //! read: they may hold secrets.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use super::listener_process::NextSearch;
 use super::process::{self, Descriptors};
@@ -76,25 +76,11 @@ impl ClientProcesses {
     /// Searches the user's processes until all of `wanted` are found, which are removed from it.
     fn search(&mut self, wanted: &mut HashSet<u32>) {
         let boot = process::boot_time();
-        let mut others = Vec::new();
-        for pid in process::of_user(self.uid) {
-            match process::name(pid) {
-                Some(name) if name == process::SSH || OWN.contains(&name.as_str()) => {
-                    self.take(pid, name, wanted, boot);
-                }
-                Some(name) => others.push((pid, name)),
-                None => {}
-            }
-            if wanted.is_empty() {
-                return;
-            }
-        }
-        for (pid, name) in others {
+        let is_likely = |name: &str| name == process::SSH || OWN.contains(&name);
+        process::search(self.uid, is_likely, |pid, name| {
             self.take(pid, name, wanted, boot);
-            if wanted.is_empty() {
-                return;
-            }
-        }
+            wanted.is_empty()
+        });
     }
 
     fn take(
@@ -102,7 +88,7 @@ impl ClientProcesses {
         pid: MasterPid,
         name: String,
         wanted: &mut HashSet<u32>,
-        boot: Option<std::time::SystemTime>,
+        boot: Option<SystemTime>,
     ) {
         let descriptors = Descriptors::read(pid);
         let sockets = descriptors

@@ -161,23 +161,11 @@ impl ListenerProcesses {
     /// Searches the processes until all of `wanted` are found, which are removed from it.
     fn search(&mut self, wanted: &mut HashMap<u32, Option<Cookie>>) {
         let boot = process::boot_time();
-        let mut others = Vec::new();
-        for pid in process::of_user(self.uid) {
-            match process::name(pid) {
-                Some(name) if name == SSH => self.take(pid, name, wanted, boot),
-                Some(name) => others.push((pid, name)),
-                None => {}
-            }
-            if wanted.is_empty() {
-                return;
-            }
-        }
-        for (pid, name) in others {
+        let is_likely = |name: &str| name == SSH;
+        process::search(self.uid, is_likely, |pid, name| {
             self.take(pid, name, wanted, boot);
-            if wanted.is_empty() {
-                return;
-            }
-        }
+            wanted.is_empty()
+        });
     }
 
     /// Moves the listeners that this process holds from `wanted` to `found`.

@@ -50,6 +50,31 @@ pub(super) fn of_user(uid: UserId) -> impl Iterator<Item = MasterPid> {
     newest_first.filter_map(move |(pid, entry)| is_of_user(&entry).then_some(pid))
 }
 
+/// Calls `visit` with each process of the user and its name, first with those that `is_likely`, until it returns whether
+/// all is found.
+pub(super) fn search(
+    uid: UserId,
+    is_likely: impl Fn(&str) -> bool,
+    mut visit: impl FnMut(MasterPid, String) -> bool,
+) {
+    let mut others = Vec::new();
+    for pid in of_user(uid) {
+        let Some(name) = name(pid) else {
+            continue;
+        };
+        if !is_likely(&name) {
+            others.push((pid, name));
+        } else if visit(pid, name) {
+            return;
+        }
+    }
+    for (pid, name) in others {
+        if visit(pid, name) {
+            return;
+        }
+    }
+}
+
 /// The `/proc` directory of a process. The pid may be reused between two reads; compare [`Status`].
 pub(super) fn directory(pid: MasterPid) -> PathBuf {
     PathBuf::from(format!("/proc/{}", pid.0))
