@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tr::tr;
-use unicode_width::UnicodeWidthStr as _;
 
 use super::report::{SCHEMA, path_for_json};
 use super::styled::{Line, Style};
 use super::summary::PROBLEM_MARK;
-use super::table::pad;
+use super::table::aligned;
 use crate::diagnose::obstacle;
 use crate::model::finding::{Finding, Group, Severity};
 use crate::model::places::{Host, Persist, Places, WrittenBy};
@@ -42,135 +41,181 @@ pub struct HostReport {
     pub findings: Vec<Finding>,
 }
 
-pub fn report(places: &Places, snapshot: &Snapshot) -> HostsReport {
-    let hosts = listed(places).map(|host| HostReport {
-        host: host.alias.0.clone(),
-        destination: host.destination.to_string(),
-        via: via(host).map(str::to_owned),
-        control_path: host.control_path.as_ref().map(path_for_json),
-        control_master: host.control_master.as_str(),
-        control_persist: match host.persist {
-            Persist::No => "no".to_owned(),
-            Persist::Forever => "yes".to_owned(),
-            Persist::Seconds(seconds) => seconds.to_string(),
-        },
-        state: socket(host, snapshot).map(|socket| socket.state.name()),
-        findings: findings(host, snapshot).into_iter().cloned().collect(),
-    });
-    HostsReport {
-        schema: SCHEMA,
-        hosts: hosts.collect(),
-        findings: general(places, snapshot).cloned().collect(),
+/// The hosts of a configuration with what a scan found about them.
+pub struct Hosts<'a> {
+    named: Vec<Row<'a>>,
+    unnamed: Option<Row<'a>>,
+    /// Findings about the whole configuration, beside those of single hosts.
+    general: Vec<&'a Finding>,
+}
+
+struct Row<'a> {
+    host: &'a Host,
+    /// Of its own master.
+    socket: Option<&'a Socket>,
+    findings: Vec<&'a Finding>,
+}
+
+impl<'a> Hosts<'a> {
+    pub fn new(places: &'a Places, snapshot: &'a Snapshot) -> Self {
+        let row = |host| {
+            let socket = socket(host, snapshot);
+            Row {
+                host,
+                socket,
+                findings: findings(host, socket, snapshot),
+            }
+        };
+        let hosts = places.hosts.iter();
+        let listed = hosts.filter(|host| host.written_by != WrittenBy::System);
+        let named: Vec<Row<'a>> = listed.map(row).collect();
+        let of_hosts: Vec<&Finding> = named
+            .iter()
+            .flat_map(|row| &row.findings)
+            .copied()
+            .collect();
+        let is_general = |finding: &&Finding| {
+            finding.id.row().group == Group::Configuration && !of_hosts.contains(finding)
+        };
+        let general = snapshot.findings.iter().filter(is_general).collect();
+        Self {
+            named,
+            unnamed: places.unnamed_host.as_ref().map(row),
+            general,
+        }
+    }
+
+    fn rows(&self) -> impl Iterator<Item = &Row<'a>> + Clone {
+        self.named.iter().chain(&self.unnamed)
+    }
+
+    /// The JSON has no row for hosts without a name.
+    pub fn report(&self) -> HostsReport {
+        HostsReport {
+            schema: SCHEMA,
+            hosts: self.named.iter().map(Row::report).collect(),
+            findings: self.general.iter().copied().cloned().collect(),
+        }
+    }
+
+    /// Returns a row for each host, with the ids of its findings, and a summary. `home` is shortened to `~`.
+    pub fn table(&self, home: &Path) -> Vec<Line> {
+        let heads = [
+            tr!("table" => "HOST"),
+            tr!("table" => "MASTER"),
+            tr!("table" => "LEADS TO"),
+            tr!("table" => "MULTIPLEXES"),
+            tr!("table" => "PATH"),
+        ];
+        let mut lines = Vec::new();
+        let aligned = aligned(heads, self.rows().map(|row| row.cells(home)));
+        if let [heads, cells @ ..] = &aligned[..]
+            && !cells.is_empty()
+        {
+            lines.push(vec![(Style::Head, heads.concat())]);
+            for (row, cells) in self.rows().zip(cells) {
+                lines.push(vec![(Style::Plain, cells.concat())]);
+                lines.extend(row.ids());
+            }
+            lines.push(Vec::new());
+        }
+        for finding in &self.general {
+            let style = Style::Severity(finding.severity);
+            let headline = format!("{PROBLEM_MARK} {}: {}", finding.subject, finding.evidence);
+            lines.push(vec![(style, headline)]);
+            let remedy = format!("    \u{2192} {}", finding.remedy);
+            lines.push(vec![(Style::Remedy, remedy)]);
+            lines.extend(config_lines(finding));
+        }
+        let mut summary = tr!("{n} host" | "{n} hosts" % self.rows().count());
+        if self.rows().any(|row| !row.findings.is_empty()) {
+            let command = "muxtray doctor";
+            summary = tr!("{summary}; remedies: {command}", summary, command);
+        }
+        lines.push(vec![(Style::Dim, summary)]);
+        lines
+    }
+
+    /// Whether the hosts are unknown, because ssh printed no configuration.
+    pub fn are_unknown(&self) -> bool {
+        let mut general = self.general.iter();
+        self.named.is_empty() && general.any(|it| it.severity == Severity::Error)
     }
 }
 
-/// Returns a row for each host, with the ids of its findings, and a summary. `home` is shortened to `~`.
-pub fn table(places: &Places, snapshot: &Snapshot, home: &Path) -> Vec<Line> {
-    let hosts: Vec<&Host> = listed(places).chain(&places.unnamed_host).collect();
-    let heads = [
-        tr!("table" => "HOST"),
-        tr!("table" => "MASTER"),
-        tr!("table" => "LEADS TO"),
-        tr!("table" => "MULTIPLEXES"),
-        tr!("table" => "PATH"),
-    ];
-    let mut rows = vec![heads];
-    rows.extend(hosts.iter().map(|host| cells(host, snapshot, home)));
-    // The last cell is not padded, so that no line ends in blanks.
-    let widths: [usize; 4] = std::array::from_fn(|column| {
-        let cells = rows.iter().map(|row| row[column].width());
-        cells.max().unwrap_or(0)
-    });
-    let line = |style, [cells @ .., path]: &[String; 5]| -> Line {
-        let cells = cells.iter().zip(widths);
-        let cells: String = cells.map(|(cell, width)| pad(cell, width) + "  ").collect();
-        vec![(style, cells + path)]
-    };
-    let mut lines = Vec::new();
-    if let ([heads, rows @ ..], false) = (rows.as_slice(), hosts.is_empty()) {
-        lines.push(line(Style::Head, heads));
-        for (host, row) in hosts.iter().zip(rows) {
-            lines.push(line(Style::Plain, row));
-            let findings = findings(host, snapshot);
-            if let Some(worst) = findings.iter().map(|finding| finding.severity).max() {
-                let ids = text::list(
-                    findings
-                        .iter()
-                        .map(|finding| finding.id.as_str().to_owned()),
-                );
-                let mark = match worst {
-                    Severity::Info => " ",
-                    Severity::Warning | Severity::Error => PROBLEM_MARK,
-                };
-                lines.push(vec![(Style::Severity(worst), format!("  {mark} {ids}"))]);
-            }
+impl Row<'_> {
+    fn report(&self) -> HostReport {
+        let host = self.host;
+        HostReport {
+            host: host.alias.0.clone(),
+            destination: host.destination.to_string(),
+            via: via(host).map(str::to_owned),
+            control_path: host.control_path.as_ref().map(path_for_json),
+            control_master: host.control_master.as_str(),
+            control_persist: match host.persist {
+                Persist::No => "no".to_owned(),
+                Persist::Forever => "yes".to_owned(),
+                Persist::Seconds(seconds) => seconds.to_string(),
+            },
+            state: self.socket.map(|socket| socket.state.name()),
+            findings: self.findings.iter().copied().cloned().collect(),
         }
-        lines.push(Vec::new());
     }
-    for finding in general(places, snapshot) {
-        let style = Style::Severity(finding.severity);
-        let headline = format!("{PROBLEM_MARK} {}: {}", finding.subject, finding.evidence);
-        lines.push(vec![(style, headline)]);
-        lines.push(vec![(
-            Style::Remedy,
-            format!("    \u{2192} {}", finding.remedy),
-        )]);
-        lines.extend(config_lines(finding));
+
+    fn cells(&self, home: &Path) -> [String; 5] {
+        let host = self.host;
+        let known = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+        let destination = host.destination.to_string();
+        let master = host.control_master.as_str();
+        let lasts = match host.persist {
+            Persist::No => None,
+            Persist::Forever => Some("yes".to_owned()),
+            Persist::Seconds(seconds) => {
+                let time = Duration::from_secs(u64::from(seconds));
+                Some(humantime::format_duration(time).to_string())
+            }
+        };
+        let tilde = text::Tilde { home: Some(home) };
+        let path = host.control_path.as_ref();
+        [
+            host.name(),
+            known(self.socket.map(|socket| socket.state.name().to_owned())),
+            match via(host) {
+                Some(way) => tr!(
+                    "{destination} via {way}",
+                    destination,
+                    way = text::line(way)
+                ),
+                None => destination,
+            },
+            match lasts {
+                _ if path.is_none() => "no".to_owned(),
+                Some(time) if host.control_master.starts_masters() => format!("{master}, {time}"),
+                _ => master.to_owned(),
+            },
+            known(path.map(|path| tilde.path(path.as_path()))),
+        ]
     }
-    let found = hosts
-        .iter()
-        .any(|host| !findings(host, snapshot).is_empty());
-    let mut summary = tr!("{n} host" | "{n} hosts" % hosts.len());
-    if found {
-        let command = "muxtray doctor";
-        summary = tr!("{summary}; remedies: {command}", summary, command);
+
+    /// The line with the ids of its findings, if there are any.
+    fn ids(&self) -> Option<Line> {
+        let worst = self.findings.iter().map(|finding| finding.severity).max()?;
+        let ids = self
+            .findings
+            .iter()
+            .map(|finding| finding.id.as_str().to_owned());
+        let mark = match worst {
+            Severity::Info => " ",
+            Severity::Warning | Severity::Error => PROBLEM_MARK,
+        };
+        let line = format!("  {mark} {}", text::list(ids));
+        Some(vec![(Style::Severity(worst), line)])
     }
-    lines.push(vec![(Style::Dim, summary)]);
-    lines
 }
 
 fn config_lines(finding: &Finding) -> impl Iterator<Item = Line> {
     let lines = finding.lines.iter();
     lines.map(|line| vec![(Style::Plain, format!("        {line}"))])
-}
-
-fn listed(places: &Places) -> impl Iterator<Item = &Host> {
-    let hosts = places.hosts.iter();
-    hosts.filter(|host| host.written_by != WrittenBy::System)
-}
-
-fn cells(host: &Host, snapshot: &Snapshot, home: &Path) -> [String; 5] {
-    let known = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
-    let destination = host.destination.to_string();
-    let master = host.control_master.as_str();
-    let lasts = match host.persist {
-        Persist::No => None,
-        Persist::Forever => Some("yes".to_owned()),
-        Persist::Seconds(seconds) => {
-            let time = Duration::from_secs(u64::from(seconds));
-            Some(humantime::format_duration(time).to_string())
-        }
-    };
-    let tilde = text::Tilde { home: Some(home) };
-    let path = host.control_path.as_ref();
-    [
-        host.name(),
-        known(socket(host, snapshot).map(|socket| socket.state.name().to_owned())),
-        match via(host) {
-            Some(way) => tr!(
-                "{destination} via {way}",
-                destination,
-                way = text::line(way)
-            ),
-            None => destination,
-        },
-        match lasts {
-            _ if path.is_none() => "no".to_owned(),
-            Some(time) if host.control_master.starts_masters() => format!("{master}, {time}"),
-            _ => master.to_owned(),
-        },
-        known(path.map(|path| tilde.path(path.as_path()))),
-    ]
 }
 
 fn via(host: &Host) -> Option<&str> {
@@ -191,27 +236,16 @@ fn socket<'a>(host: &Host, snapshot: &'a Snapshot) -> Option<&'a Socket> {
 }
 
 /// Returns the findings about the host, its path and its socket.
-fn findings<'a>(host: &Host, snapshot: &'a Snapshot) -> Vec<&'a Finding> {
+fn findings<'a>(
+    host: &Host,
+    socket: Option<&'a Socket>,
+    snapshot: &'a Snapshot,
+) -> Vec<&'a Finding> {
     let path = host.control_path.as_ref();
     let is_about = |finding: &&Finding| {
         finding.hosts.contains(&host.alias) || path.is_some_and(|path| finding.is_about(path))
     };
-    let of_socket = socket(host, snapshot).map_or(&[][..], |socket| &socket.findings);
+    let of_socket = socket.map_or(&[][..], |socket| &socket.findings);
     let others = snapshot.findings.iter().filter(is_about);
     of_socket.iter().chain(others).collect()
-}
-
-/// Returns what is wrong with the ssh configuration, or missing in it, beside its hosts.
-fn general<'a>(places: &Places, snapshot: &'a Snapshot) -> impl Iterator<Item = &'a Finding> {
-    let of_hosts = listed(places).flat_map(|host| findings(host, snapshot));
-    let of_hosts: Vec<&Finding> = of_hosts.collect();
-    let all = snapshot.findings.iter();
-    let of_configuration = all.filter(|finding| finding.id.row().group == Group::Configuration);
-    of_configuration.filter(move |finding| !of_hosts.contains(finding))
-}
-
-/// Whether the hosts are unknown, because ssh printed no configuration.
-pub fn is_unknown(report: &HostsReport) -> bool {
-    let mut findings = report.findings.iter();
-    report.hosts.is_empty() && findings.any(|finding| finding.severity == Severity::Error)
 }

@@ -78,9 +78,6 @@ pub fn details(socket: &Socket, at: SystemTime) -> Vec<Line> {
 
 fn sockets(snapshot: &Snapshot, home: Option<&Path>) -> Vec<Line> {
     let sockets = snapshot.sockets.iter();
-    let rows: Vec<[String; 6]> = sockets
-        .map(|socket| cells(socket, snapshot.at, home))
-        .collect();
     let heads = [
         tr!("table" => "HOST"),
         tr!("table" => "STATE"),
@@ -89,24 +86,20 @@ fn sockets(snapshot: &Snapshot, home: Option<&Path>) -> Vec<Line> {
         tr!("table" => "AGE"),
         tr!("table" => "PATH"),
     ];
-    // The last cell is not padded, so that no line ends in blanks.
-    let widths: [usize; 5] = std::array::from_fn(|column| {
-        let cells = rows.iter().chain([&heads]).map(|row| row[column].width());
-        cells.max().unwrap_or(0)
-    });
-    let line = |mark: &str, [host, state, rest @ .., path]: &[String; 6], style, plain| -> Line {
-        let padded = |cell: &str, width| format!("{}{GAP}", pad(cell, width));
-        let rest = rest.iter().zip(&widths[2..]);
-        let rest: String = rest.map(|(cell, width)| padded(cell, *width)).collect();
+    let cells = sockets.map(|socket| cells(socket, snapshot.at, home));
+    let [heads, rows @ ..] = &aligned(heads, cells)[..] else {
+        return Vec::new();
+    };
+    let line = |mark: &str, [host, state, rest @ ..]: &[String; 6], style, plain| -> Line {
         vec![
             (style, format!("{mark} ")),
-            (plain, padded(host, widths[0])),
-            (style, padded(state, widths[1])),
-            (plain, rest + path),
+            (plain, host.clone()),
+            (style, state.clone()),
+            (plain, rest.concat()),
         ]
     };
-    let mut lines = vec![line(" ", &heads, Style::Head, Style::Head)];
-    for (socket, row) in snapshot.sockets.iter().zip(&rows) {
+    let mut lines = vec![line(" ", heads, Style::Head, Style::Head)];
+    for (socket, row) in snapshot.sockets.iter().zip(rows) {
         let style = socket.worst().map_or(Style::Good, Style::Severity);
         lines.push(line(mark(socket), row, style, Style::Plain));
         let carries = |carried| format!("    {}", tr!("carries {carried}", carried));
@@ -163,7 +156,24 @@ fn evidence_and_remedy(finding: &Finding) -> [Line; 2] {
     ]
 }
 
-pub(super) fn pad(cell: &str, width: usize) -> String {
+/// Returns the rows, the heads first, with all cells of a column but the last padded to one width and a gap. So no line ends in
+/// blanks.
+pub(super) fn aligned<const N: usize>(
+    heads: [String; N],
+    rows: impl Iterator<Item = [String; N]>,
+) -> Vec<[String; N]> {
+    let mut rows: Vec<_> = std::iter::once(heads).chain(rows).collect();
+    for column in 0..N.saturating_sub(1) {
+        let widths = rows.iter().map(|row| row[column].width());
+        let width = widths.max().unwrap_or(0);
+        for row in &mut rows {
+            row[column] = format!("{}{GAP}", pad(&row[column], width));
+        }
+    }
+    rows
+}
+
+fn pad(cell: &str, width: usize) -> String {
     format!("{cell}{}", " ".repeat(width.saturating_sub(cell.width())))
 }
 
