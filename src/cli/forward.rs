@@ -188,11 +188,7 @@ fn print(forward: &Forward, reports: &[ActionReport], to: &mut Output<'_>) -> io
         return reports::print(reports, true, to);
     }
     for report in reports {
-        writeln!(to.out, "{}: {}", report.target.name(), report.message)?;
-        if let Some(advice) = &report.advice {
-            writeln!(to.out, "    \u{2192} {advice}")?;
-        }
+        reports::print_with_advice(report, to)?;
     }
-    let outcomes = reports.iter().map(|report| Outcome::from(report.outcome));
-    Ok(outcomes.max().unwrap_or(Outcome::Well))
+    Ok(reports::worst(reports))
 }

@@ -86,8 +86,7 @@ struct Watching {
 
 impl Watching {
     fn max_pause(&self, snapshot: &Snapshot) -> Duration {
-        let is_used = |socket: &Socket| socket.sessions > Some(0) || socket.forwarded > Some(0);
-        if self.watch.limit().is_some() || snapshot.sockets.iter().any(is_used) {
+        if self.watch.limit().is_some() || snapshot.sockets.iter().any(Socket::is_used) {
             MAX_PAUSE_WITHOUT_EVENTS
         } else {
             MAX_PAUSE

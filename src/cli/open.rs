@@ -155,10 +155,7 @@ pub(super) fn start(
 
 /// The host, with the advice and findings on lines of their own.
 fn print(report: &ActionReport, findings: &[Finding], to: &mut Output<'_>) -> io::Result<()> {
-    writeln!(to.out, "{}: {}", report.target.name(), report.message)?;
-    if let Some(advice) = &report.advice {
-        writeln!(to.out, "    \u{2192} {advice}")?;
-    }
+    reports::print_with_advice(report, to)?;
     for finding in findings {
         writeln!(to.out, "    {}", finding.evidence)?;
         writeln!(to.out, "    \u{2192} {}", finding.remedy)?;

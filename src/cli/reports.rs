@@ -52,8 +52,21 @@ pub(super) fn print(
         }
     }
     to.out.flush()?;
+    Ok(worst(reports))
+}
+
+/// Prints a report with the advice on a line of its own.
+pub(super) fn print_with_advice(report: &ActionReport, to: &mut Output<'_>) -> io::Result<()> {
+    writeln!(to.out, "{}: {}", report.target.name(), report.message)?;
+    if let Some(advice) = &report.advice {
+        writeln!(to.out, "    \u{2192} {advice}")?;
+    }
+    Ok(())
+}
+
+pub(super) fn worst(reports: &[ActionReport]) -> Outcome {
     let outcomes = reports.iter().map(|report| Outcome::from(report.outcome));
-    Ok(outcomes.max().unwrap_or(Outcome::Well))
+    outcomes.max().unwrap_or(Outcome::Well)
 }
 
 impl From<ActionOutcome> for Outcome {

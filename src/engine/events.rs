@@ -82,8 +82,7 @@ impl Engine {
     /// Returns the time between two scans without an event.
     fn interval(&self) -> Duration {
         let regular = self.settings.interval();
-        let is_used = |socket: &Socket| socket.sessions > Some(0) || socket.forwarded > Some(0);
-        if self.sockets().any(is_used) || self.watch.limit().is_some() {
+        if self.sockets().any(Socket::is_used) || self.watch.limit().is_some() {
             regular.min(INTERVAL_WITHOUT_EVENTS)
         } else {
             regular

@@ -95,6 +95,11 @@ impl Socket {
         Some(text::list([carried].into_iter().chain(self.jumping_text())))
     }
 
+    /// Whether sessions or forwarded connections are open that can end without an event.
+    pub fn is_used(&self) -> bool {
+        self.sessions > Some(0) || self.forwarded > Some(0)
+    }
+
     /// `ssh on pts/4 for 2h, git for 3m`; `None` without sessions, or if their processes are unknown.
     pub fn clients_text(&self, at: SystemTime) -> Option<String> {
         self.clients.as_ref()?.describe(at)

@@ -6,14 +6,11 @@ use tr::tr;
 
 use super::memory;
 use super::request::request;
-use crate::actions::kernel::own_uid;
 use crate::actions::ssh::master_at;
 use crate::diagnose::forwards::of_forwarding;
-use crate::files;
 use crate::model::control_path::HostAlias;
 use crate::model::forward::Listening;
 use crate::model::forwarding::Forwarding;
-use crate::model::remembered::{MAX_REMEMBERED_BYTES, RememberedForwards};
 use crate::model::socket::{Holder, Target};
 use crate::model::text;
 
@@ -26,8 +23,7 @@ pub(in crate::actions) fn add_again(
 ) -> Option<String> {
     let (target, master) = master_at(&before.path)?;
     let id = target.id?;
-    let all: RememberedForwards =
-        files::read_private_json(file, own_uid().0, MAX_REMEMBERED_BYTES)?;
+    let all = memory::read(file);
     let wanted = all.of_master(&before.path, before.id);
     let wanted: Vec<Forwarding> = wanted.map(|it| it.forwarding.clone()).collect();
     let pid = match master.holder {
