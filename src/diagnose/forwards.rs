@@ -243,22 +243,11 @@ mod tests {
     use super::*;
     use crate::model::control_path::Destination;
     use crate::model::host_settings::HostSettings;
-    use crate::model::samples::{in_state, places};
+    use crate::model::samples::{self, forwarding, in_state, places};
     use crate::model::socket::State;
 
-    fn forwarding(text: &str) -> Forwarding {
-        Forwarding::try_from(text.to_owned()).unwrap()
-    }
-
     fn listening(all: &[&str]) -> Vec<Listening> {
-        let listening = |text: &&str| Listening {
-            at: match text.parse() {
-                Ok(address) => ListensAt::Tcp(address),
-                Err(_) => ListensAt::Unix(text.into()),
-            },
-            connections: 1,
-        };
-        all.iter().map(listening).collect()
+        samples::listening(all, 1)
     }
 
     fn joined(all: &[&str], configuration: &str, arguments: &[&str]) -> Vec<Forward> {

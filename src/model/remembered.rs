@@ -95,11 +95,10 @@ impl RememberedForwards {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::samples::{path, stat};
+    use crate::model::samples::{forwarding, path, stat};
 
     #[test]
     fn forwardings_belong_to_the_master_that_has_them() {
-        let forwarding = |text: &str| Forwarding::try_from(text.to_owned()).unwrap();
         let (web, id) = (HostAlias("web".to_owned()), stat().id);
         let (local, remote) = (forwarding("-L 1:h:2"), forwarding("-R 0:h:2"));
         let mut all = RememberedForwards::default();

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::control_path::{ControlPath, Destination, HostAlias};
 use super::directory::Directory;
+use super::forward::{Listening, ListensAt};
+use super::forwarding::Forwarding;
 use super::group::{Group, GroupId, Groups, Members, Permissions};
 use super::host_settings::HostSettings;
 use super::socket::{
@@ -295,4 +297,21 @@ pub(crate) fn judgements() -> Vec<Judgement> {
     judgements.extend(DOUBTS.map(Judgement::Suspect));
     judgements.extend(CAUSES.map(Judgement::Stranded));
     judgements
+}
+
+/// A forwarding as `Forwarding::shell_words` prints it.
+pub(crate) fn forwarding(text: &str) -> Forwarding {
+    Forwarding::try_from(text.to_owned()).unwrap()
+}
+
+/// Listeners at these addresses or paths, each with so many connections.
+pub(crate) fn listening(all: &[&str], connections: u32) -> Vec<Listening> {
+    let listening = |text: &&str| Listening {
+        at: match text.parse() {
+            Ok(address) => ListensAt::Tcp(address),
+            Err(_) => ListensAt::Unix(text.into()),
+        },
+        connections,
+    };
+    all.iter().map(listening).collect()
 }

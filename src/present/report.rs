@@ -229,7 +229,7 @@ mod tests {
     use crate::model::finding::FindingId;
     use crate::model::forward::{ListensAt, RemoteForward};
     use crate::model::network::Address;
-    use crate::model::samples::{connection, in_state, running, seen_over};
+    use crate::model::samples::{connection, forwarding, in_state, running, seen_over};
     use crate::model::socket::{MasterPid, State};
 
     #[test]
@@ -243,7 +243,6 @@ mod tests {
         let full = &mut snapshot.sockets[0];
         full.mode = Some(0o60);
         full.own_session = true;
-        let forwarding = |text: &str| Forwarding::try_from(text.to_owned()).unwrap();
         let forward = |at: ListensAt, forwarding| Forward {
             at,
             is_both: true,

@@ -2,45 +2,14 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::{Lab, Master, PATIENCE, Process, wait_for, wait_until};
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
-/// A server that keeps its connections open and answers nothing.
-struct Target(TcpListener);
-
-impl Target {
-    fn new() -> Self {
-        Self(TcpListener::bind("127.0.0.1:0").unwrap())
-    }
-
-    fn port(&self) -> u16 {
-        self.0.local_addr().unwrap().port()
-    }
-
-    fn accept(&self) -> TcpStream {
-        self.0.accept().unwrap().0
-    }
-}
-
-/// Makes a running master forward as `ssh -O forward` does.
-#[track_caller]
-fn forward(lab: &Lab, path: &Path, arguments: &[&str]) {
-    let mut command = lab.ssh();
-    command.arg("-S").arg(path).args(["-O", "forward"]);
-    command.args(arguments).arg("web");
-    Process::run(command, PATIENCE).expect(0);
-}
+use crate::support::{Lab, Master, PATIENCE, Process, Target, wait_for, wait_until};
 
 fn counts(lab: &Lab, path: &Path) -> Value {
     let socket = lab.list().at(path).0;
@@ -86,9 +55,9 @@ fn connection_through_a_local_forwarding() {
     let target = Target::new();
     for listen in ["", "127.0.0.1:", "*:"] {
         let mut master = lab.master("web");
-        let port = free_port();
+        let port = Lab::free_port();
         let argument = format!("{listen}{port}:127.0.0.1:{}", target.port());
-        forward(&lab, master.path(), &["-L", &argument]);
+        lab.ssh_forwarding("forward", master.path(), &["-L", &argument]);
         assert_eq!(counts(&lab, master.path()), json!([0, false, 0]));
 
         let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
@@ -107,9 +76,9 @@ fn half_closed_connection_still_counts() {
     let lab = Lab::new();
     let target = Target::new();
     let mut master = lab.master("web");
-    let port = free_port();
+    let port = Lab::free_port();
     let argument = format!("{port}:127.0.0.1:{}", target.port());
-    forward(&lab, master.path(), &["-L", &argument]);
+    lab.ssh_forwarding("forward", master.path(), &["-L", &argument]);
     let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
     client.write_all(b"get").unwrap();
     client.shutdown(Shutdown::Write).unwrap();
@@ -130,8 +99,8 @@ fn connection_through_a_dynamic_forwarding() {
     let lab = Lab::new();
     let target = Target::new();
     let mut master = lab.master("web");
-    let port = free_port();
-    forward(&lab, master.path(), &["-D", &port.to_string()]);
+    let port = Lab::free_port();
+    lab.ssh_forwarding("forward", master.path(), &["-D", &port.to_string()]);
     let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
     // SOCKS 5 without authentication, then a connection to an IPv4 address (RFC 1928).
     client.write_all(&[5, 1, 0]).unwrap();
@@ -152,7 +121,7 @@ fn connection_through_a_forwarded_unix_socket() {
     let mut master = lab.master("web");
     let path = lab.path("tmp/forwarded");
     let argument = format!("{}:127.0.0.1:{}", path.display(), target.port());
-    forward(&lab, master.path(), &["-L", &argument]);
+    lab.ssh_forwarding("forward", master.path(), &["-L", &argument]);
     assert_eq!(counts(&lab, master.path()), json!([0, false, 0]));
     let clients = [(); 2].map(|()| UnixStream::connect(&path).unwrap());
     let accepted = [(); 2].map(|()| target.accept());
@@ -166,9 +135,9 @@ fn connection_through_a_remote_forwarding() {
     let lab = Lab::new();
     let target = Target::new();
     let mut master = lab.master("web");
-    let port = free_port();
+    let port = Lab::free_port();
     let argument = format!("{port}:127.0.0.1:{}", target.port());
-    forward(&lab, master.path(), &["-R", &argument]);
+    lab.ssh_forwarding("forward", master.path(), &["-R", &argument]);
     assert_eq!(counts(&lab, master.path()), json!([0, false, 0]));
     let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let accepted = target.accept();
@@ -187,11 +156,11 @@ fn connection_through_a_forwarding_of_a_proxied_master() {
     ));
     let target = Target::new();
     let mut master = lab.master("web");
-    let (port, back) = (free_port(), free_port());
+    let (port, back) = (Lab::free_port(), Lab::free_port());
     let local = format!("127.0.0.1:{port}:127.0.0.1:{}", target.port());
     let remote = format!("{back}:127.0.0.1:{}", target.port());
     for (arguments, port) in [(["-R", &remote], back), (["-L", &local], port)] {
-        forward(&lab, master.path(), &arguments);
+        lab.ssh_forwarding("forward", master.path(), &arguments);
         let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
         let accepted = target.accept();
         is_guarded(&lab, &mut master, "1 forwarded connection");
@@ -209,9 +178,9 @@ fn session_and_forwarded_connection_are_named_together() {
     let target = Target::new();
     let mut master = lab.master("web");
     let session = master.session(&lab);
-    let port = free_port();
+    let port = Lab::free_port();
     let argument = format!("{port}:127.0.0.1:{}", target.port());
-    forward(&lab, master.path(), &["-L", &argument]);
+    lab.ssh_forwarding("forward", master.path(), &["-L", &argument]);
     let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let accepted = target.accept();
     is_guarded(&lab, &mut master, "1 session, 1 forwarded connection");
@@ -230,9 +199,9 @@ fn waiting_connection_of_a_stopped_master() {
     let lab = Lab::new();
     let target = Target::new();
     let mut master = lab.master("web");
-    let port = free_port();
+    let port = Lab::free_port();
     let argument = format!("{port}:127.0.0.1:{}", target.port());
-    forward(&lab, master.path(), &["-L", &argument]);
+    lab.ssh_forwarding("forward", master.path(), &["-L", &argument]);
     master.suspend();
     let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let said = lab.muxtray(["exit", "--end-process", "web"]).expect(1);
@@ -253,9 +222,9 @@ fn stop_names_what_keeps_the_master() {
     let lab = Lab::new();
     let target = Target::new();
     let pid = lab.persisted_master("web", "600");
-    let port = free_port();
+    let port = Lab::free_port();
     let argument = format!("{port}:127.0.0.1:{}", target.port());
-    forward(&lab, &lab.control_path("web"), &["-L", &argument]);
+    lab.ssh_forwarding("forward", &lab.control_path("web"), &["-L", &argument]);
     let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let accepted = target.accept();
     let said = lab.muxtray(["stop", "web"]).expect(0).stdout;
@@ -396,11 +365,11 @@ fn unused_forwardings_do_not_count() {
     let _target = UnixListener::bind(lab.path("tmp/target")).unwrap();
     let unix = format!("{}:{}", socket.display(), lab.path("tmp/target").display());
     let (dynamic, remote) = (
-        free_port().to_string(),
-        format!("{}:127.0.0.1:1", free_port()),
+        Lab::free_port().to_string(),
+        format!("{}:127.0.0.1:1", Lab::free_port()),
     );
     for arguments in [["-D", &dynamic], ["-R", &remote], ["-L", &unix]] {
-        forward(&lab, master.path(), &arguments);
+        lab.ssh_forwarding("forward", master.path(), &arguments);
     }
     exits_when_nothing_is_open(&lab, master);
 }

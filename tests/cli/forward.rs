@@ -11,29 +11,7 @@ use muxtray::model::forwarding::{Forwarding, ForwardingKind};
 
 use serde_json::{Value, json};
 
-use crate::support::{GOOD, Lab, Master, PATIENCE, Process, wait_for, wait_until};
-
-/// A server that keeps its connections open and answers nothing.
-struct Target(TcpListener);
-
-impl Target {
-    fn new() -> Self {
-        Self(TcpListener::bind("127.0.0.1:0").unwrap())
-    }
-
-    fn port(&self) -> u16 {
-        self.0.local_addr().unwrap().port()
-    }
-}
-
-/// Makes a running master forward as `ssh -O forward` does.
-#[track_caller]
-fn by_ssh(lab: &Lab, request: &str, path: &Path, arguments: &[&str]) {
-    let mut command = lab.ssh();
-    command.arg("-S").arg(path).args(["-O", request]);
-    command.args(arguments).arg("web");
-    Process::run(command, PATIENCE).expect(0);
-}
+use crate::support::{GOOD, Lab, Master, PATIENCE, Process, Target, wait_for, wait_until};
 
 #[track_caller]
 fn forwards(lab: &Lab, path: &Path) -> Value {
@@ -137,15 +115,10 @@ fn listeners_of_every_kind_of_master_are_shown() {
     // Of one that was added nothing but its listener is known; one connection runs through it.
     let socket = lab.path("fwd \u{1b}[31m.sock");
     let argument = format!("{}:{to}", socket.display());
-    by_ssh(&lab, "forward", &path, &["-L", &argument]);
-    by_ssh(
-        &lab,
-        "forward",
-        &path,
-        &["-L", &format!("[::1]:{three}:{to}")],
-    );
+    lab.ssh_forwarding("forward", &path, &["-L", &argument]);
+    lab.ssh_forwarding("forward", &path, &["-L", &format!("[::1]:{three}:{to}")]);
     let _client = TcpStream::connect(("127.0.0.1", one)).unwrap();
-    let _accepted = target.0.accept().unwrap();
+    let _accepted = target.accept();
     let shown = forwards(&lab, &path);
     let find = |listen: &str| {
         let mut rows = shown.as_array().unwrap().iter();
@@ -200,7 +173,7 @@ fn echoes(
     client: &mut (impl Read + Write),
     accepted: &mut Option<TcpStream>,
 ) -> bool {
-    let accepted = accepted.get_or_insert_with(|| target.0.accept().unwrap().0);
+    let accepted = accepted.get_or_insert_with(|| target.accept());
     client.write_all(b"x").unwrap();
     let mut byte = [0];
     accepted.read_exact(&mut byte).unwrap();
@@ -414,7 +387,7 @@ fn forwarding_that_nobody_knows_needs_its_specification() {
     let master = lab.master("web");
     let port = Lab::free_port().to_string();
     let argument = format!("{port}:h:9");
-    by_ssh(&lab, "forward", master.path(), &["-L", &argument]);
+    lab.ssh_forwarding("forward", master.path(), &["-L", &argument]);
     let unknown = lab
         .muxtray(["forward", "web", "--cancel", "-L", &port])
         .expect(1)
@@ -443,7 +416,7 @@ fn configured_forwarding_whose_port_was_taken_can_be_added() {
     lab.persisted_master("web", "60");
     drop(taken);
     let path = lab.control_path("web");
-    by_ssh(&lab, "check", &path, &[]);
+    lab.ssh_forwarding("check", &path, &[]);
     let argument = format!("127.0.0.1:{port}:h:9");
     let failed = lab
         .muxtray(["forward", "web", "-L", &argument])

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use crate::desktop::{Desktop, Message, Parts, TrayIcon, end, lab};
 use crate::menu::wait_until_at_rest;
 use crate::settings::run_with_opener;
-use crate::support::{Lab, Master, PATH, PATIENCE, Process, wait_until};
+use crate::support::{Lab, Master, PATH, PATIENCE, wait_until};
 
 const WEB: &str = "\u{25cf} web";
 
@@ -23,13 +23,9 @@ impl Forwarding {
         Self { listen, argument }
     }
 
-    /// Changes it with ssh, without muxtray.
     #[track_caller]
     fn by_ssh(&self, lab: &Lab, request: &str, master: &Master) {
-        let mut command = lab.ssh();
-        command.arg("-S").arg(master.path()).args(["-O", request]);
-        command.args(["-L", &self.argument, "web"]);
-        Process::run(command, PATIENCE).expect(0);
+        lab.ssh_forwarding(request, master.path(), &["-L", &self.argument]);
     }
 
     /// Whether the port is taken. A bind connects to nothing.

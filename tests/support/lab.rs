@@ -277,6 +277,15 @@ impl Lab {
         Process::run(command, PATIENCE)
     }
 
+    /// Changes a forwarding as `ssh -O REQUEST ARGUMENTS` does, without muxtray.
+    #[track_caller]
+    pub(crate) fn ssh_forwarding(&self, request: &str, control_path: &Path, arguments: &[&str]) {
+        let mut command = self.ssh();
+        command.arg("-S").arg(control_path).args(["-O", request]);
+        command.args(arguments).arg("web");
+        Process::run(command, PATIENCE).expect(0);
+    }
+
     /// Makes a stale socket: bound by this process and closed again.
     #[track_caller]
     pub(crate) fn dead_socket(&self, path: &Path) {

@@ -23,6 +23,7 @@ mod mount;
 mod muxtray;
 mod network;
 mod process;
+mod target;
 mod trace;
 mod truth;
 mod user;
@@ -35,6 +36,7 @@ pub(crate) use mount::FuseMount;
 pub(crate) use muxtray::{GOOD, Report, SocketReport, program};
 pub(crate) use network::{CLIENT, Network, WEB};
 pub(crate) use process::{Finished, PATIENCE, Process, look_for, wait_for, wait_until};
+pub(crate) use target::Target;
 pub(crate) use trace::{judged, no_trace};
 pub(crate) use truth::{
     command_line, files_below, is_listening, is_socket, pid_of_persisted, process_parent,

@@ -1,22 +1,11 @@
 use super::*;
 use crate::model::forward::{ListensAt, RemoteForward};
 use crate::model::ids::{MasterPid, UserId};
-use crate::model::samples::in_state;
+use crate::model::samples::{self, forwarding, in_state};
 use crate::model::state::State;
 
-fn forwarding(text: &str) -> Forwarding {
-    Forwarding::try_from(text.to_owned()).unwrap()
-}
-
 fn listening(all: &[&str]) -> Vec<Listening> {
-    let listening = |text: &&str| Listening {
-        at: match text.parse() {
-            Ok(address) => ListensAt::Tcp(address),
-            Err(_) => ListensAt::Unix(text.into()),
-        },
-        connections: 0,
-    };
-    all.iter().map(listening).collect()
+    samples::listening(all, 0)
 }
 
 fn holder(address: &str, process: Option<(i32, &str)>) -> PortHolder {

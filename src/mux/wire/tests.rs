@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::samples::forwarding;
 use proptest::prelude::*;
 
 /// The whole packet, for a fake master.
@@ -53,7 +54,6 @@ impl Reply {
 #[test]
 fn encodes_requests() {
     let id = RequestId(7);
-    let forwarding = |text: &str| Forwarding::try_from(text.to_owned()).unwrap();
     for (request, bytes) in [
         (Request::Hello, &b"\0\0\0\x08\0\0\0\x01\0\0\0\x04"[..]),
         (Request::AliveCheck(id), b"\0\0\0\x08\x10\0\0\x04\0\0\0\x07"),

@@ -94,15 +94,10 @@ fn local_rows(socket: &Socket, forward: &Forward, can_ask: bool) -> Vec<Entry> {
 mod tests {
     use super::*;
     use crate::model::forward::RemoteForward;
-    use crate::model::forwarding::Forwarding;
-    use crate::model::samples::in_state;
+    use crate::model::samples::{forwarding, in_state};
     use crate::model::socket::State;
     use crate::present::menu::socket_rows::socket_rows;
     use crate::present::menu::tests::drawn_rows;
-
-    fn forwarding(text: &str) -> Forwarding {
-        Forwarding::try_from(text.to_owned()).unwrap()
-    }
 
     fn forward(at: ListensAt, known: Option<&str>) -> Forward {
         Forward {
