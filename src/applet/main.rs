@@ -8,10 +8,9 @@
 compile_error!("the applet needs a tray to draw in: choose the feature `tray` or `lean-tray`");
 
 mod clipboard;
-#[cfg(not(feature = "lean-tray"))]
-mod drawn_menu;
 mod icon_theme;
 mod icons;
+mod open_menu_times;
 mod private_directory;
 
 #[cfg(not(feature = "lean-tray"))]

@@ -2,6 +2,7 @@
 //!
 //! It runs on the main thread, in the event loop of tao; other threads send events through its proxy. It never polls.
 
+mod drawn_menu;
 mod layout_updated;
 mod open_menu;
 mod registration;
@@ -26,9 +27,9 @@ use tray_icon::menu::{ContextMenu as _, MenuEvent, MenuId};
 use tray_icon::{TrayIcon, TrayIconBuilder};
 
 use crate::clipboard::{self, Tool};
-use crate::drawn_menu::DrawnMenu;
 use crate::private_directory::PrivateDirectory;
 use crate::{icon_theme, icons};
+use drawn_menu::DrawnMenu;
 use layout_updated::Submenus;
 use open_menu::OpenMenu;
 use widgets::Widgets;

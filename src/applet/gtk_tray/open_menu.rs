@@ -8,16 +8,7 @@ use std::time::{Duration, Instant};
 
 use muxtray::desktop::menu::Changeable;
 
-/// The longest wait. A panel that crashes never reports a closed menu, and after this time a user needs the current
-/// state more than a steady menu.
-const LIMIT: Duration = Duration::from_secs(60);
-
-/// The top menu counts as open for this time after its last submenu has closed.
-const TOP_MENU_STAYS: Duration = Duration::from_secs(3);
-
-/// Time after a submenu has closed in which a click on its rows may arrive: panels report the click after closing the
-/// menu.
-const LATE_CLICK: Duration = Duration::from_millis(300);
+use crate::open_menu_times::{LATE_CLICK, LIMIT, TOP_MENU_STAYS};
 
 /// AppIndicator opens and closes each inserted submenu within this time; no user is that fast.
 const SPURIOUS_OPENING: Duration = Duration::from_millis(20);

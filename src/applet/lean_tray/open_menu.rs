@@ -4,21 +4,12 @@
 //! they show the top menu.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use muxtray::desktop::menu::Changeable;
 
 use super::drawn_menu::TOP;
-
-/// The menu counts as closed this long after the last report on it: a panel that crashes reports nothing.
-const LIMIT: Duration = Duration::from_secs(60);
-
-/// If the panel does not report the end of the top menu, it counts as open for this time after it was opened or its last
-/// submenu was closed: the user may be moving the pointer to the next one.
-const TOP_MENU_STAYS: Duration = Duration::from_secs(3);
-
-/// Time after a menu has closed in which a click on its rows may arrive: panels report the click after closing the menu.
-const LATE_CLICK: Duration = Duration::from_millis(300);
+use crate::open_menu_times::{LATE_CLICK, LIMIT, TOP_MENU_STAYS};
 
 #[derive(Debug, Default)]
 pub(super) struct OpenMenu {
@@ -86,6 +77,8 @@ impl OpenMenu {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     /// What a panel reports, and when, in milliseconds.
