@@ -12,8 +12,8 @@
 //! - [`model`]: the shared values. [`diagnose`], [`decide`], [`present`]: judgement, announcements, text. These four
 //!   touch no file, socket, process or clock.
 //! - [`config`], [`autostart`]: the user's settings, and start at login.
-//! - [`discover`]: which paths can be control sockets; the only module that runs `ssh -G`.
-//! - [`observe`]: what the kernel and the files show; connects only if the kernel shows no listener.
+//! - [`discover`]: the paths that can be control sockets; the only module that runs `ssh -G`.
+//! - [`observe`]: facts from the kernel and from files; connects only if the kernel shows no listener.
 //! - [`scan`]: discover, observe and diagnose, once. [`watch`]: the events after which a scan can differ.
 //! - [`mux`]: the protocol of a control socket.
 //! - [`actions`]: check, exit, stop, clean, fix, end a process, open, time a host; the only module that changes
@@ -23,7 +23,7 @@
 //! - [`i18n`]: the language of texts. [`log`], [`crash`], [`privilege`], [`unconfined`]: logging, panics, rights, and
 //!   programs started outside the systemd unit's confines.
 //!
-//! `docs/architecture.md` says what always holds and where a change goes. The tray itself is the program
+//! `docs/architecture.md` lists the invariants and the place of each kind of change. The tray itself is the program
 //! `muxtray-applet` (`src/applet`), so the command line loads no GTK.
 
 pub mod actions;

@@ -55,7 +55,7 @@ pub(super) struct HostToConnect {
 pub(super) struct NotConnectable {
     pub(super) outcome: Outcome,
     pub(super) why: String,
-    /// What is wrong with ssh or its configuration.
+    /// Findings about ssh or its configuration.
     findings: Vec<Finding>,
 }
 

@@ -574,7 +574,7 @@ fn members_from_other_sources_than_the_files() {
     let zoe = |gid: u32| format!("echo 'zoe:x:60501:{gid}:zoe:/:/bin/sh'");
     let member = format!("group {user} has other members (zoe)");
     let no_answer = format!("group {user} may have other members (no answer from ldap");
-    // What getent does for `-s ldap passwd` and for `-s ldap group`, and the reason in the finding.
+    // The commands in place of `getent -s ldap passwd` and `getent -s ldap group`, and the reason in the finding.
     for (passwd, group, reason) in [
         (zoe(60501), "exit 2".to_owned(), None),
         (zoe(*gid), "exit 2".to_owned(), Some(&member)),

@@ -1,5 +1,5 @@
-//! Settings in the menu of a real panel: what a click writes and changes, the message if it cannot be written; and a
-//! start at login.
+//! Settings in the menu of a real panel: the effects of a click, the message if the file cannot be written, and start at
+//! login.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,4 +1,4 @@
-//! Which rows may be inserted or removed while the menu may be open. Pure; the time is an argument.
+//! The rows that may be inserted or removed while the menu may be open. Pure; the time is an argument.
 //!
 //! All panels report opened and closed submenus, but only some report the top menu. If the panel does not, the top menu
 //! counts as open for a few seconds after its last submenu has closed: the user may be moving the pointer to the next

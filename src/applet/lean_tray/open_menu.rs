@@ -1,4 +1,4 @@
-//! Which rows may be inserted or removed while the menu may be open. Pure; the time is an argument.
+//! The rows that may be inserted or removed while the menu may be open. Pure; the time is an argument.
 //!
 //! Plasma and GNOME report when the menu opens and closes. GTK panels report this of submenus, and ask for changes before
 //! they show the top menu.
@@ -81,7 +81,7 @@ mod tests {
 
     use super::*;
 
-    /// What a panel reports, and when, in milliseconds.
+    /// A report of a panel: the row, and the time in milliseconds.
     enum Report {
         Opened(i32, u64),
         Closed(i32, u64),
