@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the tests that use ssh and sshd against another OpenSSH than the installed one. DIR is the prefix of an upstream
-# `make install`, or the root of another system's tree (debootstrap), whose programs run with their own libraries.
+# `make install`, or the root of another system's tree (debootstrap). Its programs run with their own libraries.
 # Needs root, for a mount namespace in which these programs stand at the places of the installed ones.
 #
 #   tests/openssh.sh DIR [cargo test's arguments]

@@ -10,7 +10,7 @@ use crate::support::{Lab, Master, PATH, PATIENCE, wait_until};
 
 const WEB: &str = "\u{25cf} web";
 
-/// A forwarding whose target nothing asks.
+/// A forwarding. Nothing connects to its target.
 struct Forwarding {
     listen: String,
     argument: String,

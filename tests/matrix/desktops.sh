@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The desktops of tests/matrix.sh: packages, session, panel, and where the notification has its button. Sourced, not run.
 #
-# For each desktop there are NAME_packages, with the package whose version is shown first, and a function NAME_session
+# For each desktop there are NAME_packages, with the package that gives the version first, and a function NAME_session
 # that starts its real session on the X server. Optional:
 #   NAME_panel      the program of the panel, which is killed and started again; default: the package shown
 #   NAME_unfolds    set if a submenu opens by a click, within the menu

@@ -163,7 +163,7 @@ menu_is_drawn() {
     [ -n "$menu_box" ]
 }
 
-# Finds the icon: of the small places that changed when the applet started, the one whose click opens the menu.
+# Finds the icon: of the small places that changed when the applet started, the one on which a click opens the menu.
 find_icon() {
     local box_width box_height left top button place
     while read -r box_width box_height left top; do
