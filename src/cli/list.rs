@@ -1,7 +1,8 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::time::{Duration, Instant};
 
-use calloop::EventLoop;
+use calloop::generic::Generic;
+use calloop::{EventLoop, Interest, Mode, PostAction};
 
 use crate::discover::Environment;
 use crate::model::places::Places;
@@ -10,7 +11,7 @@ use crate::present::bar::Waybar;
 use crate::present::report::Report;
 use crate::present::table;
 use crate::scan::Scanner;
-use crate::watch::{Debounce, Event, Watch, Watcher};
+use crate::watch::{Debounce, Event, INTERVAL_WITHOUT_EVENTS, Watch, Watcher};
 
 use super::args::{Format, Global, List};
 use super::context::Context;
@@ -19,10 +20,6 @@ use super::style;
 
 /// The longest time between two scans of `--watch`.
 const MAX_PAUSE: Duration = Duration::from_secs(300);
-
-/// The same while something can change without an event: a session that closes, or a file that is not watched because of
-/// the kernel's limits.
-const MAX_PAUSE_WITHOUT_EVENTS: Duration = Duration::from_secs(5);
 
 /// The rows of the lowest usual terminal, less two: lines that have left it cannot be replaced.
 const MAX_REPLACED: usize = 22;
@@ -54,7 +51,20 @@ pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Resu
     let mut watching = Watching {
         watch: Watch::new(event_loop.handle()),
         debounce: Debounce::default(),
+        is_unread: false,
     };
+    // A bar that ends reads nothing any more, and the next line may be hours away. epoll reports the closed pipe without
+    // being asked to, and accepts no file.
+    let reader = Generic::new(io::stdout(), Interest::EMPTY, Mode::Level);
+    let inserted = event_loop
+        .handle()
+        .insert_source(reader, |_, _, watching: &mut Watching| {
+            watching.is_unread = true;
+            Ok(PostAction::Remove)
+        });
+    if let Err(error) = inserted {
+        tracing::debug!("standard output: not watched: {error}");
+    }
     loop {
         if watching.watch.follow(&printed, context.interests()) {
             watching.on_event(Event::Changed);
@@ -69,6 +79,9 @@ pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Resu
             event_loop
                 .dispatch(left, &mut watching)
                 .map_err(io::Error::other)?;
+            if watching.is_unread {
+                return Ok(Outcome::Well);
+            }
         }
         let began = Instant::now();
         context.refresh();
@@ -82,12 +95,14 @@ pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Resu
 struct Watching {
     watch: Watch<Self>,
     debounce: Debounce,
+    /// Whether nothing reads standard output any more.
+    is_unread: bool,
 }
 
 impl Watching {
     fn max_pause(&self, snapshot: &Snapshot) -> Duration {
         if self.watch.limit().is_some() || snapshot.sockets.iter().any(Socket::is_used) {
-            MAX_PAUSE_WITHOUT_EVENTS
+            INTERVAL_WITHOUT_EVENTS
         } else {
             MAX_PAUSE
         }

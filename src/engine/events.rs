@@ -8,11 +8,7 @@ use crate::model::finding::{Finding, FindingId};
 use crate::model::interest::Interest;
 use crate::model::socket::{Snapshot, Socket};
 use crate::scan;
-use crate::watch::{Event, Watch, Watcher};
-
-/// The longest time between two scans while something can change without an event: a session that closes, or a file that
-/// is not watched because of the kernel's limits.
-const INTERVAL_WITHOUT_EVENTS: Duration = Duration::from_secs(30);
+use crate::watch::{Event, INTERVAL_WITHOUT_EVENTS, Watch, Watcher};
 
 impl Engine {
     /// Watches everything that could change the result of the next scan.

@@ -22,6 +22,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::time::Duration;
 
 use calloop::generic::Generic;
 use calloop::{Interest as Readiness, LoopHandle, Mode, PostAction};
@@ -39,6 +40,10 @@ use process_exits::ProcessExits;
 
 /// The processes of sessions that are watched beside the masters. The end of another is noticed by a later scan.
 const MAX_CLIENTS: usize = 256;
+
+/// The longest time between two scans while something can change without an event: a connection through a forwarding, or a
+/// file that is not watched because of the kernel's limits.
+pub const INTERVAL_WITHOUT_EVENTS: Duration = Duration::from_secs(30);
 
 /// The data of the loop that a [`Watch`] is part of.
 pub trait Watcher: Sized + 'static {

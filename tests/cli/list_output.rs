@@ -143,3 +143,17 @@ fn watch_prints_one_json_line_per_change() {
     assert!(watch.is_running(), "{}", watch.stderr());
     assert_eq!(lines(&watch), [vec![], vec!["running"], vec!["stale"]]);
 }
+
+#[test]
+fn watch_ends_when_nothing_reads_it() {
+    let lab = Lab::new();
+    for format in ["{summary}", "waybar", "json", "table"] {
+        let mut command = lab.muxtray_command(["list", "--watch", "--format", format]);
+        let program = command.get_program().to_owned();
+        let arguments: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
+        command = lab.command("sh");
+        command.args(["-c", "\"$@\" | head -n 1", "sh"]);
+        command.arg(program).args(arguments);
+        Process::run(command, PATIENCE).expect(0);
+    }
+}
