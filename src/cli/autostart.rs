@@ -27,27 +27,36 @@ pub(super) fn run(action: Action, to: &mut Output<'_>) -> io::Result<Outcome> {
             }
             Ok(outcome)
         }
-        Err(error) => fail(&error, to),
+        Err(error) => to.fail(outcome(&error), error),
     }
 }
 
-fn fail(error: &AutostartError, to: &mut Output<'_>) -> io::Result<Outcome> {
-    let outcome = match error {
+fn outcome(error: &AutostartError) -> Outcome {
+    match error {
         AutostartError::NoPlace
         | AutostartError::NotAnEntry { .. }
         | AutostartError::OtherDesktop { .. } => Outcome::Misused,
         AutostartError::NoProgram
         | AutostartError::Unreadable { .. }
         | AutostartError::Unwritable { .. } => Outcome::Unknown,
-    };
-    to.fail(outcome, error)
+    }
 }
 
 /// Prints `enabled`, the autostart file in force with the reason why it starts nothing, and the link of the systemd unit.
 fn print_json(autostart: &Autostart, to: &mut Output<'_>) -> io::Result<Outcome> {
     let status = match autostart.status() {
         Ok(status) => status,
-        Err(error) => return fail(&error, to),
+        Err(error) => {
+            let unknown = json!({
+                "schema": SCHEMA,
+                "enabled": null,
+                "file": null,
+                "unit": null,
+                "error": error.to_string(),
+            });
+            writeln!(to.out, "{unknown:#}")?;
+            return Ok(outcome(&error));
+        }
     };
     let file = status.file.as_ref().map(|file| {
         let inactive = file.inactive.as_ref().map(|inactive| &inactive.why);

@@ -12,6 +12,7 @@ use super::reports;
 use crate::actions::parallel::parallel_map;
 use crate::actions::perform::{self, Subject};
 use crate::decide::action_report::{Action, ActionOutcome, ActionReport};
+use crate::model::finding::{Finding, Severity};
 use crate::model::network::{Judgement, Verdict};
 use crate::model::socket::{Socket, State};
 use crate::model::text;
@@ -26,6 +27,8 @@ pub(super) fn check(global: &Global, check: &Check, to: &mut Output<'_>) -> io::
     }
     let snapshot = context.snapshot();
     let found = Outcome::from(snapshot.worst());
+    let is_error = |finding: &&Finding| finding.severity == Severity::Error;
+    let errors: Vec<Finding> = snapshot.findings.iter().filter(is_error).cloned().collect();
     let sockets: Vec<Socket> = snapshot
         .sockets
         .into_iter()
@@ -50,7 +53,7 @@ pub(super) fn check(global: &Global, check: &Check, to: &mut Output<'_>) -> io::
         }
     });
     context.note(&reports);
-    Ok(reports::print(&reports, check.json, to)?.max(found))
+    Ok(reports::print_with_findings(&reports, &errors, check.json, to)?.max(found))
 }
 
 fn check_one(socket: &Socket) -> ActionReport {

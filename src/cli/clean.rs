@@ -15,19 +15,23 @@ use crate::model::socket::{Snapshot, Socket};
 
 pub(super) fn clean(global: &Global, clean: &Clean, to: &mut Output<'_>) -> io::Result<Outcome> {
     let mut context = Context::load_for(global, clean.json)?;
-    let reports = if clean.targets.is_empty() {
-        let reports = clean_all(&context.snapshot(), clean.managed, clean.dry_run);
-        if reports.is_empty() && !clean.json {
-            writeln!(to.out, "{}", tr!("nothing to clean"))?;
-        }
-        reports
-    } else {
+    if !clean.targets.is_empty() {
         let resolved = context.resolve(&clean.targets);
-        reports::act_on(&resolved, Action::Clean, |socket| {
+        let reports = reports::act_on(&resolved, Action::Clean, |socket| {
             perform::clean(&by_path(socket.clone()), clean.dry_run)
-        })
-    };
-    reports::print(&reports, clean.json, to)
+        });
+        return reports::print(&reports, clean.json, to);
+    }
+    if let Some(refused) = context.refuse_without_settings(clean.json, to)? {
+        return Ok(refused);
+    }
+    let snapshot = context.snapshot();
+    let reports = clean_all(&snapshot, clean.managed, clean.dry_run);
+    if reports.is_empty() && !clean.json {
+        writeln!(to.out, "{}", tr!("nothing to clean"))?;
+    }
+    let unknown = context.unknown_hosts(&snapshot);
+    reports::print_all(&reports, &unknown, clean.json, to)
 }
 
 /// Cleans every stale socket and leftover, and finishes interrupted cleans.

@@ -33,16 +33,21 @@ pub(super) fn run(global: &Global, action: Config, to: &mut Output<'_>) -> io::R
             write!(to.out, "{}", settings.documented())?;
             error.map_or(Ok(Outcome::Well), |error| to.fail(Outcome::Misused, error))
         }
-        Config::Edit => edit(&path, to),
-        Config::Check { json: false } => check(&path, to),
+        Config::Edit => edit(&path, global, to),
+        Config::Check { json: false } => check(&path, global, to),
         Config::Check { json: true } => check_json(&path, global, to),
     }
 }
 
-fn check(path: &Path, to: &mut Output<'_>) -> io::Result<Outcome> {
+/// Every command refuses to run if the file of `--config` is missing; without that option the defaults apply.
+fn is_allowed(error: &ConfigError, global: &Global) -> bool {
+    matches!(error, ConfigError::Missing(_)) && global.config.is_none()
+}
+
+fn check(path: &Path, global: &Global, to: &mut Output<'_>) -> io::Result<Outcome> {
     let line = match config::load(path) {
         Ok(_) => tr!("{path}: valid", path = text::path(path)),
-        Err(ConfigError::Missing(_)) => tr!(
+        Err(error) if is_allowed(&error, global) => tr!(
             "{path}: no such file; the defaults are in force",
             path = text::path(path)
         ),
@@ -56,11 +61,10 @@ fn check(path: &Path, to: &mut Output<'_>) -> io::Result<Outcome> {
 }
 
 fn check_json(path: &Path, global: &Global, to: &mut Output<'_>) -> io::Result<Outcome> {
-    let (exists, finding) = match config::load(path) {
-        Ok(_) => (true, None),
-        Err(ConfigError::Missing(_)) => (false, None),
-        Err(error) => (true, Some(error.finding(global.config.as_deref()))),
-    };
+    let loaded = config::load(path);
+    let exists = !matches!(loaded, Err(ConfigError::Missing(_)));
+    let wrong = loaded.err().filter(|error| !is_allowed(error, global));
+    let finding = wrong.map(|error| error.finding(global.config.as_deref()));
     let report = json!({
         "schema": SCHEMA,
         "path": path.to_string_lossy(),
@@ -73,7 +77,7 @@ fn check_json(path: &Path, global: &Global, to: &mut Output<'_>) -> io::Result<O
 }
 
 /// `$VISUAL` and `$EDITOR` can have options, so a shell runs them.
-fn edit(path: &Path, to: &mut Output<'_>) -> io::Result<Outcome> {
+fn edit(path: &Path, global: &Global, to: &mut Output<'_>) -> io::Result<Outcome> {
     if let Err(error) = config::write_first(path) {
         return to.fail(Outcome::Misused, error);
     }
@@ -91,7 +95,7 @@ fn edit(path: &Path, to: &mut Output<'_>) -> io::Result<Outcome> {
         .status();
     let editor = text::os(&editor);
     let why = match status {
-        Ok(status) if status.success() => return check(path, to),
+        Ok(status) if status.success() => return check(path, global, to),
         Ok(status) => tr!(
             "editor `{editor}` failed: {status}; set VISUAL or EDITOR",
             editor,

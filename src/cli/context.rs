@@ -9,7 +9,7 @@ use tr::tr;
 use crate::actions::rehearsal;
 use crate::actions::ssh::Ssh;
 use crate::config::{self, ConfigError, Settings};
-use crate::decide::action_report::{ActionReport, ReportTarget};
+use crate::decide::action_report::{Action, ActionOutcome, ActionReport, ReportTarget};
 use crate::decide::ending;
 use crate::diagnose::{self, taken_ports};
 use crate::discover::{self, Discovered, Environment, Fingerprint, NoHost, Request};
@@ -24,11 +24,12 @@ use crate::model::target::{self, TargetError, TargetName};
 use crate::model::text;
 use crate::observe::port_holders::port_holders;
 use crate::present::doctor::Examined;
+use crate::present::hosts::Hosts;
 use crate::scan::{self, Scanner};
 
 use super::args::Global;
 use super::outcome::{Outcome, Output};
-use super::progress;
+use super::{progress, reports};
 
 /// A TARGET as it was typed, and its socket, or why it is no single socket.
 pub(super) type Resolved = (String, Result<Socket, TargetError>);
@@ -108,6 +109,29 @@ impl Context {
             finding,
             refused: BTreeMap::new(),
         })
+    }
+
+    /// Refuses to act on all sockets while the settings are invalid: they can name paths to leave alone. Returns the outcome.
+    pub(super) fn refuse_without_settings(
+        &self,
+        json: bool,
+        to: &mut Output<'_>,
+    ) -> io::Result<Option<Outcome>> {
+        let Some(finding) = &self.finding else {
+            return Ok(None);
+        };
+        let findings = std::slice::from_ref(finding);
+        if json {
+            let _ = reports::print_with_findings(&[], findings, json, to)?;
+        } else {
+            reports::print_findings(findings, to.err)?;
+        }
+        Ok(Some(Outcome::Misused))
+    }
+
+    /// Why no host is known, so that sockets can be missing.
+    pub(super) fn unknown_hosts(&self, snapshot: &Snapshot) -> Vec<Finding> {
+        Hosts::new(&self.places, snapshot).unknown_because()
     }
 
     /// See [`Places::ssh_option`].
@@ -435,11 +459,37 @@ impl NotConnectable {
         let outcome = to.fail(self.outcome, &self.why)?;
         for finding in &self.findings {
             writeln!(to.err, "    {}: {}", finding.subject, finding.evidence)?;
-            let lines = finding.lines.iter().map(String::as_str);
-            let remedy: Vec<&str> = std::iter::once(&*finding.remedy).chain(lines).collect();
-            writeln!(to.err, "    \u{2192} {}", remedy.join(" "))?;
+            writeln!(to.err, "    \u{2192} {}", reports::remedy(finding))?;
         }
         Ok(outcome)
+    }
+
+    /// The result for programs, in one line.
+    pub(super) fn report(&self, typed: &str) -> ActionReport {
+        let target = ReportTarget::Unresolved(typed.to_owned());
+        let (outcome, why) = (ActionOutcome::REFUSED, self.why.clone());
+        let report = ActionReport::new(target, Action::Open, outcome, why);
+        match self.findings.first() {
+            Some(finding) => ActionReport {
+                message: format!("{}: {}", self.why, finding.evidence),
+                ..report.with_advice(Some(reports::remedy(finding)))
+            },
+            None => report,
+        }
+    }
+
+    /// Prints it for a command with only this result.
+    pub(super) fn conclude(
+        &self,
+        typed: &str,
+        json: bool,
+        to: &mut Output<'_>,
+    ) -> io::Result<Outcome> {
+        if !json {
+            return self.print(to);
+        }
+        let _ = reports::print(&[self.report(typed)], json, to)?;
+        Ok(self.outcome)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::model::socket::Snapshot;
 use crate::observe::port_holders::port_holders;
 use crate::present::explain::Situation;
 use crate::present::report::Report;
+use crate::present::results::{ActionResult, Fixed};
 use crate::present::ssh_messages::recognise;
 use crate::present::{doctor, explain};
 
@@ -34,35 +35,28 @@ pub(super) fn run(global: &Global, doctor: &Doctor, to: &mut Output<'_>) -> io::
 
 fn examine(context: &mut Context, doctor: &Doctor, to: &mut Output<'_>) -> io::Result<Outcome> {
     let mut snapshot = context.full_examination();
-    let mut outcome = Outcome::Well;
-    if doctor.fix {
-        let reports = fix_all(&snapshot);
-        // With --json, standard output holds nothing but the report.
-        let out = if doctor.json {
-            &mut *to.err
-        } else {
-            &mut *to.out
-        };
-        outcome = reports::print(
-            &reports,
-            false,
-            &mut Output {
-                out,
-                err: &mut Vec::new(),
-            },
-        )?;
-        if reports
-            .iter()
-            .any(|report| report.outcome == ActionOutcome::Done)
-        {
-            snapshot = context.full_examination();
-            if !doctor.json {
-                writeln!(to.out)?;
-            }
+    let fixed = doctor.fix.then(|| fix_all(&snapshot));
+    let reports = fixed.as_deref().unwrap_or_default();
+    let mut outcome = reports::worst(reports);
+    if !doctor.json {
+        outcome = outcome.max(reports::print(reports, false, to)?);
+    }
+    let is_done = |report: &ActionReport| report.outcome == ActionOutcome::Done;
+    if reports.iter().any(is_done) {
+        snapshot = context.full_examination();
+        if !doctor.json {
+            writeln!(to.out)?;
         }
     }
     if doctor.json {
-        serde_json::to_writer_pretty(&mut *to.out, &Report::from(&snapshot))?;
+        let report = Report::from(&snapshot);
+        match &fixed {
+            Some(reports) => {
+                let results = reports.iter().map(ActionResult::from).collect();
+                serde_json::to_writer_pretty(&mut *to.out, &Fixed { report, results })?;
+            }
+            None => serde_json::to_writer_pretty(&mut *to.out, &report)?,
+        }
         writeln!(to.out)?;
     } else {
         style::write_lines(&doctor::report(&snapshot, context.examined()), to.out)?;

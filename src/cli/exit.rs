@@ -49,8 +49,12 @@ pub(super) fn stop(global: &Global, stop: &Stop, to: &mut Output<'_>) -> io::Res
 /// Ends all masters, then cleans.
 fn exit_all(global: &Global, exit: &Exit, to: &mut Output<'_>) -> io::Result<Outcome> {
     let mut context = Context::load_for(global, exit.json)?;
-    let (own, managed): (Vec<Socket>, Vec<Socket>) = context
-        .snapshot()
+    if let Some(refused) = context.refuse_without_settings(exit.json, to)? {
+        return Ok(refused);
+    }
+    let snapshot = context.snapshot();
+    let unknown = context.unknown_hosts(&snapshot);
+    let (own, managed): (Vec<Socket>, Vec<Socket>) = snapshot
         .sockets
         .into_iter()
         .partition(|socket| exit.managed || socket.managed_by.is_none());
@@ -71,7 +75,7 @@ fn exit_all(global: &Global, exit: &Exit, to: &mut Output<'_>) -> io::Result<Out
     };
     let counts = [successes(&ended), successes(&cleaned)];
     let reports = [ended, cleaned, left].concat();
-    let outcome = reports::print(&reports, exit.json, to)?;
+    let outcome = reports::print_all(&reports, &unknown, exit.json, to)?;
     if !exit.json {
         let summary = summary(counts, reports.len(), managed.len());
         writeln!(to.out, "{summary}")?;

@@ -12,10 +12,11 @@ use super::open::{self, How};
 use super::outcome::{Outcome, Output};
 use super::reports::{self, consent};
 use crate::actions::forward::ForwardingMaster;
+use crate::actions::perform::Subject;
 use crate::decide::action_report::{Action, ActionOutcome, ActionReport, ReportTarget};
 use crate::decide::forwarding::{not_a_forwarding, to_cancel};
 use crate::model::forwarding::{Forwarding, ForwardingKind};
-use crate::model::socket::Socket;
+use crate::model::socket::{Socket, State};
 use crate::observe::process::service;
 use crate::present::report::{SCHEMA, SocketReport};
 use crate::scan;
@@ -51,7 +52,25 @@ pub(super) fn forward(
         .collect();
     match parsed {
         Ok(forwardings) => add_all(&mut context, forward, &forwardings, to),
-        Err(why) => to.fail(Outcome::Misused, why),
+        Err(why) => refuse(forward, Outcome::Misused, why, to),
+    }
+}
+
+fn refuse(
+    forward: &Forward,
+    outcome: Outcome,
+    why: String,
+    to: &mut Output<'_>,
+) -> io::Result<Outcome> {
+    let action = Action::Forward;
+    reports::refuse(&forward.host, action, outcome, why, forward.json, to)
+}
+
+/// Why a socket has no forwardings to list or cancel: no master listens there, or it is not known. An orphan has its own.
+fn no_master(socket: &Socket) -> Option<ActionReport> {
+    match socket.state {
+        State::Orphaned { .. } => None,
+        _ => Subject::from(socket.clone()).refusal(Action::Forward),
     }
 }
 
@@ -68,8 +87,11 @@ fn resolve(context: &mut Context, host: &str) -> Result<Socket, String> {
 fn list(context: &mut Context, forward: &Forward, to: &mut Output<'_>) -> io::Result<Outcome> {
     let socket = match resolve(context, &forward.host) {
         Ok(socket) => socket,
-        Err(why) => return to.fail(Outcome::Wrong, why),
+        Err(why) => return refuse(forward, Outcome::Wrong, why, to),
     };
+    if let Some(report) = no_master(&socket) {
+        return print(forward, &[report], to);
+    }
     if forward.json {
         let report = SocketReport::from(&socket);
         let report = json!({
@@ -112,7 +134,9 @@ fn add_all(
     let socket = match resolve(context, &forward.host) {
         Ok(socket) if socket.is_running() && !socket.is_elsewhere => socket,
         // A path names a master that runs.
-        Err(why) if forward.host.contains('/') => return to.fail(Outcome::Wrong, why),
+        Err(why) if forward.host.contains('/') => {
+            return refuse(forward, Outcome::Wrong, why, to);
+        }
         _ => {
             let how = How {
                 consent: consent(false),
@@ -121,7 +145,7 @@ fn add_all(
             let mut signals = None;
             let started = match open::start(context, &forward.host, how, &mut signals)? {
                 Ok((report, _)) => report,
-                Err(error) => return error.print(to),
+                Err(error) => return error.conclude(&forward.host, forward.json, to),
             };
             if open::is_interrupted(signals.as_ref(), &started) {
                 return to.fail(Outcome::Unknown, tr!("interrupted"));
@@ -134,7 +158,7 @@ fn add_all(
             }
             match resolve(context, &forward.host) {
                 Ok(socket) => socket,
-                Err(why) => return to.fail(Outcome::Wrong, why),
+                Err(why) => return refuse(forward, Outcome::Wrong, why, to),
             }
         }
     };
@@ -151,8 +175,11 @@ fn cancel_all(
 ) -> io::Result<Outcome> {
     let socket = match resolve(context, &forward.host) {
         Ok(socket) => socket,
-        Err(why) => return to.fail(Outcome::Wrong, why),
+        Err(why) => return refuse(forward, Outcome::Wrong, why, to),
     };
+    if let Some(report) = no_master(&socket) {
+        return print(forward, &[report], to);
+    }
     let master = master(context, forward, socket);
     let cancel = |(kind, argument): &Argument<'_>| {
         let meant = to_cancel(*kind, argument, &service, &master.socket);

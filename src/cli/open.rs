@@ -21,9 +21,17 @@ use crate::scan;
 
 pub(super) fn open(global: &Global, open: &Open, to: &mut Output<'_>) -> io::Result<Outcome> {
     let mut context = Context::load_for(global, open.json)?;
+    let mut unknown = Vec::new();
     let hosts = match &open.host {
         Some(host) => vec![host.clone()],
-        None => stranded(&context.snapshot().sockets),
+        None => {
+            if let Some(refused) = context.refuse_without_settings(open.json, to)? {
+                return Ok(refused);
+            }
+            let snapshot = context.snapshot();
+            unknown = context.unknown_hosts(&snapshot);
+            stranded(&snapshot.sockets)
+        }
     };
     let mut signals = None;
     let mut worst = Outcome::Well;
@@ -41,12 +49,7 @@ pub(super) fn open(global: &Global, open: &Open, to: &mut Output<'_>) -> io::Res
                 let outcome = Outcome::from(report.outcome);
                 (report, outcome, findings)
             }
-            Err(error) if open.json => {
-                let target = ReportTarget::Unresolved(host.clone());
-                let outcome = ActionOutcome::REFUSED;
-                let report = ActionReport::new(target, Action::Open, outcome, error.why.clone());
-                (report, error.outcome, Vec::new())
-            }
+            Err(error) if open.json => (error.report(host), error.outcome, Vec::new()),
             Err(error) => {
                 worst = worst.max(error.print(to)?);
                 continue;
@@ -63,10 +66,14 @@ pub(super) fn open(global: &Global, open: &Open, to: &mut Output<'_>) -> io::Res
             print(&report, &findings, to)?;
         }
     }
-    if open.json {
-        let _ = reports::print(&reports, true, to)?;
-    } else if hosts.is_empty() {
+    if hosts.is_empty() && !open.json {
         writeln!(to.out, "{}", tr!("no stranded masters"))?;
+    }
+    if open.json || !unknown.is_empty() {
+        let _ = reports::print_with_findings(&reports, &unknown, open.json, to)?;
+    }
+    if !unknown.is_empty() {
+        worst = worst.max(Outcome::Unknown);
     }
     to.out.flush()?;
     // A pending signal ends the program here, unless it is ignored.

@@ -1,12 +1,13 @@
 //! Acts on TARGETs and prints the reports, one line each.
 
-use std::io;
+use std::io::{self, Write};
 
 use super::context::Resolved;
 use super::outcome::{Outcome, Output};
 use crate::actions::parallel::parallel_map;
 use crate::decide::action_report::{Action, ActionOutcome, ActionReport, Refusal, ReportTarget};
 use crate::decide::intent::SessionConsent;
+use crate::model::finding::Finding;
 use crate::model::socket::Socket;
 use crate::present::results::Results;
 
@@ -33,6 +34,24 @@ pub(super) fn act_on(
     })
 }
 
+/// Prints why a command did not act on a TARGET, in JSON as its result; returns the outcome.
+pub(super) fn refuse(
+    typed: &str,
+    action: Action,
+    outcome: Outcome,
+    why: String,
+    json: bool,
+    to: &mut Output<'_>,
+) -> io::Result<Outcome> {
+    if !json {
+        return to.fail(outcome, why);
+    }
+    let target = ReportTarget::Unresolved(typed.to_owned());
+    let report = ActionReport::new(target, action, ActionOutcome::REFUSED, why);
+    let _ = print(&[report], json, to)?;
+    Ok(outcome)
+}
+
 /// Prints results, good and bad ones, on standard output. A TARGET that is no single socket is a wrong argument, hence a
 /// diagnostic, but in JSON a result like the others. Returns the worst outcome.
 pub(super) fn print(
@@ -40,8 +59,18 @@ pub(super) fn print(
     json: bool,
     to: &mut Output<'_>,
 ) -> io::Result<Outcome> {
+    print_with_findings(reports, &[], json, to)
+}
+
+/// Also prints findings about what the results do not cover.
+pub(super) fn print_with_findings(
+    reports: &[ActionReport],
+    findings: &[Finding],
+    json: bool,
+    to: &mut Output<'_>,
+) -> io::Result<Outcome> {
     if json {
-        serde_json::to_writer_pretty(&mut *to.out, &Results::from(reports))?;
+        serde_json::to_writer_pretty(&mut *to.out, &Results::new(reports, findings))?;
         writeln!(to.out)?;
     } else {
         for report in reports {
@@ -50,9 +79,24 @@ pub(super) fn print(
                 _ => writeln!(to.out, "{report}")?,
             }
         }
+        print_findings(findings, to.out)?;
     }
     to.out.flush()?;
     Ok(worst(reports))
+}
+
+/// Like [`print_with_findings`], with the reasons why not every socket is known.
+pub(super) fn print_all(
+    reports: &[ActionReport],
+    unknown: &[Finding],
+    json: bool,
+    to: &mut Output<'_>,
+) -> io::Result<Outcome> {
+    let outcome = print_with_findings(reports, unknown, json, to)?;
+    Ok(match unknown {
+        [] => outcome,
+        _ => outcome.max(Outcome::Unknown),
+    })
 }
 
 /// Prints a report with the advice on a line of its own.
@@ -62,6 +106,22 @@ pub(super) fn print_with_advice(report: &ActionReport, to: &mut Output<'_>) -> i
         writeln!(to.out, "    \u{2192} {advice}")?;
     }
     Ok(())
+}
+
+/// Prints each finding with its remedy on a line of its own.
+pub(super) fn print_findings(findings: &[Finding], out: &mut dyn Write) -> io::Result<()> {
+    for finding in findings {
+        writeln!(out, "{}: {}", finding.subject, finding.evidence)?;
+        writeln!(out, "    \u{2192} {}", remedy(finding))?;
+    }
+    Ok(())
+}
+
+/// The remedy with its lines for the ssh configuration.
+pub(super) fn remedy(finding: &Finding) -> String {
+    let lines = finding.lines.iter().map(String::as_str);
+    let words: Vec<&str> = std::iter::once(&*finding.remedy).chain(lines).collect();
+    words.join(" ")
 }
 
 pub(super) fn worst(reports: &[ActionReport]) -> Outcome {

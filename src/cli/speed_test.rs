@@ -25,7 +25,7 @@ pub(super) fn test(global: &Global, test: &Test, to: &mut Output<'_>) -> io::Res
         snapshot,
     } = match context.host_to_connect(&test.host) {
         Ok(found) => found,
-        Err(error) => return error.print(to),
+        Err(error) => return error.conclude(&test.host, test.json, to),
     };
     let signals = DeferredSignals::block()?;
     let Ok(trial) = measure(test, &ssh, &host, &snapshot, &signals) else {

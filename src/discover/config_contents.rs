@@ -100,8 +100,14 @@ impl ConfigProblem {
             None => text::path(&self.file),
         };
         let (evidence, remedy) = (self.cause.evidence(), self.cause.remedy(&self.file));
-        Finding::new(FindingId::SshConfigInvalid, subject, evidence, remedy)
-            .with_severity(Severity::Warning)
+        // Without the file of -F ssh connects to no host.
+        let severity = match self.cause {
+            ProblemCause::Unreadable {
+                is_missing: true, ..
+            } => Severity::Error,
+            _ => Severity::Warning,
+        };
+        Finding::new(FindingId::SshConfigInvalid, subject, evidence, remedy).with_severity(severity)
     }
 }
 

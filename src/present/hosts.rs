@@ -11,7 +11,7 @@ use super::styled::{Line, Style};
 use super::summary::PROBLEM_MARK;
 use super::table::aligned;
 use crate::diagnose::obstacle;
-use crate::model::finding::{Finding, Group, Severity};
+use crate::model::finding::{Finding, FindingId, Group, Severity};
 use crate::model::places::{Host, Persist, Places, WrittenBy};
 use crate::model::socket::{Snapshot, Socket, State};
 use crate::model::text;
@@ -138,8 +138,20 @@ impl<'a> Hosts<'a> {
 
     /// Whether the hosts are unknown, because ssh printed no configuration.
     pub fn are_unknown(&self) -> bool {
-        let mut general = self.general.iter();
-        self.named.is_empty() && general.any(|it| it.severity == Severity::Error)
+        !self.unknown_because().is_empty()
+    }
+
+    /// The errors because of which no host is known.
+    pub fn unknown_because(&self) -> Vec<Finding> {
+        let general = self.general.iter().copied();
+        let is_reason = |finding: &&Finding| {
+            let hides_hosts = matches!(
+                finding.id,
+                FindingId::SshMissing | FindingId::SshConfigInvalid
+            );
+            hides_hosts && finding.severity == Severity::Error && self.named.is_empty()
+        };
+        general.filter(is_reason).cloned().collect()
     }
 }
 

@@ -2,13 +2,16 @@
 
 use serde::Serialize;
 
-use super::report::{SCHEMA, path_for_json};
+use super::report::{Report, SCHEMA, path_for_json};
 use crate::decide::action_report::{ActionOutcome, ActionReport, ReportTarget};
+use crate::model::finding::Finding;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Results {
     pub schema: u32,
     pub results: Vec<ActionResult>,
+    /// Of a command without a TARGET: why its results can be incomplete, or its exit status is not 0.
+    pub findings: Vec<Finding>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,11 +26,20 @@ pub struct ActionResult {
     pub remedy: Option<String>,
 }
 
-impl From<&[ActionReport]> for Results {
-    fn from(reports: &[ActionReport]) -> Self {
+/// The report of `doctor --fix`, and the result of each fix.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fixed {
+    #[serde(flatten)]
+    pub report: Report,
+    pub results: Vec<ActionResult>,
+}
+
+impl Results {
+    pub fn new(reports: &[ActionReport], findings: &[Finding]) -> Self {
         Self {
             schema: SCHEMA,
             results: reports.iter().map(ActionResult::from).collect(),
+            findings: findings.to_vec(),
         }
     }
 }

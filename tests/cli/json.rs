@@ -94,6 +94,107 @@ fn failed_start_is_a_result_with_a_remedy() {
 }
 
 #[test]
+fn commands_for_one_host_print_a_refusal_as_a_result() {
+    let lab = Lab::new();
+    lab.dead_socket(&lab.control_path("web"));
+    lab.write("s/build-22", "");
+    let stale = lab.control_path("web");
+    let stale = stale.to_str().unwrap();
+    for (arguments, status, path) in [
+        (&["forward", "nowhere/"][..], 1, Value::Null),
+        (&["forward", "web"], 1, json!(stale)),
+        (&["forward", "web", "--cancel", "-L", "80"], 1, json!(stale)),
+        (&["forward", "web", "-L", "80:db"], 2, Value::Null),
+        (&["forward", "/no/path", "-D", "1"], 1, Value::Null),
+        (&["test", "/no/path"], 2, Value::Null),
+        (&["test", "bad host"], 2, Value::Null),
+    ] {
+        let said = lab
+            .muxtray(arguments.iter().chain(&["--json"]))
+            .expect(status);
+        assert_eq!(
+            results(&said),
+            [[json!(arguments[1]), path, json!("refused")]]
+        );
+    }
+    // The text names the state and the remedy.
+    let said = lab.muxtray(["forward", "web"]).expect(1);
+    assert!(
+        said.stdout.contains("stale") && said.stdout.contains("muxtray clean "),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn reasons_for_incomplete_results_are_findings() {
+    let lab = Lab::new();
+    for is_missing in [false, true] {
+        if is_missing {
+            std::fs::remove_file(lab.path("ssh_config")).unwrap();
+        } else {
+            lab.write("ssh_config", "Foo bar\n");
+        }
+        for (arguments, status) in [
+            (&["list"][..], 1),
+            (&["hosts"], 3),
+            (&["check"], 1),
+            (&["clean"], 3),
+            (&["exit", "--all"], 3),
+            (&["open", "--all-stranded"], 3),
+        ] {
+            let said = lab.muxtray(arguments.iter().chain(&["--json"]));
+            let json = parsed(&said.expect(status));
+            assert_eq!(
+                json["findings"][0]["id"], "ssh-config-invalid",
+                "{arguments:?}"
+            );
+            let said = lab.muxtray(arguments).expect(status);
+            assert!(said.stdout.contains('\u{2192}'), "{said:?}");
+        }
+    }
+}
+
+/// The settings could name paths to leave alone.
+#[test]
+fn invalid_settings_forbid_actions_on_all_sockets() {
+    let lab = Lab::new();
+    let master = lab.master("web");
+    let stale = lab.control_path("db");
+    lab.dead_socket(&stale);
+    lab.write_muxtray_config("ignored_paths = \"\n");
+    for arguments in [
+        &["exit", "--all"][..],
+        &["clean"],
+        &["clean", "--dry-run"],
+        &["open", "--all-stranded"],
+    ] {
+        let said = lab.muxtray(arguments).expect(2);
+        assert!(said.stderr.contains("config edit"), "{said:?}");
+        let said = lab.muxtray(arguments.iter().chain(&["--json"])).expect(2);
+        assert_eq!(parsed(&said)["findings"][0]["id"], "config-invalid");
+    }
+    assert!(master.path().exists() && stale.exists());
+    lab.muxtray(["clean", "db"]).expect(0);
+    lab.muxtray(["exit", "web"]).expect(0);
+}
+
+#[test]
+fn fixes_are_results_beside_the_report() {
+    let lab = Lab::new();
+    let stale = lab.control_path("web");
+    lab.dead_socket(&stale);
+    let said = lab.muxtray(["doctor", "--fix", "--json"]).expect(0);
+    let json = parsed(&said);
+    assert_eq!(json["results"][0]["target"], json!(stale));
+    assert_eq!(json["results"][0]["outcome"], "done");
+    assert_eq!(json["sockets"], json!([]));
+    let again = parsed(&lab.muxtray(["doctor", "--fix", "--json"]).expect(0));
+    assert_eq!(again["results"], json!([]));
+    let without = parsed(&lab.muxtray(["doctor", "--json"]).expect(0));
+    assert!(without.get("results").is_none());
+}
+
+#[test]
 fn batch_asks_nobody() {
     let lab = Lab::new();
     // The server's key is unknown, so ssh would ask.
@@ -218,4 +319,15 @@ fn states_of_files_are_json() {
     let checked = parsed(&lab.muxtray(["config", "check", "--json"]).expect(2));
     assert_eq!(checked["valid"], false);
     assert_eq!(checked["findings"][0]["id"], "config-invalid");
+    let missing = ["--config", "/no/file", "config", "check"];
+    lab.muxtray(missing).expect(2);
+    let checked = parsed(&lab.muxtray(missing.iter().chain(&["--json"])).expect(2));
+    assert_eq!([&checked["exists"], &checked["valid"]], [false, false]);
+    let entry = "config/autostart/io.github.muxtray.Muxtray.desktop";
+    lab.muxtray(["autostart", "disable"]).expect(0);
+    std::fs::remove_file(lab.path(entry)).unwrap();
+    lab.make_directory(entry);
+    let status = parsed(&lab.muxtray(["autostart", "status", "--json"]).expect(2));
+    assert_eq!(status["enabled"], Value::Null);
+    assert!(status["error"].is_string(), "{status:#}");
 }
