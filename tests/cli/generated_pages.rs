@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::metainfo;
 use muxtray::model::finding::{FindingId, Group, Severity};
 use muxtray::model::settings::Settings;
 use muxtray::model::state;
@@ -42,8 +43,9 @@ pub(crate) fn ssh_configuration() -> String {
 }
 
 /// Returns the path of each generated page below the source directory, and its text.
-pub(crate) fn pages() -> [(&'static str, String); 3] {
+pub(crate) fn pages() -> [(&'static str, String); 4] {
     [
+        (metainfo::PATH, metainfo::page()),
         ("docs/findings.md", findings()),
         ("docs/ssh-messages.md", ssh_messages()),
         ("docs/configuration.md", configuration()),

@@ -22,6 +22,7 @@ mod json;
 mod list;
 mod list_output;
 mod log;
+mod metainfo;
 mod names;
 mod namespaces;
 mod network;
