@@ -1,7 +1,8 @@
 //! TCP connections from sock_diag, without privileges; no connection is touched.
 //!
 //! A dump walks the kernel's hash table, which takes a millisecond if it is large. The lookup of a known connection by
-//! its addresses takes a microsecond. Sources: sock_diag(7), `linux/inet_diag.h`, and for the meaning of the numbers
+//! its addresses takes a microsecond. So a dump is of both address families, which only the older form of the request can
+//! ask for (`inet_diag_dump_compat()` in inet_diag.c). Sources: sock_diag(7), `linux/inet_diag.h`, and for the meaning of the numbers
 //! `linux/tcp.h` and `tcp_get_info()` in tcp.c.
 
 use std::io;
@@ -15,9 +16,11 @@ use super::sock_diag::SOCK_DIAG_BY_FAMILY;
 use crate::model::ids::UserId;
 use crate::model::network::{Numbers, Recoveries, Timer};
 
+/// `TCPDIAG_GETSOCK`, the older form of `SOCK_DIAG_BY_FAMILY`.
+const TCP_OF_ANY_FAMILY: u16 = 18;
+
 const PROTOCOL: SockProtocol = SockProtocol::NetlinkSockDiag;
 const AF_INET: u8 = 2;
-const AF_INET6: u8 = 10;
 const IPPROTO_TCP: u8 = 6;
 const ESTABLISHED: u8 = 1;
 const CLOSE_WAIT: u8 = 8;
@@ -82,12 +85,8 @@ pub struct Row {
 
 /// Every connected or listening TCP socket of this network namespace.
 pub(super) fn dump() -> io::Result<Vec<Row>> {
-    let dump = |family| {
-        let bytes = [0; ID];
-        let any = request(&ConnectionId { family, bytes });
-        netlink::dump(PROTOCOL, SOCK_DIAG_BY_FAMILY, &any, row)
-    };
-    Ok([dump(AF_INET)?, dump(AF_INET6)?].concat())
+    let request = request_all(SHOW_INFO, 1 << ESTABLISHED | 1 << LISTEN);
+    netlink::dump(PROTOCOL, TCP_OF_ANY_FAMILY, &request, row)
 }
 
 /// A TCP socket without its numbers.
@@ -100,18 +99,12 @@ pub(super) struct Endpoint {
 
 /// Every listening TCP socket of this network namespace, and every connection that this end has not closed.
 pub(super) fn endpoints() -> io::Result<Vec<Endpoint>> {
-    let states = 1_u32 << ESTABLISHED | 1 << CLOSE_WAIT | 1 << LISTEN;
-    let dump = |family| {
-        let mut request = vec![family, IPPROTO_TCP, 0, 0];
-        request.extend(states.to_ne_bytes());
-        request.extend([0; ID]);
-        netlink::dump(PROTOCOL, SOCK_DIAG_BY_FAMILY, &request, endpoint)
-    };
-    Ok([dump(AF_INET)?, dump(AF_INET6)?].concat())
+    let request = request_all(0, 1 << ESTABLISHED | 1 << CLOSE_WAIT | 1 << LISTEN);
+    netlink::dump(PROTOCOL, TCP_OF_ANY_FAMILY, &request, endpoint)
 }
 
 fn endpoint(message: Message<'_>) -> Option<Endpoint> {
-    let body = (message.kind == SOCK_DIAG_BY_FAMILY).then_some(message.body)?;
+    let body = body(message)?;
     let [family, state, ..] = *body.first_chunk::<4>()?;
     let bytes = *body.get(4..)?.first_chunk()?;
     let (local, _) = ConnectionId { family, bytes }.addresses()?;
@@ -137,6 +130,15 @@ pub fn parse(answer: &[u8]) -> io::Result<Vec<Row>> {
     netlink::parse(answer, row)
 }
 
+/// `struct inet_diag_req`.
+fn request_all(shown: u8, states: u32) -> Vec<u8> {
+    let mut bytes = vec![0, 0, 0, shown];
+    bytes.extend([0; ID]);
+    bytes.extend(states.to_ne_bytes());
+    bytes.extend([0; 4]);
+    bytes
+}
+
 /// `struct inet_diag_req_v2`.
 fn request(id: &ConnectionId) -> Vec<u8> {
     let states = 1_u32 << ESTABLISHED | 1 << LISTEN;
@@ -146,9 +148,14 @@ fn request(id: &ConnectionId) -> Vec<u8> {
     bytes
 }
 
+/// The answer to either form of the request.
+fn body(message: Message<'_>) -> Option<&[u8]> {
+    matches!(message.kind, SOCK_DIAG_BY_FAMILY | TCP_OF_ANY_FAMILY).then_some(message.body)
+}
+
 /// `struct inet_diag_msg` and its attributes; `None` for a socket in another state.
 fn row(message: Message<'_>) -> Option<Row> {
-    let body = (message.kind == SOCK_DIAG_BY_FAMILY).then_some(message.body)?;
+    let body = body(message)?;
     let [family, state, timer, ..] = *body.first_chunk::<4>()?;
     let id = ConnectionId {
         family,
@@ -334,7 +341,7 @@ mod tests {
     #[test]
     fn ipv4_mapped_address_becomes_ipv4() {
         let mut body = bytes(IDLE);
-        body[0] = AF_INET6;
+        body[0] = 10; // AF_INET6
         body[8..24].copy_from_slice(&Ipv4Addr::new(10, 0, 0, 7).to_ipv6_mapped().octets());
         body[24..40].copy_from_slice(&"2001:db8::1".parse::<Ipv6Addr>().unwrap().octets());
         let row = read(&body).remove(0);
