@@ -120,9 +120,7 @@ impl Watcher for Watching {
     }
 
     fn on_event(&mut self, event: Event) {
-        let now = Instant::now();
-        self.debounce.note_event(now);
-        self.debounce.note_consequences(event, now);
+        self.debounce.note_event(event, Instant::now());
     }
 }
 

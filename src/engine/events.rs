@@ -32,7 +32,7 @@ impl Engine {
         self.debounce.note_scan(self.last_scan, now);
         if is_new {
             // It may have changed between the scan and the watch.
-            self.debounce.note_event(now);
+            self.debounce.note_event(Event::Changed, now);
         }
     }
 
@@ -95,11 +95,7 @@ impl Watcher for Engine {
         match event {
             // The ssh that starts is muxtray's own `ssh -G`.
             Event::SshStarting if self.is_discovering => {}
-            _ => {
-                let now = Instant::now();
-                self.debounce.note_event(now);
-                self.debounce.note_consequences(event, now);
-            }
+            _ => self.debounce.note_event(event, Instant::now()),
         }
     }
 }

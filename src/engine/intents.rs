@@ -19,6 +19,7 @@ use crate::model::finding::FindingId;
 use crate::model::socket::{Socket, Target};
 use crate::present::{styled, table};
 use crate::scan;
+use crate::watch::Event;
 
 impl Engine {
     pub(super) fn carry_out_intent(&mut self, intent: Intent) {
@@ -58,7 +59,7 @@ impl Engine {
             Intent::OpenUrl(url) => self.open_url(url),
             Intent::OpenConfiguration => self.open_configuration(),
             Intent::ShowConfiguration => self.show_configuration(),
-            Intent::Scan => self.debounce.note_event(Instant::now()),
+            Intent::Scan => self.debounce.note_event(Event::Changed, Instant::now()),
             // The applet handles these itself.
             Intent::Copy(_) | Intent::CopyText(_) | Intent::About | Intent::Keep => {}
             Intent::Quit => self.has_ended = true,
