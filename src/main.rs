@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     // smaller ones still.
     let stdout = io::stdout();
     let colours = AutoStream::choice(&stdout);
-    let buffer: Box<dyn Write> = Box::new(BufWriter::new(stdout));
+    let buffer: Box<dyn Write> = Box::new(BufWriter::with_capacity(1 << 16, stdout));
     let mut out = AutoStream::new(buffer, colours);
     let mut err = anstream::stderr();
     let outcome = cli::run(&arguments.global, &command, &mut out, &mut err);

@@ -205,7 +205,7 @@ impl Scanner {
     ) -> Snapshot {
         self.read_remembered();
         let facts = self.observer.observe(candidates);
-        let network = self.networks.observe(&facts);
+        let network = self.networks.observe(&facts, &self.observer);
         let now = Instant::now();
         self.history = std::mem::take(&mut self.history)
             .after(&facts, now)

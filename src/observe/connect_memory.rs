@@ -113,10 +113,13 @@ impl ConnectMemory {
         };
         if listener.is_none() && !accepted {
             self.refusals.insert(*id, now);
+            let mut answers = self.kept.answers.iter();
+            if !answers.any(|answer| answer.is_about(id, listener)) {
+                return;
+            }
         }
         // Another process may have changed the file since.
         self.refresh(now);
-        let before = self.kept.answers.len();
         self.kept
             .answers
             .retain(|answer| !answer.is_about(id, listener));
@@ -126,8 +129,6 @@ impl ConnectMemory {
                 listener: listener.map(|cookie| cookie.0),
                 accepted,
             });
-        } else if self.kept.answers.len() == before {
-            return;
         }
         let excess = self.kept.answers.len().saturating_sub(MAX_ANSWERS);
         self.kept.answers.drain(..excess);

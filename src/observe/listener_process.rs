@@ -145,6 +145,12 @@ impl ListenerProcesses {
         found.is_ssh.then_some(&found.descriptors)
     }
 
+    /// The same, by process.
+    pub(super) fn all_descriptors(&self) -> HashMap<MasterPid, &Descriptors> {
+        let all = self.found.values().filter(|found| found.is_ssh);
+        all.map(|found| (found.pid, &found.descriptors)).collect()
+    }
+
     /// Reads whether the process holds this listener now.
     pub(super) fn still_holds(&self, listener: &UnixListener) -> bool {
         self.found.get(&listener.socket_inode).is_some_and(|found| {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
 
+use super::Observer;
 use super::rtnetlink::{self, Endpoints};
 use super::transport::{Master, Transport, TransportFinder};
 use crate::model::ids::{MasterPid, UserId};
@@ -26,8 +27,9 @@ impl NetworkObserver {
         }
     }
 
+    /// Observes the networks of the masters that `observer` has found.
     #[must_use]
-    pub fn observe(&mut self, facts: &Facts) -> NetworkFacts {
+    pub fn observe(&mut self, facts: &Facts, observer: &Observer) -> NetworkFacts {
         let listeners = facts
             .observations
             .iter()
@@ -38,7 +40,7 @@ impl NetworkObserver {
                 Holder::Other(_) | Holder::Unknown => None,
             })
             .collect();
-        let connections = self.connections(&masters);
+        let connections = self.connections(&masters, observer);
         NetworkFacts {
             asleep: time_asleep(),
             connections,
@@ -46,8 +48,13 @@ impl NetworkObserver {
         }
     }
 
-    fn connections(&mut self, masters: &BTreeSet<Master>) -> BTreeMap<MasterPid, Connection> {
-        let transports = self.transports.find(masters, Instant::now());
+    fn connections(
+        &mut self,
+        masters: &BTreeSet<Master>,
+        observer: &Observer,
+    ) -> BTreeMap<MasterPid, Connection> {
+        let known = || observer.processes.all_descriptors();
+        let transports = self.transports.find(masters, known, Instant::now());
         if transports.is_empty() {
             return BTreeMap::new();
         }

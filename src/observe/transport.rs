@@ -58,10 +58,11 @@ impl TransportFinder {
     }
 
     /// The current connections of these masters, without those that are not known for certain. Forgets all other
-    /// masters.
-    pub(super) fn find(
+    /// masters. `known` returns descriptors that need not be read again.
+    pub(super) fn find<'a>(
         &mut self,
         masters: &BTreeSet<Master>,
+        known: impl FnOnce() -> HashMap<MasterPid, &'a Descriptors>,
         now: Instant,
     ) -> BTreeMap<MasterPid, Transport> {
         self.results.retain(|master, _| masters.contains(master));
@@ -80,7 +81,7 @@ impl TransportFinder {
             return transports;
         }
         let mut search = match inet_diag::dump() {
-            Ok(rows) => Search::new(self.uid, rows),
+            Ok(rows) => Search::new(self.uid, rows, known()),
             Err(error) => {
                 tracing::debug!("cannot read TCP connections: {error}");
                 return transports;
@@ -136,13 +137,16 @@ impl TransportFinder {
 }
 
 /// One search for several masters, which reads each process once.
-struct Search {
+struct Search<'a> {
     uid: UserId,
+    known: HashMap<MasterPid, &'a Descriptors>,
     /// By inode.
     rows: HashMap<u32, Row>,
     descriptors: HashMap<MasterPid, Rc<Descriptors>>,
     /// The user's processes with a pipe as standard input, and the pipe's inode.
     readers: Option<Vec<(MasterPid, u64)>>,
+    /// The user's processes.
+    processes: Option<Rc<[MasterPid]>>,
 }
 
 /// A process between an ssh and its server, and the inodes of its pipes to the ssh.
@@ -153,14 +157,16 @@ struct Proxy {
     writes: u64,
 }
 
-impl Search {
-    fn new(uid: UserId, rows: Vec<Row>) -> Self {
+impl<'a> Search<'a> {
+    fn new(uid: UserId, rows: Vec<Row>, known: HashMap<MasterPid, &'a Descriptors>) -> Self {
         let rows = rows.into_iter().map(|row| (row.inode, row));
         Self {
             uid,
+            known,
             rows: rows.collect(),
             descriptors: HashMap::new(),
             readers: None,
+            processes: None,
         }
     }
 
@@ -252,10 +258,10 @@ impl Search {
         if read.is_empty() || written.is_empty() {
             return Vec::new();
         }
-        let uid = self.uid;
+        let processes = self.processes();
         let readers = self.readers.get_or_insert_with(|| {
-            let stdin = |pid| Some((pid, process::stdin_pipe(pid)?));
-            process::of_user(uid).filter_map(stdin).collect()
+            let stdin = |pid: &MasterPid| Some((*pid, process::stdin_pipe(*pid)?));
+            processes.iter().filter_map(stdin).collect()
         });
         let readers: Vec<(MasterPid, u64)> = readers
             .iter()
@@ -274,7 +280,8 @@ impl Search {
 
     /// The master to which this ssh has passed its standard streams.
     fn master_of_client(&mut self, client: Proxy) -> Option<MasterPid> {
-        let others = process::of_user(self.uid).filter(|pid| *pid != client.pid);
+        let processes = self.processes();
+        let others = processes.iter().copied().filter(|pid| *pid != client.pid);
         let has_both = |pid: &MasterPid| {
             let [read, written] = self.descriptors(*pid).pipe_ends(*pid);
             read.contains(&client.reads) && written.contains(&client.writes)
@@ -289,9 +296,16 @@ impl Search {
         }
     }
 
+    fn processes(&mut self) -> Rc<[MasterPid]> {
+        let uid = self.uid;
+        let read = || process::of_user(uid).collect();
+        Rc::clone(self.processes.get_or_insert_with(read))
+    }
+
     fn descriptors(&mut self, pid: MasterPid) -> Rc<Descriptors> {
+        let known = self.known.get(&pid).copied().cloned();
         let descriptors = self.descriptors.entry(pid);
-        let read = || Rc::new(Descriptors::read(pid));
+        let read = || Rc::new(known.unwrap_or_else(|| Descriptors::read(pid)));
         Rc::clone(descriptors.or_insert_with(read))
     }
 }

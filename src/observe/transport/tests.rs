@@ -19,7 +19,7 @@ fn accepted_connection_is_not_its_own() {
     let out = TcpStream::connect(server.local_addr().unwrap()).unwrap();
     let _client = TcpStream::connect(forwards.local_addr().unwrap()).unwrap();
     let (accepted, _) = forwards.accept().unwrap();
-    let search = Search::new(own_uid(), inet_diag::dump().unwrap());
+    let search = Search::new(own_uid(), inet_diag::dump().unwrap(), HashMap::new());
     let descriptors = Descriptors {
         // As if the listener and the accepted connection had been opened first.
         sockets: [inode(&forwards), inode(&accepted), inode(&out), 1]
@@ -55,7 +55,7 @@ fn proxy_is_found_by_its_pipes() {
         .unwrap();
     let pid = MasterPid(i32::try_from(proxy.id()).unwrap());
     eventually("the proxy is found", || {
-        let mut search = Search::new(own_uid(), Vec::new());
+        let mut search = Search::new(own_uid(), Vec::new(), HashMap::new());
         let descriptors = search.descriptors(own_pid());
         let proxies = search.proxies(own_pid(), &descriptors);
         let found: Vec<_> = proxies.iter().filter(|proxy| proxy.pid == pid).collect();
@@ -77,7 +77,7 @@ fn pause_doubles_after_each_search_that_found_nothing() {
     let start = Instant::now();
     let mut next = |seconds| {
         let now = start + Duration::from_secs(seconds);
-        assert!(finder.find(&masters, now).is_empty());
+        assert!(finder.find(&masters, HashMap::new, now).is_empty());
         match finder.results.get(&no_process) {
             Some(Err(next)) => next.at.duration_since(start).as_secs(),
             other => panic!("{other:?}"),
@@ -87,6 +87,10 @@ fn pause_doubles_after_each_search_that_found_nothing() {
         [next(0), next(0), next(1), next(2), next(3)],
         [1, 1, 3, 3, 7]
     );
-    assert!(finder.find(&BTreeSet::new(), start).is_empty());
+    assert!(
+        finder
+            .find(&BTreeSet::new(), HashMap::new, start)
+            .is_empty()
+    );
     assert!(finder.results.is_empty());
 }
