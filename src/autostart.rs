@@ -31,27 +31,21 @@ const MAX_BYTES: u64 = 1 << 20;
 /// The key by which GNOME, MATE and Cinnamon disable a file.
 const GNOME_ENABLED: &str = "X-GNOME-Autostart-enabled";
 
-/// The places that decide what starts at login.
 #[derive(Debug, Clone)]
 pub struct Autostart {
-    /// `$XDG_CONFIG_HOME`, if there is a home.
     config_home: Option<PathBuf>,
     /// `$XDG_CONFIG_DIRS`, the most important first.
     config_dirs: Vec<PathBuf>,
     /// `$XDG_CURRENT_DESKTOP`; empty outside a session.
     desktops: Vec<String>,
-    /// `$PATH`.
     programs: Vec<PathBuf>,
     /// The unit directories of systemd's user manager, the most important first.
     units: Vec<PathBuf>,
-    /// The installed `muxtray`.
     program: Option<PathBuf>,
 }
 
-/// The reason why an autostart file starts nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inactive {
-    /// One printable line.
     pub why: String,
     /// The key and the value that it needs; no value without an installed program. `None` for the list of desktops, which
     /// is not changed.
@@ -66,13 +60,11 @@ pub struct AutostartFile {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
-    /// The file in force.
     pub file: Option<AutostartFile>,
     /// The link by which systemd starts muxtray.
     pub unit: Option<PathBuf>,
 }
 
-/// The result of [`Autostart::enable`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Enabled {
     Written(PathBuf),
@@ -127,9 +119,6 @@ impl Status {
 
 impl Autostart {
     /// Returns the path of the user's autostart file, which need not exist.
-    ///
-    /// # Errors
-    /// [`AutostartError::NoPlace`].
     pub fn file(&self) -> Result<PathBuf, AutostartError> {
         let home = self.config_home.as_ref().ok_or(AutostartError::NoPlace)?;
         Ok(below(home))
@@ -147,8 +136,6 @@ impl Autostart {
         })
     }
 
-    /// # Errors
-    /// The file cannot be read or is not a desktop entry.
     pub fn status(&self) -> Result<Status, AutostartError> {
         let file = self.in_force()?.map(|(path, entry)| AutostartFile {
             path,
@@ -161,9 +148,6 @@ impl Autostart {
     }
 
     /// Makes muxtray start at login. In the user's file, changes every key that prevents it, except the list of desktops.
-    ///
-    /// # Errors
-    /// See [`AutostartError`].
     pub fn enable(&self) -> Result<Enabled, AutostartError> {
         if let Some(unit) = unit::enabled(&self.units) {
             return Ok(Enabled::BySystemd(unit));
@@ -190,9 +174,6 @@ impl Autostart {
     }
 
     /// Prevents a start by any autostart file, with `Hidden=true` in the user's. Returns that file if it was changed.
-    ///
-    /// # Errors
-    /// See [`AutostartError`].
     pub fn disable(&self) -> Result<Option<PathBuf>, AutostartError> {
         let path = self.file()?;
         let mut entry = match self.in_force()? {
@@ -206,7 +187,6 @@ impl Autostart {
         Ok(Some(path))
     }
 
-    /// Returns the user's file, or else the first system-wide one.
     fn in_force(&self) -> Result<Option<(PathBuf, Entry)>, AutostartError> {
         let places = self.config_home.iter().chain(&self.config_dirs);
         for path in places.map(|place| below(place)) {
@@ -255,7 +235,6 @@ impl Autostart {
         is_known.then(|| restrictions.into_iter().find_map(line))?
     }
 
-    /// Returns whether this is the path of an executable file, or the name of one in `$PATH`.
     fn is_program(&self, program: &str) -> bool {
         let program = Path::new(program);
         let is_executable = |path: &Path| path.is_file() && access(path, AccessFlags::X_OK).is_ok();
@@ -276,7 +255,6 @@ fn below(config: &Path) -> PathBuf {
     config.join("autostart").join(FILE_NAME)
 }
 
-/// Returns `None` if there is no file.
 fn read(path: &Path) -> Result<Option<Entry>, AutostartError> {
     let unreadable = |cause| AutostartError::Unreadable {
         path: path.to_owned(),

@@ -38,7 +38,6 @@ pub(crate) struct Output {
 pub(crate) enum Failure {
     NotStarted(io::Error),
     TimedOut,
-    /// Killed after more than [`MAX_OUTPUT`] bytes.
     TooMuchOutput,
     Pipe(io::Error),
 }
@@ -156,7 +155,6 @@ fn kill(child: &mut Child) {
     }
 }
 
-/// One pipe of the child, until it is closed, and the output so far.
 struct Stream {
     pipe: Option<File>,
     bytes: Vec<u8>,

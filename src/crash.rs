@@ -12,13 +12,11 @@ use crate::model::text;
 
 type Notify = Box<dyn Fn(&str) + Send + Sync>;
 
-/// Set if a panic ends the program.
 static NOTIFY: OnceLock<Notify> = OnceLock::new();
 
 static IS_ABORTING: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    /// Whether [`contained`] catches a panic of this thread.
     static IS_CONTAINED: Cell<bool> = const { Cell::new(false) };
 }
 

@@ -79,7 +79,6 @@ impl Replacement {
         })
     }
 
-    /// The temporary file, to be read before it is committed.
     pub(crate) fn path(&self) -> &Path {
         &self.temporary
     }
@@ -163,7 +162,6 @@ pub(crate) fn path_of(descriptor: &impl AsRawFd) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", descriptor.as_raw_fd()))
 }
 
-/// The text of an error in writing a file, with the remedy if the disk is full.
 pub(crate) fn write_error(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {

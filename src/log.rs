@@ -31,8 +31,6 @@ pub fn to_stderr(verbose: u8) {
     }
 }
 
-/// Whether standard error is connected to the journal.
-#[must_use]
 pub fn is_in_journal() -> bool {
     is_journal(std::env::var("JOURNAL_STREAM").ok().as_deref())
 }
@@ -46,7 +44,6 @@ fn is_journal(stream: Option<&str>) -> bool {
     stream == Some(format!("{}:{}", own.st_dev, own.st_ino).as_str())
 }
 
-/// Formats lines with the priority prefix of sd-daemon(3).
 struct Prioritised;
 
 impl<S, N> FormatEvent<S, N> for Prioritised
@@ -71,7 +68,6 @@ where
     }
 }
 
-/// The number of the level in syslog(3): LOG_ERR to LOG_DEBUG.
 const fn priority(level: Level) -> u8 {
     match level {
         Level::ERROR => 3,

@@ -16,7 +16,6 @@ use crate::model::text;
 /// Set by the kernel if the program got rights that its caller does not have; see getauxval(3).
 const AT_SECURE: usize = 23;
 
-/// The program is set-user-ID, set-group-ID or has file capabilities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "refusing to run with rights that the caller does not have (set-user-ID, set-group-ID or file capabilities); remove \
@@ -44,7 +43,6 @@ fn is_secure(vector: &[u8]) -> bool {
         .any(|pair| is_word(&pair[..WORD], AT_SECURE) && !is_word(&pair[WORD..], 0))
 }
 
-/// Logs a warning if muxtray runs as root.
 pub fn warn_root() {
     if geteuid().is_root() {
         tracing::warn!(

@@ -37,7 +37,6 @@ pub const APPLET_ENVIRONMENT: [(&str, &str); 3] = [
     ("G_SLICE", "always-malloc"),
 ];
 
-/// How long a program and its children may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lifetime {
     /// Children in the background, such as a master, outlive the program.

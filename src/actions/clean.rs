@@ -72,7 +72,6 @@ pub fn clean(
     })
 }
 
-/// Like [`clean`], calling `on_step` at each [`CleanStep`].
 pub fn clean_with_hook(
     kernel: &impl Kernel,
     target: &Target,
@@ -133,7 +132,6 @@ struct Removal<'a, K> {
     on_step: &'a dyn Fn(CleanStep),
     directory: HeldDirectory,
     original: ControlPath,
-    /// The temporary path, in the same directory.
     aside: ControlPath,
     /// Whether the target is the temporary path. A file that was renamed once is never renamed again.
     is_aside: bool,
@@ -186,7 +184,6 @@ impl<'a, K: Kernel> Removal<'a, K> {
         })
     }
 
-    /// The target's own file.
     fn hold(&self) -> Result<HeldSocket, HoldError> {
         match self.target.id {
             None if !self.is_aside => Err(HoldError::Missing),

@@ -50,7 +50,6 @@ pub(super) struct Checked {
     connection: Option<String>,
 }
 
-/// A master that has ended, verified.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Ended {
     /// `exited, closing 2 sessions`
@@ -185,7 +184,6 @@ pub(super) fn stop(
     Ok(carried.filter(|_| !stays))
 }
 
-/// The process of a master, known by its pidfd.
 #[derive(Debug)]
 struct HeldProcess {
     pid: MasterPid,
@@ -243,7 +241,6 @@ pub(super) fn settled(
     found
 }
 
-/// The listener of the socket; `None` if the kernel shows none.
 fn master(kernel: &impl Kernel, target: &Target) -> Result<Option<ListenerFound>, HoldError> {
     let master = kernel.master(target);
     let cookie = master.as_ref().and_then(|master| master.cookie);

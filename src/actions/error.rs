@@ -41,7 +41,6 @@ pub enum ActionError {
     TooYoung,
     #[error("{}", tr!("not removed: another muxtray is cleaning its directory; try again"))]
     Busy,
-    /// The temporary name is taken.
     #[error("{}", tr!("not removed: {path} remains from an interrupted clean; clean that first", path = .0))]
     AsideTaken(ControlPath),
     /// The renamed file is not the one that was judged, and its original name was taken before it could be put back.
@@ -80,7 +79,6 @@ pub enum ActionError {
 }
 
 impl ActionError {
-    /// The same outcome with this text.
     pub(super) fn with_text(&self, text: String) -> Self {
         match self.outcome() {
             ActionOutcome::Failed => Self::Failed(text),

@@ -22,7 +22,6 @@ use crate::model::socket::Socket;
 use crate::observe::port_holders::port_holders;
 use request::{listening, request};
 
-/// A master whose forwardings are to be changed.
 #[derive(Debug, Clone)]
 pub struct ForwardingMaster {
     pub socket: Socket,
@@ -110,7 +109,6 @@ impl ForwardingMaster {
     }
 }
 
-/// The listeners on the addresses on which the forwarding would listen.
 fn holders(forwarding: &Forwarding) -> Vec<PortHolder> {
     let End::Port { port, .. } = forwarding.listen else {
         return Vec::new();

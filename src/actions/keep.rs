@@ -16,7 +16,6 @@ use crate::mux::deadline::Deadline;
 /// The longest time between two looks at the clock, which a suspended machine does not count, and at the socket's file.
 const LOOKS_EVERY: Duration = Duration::from_secs(60);
 
-/// A connection to a master that answers.
 #[derive(Debug)]
 pub struct Kept {
     client: Client,
@@ -26,7 +25,6 @@ pub struct Kept {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeepEnd {
     TimeOver,
-    /// The master has closed the connection.
     MasterEnded,
     /// The socket's file is gone or another one: the master accepts no more sessions.
     SocketGone,

@@ -70,7 +70,6 @@ pub struct LiveKernel;
 
 impl Kernel for LiveKernel {}
 
-/// A listener, with the process that holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerFound {
     pub cookie: Option<Cookie>,

@@ -31,11 +31,9 @@ use crate::model::socket::{Socket, State, Target};
 use crate::model::text;
 use crate::mux::error::MuxError;
 
-/// A socket to act on.
 #[derive(Debug, Clone)]
 pub struct Subject {
     pub target: Target,
-    /// As printed before the result.
     pub name: String,
     /// Its last observation; `None` if the last scan did not find this target.
     pub socket: Option<Socket>,
@@ -184,7 +182,6 @@ pub fn clean(subject: &Subject, dry_run: bool) -> ActionReport {
 }
 
 impl Subject {
-    /// Performs an action that the state of the socket may forbid.
     fn perform(
         &self,
         action: Action,
@@ -194,7 +191,6 @@ impl Subject {
         refusal.unwrap_or_else(|| self.result(action, perform()))
     }
 
-    /// Names the forwardings that have ended with the master.
     fn with_forwards(&self, report: ActionReport) -> ActionReport {
         let forwards = self.socket.as_ref().and_then(Socket::forwards_text);
         let forwards = forwards.filter(|_| report.outcome == ActionOutcome::Done);
@@ -325,7 +321,6 @@ pub fn refused(socket: &Socket, action: Action, refusal: Refusal) -> ActionRepor
     ActionReport::new(target, action, ActionOutcome::Refused(refusal), message).with_advice(advice)
 }
 
-/// A master to open for a host.
 #[derive(Debug, Clone)]
 pub struct Opening {
     pub alias: HostAlias,

@@ -22,7 +22,6 @@ impl Pidfd {
         opened.map(Self).map_err(to_nix)
     }
 
-    /// Succeeds if the process has ended.
     pub(super) fn send(&self, signal: Signal) -> nix::Result<()> {
         let number = match signal {
             Signal::Terminate => rustix::process::Signal::TERM,
@@ -45,7 +44,6 @@ impl Pidfd {
         }
     }
 
-    /// Waits until the process has ended. Returns whether it has by the deadline.
     pub(super) fn wait_ended(&self, until: Deadline) -> bool {
         loop {
             let left = until.remaining().unwrap_or_default();
@@ -57,7 +55,6 @@ impl Pidfd {
     }
 }
 
-/// Readable when the process has ended.
 impl AsFd for Pidfd {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()

@@ -24,14 +24,12 @@ const CONNECT_SECONDS: u32 = 10;
 
 pub const RUN_LIMIT: Duration = Duration::from_secs(15);
 
-/// ControlPersist of a master that is started for the test.
 const PERSIST_SECONDS: u32 = 60;
 
 /// A signal that ends the program is pending; the started processes have been ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Interrupted;
 
-/// Times sessions with connections of their own, until one fails.
 pub fn fresh(ssh: &Ssh, runs: u32, signals: &DeferredSignals) -> Result<Series, Interrupted> {
     series(runs, || {
         let mut command = command(ssh);
@@ -40,7 +38,6 @@ pub fn fresh(ssh: &Ssh, runs: u32, signals: &DeferredSignals) -> Result<Series, 
     })
 }
 
-/// Times sessions through the master at this path, until one fails.
 pub fn through(
     ssh: &Ssh,
     runs: u32,
@@ -56,7 +53,6 @@ pub fn through(
     })
 }
 
-/// Starts a master at this path, times sessions through it, and ends it if possible.
 pub fn started(
     ssh: &Ssh,
     runs: u32,

@@ -63,7 +63,6 @@ pub(super) fn master_created_by(pid: u32, path: &ControlPath) -> Option<Target> 
     (u32::try_from(creator.pid()) == Ok(pid)).then_some(target)
 }
 
-/// The master at this path.
 pub(super) fn master_at(path: &ControlPath) -> Option<(Target, ListenerFound)> {
     let mut target = target_at(path)?;
     let master = LiveKernel.master(&target)?;

@@ -14,7 +14,6 @@ const RESERVED: &str = " \t\n\"'\\><~|&;$*?#()`";
 /// Characters that need a backslash inside these quotes.
 const ESCAPED: &str = "\"`$\\";
 
-/// A valid desktop entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// With their line ends.
@@ -24,8 +23,6 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// # Errors
-    /// The reason why the text is not a desktop entry of an application.
     pub fn parse(text: &str) -> Result<Self, String> {
         let lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
         let mut group: Option<std::ops::Range<usize>> = None;
@@ -56,7 +53,6 @@ impl Entry {
         Ok(entry)
     }
 
-    /// Returns an entry that starts this program with the argument `run`.
     pub fn new(program: &str) -> Self {
         let text = format!(
             "{GROUP}\nType=Application\nVersion=1.0\nName=muxtray\n\
@@ -123,7 +119,6 @@ impl Entry {
         self.get("TryExec").map(unescaped)
     }
 
-    /// Returns the program in Exec, without its arguments.
     pub fn program(&self) -> Option<String> {
         first_word(&unescaped(self.get("Exec")?))
     }

@@ -73,7 +73,6 @@ fn print_json(autostart: &Autostart, to: &mut Output<'_>) -> io::Result<Outcome>
     })
 }
 
-/// The lines to print, and the outcome.
 type Report = Result<(Vec<String>, Outcome), AutostartError>;
 
 fn enable(autostart: &Autostart) -> Report {

@@ -45,18 +45,15 @@ pub(super) struct Context {
     refused: BTreeMap<String, String>,
 }
 
-/// A host of the user's for which ssh is started.
 pub(super) struct HostToConnect {
     pub(super) ssh: Ssh,
     pub(super) host: Host,
     pub(super) snapshot: Snapshot,
 }
 
-/// ssh cannot connect to a host.
 pub(super) struct NotConnectable {
     pub(super) outcome: Outcome,
     pub(super) why: String,
-    /// Findings about ssh or its configuration.
     findings: Vec<Finding>,
 }
 
@@ -71,9 +68,6 @@ impl Context {
     }
 
     /// With `json`, texts contain absolute paths.
-    ///
-    /// # Errors
-    /// See [`Self::load`].
     pub(super) fn load_for(global: &Global, json: bool) -> io::Result<Self> {
         let mut context = Self::load(global)?;
         if json {
@@ -134,7 +128,6 @@ impl Context {
         Hosts::new(&self.places, snapshot).unknown_because()
     }
 
-    /// See [`Places::ssh_option`].
     pub(super) fn ssh_option(&self) -> &str {
         &self.places.ssh_option
     }
@@ -144,7 +137,6 @@ impl Context {
         self.scanner.scan_until_settled(&mut self.places, &[])
     }
 
-    /// Remembers the sockets that refused a connect.
     pub(super) fn note(&mut self, reports: &[ActionReport]) {
         for report in reports.iter().filter(|report| report.connect_refused) {
             if let ReportTarget::Socket { target, .. } = &report.target {
@@ -173,7 +165,6 @@ impl Context {
         snapshot
     }
 
-    /// The numbers of examined hosts and directories.
     pub(super) fn examined(&self) -> Examined {
         Examined {
             hosts: self.places.own_hosts().count(),
@@ -181,7 +172,6 @@ impl Context {
         }
     }
 
-    /// Discovers again if its input has changed.
     pub(super) fn refresh(&mut self) {
         let environment = self.scanner.environment();
         if !self.fingerprint.is_current(&self.request, environment) {
@@ -195,7 +185,6 @@ impl Context {
         }
     }
 
-    /// The files whose change can change the next snapshot.
     pub(super) fn interests(&self) -> Vec<Interest> {
         let environment = self.scanner.environment();
         [
@@ -207,7 +196,6 @@ impl Context {
         .concat()
     }
 
-    /// Scans and resolves TARGETs.
     pub(super) fn resolve(&mut self, typed: &[String]) -> Vec<Resolved> {
         self.find(typed, |typed, named, snapshot| {
             target::resolve(typed, named, snapshot).map(|socket| vec![socket])
@@ -501,7 +489,6 @@ fn refused(host: &str, message: &str) -> String {
     )
 }
 
-/// Adds to discovered places what the ssh configuration does not show.
 fn complete(places: &mut Places, recent: &Recent, finding: Option<&Finding>) {
     recent.note_in(places);
     discover::unify_directories(places);

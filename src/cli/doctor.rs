@@ -20,7 +20,6 @@ use super::context::Context;
 use super::outcome::{Outcome, Output};
 use super::{reports, style};
 
-/// Limit for the messages on standard input.
 const MAX_INPUT_BYTES: u64 = 1 << 20;
 
 pub(super) fn run(global: &Global, doctor: &Doctor, to: &mut Output<'_>) -> io::Result<Outcome> {

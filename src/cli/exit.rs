@@ -46,7 +46,6 @@ pub(super) fn stop(global: &Global, stop: &Stop, to: &mut Output<'_>) -> io::Res
     reports::print(&reports, stop.json, to)
 }
 
-/// Ends all masters, then cleans.
 fn exit_all(global: &Global, exit: &Exit, to: &mut Output<'_>) -> io::Result<Outcome> {
     let mut context = Context::load_for(global, exit.json)?;
     if let Some(refused) = context.refuse_without_settings(exit.json, to)? {

@@ -74,7 +74,6 @@ fn no_master(socket: &Socket) -> Option<ActionReport> {
     }
 }
 
-/// The one socket that the HOST names.
 fn resolve(context: &mut Context, host: &str) -> Result<Socket, String> {
     let resolved = context.resolve(&[host.to_owned()]);
     match resolved.into_iter().next() {
@@ -209,7 +208,6 @@ fn master(context: &mut Context, forward: &Forward, socket: Socket) -> Forwardin
     }
 }
 
-/// Prints every result on standard output.
 fn print(forward: &Forward, reports: &[ActionReport], to: &mut Output<'_>) -> io::Result<Outcome> {
     if forward.json {
         return reports::print(reports, true, to);

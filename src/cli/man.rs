@@ -78,7 +78,6 @@ fn usage(command: &mut Command) -> String {
     usage.trim_start_matches("Usage: ").to_owned()
 }
 
-/// Writes a command with its options and subcommands.
 fn write_command(command: &mut Command, page: &mut Vec<u8>) -> io::Result<()> {
     Roff::new()
         .control("SS", [command.get_bin_name().unwrap_or_default()])

@@ -31,8 +31,6 @@ use crate::privilege::{self, Elevated};
 use args::{Command, Global};
 use outcome::Output;
 
-/// # Errors
-/// Writing to `out` or `err` failed (see [`conclude`]), or `run` could not start.
 pub fn run(
     global: &Global,
     command: &Command,

@@ -90,7 +90,6 @@ fn stranded(sockets: &[Socket]) -> Vec<String> {
     hosts.map(|host| host.0.clone()).collect()
 }
 
-/// How a master is started.
 #[derive(Clone, Copy)]
 pub(super) struct How {
     pub(super) consent: SessionConsent,

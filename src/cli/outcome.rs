@@ -14,13 +14,10 @@ pub enum Outcome {
     Unknown,
     /// Something is wrong with a target, or a finding of severity error was reported.
     Wrong,
-    /// Wrong usage or configuration.
     Misused,
 }
 
 impl Outcome {
-    /// Returns the exit status that `muxtray --help` documents.
-    #[must_use]
     pub const fn status(self) -> u8 {
         match self {
             Self::Well => 0,
@@ -42,14 +39,11 @@ impl From<Option<Severity>> for Outcome {
 }
 
 pub(super) struct Output<'a> {
-    /// Standard output, for results.
     pub(super) out: &'a mut dyn Write,
-    /// Standard error, for diagnostics.
     pub(super) err: &'a mut dyn Write,
 }
 
 impl Output<'_> {
-    /// Prints why a command did not do its work; returns its outcome.
     pub(super) fn fail(&mut self, outcome: Outcome, why: impl fmt::Display) -> io::Result<Outcome> {
         writeln!(self.err, "muxtray: {why}")?;
         Ok(outcome)

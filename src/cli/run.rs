@@ -17,9 +17,6 @@ pub(super) fn run(global: &Global, run: &Run, to: &mut Output<'_>) -> io::Result
 }
 
 /// Starts muxtray or the applet: panic hook, signals, single instance and notifications; then calls `go_on`.
-///
-/// # Errors
-/// Errors of `go_on` and of setting up signals.
 pub fn begin(
     global: &Global,
     out: &mut dyn Write,

@@ -8,7 +8,6 @@ use crate::files;
 use crate::model::finding::{Finding, FindingId};
 use crate::model::text;
 
-/// The reason why a configuration file is not in force.
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// There is no place for the file: neither `$XDG_CONFIG_HOME` nor `$HOME` is set.

@@ -14,9 +14,6 @@ use crate::model::text;
 const MAX_BYTES: u64 = 1 << 20;
 
 /// Returns `$XDG_CONFIG_HOME/muxtray/config.toml`.
-///
-/// # Errors
-/// [`ConfigError::NoPlace`].
 pub fn default_path() -> Result<PathBuf, ConfigError> {
     confy::get_configuration_file_path("muxtray", "config")
         .ok()
@@ -55,9 +52,6 @@ pub fn load(path: &Path) -> Result<Settings, ConfigError> {
 }
 
 /// Writes the default settings with their comments if there is no file.
-///
-/// # Errors
-/// [`ConfigError::Unwritable`].
 pub fn write_first(path: &Path) -> Result<(), ConfigError> {
     let write = || -> std::io::Result<()> {
         if path.symlink_metadata().is_ok() {

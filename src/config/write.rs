@@ -49,9 +49,6 @@ pub enum SetError {
 }
 
 /// Switches a setting on or off. Creates the file if there is none; writes nothing if the setting is as wanted.
-///
-/// # Errors
-/// See [`SetError`].
 pub fn set(path: &Path, setting: Setting, on: bool) -> Result<(), SetError> {
     // Each click in the menu is a thread of its own.
     static WRITING: Mutex<()> = Mutex::new(());

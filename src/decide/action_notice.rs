@@ -10,7 +10,6 @@ use super::notice::{Button, Notice, NoticeKey, first_lines};
 use crate::model::socket::Target;
 use crate::model::text;
 
-/// The origin of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// A person, for one target.
@@ -153,7 +152,6 @@ fn of_all(reports: &[ActionReport], can_show: bool) -> Option<Notice> {
     })
 }
 
-/// Returns the button for the masters that need consent; `None` if there are none.
 fn exit_others(reports: &[ActionReport]) -> Option<Button> {
     let asking = reports.iter().filter(|report| asks(report));
     let mut buttons = asking.filter_map(|report| report.button.clone());

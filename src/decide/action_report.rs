@@ -40,10 +40,8 @@ pub enum ActionOutcome {
     Failed,
 }
 
-/// Why muxtray did not try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// The target's state forbids it.
     State,
     /// The target's state could not be found out, for example without access.
     Unknown,
@@ -91,7 +89,6 @@ impl ActionOutcome {
 }
 
 impl ReportTarget {
-    /// One printable line.
     pub fn name(&self) -> String {
         match self {
             Self::Socket { name, .. } => name.clone(),

@@ -38,22 +38,17 @@ pub enum Signal {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Nothing has been sent.
     Start,
-    /// SIGTERM has been sent.
     Terminated,
-    /// SIGKILL has been sent.
     Killed,
 }
 
-/// The facts about the process at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Observed {
     pub ended: bool,
     /// Whether it was stopped at the start.
     pub stopped: bool,
     pub at_path: AtPath,
-    /// The time since the phase began.
     pub waited: Duration,
 }
 
@@ -69,7 +64,6 @@ pub enum Action {
     GiveUp,
 }
 
-/// Returns the next step of ending the process of a master.
 pub fn next(phase: Phase, observed: Observed) -> Action {
     const KILL: Action = Action::Send(&[Signal::Kill], Phase::Killed);
     let left = |limit: Duration| {
@@ -104,9 +98,6 @@ pub const fn is_needed(state: &State) -> bool {
 
 /// Returns the masters at one path that [`is_needed`] selects: an orphan rather than its successor. If there are none,
 /// returns the socket of [`target::resolve`].
-///
-/// # Errors
-/// No socket matches, or sockets at several paths do.
 pub fn resolve<'a>(
     typed: &str,
     name: &TargetName,

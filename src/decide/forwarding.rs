@@ -18,7 +18,6 @@ use crate::model::port_holder::PortHolder;
 use crate::model::socket::Socket;
 use crate::model::text;
 
-/// The facts around a request to a master.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
     /// The listeners of the master; `None` if the kernel does not show them.
@@ -258,7 +257,6 @@ pub fn to_cancel(
     }
 }
 
-/// Why the argument of an option is no forwarding.
 pub fn not_a_forwarding(kind: ForwardingKind, argument: &OsStr) -> String {
     let syntax = match kind {
         ForwardingKind::Local => "-L [ADDRESS:]PORT:HOST:HOSTPORT",

@@ -83,13 +83,11 @@ pub enum Intent {
     Fix(Fix),
     Copy(PathBuf),
     CopyText(String),
-    /// Open it in the browser of the desktop.
     OpenUrl(String),
     /// Show the details of one socket, or of all with `None`.
     Show(Option<Target>),
     /// Scan now, because the menu is being opened.
     Scan,
-    /// Write a setting to the configuration file.
     Set(Setting, bool),
     StartAtLogin(bool),
     /// Open the configuration file with the program of the desktop.

@@ -34,11 +34,8 @@ pub const ANNOUNCED_FROM: Severity = Severity::Warning;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// The kinds of findings that are announced.
     pub announce: BTreeSet<FindingId>,
-    /// Whether stale sockets are removed without asking.
     pub clean_automatically: bool,
-    /// Whether stranded masters are ended without asking.
     pub exit_stranded: bool,
     /// Whether details can be shown in a window; without one, no notification has a "Show" button.
     pub can_show: bool,
@@ -64,11 +61,8 @@ struct Announced {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum Effect {
-    /// Show a notification, in place of the one with its key.
     Notify(Notice),
-    /// Close a notification.
     Withdraw(NoticeKey),
-    /// Remove these stale sockets.
     Clean(Vec<Target>),
     /// Ask these stranded masters to exit, with any number of sessions: those cannot work any more.
     Exit(Vec<Target>),
@@ -86,7 +80,6 @@ impl Problem<'_> {
     }
 }
 
-/// Returns the new memory and the effects of a snapshot.
 #[must_use]
 pub fn decide(
     mut memory: Memory,
@@ -119,7 +112,6 @@ pub fn decide(
 }
 
 impl Memory {
-    /// Begins the quiet time after a resume.
     #[must_use]
     pub fn resumed(mut self, now: Instant) -> Self {
         self.quiet_until = Some(now + QUIET_AFTER_RESUME);

@@ -16,7 +16,6 @@ pub enum NoticeKey {
     Socket(ControlPath, FindingId),
     /// A finding of a directory, a host or the configuration, with its subject.
     Place(FindingId, String),
-    /// Several problems.
     Summary,
     /// The result of an action on the socket at this path.
     Answer(ControlPath),
@@ -24,7 +23,6 @@ pub enum NoticeKey {
     Fixed(PathBuf),
     /// The result of an action on several sockets.
     AnswerAll,
-    /// A problem with muxtray's settings.
     Settings,
 }
 

@@ -20,7 +20,6 @@ use crate::model::text;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum Plan {
-    /// A master runs already.
     Running(Box<Socket>),
     Start(Start),
     Blocked(Obstacle),
@@ -41,9 +40,7 @@ pub struct Start {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum First {
     Nothing,
-    /// Remove a stale socket.
     Clean(Target),
-    /// End a stranded master.
     End(Target),
 }
 
@@ -93,7 +90,6 @@ const fn prevents(id: FindingId) -> bool {
     )
 }
 
-/// A master that was started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opened {
     /// `None` if it did not answer the alive check.
@@ -180,7 +176,6 @@ pub fn reconnect(socket: &Socket) -> Option<Button> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Openable {
     pub alias: HostAlias,
-    /// Whether a start is in progress.
     pub is_opening: bool,
 }
 

@@ -18,7 +18,6 @@ pub const EXIT_AFTER: Duration = Duration::from_secs(15);
 pub(super) struct Stranded(BTreeMap<Target, Option<Instant>>);
 
 impl Stranded {
-    /// The time at which the next master is to be ended.
     pub(super) fn due(&self) -> Option<Instant> {
         self.0.values().copied().flatten().min()
     }
@@ -50,7 +49,6 @@ impl Stranded {
     }
 }
 
-/// Returns the buttons for a stranded master.
 pub(super) fn buttons(socket: &Socket) -> impl Iterator<Item = Button> {
     let exit = || Button::exit(socket.target(), socket.carried());
     let exit = is_stranded(socket).then(exit);
@@ -58,7 +56,6 @@ pub(super) fn buttons(socket: &Socket) -> impl Iterator<Item = Button> {
     buttons.map(Button::ask_first)
 }
 
-/// Returns the button that ends the stranded masters among these; `None` if there are none.
 pub(super) fn exit_all_button<'a>(sockets: impl Iterator<Item = &'a Socket>) -> Option<Button> {
     let stranded = masters_to_exit(sockets.filter(|socket| is_stranded(socket)));
     let button = |masters: Vec<_>| Button {

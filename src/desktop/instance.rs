@@ -1,5 +1,4 @@
 //! The single instance of a session, held by a name on the session bus; and the state of the tray watcher and the bus.
-//!
 
 use std::time::Duration;
 
@@ -25,7 +24,6 @@ pub struct Instance {
 
 #[derive(Debug, thiserror::Error)]
 pub enum InstanceError {
-    /// Another process owns the name.
     #[error("muxtray is already running in this session")]
     AlreadyRunning,
     /// The bus is unreachable or does not answer.
@@ -34,10 +32,6 @@ pub enum InstanceError {
 }
 
 /// Acquires the bus name without queueing for it.
-///
-/// # Errors
-/// [`InstanceError::AlreadyRunning`] if another process owns the name, [`InstanceError::NoBus`] if the bus cannot be
-/// reached in time.
 pub fn acquire() -> Result<Instance, InstanceError> {
     let connected = within(BUS_LIMIT, async {
         let connection = Connection::session().await?;

@@ -136,7 +136,6 @@ impl Plan {
         }
     }
 
-    /// Edits a row that stays, and the rows below it.
     fn row(&mut self, index: usize, old: &Entry, new: &Entry, below: Changeable) {
         let (Some(before), Some(after)) = (Row::of(old), Row::of(new)) else {
             return;
@@ -174,7 +173,6 @@ impl Plan {
     }
 }
 
-/// A row without those below it.
 struct Row<'a> {
     key: &'a str,
     label: &'a str,
@@ -205,7 +203,6 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Identifies a row among its siblings.
 type RowId<'a> = (Discriminant<Entry>, &'a str);
 
 /// The identities of rows: the keys, and for a separator that of the row before it.

@@ -1,5 +1,4 @@
 //! Labels for menu rows: one line, at most 60 characters, and no characters that menus interpret.
-//!
 
 /// The longest label in characters. A path of 107 bytes would make the menu wider than a small screen.
 const MAX_CHARS: usize = 60;

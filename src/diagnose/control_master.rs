@@ -73,7 +73,6 @@ pub fn problem(host: &Host, nobody_confirms: bool) -> Option<FindingId> {
     }
 }
 
-/// Returns the evidence for [`problem`].
 pub fn evidence(id: FindingId, kind: ControlMaster) -> String {
     let kind = kind.as_str();
     match id {
@@ -110,7 +109,6 @@ fn finding(id: FindingId, hosts: &[&Host], context: Context<'_>) -> Finding {
     }
 }
 
-/// Returns the remedy for [`problem`].
 pub fn remedy(id: FindingId, line: &str) -> String {
     match id {
         FindingId::ControlMasterAsk => tr!(

@@ -74,7 +74,6 @@ pub(super) fn join(listening: &[Listening], sources: &Sources<'_>) -> Vec<Forwar
     with_pairs(forwards.collect())
 }
 
-/// Returns the listeners among these that the forwarding has.
 pub fn of_forwarding(listening: &[Listening], forwarding: &Forwarding) -> Vec<Forward> {
     let named = [false, true].map(|gateway_ports| Named {
         forwarding: forwarding.clone(),
@@ -147,7 +146,6 @@ fn is_pair(one: &ListensAt, other: &ListensAt) -> bool {
     one.port() == other.port() && one.is_ipv4() && other.is_ipv6() && is_same
 }
 
-/// Returns the forwardings of server ports that muxtray asked this master for.
 pub(super) fn remote<'a>(asked: impl Iterator<Item = &'a RememberedForward>) -> Vec<RemoteForward> {
     let remote = asked.filter(|it| it.forwarding.kind == ForwardingKind::Remote);
     let remote = remote.map(|it| RemoteForward {
@@ -157,7 +155,6 @@ pub(super) fn remote<'a>(asked: impl Iterator<Item = &'a RememberedForward>) -> 
     remote.collect()
 }
 
-/// Returns the finding about forwardings that other machines can connect to.
 pub(super) fn exposed(socket: &Socket, tilde: Tilde<'_>) -> Option<Finding> {
     let exposed: Vec<&Forward> = socket
         .forwards

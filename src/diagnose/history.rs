@@ -89,7 +89,6 @@ impl History {
         self
     }
 
-    /// Adds the network connections of a scan.
     #[must_use]
     pub fn after_network(mut self, facts: NetworkFacts, now: Instant) -> Self {
         let has_slept = self

@@ -174,7 +174,6 @@ fn collisions<'a>(
     })
 }
 
-/// Returns one host for each different place.
 fn distinct_places<'a>(hosts: &[&'a Host], home: &Path) -> Vec<&'a Host> {
     let mut places: Vec<&Host> = Vec::new();
     for host in hosts {

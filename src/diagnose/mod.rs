@@ -80,7 +80,6 @@ pub fn snapshot(facts: &Facts, context: Context<'_>) -> Snapshot {
     }
 }
 
-/// Sorts findings, the worst first.
 pub fn sort(findings: &mut [Finding]) {
     findings.sort_by(|a, b| {
         b.severity
@@ -89,7 +88,6 @@ pub fn sort(findings: &mut [Finding]) {
     });
 }
 
-/// Names the masters that jump through each master.
 fn add_jumping(sockets: &mut [Socket]) {
     let mut jumping: BTreeMap<MasterPid, Vec<String>> = BTreeMap::new();
     for socket in &*sockets {

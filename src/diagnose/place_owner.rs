@@ -11,7 +11,6 @@ use crate::model::place_difference::{jump, place_difference, proxy_command};
 use crate::model::places::Host;
 use crate::model::socket::Stranger;
 
-/// The traces of the host for which a master was started.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Traces<'a> {
     pub(super) arguments: Option<&'a SshArguments>,

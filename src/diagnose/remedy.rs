@@ -116,7 +116,6 @@ fn no_persist_expiry(socket: &Socket, extra: Extra<'_>) -> Option<Finding> {
     })
 }
 
-/// Returns `None` for a running master.
 fn state_finding(socket: &Socket, extra: Extra<'_>) -> Option<Finding> {
     let id = socket.state.finding_id()?;
     let path = extra.tilde.shell_word(socket.path.as_path());

@@ -38,7 +38,6 @@ pub(super) fn elsewhere(directory: &Path, context: Context<'_>) -> Elsewhere {
 }
 
 impl Elsewhere {
-    /// Makes this the remedy of the finding.
     pub(super) fn add_to(&self, mut finding: Finding) -> Finding {
         let line = &self.line;
         finding.remedy = match &self.command {

@@ -17,7 +17,6 @@ pub fn ports(places: &Places) -> BTreeSet<u16> {
     forwardings.filter_map(|it| it.listen.port()).collect()
 }
 
-/// Returns a finding for each host with such a forwarding.
 pub fn findings(
     places: &Places,
     sockets: &[Socket],

@@ -36,7 +36,6 @@ const MAX_BYTES: u64 = 32 << 20;
 pub struct Fingerprint {
     pub(super) key: CacheKey,
     pub(super) inputs: ConfigInputs,
-    /// When to ask again about hosts without an answer.
     pub(super) retry_at: Option<SystemTime>,
 }
 
@@ -149,7 +148,6 @@ impl CacheRecord {
         config.aliases.iter().filter_map(last).collect()
     }
 
-    /// Replaces the file atomically; only its owner can read it.
     pub(super) fn store(&self, path: &Path) -> io::Result<()> {
         files::write_private_json(path, self)
     }

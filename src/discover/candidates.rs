@@ -149,7 +149,6 @@ struct Match {
     sockets_only: bool,
 }
 
-/// The names to look for in one directory.
 #[derive(Debug, Default)]
 struct Expectations<'a> {
     exact: HashSet<Vec<u8>>,

@@ -13,7 +13,6 @@ use crate::model::text;
 
 pub(super) const MAX_FILES: usize = 1_024;
 
-/// The limit for all files together.
 pub(super) const MAX_BYTES: u64 = 16 << 20;
 
 /// Each alias costs a run of `ssh -G` when the configuration changes.
@@ -30,7 +29,6 @@ pub(super) struct SshConfig {
     pub(super) switched_off: SwitchedOff,
 }
 
-/// A text and the first place that has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Located<T> {
     pub(super) text: T,

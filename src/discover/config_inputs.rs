@@ -59,7 +59,6 @@ impl ConfigInputs {
         self.variables.push((name.to_os_string(), value));
     }
 
-    /// Adds an Include, and returns the files that match.
     pub(super) fn add_include(
         &mut self,
         include: Include,
@@ -91,7 +90,6 @@ impl ConfigInputs {
         files.chain(includes).collect()
     }
 
-    /// Returns the time of the last change of each file.
     pub(super) fn changes(&self) -> impl Iterator<Item = Nanoseconds> {
         self.files.values().filter_map(FileStamp::last_change)
     }

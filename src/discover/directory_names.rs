@@ -49,7 +49,6 @@ impl DirectoryNames {
         self.0.get(directory).map(PathBuf::as_path)
     }
 
-    /// Gives the ControlPaths of the hosts these names.
     pub(super) fn rename(&self, places: &mut Places) {
         if self.0.is_empty() {
             return;

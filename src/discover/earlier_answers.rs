@@ -19,9 +19,7 @@ const MAX_AGE: Nanoseconds = 30 * 24 * 60 * 60 * 1_000_000_000;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct EarlierAnswers {
-    /// When the configuration was read.
     pub(super) read_at: Nanoseconds,
-    /// The last change of its files.
     pub(super) changed_at: Nanoseconds,
     /// For each answer of the record, the time from which it is known to have held.
     pub(super) held_from: Vec<Nanoseconds>,

@@ -9,7 +9,6 @@ use crate::observe::accounts::Databases;
 /// The properties of the process, the user and the machine that discovery depends on. Tests make their own.
 #[derive(Debug, Clone)]
 pub struct Environment {
-    /// The values of the tokens of a ControlPath.
     pub known: Known,
     pub system_config: PathBuf,
     /// Of openSUSE's ssh, which reads it if there is no [`Self::system_config`].

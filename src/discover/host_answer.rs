@@ -29,7 +29,6 @@ pub(super) enum HostAnswer {
 }
 
 impl HostAnswer {
-    /// `None` if ssh did not reject anything.
     pub(super) fn rejected(&self) -> Option<Rejected> {
         match self {
             Self::Rejected(rejection) => Some(rejection.rejected()),

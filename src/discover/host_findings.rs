@@ -29,7 +29,6 @@ pub enum NoHost {
     NoSsh,
 }
 
-/// Makes the findings of hosts without an answer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Judge<'a> {
     /// The argument of `-F`, for commands.
@@ -95,7 +94,6 @@ impl<'a> Judge<'a> {
         is_rejected.then(|| self.finding(tr!("every host"), UNNAMED_HOST, answer))?
     }
 
-    /// Returns why there is no configuration of this destination.
     pub(super) fn no_host(&self, destination: &str, answer: &HostAnswer) -> NoHost {
         match (answer, answer.rejected()) {
             (HostAnswer::Rejected(rejection), Some(Rejected::Host)) => {

@@ -285,7 +285,6 @@ fn has_unshown_template(
     })
 }
 
-/// Asks ssh again about the hosts without an answer.
 fn retry(
     mut record: CacheRecord,
     start_error: &mut Option<String>,

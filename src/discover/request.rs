@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use super::environment::Environment;
 use crate::model::interest::Interest;
 
-/// The settings that discovery depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     pub ssh: Ssh,
@@ -25,8 +24,6 @@ pub struct Ssh {
 }
 
 impl Ssh {
-    /// Returns the program's file, or `None` if it does not exist.
-    #[must_use]
     pub fn file(&self, environment: &Environment) -> Option<PathBuf> {
         if !self.is_name() {
             return self.program.exists().then(|| self.program.clone());

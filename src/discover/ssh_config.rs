@@ -91,7 +91,6 @@ struct Reader<'a> {
     is_worth_retrying: bool,
 }
 
-/// The place of a line.
 #[derive(Debug, Clone, Copy)]
 struct Location<'a> {
     file: &'a Path,

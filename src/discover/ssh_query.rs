@@ -22,7 +22,6 @@ use crate::unconfined::{self, Lifetime};
 /// The limit for one `ssh -G`; in tests, which run in parallel, it only has to be finite.
 const DEADLINE: Duration = Duration::from_secs(if cfg!(test) { 30 } else { 2 });
 
-/// The limit for all hosts together.
 const DEADLINE_OF_ALL: Duration = Duration::from_secs(60);
 
 /// After so many failures without an answer between them the remaining hosts are skipped: a `Match exec` or a name server
@@ -41,7 +40,6 @@ pub type Progress<'a> = &'a dyn Fn(usize, usize);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SshQuery<'a> {
     program: &'a Path,
-    /// The argument of `-F`.
     config: Option<&'a Path>,
     deadline: Duration,
 }

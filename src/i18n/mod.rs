@@ -29,7 +29,6 @@ static LANGUAGES: &[Language] = &[
     ),
 ];
 
-/// A language, and the catalogue of its texts.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Language {
     code: &'static str,

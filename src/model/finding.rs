@@ -31,7 +31,6 @@ impl Severity {
     }
 }
 
-/// The subject of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
     /// The state of a socket; the finding has the state's name.
@@ -42,7 +41,6 @@ pub enum Group {
     Configuration,
 }
 
-/// A row of the table of findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FindingRow {
     /// The name in JSON and in the configuration; never changes.
@@ -60,17 +58,14 @@ pub struct FindingRow {
 
 macro_rules! findings {
     ($($name:ident { $($field:ident: $value:expr),+ $(,)? })+) => {
-        /// A kind of finding.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum FindingId {
             $($name,)+
         }
 
         impl FindingId {
-            /// Every id, in the order of the documentation.
             pub const ALL: &[Self] = &[$(Self::$name,)+];
 
-            #[must_use]
             pub const fn row(self) -> FindingRow {
                 use Group::{Configuration, Directory, Socket, State};
                 use Severity::{Error, Info, Warning};
@@ -347,8 +342,6 @@ impl FindingId {
         self.row().severity
     }
 
-    /// The row's title in the language of the user.
-    #[must_use]
     pub fn title(self) -> String {
         translated(self.row().title)
     }
@@ -397,8 +390,6 @@ fn serialize_is_some<S: Serializer>(fix: &Option<Fix>, serializer: S) -> Result<
 }
 
 impl Finding {
-    /// Returns a finding with the severity of its row.
-    #[must_use]
     pub fn new(
         id: FindingId,
         subject: impl Into<String>,

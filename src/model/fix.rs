@@ -13,12 +13,10 @@ pub enum Fix {
     MakeDirectory(PathBuf),
     /// Remove the write permission of group and others from a directory that the user owns.
     CloseDirectory {
-        /// Without symlinks.
         path: PathBuf,
         id: DirectoryId,
     },
     CloseSocket(Target),
-    /// Remove a stale socket or a leftover.
     Clean(Target),
 }
 

@@ -55,7 +55,6 @@ impl Forward {
         }
     }
 
-    /// Whether other machines can connect.
     pub const fn is_exposed(&self) -> bool {
         match &self.at {
             ListensAt::Tcp(address) => !address.ip().is_loopback(),
@@ -104,7 +103,6 @@ impl Forward {
             && (*own == address || (self.is_both && is_same_kind && address.is_ipv6()))
     }
 
-    /// Whether a master with this forwarding would listen there.
     pub fn fits(&self, forwarding: &Forwarding) -> bool {
         match (&self.at, &forwarding.listen) {
             (ListensAt::Tcp(address), _) => [false, true]
@@ -125,7 +123,6 @@ impl Forward {
 }
 
 impl RemoteForward {
-    /// The port, address or path on the server.
     pub fn listen(&self) -> String {
         match self.port {
             Some(port) => port.to_string(),

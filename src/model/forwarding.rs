@@ -39,7 +39,6 @@ impl ForwardingKind {
     }
 }
 
-/// The place where a forwarding listens, or to which it leads.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum End {
     Port {

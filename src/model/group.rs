@@ -28,7 +28,6 @@ pub enum Members {
     Unknown(Doubt),
 }
 
-/// Why a group may have members that are not known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Doubt {
     /// The databases of users and groups cannot be read, or have no such group.
@@ -68,7 +67,6 @@ pub enum Writer {
 pub struct Groups {
     pub by_id: BTreeMap<GroupId, Group>,
     pub user: UserId,
-    /// The users that access control lists name.
     pub names: BTreeMap<UserId, String>,
 }
 
@@ -91,7 +89,6 @@ impl Permissions {
 }
 
 impl Groups {
-    /// Returns no groups.
     pub const fn of(user: UserId) -> Self {
         Self {
             by_id: BTreeMap::new(),
@@ -132,7 +129,6 @@ impl Groups {
         Some(reasons.fold(evidence, |evidence, reason| format!("{evidence}, {reason}")))
     }
 
-    /// Whether a source did not answer about a group.
     pub fn lack_answers(&self) -> bool {
         let is_lacking =
             |group: &Group| matches!(group.members, Members::Unknown(Doubt::NoAnswer(_)));

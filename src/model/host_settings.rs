@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::forwarding::{Forwarding, ForwardingKind};
 
-/// The effect of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
     /// It changes the destination of a connection, the way to it, or the account and identity.
@@ -99,7 +98,6 @@ impl HostSettings {
         Self(kept)
     }
 
-    /// Returns the values of a setting in their order.
     pub fn values(&self, keyword: &str) -> impl Iterator<Item = &str> {
         let lines = self.0.lines().filter_map(|line| line.split_once(' '));
         lines.filter_map(move |(known, value)| known.eq_ignore_ascii_case(keyword).then_some(value))

@@ -31,7 +31,6 @@ pub struct Connection {
     pub route: Route,
 }
 
-/// Whether an interface has the local address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Address {
     Present(Option<Duration>),

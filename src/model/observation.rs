@@ -169,11 +169,9 @@ pub struct Process {
 pub struct SshArguments {
     /// As typed: the host may be an alias.
     pub server: Destination,
-    /// Whether there is a `-F`.
     pub has_other_config: bool,
     /// The arguments of `-L` and `-D`.
     pub forwardings: Vec<Forwarding>,
-    /// Whether there is a `-g`.
     pub gateway_ports: bool,
 }
 

@@ -296,7 +296,6 @@ impl Places {
         (!self.is_configured(path)).then_some(*program)
     }
 
-    /// Returns the other program with this name.
     pub fn program(&self, name: &str) -> Option<Managed> {
         let places = self.patterns.iter().filter_map(|place| place.managed_by);
         let mut all = places.chain(self.starters.iter().map(|(_, program)| *program));

@@ -23,7 +23,6 @@ pub enum TargetName {
     Host(String),
 }
 
-/// The TARGET does not name exactly one socket, for this reason.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct TargetError(String);

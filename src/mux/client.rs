@@ -99,7 +99,6 @@ impl Client {
         }
     }
 
-    /// The time for what follows.
     pub(crate) fn set_deadline(&mut self, deadline: Deadline) {
         self.deadline = deadline;
     }

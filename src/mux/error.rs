@@ -8,7 +8,6 @@ use tr::tr;
 use super::wire::{self, WireError};
 use crate::model::text::translated;
 
-/// The answer that a client waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Awaited {
     /// A place in the master's backlog.
@@ -53,7 +52,6 @@ impl Awaited {
     }
 }
 
-/// Why a request to a master failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum MuxError {
     #[error("{}", tr!("connection refused: no process listens"))]

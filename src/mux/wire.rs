@@ -40,7 +40,6 @@ const NO_PORT: u32 = u32::MAX - 1;
 /// The target that stands for SOCKS, with port 0.
 const SOCKS: &[u8] = b"socks";
 
-/// Connects a reply to its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestId(pub u32);
 
@@ -66,9 +65,7 @@ pub enum Reply {
         extensions: Vec<(Vec<u8>, Vec<u8>)>,
     },
     Ok(RequestId),
-    /// Refused, with the reason.
     PermissionDenied(RequestId, Vec<u8>),
-    /// With the reason.
     Failure(RequestId, Vec<u8>),
     Alive {
         id: RequestId,
@@ -88,7 +85,6 @@ pub enum Reply {
     },
 }
 
-/// Why a packet is not a valid reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum WireError {
     /// More than [`MAX_PACKET`], or too short for a type.

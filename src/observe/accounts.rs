@@ -28,7 +28,6 @@ const MAX_AGE: Duration = Duration::from_secs(3600);
 /// The same if a source did not answer.
 const MAX_AGE_OF_DOUBT: Duration = Duration::from_secs(300);
 
-/// The limit of the file with the groups of the last look.
 const MAX_STORED: u64 = 1 << 20;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,7 +123,6 @@ impl Accounts {
     }
 }
 
-/// The user for whom muxtray runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Me {
     pub(crate) id: UserId,

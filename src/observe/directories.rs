@@ -20,8 +20,6 @@ use crate::model::directory::{
 };
 use crate::model::socket::Filesystem;
 
-/// Observes each directory, in this order.
-#[must_use]
 pub fn look(wanted: Vec<NeededDirectory>) -> Vec<Directory> {
     // Read on first use: the magic number is nearly always enough.
     let mounts: LazyCell<Mounts> = LazyCell::new(|| Mounts::read().unwrap_or_default());

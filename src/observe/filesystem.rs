@@ -150,7 +150,6 @@ pub(super) fn by_magic(magic: u32, path: &Path) -> Filesystem {
     }
 }
 
-/// The magic number of the filesystem, from statfs(2).
 pub(super) fn magic_of(path: &Path) -> Option<u32> {
     let statfs = nix::sys::statfs::statfs(path).ok()?;
     // The field has 32 or 64 bits and may be signed; the magic number is its low 32 bits.

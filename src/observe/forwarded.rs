@@ -16,7 +16,6 @@ use super::unix_table::{UnixListener, UnixTable};
 use crate::model::forward::{Listening, ListensAt};
 use crate::model::ids::MasterPid;
 
-/// The forwardings of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Forwarded {
     /// The connections that run through them; `None` if TCP cannot be read.

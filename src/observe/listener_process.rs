@@ -45,7 +45,6 @@ pub(super) struct ListenerProcesses {
     /// By sockfs inode.
     found: HashMap<u32, Found>,
     failed: HashMap<u32, (Option<Cookie>, NextSearch)>,
-    /// Counts the scans.
     turn: usize,
 }
 
@@ -130,7 +129,6 @@ impl ListenerProcesses {
         searches
     }
 
-    /// The holder of this listener at the last [`Self::refresh`].
     pub(super) fn holder(&self, listener: &UnixListener) -> Holder {
         match self.found.get(&listener.socket_inode) {
             Some(found) if found.is_ssh => Holder::Ssh(found.process.clone()),
@@ -151,7 +149,6 @@ impl ListenerProcesses {
         all.map(|found| (found.pid, &found.descriptors)).collect()
     }
 
-    /// Reads whether the process holds this listener now.
     pub(super) fn still_holds(&self, listener: &UnixListener) -> bool {
         self.found.get(&listener.socket_inode).is_some_and(|found| {
             process::holds(found.pid, &found.descriptor, listener.socket_inode)

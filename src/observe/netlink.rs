@@ -77,9 +77,6 @@ pub(super) fn dump<T>(
 
 /// Sends requests that have one answer each. Returns in the same order what `read` makes of the message (`None` if it
 /// skips it), or the kernel's errno.
-///
-/// # Errors
-/// As for [`dump`], if there is no answer at all.
 pub(super) fn request_each<T>(
     protocol: SockProtocol,
     kind: u16,

@@ -24,7 +24,6 @@ pub(super) enum Location {
     Lost {
         /// The path of the removed file.
         path: ControlPath,
-        /// Whether another socket is at that path.
         successor: bool,
         /// Whether the directory changed within [`SETTLE_TIME`].
         recent: bool,

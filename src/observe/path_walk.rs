@@ -132,7 +132,6 @@ impl Way {
     }
 }
 
-/// The names of a path, with `..`.
 fn names(path: &Path) -> VecDeque<OsString> {
     path.components()
         .filter_map(|component| match component {

@@ -162,7 +162,6 @@ pub(super) fn name(pid: MasterPid) -> Option<String> {
     Some(String::from_utf8_lossy(&name).into_owned())
 }
 
-/// Whether the process is OpenSSH's client; `false` if that cannot be read.
 pub(super) fn is_ssh(pid: MasterPid) -> bool {
     name(pid).is_some_and(|name| is_ssh_client(pid, &name))
 }
@@ -414,7 +413,6 @@ pub(super) fn shares_our_files(pid: MasterPid) -> bool {
     })
 }
 
-/// The open descriptors of a process.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Descriptors {
     /// Those that are sockets, with their inodes in sockfs, the lowest first; without the standard streams.
@@ -510,7 +508,6 @@ fn number_in<T: FromStr>(target: &OsStr, before: &[u8]) -> Option<T> {
     std::str::from_utf8(number).ok()?.parse().ok()
 }
 
-/// The pipe that is the standard input of the process.
 pub(super) fn stdin_pipe(pid: MasterPid) -> Option<u64> {
     pipe_inode(&fs::read_link(directory(pid).join("fd/0")).ok()?)
 }

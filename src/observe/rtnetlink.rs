@@ -85,7 +85,6 @@ fn age(created: u32, now: Duration) -> Duration {
     Duration::from_millis(u64::from(age.unsigned_abs()) * 10)
 }
 
-/// The endpoints of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Endpoints {
     pub(super) from: IpAddr,

@@ -23,7 +23,6 @@ const MAX_PROXIES: u32 = 16;
 /// The pid and start time of a master; a pid alone is reused.
 pub(super) type Master = (MasterPid, Option<SystemTime>);
 
-/// Finds the connections of masters, and remembers the results.
 #[derive(Debug)]
 pub(super) struct TransportFinder {
     uid: UserId,
@@ -41,7 +40,6 @@ pub(super) struct Transport {
     pub(super) through: Vec<MasterPid>,
 }
 
-/// The process that holds a connection, and the connection's inode.
 struct Held {
     holder: MasterPid,
     inode: u32,
@@ -188,7 +186,6 @@ impl<'a> Search<'a> {
             .collect()
     }
 
-    /// The connection of this ssh.
     fn connection(&mut self, ssh: MasterPid, depth: u32) -> Option<Held> {
         if depth > MAX_PROXIES {
             return None;

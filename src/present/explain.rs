@@ -36,8 +36,6 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Returns whether there is a warning or an error at present.
-    #[must_use]
     pub fn is_wrong(&self) -> bool {
         has_problem(&self.findings)
     }

@@ -144,7 +144,6 @@ impl fmt::Display for Verdict {
 }
 
 impl Judgement {
-    /// Returns the name, translated.
     pub fn word(self) -> String {
         // Translators: the state of the network behind a master.
         match self {
@@ -154,7 +153,6 @@ impl Judgement {
         }
     }
 
-    /// Returns the name in JSON.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Well => "well",

@@ -17,7 +17,6 @@ use crate::model::text;
 /// The version of the format. Fields may be added; renaming or removing one needs a new version.
 pub const SCHEMA: u32 = 1;
 
-/// The result of one scan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
     pub schema: u32,
@@ -66,7 +65,6 @@ pub struct SocketReport {
     pub findings: Vec<Finding>,
 }
 
-/// The process of a session.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ClientReport {
     pub pid: Option<i32>,

@@ -15,7 +15,6 @@ use crate::model::places::Host;
 use crate::model::socket::Snapshot;
 use crate::model::text;
 
-/// The way to a multiplexed session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum Plan {
@@ -26,7 +25,6 @@ pub enum Plan {
     Blocked(Obstacle),
 }
 
-/// Plans multiplexed sessions to a host that the user named as `typed`.
 pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot) -> Plan {
     let Some(path) = host.control_path.clone() else {
         return Plan::Blocked(Obstacle::no_control_path(typed));
@@ -74,7 +72,6 @@ pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot) -> Plan {
 /// Connections of one kind, up to the first failure.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Series {
-    /// The times of the successful ones.
     pub runs: Vec<Duration>,
     pub failure: Option<Failure>,
 }
@@ -115,7 +112,6 @@ pub fn obstacles(
     blocked.into_iter().chain(known).chain(both_fail).collect()
 }
 
-/// The master of the multiplexed runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Master {
     None,
@@ -127,10 +123,8 @@ pub enum Master {
     Left(String),
 }
 
-/// The result of a test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trial {
-    /// As the user typed it.
     pub host: String,
     pub control_path: Option<ControlPath>,
     /// Connections without a master.

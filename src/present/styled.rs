@@ -15,7 +15,6 @@ pub enum Style {
 
 pub type Line = Vec<(Style, String)>;
 
-/// Returns the lines without their styles.
 pub fn plain(lines: &[Line]) -> String {
     let mut text = String::new();
     for line in lines {

@@ -41,7 +41,6 @@ pub fn report(snapshot: &Snapshot, home: Option<&Path>) -> Vec<Line> {
     lines
 }
 
-/// Returns everything about one socket, for the details window.
 pub fn details(socket: &Socket, at: SystemTime) -> Vec<Line> {
     let mut rows = vec![
         (tr!("state"), socket.state.name().to_owned()),

@@ -4,7 +4,6 @@ use crate::actions::kernel::own_uid;
 use crate::files;
 use crate::model::remembered::{MAX_REMEMBERED_BYTES, RememberedForwards};
 
-/// The remembered forwardings; none if the file cannot be read.
 pub(super) fn read(file: &Path) -> RememberedForwards {
     files::read_private_json(file, own_uid().0, MAX_REMEMBERED_BYTES).unwrap_or_default()
 }

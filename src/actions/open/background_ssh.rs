@@ -31,7 +31,6 @@ pub(super) struct Mark {
 }
 
 impl Mark {
-    /// Sets the variable for a command that will be started.
     pub(super) fn set(command: &mut Command) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let nanos = now.unwrap_or_default().as_nanos();

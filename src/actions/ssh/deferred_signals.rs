@@ -47,14 +47,12 @@ pub(super) fn with_signals_unblocked<T>(work: impl FnOnce() -> io::Result<T>) ->
     result
 }
 
-/// Readable when a signal is pending.
 impl AsFd for DeferredSignals {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.pending.as_fd()
     }
 }
 
-/// Unblocks the signals. A pending one has its effect now.
 impl Drop for DeferredSignals {
     fn drop(&mut self) {
         if let Err(errno) = self.mask_before.thread_set_mask() {

@@ -22,7 +22,6 @@ pub(super) struct Capabilities {
 }
 
 impl Capabilities {
-    /// Reads the reply of `GetCapabilities`.
     pub(super) fn new(names: &[String]) -> Self {
         let has = |wanted: &str| names.iter().any(|name| name == wanted);
         Self {

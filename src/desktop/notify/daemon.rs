@@ -75,7 +75,6 @@ impl<S: Fn(Intent)> DaemonClient<S> {
         }
     }
 
-    /// Queues the notice; it replaces the one with its key.
     pub(super) fn show(&mut self, notice: Notice) {
         self.queue.put(QueuedNotice::new(notice, Instant::now()));
         self.is_paused = false;
@@ -96,7 +95,6 @@ impl<S: Fn(Intent)> DaemonClient<S> {
         self.call_next() || changed
     }
 
-    /// Starts the next call unless one is pending.
     fn call_next(&mut self) -> bool {
         if self.is_paused || self.pending_call.is_some() {
             return false;
@@ -223,7 +221,6 @@ impl<S: Fn(Intent)> DaemonClient<S> {
         }
     }
 
-    /// Closes all notifications, in a second at most.
     pub(super) fn close_all(&mut self) {
         let (open, call) = (std::mem::take(&mut self.open), self.pending_call.take());
         let closed = within(CLOSE_ALL_LIMIT, async {
@@ -241,7 +238,6 @@ impl<S: Fn(Intent)> DaemonClient<S> {
         }
     }
 
-    /// Waits for an event, a command or the timeout of the pending call.
     pub(super) fn wait(&self) {
         match self.pending_call.as_ref().and_then(PendingCall::time_left) {
             Some(left) => {

@@ -44,7 +44,6 @@ impl QueuedNotice {
 pub(super) struct Queue(VecDeque<QueuedNotice>);
 
 impl Queue {
-    /// Adds a notice, or replaces the one with its key.
     pub(super) fn put(&mut self, new: QueuedNotice) {
         let place = self
             .0

@@ -21,7 +21,6 @@ struct Reading<'a> {
 
 struct Search {
     steps_left: u32,
-    /// The common result of all readings so far.
     agreed: Option<Destination>,
 }
 

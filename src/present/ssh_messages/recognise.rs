@@ -13,7 +13,6 @@ use super::wording::{Matched, common_text, matched, split_at_variable};
 use crate::model::control_path::ControlPath;
 use crate::model::text;
 
-/// A known message in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recognised {
     /// The message as ssh printed it, without the text around it.
@@ -28,7 +27,6 @@ pub struct Recognised {
     pub port: Option<u16>,
     /// The port of the server.
     pub server_port: Option<u16>,
-    /// Whether ansible started ssh.
     pub is_of_ansible: bool,
     /// Whether nothing has to be wrong: a normal step, or a detail for debugging.
     is_step: bool,
@@ -111,7 +109,6 @@ struct Found {
     recognised: Recognised,
 }
 
-/// Returns all messages in a line, in its order.
 fn messages_of_line(line: &str) -> Vec<Found> {
     let mut found = complete_messages(line);
     if let Some(cut) = cut_off(line) {

@@ -25,7 +25,6 @@ pub(super) fn split_at_variable(wording: &str) -> Option<(&str, &str, &str)> {
     Some((before, name, after))
 }
 
-/// The variable parts in a line.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Matched<'a> {
     pub(super) path: Option<&'a str>,
@@ -36,7 +35,6 @@ pub(super) struct Matched<'a> {
     pub(super) length: usize,
 }
 
-/// Returns the values if the text begins with the wording.
 pub(super) fn matched<'a>(wording: &str, text: &'a str) -> Option<Matched<'a>> {
     let mut values = Matched::default();
     let Some((first, mut name, mut wording)) = split_at_variable(wording) else {
