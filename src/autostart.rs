@@ -104,12 +104,10 @@ pub enum AutostartError {
 }
 
 impl Status {
-    #[must_use]
     pub fn is_enabled(&self) -> bool {
         self.unit.is_some() || self.has_active_file()
     }
 
-    #[must_use]
     pub fn has_active_file(&self) -> bool {
         self.file
             .as_ref()
@@ -126,7 +124,6 @@ impl Autostart {
 
     /// Returns the user's autostart file as a file to watch, if its directory exists. Otherwise `~/.config` would have to
     /// be watched, where other programs write often.
-    #[must_use]
     pub fn interest(&self) -> Option<Interest> {
         let path = self.file().ok()?;
         let has_directory = path.parent().is_some_and(Path::is_dir);

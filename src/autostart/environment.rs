@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use super::Autostart;
 
 impl Autostart {
-    #[must_use]
     pub fn from_environment() -> Self {
         let home = env::home_dir().filter(|home| home.is_absolute());
         let below_home = |name: &str| home.as_ref().map(|home| home.join(name));

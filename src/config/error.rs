@@ -20,7 +20,6 @@ pub enum ConfigError {
 
 impl ConfigError {
     /// Returns the finding; `named` is the file of `--config`.
-    #[must_use]
     pub fn finding(&self, named: Option<&Path>) -> Finding {
         let subject = self.path().map_or_else(|| tr!("configuration"), text::path);
         let command = match named {

@@ -55,7 +55,6 @@ impl Instance {
     /// Returns whether a panel shows tray icons now: a StatusNotifierWatcher with a registered host.
     ///
     /// If it returns false, a panel may still start later, and gets the icon then.
-    #[must_use]
     pub fn has_tray_host(&self) -> bool {
         within(BUS_LIMIT, self.read_tray_host())
             .flatten()

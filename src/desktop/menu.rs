@@ -47,7 +47,6 @@ pub enum Changeable {
 }
 
 /// Returns the edits that turn the changeable rows of `drawn` into those of `wanted`.
-#[must_use]
 pub fn edits(drawn: &[Entry], wanted: &[Entry], changeable: Changeable) -> Vec<Edit> {
     let mut plan = Plan::default();
     plan.menu(drawn, wanted, changeable);

@@ -4,7 +4,6 @@
 const MAX_CHARS: usize = 60;
 
 /// Returns [`shown`] with `&` doubled for muda, in which a single `&` marks a mnemonic.
-#[must_use]
 pub fn escaped(label: &str) -> String {
     shown(label).replace('&', "&&")
 }
@@ -19,7 +18,6 @@ pub fn escaped(label: &str) -> String {
 /// `pango_parse_markup()`: Xfce, MATE and waybar show "a_b" as "ab". No spelling of the underscore works in both, so
 /// labels contain the similar U+02CD, which no menu interprets. Labels are only read; the clipboard gets the path
 /// itself.
-#[must_use]
 pub fn shown(label: &str) -> String {
     shortened(label)
         .map(|character| match character {

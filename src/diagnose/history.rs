@@ -137,7 +137,6 @@ impl History {
         self.proxy_commands.get(&master).map_or(&[], Vec::as_slice)
     }
 
-    #[must_use]
     pub fn look_again_at(&self) -> Option<Instant> {
         let now = self.now?;
         let due = self

@@ -75,7 +75,6 @@ impl Fingerprint {
     /// hosts without an answer.
     ///
     /// It costs some stats, and a listing for each Include with wildcards; it opens no file and runs nothing.
-    #[must_use]
     pub fn is_current(&self, request: &Request, environment: &Environment) -> bool {
         !self.is_retry_due()
             && self.key == CacheKey::new(request, environment)
@@ -87,14 +86,12 @@ impl Fingerprint {
     }
 
     /// Whether only a change, and not time, ends [`Fingerprint::is_current`].
-    #[must_use]
     pub const fn is_settled(&self) -> bool {
         self.retry_at.is_none()
     }
 
     /// Returns the files and directories to watch. A change of one ends [`Fingerprint::is_current`]; reading the
     /// configuration is an event too, because an ssh that starts reads it.
-    #[must_use]
     pub fn interests(&self, environment: &Environment) -> Vec<Interest> {
         let user_config = environment.user_config();
         let read_by_ssh: Vec<&Path> = match &self.key.config {

@@ -29,7 +29,6 @@ const MAX_OTHERS: usize = 100;
 ///
 /// Files that are not sockets by their directory entry are omitted where they are no problem: in vague places, places of
 /// other programs and globs, and with temporary names. Elsewhere, those beyond `MAX_OTHERS` are omitted.
-#[must_use]
 pub fn candidates(places: &mut Places) -> Vec<Candidate> {
     let mut candidates = Vec::new();
     let (directories, names) = directories(places);
@@ -103,7 +102,6 @@ fn directories(places: &Places) -> (BTreeMap<PathBuf, Expectations<'_>>, Directo
 }
 
 /// The path by the name that a scan of these places uses for its directory.
-#[must_use]
 pub fn known_path(places: &Places, path: ControlPath) -> ControlPath {
     let own = path.directory();
     let (known, _) = directories(places);

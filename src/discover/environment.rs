@@ -19,7 +19,6 @@ pub struct Environment {
 impl Environment {
     /// Reads the environment variables, the host name, and the passwd entry of the real user id, as ssh does. Without an
     /// entry, with which ssh fails, uses `$HOME` and the user id.
-    #[must_use]
     pub fn of_this_process() -> Self {
         let environment: std::collections::BTreeMap<OsString, OsString> =
             std::env::vars_os().collect();
@@ -57,7 +56,6 @@ impl Environment {
 
     /// Returns muxtray's directory in the base directory of this variable (XDG Base Directory Specification), or in its
     /// default below the home directory. Returns `None` if there is no home directory.
-    #[must_use]
     pub fn own_directory(&self, variable: &str, default: &str) -> Option<PathBuf> {
         let absolute = |name| {
             self.known
@@ -69,7 +67,6 @@ impl Environment {
         Some(base.join("muxtray"))
     }
 
-    #[must_use]
     pub fn user_config(&self) -> PathBuf {
         self.known.home.join(".ssh/config")
     }

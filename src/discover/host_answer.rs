@@ -116,7 +116,6 @@ impl fmt::Display for QueryFailure {
 }
 
 /// Parses lines of a keyword and a value. Only a path may hold bytes that are not UTF-8.
-#[must_use]
 pub fn parse_host(alias: HostAlias, output: &[u8]) -> Host {
     let lines = output.split(|byte| *byte == b'\n');
     let values: BTreeMap<&[u8], &[u8]> = lines

@@ -59,14 +59,12 @@ pub struct Discovered {
 ///
 /// With a valid cache this takes some stats and reads one file. Without one, it reads the ssh configuration and runs
 /// `ssh -G` for every host that it names, which takes some milliseconds each and at most a minute in all.
-#[must_use]
 pub fn discover(request: &Request, environment: &Environment) -> Discovered {
     discover_with_progress(request, environment, &mut |_| {}, &|_, _| {})
 }
 
 /// Like [`discover`], with reports while it asks ssh about the hosts. `preview` is called before: with the places that
 /// are known from the ControlPaths of the configuration and the last answers for its hosts.
-#[must_use]
 pub fn discover_with_progress(
     request: &Request,
     environment: &Environment,

@@ -35,7 +35,6 @@ impl Ssh {
     }
 
     /// Returns the files to watch for a change of the program: its file, or the places where it would be found.
-    #[must_use]
     pub fn interests(&self, environment: &Environment) -> Vec<Interest> {
         let files = match self.file(environment) {
             Some(file) => vec![file],
@@ -57,7 +56,6 @@ impl Ssh {
     }
 
     /// Returns the argument of `-F`, absolute so that it does not depend on the current directory.
-    #[must_use]
     pub fn config_file(&self) -> Option<PathBuf> {
         let config = self.config.as_deref()?;
         Some(if config.as_os_str().eq_ignore_ascii_case("none") {

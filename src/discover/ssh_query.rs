@@ -168,7 +168,6 @@ impl<'a> SshQuery<'a> {
 
 /// Returns the line of ssh's error output that names the cause, escaped: the last one that does not just follow from
 /// another, with a line before it that names an unknown algorithm or condition.
-#[must_use]
 pub fn error_message(stderr: &[u8]) -> Option<String> {
     /// ssh goes on after these.
     const NOTES: [&[u8]; 2] = [

@@ -14,7 +14,6 @@ use crate::model::places::Places;
 ///
 /// Omits the places of other programs that do not exist yet, and those in shared directories: /tmp changes all the time,
 /// and the start of a master there shows when its ssh reads the configuration.
-#[must_use]
 pub fn interests(places: &Places) -> Vec<Interest> {
     let mut names = NamesByDirectory::default();
     for host in &places.hosts {

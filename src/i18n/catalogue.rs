@@ -21,17 +21,14 @@ pub struct Catalogue(HashMap<String, Vec<String>>);
 
 impl Catalogue {
     /// Parses a .po file. A blank line ends an entry.
-    #[must_use]
     pub fn parse(text: &str) -> Self {
         Self(text.split("\n\n").filter_map(entry).collect())
     }
 
-    #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -54,7 +54,6 @@ impl Language {
     /// Chooses the language as gettext does: the first of LC_ALL, LC_MESSAGES and LANG that is set names the locale. If
     /// that is C or POSIX, texts are English; otherwise the first known language of the list in LANGUAGE wins over it.
     /// Returns English if no language is known.
-    #[must_use]
     pub fn from_environment(variable: impl Fn(&str) -> Option<OsString>) -> &'static Self {
         let value = |name: &str| {
             let value = variable(name)?.into_string().ok()?;
@@ -89,7 +88,6 @@ impl Language {
 
     /// Reads the catalogue; `None` for English. A binary with texts of its own calls [`tr::set_translator`] too, because
     /// the crate `tr` keeps a translator for each crate.
-    #[must_use]
     pub fn catalogue(&self) -> Option<Arc<Catalogue>> {
         self.catalogue.map(|text| Arc::new(Catalogue::parse(text)))
     }

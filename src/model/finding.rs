@@ -21,7 +21,6 @@ pub enum Severity {
 }
 
 impl Severity {
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Info => "info",
@@ -332,12 +331,10 @@ findings! {
 
 impl FindingId {
     /// The name in JSON and in the configuration.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         self.row().id
     }
 
-    #[must_use]
     pub const fn severity(self) -> Severity {
         self.row().severity
     }
@@ -347,7 +344,6 @@ impl FindingId {
     }
 
     /// Whether this is the state of a socket. `running`, the only state that is no finding, has no id.
-    #[must_use]
     pub const fn is_state(self) -> bool {
         matches!(self.row().group, Group::State)
     }
@@ -428,7 +424,6 @@ impl Finding {
     }
 
     /// Whether the finding is about this socket or its directory, or affects them.
-    #[must_use]
     pub fn is_about(&self, path: &ControlPath) -> bool {
         let mut paths = self.paths.iter();
         paths.any(|about| about == path.as_path() || about == path.directory())

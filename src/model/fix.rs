@@ -21,7 +21,6 @@ pub enum Fix {
 }
 
 impl Fix {
-    #[must_use]
     pub fn label(&self) -> String {
         match self {
             Self::MakeDirectory(_) => tr!("Make the directory"),

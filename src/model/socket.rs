@@ -213,7 +213,6 @@ impl Snapshot {
     }
 
     /// Returns the highest severity of all findings, which decides the exit status.
-    #[must_use]
     pub fn worst(&self) -> Option<Severity> {
         let findings = self.all_findings();
         findings.map(|(finding, _)| finding.severity).max()

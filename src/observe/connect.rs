@@ -26,7 +26,6 @@ const FLAGS: OFlag = OFlag::O_PATH
 
 /// Connects to the file of an `O_PATH` descriptor, even if its name belongs to another file now. Anything but a socket is
 /// [`Connect::Failed`].
-#[must_use]
 pub fn probe_held(file: &fs::File) -> Connect {
     match file.metadata().map(|metadata| filesystem::file(&metadata)) {
         Ok(File::Socket(_)) => connect_socket(file, None),

@@ -13,7 +13,6 @@ use super::mounts::Mounts;
 use crate::model::ids::{SocketId, UserId};
 use crate::model::observation::{File, FileKind, Filesystem, Stat};
 
-#[must_use]
 pub fn lstat(path: &Path) -> File {
     match path.symlink_metadata() {
         Ok(metadata) => file_at(Some(path), &metadata),
@@ -69,7 +68,6 @@ pub(super) fn text_of(error: &io::Error) -> String {
 
 /// Whether other users may create files in this directory: it is sticky, as `/tmp`, or belongs to another user and is
 /// writable by all. `false` if stat fails.
-#[must_use]
 pub fn is_shared(directory: &Path, uid: UserId) -> bool {
     directory.metadata().is_ok_and(|metadata| {
         let mode = metadata.mode();
@@ -135,7 +133,6 @@ const NETWORK_FUSE: &[&str] = &[
 ];
 
 /// The kind of filesystem of a path, with symlinks resolved. For a socket call it with the directory.
-#[must_use]
 pub fn filesystem_of(path: &Path) -> Filesystem {
     magic_of(path).map_or(Filesystem::Unknown, |magic| by_magic(magic, path))
 }

@@ -85,7 +85,6 @@ pub struct Observer {
 
 impl Observer {
     /// Answers of connects are kept in the file `connects`, if there is one.
-    #[must_use]
     pub fn new(uid: UserId, connects: Option<PathBuf>) -> Self {
         Self::with_sources(uid, connects, Sources::of_kernel())
     }

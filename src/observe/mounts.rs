@@ -30,14 +30,12 @@ impl Mounts {
     }
 
     /// Parses the file; skips invalid lines.
-    #[must_use]
     pub fn parse(text: &[u8]) -> Self {
         Self(text.split(|byte| *byte == b'\n').filter_map(line).collect())
     }
 
     /// The mount of a path without symlinks: the longest mount point above it, and the last mount at that point. Mounts
     /// with the path's device (`MAJOR:MINOR`) come first, because a process can use a directory below a later mount.
-    #[must_use]
     pub fn of(&self, path: &Path, device: &str) -> Option<&Mount> {
         let above = || self.0.iter().filter(|mount| path.starts_with(&mount.point));
         let deepest = |mount: &&Mount| mount.point.as_os_str().len();
@@ -47,7 +45,6 @@ impl Mounts {
             .or_else(|| above().max_by_key(deepest))
     }
 
-    #[must_use]
     pub fn of_device(&self, device: &str) -> Option<&Mount> {
         self.0.iter().find(|mount| mount.device == device)
     }

@@ -20,7 +20,6 @@ pub struct NetworkObserver {
 }
 
 impl NetworkObserver {
-    #[must_use]
     pub fn new(uid: UserId) -> Self {
         Self {
             transports: TransportFinder::new(uid),
@@ -125,7 +124,6 @@ impl Addresses {
 }
 
 /// How long the machine has slept since it started: CLOCK_BOOTTIME counts sleep, CLOCK_MONOTONIC does not.
-#[must_use]
 pub fn time_asleep() -> Duration {
     let now = |clock| clock_gettime(clock).map_or(Duration::ZERO, Duration::from);
     now(ClockId::CLOCK_BOOTTIME).saturating_sub(now(ClockId::CLOCK_MONOTONIC))

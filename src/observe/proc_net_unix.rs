@@ -26,7 +26,6 @@ pub(super) fn read(file: &Path) -> io::Result<UnixTable> {
 }
 
 /// Parses the file. A name ends at its first newline, which the kernel does not escape.
-#[must_use]
 pub fn parse(text: &[u8]) -> UnixTable {
     let lines = text.split(|byte| *byte == b'\n').skip(1);
     UnixTable::new(Table::ProcNetUnix, lines.filter_map(row))

@@ -94,7 +94,6 @@ pub(super) fn status(pid: MasterPid) -> Option<Status> {
 }
 
 /// Parses `/proc/PID/stat`; `None` for a process that has exited, or invalid text.
-#[must_use]
 pub fn parse_stat(text: &[u8]) -> Option<Status> {
     // The name is in parentheses and may contain parentheses and spaces.
     let end = text.iter().rposition(|byte| *byte == b')')?;
@@ -304,7 +303,6 @@ pub(super) fn parts<'a>(cmdline: &'a [u8], mut each: impl FnMut(Part<'a>)) -> bo
 }
 
 /// Whether the content of `/proc/PID/cmdline` shows a session: arguments that each end with NUL, or a title.
-#[must_use]
 pub fn is_own_session(cmdline: &[u8]) -> bool {
     let (mut has_session, mut forwards_stdio) = (true, false);
     let has_arguments = parts(cmdline, |part| match part {
@@ -319,7 +317,6 @@ pub fn is_own_session(cmdline: &[u8]) -> bool {
 }
 
 /// The server in the content of `/proc/PID/cmdline`. As in ssh, the first of several users or ports counts.
-#[must_use]
 pub fn ssh_arguments(cmdline: &[u8]) -> Option<SshArguments> {
     let (mut user, mut host, mut port, mut has_other_config) = (None, None, None, false);
     let (mut forwardings, mut gateway_ports) = (Vec::new(), false);
@@ -492,7 +489,6 @@ pub(super) fn holds(pid: MasterPid, descriptor: &OsStr, socket: u32) -> bool {
 }
 
 /// The inode in the target of a `/proc/PID/fd` link such as `socket:[4711]`; `None` for anything else.
-#[must_use]
 pub fn socket_inode(target: &OsStr) -> Option<u32> {
     number_in(target, b"socket:[")
 }

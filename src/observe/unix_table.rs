@@ -74,7 +74,6 @@ impl UnixListener {
 
 impl UnixTable {
     /// For a system without a readable table.
-    #[must_use]
     pub fn none() -> Self {
         Self::new(Table::None, [])
     }
@@ -123,7 +122,6 @@ impl UnixTable {
         }
     }
 
-    #[must_use]
     pub fn source(&self) -> Table {
         self.source
     }
@@ -137,7 +135,6 @@ impl UnixTable {
     /// The inode decides, since a listener keeps its inode from being reused. If the kernel's device differs from
     /// `st_dev` (btrfs, overlayfs), the name has to match too; if the inode number exceeds 32 bits, the file name. In a
     /// table without inodes the name decides alone.
-    #[must_use]
     pub fn listener_of(&self, path: &ControlPath, stat: &Stat) -> Option<&UnixListener> {
         let low = u32::try_from(stat.id.inode & u64::from(u32::MAX)).unwrap_or_default();
         let exact = u64::from(low) == stat.id.inode;
@@ -166,7 +163,6 @@ impl UnixTable {
         self.inodes.contains(&socket_inode)
     }
 
-    #[must_use]
     pub fn contains(&self, listener: &UnixListener) -> bool {
         let mut all = self.listeners.iter();
         all.any(|other| other.key() == listener.key())

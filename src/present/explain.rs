@@ -47,7 +47,6 @@ fn has_problem(findings: &[Finding]) -> bool {
         .any(|finding| finding.severity >= Severity::Warning)
 }
 
-#[must_use]
 pub fn answer(recognised: &Recognised, situation: &Situation<'_>) -> Answer {
     let message = recognised.message;
     let line = text::line(&recognised.line);

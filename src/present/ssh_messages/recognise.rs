@@ -33,7 +33,6 @@ pub struct Recognised {
 }
 
 /// Returns the known messages in a text, in its order, each once. Normal steps count only if there is nothing else.
-#[must_use]
 pub fn recognise(text: &str) -> Vec<Recognised> {
     // The forms before OpenSSH 8.9.
     let text = pasted::plain_text(text)
