@@ -17,20 +17,12 @@ const CONTEXT_SEPARATOR: char = '\u{4}';
 
 /// The texts of one language: by context and English text, one text or one for each plural form.
 #[derive(Debug, Default)]
-pub struct Catalogue(HashMap<String, Vec<String>>);
+pub struct Catalogue(pub(super) HashMap<String, Vec<String>>);
 
 impl Catalogue {
     /// Parses a .po file. A blank line ends an entry.
     pub fn parse(text: &str) -> Self {
         Self(text.split("\n\n").filter_map(entry).collect())
-    }
-
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 }
 
@@ -177,7 +169,7 @@ msgstr ""
         ] {
             assert_eq!(catalogue.translate(text, context), found);
         }
-        assert_eq!(catalogue.len(), 6);
+        assert_eq!(catalogue.0.len(), 6);
     }
 
     #[test]
