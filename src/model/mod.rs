@@ -26,6 +26,7 @@ pub(crate) mod samples;
 pub mod seen;
 pub mod settings;
 pub mod socket;
+pub mod ssh_command_line;
 pub mod state;
 pub mod target;
 pub mod text;

@@ -1,6 +1,12 @@
 //! Text as people paste it: colours, escapes of JSON, a shell's prompt, another program's words around the message.
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
+use std::iter;
+use std::os::unix::ffi::OsStrExt as _;
+
+use crate::model::forwarding::{Forwarding, ForwardingKind};
+use crate::model::ssh_command_line::{Part, parts};
 
 /// JSON inside JSON, as in the log of a container that ran ansible.
 const MAX_NESTED_ESCAPES: usize = 4;
@@ -85,9 +91,6 @@ pub(super) struct Command {
     pub(super) port: Option<u16>,
 }
 
-/// Options of ssh with an argument (`getopt()` in ssh.c).
-const WITH_ARGUMENT: &str = "BbcDEeFIiJLlmOoPpQRSWw";
-
 /// Returns the command if the line is `ssh HOST`, with anything before it that can be a prompt.
 pub(super) fn command(line: &str) -> Option<Command> {
     let (before, arguments) = line.split_once("ssh ")?;
@@ -100,34 +103,30 @@ pub(super) fn command(line: &str) -> Option<Command> {
     if !(is_path || is_prompt && is_word) {
         return None;
     }
+    let words: Vec<&str> = iter::once("ssh")
+        .chain(arguments.split_whitespace())
+        .collect();
     let mut command = Command::default();
-    let mut words = arguments.split_whitespace();
-    while let Some(word) = words.next() {
-        let Some(letters) = word.strip_prefix('-') else {
-            word.trim_end_matches(['`', ';', '&', '|', '"', '\''])
+    parts(words.join("\0").as_bytes(), |part| match part {
+        Part::Host(host) => {
+            let host = String::from_utf8_lossy(host);
+            host.trim_end_matches(['`', ';', '&', '|', '"', '\''])
                 .clone_into(&mut command.host);
-            return (!command.host.is_empty()).then_some(command);
-        };
-        let Some(at) = letters.find(|letter| WITH_ARGUMENT.contains(letter)) else {
-            continue;
-        };
-        let argument = match &letters[at + 1..] {
-            "" => words.next()?,
-            argument => argument,
-        };
-        if matches!(letters.as_bytes()[at], b'L' | b'D') && command.port.is_none() {
-            command.port = listening_port(argument, letters.as_bytes()[at] == b'D');
         }
-    }
-    None
+        Part::Option(b'L', argument) if command.port.is_none() => {
+            command.port = listening_port(ForwardingKind::Local, argument);
+        }
+        Part::Option(b'D', argument) if command.port.is_none() => {
+            command.port = listening_port(ForwardingKind::Dynamic, argument);
+        }
+        Part::Option(..) | Part::Flags(_) => {}
+    });
+    (!command.host.is_empty()).then_some(command)
 }
 
-/// Returns the port of `[address:]port:host:hostport`, or of `[address:]port` if the forwarding is dynamic.
-fn listening_port(specification: &str, is_dynamic: bool) -> Option<u16> {
-    let mut fields = specification
-        .rsplit(':')
-        .skip(if is_dynamic { 0 } else { 2 });
-    fields.next()?.parse().ok()
+fn listening_port(kind: ForwardingKind, argument: &[u8]) -> Option<u16> {
+    let forwarding = Forwarding::parse(kind, OsStr::from_bytes(argument), &|_| None);
+    forwarding?.listen.port()
 }
 
 /// Returns the name of the host that another program prints before its error: `fatal: [web]: …` and `web | UNREACHABLE!`

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use muxtray::model::control_path::ControlPath;
+use muxtray::model::ssh_command_line::is_own_session;
 use muxtray::observe::mounts::Mounts;
 use muxtray::observe::{proc_net_unix, process};
 use muxtray_fuzz::{choice, stat};
@@ -63,11 +64,11 @@ fn names(name: &[u8]) {
 
 fn arguments(mut cmdline: Vec<u8>) {
     let title = [b"ssh: ", &cmdline[..], b" [mux]"].concat();
-    assert!(!process::is_own_session(&title));
-    let own = process::is_own_session(&cmdline);
+    assert!(!is_own_session(&title));
+    let own = is_own_session(&cmdline);
     // A title is followed by the rest of the space for arguments.
     cmdline.extend([0; 3]);
-    assert_eq!(process::is_own_session(&cmdline), own);
+    assert_eq!(is_own_session(&cmdline), own);
 }
 
 fn mounts(bytes: &[u8]) {

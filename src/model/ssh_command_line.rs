@@ -1,0 +1,244 @@
+//! The command line of an ssh, as ssh itself parses it. Source: `main()` in ssh.c, for its options and process titles.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+
+use super::control_path::Destination;
+use super::forwarding::{Forwarding, ForwardingKind};
+use super::observation::SshArguments;
+
+/// The option string of getopt in `main()` of ssh.c; a colon follows options with an argument.
+const OPTIONS: &[u8] = b"1246ab:c:e:fgi:kl:m:no:p:qstvxAB:CD:E:F:GI:J:KL:MNO:P:Q:R:S:TVw:W:XYy";
+
+fn takes_argument(letter: u8) -> bool {
+    let mut options = OPTIONS.iter().skip_while(|option| **option != letter);
+    options.next().is_some() && options.next() == Some(&b':')
+}
+
+/// A part of the command line of an ssh.
+pub enum Part<'a> {
+    Flags(&'a [u8]),
+    Option(u8, &'a [u8]),
+    Host(&'a [u8]),
+}
+
+/// Calls `each` with the parts before the command. Returns false for the title of a master in the background.
+pub fn parts<'a>(cmdline: &'a [u8], mut each: impl FnMut(Part<'a>)) -> bool {
+    let end = cmdline
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .map_or(0, |last| last + 1);
+    // The title of a master in the background: `ssh: PATH [mux]`, and after a stop request `ssh: [stopped mux]`. It begins
+    // with the last part of the first argument.
+    let title = &cmdline[..end];
+    let has_name = title.split(|byte| *byte == b' ').next();
+    if has_name.is_some_and(|name| name.ends_with(b":") && !name.contains(&0))
+        && (title.ends_with(b" [mux]") || title.ends_with(b" [stopped mux]"))
+    {
+        return false;
+    }
+    let mut words = cmdline[..end].split(|byte| *byte == 0).skip(1);
+    let mut has_host = false;
+    while let Some(word) = words.next() {
+        let letters = match word.strip_prefix(b"-") {
+            Some(b"-") => {
+                // After `--` the host may still follow.
+                if let (false, Some(host)) = (has_host, words.next()) {
+                    each(Part::Host(host));
+                }
+                break;
+            }
+            Some(letters) if !letters.is_empty() => letters,
+            // The first word is the host, after which more options may follow; the second begins the command.
+            Some(_) | None if has_host => break,
+            Some(_) | None => {
+                has_host = true;
+                each(Part::Host(word));
+                continue;
+            }
+        };
+        let with_argument = letters.iter().position(|letter| takes_argument(*letter));
+        let (flags, argument) = letters.split_at(with_argument.unwrap_or(letters.len()));
+        each(Part::Flags(flags));
+        if let [option, rest @ ..] = argument {
+            let value = if rest.is_empty() {
+                words.next().unwrap_or_default()
+            } else {
+                rest
+            };
+            each(Part::Option(*option, value));
+        }
+    }
+    true
+}
+
+/// Whether the content of `/proc/PID/cmdline` shows a session: arguments that each end with NUL, or a title.
+pub fn is_own_session(cmdline: &[u8]) -> bool {
+    let (mut has_session, mut forwards_stdio) = (true, false);
+    let has_arguments = parts(cmdline, |part| match part {
+        Part::Flags(flags) => has_session &= !flags.contains(&b'N'),
+        Part::Option(b'W', _) => forwards_stdio = true,
+        Part::Option(b'o', line) => {
+            has_session &= option_line(line) != Some(("sessiontype".to_owned(), "none".to_owned()));
+        }
+        Part::Option(..) | Part::Host(_) => {}
+    });
+    has_arguments && (has_session || forwards_stdio)
+}
+
+/// The server and the forwardings in the content of `/proc/PID/cmdline`. As in ssh, the first of several users or ports
+/// counts. `service` returns the port of a service's name (services(5)).
+pub fn ssh_arguments(
+    cmdline: &[u8],
+    service: &dyn Fn(&str) -> Option<u16>,
+) -> Option<SshArguments> {
+    let (mut user, mut host, mut port, mut has_other_config) = (None, None, None, false);
+    let (mut forwardings, mut gateway_ports) = (Vec::new(), false);
+    let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
+    parts(cmdline, |part| {
+        let (keyword, value) = match part {
+            Part::Host(word) => {
+                let word = text(word).unwrap_or_default();
+                let (uri, rest) = match word.strip_prefix("ssh://") {
+                    Some(rest) => (true, rest.trim_end_matches('/')),
+                    None => (false, word.as_str()),
+                };
+                let (name, rest) = rest
+                    .rsplit_once('@')
+                    .map_or((None, rest), |(name, rest)| (Some(name.to_owned()), rest));
+                let with_port = rest.rsplit_once(':').filter(|_| uri);
+                let number = with_port.and_then(|(_, number)| number.parse().ok());
+                let rest = with_port
+                    .filter(|_| number.is_some())
+                    .map_or(rest, |it| it.0);
+                user = user.take().or(name);
+                port = port.or(number);
+                host = Some(rest.trim_matches(['[', ']']).to_owned());
+                return;
+            }
+            Part::Option(b'F', _) => {
+                has_other_config = true;
+                return;
+            }
+            Part::Option(option @ (b'L' | b'D'), value) => {
+                let kind = match option {
+                    b'L' => ForwardingKind::Local,
+                    _ => ForwardingKind::Dynamic,
+                };
+                forwardings.extend(Forwarding::parse(kind, OsStr::from_bytes(value), service));
+                return;
+            }
+            Part::Flags(flags) => {
+                gateway_ports |= flags.contains(&b'g');
+                return;
+            }
+            Part::Option(b'l', value) => ("user".to_owned(), text(value)),
+            Part::Option(b'p', value) => ("port".to_owned(), text(value)),
+            Part::Option(b'o', line) => match option_line(line) {
+                Some((keyword, value)) => (keyword, Some(value)),
+                None => return,
+            },
+            Part::Option(..) => return,
+        };
+        match keyword.as_str() {
+            "user" => user = user.take().or(value),
+            "port" => port = port.or(value.and_then(|value| value.parse().ok())),
+            _ => {}
+        }
+    });
+    let host = host.filter(|host| !host.is_empty())?;
+    Some(SshArguments {
+        server: Destination { user, host, port },
+        has_other_config,
+        forwardings,
+        gateway_ports,
+    })
+}
+
+/// The keyword in lower case and the first word of its value in the argument of `-o`, a line of ssh_config(5).
+fn option_line(line: &[u8]) -> Option<(String, String)> {
+    let line = std::str::from_utf8(line).ok()?;
+    let is_between = |it: char| it.is_ascii_whitespace() || matches!(it, '=' | '"');
+    let mut words = line.split(is_between).filter(|word| !word.is_empty());
+    Some((words.next()?.to_ascii_lowercase(), words.next()?.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn own_session_by_arguments_and_titles() {
+        for (cmdline, own) in [
+            ("ssh: /home/u/.ssh/s/u@h-22 [mux]\0\0\0\0", false),
+            ("ssh: [stopped mux]\0\0", false),
+            ("tssh: /s/u@h-22 [mux]\0", false),
+            ("ssh\0-M\0h:\0x [mux]\0", true),
+            ("ssh\0h\0", true),
+            ("ssh\0-M\0-N\0h\0", false),
+            ("ssh\0-fMN\0h\0", false),
+            ("ssh\0h\0-N\0", false),
+            ("ssh\0h\0ls\0-N\0", true),
+            ("ssh\0-p\x0022\0-N\0h\0", false),
+            // -N is the argument of another option.
+            ("ssh\0-l\0-N\0h\0", true),
+            ("ssh\0-lN\0h\0", true),
+            ("ssh\0-vp22\0-S/s/%C\0h\0", true),
+            ("ssh\0-o\0SessionType=none\0h\0", false),
+            ("ssh\0-osessiontype none\0h\0", false),
+            ("ssh\0-o\0SessionType = \"none\"\0h\0", false),
+            ("ssh\0-o\0SessionType=default\0h\0", true),
+            ("ssh\0-W\0h:22\0j\0", true),
+            ("ssh\0-N\0-W\0h:22\0j\0", true),
+            ("ssh\0--\0-N\0", true),
+            ("ssh\0-o\0", true),
+            ("", true),
+        ] {
+            assert_eq!(is_own_session(cmdline.as_bytes()), own, "{cmdline:?}");
+        }
+    }
+
+    #[test]
+    fn server_is_in_the_arguments() {
+        for (cmdline, server, has_other_config) in [
+            ("ssh\0web", "web", false),
+            (
+                "ssh\0-M\0-N\0-S\0/s/x\0u@web\0-p\x002222\0",
+                "u@web:2222",
+                false,
+            ),
+            ("ssh\0-fNMl\0u\0-p22\0web\0", "u@web:22", false),
+            ("ssh\0-l\0first\0second@web\0", "first@web", false),
+            (
+                "ssh\0-oPort=22\0-o\0User \"u\"\0-p\x0023\0web\0",
+                "u@web:22",
+                false,
+            ),
+            ("ssh\0-F\0none\0web\0ls\0-l\0u\0", "web", true),
+            ("ssh\0ssh://u@[::1]:2222\0", "u@[::1]:2222", false),
+            ("ssh\0ssh://web\0", "web", false),
+            ("ssh\0u@realm@web\0", "u@realm@web", false),
+            ("ssh\0-N\0--\0web\0", "web", false),
+            ("ssh: /s/x [mux]\0", "", false),
+            ("ssh\0-N\0", "", false),
+            ("", "", false),
+        ] {
+            let found = ssh_arguments(cmdline.as_bytes(), &|_| None);
+            let shown = found.as_ref().map(|found| found.server.to_string());
+            assert_eq!(shown.unwrap_or_default(), server, "{cmdline:?}");
+            let other = found.is_some_and(|found| found.has_other_config);
+            assert_eq!(other, has_other_config, "{cmdline:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_parsed(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = ssh_arguments(&bytes, &|_| None);
+            let has_no_option = !bytes.contains(&b'N') && !bytes.contains(&b'o') && !bytes.contains(&b']');
+            prop_assert!(is_own_session(&bytes) || !has_no_option);
+        }
+    }
+}
