@@ -6,9 +6,11 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::process::Command;
 use std::time::Duration;
+
+use crate::model::text;
 
 /// Set by `muxtray.service`.
 const CONFINED: &str = "MUXTRAY_CONFINED";
@@ -96,7 +98,8 @@ fn wrapped(
         outside.current_dir(directory);
     }
     outside.arg("--").arg(command.get_program());
-    outside.args(command.get_args().map(literal));
+    // systemd replaces `$NAME` in arguments, and `$$` with a dollar sign.
+    outside.args(command.get_args().map(|it| text::doubled(it, b'$')));
     outside
 }
 
@@ -111,13 +114,6 @@ fn can_be_passed(name: &OsStr, value: &OsStr) -> bool {
         && value
             .to_str()
             .is_some_and(|text| text.chars().all(is_printable))
-}
-
-/// systemd replaces `$NAME` in arguments, and `$$` with a dollar sign.
-fn literal(argument: &OsStr) -> OsString {
-    let bytes = argument.as_bytes().iter();
-    let doubled = bytes.flat_map(|byte| std::iter::repeat_n(*byte, 1 + usize::from(*byte == b'$')));
-    OsString::from_vec(doubled.collect())
 }
 
 #[cfg(test)]

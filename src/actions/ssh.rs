@@ -4,8 +4,6 @@ pub mod deferred_signals;
 pub mod run;
 
 use std::ffi::OsString;
-use std::iter::repeat_n;
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::SystemTime;
@@ -18,6 +16,7 @@ use super::kernel::{Kernel as _, ListenerFound, LiveKernel};
 use crate::files::path_of;
 use crate::model::control_path::ControlPath;
 use crate::model::socket::Target;
+use crate::model::text;
 use crate::observe::connect::connect_now;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,9 +47,7 @@ impl Ssh {
 
 /// The ControlPath that expands to this path.
 pub(super) fn escape_percent(path: &ControlPath) -> OsString {
-    let bytes = path.as_path().as_os_str().as_bytes().iter();
-    let doubled = bytes.flat_map(|byte| repeat_n(*byte, 1 + usize::from(*byte == b'%')));
-    OsString::from_vec(doubled.collect())
+    text::doubled(path.as_path().as_os_str(), b'%')
 }
 
 /// The master at this path, if the process with this id created its listener. SO_PEERCRED returns the process that called

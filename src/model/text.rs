@@ -1,9 +1,10 @@
 //! Text for terminals, menus and notifications. Names from the disk or another process are escaped here: they can contain
 //! newlines, terminal escapes, right-to-left overrides and bytes that are no UTF-8.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt::{Display, Write as _};
-use std::os::unix::ffi::OsStrExt as _;
+use std::iter::repeat_n;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -88,6 +89,13 @@ pub fn octal_decoded(text: &[u8]) -> Vec<u8> {
         };
     }
     bytes
+}
+
+/// Writes this byte twice, for programs in which it escapes itself.
+pub fn doubled(text: &OsStr, escape: u8) -> OsString {
+    let bytes = text.as_bytes().iter();
+    let doubled = bytes.flat_map(|byte| repeat_n(*byte, 1 + usize::from(*byte == escape)));
+    OsString::from_vec(doubled.collect())
 }
 
 /// Quotes a word for a shell: unchanged if that is safe, otherwise in single quotes.
