@@ -108,16 +108,11 @@ impl Values {
     fn with_values(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (name, value) in &self.words {
-            if let Some(value) = value {
-                let mut filled = String::new();
-                let mut rest = text.as_str();
-                while let Some(at) = find_word(rest, name) {
-                    filled.push_str(&rest[..at]);
-                    filled.push_str(value);
-                    rest = &rest[at + name.len()..];
-                }
-                filled.push_str(rest);
-                text = filled;
+            let Some(value) = value else { continue };
+            let mut from = 0;
+            while let Some(at) = find_word(&text[from..], name) {
+                text.replace_range(from + at..from + at + name.len(), value);
+                from += at + value.len();
             }
         }
         text
