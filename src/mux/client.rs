@@ -116,10 +116,7 @@ impl Client {
     /// Before OpenSSH 10.1 this also succeeds for a forwarding that is not there.
     pub(crate) fn cancel_forward(&mut self, forwarding: &Forwarding) -> Result<(), MuxError> {
         let close = |id| Request::CloseForward(id, forwarding.clone());
-        match self.request(close, Awaited::CancelForward)? {
-            Reply::Ok(_) => Ok(()),
-            other => Err(unexpected(&other, Awaited::CancelForward)),
-        }
+        self.acknowledged(close, Awaited::CancelForward)
     }
 
     /// Waits for the master to close the connection. Returns whether it did before the deadline.
