@@ -371,11 +371,8 @@ impl Context {
         let named = match self.parse(typed, Path::new("/")) {
             Ok(named @ (TargetName::Host(_) | TargetName::Destination { .. })) => named,
             Ok(TargetName::Path(_)) | Err(_) => {
-                return Err(NotConnectable {
-                    outcome: Outcome::Misused,
-                    why: tr!("`{host}` is not a host", host = shown),
-                    findings: Vec::new(),
-                });
+                let why = tr!("`{host}` is not a host", host = shown);
+                return Err(NotConnectable::new(Outcome::Misused, why));
             }
         };
         let host = match self.host(typed, &named) {
@@ -384,11 +381,8 @@ impl Context {
         };
         if let Some((jump, message)) = self.refused_jump(&host) {
             let why = refused(&jump, &message);
-            return Err(NotConnectable {
-                outcome: Outcome::Wrong,
-                why: format!("{shown}: ProxyJump {jump}: {why}"),
-                findings: Vec::new(),
-            });
+            let why = format!("{shown}: ProxyJump {jump}: {why}");
+            return Err(NotConnectable::new(Outcome::Wrong, why));
         }
         let path = host.control_path.as_ref();
         let needed = path.and_then(|path| path.directory().canonicalize().ok());
@@ -417,32 +411,38 @@ impl Context {
     }
 
     fn not_connectable(&self, shown: &str, no_host: NoHost) -> NotConnectable {
-        let (outcome, why, findings) = match no_host {
-            NoHost::Refused(message) => (Outcome::Wrong, refused(shown, &message), Vec::new()),
+        let findings = match no_host {
+            NoHost::Refused(message) => {
+                return NotConnectable::new(Outcome::Wrong, refused(shown, &message));
+            }
             NoHost::BadName(message) => {
                 let why = tr!("`{host}` is not a host", host = shown);
-                (Outcome::Misused, format!("{why}: {message}"), Vec::new())
+                return NotConnectable::new(Outcome::Misused, format!("{why}: {message}"));
             }
-            NoHost::Failed(finding) => (Outcome::Unknown, String::new(), vec![*finding]),
+            NoHost::Failed(finding) => vec![*finding],
             NoHost::NoSsh => {
                 let all = self.places.findings.iter();
                 let missing = all.filter(|finding| finding.id == FindingId::SshMissing);
-                (Outcome::Unknown, String::new(), missing.cloned().collect())
+                missing.cloned().collect()
             }
         };
-        let why = match outcome {
-            Outcome::Unknown => tr!("ssh prints no configuration for {host}", host = shown),
-            _ => why,
-        };
+        let why = tr!("ssh prints no configuration for {host}", host = shown);
         NotConnectable {
-            outcome,
-            why,
             findings,
+            ..NotConnectable::new(Outcome::Unknown, why)
         }
     }
 }
 
 impl NotConnectable {
+    fn new(outcome: Outcome, why: String) -> Self {
+        Self {
+            outcome,
+            why,
+            findings: Vec::new(),
+        }
+    }
+
     pub(super) fn print(&self, to: &mut Output<'_>) -> io::Result<Outcome> {
         let outcome = to.fail(self.outcome, &self.why)?;
         for finding in &self.findings {
