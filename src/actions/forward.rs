@@ -101,11 +101,8 @@ impl ForwardingMaster {
         Subject::from(self.socket.clone()).refusal(action)
     }
 
-    fn target(&self) -> ReportTarget {
-        ReportTarget::Socket {
-            name: self.name.clone(),
-            target: self.socket.target(),
-        }
+    pub fn target(&self) -> ReportTarget {
+        ReportTarget::socket(&self.name, self.socket.target())
     }
 }
 

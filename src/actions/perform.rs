@@ -208,10 +208,7 @@ impl Subject {
     }
 
     fn report(&self, action: Action, outcome: ActionOutcome, message: String) -> ActionReport {
-        let target = ReportTarget::Socket {
-            name: self.name.clone(),
-            target: self.target.clone(),
-        };
+        let target = ReportTarget::socket(&self.name, self.target.clone());
         ActionReport::new(target, action, outcome, message)
     }
 
@@ -314,10 +311,7 @@ pub fn refused(socket: &Socket, action: Action, refusal: Refusal) -> ActionRepor
         ),
         None => (state, None),
     };
-    let target = ReportTarget::Socket {
-        name: socket.title(),
-        target: socket.target(),
-    };
+    let target = ReportTarget::socket(socket.title(), socket.target());
     ActionReport::new(target, action, ActionOutcome::Refused(refusal), message).with_advice(advice)
 }
 

@@ -13,7 +13,7 @@ use super::outcome::{Outcome, Output};
 use super::reports::{self, consent};
 use crate::actions::forward::ForwardingMaster;
 use crate::actions::perform::Subject;
-use crate::decide::action_report::{Action, ActionOutcome, ActionReport, ReportTarget};
+use crate::decide::action_report::{Action, ActionOutcome, ActionReport};
 use crate::decide::forwarding::{not_a_forwarding, to_cancel};
 use crate::model::forwarding::{Forwarding, ForwardingKind};
 use crate::model::socket::{Socket, State};
@@ -184,13 +184,8 @@ fn cancel_all(
         let meant = to_cancel(*kind, argument, &service, &master.socket);
         meant.map_or_else(
             |(message, advice)| {
-                let target = ReportTarget::Socket {
-                    name: master.name.clone(),
-                    target: master.socket.target(),
-                };
-                let outcome = ActionOutcome::REFUSED;
-                ActionReport::new(target, Action::CancelForward, outcome, message)
-                    .with_advice(advice)
+                let (action, outcome) = (Action::CancelForward, ActionOutcome::REFUSED);
+                ActionReport::new(master.target(), action, outcome, message).with_advice(advice)
             },
             |forwarding| master.cancel(&forwarding),
         )

@@ -89,6 +89,11 @@ impl ActionOutcome {
 }
 
 impl ReportTarget {
+    pub fn socket(name: impl Into<String>, target: Target) -> Self {
+        let name = name.into();
+        Self::Socket { name, target }
+    }
+
     pub fn name(&self) -> String {
         match self {
             Self::Socket { name, .. } => name.clone(),
