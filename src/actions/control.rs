@@ -19,7 +19,7 @@ use super::pidfd::Pidfd;
 use crate::decide::intent::SessionConsent;
 use crate::model::carried::Carried;
 use crate::model::control_path::ControlPath;
-use crate::model::socket::{Connect, Holder, MasterPid, Stat, Target};
+use crate::model::socket::{Connect, MasterPid, Stat, Target};
 use crate::model::text;
 use crate::mux::client::Client;
 use crate::mux::deadline::Deadline;
@@ -193,21 +193,15 @@ struct HeldProcess {
 impl HeldProcess {
     /// `None` if the kernel does not show the process here, as in another pid namespace.
     fn open(found: &ListenerFound) -> Option<Self> {
-        let pid = ssh_pid(found)?;
+        let pid = found.holder.ssh()?.pid;
         let pidfd = Pidfd::open(pid).ok()?;
         Some(Self { pid, pidfd })
     }
 
     /// Whether a later look shows that it holds the listener: then its id was not reused before the pidfd was opened.
     fn holds(&self, found: Option<&ListenerFound>) -> bool {
-        found.and_then(ssh_pid) == Some(self.pid)
-    }
-}
-
-fn ssh_pid(found: &ListenerFound) -> Option<MasterPid> {
-    match &found.holder {
-        Holder::Ssh(process) => Some(process.pid),
-        Holder::Other(_) | Holder::Unknown => None,
+        let ssh = found.and_then(|found| found.holder.ssh());
+        ssh.is_some_and(|process| process.pid == self.pid)
     }
 }
 

@@ -109,12 +109,9 @@ fn end(
     }
     let killed = send_signals(&pidfd, &process, &target.path, socket.as_ref())?;
     if let Some(found) = kernel.listener(target) {
-        let process = match &found.holder {
-            Holder::Ssh(process) | Holder::Other(process) => {
-                format!("{} (pid {})", text::line(&process.name), process.pid.0)
-            }
-            Holder::Unknown => tr!("another process"),
-        };
+        let shown = |it: &Process| format!("{} (pid {})", text::line(&it.name), it.pid.0);
+        let process = found.holder.process();
+        let process = process.map_or_else(|| tr!("another process"), shown);
         return Err(ActionError::Failed(tr!(
             "its process has ended, but {process} holds its listener too; try again",
             process

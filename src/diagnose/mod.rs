@@ -31,8 +31,8 @@ use crate::model::forwarding::Forwarding;
 use crate::model::network::Judgement;
 use crate::model::places::{Host, Origin, Places, WrittenBy};
 use crate::model::socket::{
-    Facts, File, Holder, Listener, MasterPid, Observation, Orphan, Process, Snapshot, Socket, Stat,
-    State, Target,
+    Facts, File, Listener, MasterPid, Observation, Orphan, Process, Snapshot, Socket, Stat, State,
+    Target,
 };
 use crate::model::text;
 pub use context::Context;
@@ -174,7 +174,8 @@ fn judge_orphan(orphan: &Orphan, context: Context<'_>) -> Socket {
     let state = State::Orphaned {
         successor: orphan.successor,
     };
-    let since = process(&orphan.listener).and_then(|process| process.started);
+    let process = orphan.listener.holder.process();
+    let since = process.and_then(|process| process.started);
     let mut socket = socket(
         &orphan.path,
         state,
@@ -207,7 +208,7 @@ fn socket(
 ) -> Socket {
     let control_path = original_path(path, &state);
     let hosts: Vec<_> = context.places.hosts_at(&control_path).collect();
-    let process = listener.and_then(process);
+    let process = listener.and_then(|listener| listener.holder.process());
     let limit = hosts.iter().find_map(|host| host.unanswered_limit());
     let verdict = |process: &Process| {
         let limit = limit.unwrap_or(network::LIMIT);
@@ -336,13 +337,6 @@ fn original_path(path: &ControlPath, state: &State) -> ControlPath {
         _ => None,
     };
     original.unwrap_or_else(|| path.clone())
-}
-
-fn process(listener: &Listener) -> Option<&Process> {
-    match &listener.holder {
-        Holder::Ssh(process) | Holder::Other(process) => Some(process),
-        Holder::Unknown => None,
-    }
 }
 
 /// Returns the host that had this ControlPath before a change of the configuration.

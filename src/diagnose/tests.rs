@@ -6,6 +6,7 @@ use crate::model::control_path::{HostAlias, Pattern, known_for_tests};
 use crate::model::finding::{Finding, FindingId};
 use crate::model::ids::UserId;
 use crate::model::network::{Cause, Connection, NetworkFacts, Numbers, Timer};
+use crate::model::observation::Holder;
 use crate::model::places::{Persist, Place, WrittenBy};
 use crate::model::samples::{
     self, ME, at, connection, context_after, context_with, facts, listener, observation, path,

@@ -133,7 +133,7 @@ impl Listener {
 
     /// Returns the connections that end with the master; `None` if they cannot be counted.
     pub fn carried(&self) -> Option<Carried> {
-        let has_own = matches!(&self.holder, Holder::Ssh(process) if process.own_session);
+        let has_own = self.holder.ssh().is_some_and(|it| it.own_session);
         Some(Carried {
             sessions: self.sessions + u32::from(has_own),
             forwarded: self.forwarded?,
@@ -147,6 +147,22 @@ pub enum Holder {
     Ssh(Process),
     Other(Process),
     Unknown,
+}
+
+impl Holder {
+    pub const fn process(&self) -> Option<&Process> {
+        match self {
+            Self::Ssh(process) | Self::Other(process) => Some(process),
+            Self::Unknown => None,
+        }
+    }
+
+    pub const fn ssh(&self) -> Option<&Process> {
+        match self {
+            Self::Ssh(process) => Some(process),
+            Self::Other(_) | Self::Unknown => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

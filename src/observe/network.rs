@@ -11,7 +11,7 @@ use super::rtnetlink::{self, Endpoints};
 use super::transport::{Master, Transport, TransportFinder};
 use crate::model::ids::{MasterPid, UserId};
 use crate::model::network::{Address, Connection, NetworkFacts, Route};
-use crate::model::observation::{Facts, Holder};
+use crate::model::observation::Facts;
 
 /// Reads the networks behind masters. Remembers which connection is whose, because finding that out is costly.
 #[derive(Debug)]
@@ -34,10 +34,8 @@ impl NetworkObserver {
             .iter()
             .filter_map(|observation| observation.listener.as_ref());
         let masters: BTreeSet<Master> = listeners
-            .filter_map(|listener| match &listener.holder {
-                Holder::Ssh(process) => Some((process.pid, process.started)),
-                Holder::Other(_) | Holder::Unknown => None,
-            })
+            .filter_map(|listener| listener.holder.ssh())
+            .map(|process| (process.pid, process.started))
             .collect();
         let connections = self.connections(&masters, observer);
         NetworkFacts {

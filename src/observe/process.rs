@@ -31,7 +31,7 @@ pub struct Status {
 
 /// The user's processes, the newest first, since kernel threads and system services are rarely searched for. Each is
 /// examined only when the iterator reaches it.
-pub(super) fn of_user(uid: UserId) -> impl Iterator<Item = MasterPid> {
+pub(crate) fn of_user(uid: UserId) -> impl Iterator<Item = MasterPid> {
     let entries = fs::read_dir("/proc").into_iter().flatten();
     let processes = entries.filter_map(|entry| {
         let entry = entry.ok()?;

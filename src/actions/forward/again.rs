@@ -11,7 +11,7 @@ use crate::diagnose::forwards::of_forwarding;
 use crate::model::control_path::HostAlias;
 use crate::model::forward::Listening;
 use crate::model::forwarding::Forwarding;
-use crate::model::socket::{Holder, Target};
+use crate::model::socket::Target;
 use crate::model::text;
 
 /// Adds those that a person asked muxtray for; `file` is that of the remembered ones. Returns the result as a part of
@@ -26,10 +26,7 @@ pub(in crate::actions) fn add_again(
     let all = memory::read(file);
     let wanted = all.of_master(&before.path, before.id);
     let wanted: Vec<Forwarding> = wanted.map(|it| it.forwarding.clone()).collect();
-    let pid = match master.holder {
-        Holder::Ssh(process) => Some(process.pid),
-        Holder::Other(_) | Holder::Unknown => None,
-    };
+    let pid = master.holder.ssh().map(|process| process.pid);
     let mut failed = Vec::new();
     for forwarding in &wanted {
         let is_there = |listening: &[Listening]| !of_forwarding(listening, forwarding).is_empty();

@@ -10,12 +10,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::unistd::{Pid, getsid};
 
+use crate::actions::kernel::own_uid;
 use crate::actions::pidfd::Pidfd;
 use crate::actions::ssh::master_at;
 use crate::decide::ending::Signal;
 use crate::model::control_path::ControlPath;
-use crate::model::socket::{Holder, MasterPid, Target};
+use crate::model::socket::{MasterPid, Target};
 use crate::mux::deadline::Deadline;
+use crate::observe::process::of_user;
 
 const VARIABLE: &str = "MUXTRAY_OPEN";
 
@@ -48,17 +50,8 @@ impl Mark {
 
     /// Ends the ssh in the background. Returns whether there was one.
     pub(super) fn end(&self) -> bool {
-        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
         let mut existed = false;
-        for entry in processes {
-            let Some(pid) = entry
-                .file_name()
-                .to_str()
-                .and_then(|name| name.parse().ok())
-            else {
-                continue;
-            };
-            let pid = MasterPid(pid);
+        for pid in of_user(own_uid()) {
             // Checked again: the id may have been reused before the pidfd was opened.
             if self.matches(pid)
                 && let Ok(process) = Pidfd::open(pid)
@@ -82,10 +75,11 @@ impl Mark {
     pub(super) fn master(&self, path: &ControlPath) -> Option<Target> {
         let found = Deadline::within(LIMIT).poll(POLL, || match master_at(path) {
             None => Some(None),
-            Some((target, master)) => match master.holder {
-                Holder::Ssh(process) if self.matches(process.pid) => Some(Some(target)),
-                Holder::Ssh(_) | Holder::Other(_) | Holder::Unknown => None,
-            },
+            Some((target, master)) => {
+                let ssh = master.holder.ssh();
+                let is_own = ssh.is_some_and(|process| self.matches(process.pid));
+                is_own.then_some(Some(target))
+            }
         });
         found.flatten()
     }
