@@ -34,45 +34,27 @@ pub(super) enum Answer {
     None,
 }
 
-/// A source whose library comes with glibc, systemd or a daemon.
-struct Source {
-    name: &'static str,
-    /// Any of these exists while its daemon runs; empty without a daemon.
-    sockets: &'static [&'static str],
-    lists_users: bool,
-}
-
-/// A source that reads files, besides the processes of systemd.
-const fn of_files(name: &'static str) -> Source {
-    Source {
-        name,
-        sockets: &[],
-        lists_users: true,
-    }
-}
-
-const fn of_daemon(name: &'static str, sockets: &'static [&'static str]) -> Source {
-    Source {
-        name,
-        sockets,
-        lists_users: false,
-    }
-}
-
-const SOURCES: [Source; 7] = [
-    of_files("systemd"),
-    of_files("mymachines"),
+/// The sources whose library comes with glibc, systemd or a daemon. Any of the paths exists while its daemon runs; a source
+/// without one reads files, besides the processes of systemd.
+const SOURCES: [(&str, &[&str]); 7] = [
+    ("systemd", &[]),
+    ("mymachines", &[]),
     // `/usr/lib/passwd` of ostree.
-    of_files("altfiles"),
-    of_files("extrausers"),
-    of_files("db"),
-    of_daemon("sss", &["/var/lib/sss/pipes/nss"]),
-    of_daemon("winbind", &["/run/samba/winbindd/pipe"]),
+    ("altfiles", &[]),
+    ("extrausers", &[]),
+    ("db", &[]),
+    ("sss", &["/var/lib/sss/pipes/nss"]),
+    ("winbind", &["/run/samba/winbindd/pipe"]),
 ];
 
+fn sockets(source: &str) -> Option<&'static [&'static str]> {
+    let known = SOURCES.iter().find(|(name, _)| *name == source);
+    known.map(|(_, sockets)| *sockets)
+}
+
+/// Whether a source lists all its users: a directory service does not.
 pub(super) fn lists_users(source: &str) -> bool {
-    let mut known = SOURCES.iter();
-    known.any(|known| known.name == source && known.lists_users)
+    sockets(source).is_some_and(<[_]>::is_empty)
 }
 
 /// Returns the sources of users and groups besides the files. `compat` is `files` unless an entry begins with `+` or `-`.
@@ -102,8 +84,8 @@ pub(super) fn sources(nsswitch: &str) -> Vec<&str> {
 pub(super) fn ask(sources: &[&str], groups: &[GroupId]) -> Vec<Answer> {
     let keys: Vec<String> = groups.iter().map(|group| group.0.to_string()).collect();
     let started = sources.iter().map(|source| {
-        let known = SOURCES.iter().find(|known| known.name == *source);
-        let sockets = known.map_or(&[][..], |known| known.sockets);
+        let known = sockets(source);
+        let sockets = known.unwrap_or_default();
         let is_in_use = sockets.is_empty() || sockets.iter().any(|path| Path::new(path).exists());
         let getent = |database, keys| start(source, database, keys);
         let running = is_in_use.then(|| (getent("passwd", &[]), getent("group", &keys)));
