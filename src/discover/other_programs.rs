@@ -21,23 +21,22 @@ use Base::{Home, Runtime, Temporary, VarTmp, Variable};
 
 const CONFIG: Base = Variable("XDG_CONFIG_HOME", ".config");
 const STATE: Base = Variable("XDG_STATE_HOME", ".local/state");
+const CACHE: Base = Variable("XDG_CACHE_HOME", ".cache");
+const DATA: Base = Variable("XDG_DATA_HOME", ".local/share");
+const COLIMA: Base = Variable("COLIMA_HOME", ".colima");
+const ANSIBLE_DIRECTORY: Base = Variable("ANSIBLE_SSH_CONTROL_PATH_DIR", ".ansible/cp");
+/// The first ten digits of a hash.
+const ANSIBLE_NAME: &str =
+    "[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]";
 
 /// Program, base, and a glob below the base. git-annex is in
 /// [`Places::managed_by`](crate::model::places::Places::managed_by).
 const ROWS: &[(&str, Base, &str)] = &[
     // `control_path` can be any template below the directory.
     ("ansible", Variable("ANSIBLE_HOME", ".ansible"), "cp/*"),
-    (
-        "ansible",
-        Variable("ANSIBLE_SSH_CONTROL_PATH_DIR", ".ansible/cp"),
-        "[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]",
-    ),
+    ("ansible", ANSIBLE_DIRECTORY, ANSIBLE_NAME),
     // Any `control_path_dir`.
-    (
-        "ansible",
-        Temporary,
-        "[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]",
-    ),
+    ("ansible", Temporary, ANSIBLE_NAME),
     ("btrfs-backup-ng", Runtime, "btrfs-backup-ng-cm-*/cm*.sock"),
     (
         "btrfs-backup-ng",
@@ -47,17 +46,9 @@ const ROWS: &[(&str, Base, &str)] = &[
     ("bzfs", Home, ".ssh/bzfs/x/s*"),
     ("bzfs", Home, ".ssh/bzfs/*/c/s*"),
     ("clan", Temporary, "clan-ssh*/socket"),
-    (
-        "colima",
-        Variable("COLIMA_HOME", ".colima"),
-        "_lima/*/ssh.sock",
-    ),
+    ("colima", COLIMA, "_lima/*/ssh.sock"),
     ("colima", CONFIG, "colima/_lima/*/ssh.sock"),
-    (
-        "datalad",
-        Variable("XDG_CACHE_HOME", ".cache"),
-        "datalad/sockets/*",
-    ),
+    ("datalad", CACHE, "datalad/sockets/*"),
     ("dstack", Home, ".dstack/ssh/*.control.sock"),
     // The wrappers before `ghostty +ssh` made a directory.
     ("ghostty", Temporary, "ghostty-ssh-*"),
@@ -85,11 +76,7 @@ const ROWS: &[(&str, Base, &str)] = &[
     // GNU parallel.
     ("parallel", Temporary, "control_path_dir-*/ssh-*"),
     ("pyznap", Temporary, "pyznap_*"),
-    (
-        "rancher-desktop",
-        Variable("XDG_DATA_HOME", ".local/share"),
-        "rancher-desktop/lima/*/ssh.sock",
-    ),
+    ("rancher-desktop", DATA, "rancher-desktop/lima/*/ssh.sock"),
     ("ray", Temporary, "ray_ssh_*/*/*"),
     // The `repo` of Android. The sockets of ssh-agent beside it are called `agent.*`.
     ("repo", Temporary, "ssh-*/master-*"),
