@@ -60,7 +60,7 @@ pub fn added(
         let message = tr!(
             "the server forwards {listen} to {target}",
             listen,
-            target = target_of(forwarding)
+            target = forwarding.target_or_any()
         );
         return report(ActionOutcome::Done, message, None);
     }
@@ -127,11 +127,7 @@ pub fn cancelled(
         true => forwarding.shell_words(),
         false => text::list(before.iter().map(Forward::to_string)),
     };
-    let command = format!("muxtray exit {}", master.argument);
-    let end = tr!(
-        "end the master with all its forwardings: {command}",
-        command
-    );
+    let end = end_of(master);
     if forwarding.kind != ForwardingKind::Remote && before.is_empty() && facts.before.is_some() {
         let message = tr!("it does not forward {forwarding}", forwarding = shown);
         return report(ActionOutcome::Unchanged, message);
@@ -178,24 +174,17 @@ pub fn to_cancel(
     master: &Socket,
 ) -> Result<Forwarding, (String, Option<String>)> {
     let parsed = Forwarding::parse(kind, argument, service);
-    let local = master.forwards.iter();
-    let remote = master.remote_forwards.iter();
+    let local = || master.forwards.iter();
+    let remote = || master.remote_forwards.iter();
     let known = || {
-        let local = master
-            .forwards
-            .iter()
-            .filter_map(|it| it.forwarding.as_ref());
-        local.chain(master.remote_forwards.iter().map(|it| &it.forwarding))
+        let local = local().filter_map(|it| it.forwarding.as_ref());
+        local.chain(remote().map(|it| &it.forwarding))
     };
     if let Some(parsed) = &parsed {
         // The written host may differ: `localhost` or none.
         let is_meant = |it: &&Forwarding| it.kind == kind && it.target == parsed.target;
         let listens = |it: &Forwarding| {
-            let mut forwards = master
-                .forwards
-                .iter()
-                .filter(|row| row.forwarding.as_ref() == Some(it));
-            forwards.any(|row| row.fits(parsed))
+            local().any(|row| row.forwarding.as_ref() == Some(it) && row.fits(parsed))
         };
         let same = known().find(|it| *it == parsed);
         let like = || known().filter(is_meant).find(|it| listens(it));
@@ -210,7 +199,7 @@ pub fn to_cancel(
         return parsed.ok_or_else(|| (not_a_forwarding(kind, argument), None));
     };
     let candidates: Vec<(String, Option<&Forwarding>)> = match kind {
-        ForwardingKind::Remote => remote
+        ForwardingKind::Remote => remote()
             .filter(|it| match (&place.listen, it.port) {
                 (End::Port { port, .. }, Some(chosen)) => *port == chosen,
                 (End::Port { port, .. }, None) => it.forwarding.listen.port() == Some(*port),
@@ -218,16 +207,12 @@ pub fn to_cancel(
             })
             .map(|it| (it.to_string(), Some(&it.forwarding)))
             .collect(),
-        _ => local
+        _ => local()
             .filter(|it| it.fits(&place) || it.has_port_of(&place))
             .map(|it| (it.to_string(), it.forwarding.as_ref()))
             .collect(),
     };
-    let command = format!("muxtray exit {}", master.argument);
-    let end = tr!(
-        "end the master with all its forwardings: {command}",
-        command
-    );
+    let end = end_of(master);
     match (&candidates[..], parsed) {
         ([(_, Some(known))], _) => Ok((*known).clone()),
         ([(_, None)] | [], Some(parsed)) => Ok(parsed),
@@ -270,10 +255,12 @@ pub fn not_a_forwarding(kind: ForwardingKind, argument: &OsStr) -> String {
     )
 }
 
-fn target_of(forwarding: &Forwarding) -> String {
-    forwarding
-        .target_text()
-        .unwrap_or_else(|| tr!("any (SOCKS)"))
+fn end_of(master: &Socket) -> String {
+    let command = format!("muxtray exit {}", master.argument);
+    tr!(
+        "end the master with all its forwardings: {command}",
+        command
+    )
 }
 
 fn held<'a>(holders: impl Iterator<Item = &'a PortHolder>, sockets: &[Socket]) -> String {
@@ -309,25 +296,16 @@ fn failure(reason: &str, forwarding: &Forwarding, is_path_taken: bool) -> (Strin
 
 /// The same listener with another written host, which a master does not take for the same.
 fn with_localhost(forwarding: &Forwarding) -> Forwarding {
-    let (other, port) = match &forwarding.listen {
-        End::Port { host: None, port } => ("localhost", *port),
-        End::Port {
-            host: Some(host),
-            port,
-        } if host == "localhost" => ("127.0.0.1", *port),
-        End::Port {
-            host: Some(host),
-            port,
-        } if host == "*" => ("0.0.0.0", *port),
-        _ => return forwarding.clone(),
-    };
-    Forwarding {
-        listen: End::Port {
-            host: Some(other.to_owned()),
-            port,
-        },
-        ..forwarding.clone()
+    let mut other = forwarding.clone();
+    if let End::Port { host, .. } = &mut other.listen {
+        *host = Some(match host.as_deref() {
+            None => "localhost".to_owned(),
+            Some("localhost") => "127.0.0.1".to_owned(),
+            Some("*") => "0.0.0.0".to_owned(),
+            Some(host) => host.to_owned(),
+        });
     }
+    other
 }
 
 #[cfg(test)]

@@ -29,47 +29,43 @@ struct Named {
 
 impl Sources<'_> {
     fn named(&self) -> Vec<Named> {
-        let is_gateway = self.hosts.iter().any(|it| it.settings.gateway_ports());
-        let asked = self.asked.iter().map(|it| Named {
-            forwarding: it.forwarding.clone(),
-            gateway_ports: is_gateway,
-            is_configured: false,
-        });
+        let named = |forwarding: Forwarding, gateway_ports, is_configured| Named {
+            forwarding,
+            gateway_ports,
+            is_configured,
+        };
+        let is_gateway = self.is_gateway();
+        let asked = self.asked.iter();
+        let asked = asked.map(|it| named(it.forwarding.clone(), is_gateway, false));
         let arguments = self.arguments.into_iter().flat_map(|arguments| {
-            arguments.forwardings.iter().map(move |forwarding| Named {
-                forwarding: forwarding.clone(),
-                gateway_ports: is_gateway || arguments.gateway_ports,
-                is_configured: false,
-            })
+            let gateway_ports = is_gateway || arguments.gateway_ports;
+            let all = arguments.forwardings.iter();
+            all.map(move |it| named(it.clone(), gateway_ports, false))
         });
         let configured = self.hosts.iter().flat_map(|host| {
             let gateway_ports = host.settings.gateway_ports();
-            host.settings.forwardings().map(move |forwarding| Named {
-                forwarding,
-                gateway_ports,
-                is_configured: true,
-            })
+            let all = host.settings.forwardings();
+            all.map(move |it| named(it, gateway_ports, true))
         });
         asked.chain(arguments).chain(configured).collect()
+    }
+
+    fn is_gateway(&self) -> bool {
+        self.hosts.iter().any(|it| it.settings.gateway_ports())
     }
 }
 
 /// Returns the forwardings in the order of their ports. The same address of IPv4 and IPv6 is one, if it leads to one place.
 pub(super) fn join(listening: &[Listening], sources: &Sources<'_>) -> Vec<Forward> {
     let named = sources.named();
-    let is_gateway = sources.hosts.iter().any(|it| it.settings.gateway_ports());
+    let is_gateway = sources.is_gateway();
     let forwards = listening.iter().map(|it| {
         let known = named_at(&it.at, &named);
-        Forward {
-            at: it.at.clone(),
-            is_both: false,
-            connections: it.connections,
-            forwarding: known.map(|it| it.forwarding.clone()),
-            is_configured: match known {
-                Some(known) => known.is_configured,
-                None => is_gateway && is_any(&it.at),
-            },
-        }
+        let is_configured = match known {
+            Some(known) => known.is_configured,
+            None => is_gateway && is_any(&it.at),
+        };
+        forward(it, known.map(|it| &it.forwarding), is_configured)
     });
     with_pairs(forwards.collect())
 }
@@ -80,17 +76,19 @@ pub fn of_forwarding(listening: &[Listening], forwarding: &Forwarding) -> Vec<Fo
         gateway_ports,
         is_configured: false,
     });
-    let its = listening
-        .iter()
-        .filter(|it| named_at(&it.at, &named).is_some());
-    let forwards = its.map(|it| Forward {
-        at: it.at.clone(),
+    let its = listening.iter();
+    let its = its.filter(|it| named_at(&it.at, &named).is_some());
+    with_pairs(its.map(|it| forward(it, Some(forwarding), false)).collect())
+}
+
+fn forward(listening: &Listening, known: Option<&Forwarding>, is_configured: bool) -> Forward {
+    Forward {
+        at: listening.at.clone(),
         is_both: false,
-        connections: it.connections,
-        forwarding: Some(forwarding.clone()),
-        is_configured: false,
-    });
-    with_pairs(forwards.collect())
+        connections: listening.connections,
+        forwarding: known.cloned(),
+        is_configured,
+    }
 }
 
 fn with_pairs(mut sorted: Vec<Forward>) -> Vec<Forward> {
@@ -182,7 +180,7 @@ pub(super) fn exposed(socket: &Socket, tilde: Tilde<'_>) -> Option<Finding> {
         let remedy = tr!(
             "if only this machine uses it, name localhost in the ssh configuration, and start a new master"
         );
-        let line = first.forwarding.as_ref().and_then(configuration_line);
+        let line = first.forwarding.as_ref().map(configuration_line);
         let finding = finding(evidence, remedy).with_severity(Severity::Info);
         return Some(match line {
             Some(line) => finding.with_lines([line]),
@@ -192,14 +190,11 @@ pub(super) fn exposed(socket: &Socket, tilde: Tilde<'_>) -> Option<Finding> {
     let known: Option<Vec<&Forwarding>> = exposed.iter().map(|it| it.forwarding.as_ref()).collect();
     Some(match known {
         Some(known) => {
-            let words = |all: Vec<String>| all.join(" ");
-            let old = words(known.iter().map(|it| it.shell_words()).collect());
-            let new = words(
-                known
-                    .iter()
-                    .map(|it| on_loopback(it).shell_words())
-                    .collect(),
-            );
+            let words = |changed: fn(&Forwarding) -> Forwarding| {
+                let words = known.iter().map(|it| changed(it).shell_words());
+                words.collect::<Vec<_>>().join(" ")
+            };
+            let (old, new) = (words(Forwarding::clone), words(on_loopback));
             let target = &socket.argument;
             finding(evidence, tr!("let only this machine connect")).with_command(format!(
                 "muxtray forward {target} --cancel {old} && muxtray forward {target} {new}"
@@ -214,25 +209,19 @@ pub(super) fn exposed(socket: &Socket, tilde: Tilde<'_>) -> Option<Finding> {
 }
 
 fn on_loopback(forwarding: &Forwarding) -> Forwarding {
-    let listen = match &forwarding.listen {
-        End::Port { port, .. } => End::Port {
-            host: Some("localhost".to_owned()),
-            port: *port,
-        },
-        End::Path(path) => End::Path(path.clone()),
-    };
-    Forwarding {
-        listen,
-        ..forwarding.clone()
+    let mut local = forwarding.clone();
+    if let End::Port { host, .. } = &mut local.listen {
+        *host = Some("localhost".to_owned());
     }
+    local
 }
 
-fn configuration_line(forwarding: &Forwarding) -> Option<String> {
-    let local = on_loopback(forwarding);
-    Some(match &local.target {
-        None => format!("DynamicForward {}", local.listen),
-        Some(target) => format!("LocalForward {} {target}", local.listen),
-    })
+fn configuration_line(forwarding: &Forwarding) -> String {
+    let listen = on_loopback(forwarding).listen;
+    match &forwarding.target {
+        None => format!("DynamicForward {listen}"),
+        Some(target) => format!("LocalForward {listen} {target}"),
+    }
 }
 
 #[cfg(test)]

@@ -136,7 +136,7 @@ impl fmt::Display for Forward {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let target = match &self.forwarding {
             None => tr!("target unknown"),
-            Some(known) => known.target_text().unwrap_or_else(|| tr!("any (SOCKS)")),
+            Some(known) => known.target_or_any(),
         };
         write!(f, "{} \u{2192} {target}", self.listen())?;
         if self.connections > 0 {
@@ -150,12 +150,10 @@ impl fmt::Display for Forward {
 /// `on the server 40000 → localhost:80 (from memory)`
 impl fmt::Display for RemoteForward {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let target = self.forwarding.target_text();
-        let target = target.unwrap_or_else(|| tr!("any (SOCKS)"));
         f.write_str(&tr!(
             "on the server {listen} \u{2192} {target} (from memory)",
             listen = self.listen(),
-            target
+            target = self.forwarding.target_or_any()
         ))
     }
 }

@@ -10,6 +10,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use tr::tr;
 
 use super::text;
 
@@ -192,6 +193,11 @@ impl Forwarding {
     /// `db:5432`; `None` for SOCKS.
     pub fn target_text(&self) -> Option<String> {
         self.target.as_ref().map(ToString::to_string)
+    }
+
+    /// The target for a person.
+    pub fn target_or_any(&self) -> String {
+        self.target_text().unwrap_or_else(|| tr!("any (SOCKS)"))
     }
 }
 
