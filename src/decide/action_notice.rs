@@ -142,13 +142,10 @@ fn of_all(reports: &[ActionReport], can_show: bool) -> Option<Notice> {
     let keep = is_question.then(Button::keep);
     let show = (can_show && has_failed).then(|| Button::show(None));
     Some(Notice {
-        key: NoticeKey::AnswerAll,
-        summary: text::list(parts),
-        body: first_lines(lines),
-        advice: None,
         buttons: exit.into_iter().chain(keep).chain(show).collect(),
         transient: !has_failed,
         is_question,
+        ..Notice::new(NoticeKey::AnswerAll, text::list(parts), first_lines(lines))
     })
 }
 

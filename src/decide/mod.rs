@@ -238,14 +238,11 @@ fn single(problem: &Problem<'_>, policy: &Policy) -> Notice {
     if policy.can_show {
         buttons.push(Button::show(problem.target()));
     }
+    let summary = format!("{name}: {}", finding.id.title());
     Notice {
-        key: problem.key.clone(),
-        summary: format!("{name}: {}", finding.id.title()),
-        body,
         advice,
         buttons,
-        transient: false,
-        is_question: false,
+        ..Notice::new(problem.key.clone(), summary, body)
     }
 }
 
@@ -270,15 +267,13 @@ fn summary(problems: &[&Problem<'_>], policy: &Policy) -> Notice {
     }
     buttons.extend(stranded::exit_all_button(sockets()));
     buttons.extend(policy.can_show.then(|| Button::show(None)));
+    let summary =
+        tr!("{n} problem with control sockets"
+            | "{n} problems with control sockets" % problems.len());
+    let body = first_lines(problems.iter().map(line).collect());
     Notice {
-        key: NoticeKey::Summary,
-        summary: tr!("{n} problem with control sockets"
-            | "{n} problems with control sockets" % problems.len()),
-        body: first_lines(problems.iter().map(line).collect()),
-        advice: None,
         buttons,
-        transient: false,
-        is_question: false,
+        ..Notice::new(NoticeKey::Summary, summary, body)
     }
 }
 

@@ -43,6 +43,21 @@ pub struct Notice {
     pub is_question: bool,
 }
 
+impl Notice {
+    /// One that stays, without advice and buttons.
+    pub const fn new(key: NoticeKey, summary: String, body: String) -> Self {
+        Self {
+            key,
+            summary,
+            body,
+            advice: None,
+            buttons: Vec::new(),
+            transient: false,
+            is_question: false,
+        }
+    }
+}
+
 /// A button of a notification, or a row of the menu. The label names the connections that a click closes;
 /// `None` if they cannot be counted.
 #[derive(Debug, Clone, PartialEq, Eq)]

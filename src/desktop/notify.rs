@@ -83,15 +83,7 @@ impl Notifier {
 /// Shows a notification before a crash, and waits two seconds at most. It shares no state with the rest of the program.
 /// Returns at once if there is no bus or no daemon.
 pub fn show_and_wait(summary: &str, body: &str) {
-    let notice = Notice {
-        key: NoticeKey::Summary,
-        summary: summary.to_owned(),
-        body: body.to_owned(),
-        advice: None,
-        buttons: Vec::new(),
-        transient: false,
-        is_question: false,
-    };
+    let notice = Notice::new(NoticeKey::Summary, summary.to_owned(), body.to_owned());
     let (done, wait) = mpsc::channel();
     let show = move || {
         within(END_LIMIT, daemon::show_now(notice));
