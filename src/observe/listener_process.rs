@@ -339,11 +339,8 @@ mod tests {
             socket_inode: u32::MAX,
             cookie: Some(Cookie(u64::MAX)),
             name: "/s".into(),
-            vfs: None,
-            backlog: 0,
-            sessions: 0,
-            peers: Vec::new(),
             uid: Some(own_uid()),
+            ..UnixListener::default()
         };
         let mut holders = ListenerProcesses::new(own_uid());
         let start = Instant::now();

@@ -53,13 +53,8 @@ fn row(line: &[u8]) -> Option<Row> {
     if flags & LISTENS != 0 {
         Some(Row::Listener(UnixListener {
             socket_inode,
-            cookie: None,
             name,
-            vfs: None,
-            backlog: 0,
-            sessions: 0,
-            peers: Vec::new(),
-            uid: None,
+            ..UnixListener::default()
         }))
     } else {
         (state == CONNECTED).then_some(Row::Accepted {

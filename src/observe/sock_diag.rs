@@ -89,9 +89,8 @@ fn row(message: Message<'_>) -> Option<Row> {
             name,
             vfs,
             backlog,
-            sessions: 0,
-            peers: Vec::new(),
             uid,
+            ..UnixListener::default()
         })),
         ESTABLISHED if peer != Some(0) => Some(Row::Accepted {
             socket_inode,

@@ -22,7 +22,7 @@ pub struct UnixTable {
     inodes: HashSet<u32>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UnixListener {
     /// The inode in sockfs, the `N` of `/proc/PID/fd/… -> socket:[N]`. Reused after a while.
     pub socket_inode: u32,
@@ -208,10 +208,7 @@ mod tests {
             cookie: vfs.map(|_| Cookie(u64::from(socket_inode))),
             name: name.into(),
             vfs,
-            backlog: 0,
-            sessions: 0,
-            peers: Vec::new(),
-            uid: None,
+            ..UnixListener::default()
         }
     }
 
