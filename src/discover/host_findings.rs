@@ -1,16 +1,14 @@
 //! The hosts that ssh answered for, and the findings of the others.
 
 use std::ffi::OsStr;
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use nix::unistd::{AccessFlags, access};
 use tr::tr;
 
 use super::config_contents::{ConfigProblem, Located, ProblemCause};
 use super::environment::Environment;
 use super::host_answer::{HostAnswer, QueryFailure, RETRY_AFTER, Rejected, is_by_systemd};
+use super::rejected_file::{ConfigFile, rejected_file};
 use super::request::Request;
 use crate::model::control_path::HostAlias;
 use crate::model::finding::{Finding, FindingId, Severity};
@@ -112,59 +110,61 @@ impl<'a> Judge<'a> {
     fn finding(&self, subject: String, alias: &str, answer: &HostAnswer) -> Option<Finding> {
         let option = text::option_of(self.config);
         let command = format!("ssh {option}-G {}", text::shell_word(OsStr::new(alias)));
-        let (evidence, remedy) = match answer {
+        let found = |subject, evidence, remedy| {
+            Finding::new(FindingId::SshConfigInvalid, subject, evidence, remedy)
+        };
+        Some(match answer {
             HostAnswer::Config(_) => return None,
             HostAnswer::Rejected(rejection) => {
                 let message = rejection.to_string();
                 let evidence = tr!("ssh rejects its configuration: {cause}", cause = message);
                 if let Some(file) = rejected_file(&message) {
-                    return Some(self.rejected_file(&file, evidence));
-                }
-                if let Some(file) = marked_file(&message) {
-                    let (id, subject) = (FindingId::SshConfigInvalid, text::path(&file));
+                    let found = |remedy| found(text::path(&file), evidence, remedy);
+                    match ConfigFile::read(&file, self.home).command(self.uid) {
+                        Some(command) => found(tr!("correct it with")).with_command(command),
+                        None => found(tr!(
+                            "its owner does not exist in this container or sandbox: run ssh outside of it"
+                        )),
+                    }
+                } else if let Some(file) = marked_file(&message) {
                     let remedy = tr!("remove the byte order mark of an editor with");
                     let word = text::shell_word(file.as_os_str());
                     let command = format!(r"sed -i '1s/^\xef\xbb\xbf//' {word}");
-                    let finding = Finding::new(id, subject, evidence, remedy);
-                    return Some(finding.with_command(command));
-                }
-                // valid_hostname() in ssh.c: nobody can connect to this name, but to all others.
-                if message.starts_with("hostname contains invalid characters") {
+                    found(text::path(&file), evidence, remedy).with_command(command)
+                } else if message.starts_with("hostname contains invalid characters") {
+                    // valid_hostname() in ssh.c: nobody can connect to this name, but to all others.
                     let evidence = tr!(
                         "ssh does not accept {host} as a host name",
                         host = text::line(alias)
                     );
-                    let remedy = tr!("give the host another name");
-                    let finding =
-                        Finding::new(FindingId::SshConfigInvalid, subject, evidence, remedy);
-                    return Some(finding.with_severity(Severity::Warning));
-                }
-                if let Some(option) = unknown_option(&message) {
+                    found(subject, evidence, tr!("give the host another name"))
+                        .with_severity(Severity::Warning)
+                } else if let Some(option) = unknown_option(&message) {
                     let remedy = tr!("remove the option, or put before it");
-                    let finding =
-                        Finding::new(FindingId::SshConfigInvalid, subject, evidence, remedy);
-                    return Some(finding.with_lines([format!("IgnoreUnknown {option}")]));
+                    found(subject, evidence, remedy).with_lines([format!("IgnoreUnknown {option}")])
+                } else {
+                    let remedy = tr!(
+                        "correct the configuration until {command} prints it",
+                        command
+                    );
+                    found(subject, evidence, remedy).with_command(command)
                 }
-                let remedy = tr!(
-                    "correct the configuration until {command} prints it",
-                    command
-                );
-                (evidence, remedy)
             }
             HostAnswer::Failed(failure) => {
                 let evidence = tr!(
                     "ssh did not print its configuration: {cause}",
                     cause = failure
                 );
+                let minutes = RETRY_AFTER.as_secs() / 60;
                 let remedy = match failure {
                     QueryFailure::NoResources(_) => tr!(
                         "close programs or raise the limits ({command}); muxtray asks ssh again after {minutes} minutes",
                         command = "ulimit -a",
-                        minutes = RETRY_AFTER.as_secs() / 60
+                        minutes
                     ),
                     QueryFailure::NotResolved(_) => tr!(
                         "connect to its network or VPN, or remove CanonicalizeHostname; muxtray asks ssh again after {minutes} minutes",
-                        minutes = RETRY_AFTER.as_secs() / 60
+                        minutes
                     ),
                     QueryFailure::Skipped
                     | QueryFailure::TimedOut(_)
@@ -173,100 +173,12 @@ impl<'a> Judge<'a> {
                         command
                     ),
                 };
-                (evidence, remedy)
+                found(subject, evidence, remedy)
+                    .with_severity(Severity::Warning)
+                    .with_command(command)
             }
-        };
-        let finding = Finding::new(FindingId::SshConfigInvalid, subject, evidence, remedy);
-        let finding = match answer {
-            HostAnswer::Failed(_) => finding.with_severity(Severity::Warning),
-            HostAnswer::Config(_) | HostAnswer::Rejected(_) => finding,
-        };
-        Some(finding.with_command(command))
-    }
-
-    fn rejected_file(&self, path: &Path, evidence: String) -> Finding {
-        let (id, subject) = (FindingId::SshConfigInvalid, text::path(path));
-        let finding = |remedy| Finding::new(id, subject, evidence, remedy);
-        match ConfigFile::read(path, self.home).command(self.uid) {
-            Some(command) => finding(tr!("correct it with")).with_command(command),
-            None => finding(tr!(
-                "its owner does not exist in this container or sandbox: run ssh outside of it"
-            )),
-        }
-    }
-}
-
-/// A file that ssh rejects. ssh wants it to be readable, the user's or root's, and not writable by others
-/// (`read_config_file_depth()` in readconf.c). Only ssh decides this: Debian and Ubuntu accept a file that the user's
-/// private group may write to (user-group-modes.patch).
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct ConfigFile {
-    word: String,
-    owner: u32,
-    /// Whether its owner has no id in this user namespace.
-    is_unmapped: bool,
-    is_in_home: bool,
-    is_symlink: bool,
-    is_readable: bool,
-}
-
-/// The owner of files whose owner has no id in the user namespace (user_namespaces(7)); the kernel's default.
-const OVERFLOW_UID: u32 = 65534;
-
-impl ConfigFile {
-    fn read(path: &Path, home: &Path) -> Self {
-        let owner = fs::metadata(path).map_or(0, |stat| stat.uid());
-        let maps_all = || {
-            let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-            map.split_whitespace().eq(["0", "0", "4294967295"])
-        };
-        Self {
-            word: text::shell_word(path.as_os_str()),
-            owner,
-            is_unmapped: owner == OVERFLOW_UID && !maps_all(),
-            is_in_home: path.starts_with(home),
-            is_symlink: path.is_symlink(),
-            is_readable: access(path, AccessFlags::R_OK).is_ok(),
-        }
-    }
-
-    /// Returns the command after which ssh accepts the file; `None` if there is none here.
-    fn command(&self, user: u32) -> Option<String> {
-        let word = &self.word;
-        let sudo = if self.owner == user { "" } else { "sudo " };
-        if self.owner != user && self.owner != 0 {
-            // A package manager's file, such as Nix's: a copy is the user's.
-            if self.is_in_home && self.is_symlink && self.is_readable {
-                let copy = format!("cp --remove-destination \"$(readlink -f {word})\" {word}");
-                return Some(copy);
-            }
-            let owner = if self.is_in_home { user } else { 0 };
-            return (!self.is_unmapped).then(|| format!("sudo chown {owner} {word}"));
-        }
-        Some(match self.is_readable {
-            true => format!("{sudo}chmod go-w {word}"),
-            false if self.owner == user => format!("chmod u+r {word}"),
-            false if self.is_in_home => format!("sudo chown {user} {word}"),
-            false => format!("sudo chmod a+r {word}"),
         })
     }
-}
-
-/// Returns the file that ssh cannot open, or rejects for its owner or mode.
-fn rejected_file(message: &str) -> Option<PathBuf> {
-    // ssh may print two slashes. A name that was escaped is not found.
-    let file: PathBuf = Path::new(rejected_path(message)?).components().collect();
-    file.exists().then_some(file)
-}
-
-fn rejected_path(message: &str) -> Option<&str> {
-    message
-        .strip_prefix("Bad owner or permissions on ")
-        .or_else(|| {
-            // Newer versions of ssh begin with the line of the Include.
-            let (_, file) = message.split_once("Can't open user config file ")?;
-            file.strip_suffix(": Permission denied")
-        })
 }
 
 /// Returns the option that this build of ssh does not know; another may, such as GSSAPIKeyExchange or UseKeychain.
@@ -375,80 +287,5 @@ mod tests {
             findings[0].command.as_deref(),
             Some("ssh -F '/my config' -G web")
         );
-    }
-
-    #[test]
-    fn path_is_the_one_that_ssh_names() {
-        for (message, path) in [
-            ("Bad owner or permissions on /a b", Some("/a b")),
-            (
-                "Can't open user config file /a b: Permission denied",
-                Some("/a b"),
-            ),
-            (
-                "/c line 1: Can't open user config file /a: Permission denied",
-                Some("/a"),
-            ),
-            ("Can't open user config file /a: No such file", None),
-            ("/c line 1: Bad configuration option: x", None),
-        ] {
-            assert_eq!(rejected_path(message), path, "{message}");
-        }
-    }
-
-    #[test]
-    fn command_makes_ssh_accept_the_file() {
-        let mine = ConfigFile {
-            word: "f".to_owned(),
-            owner: 1000,
-            is_unmapped: false,
-            is_in_home: true,
-            is_symlink: false,
-            is_readable: true,
-        };
-        let roots = ConfigFile {
-            owner: 0,
-            is_in_home: false,
-            ..mine.clone()
-        };
-        let others = ConfigFile {
-            owner: 7,
-            ..mine.clone()
-        };
-        let unreadable = |file: &ConfigFile| ConfigFile {
-            is_readable: false,
-            ..file.clone()
-        };
-        for (file, command) in [
-            (mine.clone(), Some("chmod go-w f")),
-            (unreadable(&mine), Some("chmod u+r f")),
-            (roots.clone(), Some("sudo chmod go-w f")),
-            (unreadable(&roots), Some("sudo chmod a+r f")),
-            (others.clone(), Some("sudo chown 1000 f")),
-            (
-                ConfigFile {
-                    is_symlink: true,
-                    ..others.clone()
-                },
-                Some("cp --remove-destination \"$(readlink -f f)\" f"),
-            ),
-            (
-                ConfigFile {
-                    owner: 7,
-                    ..roots.clone()
-                },
-                Some("sudo chown 0 f"),
-            ),
-            (
-                ConfigFile {
-                    owner: OVERFLOW_UID,
-                    is_unmapped: true,
-                    ..roots
-                },
-                None,
-            ),
-        ] {
-            assert_eq!(file.command(1000).as_deref(), command, "{file:?}");
-        }
     }
 }

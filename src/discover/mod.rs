@@ -16,6 +16,7 @@ mod host_answer;
 mod host_findings;
 mod list_directories;
 mod other_programs;
+mod rejected_file;
 mod request;
 mod ssh_config;
 mod ssh_query;
