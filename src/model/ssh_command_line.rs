@@ -22,6 +22,18 @@ pub enum Part<'a> {
     Host(&'a [u8]),
 }
 
+impl Part<'_> {
+    /// The forwarding of `-L` or `-D`.
+    pub fn forwarding(&self, service: &dyn Fn(&str) -> Option<u16>) -> Option<Forwarding> {
+        let (kind, argument) = match self {
+            Self::Option(b'L', argument) => (ForwardingKind::Local, argument),
+            Self::Option(b'D', argument) => (ForwardingKind::Dynamic, argument),
+            _ => return None,
+        };
+        Forwarding::parse(kind, OsStr::from_bytes(argument), service)
+    }
+}
+
 /// Calls `each` with the parts before the command. Returns false for the title of a master in the background.
 pub fn parts<'a>(cmdline: &'a [u8], mut each: impl FnMut(Part<'a>)) -> bool {
     let end = cmdline
@@ -120,12 +132,8 @@ pub fn ssh_arguments(
                 has_other_config = true;
                 return;
             }
-            Part::Option(option @ (b'L' | b'D'), value) => {
-                let kind = match option {
-                    b'L' => ForwardingKind::Local,
-                    _ => ForwardingKind::Dynamic,
-                };
-                forwardings.extend(Forwarding::parse(kind, OsStr::from_bytes(value), service));
+            Part::Option(b'L' | b'D', _) => {
+                forwardings.extend(part.forwarding(service));
                 return;
             }
             Part::Flags(flags) => {

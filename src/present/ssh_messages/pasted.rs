@@ -1,11 +1,8 @@
 //! Text as people paste it: colours, escapes of JSON, a shell's prompt, another program's words around the message.
 
 use std::borrow::Cow;
-use std::ffi::OsStr;
 use std::iter;
-use std::os::unix::ffi::OsStrExt as _;
 
-use crate::model::forwarding::{Forwarding, ForwardingKind};
 use crate::model::ssh_command_line::{Part, parts};
 
 /// JSON inside JSON, as in the log of a container that ran ansible.
@@ -113,20 +110,13 @@ pub(super) fn command(line: &str) -> Option<Command> {
             host.trim_end_matches(['`', ';', '&', '|', '"', '\''])
                 .clone_into(&mut command.host);
         }
-        Part::Option(b'L', argument) if command.port.is_none() => {
-            command.port = listening_port(ForwardingKind::Local, argument);
-        }
-        Part::Option(b'D', argument) if command.port.is_none() => {
-            command.port = listening_port(ForwardingKind::Dynamic, argument);
+        Part::Option(..) if command.port.is_none() => {
+            let forwarding = part.forwarding(&|_| None);
+            command.port = forwarding.and_then(|it| it.listen.port());
         }
         Part::Option(..) | Part::Flags(_) => {}
     });
     (!command.host.is_empty()).then_some(command)
-}
-
-fn listening_port(kind: ForwardingKind, argument: &[u8]) -> Option<u16> {
-    let forwarding = Forwarding::parse(kind, OsStr::from_bytes(argument), &|_| None);
-    forwarding?.listen.port()
 }
 
 /// Returns the name of the host that another program prints before its error: `fatal: [web]: …` and `web | UNREACHABLE!`
