@@ -12,7 +12,8 @@ Usage: tests/matrix.sh [--release NAME]… [--step STEP]… [--desktop NAME]… 
   --step STEP      one of: tree, setup, suite, walk, page; default: all
   --desktop NAME   one of: xfce, lxqt, mate, plasma, gnome, cinnamon, budgie, sway; default: all
   --build BUILD    the default build (gtk) or the lean one; default: both
-  --keep           leave the trees that the step tree made, to continue with single steps
+  --keep           leave the trees that the step tree made, to continue with single steps; a tree has the desktops if
+                   the step walk or a desktop is named
   --directory DIR  the place of trees, logs and pictures; default: /var/tmp/muxtray-matrix
 
 MIRROR is the address of a mirror, if not debootstrap's. A release takes 10 GB and about two hours on two cores.
@@ -43,7 +44,10 @@ while [ $# -gt 0 ]; do
 done
 [ ${#releases[@]} -gt 0 ] || releases=(bookworm trixie forky)
 [ ${#steps[@]} -gt 0 ] || steps=(tree setup suite walk page)
-[ ${#chosen[@]} -gt 0 ] || chosen=("${desktops[@]}")
+if [ ${#chosen[@]} -eq 0 ]; then
+    # Without a walk, no desktop is installed.
+    [[ " ${steps[*]} " != *" walk "* ]] || chosen=("${desktops[@]}")
+fi
 [ ${#builds[@]} -gt 0 ] || builds=(gtk lean)
 
 # in_tree NETWORK SECONDS USER COMMAND…: runs a command in the tree, in namespaces of its own: with it end all programs
@@ -108,7 +112,8 @@ step_tree() {
     printf 'Acquire::Check-Valid-Until "false";\n' >"$tree/etc/apt/apt.conf.d/matrix"
     in_tree online 600 root apt-get -q update
     # Set-up and tests install what they need themselves, with sudo.
-    install_in_tree "sudo git $walk_packages"
+    install_in_tree "sudo git"
+    [ ${#chosen[@]} -eq 0 ] || install_in_tree "$walk_packages"
     for desktop in "${chosen[@]}"; do
         packages=${desktop}_packages
         install_in_tree "$(known "${!packages}")" || echo "$release: $desktop cannot be installed" >&2
@@ -153,11 +158,17 @@ step_setup() {
     fi
 }
 
-# Writes the number of tests that passed, failed and were skipped.
+# Records the number of tests that passed, failed and were skipped. Packages and crates come from the network; the tests
+# run apart from it.
 step_suite() {
     local log=$results/suite.log
     [ -d "$tree$home/muxtray" ] || copy_source
-    in_tree online 7200 "$user" bash -c 'cd ~/muxtray && exec tests/run.sh' >"$log" 2>&1 || true
+    if ! in_tree online 7200 "$user" muxtray/tests/run.sh --no-run >"$log" 2>&1; then
+        record "$release" suite "not built"
+        echo "$release: the tests cannot be built; see $log" >&2
+        return 1
+    fi
+    in_tree apart 7200 "$user" muxtray/tests/run.sh >"$log" 2>&1 || echo "$release: tests failed; see $log" >&2
     record "$release" suite "$(awk '/^test result:/ { passed += $4; failed += $6 }
         END { printf "%d passed, %d failed", passed, failed }' "$log"), $(grep -c '^skipped: ' "$log" || true) skipped"
     record "$release" openssh "$(in_tree online 60 root ssh -V 2>&1 | sed 's/^OpenSSH_\([^ ,]*\).*/\1/')"
