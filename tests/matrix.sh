@@ -197,6 +197,8 @@ walk() {
         echo "left out: $1; it is not installed in $tree"
         return
     fi
+    # A walk that breaks off leaves no value of an earlier one.
+    forget "$release $1 $2"
     record "$release $1 $2" version "$version"
     local programs=$home/.local/bin broken=no
     [ "$2" = gtk ] || programs=$home/lean/bin

@@ -5,16 +5,22 @@
 # "RELEASE DESKTOP BUILD".
 
 results_file=$here/tests/matrix/results.tsv
+[ -e "$results_file" ] || : >"$results_file"
 
 # record SUBJECT NAME VALUE: replaces an earlier value.
 record() {
     local today
     today=$(date +%F)
-    touch "$results_file"
     {
         awk -F '\t' -v subject="$1" -v name="$2" '$1 != subject || $2 != name' "$results_file"
         printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$today"
     } | LC_ALL=C sort >"$results_file.new"
+    mv "$results_file.new" "$results_file"
+}
+
+# forget SUBJECT: removes all its values.
+forget() {
+    awk -F '\t' -v subject="$1" '$1 != subject' "$results_file" >"$results_file.new"
     mv "$results_file.new" "$results_file"
 }
 
