@@ -139,11 +139,16 @@ install_in_tree() {
     in_tree online 3600 root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $1
 }
 
-# A copy of the committed source, with the modes of an ordinary user's clone.
+# A copy of the committed source, with the modes of an ordinary user's clone. The crates that were built for an earlier
+# copy stay.
 copy_source() {
-    rm -rf "$tree$home/muxtray"
-    (umask 0002 && git clone --quiet --no-hardlinks "$here" "$tree$home/muxtray")
-    chown -R "$user_id:$user_id" "$tree$home/muxtray"
+    local source=$tree$home/muxtray
+    rm -rf "$source.new"
+    (umask 0002 && git clone --quiet --no-hardlinks "$here" "$source.new")
+    [ ! -d "$source/target" ] || mv "$source/target" "$source.new/"
+    rm -rf "$source"
+    mv "$source.new" "$source"
+    chown -R "$user_id:$user_id" "$source"
 }
 
 step_setup() {
