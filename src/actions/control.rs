@@ -112,7 +112,7 @@ pub(super) fn exit(
         return Err(if has_ended {
             MuxError::Refused.into()
         } else {
-            ActionError::ConnectionsOpen(carried)
+            connections_open(found.as_ref())
         });
     }
     let process = found.as_ref().and_then(HeldProcess::open);
@@ -121,7 +121,7 @@ pub(super) fn exit(
     let found = settled(kernel, target, consent, 1)?;
     let carried = self::carried(found.as_ref());
     if !consent.covers(carried) {
-        return Err(ActionError::ConnectionsOpen(carried));
+        return Err(connections_open(found.as_ref()));
     }
     let process = process.filter(|process| process.holds(found.as_ref()));
     client.exit()?;
@@ -203,6 +203,13 @@ impl HeldProcess {
         let ssh = found.and_then(|found| found.holder.ssh());
         ssh.is_some_and(|process| process.pid == self.pid)
     }
+}
+
+fn connections_open(found: Option<&ListenerFound>) -> ActionError {
+    found.map_or(
+        ActionError::ConnectionsOpen(None, None),
+        ListenerFound::connections_open,
+    )
 }
 
 fn carried(found: Option<&ListenerFound>) -> Option<Carried> {

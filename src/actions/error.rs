@@ -19,9 +19,10 @@ pub enum ActionError {
     Hold(#[from] HoldError),
     #[error(transparent)]
     Mux(#[from] MuxError),
-    /// More connections are open than may be closed; `None` if they cannot be counted. Nothing was sent to the master.
-    #[error("{}", connections_open(*.0))]
-    ConnectionsOpen(Option<Carried>),
+    /// More connections are open than may be closed, with the sessions in one line; `None` if they cannot be counted or
+    /// named. Nothing was sent to the master.
+    #[error("{}", connections_open(*.0, .1.as_deref()))]
+    ConnectionsOpen(Option<Carried>, Option<String>),
     #[error("{}", tr!(
         "the master accepted the request but still listens after {duration}",
         duration = humantime::format_duration(*.0)
@@ -105,7 +106,7 @@ impl ActionError {
     pub const fn outcome(&self) -> ActionOutcome {
         match self {
             Self::Unknown(_) => ActionOutcome::Refused(Refusal::Unknown),
-            Self::ConnectionsOpen(_) => ActionOutcome::Refused(Refusal::ConnectionsOpen),
+            Self::ConnectionsOpen(..) => ActionOutcome::Refused(Refusal::ConnectionsOpen),
             Self::Mux(_)
             | Self::StillListening(_)
             | Self::StillRunning(..)
@@ -119,9 +120,12 @@ impl ActionError {
     }
 }
 
-fn connections_open(carried: Option<Carried>) -> String {
+fn connections_open(carried: Option<Carried>, sessions: Option<&str>) -> String {
     match carried {
-        Some(carried) => tr!("{carried} open, nothing was closed", carried),
+        Some(carried) => {
+            let open = tr!("{carried} open, nothing was closed", carried);
+            sessions.map_or(open.clone(), |sessions| format!("{open}: {sessions}"))
+        }
         None => tr!(
             "its sessions cannot be counted, nothing was closed: the kernel shows no listener in this network namespace"
         ),

@@ -2,13 +2,17 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::SystemTime;
 
+use super::error::ActionError;
 use crate::decide::ending::AtPath;
 use crate::model::carried::Carried;
+use crate::model::client::{session_texts, sessions_line};
 use crate::model::control_path::ControlPath;
 use crate::model::places::{Candidate, Origin};
 use crate::model::socket::{
-    Connect, Cookie, Facts, File, Filesystem, Holder, Listener, Observation, Stat, Target, UserId,
+    Connect, Cookie, Facts, File, Filesystem, Holder, Listener, MasterPid, Observation, Stat,
+    Target, UserId,
 };
 use crate::observe::{Observer, connect, filesystem, proc_net_unix, sock_diag};
 
@@ -76,17 +80,31 @@ pub struct ListenerFound {
     pub holder: Holder,
     /// `None` if it cannot be counted.
     pub carried: Option<Carried>,
+    /// The sessions of other processes in one line; `None` if they are unknown.
+    pub sessions: Option<String>,
     pub place: AtPath,
 }
 
 impl ListenerFound {
     fn new(listener: Listener, place: AtPath) -> Self {
+        let own = MasterPid(std::process::id().cast_signed());
+        let clients = listener
+            .clients
+            .as_ref()
+            .map(|clients| clients.without(own));
+        let has_own = matches!(&listener.holder, Holder::Ssh(process) if process.own_session);
+        let sessions = session_texts(clients.as_ref(), has_own, SystemTime::now());
         Self {
             cookie: listener.cookie,
             carried: listener.carried(),
+            sessions: sessions_line(sessions),
             holder: listener.holder,
             place,
         }
+    }
+
+    pub(super) fn connections_open(&self) -> ActionError {
+        ActionError::ConnectionsOpen(self.carried, self.sessions.clone())
     }
 }
 

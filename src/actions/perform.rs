@@ -246,7 +246,7 @@ impl Subject {
         };
         let refuses = self.socket.as_ref().is_some_and(|socket| socket.refuses);
         match (error, &self.socket) {
-            (ActionError::ConnectionsOpen(carried), socket) => {
+            (ActionError::ConnectionsOpen(carried, _), socket) => {
                 let (option, button) = match (action, *carried) {
                     (action, Some(carried)) if action == Action::EndProcess || refuses => {
                         ("--end-process --force", self.end_process_button(carried))
@@ -254,11 +254,7 @@ impl Subject {
                     (_, carried) => ("--force", Button::exit(self.target.clone(), carried)),
                 };
                 let command = format_args!("muxtray exit {option} {}", self.argument());
-                let clients = |socket: &Socket| socket.clients_text(SystemTime::now());
                 let mut message = report.message.clone();
-                if let Some(clients) = socket.as_ref().and_then(clients) {
-                    message += &format!(": {clients}");
-                }
                 if let Some(jumping) = socket.as_ref().and_then(Socket::jumping_text) {
                     message += &format!("; {jumping}");
                 }
@@ -347,7 +343,7 @@ pub fn open(opening: &Opening, signals: Option<&DeferredSignals>) -> ActionRepor
         Err(error) => error,
     };
     let (advice, label, consent) = match &error {
-        ActionError::ConnectionsOpen(carried) => {
+        ActionError::ConnectionsOpen(carried, _) => {
             let host = text::shell_word(alias.0.as_ref());
             let option = text::option_of(ssh.config.as_deref());
             let command = format_args!("muxtray {option}open --force {host}");

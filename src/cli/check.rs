@@ -13,6 +13,7 @@ use crate::actions::parallel::parallel_map;
 use crate::actions::perform::{self, Subject};
 use crate::decide::action_report::{Action, ActionOutcome, ActionReport};
 use crate::model::finding::{Finding, Severity};
+use crate::model::client::sessions_line;
 use crate::model::network::{Judgement, Verdict};
 use crate::model::socket::{Socket, State};
 use crate::model::text;
@@ -81,7 +82,7 @@ fn check_one(socket: &Socket) -> ActionReport {
     if let Some(carried) = socket.carried_text() {
         message = text::list([message, carried]);
     }
-    if let Some(clients) = socket.clients_text(SystemTime::now()) {
+    if let Some(clients) = sessions_line(socket.session_texts(SystemTime::now())) {
         message = format!("{message} ({clients})");
     }
     let report = match &socket.network {

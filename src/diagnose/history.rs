@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::network::{ADDRESS_TOLERANCE, Elapsed, SLEPT, judge};
+use crate::model::client::Clients;
 use crate::model::network::{Address, Connection, Doubt, NetworkFacts, Route, Verdict};
 use crate::model::remembered::RememberedForwards;
 use crate::model::seen::SeenMasters;
@@ -188,7 +189,7 @@ fn use_of(listener: &Listener) -> Option<bool> {
     let has_forwarded = listener.forwarded != Some(0);
     let is_used = listener.sessions > 0 || has_forwarded || listener.is_kept;
     let clients = listener.clients.as_ref();
-    let are_known = clients.is_some_and(|clients| clients.0.iter().all(Option::is_some));
+    let are_known = clients.is_some_and(Clients::are_known);
     is_used.then_some(are_known && !has_forwarded && !listener.is_kept)
 }
 

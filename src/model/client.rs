@@ -21,18 +21,47 @@ pub struct Client {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Clients(pub Vec<Option<Client>>);
 
+/// Returns one text for each session: `ssh on pts/4 for 2 h`. None if the clients are unknown. `own_session`: whether the
+/// master has one of its own beside the clients.
+pub fn session_texts(clients: Option<&Clients>, own_session: bool, at: SystemTime) -> Vec<String> {
+    let Some(clients) = clients else {
+        return Vec::new();
+    };
+    let own = own_session.then(|| tr!("its own session"));
+    clients.texts(at).into_iter().chain(own).collect()
+}
+
+/// Returns the texts of [`session_texts`] in one line.
+pub fn sessions_line(mut texts: Vec<String>) -> Option<String> {
+    /// More would fill the line.
+    const NAMED: usize = 6;
+    let rest = texts.len().saturating_sub(NAMED);
+    texts.truncate(NAMED);
+    texts.extend((rest > 0).then(|| tr!("{n} more" | "{n} more" % rest)));
+    (!texts.is_empty()).then(|| text::list(texts))
+}
+
 impl Clients {
-    /// `ssh on pts/4 for 2h, git for 3m`; `None` without a client.
-    pub fn describe(&self, at: SystemTime) -> Option<String> {
-        /// More would fill the line.
-        const NAMED: usize = 6;
-        let named = self.0.iter().take(NAMED).map(|client| match client {
-            Some(client) => client.describe(at),
-            None => tr!("session" => "another"),
-        });
-        let rest = self.0.len().saturating_sub(NAMED);
-        let rest = (rest > 0).then(|| tr!("{n} more" | "{n} more" % rest));
-        (!self.0.is_empty()).then(|| text::list(named.chain(rest)))
+    /// Returns `ssh on pts/4 for 2 h` for each known client, and one text for the hidden ones.
+    pub fn texts(&self, at: SystemTime) -> Vec<String> {
+        let known = self.0.iter().flatten().map(|client| client.describe(at));
+        let hidden = self.0.iter().filter(|client| client.is_none()).count();
+        let hidden = match hidden {
+            0 => None,
+            1 => Some(tr!("another session")),
+            n => Some(tr!("{n} other sessions", n)),
+        };
+        known.chain(hidden).collect()
+    }
+
+    /// Returns the clients that are not this process.
+    pub(crate) fn without(&self, pid: MasterPid) -> Self {
+        let is_other = |client: &&Option<Client>| client.as_ref().is_none_or(|it| it.pid != pid);
+        Self(self.0.iter().filter(is_other).cloned().collect())
+    }
+
+    pub(crate) fn are_known(&self) -> bool {
+        self.0.iter().all(Option::is_some)
     }
 }
 
@@ -51,6 +80,53 @@ impl Client {
                 time = text::duration(age)
             ),
             None => program,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn known_clients_are_named_and_hidden_ones_counted() {
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let client = |program: &str, terminal: Option<&str>, age: Option<u64>| {
+            Some(Client {
+                pid: MasterPid(1),
+                program: program.to_owned(),
+                terminal: terminal.map(str::to_owned),
+                since: age.map(|age| at - Duration::from_secs(age)),
+            })
+        };
+        let ssh = client("ssh", Some("pts/4"), Some(7_200));
+        for (clients, texts) in [
+            (vec![], &[][..]),
+            (vec![None], &["another session"]),
+            (vec![ssh.clone()], &["ssh on pts/4 for 2 h"]),
+            (
+                vec![ssh.clone(), client("git", None, Some(180)), None],
+                &["ssh on pts/4 for 2 h", "git for 3 min", "another session"],
+            ),
+            (
+                vec![None, ssh, None],
+                &["ssh on pts/4 for 2 h", "2 other sessions"],
+            ),
+            // The clock was set back, and a start that is unknown.
+            (
+                vec![
+                    Some(Client {
+                        since: Some(at + Duration::from_secs(9)),
+                        ..client("z\ned", None, None).unwrap()
+                    }),
+                    client("scp", None, None),
+                ],
+                &["z\\u{a}ed", "scp"],
+            ),
+        ] {
+            assert_eq!(Clients(clients).texts(at), texts);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use tr::tr;
 
 use super::carried::Carried;
-use super::client::Clients;
+use super::client::{self, Clients};
 use super::control_path::{ControlPath, Destination, HostAlias};
 use super::finding::{Finding, FindingId, Severity};
 use super::forward::{Forward, RemoteForward};
@@ -100,9 +100,9 @@ impl Socket {
         self.sessions > Some(0) || self.forwarded > Some(0)
     }
 
-    /// `ssh on pts/4 for 2h, git for 3m`; `None` without sessions, or if their processes are unknown.
-    pub fn clients_text(&self, at: SystemTime) -> Option<String> {
-        self.clients.as_ref()?.describe(at)
+    /// Returns one text for each session, if their processes are known: `ssh on pts/4 for 2 h`.
+    pub fn session_texts(&self, at: SystemTime) -> Vec<String> {
+        client::session_texts(self.clients.as_ref(), self.own_session, at)
     }
 
     /// `the master db jumps through it`; `None` if no master does.

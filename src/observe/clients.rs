@@ -69,7 +69,13 @@ impl ClientProcesses {
             let is_kept = found().any(|found| is_own(&found));
             let clients = found().filter(|found| !is_own(found));
             let clients = clients.map(|found| found.map(|found| found.client.clone()));
-            (Clients(clients.collect()), is_kept)
+            let mut clients: Vec<Option<Client>> = clients.collect();
+            // The kernel's order changes when another socket is opened.
+            clients.sort_by_key(|client| {
+                let known = client.as_ref().map(|client| (client.since, client.pid));
+                (known.is_none(), known)
+            });
+            (Clients(clients), is_kept)
         })
     }
 

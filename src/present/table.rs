@@ -56,6 +56,8 @@ pub fn details(socket: &Socket, at: SystemTime) -> Vec<Line> {
         (tr!("age"), age(socket, at)),
     ];
     rows.extend(beside_sessions(socket).map(|carried| (tr!("carries"), carried)));
+    let sessions = socket.session_texts(at).into_iter();
+    rows.extend(sessions.map(|session| (tr!("session"), session)));
     let forwards = socket.forward_lines(MAX_FORWARDS).into_iter();
     rows.extend(forwards.map(|forward| (tr!("forwards"), forward)));
     let managed = socket.managed_by.map(|program| program.to_string());

@@ -33,6 +33,7 @@ fn with_sessions(sessions: u32) -> Shows {
         cookie: Some(Cookie(2)),
         holder: Holder::Unknown,
         carried: Some(Carried::sessions(sessions)),
+        sessions: None,
         place: AtPath::Own,
     }))
 }
@@ -187,7 +188,10 @@ fn exit_refuses_to_close_more_sessions_than_agreed() {
     );
     assert_eq!(
         exited,
-        Err(ActionError::ConnectionsOpen(Some(Carried::sessions(2))))
+        Err(ActionError::ConnectionsOpen(
+            Some(Carried::sessions(2)),
+            None
+        ))
     );
     assert!(is_untouched(&listener));
     let uncounted = exit(
@@ -196,7 +200,7 @@ fn exit_refuses_to_close_more_sessions_than_agreed() {
         SessionConsent::UpTo(Carried::sessions(5)),
         LONG,
     );
-    assert_eq!(uncounted, Err(ActionError::ConnectionsOpen(None)));
+    assert_eq!(uncounted, Err(ActionError::ConnectionsOpen(None, None)));
     drop(listener);
     let refused = exit(
         &Shows(None),
@@ -240,6 +244,7 @@ fn exit_counts_again_after_the_greeting() {
             let found = with_sessions(0).0?;
             Some(ListenerFound {
                 carried: Some(carried.unwrap_or_default()),
+                sessions: None,
                 ..found
             })
         }
@@ -263,7 +268,7 @@ fn exit_counts_again_after_the_greeting() {
         let (_directory, target, _master) = master_that(|_, listener, _| end(listener));
         let kernel = Opening(after, Cell::new(false));
         let exited = exit(&kernel, &target, SessionConsent::NONE, LONG);
-        let error = refused.map(|carried| ActionError::ConnectionsOpen(Some(carried)));
+        let error = refused.map(|carried| ActionError::ConnectionsOpen(Some(carried), None));
         assert_eq!(exited.err(), error);
     }
 }

@@ -74,6 +74,7 @@ fn orphan(pid: MasterPid, sessions: u32) -> ListenerFound {
         cookie: None,
         holder: Holder::Ssh(process(pid, "ssh")),
         carried: Some(Carried::sessions(sessions)),
+        sessions: None,
         place: AtPath::Empty,
     }
 }

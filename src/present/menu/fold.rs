@@ -3,6 +3,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
 
 use tr::tr;
 
@@ -22,8 +23,14 @@ const FOLDED: usize = 30;
 
 /// Returns the rows of the sockets, problems first, otherwise in the order of the snapshot. `can_show`: whether the tray
 /// can show details.
-pub(super) fn rows(sockets: &[Socket], answers: &Answers, can_show: bool) -> Vec<Entry> {
-    let rows_of = |socket: &Socket| socket_rows(socket, answers.get(&socket.target()), can_show);
+pub(super) fn rows(
+    sockets: &[Socket],
+    answers: &Answers,
+    at: SystemTime,
+    can_show: bool,
+) -> Vec<Entry> {
+    let rows_of =
+        |socket: &Socket| socket_rows(socket, answers.get(&socket.target()), at, can_show);
     let (problems, others): (Vec<_>, Vec<_>) =
         sockets.iter().partition(|socket| socket.is_problem());
     let mut rows = Vec::new();

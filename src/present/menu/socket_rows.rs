@@ -1,11 +1,12 @@
 //! The row of one control socket and its submenu, and that of its forwardings if there are many.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 use std::{iter, mem};
 
 use tr::tr;
 
-use super::entry::Entry;
+use super::entry::{Entry, shown_of};
 use super::forward_rows;
 use super::problems::finding_rows;
 use crate::decide::ending;
@@ -18,14 +19,23 @@ use crate::present::summary::mark;
 /// The result of the last alive check or failed request of each target, in a few words.
 pub type Answers = BTreeMap<Target, String>;
 
+/// The most sessions with rows of their own, and with the rows of forwardings beside them.
+const SESSIONS: usize = 4;
+const SESSIONS_BESIDE_FORWARDS: usize = 2;
+
 /// `answer` is the result of the last request; `can_show`: whether the tray can show details.
-pub(super) fn socket_rows(socket: &Socket, answer: Option<&String>, can_show: bool) -> Vec<Entry> {
+pub(super) fn socket_rows(
+    socket: &Socket,
+    answer: Option<&String>,
+    at: SystemTime,
+    can_show: bool,
+) -> Vec<Entry> {
     let mut forwards = forward_rows::rows(socket, cannot_ask(&socket.state).is_none());
     let fold = forward_rows::fold_label(socket).map(|label| {
         let key = format!("forwards of {}", socket_key(socket));
         Entry::submenu(key, label, mem::take(&mut forwards))
     });
-    let menu = socket_menu(socket, answer, forwards, can_show);
+    let menu = socket_menu(socket, answer, forwards, at, can_show);
     iter::once(menu).chain(fold).collect()
 }
 
@@ -33,6 +43,7 @@ fn socket_menu(
     socket: &Socket,
     answer: Option<&String>,
     forwards: Vec<Entry>,
+    at: SystemTime,
     can_show: bool,
 ) -> Entry {
     let target = socket.target();
@@ -66,11 +77,16 @@ fn socket_menu(
     if socket.state.is_cleanable() {
         entries.push(Entry::item("clean", tr!("Clean"), Intent::Clean(target)));
     }
+    let most_sessions = match forwards.is_empty() {
+        true => SESSIONS,
+        false => SESSIONS_BESIDE_FORWARDS,
+    };
     if !forwards.is_empty() {
         entries.push(Entry::Separator);
         entries.extend(forwards);
     }
     entries.push(Entry::Separator);
+    entries.extend(session_rows(socket, at, most_sessions, show));
     let jumping = socket.jumping_text();
     entries.extend(jumping.map(|text| Entry::text("jumping", text)));
     if let (Some(destination), false) = (&socket.destination, socket.hosts.is_empty()) {
@@ -80,6 +96,23 @@ fn socket_menu(
     let copy = Intent::Copy(socket.path.as_path().to_owned());
     entries.push(Entry::item("copy", tr!("Copy path"), copy));
     Entry::submenu(socket_key(socket), socket_label(socket), entries)
+}
+
+/// Returns a row for each session, or one that shows them if there are more than `most`.
+fn session_rows(socket: &Socket, at: SystemTime, most: usize, show: Option<Intent>) -> Vec<Entry> {
+    let texts = socket.session_texts(at);
+    if texts.len() > most
+        && let Some(show) = show
+    {
+        let label = tr!("Show {n} session" | "Show {n} sessions" % texts.len());
+        return vec![Entry::item("sessions", label, show)];
+    }
+    let (shown, rest) = texts.split_at(shown_of(texts.len(), most));
+    let row = |(number, text): (usize, &String)| Entry::text(format!("session {number}"), text);
+    let mut rows: Vec<Entry> = shown.iter().enumerate().map(row).collect();
+    let command = format!("muxtray check {}", socket.argument);
+    rows.extend(Entry::more(rest.len(), &command));
+    rows
 }
 
 /// Returns the reason why requests to the master are disabled, if they are.
@@ -123,14 +156,17 @@ pub(super) fn socket_label(socket: &Socket) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::model::ids::Cookie;
+    use crate::model::client::{Client, Clients};
+    use crate::model::ids::{Cookie, MasterPid};
     use crate::model::network::Cause;
-    use crate::model::samples::{in_state, states};
+    use crate::model::samples::{at, in_state, states};
     use crate::present::menu::tests::drawn_rows;
 
     fn rows(socket: &Socket) -> String {
-        drawn_rows(socket_rows(socket, None, true))
+        drawn_rows(socket_rows(socket, None, at(), true))
     }
 
     #[test]
@@ -172,6 +208,32 @@ mod tests {
             ..in_state(State::Running)
         };
         insta::assert_snapshot!(rows(&socket));
+    }
+
+    #[test]
+    fn sessions_have_rows_or_one_that_shows_them() {
+        let client = |number: u64| {
+            Some(Client {
+                pid: MasterPid(99),
+                program: "ssh".to_owned(),
+                terminal: Some(format!("pts/{number}")),
+                since: Some(at() - Duration::from_secs(3600 * number)),
+            })
+        };
+        let rows = [0, 1, 4, 5].map(|number| {
+            let socket = Socket {
+                clients: Some(Clients((3..3 + number).map(client).chain([None]).collect())),
+                own_session: number == 1,
+                ..in_state(State::Running)
+            };
+            let shown = [true, false].map(|can_show| {
+                let rows = drawn_rows(socket_rows(&socket, None, at(), can_show));
+                let (_, rows) = rows.rsplit_once("----\n").unwrap();
+                rows.to_owned()
+            });
+            shown.join("without details:\n")
+        });
+        insta::assert_snapshot!(rows.join("\n"));
     }
 
     #[test]
