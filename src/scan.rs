@@ -27,9 +27,13 @@ use crate::model::remembered::{MAX_REMEMBERED_BYTES, RememberedForwards};
 use crate::model::seen::SeenMasters;
 use crate::model::socket::Snapshot;
 use crate::model::text::Tilde;
+use crate::model::zone::Zone;
 use crate::observe::accounts::{Accounts, Me};
 use crate::observe::network::NetworkObserver;
-use crate::observe::{Observer, directories};
+use crate::observe::{Observer, directories, time_zone};
+
+/// A timer may expire a little early.
+const AFTER_END: Duration = Duration::from_millis(100);
 
 const BACKLOG_PAUSE: Duration = Duration::from_millis(100);
 
@@ -124,6 +128,8 @@ pub struct Scanner {
     /// The time at which the file of forwardings was written.
     remembered_at: Option<SystemTime>,
     next_network_check: Option<Instant>,
+    /// When a master whose end is known has ended, or the end was wrong.
+    next_end: Option<Instant>,
     users: BTreeMap<UserId, String>,
     accounts: Accounts,
     shortens_home: bool,
@@ -146,6 +152,7 @@ impl Scanner {
             networks: NetworkObserver::new(uid),
             history,
             next_network_check: None,
+            next_end: None,
             users: BTreeMap::new(),
             accounts: Accounts::new(cached("groups.json")),
             shortens_home: true,
@@ -236,7 +243,15 @@ impl Scanner {
             directories,
             history: &self.history,
         };
-        let snapshot = diagnose::snapshot(&facts, context);
+        let mut snapshot = diagnose::snapshot(&facts, context);
+        let ends = snapshot.sockets.iter().filter_map(|it| it.ends_at).min();
+        self.next_end = ends.map(|end| {
+            let left = end.duration_since(snapshot.at).unwrap_or_default();
+            now + left + diagnose::ENDS_WITHIN + AFTER_END
+        });
+        if ends.is_some() {
+            snapshot.zone = self.zone();
+        }
         let seen = std::mem::take(&mut self.history.seen);
         self.history.seen = seen.after(&facts, &snapshot.sockets);
         let verdicts = snapshot
@@ -312,10 +327,21 @@ impl Scanner {
         store_state(&self.environment, SEEN, &self.stored);
     }
 
-    /// The latest time of the next scan, if a backlog may be stuck or a connection waits for an answer.
+    /// The user's time zone now.
+    #[must_use]
+    pub fn zone(&self) -> Zone {
+        time_zone::read(self.environment.known.variable("TZ"))
+    }
+
+    /// The latest time of the next scan, if a backlog may be stuck, a connection waits for an answer, or ControlPersist ends
+    /// a master.
     #[must_use]
     pub fn next_scan_due(&self) -> Option<Instant> {
-        let all = [self.history.look_again_at(), self.next_network_check];
+        let all = [
+            self.history.look_again_at(),
+            self.next_network_check,
+            self.next_end,
+        ];
         all.into_iter().flatten().min()
     }
 
@@ -327,6 +353,15 @@ impl Scanner {
     /// Records whether a listener answered an alive check in time.
     pub fn note_check(&mut self, cookie: Cookie, answered: bool) {
         self.history = std::mem::take(&mut self.history).after_check(cookie, answered);
+    }
+
+    /// Records the end of a request to a master, which closed its connection now if it is `done`.
+    pub fn note_request(&mut self, cookie: Cookie, done: bool) {
+        let history = std::mem::take(&mut self.history);
+        self.history = match done {
+            true => history.after_connection(cookie, SystemTime::now()),
+            false => history.after_failed_request(cookie),
+        };
     }
 
     /// Looks up the names of all user ids, each once.

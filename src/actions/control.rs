@@ -205,11 +205,10 @@ impl HeldProcess {
     }
 }
 
-fn connections_open(found: Option<&ListenerFound>) -> ActionError {
-    found.map_or(
-        ActionError::ConnectionsOpen(None, None),
-        ListenerFound::connections_open,
-    )
+/// Returns the refusal to close the connections of this listener.
+pub(super) fn connections_open(found: Option<&ListenerFound>) -> ActionError {
+    let sessions = found.and_then(|found| found.sessions.clone());
+    ActionError::ConnectionsOpen(carried(found), sessions)
 }
 
 fn carried(found: Option<&ListenerFound>) -> Option<Carried> {

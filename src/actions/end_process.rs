@@ -147,7 +147,9 @@ fn find_ssh(
 ) -> Result<(ListenerFound, Process), ActionError> {
     let found = kernel.listener(target).ok_or(ActionError::Gone)?;
     match found.holder.clone() {
-        Holder::Ssh(_) if !consent.covers(found.carried) => Err(found.connections_open()),
+        Holder::Ssh(_) if !consent.covers(found.carried) => {
+            Err(control::connections_open(Some(&found)))
+        }
         Holder::Ssh(process) => Ok((found, process)),
         Holder::Other(process) => Err(ActionError::Refused(tr!(
             "left alone: its listener is held by {program} (pid {pid}), which is not ssh",

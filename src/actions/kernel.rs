@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::error::ActionError;
 use crate::decide::ending::AtPath;
 use crate::model::carried::Carried;
 use crate::model::client::{session_texts, sessions_line};
@@ -101,10 +100,6 @@ impl ListenerFound {
             holder: listener.holder,
             place,
         }
-    }
-
-    pub(super) fn connections_open(&self) -> ActionError {
-        ActionError::ConnectionsOpen(self.carried, self.sessions.clone())
     }
 }
 

@@ -101,7 +101,9 @@ struct Watching {
 
 impl Watching {
     fn max_pause(&self, snapshot: &Snapshot) -> Duration {
-        if self.watch.limit().is_some() || snapshot.sockets.iter().any(Socket::is_used) {
+        if self.watch.limit().is_some()
+            || snapshot.sockets.iter().any(Socket::changes_without_event)
+        {
             INTERVAL_WITHOUT_EVENTS
         } else {
             MAX_PAUSE

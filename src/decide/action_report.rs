@@ -124,6 +124,15 @@ impl ActionReport {
         }
     }
 
+    /// Whether the action may have connected to a master, and so restarted its ControlPersist time.
+    pub fn may_have_connected(&self) -> bool {
+        let is_refused = matches!(
+            self.outcome,
+            ActionOutcome::Refused(Refusal::State | Refusal::Unknown)
+        );
+        !is_refused && !matches!(self.action, Action::Clean | Action::Fix)
+    }
+
     pub fn with_advice(mut self, advice: Option<String>) -> Self {
         self.advice = advice;
         self

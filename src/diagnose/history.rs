@@ -18,7 +18,7 @@ pub const STUCK_AFTER: Duration = Duration::from_secs(2);
 pub(crate) const IDLE_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long a master may take to end after its ControlPersist time.
-const ENDS_WITHIN: Duration = Duration::from_secs(2);
+pub const ENDS_WITHIN: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
@@ -107,11 +107,24 @@ impl History {
         self
     }
 
+    /// Adds the end of a connection of muxtray's own, which has restarted the time of ControlPersist. If the master is used,
+    /// the next scan shows it.
+    #[must_use]
+    pub fn after_connection(mut self, cookie: Cookie, at: SystemTime) -> Self {
+        self.idle_since.insert(cookie, at);
+        self
+    }
+
+    /// Adds a request to a master that may have connected: the end of the master is not known any more.
+    #[must_use]
+    pub fn after_failed_request(mut self, cookie: Cookie) -> Self {
+        self.idle_since.remove(&cookie);
+        self
+    }
+
     /// Adds an alive check, which was `answered` in time or not.
     #[must_use]
     pub fn after_check(mut self, cookie: Cookie, answered: bool) -> Self {
-        // The connection of the check has restarted the time of ControlPersist.
-        self.idle_since.remove(&cookie);
         if answered {
             self.timed_out.remove(&cookie);
         } else {
@@ -241,6 +254,124 @@ impl Known {
             gone_since,
             doubt: doubt.filter(|(_, then)| is_silent_since(then)),
             connection,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ids::UserId;
+    use crate::model::observation::Holder;
+    use crate::model::samples::{self, facts, listener, process, running};
+
+    const COOKIE: Cookie = Cookie(99);
+
+    /// One scan or request; the number is its second.
+    enum Step {
+        /// The listener has known clients, hidden ones, and forwarded connections.
+        Scan(u64, [usize; 3]),
+        /// `muxtray keep` holds a connection.
+        Kept(u64),
+        Request(u64, bool),
+    }
+
+    fn at(second: u64) -> SystemTime {
+        samples::at() + Duration::from_secs(second)
+    }
+
+    fn ends_at(steps: &[Step], persist: Option<u32>) -> Option<u64> {
+        let scan = |history: History, second, [known, hidden, forwarded]: [usize; 3], is_kept| {
+            let client = |_| crate::model::client::Client {
+                pid: MasterPid(5),
+                program: "ssh".to_owned(),
+                terminal: None,
+                since: None,
+            };
+            let known = (0..known).map(client).map(Some);
+            let clients: Vec<_> = known.chain(vec![None; hidden]).collect();
+            let listener = Listener {
+                sessions: clients.len().try_into().unwrap(),
+                clients: Some(Clients(clients)),
+                forwarded: forwarded.try_into().ok(),
+                is_kept,
+                uid: Some(UserId(1)),
+                ..listener(Holder::Ssh(process("ssh")))
+            };
+            let mut observation = running();
+            observation.listener = Some(listener);
+            let mut facts = facts(vec![observation]);
+            facts.at = at(second);
+            history.after(&facts, Instant::now())
+        };
+        let history = steps
+            .iter()
+            .fold(History::default(), |history, step| match *step {
+                Step::Scan(second, clients) => scan(history, second, clients, false),
+                Step::Kept(second) => scan(history, second, [0; 3], true),
+                Step::Request(second, true) => history.after_connection(COOKIE, at(second)),
+                Step::Request(_, false) => history.after_failed_request(COOKIE),
+            });
+        let end = history.ends_at(Some(COOKIE), persist)?;
+        Some(end.duration_since(at(0)).unwrap().as_secs())
+    }
+
+    #[test]
+    fn end_is_known_after_a_seen_end_of_use() {
+        use Step::{Kept, Request, Scan};
+        let (used, idle) = ([1, 0, 0], [0, 0, 0]);
+        for (steps, persist, expected) in [
+            // Its start was not seen.
+            (&[Scan(0, idle)][..], Some(60), None),
+            (&[Scan(0, used)], Some(60), None),
+            (&[Scan(0, used), Scan(9, idle)], Some(60), Some(69)),
+            (
+                &[Scan(0, used), Scan(9, idle), Scan(71, idle)],
+                Some(60),
+                Some(69),
+            ),
+            // It lives longer.
+            (
+                &[Scan(0, used), Scan(9, idle), Scan(72, idle)],
+                Some(60),
+                None,
+            ),
+            (&[Scan(0, used), Scan(9, idle)], Some(0), None),
+            (&[Scan(0, used), Scan(9, idle)], None, None),
+            (
+                &[Scan(0, used), Scan(9, idle), Scan(10, used)],
+                Some(60),
+                None,
+            ),
+            // These end without an event.
+            (&[Scan(0, [0, 1, 0]), Scan(9, idle)], Some(60), None),
+            (&[Scan(0, [1, 0, 1]), Scan(9, idle)], Some(60), None),
+            (&[Kept(0), Scan(9, idle)], Some(60), None),
+            // A connection of muxtray's own.
+            (&[Scan(0, idle), Request(5, true)], Some(60), Some(65)),
+            (
+                &[Scan(0, idle), Request(5, true), Scan(6, idle)],
+                Some(60),
+                Some(65),
+            ),
+            (
+                &[Scan(0, idle), Request(5, true), Scan(6, used)],
+                Some(60),
+                None,
+            ),
+            (
+                &[Kept(0), Request(5, true), Scan(6, idle)],
+                Some(60),
+                Some(65),
+            ),
+            (
+                &[Scan(0, used), Scan(1, idle), Request(5, false)],
+                Some(60),
+                None,
+            ),
+        ] {
+            let number = steps.len();
+            assert_eq!(ends_at(steps, persist), expected, "{number} steps");
         }
     }
 }

@@ -35,8 +35,9 @@ use crate::model::socket::{
     Target,
 };
 use crate::model::text;
+use crate::model::zone::Zone;
 pub use context::Context;
-pub use history::{History, STUCK_AFTER};
+pub use history::{ENDS_WITHIN, History, STUCK_AFTER};
 use place_owner::Traces;
 use remedy::Extra;
 pub use state::LEFTOVER_AFTER;
@@ -74,6 +75,7 @@ pub fn snapshot(facts: &Facts, context: Context<'_>) -> Snapshot {
     let asides = observations.filter_map(|observation| aside(observation, context));
     Snapshot {
         at: facts.at,
+        zone: Zone::default(),
         sockets,
         findings,
         asides: asides.collect(),

@@ -78,7 +78,7 @@ impl Engine {
     /// Returns the time between two scans without an event.
     fn interval(&self) -> Duration {
         let regular = self.settings.interval();
-        if self.sockets().any(Socket::is_used) || self.watch.limit().is_some() {
+        if self.sockets().any(Socket::changes_without_event) || self.watch.limit().is_some() {
             regular.min(INTERVAL_WITHOUT_EVENTS)
         } else {
             regular

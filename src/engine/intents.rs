@@ -137,6 +137,10 @@ impl Engine {
             if let (Some(cookie), Some(in_time)) = (target.cookie, report.answered_in_time) {
                 self.scanner.note_check(cookie, in_time);
             }
+            if let (Some(cookie), true) = (target.cookie, report.may_have_connected()) {
+                let is_done = report.outcome.is_success();
+                self.scanner.note_request(cookie, is_done);
+            }
             if report.connect_refused {
                 self.scanner.note_refusal(target);
             }
@@ -173,7 +177,7 @@ impl Engine {
                 .find(|socket| socket.path == target.path)
         });
         let (title, lines) = match socket {
-            Some(socket) => (socket.title(), table::details(socket, snapshot.at)),
+            Some(socket) => (socket.title(), table::details(socket, snapshot.clock())),
             None => (tr!("Control sockets"), table::report(snapshot, None)),
         };
         let text = styled::plain(&lines);

@@ -30,3 +30,4 @@ pub mod ssh_command_line;
 pub mod state;
 pub mod target;
 pub mod text;
+pub mod zone;

@@ -16,6 +16,7 @@ use super::socket::{
     Observation, Owner, Process, Snapshot, Socket, SocketId, Stat, State, Table, Unresponsive,
     Unverifiable, UserId,
 };
+use super::zone::{Clock, Zone};
 use crate::diagnose::{Context, History, snapshot};
 use crate::model::network::{
     Address, Cause, Connection, Doubt, Judgement, NetworkFacts, Numbers, Route,
@@ -77,6 +78,15 @@ pub(crate) fn stat() -> Stat {
         permissions: permissions(0o600),
         modified: at() - Duration::from_secs(1000),
         accessed: at() - Duration::from_secs(1000),
+    }
+}
+
+/// At [`at`], in UTC.
+pub(crate) fn clock() -> Clock<'static> {
+    const UTC: &Zone = &Zone(None);
+    Clock {
+        at: at(),
+        zone: UTC,
     }
 }
 

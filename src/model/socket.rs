@@ -19,6 +19,7 @@ pub use super::observation::{
 use super::places::Managed;
 pub use super::state::{Denied, ForeignHolder, State, Unresponsive, Unverifiable};
 use super::text;
+use super::zone::{Clock, Zone};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Socket {
@@ -95,9 +96,17 @@ impl Socket {
         Some(text::list([carried].into_iter().chain(self.jumping_text())))
     }
 
-    /// Whether sessions or forwarded connections are open that can end without an event.
-    pub fn is_used(&self) -> bool {
-        self.sessions > Some(0) || self.forwarded > Some(0)
+    /// Whether sessions or forwarded connections are open that can end without an event: the end of a known process is
+    /// one.
+    pub fn changes_without_event(&self) -> bool {
+        let are_known = self.clients.as_ref().is_some_and(Clients::are_known);
+        (self.sessions > Some(0) && !are_known) || self.forwarded > Some(0)
+    }
+
+    /// `idle, ends at 14:32`; `None` if it is used, and where that is unknown.
+    pub fn end_text(&self, clock: Clock<'_>) -> Option<String> {
+        let time = clock.time(self.ends_at?);
+        Some(tr!("idle, ends at {time}", time))
     }
 
     /// Returns one text for each session, if their processes are known: `ssh on pts/4 for 2 h`.
@@ -188,6 +197,8 @@ impl Socket {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
     pub at: SystemTime,
+    /// Known if a time is to be shown.
+    pub zone: Zone,
     pub sockets: Vec<Socket>,
     pub findings: Vec<Finding>,
     /// Files that an interrupted `clean` has renamed. They are settled without a new request; one that nobody listens on
@@ -196,6 +207,13 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    pub fn clock(&self) -> Clock<'_> {
+        Clock {
+            at: self.at,
+            zone: &self.zone,
+        }
+    }
+
     /// Returns the socket of the target if its file and listener are still the same.
     pub fn find(&self, target: &Target) -> Option<&Socket> {
         self.sockets.iter().find(|socket| {

@@ -34,6 +34,7 @@ pub mod process;
 pub mod rtnetlink;
 pub mod sock_diag;
 mod table_reader;
+pub mod time_zone;
 mod transport;
 pub mod unix_table;
 

@@ -12,6 +12,7 @@ use crate::model::carried::Carried;
 use crate::model::finding::Finding;
 use crate::model::socket::{Snapshot, Socket};
 use crate::model::text;
+use crate::model::zone::Clock;
 
 const GAP: &str = "  ";
 
@@ -41,7 +42,7 @@ pub fn report(snapshot: &Snapshot, home: Option<&Path>) -> Vec<Line> {
     lines
 }
 
-pub fn details(socket: &Socket, at: SystemTime) -> Vec<Line> {
+pub fn details(socket: &Socket, clock: Clock<'_>) -> Vec<Line> {
     let mut rows = vec![
         (tr!("state"), socket.state.name().to_owned()),
         (tr!("path"), socket.path.to_string()),
@@ -53,10 +54,11 @@ pub fn details(socket: &Socket, at: SystemTime) -> Vec<Line> {
             tr!("mode"),
             known(socket.mode.map(|mode| format!("{mode:04o}"))),
         ),
-        (tr!("age"), age(socket, at)),
+        (tr!("age"), age(socket, clock.at)),
     ];
+    rows.extend(socket.ends_at.map(|end| (tr!("ends at"), clock.time(end))));
     rows.extend(beside_sessions(socket).map(|carried| (tr!("carries"), carried)));
-    let sessions = socket.session_texts(at).into_iter();
+    let sessions = socket.session_texts(clock.at).into_iter();
     rows.extend(sessions.map(|session| (tr!("session"), session)));
     let forwards = socket.forward_lines(MAX_FORWARDS).into_iter();
     rows.extend(forwards.map(|forward| (tr!("forwards"), forward)));
@@ -106,6 +108,8 @@ fn sockets(snapshot: &Snapshot, home: Option<&Path>) -> Vec<Line> {
         let carries = |carried| format!("    {}", tr!("carries {carried}", carried));
         let beside = beside_sessions(socket).map(carries);
         lines.extend(beside.map(|text| vec![(Style::Plain, text)]));
+        let end = socket.end_text(snapshot.clock());
+        lines.extend(end.map(|text| vec![(Style::Plain, format!("    {text}"))]));
         if socket.is_kept {
             let text = tr!("kept open by {command}", command = "muxtray keep");
             lines.push(vec![(Style::Plain, format!("    {text}"))]);
@@ -187,7 +191,7 @@ mod tests {
     use crate::model::finding::{FindingId, Severity};
     use crate::model::observation::{Connect, Observation};
     use crate::model::places::Managed;
-    use crate::model::samples::{at, in_state, observation, path, running, seen};
+    use crate::model::samples::{at, clock, in_state, observation, path, running, seen};
     use crate::model::socket::State;
     use crate::present::styled::plain;
 
@@ -212,8 +216,19 @@ mod tests {
         snapshot.findings = vec![finding, info];
         let lines = report(&snapshot, Some(Path::new("/home/u")));
         insta::assert_snapshot!(plain(&lines));
-        let details = details(&snapshot.sockets[0], snapshot.at);
+        let details = details(&snapshot.sockets[0], clock());
         insta::assert_snapshot!(plain(&details));
+    }
+
+    #[test]
+    fn end_of_an_idle_master_is_a_line() {
+        let idle = Socket {
+            sessions: Some(0),
+            ends_at: Some(at() + Duration::from_secs(600)),
+            ..in_state(State::Running)
+        };
+        let details = plain(&details(&idle, clock()));
+        insta::assert_snapshot!(format!("{}\n{details}", report_on(vec![idle])));
     }
 
     #[test]
@@ -231,7 +246,7 @@ mod tests {
             ..in_state(State::Running)
         };
         let text = report_on(vec![unknown.clone()]);
-        let details = plain(&details(&unknown, at()));
+        let details = plain(&details(&unknown, clock()));
         insta::assert_snapshot!(format!("{text}\n{details}"));
     }
 

@@ -134,6 +134,7 @@ fn pure_modules_use_no_system() {
         "thiserror",
         "tr",
         "humantime",
+        "tz",
         "unicode_width",
     ];
     let others: Vec<_> = dependencies()

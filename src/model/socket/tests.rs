@@ -71,6 +71,26 @@ fn is_a_problem_from_a_warning_on() {
 }
 
 #[test]
+fn known_processes_end_with_an_event() {
+    for (sessions, clients, forwarded, without_event) in [
+        (Some(0), None, Some(0), false),
+        (None, None, None, false),
+        (Some(1), None, Some(0), true),
+        (Some(1), Some(Clients(vec![None])), Some(0), true),
+        (Some(0), Some(Clients::default()), Some(1), true),
+        (Some(0), Some(Clients::default()), Some(0), false),
+    ] {
+        let socket = Socket {
+            sessions,
+            clients,
+            forwarded,
+            ..in_state(State::Running)
+        };
+        assert_eq!(socket.changes_without_event(), without_event);
+    }
+}
+
+#[test]
 fn only_the_time_and_the_age_of_network_facts_are_ignored() {
     let mut now = seen(vec![running()]);
     now.sockets[0].state = State::Suspect(Doubt::NoRoute);

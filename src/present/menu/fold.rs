@@ -3,7 +3,6 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::SystemTime;
 
 use tr::tr;
 
@@ -11,6 +10,7 @@ use super::entry::{Entry, shown_of};
 use super::socket_rows::{Answers, socket_key, socket_label, socket_rows};
 use crate::decide::intent::Intent;
 use crate::model::socket::Socket;
+use crate::model::zone::Clock;
 use crate::present::summary::PROBLEM_MARK;
 
 /// The number of problems and of other sockets with rows of their own. The limits are separate, so that a new problem
@@ -26,11 +26,11 @@ const FOLDED: usize = 30;
 pub(super) fn rows(
     sockets: &[Socket],
     answers: &Answers,
-    at: SystemTime,
+    clock: Clock<'_>,
     can_show: bool,
 ) -> Vec<Entry> {
     let rows_of =
-        |socket: &Socket| socket_rows(socket, answers.get(&socket.target()), at, can_show);
+        |socket: &Socket| socket_rows(socket, answers.get(&socket.target()), clock, can_show);
     let (problems, others): (Vec<_>, Vec<_>) =
         sockets.iter().partition(|socket| socket.is_problem());
     let mut rows = Vec::new();
@@ -49,7 +49,7 @@ pub(super) fn rows(
                 .into_values()
                 .flat_map(|sockets| match sockets[..] {
                     [socket] => rows_of(socket),
-                    _ => vec![fold_menu(&sockets, can_show)],
+                    _ => vec![fold_menu(&sockets, clock, can_show)],
                 }),
         );
     }
@@ -57,7 +57,7 @@ pub(super) fn rows(
 }
 
 /// Returns a row for sockets with the same state, and below it rows for some of them, which show details.
-fn fold_menu(sockets: &[&Socket], can_show: bool) -> Entry {
+fn fold_menu(sockets: &[&Socket], clock: Clock<'_>, can_show: bool) -> Entry {
     let first = sockets[0];
     let (mark, problem) = if first.is_problem() {
         (PROBLEM_MARK, "problem ")
@@ -67,7 +67,7 @@ fn fold_menu(sockets: &[&Socket], can_show: bool) -> Entry {
     let (listed, rest) = split(sockets, FOLDED);
     let row = |socket: &Socket| Entry::Item {
         key: socket_key(socket),
-        label: socket_label(socket),
+        label: socket_label(socket, clock),
         intent: can_show.then(|| Intent::Show(Some(socket.target()))),
     };
     let mut entries: Vec<Entry> = listed.into_iter().map(row).collect();

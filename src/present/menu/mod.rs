@@ -39,7 +39,7 @@ pub fn view(
     let problems = problems_menu(&snapshot.findings, can_show)
         .into_iter()
         .collect();
-    let sockets = fold::rows(&snapshot.sockets, answers, snapshot.at, can_show);
+    let sockets = fold::rows(&snapshot.sockets, answers, snapshot.clock(), can_show);
     let sections = vec![sockets, actions, problems];
     tray_view(icon(snapshot), summary(snapshot), sections)
 }

@@ -1,7 +1,6 @@
 //! The row of one control socket and its submenu, and that of its forwardings if there are many.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 use std::{iter, mem};
 
 use tr::tr;
@@ -14,6 +13,7 @@ use crate::decide::intent::Intent;
 use crate::decide::notice::Button;
 use crate::decide::opening;
 use crate::model::socket::{Socket, State, Target};
+use crate::model::zone::Clock;
 use crate::present::summary::mark;
 
 /// The result of the last alive check or failed request of each target, in a few words.
@@ -27,7 +27,7 @@ const SESSIONS_BESIDE_FORWARDS: usize = 2;
 pub(super) fn socket_rows(
     socket: &Socket,
     answer: Option<&String>,
-    at: SystemTime,
+    clock: Clock<'_>,
     can_show: bool,
 ) -> Vec<Entry> {
     let mut forwards = forward_rows::rows(socket, cannot_ask(&socket.state).is_none());
@@ -35,7 +35,7 @@ pub(super) fn socket_rows(
         let key = format!("forwards of {}", socket_key(socket));
         Entry::submenu(key, label, mem::take(&mut forwards))
     });
-    let menu = socket_menu(socket, answer, forwards, at, can_show);
+    let menu = socket_menu(socket, answer, forwards, clock, can_show);
     iter::once(menu).chain(fold).collect()
 }
 
@@ -43,7 +43,7 @@ fn socket_menu(
     socket: &Socket,
     answer: Option<&String>,
     forwards: Vec<Entry>,
-    at: SystemTime,
+    clock: Clock<'_>,
     can_show: bool,
 ) -> Entry {
     let target = socket.target();
@@ -86,7 +86,7 @@ fn socket_menu(
         entries.extend(forwards);
     }
     entries.push(Entry::Separator);
-    entries.extend(session_rows(socket, at, most_sessions, show));
+    entries.extend(session_rows(socket, clock, most_sessions, show));
     let jumping = socket.jumping_text();
     entries.extend(jumping.map(|text| Entry::text("jumping", text)));
     if let (Some(destination), false) = (&socket.destination, socket.hosts.is_empty()) {
@@ -95,12 +95,17 @@ fn socket_menu(
     entries.push(Entry::text("path", socket.path.to_string()));
     let copy = Intent::Copy(socket.path.as_path().to_owned());
     entries.push(Entry::item("copy", tr!("Copy path"), copy));
-    Entry::submenu(socket_key(socket), socket_label(socket), entries)
+    Entry::submenu(socket_key(socket), socket_label(socket, clock), entries)
 }
 
 /// Returns a row for each session, or one that shows them if there are more than `most`.
-fn session_rows(socket: &Socket, at: SystemTime, most: usize, show: Option<Intent>) -> Vec<Entry> {
-    let texts = socket.session_texts(at);
+fn session_rows(
+    socket: &Socket,
+    clock: Clock<'_>,
+    most: usize,
+    show: Option<Intent>,
+) -> Vec<Entry> {
+    let texts = socket.session_texts(clock.at);
     if texts.len() > most
         && let Some(show) = show
     {
@@ -140,17 +145,19 @@ pub(super) fn socket_key(socket: &Socket) -> String {
     }
 }
 
-pub(super) fn socket_label(socket: &Socket) -> String {
+pub(super) fn socket_label(socket: &Socket, clock: Clock<'_>) -> String {
     let managed = socket.managed_by.map(|program| format!(" ({program})"));
     let carried = socket.carried().filter(|carried| !carried.is_none());
     let carried = carried.map(|carried| format!(", {carried}"));
+    let end = socket.end_text(clock).map(|end| format!(", {end}"));
     format!(
-        "{} {}{} \u{2014} {}{}",
+        "{} {}{} \u{2014} {}{}{}",
         mark(socket),
         socket.title(),
         managed.unwrap_or_default(),
         socket.state.word(),
-        carried.unwrap_or_default()
+        carried.unwrap_or_default(),
+        end.unwrap_or_default()
     )
 }
 
@@ -162,11 +169,11 @@ mod tests {
     use crate::model::client::{Client, Clients};
     use crate::model::ids::{Cookie, MasterPid};
     use crate::model::network::Cause;
-    use crate::model::samples::{at, in_state, states};
+    use crate::model::samples::{at, clock, in_state, states};
     use crate::present::menu::tests::drawn_rows;
 
     fn rows(socket: &Socket) -> String {
-        drawn_rows(socket_rows(socket, None, at(), true))
+        drawn_rows(socket_rows(socket, None, clock(), true))
     }
 
     #[test]
@@ -227,13 +234,26 @@ mod tests {
                 ..in_state(State::Running)
             };
             let shown = [true, false].map(|can_show| {
-                let rows = drawn_rows(socket_rows(&socket, None, at(), can_show));
+                let rows = drawn_rows(socket_rows(&socket, None, clock(), can_show));
                 let (_, rows) = rows.rsplit_once("----\n").unwrap();
                 rows.to_owned()
             });
             shown.join("without details:\n")
         });
         insta::assert_snapshot!(rows.join("\n"));
+    }
+
+    #[test]
+    fn label_of_an_idle_master_has_its_end() {
+        let label = |hours: u64| {
+            let socket = Socket {
+                sessions: Some(0),
+                ends_at: Some(at() + Duration::from_secs(3600 * hours)),
+                ..in_state(State::Running)
+            };
+            socket_label(&socket, clock())
+        };
+        insta::assert_snapshot!(format!("{}\n{}", label(2), label(48)));
     }
 
     #[test]

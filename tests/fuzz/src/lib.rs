@@ -207,6 +207,7 @@ pub fn socket(path: ControlPath, alias: &str, destination: Destination) -> Socke
 pub fn snapshot(sockets: Vec<Socket>) -> Snapshot {
     Snapshot {
         at: SystemTime::UNIX_EPOCH,
+        zone: Default::default(),
         sockets,
         findings: vec![Finding::new(
             FindingId::DirectoryMissing,

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 use super::*;
 use crate::model::finding::{FindingId, Severity};
 use crate::model::places::Managed;
-use crate::model::samples::{at, in_state, path};
+use crate::model::samples::{clock, in_state, path};
 use crate::model::socket::State;
 use crate::present::menu::tests::finding;
 
@@ -46,7 +46,7 @@ fn rows_and_folds_of_many_sockets() {
         ranked,
     ]
     .map(|sockets| {
-        let rows = rows(&sockets, &Answers::new(), at(), true);
+        let rows = rows(&sockets, &Answers::new(), clock(), true);
         rows.iter().map(label).collect::<String>()
     });
     insta::assert_snapshot!(menus.join("\n"));
