@@ -11,6 +11,7 @@ use super::end_process;
 use super::error::ActionError;
 use super::forward::again::add_again;
 use super::held_socket::HoldError;
+use super::keep::{self, Kept};
 use super::kernel::LiveKernel;
 use super::open::{self, Questions};
 use super::ssh::Ssh;
@@ -20,6 +21,7 @@ use crate::decide::action_report::{
 };
 use crate::decide::ending;
 use crate::decide::intent::{Intent, SessionConsent};
+use crate::decide::keeping;
 use crate::decide::notice::Button;
 use crate::decide::opening::{self, First, Start};
 use crate::diagnose::commands;
@@ -96,6 +98,22 @@ pub fn exit_or_end_process(subject: &Subject, consent: SessionConsent) -> Action
     }
     let (action, ended) = end_process::exit_or_end_process(&LiveKernel, &subject.target, consent);
     subject.with_forwards(subject.result(action, ended.map(|ended| ended.message)))
+}
+
+/// Connects to a master and keeps the connection; refused for a master of another program.
+pub fn keep(subject: &Subject) -> Result<Kept, ActionReport> {
+    let refused = |why| {
+        let message = tr!("not kept open: {why}", why);
+        subject.report(Action::KeepOpen, ActionOutcome::REFUSED, message)
+    };
+    let why = subject.socket.as_ref().and_then(keeping::refusal);
+    if let Some(report) = why
+        .map(refused)
+        .or_else(|| subject.refusal(Action::KeepOpen))
+    {
+        return Err(report);
+    }
+    keep::keep(&subject.target).map_err(|error| subject.error(Action::KeepOpen, &error))
 }
 
 pub fn stop(subject: &Subject) -> ActionReport {
@@ -207,7 +225,7 @@ impl Subject {
         }
     }
 
-    fn report(&self, action: Action, outcome: ActionOutcome, message: String) -> ActionReport {
+    pub fn report(&self, action: Action, outcome: ActionOutcome, message: String) -> ActionReport {
         let target = ReportTarget::socket(&self.name, self.target.clone());
         ActionReport::new(target, action, outcome, message)
     }

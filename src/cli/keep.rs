@@ -8,9 +8,8 @@ use tr::tr;
 use super::args::{Global, Keep};
 use super::context::Context;
 use super::outcome::{Outcome, Output};
-use crate::actions::keep::{self, KeepEnd};
-use crate::actions::perform::Subject;
-use crate::decide::action_report::Action;
+use crate::actions::keep::KeepEnd;
+use crate::actions::perform::{self, Subject};
 use crate::model::text;
 
 pub(super) fn keep(global: &Global, keep: &Keep, to: &mut Output<'_>) -> io::Result<Outcome> {
@@ -21,22 +20,13 @@ pub(super) fn keep(global: &Global, keep: &Keep, to: &mut Output<'_>) -> io::Res
         Some((_, Err(error))) => return to.fail(Outcome::Wrong, error),
         None => return Ok(Outcome::Unknown),
     };
-    let name = socket.title();
-    if let Some(program) = socket.managed_by {
-        let why = tr!("not kept open: it is a master of {program}", program);
-        writeln!(to.out, "{name}: {why}")?;
-        return Ok(Outcome::Wrong);
-    }
-    let target = socket.target();
-    if let Some(report) = Subject::from(socket).refusal(Action::Check) {
-        writeln!(to.out, "{report}")?;
-        return Ok(Outcome::from(report.outcome));
-    }
-    let kept = match keep::keep(&target) {
+    let subject = Subject::from(socket);
+    let (name, target) = (&subject.name, &subject.target);
+    let kept = match perform::keep(&subject) {
         Ok(kept) => kept,
-        Err(error) => {
-            writeln!(to.out, "{name}: {error}")?;
-            return Ok(Outcome::from(error.outcome()));
+        Err(report) => {
+            writeln!(to.out, "{report}")?;
+            return Ok(Outcome::from(report.outcome));
         }
     };
     let until = keep.time.map(|time| SystemTime::now() + time);
@@ -52,7 +42,7 @@ pub(super) fn keep(global: &Global, keep: &Keep, to: &mut Output<'_>) -> io::Res
     }
     writeln!(to.out, "{name}: {message}")?;
     to.out.flush()?;
-    let (end, outcome) = match kept.hold(&target, until) {
+    let (end, outcome) = match kept.hold(target, until) {
         KeepEnd::TimeOver => (tr!("no longer kept open"), Outcome::Well),
         KeepEnd::MasterEnded => (tr!("the master has ended"), Outcome::Wrong),
         KeepEnd::SocketGone => (tr!("it accepts no more sessions"), Outcome::Wrong),

@@ -6,7 +6,7 @@ use calloop::{EventLoop, Interest, Mode, PostAction};
 
 use crate::discover::Environment;
 use crate::model::places::Places;
-use crate::model::socket::{Snapshot, Socket};
+use crate::model::socket::Snapshot;
 use crate::present::bar::Waybar;
 use crate::present::report::Report;
 use crate::present::table;
@@ -101,9 +101,7 @@ struct Watching {
 
 impl Watching {
     fn max_pause(&self, snapshot: &Snapshot) -> Duration {
-        if self.watch.limit().is_some()
-            || snapshot.sockets.iter().any(Socket::changes_without_event)
-        {
+        if self.watch.limit().is_some() || self.watch.misses_ends(snapshot) {
             INTERVAL_WITHOUT_EVENTS
         } else {
             MAX_PAUSE

@@ -175,7 +175,11 @@ fn counts(reports: &[ActionReport]) -> Vec<String> {
     for report in reports.iter().filter(|report| !asks(report)) {
         let action = match report.action {
             Action::EndProcess => Action::Exit,
-            Action::Fix | Action::Open | Action::Forward | Action::CancelForward => continue,
+            Action::Fix
+            | Action::Open
+            | Action::Forward
+            | Action::CancelForward
+            | Action::KeepOpen => continue,
             action => action,
         };
         *counts.entry(action).or_default() += usize::from(report.outcome.is_success());

@@ -60,6 +60,7 @@ pub enum Action {
     Open,
     Forward,
     CancelForward,
+    KeepOpen,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

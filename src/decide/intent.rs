@@ -6,6 +6,7 @@ use crate::model::carried::Carried;
 use crate::model::control_path::HostAlias;
 use crate::model::fix::Fix;
 use crate::model::forwarding::Forwarding;
+use crate::model::keep::KeepTime;
 use crate::model::settings::Setting;
 use crate::model::socket::{Socket, Target};
 
@@ -73,6 +74,13 @@ pub enum Intent {
         target: Target,
         forwarding: Forwarding,
     },
+    /// Hold a connection to a master, so that ControlPersist does not end it.
+    KeepOpen {
+        target: Target,
+        time: KeepTime,
+    },
+    /// Close that connection.
+    LetGo(Target),
     Clean(Target),
     CleanAll(Vec<Target>),
     /// Start a master for a host, after ending a stranded one.

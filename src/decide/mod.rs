@@ -8,6 +8,7 @@ pub mod action_report;
 pub mod ending;
 pub mod forwarding;
 pub mod intent;
+pub mod keeping;
 pub mod notice;
 pub mod opening;
 mod stranded;

@@ -300,6 +300,7 @@ fn socket(
         sessions: listener.map(|listener| listener.sessions),
         clients: listener.and_then(|listener| listener.clients.clone()),
         is_kept: listener.is_some_and(|listener| listener.is_kept),
+        kept_until: None,
         own_session: process.is_some_and(|process| process.own_session),
         forwarded: listener.and_then(|listener| listener.forwarded),
         forwards,

@@ -6,7 +6,7 @@ use super::state::Engine;
 use crate::discover;
 use crate::model::finding::{Finding, FindingId};
 use crate::model::interest::Interest;
-use crate::model::socket::{Snapshot, Socket};
+use crate::model::socket::Snapshot;
 use crate::scan;
 use crate::watch::{Event, INTERVAL_WITHOUT_EVENTS, Watch, Watcher};
 
@@ -70,6 +70,7 @@ impl Engine {
             self.scanner.next_scan_due(),
             quiet_until,
             self.memory.exits_at(),
+            self.next_keep_end(),
             self.discover_again,
         ];
         times.into_iter().flatten().min()
@@ -78,7 +79,8 @@ impl Engine {
     /// Returns the time between two scans without an event.
     fn interval(&self) -> Duration {
         let regular = self.settings.interval();
-        if self.sockets().any(Socket::changes_without_event) || self.watch.limit().is_some() {
+        let misses_ends = |snapshot: &Snapshot| self.watch.misses_ends(snapshot);
+        if self.snapshot.as_ref().is_some_and(misses_ends) || self.watch.limit().is_some() {
             regular.min(INTERVAL_WITHOUT_EVENTS)
         } else {
             regular

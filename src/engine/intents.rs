@@ -42,7 +42,13 @@ impl Engine {
             }
             Intent::ExitAll(masters) => self.exit(&masters, Scope::AllTargets),
             Intent::Reset(masters) => self.reset(&masters),
-            Intent::Stop(target) => self.perform_on("stop", &target, perform::stop),
+            Intent::Stop(target) => {
+                // The connection would delay its end.
+                self.let_go(&(target.path.clone(), target.cookie));
+                self.perform_on("stop", &target, perform::stop);
+            }
+            Intent::KeepOpen { target, time } => self.keep_open(&target, time),
+            Intent::LetGo(target) => self.let_go(&(target.path, target.cookie)),
             Intent::Forward { target, forwarding } => {
                 self.change_forwards(&target, move |master| master.add(&forwarding));
             }
@@ -192,7 +198,7 @@ impl Engine {
             .collect()
     }
 
-    fn subject(&self, target: &Target) -> Subject {
+    pub(super) fn subject(&self, target: &Target) -> Subject {
         let socket: Option<&Socket> = self.find(target);
         Subject {
             target: target.clone(),

@@ -1,11 +1,14 @@
 use calloop::channel::{self, Channel, Sender};
 
+use crate::actions::keep::Kept;
+use crate::actions::perform::Subject;
 use crate::decide::action_notice::Scope;
 use crate::decide::action_report::ActionReport;
 use crate::decide::intent::Intent;
 use crate::decide::notice::Notice;
 use crate::discover::{Discovered, Request};
 use crate::model::control_path::HostAlias;
+use crate::model::keep::KeepTime;
 
 /// A message to the engine from another thread.
 #[derive(Debug)]
@@ -14,6 +17,7 @@ pub(super) enum Message {
     Discovered(Box<Discovered>, Box<Request>),
     Performed(Vec<ActionReport>, Scope),
     Opened(HostAlias, Box<ActionReport>),
+    Kept(Box<Subject>, KeepTime, Result<Kept, Box<ActionReport>>),
     /// The title and text to show after a job about the settings, if any; or a notice of its failure.
     Settings(Result<Option<(String, String)>, Box<Notice>>),
 }

@@ -8,6 +8,7 @@
 
 mod events;
 mod intents;
+mod keeps;
 mod message;
 mod open;
 mod scan;
@@ -142,6 +143,7 @@ impl Engine {
                 self.opening.remove(&alias);
                 self.handle_reports(&[*report], Scope::OneTarget);
             }
+            Message::Kept(subject, time, kept) => self.handle_kept(&subject, time, kept),
             Message::Settings(result) => self.handle_settings_result(result),
         }
     }

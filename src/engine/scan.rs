@@ -88,6 +88,7 @@ impl Engine {
     }
 
     pub(super) fn observe(&mut self) {
+        self.let_go_expired();
         let began = Instant::now();
         self.last_scan = began;
         let Some((discovered, _)) = &mut self.discovered else {
@@ -96,6 +97,7 @@ impl Engine {
         };
         self.recent.note_in(&mut discovered.places);
         let mut snapshot = self.scanner.scan(&mut discovered.places, &[]);
+        self.mark_kept(&mut snapshot);
         self.update_watch(&snapshot);
         let is_named = |file: &&Path| config::default_path().is_ok_and(|default| default != **file);
         let named = self.options.config.as_deref().filter(is_named);

@@ -7,6 +7,7 @@ use calloop::channel::Sender;
 
 use super::message::Message;
 use super::user_interface::{Options, UserInterface};
+use crate::actions::keep::Kept;
 use crate::actions::parallel::parallel_map;
 use crate::autostart::Autostart;
 use crate::config::{ConfigError, Settings};
@@ -15,14 +16,24 @@ use crate::decide::action_notice::Scope;
 use crate::decide::action_report::ActionReport;
 use crate::decide::intent::SessionConsent;
 use crate::discover::{Discovered, Environment, Request};
-use crate::model::control_path::HostAlias;
+use crate::model::control_path::{ControlPath, HostAlias};
+use crate::model::keep::KeptUntil;
 use crate::model::recent::Recent;
 use crate::model::settings::AtLogin;
-use crate::model::socket::{Snapshot, Socket, Target};
+use crate::model::socket::{Cookie, Snapshot, Socket, Target};
 use crate::observe::file_stamp::FileStamp;
 use crate::present::menu::{self, TrayView};
 use crate::scan::{self, Scanner};
 use crate::watch::{Debounce, Watch};
+
+/// The listener of a kept master. Its file's change time may be another one by now.
+pub(super) type KeptListener = (ControlPath, Option<Cookie>);
+
+#[derive(Debug)]
+pub(super) struct Keeping {
+    pub(super) kept: Kept,
+    pub(super) until: KeptUntil,
+}
 
 /// All state of the engine. Only the engine's thread changes it.
 pub(super) struct Engine {
@@ -38,6 +49,7 @@ pub(super) struct Engine {
     /// When to try again if no thread could be started.
     pub(super) discover_again: Option<Instant>,
     pub(super) memory: Memory,
+    pub(super) keeps: BTreeMap<KeptListener, Keeping>,
     /// The results of requests, for the menu.
     pub(super) answers: menu::Answers,
     /// The hosts that had a master last.
@@ -81,6 +93,7 @@ impl Engine {
             is_discovering: false,
             discover_again: None,
             memory: Memory::default(),
+            keeps: BTreeMap::new(),
             answers: BTreeMap::new(),
             snapshot: None,
             drawn: None,

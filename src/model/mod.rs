@@ -14,6 +14,7 @@ pub mod group;
 pub mod host_settings;
 pub mod ids;
 pub mod interest;
+pub mod keep;
 pub mod network;
 pub mod observation;
 pub mod place_difference;

@@ -11,6 +11,7 @@ use super::finding::{Finding, FindingId, Severity};
 use super::forward::{Forward, RemoteForward};
 use super::forwarding::Forwarding;
 pub use super::ids::{Cookie, MasterPid, SocketId, Target, UserId};
+use super::keep::KeptUntil;
 use super::network::Verdict;
 pub use super::observation::{
     Connect, Facts, File, FileKind, Filesystem, Holder, Listener, Observation, Orphan, Owner,
@@ -45,8 +46,10 @@ pub struct Socket {
     pub sessions: Option<u32>,
     /// The processes of the sessions; `None` if they cannot be known.
     pub clients: Option<Clients>,
-    /// Whether a muxtray keeps it open (`muxtray keep`).
+    /// Whether a muxtray keeps it open.
     pub is_kept: bool,
+    /// How long this one does.
+    pub kept_until: Option<KeptUntil>,
     pub own_session: bool,
     /// Connections that run through its forwardings; `None` if nobody listens or they cannot be counted.
     pub forwarded: Option<u32>,
@@ -101,6 +104,21 @@ impl Socket {
     pub fn changes_without_event(&self) -> bool {
         let are_known = self.clients.as_ref().is_some_and(Clients::are_known);
         (self.sessions > Some(0) && !are_known) || self.forwarded > Some(0)
+    }
+
+    /// `kept open until 15:32`; `None` if no muxtray keeps it.
+    pub fn kept_text(&self, clock: Clock<'_>) -> Option<String> {
+        match self.kept_until {
+            Some(KeptUntil::Time(time)) => {
+                let time = clock.time(time);
+                Some(tr!("kept open until {time}", time))
+            }
+            Some(KeptUntil::Quit) => Some(tr!("kept open until muxtray quits")),
+            None => self.is_kept.then(|| {
+                let command = "muxtray keep";
+                tr!("kept open by {command}", command)
+            }),
+        }
     }
 
     /// `idle, ends at 14:32`; `None` if it is used, and where that is unknown.

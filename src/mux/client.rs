@@ -53,6 +53,10 @@ impl Client {
         Ok(client)
     }
 
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.connection.as_fd()
+    }
+
     /// Returns the process id that the master has in its own namespace; `None` if the number is not a process id.
     pub(crate) fn alive(&mut self) -> Result<Option<MasterPid>, MuxError> {
         match self.request(Request::AliveCheck, Awaited::AliveCheck)? {

@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Instant, SystemTime};
 
 use super::listener_process::NextSearch;
+use super::own_connections;
 use super::process::{self, Descriptors};
 use super::unix_table::UnixListener;
 use crate::model::client::{Client, Clients};
@@ -26,7 +27,16 @@ pub(super) struct ClientProcesses {
 #[derive(Debug, Clone)]
 struct Found {
     client: Client,
-    is_own: bool,
+    holder: HolderOf,
+}
+
+/// The program that holds a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum HolderOf {
+    Session,
+    /// Another process of this project.
+    AnotherMuxtray,
+    ThisProcess,
 }
 
 impl ClientProcesses {
@@ -63,13 +73,23 @@ impl ClientProcesses {
     /// table shows no peers.
     pub(super) fn of(&self, listener: &UnixListener) -> Option<(Clients, bool)> {
         let has_peers = listener.peers.len() == usize::try_from(listener.sessions).ok()?;
-        let found = || listener.peers.iter().map(|peer| self.found.get(peer));
+        // The requests of this process are counted; they subtract themselves.
+        let is_own = |peer: &u32, found: Option<&Found>| match found.map(|found| found.holder) {
+            Some(HolderOf::AnotherMuxtray) => true,
+            Some(HolderOf::ThisProcess) => own_connections::is_kept(*peer),
+            Some(HolderOf::Session) | None => false,
+        };
         has_peers.then(|| {
-            let is_own = |found: &Option<&Found>| found.is_some_and(|found| found.is_own);
-            let is_kept = found().any(|found| is_own(&found));
-            let clients = found().filter(|found| !is_own(found));
-            let clients = clients.map(|found| found.map(|found| found.client.clone()));
-            let mut clients: Vec<Option<Client>> = clients.collect();
+            let mut is_kept = false;
+            let mut clients = Vec::with_capacity(listener.peers.len());
+            for peer in &listener.peers {
+                let found = self.found.get(peer);
+                if is_own(peer, found) {
+                    is_kept = true;
+                } else {
+                    clients.push(found.map(|found| found.client.clone()));
+                }
+            }
             // The kernel's order changes when another socket is opened.
             clients.sort_by_key(|client| {
                 let known = client.as_ref().map(|client| (client.since, client.pid));
@@ -109,8 +129,13 @@ impl ClientProcesses {
             return;
         }
         let status = process::status(pid);
-        // The connections of this process are counted; a request subtracts its own.
-        let is_own = OWN.contains(&name.as_str()) && pid != process::own_pid();
+        let holder = if pid == process::own_pid() {
+            HolderOf::ThisProcess
+        } else if OWN.contains(&name.as_str()) {
+            HolderOf::AnotherMuxtray
+        } else {
+            HolderOf::Session
+        };
         let is_ssh = process::is_ssh_client(pid, &name);
         let starter = (is_ssh && !descriptors.has_terminal).then(|| process::starter(pid));
         let client = Client {
@@ -125,7 +150,7 @@ impl ClientProcesses {
         for inode in held {
             self.missing.remove(&inode);
             let client = client.clone();
-            self.found.insert(inode, Found { client, is_own });
+            self.found.insert(inode, Found { client, holder });
         }
     }
 }

@@ -27,6 +27,7 @@ pub(crate) mod netlink;
 pub mod network;
 mod orphans;
 mod other_namespaces;
+pub(crate) mod own_connections;
 pub(crate) mod path_walk;
 pub mod port_holders;
 pub mod proc_net_unix;

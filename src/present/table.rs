@@ -110,10 +110,8 @@ fn sockets(snapshot: &Snapshot, home: Option<&Path>) -> Vec<Line> {
         lines.extend(beside.map(|text| vec![(Style::Plain, text)]));
         let end = socket.end_text(snapshot.clock());
         lines.extend(end.map(|text| vec![(Style::Plain, format!("    {text}"))]));
-        if socket.is_kept {
-            let text = tr!("kept open by {command}", command = "muxtray keep");
-            lines.push(vec![(Style::Plain, format!("    {text}"))]);
-        }
+        let kept = socket.kept_text(snapshot.clock());
+        lines.extend(kept.map(|text| vec![(Style::Plain, format!("    {text}"))]));
         let forwards = socket.forward_lines(MAX_FORWARDS).into_iter();
         lines.extend(forwards.map(|text| vec![(Style::Plain, format!("    {text}"))]));
         lines.extend(socket.findings.iter().flat_map(evidence_and_remedy));

@@ -32,7 +32,7 @@ use tr::tr;
 use crate::model::finding::{Finding, FindingId};
 use crate::model::ids::MasterPid;
 use crate::model::interest::Interest;
-use crate::model::socket::Snapshot;
+use crate::model::socket::{Snapshot, Socket};
 pub use debounce::Debounce;
 pub use event::Event;
 use paths::Paths;
@@ -109,6 +109,7 @@ pub struct Watch<D> {
     paths: Option<Paths>,
     process_exits: ProcessExits<D>,
     is_out_of_instances: bool,
+    has_unwatched_clients: bool,
 }
 
 impl<D: Watcher> Watch<D> {
@@ -156,6 +157,7 @@ impl<D: Watcher> Watch<D> {
             handle,
             paths: None,
             is_out_of_instances: false,
+            has_unwatched_clients: false,
         }
     }
 
@@ -176,8 +178,9 @@ impl<D: Watcher> Watch<D> {
         let mut processes: BTreeSet<MasterPid> =
             sockets.clone().filter_map(|socket| socket.pid).collect();
         let clients = sockets.filter_map(|socket| socket.clients.as_ref());
-        let clients = clients.flat_map(|clients| clients.0.iter().flatten());
-        processes.extend(clients.take(MAX_CLIENTS).map(|client| client.pid));
+        let mut clients = clients.flat_map(|clients| clients.0.iter().flatten());
+        processes.extend(clients.by_ref().take(MAX_CLIENTS).map(|client| client.pid));
+        self.has_unwatched_clients = clients.next().is_some();
         self.follow_all(&interests, &processes)
     }
 
@@ -188,6 +191,13 @@ impl<D: Watcher> Watch<D> {
         let paths = self.paths.as_mut();
         let has_new_paths = paths.is_some_and(|paths| paths.follow(interests));
         self.process_exits.follow(masters) || has_new_paths
+    }
+
+    /// Whether sessions or forwarded connections of the snapshot that was followed last can end without an event.
+    #[must_use]
+    pub fn misses_ends(&self, snapshot: &Snapshot) -> bool {
+        let mut sockets = snapshot.sockets.iter();
+        self.has_unwatched_clients || sockets.any(Socket::changes_without_event)
     }
 
     #[must_use]

@@ -3,6 +3,7 @@
 mod entry;
 mod fold;
 mod forward_rows;
+mod keep_rows;
 mod problems;
 mod settings;
 mod socket_rows;

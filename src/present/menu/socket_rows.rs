@@ -6,8 +6,8 @@ use std::{iter, mem};
 use tr::tr;
 
 use super::entry::{Entry, shown_of};
-use super::forward_rows;
 use super::problems::finding_rows;
+use super::{forward_rows, keep_rows};
 use crate::decide::ending;
 use crate::decide::intent::Intent;
 use crate::decide::notice::Button;
@@ -68,6 +68,7 @@ fn socket_menu(
         entries.push(Entry::button("exit", exit.ask_first()));
         let stop = Intent::Stop(target.clone());
         entries.push(Entry::item("stop", tr!("Stop accepting sessions"), stop));
+        entries.extend(keep_rows::rows(socket, clock));
     }
     if ending::is_needed(&socket.state) {
         // An unknown number means that the kernel shows no listener. Ending the process then fails with the reason.
@@ -149,7 +150,8 @@ pub(super) fn socket_label(socket: &Socket, clock: Clock<'_>) -> String {
     let managed = socket.managed_by.map(|program| format!(" ({program})"));
     let carried = socket.carried().filter(|carried| !carried.is_none());
     let carried = carried.map(|carried| format!(", {carried}"));
-    let end = socket.end_text(clock).map(|end| format!(", {end}"));
+    let end = socket.kept_text(clock).or_else(|| socket.end_text(clock));
+    let end = end.map(|end| format!(", {end}"));
     format!(
         "{} {}{} \u{2014} {}{}{}",
         mark(socket),

@@ -183,6 +183,7 @@ pub fn socket(path: ControlPath, alias: &str, destination: Destination) -> Socke
         forwarded: Some(0),
         clients: None,
         is_kept: false,
+        kept_until: None,
         forwards: Vec::new(),
         remote_forwards: Vec::new(),
         earlier_forwards: Vec::new(),
