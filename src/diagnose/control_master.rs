@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tr::tr;
 
 use super::context::Context;
-use super::hosts::about;
+use super::hosts::{about, before_others};
 use super::suggest;
 use crate::model::finding::{Finding, FindingId, Severity};
 use crate::model::places::{ControlMaster, Host, SwitchedOff, WrittenBy};
@@ -29,10 +29,8 @@ pub(super) fn findings(context: Context<'_>) -> Vec<Finding> {
     if !is_known {
         lacking.remove(&FindingId::NoControlPath);
     }
-    let multiplexes =
-        |host: &Host| host.control_path.is_some() && host.control_master.starts_masters();
     let has_path = places.own_hosts().next().is_some();
-    let is_configured = places.own_hosts().any(|(host, _)| multiplexes(host))
+    let is_configured = places.own_hosts().any(|(host, _)| host.multiplexes())
         || !lacking.is_empty()
         || (places.switched_off == SwitchedOff::ForSome && has_path);
     let mut findings: Vec<Finding> = lacking
@@ -99,7 +97,8 @@ fn finding(id: FindingId, hosts: &[&Host], context: Context<'_>) -> Finding {
     };
     let kind = hosts.first().map(|host| host.control_master);
     let evidence = evidence(id, kind.unwrap_or_default());
-    let mut finding = about(hosts, id, evidence, |line| remedy(id, line), &line);
+    let finding = about(hosts, id, evidence, |line| remedy(id, line), &line);
+    let mut finding = finding.with_lines(before_others(hosts, &line));
     if is_half(id) && context.places.switched_off == SwitchedOff::ForAll {
         finding = finding.with_severity(Severity::Info);
     }
@@ -127,16 +126,28 @@ fn usual_path(context: Context<'_>) -> String {
 fn not_configured(context: Context<'_>) -> Finding {
     let path = usual_path(context);
     let named = context.places.ssh_option.trim().strip_prefix("-F ");
+    let file = named.unwrap_or("~/.ssh/config");
+    let remedy = match context.places.switched_off {
+        _ if file.eq_ignore_ascii_case("none") => tr!(
+            "with {option} ssh reads no configuration; without it, put these lines at the end of {file}",
+            option = "-F none",
+            file = "~/.ssh/config"
+        ),
+        SwitchedOff::ForAll => tr!(
+            "put these lines before any other ControlMaster and ControlPath in {file}",
+            file
+        ),
+        SwitchedOff::No | SwitchedOff::ForSome => {
+            tr!("put these lines at the end of {file}", file)
+        }
+    };
     let finding = Finding::new(
         FindingId::NotConfigured,
         tr!("ssh configuration"),
         tr!(
-            "no host has both ControlMaster and ControlPath, so every ssh makes a connection of its own"
+            "no host multiplexes: none has both ControlMaster and ControlPath, so every ssh makes a connection of its own"
         ),
-        tr!(
-            "put these lines at the end of {file}",
-            file = named.unwrap_or("~/.ssh/config")
-        ),
+        remedy,
     );
     let finding = finding.with_lines([
         "Host *".to_owned(),

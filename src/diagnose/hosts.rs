@@ -18,6 +18,9 @@ use crate::model::text;
 
 const NAMED: usize = 3;
 
+/// The most hosts in one `Host` line.
+const IN_ONE_LINE: usize = 10;
+
 pub(super) fn findings(context: Context<'_>) -> Vec<Finding> {
     let hosts: Vec<(&Host, &ControlPath)> = context.places.own_hosts().collect();
     let mut findings: Vec<Finding> = hosts
@@ -74,6 +77,19 @@ fn heading(hosts: &[&Host]) -> String {
     }
 }
 
+/// Returns lines for the beginning of the configuration, where a setting prevails over every other, for these hosts
+/// alone. After them, lines without a `Host` line apply to every host as before.
+pub(super) fn before_others(hosts: &[&Host], setting: &str) -> Vec<String> {
+    let all = || "Host *".to_owned();
+    let setting = format!("    {setting}");
+    let is_short = hosts.len() <= IN_ONE_LINE;
+    if !is_short || hosts.iter().any(|host| host.is_unnamed_host()) {
+        return vec![all(), setting];
+    }
+    let names: Vec<String> = hosts.iter().map(|host| host.alias.to_string()).collect();
+    vec![format!("Host {}", names.join(" ")), setting, all()]
+}
+
 pub(super) fn about(
     hosts: &[&Host],
     id: FindingId,
@@ -106,6 +122,7 @@ fn too_long(host: &Host, path: &ControlPath, context: Context<'_>) -> Option<Fin
     };
     let line = suggest::control_path(path.directory(), context.home);
     let finding = about(&[host], FindingId::PathTooLong, evidence, remedy, &line);
+    let finding = finding.with_lines(before_others(&[host], &line));
     Some(finding.with_paths([path.as_path()]))
 }
 

@@ -343,6 +343,12 @@ impl FindingId {
         translated(self.row().title)
     }
 
+    /// Returns the setting of ssh that is not set, if that is the finding.
+    #[must_use]
+    pub fn missing_setting(self) -> Option<&'static str> {
+        self.row().title.strip_suffix(" is not set")
+    }
+
     /// Whether this is the state of a socket. `running`, the only state that is no finding, has no id.
     pub const fn is_state(self) -> bool {
         matches!(self.row().group, Group::State)
@@ -436,9 +442,20 @@ impl Finding {
     }
 
     #[must_use]
-    pub fn with_lines<const N: usize>(mut self, lines: [String; N]) -> Self {
+    pub fn with_lines(mut self, lines: impl Into<Vec<String>>) -> Self {
         self.lines = lines.into();
         self
+    }
+
+    /// Returns the lines for the ssh configuration, or none if the remedy contains the setting.
+    pub fn lines_beside_remedy(&self) -> impl Iterator<Item = &str> {
+        let contains = |line: &String| self.remedy.contains(line.trim());
+        let lines = if self.lines.iter().any(contains) {
+            &[][..]
+        } else {
+            &self.lines
+        };
+        lines.iter().map(String::as_str)
     }
 
     #[must_use]

@@ -192,6 +192,11 @@ impl Host {
         (seconds > 0).then(|| Duration::from_secs(seconds))
     }
 
+    /// Whether `ssh HOST` starts a master if none runs.
+    pub const fn multiplexes(&self) -> bool {
+        self.control_path.is_some() && self.control_master.starts_masters()
+    }
+
     pub fn title(&self) -> String {
         if self.is_unnamed_host() {
             self.name()
@@ -216,7 +221,7 @@ impl Host {
         }
     }
 
-    fn is_unnamed_host(&self) -> bool {
+    pub fn is_unnamed_host(&self) -> bool {
         self.alias.0 == UNNAMED_HOST
     }
 }

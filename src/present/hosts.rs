@@ -9,7 +9,7 @@ use tr::tr;
 use super::report::{SCHEMA, path_for_json};
 use super::styled::{Line, Style};
 use super::summary::PROBLEM_MARK;
-use super::table::aligned;
+use super::table::{aligned, evidence_and_remedy};
 use crate::diagnose::obstacle;
 use crate::model::finding::{Finding, FindingId, Group, Severity};
 use crate::model::places::{Host, Persist, Places, WrittenBy};
@@ -119,13 +119,12 @@ impl<'a> Hosts<'a> {
             }
             lines.push(Vec::new());
         }
-        for finding in &self.general {
+        let of_unnamed = self.unnamed.iter().flat_map(|row| &row.findings);
+        let of_unnamed: Vec<&&Finding> = of_unnamed.collect();
+        for finding in self.general.iter().filter(|it| !of_unnamed.contains(it)) {
             let style = Style::Severity(finding.severity);
-            let headline = format!("{PROBLEM_MARK} {}: {}", finding.subject, finding.evidence);
-            lines.push(vec![(style, headline)]);
-            let remedy = format!("    \u{2192} {}", finding.remedy);
-            lines.push(vec![(Style::Remedy, remedy)]);
-            lines.extend(config_lines(finding));
+            lines.push(vec![(style, format!("{PROBLEM_MARK} {}", finding.subject))]);
+            lines.extend(evidence_and_remedy(finding));
         }
         let mut summary = tr!("{n} host" | "{n} hosts" % self.rows().count());
         if self.rows().any(|row| !row.findings.is_empty()) {
@@ -193,6 +192,7 @@ impl Row<'_> {
             host.name(),
             known(self.socket.map(|socket| socket.state.name().to_owned())),
             match via(host) {
+                _ if host.is_unnamed_host() => known(None),
                 Some(way) => tr!(
                     "{destination} via {way}",
                     destination,
@@ -225,11 +225,6 @@ impl Row<'_> {
     }
 }
 
-fn config_lines(finding: &Finding) -> impl Iterator<Item = Line> {
-    let lines = finding.lines.iter();
-    lines.map(|line| vec![(Style::Plain, format!("        {line}"))])
-}
-
 fn via(host: &Host) -> Option<&str> {
     let values = |keyword| host.settings.values(keyword);
     let mut ways = values("proxyjump").chain(values("proxycommand"));
@@ -248,7 +243,7 @@ fn socket<'a>(host: &Host, snapshot: &'a Snapshot) -> Option<&'a Socket> {
 }
 
 /// Returns the findings about the host, its path and its socket.
-fn findings<'a>(
+pub(super) fn findings<'a>(
     host: &Host,
     socket: Option<&'a Socket>,
     snapshot: &'a Snapshot,

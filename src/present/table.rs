@@ -152,11 +152,15 @@ fn age(socket: &Socket, at: SystemTime) -> String {
     known(age.map(text::duration))
 }
 
-fn evidence_and_remedy(finding: &Finding) -> [Line; 2] {
-    [
-        vec![(Style::Plain, format!("    {}", finding.evidence))],
-        vec![(Style::Remedy, format!("    \u{2192} {}", finding.remedy))],
-    ]
+/// Returns the evidence and the remedy, with lines to paste.
+pub(super) fn evidence_and_remedy(finding: &Finding) -> impl Iterator<Item = Line> {
+    let texts = [
+        (Style::Plain, format!("    {}", finding.evidence)),
+        (Style::Remedy, format!("    \u{2192} {}", finding.remedy)),
+    ];
+    let lines = finding.lines_beside_remedy();
+    let lines = lines.map(|line| (Style::Plain, format!("        {line}")));
+    texts.into_iter().chain(lines).map(|text| vec![text])
 }
 
 /// Returns the rows, the heads first, with all cells of a column but the last padded to one width and a gap. So no line ends in

@@ -164,6 +164,82 @@ fn lines_to_paste_make_ssh_share_its_connection() {
     assert_eq!(lab.doctor().all_ids(), ["path-not-per-host"]);
 }
 
+/// Each configuration lacks something; pasted where the remedy says, the lines leave nothing to report.
+#[test]
+fn pasted_lines_are_the_whole_remedy() {
+    const IDS: [&str; 5] = [
+        "not-configured",
+        "no-control-path",
+        "no-control-master",
+        "control-master-yes",
+        "control-master-ask",
+    ];
+    let lab = Lab::new();
+    for (id, lines) in [
+        ("not-configured", ""),
+        ("not-configured", "# nothing"),
+        ("not-configured", "Host web\n    ForwardX11 no"),
+        ("not-configured", "ControlMaster no\nControlPath none"),
+        ("not-configured", "Host web\n    ControlMaster no"),
+        ("not-configured", "Match host none.example\n    User u"),
+        ("no-control-path", "ControlMaster auto"),
+        ("no-control-path", "Host web\n    ControlMaster auto"),
+        (
+            "no-control-path",
+            "Host web db\n    ControlMaster auto\nHost other",
+        ),
+        ("no-control-path", "Match host web\n    ControlMaster auto"),
+        ("no-control-master", "PATH"),
+        ("no-control-master", "Host web\n    PATH"),
+        ("no-control-master", "Host web db\n    PATH\nHost other"),
+        (
+            "control-master-yes",
+            "Host web\n    ControlMaster yes\n    PATH\nHost other",
+        ),
+        (
+            "control-master-ask",
+            "Host web db\n    ControlMaster autoask\n    PATH\nHost other",
+        ),
+    ] {
+        // A line without a Host line applies to all hosts, also after the lines that are pasted before it.
+        let lines = format!("Compression yes\n{lines}");
+        let rest = GOOD.replace("    ControlMaster auto\n", "");
+        configure(&lab, &format!("{lines}\n{rest}"));
+        let finding = lab.doctor().finding(id);
+        let pasted: Vec<&str> = finding["lines"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|line| {
+                let line = line.as_str().unwrap();
+                // The tests' user has another home in the password file.
+                if line.trim().starts_with("ControlPath") {
+                    "    PATH"
+                } else {
+                    line
+                }
+            })
+            .collect();
+        let pasted = pasted.join("\n");
+        let remedy = finding["remedy"].as_str().unwrap();
+        let text = if remedy.contains("at the end") {
+            format!("{lines}\n{rest}\n{pasted}")
+        } else {
+            format!("{pasted}\n{lines}\n{rest}")
+        };
+        configure(&lab, &text);
+        let left = lab.doctor().all_ids();
+        assert!(
+            !left.iter().any(|id| IDS.contains(&id.as_str())),
+            "{text}: {left:?}"
+        );
+        let mut command = lab.ssh();
+        command.args(["-G", "other"]);
+        let settings = Process::run(command, PATIENCE).expect(0).stdout;
+        assert!(settings.contains("\ncompression yes\n"), "{text}");
+    }
+}
+
 #[test]
 fn test_judges_what_the_users_ssh_does() {
     let lab = Lab::new();
