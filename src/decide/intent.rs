@@ -94,6 +94,8 @@ pub enum Intent {
     OpenUrl(String),
     /// Show the details of one socket, or of all with `None`.
     Show(Option<Target>),
+    /// Show the configured hosts.
+    ShowHosts,
     /// Scan now, because the menu is being opened.
     Scan,
     Set(Setting, bool),

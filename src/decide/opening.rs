@@ -1,6 +1,5 @@
-//! `muxtray open` and the menu's "Open master": the steps to a running master, the hosts that can have one, and the texts.
+//! `muxtray open` and a click on a host in the menu: the steps to a running master, and the texts.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
@@ -10,10 +9,9 @@ use tr::tr;
 use crate::decide::notice::Button;
 use crate::diagnose::commands;
 use crate::diagnose::obstacle::{self, Failure, Obstacle};
-use crate::model::control_path::{ControlPath, HostAlias};
+use crate::model::control_path::ControlPath;
 use crate::model::finding::FindingId;
-use crate::model::places::{Host, Persist, Places};
-use crate::model::recent::Recent;
+use crate::model::places::{Host, Persist};
 use crate::model::socket::{MasterPid, Snapshot, Socket, State, Target};
 use crate::model::text;
 
@@ -170,54 +168,6 @@ pub fn way_out(failure: &Failure, alias: &str, host: &str, config: Option<&Path>
 pub fn reconnect(socket: &Socket) -> Option<Button> {
     let host = commands::host_to_reconnect(socket)?.clone();
     Some(Button::reconnect(host, socket.carried()))
-}
-
-/// A configured host without a master, for the menu.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Openable {
-    pub alias: HostAlias,
-    pub is_opening: bool,
-}
-
-/// Returns the hosts for which a master can be started: those that multiplex and have none, one for each ControlPath. The
-/// last used come first, then the order of the configuration. Hosts with a start in progress are included.
-pub fn openable(
-    places: &Places,
-    snapshot: &Snapshot,
-    recent: &Recent,
-    opening: &BTreeSet<HostAlias>,
-) -> Vec<Openable> {
-    // Another socket at the path has rows of its own; only a stale socket is replaced.
-    let taken: BTreeSet<&ControlPath> = snapshot
-        .sockets
-        .iter()
-        .filter(|socket| !matches!(socket.state, State::Stale | State::Orphaned { .. }))
-        .map(|socket| &socket.path)
-        .collect();
-    // A master counts as used by every alias of its path.
-    let mut ranks: BTreeMap<&ControlPath, usize> = BTreeMap::new();
-    for host in &places.hosts {
-        if let (Some(path), Some(rank)) = (&host.control_path, recent.rank(&host.alias)) {
-            let best = ranks.entry(path).or_insert(rank);
-            *best = rank.min(*best);
-        }
-    }
-    let mut listed = BTreeSet::new();
-    let mut hosts: Vec<(&Host, &ControlPath)> = places
-        .own_hosts()
-        .filter(|(host, path)| {
-            host.control_master.starts_masters()
-                && places.unnamed_host.as_ref() != Some(host)
-                && (opening.contains(&host.alias) || !taken.contains(path))
-                && listed.insert(*path)
-        })
-        .collect();
-    hosts.sort_by_key(|(_, path)| ranks.get(path).copied().unwrap_or(usize::MAX));
-    let openable = |(host, _): (&Host, _)| Openable {
-        is_opening: opening.contains(&host.alias),
-        alias: host.alias.clone(),
-    };
-    hosts.into_iter().map(openable).collect()
 }
 
 #[cfg(test)]

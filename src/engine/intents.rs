@@ -17,6 +17,7 @@ use crate::decide::intent::{Intent, SessionConsent};
 use crate::decide::is_cleaned_with_all;
 use crate::model::finding::FindingId;
 use crate::model::socket::{Socket, Target};
+use crate::present::hosts::Hosts;
 use crate::present::{styled, table};
 use crate::scan;
 use crate::watch::Event;
@@ -60,6 +61,7 @@ impl Engine {
             Intent::Open { host, consent } => self.open(&host, consent),
             Intent::Fix(fix) => self.perform("fix", vec![fix], Scope::OneTarget, fix::fix),
             Intent::Show(target) => self.show(target.as_ref()),
+            Intent::ShowHosts => self.show_hosts(),
             Intent::Set(setting, on) => self.set(setting, on),
             Intent::StartAtLogin(on) => self.start_at_login(on),
             Intent::OpenUrl(url) => self.open_url(url),
@@ -187,6 +189,17 @@ impl Engine {
             None => (tr!("Control sockets"), table::report(snapshot, None)),
         };
         let text = styled::plain(&lines);
+        self.user_interface
+            .order(Order::ShowDetails { title, text });
+    }
+
+    fn show_hosts(&self) {
+        let (Some((discovered, _)), Some(snapshot)) = (&self.discovered, &self.snapshot) else {
+            return;
+        };
+        let home = &self.scanner.environment().known.home;
+        let text = styled::plain(&Hosts::new(&discovered.places, snapshot).table(home));
+        let title = tr!("Hosts");
         self.user_interface
             .order(Order::ShowDetails { title, text });
     }

@@ -12,22 +12,13 @@ use crate::actions::ssh::Ssh;
 use crate::decide::action_notice::Scope;
 use crate::decide::action_report::{Action, ActionOutcome, ActionReport, ReportTarget};
 use crate::decide::intent::SessionConsent;
-use crate::decide::opening::{self, Openable, Plan};
+use crate::decide::opening::{self, Plan};
 use crate::model::control_path::HostAlias;
 use crate::model::places::{Host, WrittenBy};
 use crate::model::recent::Recent;
-use crate::model::socket::Snapshot;
 use crate::scan;
 
 impl Engine {
-    /// Returns the hosts that the menu offers to open.
-    pub(super) fn openable(&self, snapshot: &Snapshot) -> Vec<Openable> {
-        let Some((discovered, _)) = &self.discovered else {
-            return Vec::new();
-        };
-        opening::openable(&discovered.places, snapshot, &self.recent, &self.opening)
-    }
-
     /// Stores the hosts that had a master last. If the file cannot be written, the order in the menu and the use of the
     /// administrator's hosts are forgotten at the end of the program.
     pub(super) fn store_recent(&mut self, recent: Recent) {

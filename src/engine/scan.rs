@@ -14,7 +14,7 @@ use crate::diagnose::network::SLEPT;
 use crate::discover;
 use crate::observe::file_stamp::FileStamp;
 use crate::observe::time_asleep;
-use crate::present::menu::{self, TrayView};
+use crate::present::menu::{self, MenuHosts, TrayView};
 
 /// When to try discovery again if no thread could be started.
 const DISCOVER_AGAIN: Duration = Duration::from_secs(10);
@@ -118,9 +118,15 @@ impl Engine {
             .retain(|target, _| snapshot.find(target).is_some());
         self.store_recent(self.recent.clone().after(self.snapshot.as_ref(), &snapshot));
         self.scanner.store_seen();
-        let openable = self.openable(&snapshot);
-        let view = menu::view(&snapshot, &self.answers, &openable, self.options.can_show);
-        self.draw(view.with_settings(&self.preferences()));
+        if let Some((discovered, _)) = &self.discovered {
+            let hosts = MenuHosts {
+                places: &discovered.places,
+                recent: &self.recent,
+                opening: &self.opening,
+            };
+            let view = menu::view(&snapshot, &self.answers, hosts, self.options.can_show);
+            self.draw(view.with_settings(&self.preferences()));
+        }
         self.snapshot = Some(snapshot);
         self.carry_out_effects(effects);
     }

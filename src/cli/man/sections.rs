@@ -9,7 +9,7 @@ $XDG_CACHE_HOME/muxtray/hosts.json
     The output of `ssh -G` for each host, until the ssh configuration changes; by default below `~/.cache`. It may
     be removed at any time.
 $XDG_STATE_HOME/muxtray/recent-hosts.json
-    The hosts that had a master recently, for the order of Open master in the menu and for the hosts of `/etc/ssh`
+    The hosts that had a master recently, for the order of Hosts in the menu and for the hosts of `/etc/ssh`
     that you use; by default below `~/.local/state`. It may be removed at any time.
 $XDG_STATE_HOME/muxtray/seen-masters.json
     The masters at paths that the ssh configuration does not explain, so that their sockets are known when they die. It

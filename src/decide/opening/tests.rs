@@ -1,15 +1,9 @@
 use super::*;
 use crate::model::finding::Finding;
-use crate::model::places::{ControlMaster, WrittenBy};
-use crate::model::samples::{observation, path, places, running, seen, states};
-use crate::model::socket::{Connect, Observation};
+use crate::model::samples::{path, places, running, seen, states};
 
 fn host() -> Host {
     places().hosts.remove(0)
-}
-
-fn alias(name: &str) -> HostAlias {
-    HostAlias(name.to_owned())
 }
 
 #[test]
@@ -60,48 +54,6 @@ fn findings_that_prevent_a_master_block_the_start() {
         blocking.collect::<Vec<_>>().join(" "),
         "directory-missing directory-not-writable filesystem-unsupported filesystem-full path-too-long ssh-missing"
     );
-}
-
-#[test]
-fn openable_hosts_have_no_master_and_come_by_last_use() {
-    let named = |name: &str, at: &str| Host {
-        alias: alias(name),
-        control_path: Some(path(at)),
-        ..host()
-    };
-    let by = |written_by, host| Host { written_by, ..host };
-    let mut places = places();
-    places.hosts = vec![
-        named("a", "/s/a"),
-        named("a-too", "/s/a"),
-        named("b", "/s/b"),
-        named("c", "/s/c"),
-        Host {
-            control_master: ControlMaster::No,
-            ..named("never", "/s/never")
-        },
-        named("web", "/s/u@h-22"),
-        by(WrittenBy::System, named(".host", "/s/.host")),
-        by(WrittenBy::Administrator, named("jump", "/s/jump")),
-    ];
-    places.unnamed_host = Some(named("host.invalid", "/s/other"));
-    let recent: Recent = serde_json::from_str(r#"["gone", "c", "a-too"]"#).unwrap();
-    let stale = Observation {
-        connect: Some(Connect::Refused),
-        ..observation()
-    };
-    for (at_web, opening, expected) in [
-        (running(), &[][..], "c a b jump"),
-        (stale, &["b"], "c a b… web jump"),
-        (running(), &["web"], "c a b web… jump"),
-    ] {
-        let opening = opening.iter().copied().map(alias).collect();
-        let names: Vec<String> = openable(&places, &seen(vec![at_web]), &recent, &opening)
-            .into_iter()
-            .map(|host| format!("{}{}", host.alias.0, if host.is_opening { "…" } else { "" }))
-            .collect();
-        assert_eq!(names.join(" "), expected);
-    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod entry;
 mod fold;
 mod forward_rows;
 mod keep_rows;
+mod hosts;
 mod problems;
 mod settings;
 mod socket_rows;
@@ -13,27 +14,27 @@ use std::ops::Add;
 use tr::tr;
 
 pub use entry::{Entry, Icon, TrayView};
+pub use hosts::MenuHosts;
 pub use socket_rows::Answers;
 
 use super::summary::{problem_count, summary};
-use crate::decide::intent::{Intent, SessionConsent, masters_to_exit};
+use crate::decide::intent::{Intent, masters_to_exit};
 use crate::decide::is_cleaned_with_all;
-use crate::decide::opening::Openable;
 use crate::model::carried::Carried;
+use crate::model::finding::FindingId;
 use crate::model::socket::{Snapshot, Socket, Target};
-use crate::model::text;
 
-use entry::shown_of;
-use problems::problems_menu;
+use problems::{copy_lines, problems_menu};
 
 /// `can_show`: whether the tray can show details.
 pub fn view(
     snapshot: &Snapshot,
     answers: &Answers,
-    openable: &[Openable],
+    hosts: MenuHosts<'_>,
     can_show: bool,
 ) -> TrayView {
-    let mut actions: Vec<Entry> = open_menu(openable).into_iter().collect();
+    let mut actions = not_configured(snapshot, can_show);
+    actions.extend(hosts.submenu(snapshot, can_show));
     if !snapshot.sockets.is_empty() {
         actions.extend(actions_on_all(snapshot));
     }
@@ -116,25 +117,19 @@ fn actions_on_all(snapshot: &Snapshot) -> [Entry; 3] {
     ]
 }
 
-/// Returns the submenu of the hosts without a master, if there are any.
-fn open_menu(openable: &[Openable]) -> Option<Entry> {
-    const SHOWN: usize = 20;
-    let row = |host: &Openable| {
-        let key = format!("open {}", host.alias.0);
-        let alias = text::line(&host.alias.0);
-        if host.is_opening {
-            return Entry::text(key, tr!("{host}: opening\u{2026}", host = alias));
-        }
-        let intent = Intent::Open {
-            host: host.alias.clone(),
-            consent: SessionConsent::NONE,
-        };
-        Entry::item(key, alias, intent)
+/// Returns rows for a configuration in which no host multiplexes.
+fn not_configured(snapshot: &Snapshot, can_show: bool) -> Vec<Entry> {
+    let mut findings = snapshot.findings.iter();
+    let Some(finding) = findings.find(|it| it.id == FindingId::NotConfigured) else {
+        return Vec::new();
     };
-    let (listed, rest) = openable.split_at(shown_of(openable.len(), SHOWN));
-    let mut entries: Vec<Entry> = listed.iter().map(row).collect();
-    entries.extend(Entry::more(rest.len(), "muxtray open HOST"));
-    (!entries.is_empty()).then(|| Entry::submenu("open-menu", tr!("Open master"), entries))
+    let row = Entry::Item {
+        key: "not-configured".to_owned(),
+        label: tr!("No host multiplexes"),
+        intent: can_show.then_some(Intent::Show(None)),
+    };
+    let copy = copy_lines("copy-recommended", finding);
+    [row].into_iter().chain(copy).collect()
 }
 
 #[cfg(test)]

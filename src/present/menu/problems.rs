@@ -70,6 +70,8 @@ pub(super) fn finding_rows(number: usize, finding: &Finding, show: Option<&Inten
         text("evidence", text::sentence(&finding.evidence)),
         text("remedy", text::remedy(&finding.remedy)),
     ];
+    let lines = finding.lines_beside_remedy().enumerate();
+    entries.extend(lines.map(|(line, label)| text(&format!("line-{line}"), label.to_owned())));
     let command = finding.command.as_ref();
     // The menu has rows for the commands of muxtray.
     let command = command.filter(|command| !command.starts_with("muxtray "));
@@ -89,10 +91,13 @@ pub(super) fn finding_rows(number: usize, finding: &Finding, show: Option<&Inten
             ));
         }
     }
-    if !finding.lines.is_empty() {
-        let key = format!("copy-lines-{number}");
-        let copy = Intent::CopyText(finding.lines.join("\n") + "\n");
-        entries.push(Entry::item(key, tr!("Copy lines for ssh_config"), copy));
-    }
+    entries.extend(copy_lines(format!("copy-lines-{number}"), finding));
     entries
+}
+
+/// Returns the row that copies the lines for the ssh configuration, if the finding has some.
+pub(super) fn copy_lines(key: impl Into<String>, finding: &Finding) -> Option<Entry> {
+    let copy = || Intent::CopyText(finding.lines.join("\n") + "\n");
+    let label = || tr!("Copy recommended configuration");
+    (!finding.lines.is_empty()).then(|| Entry::item(key, label(), copy()))
 }

@@ -148,19 +148,23 @@ pub(super) fn socket_key(socket: &Socket) -> String {
 
 pub(super) fn socket_label(socket: &Socket, clock: Clock<'_>) -> String {
     let managed = socket.managed_by.map(|program| format!(" ({program})"));
-    let carried = socket.carried().filter(|carried| !carried.is_none());
-    let carried = carried.map(|carried| format!(", {carried}"));
     let end = socket.kept_text(clock).or_else(|| socket.end_text(clock));
     let end = end.map(|end| format!(", {end}"));
     format!(
-        "{} {}{} \u{2014} {}{}{}",
+        "{} {}{} \u{2014} {}{}",
         mark(socket),
         socket.title(),
         managed.unwrap_or_default(),
-        socket.state.word(),
-        carried.unwrap_or_default(),
+        state_and_carried(socket),
         end.unwrap_or_default()
     )
+}
+
+/// `running, 2 sessions`
+pub(super) fn state_and_carried(socket: &Socket) -> String {
+    let carried = socket.carried().filter(|carried| !carried.is_none());
+    let carried = carried.map(|carried| format!(", {carried}"));
+    format!("{}{}", socket.state.word(), carried.unwrap_or_default())
 }
 
 #[cfg(test)]

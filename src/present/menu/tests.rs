@@ -7,8 +7,9 @@ use crate::model::control_path::HostAlias;
 use crate::model::finding::{Finding, FindingId};
 use crate::model::fix::Fix;
 use crate::model::observation::{Connect, File, Observation, Stat};
-use crate::model::places::Managed;
-use crate::model::samples::{in_state, observation, path, running, seen, stat, states};
+use crate::model::places::{Host, Managed, Places};
+use crate::model::recent::Recent;
+use crate::model::samples::{in_state, observation, path, places, running, seen, stat, states};
 use crate::model::socket::{State, UserId};
 
 /// Returns the menu as indented text. A disabled row is in brackets, and `[…]` is the request of a click.
@@ -73,7 +74,7 @@ pub(super) fn drawn_rows(menu: Vec<Entry>) -> String {
 }
 
 fn menu_of(snapshot: &Snapshot) -> TrayView {
-    view(snapshot, &Answers::new(), &[], true)
+    view_of(snapshot, &Answers::new(), &Places::default())
 }
 
 fn with(sockets: Vec<Socket>, findings: Vec<Finding>) -> Snapshot {
@@ -88,11 +89,28 @@ pub(super) fn finding(id: FindingId, subject: &str) -> Finding {
     Finding::new(id, subject, "seen", "do")
 }
 
-fn host(alias: &str) -> Openable {
-    Openable {
+fn host(alias: &str) -> Host {
+    Host {
         alias: HostAlias(alias.to_owned()),
-        is_opening: false,
+        control_path: Some(path(&format!("/hosts/{}", alias.len()))),
+        ..places().hosts.remove(0)
     }
+}
+
+fn with_hosts(hosts: impl IntoIterator<Item = Host>) -> Places {
+    Places {
+        hosts: hosts.into_iter().collect(),
+        ..Places::default()
+    }
+}
+
+fn view_of(snapshot: &Snapshot, answers: &Answers, places: &Places) -> TrayView {
+    let hosts = MenuHosts {
+        places,
+        recent: &Recent::default(),
+        opening: &BTreeSet::new(),
+    };
+    view(snapshot, answers, hosts, true)
 }
 
 #[test]
@@ -115,8 +133,7 @@ fn sockets_hosts_and_findings_in_a_menu() {
     let answer = "Last check: answered in 0.8 ms".to_owned();
     let answers = Answers::from([(master.unwrap().target(), answer)]);
     snapshot.sockets[1].managed_by = Some(Managed("lima"));
-    let mut hosts = [host("a\nb"), host("host1")];
-    hosts[1].is_opening = true;
+    let hosts = with_hosts([host("a\nb"), host("host1")]);
     snapshot.findings = vec![
         finding(FindingId::DirectoryMissing, "/s")
             .with_command("mkdir /s")
@@ -131,9 +148,12 @@ fn sockets_hosts_and_findings_in_a_menu() {
             "    ServerAliveInterval 15".to_owned(),
         ]),
     ];
-    let full = drawn(&view(&snapshot, &answers, &hosts, true));
+    let full = drawn(&view_of(&snapshot, &answers, &hosts));
     let empty = drawn(&menu_of(&with(Vec::new(), Vec::new())));
-    insta::assert_snapshot!([full, empty, drawn(&starting())].join("\n"));
+    let lines = ["Host *".to_owned(), "    ControlMaster auto".to_owned()];
+    let not_configured = finding(FindingId::NotConfigured, "ssh configuration").with_lines(lines);
+    let not_configured = drawn(&menu_of(&with(Vec::new(), vec![not_configured])));
+    insta::assert_snapshot!([full, empty, not_configured, drawn(&starting())].join("\n"));
 }
 
 /// 200 masters, 800 stale sockets, 301 findings of hosts, and 22 hosts.
@@ -146,8 +166,8 @@ fn thousand() -> TrayView {
     let too_long = |number| finding(FindingId::PathTooLong, &format!("host h{number}"));
     let mut findings: Vec<Finding> = (0..300).map(too_long).collect();
     findings.push(finding(FindingId::SshConfigInvalid, "host h1"));
-    let hosts: Vec<Openable> = (0..22).map(|n| host(&format!("host{n}"))).collect();
-    view(&with(sockets, findings), &Answers::new(), &hosts, true)
+    let hosts = with_hosts((0..22).map(|n| host(&format!("host{n}"))));
+    view_of(&with(sockets, findings), &Answers::new(), &hosts)
 }
 
 #[test]

@@ -214,7 +214,7 @@ fn master_being_opened_at_logout_starts() {
     let desktop = Desktop::new(&lab, parts);
     let applet = desktop.muxtray_run(&[]);
     let icon = desktop.tray_icon(applet.pid());
-    icon.click(&["Open master", "web"]);
+    icon.click(&["Hosts", "web"]);
     wait_until("ssh connects", PATIENCE, || begun.exists());
     let signalled = Instant::now();
     end(applet);

@@ -25,8 +25,8 @@ pub(crate) struct Shown {
     pub(crate) counts: BTreeMap<String, usize>,
     /// The state of each socket with a row.
     pub(crate) states: BTreeMap<String, String>,
-    /// The hosts for which a master can be opened.
-    pub(crate) openable: BTreeSet<String>,
+    /// The configured hosts.
+    pub(crate) hosts: BTreeSet<String>,
     /// The kinds of socket problems that are not announced.
     pub(crate) silent: BTreeSet<String>,
 }
@@ -38,8 +38,10 @@ impl Shown {
             ..Self::default()
         };
         shown.take(&menu.rows);
-        if let Some(hosts) = menu.find("Open master") {
-            shown.openable = hosts.rows.iter().map(|row| row.label.clone()).collect();
+        if let Some(hosts) = menu.find("Hosts") {
+            let rows = hosts.rows.iter();
+            let names = rows.filter_map(|row| Some(row.label.split_once(':')?.0.to_owned()));
+            shown.hosts = names.collect();
         }
         let kinds = menu.find("Notify about")?;
         let silent = kinds.rows.iter().filter(|row| row.checked == Some(false));

@@ -271,10 +271,10 @@ impl<'a> Truth<'a> {
             }
         }
         let extra = |host: &&String| host.starts_with("extra");
-        if !shown.openable.iter().filter(extra).eq(&self.extra_hosts) {
+        if !shown.hosts.iter().filter(extra).eq(&self.extra_hosts) {
             return Some(format!(
                 "the menu has the hosts {:?}, not {:?}",
-                shown.openable, self.extra_hosts
+                shown.hosts, self.extra_hosts
             ));
         }
         let silent: BTreeSet<&str> = self.silent.iter().filter_map(|kind| kind.row()).collect();
