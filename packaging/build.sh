@@ -162,10 +162,9 @@ version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 [ "$(grep -c "= $version-1[\")]" Cargo.toml)" = 2 ] ||
     fail "the applet's packages do not depend on muxtray $version-1; see [package.metadata] in Cargo.toml"
 
-install_build_packages
-install_tray_packages
+install_packages build tray
 if [ -z "$tree" ]; then
-    install_packing_packages
+    install_packages packing
     install_packaging_tools
 fi
 built=${PROGRAMS:-}

@@ -27,95 +27,112 @@ has_package() {
     esac
 }
 
-# Runs a command as root, with sudo if necessary.
+# Prints the packages for a purpose: packages_for MANAGER PURPOSE
+packages_for() {
+    case $2:$1 in
+    # Every build, and the ssh client.
+    build:apt-get) say gcc libc6-dev pkg-config openssh-client ;;
+    build:dnf) say gcc pkgconf-pkg-config openssh-clients ;;
+    build:pacman) say gcc pkgconf openssh ;;
+    # The default tray: GTK to build with, and the indicator library, which is opened at run time.
+    tray:apt-get) say libgtk-3-dev libayatana-appindicator3-1 hicolor-icon-theme ;;
+    tray:dnf) say gtk3-devel libayatana-appindicator-gtk3 hicolor-icon-theme ;;
+    tray:pacman) say gtk3 libayatana-appindicator hicolor-icon-theme ;;
+    # Packages: the tools that find required libraries, and the interpreters of the scripts.
+    packing:apt-get) say dpkg-dev rpm python3 git ;;
+    packing:dnf) say rpm-build python3 git ;;
+    packing:pacman) say rpm-tools python git ;;
+    # tests/packages.sh.
+    checks:apt-get) say lintian rpmlint appstream desktop-file-utils makepkg pacman-package-manager libarchive-tools zsh fish ;;
+    checks:dnf) say rpmlint appstream desktop-file-utils zsh fish ;;
+    checks:pacman) say appstream desktop-file-utils zsh fish ;;
+    # The tests: a server, a display, a bus, a panel, a notification daemon.
+    test:apt-get) say openssh-server iproute2 sshfs bindfs dosfstools python3 util-linux strace libcap2-bin systemd xvfb dbus libglib2.0-bin xfce4-panel openbox dunst adwaita-icon-theme fonts-dejavu-core xdotool xclip xfce4-clipman sway wl-clipboard imagemagick desktop-file-utils shellcheck mandoc groff-base gettext ;;
+    test:dnf) say openssh-server iproute fuse-sshfs bindfs dosfstools python3 util-linux strace libcap systemd xorg-x11-server-Xvfb dbus-daemon glib2 xfce4-panel openbox dunst adwaita-icon-theme dejavu-sans-fonts xdotool xclip xfce4-clipman-plugin sway wl-clipboard ImageMagick desktop-file-utils ShellCheck groff-base gettext ;;
+    test:pacman) say openssh iproute2 sshfs bindfs dosfstools python util-linux strace libcap systemd xorg-server-xvfb dbus glib2 xfce4-panel openbox dunst adwaita-icon-theme ttf-dejavu xdotool xclip xfce4-clipman-plugin sway wl-clipboard imagemagick desktop-file-utils shellcheck groff gettext ;;
+    # A C++ compiler, for libFuzzer.
+    fuzz:apt-get) say g++ ;;
+    fuzz:dnf) say gcc-c++ ;;
+    fuzz:pacman) say gcc ;;
+    esac
+}
+
+# Prints the packages for these purposes that are not installed: missing_packages MANAGER PURPOSE…
+missing_packages() {
+    manager=$1
+    shift
+    missing=
+    for purpose in "$@"; do
+        for package in $(packages_for "$manager" "$purpose"); do
+            has_package "$manager" "$package" || missing="$missing $package"
+        done
+    done
+    printf '%s' "${missing# }"
+}
+
+# Prints the command that installs packages, for a person to run as root.
+install_command() {
+    case $1 in
+    apt-get) say "apt-get install -y --no-install-recommends" ;;
+    dnf) say "dnf install -y --setopt=install_weak_deps=False" ;;
+    pacman) say "pacman -S --needed --noconfirm" ;;
+    esac
+}
+
+# Prints " (N packages with their dependencies, M MB)" if apt knows these packages.
+size_with_dependencies() {
+    [ "$1" = apt-get ] || return 0
+    shift
+    new=$(LC_ALL=C apt-get -s install --no-install-recommends "$@" 2>/dev/null | sed -n 's/^Inst \([^ ]*\).*/\1/p')
+    [ -n "$new" ] || return 0
+    # The names are separate words.
+    # shellcheck disable=SC2086
+    LC_ALL=C apt-cache show --no-all-versions $new 2>/dev/null |
+        awk '/^Package:/ { n++ } /^Installed-Size:/ { kb += $2 }
+            END { printf " (%d packages with their dependencies, %d MB)", n, kb / 1024 }'
+}
+
+may_be_root() {
+    [ "$(id -u)" -eq 0 ] || { command -v sudo >/dev/null 2>&1 && sudo true; }
+}
+
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         "$@"
-    elif command -v sudo >/dev/null 2>&1; then
-        sudo "$@"
     else
-        fail "needs root for: $*
-Run that as root, then this script again; sudo is not installed."
+        sudo "$@"
     fi
 }
 
-# Prints and installs the missing ones of the packages named for this system's manager:
-# install_packages PURPOSE "apt names" "dnf names" "pacman names"
+# Prints and installs the missing packages for these purposes: install_packages PURPOSE…
 install_packages() {
-    purpose=$1
     manager=$(package_manager)
-    case $manager in
-    apt-get) wanted=$2 ;;
-    dnf) wanted=$3 ;;
-    pacman) wanted=$4 ;;
-    *)
-        say "No apt-get, dnf or pacman found. Install $purpose yourself; the names in Debian: $2"
-        return
-        ;;
-    esac
-    missing=
-    for package in $wanted; do
-        has_package "$manager" "$package" || missing="$missing $package"
-    done
-    if [ -z "$missing" ]; then
-        say "Already installed: $purpose."
+    if [ -z "$manager" ]; then
+        say "No apt-get, dnf or pacman found. Install these packages yourself; the names are those of Debian:"
+        for purpose in "$@"; do packages_for apt-get "$purpose"; done
         return
     fi
-    say "Installing $purpose with $manager:$missing"
+    missing=$(missing_packages "$manager" "$@")
+    if [ -z "$missing" ]; then
+        say "All system packages are installed."
+        return
+    fi
     # The names are separate words.
     # shellcheck disable=SC2086
-    case $manager in
-    apt-get)
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing ||
-            {
-                say "The package lists may be old; updating them."
-                as_root apt-get update
-                as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing
-            } || fail "apt-get could not install$missing"
-        ;;
-    dnf) as_root dnf install -y --setopt=install_weak_deps=False $missing || fail "dnf could not install$missing" ;;
-    pacman) as_root pacman -S --needed --noconfirm $missing || fail "pacman could not install$missing" ;;
-    esac
-}
-
-# Needed by every build, and the ssh client.
-install_build_packages() {
-    install_packages "a C compiler, pkg-config and the OpenSSH client" \
-        "gcc libc6-dev pkg-config openssh-client" \
-        "gcc pkgconf-pkg-config openssh-clients" \
-        "gcc pkgconf openssh"
-}
-
-# Needed by the default tray: GTK to build with, and the indicator library, which is opened at run time.
-install_tray_packages() {
-    install_packages "GTK 3 and the AppIndicator library" \
-        "libgtk-3-dev libayatana-appindicator3-1 hicolor-icon-theme" \
-        "gtk3-devel libayatana-appindicator-gtk3 hicolor-icon-theme" \
-        "gtk3 libayatana-appindicator hicolor-icon-theme"
-}
-
-# Needed to build packages: the tools that find required libraries, and the interpreters of the scripts.
-install_packing_packages() {
-    install_packages "the packaging tools" \
-        "dpkg-dev rpm python3 git" \
-        "rpm-build python3 git" \
-        "rpm-tools python git"
-}
-
-# Needed by tests/packages.sh.
-install_package_checks() {
-    install_packages "the package checkers" \
-        "lintian rpmlint appstream desktop-file-utils makepkg pacman-package-manager libarchive-tools" \
-        "rpmlint appstream desktop-file-utils" \
-        "appstream desktop-file-utils"
-}
-
-# Needed by the tests: a server, a display, a bus, a panel, a notification daemon.
-install_test_packages() {
-    install_packages "the programs that the tests use" \
-        "openssh-server iproute2 sshfs bindfs dosfstools python3 util-linux strace libcap2-bin systemd xvfb dbus libglib2.0-bin xfce4-panel openbox dunst adwaita-icon-theme fonts-dejavu-core xdotool xclip xfce4-clipman sway wl-clipboard imagemagick desktop-file-utils shellcheck mandoc groff-base gettext" \
-        "openssh-server iproute fuse-sshfs bindfs dosfstools python3 util-linux strace libcap systemd xorg-x11-server-Xvfb dbus-daemon glib2 xfce4-panel openbox dunst adwaita-icon-theme dejavu-sans-fonts xdotool xclip xfce4-clipman-plugin sway wl-clipboard ImageMagick desktop-file-utils ShellCheck groff-base gettext" \
-        "openssh iproute2 sshfs bindfs dosfstools python util-linux strace libcap systemd xorg-server-xvfb dbus glib2 xfce4-panel openbox dunst adwaita-icon-theme ttf-dejavu xdotool xclip xfce4-clipman-plugin sway wl-clipboard imagemagick desktop-file-utils shellcheck groff gettext"
+    say "Installing system packages$(size_with_dependencies "$manager" $missing): $missing"
+    install="$(install_command "$manager")"
+    may_be_root || fail "this needs root, and you may not use sudo. Ask an administrator to run this line, then run this script again:
+$install $missing"
+    # shellcheck disable=SC2086
+    if [ "$manager" = apt-get ]; then
+        as_root env DEBIAN_FRONTEND=noninteractive $install $missing || {
+            say "The package lists may be old; updating them."
+            as_root apt-get update
+            as_root env DEBIAN_FRONTEND=noninteractive $install $missing
+        }
+    else
+        as_root $install $missing
+    fi || fail "$manager could not install these packages: $missing"
 }
 
 # Tests wait more than they compute.
@@ -126,12 +143,35 @@ use_more_threads() {
 
 # Finds cargo, also in rustup's directory if that is not in PATH.
 find_cargo() {
-    if ! command -v cargo >/dev/null 2>&1; then
-        PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
-        export PATH
+    command -v cargo >/dev/null 2>&1 || prefer_rustup
+    command -v cargo >/dev/null 2>&1 || fail "no Rust toolchain found; $(way_to_rust)"
+}
+
+prefer_rustup() {
+    PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+    export PATH
+}
+
+# Fails unless Rust is new enough, in the root of the source. rustup's is used if that of the distribution is too old.
+require_rust() {
+    find_cargo
+    has_rust || prefer_rustup
+    has_rust || fail "Rust $wanted or later is needed, and here is $(rustc --version 2>&1 | head -n 1); $(way_to_rust)"
+}
+
+has_rust() {
+    wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+    present=$(rustc --version 2>/dev/null | sed -n 's/^rustc \([0-9.]*\).*/\1/p')
+    [ -n "$present" ] && [ "$(printf '%s\n' "$wanted" "$present" | sort -V | head -n 1)" = "$wanted" ]
+}
+
+way_to_rust() {
+    if command -v rustup >/dev/null 2>&1; then
+        say "run: rustup default stable && rustup update stable"
+    else
+        say "install it from https://rustup.rs, which needs no root" \
+            "(or on Debian 13 and Ubuntu 24.04: sudo apt-get install rustup && rustup default stable)"
     fi
-    command -v cargo >/dev/null 2>&1 ||
-        fail "no Rust toolchain found; install one from https://rustup.rs"
 }
 
 # Prints CARGO_ENCODED_RUSTFLAGS for a build in the root of the source: build_flags TARGET_DIRECTORY

@@ -12,7 +12,7 @@ Usage: packaging/setup.sh [--lean | --no-tray] [--no-start]
   --lean      the small build without GTK, for panels that support StatusNotifierItem
   --no-tray   the build for servers: the command line and `muxtray run --no-tray`, no GTK, nothing started
   --no-start  install only
-  --uninstall remove the installed files and nothing else; your settings stay
+  --uninstall remove the installed files, and name what stays
 
 Installs under PREFIX, by default ~/.local.
 END
@@ -23,6 +23,8 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 . "$here/packaging/packages.sh"
 # shellcheck source=packaging/files.sh
 . "$here/packaging/files.sh"
+# shellcheck source=packaging/shells.sh
+. "$here/packaging/shells.sh"
 applet_directory=bin
 # systemd reads this directory below ~/.local too, unlike lib/systemd.
 unit_directory=share/systemd/user
@@ -86,9 +88,15 @@ stop_running_applets() {
 # even without an error.
 own_lines() { grep -E '^ *(ERROR|WARN|INFO) |^(/.*/)?muxtray(-applet)?[: ]' "$log" || true; }
 
+has_display() { [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ]; }
+
 start_applet() {
-    if [ -z "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ]; then
-        say "No display, so the applet is not started. In your desktop session, run: $prefix/bin/muxtray run"
+    if ! has_display; then
+        if [ -n "$(running_applets)" ]; then
+            say "No display, so the applet that runs is left alone. It is the program of before until you quit and start it."
+        else
+            say "No display, so the applet is not started. In your desktop session, run: $(word "$prefix/bin/muxtray") run"
+        fi
         return
     fi
     mkdir -p "$(dirname "$log")"
@@ -163,7 +171,7 @@ install_parts() {
         install_file "$mode" "$source" "$target"
     done <"$documents/files"
     {
-        printf '%s\n%s\n' "$before" "$made" | grep '^directory '
+        printf '%s\n%s\n%s\n' "$before" "$made" "$packages" | grep '^directory \|^package ' | LC_ALL=C sort -u
         sed 's/^[^ ]* [^ ]* /file /' "$documents/files"
     } >"$manifest"
     listed "$before" file | while read -r target; do
@@ -199,8 +207,14 @@ uninstall() {
     listed "$before" directory | LC_ALL=C sort -r | while read -r target; do
         rmdir "$prefix/${target#.}" 2>/dev/null || true
     done
-    say "muxtray is removed from $prefix. Your settings and its cache stay:" \
-        "${XDG_CONFIG_HOME:-$HOME/.config}/muxtray and ${XDG_CACHE_HOME:-$HOME/.cache}/muxtray."
+    say "muxtray is removed from $prefix. These stay:"
+    for directory in "${XDG_CONFIG_HOME:-$HOME/.config}/muxtray" "${XDG_CACHE_HOME:-$HOME/.cache}/muxtray" \
+        "${XDG_STATE_HOME:-$HOME/.local/state}/muxtray" "${CARGO_TARGET_DIR:-$here/target}"; do
+        [ ! -d "$directory" ] || say "    $directory"
+    done
+    say "    your ssh configuration and the masters that run"
+    packages=$(listed "$before" package | tr '\n' ' ')
+    [ -z "$packages" ] || say "    the system packages that setup.sh installed: $packages"
 }
 
 if [ "$uninstall" = yes ]; then
@@ -208,15 +222,26 @@ if [ "$uninstall" = yes ]; then
     exit
 fi
 
-find_cargo
-install_build_packages
-if [ "$tray" = gtk ]; then
-    install_tray_packages
-fi
-
-say "Building muxtray; the first time takes a few minutes."
 cd "$here"
+require_rust
 target_directory=${CARGO_TARGET_DIR:-$here/target}
+purposes=build
+[ "$tray" != gtk ] || purposes="build tray"
+if [ -d "$target_directory/release" ]; then
+    say "Building muxtray again; an update takes a minute or two."
+else
+    say "Building muxtray takes about 5 minutes on two cores and 1 GB in $target_directory; 20 MB are installed."
+fi
+packages=
+# shellcheck disable=SC2086
+for package in $(missing_packages "$(package_manager)" $purposes); do
+    packages="$packages
+package $package"
+done
+# The purposes are separate words.
+# shellcheck disable=SC2086
+install_packages $purposes
+
 case $tray in
 gtk) build_release "$target_directory" ;;
 lean) build_release "$target_directory" --no-default-features --features lean-tray ;;
@@ -224,24 +249,27 @@ no) build_release "$target_directory" --no-default-features ;;
 esac
 built=$target_directory/release
 
-say "Installing under $prefix."
-if [ "$tray" != no ] && [ "$start" = yes ]; then
+if [ "$tray" != no ] && [ "$start" = yes ] && has_display; then
     stop_running_applets
 fi
+find_zsh_directory "$prefix"
 if [ "$tray" = no ]; then
     install_parts muxtray
 else
     install_parts muxtray muxtray-applet
 fi
 
-case ":$PATH:" in
-*":$prefix/bin:"*) ;;
-*) say "$prefix/bin is not in your PATH; add it, or type $prefix/bin/muxtray." ;;
-esac
-if [ "$tray" = no ]; then
-    say "Done. \`muxtray list\` shows every control socket."
-elif [ "$start" = yes ]; then
+say "Installed $(grep -c '^file ' "$manifest") files under $prefix; packaging/setup.sh --uninstall removes them."
+if [ "$tray" != no ] && [ "$start" = yes ]; then
     start_applet
+fi
+if [ "$zsh_needs_line" = yes ]; then
+    say "For completions in zsh, put this line into ~/.zshrc, before compinit:"
+    say "    fpath=($(word "$prefix/$zsh_directory") \$fpath)"
+fi
+explain_path "$prefix/bin"
+if [ "$tray" = no ] || [ "$start" = no ] || ! has_display; then
+    say "Next: muxtray list"
 else
-    say "Done. \`muxtray run\` starts the applet."
+    say "Next: muxtray doctor; to start the applet at login: muxtray autostart enable"
 fi

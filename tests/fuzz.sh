@@ -31,8 +31,7 @@ limits='-timeout=5 -rss_limit_mb=512 -max_len=65536'
 instrument='-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing -Cdebug-assertions -Ccodegen-units=1'
 
 find_cargo
-install_build_packages
-install_packages "a C++ compiler, for libFuzzer" "g++" "gcc-c++" "gcc"
+install_packages build fuzz
 
 cd "$here"
 host=$(rustc -vV | sed -n 's/^host: //p')

@@ -224,14 +224,109 @@ setup_starts_the_applet_and_prints_only_muxtrays_lines() {
         packaging/setup.sh >"$work/printed" 2>&1 || fail "setup.sh failed: $(cat "$work/printed" "$log")"
         cat "$work/printed"
         cp "$log" "$work/log"
+        pgrep -f "^$PREFIX/bin/muxtray-applet" >"$work/applet" || fail "no applet of $PREFIX runs"
+        (unset DISPLAY && packaging/setup.sh) >"$work/again"
+        pgrep -f "^$PREFIX/bin/muxtray-applet" >"$work/applet.again" || true
         packaging/setup.sh --uninstall
     )
     grep -q no-such-module "$work/log" || fail "GTK wrote nothing to the log"
     if grep -q no-such-module "$work/printed"; then
         fail "setup.sh prints lines of a library"
     fi
-    [ "$(tail -n 1 "$work/printed")" = "The applet is running; it writes its log to $log." ] ||
-        fail "the last line of setup.sh is not that the applet is running"
+    grep -qxF "The applet is running; it writes its log to $log." "$work/printed" ||
+        fail "setup.sh does not say that the applet is running"
+    [ "$(cat "$work/applet")" = "$(cat "$work/applet.again")" ] ||
+        fail "setup.sh without a display ended the running applet"
+    grep -q "left alone" "$work/again" || fail "setup.sh does not say that the applet is left alone"
+}
+
+# Nothing may be installed before: the stand-ins for the package managers fail the test.
+setup_refuses_an_old_rust_first() {
+    local old=$work/old-rust
+    mkdir -p "$old"
+    printf '#!/bin/sh\necho rustc 1.85.0\n' >"$old/rustc"
+    for program in apt-get dnf pacman sudo; do
+        printf '#!/bin/sh\ntouch %s\n' "$work/installed-something" >"$old/$program"
+    done
+    chmod 755 "$old"/*
+    if PATH=$old:$PATH HOME=$old CARGO_HOME=$old/none packaging/setup.sh >"$work/printed" 2>&1; then
+        fail "setup.sh accepts Rust 1.85"
+    fi
+    grep -q 'Rust 1.90 or later is needed, and here is rustc 1.85.0' "$work/printed" ||
+        fail "setup.sh does not say which Rust it needs: $(cat "$work/printed")"
+    [ ! -e "$work/installed-something" ] || fail "setup.sh installs packages before it looks at Rust"
+    # That of rustup is used if the one in PATH is too old.
+    mkdir -p "$old/rustup/bin"
+    printf '#!/bin/sh\necho rustc 1.90.0\n' >"$old/rustup/bin/rustc"
+    chmod 755 "$old/rustup/bin/rustc"
+    # shellcheck source=packaging/packages.sh
+    (PATH=$old:$PATH CARGO_HOME=$old/rustup && . packaging/packages.sh && require_rust) || fail "rustup's Rust is not used"
+}
+
+a_user_without_sudo_gets_one_line_for_an_administrator() {
+    # shellcheck source=packaging/packages.sh
+    if (
+        . packaging/packages.sh
+        id() { echo 1000; }
+        sudo() { return 1; }
+        package_manager() { echo apt-get; }
+        has_package() { [ "$2" = gcc ]; }
+        install_packages build tray
+    ) >"$work/printed" 2>&1; then
+        fail "packages are installed without root"
+    fi
+    tail -n 1 "$work/printed" >"$work/line"
+    echo "apt-get install -y --no-install-recommends libc6-dev pkg-config openssh-client libgtk-3-dev" \
+        "libayatana-appindicator3-1 hicolor-icon-theme" >"$work/expected"
+    same "not all in the last line" "$work/expected" "$work/line"
+}
+
+# The printed line works in the shell itself, and for those that it starts.
+each_shell_finds_muxtray_after_the_printed_line() {
+    local shell home line
+    # shellcheck disable=SC2016
+    printf '. packaging/packages.sh; . packaging/shells.sh; explain_path "$HOME/.local/bin"\n' >"$work/explain.sh"
+    for shell in bash dash zsh fish; do
+        if ! command -v "$shell" >/dev/null; then
+            skip "PATH in $shell: it is not installed"
+            continue
+        fi
+        for home in "$work/shells/$shell" "$work/shells/$shell with profile"; do
+            mkdir -p "$home/.local/bin"
+            cp /bin/true "$home/.local/bin/muxtray"
+            # shellcheck disable=SC2016
+            [[ $home != *profile ]] || echo 'PATH="$HOME/.local/bin:$PATH"' >"$home/.profile"
+            line=$(env -i HOME="$home" PATH="$PATH" "$shell" -c "sh '$work/explain.sh'; true" | tail -n 1)
+            env -i HOME="$home" PATH=/usr/bin:/bin "$shell" -c "$line; muxtray" || fail "$shell does not take: $line"
+            case "$shell $home" in
+            bash*profile | dash*) set -- -lc ;;
+            *) set -- -ic ;;
+            esac
+            env -i HOME="$home" PATH=/usr/bin:/bin "$shell" "$1" muxtray </dev/null 2>/dev/null ||
+                fail "another $shell does not find muxtray after: $line"
+        done
+    done
+}
+
+zsh_finds_its_completions() {
+    local home=$work/zsh
+    if ! command -v zsh >/dev/null; then
+        skip "completions of zsh: it is not installed"
+        return
+    fi
+    mkdir -p "$home/.zfunc"
+    # A configuration that prints something.
+    # shellcheck disable=SC2016
+    echo 'echo hello; fpath=(~/.zfunc $fpath)' >"$home/.zshrc"
+    (
+        HOME=$home
+        . packaging/packages.sh
+        . packaging/files.sh
+        # shellcheck source=packaging/shells.sh
+        . packaging/shells.sh
+        find_zsh_directory "$HOME/.local"
+        [ "$zsh_directory $zsh_needs_line" = "../.zfunc no" ] || fail "zsh's completions go to $zsh_directory"
+    )
 }
 
 # makepkg refuses root, and cargo's files belong to root; so it gets the files laid out by build.sh.
@@ -274,7 +369,7 @@ for format in deb rpm; do
     same "build.sh $format does not name its packages last" "$work/packages" "$work/named"
 done
 # shellcheck source=packaging/packages.sh
-(. packaging/packages.sh && install_package_checks)
+(. packaging/packages.sh && install_packages checks)
 
 for package in dist/*.deb dist/*.rpm; do
     sha256sum "$package"
@@ -282,6 +377,10 @@ done
 try each_package_holds_what_was_laid_out
 try each_program_declares_its_libraries
 try linters_find_no_error
+try setup_refuses_an_old_rust_first
+try a_user_without_sudo_gets_one_line_for_an_administrator
+try each_shell_finds_muxtray_after_the_printed_line
+try zsh_finds_its_completions
 try setup_installs_and_leaves_nothing
 try setup_starts_the_applet_and_prints_only_muxtrays_lines
 if [ "$(id -u)" -ne 0 ]; then

@@ -10,9 +10,7 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 say "Building and testing takes about 15 minutes on two cores, and 6 GB in ${CARGO_TARGET_DIR:-$here/target}."
 say "A test that cannot run here prints its name and the reason, as \"skipped: NAME: REASON\"."
 find_cargo
-install_build_packages
-install_tray_packages
-install_test_packages
+install_packages build tray test
 use_more_threads
 if [ -n "$(package_manager)" ]; then
     # The packages for the desktop tests are installed: none of them may be skipped.

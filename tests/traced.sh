@@ -9,9 +9,7 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 . "$here/packaging/packages.sh"
 
 find_cargo
-install_build_packages
-install_tray_packages
-install_test_packages
+install_packages build tray test
 use_more_threads
 MUXTRAY_TESTS_REQUIRE_DESKTOP=1
 export MUXTRAY_TESTS_REQUIRE_DESKTOP
