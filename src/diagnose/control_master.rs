@@ -128,9 +128,9 @@ fn not_configured(context: Context<'_>) -> Finding {
     let named = context.places.ssh_option.trim().strip_prefix("-F ");
     let file = named.unwrap_or("~/.ssh/config");
     let remedy = match context.places.switched_off {
-        _ if file.eq_ignore_ascii_case("none") => tr!(
+        _ if file.eq_ignore_ascii_case("none") || file == "/dev/null" => tr!(
             "with {option} ssh reads no configuration; without it, put these lines at the end of {file}",
-            option = "-F none",
+            option = format_args!("-F {file}"),
             file = "~/.ssh/config"
         ),
         SwitchedOff::ForAll => tr!(

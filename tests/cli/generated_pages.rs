@@ -160,7 +160,7 @@ fn configuration() -> String {
     for (option, reason) in SSH_OPTIONS {
         let _ = writeln!(page, "| `{option}` | {reason} |");
     }
-    page += "\nCreate the directory with `mkdir -m 700 ~/.ssh/s`: ssh does not check the owner of a socket, so everybody \
+    page += "\nCreate the directory with `mkdir -p -m 700 ~/.ssh ~/.ssh/s`: ssh does not check the owner of a socket, so everybody \
         who can write to the directory could receive your sessions. Do not use `/tmp`.\n\n\
         If your home is on NFS, or many people use the machine, `ControlPath /run/user/%i/%C` keeps the sockets on this \
         machine until you log out (`%i` needs OpenSSH 7.8).\n\n\

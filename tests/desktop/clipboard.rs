@@ -43,6 +43,28 @@ fn copies_path_on_x11() {
 }
 
 #[test]
+fn copies_recommended_configuration() {
+    let name = "copies_recommended_configuration";
+    let Some(lab) = lab(name).filter(|_| has_programs(name, &["xclip"])) else {
+        return;
+    };
+    let connection = lab.connection_options();
+    lab.write("ssh_config", format!("Host web\nHost *\n{connection}"));
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    icon.wait_for_row(&["No host multiplexes"]);
+    icon.wait_for_row(&["Hosts", "web: does not multiplex"]);
+    icon.click(&["Copy recommended configuration"]);
+    wait_until("the lines are on the clipboard", PATIENCE, || {
+        on_x11(&desktop, &lab).is_some_and(|text| {
+            text.starts_with("Host *\n    ControlMaster auto\n    ControlPath ")
+        })
+    });
+    end(applet);
+}
+
+#[test]
 fn copied_text_is_kept_by_clipboard_manager() {
     let name = "copied_text_is_kept_by_clipboard_manager";
     let Some(lab) = lab(name).filter(|_| has_programs(name, &["xclip", "xfce4-clipman"])) else {

@@ -9,7 +9,7 @@ use tr::tr;
 use super::entry::{Entry, shown_of};
 use super::socket_rows::{Answers, socket_key, socket_label, socket_rows};
 use crate::decide::intent::Intent;
-use crate::model::socket::Socket;
+use crate::model::socket::{Socket, State};
 use crate::model::zone::Clock;
 use crate::present::summary::PROBLEM_MARK;
 
@@ -59,11 +59,16 @@ pub(super) fn rows(
 /// Returns a row for sockets with the same state, and below it rows for some of them, which show details.
 fn fold_menu(sockets: &[&Socket], clock: Clock<'_>, can_show: bool) -> Entry {
     let first = sockets[0];
+    let (n, state) = (sockets.len(), first.state.word());
+    let mut label = tr!("{n} more {state}", n, state);
     let (mark, problem) = if first.is_problem() {
         (PROBLEM_MARK, "problem ")
     } else {
         ("\u{2026}", "")
     };
+    if first.is_problem() && first.state == State::Running {
+        label = tr!("{label}, with problems", label);
+    }
     let (listed, rest) = split(sockets, FOLDED);
     let row = |socket: &Socket| Entry::Item {
         key: socket_key(socket),
@@ -73,11 +78,6 @@ fn fold_menu(sockets: &[&Socket], clock: Clock<'_>, can_show: bool) -> Entry {
     let mut entries: Vec<Entry> = listed.into_iter().map(row).collect();
     entries.extend(Entry::more(rest.len(), "muxtray list"));
     let key = format!("fold {problem}{}", first.state.name());
-    let label = tr!(
-        "{n} more {state}",
-        n = sockets.len(),
-        state = first.state.word()
-    );
     Entry::submenu(key, format!("{mark} {label}"), entries)
 }
 

@@ -12,7 +12,9 @@ use crate::decide::ending;
 use crate::decide::intent::Intent;
 use crate::decide::notice::Button;
 use crate::decide::opening;
+use crate::model::finding::{Finding, Severity};
 use crate::model::socket::{Socket, State, Target};
+use crate::model::text;
 use crate::model::zone::Clock;
 use crate::present::summary::mark;
 
@@ -148,14 +150,22 @@ pub(super) fn socket_key(socket: &Socket) -> String {
 
 pub(super) fn socket_label(socket: &Socket, clock: Clock<'_>) -> String {
     let managed = socket.managed_by.map(|program| format!(" ({program})"));
+    // Any other state is a problem itself. A screen reader may pass over the mark.
+    let is_problem = |finding: &&Finding| finding.severity >= Severity::Warning;
+    let problems = match socket.state {
+        State::Running => socket.findings.iter().filter(is_problem).count(),
+        _ => 0,
+    };
+    let problems = (problems > 0).then(|| format!(", {}", text::problems(problems)));
     let end = socket.kept_text(clock).or_else(|| socket.end_text(clock));
     let end = end.map(|end| format!(", {end}"));
     format!(
-        "{} {}{} \u{2014} {}{}",
+        "{} {}{} \u{2014} {}{}{}",
         mark(socket),
         socket.title(),
         managed.unwrap_or_default(),
         state_and_carried(socket),
+        problems.unwrap_or_default(),
         end.unwrap_or_default()
     )
 }
@@ -173,6 +183,7 @@ mod tests {
 
     use super::*;
     use crate::model::client::{Client, Clients};
+    use crate::model::finding::FindingId;
     use crate::model::ids::{Cookie, MasterPid};
     use crate::model::network::Cause;
     use crate::model::samples::{at, clock, in_state, states};
@@ -191,6 +202,33 @@ mod tests {
         // Most states have the same rows for every cause.
         all.dedup();
         insta::assert_snapshot!(all.join("\n"));
+    }
+
+    #[test]
+    fn problems_of_a_running_master_are_words_too() {
+        let finding = |id| Finding::new(id, "web", "seen", "do");
+        let with = |findings| Socket {
+            findings,
+            ..in_state(State::Running)
+        };
+        use FindingId::{InsecureMode, SessionsAtLimit, Stale};
+        let stale = Socket {
+            findings: vec![finding(Stale)],
+            ..in_state(State::Stale)
+        };
+        for (socket, label) in [
+            (
+                with(vec![finding(SessionsAtLimit)]),
+                "\u{25cf} web \u{2014} running, 2 sessions",
+            ),
+            (
+                with(vec![finding(SessionsAtLimit), finding(InsecureMode)]),
+                "\u{25b2} web \u{2014} running, 2 sessions, 1 problem",
+            ),
+            (stale, "\u{25b2} web \u{2014} stale, 2 sessions"),
+        ] {
+            assert_eq!(socket_label(&socket, clock()), label);
+        }
     }
 
     #[test]
