@@ -5,6 +5,7 @@
 
 pub mod clean;
 mod control;
+pub mod desktop_program;
 mod end_process;
 pub mod error;
 pub mod fix;
@@ -20,4 +21,5 @@ mod pidfd;
 pub mod rehearsal;
 pub mod speed_test;
 pub mod ssh;
+pub mod terminal;
 pub mod xdg_open;

@@ -20,7 +20,7 @@ use super::held_socket::HoldError;
 use super::kernel::LiveKernel;
 use super::ssh::deferred_signals::DeferredSignals;
 use super::ssh::run::{self, RunOptions, SshRole};
-use super::ssh::{Ssh, escape_percent, master_at, master_created_by, remove_after_failed_start};
+use super::ssh::{Ssh, master_at, master_created_by, remove_after_failed_start};
 use crate::decide::action_report::with_forwards;
 use crate::decide::intent::SessionConsent;
 use crate::decide::opening::{First, Opened, Start};
@@ -148,7 +148,7 @@ fn command(ssh: &Ssh, start: &Start, questions: Questions) -> Command {
             command.args(["-o", "BatchMode=yes"]);
         }
     }
-    command.arg("-S").arg(escape_percent(&start.path));
+    command.arg("-S").arg(start.path.as_template());
     ssh.add_host(&mut command);
     command
 }

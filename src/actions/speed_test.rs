@@ -12,7 +12,7 @@ use super::error::ActionError;
 use super::kernel::LiveKernel;
 use super::ssh::deferred_signals::DeferredSignals;
 use super::ssh::run::{self, RunOptions, SshRole};
-use super::ssh::{Ssh, escape_percent, master_created_by, remove_after_failed_start};
+use super::ssh::{Ssh, master_created_by, remove_after_failed_start};
 use crate::decide::intent::SessionConsent;
 use crate::diagnose::obstacle::Failure;
 use crate::model::control_path::ControlPath;
@@ -48,7 +48,7 @@ pub fn through(
         let mut command = command(ssh);
         // Fails without the master: a connection of its own would be no multiplexed session.
         command.args(["-o", "ControlMaster=no", "-o", "ProxyCommand=false"]);
-        command.arg("-S").arg(escape_percent(path));
+        command.arg("-S").arg(path.as_template());
         run_ssh(ssh, command, SshRole::Session, signals, |_| {})
     })
 }
@@ -62,7 +62,7 @@ pub fn started(
     let mut command = command(ssh);
     let persist = format!("ControlPersist={PERSIST_SECONDS}");
     command.args(["-o", "ControlMaster=yes", "-o", &persist, "-S"]);
-    command.arg(escape_percent(path));
+    command.arg(path.as_template());
     let mut master = None;
     let role = SshRole::Master { may_ask: false };
     let result = run_ssh(ssh, command, role, signals, |pid| {

@@ -3,7 +3,6 @@
 pub mod deferred_signals;
 pub mod run;
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::SystemTime;
@@ -16,7 +15,6 @@ use super::kernel::{Kernel as _, ListenerFound, LiveKernel};
 use crate::files::path_of;
 use crate::model::control_path::ControlPath;
 use crate::model::socket::Target;
-use crate::model::text;
 use crate::observe::connect::connect_now;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,11 +41,6 @@ impl Ssh {
     pub(super) fn add_host(&self, command: &mut Command) {
         command.arg("--").arg(&self.host);
     }
-}
-
-/// The ControlPath that expands to this path.
-pub(super) fn escape_percent(path: &ControlPath) -> OsString {
-    text::doubled(path.as_path().as_os_str(), b'%')
 }
 
 /// The master at this path, if the process with this id created its listener. SO_PEERCRED returns the process that called
@@ -92,13 +85,5 @@ mod tests {
         let target = master_created_by(own_pid, &path).unwrap();
         assert!(target.id.is_some() && target.cookie.is_some());
         assert_eq!(master_created_by(own_pid + 1, &path), None);
-    }
-
-    #[test]
-    fn doubles_percent_signs() {
-        for (path, escaped) in [("/s/u@h", "/s/u@h"), ("/s/100%h", "/s/100%%h")] {
-            let path = ControlPath::new(path).unwrap();
-            assert_eq!(escape_percent(&path), escaped);
-        }
     }
 }

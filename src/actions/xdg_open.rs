@@ -2,15 +2,12 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::os::unix::process::CommandExt as _;
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
+use std::process::Command;
 use std::time::Duration;
 
 use tr::tr;
 
-use crate::unconfined::{self, APPLET_ENVIRONMENT, Lifetime};
+use super::desktop_program;
 
 /// How long xdg-open may take to fail. On an unknown desktop it runs the program itself and ends with that.
 pub const LIMIT: Duration = Duration::from_secs(5);
@@ -19,31 +16,15 @@ pub const LIMIT: Duration = Duration::from_secs(5);
 #[error("{0}")]
 pub struct XdgOpenError(String);
 
-/// Opens the file or URL, in a process group of its own and without its output. Returns when xdg-open has ended; after `limit`
-/// the program counts as opened.
+/// Opens the file or URL. Returns when xdg-open has ended; after `limit` the program counts as opened.
 pub fn open(subject: impl AsRef<OsStr>, limit: Duration) -> Result<(), XdgOpenError> {
     let mut command = Command::new("xdg-open");
     command.arg(subject);
-    for (name, _) in APPLET_ENVIRONMENT {
-        command.env_remove(name);
-    }
-    let mut command = unconfined::command(command, Lifetime::Unlimited);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0);
-    let mut child = command.spawn().map_err(|error| not_started(&error))?;
-    let (sender, ended) = mpsc::channel();
-    // Waits as long as the program is open, so that it leaves no zombie. Nothing waits for this thread.
-    thread::Builder::new()
-        .name("xdg-open".to_owned())
-        .spawn(move || sender.send(child.wait()))
-        .map_err(|error| not_started(&error))?;
-    let Ok(status) = ended.recv_timeout(limit) else {
+    let Some(status) =
+        desktop_program::start(command, limit).map_err(|error| not_started(&error))?
+    else {
         return Ok(());
     };
-    let status = status.map_err(|error| not_started(&error))?;
     // The exit statuses of xdg-open(1).
     Err(XdgOpenError(match status.code() {
         Some(0) => return Ok(()),

@@ -4,10 +4,10 @@ use std::env;
 use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
+use muxtray::actions::desktop_program::is_installed;
 use muxtray::decide::intent::Intent;
 use muxtray::model::text;
 use nix::poll::{PollFd, PollFlags, poll};
@@ -116,18 +116,9 @@ fn is_set(variable: &str) -> bool {
     env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
 
-/// Returns whether `PATH` contains this program.
-pub(crate) fn is_installed(program: &str) -> bool {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|directory| is_program(&directory.join(program)))
-}
-
-fn is_program(path: &Path) -> bool {
-    nix::unistd::access(path, nix::unistd::AccessFlags::X_OK).is_ok() && path.is_file()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::sync::mpsc;
 
     use super::*;

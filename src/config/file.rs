@@ -100,6 +100,7 @@ mod tests {
     use std::os::unix::fs::MetadataExt as _;
 
     use super::*;
+    use crate::model::command_words::CommandWords;
 
     fn written(content: &str) -> (tempfile::TempDir, PathBuf) {
         let directory = tempfile::tempdir().unwrap();
@@ -118,6 +119,7 @@ mod tests {
                 extra_paths: vec!["/run/\"quoted\" \\ back*".to_owned()],
                 ignored_paths: vec!["/tmp/[ab]*".to_owned()],
                 ssh_program: PathBuf::from("/opt/my ssh/bin/ssh"),
+                terminal: CommandWords(vec!["/opt/my term".to_owned(), "-e".to_owned()]),
                 ..Settings::default()
             },
         ] {
@@ -126,6 +128,19 @@ mod tests {
             assert_eq!(read.announced(), settings.announced());
             read.notifications.kinds.clear();
             assert_eq!(read, settings);
+        }
+    }
+
+    #[test]
+    fn a_command_is_a_string_or_a_list() {
+        for (content, words) in [
+            ("terminal = 'kitty'", &["kitty"][..]),
+            ("terminal = 'xterm  -e'", &["xterm", "-e"]),
+            ("terminal = ['/my term', '-e']", &["/my term", "-e"]),
+            ("terminal = ''", &[]),
+        ] {
+            let (_directory, path) = written(content);
+            assert_eq!(load(&path).unwrap().terminal.0, words);
         }
     }
 
@@ -148,6 +163,10 @@ mod tests {
                 "ignored_paths: invalid glob `/a/***`",
             ),
             ("ssh_program = ''", "ssh_program is empty"),
+            (
+                "terminal = 1",
+                "expected a command: a string or a list of strings",
+            ),
             ("interval_secs = ", "line 1"),
         ] {
             let (_directory, path) = written(content);

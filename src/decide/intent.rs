@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::new_session::NewSession;
 use crate::model::carried::Carried;
 use crate::model::control_path::HostAlias;
 use crate::model::fix::Fix;
@@ -88,6 +89,8 @@ pub enum Intent {
         host: HostAlias,
         consent: SessionConsent,
     },
+    /// Start ssh in a terminal.
+    NewSession(NewSession),
     Fix(Fix),
     Copy(PathBuf),
     CopyText(String),

@@ -9,9 +9,11 @@ pub mod ending;
 pub mod forwarding;
 pub mod intent;
 pub mod keeping;
+pub mod new_session;
 pub mod notice;
 pub mod opening;
 mod stranded;
+pub mod terminal;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

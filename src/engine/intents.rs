@@ -59,6 +59,7 @@ impl Engine {
             Intent::Clean(target) => self.clean(&[target], Scope::OneTarget),
             Intent::CleanAll(targets) => self.clean(&targets, Scope::AllTargets),
             Intent::Open { host, consent } => self.open(&host, consent),
+            Intent::NewSession(session) => self.open_terminal(session),
             Intent::Fix(fix) => self.perform("fix", vec![fix], Scope::OneTarget, fix::fix),
             Intent::Show(target) => self.show(target.as_ref()),
             Intent::ShowHosts => self.show_hosts(),

@@ -1,4 +1,4 @@
-//! The settings in the menu, and files and URLs that xdg-open opens.
+//! The settings in the menu, and programs of the desktop: a terminal, and those that xdg-open starts.
 
 use std::fs;
 use std::path::Path;
@@ -8,9 +8,11 @@ use tr::tr;
 use super::message::Message;
 use super::state::Engine;
 use super::user_interface::Order;
+use crate::actions::terminal::{self, TerminalError};
 use crate::actions::xdg_open::{self, XdgOpenError};
 use crate::config;
 use crate::decide::intent::Intent;
+use crate::decide::new_session::NewSession;
 use crate::decide::notice::{Button, Notice, NoticeKey};
 use crate::model::settings::{AtLogin, Preferences, Setting, Store};
 use crate::model::text;
@@ -86,6 +88,24 @@ impl Engine {
         });
     }
 
+    pub(super) fn open_terminal(&self, session: NewSession) {
+        let ssh = self.discovered.as_ref().map(|(_, request)| &request.ssh);
+        let Some(program) = ssh.and_then(|ssh| ssh.file(self.scanner.environment())) else {
+            return;
+        };
+        let config = ssh.and_then(|ssh| ssh.config_file());
+        let terminal = self.settings.terminal.0.clone();
+        self.start("terminal", move || {
+            let command = session.command(&program, config.as_deref());
+            let opened = terminal::open(&terminal, &command);
+            Message::Settings(
+                opened
+                    .map(|()| None)
+                    .map_err(|error| no_session(&session, &error)),
+            )
+        });
+    }
+
     pub(super) fn open_url(&self, url: String) {
         self.start("browser", move || {
             let opened = xdg_open::open(&url, xdg_open::LIMIT).map(|()| None);
@@ -132,6 +152,27 @@ impl Engine {
         }
         self.scan();
     }
+}
+
+fn no_session(session: &NewSession, error: &TerminalError) -> Box<Notice> {
+    let host = text::line(&session.host);
+    let mut body = text::sentence(&error.to_string());
+    let mut buttons = Vec::new();
+    if !matches!(error, TerminalError::Failed(..)) {
+        body += "\n";
+        body += &tr!(
+            "Set the terminal in the configuration: {line}",
+            line = "terminal = \"xterm\""
+        );
+        buttons.push(Button {
+            label: tr!("Open configuration"),
+            intent: Intent::OpenConfiguration,
+        });
+    }
+    Box::new(Notice {
+        buttons,
+        ..*notice(tr!("{host}: no new session", host), body)
+    })
 }
 
 /// If the desktop has no program for the file, or one that needs a terminal, muxtray can show the file.

@@ -4,6 +4,7 @@
 pub mod agent_socket;
 pub mod carried;
 pub mod client;
+pub mod command_words;
 pub mod control_path;
 pub mod directory;
 pub mod finding;

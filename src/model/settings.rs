@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tr::tr;
 
+use super::command_words::CommandWords;
 use super::finding::FindingId;
 use super::text::{self, marked, translated};
 
@@ -122,6 +123,10 @@ settings! {
         "Paths to ignore, as globs of whole paths, such as `/run/user/*/kssh-*`.";
     ssh_program: PathBuf = PathBuf::from("ssh"),
         "The ssh program: a name or a path.";
+    terminal: CommandWords = CommandWords::default(),
+        "The terminal of \"New session\": a program, such as `\"kitty\"`, or a program and the options before the command \
+        that it runs, such as `[\"xterm\", \"-hold\", \"-e\"]`. If empty, muxtray uses xdg-terminal-exec(1), or the terminal \
+        of the desktop, or that in `$TERMINAL`, or one that it knows.";
 }
 
 const NOTIFICATIONS: &str = "notifications";

@@ -23,5 +23,6 @@ mod settings;
 mod soak;
 mod steady;
 mod submenu_layout;
+mod terminal;
 #[cfg(feature = "tray")]
 mod terminate;

@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use muxtray::actions::desktop_program::is_installed;
 use muxtray::actions::xdg_open;
 
-use crate::clipboard::is_installed;
 use crate::private_directory::PrivateDirectory;
 
 #[derive(Debug, Clone, Default)]

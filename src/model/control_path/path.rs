@@ -74,6 +74,11 @@ impl ControlPath {
         Path::new(&self.0)
     }
 
+    /// Returns the ControlPath that expands to this path.
+    pub fn as_template(&self) -> OsString {
+        text::doubled(&self.0, b'%')
+    }
+
     pub fn directory(&self) -> &Path {
         self.as_path().parent().unwrap_or(Path::new("/"))
     }

@@ -10,6 +10,7 @@ use super::problems::finding_rows;
 use super::{forward_rows, keep_rows};
 use crate::decide::ending;
 use crate::decide::intent::Intent;
+use crate::decide::new_session::NewSession;
 use crate::decide::notice::Button;
 use crate::decide::opening;
 use crate::model::finding::{Finding, Severity};
@@ -59,9 +60,12 @@ fn socket_menu(
         entries.push(Entry::Separator);
     }
     let carried = socket.carried();
+    let session = NewSession::of_master(socket);
     if let Some(why) = cannot_ask(&socket.state) {
         entries.push(Entry::text("ask", tr!("Check, exit, stop: {why}", why)));
     } else {
+        let session = session.clone().map(Intent::NewSession);
+        entries.extend(session.map(|intent| Entry::item("session", tr!("New session"), intent)));
         let check = Intent::Check(target.clone());
         entries.push(Entry::item("check", tr!("Check"), check));
         let reconnect = opening::reconnect(socket);
