@@ -57,7 +57,8 @@ impl NewSession {
         let options = config.into_iter().chain(self.options());
         let mut words = vec![ssh.into()];
         words.extend(options.flat_map(|(option, value)| [option.into(), value]));
-        words.extend(["--".into(), (&self.host).into()]);
+        words.extend(self.end_of_options().map(Into::into));
+        words.push((&self.host).into());
         words
     }
 
@@ -66,13 +67,14 @@ impl NewSession {
         let typed =
             |(option, value): (_, OsString)| format!("{option} {} ", text::shell_word(&value));
         let options: String = self.options().map(typed).collect();
+        let end: String = self.end_of_options().map(|end| format!("{end} ")).collect();
         let host = text::shell_word(self.host.as_ref());
-        let end_of_options = if self.host.starts_with('-') {
-            "-- "
-        } else {
-            ""
-        };
-        format!("ssh {ssh_option}{options}{end_of_options}{host}")
+        format!("ssh {ssh_option}{options}{end}{host}")
+    }
+
+    /// Only where ssh needs it: terminator 2.1.4, a possible x-terminal-emulator, takes each `--` for its own.
+    fn end_of_options(&self) -> impl Iterator<Item = &'static str> {
+        self.host.starts_with('-').then_some("--").into_iter()
     }
 
     fn options(&self) -> impl Iterator<Item = (&'static str, OsString)> {
@@ -136,12 +138,12 @@ mod tests {
     }
 
     #[test]
-    fn the_host_is_an_argument_after_the_options() {
-        let session = NewSession::of_host(&HostAlias("-oProxyCommand=x".to_owned()));
-        let command = session.command("/usr/bin/ssh".as_ref(), Some("/a b".as_ref()));
-        assert_eq!(
-            command,
-            ["/usr/bin/ssh", "-F", "/a b", "--", "-oProxyCommand=x"]
-        );
+    fn the_host_is_never_an_option() {
+        for (host, after) in [("we b", &["we b"][..]), ("-oX=y", &["--", "-oX=y"])] {
+            let session = NewSession::of_host(&HostAlias(host.to_owned()));
+            let command = session.command("/usr/bin/ssh".as_ref(), Some("/a b".as_ref()));
+            assert_eq!(command[..3], ["/usr/bin/ssh", "-F", "/a b"]);
+            assert_eq!(command[3..], *after);
+        }
     }
 }

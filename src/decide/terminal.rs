@@ -6,10 +6,11 @@ use tr::tr;
 type Terminal = (&'static str, &'static [&'static str], &'static str);
 
 /// In order of preference. Terminals that pass a command to a shell, as terminology does, are left out.
-const TERMINALS: [Terminal; 21] = [
+const TERMINALS: [Terminal; 22] = [
     ("xdg-terminal-exec", &[], ""),
     // Debian's alternatives understand it, some by a wrapper (Debian policy, 11.8.3).
     ("x-terminal-emulator", &["-e"], ""),
+    // It replaces `$NAME` in arguments.
     ("konsole", &["-e"], "KDE"),
     ("ptyxis", &["--"], "GNOME"),
     ("kgx", &["--"], "GNOME"),
@@ -19,6 +20,7 @@ const TERMINALS: [Terminal; 21] = [
     ("qterminal", &["-e"], "LXQt"),
     ("lxterminal", &["-e"], "LXDE"),
     ("tilix", &["-e"], "Budgie"),
+    ("deepin-terminal", &["-e"], "Deepin"),
     ("terminator", &["-x"], ""),
     ("ghostty", &["-e"], ""),
     ("kitty", &[], ""),

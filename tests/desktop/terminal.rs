@@ -54,7 +54,6 @@ fn new_session_runs_ssh_in_the_wanted_terminal() {
             program.to_str().unwrap(),
             "-F",
             config.to_str().unwrap(),
-            "--",
             "web",
         ];
         words.map(str::to_owned).to_vec()
