@@ -119,6 +119,17 @@ impl Drop for BoundedCommand {
     }
 }
 
+/// Waits for the end of the program.
+pub(crate) fn run(command: Command, deadline: Duration) -> Result<Output, Failure> {
+    let mut command = BoundedCommand::start(command, deadline)?;
+    loop {
+        if let Some(result) = command.proceed() {
+            return result;
+        }
+        wait(std::iter::once(&command));
+    }
+}
+
 /// Waits until one of the programs has written or ended, for a short time at most.
 pub(crate) fn wait<'a>(running: impl Iterator<Item = &'a BoundedCommand>) {
     let mut timeout = POLL;
@@ -189,16 +200,6 @@ impl Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn run(command: Command, deadline: Duration) -> Result<Output, Failure> {
-        let mut command = BoundedCommand::start(command, deadline)?;
-        loop {
-            if let Some(result) = command.proceed() {
-                return result;
-            }
-            wait(std::iter::once(&command));
-        }
-    }
 
     fn shell(script: &str, deadline: Duration) -> Result<Output, Failure> {
         let mut command = Command::new("/bin/sh");

@@ -52,8 +52,8 @@ pub fn without_icon(setup: Setup) -> io::Result<()> {
     let user_interface = session.user_interface(|order| match order {
         Order::Draw(view) => tracing::info!("{}", view.summary),
         Order::ShowDetails { title, text } => tracing::info!("{title}\n{text}"),
-        // Only trays that can ask get it.
-        Order::Ask(_) => {}
+        // Without a menu nobody asks for a text, and only trays that can ask get a question.
+        Order::Copy(_) | Order::Ask(_) => {}
     });
     let engine = engine::start(options, setup.inbox, user_interface)?;
     session.reconnect_to_bus(&setup.intents);

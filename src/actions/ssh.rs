@@ -3,19 +3,23 @@
 pub mod deferred_signals;
 pub mod run;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use nix::sys::socket::{getsockopt, sockopt};
 
 use super::clean::clean;
 use super::held_socket::{HeldSocket, target_at};
 use super::kernel::{Kernel as _, ListenerFound, LiveKernel};
+use crate::bounded_command::run;
 use crate::files::path_of;
 use crate::model::control_path::ControlPath;
 use crate::model::socket::Target;
+use crate::model::text;
 use crate::observe::connect::connect_now;
+
+const VERSION_LIMIT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ssh {
@@ -41,6 +45,15 @@ impl Ssh {
     pub(super) fn add_host(&self, command: &mut Command) {
         command.arg("--").arg(&self.host);
     }
+}
+
+/// Returns the line that `ssh -V` prints, with the version of its cryptographic library.
+pub fn version(program: &Path) -> Option<String> {
+    let mut command = Command::new(program);
+    command.arg("-V");
+    let output = run(command, VERSION_LIMIT).ok()?;
+    let line = String::from_utf8_lossy(&output.stderr);
+    Some(text::line(line.lines().next()?))
 }
 
 /// The master at this path, if the process with this id created its listener. SO_PEERCRED returns the process that called

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tr::tr;
 
 use super::desktop_program::{self, is_installed};
-use crate::bounded_command::{BoundedCommand, wait};
+use crate::bounded_command::run;
 use crate::decide::terminal::{NoTerminal, Wishes, terminal};
 
 /// How long a terminal may take to fail.
@@ -147,13 +147,7 @@ fn in_gsettings(schema: &str) -> Vec<String> {
 fn gsettings(schema: &str, key: &str) -> Option<String> {
     let mut command = Command::new("gsettings");
     command.args(["get", schema, key]);
-    let mut running = BoundedCommand::start(command, GSETTINGS_LIMIT).ok()?;
-    let output = loop {
-        match running.proceed() {
-            Some(output) => break output.ok()?,
-            None => wait(std::iter::once(&running)),
-        }
-    };
+    let output = run(command, GSETTINGS_LIMIT).ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     let value = text.trim().trim_matches('\'');
     (output.status.success() && !value.is_empty()).then(|| value.to_owned())

@@ -94,6 +94,8 @@ pub enum Intent {
     Fix(Fix),
     Copy(PathBuf),
     CopyText(String),
+    /// Copy the findings of one socket, or those of no socket with `None`, for a bug report.
+    CopyFindings(Option<Target>),
     OpenUrl(String),
     /// Show the details of one socket, or of all with `None`.
     Show(Option<Target>),

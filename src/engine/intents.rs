@@ -11,12 +11,14 @@ use crate::actions::fix;
 use crate::actions::forward::ForwardingMaster;
 use crate::actions::parallel::parallel_map;
 use crate::actions::perform::{self, Subject};
+use crate::actions::ssh::version;
 use crate::decide::action_notice::{self, Scope};
 use crate::decide::action_report::{Action, ActionReport, ReportTarget};
 use crate::decide::intent::{Intent, SessionConsent};
 use crate::decide::is_cleaned_with_all;
 use crate::model::finding::FindingId;
 use crate::model::socket::{Socket, Target};
+use crate::present::bug_report::bug_report;
 use crate::present::hosts::Hosts;
 use crate::present::{styled, table};
 use crate::scan;
@@ -61,6 +63,7 @@ impl Engine {
             Intent::Open { host, consent } => self.open(&host, consent),
             Intent::NewSession(session) => self.open_terminal(session),
             Intent::Fix(fix) => self.perform("fix", vec![fix], Scope::OneTarget, fix::fix),
+            Intent::CopyFindings(target) => self.copy_findings(target.as_ref()),
             Intent::Show(target) => self.show(target.as_ref()),
             Intent::ShowHosts => self.show_hosts(),
             Intent::Set(setting, on) => self.set(setting, on),
@@ -203,6 +206,25 @@ impl Engine {
         let title = tr!("Hosts");
         self.user_interface
             .order(Order::ShowDetails { title, text });
+    }
+
+    fn copy_findings(&self, target: Option<&Target>) {
+        let Some(snapshot) = &self.snapshot else {
+            return;
+        };
+        let findings = match target {
+            Some(target) => snapshot.find(target).map(|socket| socket.findings.clone()),
+            None => Some(snapshot.findings.clone()),
+        };
+        let environment = self.scanner.environment();
+        let ssh = self.discovered.as_ref().map(|(_, request)| &request.ssh);
+        let ssh = ssh.and_then(|ssh| ssh.file(environment));
+        let home = environment.known.home.display().to_string();
+        self.start("report", move || {
+            let version = ssh.and_then(|program| version(&program));
+            let findings = findings.unwrap_or_default();
+            Message::ToCopy(bug_report(findings.iter(), version.as_deref(), &home))
+        });
     }
 
     fn subjects(&self, masters: &[(Target, SessionConsent)]) -> Vec<(Subject, SessionConsent)> {

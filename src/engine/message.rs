@@ -18,6 +18,7 @@ pub(super) enum Message {
     Performed(Vec<ActionReport>, Scope),
     Opened(HostAlias, Box<ActionReport>),
     Kept(Box<Subject>, KeepTime, Result<Kept, Box<ActionReport>>),
+    ToCopy(String),
     /// The title and text to show after a job about the settings, if any; or a notice of its failure.
     Settings(Result<Option<(String, String)>, Box<Notice>>),
 }

@@ -144,6 +144,7 @@ impl Engine {
                 self.handle_reports(&[*report], Scope::OneTarget);
             }
             Message::Kept(subject, time, kept) => self.handle_kept(&subject, time, kept),
+            Message::ToCopy(text) => self.user_interface.order(Order::Copy(text)),
             Message::Settings(result) => self.handle_settings_result(result),
         }
     }

@@ -48,6 +48,7 @@ pub enum Order {
         title: String,
         text: String,
     },
+    Copy(String),
     /// Ask for consent.
     Ask(Notice),
 }

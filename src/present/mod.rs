@@ -1,4 +1,5 @@
 pub mod bar;
+pub mod bug_report;
 pub mod doctor;
 pub mod explain;
 pub mod hosts;

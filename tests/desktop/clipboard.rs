@@ -65,6 +65,38 @@ fn copies_recommended_configuration() {
 }
 
 #[test]
+fn copies_ssh_command_and_findings() {
+    let name = "copies_ssh_command_and_findings";
+    let Some(lab) = lab(name).filter(|_| has_programs(name, &["xclip"])) else {
+        return;
+    };
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    let _master = lab.master("web");
+    let stale = lab.control_path("db");
+    lab.dead_socket(&stale);
+    let applet = desktop.muxtray_run(&[]);
+    let icon = desktop.tray_icon(applet.pid());
+    icon.click(&["\u{25cf} web", "Copy ssh command"]);
+    let ssh = format!("ssh -F {} web", lab.path("ssh_config").display());
+    wait_until("the command is on the clipboard", PATIENCE, || {
+        on_x11(&desktop, &lab).as_deref() == Some(&*ssh)
+    });
+    icon.click(&["\u{25b2} db", "Copy for a bug report"]);
+    wait_until("the finding is on the clipboard", PATIENCE, || {
+        on_x11(&desktop, &lab).is_some_and(|text| {
+            let parts = [
+                muxtray::VERSION,
+                ", OpenSSH_",
+                "\nstale (warning): ",
+                "remedy: ",
+            ];
+            parts.iter().all(|part| text.contains(part))
+        })
+    });
+    end(applet);
+}
+
+#[test]
 fn copied_text_is_kept_by_clipboard_manager() {
     let name = "copied_text_is_kept_by_clipboard_manager";
     let Some(lab) = lab(name).filter(|_| has_programs(name, &["xclip", "xfce4-clipman"])) else {

@@ -273,6 +273,7 @@ impl Panel {
             TrayEvent::Ordered(Order::ShowDetails { title, text }) => {
                 self.windows.show_details(&title, &text);
             }
+            TrayEvent::Ordered(Order::Copy(text)) => self.copy(text),
             TrayEvent::Ordered(Order::Ask(notice)) => {
                 let proxy = self.proxy.clone();
                 let answer = move |intent| send_event(&proxy, TrayEvent::Answered(intent));

@@ -68,6 +68,11 @@ impl Orders {
                 }
             }
             Order::ShowDetails { title, text } => self.viewer.show(title, text),
+            Order::Copy(text) => {
+                if let Some(tool) = Tool::find() {
+                    tool.copy(text, drop);
+                }
+            }
             Order::Ask(_) => {}
         }
     }

@@ -16,7 +16,7 @@ pub(super) fn supported_entries(entries: Vec<Entry>, can_copy: bool) -> Vec<Entr
 fn supported_entry(entry: Entry, can_copy: bool) -> Option<Entry> {
     match entry {
         Entry::Item {
-            intent: Some(Intent::Copy(_) | Intent::CopyText(_)),
+            intent: Some(Intent::Copy(_) | Intent::CopyText(_) | Intent::CopyFindings(_)),
             ..
         } if !can_copy => None,
         Entry::Item {
@@ -69,6 +69,7 @@ mod tests {
                 item("path", None),
                 item("copy", Some(Intent::Copy("/s/u@h".into()))),
                 item("copy-command-0", Some(Intent::CopyText("ls".into()))),
+                item("copy-findings", Some(Intent::CopyFindings(None))),
             ]),
             Entry::Separator,
             item("about", Some(Intent::About)),

@@ -8,6 +8,7 @@ use super::entry::{Entry, shown_of};
 use crate::decide::intent::Intent;
 use crate::model::finding::{Finding, FindingId, Severity};
 use crate::model::fix::Fix;
+use crate::model::socket::Target;
 use crate::model::text;
 
 /// The number of findings of one kind that are shown: hundreds of hosts can have the same one.
@@ -41,9 +42,16 @@ pub(super) fn problems_menu(findings: &[Finding], can_show: bool) -> Option<Entr
             entries.push(Entry::Separator);
         }
     }
-    // The last separator.
-    entries.pop()?;
+    if entries.is_empty() {
+        return None;
+    }
+    entries.push(copy_findings(None));
     Some(Entry::submenu("problems", label(findings), entries))
+}
+
+pub(super) fn copy_findings(of: Option<Target>) -> Entry {
+    let label = tr!("Copy for a bug report");
+    Entry::item("copy-findings", label, Intent::CopyFindings(of))
 }
 
 fn label(findings: &[Finding]) -> String {

@@ -6,7 +6,7 @@ use std::{iter, mem};
 use tr::tr;
 
 use super::entry::{Entry, shown_of};
-use super::problems::finding_rows;
+use super::problems::{copy_findings, finding_rows};
 use super::{forward_rows, keep_rows};
 use crate::decide::ending;
 use crate::decide::intent::Intent;
@@ -102,6 +102,13 @@ fn socket_menu(
     entries.push(Entry::text("path", socket.path.to_string()));
     let copy = Intent::Copy(socket.path.as_path().to_owned());
     entries.push(Entry::item("copy", tr!("Copy path"), copy));
+    entries.extend(session.map(|session| {
+        let copy = Intent::CopyText(session.typed(&socket.ssh_option));
+        Entry::item("copy-ssh", tr!("Copy ssh command"), copy)
+    }));
+    if !socket.findings.is_empty() {
+        entries.push(copy_findings(Some(socket.target())));
+    }
     Entry::submenu(socket_key(socket), socket_label(socket, clock), entries)
 }
 

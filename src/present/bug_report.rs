@@ -1,0 +1,78 @@
+//! Findings as text for a bug report.
+
+use crate::model::finding::Finding;
+
+/// `home` is the home directory, which is written `~`.
+pub fn bug_report<'a>(
+    findings: impl Iterator<Item = &'a Finding>,
+    ssh_version: Option<&str>,
+    home: &str,
+) -> String {
+    let ssh = ssh_version.unwrap_or("ssh: version unknown");
+    let mut report = format!("muxtray {}, {ssh}\n", crate::VERSION);
+    for finding in findings {
+        // In English, as maintainers read it; evidence and remedy are in the language of the user.
+        report += &format!(
+            "\n{} ({}): {}\nevidence: {}\nremedy: {}\n",
+            finding.id.as_str(),
+            finding.severity.as_str(),
+            finding.subject,
+            finding.evidence,
+            finding.remedy
+        );
+    }
+    with_tilde(&report, home)
+}
+
+/// Only whole names are replaced: `/home/u` is no part of `/home/u2`.
+fn with_tilde(text: &str, home: &str) -> String {
+    let home = home.trim_end_matches('/');
+    if home.is_empty() {
+        return text.to_owned();
+    }
+    let mut parts = text.split(home);
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let goes_on = part.starts_with(|next: char| next.is_alphanumeric() || "._-".contains(next));
+        shown += if goes_on { home } else { "~" };
+        shown += part;
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::finding::FindingId;
+
+    #[test]
+    fn a_report_has_versions_and_no_home() {
+        let findings = [
+            Finding::new(
+                FindingId::Stale,
+                "web",
+                "refused at /home/u/.ssh/s/web",
+                "clean it",
+            ),
+            Finding::new(
+                FindingId::DirectoryMissing,
+                "/home/u",
+                "not in /home/u2",
+                "mkdir /home/u",
+            ),
+        ];
+        let report = bug_report(findings.iter(), Some("OpenSSH_9.2p1"), "/home/u");
+        let version = format!("muxtray {}, OpenSSH_9.2p1", crate::VERSION);
+        assert_eq!(
+            report,
+            format!(
+                "{version}\n\nstale (warning): web\nevidence: refused at ~/.ssh/s/web\nremedy: clean it\n\n\
+                 directory-missing (error): ~\nevidence: not in /home/u2\nremedy: mkdir ~\n"
+            )
+        );
+        for home in ["", "/"] {
+            let report = bug_report(findings.iter(), None, home);
+            assert!(report.contains("version unknown") && report.contains("/home/u/.ssh"));
+        }
+    }
+}
