@@ -16,7 +16,6 @@ use crate::decide::intent::SessionConsent;
 use crate::decide::opening::{self, Plan};
 use crate::model::control_path::HostAlias;
 use crate::model::finding::Finding;
-use crate::model::socket::{Socket, State};
 use crate::scan;
 
 pub(super) fn open(global: &Global, open: &Open, to: &mut Output<'_>) -> io::Result<Outcome> {
@@ -30,7 +29,8 @@ pub(super) fn open(global: &Global, open: &Open, to: &mut Output<'_>) -> io::Res
             }
             let snapshot = context.snapshot();
             unknown = context.unknown_hosts(&snapshot);
-            stranded(&snapshot.sockets)
+            let masters = opening::to_reconnect(snapshot.sockets.iter());
+            masters.iter().map(|(host, _)| host.0.clone()).collect()
         }
     };
     let mut signals = None;
@@ -79,15 +79,6 @@ pub(super) fn open(global: &Global, open: &Open, to: &mut Output<'_>) -> io::Res
     // A pending signal ends the program here, unless it is ignored.
     drop(signals);
     Ok(worst)
-}
-
-/// Returns the hosts of the user's stranded masters, each once.
-fn stranded(sockets: &[Socket]) -> Vec<String> {
-    let stranded = sockets
-        .iter()
-        .filter(|socket| matches!(socket.state, State::Stranded(_)) && socket.managed_by.is_none());
-    let hosts = stranded.filter_map(|socket| socket.hosts.first());
-    hosts.map(|host| host.0.clone()).collect()
 }
 
 #[derive(Clone, Copy)]

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use tr::tr;
 
 use super::action_report::{Action, ActionOutcome, ActionReport, Refusal, ReportTarget};
-use super::intent::{Intent, SessionConsent};
+use super::intent::Intent;
 use super::notice::{Button, Notice, NoticeKey, first_lines};
-use crate::model::socket::Target;
 use crate::model::text;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,36 +136,45 @@ fn of_all(reports: &[ActionReport], can_show: bool) -> Option<Notice> {
     if parts.is_empty() {
         return None;
     }
-    let exit = exit_others(reports);
-    let is_question = exit.is_some();
+    let button = consent_to_others(reports);
+    let is_question = button.is_some();
     let keep = is_question.then(Button::keep);
     let show = (can_show && has_failed).then(|| Button::show(None));
     Some(Notice {
-        buttons: exit.into_iter().chain(keep).chain(show).collect(),
+        buttons: button.into_iter().chain(keep).chain(show).collect(),
         transient: !has_failed,
         is_question,
         ..Notice::new(NoticeKey::AnswerAll, text::list(parts), first_lines(lines))
     })
 }
 
-fn exit_others(reports: &[ActionReport]) -> Option<Button> {
+/// Returns the button for the masters that need consent; `None` if there are none.
+fn consent_to_others(reports: &[ActionReport]) -> Option<Button> {
     let asking = reports.iter().filter(|report| asks(report));
     let mut buttons = asking.filter_map(|report| report.button.clone());
-    let masters: Vec<(Target, SessionConsent)> = buttons
-        .clone()
-        .filter_map(|button| match button.intent {
-            Intent::Exit { target, consent } => Some((target, consent)),
-            _ => None,
-        })
-        .collect();
-    match masters.len() {
-        0 | 1 => buttons.next(),
-        n => Some(Button {
-            label: tr!("Exit {n} master, closing its connections"
-                | "Exit {n} masters, closing their connections" % n),
-            intent: Intent::ExitAll(masters),
-        }),
+    let intents = || buttons.clone().map(|button| button.intent);
+    let masters = intents().filter_map(|intent| match intent {
+        Intent::Exit { target, consent } => Some((target, consent)),
+        _ => None,
+    });
+    let hosts = intents().filter_map(|intent| match intent {
+        Intent::Open { host, consent } => Some((host, consent)),
+        _ => None,
+    });
+    let (masters, hosts): (Vec<_>, Vec<_>) = (masters.collect(), hosts.collect());
+    if masters.len() > 1 {
+        let label = tr!("Exit {n} master, closing its connections"
+            | "Exit {n} masters, closing their connections" % masters.len());
+        let intent = Intent::ExitAll(masters);
+        return Some(Button { label, intent });
     }
+    if hosts.len() > 1 {
+        let label = tr!("Reconnect {n} master, closing its connections"
+            | "Reconnect {n} masters, closing their connections" % hosts.len());
+        let intent = Intent::OpenAll(hosts);
+        return Some(Button { label, intent });
+    }
+    buttons.next()
 }
 
 /// `3 masters ended`, `2 sockets removed`: the successes of each kind of action, except of those that ask.
@@ -176,7 +184,6 @@ fn counts(reports: &[ActionReport]) -> Vec<String> {
         let action = match report.action {
             Action::EndProcess => Action::Exit,
             Action::Fix
-            | Action::Open
             | Action::Forward
             | Action::CancelForward
             | Action::KeepOpen => continue,
@@ -188,6 +195,7 @@ fn counts(reports: &[ActionReport]) -> Vec<String> {
         Action::Check => tr!("{n} master answered" | "{n} masters answered" % n),
         Action::Stop => tr!("{n} master stopped" | "{n} masters stopped" % n),
         Action::Clean => tr!("{n} socket removed" | "{n} sockets removed" % n),
+        Action::Open => tr!("{n} master opened" | "{n} masters opened" % n),
         _ => tr!("{n} master ended" | "{n} masters ended" % n),
     };
     counts.into_iter().map(text).collect()

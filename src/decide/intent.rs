@@ -89,6 +89,8 @@ pub enum Intent {
         host: HostAlias,
         consent: SessionConsent,
     },
+    /// The same for several hosts, one after the other.
+    OpenAll(Vec<(HostAlias, SessionConsent)>),
     /// Start ssh in a terminal.
     NewSession(NewSession),
     Fix(Fix),
@@ -134,6 +136,7 @@ impl Intent {
                     .iter_mut()
                     .for_each(|(_, consent)| withdraw(consent));
             }
+            Self::OpenAll(hosts) => hosts.iter_mut().for_each(|(_, consent)| withdraw(consent)),
             _ => {}
         }
         had_consent

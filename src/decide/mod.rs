@@ -268,6 +268,7 @@ fn summary(problems: &[&Problem<'_>], policy: &Policy) -> Notice {
             intent: Intent::CleanAll(cleanable.into_iter().collect()),
         });
     }
+    buttons.extend(opening::reconnect_all(sockets()).map(Button::ask_first));
     buttons.extend(stranded::exit_all_button(sockets()));
     buttons.extend(policy.can_show.then(|| Button::show(None)));
     let summary =

@@ -1,5 +1,6 @@
 //! Desktop notifications and their buttons, as data.
 
+use std::ops::Add as _;
 use std::path::PathBuf;
 
 use tr::tr;
@@ -8,7 +9,7 @@ use super::intent::{Intent, SessionConsent};
 use crate::model::carried::Carried;
 use crate::model::control_path::{ControlPath, HostAlias};
 use crate::model::finding::FindingId;
-use crate::model::socket::Target;
+use crate::model::socket::{Socket, Target};
 
 /// The key of a notification, by which it is replaced and closed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -97,6 +98,26 @@ impl Button {
         };
         let consent = SessionConsent::to_close(carried);
         let intent = Intent::Open { host, consent };
+        Self { label, intent }
+    }
+
+    /// Replaces the stranded masters of several hosts.
+    pub(super) fn reconnect_all(masters: &[(&HostAlias, &Socket)]) -> Self {
+        let carried = masters.iter().map(|(_, socket)| socket.carried());
+        let known = carried.clone().flatten().fold(Carried::NONE, Carried::add);
+        let label = tr!("Reconnect {n} master" | "Reconnect {n} masters" % masters.len());
+        let label = match known {
+            Carried::NONE if carried.clone().all(|carried| carried.is_some()) => label,
+            Carried::NONE => tr!("{reconnect}, closing their sessions", reconnect = label),
+            known => tr!(
+                "{reconnect}, closing {carried}",
+                reconnect = label,
+                carried = known
+            ),
+        };
+        let consent = carried.map(SessionConsent::to_close);
+        let hosts = masters.iter().map(|(host, _)| (*host).clone());
+        let intent = Intent::OpenAll(hosts.zip(consent).collect());
         Self { label, intent }
     }
 

@@ -9,7 +9,7 @@ use tr::tr;
 use crate::decide::notice::Button;
 use crate::diagnose::commands;
 use crate::diagnose::obstacle::{self, Failure, Obstacle};
-use crate::model::control_path::ControlPath;
+use crate::model::control_path::{ControlPath, HostAlias};
 use crate::model::finding::FindingId;
 use crate::model::places::{Host, Persist};
 use crate::model::socket::{MasterPid, Snapshot, Socket, State, Target};
@@ -168,6 +168,22 @@ pub fn way_out(failure: &Failure, alias: &str, host: &str, config: Option<&Path>
 pub fn reconnect(socket: &Socket) -> Option<Button> {
     let host = commands::host_to_reconnect(socket)?.clone();
     Some(Button::reconnect(host, socket.carried()))
+}
+
+/// Returns the stranded masters that have a configured host. A master that others jump through comes before these.
+pub fn to_reconnect<'a>(
+    sockets: impl Iterator<Item = &'a Socket>,
+) -> Vec<(&'a HostAlias, &'a Socket)> {
+    let host = |socket: &'a Socket| Some((commands::host_to_reconnect(socket)?, socket));
+    let mut masters: Vec<_> = sockets.filter_map(host).collect();
+    masters.sort_by_key(|(_, socket)| socket.jumps());
+    masters
+}
+
+/// Returns the button for several stranded masters; `None` if there are less than two.
+pub fn reconnect_all<'a>(sockets: impl Iterator<Item = &'a Socket>) -> Option<Button> {
+    let masters = to_reconnect(sockets);
+    (masters.len() > 1).then(|| Button::reconnect_all(&masters))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::time::Instant;
 use tr::tr;
 
 use super::message::Message;
+use super::open::{Opener, Wanted};
 use super::state::Engine;
 use super::user_interface::Order;
 use crate::actions::fix;
@@ -60,7 +61,12 @@ impl Engine {
             }
             Intent::Clean(target) => self.clean(&[target], Scope::OneTarget),
             Intent::CleanAll(targets) => self.clean(&targets, Scope::AllTargets),
-            Intent::Open { host, consent } => self.open(&host, consent),
+            Intent::Open { host, consent } => self.open(Wanted {
+                alias: host,
+                consent,
+                by: Opener::Person,
+            }),
+            Intent::OpenAll(hosts) => self.open_all(hosts),
             Intent::NewSession(session) => self.open_terminal(session),
             Intent::Fix(fix) => self.perform("fix", vec![fix], Scope::OneTarget, fix::fix),
             Intent::CopyFindings(target) => self.copy_findings(target.as_ref()),

@@ -2,12 +2,12 @@ use calloop::channel::{self, Channel, Sender};
 
 use crate::actions::keep::Kept;
 use crate::actions::perform::Subject;
+use super::open::Wanted;
 use crate::decide::action_notice::Scope;
 use crate::decide::action_report::ActionReport;
 use crate::decide::intent::Intent;
 use crate::decide::notice::Notice;
 use crate::discover::{Discovered, Request};
-use crate::model::control_path::HostAlias;
 use crate::model::keep::KeepTime;
 
 /// A message to the engine from another thread.
@@ -16,7 +16,7 @@ pub(super) enum Message {
     Intent(Intent),
     Discovered(Box<Discovered>, Box<Request>),
     Performed(Vec<ActionReport>, Scope),
-    Opened(HostAlias, Box<ActionReport>),
+    Opened(Wanted, Box<ActionReport>),
     Kept(Box<Subject>, KeepTime, Result<Kept, Box<ActionReport>>),
     ToCopy(String),
     /// The title and text to show after a job about the settings, if any; or a notice of its failure.

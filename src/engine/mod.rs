@@ -32,7 +32,6 @@ use state::Engine;
 pub use user_interface::{Options, Order, UserInterface};
 
 use crate::config;
-use crate::decide::action_notice::Scope;
 use crate::present::menu;
 use crate::watch::Watcher as _;
 
@@ -139,9 +138,9 @@ impl Engine {
                 self.open_waiting();
             }
             Message::Performed(reports, scope) => self.handle_reports(&reports, scope),
-            Message::Opened(alias, report) => {
-                self.opening.remove(&alias);
-                self.handle_reports(&[*report], Scope::OneTarget);
+            Message::Opened(wanted, report) => {
+                self.opening.remove(&wanted.alias);
+                self.opened(&wanted, Some(*report));
             }
             Message::Kept(subject, time, kept) => self.handle_kept(&subject, time, kept),
             Message::ToCopy(text) => self.user_interface.order(Order::Copy(text)),

@@ -2,6 +2,8 @@
 //!
 //! The hosts that had a master last are kept in a file, so that the menu lists them first after the next login.
 
+use std::collections::VecDeque;
+
 use tr::tr;
 
 use super::message::Message;
@@ -18,6 +20,29 @@ use crate::model::places::{Host, WrittenBy};
 use crate::model::recent::Recent;
 use crate::scan;
 
+/// A master to open.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) alias: HostAlias,
+    /// For the sessions of a stranded master.
+    pub(super) consent: SessionConsent,
+    pub(super) by: Opener,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Opener {
+    Person,
+    /// A person, for several masters.
+    Series,
+}
+
+/// Masters that are opened one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Series {
+    rest: VecDeque<(HostAlias, SessionConsent)>,
+    reports: Vec<ActionReport>,
+}
+
 impl Engine {
     /// Stores the hosts that had a master last. If the file cannot be written, the order in the menu and the use of the
     /// administrator's hosts are forgotten at the end of the program.
@@ -29,20 +54,55 @@ impl Engine {
         scan::store_recent(self.scanner.environment(), &self.recent);
     }
 
-    /// Opens a master for a host; `consent` is for the sessions of a stranded one. If the ssh configuration has changed,
-    /// it is read first: the host's ControlPath may be another one now.
-    pub(super) fn open(&mut self, alias: &HostAlias, consent: SessionConsent) {
+    /// Opens a master for a host. If the ssh configuration has changed, it is read first: the host's ControlPath may be
+    /// another one now.
+    pub(super) fn open(&mut self, wanted: Wanted) {
         self.discover_if_changed();
         if self.is_discovering {
-            self.waiting.push((alias.clone(), consent));
+            self.waiting.push(wanted);
         } else {
-            self.open_now(alias, consent);
+            self.open_now(wanted);
         }
     }
 
     pub(super) fn open_waiting(&mut self) {
-        for (alias, consent) in std::mem::take(&mut self.waiting) {
-            self.open_now(&alias, consent);
+        for wanted in std::mem::take(&mut self.waiting) {
+            self.open_now(wanted);
+        }
+    }
+
+    /// Opens masters one after the other: two questions at a time confuse, and one may be the jump host of the next.
+    pub(super) fn open_all(&mut self, hosts: Vec<(HostAlias, SessionConsent)>) {
+        let is_idle = self.series.is_none();
+        self.series.get_or_insert_default().rest.extend(hosts);
+        if is_idle {
+            self.open_next();
+        }
+    }
+
+    fn open_next(&mut self) {
+        let Some(series) = &mut self.series else {
+            return;
+        };
+        if let Some((alias, consent)) = series.rest.pop_front() {
+            let by = Opener::Series;
+            self.open(Wanted { alias, consent, by });
+        } else {
+            let reports = self.series.take().unwrap_or_default().reports;
+            self.handle_reports(&reports, Scope::AllTargets);
+        }
+    }
+
+    /// Handles the end of a start; without a report, the host has no ControlPath any more or is being opened already.
+    pub(super) fn opened(&mut self, wanted: &Wanted, report: Option<ActionReport>) {
+        match wanted.by {
+            Opener::Person => self.handle_reports(report.as_slice(), Scope::OneTarget),
+            Opener::Series => {
+                self.series.get_or_insert_default().reports.extend(report);
+                // The next one may have jumped through this one.
+                self.scan();
+                self.open_next();
+            }
         }
     }
 
@@ -60,44 +120,61 @@ impl Engine {
         }
     }
 
-    fn open_now(&mut self, alias: &HostAlias, consent: SessionConsent) {
-        self.note_use(alias);
+    fn open_now(&mut self, wanted: Wanted) {
+        self.note_use(&wanted.alias);
+        let opening = match self.opening(&wanted) {
+            Ok(opening) => opening,
+            Err(report) => return self.opened(&wanted, report.map(|report| *report)),
+        };
+        let alias = wanted.alias.clone();
+        let started = self.start("open", move || {
+            let report = perform::open(&opening, None);
+            Message::Opened(wanted, Box::new(report))
+        });
+        if started {
+            self.opening.insert(alias);
+            self.scan();
+        }
+    }
+
+    /// Returns the start of a master, or the report if none is needed or possible.
+    fn opening(&self, wanted: &Wanted) -> Result<Opening, Option<Box<ActionReport>>> {
+        let alias = &wanted.alias;
         let (Some((discovered, request)), Some(snapshot)) = (&self.discovered, &self.snapshot)
         else {
-            return;
+            return Err(None);
         };
         // The configuration may have changed since the menu was drawn.
         let is_wanted = |host: &&Host| host.alias == *alias && host.control_path.is_some();
         let mut hosts = discovered.places.hosts.iter();
-        let Some(host) = hosts
+        let host = hosts
             .find(is_wanted)
             .filter(|_| !self.opening.contains(alias))
-        else {
-            return;
-        };
-        let target = ReportTarget::Host {
-            alias: alias.clone(),
-            path: host.control_path.clone(),
+            .ok_or(None)?;
+        let report = |outcome, message| {
+            let path = host.control_path.clone();
+            let alias = alias.clone();
+            ActionReport::new(
+                ReportTarget::Host { alias, path },
+                Action::Open,
+                outcome,
+                message,
+            )
         };
         let start = match opening::plan(&alias.0, host, snapshot) {
             Plan::Start(start) => start,
             Plan::Running(_) => {
                 let message = tr!("a master is already running");
-                let outcome = ActionOutcome::Unchanged;
-                let report = ActionReport::new(target, Action::Open, outcome, message);
-                return self.handle_reports(&[report], Scope::OneTarget);
+                return Err(Some(Box::new(report(ActionOutcome::Unchanged, message))));
             }
             Plan::Blocked(obstacle) => {
-                let outcome = ActionOutcome::REFUSED;
-                let report = ActionReport::new(target, Action::Open, outcome, obstacle.evidence)
-                    .with_advice(obstacle.remedy);
-                return self.handle_reports(&[report], Scope::OneTarget);
+                let report = report(ActionOutcome::REFUSED, obstacle.evidence);
+                return Err(Some(Box::new(report.with_advice(obstacle.remedy))));
             }
         };
-        let Some(program) = request.ssh.file(self.scanner.environment()) else {
-            return;
-        };
-        let opening = Opening {
+        let environment = self.scanner.environment();
+        let program = request.ssh.file(environment).ok_or(None)?;
+        Ok(Opening {
             alias: alias.clone(),
             ssh: Ssh {
                 program,
@@ -107,17 +184,9 @@ impl Engine {
             },
             start,
             persist: host.persist,
-            consent,
+            consent: wanted.consent,
             questions: Questions::of(false, |name| std::env::var_os(name)),
-            remembered: scan::remembered_file(self.scanner.environment()),
-        };
-        let started = self.start("open", move || {
-            let report = perform::open(&opening, None);
-            Message::Opened(opening.alias, Box::new(report))
-        });
-        if started {
-            self.opening.insert(alias.clone());
-            self.scan();
-        }
+            remembered: scan::remembered_file(environment),
+        })
     }
 }

@@ -6,6 +6,7 @@ use calloop::LoopHandle;
 use calloop::channel::Sender;
 
 use super::message::Message;
+use super::open::{Series, Wanted};
 use super::user_interface::{Options, UserInterface};
 use crate::actions::keep::Kept;
 use crate::actions::parallel::parallel_map;
@@ -14,7 +15,6 @@ use crate::config::{ConfigError, Settings};
 use crate::decide::Memory;
 use crate::decide::action_notice::Scope;
 use crate::decide::action_report::ActionReport;
-use crate::decide::intent::SessionConsent;
 use crate::discover::{Discovered, Environment, Request};
 use crate::model::control_path::{ControlPath, HostAlias};
 use crate::model::keep::KeptUntil;
@@ -57,7 +57,8 @@ pub(super) struct Engine {
     /// The hosts for which a master is being opened.
     pub(super) opening: BTreeSet<HostAlias>,
     /// Masters to open when the changed ssh configuration has been read.
-    pub(super) waiting: Vec<(HostAlias, SessionConsent)>,
+    pub(super) waiting: Vec<Wanted>,
+    pub(super) series: Option<Series>,
     pub(super) snapshot: Option<Snapshot>,
     pub(super) drawn: Option<TrayView>,
     pub(super) time_asleep: Duration,
@@ -86,6 +87,7 @@ impl Engine {
             recent: scan::recent(scanner.environment()),
             opening: BTreeSet::new(),
             waiting: Vec::new(),
+            series: None,
             scanner,
             autostart: Autostart::from_environment(),
             at_login: AtLogin::No,

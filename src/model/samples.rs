@@ -250,6 +250,16 @@ pub(crate) fn in_state(state: State) -> Socket {
     socket
 }
 
+/// The master of host `web`, whose local address is gone.
+pub(crate) fn stranded_master() -> Socket {
+    let gone = Connection {
+        address: Address::Gone,
+        ..connection()
+    };
+    let connections = BTreeMap::from([(MasterPid(4711), gone)]);
+    seen_over(vec![running()], connections).sockets.remove(0)
+}
+
 pub(crate) fn root() -> Owner {
     Owner {
         uid: UserId(0),

@@ -139,6 +139,12 @@ impl Socket {
         (!self.jumping.is_empty()).then(|| text::list(texts))
     }
 
+    /// Returns the number of masters that its connection runs through.
+    pub fn jumps(&self) -> usize {
+        let verdict = self.network.as_ref();
+        verdict.map_or(0, |verdict| verdict.connection.through.len())
+    }
+
     /// Returns one line for each forwarding, and one for those beyond `limit`.
     pub fn forward_lines(&self, limit: usize) -> Vec<String> {
         let local = self.forwards.iter().map(ToString::to_string);

@@ -40,18 +40,29 @@ fn notice_of_each_report() {
         ..report(Action::Open, ActionOutcome::Failed, "ssh: timed out")
     }
     .with_advice(Some("ssh -v db says more".to_owned()));
+    let opened = report(Action::Open, ActionOutcome::Done, "opened in 0.4 s");
+    let reconnect = |host: &str| ActionReport {
+        action: Action::Open,
+        ..asking.clone().with_button(Some(Button::reconnect(
+            HostAlias(host.to_owned()),
+            Some(Carried::sessions(2)),
+        )))
+    };
     let texts = [
         (OneTarget, vec![done.clone()]),
         (OneTarget, vec![refused]),
         (OneTarget, vec![asking.clone()]),
         (OneTarget, vec![reconnecting]),
-        (OneTarget, vec![open]),
+        (OneTarget, vec![open.clone()]),
         (AllTargets, vec![checked.clone(), checked.clone()]),
         (AllTargets, vec![checked, failed.clone()]),
         (AllTargets, vec![failed; 6]),
         (AllTargets, vec![removed.clone(), done.clone()]),
         (AllTargets, vec![done.clone(), asking.clone()]),
-        (AllTargets, vec![asking.clone(), asking]),
+        (AllTargets, vec![asking.clone(), asking.clone()]),
+        (AllTargets, vec![opened.clone(), opened.clone()]),
+        (AllTargets, vec![opened, reconnect("web"), open.clone()]),
+        (AllTargets, vec![reconnect("web"), reconnect("db")]),
         (AllTargets, vec![]),
         (Policy, vec![done.clone()]),
         (Policy, vec![done.clone(), done]),

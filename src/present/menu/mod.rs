@@ -20,6 +20,7 @@ pub use socket_rows::Answers;
 use super::summary::{problem_count, summary};
 use crate::decide::intent::{Intent, masters_to_exit};
 use crate::decide::is_cleaned_with_all;
+use crate::decide::opening::{self, Openable};
 use crate::model::carried::Carried;
 use crate::model::finding::FindingId;
 use crate::model::socket::{Snapshot, Socket, Target};
@@ -36,6 +37,8 @@ pub fn view(
     let mut actions = not_configured(snapshot, can_show);
     actions.extend(hosts.submenu(snapshot, can_show));
     if !snapshot.sockets.is_empty() {
+        let reconnect = opening::reconnect_all(snapshot.sockets.iter());
+        actions.extend(reconnect.map(|all| Entry::button("reconnect-all", all.ask_first())));
         actions.extend(actions_on_all(snapshot));
     }
     let problems = problems_menu(&snapshot.findings, can_show)

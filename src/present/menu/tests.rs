@@ -9,8 +9,8 @@ use crate::model::fix::Fix;
 use crate::model::observation::{Connect, File, Observation, Stat};
 use crate::model::places::{Host, Managed, Places};
 use crate::model::recent::Recent;
-use crate::model::samples::{in_state, observation, path, places, running, seen, stat, states};
-use crate::model::socket::{State, UserId};
+use crate::model::samples::{in_state, observation, path, places, running, seen, stat, states, stranded_master};
+use crate::model::socket::{State, UserId, MasterPid};
 
 /// Returns the menu as indented text. A disabled row is in brackets, and `[…]` is the request of a click.
 pub(super) fn drawn(view: &TrayView) -> String {
@@ -21,6 +21,13 @@ pub(super) fn drawn(view: &TrayView) -> String {
             Intent::Exit { consent, .. }
             | Intent::Open { consent, .. }
             | Intent::EndProcess { consent, .. } => format!("{name} {consent:?}"),
+            Intent::OpenAll(each) => {
+                let hosts: Vec<_> = each
+                    .iter()
+                    .map(|(host, consent)| format!("{} {consent:?}", host.0))
+                    .collect();
+                format!("{name} {hosts:?}")
+            }
             Intent::Reset(each) => {
                 let consents: Vec<_> = each.iter().map(|(_, consent)| consent).collect();
                 format!("{name} {consents:?}")
@@ -279,6 +286,40 @@ fn actions_on_all_leave_other_programs_out() {
     .map(|sockets| {
         let rows = actions_on_all(&with(sockets, vec![]));
         drawn_rows(rows.into())
+    });
+    insta::assert_snapshot!(rows.join("\n"));
+}
+
+#[test]
+fn one_row_reconnects_several_stranded_masters_jump_hosts_first() {
+    let stranded = |alias: &str, sessions, through: &[i32]| {
+        let mut socket = Socket {
+            sessions,
+            hosts: vec![HostAlias(alias.to_owned())],
+            ..stranded_master()
+        };
+        let connection = &mut socket.network.as_mut().unwrap().connection;
+        connection.through = through.iter().copied().map(MasterPid).collect();
+        socket
+    };
+    let managed = Socket {
+        managed_by: Some(Managed("lima")),
+        ..stranded("vm", Some(1), &[])
+    };
+    let rows = [
+        vec![stranded("web", Some(2), &[]), managed],
+        vec![stranded("web", Some(0), &[]), stranded("db", Some(0), &[])],
+        vec![stranded("web", None, &[]), stranded("db", Some(0), &[])],
+        vec![
+            stranded("far", Some(2), &[7, 8]),
+            stranded("near", Some(1), &[7]),
+            stranded("hop", Some(2), &[]),
+        ],
+    ]
+    .map(|sockets| {
+        let text = drawn(&menu_of(&with(sockets, Vec::new())));
+        let row = text.lines().find(|line| line.starts_with("Reconnect"));
+        row.unwrap_or("none").to_owned()
     });
     insta::assert_snapshot!(rows.join("\n"));
 }
