@@ -146,6 +146,12 @@ fn command(ssh: &Ssh, start: &Start, questions: Questions) -> Command {
         }
         Questions::None => {
             command.args(["-o", "BatchMode=yes"]);
+            // ssh does not pass BatchMode to the ssh of a ProxyJump. A master that asks before each session keeps the
+            // program to ask with.
+            if !start.asks {
+                command.env("SSH_ASKPASS_REQUIRE", "force");
+                command.env("SSH_ASKPASS", "false");
+            }
         }
     }
     command.arg("-S").arg(start.path.as_template());

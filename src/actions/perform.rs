@@ -23,7 +23,7 @@ use crate::decide::ending;
 use crate::decide::intent::{Intent, SessionConsent};
 use crate::decide::keeping;
 use crate::decide::notice::Button;
-use crate::decide::opening::{self, First, Start};
+use crate::decide::opening::{self, Start};
 use crate::diagnose::commands;
 use crate::model::carried::Carried;
 use crate::model::control_path::HostAlias;
@@ -337,6 +337,8 @@ pub struct Opening {
     pub persist: Persist,
     pub consent: SessionConsent,
     pub questions: Questions,
+    /// The stranded master that is replaced, even if it has ended before.
+    pub replaced: Option<Target>,
     /// The forwardings that a person asked muxtray for. If a master is replaced, the next one gets its own again.
     pub remembered: Option<PathBuf>,
 }
@@ -352,7 +354,7 @@ pub fn open(opening: &Opening, signals: Option<&DeferredSignals>) -> ActionRepor
     let error = match open::open(ssh, start, consent, opening.questions, signals) {
         Ok(opened) => {
             let mut message = format!("{opened}; {}", opening::lasts(opening.persist));
-            if let (First::End(before), Some(file)) = (&start.first, &opening.remembered) {
+            if let (Some(before), Some(file)) = (&opening.replaced, &opening.remembered) {
                 let again = add_again(file, alias, before);
                 message = text::list([message].into_iter().chain(again));
             }
@@ -381,7 +383,12 @@ pub fn open(opening: &Opening, signals: Option<&DeferredSignals>) -> ActionRepor
         host: alias.clone(),
         consent,
     };
-    report(error.outcome(), error.to_string())
+    let needs_person = matches!(&error, ActionError::NotStarted(it) if opening::needs_person(it));
+    let report = report(error.outcome(), error.to_string())
         .with_advice(advice)
-        .with_button(Some(Button { label, intent }))
+        .with_button(Some(Button { label, intent }));
+    ActionReport {
+        needs_person,
+        ..report
+    }
 }

@@ -138,6 +138,7 @@ pub(super) fn start(
     let opening = Opening {
         ssh,
         alias: alias.clone(),
+        replaced: start.replaced().cloned(),
         start,
         persist: host.persist,
         consent: how.consent,

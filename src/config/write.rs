@@ -6,14 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
+use toml_edit::{Array, DocumentMut, Item, Table, TableLike, Value};
 
 use tr::tr;
 
 use super::error::ConfigError;
 use super::file;
 use crate::files::Replacement;
-use crate::model::settings::Setting;
+use crate::model::settings::Change;
 use crate::model::text;
 use crate::observe::file_stamp::FileStamp;
 
@@ -48,13 +48,13 @@ pub enum SetError {
     NotEditable { path: PathBuf, key: &'static str },
 }
 
-/// Switches a setting on or off. Creates the file if there is none; writes nothing if the setting is as wanted.
-pub fn set(path: &Path, setting: Setting, on: bool) -> Result<(), SetError> {
+/// Changes a setting. Creates the file if there is none; writes nothing if the setting is as wanted.
+pub fn set(path: &Path, change: &Change) -> Result<(), SetError> {
     // Each click in the menu is a thread of its own.
     static WRITING: Mutex<()> = Mutex::new(());
     let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     for _ in 0..ATTEMPTS {
-        if try_to_set(path, setting, on)? {
+        if try_to_set(path, change)? {
             return Ok(());
         }
     }
@@ -62,26 +62,26 @@ pub fn set(path: &Path, setting: Setting, on: bool) -> Result<(), SetError> {
 }
 
 /// Returns false if another program changed the file meanwhile.
-fn try_to_set(path: &Path, setting: Setting, on: bool) -> Result<bool, SetError> {
+fn try_to_set(path: &Path, change: &Change) -> Result<bool, SetError> {
     let unwritable = |error| SetError::NotWritable(ConfigError::Unwritable(path.to_owned(), error));
     file::write_first(path).map_err(SetError::NotWritable)?;
     let version = FileStamp::read(path);
     let settings = file::load(path).map_err(SetError::NotReadable)?;
-    if settings.is_on(setting) == on {
+    if settings.has(change) {
         return Ok(true);
     }
     let old = fs::read_to_string(path).map_err(|error| {
         SetError::NotReadable(ConfigError::Unreadable(path.to_owned(), error.to_string()))
     })?;
-    let (_, key) = setting.place();
+    let (_, key) = change.place();
     let not_editable = || SetError::NotEditable {
         path: path.to_owned(),
         key,
     };
-    let new = edited(&old, setting, on).ok_or_else(not_editable)?;
+    let new = edited(&old, change).ok_or_else(not_editable)?;
     let new_file = Replacement::write(path, new.as_bytes()).map_err(unwritable)?;
     let read_again = file::load(new_file.path()).map_err(|_| not_editable())?;
-    if read_again != settings.with(setting, on) {
+    if read_again != settings.changed(change) {
         return Err(not_editable());
     }
     if FileStamp::read(path) != version {
@@ -91,11 +91,11 @@ fn try_to_set(path: &Path, setting: Setting, on: bool) -> Result<bool, SetError>
     Ok(true)
 }
 
-/// Returns the text with the setting on or off; `None` if the text is not TOML or the table is no table.
-fn edited(text: &str, setting: Setting, on: bool) -> Option<String> {
+/// Returns the changed text; `None` if the text is not TOML, the table is no table, or the list no list.
+fn edited(text: &str, change: &Change) -> Option<String> {
     let mut document: DocumentMut = text.parse().ok()?;
     let has_crlf = text.contains("\r\n");
-    let (table, key) = setting.place();
+    let (table, key) = change.place();
     let table: &mut dyn TableLike = match table {
         None => document.as_table_mut(),
         Some(name) => document
@@ -104,15 +104,25 @@ fn edited(text: &str, setting: Setting, on: bool) -> Option<String> {
             .or_insert_with(|| Item::Table(Table::new()))
             .as_table_like_mut()?,
     };
-    match table.get_mut(key).and_then(Item::as_value_mut) {
-        Some(value) => {
-            // Spaces and a comment.
-            let decor = value.decor().clone();
-            *value = Value::from(on);
-            *value.decor_mut() = decor;
-        }
-        None => {
-            table.insert(key, toml_edit::value(on));
+    match change {
+        Change::Switch(_, on) => match table.get_mut(key).and_then(Item::as_value_mut) {
+            Some(value) => {
+                // Spaces and a comment.
+                let decor = value.decor().clone();
+                *value = Value::from(*on);
+                *value.decor_mut() = decor;
+            }
+            None => drop(table.insert(key, toml_edit::value(*on))),
+        },
+        Change::Reopen(host, on) => {
+            let list = table
+                .entry(key)
+                .or_insert_with(|| toml_edit::value(Array::new()));
+            let list = list.as_array_mut()?;
+            match on {
+                true => list.push(host.0.as_str()),
+                false => remove(list, &host.0),
+            }
         }
     }
     let new = document.to_string();
@@ -126,13 +136,52 @@ fn edited(text: &str, setting: Setting, on: bool) -> Option<String> {
     Some(mark.into_iter().chain(new.chars()).collect())
 }
 
+/// Keeps the comment between the element and the one before it.
+fn remove(list: &mut Array, removed: &str) {
+    let is_removed = |value: &Value| value.as_str() == Some(removed);
+    loop {
+        let index = list.iter().position(is_removed);
+        let Some(index) = index else {
+            return;
+        };
+        let value = list.remove(index);
+        let before = value.decor().prefix().and_then(|it| it.as_str());
+        let Some(before) = before.filter(|before| before.contains('#')) else {
+            continue;
+        };
+        let with_comment = |after: &str| match after.contains('\n') {
+            true => format!("{}{after}", before.trim_end()),
+            false => format!("{before}{after}"),
+        };
+        if let Some(next) = list.get_mut(index) {
+            let decor = next.decor_mut();
+            let after = decor.prefix().and_then(|it| it.as_str());
+            let kept = with_comment(after.unwrap_or_default());
+            decor.set_prefix(kept);
+        } else {
+            let kept = with_comment(list.trailing().as_str().unwrap_or_default());
+            list.set_trailing(kept);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Settings;
+    use crate::model::control_path::HostAlias;
     use crate::model::finding::FindingId;
+    use crate::model::settings::Setting;
 
     const STALE: Setting = Setting::Kind(FindingId::Stale);
+
+    fn switch(setting: Setting, on: bool) -> Change {
+        Change::Switch(setting, on)
+    }
+
+    fn reopen(host: &str, on: bool) -> Change {
+        Change::Reopen(HostAlias(host.to_owned()), on)
+    }
 
     #[test]
     fn only_the_value_changes() {
@@ -181,8 +230,43 @@ mod tests {
                 "'clean_automatically' = true\n[notifications]\n\"not-a-socket\" = false\n",
             ),
         ] {
-            assert_eq!(edited(before, setting, on).as_deref(), Some(after));
+            assert_eq!(edited(before, &switch(setting, on)).as_deref(), Some(after));
         }
+    }
+
+    #[test]
+    fn only_one_host_of_the_list_changes() {
+        for (before, change, after) in [
+            ("", reopen("web", true), "reopen = [\"web\"]\n"),
+            (
+                "reopen = [] # mine\n",
+                reopen("a \"b\"", true),
+                "reopen = ['a \"b\"'] # mine\n",
+            ),
+            (
+                "reopen = [\"web\"]\n[notifications]\n",
+                reopen("db", true),
+                "reopen = [\"web\", \"db\"]\n[notifications]\n",
+            ),
+            (
+                "reopen=[ 'web', # the first\n  \"db\",\n]\n",
+                reopen("db", false),
+                "reopen=[ 'web', # the first\n]\n",
+            ),
+            (
+                "reopen = [\n  'web', # the first\n  'db', # next\n  'c',\n]\n",
+                reopen("db", false),
+                "reopen = [\n  'web', # the first # next\n  'c',\n]\n",
+            ),
+            (
+                "reopen = [\"web\", \"db\"]\n",
+                reopen("web", false),
+                "reopen = [ \"db\"]\n",
+            ),
+        ] {
+            assert_eq!(edited(before, &change).as_deref(), Some(after));
+        }
+        assert_eq!(edited("reopen = 1\n", &reopen("web", true)), None);
     }
 
     #[test]
@@ -191,7 +275,7 @@ mod tests {
             "# mine\r\nclean_automatically = false # why\r\n[notifications]\r\n",
             "\u{feff}clean_automatically = false\n",
         ] {
-            let after = edited(before, Setting::CleanAutomatically, true).unwrap();
+            let after = edited(before, &switch(Setting::CleanAutomatically, true)).unwrap();
             assert_eq!(after, before.replace("false", "true"));
         }
     }
@@ -203,14 +287,14 @@ mod tests {
         let others = Setting::TOP.iter().copied().chain([Setting::Notifications]);
         for setting in kinds.chain(others) {
             let was = Settings::default().is_on(setting);
-            let changed = edited(&documented, setting, !was).unwrap();
+            let changed = edited(&documented, &switch(setting, !was)).unwrap();
             let differing = changed
                 .lines()
                 .zip(documented.lines())
                 .filter(|(new, old)| new != old)
                 .count();
             assert_eq!(differing, 1, "{setting:?}");
-            assert_eq!(edited(&changed, setting, was).unwrap(), documented);
+            assert_eq!(edited(&changed, &switch(setting, was)).unwrap(), documented);
         }
     }
 
@@ -218,7 +302,7 @@ mod tests {
     fn creates_the_file_if_there_is_none() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("muxtray/config.toml");
-        set(&path, Setting::CleanAutomatically, true).unwrap();
+        set(&path, &switch(Setting::CleanAutomatically, true)).unwrap();
         let expected = Settings::default().with(Setting::CleanAutomatically, true);
         assert_eq!(fs::read_to_string(&path).unwrap(), expected.documented());
     }
@@ -229,7 +313,7 @@ mod tests {
         let path = directory.path().join("config.toml");
         for text in ["clean_automatically = \n", "no_such_key = 1\n", "\u{0}"] {
             fs::write(&path, text).unwrap();
-            let error = set(&path, Setting::CleanAutomatically, true).unwrap_err();
+            let error = set(&path, &switch(Setting::CleanAutomatically, true)).unwrap_err();
             assert!(matches!(error, SetError::NotReadable(_)), "{error:?}");
             assert!(error.to_string().contains("muxtray config edit"), "{error}");
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
@@ -243,7 +327,7 @@ mod tests {
         let path = directory.path().join("config.toml");
         fs::write(&path, "interval_secs = 7\n").unwrap();
         let version = FileStamp::read(&path);
-        set(&path, STALE, true).unwrap();
+        set(&path, &switch(STALE, true)).unwrap();
         assert_eq!(FileStamp::read(&path), version);
     }
 
@@ -254,7 +338,7 @@ mod tests {
         std::thread::scope(|scope| {
             for id in FindingId::ALL {
                 let path = &path;
-                scope.spawn(move || set(path, Setting::Kind(*id), false).unwrap());
+                scope.spawn(move || set(path, &switch(Setting::Kind(*id), false)).unwrap());
             }
         });
         assert!(file::load(&path).unwrap().announced().is_empty());

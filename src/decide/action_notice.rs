@@ -7,6 +7,8 @@ use tr::tr;
 use super::action_report::{Action, ActionOutcome, ActionReport, Refusal, ReportTarget};
 use super::intent::Intent;
 use super::notice::{Button, Notice, NoticeKey, first_lines};
+use crate::model::carried::Carried;
+use crate::model::control_path::HostAlias;
 use crate::model::text;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +48,15 @@ fn of_policy(reports: &[ActionReport], can_show: bool) -> Option<Notice> {
         transient: false,
         ..notice
     })
+}
+
+/// Returns the notification that a stranded master was not replaced, with a button that may ask a person.
+pub(super) fn not_reopened(report: &ActionReport, host: &HostAlias, can_show: bool) -> Notice {
+    let reconnect = Button::reconnect(host.clone(), Some(Carried::NONE));
+    Notice {
+        summary: tr!("{host}: not reconnected", host = report.target.name()),
+        ..single(&report.clone().with_button(Some(reconnect)), can_show)
+    }
 }
 
 fn single(report: &ActionReport, can_show: bool) -> Notice {
@@ -183,10 +194,7 @@ fn counts(reports: &[ActionReport]) -> Vec<String> {
     for report in reports.iter().filter(|report| !asks(report)) {
         let action = match report.action {
             Action::EndProcess => Action::Exit,
-            Action::Fix
-            | Action::Forward
-            | Action::CancelForward
-            | Action::KeepOpen => continue,
+            Action::Fix | Action::Forward | Action::CancelForward | Action::KeepOpen => continue,
             action => action,
         };
         *counts.entry(action).or_default() += usize::from(report.outcome.is_success());

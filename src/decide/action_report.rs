@@ -28,6 +28,8 @@ pub struct ActionReport {
     pub answered_in_time: Option<bool>,
     /// Whether the socket refused the connect, whatever the kernel's table shows.
     pub connect_refused: bool,
+    /// Whether ssh failed because it could not ask a person.
+    pub needs_person: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +124,7 @@ impl ActionReport {
             button: None,
             answered_in_time: None,
             connect_refused: false,
+            needs_person: false,
         }
     }
 

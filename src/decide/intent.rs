@@ -8,7 +8,7 @@ use crate::model::control_path::HostAlias;
 use crate::model::fix::Fix;
 use crate::model::forwarding::Forwarding;
 use crate::model::keep::KeepTime;
-use crate::model::settings::Setting;
+use crate::model::settings::Change;
 use crate::model::socket::{Socket, Target};
 
 /// The open connections that the user agreed to close with a master. If more are open by then, the action is refused.
@@ -105,7 +105,7 @@ pub enum Intent {
     ShowHosts,
     /// Scan now, because the menu is being opened.
     Scan,
-    Set(Setting, bool),
+    Set(Change),
     StartAtLogin(bool),
     /// Open the configuration file with the program of the desktop.
     OpenConfiguration,

@@ -12,20 +12,26 @@ pub mod keeping;
 pub mod new_session;
 pub mod notice;
 pub mod opening;
+mod reopen;
 mod stranded;
 pub mod terminal;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use tr::tr;
 
+use crate::decide::action_report::ActionReport;
 use crate::decide::intent::Intent;
 use crate::decide::notice::{Button, Notice, NoticeKey, first_lines};
+use crate::model::control_path::HostAlias;
 use crate::model::finding::{Finding, FindingId, Severity};
 use crate::model::fix::Fix;
 use crate::model::socket::{Snapshot, Socket, Target};
 use crate::model::text;
+pub use reopen::Opportunity;
+use reopen::{Attempted, Reopening};
 pub use stranded::EXIT_AFTER;
 use stranded::Stranded;
 
@@ -40,6 +46,8 @@ pub struct Policy {
     pub announce: BTreeSet<FindingId>,
     pub clean_automatically: bool,
     pub exit_stranded: bool,
+    /// The hosts whose stranded masters are replaced without asking.
+    pub reopen: BTreeSet<HostAlias>,
     /// Whether details can be shown in a window; without one, no notification has a "Show" button.
     pub can_show: bool,
 }
@@ -50,6 +58,7 @@ pub struct Memory {
     announced: BTreeMap<NoticeKey, Announced>,
     cleaned: BTreeSet<Target>,
     stranded: Stranded,
+    reopening: Reopening,
     quiet_until: Option<Instant>,
 }
 
@@ -69,6 +78,8 @@ pub enum Effect {
     Clean(Vec<Target>),
     /// Ask these stranded masters to exit, with any number of sessions: those cannot work any more.
     Exit(Vec<Target>),
+    /// Open a master for this host in place of a stranded one, without a question to a person.
+    Reopen(HostAlias, Target),
 }
 
 struct Problem<'a> {
@@ -91,20 +102,23 @@ pub fn decide(
     now: Instant,
 ) -> (Memory, Vec<Effect>) {
     memory.quiet_until = memory.quiet_until.filter(|until| now < *until);
-    let is_quiet = memory.quiet_until.is_some();
+    let is_quiet = memory.is_quiet(now);
     let to_clean = memory.clean(snapshot, policy);
-    // A socket that is about to be removed is announced only if that fails.
-    let is_announced = |problem: &Problem<'_>| {
-        let target = problem.target();
-        !target.is_some_and(|target| to_clean.contains(&target))
-    };
+    // A socket that is about to be removed, or a master that is about to be replaced, is announced only if that fails.
+    let is_handled =
+        |target: Target| to_clean.contains(&target) || memory.reopening.replaces(&target);
+    let is_announced = |problem: &Problem<'_>| !problem.target().is_some_and(is_handled);
     let problems: Vec<Problem<'_>> = problems(snapshot, policy).filter(is_announced).collect();
     let mut effects = memory.announce(&problems, is_quiet, policy);
     if !to_clean.is_empty() {
         effects.push(Effect::Clean(to_clean.into_iter().collect()));
     }
     if policy.exit_stranded {
-        let to_end = memory.stranded.update(snapshot, is_quiet, now);
+        let mut to_end = memory.stranded.update(snapshot, is_quiet, now);
+        to_end.retain(|target| !memory.reopening.replaces(target));
+        for target in &to_end {
+            memory.reopening.note_end(target);
+        }
         if !to_end.is_empty() {
             effects.push(Effect::Exit(to_end));
         }
@@ -114,7 +128,64 @@ pub fn decide(
     (memory, effects)
 }
 
+/// Returns the effects for the hosts of [`Policy::reopen`]; to be called before [`decide`], which ends other stranded
+/// masters.
+#[must_use]
+pub fn reopen(
+    mut memory: Memory,
+    snapshot: &Snapshot,
+    policy: &Policy,
+    with: &Opportunity<'_>,
+) -> (Memory, Vec<Effect>) {
+    let step = memory.reopening.step(snapshot, &policy.reopen, with);
+    let withdrawn = step.withdrawn.into_iter();
+    let withdrawn = withdrawn.map(|master| Effect::Withdraw(NoticeKey::Answer(master.path)));
+    let open = step.open.map(|(host, lost)| Effect::Reopen(host, lost));
+    (memory, withdrawn.chain(open).collect())
+}
+
 impl Memory {
+    pub fn addresses(&self, snapshot: &Snapshot, policy: &Policy) -> BTreeSet<IpAddr> {
+        self.reopening.addresses(snapshot, &policy.reopen)
+    }
+
+    /// Returns when the next stranded master may be replaced.
+    pub const fn reopens_at(&self) -> Option<Instant> {
+        self.reopening.due()
+    }
+
+    /// Whether the machine has just resumed.
+    pub fn is_quiet(&self, now: Instant) -> bool {
+        self.quiet_until.is_some_and(|until| now < until)
+    }
+
+    /// Adds the end of an [`Effect::Reopen`]. Returns the notification if there will be no other attempt.
+    #[must_use]
+    pub fn reopened(
+        mut self,
+        host: &HostAlias,
+        report: Option<&ActionReport>,
+        policy: &Policy,
+        now: Instant,
+    ) -> (Self, Option<Notice>) {
+        let attempted = match report {
+            Some(report) if report.outcome.is_success() => Attempted::Opened,
+            Some(report) if report.needs_person => Attempted::NeedsPerson,
+            _ => Attempted::Failed,
+        };
+        let is_over = self.reopening.note_attempt(host, attempted, now);
+        let is_announced = is_over && policy.announce.contains(&FindingId::Stranded);
+        let notice = report
+            .filter(|_| is_announced)
+            .map(|report| action_notice::not_reopened(report, host, policy.can_show));
+        (self, notice)
+    }
+
+    /// Leaves a host to the person who opens it. Returns the master that was to be replaced.
+    pub fn leave_to_person(&mut self, host: &HostAlias) -> Option<Target> {
+        self.reopening.forget(host)
+    }
+
     #[must_use]
     pub fn resumed(mut self, now: Instant) -> Self {
         self.quiet_until = Some(now + QUIET_AFTER_RESUME);

@@ -33,6 +33,16 @@ pub struct Start {
     pub has_connect_timeout: bool,
 }
 
+impl Start {
+    /// The stranded master that it ends.
+    pub fn replaced(&self) -> Option<&Target> {
+        match &self.first {
+            First::End(master) => Some(master),
+            First::Nothing | First::Clean(_) => None,
+        }
+    }
+}
+
 /// The step before a start. If a socket is at the path, ssh continues without a control socket (`muxserver_listen()` in
 /// mux.c).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,6 +141,29 @@ pub fn lasts(persist: Persist) -> String {
     }
 }
 
+const UNKNOWN_KEY: &str = "Host key verification failed";
+const NOT_AUTHENTICATED: &[&str] = &[
+    "Permission denied",
+    "Too many authentication failures",
+    "ssh_askpass",
+];
+
+/// Whether ssh would have had to ask for a password or a passphrase, or whether to accept a host key.
+pub fn needs_person(failure: &Failure) -> bool {
+    let asks = NOT_AUTHENTICATED.iter().chain([&UNKNOWN_KEY]);
+    asks.into_iter().any(|it| message(failure).contains(it))
+}
+
+/// The last message of ssh.
+fn message(failure: &Failure) -> &str {
+    match failure {
+        Failure::Refused(message) | Failure::TimedOut(_, message) => {
+            message.as_deref().unwrap_or_default()
+        }
+        Failure::NoMaster(_) | Failure::NotStarted(_) => "",
+    }
+}
+
 /// Returns the remedy for a failed start, from the last message of ssh.
 ///
 /// `alias` is the argument of muxtray, `host` that of ssh: for `user@host:port` a URI.
@@ -140,18 +173,13 @@ pub fn way_out(failure: &Failure, alias: &str, host: &str, config: Option<&Path>
         text::shell_word(host.as_ref()),
     );
     let option = text::option_of(config);
-    let message = match failure {
-        Failure::Refused(message) | Failure::TimedOut(_, message) => {
-            message.as_deref().unwrap_or_default()
-        }
-        Failure::NoMaster(_) | Failure::NotStarted(_) => "",
-    };
-    if message.contains("Host key verification failed") {
+    let message = message(failure);
+    if message.contains(UNKNOWN_KEY) {
         tr!(
             "accept its host key in a terminal: {command}",
             command = format_args!("ssh {option}{host}")
         )
-    } else if message.contains("ssh_askpass") || message.contains("Permission denied") {
+    } else if NOT_AUTHENTICATED.iter().any(|it| message.contains(it)) {
         tr!(
             "load its key into the agent (ssh-add), install an ssh-askpass program, or open it in a terminal: {command}",
             command = format_args!("muxtray {option}open {alias}")

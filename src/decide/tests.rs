@@ -1,5 +1,6 @@
+use super::action_report::{Action, ActionOutcome, ReportTarget};
 use super::*;
-use crate::model::network::{Address, Connection};
+use crate::model::network::{Address, Connection, Hop, Route};
 use crate::model::places::{Managed, Origin};
 use crate::model::samples::{connection, observation, path, running, seen, seen_over, stat};
 use crate::model::socket::{Connect, File, MasterPid, Observation, SocketId, Stat};
@@ -9,6 +10,7 @@ fn policy() -> Policy {
         announce: FindingId::ALL.iter().copied().collect(),
         clean_automatically: false,
         exit_stranded: false,
+        reopen: BTreeSet::new(),
         can_show: true,
     }
 }
@@ -69,6 +71,7 @@ fn short(effect: &Effect) -> String {
         Effect::Withdraw(closed) => format!("-{}", key(closed)),
         Effect::Clean(targets) => format!("clean {}", targets.len()),
         Effect::Exit(targets) => format!("exit {}", targets.len()),
+        Effect::Reopen(host, _) => format!("reopen {host}"),
     }
 }
 
@@ -277,4 +280,70 @@ fn stranded_masters_are_ended_once_after_a_while() {
     assert_eq!((effects.len(), memory.exits_at()), (0, quiet_until));
     let (_, effects) = decide(memory, &one(), &exit, end + QUIET_AFTER_RESUME);
     assert_eq!(effects.len(), 1);
+}
+
+#[test]
+fn a_master_that_is_replaced_is_announced_only_if_that_fails() {
+    let reopening = Policy {
+        reopen: [HostAlias("web".to_owned())].into(),
+        ..policy()
+    };
+    let start = Instant::now();
+    let lost = stranded(&["/s/u@h-22"]);
+    let host = lost.sockets[0].hosts[0].clone();
+    let server = IpAddr::from([10, 99, 0, 9]);
+    let look = |memory, snapshot: &Snapshot, route, seconds| {
+        let now = start + Duration::from_secs(seconds);
+        let with = Opportunity {
+            routes: &[(server, route)].into(),
+            is_opening: false,
+            is_quiet: false,
+            now,
+        };
+        let (memory, mut effects) = reopen(memory, snapshot, &reopening, &with);
+        let (memory, others) = decide(memory, snapshot, &reopening, now);
+        effects.extend(others);
+        (
+            memory,
+            effects.iter().map(short).collect::<Vec<_>>().join(" "),
+        )
+    };
+    let (gateway, interface) = (None, 2);
+    let via = Route::Via(Hop { interface, gateway });
+    let mut memory = Memory::default();
+    for (route, seconds, expected) in [
+        (Route::None, 0, "+/s/u@h-22"),
+        (via, 1, "-/s/u@h-22"),
+        (Route::None, 2, "+/s/u@h-22"),
+        (via, 15, "reopen web -/s/u@h-22"),
+    ] {
+        let effects;
+        (memory, effects) = look(memory, &lost, route, seconds);
+        assert_eq!(effects, expected, "{seconds}");
+    }
+    let target = ReportTarget::Host {
+        alias: host.clone(),
+        path: Some(path("/s/u@h-22")),
+    };
+    let message = "ssh failed: Permission denied (publickey).".to_owned();
+    let report = ActionReport {
+        needs_person: true,
+        ..ActionReport::new(target, Action::Open, ActionOutcome::Failed, message)
+    };
+    let silent = Policy {
+        announce: BTreeSet::new(),
+        ..reopening.clone()
+    };
+    let (_, notice) = memory
+        .clone()
+        .reopened(&host, Some(&report), &silent, start);
+    assert_eq!(notice, None);
+    let (memory, notice) = memory.reopened(&host, Some(&report), &reopening, start);
+    let notice = notice.unwrap();
+    assert_eq!(notice.summary, "web: not reconnected");
+    let reconnect = Button::reconnect(host, Some(Default::default()));
+    assert_eq!(notice.buttons, [reconnect]);
+    assert!(!notice.transient);
+    let (_, effects) = look(memory, &seen(vec![running()]), via, 100);
+    assert_eq!(effects, "-Answer(\"/s/u@h-22\")");
 }

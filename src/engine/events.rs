@@ -71,6 +71,7 @@ impl Engine {
             quiet_until,
             self.memory.exits_at(),
             self.next_keep_end(),
+            self.memory.reopens_at(),
             self.discover_again,
         ];
         times.into_iter().flatten().min()

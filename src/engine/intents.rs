@@ -5,7 +5,7 @@ use std::time::Instant;
 use tr::tr;
 
 use super::message::Message;
-use super::open::{Opener, Wanted};
+use super::open::Opener;
 use super::state::Engine;
 use super::user_interface::Order;
 use crate::actions::fix;
@@ -61,18 +61,16 @@ impl Engine {
             }
             Intent::Clean(target) => self.clean(&[target], Scope::OneTarget),
             Intent::CleanAll(targets) => self.clean(&targets, Scope::AllTargets),
-            Intent::Open { host, consent } => self.open(Wanted {
-                alias: host,
-                consent,
-                by: Opener::Person,
-            }),
+            Intent::Open { host, consent } => {
+                self.open_for_person(host, consent, Opener::Person);
+            }
             Intent::OpenAll(hosts) => self.open_all(hosts),
             Intent::NewSession(session) => self.open_terminal(session),
             Intent::Fix(fix) => self.perform("fix", vec![fix], Scope::OneTarget, fix::fix),
             Intent::CopyFindings(target) => self.copy_findings(target.as_ref()),
             Intent::Show(target) => self.show(target.as_ref()),
             Intent::ShowHosts => self.show_hosts(),
-            Intent::Set(setting, on) => self.set(setting, on),
+            Intent::Set(change) => self.set(change),
             Intent::StartAtLogin(on) => self.start_at_login(on),
             Intent::OpenUrl(url) => self.open_url(url),
             Intent::OpenConfiguration => self.open_configuration(),

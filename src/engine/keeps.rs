@@ -15,6 +15,7 @@ use crate::decide::keeping::{self, KeepEnd};
 use crate::model::keep::{KeepTime, KeptUntil};
 use crate::model::socket::{Snapshot, Socket, Target};
 use crate::model::zone::Clock;
+use crate::watch::Event;
 
 impl Engine {
     pub(super) fn keep_open(&self, target: &Target, time: KeepTime) {
@@ -61,7 +62,7 @@ impl Engine {
         if let Some(cookie) = listener.1 {
             self.scanner.note_request(cookie, true);
         }
-        self.debounce.note_event(Instant::now());
+        self.debounce.note_event(Event::Changed, Instant::now());
     }
 
     /// Lets go the masters whose time is over, before a scan.

@@ -3,6 +3,7 @@
 //! The hosts that had a master last are kept in a file, so that the menu lists them first after the next login.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use tr::tr;
 
@@ -18,6 +19,7 @@ use crate::decide::opening::{self, Plan};
 use crate::model::control_path::HostAlias;
 use crate::model::places::{Host, WrittenBy};
 use crate::model::recent::Recent;
+use crate::model::socket::Target;
 use crate::scan;
 
 /// A master to open.
@@ -27,6 +29,8 @@ pub(super) struct Wanted {
     /// For the sessions of a stranded master.
     pub(super) consent: SessionConsent,
     pub(super) by: Opener,
+    /// The stranded master that it replaces, if that may have ended before.
+    pub(super) lost: Option<Target>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +38,8 @@ pub(super) enum Opener {
     Person,
     /// A person, for several masters.
     Series,
+    /// The setting `reopen`.
+    Setting,
 }
 
 /// Masters that are opened one after the other.
@@ -52,6 +58,36 @@ impl Engine {
         }
         self.recent = recent;
         scan::store_recent(self.scanner.environment(), &self.recent);
+    }
+
+    pub(super) fn open_for_person(
+        &mut self,
+        alias: HostAlias,
+        consent: SessionConsent,
+        by: Opener,
+    ) {
+        let lost = self.memory.leave_to_person(&alias);
+        self.open(Wanted {
+            alias,
+            consent,
+            by,
+            lost,
+        });
+    }
+
+    pub(super) fn reopen(&mut self, alias: HostAlias, lost: Target) {
+        // Its sessions cannot work any more.
+        let consent = SessionConsent::Any;
+        self.open(Wanted {
+            alias,
+            consent,
+            by: Opener::Setting,
+            lost: Some(lost),
+        });
+    }
+
+    pub(super) fn is_opening(&self) -> bool {
+        !self.opening.is_empty() || !self.waiting.is_empty() || self.series.is_some()
     }
 
     /// Opens a master for a host. If the ssh configuration has changed, it is read first: the host's ControlPath may be
@@ -85,8 +121,7 @@ impl Engine {
             return;
         };
         if let Some((alias, consent)) = series.rest.pop_front() {
-            let by = Opener::Series;
-            self.open(Wanted { alias, consent, by });
+            self.open_for_person(alias, consent, Opener::Series);
         } else {
             let reports = self.series.take().unwrap_or_default().reports;
             self.handle_reports(&reports, Scope::AllTargets);
@@ -102,6 +137,20 @@ impl Engine {
                 // The next one may have jumped through this one.
                 self.scan();
                 self.open_next();
+            }
+            Opener::Setting => {
+                if let Some(report) = &report {
+                    tracing::info!("{}: {}", report.target.name(), report.message);
+                }
+                let (alias, policy) = (&wanted.alias, self.policy());
+                let memory = std::mem::take(&mut self.memory);
+                let notice;
+                (self.memory, notice) =
+                    memory.reopened(alias, report.as_ref(), &policy, Instant::now());
+                if let Some(notice) = notice {
+                    self.user_interface.notify(notice);
+                }
+                self.scan();
             }
         }
     }
@@ -182,10 +231,16 @@ impl Engine {
                 host: alias.0.clone(),
                 command_options: host.command_options.clone(),
             },
-            start,
             persist: host.persist,
             consent: wanted.consent,
-            questions: Questions::of(false, |name| std::env::var_os(name)),
+            questions: match wanted.by {
+                Opener::Person | Opener::Series => {
+                    Questions::of(false, |name| std::env::var_os(name))
+                }
+                Opener::Setting => Questions::None,
+            },
+            replaced: wanted.lost.clone().or_else(|| start.replaced().cloned()),
+            start,
             remembered: scan::remembered_file(environment),
         })
     }

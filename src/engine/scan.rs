@@ -9,11 +9,11 @@ use super::user_interface::Order;
 use crate::config::{self, ConfigError};
 use crate::decide::action_notice::Scope;
 use crate::decide::intent::SessionConsent;
-use crate::decide::{self, Effect, Policy};
+use crate::decide::{self, Effect, Opportunity, Policy};
 use crate::diagnose::network::SLEPT;
 use crate::discover;
 use crate::observe::file_stamp::FileStamp;
-use crate::observe::time_asleep;
+use crate::observe::network::{routes, time_asleep};
 use crate::present::menu::{self, MenuHosts, TrayView};
 
 /// When to try discovery again if no thread could be started.
@@ -105,14 +105,17 @@ impl Engine {
             .findings
             .extend(self.config_error.as_ref().map(|error| error.finding(named)));
         snapshot.findings.extend(self.watch_shortage());
-        let policy = Policy {
-            announce: self.settings.announced(),
-            clean_automatically: self.settings.clean_automatically,
-            exit_stranded: self.settings.exit_stranded,
-            can_show: self.options.can_show,
-        };
+        let (policy, now) = (self.policy(), Instant::now());
         let memory = std::mem::take(&mut self.memory);
-        let (memory, effects) = decide::decide(memory, &snapshot, &policy, Instant::now());
+        let opportunity = Opportunity {
+            routes: &routes(memory.addresses(&snapshot, &policy)),
+            is_opening: self.is_opening(),
+            is_quiet: memory.is_quiet(now),
+            now,
+        };
+        let (memory, mut effects) = decide::reopen(memory, &snapshot, &policy, &opportunity);
+        let (memory, others) = decide::decide(memory, &snapshot, &policy, now);
+        effects.extend(others);
         self.memory = memory;
         self.answers
             .retain(|target, _| snapshot.find(target).is_some());
@@ -124,11 +127,22 @@ impl Engine {
                 recent: &self.recent,
                 opening: &self.opening,
             };
-            let view = menu::view(&snapshot, &self.answers, hosts, self.options.can_show);
-            self.draw(view.with_settings(&self.preferences()));
+            let (can_show, preferences) = (self.options.can_show, self.preferences());
+            let view = menu::view(&snapshot, &self.answers, hosts, can_show, &preferences);
+            self.draw(view.with_settings(&preferences));
         }
         self.snapshot = Some(snapshot);
         self.carry_out_effects(effects);
+    }
+
+    pub(super) fn policy(&self) -> Policy {
+        Policy {
+            announce: self.settings.announced(),
+            clean_automatically: self.settings.clean_automatically,
+            exit_stranded: self.settings.exit_stranded,
+            reopen: self.settings.reopen.iter().cloned().collect(),
+            can_show: self.options.can_show,
+        }
     }
 
     fn carry_out_effects(&mut self, effects: Vec<Effect>) {
@@ -136,6 +150,7 @@ impl Engine {
             match effect {
                 Effect::Notify(notice) => self.user_interface.notify(notice),
                 Effect::Withdraw(key) => self.user_interface.withdraw(key),
+                Effect::Reopen(host, lost) => self.reopen(host, lost),
                 Effect::Clean(targets) => self.clean(&targets, Scope::Policy),
                 Effect::Exit(targets) => {
                     let masters: Vec<_> = targets

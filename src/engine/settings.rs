@@ -14,7 +14,7 @@ use crate::config;
 use crate::decide::intent::Intent;
 use crate::decide::new_session::NewSession;
 use crate::decide::notice::{Button, Notice, NoticeKey};
-use crate::model::settings::{AtLogin, Preferences, Setting, Store};
+use crate::model::settings::{AtLogin, Change, Preferences, Store};
 use crate::model::text;
 
 impl Engine {
@@ -44,9 +44,9 @@ impl Engine {
         };
     }
 
-    pub(super) fn set(&self, setting: Setting, on: bool) {
+    pub(super) fn set(&self, change: Change) {
         self.start_with_file(move |path| {
-            config::set(path, setting, on).map_err(|error| {
+            config::set(path, &change).map_err(|error| {
                 notice(
                     tr!("muxtray: setting not changed"),
                     cause_first(path, &error),

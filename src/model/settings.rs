@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tr::tr;
 
 use super::command_words::CommandWords;
+use super::control_path::HostAlias;
 use super::finding::FindingId;
 use super::text::{self, marked, translated};
 
@@ -116,6 +117,11 @@ settings! {
         its network if its local address is on no interface any more, or if its data had no answer for 15 seconds \
         (ServerAliveInterval times ServerAliveCountMax if set), and that has lasted another 15 seconds. A notification \
         reports it.";
+    reopen: Vec<HostAlias> = Vec::new(),
+        "Hosts whose masters are replaced without asking when they have lost their network, such as `[\"web\"]`: the same \
+        as Reconnect, 15 seconds later, one master at a time, and only while there is a route to the server or its jump \
+        host. ssh asks nothing (BatchMode). After 8 attempts on one route, or if ssh would have to ask, a notification \
+        reports it. A master that ends by itself, or that you end, is not opened again.";
     extra_paths: Vec<String> = Vec::new(),
         "Additional paths of control sockets, as globs, such as `~/.cache/tool/ssh-*.sock`. The ControlPaths of the ssh \
         configuration and all running masters are found without this.";
@@ -129,6 +135,25 @@ settings! {
         of the desktop, or that in `$TERMINAL`, or one that it knows.";
 }
 
+/// A change of the configuration file by a click.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Change {
+    Switch(Setting, bool),
+    /// Adds a host to `reopen`, or removes it.
+    Reopen(HostAlias, bool),
+}
+
+impl Change {
+    /// Returns the table and key that it changes.
+    pub const fn place(&self) -> (Option<&'static str>, &'static str) {
+        match self {
+            Self::Switch(setting, _) => setting.place(),
+            Self::Reopen(..) => (None, REOPEN),
+        }
+    }
+}
+
+const REOPEN: &str = "reopen";
 const NOTIFICATIONS: &str = "notifications";
 const ENABLED_LABEL: &str = marked!("Notify of problems");
 const ENABLED_COMMENT: &str =
@@ -173,6 +198,23 @@ fn toml(value: &impl Serialize) -> String {
 impl Settings {
     pub fn interval(&self) -> Duration {
         Duration::from_secs(u64::from(self.interval_secs))
+    }
+
+    /// Whether the settings are as this change makes them.
+    pub fn has(&self, change: &Change) -> bool {
+        match change {
+            Change::Switch(setting, on) => self.is_on(*setting) == *on,
+            Change::Reopen(host, on) => self.reopen.contains(host) == *on,
+        }
+    }
+
+    pub fn changed(mut self, change: &Change) -> Self {
+        match change {
+            Change::Switch(setting, on) => return self.with(*setting, *on),
+            Change::Reopen(host, true) => self.reopen.push(host.clone()),
+            Change::Reopen(host, false) => self.reopen.retain(|known| known != host),
+        }
+        self
     }
 
     pub fn announced(&self) -> BTreeSet<FindingId> {

@@ -84,9 +84,27 @@ impl NetworkObserver {
     }
 }
 
+/// Returns the routes of new connections to these addresses.
+#[must_use]
+pub fn routes(to: BTreeSet<IpAddr>) -> BTreeMap<IpAddr, Route> {
+    if to.is_empty() {
+        return BTreeMap::new();
+    }
+    let endpoints = to.into_iter().map(|to| Endpoints {
+        from: None,
+        to,
+        interface: 0,
+    });
+    let routes = rtnetlink::routes(endpoints.collect()).unwrap_or_default();
+    let routes = routes
+        .into_iter()
+        .map(|(endpoints, route)| (endpoints.to, route));
+    routes.collect()
+}
+
 fn endpoints(transport: &Transport) -> Endpoints {
     Endpoints {
-        from: transport.row.local.ip(),
+        from: Some(transport.row.local.ip()),
         to: transport.row.remote.ip(),
         interface: transport.row.id.interface(),
     }

@@ -87,7 +87,8 @@ fn age(created: u32, now: Duration) -> Duration {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Endpoints {
-    pub(super) from: IpAddr,
+    /// `None` for a connection that does not exist yet.
+    pub(super) from: Option<IpAddr>,
     pub(super) to: IpAddr,
     /// The index of the interface that the connection is bound to, or 0.
     pub(super) interface: u32,
@@ -97,7 +98,7 @@ pub(super) struct Endpoints {
 pub(super) fn routes(all: BTreeSet<Endpoints>) -> io::Result<HashMap<Endpoints, Route>> {
     let requests = all
         .iter()
-        .map(|one| route_request(Some(one.from), one.to, one.interface));
+        .map(|one| route_request(one.from, one.to, one.interface));
     let protocol = SockProtocol::NetlinkRoute;
     let answers = netlink::request_each(protocol, RTM_GETROUTE, requests, route)?;
     let route = |answer| match answer {
@@ -263,7 +264,7 @@ mod tests {
         let unassigned = IpAddr::from([192, 0, 2, 1]);
         assert!(!is_local(unassigned).unwrap());
         let endpoints = Endpoints {
-            from: loopback,
+            from: Some(loopback),
             to: loopback,
             interface: 0,
         };

@@ -32,6 +32,7 @@ mod persist;
 mod places;
 mod privilege;
 mod remedies;
+mod reopen;
 mod sessions;
 mod settings;
 mod speed_test;

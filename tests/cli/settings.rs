@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::support::{Lab, PATIENCE, Process, User, skip, wait_until};
 use muxtray::config::{self, SetError};
 use muxtray::model::finding::FindingId;
-use muxtray::model::settings::Setting;
+use muxtray::model::settings::{Change, Setting};
 use nix::sys::signal::Signal;
 
 fn file(lab: &Lab) -> PathBuf {
@@ -21,9 +21,17 @@ fn changed_setting_applies_and_the_rest_of_the_file_is_kept() {
     let mine = "# Mine.\n\n  clean_automatically = false   # for now\ninterval_secs = 7\n[notifications]\nstale = true\n";
     lab.write("config/muxtray/config.toml", mine);
     let before = fs::metadata(file(&lab)).unwrap();
-    config::set(&file(&lab), Setting::CleanAutomatically, true).unwrap();
-    config::set(&file(&lab), Setting::Kind(FindingId::Stale), false).unwrap();
-    config::set(&file(&lab), Setting::ExitStranded, true).unwrap();
+    config::set(
+        &file(&lab),
+        &Change::Switch(Setting::CleanAutomatically, true),
+    )
+    .unwrap();
+    config::set(
+        &file(&lab),
+        &Change::Switch(Setting::Kind(FindingId::Stale), false),
+    )
+    .unwrap();
+    config::set(&file(&lab), &Change::Switch(Setting::ExitStranded, true)).unwrap();
     assert_eq!(
         fs::read_to_string(file(&lab)).unwrap(),
         "# Mine.\n\n  clean_automatically = true   # for now\ninterval_secs = 7\nexit_stranded = true\n\
@@ -51,7 +59,7 @@ fn new_file_documents_every_setting() {
     // The file belongs to this process's user, because root writes no file in another user's directory.
     let own = tempfile::tempdir().unwrap();
     let new = own.path().join("muxtray/config.toml");
-    config::set(&new, Setting::Notifications, false).unwrap();
+    config::set(&new, &Change::Switch(Setting::Notifications, false)).unwrap();
     let text = fs::read_to_string(new).unwrap();
     lab.write("config/muxtray/config.toml", &text);
     let shown = lab.muxtray(["config", "show"]).expect(0).stdout;
@@ -65,7 +73,7 @@ fn a_link_to_a_file_elsewhere_stays_a_link() {
     let elsewhere = lab.write("dotfiles.toml", "interval_secs = 7 # mine\n");
     fs::remove_file(file(&lab)).unwrap();
     symlink(&elsewhere, file(&lab)).unwrap();
-    config::set(&file(&lab), Setting::ExitStranded, true).unwrap();
+    config::set(&file(&lab), &Change::Switch(Setting::ExitStranded, true)).unwrap();
     assert!(file(&lab).symlink_metadata().unwrap().is_symlink());
     assert_eq!(
         fs::read_to_string(elsewhere).unwrap(),
@@ -78,7 +86,8 @@ fn unreadable_file_is_left_unchanged() {
     let lab = Lab::new();
     for text in ["no_such_key = 1\n", "interval_secs = \n", "\u{0}"] {
         lab.write("config/muxtray/config.toml", text);
-        let error = config::set(&file(&lab), Setting::ExitStranded, true).unwrap_err();
+        let error =
+            config::set(&file(&lab), &Change::Switch(Setting::ExitStranded, true)).unwrap_err();
         assert!(matches!(error, SetError::NotReadable(_)), "{error:?}");
         assert!(
             error.to_string().ends_with("muxtray config edit"),
@@ -157,12 +166,12 @@ fn on_a_full_disk(disk: &Path) {
     fs::write(&file, text).unwrap();
     let filled = fs::write(disk.join("full"), vec![0; 1 << 20]);
     assert!(filled.is_err(), "there is room for all of it");
-    let error = config::set(&file, Setting::ExitStranded, true).unwrap_err();
+    let error = config::set(&file, &Change::Switch(Setting::ExitStranded, true)).unwrap_err();
     assert!(matches!(error, SetError::NotWritable(_)), "{error:?}");
     assert!(error.to_string().contains("No space left"), "{error}");
     assert_eq!(fs::read_to_string(&file).unwrap(), text);
     let none = disk.join("none.toml");
-    let error = config::set(&none, Setting::ExitStranded, true).unwrap_err();
+    let error = config::set(&none, &Change::Switch(Setting::ExitStranded, true)).unwrap_err();
     assert!(matches!(error, SetError::NotWritable(_)), "{error:?}");
     assert_eq!(fs::read_dir(disk).unwrap().count(), 2, "nothing is left");
 }

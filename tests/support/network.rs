@@ -23,7 +23,8 @@ struct Namespace(Process);
 /// muxtray considers data lost that is unacknowledged for 4 seconds; the masters themselves have no such limit.
 pub(crate) struct Network {
     pub(crate) lab: Lab,
-    _servers: Vec<Process>,
+    /// That of `web` is the first.
+    servers: Vec<Process>,
     client: Namespace,
     web: Namespace,
     _db: Namespace,
@@ -56,7 +57,7 @@ impl Network {
         let servers = [&web, &db].map(|namespace| lab.server_in(namespace));
         Ok(Self {
             lab,
-            _servers: servers.into(),
+            servers: servers.into(),
             client,
             web,
             _db: db,
@@ -215,6 +216,29 @@ impl Network {
     pub(crate) fn cut(&self, is_cut: bool) {
         let state = if is_cut { "down" } else { "up" };
         self.web.ip(&format!("link set a1 {state}")).unwrap();
+    }
+
+    /// Ends the server of `web`: connections to it are refused.
+    pub(crate) fn stop_server(&mut self) {
+        self.servers[0].end();
+    }
+
+    /// Starts the server of `web` again. If it has `no_keys`, it would ask for a password.
+    #[track_caller]
+    pub(crate) fn start_server(&mut self, no_keys: bool) {
+        self.stop_server();
+        let own = std::fs::read_to_string(self.lab.path("sshd_config")).unwrap();
+        let keys = format!(
+            "AuthorizedKeysFile {}",
+            self.lab.path("user_key.pub").display()
+        );
+        let other = "AuthorizedKeysFile none";
+        let new = match no_keys {
+            true => own.replacen(&keys, other, 1),
+            false => own.replacen(other, &keys, 1),
+        };
+        self.lab.write("sshd_config", new);
+        self.servers[0] = self.lab.server_in(&self.web);
     }
 
     /// Makes the first cable slow, with a queue so short that packets are lost. Returns the reason if that is not

@@ -9,6 +9,7 @@ use tr::tr;
 use super::entry::{Entry, shown_of};
 use super::socket_rows::{Answers, socket_key, socket_label, socket_rows};
 use crate::decide::intent::Intent;
+use crate::model::settings::Preferences;
 use crate::model::socket::{Socket, State};
 use crate::model::zone::Clock;
 use crate::present::summary::PROBLEM_MARK;
@@ -28,9 +29,12 @@ pub(super) fn rows(
     answers: &Answers,
     clock: Clock<'_>,
     can_show: bool,
+    preferences: &Preferences,
 ) -> Vec<Entry> {
-    let rows_of =
-        |socket: &Socket| socket_rows(socket, answers.get(&socket.target()), clock, can_show);
+    let rows_of = |socket: &Socket| {
+        let answer = answers.get(&socket.target());
+        socket_rows(socket, answer, clock, can_show, preferences)
+    };
     let (problems, others): (Vec<_>, Vec<_>) =
         sockets.iter().partition(|socket| socket.is_problem());
     let mut rows = Vec::new();

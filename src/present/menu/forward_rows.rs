@@ -96,6 +96,7 @@ mod tests {
     use crate::model::forward::RemoteForward;
     use crate::model::samples::{clock, forwarding, in_state};
     use crate::model::socket::State;
+    use crate::present::menu::settings::tests::preferences;
     use crate::present::menu::socket_rows::socket_rows;
     use crate::present::menu::tests::drawn_rows;
 
@@ -114,7 +115,7 @@ mod tests {
     }
 
     fn drawn(socket: &Socket) -> String {
-        drawn_rows(socket_rows(socket, None, clock(), true))
+        drawn_rows(socket_rows(socket, None, clock(), true, &preferences()))
     }
 
     #[test]

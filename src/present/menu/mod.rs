@@ -3,8 +3,8 @@
 mod entry;
 mod fold;
 mod forward_rows;
-mod keep_rows;
 mod hosts;
+mod keep_rows;
 mod problems;
 mod settings;
 mod socket_rows;
@@ -20,9 +20,10 @@ pub use socket_rows::Answers;
 use super::summary::{problem_count, summary};
 use crate::decide::intent::{Intent, masters_to_exit};
 use crate::decide::is_cleaned_with_all;
-use crate::decide::opening::{self, Openable};
+use crate::decide::opening;
 use crate::model::carried::Carried;
 use crate::model::finding::FindingId;
+use crate::model::settings::Preferences;
 use crate::model::socket::{Snapshot, Socket, Target};
 
 use problems::{copy_lines, problems_menu};
@@ -33,6 +34,7 @@ pub fn view(
     answers: &Answers,
     hosts: MenuHosts<'_>,
     can_show: bool,
+    preferences: &Preferences,
 ) -> TrayView {
     let mut actions = not_configured(snapshot, can_show);
     actions.extend(hosts.submenu(snapshot, can_show));
@@ -44,7 +46,13 @@ pub fn view(
     let problems = problems_menu(&snapshot.findings, can_show)
         .into_iter()
         .collect();
-    let sockets = fold::rows(&snapshot.sockets, answers, snapshot.clock(), can_show);
+    let sockets = fold::rows(
+        &snapshot.sockets,
+        answers,
+        snapshot.clock(),
+        can_show,
+        preferences,
+    );
     let sections = vec![sockets, actions, problems];
     tray_view(icon(snapshot), summary(snapshot), sections)
 }

@@ -5,8 +5,11 @@ use tr::tr;
 use super::entry::{Entry, TrayView};
 use crate::decide;
 use crate::decide::intent::Intent;
+use crate::model::control_path::HostAlias;
 use crate::model::finding::{FindingId, Group};
-use crate::model::settings::{AtLogin, Preferences, Setting, Store};
+use crate::model::settings::{AtLogin, Change, Preferences, Setting, Store};
+use crate::model::socket::Socket;
+use crate::model::text;
 
 impl TrayView {
     /// Returns the view with the submenus of the settings above About and Quit.
@@ -25,6 +28,12 @@ fn settings_menu(preferences: &Preferences) -> Entry {
     let mut entries: Vec<Entry> = switches
         .map(|setting| switch(setting, preferences))
         .collect();
+    let reopened = preferences.settings.reopen.iter();
+    entries.extend(reopened.map(|host| {
+        let name = text::line(&host.0);
+        let label = tr!("Reconnect {host} automatically", host = name);
+        reopen(host, label, preferences)
+    }));
     entries.push(at_login(&preferences.at_login));
     entries.push(Entry::Separator);
     let label = tr!("Open configuration");
@@ -90,7 +99,33 @@ fn switch(setting: Setting, preferences: &Preferences) -> Entry {
         key: key.to_owned(),
         label: with_reason(setting.label(), store),
         checked,
-        intent: (store == Store::Writable).then_some(Intent::Set(setting, !checked)),
+        intent: (store == Store::Writable)
+            .then_some(Intent::Set(Change::Switch(setting, !checked))),
+    }
+}
+
+/// Returns the row in the submenu of a master; `None` for one without a configured host.
+pub(super) fn reopen_row(socket: &Socket, preferences: &Preferences) -> Option<Entry> {
+    let hosts = &socket.hosts;
+    let listed = hosts
+        .iter()
+        .find(|host| preferences.settings.reopen.contains(host));
+    let host = listed.or(hosts.first())?;
+    let is_own = socket.managed_by.is_none() && !socket.is_elsewhere;
+    is_own.then(|| reopen(host, tr!("Reconnect automatically"), preferences))
+}
+
+fn reopen(host: &HostAlias, label: String, preferences: &Preferences) -> Entry {
+    let (store, checked) = (
+        preferences.store,
+        preferences.settings.reopen.contains(host),
+    );
+    let change = Change::Reopen(host.clone(), !checked);
+    Entry::Check {
+        key: format!("reopen {}", host.0),
+        label: with_reason(label, store),
+        checked,
+        intent: (store == Store::Writable).then_some(Intent::Set(change)),
     }
 }
 
@@ -114,7 +149,8 @@ pub(super) mod tests {
         Preferences {
             settings: Settings::default()
                 .with(Setting::Kind(FindingId::Stale), false)
-                .with(Setting::CleanAutomatically, true),
+                .with(Setting::CleanAutomatically, true)
+                .changed(&Change::Reopen(HostAlias("db".to_owned()), true)),
             store: Store::Writable,
             at_login: AtLogin::No,
         }

@@ -7,6 +7,7 @@ use tr::tr;
 
 use super::entry::{Entry, shown_of};
 use super::problems::{copy_findings, finding_rows};
+use super::settings::reopen_row;
 use super::{forward_rows, keep_rows};
 use crate::decide::ending;
 use crate::decide::intent::Intent;
@@ -14,6 +15,7 @@ use crate::decide::new_session::NewSession;
 use crate::decide::notice::Button;
 use crate::decide::opening;
 use crate::model::finding::{Finding, Severity};
+use crate::model::settings::Preferences;
 use crate::model::socket::{Socket, State, Target};
 use crate::model::text;
 use crate::model::zone::Clock;
@@ -32,13 +34,14 @@ pub(super) fn socket_rows(
     answer: Option<&String>,
     clock: Clock<'_>,
     can_show: bool,
+    preferences: &Preferences,
 ) -> Vec<Entry> {
     let mut forwards = forward_rows::rows(socket, cannot_ask(&socket.state).is_none());
     let fold = forward_rows::fold_label(socket).map(|label| {
         let key = format!("forwards of {}", socket_key(socket));
         Entry::submenu(key, label, mem::take(&mut forwards))
     });
-    let menu = socket_menu(socket, answer, forwards, clock, can_show);
+    let menu = socket_menu(socket, answer, forwards, clock, can_show, preferences);
     iter::once(menu).chain(fold).collect()
 }
 
@@ -48,6 +51,7 @@ fn socket_menu(
     forwards: Vec<Entry>,
     clock: Clock<'_>,
     can_show: bool,
+    preferences: &Preferences,
 ) -> Entry {
     let target = socket.target();
     let show = can_show.then(|| Intent::Show(Some(target.clone())));
@@ -75,6 +79,7 @@ fn socket_menu(
         let stop = Intent::Stop(target.clone());
         entries.push(Entry::item("stop", tr!("Stop accepting sessions"), stop));
         entries.extend(keep_rows::rows(socket, clock));
+        entries.extend(reopen_row(socket, preferences));
     }
     if ending::is_needed(&socket.state) {
         // An unknown number means that the kernel shows no listener. Ending the process then fails with the reason.
@@ -198,10 +203,11 @@ mod tests {
     use crate::model::ids::{Cookie, MasterPid};
     use crate::model::network::Cause;
     use crate::model::samples::{at, clock, in_state, states};
+    use crate::present::menu::settings::tests::preferences;
     use crate::present::menu::tests::drawn_rows;
 
     fn rows(socket: &Socket) -> String {
-        drawn_rows(socket_rows(socket, None, clock(), true))
+        drawn_rows(socket_rows(socket, None, clock(), true, &preferences()))
     }
 
     #[test]
@@ -289,7 +295,13 @@ mod tests {
                 ..in_state(State::Running)
             };
             let shown = [true, false].map(|can_show| {
-                let rows = drawn_rows(socket_rows(&socket, None, clock(), can_show));
+                let rows = drawn_rows(socket_rows(
+                    &socket,
+                    None,
+                    clock(),
+                    can_show,
+                    &preferences(),
+                ));
                 let (_, rows) = rows.rsplit_once("----\n").unwrap();
                 rows.to_owned()
             });

@@ -9,8 +9,11 @@ use crate::model::fix::Fix;
 use crate::model::observation::{Connect, File, Observation, Stat};
 use crate::model::places::{Host, Managed, Places};
 use crate::model::recent::Recent;
-use crate::model::samples::{in_state, observation, path, places, running, seen, stat, states, stranded_master};
-use crate::model::socket::{State, UserId, MasterPid};
+use crate::model::samples::{
+    in_state, observation, path, places, running, seen, stat, states, stranded_master,
+};
+use crate::model::settings::Change;
+use crate::model::socket::{MasterPid, State, UserId};
 
 /// Returns the menu as indented text. A disabled row is in brackets, and `[…]` is the request of a click.
 pub(super) fn drawn(view: &TrayView) -> String {
@@ -32,9 +35,9 @@ pub(super) fn drawn(view: &TrayView) -> String {
                 let consents: Vec<_> = each.iter().map(|(_, consent)| consent).collect();
                 format!("{name} {consents:?}")
             }
-            Intent::Set(..) | Intent::StartAtLogin(_) | Intent::CopyText(_) | Intent::Fix(_) => {
-                text
-            }
+            Intent::Set(Change::Switch(setting, on)) => format!("Set({setting:?}, {on})"),
+            Intent::Set(Change::Reopen(host, on)) => format!("Reopen({host}, {on})"),
+            Intent::StartAtLogin(_) | Intent::CopyText(_) | Intent::Fix(_) => text,
             _ => name.to_owned(),
         }
     }
@@ -117,7 +120,7 @@ fn view_of(snapshot: &Snapshot, answers: &Answers, places: &Places) -> TrayView 
         recent: &Recent::default(),
         opening: &BTreeSet::new(),
     };
-    view(snapshot, answers, hosts, true)
+    view(snapshot, answers, hosts, true, &preferences())
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use muxtray::config;
-use muxtray::model::settings::Setting;
+use muxtray::model::settings::{Change, Setting};
 
 use super::{RUN, end, orderly, wait_for_line};
 use crate::support::{Lab, PATIENCE, Process, User, skip, wait_until};
@@ -96,13 +96,13 @@ fn setting_on_full_disk_leaves_old_file_complete() {
     let file = lab.path("config/muxtray/config.toml");
     let old = fs::read(&file).unwrap();
     disk.fill();
-    let error = config::set(&file, Setting::CleanAutomatically, true).unwrap_err();
+    let error = config::set(&file, &Change::Switch(Setting::CleanAutomatically, true)).unwrap_err();
     assert_message_names(&error.to_string(), &file);
     assert_eq!(fs::read(&file).unwrap(), old);
     assert_eq!(names(file.parent().unwrap()), ["config.toml"]);
     lab.muxtray(["config", "check"]).expect(0);
     disk.make_room();
-    config::set(&file, Setting::CleanAutomatically, true).unwrap();
+    config::set(&file, &Change::Switch(Setting::CleanAutomatically, true)).unwrap();
     assert!(config::load(&file).unwrap().clean_automatically);
 }
 

@@ -6,6 +6,7 @@ use crate::model::finding::{FindingId, Severity};
 use crate::model::places::Managed;
 use crate::model::samples::{clock, in_state, path};
 use crate::model::socket::State;
+use crate::present::menu::settings::tests::preferences;
 use crate::present::menu::tests::finding;
 
 /// The first by name is the youngest.
@@ -46,7 +47,7 @@ fn rows_and_folds_of_many_sockets() {
         ranked,
     ]
     .map(|sockets| {
-        let rows = rows(&sockets, &Answers::new(), clock(), true);
+        let rows = rows(&sockets, &Answers::new(), clock(), true, &preferences());
         rows.iter().map(label).collect::<String>()
     });
     insta::assert_snapshot!(menus.join("\n"));
