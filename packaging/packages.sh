@@ -121,7 +121,7 @@ install_packages() {
     # shellcheck disable=SC2086
     say "Installing system packages$(size_with_dependencies "$manager" $missing): $missing"
     install="$(install_command "$manager")"
-    may_be_root || fail "this needs root, and you may not use sudo. Ask an administrator to run this line, then run this script again:
+    may_be_root || fail "this needs root, and sudo refused or is not installed. Ask an administrator to run this line, then run this script again:
 $install $missing"
     # shellcheck disable=SC2086
     if [ "$manager" = apt-get ]; then
