@@ -8,8 +8,10 @@
 # shellcheck source=tests/panel.sh
 . "${BASH_SOURCE[0]%/*}/panel.sh"
 
-width=1024
-height=768
+# The factor by which toolkits enlarge everything.
+scale=${scale:-1}
+width=$((1024 * scale))
+height=$((768 * scale))
 
 # session_begin PROGRAMS ICONS: makes a home, runtime directory, configuration and session bus, with the icons installed
 # there. PROGRAMS is the directory of the build.
@@ -28,6 +30,7 @@ session_begin() {
     export HOME=$work/home XDG_RUNTIME_DIR=$work/run XDG_CONFIG_HOME=$work/config XDG_CACHE_HOME=$work/cache
     export XDG_DATA_HOME=$work/data LC_ALL=${LANGUAGE_OF_PICTURES:-C.UTF-8}
     export NO_AT_BRIDGE=1 GSETTINGS_BACKEND=memory LIBGL_ALWAYS_SOFTWARE=1 GIO_USE_VFS=local
+    export GDK_SCALE=$scale QT_SCALE_FACTOR=$scale
     unset DISPLAY WAYLAND_DISPLAY GTK_THEME
     export DBUS_SESSION_BUS_ADDRESS="unix:path=$work/run/bus"
     start bus dbus-daemon --session --nofork --nopidfile --address="$DBUS_SESSION_BUS_ADDRESS"
@@ -319,7 +322,7 @@ press_show() {
     if [ -n "${WAYLAND_DISPLAY:-}" ]; then
         dunstctl context
     else
-        pointer mousemove $((width - 73)) $((height - 44)) click 1
+        pointer mousemove $((width - 73 * scale)) $((height - 44 * scale)) click 1
     fi
 }
 

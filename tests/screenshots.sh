@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
 # Takes screenshots of the applet on real desktops into target/screenshots: Xfce, LXQt, MATE and sway with waybar, each
 # light and dark, with the menu open over masters in several states and a notification on the screen. Both trays, or the
-# named one: tests/screenshots.sh [gtk|lean] [xfce|lxqt|mate|sway] [light|dark]
+# named one: tests/screenshots.sh [gtk|lean] [xfce|lxqt|mate|sway] [light|dark] [200]
+#
+# With 200, toolkits enlarge everything to 200 %; not on sway.
 #
 # Needs the packages that tests/run.sh installs, and lxqt-panel, mate-panel, sway, waybar, grim and xfce4-notifyd; a
 # desktop with missing programs is named and left out.
 set -euo pipefail
 
+scale=1
+case " $* " in *" 200 "*) scale=2 ;; esac
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 # shellcheck source=tests/screenshot_session.sh
 . "$here/tests/screenshot_session.sh"
@@ -23,12 +27,12 @@ shot() {
 # Succeeds if the notification's corner is not empty.
 has_notification() {
     picture "$work/corner.png"
-    [ "$(convert "$work/corner.png" -crop 200x160+800+600 +repage -format %k info:)" -gt 8 ]
+    [ "$(convert "$work/corner.png" -crop "$((200 * scale))x$((160 * scale))+$((800 * scale))+$((600 * scale))" +repage -format %k info:)" -gt 8 ]
 }
 
 run_scenario() {
     local tray=$1 desktop=$2 shade=$3
-    prefix=$tray-$desktop-$shade
+    prefix=$tray-$desktop-$shade$([ "$scale" = 1 ] || echo "-${scale}00")
     session_begin "$4" "$here/icons"
     start_masters
     start_display
@@ -70,17 +74,17 @@ start_sway_panel() {
 
 # The icon is the last in the panel; MATE's has a clock behind it.
 open_menu() {
-    local x=$((width - 16))
+    local x=$((width - 16 * scale))
     case $1 in
     mate) x=$(icon_x) ;;
     sway) x=$((width - 20)) ;;
     esac
-    pointer mousemove "$x" 15 click 3
+    pointer mousemove "$x" $((15 * scale)) click 3
 }
 
 # Prints the position of the icon: the rightmost pixels of its colours.
 icon_x() {
-    convert "$work/after.png" -crop "${width}x30+0+0" +repage txt:- |
+    convert "$work/after.png" -crop "${width}x$((30 * scale))+0+0" +repage txt:- |
         awk -F '[,:]' '/#E[0-9A-F]5[0-9A-F]2[0-9A-F]/ { if ($1 > most) most = $1 } END { print most - 6 }'
 }
 
@@ -101,13 +105,15 @@ missing_for() {
 }
 
 trays=(gtk lean) desktops=(xfce lxqt mate sway) shades=(light dark)
+[ "$scale" = 1 ] || desktops=(xfce lxqt mate)
 for argument; do
     case $argument in
     gtk | lean) trays=("$argument") ;;
     xfce | lxqt | mate | sway) desktops=("$argument") ;;
     light | dark) shades=("$argument") ;;
+    200) ;;
     *)
-        echo "usage: tests/screenshots.sh [gtk|lean] [xfce|lxqt|mate|sway] [light|dark]" >&2
+        echo "usage: tests/screenshots.sh [gtk|lean] [xfce|lxqt|mate|sway] [light|dark] [200]" >&2
         exit 2
         ;;
     esac
