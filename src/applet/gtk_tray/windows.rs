@@ -6,6 +6,7 @@ use gtk::gdk_pixbuf::Pixbuf;
 use gtk::prelude::*;
 use muxtray::decide::intent::Intent;
 use muxtray::decide::notice::{Button, Notice, NoticeKey};
+use muxtray::desktop::APP_ID;
 use tr::tr;
 
 /// Each window is open at most once.
@@ -43,7 +44,11 @@ impl Windows {
                 // GNOME's header bar would replace the title and the Close button.
                 .use_header_bar(0)
                 .build();
-            about.set_logo(application_icon().as_ref());
+            // By its name GTK draws it for the scale of the screen, but only if it is installed.
+            match gtk::IconTheme::default() {
+                Some(theme) if theme.has_icon(APP_ID) => about.set_logo_icon_name(Some(APP_ID)),
+                _ => about.set_logo(application_icon().as_ref()),
+            }
             about.set_icon(application_icon().as_ref());
             about.connect_response(|about, _| about.hide());
             about.connect_delete_event(|about, _| about.hide_on_delete());
