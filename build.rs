@@ -2,16 +2,25 @@
 //!
 //! The commit is the environment variable `MUXTRAY_COMMIT` if set (empty means none), or else that of the git checkout.
 //! Neither time nor machine matter, so builds are reproducible.
+//!
+//! Makes a table of each gettext catalogue in `src/po`, because reading one takes longer than a whole `muxtray list`.
+
+#[path = "src/i18n/po.rs"]
+mod po;
 
 use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
 use std::path::Path;
 use std::process::Command;
 
 /// Digits of the commit that are shown.
 const LENGTH: usize = 10;
 
-fn main() {
+fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
+    make_tables()?;
     println!("cargo::rerun-if-env-changed=MUXTRAY_COMMIT");
     let mut version = env::var("CARGO_PKG_VERSION").unwrap_or_default();
     let commit = env::var("MUXTRAY_COMMIT").ok().or_else(head);
@@ -25,6 +34,24 @@ fn main() {
         version += &format!(" ({commit})");
     }
     println!("cargo::rustc-env=MUXTRAY_VERSION={version}");
+    Ok(())
+}
+
+/// Makes the table `de` of `src/po/de.po`, and so on.
+fn make_tables() -> io::Result<()> {
+    println!("cargo::rerun-if-changed=src/po");
+    println!("cargo::rerun-if-changed=src/i18n/po.rs");
+    let output = env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?;
+    for entry in fs::read_dir("src/po")? {
+        let path = entry?.path();
+        if let Some(name) = path.file_stem()
+            && path.extension() == Some(OsStr::new("po"))
+        {
+            let table = po::table(&fs::read_to_string(&path)?);
+            fs::write(Path::new(&output).join(name), table)?;
+        }
+    }
+    Ok(())
 }
 
 /// The commit that is checked out.

@@ -1,68 +1,62 @@
-//! Reads a gettext catalogue that is built in.
-//!
-//! The reader is lenient: it skips lines that it does not understand, and a missing text stays English.
-//! `packaging/translations.py check` refuses such a catalogue before it is built in.
-//!
-//! The translators of the crate `tr` are of no use here: 0.1.11 cannot read a .po file from memory.
-//!
-//! Source: "The Format of PO Files" in the manual of GNU gettext.
+//! Looks up texts in a table that [`super::po`] has made of a gettext catalogue. Nothing of it is read before a text is
+//! needed.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::cmp::Ordering;
 
 use tr::Translator;
 
-/// Separates the context from the text in a key, as in gettext's binary catalogues.
-const CONTEXT_SEPARATOR: char = '\u{4}';
-
-/// The texts of one language: by context and English text, one text or one for each plural form.
-#[derive(Debug, Default)]
-pub struct Catalogue(pub(super) HashMap<String, Vec<String>>);
+/// The texts of one language, by context and English text.
+#[derive(Debug)]
+pub struct Catalogue(&'static [u8]);
 
 impl Catalogue {
-    /// Parses a .po file. A blank line ends an entry.
-    pub fn parse(text: &str) -> Self {
-        Self(text.split("\n\n").filter_map(entry).collect())
+    /// The table as `po::table` returns it.
+    pub const fn new(table: &'static [u8]) -> Self {
+        Self(table)
     }
-}
 
-/// Returns the key and the texts of an entry, unless it is the header, obsolete, fuzzy or incomplete.
-fn entry(lines: &str) -> Option<(String, Vec<String>)> {
-    let mut fields: Vec<(&str, String)> = Vec::new();
-    for line in lines.lines() {
-        if line.starts_with("#,") && line.contains("fuzzy") {
-            return None;
-        }
-        let Some((keyword, quoted)) = line.split_once('"').filter(|_| !line.starts_with('#'))
-        else {
-            continue;
-        };
-        // A line without a keyword continues the text before.
-        if !keyword.is_empty() {
-            fields.push((keyword.trim_end(), String::new()));
-        }
-        unquote(quoted, &mut fields.last_mut()?.1);
+    pub(super) fn len(&self) -> usize {
+        // The first string begins behind the offsets: two for each text, and one for the end.
+        self.offset(0).unwrap_or_default() / 8
     }
-    let field = |name| fields.iter().find(|(keyword, _)| *keyword == name);
-    let (_, text) = field("msgid").filter(|(_, text)| !text.is_empty())?;
-    let key = key(text, field("msgctxt").map(|(_, context)| context.as_str())).into_owned();
-    // gettext writes the forms in the order of their numbers.
-    let forms = fields
-        .into_iter()
-        .filter(|(keyword, _)| keyword.starts_with("msgstr"));
-    let forms: Vec<String> = forms.map(|(_, form)| form).collect();
-    forms
-        .iter()
-        .all(|form| !form.is_empty())
-        .then_some((key, forms))
+
+    /// Returns the forms of a text.
+    fn forms(
+        &self,
+        text: &str,
+        context: Option<&str>,
+    ) -> Option<impl Iterator<Item = &'static str>> {
+        let key = key(text, context);
+        let (mut first, mut end) = (0, self.len());
+        while first < end {
+            let middle = usize::midpoint(first, end);
+            match self.string(2 * middle)?.cmp(&key) {
+                Ordering::Less => first = middle + 1,
+                Ordering::Equal => return Some(self.string(2 * middle + 1)?.split('\0')),
+                Ordering::Greater => end = middle,
+            }
+        }
+        None
+    }
+
+    fn string(&self, number: usize) -> Option<&'static str> {
+        let bytes = self.0.get(self.offset(number)?..self.offset(number + 1)?)?;
+        str::from_utf8(bytes).ok()
+    }
+
+    fn offset(&self, number: usize) -> Option<usize> {
+        let bytes = self.0.get(4 * number..)?.first_chunk()?;
+        usize::try_from(u32::from_le_bytes(*bytes)).ok()
+    }
 }
 
 impl Translator for Catalogue {
     fn translate<'a>(&'a self, text: &'a str, context: Option<&'a str>) -> Cow<'a, str> {
-        let forms = self.0.get(&*key(text, context));
+        let forms = self.forms(text, context);
         forms
-            .and_then(|forms| forms.first())
-            .map_or(text, String::as_str)
+            .and_then(|mut forms| forms.next())
+            .unwrap_or(text)
             .into()
     }
 
@@ -73,40 +67,32 @@ impl Translator for Catalogue {
         plural: &'a str,
         context: Option<&'a str>,
     ) -> Cow<'a, str> {
-        let form = self.0.get(&*key(singular, context)).and_then(|forms| {
+        let form = self.forms(singular, context).and_then(|mut forms| {
             // One form for every number, or `plural=(n != 1)`; translations.py refuses other rules.
-            forms.get(usize::from(n != 1)).or_else(|| forms.first())
+            let first = forms.next();
+            let other = (n != 1).then(|| forms.next()).flatten();
+            other.or(first)
         });
         let english = if n == 1 { singular } else { plural };
-        form.map_or(english, String::as_str).into()
+        form.unwrap_or(english).into()
     }
 }
 
 fn key<'a>(text: &'a str, context: Option<&str>) -> Cow<'a, str> {
     match context {
         None => text.into(),
-        Some(context) => format!("{context}{CONTEXT_SEPARATOR}{text}").into(),
-    }
-}
-
-/// Appends the rest of a quoted string to the text, without escapes.
-fn unquote(quoted: &str, text: &mut String) {
-    let mut characters = quoted.strip_suffix('"').unwrap_or(quoted).chars();
-    while let Some(character) = characters.next() {
-        match character {
-            '\\' => text.extend(characters.next().map(|escaped| match escaped {
-                'n' => '\n',
-                't' => '\t',
-                other => other,
-            })),
-            plain => text.push(plain),
-        }
+        Some(context) => format!("{context}\u{4}{text}").into(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::i18n::po;
+
+    fn parsed(text: &str) -> Catalogue {
+        Catalogue::new(po::table(text).leak())
+    }
 
     const CATALOGUE: &str = r#"
 # A comment with "quotes".
@@ -155,7 +141,7 @@ msgstr ""
 
     #[test]
     fn finds_texts_by_text_and_context() {
-        let catalogue = Catalogue::parse(CATALOGUE);
+        let catalogue = parsed(CATALOGUE);
         for (text, context, found) in [
             ("a \"quoted\" \\ text", None, "ein \"zitierter\" \\ Text"),
             ("open", None, "offen"),
@@ -174,7 +160,7 @@ msgstr ""
 
     #[test]
     fn selects_plural_form_by_number() {
-        let catalogue = Catalogue::parse(CATALOGUE);
+        let catalogue = parsed(CATALOGUE);
         for (n, singular, plural, form) in [
             (1, "{n} host", "{n} hosts", "{n} Rechner"),
             (0, "{n} host", "{n} hosts", "{n} Rechnern"),

@@ -1,7 +1,7 @@
 //! The language of the texts that a person reads.
 //!
-//! A text is written in English where it is used, as `tr!("…")`. The gettext catalogues in `src/po` are built in; one is
-//! read when a language needs it. `packaging/translations.py` extracts the texts and checks the catalogues.
+//! A text is written in English where it is used, as `tr!("…")`. The gettext catalogues in `src/po` are built in, as
+//! tables that `build.rs` makes of them. `packaging/translations.py` extracts the texts and checks the catalogues.
 //!
 //! The catalogue is global: [`set_language`] sets it once, before any text is made, and the pure modules read it. As an
 //! argument it would have to go through every `Display` of an error, which takes none. Nothing is decided by a text, and
@@ -11,22 +11,27 @@
 //! and the messages of ssh.
 
 mod catalogue;
+#[cfg(test)]
+mod po;
 
 use std::ffi::OsString;
 use std::sync::Arc;
 
 pub use catalogue::Catalogue;
 
+/// The table that `build.rs` has made of a file in `src/po`.
+macro_rules! catalogue {
+    ($name:literal) => {
+        Some(include_bytes!(concat!(env!("OUT_DIR"), "/", $name)))
+    };
+}
+
 /// Every language that muxtray speaks. To add one, add its catalogue to `src/po` and a line here.
 static LANGUAGES: &[Language] = &[
     Language::new("en", &[], None),
-    Language::new("de", &[], Some(include_str!("../po/de.po"))),
+    Language::new("de", &[], catalogue!("de")),
     // Readers of traditional characters mostly prefer English to simplified ones; the others put zh_CN into LANGUAGE.
-    Language::new(
-        "zh",
-        &["hant", "tw", "hk", "mo"],
-        Some(include_str!("../po/zh_CN.po")),
-    ),
+    Language::new("zh", &["hant", "tw", "hk", "mo"], catalogue!("zh_CN")),
 ];
 
 #[derive(Debug, PartialEq, Eq)]
@@ -34,15 +39,15 @@ pub struct Language {
     code: &'static str,
     /// Territories and scripts that the catalogue does not serve.
     except: &'static [&'static str],
-    /// A .po file; `None` for English, which needs none.
-    catalogue: Option<&'static str>,
+    /// `None` for English, which needs none.
+    catalogue: Option<&'static [u8]>,
 }
 
 impl Language {
     const fn new(
         code: &'static str,
         except: &'static [&'static str],
-        catalogue: Option<&'static str>,
+        catalogue: Option<&'static [u8]>,
     ) -> Self {
         Self {
             code,
@@ -86,10 +91,10 @@ impl Language {
         })
     }
 
-    /// Reads the catalogue; `None` for English. A binary with texts of its own calls [`tr::set_translator`] too, because
+    /// `None` for English. A binary with texts of its own calls [`tr::set_translator`] too, because
     /// the crate `tr` keeps a translator for each crate.
     pub fn catalogue(&self) -> Option<Arc<Catalogue>> {
-        self.catalogue.map(|text| Arc::new(Catalogue::parse(text)))
+        self.catalogue.map(|table| Arc::new(Catalogue::new(table)))
     }
 }
 
