@@ -1,5 +1,5 @@
 //! Measures the cost of N control sockets: `muxtray list`, `ssh -O check` on each, and one scan of the engine. Half of
-//! the sockets are live and half stale.
+//! the sockets are live and half stale. A second table compares masters with and without forwardings and clients.
 //!
 //! With many sockets the masters are stand-ins that answer the alive check at once, which favours `ssh -O check`;
 //! `muxtray list` asks no master. The measurement with one socket has a real master.
@@ -42,6 +42,10 @@ const MASTERS: usize = 200;
 /// The time of the loop is proportional, so a longer one shows nothing new.
 const MOST_CHECKS: usize = 200;
 const LISTS: usize = 20;
+/// Alternations of the scenes that are compared.
+const TURNS: usize = 3;
+/// The clients of each master.
+const CLIENTS: usize = 5;
 const SCANS: usize = 50;
 const DUELS: usize = 300;
 
@@ -58,7 +62,7 @@ fn main() {
         "a scan of the applet",
     ]);
     for size in sizes {
-        lists.row(Scene::with_sockets(*size).lists());
+        lists.row(Scene::with_sockets(*size, MASTERS, Sockets::HalfStale, false).lists());
     }
     lists.print(
         "A list of N sockets",
@@ -66,6 +70,67 @@ fn main() {
             "Start to exit, median of {LISTS}; `ssh -O check` from a loop over {MOST_CHECKS} at most, the rest by \
              proportion. Half of the sockets are live, held by {MASTERS} processes at most; half are stale. The scan is \
              its processor time, program and kernel, median of {SCANS}, warm."
+        ),
+    );
+    forwardings_and_clients();
+}
+
+/// The same sockets without and with forwardings or clients, in turn.
+fn forwardings_and_clients() {
+    let scale = if quick() { 10 } else { 1 };
+    let (sockets, masters) = (1_000 / scale, MASTERS / scale);
+    let plain = |size| Scene::with_sockets(size, masters, Sockets::HalfStale, false);
+    let forwarding = |size| Scene::with_sockets(size, masters, Sockets::HalfStale, true);
+    let without = |size| Scene::with_sockets(size, masters, Sockets::Live, false);
+    let with_clients = |size| {
+        let mut scene = without(size);
+        let each = scene.paths.iter().cycle().take(CLIENTS * size);
+        scene.masters.connect(each);
+        scene
+    };
+    let mut table = Table::new(&[
+        "masters",
+        "`muxtray list --json`",
+        "ratio",
+        "a scan of the applet",
+    ]);
+    let mut compare = |name: &str, with: &str, size, scenes: [&dyn Fn(usize) -> Scene; 2]| {
+        let mut lists = [Vec::new(), Vec::new()];
+        let mut scans = [Duration::ZERO; 2];
+        for _ in 0..TURNS {
+            for (number, make) in scenes.iter().enumerate() {
+                let scene = make(size);
+                scene.list();
+                lists[number].extend((0..LISTS).map(|_| scene.list()));
+                scans[number] = scene.scan().median();
+            }
+        }
+        let [before, after] = lists.map(Times::from_iter);
+        for (name, list, scan) in [(name, &before, scans[0]), (with, &after, scans[1])] {
+            table.row([
+                name.to_owned(),
+                time(list.median()),
+                ratio_of_times(list.median(), before.median()),
+                time(scan),
+            ]);
+        }
+    };
+    compare(
+        &format!("{sockets} sockets, half stale, {masters} masters"),
+        "the same, each master with a forwarding",
+        sockets,
+        [&plain, &forwarding],
+    );
+    compare(
+        &format!("{masters} masters"),
+        &format!("the same, with {} clients", CLIENTS * masters),
+        masters,
+        [&without, &with_clients],
+    );
+    table.print(
+        "Forwardings and clients",
+        &format!(
+            "Start to exit, median of {TURNS} times {LISTS} in turn. Every client is a process."
         ),
     );
 }
@@ -105,11 +170,18 @@ fn one_against_one() {
 struct Scene {
     directory: tempfile::TempDir,
     paths: Vec<PathBuf>,
-    _masters: StandIns,
+    live: usize,
+    masters: StandIns,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sockets {
+    Live,
+    HalfStale,
 }
 
 impl Scene {
-    fn with_sockets(size: usize) -> Self {
+    fn with_sockets(size: usize, masters: usize, sockets_are: Sockets, forwarding: bool) -> Self {
         let directory = tempfile::Builder::new()
             .prefix("mtb")
             .tempdir_in("/tmp")
@@ -130,9 +202,9 @@ impl Scene {
             .iter()
             .cloned()
             .enumerate()
-            .partition(|(number, _)| number % 2 == 0);
+            .partition(|(number, _)| sockets_are == Sockets::Live || number % 2 == 0);
         let live: Vec<PathBuf> = live.into_iter().map(|(_, path)| path).collect();
-        let masters = StandIns::listen(directory.path(), &live, MASTERS);
+        let masters = StandIns::listen(directory.path(), &live, masters, forwarding);
         for (_, path) in stale {
             drop(UnixListener::bind(&path).unwrap());
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
@@ -140,7 +212,8 @@ impl Scene {
         Self {
             directory,
             paths,
-            _masters: masters,
+            live: live.len(),
+            masters,
         }
     }
 
@@ -148,18 +221,19 @@ impl Scene {
         self.directory.path().join("config")
     }
 
+    fn list(&self) -> Duration {
+        let mut list = Command::new(program());
+        list.arg("--ssh-config").arg(self.config());
+        list.arg("--config")
+            .arg(self.directory.path().join("muxtray.toml"));
+        list.args(["list", "--json"]);
+        list.env("XDG_CACHE_HOME", self.directory.path());
+        silent(list)
+    }
+
     fn lists(&self) -> Vec<String> {
-        let run = || {
-            let mut list = Command::new(program());
-            list.arg("--ssh-config").arg(self.config());
-            list.arg("--config")
-                .arg(self.directory.path().join("muxtray.toml"));
-            list.args(["list", "--json"]);
-            list.env("XDG_CACHE_HOME", self.directory.path());
-            silent(list)
-        };
-        run();
-        let lists: Times = (0..LISTS).map(|_| run()).collect();
+        self.list();
+        let lists: Times = (0..LISTS).map(|_| self.list()).collect();
         let list = lists.median();
         let checks = self.checks();
         vec![
@@ -184,19 +258,18 @@ impl Scene {
         let request = scan::request(&Settings::default(), Some(&config), &environment);
         let mut places = discover::discover(&request, &environment).places;
         let mut scanner = Scanner::new(environment);
-        self.assert_half_is_live(&scanner.scan(&mut places, &[]).sockets);
+        self.assert_all_are_found(&scanner.scan(&mut places, &[]).sockets);
         let scan = || processor_time(|| drop(scanner.scan(&mut places, &[])));
         std::iter::repeat_with(scan).take(SCANS).collect()
     }
 
-    fn assert_half_is_live(&self, sockets: &[Socket]) {
+    fn assert_all_are_found(&self, sockets: &[Socket]) {
         let ours = |socket: &&Socket| socket.path.as_path().starts_with(self.directory.path());
         let ours: Vec<&Socket> = sockets.iter().filter(ours).collect();
         let live = ours.iter().filter(|socket| socket.is_running()).count();
-        let all = self.paths.len();
         assert_eq!(
             (ours.len(), live),
-            (all, all.div_ceil(2)),
+            (self.paths.len(), self.live),
             "the measured scan has to find every socket in its state"
         );
     }

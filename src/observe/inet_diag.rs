@@ -230,6 +230,8 @@ mod tests {
     use super::*;
     use crate::observe::netlink::sent;
 
+    const AF_INET6: u8 = 10;
+
     /// `struct inet_diag_msg` of Linux 6.18: an idle connection, and one with lost data.
     const IDLE: &str = "\
         02010200bd4808ae0a4d00010000000000000000000000000a630009000000000000000000000000000000007e6a02000000\
