@@ -101,7 +101,7 @@ pub fn exit_or_end_process(subject: &Subject, consent: SessionConsent) -> Action
 }
 
 /// Connects to a master and keeps the connection; refused for a master of another program.
-pub fn keep(subject: &Subject) -> Result<Kept, ActionReport> {
+pub fn keep(subject: &Subject) -> Result<Kept, Box<ActionReport>> {
     let refused = |why| {
         let message = tr!("not kept open: {why}", why);
         subject.report(Action::KeepOpen, ActionOutcome::REFUSED, message)
@@ -111,9 +111,10 @@ pub fn keep(subject: &Subject) -> Result<Kept, ActionReport> {
         .map(refused)
         .or_else(|| subject.refusal(Action::KeepOpen))
     {
-        return Err(report);
+        return Err(Box::new(report));
     }
-    keep::keep(&subject.target).map_err(|error| subject.error(Action::KeepOpen, &error))
+    keep::keep(&subject.target)
+        .map_err(|error| Box::new(subject.error(Action::KeepOpen, &error)))
 }
 
 pub fn stop(subject: &Subject) -> ActionReport {

@@ -6,6 +6,7 @@
 pub mod action_notice;
 pub mod action_report;
 pub mod ending;
+pub mod ends;
 pub mod forwarding;
 pub mod intent;
 pub mod keeping;
@@ -23,6 +24,7 @@ use std::time::{Duration, Instant};
 use tr::tr;
 
 use crate::decide::action_report::ActionReport;
+use crate::decide::ends::{EndPolicy, Ends};
 use crate::decide::intent::Intent;
 use crate::decide::notice::{Button, Notice, NoticeKey, first_lines};
 use crate::model::control_path::HostAlias;
@@ -48,6 +50,8 @@ pub struct Policy {
     pub exit_stranded: bool,
     /// The hosts whose stranded masters are replaced without asking.
     pub reopen: BTreeSet<HostAlias>,
+    /// The masters whose end is announced.
+    pub ends: EndPolicy,
     /// Whether details can be shown in a window; without one, no notification has a "Show" button.
     pub can_show: bool,
 }
@@ -59,6 +63,7 @@ pub struct Memory {
     cleaned: BTreeSet<Target>,
     stranded: Stranded,
     reopening: Reopening,
+    ends: Ends,
     quiet_until: Option<Instant>,
 }
 
@@ -110,6 +115,7 @@ pub fn decide(
     let is_announced = |problem: &Problem<'_>| !problem.target().is_some_and(is_handled);
     let problems: Vec<Problem<'_>> = problems(snapshot, policy).filter(is_announced).collect();
     let mut effects = memory.announce(&problems, is_quiet, policy);
+    effects.extend(memory.ends.update(snapshot, policy.ends, is_quiet, now));
     if !to_clean.is_empty() {
         effects.push(Effect::Clean(to_clean.into_iter().collect()));
     }
@@ -201,6 +207,11 @@ impl Memory {
     pub fn exits_at(&self) -> Option<Instant> {
         let due = self.stranded.due()?;
         Some(self.quiet_until.map_or(due, |quiet| quiet.max(due)))
+    }
+
+    /// Returns the time at which the next end of a master is to be announced.
+    pub const fn announces_end_at(&self) -> Option<Instant> {
+        self.ends.due
     }
 
     /// Returns the targets to clean now, each file once. An interrupted clean is finished under any policy.

@@ -24,6 +24,8 @@ pub enum NoticeKey {
     Fixed(PathBuf),
     /// The result of an action on several sockets.
     AnswerAll,
+    /// ControlPersist ends the master at this path soon; several masters with `None`.
+    End(Option<ControlPath>),
     Settings,
 }
 

@@ -11,6 +11,12 @@ fn policy() -> Policy {
         clean_automatically: false,
         exit_stranded: false,
         reopen: BTreeSet::new(),
+        ends: EndPolicy {
+            with_forwards: true,
+            others: true,
+            before: ends::ANNOUNCED_BEFORE,
+            can_show: true,
+        },
         can_show: true,
     }
 }

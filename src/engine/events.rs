@@ -70,6 +70,7 @@ impl Engine {
             self.scanner.next_scan_due(),
             quiet_until,
             self.memory.exits_at(),
+            self.memory.announces_end_at(),
             self.next_keep_end(),
             self.memory.reopens_at(),
             self.discover_again,

@@ -21,7 +21,7 @@ impl Engine {
     pub(super) fn keep_open(&self, target: &Target, time: KeepTime) {
         let subject = self.subject(target);
         self.start("keep", move || {
-            let kept = perform::keep(&subject).map_err(Box::new);
+            let kept = perform::keep(&subject);
             Message::Kept(Box::new(subject), time, kept)
         });
     }

@@ -8,10 +8,12 @@ use super::state::Engine;
 use super::user_interface::Order;
 use crate::config::{self, ConfigError};
 use crate::decide::action_notice::Scope;
+use crate::decide::ends::{ANNOUNCED_BEFORE, EndPolicy};
 use crate::decide::intent::SessionConsent;
 use crate::decide::{self, Effect, Opportunity, Policy};
 use crate::diagnose::network::SLEPT;
 use crate::discover;
+use crate::model::settings::Setting;
 use crate::observe::file_stamp::FileStamp;
 use crate::observe::network::{routes, time_asleep};
 use crate::present::menu::{self, MenuHosts, TrayView};
@@ -141,6 +143,12 @@ impl Engine {
             clean_automatically: self.settings.clean_automatically,
             exit_stranded: self.settings.exit_stranded,
             reopen: self.settings.reopen.iter().cloned().collect(),
+            ends: EndPolicy {
+                with_forwards: self.settings.is_announced(Setting::EndWithForwardings),
+                others: self.settings.is_announced(Setting::EndOfOthers),
+                before: ANNOUNCED_BEFORE,
+                can_show: self.options.can_show,
+            },
             can_show: self.options.can_show,
         }
     }

@@ -93,7 +93,7 @@ impl Engine {
         let Some(program) = ssh.and_then(|ssh| ssh.file(self.scanner.environment())) else {
             return;
         };
-        let config = ssh.and_then(|ssh| ssh.config_file());
+        let config = ssh.and_then(Ssh::config_file);
         let terminal = self.settings.terminal.0.clone();
         self.start("terminal", move || {
             let command = session.command(&program, config.as_deref());

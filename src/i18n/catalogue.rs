@@ -155,7 +155,7 @@ msgstr ""
         ] {
             assert_eq!(catalogue.translate(text, context), found);
         }
-        assert_eq!(catalogue.0.len(), 6);
+        assert_eq!(catalogue.len(), 6);
     }
 
     #[test]

@@ -155,7 +155,7 @@ mod tests {
         let texts = template.matches("\nmsgid ").count() - 1;
         for language in &LANGUAGES[1..] {
             let catalogue = language.catalogue().unwrap();
-            assert_eq!(catalogue.0.len(), texts, "{}", language.code);
+            assert_eq!(catalogue.len(), texts, "{}", language.code);
             let text = catalogue.ntranslate(2, "{n} session", "{n} sessions", None);
             assert!(text.contains("{n}") && text != "{n} sessions", "{text}");
         }

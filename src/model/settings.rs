@@ -122,6 +122,12 @@ settings! {
         as Reconnect, 15 seconds later, one master at a time, and only while there is a route to the server or its jump \
         host. ssh asks nothing (BatchMode). After 8 attempts on one route, or if ssh would have to ask, a notification \
         reports it. A master that ends by itself, or that you end, is not opened again.";
+    announce_end_with_forwardings: bool = true,
+        switch EndWithForwardings marked!("Masters with forwardings before they end"),
+        "Notify five minutes before ControlPersist ends a master that forwards ports: its forwardings end with it.";
+    announce_end: bool = false,
+        switch EndOfOthers marked!("Other masters before they end"),
+        "Notify five minutes before ControlPersist ends any other master.";
     extra_paths: Vec<String> = Vec::new(),
         "Additional paths of control sockets, as globs, such as `~/.cache/tool/ssh-*.sock`. The ControlPaths of the ssh \
         configuration and all running masters are found without this.";
@@ -181,6 +187,11 @@ impl Default for Notifications {
     }
 }
 
+impl Setting {
+    /// Kinds of notifications that are no findings.
+    pub const ENDS: &[Self] = &[Self::EndWithForwardings, Self::EndOfOthers];
+}
+
 fn kind_label(id: FindingId) -> String {
     let title = id.title();
     if title.starts_with("ssh ") || title.starts_with("muxtray") {
@@ -217,8 +228,13 @@ impl Settings {
         self
     }
 
+    /// Whether notifications as such and this kind are on.
+    pub fn is_announced(&self, kind: Setting) -> bool {
+        self.notifications.enabled && self.is_on(kind)
+    }
+
     pub fn announced(&self) -> BTreeSet<FindingId> {
-        let is_on = |id: &&FindingId| self.notifications.enabled && self.is_on(Setting::Kind(**id));
+        let is_on = |id: &&FindingId| self.is_announced(Setting::Kind(**id));
         FindingId::ALL.iter().filter(is_on).copied().collect()
     }
 

@@ -343,7 +343,7 @@ mod tests {
     #[test]
     fn ipv4_mapped_address_becomes_ipv4() {
         let mut body = bytes(IDLE);
-        body[0] = 10; // AF_INET6
+        body[0] = AF_INET6;
         body[8..24].copy_from_slice(&Ipv4Addr::new(10, 0, 0, 7).to_ipv6_mapped().octets());
         body[24..40].copy_from_slice(&"2001:db8::1".parse::<Ipv6Addr>().unwrap().octets());
         let row = read(&body).remove(0);

@@ -24,7 +24,8 @@ impl TrayView {
 fn settings_menu(preferences: &Preferences) -> Entry {
     let switches = [Setting::Notifications]
         .into_iter()
-        .chain(Setting::TOP.iter().copied());
+        .chain(Setting::TOP.iter().copied())
+        .filter(|setting| !Setting::ENDS.contains(setting));
     let mut entries: Vec<Entry> = switches
         .map(|setting| switch(setting, preferences))
         .collect();
@@ -70,8 +71,8 @@ fn kinds_menu(preferences: &Preferences) -> Entry {
         entries.extend(kinds);
         entries.push(Entry::Separator);
     }
-    // The last separator.
-    entries.pop();
+    let ends = Setting::ENDS.iter();
+    entries.extend(ends.map(|setting| switch(*setting, preferences)));
     Entry::submenu("kinds", label, entries)
 }
 
