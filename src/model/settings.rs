@@ -106,7 +106,7 @@ macro_rules! settings {
 settings! {
     interval_secs: u32 = 300,
         "Seconds after which the control sockets are scanned although no event was seen, 1 to 86400. Most changes cause \
-        an event; for those that cause none, such as sessions that close, muxtray scans at least every 30 seconds. A \
+        an event; for those that cause none, such as forwarded connections that close, muxtray scans at least every 30 seconds. A \
         scan reads the kernel's tables and connects to no master, so it keeps none alive.";
     clean_automatically: bool = false,
         switch CleanAutomatically marked!("Clean stale sockets automatically"),

@@ -61,7 +61,8 @@ pub(super) const SECURITY: [&str; 4] = [
      processes. It does not connect to a socket on which a process listens. It runs `ssh -G` for configured hosts when \
      the configuration has changed; as with ssh itself, that runs the commands of `Match exec`.",
     "muxtray connects to a control socket only for an action that you request or allow with `exit_stranded`, or if the \
-     kernel shows no listener; never to that of another user. Only the ssh that `open` and `test` start connects to \
+     kernel shows no listener; never to that of another user. `keep`, and Keep open in the menu, hold such a \
+     connection, so that ControlPersist does not end the master. Only the ssh that `open` and `test` start connects to \
      servers.",
     "muxtray removes only sockets of yours on a local filesystem that refuse connections and are still the file that was \
      checked. It follows no symlinks, and does not remove the socket of a master that takes the path meanwhile.",
