@@ -127,18 +127,16 @@ impl Reopening {
     ) -> Step {
         let mut step = Step::default();
         let mut before = std::mem::take(&mut self.lost);
-        let mut dropped = Vec::new();
         for host in hosts {
             let known = before.remove(host);
             match Lost::after(known, master(snapshot, host), with.now) {
                 Ok(lost) => drop(self.lost.insert(host.clone(), lost)),
-                Err(known) => dropped.extend(known),
+                Err(announced) => step.withdrawn.extend(announced),
             }
         }
         self.note_jumping();
-        dropped.extend(before.into_values());
         step.withdrawn
-            .extend(dropped.iter().filter_map(Lost::announced));
+            .extend(before.values().filter_map(Lost::announced));
         for lost in self.lost.values_mut() {
             let was_announced = lost.announced();
             lost.note_route(with.routes.get(&lost.address));
@@ -243,12 +241,13 @@ impl Reopening {
 
 impl Lost {
     /// Returns what is known of a host's lost master after a look, which found `socket` at its path; an error with the
-    /// earlier facts if there is nothing to replace any more.
+    /// announced master if there is nothing to replace any more.
     fn after(
         known: Option<Self>,
         socket: Option<&Socket>,
         now: Instant,
-    ) -> Result<Self, Option<Self>> {
+    ) -> Result<Self, Option<Target>> {
+        let over = |known: Option<Self>| Err(known.and_then(|known| known.announced()));
         match (known, socket) {
             (Some(known), _) if known.phase == Phase::Opening => Ok(known),
             (known, Some(socket)) if is_stranded(socket) => match (known, address(socket)) {
@@ -258,14 +257,14 @@ impl Lost {
                     ..known
                 }),
                 (known, Some(address)) => Ok(Self::new(socket, address, known.as_ref(), now)),
-                (known, None) => Err(known),
+                (known, None) => over(known),
             },
             (Some(known), Some(socket)) if is_well(socket) => {
                 let is_new = known.phase == Phase::Open && now < known.next;
-                if is_new { Ok(known) } else { Err(Some(known)) }
+                if is_new { Ok(known) } else { over(Some(known)) }
             }
             (Some(known), _) if known.is_ended => Ok(known),
-            (known, _) => Err(known),
+            (known, _) => over(known),
         }
     }
 

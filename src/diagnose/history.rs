@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::network::{ADDRESS_TOLERANCE, Elapsed, SLEPT, judge};
 use crate::model::client::Clients;
-use crate::model::network::{Address, Connection, Doubt, NetworkFacts, Route, Verdict};
+use crate::model::network::{Address, Connection, Doubt, LoneSsh, NetworkFacts, Route, Verdict};
 use crate::model::remembered::RememberedForwards;
 use crate::model::seen::SeenMasters;
 use crate::model::socket::{Cookie, Facts, Listener, MasterPid};
@@ -39,6 +39,7 @@ pub struct History {
     pub(crate) seen: SeenMasters,
     pub(crate) remembered: RememberedForwards,
     proxy_commands: BTreeMap<MasterPid, Vec<String>>,
+    alone: Vec<LoneSsh>,
 }
 
 /// A connection with its facts of earlier scans: the start of a wait for an answer, and the changes since the last answer.
@@ -104,6 +105,7 @@ impl History {
         self.connections = known.collect();
         self.network_at = Some((now, facts.asleep));
         self.proxy_commands = facts.proxy_commands;
+        self.alone = facts.alone;
         self
     }
 
@@ -149,6 +151,11 @@ impl History {
 
     pub(super) fn proxy_commands(&self, master: MasterPid) -> &[String] {
         self.proxy_commands.get(&master).map_or(&[], Vec::as_slice)
+    }
+
+    /// The ssh processes that connect to the server of a master.
+    pub(super) fn alone(&self) -> &[LoneSsh] {
+        &self.alone
     }
 
     pub fn look_again_at(&self) -> Option<Instant> {

@@ -12,6 +12,7 @@ mod history;
 mod hosts;
 mod names;
 pub mod network;
+mod not_multiplexed;
 pub mod obstacle;
 mod outdated;
 mod place_owner;
@@ -150,6 +151,9 @@ pub fn judge(observation: &Observation, at: SystemTime, context: Context<'_>) ->
     );
     let outdated = outdated::finding(&socket, context.places, context.home, context.tilde);
     socket.findings.extend(outdated);
+    let alone = context.history.alone();
+    let not_multiplexed = not_multiplexed::finding(&socket, alone, context.places, context.tilde);
+    socket.findings.extend(not_multiplexed);
     socket
         .findings
         .extend(forwards::exposed(&socket, context.tilde));

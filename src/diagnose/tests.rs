@@ -494,6 +494,7 @@ fn unanswered_limit_is_that_of_ssh_or_the_default() {
         ..lost.numbers
     };
     let network = NetworkFacts {
+        alone: Vec::new(),
         proxy_commands: std::collections::BTreeMap::new(),
         asleep: Duration::ZERO,
         connections: [(MasterPid(4711), lost)].into(),

@@ -172,6 +172,13 @@ findings! {
         meaning: "the configuration has changed a setting since the master began, and only a new master takes it up",
         advice: "`muxtray exit`, then `muxtray open`",
     }
+    NotMultiplexed {
+        id: "not-multiplexed", severity: Info, group: Socket,
+        title: marked!("ssh runs beside the master"),
+        meaning: "an ssh of yours has a connection of its own to the server of a master that it could share: `-S none` or \
+            another ControlPath in its arguments, ControlMaster yes, or it began before the master",
+        advice: "end it, and run `ssh` again",
+    }
     ForwardExposed {
         id: "forward-exposed", severity: Warning, group: Socket,
         title: marked!("forwarding is open to other machines"),

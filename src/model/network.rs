@@ -2,9 +2,10 @@
 
 use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::ids::MasterPid;
+use super::observation::SshArguments;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NetworkFacts {
@@ -14,6 +15,29 @@ pub struct NetworkFacts {
     pub connections: BTreeMap<MasterPid, Connection>,
     /// The command lines of the ProxyCommand or ProxyJump of each master that has one.
     pub proxy_commands: BTreeMap<MasterPid, Vec<String>>,
+    /// The ssh processes that are no masters and connect to the server of one.
+    pub alone: Vec<LoneSsh>,
+}
+
+/// An ssh of the user that is no master and has a connection of its own, without a proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoneSsh {
+    pub pid: MasterPid,
+    pub started: Option<SystemTime>,
+    pub remote: SocketAddr,
+    pub arguments: SshArguments,
+    pub sharing: SharingArguments,
+}
+
+/// The arguments of an ssh that decide whether it uses a master.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SharingArguments {
+    /// `-S` or `-o ControlPath`, as typed.
+    pub control_path: Option<String>,
+    /// `-M` or `-o ControlMaster`, in lower case.
+    pub control_master: Option<String>,
+    /// `-W`: it is the proxy of another ssh.
+    pub is_proxy: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -234,6 +234,7 @@ pub(crate) fn seen_over(
 ) -> Snapshot {
     let network = NetworkFacts {
         proxy_commands: BTreeMap::new(),
+        alone: Vec::new(),
         asleep: Duration::ZERO,
         connections,
     };

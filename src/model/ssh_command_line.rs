@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use super::control_path::Destination;
 use super::forwarding::{Forwarding, ForwardingKind};
+use super::network::SharingArguments;
 use super::observation::SshArguments;
 
 /// The option string of getopt in `main()` of ssh.c; a colon follows options with an argument.
@@ -163,6 +164,34 @@ pub fn ssh_arguments(
     })
 }
 
+/// The arguments in the content of `/proc/PID/cmdline` that decide whether the ssh uses a master. As in ssh, the last `-S`
+/// counts before the first `-o`.
+pub fn sharing_arguments(cmdline: &[u8]) -> SharingArguments {
+    let (mut by_flag, mut by_option) = (None, None);
+    let mut found = SharingArguments::default();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    parts(cmdline, |part| match part {
+        Part::Flags(flags) if flags.contains(&b'M') => {
+            found.control_master = Some("yes".to_owned());
+        }
+        Part::Option(b'S', path) => by_flag = Some(text(path)),
+        Part::Option(b'W', _) => found.is_proxy = true,
+        Part::Option(b'o', line) => match option_line(line) {
+            Some((keyword, path)) if keyword == "controlpath" => {
+                by_option.get_or_insert(path);
+            }
+            Some((keyword, value)) if keyword == "controlmaster" => {
+                let value = value.to_ascii_lowercase();
+                found.control_master.get_or_insert(value);
+            }
+            _ => {}
+        },
+        Part::Flags(_) | Part::Option(..) | Part::Host(_) => {}
+    });
+    found.control_path = by_flag.or(by_option);
+    found
+}
+
 /// The keyword in lower case and the first word of its value in the argument of `-o`, a line of ssh_config(5).
 fn option_line(line: &[u8]) -> Option<(String, String)> {
     let line = std::str::from_utf8(line).ok()?;
@@ -205,6 +234,33 @@ mod tests {
             ("", true),
         ] {
             assert_eq!(is_own_session(cmdline.as_bytes()), own, "{cmdline:?}");
+        }
+    }
+
+    #[test]
+    fn arguments_about_sharing_are_found() {
+        for (line, path, master, is_proxy) in [
+            ("ssh web", None, None, false),
+            ("ssh -S none web -S x", Some("x"), None, false),
+            ("ssh -oControlPath=none -Snew web", Some("new"), None, false),
+            (
+                "ssh -o ControlPath=a -o ControlPath=b web",
+                Some("a"),
+                None,
+                false,
+            ),
+            ("ssh -NM web", None, Some("yes"), false),
+            ("ssh -o ControlMaster=Ask web", None, Some("ask"), false),
+            ("ssh web true -M", None, None, false),
+            ("ssh -W [db]:22 web", None, None, true),
+        ] {
+            let found = sharing_arguments(line.replace(' ', "\0").as_bytes());
+            let expected = SharingArguments {
+                control_path: path.map(str::to_owned),
+                control_master: master.map(str::to_owned),
+                is_proxy,
+            };
+            assert_eq!(found, expected, "{line}");
         }
     }
 

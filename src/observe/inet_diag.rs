@@ -5,6 +5,7 @@
 //! ask for (`inet_diag_dump_compat()` in inet_diag.c). Sources: sock_diag(7), `linux/inet_diag.h`, and for the meaning of the numbers
 //! `linux/tcp.h` and `tcp_get_info()` in tcp.c.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -87,6 +88,20 @@ pub struct Row {
 pub(super) fn dump() -> io::Result<Vec<Row>> {
     let request = request_all(SHOW_INFO, 1 << ESTABLISHED | 1 << LISTEN);
     netlink::dump(PROTOCOL, TCP_OF_ANY_FAMILY, &request, row)
+}
+
+/// Every connection of this network namespace to one of these ports.
+pub(super) fn connections_to(ports: BTreeSet<u16>) -> io::Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for port in ports {
+        for family in [AF_INET, AF_INET6] {
+            let mut bytes = [0; ID];
+            bytes[2..4].copy_from_slice(&port.to_be_bytes());
+            let request = request(&ConnectionId { family, bytes });
+            rows.extend(netlink::dump(PROTOCOL, SOCK_DIAG_BY_FAMILY, &request, row)?);
+        }
+    }
+    Ok(rows)
 }
 
 /// A TCP socket without its numbers.
@@ -372,6 +387,14 @@ mod tests {
             assert_eq!(row.remote, client.peer_addr().unwrap());
             assert!(row.numbers.is_some());
             assert_eq!(find(listener.local_addr().unwrap()).numbers, None);
+
+            let to_port = connections_to([row.remote.port()].into()).unwrap();
+            assert!(to_port.iter().any(|other| other.id == row.id));
+            assert!(
+                to_port
+                    .iter()
+                    .all(|other| other.remote.port() == row.remote.port())
+            );
 
             let again = lookup([&row.id]).unwrap().remove(0).unwrap();
             assert_eq!((again.id, again.inode), (row.id, row.inode));

@@ -21,6 +21,7 @@ pub mod filesystem;
 pub mod forwarded;
 pub mod inet_diag;
 mod listener_process;
+mod lone;
 pub mod mounts;
 mod name_service;
 pub(crate) mod netlink;

@@ -7,22 +7,25 @@ use std::time::{Duration, Instant};
 use nix::time::{ClockId, clock_gettime};
 
 use super::Observer;
+use super::lone::LoneFinder;
 use super::rtnetlink::{self, Endpoints};
 use super::transport::{Master, Transport, TransportFinder};
 use crate::model::ids::{MasterPid, UserId};
-use crate::model::network::{Address, Connection, NetworkFacts, Route};
+use crate::model::network::{Address, Connection, LoneSsh, NetworkFacts, Route};
 use crate::model::observation::Facts;
 
 /// Reads the networks behind masters. Remembers which connection is whose, because finding that out is costly.
 #[derive(Debug)]
 pub struct NetworkObserver {
     transports: TransportFinder,
+    lone: LoneFinder,
 }
 
 impl NetworkObserver {
     pub fn new(uid: UserId) -> Self {
         Self {
             transports: TransportFinder::new(uid),
+            lone: LoneFinder::new(uid),
         }
     }
 
@@ -37,23 +40,32 @@ impl NetworkObserver {
             .filter_map(|listener| listener.holder.ssh())
             .map(|process| (process.pid, process.started))
             .collect();
-        let connections = self.connections(&masters, observer);
+        let orphans = facts.orphans.iter().map(|orphan| &orphan.listener);
+        let orphans = orphans.filter_map(|listener| Some(listener.holder.ssh()?.pid));
+        let orphans: BTreeSet<MasterPid> = orphans.collect();
+        let (connections, alone) = self.connections(&masters, orphans, observer);
         NetworkFacts {
             asleep: time_asleep(),
             connections,
             proxy_commands: self.transports.proxy_commands(),
+            alone,
         }
     }
 
     fn connections(
         &mut self,
         masters: &BTreeSet<Master>,
+        orphans: BTreeSet<MasterPid>,
         observer: &Observer,
-    ) -> BTreeMap<MasterPid, Connection> {
+    ) -> (BTreeMap<MasterPid, Connection>, Vec<LoneSsh>) {
+        let now = Instant::now();
         let known = || observer.processes.all_descriptors();
-        let transports = self.transports.find(masters, known, Instant::now());
+        let transports = self.transports.find(masters, known, now);
+        let rows = self.transports.take_rows();
+        let pids = masters.iter().map(|(pid, _)| *pid).chain(orphans);
+        let alone = self.lone.find(&transports, &pids.collect(), rows, now);
         if transports.is_empty() {
-            return BTreeMap::new();
+            return (BTreeMap::new(), alone);
         }
         let mut addresses = Addresses::read();
         let all = transports.values().map(endpoints).collect();
@@ -80,7 +92,7 @@ impl NetworkObserver {
             };
             Some((pid, connection))
         });
-        connections.collect()
+        (connections.collect(), alone)
     }
 }
 

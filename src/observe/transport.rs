@@ -29,6 +29,8 @@ pub(super) struct TransportFinder {
     /// The connection as it was found, or the time of the next search.
     results: HashMap<Master, Result<Transport, NextSearch>>,
     proxy_commands: HashMap<Master, Vec<String>>,
+    /// Every connection, if the last search has read them.
+    rows: Option<Vec<Row>>,
 }
 
 #[derive(Debug, Clone)]
@@ -52,6 +54,7 @@ impl TransportFinder {
             uid,
             results: HashMap::new(),
             proxy_commands: HashMap::new(),
+            rows: None,
         }
     }
 
@@ -97,7 +100,13 @@ impl TransportFinder {
             let commands = search.proxy_commands(master.0);
             self.proxy_commands.insert(*master, commands);
         }
+        self.rows = Some(search.rows.into_values().collect());
         transports
+    }
+
+    /// Takes the connections that the last search has read, if it did.
+    pub(super) fn take_rows(&mut self) -> Option<Vec<Row>> {
+        self.rows.take()
     }
 
     /// The command lines of each master's ProxyCommand or ProxyJump at the last search: of its shell, and of the program.

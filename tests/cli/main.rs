@@ -26,6 +26,7 @@ mod metainfo;
 mod names;
 mod namespaces;
 mod network;
+mod not_multiplexed;
 mod open;
 mod other_listeners;
 mod persist;

@@ -86,6 +86,10 @@ const TROUBLES: &[(&str, Trouble)] = &[
     ("ssh-missing", NotRun("its remedy is to install a program")),
     ("path-not-per-host", Removed),
     ("master-outdated", Removed),
+    (
+        "not-multiplexed",
+        NotRun("its remedy is to end a session; tests/cli/not_multiplexed.rs does"),
+    ),
     ("forward-exposed", Removed),
     (
         "forward-port-taken",

@@ -87,6 +87,7 @@ impl Scans {
     fn see(&mut self, at: Duration, asleep: Duration, connection: Connection) -> Verdict {
         let facts = NetworkFacts {
             proxy_commands: BTreeMap::new(),
+            alone: Vec::new(),
             asleep,
             connections: BTreeMap::from([(MASTER, connection)]),
         };
