@@ -113,8 +113,7 @@ pub fn keep(subject: &Subject) -> Result<Kept, Box<ActionReport>> {
     {
         return Err(Box::new(report));
     }
-    keep::keep(&subject.target)
-        .map_err(|error| Box::new(subject.error(Action::KeepOpen, &error)))
+    keep::keep(&subject.target).map_err(|error| Box::new(subject.error(Action::KeepOpen, &error)))
 }
 
 pub fn stop(subject: &Subject) -> ActionReport {

@@ -22,7 +22,7 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use muxtray::cli::args::Arguments;
+use muxtray::cli::args::{Arguments, Command, Run};
 use muxtray::engine::{self, Options};
 use muxtray::i18n::{self, Language};
 use muxtray::run::{self, Setup};
@@ -42,7 +42,11 @@ fn main() -> ExitCode {
     log::to_stderr(arguments.global.verbose);
     crash::log_panics();
     set_language(Language::from_environment(|name| std::env::var_os(name)));
-    let outcome = cli::run::begin(&arguments.global, &mut io::stdout(), run_with_icon);
+    let run = match &arguments.command {
+        Some(Command::Run(run)) => run,
+        _ => &Run::default(),
+    };
+    let outcome = cli::run::begin(&arguments.global, run, &mut io::stdout(), run_with_icon);
     ExitCode::from(cli::conclude(outcome, &mut io::stderr()).status())
 }
 

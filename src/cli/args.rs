@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
+use crate::decide::launch::LauncherAction;
 use crate::present::bar::Template;
 
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
@@ -146,6 +147,9 @@ pub struct Run {
     /// Watch and notify without an icon and a display
     #[arg(long)]
     pub no_tray: bool,
+    /// Ask the muxtray that runs already, or a new one: show (its icon and details), check-all, clean or open-configuration
+    #[arg(long, hide_possible_values = true)]
+    pub action: Option<LauncherAction>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Args)]

@@ -1,5 +1,8 @@
 use std::io::{self, Write};
 
+use crate::decide::intent::Intent;
+use crate::decide::launch::LauncherAction;
+use crate::desktop::instance;
 use crate::engine::Options;
 use crate::run::{self, Setup};
 use crate::{VERSION, privilege};
@@ -13,12 +16,14 @@ pub(super) fn run(global: &Global, run: &Run, to: &mut Output<'_>) -> io::Result
         let error = run::become_applet();
         writeln!(to.err, "muxtray: {error}")?;
     }
-    begin(global, to.out, run::without_icon)
+    begin(global, run, to.out, run::without_icon)
 }
 
-/// Starts muxtray or the applet: panic hook, signals, single instance and notifications; then calls `go_on`.
+/// Starts muxtray or the applet: panic hook, signals, single instance and notifications; then calls `go_on`. If another
+/// instance runs, asks it for the action instead.
 pub fn begin(
     global: &Global,
+    arguments: &Run,
     out: &mut dyn Write,
     go_on: impl FnOnce(Setup) -> io::Result<()>,
 ) -> io::Result<Outcome> {
@@ -26,8 +31,22 @@ pub fn begin(
     privilege::warn_root();
     let options = Options::new(global.config.clone(), global.ssh_config.clone());
     match run::set_up(options)? {
-        Some(setup) => go_on(setup)?,
+        Some(setup) => {
+            // The icon of a start shows itself.
+            let action = arguments
+                .action
+                .filter(|action| *action != LauncherAction::Show);
+            if let Some(action) = action {
+                setup.intents.send(Intent::Launched(action));
+            }
+            go_on(setup)?;
+        }
         None => {
+            if let Some(action) = arguments.action
+                && let Err(error) = instance::ask_running(action)
+            {
+                tracing::warn!("{error}");
+            }
             writeln!(out, "muxtray is already running")?;
             out.flush()?;
         }

@@ -101,6 +101,7 @@ mod tests {
 
     use super::*;
     use crate::model::command_words::CommandWords;
+    use crate::model::settings::IconShown;
 
     fn written(content: &str) -> (tempfile::TempDir, PathBuf) {
         let directory = tempfile::tempdir().unwrap();
@@ -114,6 +115,7 @@ mod tests {
         for settings in [
             Settings::default(),
             Settings {
+                icon: IconShown::Problems,
                 interval_secs: 5,
                 exit_stranded: true,
                 extra_paths: vec!["/run/\"quoted\" \\ back*".to_owned()],
@@ -163,6 +165,10 @@ mod tests {
                 "ignored_paths: invalid glob `/a/***`",
             ),
             ("ssh_program = ''", "ssh_program is empty"),
+            (
+                "icon = 'never'",
+                "unknown variant `never`, expected one of `always`",
+            ),
             (
                 "terminal = 1",
                 "expected a command: a string or a list of strings",

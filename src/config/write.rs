@@ -105,15 +105,8 @@ fn edited(text: &str, change: &Change) -> Option<String> {
             .as_table_like_mut()?,
     };
     match change {
-        Change::Switch(_, on) => match table.get_mut(key).and_then(Item::as_value_mut) {
-            Some(value) => {
-                // Spaces and a comment.
-                let decor = value.decor().clone();
-                *value = Value::from(*on);
-                *value.decor_mut() = decor;
-            }
-            None => drop(table.insert(key, toml_edit::value(*on))),
-        },
+        Change::Switch(_, on) => set_value(table, key, Value::from(*on)),
+        Change::Icon(shown) => set_value(table, key, Value::from(shown.as_str())),
         Change::Reopen(host, on) => {
             let list = table
                 .entry(key)
@@ -134,6 +127,18 @@ fn edited(text: &str, change: &Change) -> Option<String> {
     };
     let mark = text.starts_with(BYTE_ORDER_MARK).then_some(BYTE_ORDER_MARK);
     Some(mark.into_iter().chain(new.chars()).collect())
+}
+
+/// Keeps the spaces and the comment beside an earlier value.
+fn set_value(table: &mut dyn TableLike, key: &str, new: Value) {
+    match table.get_mut(key).and_then(Item::as_value_mut) {
+        Some(value) => {
+            let decor = value.decor().clone();
+            *value = new;
+            *value.decor_mut() = decor;
+        }
+        None => drop(table.insert(key, Item::Value(new))),
+    }
 }
 
 /// Keeps the comment between the element and the one before it.
@@ -171,7 +176,7 @@ mod tests {
     use crate::config::Settings;
     use crate::model::control_path::HostAlias;
     use crate::model::finding::FindingId;
-    use crate::model::settings::Setting;
+    use crate::model::settings::{IconShown, Setting};
 
     const STALE: Setting = Setting::Kind(FindingId::Stale);
 
@@ -232,6 +237,11 @@ mod tests {
         ] {
             assert_eq!(edited(before, &switch(setting, on)).as_deref(), Some(after));
         }
+        let icon = edited(
+            "icon = 'always' # mine\n",
+            &Change::Icon(IconShown::Problems),
+        );
+        assert_eq!(icon.as_deref(), Some("icon = \"problems\" # mine\n"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::launch::LauncherAction;
 use super::new_session::NewSession;
 use crate::model::carried::Carried;
 use crate::model::control_path::HostAlias;
@@ -107,6 +108,7 @@ pub enum Intent {
     Scan,
     Set(Change),
     StartAtLogin(bool),
+    Launched(LauncherAction),
     /// Open the configuration file with the program of the desktop.
     OpenConfiguration,
     /// Show the text of the configuration file.

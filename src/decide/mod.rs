@@ -10,6 +10,7 @@ pub mod ends;
 pub mod forwarding;
 pub mod intent;
 pub mod keeping;
+pub mod launch;
 pub mod new_session;
 pub mod notice;
 pub mod opening;

@@ -17,10 +17,13 @@ use crate::decide::action_notice::{self, Scope};
 use crate::decide::action_report::{Action, ActionReport, ReportTarget};
 use crate::decide::intent::{Intent, SessionConsent};
 use crate::decide::is_cleaned_with_all;
+use crate::decide::launch::LauncherAction;
+use crate::decide::notice::{Notice, NoticeKey};
 use crate::model::finding::FindingId;
 use crate::model::socket::{Socket, Target};
 use crate::present::bug_report::bug_report;
 use crate::present::hosts::Hosts;
+use crate::present::summary::summary;
 use crate::present::{styled, table};
 use crate::scan;
 use crate::watch::Event;
@@ -32,11 +35,12 @@ impl Engine {
                 self.perform_on("check", &target, perform::check);
             }
             Intent::CheckAll => {
-                let masters = self
-                    .sockets()
-                    .filter(|socket| socket.is_running() && socket.managed_by.is_none());
-                let subjects = masters.cloned().map(Subject::from).collect();
-                self.perform("check", subjects, Scope::AllTargets, perform::check);
+                self.perform(
+                    "check",
+                    self.own_masters(),
+                    Scope::AllTargets,
+                    perform::check,
+                );
             }
             Intent::Exit { target, consent } => self.exit(&[(target, consent)], Scope::OneTarget),
             Intent::EndProcess { target, consent } => {
@@ -68,6 +72,7 @@ impl Engine {
             Intent::NewSession(session) => self.open_terminal(session),
             Intent::Fix(fix) => self.perform("fix", vec![fix], Scope::OneTarget, fix::fix),
             Intent::CopyFindings(target) => self.copy_findings(target.as_ref()),
+            Intent::Launched(action) => self.launch(action),
             Intent::Show(target) => self.show(target.as_ref()),
             Intent::ShowHosts => self.show_hosts(),
             Intent::Set(change) => self.set(change),
@@ -96,8 +101,7 @@ impl Engine {
     /// Exits masters, then cleans all stale sockets.
     fn reset(&self, masters: &[(Target, SessionConsent)]) {
         let masters = self.subjects(masters);
-        let stale = self.sockets().filter(|socket| is_cleaned_with_all(socket));
-        let stale: Vec<_> = stale.cloned().map(Subject::from).collect();
+        let stale = self.stale();
         self.start("reset", move || {
             let mut reports = parallel_map(&masters, |(subject, consent)| {
                 perform::exit(subject, *consent)
@@ -210,6 +214,60 @@ impl Engine {
         let title = tr!("Hosts");
         self.user_interface
             .order(Order::ShowDetails { title, text });
+    }
+
+    fn own_masters(&self) -> Vec<Subject> {
+        let masters = self
+            .sockets()
+            .filter(|socket| socket.is_running() && socket.managed_by.is_none());
+        masters.cloned().map(Subject::from).collect()
+    }
+
+    fn stale(&self) -> Vec<Subject> {
+        let stale = self.sockets().filter(|socket| is_cleaned_with_all(socket));
+        stale.cloned().map(Subject::from).collect()
+    }
+
+    fn launch(&mut self, action: LauncherAction) {
+        let Some(snapshot) = &self.snapshot else {
+            return self.launched.push(action);
+        };
+        match action {
+            LauncherAction::Show => {
+                let summary = summary(snapshot);
+                self.wants_icon = true;
+                self.scan();
+                match self.options.can_show {
+                    true => self.show(None),
+                    false => self.answer_launcher(summary),
+                }
+            }
+            LauncherAction::CheckAll if self.own_masters().is_empty() => {
+                self.answer_launcher(tr!("Check all: no masters"));
+            }
+            LauncherAction::CheckAll => self.carry_out_intent(Intent::CheckAll),
+            LauncherAction::Clean if self.stale().is_empty() => {
+                self.answer_launcher(tr!("Clean: no stale sockets"));
+            }
+            LauncherAction::Clean => {
+                let clean = |stale: &Subject| perform::clean(stale, false);
+                self.perform("clean", self.stale(), Scope::AllTargets, clean);
+            }
+            LauncherAction::OpenConfiguration => self.open_configuration(),
+        }
+    }
+
+    pub(super) fn launch_waiting(&mut self) {
+        for action in std::mem::take(&mut self.launched) {
+            self.launch(action);
+        }
+    }
+
+    fn answer_launcher(&self, summary: String) {
+        self.user_interface.notify(Notice {
+            transient: true,
+            ..Notice::new(NoticeKey::AnswerAll, summary, String::new())
+        });
     }
 
     fn copy_findings(&self, target: Option<&Target>) {

@@ -120,6 +120,7 @@ impl Engine {
             tracing::warn!("{error}");
         }
         self.reload_settings();
+        self.draw(menu::starting());
         self.refresh_at_login();
         self.discover_if_changed();
     }

@@ -51,7 +51,10 @@ impl Engine {
         self.config_version = Some(version);
         let before = self.config_error.take().map(|error| error.to_string());
         match config::load(path) {
-            Ok(settings) => self.settings = settings,
+            Ok(settings) => {
+                self.wants_icon &= settings.icon == self.settings.icon;
+                self.settings = settings;
+            }
             // If the file is deleted, keep the current settings; defaults apply after a restart.
             Err(ConfigError::Missing(_)) => {}
             Err(error) => {
@@ -135,6 +138,7 @@ impl Engine {
         }
         self.snapshot = Some(snapshot);
         self.carry_out_effects(effects);
+        self.launch_waiting();
     }
 
     pub(super) fn policy(&self) -> Policy {
@@ -172,6 +176,7 @@ impl Engine {
     }
 
     pub(super) fn draw(&mut self, view: TrayView) {
+        let view = view.with_icon(self.settings.icon, self.wants_icon);
         if self.drawn.as_ref() != Some(&view) {
             self.user_interface.order(Order::Draw(view.clone()));
             self.drawn = Some(view);

@@ -14,6 +14,7 @@ use crate::config;
 use crate::decide::intent::Intent;
 use crate::decide::new_session::NewSession;
 use crate::decide::notice::{Button, Notice, NoticeKey};
+use crate::discover::Ssh;
 use crate::model::settings::{AtLogin, Change, Preferences, Store};
 use crate::model::text;
 

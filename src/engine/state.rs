@@ -15,6 +15,7 @@ use crate::config::{ConfigError, Settings};
 use crate::decide::Memory;
 use crate::decide::action_notice::Scope;
 use crate::decide::action_report::ActionReport;
+use crate::decide::launch::LauncherAction;
 use crate::discover::{Discovered, Environment, Request};
 use crate::model::control_path::{ControlPath, HostAlias};
 use crate::model::keep::KeptUntil;
@@ -61,6 +62,10 @@ pub(super) struct Engine {
     pub(super) series: Option<Series>,
     pub(super) snapshot: Option<Snapshot>,
     pub(super) drawn: Option<TrayView>,
+    /// Whether a person has asked for the icon although the setting hides it.
+    pub(super) wants_icon: bool,
+    /// Requests of the launcher before the first scan.
+    pub(super) launched: Vec<LauncherAction>,
     pub(super) time_asleep: Duration,
     pub(super) user_interface: UserInterface,
     pub(super) sender: Sender<Message>,
@@ -99,6 +104,8 @@ impl Engine {
             answers: BTreeMap::new(),
             snapshot: None,
             drawn: None,
+            wants_icon: false,
+            launched: Vec::new(),
             time_asleep: crate::observe::time_asleep(),
             user_interface,
             sender,

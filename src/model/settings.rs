@@ -13,6 +13,39 @@ use super::control_path::HostAlias;
 use super::finding::FindingId;
 use super::text::{self, marked, translated};
 
+/// When the icon is in the panel.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum IconShown {
+    #[default]
+    Always,
+    Masters,
+    Problems,
+}
+
+impl IconShown {
+    pub const ALL: [Self; 3] = [Self::Always, Self::Masters, Self::Problems];
+
+    /// The value in the configuration file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::Masters => "masters",
+            Self::Problems => "problems",
+        }
+    }
+
+    pub fn label(self) -> String {
+        match self {
+            Self::Always => tr!("Icon: always"),
+            Self::Masters => tr!("Icon: with masters or problems"),
+            Self::Problems => tr!("Icon: only with problems"),
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     pub table: &'static str,
@@ -23,7 +56,7 @@ pub struct Row {
 }
 
 macro_rules! settings {
-    ($($key:ident: $type:ty = $default:expr, $(switch $switch:ident $label:expr,)? $comment:literal;)+) => {
+    ($($key:ident: $type:ty = $default:expr, $(switch $switch:ident $label:expr,)? $(choice $choices:literal,)? $comment:literal;)+) => {
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(default, deny_unknown_fields)]
         pub struct Settings {
@@ -96,7 +129,7 @@ macro_rules! settings {
                     table: "",
                     values: vec![(stringify!($key), toml(&self.$key))],
                     comment: $comment,
-                    label: None$(.or(Some($label)))?,
+                    label: None$(.or(Some($label)))?$(.or(Some($choices)))?,
                 },)+]
             }
         }
@@ -128,6 +161,10 @@ settings! {
     announce_end: bool = false,
         switch EndOfOthers marked!("Other masters before they end"),
         "Notify five minutes before ControlPersist ends any other master.";
+    icon: IconShown = IconShown::Always,
+        choice "Icon",
+        "When the icon is in the panel: `\"always\"`, `\"masters\"` (while there are masters or problems) or `\"problems\"` (only \
+        while there are problems). To show a hidden icon and the details, start muxtray once more from the launcher.";
     extra_paths: Vec<String> = Vec::new(),
         "Additional paths of control sockets, as globs, such as `~/.cache/tool/ssh-*.sock`. The ControlPaths of the ssh \
         configuration and all running masters are found without this.";
@@ -147,6 +184,7 @@ pub enum Change {
     Switch(Setting, bool),
     /// Adds a host to `reopen`, or removes it.
     Reopen(HostAlias, bool),
+    Icon(IconShown),
 }
 
 impl Change {
@@ -155,6 +193,7 @@ impl Change {
         match self {
             Self::Switch(setting, _) => setting.place(),
             Self::Reopen(..) => (None, REOPEN),
+            Self::Icon(_) => (None, "icon"),
         }
     }
 }
@@ -216,6 +255,7 @@ impl Settings {
         match change {
             Change::Switch(setting, on) => self.is_on(*setting) == *on,
             Change::Reopen(host, on) => self.reopen.contains(host) == *on,
+            Change::Icon(shown) => self.icon == *shown,
         }
     }
 
@@ -224,6 +264,7 @@ impl Settings {
             Change::Switch(setting, on) => return self.with(*setting, *on),
             Change::Reopen(host, true) => self.reopen.push(host.clone()),
             Change::Reopen(host, false) => self.reopen.retain(|known| known != host),
+            Change::Icon(shown) => self.icon = *shown,
         }
         self
     }

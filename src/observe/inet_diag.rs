@@ -22,6 +22,7 @@ const TCP_OF_ANY_FAMILY: u16 = 18;
 
 const PROTOCOL: SockProtocol = SockProtocol::NetlinkSockDiag;
 const AF_INET: u8 = 2;
+const AF_INET6: u8 = 10;
 const IPPROTO_TCP: u8 = 6;
 const ESTABLISHED: u8 = 1;
 const CLOSE_WAIT: u8 = 8;
@@ -244,8 +245,6 @@ mod tests {
 
     use super::*;
     use crate::observe::netlink::sent;
-
-    const AF_INET6: u8 = 10;
 
     /// `struct inet_diag_msg` of Linux 6.18: an idle connection, and one with lost data.
     const IDLE: &str = "\

@@ -83,7 +83,7 @@ impl DesktopSession {
     pub fn quit_with_bus(&self, intents: &IntentSender) {
         let (intents, has_lost_icon) = (intents.clone(), Arc::clone(&self.has_lost_icon));
         self.on_thread("bus", move |instance| {
-            instance.wait_for_end_of_bus();
+            instance.serve(|action| intents.send(Intent::Launched(action)));
             has_lost_icon.store(true, Ordering::Release);
             intents.send(Intent::Quit);
         });
@@ -94,7 +94,8 @@ impl DesktopSession {
     pub fn reconnect_to_bus(&self, intents: &IntentSender) {
         let (intents, notifier) = (intents.clone(), self.notifier.clone());
         self.on_thread("bus", move |instance| {
-            instance.wait_for_end_of_bus();
+            let launched = |action| intents.send(Intent::Launched(action));
+            instance.serve(launched);
             loop {
                 tracing::warn!(
                     "the session bus has ended: watching without notifications until it is back"
@@ -107,7 +108,7 @@ impl DesktopSession {
                 if let Some(notifier) = &notifier {
                     notifier.try_again();
                 }
-                instance.wait_for_end_of_bus();
+                instance.serve(launched);
             }
         });
     }

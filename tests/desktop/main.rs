@@ -11,6 +11,7 @@ mod support;
 mod clipboard;
 mod faults;
 mod forward;
+mod icon_shown;
 mod keep;
 mod language;
 mod menu;

@@ -1,9 +1,14 @@
 //! The single instance and the search for a panel, on a private session bus.
 
+use std::collections::HashMap;
+
 use crate::session_bus::{wait_until, with_private_bus};
+use clap::ValueEnum as _;
 use futures_lite::StreamExt as _;
 use futures_lite::future::block_on;
-use muxtray::desktop::instance::{InstanceError, acquire};
+use muxtray::decide::launch::LauncherAction;
+use muxtray::desktop::APP_ID;
+use muxtray::desktop::instance::{InstanceError, acquire, ask_running};
 use zbus::{Connection, MessageStream, Variant};
 
 #[test]
@@ -17,6 +22,41 @@ fn second_instance_is_refused_until_first_ends() {
             wait_until("the name is free again", || acquire().is_ok());
         },
     );
+}
+
+#[test]
+fn running_instance_is_asked_for_actions() {
+    with_private_bus("instance::running_instance_is_asked_for_actions", || {
+        assert!(ask_running(LauncherAction::Show).is_err(), "none runs");
+        let running = acquire().unwrap();
+        let (sender, launched) = std::sync::mpsc::channel();
+        std::thread::spawn(move || running.serve(|action| sender.send(action).unwrap()));
+        for action in LauncherAction::value_variants() {
+            wait_until("it answers", || ask_running(*action).is_ok());
+            assert_eq!(launched.recv().unwrap(), *action);
+        }
+        let launcher = block_on(Connection::session()).unwrap();
+        let call = |method: &'static str, body: &(Vec<&str>, HashMap<&str, Variant<'_>>)| {
+            block_on(launcher.call_method(
+                Some(APP_ID),
+                "/io/github/muxtray/Muxtray",
+                Some("org.freedesktop.Application"),
+                method,
+                body,
+            ))
+        };
+        assert!(call("Open", &(vec![], HashMap::new())).is_err());
+        assert!(call("ActivateAction", &(vec![], HashMap::new())).is_err());
+        let activate = block_on(launcher.call_method(
+            Some(APP_ID),
+            "/io/github/muxtray/Muxtray",
+            Some("org.freedesktop.Application"),
+            "Activate",
+            &HashMap::<&str, Variant<'_>>::new(),
+        ));
+        activate.unwrap();
+        assert_eq!(launched.recv().unwrap(), LauncherAction::Show);
+    });
 }
 
 #[test]

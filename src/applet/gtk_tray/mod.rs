@@ -133,6 +133,8 @@ impl Tray {
                  (Debian, Ubuntu), libayatana-appindicator-gtk3 (Fedora) or libayatana-appindicator (Arch)",
             )?
             .map_err(|error| format!("cannot make the tray icon: {error}"))?;
+        // Until the first view.
+        set_visible(&icon, false);
 
         let proxy = events.create_proxy();
         MenuEvent::set_event_handler(Some(move |event: MenuEvent| {
@@ -144,6 +146,7 @@ impl Tray {
                 proxy: events.create_proxy(),
                 icon,
                 look: Icon::Idle,
+                is_shown: false,
                 menu,
                 widgets,
                 pending_view: None,
@@ -191,6 +194,7 @@ struct Panel {
     proxy: EventLoopProxy<TrayEvent>,
     icon: TrayIcon,
     look: Icon,
+    is_shown: bool,
     menu: DrawnMenu,
     widgets: Widgets,
     /// The view that is not fully drawn yet because a menu is open.
@@ -209,6 +213,10 @@ impl Panel {
                 Ok(()) => self.look = view.icon,
                 Err(error) => tracing::warn!("cannot change the tray icon: {error}"),
             }
+        }
+        if self.is_shown != view.is_shown {
+            self.is_shown = view.is_shown;
+            set_visible(&self.icon, view.is_shown);
         }
         self.pending_view = Some(view);
         self.draw_pending();
@@ -322,6 +330,13 @@ impl Panel {
                 self.draw_pending();
             }
         }
+    }
+}
+
+/// A panel hides an icon that is not visible (status Passive); Plasma puts it behind its arrow.
+fn set_visible(icon: &TrayIcon, is_visible: bool) {
+    if let Err(error) = icon.set_visible(is_visible) {
+        tracing::warn!("cannot show or hide the tray icon: {error}");
     }
 }
 

@@ -119,7 +119,7 @@ impl<F: Fn(Intent)> Panel<F> {
                     ("Category", "ApplicationStatus".into()),
                     ("Id", "muxtray".into()),
                     ("Title", "muxtray".into()),
-                    ("Status", "Active".into()),
+                    ("Status", self.status().into()),
                     ("WindowId", 0.into()),
                     ("IconThemePath", self.icons.clone().into()),
                     ("IconName", icons::name(self.look).into()),

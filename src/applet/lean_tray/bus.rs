@@ -38,9 +38,7 @@ impl Bus {
             format!("type='signal',sender='{BUS}',member='NameOwnerChanged',arg0='{WATCHER}'");
         let path = "/org/freedesktop/DBus";
         block_on(connection.call_method(Some(BUS), path, Some(BUS), "AddMatch", &starts))?;
-        let bus = Self(connection);
-        bus.register();
-        Ok(bus)
+        Ok(Self(connection))
     }
 
     /// Registers the icon with the panels, if there is one. Does not wait for the reply: a panel may never answer.
@@ -54,6 +52,10 @@ impl Bus {
 
     pub(super) fn item_signal(&self, name: &str) {
         self.signal(ITEM_PATH, ITEM, name, &());
+    }
+
+    pub(super) fn status_signal(&self, status: &str) {
+        self.signal(ITEM_PATH, ITEM, "NewStatus", &status);
     }
 
     pub(super) fn menu_signal<B>(&self, name: &str, body: &B)

@@ -155,6 +155,8 @@ struct Panel<F> {
     /// The directory of the icons.
     icons: String,
     look: Icon,
+    is_shown: bool,
+    is_registered: bool,
     summary: String,
     menu: DrawnMenu,
     /// Counts the changes of the layout.
@@ -173,11 +175,13 @@ struct Panel<F> {
 
 impl<F: Fn(Intent)> Panel<F> {
     fn new(bus: Bus, icons: String, send: F) -> Self {
-        let mut panel = Self {
+        Self {
             bus,
             send,
             icons,
             look: Icon::Idle,
+            is_shown: false,
+            is_registered: false,
             summary: String::new(),
             menu: DrawnMenu::default(),
             revision: 0,
@@ -187,9 +191,12 @@ impl<F: Fn(Intent)> Panel<F> {
             reported: HashSet::new(),
             read_level: None,
             clipboard: Tool::find(),
-        };
-        panel.draw(menu::starting());
-        panel
+        }
+    }
+
+    const fn status(&self) -> &'static str {
+        // A panel hides an icon that is passive; Plasma puts it behind its arrow.
+        if self.is_shown { "Active" } else { "Passive" }
     }
 
     fn run(mut self, events: &Receiver<TrayEvent>, pending: &PendingView) {
@@ -215,6 +222,10 @@ impl<F: Fn(Intent)> Panel<F> {
             self.look = view.icon;
             self.bus.item_signal("NewIcon");
         }
+        if self.is_shown != view.is_shown {
+            self.is_shown = view.is_shown;
+            self.bus.status_signal(self.status());
+        }
         if self.summary != view.summary {
             self.summary.clone_from(&view.summary);
             self.bus.item_signal("NewToolTip");
@@ -224,6 +235,11 @@ impl<F: Fn(Intent)> Panel<F> {
             ..view
         });
         self.draw_pending();
+        // A panel reads the icon when it is registered.
+        if !self.is_registered {
+            self.is_registered = true;
+            self.bus.register();
+        }
     }
 
     /// Draws the part of the pending view that may change now, and schedules the rest.
@@ -284,7 +300,9 @@ impl<F: Fn(Intent)> Panel<F> {
         if is_start_of_panel(message) {
             self.open_menu = OpenMenu::default();
             self.reported.clear();
-            self.bus.register();
+            if self.is_registered {
+                self.bus.register();
+            }
             self.draw_pending();
         } else if message.message_type() == Type::MethodCall {
             self.answer(message);

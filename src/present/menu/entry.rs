@@ -2,11 +2,14 @@ use tr::tr;
 
 use crate::decide::intent::Intent;
 use crate::decide::notice::Button;
+use crate::model::settings::IconShown;
 
 /// Everything that the tray shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrayView {
     pub icon: Icon,
+    /// Whether the icon is in the panel.
+    pub is_shown: bool,
     /// One line: "3 masters, 1 problem".
     pub summary: String,
     pub menu: Vec<Entry>,
@@ -19,6 +22,16 @@ pub enum Icon {
     Running,
     /// There is a problem.
     Attention,
+}
+
+impl Icon {
+    pub(super) const fn is_shown(self, when: IconShown) -> bool {
+        match when {
+            IconShown::Always => true,
+            IconShown::Masters => !matches!(self, Self::Idle),
+            IconShown::Problems => matches!(self, Self::Attention),
+        }
+    }
 }
 
 /// A row of a menu. A submenu contains no submenus: some panels cut them off or do not show them. Labels are printable text without mnemonics and markup. Keys are unique among siblings and stay the

@@ -28,7 +28,7 @@ use crate::model::socket::{Snapshot, Socket, Target};
 
 use problems::{copy_lines, problems_menu};
 
-/// `can_show`: whether the tray can show details.
+/// `can_show`: whether the tray can show details. The icon is hidden until [`TrayView::with_icon`].
 pub fn view(
     snapshot: &Snapshot,
     answers: &Answers,
@@ -72,6 +72,7 @@ fn tray_view(icon: Icon, summary: String, sections: Vec<Vec<Entry>>) -> TrayView
     menu.push(Entry::item("quit", tr!("Quit"), Intent::Quit));
     TrayView {
         icon,
+        is_shown: false,
         summary,
         menu,
     }

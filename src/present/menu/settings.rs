@@ -7,11 +7,17 @@ use crate::decide;
 use crate::decide::intent::Intent;
 use crate::model::control_path::HostAlias;
 use crate::model::finding::{FindingId, Group};
-use crate::model::settings::{AtLogin, Change, Preferences, Setting, Store};
+use crate::model::settings::{AtLogin, Change, IconShown, Preferences, Setting, Store};
 use crate::model::socket::Socket;
 use crate::model::text;
 
 impl TrayView {
+    /// Returns the view with the icon as the setting shows it, or shown because a person asked for it.
+    pub fn with_icon(mut self, when: IconShown, is_wanted: bool) -> Self {
+        self.is_shown = is_wanted || self.icon.is_shown(when);
+        self
+    }
+
     /// Returns the view with the submenus of the settings above About and Quit.
     pub fn with_settings(mut self, preferences: &Preferences) -> Self {
         let at = self.menu.len().saturating_sub(2);
@@ -36,6 +42,9 @@ fn settings_menu(preferences: &Preferences) -> Entry {
         reopen(host, label, preferences)
     }));
     entries.push(at_login(&preferences.at_login));
+    entries.push(Entry::Separator);
+    let icons = IconShown::ALL.into_iter();
+    entries.extend(icons.map(|shown| icon(shown, preferences)));
     entries.push(Entry::Separator);
     let label = tr!("Open configuration");
     entries.push(match preferences.store {
@@ -93,16 +102,16 @@ fn at_login(at_login: &AtLogin) -> Entry {
 }
 
 fn switch(setting: Setting, preferences: &Preferences) -> Entry {
-    let (_, key) = setting.place();
     let checked = preferences.settings.is_on(setting);
-    let store = preferences.store;
-    Entry::Check {
-        key: key.to_owned(),
-        label: with_reason(setting.label(), store),
-        checked,
-        intent: (store == Store::Writable)
-            .then_some(Intent::Set(Change::Switch(setting, !checked))),
-    }
+    let (key, change) = (setting.place().1, Change::Switch(setting, !checked));
+    check(key, setting.label(), checked, change, preferences.store)
+}
+
+/// One of several values. A click on the one in force changes nothing.
+fn icon(shown: IconShown, preferences: &Preferences) -> Entry {
+    let checked = preferences.settings.icon == shown;
+    let (key, change) = (format!("icon {}", shown.as_str()), Change::Icon(shown));
+    check(&key, shown.label(), checked, change, preferences.store)
 }
 
 /// Returns the row in the submenu of a master; `None` for one without a configured host.
@@ -117,13 +126,15 @@ pub(super) fn reopen_row(socket: &Socket, preferences: &Preferences) -> Option<E
 }
 
 fn reopen(host: &HostAlias, label: String, preferences: &Preferences) -> Entry {
-    let (store, checked) = (
-        preferences.store,
-        preferences.settings.reopen.contains(host),
-    );
+    let checked = preferences.settings.reopen.contains(host);
     let change = Change::Reopen(host.clone(), !checked);
+    let key = format!("reopen {}", host.0);
+    check(&key, label, checked, change, preferences.store)
+}
+
+fn check(key: &str, label: String, checked: bool, change: Change, store: Store) -> Entry {
     Entry::Check {
-        key: format!("reopen {}", host.0),
+        key: key.to_owned(),
         label: with_reason(label, store),
         checked,
         intent: (store == Store::Writable).then_some(Intent::Set(change)),
@@ -143,8 +154,8 @@ fn with_reason(label: String, store: Store) -> String {
 pub(super) mod tests {
     use super::*;
     use crate::model::settings::Settings;
-    use crate::present::menu::starting;
     use crate::present::menu::tests::{drawn, drawn_rows};
+    use crate::present::menu::{Icon, starting};
 
     pub(in crate::present::menu) fn preferences() -> Preferences {
         Preferences {
@@ -166,6 +177,23 @@ pub(super) mod tests {
         insta::assert_snapshot!(settings(&preferences()));
         let view = starting().with_settings(&preferences());
         assert!(drawn(&view).ends_with("\nAbout  [About]\nQuit  [Quit]\n"));
+    }
+
+    #[test]
+    fn the_icon_is_shown_as_the_setting_has_it_or_on_request() {
+        use IconShown::{Always, Masters, Problems};
+        for (icon, shown_by) in [
+            (Icon::Idle, &[Always][..]),
+            (Icon::Running, &[Always, Masters]),
+            (Icon::Attention, &[Always, Masters, Problems]),
+        ] {
+            for when in IconShown::ALL {
+                let view = TrayView { icon, ..starting() };
+                let shown = view.clone().with_icon(when, false).is_shown;
+                assert_eq!(shown, shown_by.contains(&when), "{icon:?} {when:?}");
+                assert!(view.with_icon(when, true).is_shown);
+            }
+        }
     }
 
     #[test]

@@ -62,6 +62,12 @@ impl TrayIcon<'_> {
         Some(path.as_str().to_owned())
     }
 
+    /// Returns the status that the panel reads: `Active`, or `Passive` for a hidden icon.
+    pub(crate) fn status(&self) -> Option<String> {
+        let status = property(self.connection, &self.owner, &self.path, ITEM, "Status")?;
+        status.try_into().ok()
+    }
+
     /// The whole menu; `None` while it is being changed.
     pub(crate) fn menu(&self) -> Option<Row> {
         self.menu_path()?;
