@@ -164,16 +164,23 @@ step_setup() {
 }
 
 # Records the number of tests that passed, failed and were skipped. Packages and crates come from the network; the tests
-# run apart from it.
+# are built and run apart from it.
 step_suite() {
     local log=$results/suite.log
     [ -d "$tree$home/muxtray" ] || copy_source
-    if ! in_tree online 7200 "$user" muxtray/tests/run.sh --no-run >"$log" 2>&1; then
+    # The expressions are for the inner shell.
+    # shellcheck disable=SC2016
+    if ! in_tree online 3600 "$user" sh -euc 'cd muxtray
+        . packaging/packages.sh
+        install_build_packages
+        install_tray_packages
+        install_test_packages
+        cargo fetch --locked --target "$(rustc -vV | sed -n "s/^host: //p")"' >"$log" 2>&1; then
         record "$release" suite "not built"
-        echo "$release: the tests cannot be built; see $log" >&2
+        echo "$release: packages or crates are missing; see $log" >&2
         return 1
     fi
-    in_tree apart 7200 "$user" muxtray/tests/run.sh >"$log" 2>&1 || echo "$release: tests failed; see $log" >&2
+    in_tree apart 10800 "$user" muxtray/tests/run.sh >"$log" 2>&1 || echo "$release: tests failed; see $log" >&2
     record "$release" suite "$(awk '/^test result:/ { passed += $4; failed += $6 }
         END { printf "%d passed, %d failed", passed, failed }' "$log"), $(grep -c '^skipped: ' "$log" || true) skipped"
     record "$release" openssh "$(in_tree online 60 root ssh -V 2>&1 | sed 's/^OpenSSH_\([^ ,]*\).*/\1/')"
