@@ -18,6 +18,7 @@ mod announcements;
 mod daemon;
 mod masters;
 mod panel;
+mod sessions;
 mod truth;
 mod usage;
 
@@ -326,6 +327,7 @@ fn long_run_announces_each_problem_once_without_growth() {
             soak.change_surroundings();
         }
         soak.undo_changes();
+        soak.sessions_and_keeps();
         measurements.push(Usage::of(applet.pid(), soak.events, begun.elapsed()));
     }
     println!("{}", Usage::table(&measurements));

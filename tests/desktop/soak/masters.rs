@@ -13,7 +13,7 @@ use std::thread;
 use crate::support::{Lab, PACKETS, PATIENCE, python_called_ssh};
 
 const SCRIPT: &str = r#"
-import json, os, random, select, signal, socket, sys
+import json, os, random, select, signal, socket, sys, threading
 os.umask(0o177)
 linked, tell = os.pipe()
 
@@ -22,6 +22,7 @@ def serve(connection, end):
         connection.settimeout(10)
         connection.sendall(packet(1, 4))
         request(connection)
+        connection.settimeout(None)
         kind, identifier = request(connection)[:2]
         if kind == 0x10000004: connection.sendall(packet(0x80000005, identifier, os.getpid()))
         if kind == 0x10000005:
@@ -47,13 +48,22 @@ def master(path, then):
     if then == "visit": end()
     while True:
         connection, _ = listener.accept()
-        serve(connection, end)
+        threading.Thread(target=serve, args=(connection, end), daemon=True).start()
+
+def join(path):
+    for descriptor in (0, 1, linked): os.close(descriptor)
+    session = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    session.connect(path)
+    session.sendall(packet(1, 4))
+    request(session)
+    os.write(tell, b".")
+    session.recv(1)
 
 def start(path, then):
     random.seed()
     pid = os.fork()
     if pid: return pid
-    try: master(path, then)
+    try: join(path) if then == "join" else master(path, then)
     finally: os._exit(1)
 
 alive = set()
@@ -65,7 +75,7 @@ for line in sys.stdin:
     acts, pids, ending, starting = json.loads(line), [], [], 0
     for what, argument in acts:
         pid = 0
-        if what in ("start", "replace", "visit"):
+        if what in ("start", "replace", "visit", "join"):
             if what == "replace": os.unlink(argument)
             pid = start(argument, what)
             starting += 1
@@ -100,6 +110,8 @@ pub(crate) enum Act {
     Replace(PathBuf),
     /// Start, and end in order as soon as possible.
     Visit(PathBuf),
+    /// A session of the master at this path.
+    Join(PathBuf),
     /// End at once: the socket stays.
     Kill(i32),
     /// Receive an exit request, and end in order.
@@ -120,6 +132,7 @@ impl Act {
             Self::Start(at) => path("start", at),
             Self::Replace(at) => path("replace", at),
             Self::Visit(at) => path("visit", at),
+            Self::Join(at) => path("join", at),
             Self::Remove(at) => path("remove", at),
             Self::Kill(of) => pid("kill", *of),
             Self::End(of) => pid("end", *of),

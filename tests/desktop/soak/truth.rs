@@ -123,6 +123,19 @@ impl<'a> Truth<'a> {
         truth
     }
 
+    /// Reads the file as every ssh does that opens a session.
+    pub(crate) fn read_ssh_config(&self) {
+        fs::read(self.lab.path("ssh_config")).unwrap();
+    }
+
+    /// The alias of the configured host with the path of this slot in the directory that stays.
+    pub(crate) fn host_of(&self, slot: usize) -> Option<String> {
+        let name = self.slots[slot].path.file_name()?.to_str()?;
+        let (host, _) = name.split_once('-')?;
+        let number: usize = host.strip_prefix('h')?.parse().ok()?;
+        (number < HOSTS).then(|| host.to_owned())
+    }
+
     pub(crate) fn far_directory(&self) -> PathBuf {
         self.lab.path("d")
     }
@@ -277,7 +290,9 @@ impl<'a> Truth<'a> {
                 shown.hosts, self.extra_hosts
             ));
         }
-        let silent: BTreeSet<&str> = self.silent.iter().filter_map(|kind| kind.row()).collect();
+        // Without a valid configuration there are no rows to switch.
+        let silent = self.silent.iter().filter(|_| !self.is_config_broken);
+        let silent: BTreeSet<&str> = silent.filter_map(|kind| kind.row()).collect();
         let rows = shown.silent.iter();
         let rows: BTreeSet<&str> = rows.filter_map(|row| row.split(':').next()).collect();
         (rows != silent).then(|| format!("the menu shows {rows:?} as silent, not {silent:?}"))
