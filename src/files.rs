@@ -123,10 +123,13 @@ pub(crate) fn read_private_json<T: DeserializeOwned>(
         .ok()?;
     let stat = file.metadata().ok()?;
     let is_private = stat.is_file() && stat.uid() == uid && stat.mode() & 0o022 == 0;
-    let mut content = Vec::new();
+    if !is_private || stat.len() > max_bytes {
+        return None;
+    }
+    // With a byte left, the read that finds the end does not grow it.
+    let mut content = Vec::with_capacity(usize::try_from(stat.len()).ok()? + 1);
     file.take(max_bytes).read_to_end(&mut content).ok()?;
-    let is_whole = is_private && stat.len() <= max_bytes;
-    is_whole.then(|| serde_json::from_slice(&content).ok())?
+    serde_json::from_slice(&content).ok()
 }
 
 /// Replaces a JSON file that only muxtray writes, with mode 0600; makes its directory. Without sync: the file is a cache.

@@ -78,6 +78,14 @@ pub(super) fn directory(pid: MasterPid) -> PathBuf {
     PathBuf::from(format!("/proc/{}", pid.0))
 }
 
+/// Reads a file that has no size, as those of `/proc`: without room, the first reads would be of some bytes each.
+fn read(path: impl AsRef<Path>) -> Option<Vec<u8>> {
+    let mut content = Vec::with_capacity(4096);
+    let mut file = fs::File::open(path).ok()?;
+    file.read_to_end(&mut content).ok()?;
+    Some(content)
+}
+
 pub(super) fn own_pid() -> MasterPid {
     MasterPid(std::process::id().cast_signed())
 }
@@ -133,7 +141,7 @@ impl Status {
 
 /// The start time of the system, by the wall clock as it is set now.
 pub(super) fn boot_time() -> Option<SystemTime> {
-    let text = fs::read("/proc/stat").ok()?;
+    let text = read("/proc/stat")?;
     let line = text
         .split(|byte| *byte == b'\n')
         .find_map(|line| line.strip_prefix(b"btime "))?;
@@ -151,10 +159,7 @@ pub(super) fn name(pid: MasterPid) -> Option<String> {
     let directory = directory(pid);
     let name = match fs::read_link(directory.join("exe")) {
         Ok(executable) => program(&executable)?.to_vec(),
-        Err(_) => fs::read(directory.join("comm"))
-            .ok()?
-            .trim_ascii_end()
-            .to_vec(),
+        Err(_) => read(directory.join("comm"))?.trim_ascii_end().to_vec(),
     };
     Some(String::from_utf8_lossy(&name).into_owned())
 }
@@ -195,7 +200,7 @@ fn program(executable: &Path) -> Option<&[u8]> {
 
 /// The content of `/proc/PID/cmdline`: arguments that each end with NUL, or a title.
 pub(super) fn cmdline(pid: MasterPid) -> Option<Vec<u8>> {
-    fs::read(directory(pid).join("cmdline")).ok()
+    read(directory(pid).join("cmdline"))
 }
 
 /// Reads whether an ssh has a session of its own beside the multiplexed ones, by its arguments or title, and its
@@ -215,7 +220,7 @@ pub(super) fn starter(pid: MasterPid) -> Option<String> {
             return None;
         }
         // The executable of a script is its interpreter.
-        let comm = fs::read(directory(pid).join("comm")).ok()?;
+        let comm = read(directory(pid).join("comm"))?;
         let name = String::from_utf8_lossy(comm.trim_ascii_end()).into_owned();
         if !matches!(name.as_str(), "sh" | "dash" | "sshpass") {
             return Some(name);
