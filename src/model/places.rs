@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -285,7 +286,8 @@ impl Places {
         let by_names = programs()
             .find(|place| place.pattern.is_vague() && place.pattern.matches_end(path))
             .and_then(|place| place.managed_by);
-        let git_annex = || path.directory().ends_with("annex/ssh");
+        let directory = path.directory().as_os_str().as_bytes();
+        let git_annex = || directory.ends_with(b"/annex/ssh");
         by_names
             .or_else(|| git_annex().then_some(Managed("git-annex")))
             .filter(|_| !self.is_configured(path))

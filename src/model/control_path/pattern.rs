@@ -109,12 +109,10 @@ impl Pattern {
 
     /// Whether the last components of the path match, in any directory.
     pub fn matches_end(&self, path: &ControlPath) -> bool {
-        let mut names = path.as_path().iter().rev();
+        let path = path.as_path().as_os_str().as_bytes();
+        let mut names = path.rsplit(|byte| *byte == b'/');
         let mut components = self.components.iter().rev();
-        components.all(|component| {
-            let name = names.next();
-            name.is_some_and(|name| component.matches(name.as_bytes()))
-        })
+        components.all(|component| names.next().is_some_and(|name| component.matches(name)))
     }
 
     /// Returns the names of the path below the root, if there are as many as components.
