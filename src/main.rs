@@ -1,9 +1,8 @@
 //! The command line. It loads no GTK; the tray is the program `muxtray-applet`.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Write as _};
 use std::process::ExitCode;
 
-use anstream::AutoStream;
 use clap::Parser as _;
 use muxtray::cli::args::Arguments;
 use muxtray::i18n::{self, Language};
@@ -20,12 +19,8 @@ fn main() -> ExitCode {
     if !command.is_for_programs() {
         i18n::set_language(Language::from_environment(|name| std::env::var_os(name)));
     }
-    // A report is written in many small pieces. The buffer lies below the stream that strips colours, which writes
-    // smaller ones still.
-    let stdout = io::stdout();
-    let colours = AutoStream::choice(&stdout);
-    let buffer: Box<dyn Write> = Box::new(BufWriter::with_capacity(1 << 16, stdout));
-    let mut out = AutoStream::new(buffer, colours);
+    // A report is written in many small pieces.
+    let mut out = BufWriter::with_capacity(1 << 16, io::stdout());
     let mut err = anstream::stderr();
     let outcome = cli::run(&arguments.global, &command, &mut out, &mut err);
     let outcome = outcome.and_then(|outcome| out.flush().map(|()| outcome));

@@ -1,16 +1,23 @@
-//! Styles as colours. The stream removes them without a terminal or with `NO_COLOR`.
+//! Styles as colours: none without a terminal or with `NO_COLOR`.
 
 use std::io::{self, Write};
 
+use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style as Ansi};
 
 use crate::model::finding::Severity;
 use crate::present::styled::{Line, Style};
 
+/// Writes to standard output; `out` is its buffer.
 pub(super) fn write_lines(lines: &[Line], out: &mut dyn Write) -> io::Result<()> {
+    let has_colours = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
     for line in lines {
         for (style, piece) in line {
-            let ansi = ansi(*style);
+            let ansi = if has_colours {
+                ansi(*style)
+            } else {
+                Ansi::new()
+            };
             write!(out, "{ansi}{piece}{ansi:#}")?;
         }
         writeln!(out)?;
