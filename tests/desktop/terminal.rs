@@ -18,7 +18,7 @@ fn run_with_terminals(lab: &Lab, desktop: &Desktop<'_>, terminals: &[&str]) -> P
             "PATH={PATH}\nprintf '%s\\n' \"$@\" > {0}.new\nmv {0}.new {0}",
             file.display()
         );
-        lab.script(&format!("programs/{terminal}"), &script);
+        lab.script(format!("programs/{terminal}"), &script);
     }
     let mut command = desktop.join(lab.muxtray_command(["run"]));
     command
