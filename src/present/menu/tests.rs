@@ -37,6 +37,7 @@ pub(super) fn drawn(view: &TrayView) -> String {
             }
             Intent::Set(Change::Switch(setting, on)) => format!("Set({setting:?}, {on})"),
             Intent::Set(Change::Reopen(host, on)) => format!("Reopen({host}, {on})"),
+            Intent::Set(Change::Icon(shown)) => format!("Icon({shown:?})"),
             Intent::StartAtLogin(_) | Intent::CopyText(_) | Intent::Fix(_) => text,
             _ => name.to_owned(),
         }
