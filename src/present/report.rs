@@ -38,7 +38,7 @@ pub struct SocketReport {
     pub sessions: Option<u32>,
     /// The processes of the sessions; null if the kernel hides all, and null in each field of one that it hides.
     pub clients: Option<Vec<ClientReport>>,
-    /// Whether `muxtray keep` keeps it open.
+    /// Whether a muxtray keeps it open.
     pub kept: bool,
     /// Whether the master has a session of its own beside those. `exit` counts it.
     pub own_session: bool,

@@ -103,7 +103,7 @@ fn end_after_the_last_session_is_announced_and_prevented() {
     let mut git = Process::start(command);
     icon.wait_for_row(&[&format!("{WEB} \u{2014} running, 1 session")]);
     icon.wait_for_row(&[WEB, "git for"]);
-    assert_eq!(desktop.summaries(), [String::new(); 0]);
+    assert!(desktop.summaries().is_empty());
 
     // Its ssh would live on without it.
     let client = &lab.list().at(&path).0["clients"][0]["pid"];

@@ -96,6 +96,8 @@ fn switch(path: &Path, text: &[u8], settings: Settings, choice: u8) {
         Setting::Notifications,
         Setting::CleanAutomatically,
         Setting::ExitStranded,
+        Setting::EndWithForwardings,
+        Setting::EndOfOthers,
     ];
     let all: Vec<Setting> = others
         .into_iter()
