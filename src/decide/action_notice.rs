@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use tr::tr;
 
 use super::action_report::{Action, ActionOutcome, ActionReport, Refusal, ReportTarget};
-use super::intent::Intent;
+use super::intent::{Intent, SessionConsent};
 use super::notice::{Button, Notice, NoticeKey, first_lines};
+use super::opening;
 use crate::model::carried::Carried;
 use crate::model::control_path::HostAlias;
+use crate::model::socket::{Snapshot, Socket};
 use crate::model::text;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +49,37 @@ fn of_policy(reports: &[ActionReport], can_show: bool) -> Option<Notice> {
         summary,
         transient: false,
         ..notice
+    })
+}
+
+/// Asks for consent to close the connections of these stranded masters; `None` if the given one covers them.
+pub fn question_to_reconnect(
+    hosts: &[(HostAlias, SessionConsent)],
+    snapshot: &Snapshot,
+) -> Option<Notice> {
+    let masters = opening::to_reconnect(snapshot.sockets.iter());
+    let wanted = |host: &HostAlias| hosts.iter().find(|(wanted, _)| wanted == host);
+    let is_wanted = |(host, _): &(&HostAlias, &Socket)| wanted(host).is_some();
+    let masters: Vec<_> = masters.into_iter().filter(is_wanted).collect();
+    let is_covered = |(host, socket): &(&HostAlias, &Socket)| {
+        wanted(host).is_some_and(|(_, consent)| consent.covers(socket.carried()))
+    };
+    if masters.iter().all(is_covered) {
+        return None;
+    }
+    let uncovered = masters.iter().filter(|master| !is_covered(master));
+    let line = |(host, socket): &(&HostAlias, &Socket)| match socket.carried_text() {
+        Some(carried) => format!("{host}: {carried}"),
+        None => host.to_string(),
+    };
+    Some(Notice {
+        key: NoticeKey::AnswerAll,
+        summary: tr!("Reconnect {n} master?" | "Reconnect {n} masters?" % masters.len()),
+        body: first_lines(uncovered.map(line).collect()),
+        advice: None,
+        buttons: vec![Button::reconnect_all(&masters), Button::keep()],
+        transient: false,
+        is_question: true,
     })
 }
 

@@ -1,6 +1,5 @@
 //! Desktop notifications and their buttons, as data.
 
-use std::ops::Add as _;
 use std::path::PathBuf;
 
 use tr::tr;
@@ -106,16 +105,18 @@ impl Button {
     /// Replaces the stranded masters of several hosts.
     pub(super) fn reconnect_all(masters: &[(&HostAlias, &Socket)]) -> Self {
         let carried = masters.iter().map(|(_, socket)| socket.carried());
-        let known = carried.clone().flatten().fold(Carried::NONE, Carried::add);
+        let total = carried
+            .clone()
+            .try_fold(Carried::NONE, |sum, one| Some(sum + one?));
         let label = tr!("Reconnect {n} master" | "Reconnect {n} masters" % masters.len());
-        let label = match known {
-            Carried::NONE if carried.clone().all(|carried| carried.is_some()) => label,
-            Carried::NONE => tr!("{reconnect}, closing their sessions", reconnect = label),
-            known => tr!(
+        let label = match total {
+            Some(Carried::NONE) => label,
+            Some(total) => tr!(
                 "{reconnect}, closing {carried}",
                 reconnect = label,
-                carried = known
+                carried = total
             ),
+            None => tr!("{reconnect}, closing their sessions", reconnect = label),
         };
         let consent = carried.map(SessionConsent::to_close);
         let hosts = masters.iter().map(|(host, _)| (*host).clone());

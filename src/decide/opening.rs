@@ -75,6 +75,9 @@ pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot) -> Plan {
     if let Some(finding) = known.into_iter().find(|finding| prevents(finding.id)) {
         return Plan::Blocked(Obstacle::from(finding));
     }
+    if let Some(jump) = at_path.and_then(|socket| stranded_jump(socket, snapshot)) {
+        return Plan::Blocked(Obstacle::stranded_jump(jump));
+    }
     let ended = at_path.filter(|_| matches!(first, First::End(_)));
     Plan::Start(Start {
         path,
@@ -83,6 +86,16 @@ pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot) -> Plan {
         asks: host.control_master.asks(),
         has_connect_timeout: host.has_connect_timeout,
     })
+}
+
+/// Returns the stranded master that this stranded one jumps through. A new one would hang in it too.
+fn stranded_jump<'a>(socket: &Socket, snapshot: &'a Snapshot) -> Option<&'a Socket> {
+    let through = &socket.network.as_ref()?.connection.through;
+    let is_jump = |jump: &&Socket| {
+        matches!(jump.state, State::Stranded(_))
+            && jump.pid.is_some_and(|pid| through.contains(&pid))
+    };
+    snapshot.sockets.iter().find(is_jump)
 }
 
 /// Whether this finding prevents a master from listening. A start would ask for a passphrase and then fail.

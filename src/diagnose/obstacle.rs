@@ -36,6 +36,17 @@ impl Obstacle {
         }
     }
 
+    /// The master of a jump host that is stranded.
+    pub fn stranded_jump(jump: &Socket) -> Self {
+        Self {
+            evidence: tr!(
+                "it jumps through {master}, which has lost its network connection",
+                master = jump.title()
+            ),
+            remedy: commands::reconnect(jump).map(|command| tr!("first {command}", command)),
+        }
+    }
+
     /// A socket at the ControlPath that is no usable master.
     pub fn at(socket: &Socket) -> Self {
         let state = socket.state.word();

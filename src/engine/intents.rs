@@ -177,13 +177,18 @@ impl Engine {
         if is_announced
             && let Some(notice) = action_notice::notice(reports, scope, self.options.can_show)
         {
-            if notice.is_question && self.options.can_ask {
-                self.user_interface.order(Order::Ask(notice));
-            } else {
-                self.user_interface.notify(notice);
-            }
+            self.show_answer(notice);
         }
         self.scan();
+    }
+
+    /// Shows a result, or a question: in a window, if the tray has some.
+    pub(super) fn show_answer(&self, notice: Notice) {
+        if notice.is_question && self.options.can_ask {
+            self.user_interface.order(Order::Ask(notice));
+        } else {
+            self.user_interface.notify(notice);
+        }
     }
 
     fn show(&mut self, target: Option<&Target>) {

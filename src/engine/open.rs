@@ -12,7 +12,7 @@ use super::state::Engine;
 use crate::actions::open::Questions;
 use crate::actions::perform::{self, Opening};
 use crate::actions::ssh::Ssh;
-use crate::decide::action_notice::Scope;
+use crate::decide::action_notice::{self, Scope};
 use crate::decide::action_report::{Action, ActionOutcome, ActionReport, ReportTarget};
 use crate::decide::intent::SessionConsent;
 use crate::decide::opening::{self, Plan};
@@ -23,7 +23,7 @@ use crate::model::socket::Target;
 use crate::scan;
 
 /// A master to open.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Wanted {
     pub(super) alias: HostAlias,
     /// For the sessions of a stranded master.
@@ -109,6 +109,11 @@ impl Engine {
 
     /// Opens masters one after the other: two questions at a time confuse, and one may be the jump host of the next.
     pub(super) fn open_all(&mut self, hosts: Vec<(HostAlias, SessionConsent)>) {
+        let snapshot = self.snapshot.as_ref();
+        let question = snapshot.and_then(|it| action_notice::question_to_reconnect(&hosts, it));
+        if let Some(question) = question {
+            return self.show_answer(question);
+        }
         let is_idle = self.series.is_none();
         self.series.get_or_insert_default().rest.extend(hosts);
         if is_idle {
@@ -128,7 +133,8 @@ impl Engine {
         }
     }
 
-    /// Handles the end of a start; without a report, the host has no ControlPath any more or is being opened already.
+    /// Handles the end of a start. Without a report, the host has no ControlPath any more or is being opened already, or
+    /// no thread could be started.
     pub(super) fn opened(&mut self, wanted: &Wanted, report: Option<ActionReport>) {
         match wanted.by {
             Opener::Person => self.handle_reports(report.as_slice(), Scope::OneTarget),
@@ -175,14 +181,16 @@ impl Engine {
             Ok(opening) => opening,
             Err(report) => return self.opened(&wanted, report.map(|report| *report)),
         };
-        let alias = wanted.alias.clone();
+        let opened = wanted.clone();
         let started = self.start("open", move || {
             let report = perform::open(&opening, None);
-            Message::Opened(wanted, Box::new(report))
+            Message::Opened(opened, Box::new(report))
         });
         if started {
-            self.opening.insert(alias);
+            self.opening.insert(wanted.alias);
             self.scan();
+        } else {
+            self.opened(&wanted, None);
         }
     }
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::model::carried::Carried;
 use crate::model::control_path::{ControlPath, HostAlias};
-use crate::model::samples::in_state;
+use crate::model::samples::{in_state, seen, stranded_master};
 use crate::model::socket::State;
 
 fn report(action: Action, outcome: ActionOutcome, message: &str) -> ActionReport {
@@ -83,4 +83,43 @@ fn notice_of_each_report() {
         format!("{scope:?}: {summary}{kind}\n{body}\n{advice}\n{labels:?}")
     });
     insta::assert_snapshot!(texts.join("\n\n"));
+}
+
+#[test]
+fn one_question_before_several_masters_are_reconnected() {
+    let stranded = |host: &str, sessions| Socket {
+        sessions,
+        hosts: vec![HostAlias(host.to_owned())],
+        ..stranded_master()
+    };
+    let snapshot = Snapshot {
+        sockets: vec![
+            stranded("web", Some(2)),
+            stranded("db", Some(0)),
+            stranded("hidden", None),
+            stranded("other", Some(7)),
+        ],
+        ..seen(Vec::new())
+    };
+    let agreed = |consents: &[(&str, u32)]| {
+        let consent = |(host, sessions): &(&str, u32)| {
+            let carried = Carried::sessions(*sessions);
+            (HostAlias((*host).to_owned()), SessionConsent::UpTo(carried))
+        };
+        let hosts: Vec<_> = consents.iter().map(consent).collect();
+        let question = question_to_reconnect(&hosts, &snapshot)?;
+        assert!(question.is_question);
+        let labels: Vec<String> = question.buttons.into_iter().map(|it| it.label).collect();
+        Some(format!(
+            "{}\n{}\n{labels:?}",
+            question.summary, question.body
+        ))
+    };
+    assert_eq!(agreed(&[("web", 2), ("db", 0)]), None);
+    assert_eq!(agreed(&[("db", 0), ("gone", 0)]), None);
+    let texts = [
+        agreed(&[("web", 1), ("db", 0)]),
+        agreed(&[("web", 0), ("db", 0), ("hidden", 0)]),
+    ];
+    insta::assert_snapshot!(texts.map(Option::unwrap).join("\n\n"));
 }

@@ -1,6 +1,8 @@
 use super::*;
 use crate::model::finding::Finding;
-use crate::model::samples::{path, places, running, seen, states};
+use crate::model::samples::{path, places, running, seen, states, observation, stranded_master};
+use crate::model::places::{ControlMaster, WrittenBy};
+use crate::model::socket::{Connect, Observation};
 
 fn host() -> Host {
     places().hosts.remove(0)
@@ -36,6 +38,29 @@ fn plan_depends_on_the_state_at_the_path() {
     };
     let blocked = Plan::Blocked(Obstacle::no_control_path("web"));
     assert_eq!(plan("web", &pathless, &seen(Vec::new())), blocked);
+}
+
+#[test]
+fn a_stranded_jump_host_blocks_the_start() {
+    let mut snapshot = Snapshot {
+        sockets: vec![stranded_master(), stranded_master()],
+        ..seen(Vec::new())
+    };
+    let [far, hop] = &mut snapshot.sockets[..] else {
+        unreachable!()
+    };
+    far.network.as_mut().unwrap().connection.through = vec![MasterPid(7)];
+    hop.path = path("/s/hop");
+    hop.hosts = vec![alias("hop")];
+    hop.pid = Some(MasterPid(7));
+    hop.sessions = Some(1);
+    let Plan::Blocked(obstacle) = plan("web", &host(), &snapshot) else {
+        panic!("it is not blocked");
+    };
+    let remedy = "first muxtray open --force hop";
+    assert_eq!(obstacle.remedy.as_deref(), Some(remedy));
+    snapshot.sockets[1].state = State::Running;
+    assert!(matches!(plan("web", &host(), &snapshot), Plan::Start(_)));
 }
 
 #[test]
