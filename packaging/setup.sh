@@ -230,7 +230,7 @@ purposes=build
 if [ -d "$target_directory/release" ]; then
     say "Building muxtray again; an update takes a minute or two."
 else
-    say "Building muxtray takes about 5 minutes on two cores and 0.8 GB in $target_directory; 20 MB are installed."
+    say "Building muxtray takes about 5 minutes on two cores and 0.6 GB in $target_directory; 12 MB are installed."
 fi
 packages=
 # shellcheck disable=SC2086
