@@ -399,16 +399,14 @@ walk_notification() {
     kill_master build
     attempt 100 heard 'member=Notify' || { result clean "no notification"; return; }
     attempt 20 is_shown || { result clean "not shown"; return; }
-    convert "$work/notification.ppm" "$pictures/notification.png"
-    box=$(changed quiet notification | awk '$1 >= 120 && $2 >= 40' | head -n 1)
-    [ -n "$box" ] || { result clean "not shown"; return; }
+    # GNOME shows the buttons only under the pointer, and hides the notification soon, as Cinnamon does.
     read -r box_width box_height left top <<<"$box"
-    read -r x y <<<"$(of_desktop clean_at '50% 20')"
-    # GNOME shows the buttons only under the pointer, and Cinnamon hides the notification soon.
     point $((left + box_width / 2)) $((top + box_height / 2))
     settle notification-pointed
-    box=$(changed quiet notification-pointed | awk '$1 >= 120 && $2 >= 40' | head -n 1)
+    convert "$work/notification.ppm" "$pictures/notification.png"
+    notification_box notification-pointed || { result clean "hidden before the pointer came"; return; }
     read -r box_width box_height left top <<<"$box"
+    read -r x y <<<"$(of_desktop clean_at '50% 20')"
     mark
     case $x in
     -*) x=$((box_width + x)) ;;
@@ -426,7 +424,12 @@ walk_notification() {
 
 is_shown() {
     snap notification
-    changed quiet notification | awk '$1 >= 120 && $2 >= 40 { found = 1 } END { exit !found }'
+    notification_box notification
+}
+# notification_box PICTURE: succeeds if a notification is drawn. Its place is then in $box.
+notification_box() {
+    box=$(changed quiet "$1" | awk '$1 >= 120 && $2 >= 40' | head -n 1)
+    [ -n "$box" ]
 }
 
 # Succeeds if the icon is drawn somewhere in the panel, and moves $icon_x there.
