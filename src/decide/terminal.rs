@@ -55,7 +55,7 @@ impl Wishes {
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoTerminal {
-    #[error("{}", tr!("the terminal {program} of the setting is not installed", program = .0))]
+    #[error("{}", tr!("the terminal {program} in the configuration is not installed", program = .0))]
     NotInstalled(String),
     #[error("{}", tr!("no terminal is installed that muxtray knows"))]
     Unknown,

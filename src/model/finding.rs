@@ -174,7 +174,7 @@ findings! {
     }
     NotMultiplexed {
         id: "not-multiplexed", severity: Info, group: Socket,
-        title: marked!("ssh runs beside the master"),
+        title: marked!("ssh does not use the running master"),
         meaning: "an ssh of yours has a connection of its own to the server of a master that it could share: `-S none` or \
             another ControlPath in its arguments, ControlMaster yes, or it began before the master",
         advice: "end it, and run `ssh` again",

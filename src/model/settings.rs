@@ -156,10 +156,10 @@ settings! {
         host. ssh asks nothing (BatchMode). After 8 attempts on one route, or if ssh would have to ask, a notification \
         reports it. A master that ends by itself, or that you end, is not opened again.";
     announce_end_with_forwardings: bool = true,
-        switch EndWithForwardings marked!("Masters with forwardings before they end"),
+        switch EndWithForwardings marked!("Masters with forwardings that end soon"),
         "Notify five minutes before ControlPersist ends a master that forwards ports: its forwardings end with it.";
     announce_end: bool = false,
-        switch EndOfOthers marked!("Other masters before they end"),
+        switch EndOfOthers marked!("Other masters that end soon"),
         "Notify five minutes before ControlPersist ends any other master.";
     icon: IconShown = IconShown::Always,
         choice "Icon",

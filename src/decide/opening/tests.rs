@@ -1,8 +1,6 @@
 use super::*;
 use crate::model::finding::Finding;
-use crate::model::samples::{path, places, running, seen, states, observation, stranded_master};
-use crate::model::places::{ControlMaster, WrittenBy};
-use crate::model::socket::{Connect, Observation};
+use crate::model::samples::{path, places, running, seen, states, stranded_master};
 
 fn host() -> Host {
     places().hosts.remove(0)
@@ -51,7 +49,7 @@ fn a_stranded_jump_host_blocks_the_start() {
     };
     far.network.as_mut().unwrap().connection.through = vec![MasterPid(7)];
     hop.path = path("/s/hop");
-    hop.hosts = vec![alias("hop")];
+    hop.hosts = vec![HostAlias("hop".to_owned())];
     hop.pid = Some(MasterPid(7));
     hop.sessions = Some(1);
     let Plan::Blocked(obstacle) = plan("web", &host(), &snapshot) else {

@@ -84,7 +84,7 @@ impl<'a> MenuHosts<'a> {
         let (state, intent) = match socket {
             _ if self.opening.contains(&host.alias) => (tr!("opening\u{2026}"), None),
             Some(socket) if socket.is_running() && socket.stranger(&host.alias.0).is_some() => {
-                let state = tr!("the master of another host is at its ControlPath");
+                let state = tr!("another host's master listens on this host's ControlPath");
                 (state, show(Intent::Show(Some(socket.target()))))
             }
             Some(socket) if !matches!(socket.state, State::Stale) || !host.multiplexes() => {

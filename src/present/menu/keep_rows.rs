@@ -13,7 +13,7 @@ pub(super) fn rows(socket: &Socket, clock: Clock<'_>) -> Vec<Entry> {
         let label = match until {
             KeptUntil::Time(time) => {
                 let time = clock.time(time);
-                tr!("Stop keeping open (until {time})", time)
+                tr!("Stop keeping open (kept until {time})", time)
             }
             KeptUntil::Quit => tr!("Stop keeping open"),
         };

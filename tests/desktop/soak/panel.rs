@@ -44,7 +44,7 @@ impl Shown {
             shown.hosts = names.collect();
         }
         let kinds = menu.find("Notify about")?;
-        let is_end = |row: &&Row| row.label.ends_with("before they end");
+        let is_end = |row: &&Row| row.label.ends_with("that end soon");
         let kinds = kinds.rows.iter().filter(|row| !is_end(row));
         let silent = kinds.filter(|row| row.checked == Some(false));
         shown.silent = silent.map(|row| row.label.clone()).collect();
