@@ -39,8 +39,8 @@ pub(crate) use process::{Finished, PATIENCE, Process, look_for, wait_for, wait_u
 pub(crate) use target::Target;
 pub(crate) use trace::{judged, no_trace};
 pub(crate) use truth::{
-    command_line, files_below, is_listening, is_socket, pid_of_persisted, process_parent,
-    process_start, process_state, processes, threads,
+    command_line, files_below, has_glycin, is_listening, is_socket, pid_of_persisted,
+    process_parent, process_start, process_state, processes, threads,
 };
 pub(crate) use user::{NOBODY, User};
 

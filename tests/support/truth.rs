@@ -75,6 +75,14 @@ pub(crate) fn threads(pid: i32) -> usize {
         .count()
 }
 
+/// Whether GTK loads images with glycin (gdk-pixbuf 2.44). From the first image, which may be an icon without a panel, its
+/// threads and descriptors stay.
+pub(crate) fn has_glycin(pid: i32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/maps"))
+        .unwrap()
+        .contains("libglycin")
+}
+
 /// The command line, arguments separated by spaces.
 pub(crate) fn command_line(pid: i32) -> String {
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
