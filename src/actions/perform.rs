@@ -17,7 +17,7 @@ use super::open::{self, Questions};
 use super::ssh::Ssh;
 use super::ssh::deferred_signals::DeferredSignals;
 use crate::decide::action_report::{
-    Action, ActionOutcome, ActionReport, Refusal, ReportTarget, with_forwards,
+    Action, ActionOutcome, ActionReport, Asked, Refusal, ReportTarget, with_forwards,
 };
 use crate::decide::ending;
 use crate::decide::intent::{Intent, SessionConsent};
@@ -383,12 +383,12 @@ pub fn open(opening: &Opening, signals: Option<&DeferredSignals>) -> ActionRepor
         host: alias.clone(),
         consent,
     };
-    let needs_person = matches!(&error, ActionError::NotStarted(it) if opening::needs_person(it));
+    let asked = match &error {
+        ActionError::NotStarted(failure) => opening::asked(failure),
+        _ => Asked::No,
+    };
     let report = report(error.outcome(), error.to_string())
         .with_advice(advice)
         .with_button(Some(Button { label, intent }));
-    ActionReport {
-        needs_person,
-        ..report
-    }
+    ActionReport { asked, ..report }
 }

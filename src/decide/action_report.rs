@@ -29,7 +29,17 @@ pub struct ActionReport {
     /// Whether the socket refused the connect, whatever the kernel's table shows.
     pub connect_refused: bool,
     /// Whether ssh failed because it could not ask a person.
-    pub needs_person: bool,
+    pub asked: Asked,
+}
+
+/// Whether ssh would have asked for a password or a passphrase, or whether to accept a host key.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Asked {
+    #[default]
+    No,
+    Yes,
+    /// With ControlPersist, ssh hides the messages of a ProxyJump (`ssh_proxy_connect()` in sshconnect.c).
+    Unknown,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,7 +134,7 @@ impl ActionReport {
             button: None,
             answered_in_time: None,
             connect_refused: false,
-            needs_person: false,
+            asked: Asked::No,
         }
     }
 

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use tr::tr;
 
-use crate::decide::action_report::ActionReport;
+use crate::decide::action_report::{ActionReport, Asked};
 use crate::decide::ends::{EndPolicy, Ends};
 use crate::decide::intent::Intent;
 use crate::decide::notice::{Button, Notice, NoticeKey, first_lines};
@@ -177,8 +177,12 @@ impl Memory {
     ) -> (Self, Option<Notice>) {
         let attempted = match report {
             Some(report) if report.outcome.is_success() => Attempted::Opened,
-            Some(report) if report.needs_person => Attempted::NeedsPerson,
-            _ => Attempted::Failed,
+            Some(report) => match report.asked {
+                Asked::Yes => Attempted::NeedsPerson,
+                Asked::Unknown => Attempted::FailedWithoutReason,
+                Asked::No => Attempted::Failed,
+            },
+            None => Attempted::Failed,
         };
         let is_over = self.reopening.note_attempt(host, attempted, now);
         let is_announced = is_over && policy.announce.contains(&FindingId::Stranded);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tr::tr;
 
+use crate::decide::action_report::Asked;
 use crate::decide::notice::Button;
 use crate::diagnose::commands;
 use crate::diagnose::obstacle::{self, Failure, Obstacle};
@@ -161,10 +162,13 @@ const NOT_AUTHENTICATED: &[&str] = &[
     "ssh_askpass",
 ];
 
-/// Whether ssh would have had to ask for a password or a passphrase, or whether to accept a host key.
-pub fn needs_person(failure: &Failure) -> bool {
-    let asks = NOT_AUTHENTICATED.iter().chain([&UNKNOWN_KEY]);
-    asks.into_iter().any(|it| message(failure).contains(it))
+pub fn asked(failure: &Failure) -> Asked {
+    let mut questions = NOT_AUTHENTICATED.iter().chain([&UNKNOWN_KEY]);
+    match failure {
+        Failure::Refused(None) => Asked::Unknown,
+        _ if questions.any(|it| message(failure).contains(it)) => Asked::Yes,
+        _ => Asked::No,
+    }
 }
 
 /// The last message of ssh.

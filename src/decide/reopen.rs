@@ -82,6 +82,8 @@ enum Phase {
 pub(super) enum Attempted {
     Opened,
     Failed,
+    /// The jump host may have counted a wrong password.
+    FailedWithoutReason,
     /// ssh would have asked for a password, or whether to accept a host key.
     NeedsPerson,
 }
@@ -201,15 +203,19 @@ impl Reopening {
         let Some(lost) = self.lost.get_mut(host) else {
             return false;
         };
-        lost.next = now + pause(lost.attempts);
+        lost.next = now
+            + match attempted {
+                Attempted::FailedWithoutReason => LONGEST_PAUSE,
+                _ => pause(lost.attempts),
+            };
         if let Some(last) = &mut lost.last {
             last.ended = now;
         }
         lost.phase = match attempted {
             Attempted::Opened => Phase::Open,
             Attempted::NeedsPerson => Phase::NeedsPerson,
-            Attempted::Failed if lost.attempts >= ATTEMPTS => Phase::GivenUp,
-            Attempted::Failed => Phase::Waiting,
+            _ if lost.attempts >= ATTEMPTS => Phase::GivenUp,
+            Attempted::Failed | Attempted::FailedWithoutReason => Phase::Waiting,
         };
         lost.is_ended &= lost.phase != Phase::Open;
         lost.announced().is_some()

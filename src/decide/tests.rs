@@ -333,7 +333,7 @@ fn a_master_that_is_replaced_is_announced_only_if_that_fails() {
     };
     let message = "ssh failed: Permission denied (publickey).".to_owned();
     let report = ActionReport {
-        needs_person: true,
+        asked: Asked::Yes,
         ..ActionReport::new(target, Action::Open, ActionOutcome::Failed, message)
     };
     let silent = Policy {

@@ -229,6 +229,15 @@ fn pauses_double_and_the_attempts_end() {
 }
 
 #[test]
+fn a_failure_without_a_reason_has_the_longest_pause() {
+    let mut walk = Walk::new();
+    walk.look(0, &[lost("web", 7, &[])], via(2));
+    assert_eq!(walk.look(15, &[lost("web", 7, &[])], via(2)), "web");
+    assert!(!walk.end(16, "web", Attempted::FailedWithoutReason));
+    assert_eq!(walk.look(16, &[], via(2)), "- 616");
+}
+
+#[test]
 fn a_question_ends_the_attempts_until_a_master_runs() {
     let mut walk = Walk::new();
     walk.look(0, &[lost("web", 7, &[])], via(2));
