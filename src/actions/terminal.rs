@@ -13,8 +13,8 @@ use super::desktop_program::{self, is_installed};
 use crate::bounded_command::run;
 use crate::decide::terminal::{NoTerminal, Wishes, terminal};
 
-/// How long a terminal may take to fail.
-const LIMIT: Duration = Duration::from_secs(5);
+/// How long a terminal may take to fail. An exit status after that is of the session.
+const LIMIT: Duration = Duration::from_secs(2);
 
 const GSETTINGS_LIMIT: Duration = Duration::from_secs(2);
 

@@ -14,7 +14,7 @@ use crate::config;
 use crate::decide::intent::Intent;
 use crate::decide::new_session::NewSession;
 use crate::decide::notice::{Button, Notice, NoticeKey};
-use crate::discover::Ssh;
+use crate::discover::Request;
 use crate::model::settings::{AtLogin, Change, Preferences, Store};
 use crate::model::text;
 
@@ -90,11 +90,13 @@ impl Engine {
     }
 
     pub(super) fn open_terminal(&self, session: NewSession) {
-        let ssh = self.discovered.as_ref().map(|(_, request)| &request.ssh);
-        let Some(program) = ssh.and_then(|ssh| ssh.file(self.scanner.environment())) else {
+        let Some((_, Request { ssh, .. })) = &self.discovered else {
             return;
         };
-        let config = ssh.and_then(Ssh::config_file);
+        let Some(program) = ssh.file(self.scanner.environment()) else {
+            return;
+        };
+        let config = ssh.config_file();
         let terminal = self.settings.terminal.0.clone();
         self.start("terminal", move || {
             let command = session.command(&program, config.as_deref());

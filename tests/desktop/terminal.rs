@@ -8,8 +8,8 @@ use crate::support::{Lab, PATH, PATIENCE, Process, wait_for, wait_until};
 
 const SESSION: &[&str] = &["\u{25cf} web", "New session"];
 
-/// Starts muxtray with ssh and these terminals, each of which writes its arguments to a file of its name.
-fn run_with_terminals(lab: &Lab, desktop: &Desktop<'_>, terminals: &[&str]) -> Process {
+/// Installs ssh and these terminals alone, each of which writes its arguments to a file of its name.
+fn install(lab: &Lab, terminals: &[&str]) {
     let directory = lab.make_directory("programs");
     std::os::unix::fs::symlink("/usr/bin/ssh", directory.join("ssh")).unwrap();
     for terminal in terminals {
@@ -20,11 +20,14 @@ fn run_with_terminals(lab: &Lab, desktop: &Desktop<'_>, terminals: &[&str]) -> P
         );
         lab.script(format!("programs/{terminal}"), &script);
     }
+}
+
+fn run_on(lab: &Lab, desktop: &Desktop<'_>, name: &str) -> Process {
     let mut command = desktop.join(lab.muxtray_command(["run"]));
     command
-        .env("PATH", directory)
+        .env("PATH", lab.path("programs"))
         .env("TERMINAL", "my-terminal")
-        .env_remove("XDG_CURRENT_DESKTOP");
+        .env("XDG_CURRENT_DESKTOP", name);
     Process::start(command)
 }
 
@@ -43,9 +46,9 @@ fn new_session_runs_ssh_in_the_wanted_terminal() {
     };
     let _master = lab.master("web");
     let desktop = Desktop::new(&lab, Parts::ALL);
-    let applet = run_with_terminals(&lab, &desktop, &["my-terminal", "xfce4-terminal"]);
-    let icon = desktop.tray_icon(applet.pid());
-    icon.click(SESSION);
+    install(&lab, &["my-terminal", "xfce4-terminal"]);
+    let applet = run_on(&lab, &desktop, "none");
+    desktop.tray_icon(applet.pid()).click(SESSION);
     let config = lab.path("ssh_config");
     let program = lab.path("programs/ssh");
     let ssh = |option| {
@@ -60,18 +63,48 @@ fn new_session_runs_ssh_in_the_wanted_terminal() {
     };
     assert_eq!(arguments(&lab.path("my-terminal")), ssh("-e"));
 
-    lab.write(
-        "config/muxtray/config.toml",
-        "terminal = 'xfce4-terminal'\n",
-    );
-    // A click before the new setting is read goes to the other terminal.
-    let chosen = lab.path("xfce4-terminal");
-    wait_until("the terminal of the setting is started", PATIENCE, || {
-        icon.click(SESSION);
-        chosen.exists()
-    });
-    assert_eq!(arguments(&chosen), ssh("-x"));
     end(applet);
+
+    lab.write_muxtray_config("terminal = 'xfce4-terminal'\n");
+    let applet = run_on(&lab, &desktop, "none");
+    desktop.tray_icon(applet.pid()).click(SESSION);
+    assert_eq!(arguments(&lab.path("xfce4-terminal")), ssh("-x"));
+    end(applet);
+}
+
+#[test]
+fn terminal_is_that_of_the_desktop() {
+    let Some(lab) = lab("terminal_is_that_of_the_desktop") else {
+        return;
+    };
+    let _master = lab.master("web");
+    let desktop = Desktop::new(&lab, Parts::ALL);
+    lab.write(
+        "config/kdeglobals",
+        "[General]\nTerminalApplication=kitty\n",
+    );
+    lab.write(
+        "config/xfce4/helpers.rc",
+        "TerminalEmulator=xfce4-terminal\n",
+    );
+    install(
+        &lab,
+        &["kitty", "xfce4-terminal", "gnome-choice", "my-terminal"],
+    );
+    // A program that muxtray does not know, with the option that the settings have for it.
+    let answer = "case $3 in exec) echo \"'gnome-choice'\" ;; *) echo \"'--run'\" ;; esac";
+    lab.script("programs/gsettings", answer);
+    let program = lab.path("programs/ssh").display().to_string();
+    for (name, terminal, first) in [
+        ("KDE", "kitty", program.as_str()),
+        ("XFCE", "xfce4-terminal", "-x"),
+        ("ubuntu:GNOME", "gnome-choice", "--run"),
+    ] {
+        let applet = run_on(&lab, &desktop, name);
+        desktop.tray_icon(applet.pid()).click(SESSION);
+        assert_eq!(arguments(&lab.path(terminal))[0], first, "{name}");
+        end(applet);
+    }
 }
 
 #[test]
@@ -81,7 +114,8 @@ fn a_missing_terminal_is_announced_with_the_setting() {
     };
     let _master = lab.master("web");
     let desktop = Desktop::new(&lab, Parts::ALL);
-    let applet = run_with_terminals(&lab, &desktop, &[]);
+    install(&lab, &[]);
+    let applet = run_on(&lab, &desktop, "none");
     desktop.tray_icon(applet.pid()).click(SESSION);
     wait_until("the reason is shown", PATIENCE, || {
         desktop.messages().iter().any(|message| {
