@@ -24,7 +24,7 @@ use std::time::Instant;
 use muxtray::decide::intent::Intent;
 use muxtray::desktop::menu::edits;
 use muxtray::engine::Order;
-use muxtray::present::menu::{self, Entry, Icon, TrayView};
+use muxtray::present::menu::{Entry, Icon, TrayView};
 use zbus::Message;
 use zbus::message::Type;
 
@@ -366,6 +366,8 @@ fn lock(pending: &PendingView) -> std::sync::MutexGuard<'_, Option<TrayView>> {
 
 #[cfg(test)]
 mod tests {
+    use muxtray::present::menu;
+
     use super::*;
 
     #[test]
