@@ -1,4 +1,4 @@
-//! Looks up texts in a table that [`super::po`] has made of a gettext catalogue. Nothing of it is read before a text is
+//! Looks up texts in a table that `po.rs` has made of a gettext catalogue. Nothing of it is read before a text is
 //! needed.
 
 use std::borrow::Cow;

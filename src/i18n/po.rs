@@ -1,4 +1,4 @@
-//! Reads gettext's .po files, when muxtray is built, and writes the tables that [`super::catalogue`] looks texts up in.
+//! Reads gettext's .po files, when muxtray is built, and writes the tables that `catalogue.rs` looks texts up in.
 //!
 //! The reader is lenient: it skips lines that it does not understand, and a missing text stays English.
 //! `packaging/translations.py check` refuses such a file before it is built in.
