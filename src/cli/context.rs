@@ -29,10 +29,8 @@ use crate::scan::{self, Scanner};
 
 use super::args::Global;
 use super::outcome::{Outcome, Output};
-use super::{progress, reports};
-
-/// A TARGET as it was typed, and its socket, or why it is no single socket.
-pub(super) type Resolved = (String, Result<Socket, TargetError>);
+use super::progress;
+use super::reports::{self, Resolved};
 
 pub(super) struct Context {
     pub(super) scanner: Scanner,

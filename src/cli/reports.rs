@@ -2,14 +2,17 @@
 
 use std::io::{self, Write};
 
-use super::context::Resolved;
 use super::outcome::{Outcome, Output};
 use crate::actions::parallel::parallel_map;
 use crate::decide::action_report::{Action, ActionOutcome, ActionReport, Refusal, ReportTarget};
 use crate::decide::intent::SessionConsent;
 use crate::model::finding::Finding;
 use crate::model::socket::Socket;
+use crate::model::target::TargetError;
 use crate::present::results::Results;
+
+/// A TARGET as it was typed, and its socket, or why it is no single socket.
+pub(super) type Resolved = (String, Result<Socket, TargetError>);
 
 /// Several at a time. A TARGET that cannot be resolved stops no other.
 pub(super) fn act_on(
