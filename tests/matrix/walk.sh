@@ -103,8 +103,8 @@ listen() {
 }
 
 mark() { marked=$(wc -l <"$work/log/trace"); }
-# heard PATTERN: succeeds if a line since the mark matches.
-heard() { tail -n "+$((marked + 1))" "$work/log/trace" | grep -Eq "$1"; }
+# heard PATTERN: succeeds if a line since the mark matches. grep reads all lines: with -q, tail may fail.
+heard() { tail -n "+$((marked + 1))" "$work/log/trace" | grep -E "$1" >/dev/null; }
 
 # item: prints the connection and the object of muxtray's item, as it registered last.
 item() {
@@ -222,7 +222,7 @@ try_open_first() {
 # Succeeds if the panel has asked for the submenu with this id since the mark.
 was_asked_for() {
     tail -n "+$((marked + 1))" "$work/log/trace" |
-        grep -A 4 -E 'member=(AboutToShow|Event)' | grep -q "int32 $1\$"
+        grep -A 4 -E 'member=(AboutToShow|Event)' | grep "int32 $1\$" >/dev/null
 }
 
 # Succeeds if something of the size of a submenu is drawn. MATE draws it without asking.
