@@ -50,8 +50,14 @@ impl ClientProcesses {
 
     /// Searches for the clients that are new, and forgets those that are gone.
     pub(super) fn refresh(&mut self, listeners: &[&UnixListener], now: Instant) {
-        let peers = listeners.iter().flat_map(|listener| &listener.peers);
-        let peers: HashSet<u32> = peers.copied().collect();
+        let peers = || listeners.iter().flat_map(|listener| &listener.peers);
+        if self.missing.is_empty()
+            && peers().count() == self.found.len()
+            && peers().all(|peer| self.found.contains_key(peer))
+        {
+            return;
+        }
+        let peers: HashSet<u32> = peers().copied().collect();
         self.found.retain(|peer, _| peers.contains(peer));
         self.missing.retain(|peer, _| peers.contains(peer));
         let is_wanted = |peer: &u32| {
