@@ -23,7 +23,7 @@ const ATTEMPTS: u32 = 8;
 /// The facts beside the snapshot that decide whether a master can be replaced now.
 #[derive(Debug)]
 pub struct Opportunity<'a> {
-    /// To the addresses of [`Reopening::addresses`].
+    /// To the addresses of [`Memory::addresses`](super::Memory::addresses).
     pub routes: &'a BTreeMap<IpAddr, Route>,
     /// Whether a master is being opened.
     pub is_opening: bool,
