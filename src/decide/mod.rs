@@ -18,8 +18,8 @@ mod reopen;
 mod stranded;
 pub mod terminal;
 
+use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use tr::tr;

@@ -3,8 +3,8 @@
 //!
 //! Only a master that was seen stranded is replaced. One that ends by itself, or that a person ends, is not opened again.
 
+use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::stranded::EXIT_AFTER;

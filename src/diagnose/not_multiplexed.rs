@@ -1,7 +1,7 @@
 //! ssh processes that run beside a master that they could share.
 
+use core::net::IpAddr;
 use std::fmt;
-use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use tr::tr;

@@ -5,9 +5,9 @@ use std::time::Instant;
 use tr::tr;
 
 use super::message::Message;
-use super::open::Opener;
 use super::state::Engine;
 use super::user_interface::Order;
+use super::wanted::Opener;
 use crate::actions::fix;
 use crate::actions::forward::ForwardingMaster;
 use crate::actions::parallel::parallel_map;

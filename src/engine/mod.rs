@@ -15,6 +15,7 @@ mod scan;
 mod settings;
 mod state;
 mod user_interface;
+mod wanted;
 
 use std::io;
 use std::thread::{self, JoinHandle};

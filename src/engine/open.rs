@@ -2,13 +2,13 @@
 //!
 //! The hosts that had a master last are kept in a file, so that the menu lists them first after the next login.
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use tr::tr;
 
 use super::message::Message;
 use super::state::Engine;
+use super::wanted::{Opener, Wanted};
 use crate::actions::open::Questions;
 use crate::actions::perform::{self, Opening};
 use crate::actions::ssh::Ssh;
@@ -21,33 +21,6 @@ use crate::model::places::{Host, WrittenBy};
 use crate::model::recent::Recent;
 use crate::model::socket::Target;
 use crate::scan;
-
-/// A master to open.
-#[derive(Debug, Clone)]
-pub(super) struct Wanted {
-    pub(super) alias: HostAlias,
-    /// For the sessions of a stranded master.
-    pub(super) consent: SessionConsent,
-    pub(super) by: Opener,
-    /// The stranded master that it replaces, if that may have ended before.
-    pub(super) lost: Option<Target>,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Opener {
-    Person,
-    /// A person, for several masters.
-    Series,
-    /// The setting `reopen`.
-    Setting,
-}
-
-/// Masters that are opened one after the other.
-#[derive(Debug, Default)]
-pub(super) struct Series {
-    rest: VecDeque<(HostAlias, SessionConsent)>,
-    reports: Vec<ActionReport>,
-}
 
 impl Engine {
     /// Stores the hosts that had a master last. If the file cannot be written, the order in the menu and the use of the

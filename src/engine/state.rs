@@ -6,9 +6,9 @@ use calloop::LoopHandle;
 use calloop::channel::Sender;
 
 use super::message::Message;
-use super::open::{Series, Wanted};
 use super::user_interface::{Options, UserInterface};
 use crate::actions::keep::Kept;
+use super::wanted::{Series, Wanted};
 use crate::actions::parallel::parallel_map;
 use crate::autostart::Autostart;
 use crate::config::{ConfigError, Settings};

@@ -3,12 +3,11 @@
 use tr::tr;
 
 use super::entry::{Entry, TrayView};
+use super::reopen_row::{check, reopen, with_reason};
 use crate::decide;
 use crate::decide::intent::Intent;
-use crate::model::control_path::HostAlias;
 use crate::model::finding::{FindingId, Group};
 use crate::model::settings::{AtLogin, Change, IconShown, Preferences, Setting, Store};
-use crate::model::socket::Socket;
 use crate::model::text;
 
 impl TrayView {
@@ -114,45 +113,10 @@ fn icon(shown: IconShown, preferences: &Preferences) -> Entry {
     check(&key, shown.label(), checked, change, preferences.store)
 }
 
-/// Returns the row in the submenu of a master; `None` for one without a configured host.
-pub(super) fn reopen_row(socket: &Socket, preferences: &Preferences) -> Option<Entry> {
-    let hosts = &socket.hosts;
-    let listed = hosts
-        .iter()
-        .find(|host| preferences.settings.reopen.contains(host));
-    let host = listed.or(hosts.first())?;
-    let is_own = socket.managed_by.is_none() && !socket.is_elsewhere;
-    is_own.then(|| reopen(host, tr!("Reconnect automatically"), preferences))
-}
-
-fn reopen(host: &HostAlias, label: String, preferences: &Preferences) -> Entry {
-    let checked = preferences.settings.reopen.contains(host);
-    let change = Change::Reopen(host.clone(), !checked);
-    let key = format!("reopen {}", host.0);
-    check(&key, label, checked, change, preferences.store)
-}
-
-fn check(key: &str, label: String, checked: bool, change: Change, store: Store) -> Entry {
-    Entry::Check {
-        key: key.to_owned(),
-        label: with_reason(label, store),
-        checked,
-        intent: (store == Store::Writable).then_some(Intent::Set(change)),
-    }
-}
-
-/// A disabled row shows the reason.
-fn with_reason(label: String, store: Store) -> String {
-    match store {
-        Store::Writable => label,
-        Store::Invalid => tr!("{label}: configuration not valid", label),
-        Store::Nowhere => tr!("{label}: HOME is not set", label),
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::model::control_path::HostAlias;
     use crate::model::settings::Settings;
     use crate::present::menu::tests::{drawn, drawn_rows};
     use crate::present::menu::{Icon, starting};
