@@ -10,7 +10,8 @@ use std::process::Command;
 
 use tr::tr;
 
-use crate::desktop::notify;
+use crate::decide::launch::LauncherAction;
+use crate::desktop::{instance, notify};
 use crate::engine::{self, Inbox, IntentSender, Options, Order};
 use crate::model::text;
 use crate::unconfined::APPLET_ENVIRONMENT;
@@ -39,6 +40,13 @@ pub fn set_up(options: Options) -> io::Result<Option<Setup>> {
         intents,
         inbox,
     }))
+}
+
+/// Asks the instance that runs in this session for an action.
+pub fn ask_running(action: LauncherAction) {
+    if let Err(error) = instance::ask_running(action) {
+        tracing::warn!("{error}");
+    }
 }
 
 /// Watches and notifies without an icon, until a signal ends it.

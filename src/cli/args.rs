@@ -148,7 +148,7 @@ pub struct Run {
     #[arg(long)]
     pub no_tray: bool,
     /// Ask the muxtray that runs already, or a new one: show (its icon and details), check-all, clean or open-configuration
-    #[arg(long, hide_possible_values = true)]
+    #[arg(long)]
     pub action: Option<LauncherAction>,
 }
 

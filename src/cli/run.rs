@@ -2,7 +2,6 @@ use std::io::{self, Write};
 
 use crate::decide::intent::Intent;
 use crate::decide::launch::LauncherAction;
-use crate::desktop::instance;
 use crate::engine::Options;
 use crate::run::{self, Setup};
 use crate::{VERSION, privilege};
@@ -42,11 +41,7 @@ pub fn begin(
             go_on(setup)?;
         }
         None => {
-            if let Some(action) = arguments.action
-                && let Err(error) = instance::ask_running(action)
-            {
-                tracing::warn!("{error}");
-            }
+            arguments.action.into_iter().for_each(run::ask_running);
             writeln!(out, "muxtray is already running")?;
             out.flush()?;
         }

@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use clap::ValueEnum as _;
 use futures_lite::StreamExt as _;
 use futures_lite::future::block_on;
 use zbus::fdo::RequestNameFlags;
@@ -97,7 +96,7 @@ fn requested(call: &Message) -> Result<LauncherAction, (&'static str, String)> {
         "ActivateAction" => {
             let body = call.body().deserialize::<Body>();
             let (name, _, _) = body.map_err(|error| invalid(error.to_string()))?;
-            LauncherAction::from_str(&name, false).map_err(invalid)
+            name.parse().map_err(invalid)
         }
         member => Err((
             "org.freedesktop.DBus.Error.UnknownMethod",

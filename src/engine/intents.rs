@@ -8,6 +8,7 @@ use super::message::Message;
 use super::state::Engine;
 use super::user_interface::Order;
 use super::wanted::Opener;
+use crate::VERSION;
 use crate::actions::fix;
 use crate::actions::forward::ForwardingMaster;
 use crate::actions::parallel::parallel_map;
@@ -290,7 +291,12 @@ impl Engine {
         self.start("report", move || {
             let version = ssh.and_then(|program| version(&program));
             let findings = findings.unwrap_or_default();
-            Message::ToCopy(bug_report(findings.iter(), version.as_deref(), &home))
+            Message::ToCopy(bug_report(
+                findings.iter(),
+                VERSION,
+                version.as_deref(),
+                &home,
+            ))
         });
     }
 

@@ -5,11 +5,12 @@ use crate::model::finding::Finding;
 /// `home` is the home directory, which is written `~`.
 pub fn bug_report<'a>(
     findings: impl Iterator<Item = &'a Finding>,
+    version: &str,
     ssh_version: Option<&str>,
     home: &str,
 ) -> String {
     let ssh = ssh_version.unwrap_or("ssh: version unknown");
-    let mut report = format!("muxtray {}, {ssh}\n", crate::VERSION);
+    let mut report = format!("muxtray {version}, {ssh}\n");
     for finding in findings {
         // In English, as maintainers read it; evidence and remedy are in the language of the user.
         report += &format!(
@@ -61,8 +62,8 @@ mod tests {
                 "mkdir /home/u",
             ),
         ];
-        let report = bug_report(findings.iter(), Some("OpenSSH_9.2p1"), "/home/u");
-        let version = format!("muxtray {}, OpenSSH_9.2p1", crate::VERSION);
+        let report = bug_report(findings.iter(), "0.1", Some("OpenSSH_9.2p1"), "/home/u");
+        let version = "muxtray 0.1, OpenSSH_9.2p1";
         assert_eq!(
             report,
             format!(
@@ -71,7 +72,7 @@ mod tests {
             )
         );
         for home in ["", "/"] {
-            let report = bug_report(findings.iter(), None, home);
+            let report = bug_report(findings.iter(), "0.1", None, home);
             assert!(report.contains("version unknown") && report.contains("/home/u/.ssh"));
         }
     }

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use crate::session_bus::{wait_until, with_private_bus};
-use clap::ValueEnum as _;
 use futures_lite::StreamExt as _;
 use futures_lite::future::block_on;
 use muxtray::decide::launch::LauncherAction;
@@ -31,9 +30,9 @@ fn running_instance_is_asked_for_actions() {
         let running = acquire().unwrap();
         let (sender, launched) = std::sync::mpsc::channel();
         std::thread::spawn(move || running.serve(|action| sender.send(action).unwrap()));
-        for action in LauncherAction::value_variants() {
-            wait_until("it answers", || ask_running(*action).is_ok());
-            assert_eq!(launched.recv().unwrap(), *action);
+        for action in LauncherAction::ALL {
+            wait_until("it answers", || ask_running(action).is_ok());
+            assert_eq!(launched.recv().unwrap(), action);
         }
         let launcher = block_on(Connection::session()).unwrap();
         let call = |method: &'static str, body: &(Vec<&str>, HashMap<&str, Variant<'_>>)| {
