@@ -1,9 +1,8 @@
 use calloop::channel::{self, Channel, Sender};
 
-use super::open::Wanted;
+use super::wanted::Wanted;
 use crate::actions::keep::Kept;
 use crate::actions::perform::Subject;
-use super::wanted::Wanted;
 use crate::decide::action_notice::Scope;
 use crate::decide::action_report::ActionReport;
 use crate::decide::intent::Intent;

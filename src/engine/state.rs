@@ -7,8 +7,8 @@ use calloop::channel::Sender;
 
 use super::message::Message;
 use super::user_interface::{Options, UserInterface};
-use crate::actions::keep::Kept;
 use super::wanted::{Series, Wanted};
+use crate::actions::keep::Kept;
 use crate::actions::parallel::parallel_map;
 use crate::autostart::Autostart;
 use crate::config::{ConfigError, Settings};

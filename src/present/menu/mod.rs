@@ -6,7 +6,7 @@ mod forward_rows;
 mod hosts;
 mod keep_rows;
 mod problems;
-mod reopen_row;
+mod setting_row;
 mod settings;
 mod socket_rows;
 

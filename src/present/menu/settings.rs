@@ -3,7 +3,7 @@
 use tr::tr;
 
 use super::entry::{Entry, TrayView};
-use super::reopen_row::{check, reopen, with_reason};
+use super::setting_row::{check, reopen, with_reason};
 use crate::decide;
 use crate::decide::intent::Intent;
 use crate::model::finding::{FindingId, Group};

@@ -7,9 +7,8 @@ use tr::tr;
 
 use super::entry::{Entry, shown_of};
 use super::problems::{copy_findings, finding_rows};
-use super::settings::reopen_row;
+use super::setting_row::reopen_row;
 use super::{forward_rows, keep_rows};
-use super::reopen_row::reopen_row;
 use crate::decide::ending;
 use crate::decide::intent::Intent;
 use crate::decide::new_session::NewSession;

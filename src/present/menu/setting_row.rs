@@ -1,4 +1,4 @@
-//! The row that adds a host to the setting `reopen`, or removes it.
+//! Rows with a check mark that change a setting.
 
 use tr::tr;
 
