@@ -5,7 +5,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tr::tr;
 
-use super::Effect;
 use super::intent::Intent;
 use super::notice::{Button, Notice, NoticeKey, first_lines};
 use crate::model::keep::KeepTime;
@@ -36,7 +35,7 @@ pub(super) struct Ends {
 }
 
 impl Ends {
-    /// Announces the ends that are near, each once, and withdraws those of masters that are used or kept again or have
+    /// Returns the notice of ends that are near, each once, and the notices to close: those of masters that are used or kept again or have
     /// ended.
     pub(super) fn update(
         &mut self,
@@ -44,7 +43,7 @@ impl Ends {
         policy: EndPolicy,
         is_quiet: bool,
         now: Instant,
-    ) -> Vec<Effect> {
+    ) -> (Vec<NoticeKey>, Option<Notice>) {
         let left = |end: SystemTime| end.duration_since(snapshot.at).ok();
         let ends = snapshot.sockets.iter().filter_map(|socket| {
             let end = socket.ends_at.filter(|_| is_announced(socket, policy))?;
@@ -85,9 +84,8 @@ impl Ends {
             });
             self.announced.extend(announced);
         }
-        let over: Vec<NoticeKey> = before.difference(&keys(self)).cloned().collect();
-        let over = over.into_iter().map(Effect::Withdraw);
-        over.chain(notice.map(Effect::Notify)).collect()
+        let over = before.difference(&keys(self)).cloned().collect();
+        (over, notice)
     }
 }
 
@@ -209,15 +207,15 @@ mod tests {
     /// The effects of successive scans in a few words, and the seconds until the next announcement.
     fn effects(policy: EndPolicy, scans: &[(Snapshot, bool)]) -> Vec<(String, Option<u64>)> {
         let (mut ends, now) = (Ends::default(), Instant::now());
-        let short = |effect: &Effect| match effect {
-            Effect::Notify(notice) => format!("+{}", notice.summary),
-            Effect::Withdraw(NoticeKey::End(Some(path))) => format!("-{path}"),
+        let closed = |key: &NoticeKey| match key {
+            NoticeKey::End(Some(path)) => format!("-{path}"),
             other => format!("{other:?}"),
         };
         let scans = scans.iter().map(|(snapshot, is_quiet)| {
-            let effects = ends.update(snapshot, policy, *is_quiet, now);
+            let (over, notice) = ends.update(snapshot, policy, *is_quiet, now);
             let due = ends.due.map(|due| (due - now).as_secs());
-            let effects: Vec<_> = effects.iter().map(short).collect();
+            let shown = notice.map(|notice| format!("+{}", notice.summary));
+            let effects: Vec<_> = over.iter().map(closed).chain(shown).collect();
             (effects.join(" "), due)
         });
         scans.collect()
@@ -292,10 +290,8 @@ mod tests {
     #[test]
     fn notice_names_the_forwardings_and_keeps_the_master_open() {
         let snapshot = state(0, &[master("web", 2, Some(60))]);
-        let effects = Ends::default().update(&snapshot, POLICY, false, Instant::now());
-        let [Effect::Notify(notice)] = &effects[..] else {
-            panic!("{effects:?}");
-        };
+        let (_, notice) = Ends::default().update(&snapshot, POLICY, false, Instant::now());
+        let notice = notice.unwrap();
         let text = format!("{}\n{}", notice.summary, notice.body);
         let labels = notice.buttons.iter().map(|button| button.label.as_str());
         let labels: Vec<_> = labels.collect();

@@ -116,7 +116,9 @@ pub fn decide(
     let is_announced = |problem: &Problem<'_>| !problem.target().is_some_and(is_handled);
     let problems: Vec<Problem<'_>> = problems(snapshot, policy).filter(is_announced).collect();
     let mut effects = memory.announce(&problems, is_quiet, policy);
-    effects.extend(memory.ends.update(snapshot, policy.ends, is_quiet, now));
+    let (over, end) = memory.ends.update(snapshot, policy.ends, is_quiet, now);
+    effects.extend(over.into_iter().map(Effect::Withdraw));
+    effects.extend(end.map(Effect::Notify));
     if !to_clean.is_empty() {
         effects.push(Effect::Clean(to_clean.into_iter().collect()));
     }
