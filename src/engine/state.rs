@@ -106,7 +106,7 @@ impl Engine {
             drawn: None,
             wants_icon: false,
             launched: Vec::new(),
-            time_asleep: crate::observe::time_asleep(),
+            time_asleep: crate::observe::network::time_asleep(),
             user_interface,
             sender,
             watch: Watch::new(handle),

@@ -40,8 +40,6 @@ pub mod time_zone;
 mod transport;
 pub mod unix_table;
 
-pub use network::time_asleep;
-
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::thread;
