@@ -128,7 +128,7 @@ pub struct Scanner {
     /// The time at which the file of forwardings was written.
     remembered_at: Option<SystemTime>,
     next_network_check: Option<Instant>,
-    /// When a master whose end is known has ended, or the end was wrong.
+    /// When a master with a known end has ended, or the end was wrong.
     next_end: Option<Instant>,
     users: BTreeMap<UserId, String>,
     accounts: Accounts,

@@ -45,7 +45,7 @@ impl Tool {
         }
     }
 
-    /// Returns the first installed program whose display variable is set.
+    /// Returns the first installed program that has a display.
     pub(crate) fn find() -> Option<Self> {
         TOOLS
             .into_iter()

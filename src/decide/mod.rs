@@ -49,9 +49,9 @@ pub struct Policy {
     pub announce: BTreeSet<FindingId>,
     pub clean_automatically: bool,
     pub exit_stranded: bool,
-    /// The hosts whose stranded masters are replaced without asking.
+    /// A stranded master of these hosts is replaced without asking.
     pub reopen: BTreeSet<HostAlias>,
-    /// The masters whose end is announced.
+    /// Which ends of masters are announced.
     pub ends: EndPolicy,
     /// Whether details can be shown in a window; without one, no notification has a "Show" button.
     pub can_show: bool,
@@ -194,7 +194,7 @@ impl Memory {
         (self, notice)
     }
 
-    /// Leaves a host to the person who opens it. Returns the master that was to be replaced.
+    /// Leaves a host to a person that opens it. Returns the master that was to be replaced.
     pub fn leave_to_person(&mut self, host: &HostAlias) -> Option<Target> {
         self.reopening.forget(host)
     }

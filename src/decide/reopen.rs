@@ -93,7 +93,7 @@ pub(super) enum Attempted {
 pub(super) struct Step {
     /// The host to open now, and its lost master.
     pub(super) open: Option<(HostAlias, Target)>,
-    /// The lost masters whose notification is over.
+    /// The lost masters with a notification that is over.
     pub(super) withdrawn: Vec<Target>,
 }
 

@@ -1,4 +1,4 @@
-//! Configured forwardings whose port something else holds. Only `doctor` reads the listeners of other programs.
+//! Configured forwardings with a port that something else holds. Only `doctor` reads the listeners of other programs.
 
 use std::collections::{BTreeMap, BTreeSet};
 

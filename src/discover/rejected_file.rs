@@ -22,7 +22,7 @@ pub(super) struct ConfigFile {
     is_readable: bool,
 }
 
-/// The owner of files whose owner has no id in the user namespace (user_namespaces(7)); the kernel's default.
+/// The owner of files if their owner has no id in the user namespace (user_namespaces(7)); the kernel's default.
 const OVERFLOW_UID: u32 = 65534;
 
 impl ConfigFile {

@@ -65,7 +65,7 @@ impl Engine {
         self.debounce.note_event(Event::Changed, Instant::now());
     }
 
-    /// Lets go the masters whose time is over, before a scan.
+    /// Lets go of masters at the end of their time, before a scan.
     pub(super) fn let_go_expired(&mut self) {
         let now = SystemTime::now();
         self.let_go_if(|_, keeping| {

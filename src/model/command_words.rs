@@ -1,4 +1,4 @@
-//! A command as words. In the configuration it is a list, or a string whose words are separated by spaces.
+//! A command as words. In the configuration it is a list, or a string with spaces between the words.
 
 use serde::{Deserialize, Serialize};
 

@@ -36,7 +36,7 @@ struct Known {
 #[derive(Debug)]
 enum Holder {
     Lone(Box<LoneSsh>),
-    /// Another program, a master, or an ssh whose arguments cannot be read.
+    /// Another program, a master, or an ssh with unreadable arguments.
     Other,
     Unknown(NextSearch),
 }

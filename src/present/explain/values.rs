@@ -64,7 +64,7 @@ impl Values {
         }
     }
 
-    /// Puts the values into a remedy. A part in brackets whose value is unknown is left out; `None` if nothing is left.
+    /// Puts the values into a remedy. A part in brackets with an unknown value is left out; `None` if nothing is left.
     pub(super) fn fill(&self, remedy: &str) -> Option<String> {
         let mut filled = String::new();
         let mut rest = remedy;
