@@ -432,8 +432,9 @@ fn configured_forwarding_whose_port_was_taken_can_be_added() {
 fn two_hundred_forwardings_of_one_master() {
     let lab = Lab::good();
     let master = lab.master("web");
+    // Other tests take ports of 127.0.0.1 meanwhile.
     let bound: Vec<_> = (0..200)
-        .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
+        .map(|_| TcpListener::bind("127.77.0.1:0").unwrap())
         .collect();
     let ports: Vec<u16> = bound
         .iter()
@@ -449,7 +450,7 @@ fn two_hundred_forwardings_of_one_master() {
             .chain(options)
             .collect()
     };
-    lab.muxtray(arguments(&|port| format!("127.0.0.1:{port}:h:9")))
+    lab.muxtray(arguments(&|port| format!("127.77.0.1:{port}:h:9")))
         .expect(0);
     assert_eq!(forwards(&lab, master.path()).as_array().unwrap().len(), 200);
     let listed = lab.muxtray(["list"]).expect(0).stdout;
