@@ -1,4 +1,4 @@
-//! The submenu of the configured hosts: the state of the master of each, and a click that opens one.
+//! The submenus of the configured hosts: the state of the master of each, with a click that opens one; and new sessions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,6 +7,7 @@ use tr::tr;
 use super::entry::{Entry, shown_of};
 use super::socket_rows::state_and_carried;
 use crate::decide::intent::{Intent, SessionConsent};
+use crate::decide::new_session::NewSession;
 use crate::diagnose::obstacle;
 use crate::model::control_path::{ControlPath, HostAlias};
 use crate::model::finding::{Finding, Severity};
@@ -69,6 +70,23 @@ impl<'a> MenuHosts<'a> {
             entries.extend([Entry::Separator, details]);
         }
         Some(Entry::submenu("hosts", tr!("Hosts"), entries))
+    }
+
+    /// Returns the submenu that starts ssh in a terminal, if there are hosts.
+    pub(super) fn sessions(&self) -> Option<Entry> {
+        let hosts = self.ranked();
+        let (shown, rest) = hosts.split_at(shown_of(hosts.len(), SHOWN));
+        let row = |host: &&Host| {
+            let (key, label) = (
+                format!("session {}", host.alias.0),
+                text::line(&host.alias.0),
+            );
+            let session = NewSession::of_host(&host.alias);
+            Entry::item(key, label, Intent::NewSession(session))
+        };
+        let mut entries: Vec<Entry> = shown.iter().map(row).collect();
+        entries.extend(Entry::more(rest.len(), "ssh HOST"));
+        (!hosts.is_empty()).then(|| Entry::submenu("sessions", tr!("New session"), entries))
     }
 
     fn row(&self, host: &Host, snapshot: &Snapshot, can_show: bool) -> Entry {

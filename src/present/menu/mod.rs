@@ -39,6 +39,7 @@ pub fn view(
 ) -> TrayView {
     let mut actions = not_configured(snapshot, can_show);
     actions.extend(hosts.submenu(snapshot, can_show));
+    actions.extend(hosts.sessions());
     if !snapshot.sockets.is_empty() {
         let reconnect = opening::reconnect_all(snapshot.sockets.iter());
         actions.extend(reconnect.map(|all| Entry::button("reconnect-all", all.ask_first())));
