@@ -73,7 +73,7 @@ changes() {
 # Makes the same package under an earlier version, the only difference an upgrade looks at.
 older() {
     dpkg-deb -R "$1" "$2.tree"
-    sed -i 's/0\.1\.0-1/0.0.9-1/' "$2.tree/DEBIAN/control"
+    sed -i "s/$version/0.0.9-1/" "$2.tree/DEBIAN/control"
     dpkg-deb -b "$2.tree" "$2" >/dev/null
 }
 
@@ -125,8 +125,9 @@ loads_what_it_depends_on() {
 inside() {
     local applet
     cd /tmp/tests
+    version=$(dpkg-deb -f muxtray_*.deb Version)
     for part in muxtray muxtray-applet; do
-        older "$part"_0.1.0-1_*.deb "old-$part.deb"
+        older "${part}_$version"_*.deb "old-$part.deb"
     done
 
     echo "- the command line alone, as on a server"
@@ -140,7 +141,7 @@ inside() {
     grep -q muxtray man.txt || fail "the man page is empty"
     bash -c '. /usr/share/bash-completion/completions/muxtray && complete -p muxtray' >/dev/null ||
         fail "bash does not complete muxtray"
-    if dpkg -i "muxtray-applet_0.1.0-1_"*.deb >/dev/null 2>&1; then
+    if dpkg -i "muxtray-applet_${version}_"*.deb >/dev/null 2>&1; then
         fail "the applet is installed beside a command line of another version"
     fi
     dpkg --purge muxtray-applet >/dev/null 2>&1
@@ -158,7 +159,7 @@ inside() {
     wait_for "the applet is there" has_name io.github.muxtray.Muxtray
     wait_for "the applet has loaded its libraries" grep -q libayatana-appindicator3 "/proc/$applet/maps"
     loads_what_it_depends_on "$applet"
-    dpkg -i muxtray_0.1.0-1_*.deb muxtray-applet_0.1.0-1_*.deb
+    dpkg -i "muxtray_$version"_*.deb "muxtray-applet_$version"_*.deb
     case $(readlink "/proc/$applet/exe") in
     '/usr/libexec/muxtray/muxtray-applet'*'(deleted)') ;;
     *) fail "not the old applet runs on, but $(readlink "/proc/$applet/exe")" ;;

@@ -84,6 +84,12 @@ fn releases(changes: &str) -> Vec<Release<'_>> {
         .filter_map(|section| {
             let (heading, notes) = section.split_once('\n')?;
             let (version, date) = heading.split_once(" - ")?;
+            // An introduction, if there is one, is enough for a store.
+            let introduction = notes.split("\n### ").next().unwrap_or_default();
+            let notes = match introduction.trim().is_empty() {
+                true => notes,
+                false => introduction,
+            };
             Some(Release {
                 version,
                 date,
@@ -147,20 +153,23 @@ fn markup(text: &str) -> String {
 
 #[test]
 fn notes_become_paragraphs_and_lists() {
-    let changes = "# Changelog\n\n## Unreleased\n\n- Later\n\n## 2.0 - 2026-01-02\n\nFirst\nline.\n\n### Added\n\n- `a`\n  & b\n- c\n\n## 1.0 \
-                   - 2025-01-02\n";
+    let changes = "# Changelog\n\n## Unreleased\n\n- Later\n\n## 2.0 - 2026-01-02\n\nFirst\nline.\n\n- `a`\n  & b\n- c\n\n### Added\n\n- d\n\n## 1.0 \
+                   - 2025-01-02\n\n### Added\n\n- e\n";
     let releases = releases(changes);
     let versions: Vec<_> = releases.iter().map(|it| (it.version, it.date)).collect();
     assert_eq!(versions, [("2.0", "2026-01-02"), ("1.0", "2025-01-02")]);
-    let lines: Vec<String> = description(releases[0].notes)
-        .lines()
-        .map(|line| line.trim().to_owned())
-        .collect();
+    let lines = |release: &Release<'_>| -> Vec<String> {
+        let lines = description(release.notes);
+        lines.lines().map(|line| line.trim().to_owned()).collect()
+    };
     assert_eq!(
-        lines,
+        lines(&releases[1]),
+        ["<p>Added:</p>", "<ul>", "<li>e</li>", "</ul>"]
+    );
+    assert_eq!(
+        lines(&releases[0]),
         [
             "<p>First line.</p>",
-            "<p>Added:</p>",
             "<ul>",
             "<li><code>a</code> &amp; b</li>",
             "<li>c</li>",
