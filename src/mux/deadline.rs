@@ -24,17 +24,21 @@ impl Deadline {
         left.filter(|left| !left.is_zero())
     }
 
-    /// Calls `probe` until it returns a value, for the last time at the deadline.
+    /// Calls `probe` until it returns a value. The last call begins at the deadline, or after it if the one before was slow.
     pub(crate) fn poll<T>(
         &self,
         interval: Duration,
         mut probe: impl FnMut() -> Option<T>,
     ) -> Option<T> {
         loop {
+            let is_last = self.remaining().is_none();
             if let Some(value) = probe() {
                 return Some(value);
             }
-            thread::sleep(self.remaining()?.min(interval));
+            if is_last {
+                return None;
+            }
+            thread::sleep(self.remaining().unwrap_or_default().min(interval));
         }
     }
 }
