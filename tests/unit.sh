@@ -239,7 +239,7 @@ os.close(os.open("'"$work"'/made-in-the-unit", os.O_CREAT | os.O_WRONLY, 0o666))
     [ "$(status_of "$applet" NoNewPrivs) $(status_of "$applet" Seccomp)" = "1 2" ] || fail "the applet is not confined"
 
     echo "- started programs are not confined, and outlive it"
-    click_row 'opened: no master; open one'
+    wait_for "the host can be opened" click_row 'opened: no master; open one'
     wait_for "the master is there" master_of opened
     [ "$(status_of "$(master_of opened)" NoNewPrivs)" = 0 ] || fail "a master from the menu is confined"
     click_row 'Open configuration'
