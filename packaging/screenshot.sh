@@ -20,7 +20,7 @@ start_display
 start openbox openbox
 start_xfce_panel light
 # A notification would be half hidden by the menu.
-printf '[notifications]\nenabled = false\n' >>"$XDG_CONFIG_HOME/muxtray/config.toml"
+printf '[notifications]\nstale = false\n' >>"$XDG_CONFIG_HOME/muxtray/config.toml"
 start_muxtray
 
 # Opens the menu and its first submenu, and waits until the picture no longer changes.
