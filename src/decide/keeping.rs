@@ -18,11 +18,10 @@ pub enum Offer {
 }
 
 pub fn offer(socket: &Socket) -> Offer {
-    let is_well = matches!(socket.state, State::Running | State::Suspect(_));
     // Without ControlPersist, a connection would keep the ssh of a terminal after its session.
     let ends = socket.persist_secs.is_some_and(|seconds| seconds > 0);
     match refusal(socket) {
-        _ if !is_well || !ends => Offer::Pointless,
+        _ if !socket.state.is_usable() || !ends => Offer::Pointless,
         Some(why) => Offer::Refused(why),
         None => Offer::Possible,
     }

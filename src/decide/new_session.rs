@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use crate::model::control_path::{ControlPath, HostAlias};
-use crate::model::socket::{Socket, State};
+use crate::model::socket::Socket;
 use crate::model::text;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -28,7 +28,7 @@ impl NewSession {
 
     /// Returns `None` if the master takes no sessions, or if its host is not known.
     pub fn of_master(socket: &Socket) -> Option<Self> {
-        if !matches!(socket.state, State::Running | State::Suspect(_)) || socket.refuses {
+        if !socket.state.is_usable() || socket.refuses {
             return None;
         }
         let path = Some(socket.path.clone());
@@ -90,6 +90,7 @@ mod tests {
     use crate::model::control_path::Destination;
     use crate::model::network::Cause;
     use crate::model::samples::{in_state, path};
+    use crate::model::socket::State;
 
     #[test]
     fn a_session_uses_the_master_it_was_asked_of() {

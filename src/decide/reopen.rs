@@ -265,7 +265,7 @@ impl Lost {
                 (known, Some(address)) => Ok(Self::new(socket, address, known.as_ref(), now)),
                 (known, None) => over(known),
             },
-            (Some(known), Some(socket)) if is_well(socket) => {
+            (Some(known), Some(socket)) if socket.state.is_usable() => {
                 let is_new = known.phase == Phase::Open && now < known.next;
                 if is_new { Ok(known) } else { over(Some(known)) }
             }
@@ -337,10 +337,6 @@ fn address(socket: &Socket) -> Option<IpAddr> {
 
 const fn is_stranded(socket: &Socket) -> bool {
     matches!(socket.state, State::Stranded(_))
-}
-
-const fn is_well(socket: &Socket) -> bool {
-    matches!(socket.state, State::Running | State::Suspect(_))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use tr::tr;
 use crate::model::finding::{Finding, FindingId};
 use crate::model::network::LoneSsh;
 use crate::model::places::{Host, Places};
-use crate::model::socket::{Socket, State};
+use crate::model::socket::Socket;
 use crate::model::text::{self, Tilde};
 
 /// The number of processes that the evidence names.
@@ -37,8 +37,7 @@ pub(super) fn finding(
     places: &Places,
     tilde: Tilde<'_>,
 ) -> Option<Finding> {
-    let is_usable = matches!(socket.state, State::Running | State::Suspect(_));
-    if alone.is_empty() || !is_usable || socket.managed_by.is_some() {
+    if alone.is_empty() || !socket.state.is_usable() || socket.managed_by.is_some() {
         return None;
     }
     let connection = &socket.network.as_ref()?.connection;
@@ -158,6 +157,7 @@ mod tests {
     use crate::model::observation::SshArguments;
     use crate::model::places::{ControlMaster, Managed};
     use crate::model::samples::{at, connection, places, running, seen_over};
+    use crate::model::socket::State;
 
     fn destination(text: &str) -> Destination {
         let (user, rest) = text.split_once('@').unwrap_or(("", text));

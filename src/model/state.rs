@@ -117,7 +117,12 @@ impl State {
 
     /// Whether a master listens that can be asked, even if its network connection is dead.
     pub const fn is_running(&self) -> bool {
-        matches!(self, Self::Running | Self::Suspect(_) | Self::Stranded(_))
+        self.is_usable() || matches!(self, Self::Stranded(_))
+    }
+
+    /// Whether sessions through the master work, as far as is known.
+    pub const fn is_usable(&self) -> bool {
+        matches!(self, Self::Running | Self::Suspect(_))
     }
 }
 
