@@ -55,38 +55,27 @@ impl<'a> MenuHosts<'a> {
         hosts
     }
 
-    /// Returns the submenu, if there are hosts. `can_show`: whether the tray can show details.
-    pub(super) fn submenu(&self, snapshot: &Snapshot, can_show: bool) -> Option<Entry> {
+    /// Returns the submenus, if there are hosts. `can_show`: whether the tray can show details.
+    pub(super) fn submenus(&self, snapshot: &Snapshot, can_show: bool) -> Vec<Entry> {
         let hosts = self.ranked();
-        let (shown, rest) = hosts.split_at(shown_of(hosts.len(), SHOWN));
-        let row = |host: &&Host| self.row(host, snapshot, can_show);
-        let mut entries: Vec<Entry> = shown.iter().map(row).collect();
-        if entries.is_empty() {
-            return None;
+        if hosts.is_empty() {
+            return Vec::new();
         }
-        entries.extend(Entry::more(rest.len(), "muxtray hosts"));
+        let (shown, rest) = hosts.split_at(shown_of(hosts.len(), SHOWN));
+        let rows = |row: &dyn Fn(&Host) -> Entry, command| -> Vec<Entry> {
+            let rows = shown.iter().map(|host| row(host));
+            rows.chain(Entry::more(rest.len(), command)).collect()
+        };
+        let mut states = rows(&|host| self.row(host, snapshot, can_show), "muxtray hosts");
         if can_show {
             let details = Entry::item("show", tr!("Show details"), Intent::ShowHosts);
-            entries.extend([Entry::Separator, details]);
+            states.extend([Entry::Separator, details]);
         }
-        Some(Entry::submenu("hosts", tr!("Hosts"), entries))
-    }
-
-    /// Returns the submenu that starts ssh in a terminal, if there are hosts.
-    pub(super) fn sessions(&self) -> Option<Entry> {
-        let hosts = self.ranked();
-        let (shown, rest) = hosts.split_at(shown_of(hosts.len(), SHOWN));
-        let row = |host: &&Host| {
-            let (key, label) = (
-                format!("session {}", host.alias.0),
-                text::line(&host.alias.0),
-            );
-            let session = NewSession::of_host(&host.alias);
-            Entry::item(key, label, Intent::NewSession(session))
-        };
-        let mut entries: Vec<Entry> = shown.iter().map(row).collect();
-        entries.extend(Entry::more(rest.len(), "ssh HOST"));
-        (!hosts.is_empty()).then(|| Entry::submenu("sessions", tr!("New session"), entries))
+        let sessions = rows(&new_session, "ssh HOST");
+        vec![
+            Entry::submenu("hosts", tr!("Hosts"), states),
+            Entry::submenu("sessions", tr!("New session"), sessions),
+        ]
     }
 
     fn row(&self, host: &Host, snapshot: &Snapshot, can_show: bool) -> Entry {
@@ -125,6 +114,13 @@ impl<'a> MenuHosts<'a> {
         let key = format!("host {}", host.alias.0);
         Entry::Item { key, label, intent }
     }
+}
+
+/// A click starts ssh in a terminal.
+fn new_session(host: &Host) -> Entry {
+    let session = NewSession::of_host(&host.alias);
+    let key = format!("session {}", host.alias.0);
+    Entry::item(key, text::line(&host.alias.0), Intent::NewSession(session))
 }
 
 /// Returns the settings that the host lacks, and its other problems.

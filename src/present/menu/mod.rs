@@ -38,8 +38,7 @@ pub fn view(
     preferences: &Preferences,
 ) -> TrayView {
     let mut actions = not_configured(snapshot, can_show);
-    actions.extend(hosts.submenu(snapshot, can_show));
-    actions.extend(hosts.sessions());
+    actions.extend(hosts.submenus(snapshot, can_show));
     if !snapshot.sockets.is_empty() {
         let reconnect = opening::reconnect_all(snapshot.sockets.iter());
         actions.extend(reconnect.map(|all| Entry::button("reconnect-all", all.ask_first())));

@@ -30,8 +30,7 @@ fn rows(hosts: Vec<Host>, opening: &[&str], snapshot: &Snapshot, can_show: bool)
         recent: &recent,
         opening: &opening.collect(),
     };
-    let submenus = [hosts.submenu(snapshot, can_show), hosts.sessions()];
-    drawn_rows(submenus.into_iter().flatten().collect())
+    drawn_rows(hosts.submenus(snapshot, can_show))
 }
 
 #[test]
