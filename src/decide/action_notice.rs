@@ -72,14 +72,12 @@ pub fn question_to_reconnect(
         Some(carried) => format!("{host}: {carried}"),
         None => host.to_string(),
     };
+    let summary = tr!("Reconnect {n} master?" | "Reconnect {n} masters?" % masters.len());
+    let body = first_lines(uncovered.map(line).collect());
     Some(Notice {
-        key: NoticeKey::AnswerAll,
-        summary: tr!("Reconnect {n} master?" | "Reconnect {n} masters?" % masters.len()),
-        body: first_lines(uncovered.map(line).collect()),
-        advice: None,
         buttons: vec![Button::reconnect_all(&masters), Button::keep()],
-        transient: false,
         is_question: true,
+        ..Notice::new(NoticeKey::AnswerAll, summary, body)
     })
 }
 

@@ -204,13 +204,5 @@ fn cause_first(path: &Path, error: &impl ToString) -> String {
 }
 
 fn notice(summary: String, body: String) -> Box<Notice> {
-    Box::new(Notice {
-        key: NoticeKey::Settings,
-        summary,
-        body,
-        advice: None,
-        buttons: Vec::new(),
-        transient: false,
-        is_question: false,
-    })
+    Box::new(Notice::new(NoticeKey::Settings, summary, body))
 }

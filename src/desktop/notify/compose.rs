@@ -117,14 +117,10 @@ mod tests {
     };
 
     fn notice(body: &str, buttons: Vec<Button>) -> Notice {
+        let summary = "web & <b>db</b>".to_owned();
         Notice {
-            key: NoticeKey::Summary,
-            summary: "web & <b>db</b>".to_owned(),
-            body: body.to_owned(),
-            advice: None,
             buttons,
-            transient: false,
-            is_question: false,
+            ..Notice::new(NoticeKey::Summary, summary, body.to_owned())
         }
     }
 

@@ -79,15 +79,8 @@ mod tests {
     use crate::model::finding::FindingId;
 
     fn notice(subject: &str, summary: &str) -> Notice {
-        Notice {
-            key: NoticeKey::Place(FindingId::Stale, subject.to_owned()),
-            summary: summary.to_owned(),
-            body: String::new(),
-            advice: None,
-            buttons: Vec::new(),
-            transient: false,
-            is_question: false,
-        }
+        let key = NoticeKey::Place(FindingId::Stale, subject.to_owned());
+        Notice::new(key, summary.to_owned(), String::new())
     }
 
     fn summaries(queue: &mut Queue, now: Instant) -> Vec<String> {
