@@ -8,7 +8,7 @@ use tr::tr;
 use super::intent::Intent;
 use super::notice::{Button, Notice, NoticeKey, first_lines};
 use crate::model::keep::KeepTime;
-use crate::model::socket::{Snapshot, Socket, State, Target};
+use crate::model::socket::{Snapshot, Socket, Target};
 use crate::model::text;
 
 /// How long before the end the notification is shown.
@@ -95,12 +95,11 @@ fn forwardings(socket: &Socket) -> usize {
 }
 
 fn is_announced(socket: &Socket, policy: EndPolicy) -> bool {
-    let is_well = matches!(socket.state, State::Running | State::Suspect(_));
     let is_wanted = match forwardings(socket) {
         0 => policy.others,
         _ => policy.with_forwards,
     };
-    is_well && is_wanted && socket.managed_by.is_none()
+    socket.state.is_usable() && is_wanted && socket.managed_by.is_none()
 }
 
 /// `web ends at 14:32 and closes 2 forwardings`
@@ -136,30 +135,20 @@ fn single(socket: &Socket, summary: String, policy: EndPolicy) -> Notice {
     let show = policy.can_show.then(|| Button::show(Some(target)));
     let command = format_args!("muxtray keep {}", socket.argument);
     let advice = tr!("to keep it open: {command}", command);
+    let key = NoticeKey::End(Some(socket.path.clone()));
     Notice {
-        key: NoticeKey::End(Some(socket.path.clone())),
-        summary,
-        body: lines.collect::<Vec<_>>().join("\n"),
         advice: Some(text::remedy(&advice)),
         buttons: [keep].into_iter().chain(show).collect(),
-        transient: false,
-        is_question: false,
+        ..Notice::new(key, summary, lines.collect::<Vec<_>>().join("\n"))
     }
 }
 
 fn summary(texts: Vec<String>, policy: EndPolicy) -> Notice {
+    let summary = tr!("{n} master ends soon" | "{n} masters end soon" % texts.len());
+    let show = policy.can_show.then(|| Button::show(None));
     Notice {
-        key: NoticeKey::End(None),
-        summary: tr!("{n} master ends soon" | "{n} masters end soon" % texts.len()),
-        body: first_lines(texts),
-        advice: None,
-        buttons: policy
-            .can_show
-            .then(|| Button::show(None))
-            .into_iter()
-            .collect(),
-        transient: false,
-        is_question: false,
+        buttons: show.into_iter().collect(),
+        ..Notice::new(NoticeKey::End(None), summary, first_lines(texts))
     }
 }
 
@@ -169,6 +158,7 @@ mod tests {
     use crate::model::forward::{Forward, ListensAt};
     use crate::model::places::Managed;
     use crate::model::samples::{at, in_state, path, seen};
+    use crate::model::socket::State;
 
     const POLICY: EndPolicy = EndPolicy {
         with_forwards: true,
