@@ -256,8 +256,8 @@ impl Engine {
                 self.answer_launcher(tr!("Clean: no stale sockets"));
             }
             LauncherAction::Clean => {
-                let clean = |stale: &Subject| perform::clean(stale, false);
-                self.perform("clean", self.stale(), Scope::AllTargets, clean);
+                let targets: Vec<_> = self.stale().into_iter().map(|it| it.target).collect();
+                self.clean(&targets, Scope::AllTargets);
             }
             LauncherAction::OpenConfiguration => self.open_configuration(),
         }
