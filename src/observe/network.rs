@@ -42,8 +42,8 @@ impl NetworkObserver {
             .collect();
         let orphans = facts.orphans.iter().map(|orphan| &orphan.listener);
         let orphans = orphans.filter_map(|listener| Some(listener.holder.ssh()?.pid));
-        let orphans: BTreeSet<MasterPid> = orphans.collect();
-        let (connections, alone) = self.connections(&masters, orphans, observer);
+        let pids = masters.iter().map(|(pid, _)| *pid).chain(orphans).collect();
+        let (connections, alone) = self.connections(&masters, &pids, observer);
         NetworkFacts {
             asleep: time_asleep(),
             connections,
@@ -55,15 +55,14 @@ impl NetworkObserver {
     fn connections(
         &mut self,
         masters: &BTreeSet<Master>,
-        orphans: BTreeSet<MasterPid>,
+        pids: &BTreeSet<MasterPid>,
         observer: &Observer,
     ) -> (BTreeMap<MasterPid, Connection>, Vec<LoneSsh>) {
         let now = Instant::now();
         let known = || observer.processes.all_descriptors();
         let transports = self.transports.find(masters, known, now);
         let rows = self.transports.take_rows();
-        let pids = masters.iter().map(|(pid, _)| *pid).chain(orphans);
-        let alone = self.lone.find(&transports, &pids.collect(), rows, now);
+        let alone = self.lone.find(&transports, pids, rows, now);
         if transports.is_empty() {
             return (BTreeMap::new(), alone);
         }
