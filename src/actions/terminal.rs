@@ -3,7 +3,6 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use tr::tr;
 use super::desktop_program::{self, is_installed};
 use crate::bounded_command::run;
 use crate::decide::terminal::{NoTerminal, Wishes, terminal};
+use crate::xdg;
 
 /// How long a terminal may take to fail. An exit status after that is of the session.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -79,11 +79,7 @@ pub fn open(setting: &[String], command: &[OsString]) -> Result<(), TerminalErro
 }
 
 fn wishes(setting: &[String]) -> Wishes {
-    let variable = |name| env::var(name).unwrap_or_default();
-    let desktops: Vec<String> = variable("XDG_CURRENT_DESKTOP")
-        .split(':')
-        .map(str::to_owned)
-        .collect();
+    let desktops = xdg::current_desktops();
     let mut chosen = CHOSEN.iter();
     let chosen = chosen.find(|(desktop, _)| desktops.iter().any(|name| name == desktop));
     Wishes {
@@ -94,7 +90,7 @@ fn wishes(setting: &[String]) -> Wishes {
             Some((_, Chosen::Schema(schema))) => in_gsettings(schema),
             None => Vec::new(),
         },
-        variable: words(&variable("TERMINAL")),
+        variable: words(&env::var("TERMINAL").unwrap_or_default()),
         desktops,
     }
 }
@@ -104,13 +100,9 @@ fn words(line: &str) -> Vec<String> {
 }
 
 fn value_in(file: &str, section: &str, key: &str) -> Vec<String> {
-    let home = env::var_os("XDG_CONFIG_HOME").filter(|home| !home.is_empty());
-    let home = home.map(PathBuf::from);
-    let home = home.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".config")));
-    let system = env::var_os("XDG_CONFIG_DIRS").filter(|directories| !directories.is_empty());
-    let system = system.unwrap_or_else(|| "/etc/xdg".into());
-    let texts = home.into_iter().chain(env::split_paths(&system));
-    let mut texts = texts.filter_map(|directory| fs::read_to_string(directory.join(file)).ok());
+    let directories = xdg::config_home().into_iter().chain(xdg::config_dirs());
+    let mut texts =
+        directories.filter_map(|directory| fs::read_to_string(directory.join(file)).ok());
     let value = texts.find_map(|text| ini_value(&text, section, key));
     words(&value.unwrap_or_default())
 }

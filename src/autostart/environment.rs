@@ -1,44 +1,32 @@
 use std::env;
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::Autostart;
+use crate::xdg;
 
 impl Autostart {
     pub fn from_environment() -> Self {
-        let home = env::home_dir().filter(|home| home.is_absolute());
-        let below_home = |name: &str| home.as_ref().map(|home| home.join(name));
-        let absolute = |name: &str| {
-            let path = env::var_os(name).map(PathBuf::from);
-            path.filter(|path| path.is_absolute())
-        };
-        let list = |name: &str, default: &str| -> Vec<PathBuf> {
-            let value = env::var_os(name).filter(|value| !value.is_empty());
-            let value = value.unwrap_or_else(|| OsString::from(default));
-            let paths = env::split_paths(&value);
-            paths.filter(|path| path.is_absolute()).collect()
-        };
-        let config_home = absolute("XDG_CONFIG_HOME").or_else(|| below_home(".config"));
-        let config_dirs = list("XDG_CONFIG_DIRS", "/etc/xdg");
+        let (config_home, config_dirs) = (xdg::config_home(), xdg::config_dirs());
         // In the order of systemd.unit(5).
         let mut units: Vec<PathBuf> = config_home.iter().chain(&config_dirs).cloned().collect();
         units.push("/etc".into());
-        units.extend(absolute("XDG_RUNTIME_DIR"));
+        units.extend(xdg::directory("XDG_RUNTIME_DIR"));
         units.push("/run".into());
-        units.extend(absolute("XDG_DATA_HOME").or_else(|| below_home(".local/share")));
-        units.extend(list("XDG_DATA_DIRS", "/usr/local/share:/usr/share"));
+        units.extend(xdg::home("XDG_DATA_HOME", ".local/share"));
+        units.extend(xdg::directories(
+            "XDG_DATA_DIRS",
+            "/usr/local/share:/usr/share",
+        ));
         units.extend(["/usr/local/lib", "/usr/lib", "/lib"].map(PathBuf::from));
-        let desktops = env::var("XDG_CURRENT_DESKTOP").unwrap_or_default();
-        let desktops = desktops.split(':').filter(|name| !name.is_empty());
         Self {
-            desktops: desktops.map(str::to_owned).collect(),
+            desktops: xdg::current_desktops(),
             units: units
                 .iter()
                 .map(|place| place.join("systemd/user"))
                 .collect(),
             config_home,
             config_dirs,
-            programs: list("PATH", ""),
+            programs: xdg::directories("PATH", ""),
             program: installed(),
         }
     }
