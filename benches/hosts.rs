@@ -15,14 +15,15 @@ mod measure;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Read as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use measure::{StandIns, Table, Times, quick, serve_if_stand_in, time, wall_time};
+use measure::{
+    StandIns, Table, Times, quick, serve_if_stand_in, socket_directory, time, wall_time,
+};
 use support::program;
 
 const SIZES: [usize; 3] = [10, 100, 600];
@@ -57,13 +58,7 @@ struct Scene {
 
 impl Scene {
     fn with_hosts(size: usize) -> Self {
-        let directory = tempfile::Builder::new()
-            .prefix("mtb")
-            .tempdir_in("/tmp")
-            .unwrap();
-        let sockets = directory.path().join("s");
-        fs::create_dir(&sockets).unwrap();
-        fs::set_permissions(&sockets, fs::Permissions::from_mode(0o700)).unwrap();
+        let (directory, sockets) = socket_directory();
         let mut text = String::new();
         for number in 0..size {
             let (high, low) = (number / 250, number % 250);

@@ -27,8 +27,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use measure::{
-    StandIns, Table, Times, processor_time, quick, ratio_of_times, serve_if_stand_in, time,
-    wall_time,
+    StandIns, Table, Times, processor_time, quick, ratio_of_times, serve_if_stand_in,
+    socket_directory, time, wall_time,
 };
 use muxtray::config::Settings;
 use muxtray::discover::{self, Environment};
@@ -182,13 +182,7 @@ enum Sockets {
 
 impl Scene {
     fn with_sockets(size: usize, masters: usize, sockets_are: Sockets, forwarding: bool) -> Self {
-        let directory = tempfile::Builder::new()
-            .prefix("mtb")
-            .tempdir_in("/tmp")
-            .unwrap();
-        let sockets = directory.path().join("s");
-        fs::create_dir(&sockets).unwrap();
-        fs::set_permissions(&sockets, fs::Permissions::from_mode(0o700)).unwrap();
+        let (directory, sockets) = socket_directory();
         let config = format!(
             "Host *\n  ControlPath {}/%r@%h-%p\n  ControlMaster auto\n",
             sockets.display()

@@ -15,13 +15,29 @@ pub(crate) use builds::{Build, with_icon, without_icon};
 pub(crate) use stand_in::{StandIns, serve_if_stand_in};
 pub(crate) use usage::{Activity, Memory, Part, activity, memory, memory_by_part};
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
+use tempfile::TempDir;
 
 /// Returns true for `cargo bench -- --quick`: fewer and shorter measurements.
 pub(crate) fn quick() -> bool {
     std::env::args().any(|argument| argument == "--quick")
+}
+
+/// Returns a temporary directory with a short name, and a private directory in it for control sockets.
+pub(crate) fn socket_directory() -> (TempDir, PathBuf) {
+    let directory = tempfile::Builder::new()
+        .prefix("mtb")
+        .tempdir_in("/tmp")
+        .unwrap();
+    let sockets = directory.path().join("s");
+    fs::create_dir(&sockets).unwrap();
+    fs::set_permissions(&sockets, fs::Permissions::from_mode(0o700)).unwrap();
+    (directory, sockets)
 }
 
 /// Sorted samples of one quantity, at least one.
