@@ -164,7 +164,7 @@ fn lines_to_paste_make_ssh_share_its_connection() {
     assert_eq!(lab.doctor().all_ids(), ["path-not-per-host"]);
 }
 
-/// Each configuration lacks something; pasted where the remedy says, the lines leave nothing to report.
+/// Each configuration lacks a setting. After the lines are pasted at the place that the remedy names, no finding is left.
 #[test]
 fn pasted_lines_are_the_whole_remedy() {
     const IDS: [&str; 5] = [
