@@ -263,7 +263,7 @@ say "Installed $(grep -c '^file ' "$manifest") files under $prefix; packaging/se
 if [ "$tray" != no ] && [ "$start" = yes ]; then
     start_applet
 fi
-if [ "$zsh_needs_line" = yes ] && { [ "$(shell_name)" = zsh ] || [ "${SHELL##*/}" = zsh ]; }; then
+if [ "$zsh_needs_line" = yes ] && { [ "$(shell_name)" = zsh ] || [ "$(login_shell)" = zsh ]; }; then
     say "For completions in zsh, put this line into ~/.zshrc, before compinit:"
     say "    fpath=($(word "$prefix/$zsh_directory") \$fpath)"
 fi

@@ -15,9 +15,15 @@ below() {
     esac
 }
 
+# Prints the name of the login shell. SHELL is missing where nobody logged in: in a container, under cron.
+login_shell() {
+    path=${SHELL:-$(getent passwd "$(id -u)" | cut -d: -f7)}
+    say "${path##*/}"
+}
+
 # Prints the name of the shell in which this script was started, or else of the login shell.
 shell_name() {
-    for shell in "$(cat "/proc/$PPID/comm" 2>/dev/null)" "${SHELL##*/}"; do
+    for shell in "$(cat "/proc/$PPID/comm" 2>/dev/null)" "$(login_shell)"; do
         case $shell in
         bash | zsh | fish | dash | sh)
             say "$shell"

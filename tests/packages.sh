@@ -220,7 +220,8 @@ setup_starts_the_applet_and_prints_only_muxtrays_lines() {
         DISPLAY=:$(cat "$work/display")
         DBUS_SESSION_BUS_ADDRESS=$(cat "$work/address")
         export DISPLAY DBUS_SESSION_BUS_ADDRESS NO_AT_BRIDGE=1 GTK_MODULES=no-such-module
-        unset WAYLAND_DISPLAY XDG_CONFIG_HOME XDG_CACHE_HOME
+        # As where nobody logged in.
+        unset SHELL WAYLAND_DISPLAY XDG_CONFIG_HOME XDG_CACHE_HOME
         packaging/setup.sh >"$work/printed" 2>&1 || fail "setup.sh failed: $(cat "$work/printed" "$log")"
         cat "$work/printed"
         cp "$log" "$work/log"
