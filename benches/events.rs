@@ -37,8 +37,8 @@ use support::Lab;
 const ROUNDS: usize = 50;
 /// No round begins after this time: a build that only polls would need half a minute for each step.
 const ENOUGH: Duration = Duration::from_secs(100);
-/// The scan that finds a new master is followed by one more after 50 ms.
-const QUIET: Duration = Duration::from_millis(100);
+/// The scan that finds a new master is followed by one more after 50 ms, and another 50 ms later it is a quiet time.
+const QUIET: Duration = Duration::from_millis(200);
 /// Longer than a build that only polls would need with its defaults.
 const DEADLINE: Duration = Duration::from_secs(70);
 

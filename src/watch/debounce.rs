@@ -34,15 +34,19 @@ struct Burst {
     first: Instant,
     last: Instant,
     has_change: bool,
-    /// Whether the burst is the first one of a quiet time. Never true for changes of the network: a new lease can remove an
-    /// address and add it again.
+    has_network_change: bool,
+    /// Whether the burst is the first one of a quiet time.
     is_first: bool,
 }
 
 impl Burst {
+    fn is_of_changes(self) -> bool {
+        self.has_change || self.has_network_change
+    }
+
     fn ends_at(&self) -> Instant {
-        // An ssh that starts has not changed anything yet.
-        let settle_time = if self.is_first && self.has_change {
+        // An ssh that starts has not changed anything yet, and a new lease can remove an address and add it again.
+        let settle_time = if self.is_first && self.has_change && !self.has_network_change {
             FIRST_SETTLE_TIME
         } else {
             SETTLE_TIME
@@ -57,12 +61,13 @@ impl Debounce {
             first: now,
             last: now,
             has_change: false,
+            has_network_change: false,
             is_first: self.quiet_from.is_none_or(|from| from <= now),
         });
         self.burst = Some(Burst {
             last: now,
             has_change: before.has_change || event == Event::Changed,
-            is_first: before.is_first && event != Event::Network,
+            has_network_change: before.has_network_change || event == Event::Network,
             ..before
         });
         let after = event.consequences_after();
@@ -84,9 +89,11 @@ impl Debounce {
 
     /// A scan, for whatever reason, took from `began` to `now`.
     pub fn note_scan(&mut self, began: Instant, now: Instant) {
-        self.burst = None;
+        // Only changes come in bursts; a scan at a regular time says nothing about the next change.
+        if self.burst.take().is_some_and(Burst::is_of_changes) {
+            self.quiet_from = Some(now + SETTLE_TIME);
+        }
         self.consequences = self.consequences.map(|by| by.filter(|by| began < *by));
-        self.quiet_from = Some(now + SETTLE_TIME);
         self.paused_until = Some(now + now.duration_since(began) * PAUSE_FACTOR);
     }
 }
@@ -111,17 +118,26 @@ mod tests {
             (None, &[(0, SshStarting), (30, Changed)], Some(35)),
             (None, &[(0, Network)], Some(50)),
             (None, &[(0, Changed), (2, Network)], Some(52)),
-            (Some((0, 1)), &[], None),
-            (Some((0, 1)), &[(40, Changed)], Some(90)),
-            (Some((0, 1)), &[(40, Changed), (80, Changed)], Some(130)),
-            (Some((0, 1)), &steady, Some(290)),
-            (Some((0, 1)), &[(60, Changed)], Some(65)),
-            (Some((0, 200)), &[(260, Changed)], Some(2000)),
+            (Some((Some(Changed), 1)), &[], None),
+            (Some((Some(Changed), 1)), &[(40, Changed)], Some(90)),
+            (Some((Some(Network), 1)), &[(40, Changed)], Some(90)),
+            (Some((Some(SshStarting), 1)), &[(40, Changed)], Some(45)),
+            (Some((None, 1)), &[(40, Changed)], Some(45)),
+            (
+                Some((Some(Changed), 1)),
+                &[(40, Changed), (80, Changed)],
+                Some(130),
+            ),
+            (Some((Some(Changed), 1)), &steady, Some(290)),
+            (Some((Some(Changed), 1)), &[(60, Changed)], Some(65)),
+            (Some((None, 200)), &[(260, Changed)], Some(2000)),
         ] {
             let mut debounce = Debounce::default();
-            if let Some((began, ended)) = scan {
-                debounce.note_event(Changed, start);
-                debounce.note_scan(at(began), at(ended));
+            if let Some((event, ended)) = scan {
+                event
+                    .into_iter()
+                    .for_each(|event| debounce.note_event(event, start));
+                debounce.note_scan(start, at(ended));
             }
             for (then, event) in events {
                 debounce.note_event(*event, at(*then));
