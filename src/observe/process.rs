@@ -3,11 +3,14 @@
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::Read as _;
+use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
+
+use rustix::fs::{Mode, OFlags, RawDir, open, readlinkat_raw};
 
 use crate::model::ids::{MasterPid, UserId};
 use crate::model::observation::SshArguments;
@@ -263,6 +266,8 @@ pub(super) fn shares_our_files(pid: MasterPid) -> bool {
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Descriptors {
+    /// Of all of them.
+    pub(super) count: u64,
     /// Those that are sockets, with their inodes in sockfs, the lowest first; without the standard streams.
     pub(super) sockets: Vec<(OsString, u32)>,
     /// The same for the standard streams.
@@ -298,38 +303,65 @@ impl Descriptors {
     }
 
     pub(super) fn read(pid: MasterPid) -> Self {
-        let entries = fs::read_dir(directory(pid).join("fd"));
         let mut found = Self::default();
+        // By the path of each link, reading it would be twice as costly.
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let Ok(directory) = open(directory(pid).join("fd"), flags, Mode::empty()) else {
+            return found;
+        };
+        let mut names = [MaybeUninit::uninit(); 2048];
+        // Longer paths are cut.
+        let mut target = [MaybeUninit::uninit(); 64];
+        let mut entries = RawDir::new(&directory, &mut names);
         // The kernel lists descriptors in their order (`proc_readfd_common()` in fs/proc/fd.c).
-        for entry in entries.into_iter().flatten().flatten() {
+        while let Some(Ok(entry)) = entries.next() {
             let name = entry.file_name();
-            let Ok(target) = fs::read_link(entry.path()) else {
+            if name.to_bytes().starts_with(b".") {
+                continue;
+            }
+            found.count += 1;
+            let Ok((target, _)) = readlinkat_raw(&directory, name, &mut target) else {
                 continue;
             };
-            let is_standard = matches!(name.as_bytes(), b"0" | b"1" | b"2");
-            if let Some(inode) = socket_inode(target.as_os_str()) {
-                let sockets = match is_standard {
-                    true => &mut found.stream_sockets,
-                    false => &mut found.sockets,
-                };
-                sockets.push((name, inode));
-            } else if let Some(inode) = pipe_inode(&target) {
-                if name == "1" {
-                    found.stdout_pipe = Some(inode);
-                } else if !is_standard {
-                    found.before_pipe.get_or_insert(found.sockets.len());
-                    found.pipes.push((name, inode));
-                }
-            } else if is_standard {
-                found.has_terminal |= name != "2" && is_terminal(&target);
-            }
+            found.add(
+                OsStr::from_bytes(name.to_bytes()),
+                OsStr::from_bytes(target),
+            );
         }
         found
     }
+
+    fn add(&mut self, name: &OsStr, target: &OsStr) {
+        let is_standard = matches!(name.as_bytes(), b"0" | b"1" | b"2");
+        if let Some(inode) = socket_inode(target) {
+            let sockets = match is_standard {
+                true => &mut self.stream_sockets,
+                false => &mut self.sockets,
+            };
+            sockets.push((name.to_owned(), inode));
+        } else if let Some(inode) = pipe_inode(target) {
+            if name == "1" {
+                self.stdout_pipe = Some(inode);
+            } else if !is_standard {
+                self.before_pipe.get_or_insert(self.sockets.len());
+                self.pipes.push((name.to_owned(), inode));
+            }
+        } else if is_standard {
+            self.has_terminal |= name != "2" && is_terminal(target);
+        }
+    }
+
+    /// Whether the process has another number of descriptors now. Always `false` before Linux 6.2, where the directory has no
+    /// size.
+    pub(super) fn are_more_or_fewer(&self, pid: MasterPid) -> bool {
+        let directory = fs::metadata(directory(pid).join("fd"));
+        let count = directory.map_or(0, |it| it.len());
+        count != 0 && count != self.count
+    }
 }
 
-fn is_terminal(device: &Path) -> bool {
-    let device = device.as_os_str().as_bytes();
+fn is_terminal(device: &OsStr) -> bool {
+    let device = device.as_bytes();
     device.starts_with(b"/dev/pts/") || device.starts_with(b"/dev/tty")
 }
 
@@ -345,8 +377,8 @@ pub fn socket_inode(target: &OsStr) -> Option<u32> {
 }
 
 /// The same for a pipe: `pipe:[4711]`.
-fn pipe_inode(target: &Path) -> Option<u64> {
-    number_in(target.as_os_str(), b"pipe:[")
+fn pipe_inode(target: &OsStr) -> Option<u64> {
+    number_in(target, b"pipe:[")
 }
 
 fn number_in<T: FromStr>(target: &OsStr, before: &[u8]) -> Option<T> {
@@ -356,11 +388,13 @@ fn number_in<T: FromStr>(target: &OsStr, before: &[u8]) -> Option<T> {
 }
 
 pub(super) fn stdin_pipe(pid: MasterPid) -> Option<u64> {
-    pipe_inode(&fs::read_link(directory(pid).join("fd/0")).ok()?)
+    pipe_inode(fs::read_link(directory(pid).join("fd/0")).ok()?.as_os_str())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -434,7 +468,8 @@ mod tests {
             name(pid).as_deref(),
             executable.file_name().unwrap().to_str()
         );
-        let Descriptors { sockets, .. } = Descriptors::read(pid);
+        let Descriptors { sockets, count, .. } = Descriptors::read(pid);
+        assert!(count >= 2, "{count}");
         let (descriptor, socket) = sockets
             .iter()
             .find(|(_, socket)| u64::from(*socket) == inode)
@@ -443,6 +478,30 @@ mod tests {
         assert!(!holds(pid, descriptor, socket.wrapping_add(1)));
         assert!(shares_our_files(pid));
         assert!(!shares_our_files(MasterPid(-1)));
+    }
+
+    #[test]
+    fn another_number_of_descriptors_is_noticed() {
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", "echo; read line; exec 9</dev/null; echo; read line"])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        let mut byte = [0];
+        stdout.read_exact(&mut byte).unwrap();
+        let pid = MasterPid(child.id().cast_signed());
+        let before = Descriptors::read(pid);
+        assert!(!before.are_more_or_fewer(pid));
+        writeln!(stdin).unwrap();
+        stdout.read_exact(&mut byte).unwrap();
+        // Linux before 6.2 does not tell.
+        let tells = fs::metadata("/proc/self/fd").unwrap().len() > 0;
+        assert_eq!(before.are_more_or_fewer(pid), tells);
+        drop(stdin);
+        child.wait().unwrap();
     }
 
     proptest! {
