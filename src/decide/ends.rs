@@ -7,24 +7,13 @@ use tr::tr;
 
 use super::intent::Intent;
 use super::notice::{Button, Notice, NoticeKey, first_lines};
+use super::policy::Policy;
 use crate::model::keep::KeepTime;
 use crate::model::socket::{Snapshot, Socket, Target};
 use crate::model::text;
 
 /// How long before the end the notification is shown.
-pub const ANNOUNCED_BEFORE: Duration = Duration::from_secs(5 * 60);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EndPolicy {
-    /// For masters that forward ports.
-    pub with_forwards: bool,
-    /// For the others.
-    pub others: bool,
-    /// How long before the end.
-    pub before: Duration,
-    /// Whether details can be shown in a window.
-    pub can_show: bool,
-}
+const ANNOUNCED_BEFORE: Duration = Duration::from_secs(5 * 60);
 
 /// The ends that were announced.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,7 +29,7 @@ impl Ends {
     pub(super) fn update(
         &mut self,
         snapshot: &Snapshot,
-        policy: EndPolicy,
+        policy: &Policy,
         is_quiet: bool,
         now: Instant,
     ) -> (Vec<NoticeKey>, Option<Notice>) {
@@ -49,8 +38,11 @@ impl Ends {
             let end = socket.ends_at.filter(|_| is_announced(socket, policy))?;
             Some((socket, end, left(end)?))
         });
-        let (near, later): (Vec<_>, Vec<_>) = ends.partition(|(.., left)| *left <= policy.before);
-        let times = later.iter().map(|(.., left)| now + (*left - policy.before));
+        let (near, later): (Vec<_>, Vec<_>) =
+            ends.partition(|(.., left)| *left <= ANNOUNCED_BEFORE);
+        let times = later
+            .iter()
+            .map(|(.., left)| now + (*left - ANNOUNCED_BEFORE));
         self.due = times.min();
 
         let keys = |ends: &Self| -> BTreeSet<NoticeKey> {
@@ -94,10 +86,10 @@ fn forwardings(socket: &Socket) -> usize {
     socket.forwards.len() + socket.remote_forwards.len()
 }
 
-fn is_announced(socket: &Socket, policy: EndPolicy) -> bool {
+fn is_announced(socket: &Socket, policy: &Policy) -> bool {
     let is_wanted = match forwardings(socket) {
-        0 => policy.others,
-        _ => policy.with_forwards,
+        0 => policy.announce_other_ends,
+        _ => policy.announce_end_with_forwards,
     };
     socket.state.is_usable() && is_wanted && socket.managed_by.is_none()
 }
@@ -116,7 +108,7 @@ fn text(socket: &Socket, end: SystemTime, snapshot: &Snapshot) -> String {
     }
 }
 
-fn single(socket: &Socket, summary: String, policy: EndPolicy) -> Notice {
+fn single(socket: &Socket, summary: String, policy: &Policy) -> Notice {
     const FORWARDS: usize = 3;
     let persist = Duration::from_secs(socket.persist_secs.unwrap_or_default().into());
     let cause = tr!(
@@ -143,7 +135,7 @@ fn single(socket: &Socket, summary: String, policy: EndPolicy) -> Notice {
     }
 }
 
-fn summary(texts: Vec<String>, policy: EndPolicy) -> Notice {
+fn summary(texts: Vec<String>, policy: &Policy) -> Notice {
     let summary = tr!("{n} master ends soon" | "{n} masters end soon" % texts.len());
     let show = policy.can_show.then(|| Button::show(None));
     Notice {
@@ -154,18 +146,12 @@ fn summary(texts: Vec<String>, policy: EndPolicy) -> Notice {
 
 #[cfg(test)]
 mod tests {
+    use super::super::policy::policy_for_tests;
     use super::*;
     use crate::model::forward::{Forward, ListensAt};
     use crate::model::places::Managed;
     use crate::model::samples::{at, in_state, path, seen};
     use crate::model::socket::State;
-
-    const POLICY: EndPolicy = EndPolicy {
-        with_forwards: true,
-        others: false,
-        before: ANNOUNCED_BEFORE,
-        can_show: true,
-    };
 
     /// An idle master with so many forwardings that ends at this second.
     fn master(name: &str, forwards: u16, end: Option<u64>) -> Socket {
@@ -195,7 +181,7 @@ mod tests {
     }
 
     /// The effects of successive scans in a few words, and the seconds until the next announcement.
-    fn effects(policy: EndPolicy, scans: &[(Snapshot, bool)]) -> Vec<(String, Option<u64>)> {
+    fn effects(policy: &Policy, scans: &[(Snapshot, bool)]) -> Vec<(String, Option<u64>)> {
         let (mut ends, now) = (Ends::default(), Instant::now());
         let closed = |key: &NoticeKey| match key {
             NoticeKey::End(Some(path)) => format!("-{path}"),
@@ -250,7 +236,7 @@ mod tests {
                 .into_iter()
                 .map(|(effects, due): (&str, _)| (effects.to_owned(), due))
                 .collect();
-            assert_eq!(effects(POLICY, &scans), expected);
+            assert_eq!(effects(&policy_for_tests(), &scans), expected);
         }
     }
 
@@ -268,19 +254,20 @@ mod tests {
             (true, true, "+2 masters end soon"),
             (false, false, ""),
         ] {
-            let policy = EndPolicy {
-                with_forwards,
-                others,
-                ..POLICY
+            let policy = Policy {
+                announce_end_with_forwards: with_forwards,
+                announce_other_ends: others,
+                ..policy_for_tests()
             };
-            assert_eq!(effects(policy, &scan)[0].0, expected);
+            assert_eq!(effects(&policy, &scan)[0].0, expected);
         }
     }
 
     #[test]
     fn notice_names_the_forwardings_and_keeps_the_master_open() {
         let snapshot = state(0, &[master("web", 2, Some(60))]);
-        let (_, notice) = Ends::default().update(&snapshot, POLICY, false, Instant::now());
+        let (_, notice) =
+            Ends::default().update(&snapshot, &policy_for_tests(), false, Instant::now());
         let notice = notice.unwrap();
         let text = format!("{}\n{}", notice.summary, notice.body);
         let labels = notice.buttons.iter().map(|button| button.label.as_str());

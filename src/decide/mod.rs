@@ -14,6 +14,7 @@ pub mod launch;
 pub mod new_session;
 pub mod notice;
 pub mod opening;
+mod policy;
 mod reopen;
 mod stranded;
 pub mod terminal;
@@ -25,7 +26,7 @@ use std::time::{Duration, Instant};
 use tr::tr;
 
 use crate::decide::action_report::{ActionReport, Asked};
-use crate::decide::ends::{EndPolicy, Ends};
+use crate::decide::ends::Ends;
 use crate::decide::intent::Intent;
 use crate::decide::notice::{Button, Notice, NoticeKey, first_lines};
 use crate::model::control_path::HostAlias;
@@ -33,29 +34,17 @@ use crate::model::finding::{Finding, FindingId, Severity};
 use crate::model::fix::Fix;
 use crate::model::socket::{Snapshot, Socket, Target};
 use crate::model::text;
+pub use policy::Policy;
 pub use reopen::Opportunity;
 use reopen::{Attempted, Reopening};
 pub use stranded::EXIT_AFTER;
 use stranded::Stranded;
 
 /// The time without notifications after a resume: most problems disappear by themselves.
-pub const QUIET_AFTER_RESUME: Duration = Duration::from_secs(15);
+const QUIET_AFTER_RESUME: Duration = Duration::from_secs(15);
 
 /// Findings below this severity are shown, but never announced.
 pub const ANNOUNCED_FROM: Severity = Severity::Warning;
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Policy {
-    pub announce: BTreeSet<FindingId>,
-    pub clean_automatically: bool,
-    pub exit_stranded: bool,
-    /// A stranded master of these hosts is replaced without asking.
-    pub reopen: BTreeSet<HostAlias>,
-    /// Which ends of masters are announced.
-    pub ends: EndPolicy,
-    /// Whether details can be shown in a window; without one, no notification has a "Show" button.
-    pub can_show: bool,
-}
 
 /// The notifications that are shown, and the actions that were tried.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -116,7 +105,7 @@ pub fn decide(
     let is_announced = |problem: &Problem<'_>| !problem.target().is_some_and(is_handled);
     let problems: Vec<Problem<'_>> = problems(snapshot, policy).filter(is_announced).collect();
     let mut effects = memory.announce(&problems, is_quiet, policy);
-    let (over, end) = memory.ends.update(snapshot, policy.ends, is_quiet, now);
+    let (over, end) = memory.ends.update(snapshot, policy, is_quiet, now);
     effects.extend(over.into_iter().map(Effect::Withdraw));
     effects.extend(end.map(Effect::Notify));
     if !to_clean.is_empty() {

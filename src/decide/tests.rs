@@ -1,25 +1,10 @@
 use super::action_report::{Action, ActionOutcome, ReportTarget};
+use super::policy::policy_for_tests as policy;
 use super::*;
 use crate::model::network::{Address, Connection, Hop, Route};
 use crate::model::places::{Managed, Origin};
 use crate::model::samples::{connection, observation, path, running, seen, seen_over, stat};
 use crate::model::socket::{Connect, File, MasterPid, Observation, SocketId, Stat};
-
-fn policy() -> Policy {
-    Policy {
-        announce: FindingId::ALL.iter().copied().collect(),
-        clean_automatically: false,
-        exit_stranded: false,
-        reopen: BTreeSet::new(),
-        ends: EndPolicy {
-            with_forwards: true,
-            others: true,
-            before: ends::ANNOUNCED_BEFORE,
-            can_show: true,
-        },
-        can_show: true,
-    }
-}
 
 fn cleaning() -> Policy {
     Policy {

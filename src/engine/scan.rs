@@ -8,7 +8,6 @@ use super::state::Engine;
 use super::user_interface::Order;
 use crate::config::{self, ConfigError};
 use crate::decide::action_notice::Scope;
-use crate::decide::ends::{ANNOUNCED_BEFORE, EndPolicy};
 use crate::decide::intent::SessionConsent;
 use crate::decide::{self, Effect, Opportunity, Policy};
 use crate::diagnose::network::SLEPT;
@@ -147,12 +146,8 @@ impl Engine {
             clean_automatically: self.settings.clean_automatically,
             exit_stranded: self.settings.exit_stranded,
             reopen: self.settings.reopen.iter().cloned().collect(),
-            ends: EndPolicy {
-                with_forwards: self.settings.is_announced(Setting::EndWithForwardings),
-                others: self.settings.is_announced(Setting::EndOfOthers),
-                before: ANNOUNCED_BEFORE,
-                can_show: self.options.can_show,
-            },
+            announce_end_with_forwards: self.settings.is_announced(Setting::EndWithForwardings),
+            announce_other_ends: self.settings.is_announced(Setting::EndOfOthers),
             can_show: self.options.can_show,
         }
     }
