@@ -293,7 +293,7 @@ impl Subject {
             }
             (error, Some(socket)) if action != Action::EndProcess && error.is_unresponsive() => {
                 // The network of a stranded master is gone, so no other request can succeed.
-                let is_stranded = matches!(socket.state, State::Stranded(_));
+                let is_stranded = socket.state.is_stranded();
                 let button = (action == Action::Exit && is_stranded)
                     .then(|| self.end_process_button(socket.carried().unwrap_or_default()));
                 let finding = socket.findings.first();

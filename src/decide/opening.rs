@@ -93,8 +93,7 @@ pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot) -> Plan {
 fn stranded_jump<'a>(socket: &Socket, snapshot: &'a Snapshot) -> Option<&'a Socket> {
     let through = &socket.network.as_ref()?.connection.through;
     let is_jump = |jump: &&Socket| {
-        matches!(jump.state, State::Stranded(_))
-            && jump.pid.is_some_and(|pid| through.contains(&pid))
+        jump.state.is_stranded() && jump.pid.is_some_and(|pid| through.contains(&pid))
     };
     snapshot.sockets.iter().find(is_jump)
 }

@@ -169,7 +169,7 @@ impl Reopening {
         snapshot: &Snapshot,
         with: &Opportunity<'_>,
     ) -> Option<(HostAlias, Target)> {
-        let stranded = snapshot.sockets.iter().filter(|it| is_stranded(it));
+        let stranded = snapshot.sockets.iter().filter(|it| it.state.is_stranded());
         let stranded: BTreeSet<MasterPid> = stranded.filter_map(|socket| socket.pid).collect();
         let is_due = |lost: &Lost| {
             lost.phase == Phase::Waiting
@@ -256,7 +256,7 @@ impl Lost {
         let over = |known: Option<Self>| Err(known.and_then(|known| known.announced()));
         match (known, socket) {
             (Some(known), _) if known.phase == Phase::Opening => Ok(known),
-            (known, Some(socket)) if is_stranded(socket) => match (known, address(socket)) {
+            (known, Some(socket)) if socket.state.is_stranded() => match (known, address(socket)) {
                 // The attempt has not ended it.
                 (Some(known), _) if known.master == socket.target() => Ok(Self {
                     is_ended: false,
@@ -317,9 +317,7 @@ impl Lost {
 
 /// The master at the ControlPath of a host, not one that began at an earlier ControlPath.
 fn master<'a>(snapshot: &'a Snapshot, host: &HostAlias) -> Option<&'a Socket> {
-    let is_own = |socket: &&Socket| {
-        socket.hosts.contains(host) && socket.managed_by.is_none() && !socket.is_elsewhere
-    };
+    let is_own = |socket: &&Socket| socket.hosts.contains(host) && socket.is_own_at_control_path();
     let is_at_path =
         |socket: &&Socket| !matches!(socket.state, State::Orphaned { .. } | State::Leftover);
     let mut sockets = snapshot.sockets.iter().filter(is_own);
@@ -327,16 +325,12 @@ fn master<'a>(snapshot: &'a Snapshot, host: &HostAlias) -> Option<&'a Socket> {
 }
 
 fn stranded<'a>(snapshot: &'a Snapshot, host: &HostAlias) -> Option<&'a Socket> {
-    master(snapshot, host).filter(|socket| is_stranded(socket))
+    master(snapshot, host).filter(|socket| socket.state.is_stranded())
 }
 
 fn address(socket: &Socket) -> Option<IpAddr> {
     let verdict = socket.network.as_ref()?;
     Some(verdict.connection.remote.ip())
-}
-
-const fn is_stranded(socket: &Socket) -> bool {
-    matches!(socket.state, State::Stranded(_))
 }
 
 #[cfg(test)]

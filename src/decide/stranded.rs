@@ -8,7 +8,7 @@ use tr::tr;
 use super::intent::{Intent, masters_to_exit};
 use super::notice::Button;
 use super::opening;
-use crate::model::socket::{Snapshot, Socket, State, Target};
+use crate::model::socket::{Snapshot, Socket, Target};
 
 /// The time after which a stranded master is ended. A VPN that reconnects often has the same address again.
 pub const EXIT_AFTER: Duration = Duration::from_secs(15);
@@ -32,7 +32,8 @@ impl Stranded {
     ) -> Vec<Target> {
         let mut to_end = Vec::new();
         let sockets = snapshot.sockets.iter();
-        let stranded = sockets.filter(|socket| is_stranded(socket) && socket.managed_by.is_none());
+        let stranded =
+            sockets.filter(|socket| socket.state.is_stranded() && socket.managed_by.is_none());
         self.0 = stranded
             .map(|socket| {
                 let target = socket.target();
@@ -51,20 +52,16 @@ impl Stranded {
 
 pub(super) fn buttons(socket: &Socket) -> impl Iterator<Item = Button> {
     let exit = || Button::exit(socket.target(), socket.carried());
-    let exit = is_stranded(socket).then(exit);
+    let exit = socket.state.is_stranded().then(exit);
     let buttons = opening::reconnect(socket).into_iter().chain(exit);
     buttons.map(Button::ask_first)
 }
 
 pub(super) fn exit_all_button<'a>(sockets: impl Iterator<Item = &'a Socket>) -> Option<Button> {
-    let stranded = masters_to_exit(sockets.filter(|socket| is_stranded(socket)));
+    let stranded = masters_to_exit(sockets.filter(|socket| socket.state.is_stranded()));
     let button = |masters: Vec<_>| Button {
         label: tr!("Exit {n} stranded master" | "Exit {n} stranded masters" % masters.len()),
         intent: Intent::ExitAll(masters),
     };
     (!stranded.is_empty()).then(|| button(stranded).ask_first())
-}
-
-const fn is_stranded(socket: &Socket) -> bool {
-    matches!(socket.state, State::Stranded(_))
 }

@@ -33,9 +33,8 @@ pub fn end_process(socket: &Socket, force: bool) -> String {
 }
 
 pub fn host_to_reconnect(socket: &Socket) -> Option<&HostAlias> {
-    let is_stranded = matches!(socket.state, State::Stranded(_));
-    let is_own = socket.managed_by.is_none() && !socket.is_elsewhere;
-    socket.hosts.first().filter(|_| is_stranded && is_own)
+    let is_its = socket.state.is_stranded() && socket.is_own_at_control_path();
+    socket.hosts.first().filter(|_| is_its)
 }
 
 pub fn reconnect(socket: &Socket) -> Option<String> {

@@ -8,7 +8,7 @@ use tr::tr;
 
 use super::commands;
 use crate::model::control_path::ControlPath;
-use crate::model::finding::{Finding, FindingId, Severity};
+use crate::model::finding::{Finding, FindingId};
 use crate::model::places::Host;
 use crate::model::socket::{Snapshot, Socket};
 use crate::model::state::State;
@@ -114,7 +114,7 @@ pub fn findings<'a>(typed: &str, host: &Host, snapshot: &'a Snapshot) -> Vec<&'a
         .flat_map(|socket| &socket.findings);
     of_socket
         .chain(snapshot.findings.iter().filter(is_about))
-        .filter(|finding| finding.severity >= Severity::Warning)
+        .filter(|finding| finding.severity.is_problem())
         .collect()
 }
 

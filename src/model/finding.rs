@@ -28,6 +28,11 @@ impl Severity {
             Self::Error => "error",
         }
     }
+
+    /// Whether it counts as a problem. The others are notes.
+    pub fn is_problem(self) -> bool {
+        self >= Self::Warning
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

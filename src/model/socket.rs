@@ -186,6 +186,11 @@ impl Socket {
         self.state.is_running()
     }
 
+    /// Whether it is no master of another program, and is at the ControlPath of its hosts.
+    pub const fn is_own_at_control_path(&self) -> bool {
+        self.managed_by.is_none() && !self.is_elsewhere
+    }
+
     pub fn eq_ignoring_age(&self, other: &Self) -> bool {
         let without_ages = |socket: &Self| {
             let mut socket = socket.clone();
@@ -205,7 +210,7 @@ impl Socket {
     }
 
     pub fn is_problem(&self) -> bool {
-        self.worst() >= Some(Severity::Warning)
+        self.worst().is_some_and(Severity::is_problem)
     }
 
     pub fn target(&self) -> Target {

@@ -117,7 +117,11 @@ impl State {
 
     /// Whether a master listens that can be asked, even if its network connection is dead.
     pub const fn is_running(&self) -> bool {
-        self.is_usable() || matches!(self, Self::Stranded(_))
+        self.is_usable() || self.is_stranded()
+    }
+
+    pub const fn is_stranded(&self) -> bool {
+        matches!(self, Self::Stranded(_))
     }
 
     /// Whether sessions through the master work, as far as is known.

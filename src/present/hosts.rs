@@ -216,9 +216,10 @@ impl Row<'_> {
             .findings
             .iter()
             .map(|finding| finding.id.as_str().to_owned());
-        let mark = match worst {
-            Severity::Info => " ",
-            Severity::Warning | Severity::Error => PROBLEM_MARK,
+        let mark = if worst.is_problem() {
+            PROBLEM_MARK
+        } else {
+            " "
         };
         let line = format!("  {mark} {}", text::list(ids));
         Some(vec![(Style::Severity(worst), line)])

@@ -2,7 +2,7 @@
 
 use tr::tr;
 
-use crate::model::finding::{Finding, Severity};
+use crate::model::finding::Finding;
 use crate::model::socket::{Snapshot, Socket};
 use crate::model::text;
 
@@ -38,6 +38,6 @@ pub fn summary(snapshot: &Snapshot) -> String {
 /// Returns the number of sockets with a problem and of other findings that are warnings or errors.
 pub fn problem_count(snapshot: &Snapshot) -> usize {
     let sockets = snapshot.sockets.iter().filter(|socket| socket.is_problem());
-    let is_problem = |finding: &&Finding| finding.severity >= Severity::Warning;
+    let is_problem = |finding: &&Finding| finding.severity.is_problem();
     sockets.count() + snapshot.findings.iter().filter(is_problem).count()
 }

@@ -104,7 +104,7 @@ impl Walk {
 #[test]
 fn only_a_stranded_master_with_a_route_is_replaced() {
     for state in states() {
-        let is_stranded = matches!(state, State::Stranded(_));
+        let is_stranded = state.is_stranded();
         let socket = || Socket {
             state: state.clone(),
             ..lost("web", 7, &[])

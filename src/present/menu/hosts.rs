@@ -10,7 +10,7 @@ use crate::decide::intent::{Intent, SessionConsent};
 use crate::decide::new_session::NewSession;
 use crate::diagnose::obstacle;
 use crate::model::control_path::{ControlPath, HostAlias};
-use crate::model::finding::{Finding, Severity};
+use crate::model::finding::Finding;
 use crate::model::places::{Host, Places, WrittenBy};
 use crate::model::recent::Recent;
 use crate::model::socket::{Snapshot, State};
@@ -127,7 +127,7 @@ fn new_session(host: &Host) -> Entry {
 fn lacking(findings: &[&Finding]) -> Vec<String> {
     let text = |finding: &&Finding| match finding.id.missing_setting() {
         Some(setting) => Some(tr!("no {setting}", setting)),
-        None => (finding.severity >= Severity::Warning).then(|| finding.id.title()),
+        None => finding.severity.is_problem().then(|| finding.id.title()),
     };
     let mut texts: Vec<String> = Vec::new();
     for text in findings.iter().filter_map(text) {

@@ -6,7 +6,7 @@ use tr::tr;
 
 use super::entry::{Entry, shown_of};
 use crate::decide::intent::Intent;
-use crate::model::finding::{Finding, FindingId, Severity};
+use crate::model::finding::{Finding, FindingId};
 use crate::model::fix::Fix;
 use crate::model::socket::Target;
 use crate::model::text;
@@ -55,7 +55,7 @@ pub(super) fn copy_findings(of: Option<Target>) -> Entry {
 }
 
 fn label(findings: &[Finding]) -> String {
-    let is_problem = |finding: &&Finding| finding.severity >= Severity::Warning;
+    let is_problem = |finding: &&Finding| finding.severity.is_problem();
     let problems = findings.iter().filter(is_problem).count();
     match (problems, findings.len() - problems) {
         (0, notes) => tr!("Notes ({notes})", notes),

@@ -15,8 +15,9 @@ pub(super) fn reopen_row(socket: &Socket, preferences: &Preferences) -> Option<E
         .iter()
         .find(|host| preferences.settings.reopen.contains(host));
     let host = listed.or(hosts.first())?;
-    let is_own = socket.managed_by.is_none() && !socket.is_elsewhere;
-    is_own.then(|| reopen(host, tr!("Reconnect automatically"), preferences))
+    socket
+        .is_own_at_control_path()
+        .then(|| reopen(host, tr!("Reconnect automatically"), preferences))
 }
 
 pub(super) fn reopen(host: &HostAlias, label: String, preferences: &Preferences) -> Entry {
