@@ -101,6 +101,18 @@ impl Entry {
     }
 }
 
+/// Returns the sections that have rows, with a separator between them.
+pub(super) fn separated(sections: impl IntoIterator<Item = Vec<Entry>>) -> Vec<Entry> {
+    let mut rows = Vec::new();
+    for section in sections.into_iter().filter(|section| !section.is_empty()) {
+        if !rows.is_empty() {
+            rows.push(Entry::Separator);
+        }
+        rows.extend(section);
+    }
+    rows
+}
+
 /// Returns the number of rows that are shown. The row "1 more" would be as long as that one.
 pub(super) fn shown_of(number: usize, limit: usize) -> usize {
     if number > limit + 1 { limit } else { number }

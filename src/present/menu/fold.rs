@@ -7,11 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use tr::tr;
 
 use super::entry::{Entry, shown_of};
-use super::socket_rows::{Answers, socket_key, socket_label, socket_rows};
-use crate::decide::intent::Intent;
-use crate::model::settings::Preferences;
+use super::socket_rows::{RowContext, socket_key, socket_label, socket_rows};
 use crate::model::socket::{Socket, State};
-use crate::model::zone::Clock;
 use crate::present::summary::PROBLEM_MARK;
 
 /// The number of problems and of other sockets with rows of their own. The limits are separate, so that a new problem
@@ -22,25 +19,14 @@ const OTHERS: usize = 11;
 /// The number of sockets in the submenu of a state.
 const FOLDED: usize = 30;
 
-/// Returns the rows of the sockets, problems first, otherwise in the order of the snapshot. `can_show`: whether the tray
-/// can show details.
-pub(super) fn rows(
-    sockets: &[Socket],
-    answers: &Answers,
-    clock: Clock<'_>,
-    can_show: bool,
-    preferences: &Preferences,
-) -> Vec<Entry> {
-    let rows_of = |socket: &Socket| {
-        let answer = answers.get(&socket.target());
-        socket_rows(socket, answer, clock, can_show, preferences)
-    };
+/// Returns the rows of the sockets, problems first, otherwise in the order of the snapshot.
+pub(super) fn rows(sockets: &[Socket], context: RowContext<'_>) -> Vec<Entry> {
     let (problems, others): (Vec<_>, Vec<_>) =
         sockets.iter().partition(|socket| socket.is_problem());
     let mut rows = Vec::new();
     for (sockets, limit) in [(problems, PROBLEMS), (others, OTHERS)] {
         let (listed, rest) = split(&sockets, limit);
-        rows.extend(listed.into_iter().flat_map(rows_of));
+        rows.extend(listed.into_iter().flat_map(|it| socket_rows(it, context)));
         let mut by_state: BTreeMap<&str, Vec<&Socket>> = BTreeMap::new();
         for socket in rest {
             by_state
@@ -52,8 +38,8 @@ pub(super) fn rows(
             by_state
                 .into_values()
                 .flat_map(|sockets| match sockets[..] {
-                    [socket] => rows_of(socket),
-                    _ => vec![fold_menu(&sockets, clock, can_show)],
+                    [socket] => socket_rows(socket, context),
+                    _ => vec![fold_menu(&sockets, context)],
                 }),
         );
     }
@@ -61,7 +47,7 @@ pub(super) fn rows(
 }
 
 /// Returns a row for sockets with the same state, and below it rows for some of them, which show details.
-fn fold_menu(sockets: &[&Socket], clock: Clock<'_>, can_show: bool) -> Entry {
+fn fold_menu(sockets: &[&Socket], context: RowContext<'_>) -> Entry {
     let first = sockets[0];
     let (n, state) = (sockets.len(), first.state.word());
     let mut label = tr!("{n} more {state}", n, state);
@@ -76,8 +62,8 @@ fn fold_menu(sockets: &[&Socket], clock: Clock<'_>, can_show: bool) -> Entry {
     let (listed, rest) = split(sockets, FOLDED);
     let row = |socket: &Socket| Entry::Item {
         key: socket_key(socket),
-        label: socket_label(socket, clock),
-        intent: can_show.then(|| Intent::Show(Some(socket.target()))),
+        label: socket_label(socket, context.clock),
+        intent: context.show(socket),
     };
     let mut entries: Vec<Entry> = listed.into_iter().map(row).collect();
     entries.extend(Entry::more(rest.len(), "muxtray list"));

@@ -94,11 +94,10 @@ fn local_rows(socket: &Socket, forward: &Forward, can_ask: bool) -> Vec<Entry> {
 mod tests {
     use super::*;
     use crate::model::forward::RemoteForward;
-    use crate::model::samples::{clock, forwarding, in_state};
+    use crate::model::samples::{forwarding, in_state};
     use crate::model::socket::State;
-    use crate::present::menu::settings::tests::preferences;
     use crate::present::menu::socket_rows::socket_rows;
-    use crate::present::menu::tests::drawn_rows;
+    use crate::present::menu::tests::{context, drawn_rows};
 
     fn forward(at: ListensAt, known: Option<&str>) -> Forward {
         Forward {
@@ -115,7 +114,7 @@ mod tests {
     }
 
     fn drawn(socket: &Socket) -> String {
-        drawn_rows(socket_rows(socket, None, clock(), true, &preferences()))
+        drawn_rows(socket_rows(socket, context()))
     }
 
     #[test]

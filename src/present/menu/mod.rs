@@ -14,9 +14,11 @@ use std::ops::Add;
 
 use tr::tr;
 
+use entry::separated;
 pub use entry::{Entry, Icon, TrayView};
 pub use hosts::MenuHosts;
 pub use socket_rows::Answers;
+use socket_rows::RowContext;
 
 use super::summary::{problem_count, summary};
 use crate::decide::intent::{Intent, masters_to_exit};
@@ -47,35 +49,37 @@ pub fn view(
     let problems = problems_menu(&snapshot.findings, can_show)
         .into_iter()
         .collect();
-    let sockets = fold::rows(
-        &snapshot.sockets,
+    let context = RowContext {
         answers,
-        snapshot.clock(),
+        clock: snapshot.clock(),
         can_show,
         preferences,
-    );
-    let sections = vec![sockets, actions, problems];
+    };
+    let sockets = fold::rows(&snapshot.sockets, context);
+    let sections = [sockets, actions, problems];
     tray_view(icon(snapshot), summary(snapshot), sections)
 }
 
 /// The view before the first scan.
 pub fn starting() -> TrayView {
-    tray_view(Icon::Idle, tr!("Looking for control sockets"), Vec::new())
+    tray_view(Icon::Idle, tr!("Looking for control sockets"), [])
 }
 
-fn tray_view(icon: Icon, summary: String, sections: Vec<Vec<Entry>>) -> TrayView {
-    let mut menu = vec![Entry::text("summary", summary.clone()), Entry::Separator];
-    for section in sections.into_iter().filter(|section| !section.is_empty()) {
-        menu.extend(section);
-        menu.push(Entry::Separator);
-    }
-    menu.push(Entry::item("about", tr!("About"), Intent::About));
-    menu.push(Entry::item("quit", tr!("Quit"), Intent::Quit));
+fn tray_view(
+    icon: Icon,
+    summary: String,
+    sections: impl IntoIterator<Item = Vec<Entry>>,
+) -> TrayView {
+    let first = vec![Entry::text("summary", summary.clone())];
+    let last = vec![
+        Entry::item("about", tr!("About"), Intent::About),
+        Entry::item("quit", tr!("Quit"), Intent::Quit),
+    ];
     TrayView {
         icon,
         is_shown: false,
         summary,
-        menu,
+        menu: separated([first].into_iter().chain(sections).chain([last])),
     }
 }
 

@@ -5,7 +5,7 @@ use std::{iter, mem};
 
 use tr::tr;
 
-use super::entry::{Entry, shown_of};
+use super::entry::{Entry, separated, shown_of};
 use super::problems::{copy_findings, finding_rows};
 use super::setting_row::reopen_row;
 use super::{forward_rows, keep_rows};
@@ -14,7 +14,7 @@ use crate::decide::intent::Intent;
 use crate::decide::new_session::NewSession;
 use crate::decide::notice::Button;
 use crate::decide::opening;
-use crate::model::finding::{Finding, Severity};
+use crate::model::finding::Finding;
 use crate::model::settings::Preferences;
 use crate::model::socket::{Socket, State, Target};
 use crate::model::text;
@@ -28,105 +28,108 @@ pub type Answers = BTreeMap<Target, String>;
 const SESSIONS: usize = 4;
 const SESSIONS_BESIDE_FORWARDS: usize = 2;
 
-/// `answer` is the result of the last request; `can_show`: whether the tray can show details.
-pub(super) fn socket_rows(
-    socket: &Socket,
-    answer: Option<&String>,
-    clock: Clock<'_>,
-    can_show: bool,
-    preferences: &Preferences,
-) -> Vec<Entry> {
+/// The values that the rows of all sockets depend on.
+#[derive(Clone, Copy)]
+pub(super) struct RowContext<'a> {
+    pub(super) answers: &'a Answers,
+    pub(super) clock: Clock<'a>,
+    /// Whether the tray can show details.
+    pub(super) can_show: bool,
+    pub(super) preferences: &'a Preferences,
+}
+
+impl RowContext<'_> {
+    pub(super) fn show(self, socket: &Socket) -> Option<Intent> {
+        self.can_show.then(|| Intent::Show(Some(socket.target())))
+    }
+}
+
+pub(super) fn socket_rows(socket: &Socket, context: RowContext<'_>) -> Vec<Entry> {
     let mut forwards = forward_rows::rows(socket, cannot_ask(&socket.state).is_none());
     let fold = forward_rows::fold_label(socket).map(|label| {
         let key = format!("forwards of {}", socket_key(socket));
         Entry::submenu(key, label, mem::take(&mut forwards))
     });
-    let menu = socket_menu(socket, answer, forwards, clock, can_show, preferences);
-    iter::once(menu).chain(fold).collect()
-}
-
-fn socket_menu(
-    socket: &Socket,
-    answer: Option<&String>,
-    forwards: Vec<Entry>,
-    clock: Clock<'_>,
-    can_show: bool,
-    preferences: &Preferences,
-) -> Entry {
-    let target = socket.target();
-    let show = can_show.then(|| Intent::Show(Some(target.clone())));
-    let mut entries = Vec::new();
-    for (number, finding) in socket.findings.iter().enumerate() {
-        entries.extend(finding_rows(number, finding, show.as_ref()));
-    }
-    entries.extend(answer.map(|answer| Entry::text("answer", answer)));
-    if !entries.is_empty() {
-        entries.push(Entry::Separator);
-    }
-    let carried = socket.carried();
-    let session = NewSession::of_master(socket);
-    if let Some(why) = cannot_ask(&socket.state) {
-        entries.push(Entry::text("ask", tr!("Check, exit, stop: {why}", why)));
-    } else {
-        let session = session.clone().map(Intent::NewSession);
-        entries.extend(session.map(|intent| Entry::item("session", tr!("New session"), intent)));
-        let check = Intent::Check(target.clone());
-        entries.push(Entry::item("check", tr!("Check"), check));
-        let reconnect = opening::reconnect(socket);
-        entries.extend(reconnect.map(|button| Entry::button("reconnect", button.ask_first())));
-        let exit = Button::exit(target.clone(), carried);
-        entries.push(Entry::button("exit", exit.ask_first()));
-        let stop = Intent::Stop(target.clone());
-        entries.push(Entry::item("stop", tr!("Stop accepting sessions"), stop));
-        entries.extend(keep_rows::rows(socket, clock));
-        entries.extend(reopen_row(socket, preferences));
-    }
-    if ending::is_needed(&socket.state) {
-        // An unknown number means that the kernel shows no listener. Ending the process then fails with the reason.
-        let end = Button::end_process(target.clone(), carried.unwrap_or_default());
-        entries.push(Entry::button("end-process", end.ask_first()));
-    }
-    if socket.state.is_cleanable() {
-        entries.push(Entry::item("clean", tr!("Clean"), Intent::Clean(target)));
-    }
     let most_sessions = match forwards.is_empty() {
         true => SESSIONS,
         false => SESSIONS_BESIDE_FORWARDS,
     };
-    if !forwards.is_empty() {
-        entries.push(Entry::Separator);
-        entries.extend(forwards);
+    let entries = separated([
+        problem_rows(socket, context),
+        request_rows(socket, context),
+        forwards,
+        detail_rows(socket, most_sessions, context),
+    ]);
+    let label = socket_label(socket, context.clock);
+    let menu = Entry::submenu(socket_key(socket), label, entries);
+    iter::once(menu).chain(fold).collect()
+}
+
+/// Returns the findings, and the result of the last request.
+fn problem_rows(socket: &Socket, context: RowContext<'_>) -> Vec<Entry> {
+    let show = context.show(socket);
+    let findings = socket.findings.iter().enumerate();
+    let rows = findings.flat_map(|(number, finding)| finding_rows(number, finding, show.as_ref()));
+    let answer = context.answers.get(&socket.target());
+    rows.chain(answer.map(|answer| Entry::text("answer", answer)))
+        .collect()
+}
+
+fn request_rows(socket: &Socket, context: RowContext<'_>) -> Vec<Entry> {
+    let (target, carried) = (socket.target(), socket.carried());
+    let mut rows = Vec::new();
+    if let Some(why) = cannot_ask(&socket.state) {
+        rows.push(Entry::text("ask", tr!("Check, exit, stop: {why}", why)));
+    } else {
+        let session = NewSession::of_master(socket).map(Intent::NewSession);
+        rows.extend(session.map(|intent| Entry::item("session", tr!("New session"), intent)));
+        let check = Intent::Check(target.clone());
+        rows.push(Entry::item("check", tr!("Check"), check));
+        let reconnect = opening::reconnect(socket);
+        rows.extend(reconnect.map(|button| Entry::button("reconnect", button.ask_first())));
+        let exit = Button::exit(target.clone(), carried);
+        rows.push(Entry::button("exit", exit.ask_first()));
+        let stop = Intent::Stop(target.clone());
+        rows.push(Entry::item("stop", tr!("Stop accepting sessions"), stop));
+        rows.extend(keep_rows::rows(socket, context.clock));
+        rows.extend(reopen_row(socket, context.preferences));
     }
-    entries.push(Entry::Separator);
-    entries.extend(session_rows(socket, clock, most_sessions, show));
+    if ending::is_needed(&socket.state) {
+        // An unknown number means that the kernel shows no listener. Ending the process then fails with the reason.
+        let end = Button::end_process(target.clone(), carried.unwrap_or_default());
+        rows.push(Entry::button("end-process", end.ask_first()));
+    }
+    if socket.state.is_cleanable() {
+        rows.push(Entry::item("clean", tr!("Clean"), Intent::Clean(target)));
+    }
+    rows
+}
+
+fn detail_rows(socket: &Socket, most_sessions: usize, context: RowContext<'_>) -> Vec<Entry> {
+    let mut rows = session_rows(socket, most_sessions, context);
     let jumping = socket.jumping_text();
-    entries.extend(jumping.map(|text| Entry::text("jumping", text)));
+    rows.extend(jumping.map(|text| Entry::text("jumping", text)));
     if let (Some(destination), false) = (&socket.destination, socket.hosts.is_empty()) {
-        entries.push(Entry::text("destination", destination.to_string()));
+        rows.push(Entry::text("destination", destination.to_string()));
     }
-    entries.push(Entry::text("path", socket.path.to_string()));
+    rows.push(Entry::text("path", socket.path.to_string()));
     let copy = Intent::Copy(socket.path.as_path().to_owned());
-    entries.push(Entry::item("copy", tr!("Copy path"), copy));
-    entries.extend(session.map(|session| {
+    rows.push(Entry::item("copy", tr!("Copy path"), copy));
+    rows.extend(NewSession::of_master(socket).map(|session| {
         let copy = Intent::CopyText(session.typed(&socket.ssh_option));
         Entry::item("copy-ssh", tr!("Copy ssh command"), copy)
     }));
     if !socket.findings.is_empty() {
-        entries.push(copy_findings(Some(socket.target())));
+        rows.push(copy_findings(Some(socket.target())));
     }
-    Entry::submenu(socket_key(socket), socket_label(socket, clock), entries)
+    rows
 }
 
 /// Returns a row for each session, or one that shows them if there are more than `most`.
-fn session_rows(
-    socket: &Socket,
-    clock: Clock<'_>,
-    most: usize,
-    show: Option<Intent>,
-) -> Vec<Entry> {
-    let texts = socket.session_texts(clock.at);
+fn session_rows(socket: &Socket, most: usize, context: RowContext<'_>) -> Vec<Entry> {
+    let texts = socket.session_texts(context.clock.at);
     if texts.len() > most
-        && let Some(show) = show
+        && let Some(show) = context.show(socket)
     {
         let label = tr!("Show {n} session" | "Show {n} sessions" % texts.len());
         return vec![Entry::item("sessions", label, show)];
@@ -167,7 +170,7 @@ pub(super) fn socket_key(socket: &Socket) -> String {
 pub(super) fn socket_label(socket: &Socket, clock: Clock<'_>) -> String {
     let managed = socket.managed_by.map(|program| format!(" ({program})"));
     // Any other state is a problem itself. A screen reader may pass over the mark.
-    let is_problem = |finding: &&Finding| finding.severity >= Severity::Warning;
+    let is_problem = |finding: &&Finding| finding.severity.is_problem();
     let problems = match socket.state {
         State::Running => socket.findings.iter().filter(is_problem).count(),
         _ => 0,
@@ -203,11 +206,10 @@ mod tests {
     use crate::model::ids::{Cookie, MasterPid};
     use crate::model::network::Cause;
     use crate::model::samples::{at, clock, in_state, states};
-    use crate::present::menu::settings::tests::preferences;
-    use crate::present::menu::tests::drawn_rows;
+    use crate::present::menu::tests::{context, drawn_rows};
 
     fn rows(socket: &Socket) -> String {
-        drawn_rows(socket_rows(socket, None, clock(), true, &preferences()))
+        drawn_rows(socket_rows(socket, context()))
     }
 
     #[test]
@@ -295,13 +297,11 @@ mod tests {
                 ..in_state(State::Running)
             };
             let shown = [true, false].map(|can_show| {
-                let rows = drawn_rows(socket_rows(
-                    &socket,
-                    None,
-                    clock(),
+                let context = RowContext {
                     can_show,
-                    &preferences(),
-                ));
+                    ..context()
+                };
+                let rows = drawn_rows(socket_rows(&socket, context));
                 let (_, rows) = rows.rsplit_once("----\n").unwrap();
                 rows.to_owned()
             });

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use super::fold::tests::many;
 use super::settings::tests::preferences;
@@ -10,7 +11,7 @@ use crate::model::observation::{Connect, File, Observation, Stat};
 use crate::model::places::{Host, Managed, Places};
 use crate::model::recent::Recent;
 use crate::model::samples::{
-    in_state, observation, path, places, running, seen, stat, states, stranded_master,
+    clock, in_state, observation, path, places, running, seen, stat, states, stranded_master,
 };
 use crate::model::settings::Change;
 use crate::model::socket::{MasterPid, State, UserId};
@@ -76,6 +77,17 @@ pub(super) fn drawn(view: &TrayView) -> String {
         view.summary,
         rows(&view.menu, "")
     )
+}
+
+pub(super) fn context() -> RowContext<'static> {
+    static ANSWERS: Answers = Answers::new();
+    static PREFERENCES: LazyLock<Preferences> = LazyLock::new(preferences);
+    RowContext {
+        answers: &ANSWERS,
+        clock: clock(),
+        can_show: true,
+        preferences: &PREFERENCES,
+    }
 }
 
 /// Returns rows without the icon and the summary.

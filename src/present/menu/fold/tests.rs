@@ -4,10 +4,9 @@ use std::time::{Duration, SystemTime};
 use super::*;
 use crate::model::finding::{FindingId, Severity};
 use crate::model::places::Managed;
-use crate::model::samples::{clock, in_state, path};
+use crate::model::samples::{in_state, path};
 use crate::model::socket::State;
-use crate::present::menu::settings::tests::preferences;
-use crate::present::menu::tests::finding;
+use crate::present::menu::tests::{context, finding};
 
 /// The first by name is the youngest.
 pub(in crate::present::menu) fn many(state: &State, names: Range<u64>) -> Vec<Socket> {
@@ -47,7 +46,7 @@ fn rows_and_folds_of_many_sockets() {
         ranked,
     ]
     .map(|sockets| {
-        let rows = rows(&sockets, &Answers::new(), clock(), true, &preferences());
+        let rows = rows(&sockets, context());
         rows.iter().map(label).collect::<String>()
     });
     insta::assert_snapshot!(menus.join("\n"));
