@@ -5,20 +5,21 @@ use core::net::{IpAddr, SocketAddr};
 use tr::tr;
 
 use super::commands;
+use super::context::Context;
 use crate::model::finding::{Finding, FindingId, Severity};
 use crate::model::forward::{Forward, Listening, ListensAt, RemoteForward};
 use crate::model::forwarding::{End, Fit, Forwarding, ForwardingKind};
-use crate::model::observation::SshArguments;
+use crate::model::observation::{Listener, SshArguments};
 use crate::model::places::Host;
 use crate::model::remembered::RememberedForward;
 use crate::model::socket::Socket;
 use crate::model::text::{self, Tilde};
 
 /// The places that name forwardings of a master, the most certain first.
-pub(super) struct Sources<'a> {
-    pub(super) asked: Vec<&'a RememberedForward>,
-    pub(super) arguments: Option<&'a SshArguments>,
-    pub(super) hosts: &'a [&'a Host],
+struct Sources<'a> {
+    asked: Vec<&'a RememberedForward>,
+    arguments: Option<&'a SshArguments>,
+    hosts: &'a [&'a Host],
 }
 
 struct Named {
@@ -55,8 +56,37 @@ impl Sources<'_> {
     }
 }
 
+/// Adds the forwardings of a master with these hosts.
+pub(super) fn add(socket: &mut Socket, listener: &Listener, hosts: &[&Host], context: Context<'_>) {
+    let remembered = &context.history.remembered;
+    let asked = || remembered.of_master(&socket.path, socket.id);
+    if !listener.listening.is_empty() {
+        // A changed target of the same port takes effect only with the next master.
+        let earlier = context.places.earlier_hosts.iter().filter(|earlier| {
+            let has_alias = |host: &&Host| host.alias == earlier.host.alias;
+            socket.since.is_some_and(|since| earlier.held_at(since)) && hosts.iter().any(has_alias)
+        });
+        let earlier = earlier.map(|earlier| &earlier.host);
+        let process = listener.holder.process();
+        let sources = Sources {
+            asked: asked().collect(),
+            arguments: process.and_then(|process| process.arguments.as_ref()),
+            hosts: &earlier.chain(hosts.iter().copied()).collect::<Vec<_>>(),
+        };
+        socket.forwards = join(&listener.listening, &sources);
+    }
+    socket.remote_forwards = remote(asked());
+    let is_there = |it: &&Forwarding| {
+        let mut forwards = socket.forwards.iter();
+        forwards.any(|row| row.forwarding.as_ref() == Some(*it))
+    };
+    let earlier = remembered.to_offer(&socket.path, socket.id);
+    let earlier = earlier.map(|it| &it.forwarding);
+    socket.earlier_forwards = earlier.filter(|it| !is_there(it)).cloned().collect();
+}
+
 /// Returns the forwardings in the order of their ports. The same address of IPv4 and IPv6 is one, if it leads to one place.
-pub(super) fn join(listening: &[Listening], sources: &Sources<'_>) -> Vec<Forward> {
+fn join(listening: &[Listening], sources: &Sources<'_>) -> Vec<Forward> {
     let named = sources.named();
     let is_gateway = sources.is_gateway();
     let forwards = listening.iter().map(|it| {
@@ -144,7 +174,7 @@ fn is_pair(one: &ListensAt, other: &ListensAt) -> bool {
     one.port() == other.port() && one.is_ipv4() && other.is_ipv6() && is_same
 }
 
-pub(super) fn remote<'a>(asked: impl Iterator<Item = &'a RememberedForward>) -> Vec<RemoteForward> {
+fn remote<'a>(asked: impl Iterator<Item = &'a RememberedForward>) -> Vec<RemoteForward> {
     let remote = asked.filter(|it| it.forwarding.kind == ForwardingKind::Remote);
     let remote = remote.map(|it| RemoteForward {
         forwarding: it.forwarding.clone(),

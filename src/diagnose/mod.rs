@@ -28,12 +28,10 @@ use std::time::{Duration, SystemTime};
 use crate::model::carried::Carried;
 use crate::model::control_path::{ControlPath, Destination};
 use crate::model::finding::{Finding, Severity};
-use crate::model::forwarding::Forwarding;
 use crate::model::network::Judgement;
 use crate::model::places::{Host, Origin, Places, WrittenBy};
 use crate::model::socket::{
-    Facts, File, Listener, MasterPid, Observation, Orphan, Process, Snapshot, Socket, Stat, State,
-    Target,
+    Facts, File, Listener, MasterPid, Observation, Orphan, Snapshot, Socket, Stat, State, Target,
 };
 use crate::model::text;
 use crate::model::zone::Zone;
@@ -122,9 +120,8 @@ fn aside(observation: &Observation, context: Context<'_>) -> Option<Target> {
 pub fn judge(observation: &Observation, at: SystemTime, context: Context<'_>) -> Option<Socket> {
     let state = state::state(observation, at, context)?;
     let stat = observation.file.stat();
-    let since = stat.map(|stat| stat.modified);
     let listener = observation.listener.as_ref();
-    let mut socket = socket(&observation.path, state, stat, listener, since, context);
+    let mut socket = socket(&observation.path, state, stat, listener, context);
     if let (State::Running, Some(verdict)) = (&socket.state, &socket.network) {
         socket.state = match verdict.judgement {
             Judgement::Well => State::Running,
@@ -180,16 +177,7 @@ fn judge_orphan(orphan: &Orphan, context: Context<'_>) -> Socket {
     let state = State::Orphaned {
         successor: orphan.successor,
     };
-    let process = orphan.listener.holder.process();
-    let since = process.and_then(|process| process.started);
-    let mut socket = socket(
-        &orphan.path,
-        state,
-        None,
-        Some(&orphan.listener),
-        since,
-        context,
-    );
+    let mut socket = socket(&orphan.path, state, None, Some(&orphan.listener), context);
     socket.findings = remedy::findings(
         &socket,
         Extra {
@@ -209,24 +197,21 @@ fn socket(
     state: State,
     stat: Option<&Stat>,
     listener: Option<&Listener>,
-    since: Option<SystemTime>,
     context: Context<'_>,
 ) -> Socket {
+    let (places, history) = (context.places, context.history);
     let control_path = original_path(path, &state);
-    let hosts: Vec<_> = context.places.hosts_at(&control_path).collect();
+    let hosts: Vec<_> = places.hosts_at(&control_path).collect();
     let process = listener.and_then(|listener| listener.holder.process());
     let limit = hosts.iter().find_map(|host| host.unanswered_limit());
-    let verdict = |process: &Process| {
+    let network = process.and_then(|process| {
         let limit = limit.unwrap_or(network::LIMIT);
-        context.history.verdict(process.pid, limit)
-    };
-    let verdict = process.and_then(verdict);
-    let arguments = process.and_then(|process| process.arguments.as_ref());
-    let connection = verdict.as_ref().map(|verdict| &verdict.connection);
+        history.verdict(process.pid, limit)
+    });
     let traces = Traces {
-        arguments,
-        connection,
-        proxy_commands: process.map_or(&[], |it| context.history.proxy_commands(it.pid)),
+        arguments: process.and_then(|process| process.arguments.as_ref()),
+        connection: network.as_ref().map(|verdict| &verdict.connection),
+        proxy_commands: process.map_or(&[], |it| history.proxy_commands(it.pid)),
     };
     let (mut hosts, strangers) = match listener {
         Some(_) => place_owner::divide(hosts, traces, context.home),
@@ -234,70 +219,34 @@ fn socket(
     };
     let argument = argument(path, &state, &hosts, context);
     let persist_secs = hosts.first().and_then(|host| host.persist.as_secs());
-    let mut destination = destination(&control_path, &hosts, context.places);
+    let mut destination = destination(&control_path, &hosts, places);
     let is_elsewhere = hosts.is_empty() && strangers.is_empty();
     if is_elsewhere {
-        if let Some(host) = earlier_host(&control_path, context.places) {
-            destination = destination.or_else(|| Some(host.destination.clone()));
-            hosts.push(host);
-        } else {
-            let (host, to) = names::name(destination, arguments, connection, context.places);
-            hosts.extend(host);
-            destination = to;
-        }
+        let (host, to) = names::name(&control_path, destination, traces, places);
+        hosts.extend(host);
+        destination = to;
     }
-    let seen = stat.and_then(|stat| context.history.seen.at(&control_path, stat));
+    let seen = stat.and_then(|stat| history.seen.at(&control_path, stat));
     let mut aliases: Vec<_> = hosts.iter().map(|host| host.alias.clone()).collect();
     if let (true, Some(seen)) = (aliases.is_empty() && process.is_none(), seen) {
         aliases.clone_from(&seen.hosts);
         destination = destination.or_else(|| seen.destination.clone());
     }
-    let id = stat.map(|stat| stat.id);
-    let remembered = &context.history.remembered;
-    let with_forwards = listener.filter(|listener| !listener.listening.is_empty());
-    let forwards = with_forwards.map_or_else(Vec::new, |listener| {
-        // A changed target of the same port takes effect only with the next master.
-        let earlier = context.places.earlier_hosts.iter().filter(|earlier| {
-            let has_alias = |host: &&Host| host.alias == earlier.host.alias;
-            since.is_some_and(|since| earlier.held_at(since)) && hosts.iter().any(has_alias)
-        });
-        let earlier = earlier.map(|earlier| &earlier.host);
-        let sources = forwards::Sources {
-            asked: remembered.of_master(path, id).collect(),
-            arguments,
-            hosts: &earlier.chain(hosts.iter().copied()).collect::<Vec<_>>(),
-        };
-        forwards::join(&listener.listening, &sources)
-    });
-    let remote_forwards = listener.map_or_else(Vec::new, |_| {
-        forwards::remote(remembered.of_master(path, id))
-    });
-    let earlier_forwards = listener.map_or_else(Vec::new, |_| {
-        let earlier = remembered.to_offer(path, id).map(|it| &it.forwarding);
-        let has = |it: &&Forwarding| {
-            forwards
-                .iter()
-                .any(|row| row.forwarding.as_ref() == Some(*it))
-        };
-        earlier.filter(|it| !has(it)).cloned().collect()
-    });
+    let cookie = listener.and_then(|listener| listener.cookie);
     let starter = process.and_then(|process| process.starter.as_deref());
-    let managed_by = context.places.managed_by(&control_path);
-    Socket {
+    let started_by = || places.started_by(&control_path, starter?);
+    let mut socket = Socket {
         path: path.clone(),
         strangers,
         argument,
-        ssh_option: context.places.ssh_option.clone(),
+        ssh_option: places.ssh_option.clone(),
         state,
-        id,
-        cookie: listener.and_then(|listener| listener.cookie),
-        refuses: context.places.nobody_confirms
-            && hosts.iter().any(|host| host.control_master.asks()),
+        id: stat.map(|stat| stat.id),
+        cookie,
+        refuses: places.nobody_confirms && hosts.iter().any(|host| host.control_master.asks()),
         is_elsewhere: is_elsewhere && !aliases.is_empty(),
         destination,
-        ends_at: context
-            .history
-            .ends_at(listener.and_then(|listener| listener.cookie), persist_secs),
+        ends_at: history.ends_at(cookie, persist_secs),
         persist_secs,
         hosts: aliases,
         pid: process.map(|process| process.pid),
@@ -307,17 +256,24 @@ fn socket(
         kept_until: None,
         own_session: process.is_some_and(|process| process.own_session),
         forwarded: listener.and_then(|listener| listener.forwarded),
-        forwards,
-        remote_forwards,
-        earlier_forwards,
+        forwards: Vec::new(),
+        remote_forwards: Vec::new(),
+        earlier_forwards: Vec::new(),
         jumping: Vec::new(),
         owner: stat.map(|stat| context.owner(stat.uid)),
         mode: stat.map(|stat| stat.permissions.mode),
-        since,
-        managed_by: managed_by.or_else(|| context.places.started_by(&control_path, starter?)),
-        network: verdict,
+        since: match stat {
+            Some(stat) => Some(stat.modified),
+            None => process.and_then(|process| process.started),
+        },
+        managed_by: places.managed_by(&control_path).or_else(started_by),
+        network,
         findings: Vec::new(),
+    };
+    if let Some(listener) = listener {
+        forwards::add(&mut socket, listener, &hosts, context);
     }
+    socket
 }
 
 /// Returns [`Socket::argument`]. A leftover or orphan has its host in common with the socket at the path.
@@ -344,12 +300,6 @@ fn original_path(path: &ControlPath, state: &State) -> ControlPath {
         _ => None,
     };
     original.unwrap_or_else(|| path.clone())
-}
-
-/// Returns the host that had this ControlPath before a change of the configuration.
-fn earlier_host<'a>(path: &ControlPath, places: &'a Places) -> Option<&'a Host> {
-    let mut earlier = places.earlier_hosts.iter().map(|earlier| &earlier.host);
-    earlier.find(|host| host.control_path.as_ref() == Some(path))
 }
 
 fn destination(path: &ControlPath, hosts: &[&Host], places: &Places) -> Option<Destination> {

@@ -2,22 +2,37 @@
 
 use core::net::IpAddr;
 
-use crate::model::control_path::Destination;
-use crate::model::network::Connection;
-use crate::model::observation::SshArguments;
+use super::place_owner::Traces;
+use crate::model::control_path::{ControlPath, Destination};
 use crate::model::places::{Host, Places, WrittenBy};
 
-/// Returns the host that the master leads to, if its arguments or the address of its connection show one, and its
-/// destination. `captured` is the destination in its path.
+/// Returns the host that the master leads to, and its destination: the host that had this path before a change of the
+/// configuration, or the one that its arguments or the address of its connection show. `captured` is the destination in
+/// its path.
 pub(super) fn name<'a>(
+    path: &ControlPath,
     captured: Option<Destination>,
-    arguments: Option<&SshArguments>,
-    connection: Option<&Connection>,
+    traces: Traces<'_>,
     places: &'a Places,
 ) -> (Option<&'a Host>, Option<Destination>) {
+    let mut earlier = places.earlier_hosts.iter().map(|earlier| &earlier.host);
+    if let Some(host) = earlier.find(|host| host.control_path.as_ref() == Some(path)) {
+        let destination = captured.unwrap_or_else(|| host.destination.clone());
+        return (Some(host), Some(destination));
+    }
+    by_traces(captured, traces, places)
+}
+
+fn by_traces<'a>(
+    captured: Option<Destination>,
+    traces: Traces<'_>,
+    places: &'a Places,
+) -> (Option<&'a Host>, Option<Destination>) {
+    let arguments = traces.arguments;
     // Behind a proxy the address is that of the first jump host.
-    let direct =
-        connection.filter(|connection| connection.proxy.is_none() && connection.through.is_empty());
+    let direct = traces
+        .connection
+        .filter(|connection| connection.proxy.is_none() && connection.through.is_empty());
     let remote = direct.map(|connection| connection.remote);
     let is_at_remote = |destination: &Destination| {
         let address: Option<IpAddr> = destination.host.parse().ok();
@@ -60,6 +75,8 @@ pub(super) fn name<'a>(
 mod tests {
     use super::*;
     use crate::model::control_path::HostAlias;
+    use crate::model::network::Connection;
+    use crate::model::observation::SshArguments;
     use crate::model::samples::{connection, places};
 
     #[test]
@@ -124,7 +141,12 @@ mod tests {
             });
             let name = |connection: Option<&Connection>, arguments: Option<&SshArguments>| {
                 let captured = captured.map(destination);
-                let (host, to) = name(captured, arguments, connection, &places);
+                let traces = Traces {
+                    arguments,
+                    connection,
+                    ..Traces::default()
+                };
+                let (host, to) = by_traces(captured, traces, &places);
                 let host = host.map_or("-".to_owned(), |host| host.alias.to_string());
                 (host, to.map_or("-".to_owned(), |to| to.to_string()))
             };
