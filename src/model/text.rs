@@ -79,7 +79,7 @@ pub fn octal_decoded(text: &[u8]) -> Vec<u8> {
     while let [first, after @ ..] = rest {
         let octal = after
             .first_chunk::<3>()
-            .filter(|_| *first == b'\\')
+            .filter(|digits| *first == b'\\' && digits.iter().all(u8::is_ascii_digit))
             .and_then(|digits| std::str::from_utf8(digits).ok())
             .and_then(|digits| u8::from_str_radix(digits, 8).ok());
         (rest, _) = match (octal, after) {
@@ -177,6 +177,14 @@ pub fn list(names: impl IntoIterator<Item = String>) -> String {
         .into_iter()
         .reduce(|names, name| tr!("{names}, {name}", names, name));
     listed.unwrap_or_default()
+}
+
+/// Lists the first texts, and the number of the others.
+pub fn short_list(mut texts: Vec<String>, most: usize) -> String {
+    let rest = texts.len().saturating_sub(most);
+    texts.truncate(most);
+    texts.extend((rest > 0).then(|| tr!("{n} more" | "{n} more" % rest)));
+    list(texts)
 }
 
 /// Returns a number, formatted by Rust, with the decimal separator of the language.
@@ -357,6 +365,7 @@ mod tests {
             (r"/home/j\303\266rg", "/home/jörg"),
             (r"/a\\b", r"/a\b"),
             (r"/a\777", r"/a\777"),
+            (r"/a\+40", r"/a\+40"),
             (r"/a\", r"/a\"),
             (r"/mnt/a\040b", "/mnt/a b"),
             ("/ü", "/ü"),

@@ -63,6 +63,7 @@ fn unescaped(text: &str) -> Cow<'_, str> {
             Some(quoted @ ('"' | '\'' | '/' | '\\')) => plain.push(quoted),
             Some(kind @ ('u' | 'x')) => {
                 let digits = rest.get(..if kind == 'u' { 4 } else { 2 });
+                let digits = digits.filter(|it| it.bytes().all(|digit| digit.is_ascii_hexdigit()));
                 let number = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
                 match (number.and_then(char::from_u32), digits) {
                     (Some(character), Some(digits)) => {
@@ -158,6 +159,7 @@ mod tests {
             // Of ssh itself.
             (r"/home/j\303\266rg/a\\b", r"/home/j\303\266rg/a\\b"),
             (r"ends with \u12", r"ends with \u12"),
+            (r"no digit \x+4", r"no digit \x+4"),
             (r"\", r"\"),
         ] {
             assert_eq!(plain_text(text), plain, "{text}");
