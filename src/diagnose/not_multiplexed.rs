@@ -53,14 +53,11 @@ pub(super) fn finding(
         })
         .collect();
     let (_, first) = beside.first()?;
-    let named = beside.iter().take(NAMED);
-    let named = named.map(|(ssh, reason)| match reason {
+    let processes = beside.iter().map(|(ssh, reason)| match reason {
         Reason::Unknown => tr!("pid {pid}", pid = ssh.pid.0),
         reason => tr!("pid {pid} ({reason})", pid = ssh.pid.0, reason),
     });
-    let rest = beside.len().saturating_sub(NAMED);
-    let rest = (rest > 0).then(|| tr!("{n} more" | "{n} more" % rest));
-    let processes = text::list(named.chain(rest));
+    let processes = text::short_list(processes.collect(), NAMED);
     let evidence = tr!(
         "{n} ssh has a connection of its own to {server}: {processes}"
             | "{n} ssh have connections of their own to {server}: {processes}" % beside.len(),

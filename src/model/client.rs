@@ -32,13 +32,10 @@ pub fn session_texts(clients: Option<&Clients>, own_session: bool, at: SystemTim
 }
 
 /// Returns the texts of [`session_texts`] in one line.
-pub fn sessions_line(mut texts: Vec<String>) -> Option<String> {
+pub fn sessions_line(texts: Vec<String>) -> Option<String> {
     /// More would fill the line.
     const NAMED: usize = 6;
-    let rest = texts.len().saturating_sub(NAMED);
-    texts.truncate(NAMED);
-    texts.extend((rest > 0).then(|| tr!("{n} more" | "{n} more" % rest)));
-    (!texts.is_empty()).then(|| text::list(texts))
+    (!texts.is_empty()).then(|| text::short_list(texts, NAMED))
 }
 
 impl Clients {
