@@ -68,7 +68,7 @@ impl Values {
     pub(super) fn fill(&self, remedy: &str) -> Option<String> {
         let mut filled = String::new();
         let mut rest = remedy;
-        while let Some((before, part, after)) = bracketed(rest) {
+        while let Some((before, part, after)) = self.bracketed(rest) {
             filled.push_str(&self.with_values(before));
             let is_known = self
                 .words
@@ -106,16 +106,31 @@ impl Values {
     }
 
     fn with_values(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for (name, value) in &self.words {
-            let Some(value) = value else { continue };
-            let mut from = 0;
-            while let Some(at) = find_word(&text[from..], name) {
-                text.replace_range(from + at..from + at + name.len(), value);
-                from += at + value.len();
-            }
+        let first_value = |text: &str| {
+            let known = self.words.iter().filter_map(|(name, value)| {
+                let value = value.as_ref()?;
+                Some((find_word(text, name)?, name.len(), value))
+            });
+            known.min_by_key(|(at, ..)| *at)
+        };
+        let (mut filled, mut rest) = (String::new(), text);
+        while let Some((at, length, value)) = first_value(rest) {
+            filled.push_str(&rest[..at]);
+            filled.push_str(value);
+            rest = &rest[at + length..];
         }
-        text
+        filled + rest
+    }
+
+    /// Returns the first part in brackets that contains a name of a value, with the text before and after it.
+    fn bracketed<'a>(&self, text: &'a str) -> Option<(&'a str, &'a str, &'a str)> {
+        let starts = text.match_indices('[').map(|(start, _)| start);
+        starts
+            .filter_map(|start| {
+                let (part, after) = text[start + 1..].split_once(']')?;
+                Some((&text[..start], part, after))
+            })
+            .find(|(_, part, _)| self.words.iter().any(|(name, _)| has_word(part, name)))
     }
 }
 
@@ -129,18 +144,6 @@ pub(super) fn path_of(recognised: &Recognised, situation: &Situation<'_>) -> Opt
         situation.control_paths.get(host)
     };
     recognised.path.clone().or_else(|| of_host().cloned())
-}
-
-/// Returns the first part in brackets that contains a name of a value, with the text before and after it.
-fn bracketed(text: &str) -> Option<(&str, &str, &str)> {
-    let names = ["SERVERPORT", "PORT", "DIRECTORY", "PATH", "HOST"];
-    let starts = text.match_indices('[').map(|(start, _)| start);
-    starts
-        .filter_map(|start| {
-            let (part, after) = text[start + 1..].split_once(']')?;
-            Some((&text[..start], part, after))
-        })
-        .find(|(_, part, _)| names.iter().any(|name| has_word(part, name)))
 }
 
 fn has_word(text: &str, word: &str) -> bool {
@@ -169,7 +172,7 @@ mod tests {
             words: [
                 ("SERVERPORT", None),
                 ("PORT", Some("80".to_owned())),
-                ("DIRECTORY", Some("/d".to_owned())),
+                ("DIRECTORY", Some("/d/HOST".to_owned())),
                 ("PATH", None),
                 ("HOST", Some("web".to_owned())),
             ],
@@ -188,7 +191,7 @@ mod tests {
             ),
             (
                 "export ANSIBLE_SSH_CONTROL_PATH_DIR=DIRECTORY",
-                Some("export ANSIBLE_SSH_CONTROL_PATH_DIR=/d"),
+                Some("export ANSIBLE_SSH_CONTROL_PATH_DIR=/d/HOST"),
             ),
             ("cat PATH", Some("cat PATH")),
         ] {
