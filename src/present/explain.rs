@@ -13,7 +13,8 @@ use values::{Values, path_of};
 use super::ssh_messages::{Recognised, SshMessage, Subject};
 use crate::diagnose::port_holders;
 use crate::model::control_path::{ControlPath, MAX_USABLE_BYTES};
-use crate::model::finding::{Finding, FindingId, Severity};
+use crate::model::finding::{Finding, FindingId};
+use crate::model::port_holder::PortHolder;
 use crate::model::socket::{Snapshot, Socket, State};
 use crate::model::text::{self, translated};
 
@@ -42,23 +43,20 @@ impl Answer {
 }
 
 fn has_problem(findings: &[Finding]) -> bool {
-    findings
-        .iter()
-        .any(|finding| finding.severity >= Severity::Warning)
+    findings.iter().any(|it| it.severity.is_problem())
 }
 
 pub fn answer(recognised: &Recognised, situation: &Situation<'_>) -> Answer {
     let message = recognised.message;
     let line = text::line(&recognised.line);
     let values = Values::of(recognised, situation);
-    let remedies = |texts: &[&'static str]| -> Vec<String> {
-        texts
-            .iter()
-            .filter_map(|remedy| values.fill(&translated(remedy)))
-            .collect()
+    let filled = |texts: &[&'static str]| -> Vec<String> {
+        let texts = texts.iter();
+        let filled = texts.filter_map(|remedy| values.fill(&translated(remedy)));
+        filled.collect()
     };
     if recognised.subject == Subject::Other {
-        let parts = iter::once(translated(message.meaning)).chain(remedies(message.remedies));
+        let parts = iter::once(translated(message.meaning)).chain(filled(message.remedies));
         let parts: Vec<String> = parts.collect();
         let meaning = tr!(
             "not about multiplexing or forwarding: {what}",
@@ -70,69 +68,66 @@ pub fn answer(recognised: &Recognised, situation: &Situation<'_>) -> Answer {
             ..Answer::default()
         };
     }
-
     let (mut now, findings) = state_now(recognised, situation);
-    let mut is_explained = values.path.is_some() && has_problem(&findings);
-    let mut own_remedies = Vec::new();
-    if let Some(port) = recognised.port.filter(|_| names_port(message))
-        && let Some(holders) = situation.ports.get(&port)
-    {
-        let address = address_in(&recognised.line);
-        let holders = port_holders::one_for_each_process(
-            holders
-                .iter()
-                .filter(|it| address.is_none_or(|address| can_take(it.address.ip(), address))),
-        );
-        if holders.is_empty() {
-            now.push(tr!("nothing listens on port {port}: connect again", port));
-        }
-        is_explained |= !holders.is_empty();
-        for holder in holders {
-            let sockets = &situation.snapshot.sockets;
-            now.push(port_holders::held_by(holder, sockets));
-            own_remedies.extend(port_holders::ways_to_free(holder, sockets));
-        }
-    }
-
+    let (of_port, ways_to_free) = state_of_port(recognised, situation);
+    now.extend(of_port);
+    let is_explained =
+        !ways_to_free.is_empty() || (values.path.is_some() && has_problem(&findings));
     let general = if recognised.is_of_ansible && !message.remedies_in_ansible.is_empty() {
         message.remedies_in_ansible
     } else {
         message.remedies
     };
-    let remedies = if own_remedies.is_empty() {
-        if is_explained {
-            Vec::new()
-        } else {
-            remedies(general)
-        }
-    } else {
+    let remedies = if !ways_to_free.is_empty() {
         // The process is known, so nothing has to be searched.
+        let is_search = |it: &str| it.contains("PORT") || it.contains("muxtray exit");
         let others: Vec<_> = general
             .iter()
             .copied()
-            .filter(|remedy| !remedy.contains("PORT") && !remedy.contains("muxtray exit"))
+            .filter(|it| !is_search(it))
             .collect();
-        own_remedies.extend(remedies(&others));
-        own_remedies
+        [ways_to_free, filled(&others)].concat()
+    } else if is_explained {
+        Vec::new()
+    } else if message.remedies.is_empty() {
+        vec![tr!("nothing to do")]
+    } else {
+        filled(general)
     };
-    let is_normal = message.remedies.is_empty() && !is_explained;
+    let causes = message.causes.iter().filter(|_| !is_explained);
     Answer {
         line,
         meaning: translated(message.meaning),
         now,
         findings,
-        causes: message
-            .causes
-            .iter()
-            .filter(|_| !is_explained)
-            .map(|cause| translated(cause))
-            .collect(),
-        remedies: if is_normal {
-            vec![tr!("nothing to do")]
-        } else {
-            remedies
-        },
+        causes: causes.map(|cause| translated(cause)).collect(),
+        remedies,
     }
+}
+
+/// Returns the listeners on the local port of the message, if one can be the cause, and the commands that free it.
+fn state_of_port(recognised: &Recognised, situation: &Situation<'_>) -> (Vec<String>, Vec<String>) {
+    let port = recognised.port.filter(|_| names_port(recognised.message));
+    let Some((port, holders)) = port.and_then(|port| Some((port, situation.ports.get(&port)?)))
+    else {
+        return (Vec::new(), Vec::new());
+    };
+    let address = address_in(&recognised.line);
+    let is_cause =
+        |it: &&PortHolder| address.is_none_or(|address| can_take(it.address.ip(), address));
+    let holders = port_holders::one_for_each_process(holders.iter().filter(is_cause));
+    if holders.is_empty() {
+        let now = tr!("nothing listens on port {port}: connect again", port);
+        return (vec![now], Vec::new());
+    }
+    let sockets = &situation.snapshot.sockets;
+    let ways = holders
+        .iter()
+        .flat_map(|holder| port_holders::ways_to_free(holder, sockets));
+    let held = holders
+        .iter()
+        .map(|holder| port_holders::held_by(holder, sockets));
+    (held.collect(), ways.collect())
 }
 
 /// The address in `bind [127.0.0.1]:8080: Address already in use`.
@@ -222,9 +217,7 @@ fn findings_about(path: &ControlPath, message: &SshMessage, snapshot: &Snapshot)
     let is_about = |(finding, socket): &(&Finding, Option<&Socket>)| {
         let can_cause = message.findings.contains(&finding.id);
         match socket {
-            Some(socket) => {
-                socket.path == *path && (can_cause || finding.severity >= Severity::Warning)
-            }
+            Some(socket) => socket.path == *path && (can_cause || finding.severity.is_problem()),
             None => can_cause && finding.is_about(path),
         }
     };

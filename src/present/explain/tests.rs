@@ -1,7 +1,7 @@
 use super::*;
 use crate::model::control_path::HostAlias;
+use crate::model::finding::Severity;
 use crate::model::ids::UserId;
-use crate::model::port_holder::PortHolder;
 use crate::model::samples::{in_state, seen};
 use crate::model::socket::{Denied, MasterPid};
 use crate::present::ssh_messages::recognise;
