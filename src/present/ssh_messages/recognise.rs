@@ -252,8 +252,8 @@ fn control_path(shown: &str) -> Option<ControlPath> {
     if shown.contains('\u{2026}') || shown.contains("...") {
         return None;
     }
-    let path = text::octal_decoded(without_random_suffix(shown).as_bytes());
-    ControlPath::new(OsStr::from_bytes(&path))
+    let path = ControlPath::new(OsStr::from_bytes(&text::octal_decoded(shown.as_bytes())))?;
+    Some(path.without_temporary_suffix().unwrap_or(path))
 }
 
 /// Returns the message at the end of a line that is cut off, the one with the longest common text. If several have it,
@@ -294,18 +294,6 @@ fn cut_off(line: &str) -> Option<Found> {
         is_general,
         recognised: recognised(line, range, subject, message, &values),
     })
-}
-
-/// mux.c appends a dot and 16 letters or digits to the ControlPath until the master listens.
-fn without_random_suffix(path: &str) -> &str {
-    match path.rsplit_once('.') {
-        Some((stem, suffix))
-            if suffix.len() == 16 && suffix.bytes().all(|byte| byte.is_ascii_alphanumeric()) =>
-        {
-            stem
-        }
-        Some(_) | None => path,
-    }
 }
 
 #[cfg(test)]

@@ -264,18 +264,6 @@ fn repetitions_and_normal_steps_are_left_out() {
     }
 }
 
-#[test]
-fn removes_only_the_suffix_of_a_temporary_name() {
-    for (path, expected) in [
-        ("/s/u@h-22.yDXYs2d7ScOlhAEI", "/s/u@h-22"),
-        ("/s/u@h-22.yDXYs2d7ScOlhAE", "/s/u@h-22.yDXYs2d7ScOlhAE"),
-        ("/s/u@h-22.yDXYs2d7ScOlh-EI", "/s/u@h-22.yDXYs2d7ScOlh-EI"),
-        ("/s/web.example.org", "/s/web.example.org"),
-    ] {
-        assert_eq!(without_random_suffix(path), expected);
-    }
-}
-
 proptest::proptest! {
     #[test]
     fn any_text_is_read(text in "(\\PC|[\\\\\"'\u{1b}\n]|ControlSocket | already exists|bind \\[){0,60}") {
