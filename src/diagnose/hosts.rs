@@ -8,7 +8,7 @@ use tr::tr;
 
 use super::context::Context;
 use super::suggest;
-use crate::model::control_path::{ConnectionTokens, ControlPath, MAX_USABLE_BYTES};
+use crate::model::control_path::{ConnectionTokens, ControlPath, Destination, MAX_USABLE_BYTES};
 use crate::model::directory::Directory;
 use crate::model::finding::{Finding, FindingId, Severity};
 use crate::model::place_difference::{Difference, place_difference};
@@ -158,13 +158,8 @@ fn collisions<'a>(
                 evidence
             ),
         };
-        let places = distinct_places(&hosts, context.home);
-        let is_hashed = places.iter().enumerate().all(|(index, one)| {
-            let mut later = places[index + 1..].iter();
-            later.all(|other| is_hash_different(one, other))
-        });
         let directory = path.directory();
-        let (line, remedy) = if is_hashed {
+        let (line, remedy) = if has_hash_for_each_place(&hosts, context.home) {
             let line = suggest::control_path(directory, context.home);
             let remedy = tr!(
                 "put %C into ControlPath, which differs with user, host name and port: {line}",
@@ -191,22 +186,14 @@ fn collisions<'a>(
     })
 }
 
-fn distinct_places<'a>(hosts: &[&'a Host], home: &Path) -> Vec<&'a Host> {
-    let mut places: Vec<&Host> = Vec::new();
-    for host in hosts {
-        if places
-            .iter()
-            .all(|known| place_difference(known, host, home).is_some())
-        {
-            places.push(host);
-        }
-    }
-    places
-}
-
-/// Whether `%C` of every OpenSSH differs. The jump host is only part of it since 9.6.
-fn is_hash_different(one: &Host, other: &Host) -> bool {
-    one.destination != other.destination
+/// Whether `%C` differs wherever the place does. The jump host is only part of `%C` since OpenSSH 9.6, so only the
+/// destination counts.
+fn has_hash_for_each_place(hosts: &[&Host], home: &Path) -> bool {
+    let mut first: BTreeMap<&Destination, &Host> = BTreeMap::new();
+    hosts.iter().all(|host| {
+        let first = first.entry(&host.destination).or_insert(host);
+        place_difference(first, host, home).is_none()
+    })
 }
 
 /// A template for every host without a name that lacks a part of the connection. A port or user that the configuration
