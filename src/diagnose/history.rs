@@ -71,6 +71,10 @@ impl History {
             .retain(|cookie| listeners.contains_key(cookie));
         self.idle_since
             .retain(|cookie, _| listeners.contains_key(cookie));
+        // A clock that was set back: ssh counts the time of ControlPersist by another one.
+        if self.at.is_some_and(|before| facts.at < before) {
+            self.idle_since.clear();
+        }
         let was_in_use = std::mem::take(&mut self.in_use);
         for (cookie, listener) in listeners {
             if listener.backlog > 0 {
@@ -340,6 +344,12 @@ mod tests {
             // It lives longer.
             (
                 &[Scan(0, used), Scan(9, idle), Scan(72, idle)],
+                Some(60),
+                None,
+            ),
+            // The clock was set back.
+            (
+                &[Scan(0, used), Scan(9, idle), Scan(1, idle)],
                 Some(60),
                 None,
             ),
