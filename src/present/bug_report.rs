@@ -25,7 +25,7 @@ pub fn bug_report<'a>(
     with_tilde(&report, home)
 }
 
-/// Only whole names are replaced: `/home/u` is no part of `/home/u2`.
+/// Only whole names are replaced: `/home/u` is no part of `/home/u2` and `/mnt/home/u`.
 fn with_tilde(text: &str, home: &str) -> String {
     let home = home.trim_end_matches('/');
     if home.is_empty() {
@@ -34,8 +34,9 @@ fn with_tilde(text: &str, home: &str) -> String {
     let mut parts = text.split(home);
     let mut shown = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let goes_on = part.starts_with(|next: char| next.is_alphanumeric() || "._-".contains(next));
-        shown += if goes_on { home } else { "~" };
+        let is_part = |it: char| it.is_ascii_alphanumeric() || "._-".contains(it);
+        let is_whole = !shown.ends_with(is_part) && !part.starts_with(is_part);
+        shown += if is_whole { "~" } else { home };
         shown += part;
     }
     shown
@@ -58,7 +59,7 @@ mod tests {
             Finding::new(
                 FindingId::DirectoryMissing,
                 "/home/u",
-                "not in /home/u2",
+                "not in /home/u2 or /mnt/home/u",
                 "mkdir /home/u",
             ),
         ];
@@ -68,7 +69,7 @@ mod tests {
             report,
             format!(
                 "{version}\n\nstale (warning): web\nevidence: refused at ~/.ssh/s/web\nremedy: clean it\n\n\
-                 directory-missing (error): ~\nevidence: not in /home/u2\nremedy: mkdir ~\n"
+                 directory-missing (error): ~\nevidence: not in /home/u2 or /mnt/home/u\nremedy: mkdir ~\n"
             )
         );
         for home in ["", "/"] {
