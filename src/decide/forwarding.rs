@@ -39,12 +39,8 @@ pub fn added(
     facts: &Facts,
     sockets: &[Socket],
 ) -> ActionReport {
-    let report = |outcome, message, advice| {
-        ActionReport::new(target, Action::Forward, outcome, message).with_advice(advice)
-    };
-    let port = match &facts.answer {
-        Ok(port) => *port,
-        Err((outcome, reason)) => {
+    let (outcome, message, advice) = match (&facts.answer, &facts.after) {
+        (Err((outcome, reason)), _) => {
             let (message, advice) = match facts.holders.first() {
                 Some(holder) => (
                     held(facts.holders.iter(), sockets),
@@ -52,60 +48,66 @@ pub fn added(
                 ),
                 None => failure(reason, forwarding, facts.is_path_taken),
             };
-            return report(*outcome, message, advice);
+            (*outcome, message, advice)
         }
+        (Ok(port), _) if forwarding.kind == ForwardingKind::Remote => {
+            let listen =
+                port.map_or_else(|| forwarding.listen.to_string(), |port| port.to_string());
+            let message = tr!(
+                "the server forwards {listen} to {target}",
+                listen,
+                target = forwarding.target_or_any()
+            );
+            (ActionOutcome::Done, message, None)
+        }
+        (Ok(_), None) => {
+            let message =
+                tr!("the master accepted it; the kernel does not show whether it listens");
+            (ActionOutcome::Done, message, None)
+        }
+        (Ok(_), Some(after)) => verified(master, forwarding, facts, after, sockets),
     };
-    if forwarding.kind == ForwardingKind::Remote {
-        let listen = port.map_or_else(|| forwarding.listen.to_string(), |port| port.to_string());
-        let message = tr!(
-            "the server forwards {listen} to {target}",
-            listen,
-            target = forwarding.target_or_any()
-        );
-        return report(ActionOutcome::Done, message, None);
-    }
-    let Some(after) = &facts.after else {
-        let message = tr!("the master accepted it; the kernel does not show whether it listens");
-        return report(ActionOutcome::Done, message, None);
-    };
+    ActionReport::new(target, Action::Forward, outcome, message).with_advice(advice)
+}
+
+/// Returns the outcome of a forwarding that the master accepted, by its listeners `after` that; a message and advice.
+fn verified(
+    master: &Socket,
+    forwarding: &Forwarding,
+    facts: &Facts,
+    after: &[Listening],
+    sockets: &[Socket],
+) -> (ActionOutcome, String, Option<String>) {
     let listens = of_forwarding(after, forwarding);
-    let is_own = |holder: &&PortHolder| {
-        let pid = holder.process.as_ref().map(|(pid, _)| *pid);
-        pid.is_some() && pid == master.pid
-    };
-    let others: Vec<&PortHolder> = facts.holders.iter().filter(|it| !is_own(it)).collect();
+    if listens.is_empty() {
+        let message = tr!(
+            "the master was asked for it before and could not listen then, and does not try again"
+        );
+        let words = with_localhost(forwarding).shell_words();
+        let command = format!("muxtray forward {} {words}", master.argument);
+        let advice = tr!("name the address: {command}", command);
+        return (ActionOutcome::Failed, message, Some(advice));
+    }
     let shown = text::list(listens.iter().map(Forward::to_string));
-    match others.first() {
-        _ if listens.is_empty() => {
-            let message = tr!(
-                "the master was asked for it before and could not listen then, and does not try again"
-            );
-            let words = with_localhost(forwarding).shell_words();
-            let command = format!("muxtray forward {} {words}", master.argument);
-            let advice = tr!("name the address: {command}", command);
-            report(ActionOutcome::Failed, message, Some(advice))
+    let is_own = |holder: &&PortHolder| holder.pid().is_some() && holder.pid() == master.pid;
+    let others: Vec<&PortHolder> = facts.holders.iter().filter(|it| !is_own(it)).collect();
+    if let Some(other) = others.first() {
+        let message = tr!(
+            "it listens, but not on every address: {shown}; {held}",
+            shown,
+            held = held(others.iter().copied(), sockets)
+        );
+        return (ActionOutcome::Failed, message, way_to_free(other, sockets));
+    }
+    let before = facts.before.as_ref();
+    let before = before.map(|before| of_forwarding(before, forwarding));
+    let is_old = before.is_some_and(|before| before.len() == listens.len());
+    match is_old {
+        true => {
+            let message = tr!("forwards {shown} already", shown);
+            (ActionOutcome::Unchanged, message, None)
         }
-        Some(other) => {
-            let message = tr!(
-                "it listens, but not on every address: {shown}; {held}",
-                shown,
-                held = held(others.iter().copied(), sockets)
-            );
-            report(ActionOutcome::Failed, message, way_to_free(other, sockets))
-        }
-        None => {
-            let before = facts.before.as_ref();
-            let before = before.map(|before| of_forwarding(before, forwarding));
-            let is_old = before.is_some_and(|before| before.len() == listens.len());
-            let (outcome, message) = match is_old {
-                true => (
-                    ActionOutcome::Unchanged,
-                    tr!("forwards {shown} already", shown),
-                ),
-                false => (ActionOutcome::Done, tr!("forwards {shown}", shown)),
-            };
-            report(outcome, message, None)
-        }
+        false => (ActionOutcome::Done, tr!("forwards {shown}", shown), None),
     }
 }
 
@@ -174,23 +176,8 @@ pub fn to_cancel(
     master: &Socket,
 ) -> Result<Forwarding, (String, Option<String>)> {
     let parsed = Forwarding::parse(kind, argument, service);
-    let local = || master.forwards.iter();
-    let remote = || master.remote_forwards.iter();
-    let known = || {
-        let local = local().filter_map(|it| it.forwarding.as_ref());
-        local.chain(remote().map(|it| &it.forwarding))
-    };
-    if let Some(parsed) = &parsed {
-        // The written host may differ: `localhost` or none.
-        let is_meant = |it: &&Forwarding| it.kind == kind && it.target == parsed.target;
-        let listens = |it: &Forwarding| {
-            local().any(|row| row.forwarding.as_ref() == Some(it) && row.fits(parsed))
-        };
-        let same = known().find(|it| *it == parsed);
-        let like = || known().filter(is_meant).find(|it| listens(it));
-        if let Some(found) = same.or_else(like) {
-            return Ok(found.clone());
-        }
+    if let Some(found) = parsed.as_ref().and_then(|parsed| known_as(parsed, master)) {
+        return Ok(found.clone());
     }
     // A port alone is a dynamic forwarding for -D, and for -R.
     let place = Forwarding::parse(ForwardingKind::Dynamic, argument, service);
@@ -198,20 +185,7 @@ pub fn to_cancel(
     let Some(place) = place.filter(|_| parsed.as_ref().is_none_or(|it| it.target.is_none())) else {
         return parsed.ok_or_else(|| (not_a_forwarding(kind, argument), None));
     };
-    let candidates: Vec<(String, Option<&Forwarding>)> = match kind {
-        ForwardingKind::Remote => remote()
-            .filter(|it| match (&place.listen, it.port) {
-                (End::Port { port, .. }, Some(chosen)) => *port == chosen,
-                (End::Port { port, .. }, None) => it.forwarding.listen.port() == Some(*port),
-                (End::Path(_), _) => it.forwarding.listen == place.listen,
-            })
-            .map(|it| (it.to_string(), Some(&it.forwarding)))
-            .collect(),
-        _ => local()
-            .filter(|it| it.fits(&place) || it.has_port_of(&place))
-            .map(|it| (it.to_string(), it.forwarding.as_ref()))
-            .collect(),
-    };
+    let candidates = listening_at(&place, kind, master);
     let end = end_of(master);
     match (&candidates[..], parsed) {
         ([(_, Some(known))], _) => Ok((*known).clone()),
@@ -240,6 +214,44 @@ pub fn to_cancel(
             Err((message, Some(advice)))
         }
     }
+}
+
+/// Returns the master's forwarding that a whole specification means. The written host may differ: `localhost` or none.
+fn known_as<'a>(parsed: &Forwarding, master: &'a Socket) -> Option<&'a Forwarding> {
+    let rows = || master.forwards.iter();
+    let remote = master.remote_forwards.iter().map(|it| &it.forwarding);
+    let mut known = rows()
+        .filter_map(|row| row.forwarding.as_ref())
+        .chain(remote);
+    let is_meant = |it: &Forwarding| it.kind == parsed.kind && it.target == parsed.target;
+    let is_like =
+        |row: &&Forward| row.forwarding.as_ref().is_some_and(is_meant) && row.fits(parsed);
+    let same = known.find(|it| *it == parsed);
+    same.or_else(|| rows().find(is_like)?.forwarding.as_ref())
+}
+
+/// Returns the forwardings that listen there, each as text and as it was asked for, if that is known.
+fn listening_at<'a>(
+    place: &Forwarding,
+    kind: ForwardingKind,
+    master: &'a Socket,
+) -> Vec<(String, Option<&'a Forwarding>)> {
+    if kind == ForwardingKind::Remote {
+        let remote = master.remote_forwards.iter();
+        let there = remote.filter(|it| match (&place.listen, it.port) {
+            (End::Port { port, .. }, Some(chosen)) => *port == chosen,
+            (End::Port { port, .. }, None) => it.forwarding.listen.port() == Some(*port),
+            (End::Path(_), _) => it.forwarding.listen == place.listen,
+        });
+        return there
+            .map(|it| (it.to_string(), Some(&it.forwarding)))
+            .collect();
+    }
+    let local = master.forwards.iter();
+    let there = local.filter(|it| it.fits(place) || it.has_port_of(place));
+    there
+        .map(|it| (it.to_string(), it.forwarding.as_ref()))
+        .collect()
 }
 
 pub fn not_a_forwarding(kind: ForwardingKind, argument: &OsStr) -> String {

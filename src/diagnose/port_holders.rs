@@ -68,9 +68,9 @@ pub fn ways_to_free(holder: &PortHolder, sockets: &[Socket]) -> Vec<String> {
     cancel.into_iter().chain([end]).collect()
 }
 
-fn master<'a>(holder: &PortHolder, sockets: &'a [Socket]) -> Option<&'a Socket> {
-    let (pid, _) = holder.process.as_ref()?;
-    sockets.iter().find(|socket| socket.pid == Some(*pid))
+pub(super) fn master<'a>(holder: &PortHolder, sockets: &'a [Socket]) -> Option<&'a Socket> {
+    let pid = holder.pid()?;
+    sockets.iter().find(|socket| socket.pid == Some(pid))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tr::tr;
 
-use super::port_holders::{held_by, ways_to_free};
+use super::port_holders::{held_by, master, ways_to_free};
 use crate::model::finding::{Finding, FindingId};
 use crate::model::forwarding::{Forwarding, ForwardingKind};
 use crate::model::places::{Host, Places, WrittenBy};
@@ -42,11 +42,8 @@ fn finding(
     holders: &BTreeMap<u16, Vec<PortHolder>>,
 ) -> Option<Finding> {
     let is_own = |holder: &&PortHolder| {
-        let pid = holder.process.as_ref().map(|(pid, _)| *pid);
-        let mut masters = sockets
-            .iter()
-            .filter(|it| it.pid.is_some() && it.pid == pid);
-        masters.any(|it| Some(&it.path) == host.control_path.as_ref())
+        let master = master(holder, sockets);
+        master.is_some_and(|it| Some(&it.path) == host.control_path.as_ref())
     };
     let mut on_port = holders.get(&forwarding.listen.port()?)?.iter();
     let holder = on_port.find(|it| forwarding.collides_with(it.address) && !is_own(it))?;

@@ -10,3 +10,9 @@ pub struct PortHolder {
     /// Its process and the name of that; `None` if it is another user's, or in another container.
     pub process: Option<(MasterPid, String)>,
 }
+
+impl PortHolder {
+    pub fn pid(&self) -> Option<MasterPid> {
+        self.process.as_ref().map(|(pid, _)| *pid)
+    }
+}
