@@ -108,52 +108,25 @@ pub fn ssh_arguments(
     let (mut user, mut host, mut port, mut has_other_config) = (None, None, None, false);
     let (mut forwardings, mut gateway_ports) = (Vec::new(), false);
     let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
-    parts(cmdline, |part| {
-        let (keyword, value) = match part {
-            Part::Host(word) => {
-                let word = text(word).unwrap_or_default();
-                let (uri, rest) = match word.strip_prefix("ssh://") {
-                    Some(rest) => (true, rest.trim_end_matches('/')),
-                    None => (false, word.as_str()),
-                };
-                let (name, rest) = rest
-                    .rsplit_once('@')
-                    .map_or((None, rest), |(name, rest)| (Some(name.to_owned()), rest));
-                let with_port = rest.rsplit_once(':').filter(|_| uri);
-                let number = with_port.and_then(|(_, number)| number.parse().ok());
-                let rest = with_port
-                    .filter(|_| number.is_some())
-                    .map_or(rest, |it| it.0);
-                user = user.take().or(name);
-                port = port.or(number);
-                host = Some(rest.trim_matches(['[', ']']).to_owned());
-                return;
-            }
-            Part::Option(b'F', _) => {
-                has_other_config = true;
-                return;
-            }
-            Part::Option(b'L' | b'D', _) => {
-                forwardings.extend(part.forwarding(service));
-                return;
-            }
-            Part::Flags(flags) => {
-                gateway_ports |= flags.contains(&b'g');
-                return;
-            }
-            Part::Option(b'l', value) => ("user".to_owned(), text(value)),
-            Part::Option(b'p', value) => ("port".to_owned(), text(value)),
-            Part::Option(b'o', line) => match option_line(line) {
-                Some((keyword, value)) => (keyword, Some(value)),
-                None => return,
-            },
-            Part::Option(..) => return,
-        };
-        match keyword.as_str() {
-            "user" => user = user.take().or(value),
-            "port" => port = port.or(value.and_then(|value| value.parse().ok())),
-            _ => {}
+    parts(cmdline, |part| match part {
+        Part::Host(word) => {
+            let word = std::str::from_utf8(word).unwrap_or_default();
+            let (by_word, name, number) = destination(word);
+            user = user.take().or(by_word.map(str::to_owned));
+            host = Some(name.to_owned());
+            port = port.or(number);
         }
+        Part::Flags(flags) => gateway_ports |= flags.contains(&b'g'),
+        Part::Option(b'F', _) => has_other_config = true,
+        Part::Option(b'L' | b'D', _) => forwardings.extend(part.forwarding(service)),
+        Part::Option(b'l', value) => user = user.take().or_else(|| text(value)),
+        Part::Option(b'p', value) => port = port.or_else(|| text(value)?.parse().ok()),
+        Part::Option(b'o', line) => match option_line(line) {
+            Some((keyword, value)) if keyword == "user" => user = user.take().or(Some(value)),
+            Some((keyword, value)) if keyword == "port" => port = port.or(value.parse().ok()),
+            _ => {}
+        },
+        Part::Option(..) => {}
     });
     let host = host.filter(|host| !host.is_empty())?;
     Some(SshArguments {
@@ -162,6 +135,22 @@ pub fn ssh_arguments(
         forwardings,
         gateway_ports,
     })
+}
+
+/// Returns the user, host and port of `user@host` or `ssh://user@host:port`.
+fn destination(word: &str) -> (Option<&str>, &str, Option<u16>) {
+    let uri = word.strip_prefix("ssh://");
+    let rest = uri.map_or(word, |uri| uri.trim_end_matches('/'));
+    let (user, rest) = match rest.rsplit_once('@') {
+        Some((user, rest)) => (Some(user), rest),
+        None => (None, rest),
+    };
+    let with_port = uri.and_then(|_| {
+        let (host, port) = rest.rsplit_once(':')?;
+        Some((host, port.parse().ok()?))
+    });
+    let (host, port) = with_port.unzip();
+    (user, host.unwrap_or(rest).trim_matches(['[', ']']), port)
 }
 
 /// The arguments in the content of `/proc/PID/cmdline` that decide whether the ssh uses a master. As in ssh, the last `-S`
