@@ -189,28 +189,10 @@ impl Case<'_> {
     /// A directory of another user, or one in which no socket can be created.
     fn unusable(&self, there: &Existing) -> Option<Finding> {
         let (own, _) = self.directory.own()?;
-        let word = self.context.tilde.shell_word(&own.path);
-        let is_roots = own.uid == UserId(0);
         // A directory of root that everybody may write to, such as /tmp, is no problem.
-        if own.uid != self.context.uid && !(is_roots && there.access == Access::Full) {
-            let evidence = self.with_hosts(tr!(
-                "it belongs to {owner}, not to you; mode {mode}",
-                owner = self.context.owner(own.uid),
-                mode = format_args!("{:04o}", own.permissions.mode)
-            ));
-            let is_in_own =
-                self.directory.parts.iter().any(|part| {
-                    Some(&*part.path) == own.path.parent() && part.uid == self.context.uid
-                });
-            if !is_in_own {
-                return Some(self.elsewhere(FindingId::DirectoryMisowned, evidence));
-            }
-            let remedy = tr!("make it yours with");
-            let finding = self.finding(FindingId::DirectoryMisowned, evidence, remedy);
-            return Some(finding.with_command(format!(
-                "sudo chown {}: {word} && chmod 700 {word}",
-                self.me()
-            )));
+        let is_open_of_root = own.uid == UserId(0) && there.access == Access::Full;
+        if own.uid != self.context.uid && !is_open_of_root {
+            return Some(self.misowned(own));
         }
         Some(match (&there.access, &there.rehearsal) {
             (
@@ -230,6 +212,7 @@ impl Case<'_> {
             (Access::Full, _) => return None,
             (Access::Denied, _) => {
                 let directory = self.described(own);
+                let word = self.context.tilde.shell_word(&own.path);
                 let evidence = tr!(
                     "permission denied to create files in {directory}",
                     directory
@@ -255,6 +238,29 @@ impl Case<'_> {
                 &tr!("fix the cause"),
             ),
         })
+    }
+
+    fn misowned(&self, own: &Part) -> Finding {
+        let evidence = self.with_hosts(tr!(
+            "it belongs to {owner}, not to you; mode {mode}",
+            owner = self.context.owner(own.uid),
+            mode = format_args!("{:04o}", own.permissions.mode)
+        ));
+        let is_parent = |part: &Part| Some(part.path.as_path()) == own.path.parent();
+        let mut parts = self.directory.parts.iter();
+        if !parts.any(|part| is_parent(part) && part.uid == self.context.uid) {
+            return self.elsewhere(FindingId::DirectoryMisowned, evidence);
+        }
+        let word = self.context.tilde.shell_word(&own.path);
+        self.finding(
+            FindingId::DirectoryMisowned,
+            evidence,
+            tr!("make it yours with"),
+        )
+        .with_command(format!(
+            "sudo chown {}: {word} && chmod 700 {word}",
+            self.me()
+        ))
     }
 
     /// `/home/u/.ssh (mode 0700, owner u (uid 1000))`
