@@ -10,7 +10,7 @@ use tr::tr;
 
 use super::desktop_program::{self, is_installed};
 use crate::bounded_command::run;
-use crate::decide::terminal::{NoTerminal, Wishes, terminal};
+use crate::decide::terminal::{NoTerminal, Wishes, is_known_terminal, terminal};
 use crate::xdg;
 
 /// How long a terminal may take to fail. An exit status after that is of the session.
@@ -130,7 +130,7 @@ fn in_gsettings(schema: &str) -> Vec<String> {
     let program = gsettings(schema, "exec");
     let option = gsettings(schema, "exec-arg");
     match (program, option) {
-        (Some(program), option) if Wishes::knows(&program) || option.is_none() => vec![program],
+        (Some(program), option) if is_known_terminal(&program) || option.is_none() => vec![program],
         (program, option) => program.into_iter().chain(option).collect(),
     }
 }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LauncherAction {
-    // The details, and the icon even if the setting hides it.
+    /// The details, and the icon even if the setting hides it.
     Show,
     CheckAll,
     Clean,

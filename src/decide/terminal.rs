@@ -46,13 +46,6 @@ pub struct Wishes {
     pub desktops: Vec<String>,
 }
 
-impl Wishes {
-    /// Whether muxtray knows how this program takes a command.
-    pub fn knows(program: &str) -> bool {
-        option_of(program).is_some()
-    }
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoTerminal {
     #[error("{}", tr!("the terminal {program} in the configuration is not installed", program = .0))]
@@ -77,9 +70,10 @@ pub fn terminal(
         };
     }
     let standard = TERMINALS[..1].iter();
-    let of_desktop = |terminal: &&Terminal| wishes.desktops.iter().any(|name| name == terminal.2);
-    let of_desktop = TERMINALS.iter().filter(of_desktop);
-    let program = |terminal: &Terminal| vec![terminal.0.to_owned()];
+    let of_desktop = TERMINALS
+        .iter()
+        .filter(|(.., desktop)| wishes.desktops.iter().any(|name| name == desktop));
+    let program = |(program, ..): &Terminal| vec![(*program).to_owned()];
     let wanted = standard
         .map(program)
         .chain([wishes.chosen.clone(), wishes.variable.clone()])
@@ -100,10 +94,15 @@ fn completed(words: &[String]) -> Vec<String> {
     std::iter::once(program.clone()).chain(option).collect()
 }
 
+/// Whether muxtray knows how this program takes a command.
+pub fn is_known_terminal(program: &str) -> bool {
+    option_of(program).is_some()
+}
+
 fn option_of(program: &str) -> Option<&'static [&'static str]> {
     let name = program.rsplit('/').next();
-    let known = TERMINALS.iter().find(|terminal| Some(terminal.0) == name);
-    known.map(|terminal| terminal.1)
+    let known = TERMINALS.iter().find(|(known, ..)| Some(*known) == name);
+    known.map(|(_, option, _)| *option)
 }
 
 #[cfg(test)]
