@@ -1,6 +1,6 @@
 //! A forwarding that a master has, as the kernel shows its listener.
 
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::net::SocketAddr;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -66,11 +66,12 @@ impl Forward {
     pub fn address(&self) -> String {
         match &self.at {
             ListensAt::Tcp(address) if address.ip().is_unspecified() => {
-                let port = address.port();
-                match address.ip() {
-                    IpAddr::V4(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string(),
-                    IpAddr::V6(_) => format!("[::1]:{port}"),
-                }
+                let loopback = if address.is_ipv4() {
+                    "127.0.0.1"
+                } else {
+                    "[::1]"
+                };
+                format!("{loopback}:{}", address.port())
             }
             ListensAt::Tcp(address) => address.to_string(),
             ListensAt::Unix(path) => text::path(path),
