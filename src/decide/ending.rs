@@ -13,7 +13,7 @@ use crate::model::state::State;
 use crate::model::target::{self, TargetError, TargetName};
 
 /// The time between SIGTERM and SIGKILL.
-pub const TERM_LIMIT: Duration = Duration::from_secs(2);
+const TERM_LIMIT: Duration = Duration::from_secs(2);
 
 /// The time in which a killed process has to end. Only one that the kernel blocks takes any time at all.
 pub const KILL_LIMIT: Duration = Duration::from_secs(2);

@@ -15,12 +15,12 @@ use crate::model::network::{
 pub const LIMIT: Duration = Duration::from_secs(15);
 
 /// The number of retransmissions that a dead connection has at least. On a slow path the limit may pass before the second.
-pub const STRANDED_ATTEMPTS: u32 = 3;
+const STRANDED_ATTEMPTS: u32 = 3;
 
 /// The time without an answer after which a connection is suspect. A lossy link can lose two segments in a row.
 pub const SUSPECT_AFTER: Duration = Duration::from_secs(3);
 
-pub const SUSPECT_ATTEMPTS: u32 = 2;
+const SUSPECT_ATTEMPTS: u32 = 2;
 
 /// A longer suspend of the machine makes every idle connection suspect.
 pub const SLEPT: Duration = Duration::from_secs(2);
@@ -29,13 +29,13 @@ pub const SLEPT: Duration = Duration::from_secs(2);
 pub const ADDRESS_TOLERANCE: Duration = Duration::from_secs(1);
 
 /// The first pause between scans of a suspect idle connection; later ones are half the time since the doubt began.
-pub const DOUBT_PAUSE: Duration = Duration::from_secs(1);
+const DOUBT_PAUSE: Duration = Duration::from_secs(1);
 
 /// After this time only the regular scans observe a suspect connection.
-pub const DOUBT_WATCHED: Duration = Duration::from_secs(600);
+const DOUBT_WATCHED: Duration = Duration::from_secs(600);
 
 /// The time that an answer may take beyond a round trip.
-pub const ANSWER_SLACK: Duration = Duration::from_millis(100);
+const ANSWER_SLACK: Duration = Duration::from_millis(100);
 
 /// The pause of the kernel after a local device refused a segment (`TCP_RESOURCE_PROBE_INTERVAL`).
 const REFUSED_PAUSE: Duration = Duration::from_millis(500);
