@@ -146,31 +146,23 @@ pub fn resolve<'a>(
     }
     match matching.as_slice() {
         [socket] => Ok(socket),
-        [] => Err(TargetError(not_found(typed, name, snapshot))),
-        sockets => Err(several(typed, sockets)),
-    }
-}
-
-fn not_found(typed: &str, name: &TargetName, snapshot: &Snapshot) -> String {
-    let command = "muxtray list";
-    let other = match name {
-        TargetName::Path(path) => {
-            return tr!(
+        [] => Err(TargetError(match name {
+            TargetName::Path(path) => tr!(
                 "no control socket at {path}; list them with: {command}",
                 path,
-                command
-            );
-        }
-        TargetName::Host(host) => of_other(host, snapshot),
-        TargetName::Destination { .. } => None,
-    };
-    other.unwrap_or_else(|| {
-        tr!(
-            "`{typed}` has no control socket; list them with: {command}",
-            typed = text::line(typed),
-            command
-        )
-    })
+                command = "muxtray list"
+            ),
+            TargetName::Host(host) if of_other(host, snapshot).is_some() => {
+                of_other(host, snapshot).unwrap_or_default()
+            }
+            TargetName::Host(_) | TargetName::Destination { .. } => tr!(
+                "`{typed}` has no control socket; list them with: {command}",
+                typed = text::line(typed),
+                command = "muxtray list"
+            ),
+        })),
+        sockets => Err(several(typed, sockets)),
+    }
 }
 
 pub(crate) fn several(typed: &str, sockets: &[&Socket]) -> TargetError {
