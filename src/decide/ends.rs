@@ -1,10 +1,10 @@
 //! The notification before ControlPersist ends a master: its forwardings end with it.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime};
 
 use tr::tr;
 
+use super::announced::{self, Announced};
 use super::intent::Intent;
 use super::notice::{Button, Notice, NoticeKey, first_lines};
 use super::policy::Policy;
@@ -18,14 +18,14 @@ const ANNOUNCED_BEFORE: Duration = Duration::from_secs(5 * 60);
 /// The ends that were announced.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Ends {
-    announced: BTreeMap<Target, (SystemTime, NoticeKey)>,
+    announced: Announced<Target, SystemTime>,
     /// When the next one is to be announced.
     pub(super) due: Option<Instant>,
 }
 
 impl Ends {
-    /// Returns the notice of ends that are near, each once, and the notices to close: those of masters that are used or kept again or have
-    /// ended.
+    /// Returns the notice of ends that are near, each once, and the notices to close: those of masters that are used or
+    /// kept again, or have ended.
     pub(super) fn update(
         &mut self,
         snapshot: &Snapshot,
@@ -33,10 +33,9 @@ impl Ends {
         is_quiet: bool,
         now: Instant,
     ) -> (Vec<NoticeKey>, Option<Notice>) {
-        let left = |end: SystemTime| end.duration_since(snapshot.at).ok();
         let ends = snapshot.sockets.iter().filter_map(|socket| {
             let end = socket.ends_at.filter(|_| is_announced(socket, policy))?;
-            Some((socket, end, left(end)?))
+            Some((socket, end, end.duration_since(snapshot.at).ok()?))
         });
         let (near, later): (Vec<_>, Vec<_>) =
             ends.partition(|(.., left)| *left <= ANNOUNCED_BEFORE);
@@ -45,39 +44,17 @@ impl Ends {
             .map(|(.., left)| now + (*left - ANNOUNCED_BEFORE));
         self.due = times.min();
 
-        let keys = |ends: &Self| -> BTreeSet<NoticeKey> {
-            let shown = ends.announced.values();
-            shown.map(|(_, key)| key.clone()).collect()
-        };
-        let before = keys(self);
-        let ends: BTreeMap<Target, SystemTime> = near
-            .iter()
-            .map(|(it, end, _)| (it.target(), *end))
+        let near = near.into_iter();
+        let near: Vec<_> = near
+            .map(|(socket, end, _)| (socket.target(), end, (socket, end)))
             .collect();
-        self.announced
-            .retain(|target, (end, _)| ends.get(target) == Some(end));
-        let is_new = |(socket, ..): &&(&Socket, SystemTime, Duration)| {
-            !is_quiet && !self.announced.contains_key(&socket.target())
-        };
-        let new: Vec<_> = near.iter().filter(is_new).collect();
-        let texts = || {
-            new.iter()
-                .map(|(socket, end, _)| text(socket, *end, snapshot))
-        };
-        let notice = match new[..] {
-            [] => None,
-            [(socket, ..)] => texts().next().map(|text| single(socket, text, policy)),
-            _ => Some(summary(texts().collect(), policy)),
-        };
-        if let Some(notice) = &notice {
-            let announced = new.iter().map(|(socket, end, _)| {
-                let shown = (*end, notice.key.clone());
-                (socket.target(), shown)
-            });
-            self.announced.extend(announced);
-        }
-        let over = before.difference(&keys(self)).cloned().collect();
-        (over, notice)
+        announced::update(&mut self.announced, &near, is_quiet, |new| match new {
+            [(socket, end)] => single(socket, text(socket, *end, snapshot), policy),
+            _ => {
+                let texts = new.iter().map(|(socket, end)| text(socket, *end, snapshot));
+                summary(texts.collect(), policy)
+            }
+        })
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod action_notice;
 pub mod action_report;
+mod announced;
 pub mod ending;
 pub mod ends;
 pub mod forwarding;
@@ -20,12 +21,13 @@ mod stranded;
 pub mod terminal;
 
 use core::net::IpAddr;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use tr::tr;
 
 use crate::decide::action_report::{ActionReport, Asked};
+use crate::decide::announced::Announced;
 use crate::decide::ends::Ends;
 use crate::decide::intent::Intent;
 use crate::decide::notice::{Button, Notice, NoticeKey, first_lines};
@@ -49,20 +51,13 @@ pub const ANNOUNCED_FROM: Severity = Severity::Warning;
 /// The notifications that are shown, and the actions that were tried.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Memory {
-    announced: BTreeMap<NoticeKey, Announced>,
+    /// By problem. The target is another for the next problem of a kind at the same path.
+    announced: Announced<NoticeKey, Option<Target>>,
     cleaned: BTreeSet<Target>,
     stranded: Stranded,
     reopening: Reopening,
     ends: Ends,
     quiet_until: Option<Instant>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Announced {
-    /// Distinguishes a problem from the next one of the same kind at the same path.
-    target: Option<Target>,
-    /// Its own notification, or the summary.
-    notice: NoticeKey,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,11 +98,25 @@ pub fn decide(
     let is_handled =
         |target: Target| to_clean.contains(&target) || memory.reopening.replaces(&target);
     let is_announced = |problem: &Problem<'_>| !problem.target().is_some_and(is_handled);
-    let problems: Vec<Problem<'_>> = problems(snapshot, policy).filter(is_announced).collect();
-    let mut effects = memory.announce(&problems, is_quiet, policy);
-    let (over, end) = memory.ends.update(snapshot, policy, is_quiet, now);
-    effects.extend(over.into_iter().map(Effect::Withdraw));
-    effects.extend(end.map(Effect::Notify));
+    let problems = problems(snapshot, policy).filter(is_announced);
+    let problems: Vec<_> = problems
+        .map(|problem| (problem.key.clone(), problem.target(), problem))
+        .collect();
+    let of_problems = announced::update(
+        &mut memory.announced,
+        &problems,
+        is_quiet,
+        |new| match new {
+            [problem] => single(problem, policy),
+            _ => summary(new, policy),
+        },
+    );
+    let of_ends = memory.ends.update(snapshot, policy, is_quiet, now);
+    let mut effects = Vec::new();
+    for (over, notice) in [of_problems, of_ends] {
+        effects.extend(over.into_iter().map(Effect::Withdraw));
+        effects.extend(notice.map(Effect::Notify));
+    }
     if !to_clean.is_empty() {
         effects.push(Effect::Clean(to_clean.into_iter().collect()));
     }
@@ -220,48 +229,6 @@ impl Memory {
         let wanted = by_policy.chain(snapshot.asides.iter().cloned()).collect();
         let tried = std::mem::replace(&mut self.cleaned, wanted);
         self.cleaned.difference(&tried).cloned().collect()
-    }
-
-    /// Announces problems that begin, after the quiet time, and closes notifications of problems that are over.
-    fn announce(
-        &mut self,
-        problems: &[Problem<'_>],
-        is_quiet: bool,
-        policy: &Policy,
-    ) -> Vec<Effect> {
-        let there: BTreeMap<&NoticeKey, Option<Target>> = problems
-            .iter()
-            .map(|problem| (&problem.key, problem.target()))
-            .collect();
-        let shown_before: BTreeSet<NoticeKey> = self.shown().cloned().collect();
-        self.announced
-            .retain(|key, shown| there.get(key) == Some(&shown.target));
-        let is_new =
-            |problem: &&Problem<'_>| !is_quiet && !self.announced.contains_key(&problem.key);
-        let new: Vec<&Problem<'_>> = problems.iter().filter(is_new).collect();
-        let notice = match new[..] {
-            [] => None,
-            [problem] => Some(single(problem, policy)),
-            _ => Some(summary(&new, policy)),
-        };
-        if let Some(notice) = &notice {
-            self.announced.extend(new.iter().map(|problem| {
-                let announced = Announced {
-                    target: problem.target(),
-                    notice: notice.key.clone(),
-                };
-                (problem.key.clone(), announced)
-            }));
-        }
-        // A notification that is replaced need not be closed.
-        let shown: BTreeSet<NoticeKey> = self.shown().cloned().collect();
-        let over = shown_before.difference(&shown).cloned();
-        let effects = over.map(Effect::Withdraw);
-        effects.chain(notice.map(Effect::Notify)).collect()
-    }
-
-    fn shown(&self) -> impl Iterator<Item = &NoticeKey> {
-        self.announced.values().map(|announced| &announced.notice)
     }
 }
 
