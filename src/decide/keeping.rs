@@ -35,7 +35,7 @@ pub fn refusal(socket: &Socket) -> Option<String> {
 
 /// Why a master is kept no longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeepEnd {
+pub enum LetGo {
     TimeOver,
     /// It has ended, or accepts no more sessions.
     Gone,
@@ -45,13 +45,13 @@ pub enum KeepEnd {
 
 /// Returns why a kept master is to be let go, if it is. `socket`: the kept one in the last scan.
 #[must_use]
-pub fn end(socket: Option<&Socket>, until: KeptUntil, at: SystemTime) -> Option<KeepEnd> {
+pub fn end(socket: Option<&Socket>, until: KeptUntil, at: SystemTime) -> Option<LetGo> {
     match socket.map(|socket| &socket.state) {
-        Some(State::Stranded(_)) => Some(KeepEnd::Stranded),
+        Some(State::Stranded(_)) => Some(LetGo::Stranded),
         Some(State::Running | State::Suspect(_) | State::Unresponsive(_)) => {
-            is_over(until, at).then_some(KeepEnd::TimeOver)
+            is_over(until, at).then_some(LetGo::TimeOver)
         }
-        _ => Some(KeepEnd::Gone),
+        _ => Some(LetGo::Gone),
     }
 }
 
@@ -115,11 +115,11 @@ mod tests {
         let until = |seconds| KeptUntil::Time(at() + Duration::from_secs(seconds));
         for (socket, until, expected) in [
             (Some(&running), until(1), None),
-            (Some(&running), until(0), Some(KeepEnd::TimeOver)),
+            (Some(&running), until(0), Some(LetGo::TimeOver)),
             (Some(&running), KeptUntil::Quit, None),
-            (Some(&stranded), KeptUntil::Quit, Some(KeepEnd::Stranded)),
-            (Some(&orphaned), KeptUntil::Quit, Some(KeepEnd::Gone)),
-            (None, until(1), Some(KeepEnd::Gone)),
+            (Some(&stranded), KeptUntil::Quit, Some(LetGo::Stranded)),
+            (Some(&orphaned), KeptUntil::Quit, Some(LetGo::Gone)),
+            (None, until(1), Some(LetGo::Gone)),
         ] {
             assert_eq!(end(socket, until, at()), expected);
         }

@@ -11,7 +11,7 @@ use crate::actions::keep::Kept;
 use crate::actions::perform::{self, Subject};
 use crate::decide::action_notice::Scope;
 use crate::decide::action_report::{Action, ActionOutcome, ActionReport};
-use crate::decide::keeping::{self, KeepEnd};
+use crate::decide::keeping::{self, LetGo};
 use crate::model::keep::{KeepTime, KeptUntil};
 use crate::model::socket::{Snapshot, Socket, Target};
 use crate::model::zone::Clock;
@@ -69,7 +69,7 @@ impl Engine {
     pub(super) fn let_go_expired(&mut self) {
         let now = SystemTime::now();
         self.let_go_if(|_, keeping| {
-            keeping::is_over(keeping.until, now).then_some(KeepEnd::TimeOver)
+            keeping::is_over(keeping.until, now).then_some(LetGo::TimeOver)
         });
     }
 
@@ -84,7 +84,7 @@ impl Engine {
             let socket = snapshot.sockets.iter().find(|it| listener(it) == *kept);
             match keeping.kept.is_open() {
                 true => keeping::end(socket, keeping.until, at),
-                false => Some(KeepEnd::Gone),
+                false => Some(LetGo::Gone),
             }
         });
         for socket in &mut snapshot.sockets {
@@ -94,7 +94,7 @@ impl Engine {
         snapshot.zone = self.scanner.zone();
     }
 
-    fn let_go_if(&mut self, mut end: impl FnMut(&KeptListener, &mut Keeping) -> Option<KeepEnd>) {
+    fn let_go_if(&mut self, mut end: impl FnMut(&KeptListener, &mut Keeping) -> Option<LetGo>) {
         let ends = self.keeps.iter_mut().filter_map(|(listener, keeping)| {
             let why = end(listener, keeping)?;
             Some((listener.clone(), why))
@@ -102,9 +102,9 @@ impl Engine {
         let ends: Vec<_> = ends.collect();
         for (listener, why) in ends {
             let why = match why {
-                KeepEnd::TimeOver => "its time is over",
-                KeepEnd::Gone => "it accepts no more sessions",
-                KeepEnd::Stranded => "it has lost its network",
+                LetGo::TimeOver => "its time is over",
+                LetGo::Gone => "it accepts no more sessions",
+                LetGo::Stranded => "it has lost its network",
             };
             tracing::info!("{}: no longer kept open: {why}", listener.0);
             self.let_go(&listener);
