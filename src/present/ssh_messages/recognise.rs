@@ -1,5 +1,7 @@
 //! Finds the messages of the table in pasted text.
 
+use std::cell::LazyCell;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
@@ -12,6 +14,13 @@ use super::table::SSH_MESSAGES;
 use super::wording::{Matched, common_text, matched, split_at_variable};
 use crate::model::control_path::ControlPath;
 use crate::model::text;
+
+/// A message with the longest path in octal is shorter. The limits keep the time for a long line linear.
+const MAX_MESSAGE_BYTES: usize = 16 * 1024;
+
+/// ssh prints `debug1: ` and the names of two functions at most before a message.
+const MAX_WORDS_BEFORE: usize = 8;
+const MAX_WORD_BYTES: usize = 300;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recognised {
@@ -125,19 +134,21 @@ fn messages_of_line(line: &str) -> Vec<Found> {
 }
 
 fn complete_messages(line: &str) -> Vec<Found> {
-    let mut all: Vec<Found> = Vec::new();
+    let ends = LazyCell::new(|| Ends::of(line));
+    // By their beginnings. No two of them overlap.
+    let mut all: BTreeMap<usize, Found> = BTreeMap::new();
     for (subject, message) in rows() {
         for wording in message.wordings {
             let first = split_at_variable(wording).map_or(*wording, |(first, ..)| first);
             for (start, _) in line.match_indices(first) {
                 let is_taken = |end| {
-                    all.iter()
-                        .any(|found| start < found.range.end && found.range.start < end)
+                    let before = all.range(..end).next_back();
+                    before.is_some_and(|(_, found)| start < found.range.end)
                 };
                 if is_taken(start + first.len()) {
                     continue;
                 }
-                let region = &line[start..start + end_of_region(&line[start..], first.len())];
+                let region = &line[start..ends.of_region(line, start, first.len())];
                 let Some(values) = matched(wording, region) else {
                     continue;
                 };
@@ -146,17 +157,17 @@ fn complete_messages(line: &str) -> Vec<Found> {
                     let is_general = wording.ends_with("...");
                     let mut recognised = recognised(line, range.clone(), subject, message, &values);
                     recognised.is_step |= is_general && recognised.line.starts_with("debug");
-                    all.push(Found {
+                    let found = Found {
                         range,
                         is_general,
                         recognised,
-                    });
+                    };
+                    all.insert(start, found);
                 }
             }
         }
     }
-    all.sort_by_key(|found| found.range.start);
-    all
+    all.into_values().collect()
 }
 
 fn rows() -> impl Iterator<Item = (Subject, &'static SshMessage)> {
@@ -181,27 +192,57 @@ static FIRST_TEXTS: LazyLock<Vec<&str>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Returns where the next message begins after the first text of this one, or its string in JSON or Python ends.
-fn end_of_region(text: &str, after: usize) -> usize {
-    let ends = ["\", \"", "\"}", "\"]", "\",", "', '", "'}", "']"];
-    let ends = ends
-        .into_iter()
-        .filter_map(|end| text[after..].find(end).map(|at| after + at));
-    FIRST_TEXTS
-        .iter()
-        .flat_map(|first| text[after..].match_indices(first).map(|(at, _)| after + at))
-        .map(|at| start_of_message(text, at))
-        // A text after a colon is a part of this message.
-        .filter(|at| *at > 0 && !text[..*at].ends_with(": "))
-        .chain(ends)
-        .min()
-        .unwrap_or(text.len())
+/// The places of a line at which a message can end.
+struct Ends {
+    /// The beginnings of messages and of their first texts, in order.
+    messages: Vec<(usize, usize)>,
+    /// The ends of strings in JSON or Python, in order.
+    strings: Vec<usize>,
+}
+
+impl Ends {
+    fn of(line: &str) -> Self {
+        let places = |texts: &[&str]| -> Vec<usize> {
+            let places = texts.iter().flat_map(|text| line.match_indices(text));
+            places.map(|(at, _)| at).collect()
+        };
+        let messages = places(&FIRST_TEXTS).into_iter();
+        let messages = messages.map(|at| (start_of_message(line, at), at));
+        let mut messages: Vec<_> = messages.collect();
+        messages.sort_unstable();
+        let mut strings = places(&["\", \"", "\"}", "\"]", "\",", "', '", "'}", "']"]);
+        strings.sort_unstable();
+        Self { messages, strings }
+    }
+
+    /// Returns where the message with a first text of this length at `start` ends at the latest: before the next message,
+    /// and at the end of its string in JSON or Python.
+    fn of_region(&self, line: &str, start: usize, length: usize) -> usize {
+        let after = start + length;
+        let mut longest = line.len().min(after + MAX_MESSAGE_BYTES);
+        while !line.is_char_boundary(longest) {
+            longest -= 1;
+        }
+        let next = self.messages.partition_point(|(begin, _)| *begin <= start);
+        let next = self.messages[next..]
+            .iter()
+            .take_while(|(begin, _)| *begin < longest)
+            // A text after a colon is a part of this message.
+            .find(|(begin, text)| *text >= after && !line[start..*begin].ends_with(": "))
+            .map(|(begin, _)| *begin);
+        let string = self.strings.partition_point(|end| *end < after);
+        let ends = next.into_iter().chain(self.strings.get(string).copied());
+        ends.chain([longest]).min().unwrap_or(longest)
+    }
 }
 
 /// Returns where the words that ssh prints before its messages begin.
 fn start_of_message(line: &str, at: usize) -> usize {
     let mut start = at;
-    while let Some(word) = word_of_ssh(&line[..start]) {
+    for _ in 0..MAX_WORDS_BEFORE {
+        let Some(word) = word_of_ssh(&line[..start]) else {
+            break;
+        };
         start -= word.len() + 2;
     }
     start
@@ -235,17 +276,18 @@ fn recognised(
 /// Returns the word before a message if ssh printed it: `debug1: `, the function, the name of the program, `u@h: `.
 fn word_of_ssh(before: &str) -> Option<&str> {
     let before = before.strip_suffix(": ")?;
-    let word = before.rsplit([' ', '\t', '"', '\'']).next()?;
-    let is_plain = |word: &str| {
-        word.bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_-.@".contains(&byte))
-    };
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.@".contains(byte);
+    let bytes = before.bytes().rev().take(MAX_WORD_BYTES);
+    let (before_word, word) = before.split_at(before.len() - bytes.take_while(is_plain).count());
+    if !before_word.is_empty() && !before_word.ends_with([' ', '\t', '"', '\'']) {
+        return None;
+    }
     // "via ssh: " is ansible's.
     let is_of_ssh = word.contains(['_', '@'])
         || word.starts_with("debug")
         || word == "muxclient"
         || word == "ssh" && !before.ends_with("via ssh");
-    (is_of_ssh && is_plain(word)).then_some(word)
+    is_of_ssh.then_some(word)
 }
 
 fn control_path(shown: &str) -> Option<ControlPath> {

@@ -264,6 +264,27 @@ fn repetitions_and_normal_steps_are_left_out() {
     }
 }
 
+/// Each of these once took quadratic time or more.
+#[test]
+fn long_lines_take_linear_time() {
+    let refused =
+        "mux_client_request_session: session request failed: Session open refused by peer";
+    let json = format!(
+        "{{\"msg\": \"{refused}\", \"stdout\": \"{}\"}},",
+        "x".repeat(400)
+    );
+    for (part, number) in [
+        (json.as_str(), 1),
+        ("Control socket connect(", 0),
+        ("mux_client_x: ", 1),
+        ("session request failed: ", 1),
+        ("bind [", 0),
+    ] {
+        let line = part.repeat((1 << 15) / part.len());
+        assert_eq!(recognise(&line).len(), number, "{part}");
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn any_text_is_read(text in "(\\PC|[\\\\\"'\u{1b}\n]|ControlSocket | already exists|bind \\[){0,60}") {
