@@ -242,7 +242,7 @@ pub fn sentence(text: &str) -> String {
     }
 }
 
-/// Returns the remedy as menus and notifications show it. The arrow stands for a capital, which a command must not get.
+/// Returns the remedy as it is shown. The arrow stands for a capital, which a command must not get.
 pub fn remedy(remedy: &str) -> String {
     format!("\u{2192} {remedy}")
 }

@@ -19,8 +19,6 @@ pub struct Waybar {
     pub tooltip: String,
     /// `none`, `running` or `attention`, as the looks of the tray icon.
     pub class: &'static str,
-    /// The same as `class`, for `format-icons`.
-    pub alt: &'static str,
 }
 
 impl From<&Snapshot> for Waybar {
@@ -42,12 +40,10 @@ impl From<&Snapshot> for Waybar {
         for finding in &snapshot.findings {
             let _ = write!(tooltip, "\n{}: {}", finding.subject, finding.id.title());
         }
-        let class = class(snapshot);
         Self {
             text: words.join(" "),
             tooltip: escape_markup(&tooltip),
-            class,
-            alt: class,
+            class: class(snapshot),
         }
     }
 }
@@ -59,9 +55,9 @@ impl Waybar {
             text,
             tooltip,
             class,
-            alt,
         } = self;
-        json!({ "text": text, "tooltip": tooltip, "class": class, "alt": alt }).to_string()
+        // `format-icons` reads `alt`.
+        json!({ "text": text, "tooltip": tooltip, "class": class, "alt": class }).to_string()
     }
 }
 

@@ -93,7 +93,7 @@ fn remedy_and_lines(finding: &Finding) -> impl Iterator<Item = Line> {
 }
 
 fn remedy(text: &str) -> Line {
-    vec![(Style::Remedy, format!("    \u{2192} {text}"))]
+    vec![(Style::Remedy, format!("    {}", text::remedy(text)))]
 }
 
 fn labelled(label: &str, text: &str) -> Line {

@@ -9,7 +9,7 @@ use tr::tr;
 use super::report::{SCHEMA, path_for_json};
 use super::styled::{Line, Style};
 use super::summary::PROBLEM_MARK;
-use super::table::{aligned, evidence_and_remedy};
+use super::table::{aligned, evidence_and_remedy, known};
 use crate::diagnose::obstacle;
 use crate::model::finding::{Finding, FindingId, Group, Severity};
 use crate::model::places::{Host, Persist, Places, WrittenBy};
@@ -175,7 +175,6 @@ impl Row<'_> {
 
     fn cells(&self, home: &Path) -> [String; 5] {
         let host = self.host;
-        let known = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
         let destination = host.destination.to_string();
         let master = host.control_master.as_str();
         let lasts = match host.persist {
@@ -190,9 +189,9 @@ impl Row<'_> {
         let path = host.control_path.as_ref();
         [
             host.name(),
-            known(self.socket.map(|socket| socket.state.name().to_owned())),
+            known(self.socket.map(|socket| socket.state.name())),
             match via(host) {
-                _ if host.is_unnamed_host() => known(None),
+                _ if host.is_unnamed_host() => "-".to_owned(),
                 Some(way) => tr!(
                     "{destination} via {way}",
                     destination,

@@ -178,7 +178,7 @@ impl Trial {
         });
         for Obstacle { evidence, remedy } in &self.obstacles {
             lines.push(format!("    {evidence}"));
-            lines.extend(remedy.iter().map(|remedy| format!("    \u{2192} {remedy}")));
+            lines.extend(remedy.iter().map(|it| format!("    {}", text::remedy(it))));
         }
         match &self.master {
             Master::None | Master::Running => {}

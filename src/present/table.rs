@@ -143,7 +143,7 @@ fn cells(socket: &Socket, at: SystemTime, home: Option<&Path>) -> [String; 6] {
     ]
 }
 
-fn known(value: Option<impl ToString>) -> String {
+pub(super) fn known(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
@@ -156,7 +156,10 @@ fn age(socket: &Socket, at: SystemTime) -> String {
 pub(super) fn evidence_and_remedy(finding: &Finding) -> impl Iterator<Item = Line> {
     let texts = [
         (Style::Plain, format!("    {}", finding.evidence)),
-        (Style::Remedy, format!("    \u{2192} {}", finding.remedy)),
+        (
+            Style::Remedy,
+            format!("    {}", text::remedy(&finding.remedy)),
+        ),
     ];
     let lines = finding.lines_beside_remedy();
     let lines = lines.map(|line| (Style::Plain, format!("        {line}")));
