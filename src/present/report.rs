@@ -1,6 +1,6 @@
 //! The JSON of `list` and `doctor`. Names and types of fields are a promise: see [`SCHEMA`].
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
@@ -209,19 +209,20 @@ pub(super) fn path_for_json(path: &ControlPath) -> String {
     utf8.unwrap_or_else(|| text::path(path))
 }
 
-/// A file's time can be before the epoch, which humantime does not accept.
+/// A file's time can be before the epoch, and on tmpfs after the year 9999. humantime accepts neither.
 fn rfc3339(time: SystemTime) -> String {
+    const LAST: Duration = Duration::from_secs(253_402_300_799);
     let since_epoch = time
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
-    humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + since_epoch).to_string()
+    let time = SystemTime::UNIX_EPOCH + since_epoch.min(LAST);
+    humantime::format_rfc3339_seconds(time).to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt as _;
-    use std::time::Duration;
 
     use super::*;
     use crate::model::finding::FindingId;
@@ -288,8 +289,11 @@ mod tests {
     }
 
     #[test]
-    fn times_before_the_epoch_are_the_epoch() {
-        let time = SystemTime::UNIX_EPOCH - Duration::from_secs(3600);
-        assert_eq!(rfc3339(time), "1970-01-01T00:00:00Z");
+    fn times_without_four_digits_of_a_year_are_the_nearest_with_them() {
+        let epoch = SystemTime::UNIX_EPOCH;
+        let before = epoch - Duration::from_secs(3600);
+        let last = epoch + Duration::from_secs(i64::MAX.unsigned_abs());
+        assert_eq!(rfc3339(before), "1970-01-01T00:00:00Z");
+        assert_eq!(rfc3339(last), "9999-12-31T23:59:59Z");
     }
 }
