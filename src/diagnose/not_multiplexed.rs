@@ -118,8 +118,12 @@ fn reason(ssh: &LoneSsh, socket: &Socket, host: Option<&Host>, places: &Places) 
     if let Some(master @ ("yes" | "ask")) = master.as_deref() {
         return Reason::Argument(format!("-o ControlMaster={master}"));
     }
-    let began = |then: SystemTime| ssh.started.is_some_and(|it| it <= then + SAME_MOMENT);
-    if socket.since.is_some_and(began) {
+    // The time of a file can be any, so it is not added to.
+    let is_earlier = |(ssh, master): (SystemTime, SystemTime)| {
+        let later = ssh.duration_since(master).unwrap_or_default();
+        later <= SAME_MOMENT
+    };
+    if ssh.started.zip(socket.since).is_some_and(is_earlier) {
         return Reason::Earlier;
     }
     if ssh.arguments.has_other_config != places.has_other_config {
@@ -253,6 +257,14 @@ mod tests {
         };
         let mut early = ssh("web");
         early.started = Some(at() - Duration::from_secs(1001));
+        let at_end_of_time = |socket: &mut Socket, _: &mut Places| {
+            let seconds = Duration::from_secs(i64::MAX.unsigned_abs());
+            socket.since = Some(SystemTime::UNIX_EPOCH + seconds);
+        };
+        assert_eq!(
+            evidence(&[ssh("web")], at_end_of_time),
+            evidence(&[early.clone()], |_, _| {})
+        );
         let mut other_config = ssh("u@h");
         other_config.arguments.has_other_config = true;
         for (ssh, expected) in [
