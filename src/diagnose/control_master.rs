@@ -55,9 +55,10 @@ fn is_judged(host: &Host, context: Context<'_>) -> bool {
         !is_unnamed || of_path.any(|it| it.written_by == WrittenBy::Person)
     };
     host.written_by == WrittenBy::Person
-        && host.control_path.as_ref().is_none_or(|path| {
-            is_persons(path) && places.managed_by(path).is_none() && !places.is_ignored(path)
-        })
+        && host
+            .control_path
+            .as_ref()
+            .is_none_or(|path| is_persons(path) && places.is_own(path))
 }
 
 /// Returns why `ssh HOST` shares nothing.

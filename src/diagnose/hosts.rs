@@ -158,23 +158,7 @@ fn collisions<'a>(
                 evidence
             ),
         };
-        let directory = path.directory();
-        let (line, remedy) = if has_hash_for_each_place(&hosts, context.home) {
-            let line = suggest::control_path(directory, context.home);
-            let remedy = tr!(
-                "put %C into ControlPath, which differs with user, host name and port: {line}",
-                line
-            );
-            (line, remedy)
-        } else {
-            let names = hosts.iter().map(|host| host.alias.0.len());
-            let line = suggest::per_name(directory, context.home, names.max().unwrap_or(0));
-            let remedy = tr!(
-                "put %n, the name as it is typed, into ControlPath, because %C is the same for these hosts: {line}",
-                line
-            );
-            (line, remedy)
-        };
+        let (line, remedy) = path_for_each(&hosts, path.directory(), context.home);
         let finding = Finding::new(
             FindingId::PathCollision,
             context.tilde.path(path.as_path()),
@@ -184,6 +168,29 @@ fn collisions<'a>(
         let finding = finding.with_paths([path.as_path()]);
         Some(finding.with_lines([heading(&hosts), format!("    {line}")]))
     })
+}
+
+/// Returns a ControlPath that differs between these hosts, and the remedy with it.
+fn path_for_each(hosts: &[&Host], directory: &Path, home: &Path) -> (String, String) {
+    if has_hash_for_each_place(hosts, home) {
+        return with_hash(directory, home);
+    }
+    let names = hosts.iter().map(|host| host.alias.0.len());
+    let line = suggest::per_name(directory, home, names.max().unwrap_or(0));
+    let remedy = tr!(
+        "put %n, the name as it is typed, into ControlPath, because %C is the same for these hosts: {line}",
+        line
+    );
+    (line, remedy)
+}
+
+fn with_hash(directory: &Path, home: &Path) -> (String, String) {
+    let line = suggest::control_path(directory, home);
+    let remedy = tr!(
+        "put %C into ControlPath, which differs with user, host name and port: {line}",
+        line
+    );
+    (line, remedy)
 }
 
 /// Whether `%C` differs wherever the place does. The jump host is only part of `%C` since OpenSSH 9.6, so only the
@@ -200,17 +207,36 @@ fn has_hash_for_each_place(hosts: &[&Host], home: &Path) -> bool {
 /// fixes can still be another on the command line.
 fn not_per_host(template: &DefaultTemplate, context: Context<'_>) -> Option<Finding> {
     let path = &template.path;
-    let tokens = ConnectionTokens::of(&template.text);
     let starts_master = |host: &Host| {
         host.control_master.starts_masters() && host.control_path.as_ref() == Some(path)
     };
     // Without a master of its own, such a host can still use that of a named one.
     let is_used = template.multiplexes || context.places.hosts.iter().any(starts_master);
-    if !is_used || context.places.managed_by(path).is_some() || context.places.is_ignored(path) {
+    if !is_used || !context.places.is_own(path) {
         return None;
     }
-    let text = text::line(&template.text);
-    let (severity, evidence) = match tokens {
+    let (severity, evidence) = lacking_tokens(&template.text)?;
+    let usual = context.home.join(".ssh/s");
+    let has_tokens = template
+        .text
+        .rsplit_once('/')
+        .is_some_and(|(directory, _)| directory.contains('%'));
+    let directory = if has_tokens { &usual } else { path.directory() };
+    let (line, remedy) = with_hash(directory, context.home);
+    let finding = Finding::new(
+        FindingId::PathNotPerHost,
+        template.place.clone(),
+        evidence,
+        remedy,
+    );
+    let finding = finding.with_severity(severity).with_paths([path.as_path()]);
+    Some(finding.with_lines(suggest::for_all_hosts(&line)))
+}
+
+/// Returns the evidence for the parts of the connection that a template lacks, if there are any.
+fn lacking_tokens(template: &str) -> Option<(Severity, String)> {
+    let text = text::line(template);
+    Some(match ConnectionTokens::of(template) {
         ConnectionTokens { host: false, .. } => (
             Severity::Error,
             tr!(
@@ -244,26 +270,7 @@ fn not_per_host(template: &DefaultTemplate, context: Context<'_>) -> Option<Find
             ),
         ),
         _ => return None,
-    };
-    let usual = context.home.join(".ssh/s");
-    let has_tokens = template
-        .text
-        .rsplit_once('/')
-        .is_some_and(|(directory, _)| directory.contains('%'));
-    let directory = if has_tokens { &usual } else { path.directory() };
-    let line = suggest::control_path(directory, context.home);
-    let remedy = tr!(
-        "put %C into ControlPath, which differs with user, host name and port: {line}",
-        line
-    );
-    let finding = Finding::new(
-        FindingId::PathNotPerHost,
-        template.place.clone(),
-        evidence,
-        remedy,
-    );
-    let finding = finding.with_severity(severity).with_paths([path.as_path()]);
-    Some(finding.with_lines(suggest::for_all_hosts(&line)))
+    })
 }
 
 /// Paths on a shared filesystem that are the same on every machine: a machine cannot use, and may remove, the sockets of

@@ -271,6 +271,11 @@ impl Places {
             .any(|pattern| pattern.matches_path(path.as_path()))
     }
 
+    /// Whether the path belongs to no other program, and is not ignored.
+    pub fn is_own(&self, path: &ControlPath) -> bool {
+        self.managed_by(path).is_none() && !self.is_ignored(path)
+    }
+
     /// Returns the other program that the path belongs to.
     ///
     /// In a directory of the program even if a host has the path too: users include the configuration of lima, and its
@@ -332,7 +337,7 @@ impl Places {
             .chain(&self.unnamed_host)
             .filter(|host| host.written_by != WrittenBy::System)
             .filter_map(|host| Some((host, host.control_path.as_ref()?)))
-            .filter(|(_, path)| self.managed_by(path).is_none() && !self.is_ignored(path))
+            .filter(|(_, path)| self.is_own(path))
     }
 
     /// Whether the path differs between machines; `None` if no template matches it.
@@ -366,20 +371,19 @@ impl Places {
             .filter(|place| !place.pattern.is_glob() && place.pattern.components().len() == 1)
             .map(|place| (place.pattern.root(), false, is_persons(place.written_by)));
         let of_named = named.iter().map(|path| (path.directory(), true, true));
-        let mut directories: BTreeMap<&Path, (bool, bool)> = BTreeMap::new();
+        let mut directories: BTreeMap<&Path, NeededDirectory> = BTreeMap::new();
         for (directory, makes_masters, is_persons) in of_hosts.chain(of_templates).chain(of_named) {
-            let wanted = directories.entry(directory).or_default();
-            wanted.0 |= makes_masters;
-            wanted.1 |= is_persons;
+            let needed = directories
+                .entry(directory)
+                .or_insert_with(|| NeededDirectory {
+                    path: directory.to_owned(),
+                    makes_masters: false,
+                    is_persons: false,
+                });
+            needed.makes_masters |= makes_masters;
+            needed.is_persons |= is_persons;
         }
-        directories
-            .into_iter()
-            .map(|(path, (makes_masters, is_persons))| NeededDirectory {
-                path: path.to_owned(),
-                makes_masters,
-                is_persons,
-            })
-            .collect()
+        directories.into_values().collect()
     }
 
     /// Returns the hosts with this ControlPath in the order of the configuration; those of the system only if there is no

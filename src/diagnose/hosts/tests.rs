@@ -98,6 +98,20 @@ fn hosts_with_other_destination_and_same_path_collide() {
     }
 }
 
+/// This once took quadratic time.
+#[test]
+fn many_hosts_with_one_path_collide_in_linear_time() {
+    let at_one_path = |number: usize| {
+        host(&number.to_string(), |host| {
+            host.control_path = Some(path("/s/one"));
+            host.destination.host = format!("h{number}");
+        })
+    };
+    let findings = found((0..2000).map(at_one_path).collect());
+    assert_eq!(shown(&findings), ["path-collision: /s/one: Host *"]);
+    assert_eq!(findings[0].lines[1], "    ControlPath /s/%C");
+}
+
 #[test]
 fn one_finding_for_a_setting_that_many_hosts_lack() {
     let (a, b) = (incomplete("a"), incomplete("b"));

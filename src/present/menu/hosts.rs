@@ -33,10 +33,9 @@ impl<'a> MenuHosts<'a> {
     /// others, otherwise as in the configuration. Hosts of the system and of other programs are left out.
     fn ranked(&self) -> Vec<&'a Host> {
         let places = self.places;
-        let is_own =
-            |path: &ControlPath| places.managed_by(path).is_none() && !places.is_ignored(path);
         let is_listed = |host: &&Host| {
-            host.written_by != WrittenBy::System && host.control_path.as_ref().is_none_or(is_own)
+            let path = host.control_path.as_ref();
+            host.written_by != WrittenBy::System && path.is_none_or(|path| places.is_own(path))
         };
         let mut hosts: Vec<&Host> = places.hosts.iter().filter(is_listed).collect();
         // A master counts as used by every alias of its path.
