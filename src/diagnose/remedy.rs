@@ -10,6 +10,7 @@ use super::suggest::Elsewhere;
 use crate::model::finding::{Finding, FindingId};
 use crate::model::fix::Fix;
 use crate::model::ids::MasterPid;
+use crate::model::observation::Owner;
 use crate::model::socket::Socket;
 use crate::model::state::{Denied, ForeignHolder, State, Unresponsive, Unverifiable};
 use crate::model::text::{self, Tilde};
@@ -30,48 +31,51 @@ pub(super) struct Extra<'a> {
 }
 
 pub(super) fn findings(socket: &Socket, extra: Extra<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    findings.extend(state_finding(socket, extra));
+    let case = Case { socket, extra };
+    let mut findings = Vec::from_iter(case.state());
     if socket.is_running() || matches!(socket.state, State::Unresponsive(_)) {
-        findings.extend(insecure_mode(socket, extra));
-        findings.extend(sessions_at_limit(socket, extra));
-        findings.extend(no_persist_expiry(socket, extra));
+        findings.extend(case.insecure_mode());
+        findings.extend(case.sessions_at_limit());
+        findings.extend(case.no_persist_expiry());
     }
     findings
 }
 
-fn finding(
-    socket: &Socket,
-    extra: Extra<'_>,
-    id: FindingId,
-    evidence: String,
-    remedy: impl Into<String>,
-) -> Finding {
-    let path = socket.path.as_path();
-    Finding::new(id, extra.tilde.path(path), evidence, remedy).with_paths([path])
+struct Case<'a> {
+    socket: &'a Socket,
+    extra: Extra<'a>,
 }
 
-/// connect(2) needs write permission. A master refuses users other than its own and root (peer check of mux.c), but
-/// another program that listens there would not.
-fn insecure_mode(socket: &Socket, extra: Extra<'_>) -> Option<Finding> {
-    let mode = extra.open_mode?;
-    let evidence = tr!("mode {mode}: other users may connect", mode);
-    let path = extra.tilde.shell_word(socket.path.as_path());
-    let remedy = tr!("restrict it with");
-    Some(
-        finding(socket, extra, FindingId::InsecureMode, evidence, remedy)
-            .with_command(format!("chmod 600 {path}"))
-            .with_fix(Fix::CloseSocket(socket.target())),
-    )
-}
+impl Case<'_> {
+    fn finding(&self, id: FindingId, evidence: String, remedy: impl Into<String>) -> Finding {
+        let path = self.socket.path.as_path();
+        Finding::new(id, self.extra.tilde.path(path), evidence, remedy).with_paths([path])
+    }
 
-/// The server counts every session of the connection, including the master's own.
-fn sessions_at_limit(socket: &Socket, extra: Extra<'_>) -> Option<Finding> {
-    let carried = socket.carried().map(|carried| carried.sessions);
-    let sessions = carried.filter(|sessions| *sessions >= DEFAULT_MAX_SESSIONS)?;
-    let finding = finding(
-        socket,
-        extra,
+    /// The path for a shell.
+    fn word(&self) -> String {
+        self.extra.tilde.shell_word(self.socket.path.as_path())
+    }
+
+    /// connect(2) needs write permission. A master refuses users other than its own and root (peer check of mux.c), but
+    /// another program that listens there would not.
+    fn insecure_mode(&self) -> Option<Finding> {
+        let mode = self.extra.open_mode?;
+        let evidence = tr!("mode {mode}: other users may connect", mode);
+        let remedy = tr!("restrict it with");
+        Some(
+            self.finding(FindingId::InsecureMode, evidence, remedy)
+                .with_command(format!("chmod 600 {}", self.word()))
+                .with_fix(Fix::CloseSocket(self.socket.target())),
+        )
+    }
+
+    /// The server counts every session of the connection, including the master's own.
+    fn sessions_at_limit(&self) -> Option<Finding> {
+        let socket = self.socket;
+        let carried = socket.carried().map(|carried| carried.sessions);
+        let sessions = carried.filter(|sessions| *sessions >= DEFAULT_MAX_SESSIONS)?;
+        let finding = self.finding(
         FindingId::SessionsAtLimit,
         tr!(
             "{sessions} are open; a server allows {limit} on one connection unless its MaxSessions is changed",
@@ -82,24 +86,26 @@ fn sessions_at_limit(socket: &Socket, extra: Extra<'_>) -> Option<Finding> {
             "if the server refuses the next session, raise MaxSessions in its sshd_config, or use another connection"
         ),
     );
-    Some(match socket.hosts.first() {
-        Some(alias) => finding.with_command(format!(
-            "ssh {}-o ControlPath=none {}",
-            socket.ssh_option,
-            text::shell_word(alias.0.as_ref())
-        )),
-        None => finding,
-    })
-}
-
-fn no_persist_expiry(socket: &Socket, extra: Extra<'_>) -> Option<Finding> {
-    let unused = extra.unused_for.filter(|unused| *unused > IDLE_AFTER)?;
-    if socket.persist_secs != Some(0) || socket.managed_by.is_some() {
-        return None;
+        Some(match socket.hosts.first() {
+            Some(alias) => finding.with_command(format!(
+                "ssh {}-o ControlPath=none {}",
+                socket.ssh_option,
+                text::shell_word(alias.0.as_ref())
+            )),
+            None => finding,
+        })
     }
-    let finding = finding(
-        socket,
-        extra,
+
+    fn no_persist_expiry(&self) -> Option<Finding> {
+        let socket = self.socket;
+        let unused = self
+            .extra
+            .unused_for
+            .filter(|unused| *unused > IDLE_AFTER)?;
+        if socket.persist_secs != Some(0) || socket.managed_by.is_some() {
+            return None;
+        }
+        let finding = self.finding(
         FindingId::NoPersistExpiry,
         tr!(
             "ControlPersist has no time limit; no session is open, and the last connection was {duration} ago",
@@ -108,144 +114,158 @@ fn no_persist_expiry(socket: &Socket, extra: Extra<'_>) -> Option<Finding> {
         tr!("set a time, such as ControlPersist 10m, and end this master"),
     )
     .with_command(commands::exit(socket));
-    Some(match socket.hosts.first() {
-        Some(alias) => {
-            finding.with_lines([format!("Host {alias}"), "    ControlPersist 10m".to_owned()])
+        Some(match socket.hosts.first() {
+            Some(alias) => {
+                finding.with_lines([format!("Host {alias}"), "    ControlPersist 10m".to_owned()])
+            }
+            None => finding,
+        })
+    }
+
+    fn state(&self) -> Option<Finding> {
+        let socket = self.socket;
+        let id = socket.state.finding_id()?;
+        let path = self.word();
+        let found = |evidence, remedy: String| self.finding(id, evidence, remedy);
+        let by_way_out = |evidence| {
+            let WayOut { remedy, command } = commands::way_out(socket);
+            let finding = found(evidence, remedy);
+            match command {
+                Some(command) => finding.with_command(command),
+                None => finding,
+            }
+        };
+        Some(match &socket.state {
+            State::Running => return None,
+            State::Suspect(_) | State::Stranded(_) => {
+                let verdict = socket.network.as_ref()?;
+                let exit = commands::exit(socket);
+                let reconnect = commands::reconnect(socket);
+                let remedy = verdict.remedy(&exit, reconnect.as_deref());
+                found(verdict.problem()?, remedy).with_command(reconnect.unwrap_or(exit))
+            }
+            State::Stale | State::Leftover => {
+                let is_leftover = socket.state == State::Leftover;
+                let evidence = if is_leftover {
+                    tr!(
+                        "temporary socket of a start that was interrupted; connection refused: no process listens"
+                    )
+                } else {
+                    tr!("connection refused: no process listens")
+                };
+                found(evidence, tr!("remove it with"))
+                    .with_command(commands::clean(socket))
+                    .with_fix(Fix::Clean(socket.target()))
+            }
+            State::Misowned(owner) => self.misowned(id, owner),
+            State::Foreign(holder) => {
+                let (evidence, remedy) = foreign(holder);
+                found(evidence, remedy)
+            }
+            State::NotASocket(kind) => {
+                let kind = kind.phrase();
+                let evidence = tr!("{kind} is in the place of the control socket", kind);
+                found(evidence, tr!("move it away with"))
+                    .with_command(format!("mv {path} {}", saved(socket)))
+            }
+            State::Denied(Denied::Look) => found(
+                tr!("permission denied for a directory of its path"),
+                tr!("find the directory with"),
+            )
+            .with_command(format!("namei -l {path}")),
+            State::Denied(Denied::Connect) => {
+                let evidence = match socket.mode {
+                    Some(mode) => tr!(
+                        "permission denied to connect (mode {mode})",
+                        mode = format_args!("{mode:04o}")
+                    ),
+                    None => tr!("permission denied to connect"),
+                };
+                // Only a socket that the user owns has an id here.
+                let fix = socket.id.map(|_| Fix::CloseSocket(socket.target()));
+                found(evidence, tr!("correct its mode with"))
+                    .with_command(format!("chmod 600 {path}"))
+                    .with_fix(fix)
+            }
+            State::Unverifiable(Unverifiable::Network(name)) => found(
+                tr!(
+                    "on {filesystem}, and no process of this machine listens: another machine's may",
+                    filesystem = name
+                ),
+                tr!(
+                    "check the machines that share this directory, or put %C or %L into ControlPath so that they do not \
+                 share sockets"
+                ),
+            ),
+            State::Unverifiable(Unverifiable::Failed(cause)) => found(
+                tr!("not verified: {cause}", cause = text::line(cause)),
+                tr!("fix the cause; only sockets that are proven stale are removed"),
+            ),
+            State::Unresponsive(why) => {
+                let evidence = unresponsive(socket, *why);
+                match (why, socket.pid) {
+                    (Unresponsive::Stopped, Some(pid)) => {
+                        let command = format!("kill -CONT {}", pid.0);
+                        let remedy = tr!(
+                            "continue it with: {command}; or {way_out}",
+                            command,
+                            way_out = commands::way_out(socket)
+                        );
+                        found(evidence, remedy).with_command(command)
+                    }
+                    _ => by_way_out(evidence),
+                }
+            }
+            // An exit request or SIGTERM would make an orphan unlink its ControlPath, which may be the socket of its successor
+            // (`client_loop()` and `cleanup_exit()`). SIGKILL runs no clean-up.
+            State::Orphaned { successor } => {
+                let evidence = orphaned(socket, *successor);
+                by_way_out(evidence)
+            }
+        })
+    }
+
+    fn misowned(&self, id: FindingId, owner: &Owner) -> Finding {
+        let evidence = tr!("the file belongs to {owner}, not to you", owner);
+        let found = |remedy: String| self.finding(id, evidence, remedy);
+        if let Some(place) = self.extra.elsewhere {
+            // That user's ssh would make it again.
+            return place.add_to(found(String::new()));
         }
-        None => finding,
-    })
+        let path = self.word();
+        if !self.extra.is_listening {
+            return found(tr!("remove it with")).with_command(format!("sudo rm {path}"));
+        }
+        // ssh expands % and wants a name of a host, which it does not use.
+        let path = path.replace('%', "%%");
+        found(tr!(
+            "a master of that user listens; end it, which removes the file, with"
+        ))
+        .with_command(format!("sudo ssh -F none -S {path} -O exit localhost"))
+    }
 }
 
-fn state_finding(socket: &Socket, extra: Extra<'_>) -> Option<Finding> {
-    let id = socket.state.finding_id()?;
-    let path = extra.tilde.shell_word(socket.path.as_path());
-    let found = |evidence, remedy: String| finding(socket, extra, id, evidence, remedy);
-    let by_way_out = |evidence| {
-        let WayOut { remedy, command } = commands::way_out(socket);
-        let finding = found(evidence, remedy);
-        match command {
-            Some(command) => finding.with_command(command),
-            None => finding,
-        }
-    };
-    Some(match &socket.state {
-        State::Running => return None,
-        State::Suspect(_) | State::Stranded(_) => {
-            let verdict = socket.network.as_ref()?;
-            let exit = commands::exit(socket);
-            let reconnect = commands::reconnect(socket);
-            let remedy = verdict.remedy(&exit, reconnect.as_deref());
-            found(verdict.problem()?, remedy).with_command(reconnect.unwrap_or(exit))
-        }
-        State::Stale | State::Leftover => {
-            let is_leftover = socket.state == State::Leftover;
-            let evidence = if is_leftover {
-                tr!(
-                    "temporary socket of a start that was interrupted; connection refused: no process listens"
-                )
-            } else {
-                tr!("connection refused: no process listens")
-            };
-            found(evidence, tr!("remove it with"))
-                .with_command(commands::clean(socket))
-                .with_fix(Fix::Clean(socket.target()))
-        }
-        State::Misowned(owner) => {
-            let evidence = tr!("the file belongs to {owner}, not to you", owner);
-            if let Some(place) = extra.elsewhere {
-                // That user's ssh would make it again.
-                place.add_to(found(evidence, String::new()))
-            } else if extra.is_listening {
-                // ssh expands % and wants a name of a host, which it does not use.
-                let path = path.replace('%', "%%");
-                let remedy =
-                    tr!("a master of that user listens; end it, which removes the file, with");
-                found(evidence, remedy)
-                    .with_command(format!("sudo ssh -F none -S {path} -O exit localhost"))
-            } else {
-                found(evidence, tr!("remove it with")).with_command(format!("sudo rm {path}"))
-            }
-        }
-        State::Foreign(ForeignHolder::Program { name, pid }) => found(
-            tr!(
-                "{program} (pid {pid}) listens, which is not ssh",
-                program = text::line(name),
-                pid = pid.0
-            ),
-            tr!("do not connect through it; end that program, or set another ControlPath"),
+/// Returns the evidence and the remedy.
+fn foreign(holder: &ForeignHolder) -> (String, String) {
+    let evidence = match holder {
+        ForeignHolder::Program { name, pid } => tr!(
+            "{program} (pid {pid}) listens, which is not ssh",
+            program = text::line(name),
+            pid = pid.0
         ),
-        State::Foreign(ForeignHolder::Hidden) => found(
-            tr!("a program listens that did not bind it as ssh does, such as ssh-agent"),
-            tr!("do not connect through it; end that program, or set another ControlPath"),
-        ),
-        State::Foreign(ForeignHolder::User(owner)) => found(
-            tr!("a process of {owner} listens", owner),
-            tr!(
+        ForeignHolder::Hidden => {
+            tr!("a program listens that did not bind it as ssh does, such as ssh-agent")
+        }
+        ForeignHolder::User(owner) => {
+            let remedy = tr!(
                 "do not connect through it: that process would receive your sessions; use a directory that only you can \
                  write to"
-            ),
-        ),
-        State::NotASocket(kind) => {
-            let kind = kind.phrase();
-            let evidence = tr!("{kind} is in the place of the control socket", kind);
-            found(evidence, tr!("move it away with"))
-                .with_command(format!("mv {path} {}", saved(socket)))
+            );
+            return (tr!("a process of {owner} listens", owner), remedy);
         }
-        State::Denied(Denied::Look) => found(
-            tr!("permission denied for a directory of its path"),
-            tr!("find the directory with"),
-        )
-        .with_command(format!("namei -l {path}")),
-        State::Denied(Denied::Connect) => {
-            let evidence = match socket.mode {
-                Some(mode) => tr!(
-                    "permission denied to connect (mode {mode})",
-                    mode = format_args!("{mode:04o}")
-                ),
-                None => tr!("permission denied to connect"),
-            };
-            // Only a socket that the user owns has an id here.
-            let fix = socket.id.map(|_| Fix::CloseSocket(socket.target()));
-            found(evidence, tr!("correct its mode with"))
-                .with_command(format!("chmod 600 {path}"))
-                .with_fix(fix)
-        }
-        State::Unverifiable(Unverifiable::Network(name)) => found(
-            tr!(
-                "on {filesystem}, and no process of this machine listens: another machine's may",
-                filesystem = name
-            ),
-            tr!(
-                "check the machines that share this directory, or put %C or %L into ControlPath so that they do not \
-                 share sockets"
-            ),
-        ),
-        State::Unverifiable(Unverifiable::Failed(cause)) => found(
-            tr!("not verified: {cause}", cause = text::line(cause)),
-            tr!("fix the cause; only sockets that are proven stale are removed"),
-        ),
-        State::Unresponsive(why) => {
-            let evidence = unresponsive(socket, *why);
-            match (why, socket.pid) {
-                (Unresponsive::Stopped, Some(pid)) => {
-                    let command = format!("kill -CONT {}", pid.0);
-                    let remedy = tr!(
-                        "continue it with: {command}; or {way_out}",
-                        command,
-                        way_out = commands::way_out(socket)
-                    );
-                    found(evidence, remedy).with_command(command)
-                }
-                _ => by_way_out(evidence),
-            }
-        }
-        // An exit request or SIGTERM would make an orphan unlink its ControlPath, which may be the socket of its successor
-        // (`client_loop()` and `cleanup_exit()`). SIGKILL runs no clean-up.
-        State::Orphaned { successor } => {
-            let evidence = orphaned(socket, *successor);
-            by_way_out(evidence)
-        }
-    })
+    };
+    let remedy = tr!("do not connect through it; end that program, or set another ControlPath");
+    (evidence, remedy)
 }
 
 /// Returns a name in the home: beside the file, a ControlPath such as `%n` would match it.
