@@ -1,5 +1,5 @@
-//! The parts of OpenSSH's multiplexing protocol that muxtray uses: alive check, exit request, stop request, connection
-//! info. No sessions, no forwardings.
+//! The parts of OpenSSH's multiplexing protocol that muxtray uses: alive check, exit and stop request, connection info,
+//! forwardings. No sessions.
 
 pub mod client;
 pub mod deadline;

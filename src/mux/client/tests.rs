@@ -221,3 +221,14 @@ fn wait_closed_reports_the_close() {
     end.send(()).unwrap();
     assert!(client.wait_closed(Deadline::within(LONG)));
 }
+
+#[test]
+fn wait_closed_ends_at_the_deadline_while_bytes_arrive() {
+    let (_directory, path) = scratch();
+    let _master = FakeMaster::serve(&path, |mut stream, _listener| {
+        stream.write_all(&hello().encode()).unwrap();
+        while stream.write_all(&[0; 4096]).is_ok() {}
+    });
+    let mut client = connect_to(&path, LONG).unwrap();
+    assert!(!client.wait_closed(Deadline::within(SHORT)));
+}
