@@ -8,7 +8,7 @@ use tr::tr;
 use super::args::{Global, Keep};
 use super::context::Context;
 use super::outcome::{Outcome, Output};
-use crate::actions::keep::KeepEnd;
+use crate::actions::keep::HoldEnd;
 use crate::actions::perform::{self, Subject};
 use crate::model::text;
 
@@ -43,9 +43,9 @@ pub(super) fn keep(global: &Global, keep: &Keep, to: &mut Output<'_>) -> io::Res
     writeln!(to.out, "{name}: {message}")?;
     to.out.flush()?;
     let (end, outcome) = match kept.hold(target, until) {
-        KeepEnd::TimeOver => (tr!("no longer kept open"), Outcome::Well),
-        KeepEnd::MasterEnded => (tr!("the master has ended"), Outcome::Wrong),
-        KeepEnd::SocketGone => (tr!("it accepts no more sessions"), Outcome::Wrong),
+        HoldEnd::TimeOver => (tr!("no longer kept open"), Outcome::Well),
+        HoldEnd::MasterEnded => (tr!("the master has ended"), Outcome::Wrong),
+        HoldEnd::SocketGone => (tr!("it accepts no more sessions"), Outcome::Wrong),
     };
     writeln!(to.out, "{name}: {end}")?;
     Ok(outcome)
