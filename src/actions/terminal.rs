@@ -69,7 +69,7 @@ pub fn open(setting: &[String], command: &[OsString]) -> Result<(), TerminalErro
     tracing::debug!("the terminal of a new session: {words:?}");
     let mut start = Command::new(program);
     start.args(options).args(command);
-    match desktop_program::start(start, LIMIT) {
+    match desktop_program::start(start, "", LIMIT) {
         Ok(Some(status)) if !status.success() => {
             Err(TerminalError::Failed(program.clone(), status))
         }

@@ -21,7 +21,7 @@ pub fn open(subject: impl AsRef<OsStr>, limit: Duration) -> Result<(), XdgOpenEr
     let mut command = Command::new("xdg-open");
     command.arg(subject);
     let Some(status) =
-        desktop_program::start(command, limit).map_err(|error| not_started(&error))?
+        desktop_program::start(command, "", limit).map_err(|error| not_started(&error))?
     else {
         return Ok(());
     };

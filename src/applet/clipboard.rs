@@ -1,20 +1,16 @@
 //! Copies text with wl-copy, xclip or xsel. These keep the text available after muxtray has exited.
 
 use std::env;
-use std::io::{self, Write as _};
-use std::os::fd::AsFd as _;
-use std::os::unix::process::CommandExt as _;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread;
+use std::time::Duration;
 
-use muxtray::actions::desktop_program::is_installed;
+use muxtray::actions::desktop_program::{self, is_installed};
 use muxtray::decide::intent::Intent;
 use muxtray::model::text;
-use nix::poll::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-/// The limit in milliseconds for the program to read the text; it then continues in the background.
-const LIMIT: u16 = 3_000;
+/// How long the program may take to read the text; it then continues in the background.
+const LIMIT: Duration = Duration::from_secs(3);
 
 /// The programs in order of preference, each with the variable that names its display.
 const TOOLS: [Tool; 3] = [
@@ -68,32 +64,13 @@ impl Tool {
 
     fn put(self, text: &str) -> Result<(), String> {
         let program = self.program;
-        let not_run = |error: io::Error| format!("{program} cannot be run: {error}");
-        let mut child = Command::new(program)
-            .args(self.arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            // In its own process group it survives muxtray.
-            .process_group(0)
-            .spawn()
-            .map_err(not_run)?;
-        if let Some(mut stdin) = child.stdin.take() {
-            // A program that exits without reading fails below. A path or a command never fills the pipe.
-            let _ = stdin.write_all(text.as_bytes());
-        }
-        let process = pidfd_open(Pid::from_child(&child), PidfdFlags::empty());
-        let process = process.map_err(|error| not_run(error.into()))?;
-        let mut ended = [PollFd::new(process.as_fd(), PollFlags::POLLIN)];
-        if poll(&mut ended, LIMIT).map_err(|error| not_run(error.into()))? == 0 {
-            // The process has not been reaped, so its process id cannot have been reused.
-            let _ = child.kill();
-            let _ = child.wait();
-            return Err(format!("{program} did not read the text in time"));
-        }
-        match child.wait().map_err(not_run)? {
-            status if status.success() => Ok(()),
-            status => Err(format!("{program} ended with {status}")),
+        let mut command = Command::new(program);
+        command.args(self.arguments);
+        match desktop_program::start(command, text, LIMIT) {
+            Ok(Some(status)) if status.success() => Ok(()),
+            Ok(Some(status)) => Err(format!("{program} ended with {status}")),
+            Ok(None) => Err(format!("{program} did not read the text in time")),
+            Err(error) => Err(format!("{program} cannot be run: {error}")),
         }
     }
 }
@@ -134,7 +111,7 @@ mod tests {
             assert!(error.contains(word), "{error}");
             let (sender, failed) = mpsc::channel();
             tool.copy("text".to_owned(), move |text| sender.send(text).unwrap());
-            let limit = std::time::Duration::from_secs(10);
+            let limit = Duration::from_secs(10);
             assert_eq!(failed.recv_timeout(limit).unwrap(), "text");
         }
     }

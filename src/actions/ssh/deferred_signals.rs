@@ -1,8 +1,9 @@
 //! Defers the signals that end the program until the processes it has started are ended.
 //!
 //! The signals are blocked and polled for, but never read: once unblocked they have their usual effect, so a parent
-//! process sees which one ended the program. Children inherit the blocked signals and are ended by SIGKILL; a child that
-//! may outlive the program must be started with the signals unblocked (`with_signals_unblocked`).
+//! process sees which one ended the program. Children inherit the blocked signals, as they do those of the engine
+//! (`engine::block_signals`), and are ended by SIGKILL; a child that may outlive the program must be started with the signals
+//! unblocked (`with_signals_unblocked`).
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -40,7 +41,9 @@ impl DeferredSignals {
 
 /// Runs `work` with no signal blocked. A signal that is pending or arrives meanwhile has its usual effect: it ends the
 /// program at once.
-pub(super) fn with_signals_unblocked<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+pub(in crate::actions) fn with_signals_unblocked<T>(
+    work: impl FnOnce() -> io::Result<T>,
+) -> io::Result<T> {
     let blocked = SigSet::empty().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
     let result = work();
     blocked.thread_set_mask()?;
