@@ -58,9 +58,7 @@ impl EarlierAnswers {
         })
         .collect()
     }
-}
 
-impl EarlierAnswers {
     /// Takes the answers that have changed from the reading of the configuration before this one.
     pub(super) fn remember(
         &mut self,

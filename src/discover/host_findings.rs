@@ -110,75 +110,79 @@ impl<'a> Judge<'a> {
     fn finding(&self, subject: String, alias: &str, answer: &HostAnswer) -> Option<Finding> {
         let option = text::option_of(self.config);
         let command = format!("ssh {option}-G {}", text::shell_word(OsStr::new(alias)));
-        let found = |subject, evidence, remedy| {
-            Finding::new(FindingId::SshConfigInvalid, subject, evidence, remedy)
-        };
-        Some(match answer {
-            HostAnswer::Config(_) => return None,
+        match answer {
+            HostAnswer::Config(_) => None,
             HostAnswer::Rejected(rejection) => {
-                let message = rejection.to_string();
-                let evidence = tr!("ssh rejects its configuration: {cause}", cause = message);
-                if let Some(file) = rejected_file(&message) {
-                    let found = |remedy| found(text::path(&file), evidence, remedy);
-                    match ConfigFile::read(&file, self.home).command(self.uid) {
-                        Some(command) => found(tr!("correct it with")).with_command(command),
-                        None => found(tr!(
-                            "its owner does not exist in this container or sandbox: run ssh outside of it"
-                        )),
-                    }
-                } else if let Some(file) = marked_file(&message) {
-                    let remedy = tr!("remove the byte order mark of an editor with");
-                    let word = text::shell_word(file.as_os_str());
-                    let command = format!(r"sed -i '1s/^\xef\xbb\xbf//' {word}");
-                    found(text::path(&file), evidence, remedy).with_command(command)
-                } else if message.starts_with("hostname contains invalid characters") {
-                    // valid_hostname() in ssh.c: nobody can connect to this name, but to all others.
-                    let evidence = tr!(
-                        "ssh does not accept {host} as a host name",
-                        host = text::line(alias)
-                    );
-                    found(subject, evidence, tr!("give the host another name"))
-                        .with_severity(Severity::Warning)
-                } else if let Some(option) = unknown_option(&message) {
-                    let remedy = tr!("remove the option, or put before it");
-                    found(subject, evidence, remedy).with_lines([format!("IgnoreUnknown {option}")])
-                } else {
-                    let remedy = tr!(
-                        "correct the configuration until {command} prints it",
-                        command
-                    );
-                    found(subject, evidence, remedy).with_command(command)
-                }
+                Some(self.rejected(subject, alias, &rejection.to_string(), command))
             }
-            HostAnswer::Failed(failure) => {
-                let evidence = tr!(
-                    "ssh did not print its configuration: {cause}",
-                    cause = failure
-                );
-                let minutes = RETRY_AFTER.as_secs() / 60;
-                let remedy = match failure {
-                    QueryFailure::NoResources(_) => tr!(
-                        "close programs or raise the limits ({command}); muxtray asks ssh again after {minutes} minutes",
-                        command = "ulimit -a",
-                        minutes
-                    ),
-                    QueryFailure::NotResolved(_) => tr!(
-                        "connect to its network or VPN, or remove CanonicalizeHostname; muxtray asks ssh again after {minutes} minutes",
-                        minutes
-                    ),
-                    QueryFailure::Skipped
-                    | QueryFailure::TimedOut(_)
-                    | QueryFailure::TooMuchOutput => tr!(
-                        "find out why {command} hangs, such as a Match exec or a name server",
-                        command
-                    ),
-                };
-                found(subject, evidence, remedy)
-                    .with_severity(Severity::Warning)
-                    .with_command(command)
-            }
-        })
+            HostAnswer::Failed(failure) => Some(failed(subject, failure, command)),
+        }
     }
+
+    fn rejected(&self, subject: String, alias: &str, message: &str, command: String) -> Finding {
+        let evidence = tr!("ssh rejects its configuration: {cause}", cause = message);
+        if let Some(file) = rejected_file(message) {
+            let found = |remedy| invalid(text::path(&file), evidence, remedy);
+            match ConfigFile::read(&file, self.home).command(self.uid) {
+                Some(command) => found(tr!("correct it with")).with_command(command),
+                None => found(tr!(
+                    "its owner does not exist in this container or sandbox: run ssh outside of it"
+                )),
+            }
+        } else if let Some(file) = marked_file(message) {
+            let remedy = tr!("remove the byte order mark of an editor with");
+            let word = text::shell_word(file.as_os_str());
+            let command = format!(r"sed -i '1s/^\xef\xbb\xbf//' {word}");
+            invalid(text::path(&file), evidence, remedy).with_command(command)
+        } else if message.starts_with("hostname contains invalid characters") {
+            // valid_hostname() in ssh.c: nobody can connect to this name, but to all others.
+            let evidence = tr!(
+                "ssh does not accept {host} as a host name",
+                host = text::line(alias)
+            );
+            invalid(subject, evidence, tr!("give the host another name"))
+                .with_severity(Severity::Warning)
+        } else if let Some(option) = unknown_option(message) {
+            let remedy = tr!("remove the option, or put before it");
+            invalid(subject, evidence, remedy).with_lines([format!("IgnoreUnknown {option}")])
+        } else {
+            let remedy = tr!(
+                "correct the configuration until {command} prints it",
+                command
+            );
+            invalid(subject, evidence, remedy).with_command(command)
+        }
+    }
+}
+
+fn failed(subject: String, failure: &QueryFailure, command: String) -> Finding {
+    let evidence = tr!(
+        "ssh did not print its configuration: {cause}",
+        cause = failure
+    );
+    let minutes = RETRY_AFTER.as_secs() / 60;
+    let remedy = match failure {
+        QueryFailure::NoResources(_) => tr!(
+            "close programs or raise the limits ({command}); muxtray asks ssh again after {minutes} minutes",
+            command = "ulimit -a",
+            minutes
+        ),
+        QueryFailure::NotResolved(_) => tr!(
+            "connect to its network or VPN, or remove CanonicalizeHostname; muxtray asks ssh again after {minutes} minutes",
+            minutes
+        ),
+        QueryFailure::Skipped | QueryFailure::TimedOut(_) | QueryFailure::TooMuchOutput => tr!(
+            "find out why {command} hangs, such as a Match exec or a name server",
+            command
+        ),
+    };
+    invalid(subject, evidence, remedy)
+        .with_severity(Severity::Warning)
+        .with_command(command)
+}
+
+fn invalid(subject: String, evidence: String, remedy: String) -> Finding {
+    Finding::new(FindingId::SshConfigInvalid, subject, evidence, remedy)
 }
 
 /// Returns the option that this build of ssh does not know; another may, such as GSSAPIKeyExchange or UseKeychain.

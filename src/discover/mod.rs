@@ -72,27 +72,37 @@ pub fn discover_with_progress(
     preview: &mut dyn FnMut(&Places),
     progress: Progress<'_>,
 ) -> Discovered {
-    let key = CacheKey::new(request, environment);
-    let no_program = key.program.is_none();
-    let mut start_error = no_program.then(|| tr!("there is no such program"));
-    let cached = request
-        .cache
-        .as_deref()
-        .and_then(|path| CacheRecord::load(path, environment.known.uid))
-        .filter(|record| record.fingerprint.key == key);
     let mut preview = |config: &SshConfig, last: Option<&CacheRecord>| {
         let hosts = last.map_or_else(Vec::new, |last| last.hosts_in(config));
         let known = assemble::assemble(request, environment, config, hosts, None, Vec::new());
         preview(&known);
     };
-    let (record, is_to_be_cached) = match cached {
+    let (record, start_error) = current_record(request, environment, &mut preview, progress);
+    places(record, start_error, request, environment)
+}
+
+/// Returns the record of the cache, or a new one if the configuration has changed or it is time to ask again; and why ssh
+/// cannot be started. Stores a new record.
+fn current_record(
+    request: &Request,
+    environment: &Environment,
+    preview: &mut dyn FnMut(&SshConfig, Option<&CacheRecord>),
+    progress: Progress<'_>,
+) -> (CacheRecord, Option<String>) {
+    let key = CacheKey::new(request, environment);
+    let no_program = key.program.is_none();
+    let mut start_error = no_program.then(|| tr!("there is no such program"));
+    let cache = request.cache.as_deref();
+    let last = cache
+        .and_then(|path| CacheRecord::load(path, environment.known.uid))
+        .filter(|record| record.fingerprint.key == key);
+    let (record, is_complete) = match last {
         Some(record) if record.fingerprint.inputs.are_unchanged(environment) => {
-            if record.fingerprint.is_retry_due() {
-                preview(&record.config, Some(&record));
-                (retry(record, &mut start_error, progress), true)
-            } else {
-                (record, false)
+            if !record.fingerprint.is_retry_due() {
+                return (record, start_error);
             }
+            preview(&record.config, Some(&record));
+            (retry(record, &mut start_error, progress), true)
         }
         last => {
             let mut preview = |config: &SshConfig| preview(config, last.as_ref());
@@ -110,14 +120,28 @@ pub fn discover_with_progress(
     // If the system ran out of something, another muxtray may get an answer at once.
     let lacks_resources =
         |answer: &HostAnswer| matches!(answer, HostAnswer::Failed(QueryFailure::NoResources(_)));
-    if let Some(path) = request.cache.as_deref()
-        && is_to_be_cached
-        && !record.answers.iter().any(lacks_resources)
+    if let Some(path) = cache
+        && is_complete
+        && !record
+            .answers
+            .iter()
+            .chain(&record.unnamed_host)
+            .any(lacks_resources)
         && let Err(error) = record.store(path)
     {
         let path = text::path(path);
         tracing::debug!("{path}: cannot cache the answers of ssh: {error}");
     }
+    (record, start_error)
+}
+
+/// Returns the places of the hosts in the record, and of everything else in the request.
+fn places(
+    record: CacheRecord,
+    start_error: Option<String>,
+    request: &Request,
+    environment: &Environment,
+) -> Discovered {
     let CacheRecord {
         fingerprint,
         config,
