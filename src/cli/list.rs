@@ -40,13 +40,21 @@ pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Resu
     let snapshot = context.snapshot();
     let previewed = preview.end()?;
     print_change(&context, list, previewed.as_ref(), &snapshot, out)?;
-    if !list.watch {
-        // A bar hides the line of a command that fails.
-        let is_for_bar = bar_line(list, &snapshot).is_some();
-        let worst = snapshot.worst().filter(|_| !is_for_bar);
-        return Ok(Outcome::from(worst));
+    if list.watch {
+        return watch(&mut context, list, snapshot, out);
     }
-    let mut printed = snapshot;
+    // A bar hides the line of a command that fails.
+    let is_for_bar = bar_line(list, &snapshot).is_some();
+    Ok(Outcome::from(snapshot.worst().filter(|_| !is_for_bar)))
+}
+
+/// Prints again on each change, until nothing reads standard output any more.
+fn watch(
+    context: &mut Context,
+    list: &List,
+    mut printed: Snapshot,
+    out: &mut dyn Write,
+) -> io::Result<Outcome> {
     let mut event_loop = EventLoop::try_new().map_err(io::Error::other)?;
     let mut watching = Watching {
         watch: Watch::new(event_loop.handle()),
@@ -87,7 +95,7 @@ pub(super) fn run(global: &Global, list: &List, out: &mut dyn Write) -> io::Resu
         context.refresh();
         let snapshot = context.snapshot();
         watching.debounce.note_scan(began, Instant::now());
-        print_change(&context, list, Some(&printed), &snapshot, out)?;
+        print_change(context, list, Some(&printed), &snapshot, out)?;
         printed = snapshot;
     }
 }
