@@ -77,6 +77,16 @@ impl BoundedCommand {
         Ok(started)
     }
 
+    /// Waits for the end of the program.
+    pub(crate) fn finish(mut self) -> Result<Output, Failure> {
+        loop {
+            if let Some(result) = self.proceed() {
+                return result;
+            }
+            wait(std::iter::once(&self));
+        }
+    }
+
     pub(crate) fn age(&self) -> Duration {
         self.began.elapsed()
     }
@@ -119,15 +129,9 @@ impl Drop for BoundedCommand {
     }
 }
 
-/// Waits for the end of the program.
+/// Runs the program to its end.
 pub(crate) fn run(command: Command, deadline: Duration) -> Result<Output, Failure> {
-    let mut command = BoundedCommand::start(command, deadline)?;
-    loop {
-        if let Some(result) = command.proceed() {
-            return result;
-        }
-        wait(std::iter::once(&command));
-    }
+    BoundedCommand::start(command, deadline)?.finish()
 }
 
 /// Waits until one of the programs has written or ended, for a short time at most.

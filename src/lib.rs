@@ -52,7 +52,7 @@ mod tests;
 mod transient_error;
 pub mod unconfined;
 pub mod watch;
-mod xdg;
+pub mod xdg;
 
 /// The version, with the commit that was built if it is known: "0.1.0 (1a2b3c4d5e)".
 pub const VERSION: &str = env!("MUXTRAY_VERSION");

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Returns the directory in a variable.
-pub(crate) fn directory(variable: &str) -> Option<PathBuf> {
+pub fn directory(variable: &str) -> Option<PathBuf> {
     let path = env::var_os(variable).map(PathBuf::from);
     path.filter(|path| path.is_absolute())
 }

@@ -21,15 +21,15 @@ use crate::decide::ending::{self, AtPath, Observed, Phase};
 use crate::decide::intent::SessionConsent;
 use crate::model::carried::Carried;
 use crate::model::control_path::ControlPath;
-use crate::model::socket::{Holder, Process, Target};
+use crate::model::socket::{Holder, MasterPid, Process, Target};
 use crate::model::text;
 use crate::mux::error::MuxError;
 use crate::observe::filesystem;
 
 const PATH_POLL: Duration = Duration::from_millis(10);
 
-/// Sends an exit request and, if the master does not answer or refuses it, ends its process. Returns which of them has ended the
-/// master or failed.
+/// Sends an exit request and, if the master does not answer or refuses it, ends its process. Returns which of them has
+/// ended the master or failed.
 ///
 /// Without a network, a master may accept the request and not exit: it waits until its message of disconnection is sent
 /// (`client_loop()` in clientloop.c), which does not fit a full send buffer.
@@ -117,26 +117,31 @@ fn end(
             process
         )));
     }
-    let signal = if killed { "SIGKILL" } else { "SIGTERM" };
-    let mut message = match second.carried {
-        None | Some(Carried::NONE) => tr!(
-            "process {pid} ended ({signal})",
-            pid = process.pid.0,
-            signal
-        ),
+    let removed = socket.map_or(Ok(()), |socket| remove_socket(kernel, target, &socket));
+    Ok(ended(process.pid, killed, second.carried, removed))
+}
+
+/// `process 4711 ended (SIGKILL), closing 2 sessions`
+fn ended(
+    pid: MasterPid,
+    killed: bool,
+    carried: Option<Carried>,
+    removed: Result<(), ActionError>,
+) -> String {
+    let (pid, signal) = (pid.0, if killed { "SIGKILL" } else { "SIGTERM" });
+    let ended = match carried {
+        None | Some(Carried::NONE) => tr!("process {pid} ended ({signal})", pid, signal),
         Some(carried) => tr!(
             "process {pid} ended ({signal}), closing {carried}",
-            pid = process.pid.0,
+            pid,
             signal,
             carried
         ),
     };
-    if let Some(socket) = socket
-        && let Err(error) = remove_socket(kernel, target, &socket)
-    {
-        message = tr!("{ended}; its socket: {error}", ended = message, error);
+    match removed {
+        Ok(()) => ended,
+        Err(error) => tr!("{ended}; its socket: {error}", ended, error),
     }
-    Ok(message)
 }
 
 /// The listener, and its process if that is an ssh of the user's and what it carries may be closed.

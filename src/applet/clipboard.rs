@@ -117,18 +117,6 @@ mod tests {
     }
 
     #[test]
-    fn program_reads_text_from_stdin() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("clipboard");
-        let script: &'static str = Box::leak(format!("cat > {}", file.display()).into_boxed_str());
-        let arguments: &'static [&'static str] = Box::leak(Box::new(["-c", script]));
-        Tool::new("DISPLAY", "/bin/sh", arguments)
-            .put("a path\n")
-            .unwrap();
-        assert_eq!(std::fs::read_to_string(file).unwrap(), "a path\n");
-    }
-
-    #[test]
     fn quotes_path_that_is_not_utf8() {
         use std::ffi::OsStr;
         use std::os::unix::ffi::OsStrExt as _;

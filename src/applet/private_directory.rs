@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
+use muxtray::xdg;
 use nix::unistd::{geteuid, mkdtemp};
 
 /// Removed with its content when dropped.
@@ -14,9 +15,7 @@ pub(crate) struct PrivateDirectory(PathBuf);
 impl PrivateDirectory {
     /// Makes a directory with the name prefix `prefix`, and removes those left by earlier runs.
     pub(crate) fn new(prefix: &str) -> io::Result<Self> {
-        let runtime = std::env::var_os("XDG_RUNTIME_DIR")
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute());
+        let runtime = xdg::directory("XDG_RUNTIME_DIR");
         Self::below(runtime.as_deref(), prefix)
     }
 

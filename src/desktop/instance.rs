@@ -51,10 +51,7 @@ pub fn acquire() -> Result<Instance, InstanceError> {
         Some(Ok(connection)) => Ok(Instance { connection }),
         Some(Err(zbus::Error::NameTaken)) => Err(InstanceError::AlreadyRunning),
         Some(Err(error)) => Err(InstanceError::NoBus(error.to_string())),
-        None => Err(InstanceError::NoBus(format!(
-            "no answer within {} s",
-            BUS_LIMIT.as_secs()
-        ))),
+        None => Err(no_answer()),
     }
 }
 

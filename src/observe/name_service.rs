@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::bounded_command::{self, BoundedCommand, Failure};
+use crate::bounded_command::{BoundedCommand, Failure};
 use crate::model::group::GroupId;
 use crate::unconfined::{self, Lifetime};
 
@@ -116,16 +116,10 @@ fn start(source: &str, database: &str, keys: &[String]) -> Result<BoundedCommand
 }
 
 fn finish(getent: Result<BoundedCommand, Failure>) -> Option<String> {
-    let output = getent.and_then(|mut running| {
-        loop {
-            if let Some(result) = running.proceed() {
-                return result;
-            }
-            bounded_command::wait(std::iter::once(&running));
-        }
-    });
-    let output = output.inspect_err(|failure| tracing::debug!("getent: {failure:?}"));
-    let output = output.ok()?;
+    let output = getent
+        .and_then(BoundedCommand::finish)
+        .inspect_err(|failure| tracing::debug!("getent: {failure:?}"))
+        .ok()?;
     let is_answer = output.status.code().is_some_and(|it| ANSWERS.contains(&it));
     is_answer.then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
