@@ -175,6 +175,7 @@ if [ -z "$built" ]; then
 fi
 documents=$(mktemp -d)
 trap 'rm -rf "$documents"' EXIT
+trap 'exit 1' HUP INT TERM
 make_documents "$built/muxtray" "$documents"
 python3 packaging/copyright.py >"$documents/copyright"
 gzip -9nc CHANGELOG.md >"$documents/changelog.gz"

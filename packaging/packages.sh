@@ -8,6 +8,13 @@ fail() {
     exit 1
 }
 
+# HOME is missing where nobody logged in: in a container, under cron.
+if [ -z "${HOME:-}" ]; then
+    HOME=$(getent passwd "$(id -u)" | cut -d: -f6) || true
+    [ -n "$HOME" ] || fail "HOME is not set, and user $(id -u) has no home in the password file"
+    export HOME
+fi
+
 # Prints the package manager: apt-get (Debian, Ubuntu), dnf (Fedora), pacman (Arch) or nothing.
 package_manager() {
     for manager in apt-get dnf pacman; do

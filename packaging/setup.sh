@@ -161,6 +161,7 @@ install_parts() {
     before=$(cat "$manifest" 2>/dev/null) || before=
     documents=$(mktemp -d)
     trap 'rm -rf "$documents"' EXIT
+    trap 'exit 1' HUP INT TERM
     make_documents "$built/muxtray" "$documents"
     for part in "$@"; do
         installed_files "$part" "$built" "$documents" || exit
@@ -173,7 +174,8 @@ install_parts() {
     {
         printf '%s\n%s\n%s\n' "$before" "$made" "$packages" | grep '^directory \|^package ' | LC_ALL=C sort -u
         sed 's/^[^ ]* [^ ]* /file /' "$documents/files"
-    } >"$manifest"
+    } >"$manifest.new"
+    mv "$manifest.new" "$manifest"
     listed "$before" file | while read -r target; do
         grep -qxF "file $target" "$manifest" || rm -f "$prefix/$target"
     done
