@@ -61,22 +61,32 @@ impl Replacement {
     /// An empty file in the target's own directory, because a rename cannot cross filesystems.
     fn create(target: PathBuf) -> io::Result<Self> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let mut name = OsString::from(".");
-        name.push(target.file_name().ok_or(io::ErrorKind::InvalidInput)?);
-        name.push(format!(".{}.{count}", std::process::id()));
-        let temporary = target.with_file_name(name);
-        let file = File::options()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&temporary)?;
-        Ok(Self {
-            file,
-            temporary,
-            target,
-            is_committed: false,
-        })
+        loop {
+            let count = COUNT.fetch_add(1, Ordering::Relaxed);
+            let mut name = OsString::from(".");
+            name.push(target.file_name().ok_or(io::ErrorKind::InvalidInput)?);
+            name.push(format!(".{}.{count}", std::process::id()));
+            let temporary = target.with_file_name(name);
+            let mut options = File::options();
+            match options
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&temporary)
+            {
+                Ok(file) => {
+                    return Ok(Self {
+                        file,
+                        temporary,
+                        target,
+                        is_committed: false,
+                    });
+                }
+                // Left by a killed process that had this id: in a container every muxtray may have the same.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -215,6 +225,19 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"old");
         drop(replacement);
         assert_eq!(names(directory.path()), ["file"]);
+    }
+
+    #[test]
+    fn files_left_by_a_killed_process_do_not_matter() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        for count in 0..1000 {
+            let left = format!(".file.{}.{count}", std::process::id());
+            fs::write(directory.path().join(left), "left").unwrap();
+        }
+        replace(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(names(directory.path()).len(), 1001);
     }
 
     #[test]
