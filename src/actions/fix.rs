@@ -3,13 +3,13 @@
 //! Each proves the claim of its finding again, on a descriptor, and changes that very file: its path may lead to another
 //! one meanwhile. Directories are opened component by component without following symlinks.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, openat};
-use nix::sys::stat::{FchmodatFlags, Mode, fchmod, fchmodat, fstat, mkdirat};
+use nix::sys::stat::{FchmodatFlags, Mode, fchmodat, fstat, mkdirat};
 use tr::tr;
 
 use super::clean;
@@ -72,7 +72,7 @@ fn create_directory(path: &Path) -> Result<Option<String>, ActionError> {
                 check_owner(stat.st_uid)?;
                 if created.last() == Some(&at) {
                     // The umask may also remove bits of the user.
-                    fchmod(&inner, PRIVATE).map_err(mode_error)?;
+                    set_mode(&inner, PRIVATE)?;
                 }
                 inner
             }
@@ -104,7 +104,7 @@ fn close_directory(path: &Path, id: DirectoryId) -> Result<Option<String>, Actio
     }
     check_owner(stat.st_uid)?;
     let from = stat.st_mode & 0o7777;
-    change_mode(from, from & !0o022, |mode| fchmod(&directory, mode))
+    change_mode(&directory, from, from & !0o022)
 }
 
 fn close_socket(target: &Target) -> Result<Option<String>, ActionError> {
@@ -113,22 +113,14 @@ fn close_socket(target: &Target) -> Result<Option<String>, ActionError> {
         Err(HoldError::Missing) => return Ok(None),
         Err(unfit) => return Err(unfit.into()),
     };
-    change_mode(held.stat.permissions.mode, 0o600, |mode| {
-        // fchmod(2) fails for an O_PATH descriptor, but its link in /proc leads to the very file.
-        let link = files::path_of(&held.file);
-        fchmodat(AT_FDCWD, &link, mode, FchmodatFlags::FollowSymlink)
-    })
+    change_mode(&held.file, held.stat.permissions.mode, 0o600)
 }
 
-fn change_mode(
-    from: u32,
-    to: u32,
-    change: impl FnOnce(Mode) -> nix::Result<()>,
-) -> Result<Option<String>, ActionError> {
+fn change_mode(file: &impl AsRawFd, from: u32, to: u32) -> Result<Option<String>, ActionError> {
     if from == to {
         return Ok(None);
     }
-    change(Mode::from_bits_truncate(to)).map_err(mode_error)?;
+    set_mode(file, Mode::from_bits_truncate(to))?;
     let (old, new) = (format_args!("{from:04o}"), format_args!("{to:04o}"));
     Ok(Some(tr!("mode changed from {old} to {new}", old, new)))
 }
@@ -175,8 +167,11 @@ fn open_error(errno: Errno) -> ActionError {
     }
 }
 
-fn mode_error(errno: Errno) -> ActionError {
-    failed(&tr!("set its mode"), errno)
+/// fchmod(2) fails for an O_PATH descriptor, but its link in /proc leads to the very file.
+fn set_mode(file: &impl AsRawFd, mode: Mode) -> Result<(), ActionError> {
+    let link = files::path_of(file);
+    let changed = fchmodat(AT_FDCWD, &link, mode, FchmodatFlags::FollowSymlink);
+    changed.map_err(|errno| failed(&tr!("set its mode"), errno))
 }
 
 fn failed(doing: &str, errno: Errno) -> ActionError {

@@ -16,7 +16,7 @@ fn mode(path: &Path) -> u32 {
     path.symlink_metadata().unwrap().mode() & 0o7777
 }
 
-fn set_mode(path: &Path, mode: u32) {
+fn chmod(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
@@ -43,7 +43,7 @@ fn creates_missing_directories_with_mode_0700_once() {
         "{made}"
     );
 
-    set_mode(&path, 0o750);
+    chmod(&path, 0o750);
     assert_eq!(apply(&fix), Ok(None));
     assert_eq!(mode(&path), 0o750, "what was there is left as it is");
 }
@@ -70,11 +70,23 @@ fn close_directory_removes_only_write_permission_of_others() {
         (0o1777, 0o1755),
         (0o2775, 0o2755),
     ] {
-        set_mode(&root, from);
+        chmod(&root, from);
         assert!(apply(&close(&root)).unwrap().is_some());
         assert_eq!(mode(&root), to);
         assert_eq!(apply(&close(&root)), Ok(None));
     }
+}
+
+/// A directory that its owner may not read can only be opened so.
+#[test]
+fn mode_of_a_descriptor_without_access_is_set() {
+    let (_kept, root) = scratch();
+    chmod(&root, 0o333);
+    let flags = FLAGS.union(OFlag::O_PATH);
+    let directory = openat(AT_FDCWD, &root, flags, Mode::empty()).unwrap();
+    assert!(change_mode(&directory, 0o333, 0o311).unwrap().is_some());
+    assert_eq!(mode(&root), 0o311);
+    chmod(&root, 0o700);
 }
 
 #[test]
@@ -82,11 +94,11 @@ fn leaves_replaced_directory_alone() {
     let (_kept, root) = scratch();
     let path = root.join("s");
     fs::create_dir(&path).unwrap();
-    set_mode(&path, 0o777);
+    chmod(&path, 0o777);
     let fix = close(&path);
     fs::rename(&path, root.join("old")).unwrap();
     fs::create_dir(&path).unwrap();
-    set_mode(&path, 0o777);
+    chmod(&path, 0o777);
     assert_eq!(apply(&fix), Err(ActionError::DirectoryChanged));
     fs::remove_dir(&path).unwrap();
     assert_eq!(apply(&fix), Err(ActionError::DirectoryChanged));
@@ -102,7 +114,7 @@ fn leaves_directory_of_other_user_alone() {
         return skip(test, "only root can change the owner of a directory");
     }
     let (_kept, root) = scratch();
-    set_mode(&root, 0o777);
+    chmod(&root, 0o777);
     chown(&root, Some(65534), None).unwrap();
     let not_ours = HoldError::NotOurs(UserId(65534));
     assert_eq!(apply(&close(&root)), Err(not_ours.into()));
@@ -114,7 +126,7 @@ fn close_socket_changes_only_the_judged_socket() {
     let (_kept, root) = scratch();
     let path = root.join("u@h-22");
     let _listener = UnixListener::bind(&path).unwrap();
-    set_mode(&path, 0o666);
+    chmod(&path, 0o666);
     let fix = Fix::CloseSocket(target_of(&path));
     let fixed = apply(&fix).unwrap();
     assert_eq!(fixed.as_deref(), Some("mode changed from 0666 to 0600"));
