@@ -9,7 +9,7 @@ use super::config_contents::{ConfigProblem, Located, SshConfig};
 use super::environment::Environment;
 use super::other_programs;
 use super::request::Request;
-use crate::model::control_path::{Pattern, TemplateError};
+use crate::model::control_path::{Known, Pattern, TemplateError};
 use crate::model::finding::{Finding, FindingId, Severity};
 use crate::model::places::{Host, Place, Places, WrittenBy};
 use crate::model::text;
@@ -28,40 +28,10 @@ pub(super) fn assemble(
     let rejected: HashSet<String> = findings.iter().map(|it| it.subject.clone()).collect();
     let problems = config.problems.iter().map(ConfigProblem::finding);
     findings.extend(problems.filter(|problem| !rejected.contains(&problem.subject)));
-    let mut patterns: Vec<Place> = Vec::new();
     let known = &environment.known;
-    for template in &config.templates {
-        match Pattern::from_template(&template.text, known) {
-            Ok(Some(pattern)) => patterns.push(Place {
-                written_by: template.written_by(),
-                ..own_place(pattern)
-            }),
-            Ok(None) => {}
-            Err(error) => findings.push(bad_template(template, &error)),
-        }
-    }
-    for glob in &request.extra_paths {
-        match Pattern::from_glob(OsStr::new(glob), known) {
-            Ok(pattern) => patterns.push(own_place(pattern)),
-            Err(error) => findings.push(bad_glob(
-                tr!("extra path {glob}", glob = text::line(glob)),
-                &error.to_string(),
-            )),
-        }
-    }
-    let mut seen = HashSet::new();
-    patterns.retain(|place| seen.insert(place.pattern.clone()));
+    let mut patterns = own_places(request, config, known, &mut findings);
     patterns.extend(other_programs::places(known));
-    let mut ignored = Vec::new();
-    for glob in &request.ignored_paths {
-        match ignored_glob(glob, &known.home) {
-            Ok(pattern) => ignored.push(pattern),
-            Err(error) => findings.push(bad_glob(
-                tr!("ignored path {glob}", glob = text::line(glob)),
-                error.msg,
-            )),
-        }
-    }
+    let ignored = ignored_paths(request, known, &mut findings);
     Places {
         switched_off: config.switched_off,
         refuses_hosts: false,
@@ -77,6 +47,56 @@ pub(super) fn assemble(
         has_other_config: request.ssh.config.is_some(),
         ssh_option: text::option_of(request.ssh.config_file().as_deref()),
     }
+}
+
+/// Returns the places of the ssh configuration and of the setting `extra_paths`, each once.
+fn own_places(
+    request: &Request,
+    config: &SshConfig,
+    known: &Known,
+    findings: &mut Vec<Finding>,
+) -> Vec<Place> {
+    let mut places: Vec<Place> = Vec::new();
+    for template in &config.templates {
+        match Pattern::from_template(&template.text, known) {
+            Ok(Some(pattern)) => places.push(Place {
+                written_by: template.written_by(),
+                ..own_place(pattern)
+            }),
+            Ok(None) => {}
+            Err(error) => findings.push(bad_template(template, &error)),
+        }
+    }
+    for glob in &request.extra_paths {
+        match Pattern::from_glob(OsStr::new(glob), known) {
+            Ok(pattern) => places.push(own_place(pattern)),
+            Err(error) => findings.push(bad_glob(
+                tr!("extra path {glob}", glob = text::line(glob)),
+                &error.to_string(),
+            )),
+        }
+    }
+    let mut seen = HashSet::new();
+    places.retain(|place| seen.insert(place.pattern.clone()));
+    places
+}
+
+fn ignored_paths(
+    request: &Request,
+    known: &Known,
+    findings: &mut Vec<Finding>,
+) -> Vec<glob::Pattern> {
+    let mut ignored = Vec::new();
+    for glob in &request.ignored_paths {
+        match ignored_glob(glob, &known.home) {
+            Ok(pattern) => ignored.push(pattern),
+            Err(error) => findings.push(bad_glob(
+                tr!("ignored path {glob}", glob = text::line(glob)),
+                error.msg,
+            )),
+        }
+    }
+    ignored
 }
 
 fn own_place(pattern: Pattern) -> Place {

@@ -79,6 +79,12 @@ fn directories(places: &Places) -> (BTreeMap<PathBuf, Expectations<'_>>, Directo
             }
         }
     }
+    let names = use_one_name(&mut directories);
+    (directories, names)
+}
+
+/// Moves the expectations of a directory with several names to the one that is used.
+fn use_one_name(directories: &mut BTreeMap<PathBuf, Expectations<'_>>) -> DirectoryNames {
     // The hosts of a directory have the same name for it.
     let is_of_host = |directory: &Path| {
         let expected = directories.get(directory);
@@ -98,7 +104,7 @@ fn directories(places: &Places) -> (BTreeMap<PathBuf, Expectations<'_>>, Directo
                 .extend(expected);
         }
     }
-    (directories, names)
+    names
 }
 
 /// The path by the name that a scan of these places uses for its directory.
