@@ -61,8 +61,9 @@ impl Viewer {
             Some(directory) => directory,
             none => none.insert(PrivateDirectory::new("details-")?),
         };
-        let number = directory.path().read_dir()?.count() + 1;
-        let path = directory.path().join(format!("muxtray-{number}.txt"));
+        let path = |number| directory.path().join(format!("muxtray-{number}.txt"));
+        let number = (1_u32..).find(|number| !path(*number).exists());
+        let path = path(number.unwrap_or_default());
         let mut options = File::options();
         let mut file = options
             .write(true)
@@ -71,5 +72,25 @@ impl Viewer {
             .open(&path)?;
         write!(file, "{title}\n\n{text}")?;
         Ok(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_text_has_a_file_of_its_own() {
+        let viewer = Viewer::default();
+        let first = viewer.file("web", "one").unwrap();
+        let second = viewer.file("web", "two").unwrap();
+        std::fs::remove_file(first).unwrap();
+        let third = viewer.file("db", "three").unwrap();
+        let read = |path| std::fs::read_to_string(path).unwrap();
+        assert_eq!(
+            (read(second), read(third)),
+            ("web\n\ntwo".into(), "db\n\nthree".into())
+        );
+        viewer.close();
     }
 }
