@@ -10,6 +10,7 @@ mod top_menu;
 mod widgets;
 mod windows;
 
+use std::path::Path;
 use std::time::Instant;
 
 use gtk::glib;
@@ -23,7 +24,7 @@ use muxtray::present::menu::{Icon, TrayView};
 use tao::event::Event;
 use tao::event_loop::{ControlFlow, EventLoop, EventLoopBuilder, EventLoopProxy};
 use tao::platform::run_return::EventLoopExtRunReturn as _;
-use tray_icon::menu::{ContextMenu as _, MenuEvent, MenuId};
+use tray_icon::menu::{ContextMenu as _, Menu, MenuEvent, MenuId};
 use tray_icon::{TrayIcon, TrayIconBuilder};
 
 use crate::clipboard::{self, Tool};
@@ -121,18 +122,7 @@ impl Tray {
         let widgets = Widgets::new(root.gtk_context_menu(), move |submenu| {
             report_visibility(&proxy, submenu);
         });
-        let builder = TrayIconBuilder::new()
-            .with_id("muxtray")
-            .with_native_icon(icons::named(Icon::Idle))
-            .with_temp_dir_path(directory.path())
-            .with_menu(Box::new(root));
-        // tray-icon panics if the library is missing.
-        let icon = contained(|| builder.build())
-            .ok_or(
-                "the library libayatana-appindicator3.so.1 cannot be loaded; install libayatana-appindicator3-1 \
-                 (Debian, Ubuntu), libayatana-appindicator-gtk3 (Fedora) or libayatana-appindicator (Arch)",
-            )?
-            .map_err(|error| format!("cannot make the tray icon: {error}"))?;
+        let icon = make_icon(root, directory.path())?;
         // Until the first view.
         set_visible(&icon, false);
 
@@ -187,6 +177,20 @@ impl Tray {
         });
         windows::keep_clipboard();
     }
+}
+
+fn make_icon(menu: Menu, directory: &Path) -> Result<TrayIcon, String> {
+    let builder = TrayIconBuilder::new()
+        .with_id("muxtray")
+        .with_native_icon(icons::named(Icon::Idle))
+        .with_temp_dir_path(directory)
+        .with_menu(Box::new(menu));
+    // tray-icon panics if the library is missing.
+    let icon = contained(|| builder.build()).ok_or(
+        "the library libayatana-appindicator3.so.1 cannot be loaded; install libayatana-appindicator3-1 \
+         (Debian, Ubuntu), libayatana-appindicator-gtk3 (Fedora) or libayatana-appindicator (Arch)",
+    )?;
+    icon.map_err(|error| format!("cannot make the tray icon: {error}"))
 }
 
 /// The icon and menu on the panel, and the windows.
