@@ -14,7 +14,7 @@ use super::held_socket::{HeldSocket, target_at};
 use super::kernel::{Kernel as _, ListenerFound, LiveKernel};
 use crate::bounded_command::run;
 use crate::files::path_of;
-use crate::model::control_path::ControlPath;
+use crate::model::control_path::{ControlPath, ssh_arguments};
 use crate::model::socket::Target;
 use crate::model::text;
 use crate::observe::connect::connect_now;
@@ -43,7 +43,7 @@ impl Ssh {
     }
 
     pub(super) fn add_host(&self, command: &mut Command) {
-        command.arg("--").arg(&self.host);
+        command.args(ssh_arguments(&self.host));
     }
 }
 

@@ -7,6 +7,7 @@ use tr::tr;
 use crate::actions::speed_test::{self, Interrupted};
 use crate::actions::ssh::Ssh;
 use crate::actions::ssh::deferred_signals::DeferredSignals;
+use crate::decide::opening;
 use crate::diagnose::obstacle::{self, Obstacle};
 use crate::model::places::Host;
 use crate::model::socket::Snapshot;
@@ -70,7 +71,8 @@ fn measure(
     };
     let known = obstacle::findings(&test.host, host, snapshot);
     let known = known.into_iter().map(Obstacle::from).collect();
-    let obstacles = verdict::obstacles(blocked, known, &fresh, &multiplexed);
+    let verbose = opening::verbose(&ssh.host, ssh.config.as_deref());
+    let obstacles = verdict::obstacles(&verbose, blocked, known, &fresh, &multiplexed);
     Ok(Trial {
         host: test.host.clone(),
         control_path: host.control_path.clone(),

@@ -10,7 +10,7 @@ use crate::decide::action_report::Asked;
 use crate::decide::notice::Button;
 use crate::diagnose::commands;
 use crate::diagnose::obstacle::{self, Failure, Obstacle};
-use crate::model::control_path::{ControlPath, HostAlias};
+use crate::model::control_path::{ControlPath, HostAlias, ssh_words};
 use crate::model::finding::FindingId;
 use crate::model::places::{Host, Persist};
 use crate::model::socket::{MasterPid, Snapshot, Socket, State, Target};
@@ -184,16 +184,13 @@ fn message(failure: &Failure) -> &str {
 ///
 /// `alias` is the argument of muxtray, `host` that of ssh: for `user@host:port` a URI.
 pub fn way_out(failure: &Failure, alias: &str, host: &str, config: Option<&Path>) -> String {
-    let (alias, host) = (
-        text::shell_word(alias.as_ref()),
-        text::shell_word(host.as_ref()),
-    );
+    let alias = text::shell_word(alias.as_ref());
     let option = text::option_of(config);
     let message = message(failure);
     if message.contains(UNKNOWN_KEY) {
         tr!(
             "accept its host key in a terminal: {command}",
-            command = format_args!("ssh {option}{host}")
+            command = format_args!("ssh {option}{}", ssh_words(host))
         )
     } else if NOT_AUTHENTICATED.iter().any(|it| message.contains(it)) {
         tr!(
@@ -203,9 +200,14 @@ pub fn way_out(failure: &Failure, alias: &str, host: &str, config: Option<&Path>
     } else {
         tr!(
             "find the reason with: {command}",
-            command = format_args!("ssh {option}-v {host}")
+            command = verbose(host, config)
         )
     }
+}
+
+/// Returns the command that prints each step of a connection.
+pub fn verbose(host: &str, config: Option<&Path>) -> String {
+    format!("ssh {}-v {}", text::option_of(config), ssh_words(host))
 }
 
 /// Returns the button for a stranded master; `None` if the master is not stranded, or has no configured host.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::host_answer::{HostAnswer, QueryFailure, Rejection, parse_host};
 use crate::bounded_command::{self, BoundedCommand, Failure, Output};
-use crate::model::control_path::HostAlias;
+use crate::model::control_path::{HostAlias, ssh_arguments};
 use crate::model::places::is_local_name;
 use crate::model::text;
 use crate::transient_error::is_transient;
@@ -128,7 +128,7 @@ impl<'a> SshQuery<'a> {
         if let Some(config) = self.config {
             command.arg("-F").arg(config);
         }
-        command.arg("-G").arg("--").arg(alias);
+        command.arg("-G").args(ssh_arguments(alias));
         unconfined::command(command, Lifetime::Limited(self.deadline))
     }
 

@@ -92,8 +92,10 @@ impl Series {
 
 /// Returns the obstacles to multiplexing, the most direct first; none if all multiplexed runs succeeded.
 ///
-/// `blocked` is the reason why they were not tried, `known` comes from [`obstacle::findings`].
+/// `verbose` is the command for the cause, `blocked` the reason why they were not tried; `known` comes from
+/// [`obstacle::findings`].
 pub fn obstacles(
+    verbose: &str,
     blocked: Option<Obstacle>,
     known: Vec<Obstacle>,
     fresh: &Series,
@@ -104,7 +106,7 @@ pub fn obstacles(
     }
     let both_fail = || Obstacle {
         evidence: tr!("connections without a master fail, too"),
-        remedy: Some(tr!("find the cause with: {command}", command = "ssh -v")),
+        remedy: Some(tr!("find the cause with: {command}", command = verbose)),
     };
     let both_fail = (fresh.failure.is_some() && multiplexed.failure.is_some()).then(both_fail);
     let known = known.into_iter().filter(|it| Some(it) != blocked.as_ref());
@@ -308,7 +310,7 @@ mod tests {
         Trial {
             host: "web".to_owned(),
             control_path: Some(path("/s/u@h-22")),
-            obstacles: obstacles(blocked, Vec::new(), &fresh, &multiplexed),
+            obstacles: obstacles("ssh -v web", blocked, Vec::new(), &fresh, &multiplexed),
             fresh,
             multiplexed,
             master,

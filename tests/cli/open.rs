@@ -46,6 +46,21 @@ fn nothing_is_left(lab: &Lab) {
     );
 }
 
+#[test]
+fn ipv6_address_with_a_port_reaches_ssh() {
+    let lab = Lab::new();
+    let port = Lab::free_port();
+    let host = format!("me@[::1]:{port}");
+    let said = lab.muxtray(["open", "--batch", &host]).expect(1);
+    let refused = format!("port {port}: Connection refused");
+    assert!(said.stdout.contains(&refused), "{said:#?}");
+    let command = said.stdout.split_once("with: ").unwrap().1;
+    let mut shell = lab.command("sh");
+    shell.args(["-c", command]);
+    let said = Process::run(shell, PATIENCE);
+    assert!(said.stderr.contains(&refused), "{said:#?}");
+}
+
 /// Makes a script that the laboratory's user may run.
 fn script(lab: &Lab, name: &str, text: &str) -> String {
     lab.script(name, text).display().to_string()

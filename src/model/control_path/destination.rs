@@ -39,9 +39,51 @@ impl fmt::Display for Destination {
     }
 }
 
+/// Returns the arguments with which ssh connects to an alias, `user@host` or a `ssh://` URI. ssh refuses an IPv6 address in a
+/// URI, because it is no domain name (`parse_uri()` in misc.c).
+pub fn ssh_arguments(destination: &str) -> Vec<String> {
+    let address = || {
+        let (user, rest) = destination.strip_prefix("ssh://")?.split_once('[')?;
+        let (host, port) = rest.split_once("]:")?;
+        Some((port, format!("{user}{host}")))
+    };
+    match address() {
+        Some((port, host)) => vec!["-p".to_owned(), port.to_owned(), "--".to_owned(), host],
+        None => vec!["--".to_owned(), destination.to_owned()],
+    }
+}
+
+/// The same, for a shell.
+pub fn ssh_words(destination: &str) -> String {
+    match ssh_arguments(destination).as_slice() {
+        [options @ .., _, host] => {
+            let host = text::shell_word(host.as_ref());
+            options
+                .iter()
+                .map(|it| format!("{it} "))
+                .collect::<String>()
+                + &host
+        }
+        _ => String::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn address_in_a_uri_becomes_arguments_that_ssh_accepts() {
+        for (destination, arguments) in [
+            ("web", "-- web"),
+            ("u@::1", "-- u@::1"),
+            ("ssh://u@h:22", "-- ssh://u@h:22"),
+            ("ssh://u@[::1]:22", "-p 22 -- u@::1"),
+            ("ssh://[::1]:22", "-p 22 -- ::1"),
+        ] {
+            assert_eq!(ssh_arguments(destination).join(" "), arguments);
+        }
+    }
 
     #[test]
     fn shows_destinations_as_ssh_writes_them() {

@@ -9,7 +9,7 @@ mod path;
 mod pattern;
 mod template;
 
-pub use destination::{Destination, HostAlias};
+pub use destination::{Destination, HostAlias, ssh_arguments, ssh_words};
 pub use path::{
     ASIDE_PREFIX, ControlPath, MAX_ADDRESS_BYTES, MAX_USABLE_BYTES, stem_of_aside,
     stem_of_temporary,
