@@ -1,3 +1,4 @@
+use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
@@ -70,9 +71,9 @@ impl Ssh {
     }
 
     fn files_in_path(&self, environment: &Environment) -> Vec<PathBuf> {
+        // As execvp(3) does without PATH, with which the program is started.
         let path = environment.known.variable("PATH");
-        path.into_iter()
-            .flat_map(std::env::split_paths)
+        std::env::split_paths(path.unwrap_or(OsStr::new("/bin:/usr/bin")))
             .map(|directory| directory.join(&self.program))
             .collect()
     }
