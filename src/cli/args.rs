@@ -213,7 +213,7 @@ pub struct Hosts {
 pub struct Check {
     /// Masters to ask
     #[arg(value_name = "TARGET", value_hint = ValueHint::Hostname)]
-    pub targets: Vec<String>,
+    pub targets: Vec<OsString>,
     /// Without TARGET: include masters of Ansible, kitty and other programs
     #[arg(long)]
     pub managed: bool,
@@ -231,7 +231,7 @@ pub struct Exit {
         required_unless_present = "all",
         conflicts_with = "all"
     )]
-    pub targets: Vec<String>,
+    pub targets: Vec<OsString>,
     /// End all your masters, then remove the sockets that are proven stale
     #[arg(long)]
     pub all: bool,
@@ -253,7 +253,7 @@ pub struct Exit {
 pub struct Stop {
     /// Masters to stop
     #[arg(value_name = "TARGET", value_hint = ValueHint::Hostname, required = true)]
-    pub targets: Vec<String>,
+    pub targets: Vec<OsString>,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -263,7 +263,7 @@ pub struct Stop {
 pub struct Clean {
     /// Sockets to remove
     #[arg(value_name = "TARGET", value_hint = ValueHint::Hostname)]
-    pub targets: Vec<String>,
+    pub targets: Vec<OsString>,
     /// Print the sockets that would be removed, and remove none
     #[arg(long)]
     pub dry_run: bool,
@@ -303,7 +303,7 @@ pub struct Open {
 pub struct Keep {
     /// The master to keep open
     #[arg(value_name = "HOST", value_hint = ValueHint::Hostname)]
-    pub host: String,
+    pub host: OsString,
     /// For this time, such as 2h or 90m; without it, until the command is interrupted
     #[arg(long = "for", value_name = "TIME", value_parser = parse_time)]
     pub time: Option<Duration>,
@@ -327,7 +327,7 @@ fn parse_time(text: &str) -> Result<Duration, String> {
 pub struct Forward {
     /// A host: an alias of the ssh configuration, or user@host:port; or the path of a control socket
     #[arg(value_name = "HOST", value_hint = ValueHint::Hostname)]
-    pub host: String,
+    pub host: OsString,
     /// Listen here and connect from the server, as ssh -L does
     #[arg(short = 'L', value_name = "SPEC")]
     pub local: Vec<OsString>,

@@ -1,6 +1,7 @@
 //! The base of every command: settings, places and a scanner.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,7 @@ use crate::decide::action_report::{Action, ActionOutcome, ActionReport, ReportTa
 use crate::decide::ending;
 use crate::diagnose::{self, taken_ports};
 use crate::discover::{self, Discovered, Environment, Fingerprint, NoHost, Request};
-use crate::model::control_path::{ControlPath, HostAlias};
+use crate::model::control_path::{ControlPath, Destination, HostAlias};
 use crate::model::finding::{Finding, FindingId};
 use crate::model::interest::Interest;
 use crate::model::place_difference::place_difference;
@@ -194,20 +195,20 @@ impl Context {
         .concat()
     }
 
-    pub(super) fn resolve(&mut self, typed: &[String]) -> Vec<Resolved> {
+    pub(super) fn resolve(&mut self, typed: &[OsString]) -> Vec<Resolved> {
         self.find(typed, |typed, named, snapshot| {
             target::resolve(typed, named, snapshot).map(|socket| vec![socket])
         })
     }
 
     /// Like [`Self::resolve`], but resolves a path to an orphan rather than to its successor; see [`ending::resolve`].
-    pub(super) fn resolve_to_end(&mut self, typed: &[String]) -> Vec<Resolved> {
+    pub(super) fn resolve_to_end(&mut self, typed: &[OsString]) -> Vec<Resolved> {
         self.find(typed, ending::resolve)
     }
 
     fn find(
         &mut self,
-        typed: &[String],
+        typed: &[OsString],
         find: impl for<'a> Fn(&str, &TargetName, &'a Snapshot) -> Result<Vec<&'a Socket>, TargetError>,
     ) -> Vec<Resolved> {
         let directory = std::env::current_dir().unwrap_or_else(|_| "/".into());
@@ -215,7 +216,7 @@ impl Context {
             .iter()
             .map(|typed| {
                 let named = self.parse(typed, &directory)?;
-                Ok(match self.replace_by_path(typed, named) {
+                Ok(match self.replace_by_path(&text::typed(typed), named) {
                     TargetName::Path(path) => {
                         TargetName::Path(discover::known_path(&self.places, path))
                     }
@@ -231,13 +232,22 @@ impl Context {
             })
             .collect();
         let snapshot = self.scanner.scan_until_settled(&mut self.places, &paths);
+        let mut of_places = Vec::new();
+        if !paths.is_empty() {
+            let candidates = discover::candidates(&mut self.places).into_iter();
+            of_places.extend(candidates.map(|candidate| candidate.path));
+        }
         let auth_sock = std::env::var_os("SSH_AUTH_SOCK").map(PathBuf::from);
         let mut found = Vec::with_capacity(typed.len());
         for (typed, named) in typed.iter().zip(named) {
+            let typed = &text::typed(typed);
             let sockets = named.and_then(|named| find(typed, &named, &snapshot));
             let sockets = sockets.and_then(|sockets| {
                 let mut all = sockets.iter();
-                all.try_for_each(|socket| target::reject_agent(socket, auth_sock.as_deref()))?;
+                all.try_for_each(|socket| {
+                    target::reject_agent(socket, auth_sock.as_deref())?;
+                    target::reject_other_file(socket, of_places.contains(&socket.path))
+                })?;
                 Ok(sockets)
             });
             match (sockets, self.refused.get(typed)) {
@@ -263,7 +273,7 @@ impl Context {
             TargetName::Host(host) => self
                 .configured(host)
                 .is_some_and(|known| known.written_by != WrittenBy::System),
-            TargetName::Destination { .. } => false,
+            TargetName::Destination(_) => false,
         };
         if is_final {
             return named;
@@ -296,11 +306,18 @@ impl Context {
         TargetName::Path(path)
     }
 
-    /// A name in the configuration is a host even if it contains a slash (`machine/.host`).
-    fn parse(&self, typed: &str, directory: &Path) -> Result<TargetName, TargetError> {
-        match self.configured(typed) {
-            Some(host) => Ok(TargetName::Host(host.alias.0.clone())),
-            None => TargetName::parse(typed, directory),
+    /// A name in the configuration is a host even if it contains a slash (`machine/.host`). A `~` that the shell left, as in
+    /// quotes, is the home directory.
+    fn parse(&self, typed: &OsStr, directory: &Path) -> Result<TargetName, TargetError> {
+        if let Some(host) = typed.to_str().and_then(|typed| self.configured(typed)) {
+            return Ok(TargetName::Host(host.alias.0.clone()));
+        }
+        match Path::new(typed).strip_prefix("~") {
+            Ok(below) if below.as_os_str() != "" => {
+                let path = self.scanner.environment().known.home.join(below);
+                TargetName::parse(path.as_os_str(), directory)
+            }
+            _ => TargetName::parse(typed, directory),
         }
     }
 
@@ -328,7 +345,7 @@ impl Context {
     }
 
     fn read_configuration(&self, typed: &str, named: &TargetName) -> Result<Host, NoHost> {
-        let mut host = self.ask_ssh(&destination(typed, named))?;
+        let mut host = self.ask_ssh(&destination(named))?;
         host.alias = HostAlias(typed.to_owned());
         let path = host.control_path.take();
         host.control_path = path.map(|path| discover::known_path(&self.places, path));
@@ -357,7 +374,7 @@ impl Context {
 
     /// The ControlPath of a host, whether the configuration names it or not.
     pub(super) fn control_path(&self, typed: &str) -> Option<ControlPath> {
-        let named = self.parse(typed, Path::new("/")).ok()?;
+        let named = self.parse(typed.as_ref(), Path::new("/")).ok()?;
         if let Some(host) = self.configured(typed) {
             return host.control_path.clone();
         }
@@ -366,9 +383,11 @@ impl Context {
 
     pub(super) fn host_to_connect(&mut self, typed: &str) -> Result<HostToConnect, NotConnectable> {
         let shown = text::line(typed);
-        let named = match self.parse(typed, Path::new("/")) {
-            Ok(named @ (TargetName::Host(_) | TargetName::Destination { .. })) => named,
-            Ok(TargetName::Path(_)) | Err(_) => {
+        let named = match self.parse(typed.as_ref(), Path::new("/")) {
+            Ok(named @ (TargetName::Host(_) | TargetName::Destination(_))) if !typed.is_empty() => {
+                named
+            }
+            Ok(_) | Err(_) => {
                 let why = tr!("`{host}` is not a host", host = shown);
                 return Err(NotConnectable::new(Outcome::Misused, why));
             }
@@ -400,7 +419,7 @@ impl Context {
             ssh: Ssh {
                 program,
                 config: ssh.config_file(),
-                host: destination(typed, &named),
+                host: destination(&named),
                 command_options: host.command_options.clone(),
             },
             host,
@@ -494,12 +513,20 @@ fn complete(places: &mut Places, recent: &Recent, finding: Option<&Finding>) {
 }
 
 /// The argument for ssh: with a port, a URI.
-fn destination(typed: &str, named: &TargetName) -> String {
+fn destination(named: &TargetName) -> String {
     match named {
-        TargetName::Path(_) | TargetName::Host(_) | TargetName::Destination { port: None, .. } => {
-            typed.to_owned()
+        TargetName::Path(path) => path.to_string(),
+        TargetName::Host(host) => host.clone(),
+        TargetName::Destination(Destination { user, host, port }) => {
+            let user = user
+                .as_ref()
+                .map_or(String::new(), |user| format!("{user}@"));
+            match port {
+                None => format!("{user}{host}"),
+                Some(port) if host.contains(':') => format!("ssh://{user}[{host}]:{port}"),
+                Some(port) => format!("ssh://{user}{host}:{port}"),
+            }
         }
-        TargetName::Destination { port: Some(_), .. } => format!("ssh://{typed}"),
     }
 }
 

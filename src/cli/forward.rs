@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 
 use serde_json::json;
 use tr::tr;
@@ -17,6 +18,7 @@ use crate::decide::action_report::{Action, ActionOutcome, ActionReport};
 use crate::decide::forwarding::{not_a_forwarding, to_cancel};
 use crate::model::forwarding::{Forwarding, ForwardingKind};
 use crate::model::socket::{Socket, State};
+use crate::model::text;
 use crate::observe::process::service;
 use crate::present::report::{SCHEMA, SocketReport};
 use crate::scan;
@@ -63,7 +65,14 @@ fn refuse(
     to: &mut Output<'_>,
 ) -> io::Result<Outcome> {
     let action = Action::Forward;
-    reports::refuse(&forward.host, action, outcome, why, forward.json, to)
+    reports::refuse(
+        &text::typed(&forward.host),
+        action,
+        outcome,
+        why,
+        forward.json,
+        to,
+    )
 }
 
 /// Why a socket has no forwardings to list or cancel: no master listens there, or it is not known. An orphan has its own.
@@ -74,8 +83,8 @@ fn no_master(socket: &Socket) -> Option<ActionReport> {
     }
 }
 
-fn resolve(context: &mut Context, host: &str) -> Result<Socket, String> {
-    let resolved = context.resolve(&[host.to_owned()]);
+fn resolve(context: &mut Context, host: &OsString) -> Result<Socket, String> {
+    let resolved = context.resolve(std::slice::from_ref(host));
     match resolved.into_iter().next() {
         Some((_, Ok(socket))) => Ok(socket),
         Some((_, Err(error))) => Err(error.to_string()),
@@ -133,7 +142,7 @@ fn add_all(
     let socket = match resolve(context, &forward.host) {
         Ok(socket) if socket.is_running() && !socket.is_elsewhere => socket,
         // A path names a master that runs.
-        Err(why) if forward.host.contains('/') => {
+        Err(why) if forward.host.as_bytes().contains(&b'/') => {
             return refuse(forward, Outcome::Wrong, why, to);
         }
         _ => {
@@ -142,9 +151,10 @@ fn add_all(
                 questions: open::questions(),
             };
             let mut signals = None;
-            let started = match open::start(context, &forward.host, how, &mut signals)? {
+            let host = text::typed(&forward.host);
+            let started = match open::start(context, &host, how, &mut signals)? {
                 Ok((report, _)) => report,
-                Err(error) => return error.conclude(&forward.host, forward.json, to),
+                Err(error) => return error.conclude(&host, forward.json, to),
             };
             if open::is_interrupted(signals.as_ref(), &started) {
                 return to.fail(Outcome::Unknown, tr!("interrupted"));
@@ -197,7 +207,7 @@ fn cancel_all(
 fn master(context: &mut Context, forward: &Forward, socket: Socket) -> ForwardingMaster {
     ForwardingMaster {
         socket,
-        name: forward.host.clone(),
+        name: text::typed(&forward.host),
         sockets: context.snapshot().sockets,
         remembered: scan::remembered_file(context.scanner.environment()),
     }

@@ -1,5 +1,7 @@
-//! TARGETs of the command line: a host alias, `user@host[:port]`, or the path of a control socket.
+//! TARGETs of the command line: a host alias, `[user@]host[:port]`, or the path of a control socket.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use thiserror::Error;
@@ -14,12 +16,8 @@ use super::text;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TargetName {
     Path(ControlPath),
-    /// `user@host`, `user@host:port`, `user@[::1]:port`.
-    Destination {
-        user: String,
-        host: String,
-        port: Option<u16>,
-    },
+    /// `user@host`, `host:port`, `user@[::1]:port`.
+    Destination(Destination),
     Host(String),
 }
 
@@ -36,49 +34,53 @@ impl TargetError {
 
 impl TargetName {
     /// Parses a TARGET; `directory` is the start of relative paths.
-    pub fn parse(typed: &str, directory: &Path) -> Result<Self, TargetError> {
-        if typed.contains('/') {
+    pub fn parse(typed: &OsStr, directory: &Path) -> Result<Self, TargetError> {
+        if typed.as_bytes().contains(&b'/') {
             let path = ControlPath::new(directory.join(typed));
             let reason = || {
                 tr!(
                     "`{typed}` is not the path of a control socket: it has to name a file, without `..`",
-                    typed = text::line(typed)
+                    typed = text::os(typed)
                 )
             };
             return path.map(Self::Path).ok_or_else(|| TargetError(reason()));
         }
-        let Some((user, rest)) = typed.rsplit_once('@') else {
-            return Ok(Self::Host(typed.to_owned()));
+        let typed = text::typed(typed);
+        let (user, rest) = match typed.rsplit_once('@') {
+            Some((user, rest)) => (Some(user.to_owned()), rest),
+            None => (None, &*typed),
         };
         // An invalid port stays part of the host, which then matches nothing; without it, the TARGET would name the
         // masters of every port.
         let (host, port) = rest
             .rsplit_once(':')
-            .filter(|(host, _)| !host.contains(':') || host.ends_with(']'))
+            .filter(|(host, _)| !host.is_empty() && (!host.contains(':') || host.ends_with(']')))
             .filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()))
             .and_then(|(host, port)| Some((host, Some(port.parse().ok()?))))
             .unwrap_or((rest, None));
         let bare = |host| str::strip_suffix(str::strip_prefix(host, "[")?, "]");
-        let host = bare(host).unwrap_or(host);
-        Ok(Self::Destination {
-            user: user.to_owned(),
-            host: host.to_owned(),
-            port,
+        let host = bare(host).unwrap_or(host).to_owned();
+        Ok(match (&user, port) {
+            (None, None) => Self::Host(host),
+            _ => Self::Destination(Destination { user, host, port }),
         })
     }
 
     pub fn matches(&self, socket: &Socket) -> bool {
         let to = socket.destination.as_ref();
         match self {
-            Self::Path(path) => socket.path == *path,
+            // The path of a name that is not UTF-8 can also be typed as muxtray prints it.
+            Self::Path(path) => {
+                socket.path == *path || path.as_path().to_str() == Some(&*socket.path.to_string())
+            }
             Self::Host(host) => has_alias(socket, host) || to.is_some_and(|to| to.host == *host),
-            Self::Destination { user, host, port } => {
+            Self::Destination(Destination { user, host, port }) => {
                 let known_user = to.and_then(|to| to.user.as_ref());
                 let is_host = |to: &Destination| {
                     let fits = port.is_none() || to.port.is_none() || to.port == *port;
                     to.host == *host && fits
                 };
-                known_user.is_none_or(|known| known == user)
+                (user.is_none() || known_user.is_none_or(|known| user.as_ref() == Some(known)))
                     && ((port.is_none() && has_alias(socket, host)) || to.is_some_and(is_host))
             }
         }
@@ -125,6 +127,22 @@ pub fn reject_agent(socket: &Socket, auth_sock: Option<&Path>) -> Result<(), Tar
     Ok(())
 }
 
+/// Returns the error if the TARGET is a file that is not at the place of a control socket.
+pub fn reject_other_file(socket: &Socket, is_place: bool) -> Result<(), TargetError> {
+    match socket.state {
+        State::NotASocket(_) if !is_place => Err(no_socket(&socket.path)),
+        _ => Ok(()),
+    }
+}
+
+fn no_socket(path: &ControlPath) -> TargetError {
+    TargetError(tr!(
+        "no control socket at {path}; list them with: {command}",
+        path,
+        command = "muxtray list"
+    ))
+}
+
 fn has_alias(socket: &Socket, host: &str) -> bool {
     socket.hosts.iter().any(|alias| alias.0 == host)
 }
@@ -146,21 +164,17 @@ pub fn resolve<'a>(
     }
     match matching.as_slice() {
         [socket] => Ok(socket),
-        [] => Err(TargetError(match name {
-            TargetName::Path(path) => tr!(
-                "no control socket at {path}; list them with: {command}",
-                path,
-                command = "muxtray list"
-            ),
+        [] => Err(match name {
+            TargetName::Path(path) => no_socket(path),
             TargetName::Host(host) if of_other(host, snapshot).is_some() => {
-                of_other(host, snapshot).unwrap_or_default()
+                TargetError(of_other(host, snapshot).unwrap_or_default())
             }
-            TargetName::Host(_) | TargetName::Destination { .. } => tr!(
+            TargetName::Host(_) | TargetName::Destination(_) => TargetError(tr!(
                 "`{typed}` has no control socket; list them with: {command}",
                 typed = text::line(typed),
                 command = "muxtray list"
-            ),
-        })),
+            )),
+        }),
         sockets => Err(several(typed, sockets)),
     }
 }

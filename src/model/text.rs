@@ -31,6 +31,12 @@ pub fn os(text: &OsStr) -> String {
     bytes(text.as_bytes())
 }
 
+/// Returns an argument as it was typed; bytes that are not UTF-8 are `\\x…`.
+pub fn typed(argument: &OsStr) -> String {
+    let utf8 = argument.to_str().map(str::to_owned);
+    utf8.unwrap_or_else(|| os(argument))
+}
+
 pub fn line(text: &str) -> String {
     bytes(text.as_bytes())
 }

@@ -204,9 +204,7 @@ impl From<&Verdict> for NetworkReport {
 
 /// Returns the path; bytes that are not UTF-8 are `\x…`.
 pub(super) fn path_for_json(path: &ControlPath) -> String {
-    let path = path.as_path();
-    let utf8 = path.to_str().map(str::to_owned);
-    utf8.unwrap_or_else(|| text::path(path))
+    text::typed(path.as_path().as_os_str())
 }
 
 /// A file's time can be before the epoch, and on tmpfs after the year 9999. humantime accepts neither.

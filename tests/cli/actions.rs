@@ -43,6 +43,7 @@ fn target_is_an_alias_a_destination_or_a_path() {
         "web",
         "127.0.0.1",
         &format!("{user}@127.0.0.1"),
+        &format!("127.0.0.1:{}", lab.port),
         &lab.destination(),
         path,
         relative,
@@ -87,6 +88,22 @@ fn unknown_target_is_an_error() {
             );
         }
     }
+}
+
+#[test]
+fn file_in_no_place_of_a_control_socket_is_not_to_be_moved() {
+    let lab = Lab::new();
+    for file in ["ssh_config", "s", "home"] {
+        let path = lab.path(file);
+        for command in ["check", "exit", "clean"] {
+            let said = lab.muxtray(words(command, &path)).expect(1);
+            assert!(said.stdout.is_empty(), "{said:#?}");
+            let reason = format!("no control socket at {}", path.display());
+            assert!(said.stderr.contains(&reason), "{said:#?}");
+        }
+    }
+    let said = lab.muxtray(["check", "~/none"]).expect(1);
+    assert!(!said.stderr.contains('~'), "{said:#?}");
 }
 
 #[test]

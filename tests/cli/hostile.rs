@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::time::Duration;
 
-use crate::support::{Behaviour, Finished, Lab, Listener, Report, User, is_socket};
+use crate::support::{Behaviour, Finished, Lab, Listener, Process, Report, User, is_socket};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
@@ -126,6 +126,15 @@ fn missing_ssh_program_is_reported() {
     let report = list(&lab);
     assert_eq!(report.finding_ids(), ["ssh-missing"], "{:#}", report.json);
     assert_eq!(report.at(master.path()).state(), "running");
+}
+
+#[test]
+fn ssh_is_found_without_path_as_execvp_finds_it() {
+    let lab = Lab::new();
+    let mut command = lab.muxtray_command(["list", "--json"]);
+    command.env_remove("PATH");
+    let report = Report::of(&Process::run(command, LIMIT));
+    assert_eq!(report.all_ids(), Vec::<String>::new());
 }
 
 #[test]
@@ -334,6 +343,22 @@ fn control_path_below_a_regular_file_does_not_panic() {
 }
 
 #[test]
+fn non_utf8_path_is_a_target_as_bytes_and_as_printed() {
+    let lab = Lab::new();
+    let path = lab.path("s").join(OsStr::from_bytes(b"\xff\\\xfe-22"));
+    for is_printed in [false, true] {
+        lab.dead_socket(&path);
+        let printed = list(&lab).json["sockets"][0]["path"].clone();
+        let typed = match is_printed {
+            true => OsStr::new(printed.as_str().unwrap()),
+            false => path.as_os_str(),
+        };
+        orderly(&lab, [OsStr::new("clean"), typed]).expect(0);
+        assert!(path.symlink_metadata().is_err());
+    }
+}
+
+#[test]
 fn non_utf8_arguments_do_not_panic() {
     let lab = Lab::new();
     for command in ["check", "exit", "stop", "clean"] {
@@ -344,6 +369,7 @@ fn non_utf8_arguments_do_not_panic() {
         assert!(matches!(said.code(), 1 | 2), "{said:#?}");
         assert!(!said.stderr.is_empty());
     }
-    assert_ne!(orderly(&lab, ["check", ""]).code(), 0);
+    orderly(&lab, ["check", ""]).expect(1);
+    orderly(&lab, ["open", ""]).expect(2);
     assert_ne!(orderly(&lab, ["check", &"x".repeat(100_000)]).code(), 0);
 }

@@ -76,7 +76,7 @@ fn resolves_to_masters_whose_process_can_be_ended() {
             sockets,
             ..seen(Vec::new())
         };
-        let name = TargetName::parse(typed, Path::new("/")).unwrap();
+        let name = TargetName::parse(typed.as_ref(), Path::new("/")).unwrap();
         let result = match resolve(typed, &name, &snapshot) {
             Ok(sockets) => {
                 let states: Vec<_> = sockets.iter().map(|socket| socket.state.name()).collect();

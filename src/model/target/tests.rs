@@ -3,19 +3,25 @@ use crate::model::control_path::{Destination, HostAlias};
 use crate::model::samples::{in_state, path, seen};
 
 fn parse(typed: &str) -> Result<TargetName, TargetError> {
-    TargetName::parse(typed, Path::new("/home/u"))
+    TargetName::parse(typed.as_ref(), Path::new("/home/u"))
 }
 
 #[test]
 fn parses_targets_by_their_form() {
-    let destination = |user: &str, host: &str, port| TargetName::Destination {
-        user: user.to_owned(),
-        host: host.to_owned(),
-        port,
+    let to = |user: Option<&str>, host: &str, port| {
+        TargetName::Destination(Destination {
+            user: user.map(str::to_owned),
+            host: host.to_owned(),
+            port,
+        })
     };
+    let destination = |user, host, port| to(Some(user), host, port);
     for (typed, name) in [
         ("web", TargetName::Host("web".to_owned())),
-        ("h:22", TargetName::Host("h:22".to_owned())),
+        ("::1", TargetName::Host("::1".to_owned())),
+        ("[::1]", TargetName::Host("::1".to_owned())),
+        ("h:22", to(None, "h", Some(22))),
+        ("[::1]:22", to(None, "::1", Some(22))),
         ("u@h", destination("u", "h", None)),
         ("u@corp@h:22", destination("u@corp", "h", Some(22))),
         ("u@::1", destination("u", "::1", None)),
@@ -24,6 +30,8 @@ fn parses_targets_by_their_form() {
         ("/s/u@h:22", TargetName::Path(path("/s/u@h:22"))),
         ("./web", TargetName::Path(path("/home/u/web"))),
         // Invalid ports.
+        (":22", TargetName::Host(":22".to_owned())),
+        ("h:ssh", TargetName::Host("h:ssh".to_owned())),
         ("u@h:ssh", destination("u", "h:ssh", None)),
         ("u@h:65536", destination("u", "h:65536", None)),
         ("u@h:", destination("u", "h:", None)),
@@ -60,9 +68,9 @@ fn matches_whatever_is_known_of_a_socket() {
     for (socket, matching, others) in [
         (
             full,
-            &["/s/a", "web", "w", "h", "u@h", "u@h:22", "u@web"][..],
+            &["/s/a", "web", "w", "h", "h:22", "u@h", "u@h:22", "u@web"][..],
             &[
-                "/s/b", "u", "we", "v@h", "u@i", "u@h:23", "v@web", "u@web:22",
+                "/s/b", "u", "we", "v@h", "u@i", "u@h:23", "h:23", "v@web", "u@web:22", "web:22",
             ][..],
         ),
         (by_path, &["h"], &["web", "u@web"]),

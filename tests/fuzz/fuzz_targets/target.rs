@@ -17,7 +17,7 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let typed = String::from_utf8_lossy(&bytes);
-    let named = match TargetName::parse(&typed, Path::new("/home/u")) {
+    let named = match TargetName::parse(typed.as_ref().as_ref(), Path::new("/home/u")) {
         Ok(named) => named,
         Err(error) => return assert_printable(&error.to_string()),
     };
@@ -26,14 +26,15 @@ fuzz_target!(|data: &[u8]| {
             assert!(typed.contains('/'));
             assert_eq!(ControlPath::new(path.as_path()).as_ref(), Some(path));
         }
-        TargetName::Host(host) => assert_eq!(*host, *typed),
-        TargetName::Destination { user, host, port } => {
+        TargetName::Host(host) => assert!(*host == *typed || format!("[{host}]") == *typed),
+        TargetName::Destination(Destination { user, host, port }) => {
+            let user = user.as_ref().map_or(String::new(), |user| format!("{user}@"));
             let host = [host.clone(), format!("[{host}]")];
             let is_whole = |host: &String| match port {
-                None => *typed == format!("{user}@{host}"),
+                None => *typed == format!("{user}{host}"),
                 // A port may be typed with zeros before it.
                 Some(port) => typed
-                    .strip_prefix(&format!("{user}@{host}:"))
+                    .strip_prefix(&format!("{user}{host}:"))
                     .is_some_and(|typed| {
                         typed.bytes().all(|byte| byte.is_ascii_digit())
                             && typed.parse() == Ok(*port)
