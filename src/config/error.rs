@@ -13,6 +13,7 @@ pub enum ConfigError {
     /// There is no place for the file: neither `$XDG_CONFIG_HOME` nor `$HOME` is set.
     NoPlace,
     Missing(PathBuf),
+    Denied(PathBuf, std::io::Error),
     Unreadable(PathBuf, String),
     Invalid(PathBuf, String),
     Unwritable(PathBuf, std::io::Error),
@@ -22,6 +23,19 @@ impl ConfigError {
     /// Returns the finding; `named` is the file of `--config`.
     pub fn finding(&self, named: Option<&Path>) -> Finding {
         let subject = self.path().map_or_else(|| tr!("configuration"), text::path);
+        if let Self::Denied(path, _) = self {
+            let file = text::shell_word(path.as_os_str());
+            let directory = path.parent().unwrap_or(path);
+            let directory = text::shell_word(directory.as_os_str());
+            let command = format!("chmod u+rwX {directory} {file}");
+            let remedy = tr!(
+                "make {file} readable, for example with {command}",
+                file,
+                command
+            );
+            let finding = Finding::new(FindingId::ConfigInvalid, subject, self.cause(), remedy);
+            return finding.with_command(command);
+        }
         let command = match named {
             Some(file) => {
                 let file = text::shell_word(file.as_os_str());
@@ -40,6 +54,7 @@ impl ConfigError {
         match self {
             Self::NoPlace => None,
             Self::Missing(path)
+            | Self::Denied(path, _)
             | Self::Unreadable(path, _)
             | Self::Invalid(path, _)
             | Self::Unwritable(path, _) => Some(path),
@@ -53,6 +68,7 @@ impl ConfigError {
                 option = "--config FILE"
             ),
             Self::Missing(_) => tr!("no such file"),
+            Self::Denied(_, cause) => tr!("cannot be read: {cause}", cause),
             Self::Unreadable(_, cause) => tr!("cannot be read: {cause}", cause),
             Self::Invalid(_, cause) => cause.clone(),
             Self::Unwritable(_, cause) => tr!(

@@ -27,7 +27,12 @@ pub fn default_path() -> Result<PathBuf, ConfigError> {
 /// # Errors
 /// [`ConfigError::Missing`] if there is none, which is no problem by itself; otherwise the file cannot be used.
 pub fn load(path: &Path) -> Result<Settings, ConfigError> {
-    match fs::metadata(path) {
+    // A named pipe is not opened.
+    let metadata = fs::metadata(path).and_then(|metadata| {
+        let file = metadata.is_file().then(|| fs::File::open(path));
+        file.transpose().map(|_| metadata)
+    });
+    match metadata {
         Ok(metadata) if !metadata.is_file() || metadata.len() > MAX_BYTES => {
             let cause = tr!("not a regular file of at most 1 MiB");
             return Err(ConfigError::Invalid(path.to_owned(), cause));
@@ -36,6 +41,9 @@ pub fn load(path: &Path) -> Result<Settings, ConfigError> {
         // confy would write a file without comments.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(ConfigError::Missing(path.to_owned()));
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            return Err(ConfigError::Denied(path.to_owned(), error));
         }
         Err(error) => return Err(ConfigError::Unreadable(path.to_owned(), error.to_string())),
     }

@@ -62,7 +62,7 @@ impl Engine {
                     tracing::warn!("{message}; the last valid settings stay in force");
                 }
                 // The reason (mode, disk) may disappear without a change of the file.
-                if matches!(error, ConfigError::Unreadable(..)) {
+                if matches!(error, ConfigError::Denied(..) | ConfigError::Unreadable(..)) {
                     self.config_version = None;
                 }
                 self.config_error = Some(error);

@@ -136,6 +136,11 @@ fn unreadable_file_is_reported() {
         said.stdout.to_lowercase().contains("permission denied"),
         "{said:?}"
     );
+    let finding = lab.list().finding("config-invalid");
+    let mut shell = lab.command("sh");
+    shell.args(["-c", finding["command"].as_str().unwrap()]);
+    Process::run(shell, PATIENCE).expect(0);
+    lab.muxtray(["config", "check"]).expect(0);
 }
 
 #[test]
