@@ -56,7 +56,8 @@ fn measure(
     snapshot: &Snapshot,
     signals: &DeferredSignals,
 ) -> Result<Trial, Interrupted> {
-    let plan = verdict::plan(&test.host, host, snapshot);
+    let open = opening::command(&test.host, ssh.config.as_deref());
+    let plan = verdict::plan(&test.host, host, snapshot, &open);
     let fresh = speed_test::fresh(ssh, test.runs, signals)?;
     let (multiplexed, master, blocked) = match plan {
         Plan::Through(path) => {

@@ -155,8 +155,12 @@ pub fn lasts(persist: Persist) -> String {
 }
 
 const UNKNOWN_KEY: &str = "Host key verification failed";
+/// The socket, not the server, refuses (`unix_listener()` in misc.c).
+const NO_SOCKET: &str = "cannot bind to path";
+/// Other messages end with "Permission denied": a firewall's, for example.
 const NOT_AUTHENTICATED: &[&str] = &[
-    "Permission denied",
+    "Permission denied (",
+    "Permission denied, ",
     "Too many authentication failures",
     "ssh_askpass",
 ];
@@ -184,7 +188,6 @@ fn message(failure: &Failure) -> &str {
 ///
 /// `alias` is the argument of muxtray, `host` that of ssh: for `user@host:port` a URI.
 pub fn way_out(failure: &Failure, alias: &str, host: &str, config: Option<&Path>) -> String {
-    let alias = text::shell_word(alias.as_ref());
     let option = text::option_of(config);
     let message = message(failure);
     if message.contains(UNKNOWN_KEY) {
@@ -195,7 +198,12 @@ pub fn way_out(failure: &Failure, alias: &str, host: &str, config: Option<&Path>
     } else if NOT_AUTHENTICATED.iter().any(|it| message.contains(it)) {
         tr!(
             "load its key into the agent (ssh-add), install an ssh-askpass program, or open it in a terminal: {command}",
-            command = format_args!("muxtray {option}open {alias}")
+            command = command(alias, config)
+        )
+    } else if message.contains(NO_SOCKET) {
+        tr!(
+            "find the reason with: {command}",
+            command = format_args!("muxtray {option}doctor")
         )
     } else {
         tr!(
@@ -203,6 +211,12 @@ pub fn way_out(failure: &Failure, alias: &str, host: &str, config: Option<&Path>
             command = verbose(host, config)
         )
     }
+}
+
+/// Returns the command that starts a master.
+pub fn command(alias: &str, config: Option<&Path>) -> String {
+    let option = text::option_of(config);
+    format!("muxtray {option}open {}", text::shell_word(alias.as_ref()))
 }
 
 /// Returns the command that prints each step of a connection.

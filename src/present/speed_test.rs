@@ -25,7 +25,8 @@ pub enum Plan {
     Blocked(Obstacle),
 }
 
-pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot) -> Plan {
+/// `open` is the command that starts a master.
+pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot, open: &str) -> Plan {
     let Some(path) = host.control_path.clone() else {
         return Plan::Blocked(Obstacle::no_control_path(typed));
     };
@@ -63,7 +64,7 @@ pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot) -> Plan {
             ),
             remedy: Some(tr!(
                 "put ControlMaster auto into its Host block, or start one: {command}",
-                command = "muxtray open"
+                command = open
             )),
         }),
     }
@@ -289,7 +290,14 @@ mod tests {
             (ControlMaster::Auto, false, vec![running()]),
             (ControlMaster::Yes, true, vec![running()]),
         ]
-        .map(|(kind, has_path, found)| plan("web", &host(kind, has_path), &seen(found)));
+        .map(|(kind, has_path, found)| {
+            plan(
+                "web",
+                &host(kind, has_path),
+                &seen(found),
+                "muxtray open web",
+            )
+        });
         insta::assert_snapshot!(plans.map(shown).join("\n"));
     }
 

@@ -92,6 +92,14 @@ fn failed_starts_have_a_remedy_by_the_message_of_ssh() {
         (timed_out, again),
         (refused("ssh_askpass: exec failed"), again),
         (refused("Connection refused"), verbose),
+        (
+            refused("ssh: connect to host h port 22: Permission denied"),
+            verbose,
+        ),
+        (
+            refused("unix_listener: cannot bind to path /s/a.Xy: Permission denied"),
+            "with: muxtray doctor",
+        ),
         (Failure::Refused(None), verbose),
         (Failure::NoMaster(path("/s/a")), verbose),
     ] {
