@@ -42,13 +42,14 @@ Exit status: 0 all well or done; 1 something is wrong with a TARGET, or an error
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 pub struct Global {
     /// Use only this ssh configuration, as ssh -F does
-    #[arg(short = 'F', long, value_name = "FILE", value_hint = ValueHint::FilePath, global = true)]
+    // After the options of the command.
+    #[arg(short = 'F', long, value_name = "FILE", value_hint = ValueHint::FilePath, global = true, display_order = 100)]
     pub ssh_config: Option<PathBuf>,
     /// Use this configuration file of muxtray
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, global = true)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, global = true, display_order = 100)]
     pub config: Option<PathBuf>,
     /// Print more on standard error; repeat for still more
-    #[arg(short, long, action = ArgAction::Count, global = true)]
+    #[arg(short, long, action = ArgAction::Count, global = true, display_order = 100)]
     pub verbose: u8,
 }
 
