@@ -384,9 +384,7 @@ impl Context {
     pub(super) fn host_to_connect(&mut self, typed: &str) -> Result<HostToConnect, NotConnectable> {
         let shown = text::line(typed);
         let named = match self.parse(typed.as_ref(), Path::new("/")) {
-            Ok(named @ (TargetName::Host(_) | TargetName::Destination(_))) if !typed.is_empty() => {
-                named
-            }
+            Ok(named) if named.is_host() => named,
             Ok(_) | Err(_) => {
                 let why = tr!("`{host}` is not a host", host = shown);
                 return Err(NotConnectable::new(Outcome::Misused, why));

@@ -66,6 +66,15 @@ impl TargetName {
         })
     }
 
+    /// Whether ssh can connect to it. A host name or a user name that was typed is not empty.
+    pub fn is_host(&self) -> bool {
+        match self {
+            Self::Path(_) => false,
+            Self::Host(host) => !host.is_empty(),
+            Self::Destination(to) => !to.host.is_empty() && to.user.as_deref() != Some(""),
+        }
+    }
+
     pub fn matches(&self, socket: &Socket) -> bool {
         let to = socket.destination.as_ref();
         match self {

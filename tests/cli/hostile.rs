@@ -370,6 +370,9 @@ fn non_utf8_arguments_do_not_panic() {
         assert!(!said.stderr.is_empty());
     }
     orderly(&lab, ["check", ""]).expect(1);
-    orderly(&lab, ["open", ""]).expect(2);
+    for none in ["", "@", "me@", "@web"] {
+        let said = orderly(&lab, ["open", none]).expect(2);
+        assert!(said.stderr.contains("is not a host"), "{said:#?}");
+    }
     assert_ne!(orderly(&lab, ["check", &"x".repeat(100_000)]).code(), 0);
 }

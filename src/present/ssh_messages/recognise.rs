@@ -41,6 +41,8 @@ pub struct Recognised {
     is_step: bool,
 }
 
+const FORWARD_FAILED: &str = "master forward request failed";
+
 /// Returns the known messages in a text, in its order, each once. Normal steps count only if there is nothing else.
 pub fn recognise(text: &str) -> Vec<Recognised> {
     // The forms before OpenSSH 8.9.
@@ -73,6 +75,12 @@ pub fn recognise(text: &str) -> Vec<Recognised> {
     }
     if !all.iter().all(|message| message.is_step) {
         all.retain(|message| !message.is_step);
+    }
+    // Follows the message with the cause (`muxclient()` in mux.c).
+    let has_cause = |message: &Recognised| !message.line.contains(FORWARD_FAILED);
+    let mut forwardings = all.iter().filter(|it| it.subject == Subject::Forwarding);
+    if forwardings.any(has_cause) {
+        all.retain(has_cause);
     }
     all
 }

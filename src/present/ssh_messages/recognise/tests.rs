@@ -291,3 +291,17 @@ proptest::proptest! {
         let _ = recognise(&text);
     }
 }
+
+#[test]
+fn the_failure_of_a_request_adds_nothing_to_its_cause() {
+    let cause = "remote port forwarding failed for listen port 22";
+    let found = recognise(&format!(
+        "mux_client_forward: forwarding request failed: {cause}\nmuxclient: master forward request failed"
+    ));
+    let lines: Vec<&str> = found.iter().map(|message| &*message.line).collect();
+    assert_eq!(lines, [cause]);
+    assert_eq!(
+        recognise("muxclient: master forward request failed").len(),
+        1
+    );
+}
