@@ -93,11 +93,7 @@ pub(super) fn not_reopened(report: &ActionReport, host: &HostAlias, can_show: bo
 fn single(report: &ActionReport, can_show: bool) -> Notice {
     let is_success = report.outcome.is_success();
     let name = report.target.name();
-    let mut body = match report.action {
-        // It may begin with "ssh".
-        Action::Open => report.message.clone(),
-        _ => text::sentence(&report.message),
-    };
+    let mut body = text::sentence(&report.message);
     // "Try again" is not the advice.
     let is_failed_start = report.action == Action::Open && report.outcome == ActionOutcome::Failed;
     let mut advice = report.advice.as_deref().map(text::remedy);

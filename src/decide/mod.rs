@@ -21,7 +21,8 @@ mod stranded;
 pub mod terminal;
 
 use core::net::IpAddr;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, BTreeMap};
+use std::iter;
 use std::time::{Duration, Instant};
 
 use tr::tr;
@@ -255,7 +256,6 @@ fn problems<'a>(snapshot: &'a Snapshot, policy: &'a Policy) -> impl Iterator<Ite
 
 fn single(problem: &Problem<'_>, policy: &Policy) -> Notice {
     let finding = problem.finding;
-    let name = problem.socket.map_or("ssh".to_owned(), Socket::title);
     let mut buttons = Vec::new();
     if let Some(socket) = problem.socket {
         if socket.state.is_cleanable() {
@@ -276,7 +276,14 @@ fn single(problem: &Problem<'_>, policy: &Policy) -> Notice {
     }
     let evidence = text::sentence(&finding.evidence);
     let mut body = format!("{evidence}.\n{}", finding.subject);
-    let mut advice = Some(text::remedy(&finding.remedy));
+    let remedy = text::remedy(&finding.remedy);
+    let lines = finding.lines_beside_remedy().map(str::to_owned);
+    let mut advice = Some(
+        iter::once(remedy)
+            .chain(lines)
+            .collect::<Vec<_>>()
+            .join("\n"),
+    );
     // Without a button for it, the text shows the remedy.
     if buttons.is_empty()
         && let Some(advice) = advice.take()
@@ -286,7 +293,11 @@ fn single(problem: &Problem<'_>, policy: &Policy) -> Notice {
     if policy.can_show {
         buttons.push(Button::show(problem.target()));
     }
-    let summary = format!("{name}: {}", finding.id.title());
+    let title = finding.id.title();
+    let summary = match problem.socket {
+        Some(socket) => format!("{}: {title}", socket.title()),
+        None => text::sentence(&title),
+    };
     Notice {
         advice,
         buttons,

@@ -240,7 +240,12 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
+/// Returns the text with a capital at its beginning, unless it begins with the name of a program.
 pub fn sentence(text: &str) -> String {
+    let word = text.split(|it: char| !it.is_alphanumeric()).next();
+    if matches!(word, Some("ssh" | "muxtray")) {
+        return text.to_owned();
+    }
     let mut characters = text.chars();
     match characters.next() {
         Some(first) => first.to_uppercase().chain(characters).collect(),
@@ -397,7 +402,14 @@ mod tests {
         ] {
             assert_eq!(list(names.iter().map(|name| (*name).to_owned())), listed);
         }
-        for (text, shown) in [("", ""), ("a Word", "A Word"), ("\u{df}x", "SSx")] {
+        for (text, shown) in [
+            ("", ""),
+            ("a Word", "A Word"),
+            ("\u{df}x", "SSx"),
+            ("ssh: timed out", "ssh: timed out"),
+            ("sshd is", "Sshd is"),
+            ("muxtray's file", "muxtray's file"),
+        ] {
             assert_eq!(sentence(text), shown);
         }
     }
