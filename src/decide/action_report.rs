@@ -147,6 +147,14 @@ impl ActionReport {
         !is_refused && !matches!(self.action, Action::Clean | Action::Fix)
     }
 
+    /// Returns the ControlPath of a master that was opened.
+    pub fn started_at(&self) -> Option<&ControlPath> {
+        match (&self.target, self.outcome) {
+            (ReportTarget::Host { path, .. }, ActionOutcome::Done) => path.as_ref(),
+            _ => None,
+        }
+    }
+
     pub fn with_advice(mut self, advice: Option<String>) -> Self {
         self.advice = advice;
         self

@@ -142,7 +142,9 @@ impl Engine {
             Message::Performed(reports, scope) => self.handle_reports(&reports, scope),
             Message::Opened(wanted, report) => {
                 self.opening.remove(&wanted.alias);
+                let path = report.started_at().cloned();
                 self.opened(&wanted, Some(*report));
+                self.note_start(path.as_ref());
             }
             Message::Kept(subject, time, kept) => self.handle_kept(&subject, time, kept),
             Message::ToCopy(text) => self.user_interface.order(Order::Copy(text)),

@@ -16,7 +16,7 @@ use crate::decide::action_notice::{self, Scope};
 use crate::decide::action_report::{Action, ActionOutcome, ActionReport, ReportTarget};
 use crate::decide::intent::SessionConsent;
 use crate::decide::opening::{self, Plan};
-use crate::model::control_path::HostAlias;
+use crate::model::control_path::{ControlPath, HostAlias};
 use crate::model::places::{Host, WrittenBy};
 use crate::model::recent::Recent;
 use crate::model::socket::Target;
@@ -131,6 +131,15 @@ impl Engine {
                 }
                 self.scan();
             }
+        }
+    }
+
+    /// Records the alive check after the start of a master, which restarted its ControlPersist time.
+    pub(super) fn note_start(&mut self, path: Option<&ControlPath>) {
+        let started = self.sockets().find(|it| Some(&it.path) == path);
+        if let Some(cookie) = started.and_then(|socket| socket.cookie) {
+            self.scanner.note_request(cookie, true);
+            self.scan();
         }
     }
 

@@ -46,6 +46,8 @@ fn open_in_menu_starts_master_and_remembers_host() {
     icon.click(&["Hosts", "build"]);
     icon.wait_for_row(&["\u{25cf} build", "Check"]);
     end_with_test(&lab, "build");
+    // The check after the start was the last connection.
+    icon.wait_for_row(&["\u{25cf} build \u{2014} running, idle, ends at"]);
     wait_until("the notification is shown", PATIENCE, || {
         desktop
             .summaries()
