@@ -8,6 +8,13 @@ use muxtray::decide::intent::Intent;
 use muxtray::decide::notice::{Button, Notice, NoticeKey};
 use muxtray::desktop::APP_ID;
 use tr::tr;
+use unicode_width::UnicodeWidthStr;
+
+/// The longest line that is shown without a break: `muxtray hosts` with `%C` in a ControlPath.
+const MOST_COLUMNS: usize = 140;
+
+/// The pixels at the sides of a text: margins and the scroll bar.
+const BESIDE_TEXT: i32 = 48;
 
 /// Each window is open at most once.
 #[derive(Default)]
@@ -38,8 +45,10 @@ impl Windows {
             let about = gtk::AboutDialog::builder()
                 .program_name("muxtray")
                 .version(muxtray::VERSION)
-                .comments(env!("CARGO_PKG_DESCRIPTION"))
-                .copyright(concat!("Licence: ", env!("CARGO_PKG_LICENSE")))
+                .comments(tr!(
+                    "Watches OpenSSH control sockets, without touching them"
+                ))
+                .copyright(env!("CARGO_PKG_LICENSE"))
                 .title(tr!("About muxtray"))
                 // GNOME's header bar would replace the title and the Close button.
                 .use_header_bar(0)
@@ -143,13 +152,36 @@ impl Details {
         if let Some(buffer) = self.text.buffer() {
             buffer.set_text(&shown(text));
         }
+        self.widen(text);
         self.window.present();
+    }
+
+    /// Makes the window wide enough for the lines, so that tables keep their columns. Longer lines are wrapped.
+    fn widen(&self, text: &str) {
+        let columns = text.lines().map(UnicodeWidthStr::width).max();
+        let columns = columns.unwrap_or_default().min(MOST_COLUMNS);
+        let column = self.text.pango_context().metrics(None, None);
+        let column = column.approximate_digit_width();
+        let needed =
+            i32::try_from(columns).unwrap_or_default() * column / gtk::pango::SCALE + BESIDE_TEXT;
+        let (width, height) = self.window.size();
+        if needed > width {
+            self.window.resize(needed.min(widest()).max(width), height);
+        }
     }
 }
 
 fn all_text(buffer: &gtk::TextBuffer) -> Option<String> {
     let (start, end) = buffer.bounds();
     Some(buffer.text(&start, &end, false)?.to_string())
+}
+
+/// The width of the screen, with room for the borders of a window.
+fn widest() -> i32 {
+    let display = gtk::gdk::Display::default();
+    // Wayland has no primary monitor.
+    let monitor = display.and_then(|it| it.primary_monitor().or_else(|| it.monitor(0)));
+    monitor.map_or(0, |monitor| monitor.workarea().width() - BESIDE_TEXT)
 }
 
 /// The application icon, built in so that it does not need to be installed.
