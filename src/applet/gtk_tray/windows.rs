@@ -63,7 +63,7 @@ impl Windows {
             about.connect_delete_event(|about, _| about.hide_on_delete());
             about
         });
-        about.present();
+        present(about);
     }
 
     /// Asks a question, in place of an earlier one with the same key. Calls `answer` with the intent of the pressed
@@ -74,6 +74,7 @@ impl Windows {
             .title("muxtray")
             .text(shown(&notice.summary))
             .secondary_text(shown(&notice.body))
+            .skip_taskbar_hint(false)
             .build();
         dialog.set_icon(application_icon().as_ref());
         let is_answer = |button: &&Button| !matches!(button.intent, Intent::Show(_));
@@ -95,7 +96,7 @@ impl Windows {
                 answer(button.intent.clone());
             }
         });
-        dialog.present();
+        present(&dialog);
         if let Some(earlier) = self.questions.insert(notice.key, dialog) {
             earlier.close();
         }
@@ -153,7 +154,7 @@ impl Details {
             buffer.set_text(&shown(text));
         }
         self.widen(text);
-        self.window.present();
+        present(&self.window);
     }
 
     /// Makes the window wide enough for the lines, so that tables keep their columns. Longer lines are wrapped.
@@ -174,6 +175,14 @@ impl Details {
 fn all_text(buffer: &gtk::TextBuffer) -> Option<String> {
     let (start, end) = buffer.bounds();
     Some(buffer.text(&start, &end, false)?.to_string())
+}
+
+/// Shows the window before others. The click was in the panel, so GTK does not know its time, and KWin places windows
+/// without a time behind the active one. The time of an X server on Linux is that of the monotonic clock.
+fn present(window: &impl IsA<gtk::Window>) {
+    let milliseconds = gtk::glib::monotonic_time() / 1000;
+    let time = u32::try_from(milliseconds & i64::from(u32::MAX));
+    window.present_with_time(time.unwrap_or_default());
 }
 
 /// The width of the screen, with room for the borders of a window.
