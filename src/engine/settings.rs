@@ -159,7 +159,11 @@ impl Engine {
 
 fn no_session(session: &NewSession, error: &TerminalError) -> Box<Notice> {
     let host = text::line(&session.host);
-    let mut body = text::sentence(&error.to_string());
+    let mut body = match error {
+        TerminalError::None(error) => text::sentence(&error.to_string()),
+        // They begin with the name of the program.
+        TerminalError::NotStarted(..) | TerminalError::Failed(..) => error.to_string(),
+    };
     let mut buttons = Vec::new();
     if !matches!(error, TerminalError::Failed(..)) {
         body += "\n";
