@@ -21,7 +21,7 @@ mod stranded;
 pub mod terminal;
 
 use core::net::IpAddr;
-use std::collections::{BTreeSet, BTreeMap};
+use std::collections::BTreeSet;
 use std::iter;
 use std::time::{Duration, Instant};
 

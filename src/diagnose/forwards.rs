@@ -278,6 +278,7 @@ mod tests {
             has_other_config: false,
             forwardings: arguments.iter().copied().map(forwarding).collect(),
             gateway_ports: false,
+            persist: None,
         };
         let sources = Sources {
             asked: Vec::new(),

@@ -29,7 +29,7 @@ use crate::model::carried::Carried;
 use crate::model::control_path::{ControlPath, Destination};
 use crate::model::finding::{Finding, Severity};
 use crate::model::network::Judgement;
-use crate::model::places::{Host, Origin, Places, WrittenBy};
+use crate::model::places::{Host, Origin, Persist, Places, WrittenBy};
 use crate::model::socket::{
     Facts, File, Listener, MasterPid, Observation, Orphan, Snapshot, Socket, Stat, State, Target,
 };
@@ -218,7 +218,9 @@ fn socket(
         None => (hosts, Vec::new()),
     };
     let argument = argument(path, &state, &hosts, context);
-    let persist_secs = hosts.first().and_then(|host| host.persist.as_secs());
+    let typed = traces.arguments.and_then(|arguments| arguments.persist);
+    let persist = typed.or_else(|| hosts.first().map(|host| host.persist));
+    let persist_secs = persist.and_then(Persist::as_secs);
     let mut destination = destination(&control_path, &hosts, places);
     let is_elsewhere = hosts.is_empty() && strangers.is_empty();
     if is_elsewhere {

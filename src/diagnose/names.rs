@@ -134,6 +134,7 @@ mod tests {
                 has_other_config: false,
                 forwardings: Vec::new(),
                 gateway_ports: false,
+                persist: None,
             });
             let connection = remote.map(|remote| Connection {
                 remote: remote.parse().unwrap(),

@@ -180,6 +180,7 @@ mod tests {
                 has_other_config: false,
                 forwardings: Vec::new(),
                 gateway_ports: false,
+                persist: None,
             },
             sharing: SharingArguments::default(),
         }

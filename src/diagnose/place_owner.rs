@@ -193,6 +193,7 @@ mod tests {
             has_other_config: false,
             forwardings: Vec::new(),
             gateway_ports: false,
+            persist: None,
         };
         let of = |arguments, connection| Traces {
             arguments,

@@ -15,6 +15,7 @@ use crate::model::samples::{
 use crate::model::socket::{
     Connect, Cookie, FileKind, Filesystem, MasterPid, Process, Unresponsive,
 };
+use crate::model::ssh_command_line::ssh_arguments;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -476,6 +477,22 @@ fn use_is_the_bind_the_last_connect_or_a_session() {
         let ids = snapshot.sockets[0].findings.iter().map(|it| it.id);
         let expected = is_idle.then_some(FindingId::NoPersistExpiry);
         assert_eq!(ids.collect::<Vec<_>>(), Vec::from_iter(expected));
+    }
+}
+
+#[test]
+fn control_persist_is_that_of_the_arguments_before_the_configured_one() {
+    for (line, persist) in [
+        ("ssh -NM web", Some(600)),
+        ("ssh -NM -o ControlPersist=no web", None),
+        ("ssh -NM -o ControlPersist=2m web", Some(120)),
+    ] {
+        let cmdline = line.replace(' ', "\0");
+        let mut process = process("ssh");
+        process.arguments = ssh_arguments(cmdline.as_bytes(), &|_| None);
+        let master = listening(Holder::Ssh(process), Some(ME));
+        let socket = judged(&master, &History::default()).unwrap();
+        assert_eq!(socket.persist_secs, persist, "{line}");
     }
 }
 

@@ -151,11 +151,7 @@ pub fn parse_host(alias: HostAlias, output: &[u8]) -> Host {
             .filter(|(is_needed, _)| *is_needed)
             .map(|(_, option)| option.to_owned())
             .collect(),
-        persist: match &*value("controlpersist") {
-            "" | "no" | "false" => Persist::No,
-            "yes" | "true" | "0" => Persist::Forever,
-            seconds => seconds.parse().map_or(Persist::No, Persist::Seconds),
-        },
+        persist: Persist::parse(&value("controlpersist")).unwrap_or_default(),
         server_alive_interval: value("serveraliveinterval").parse().unwrap_or(0),
         server_alive_count_max: value("serveralivecountmax").parse().unwrap_or(3),
         settings: HostSettings::parse(output),

@@ -15,6 +15,7 @@ use super::forward::Listening;
 use super::forwarding::Forwarding;
 use super::group::Permissions;
 use super::ids::{Cookie, MasterPid, SocketId, UserId};
+use super::places::Persist;
 use super::text;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -189,6 +190,8 @@ pub struct SshArguments {
     /// The arguments of `-L` and `-D`.
     pub forwardings: Vec<Forwarding>,
     pub gateway_ports: bool,
+    /// `-o ControlPersist`, which the configuration does not show.
+    pub persist: Option<Persist>,
 }
 
 /// The result of a non-blocking connect. Only paths without a listener in the kernel's table are connected to.

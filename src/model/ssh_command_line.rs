@@ -7,6 +7,7 @@ use super::control_path::Destination;
 use super::forwarding::{Forwarding, ForwardingKind};
 use super::network::SharingArguments;
 use super::observation::SshArguments;
+use super::places::Persist;
 
 /// The option string of getopt in `main()` of ssh.c; a colon follows options with an argument.
 const OPTIONS: &[u8] = b"1246ab:c:e:fgi:kl:m:no:p:qstvxAB:CD:E:F:GI:J:KL:MNO:P:Q:R:S:TVw:W:XYy";
@@ -106,7 +107,7 @@ pub fn ssh_arguments(
     service: &dyn Fn(&str) -> Option<u16>,
 ) -> Option<SshArguments> {
     let (mut user, mut host, mut port, mut has_other_config) = (None, None, None, false);
-    let (mut forwardings, mut gateway_ports) = (Vec::new(), false);
+    let (mut forwardings, mut gateway_ports, mut persist) = (Vec::new(), false, None);
     let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
     parts(cmdline, |part| match part {
         Part::Host(word) => {
@@ -124,6 +125,9 @@ pub fn ssh_arguments(
         Part::Option(b'o', line) => match option_line(line) {
             Some((keyword, value)) if keyword == "user" => user = user.take().or(Some(value)),
             Some((keyword, value)) if keyword == "port" => port = port.or(value.parse().ok()),
+            Some((keyword, value)) if keyword == "controlpersist" => {
+                persist = persist.or_else(|| Persist::parse(&value));
+            }
             _ => {}
         },
         Part::Option(..) => {}
@@ -134,6 +138,7 @@ pub fn ssh_arguments(
         has_other_config,
         forwardings,
         gateway_ports,
+        persist,
     })
 }
 
@@ -283,6 +288,26 @@ mod tests {
             assert_eq!(shown.unwrap_or_default(), server, "{cmdline:?}");
             let other = found.is_some_and(|found| found.has_other_config);
             assert_eq!(other, has_other_config, "{cmdline:?}");
+        }
+    }
+
+    #[test]
+    fn control_persist_of_the_arguments_as_the_first_of_them() {
+        use Persist::{Forever, No, Seconds};
+        for (line, persist) in [
+            ("ssh -N web", None),
+            ("ssh -NM -o ControlPersist=no web", Some(No)),
+            ("ssh -ocontrolpersist=YES web", Some(Forever)),
+            ("ssh -o ControlPersist=0 web", Some(Forever)),
+            ("ssh -o ControlPersist=90 web", Some(Seconds(90))),
+            (
+                "ssh -o ControlPersist=1h30M -o ControlPersist=no web",
+                Some(Seconds(5400)),
+            ),
+            ("ssh -o ControlPersist=soon web", None),
+        ] {
+            let found = ssh_arguments(line.replace(' ', "\0").as_bytes(), &|_| None);
+            assert_eq!(found.unwrap().persist, persist, "{line}");
         }
     }
 
