@@ -56,12 +56,13 @@ fn click_changes_one_line_and_survives_restart() {
     let Some(lab) = lab("click_changes_one_line_and_survives_restart") else {
         return;
     };
-    lab.write("config/muxtray/config.toml", MINE);
+    lab.write_muxtray_config(MINE);
+    let mine = fs::read_to_string(configuration(&lab)).unwrap();
     let desktop = Desktop::new(&lab, Parts::ALL);
     let applet = desktop.muxtray_run(&[]);
     let icon = desktop.tray_icon(applet.pid());
     switch(&icon, CLEAN, true, &configuration(&lab), "= true # not yet");
-    let on = MINE.replace("= false # not yet", "= true # not yet");
+    let on = mine.replace("= false # not yet", "= true # not yet");
     assert_eq!(fs::read_to_string(configuration(&lab)).unwrap(), on);
     // It takes effect at once.
     let stale = lab.control_path("web");
@@ -78,7 +79,7 @@ fn click_changes_one_line_and_survives_restart() {
         &configuration(&lab),
         "= false # not yet",
     );
-    assert_eq!(fs::read_to_string(configuration(&lab)).unwrap(), MINE);
+    assert_eq!(fs::read_to_string(configuration(&lab)).unwrap(), mine);
     end(applet);
 }
 
@@ -151,7 +152,7 @@ fn invalid_file_disables_switches_with_reason_and_stays() {
     assert!(icon.wait_for_row(OPEN).enabled, "it is the way out");
     assert_eq!(fs::read_to_string(configuration(&lab)).unwrap(), bad);
 
-    lab.write("config/muxtray/config.toml", "clean_automatically = true\n");
+    lab.write_muxtray_config("clean_automatically = true\n");
     icon.wait_for_mark(CLEAN, true);
     end(applet);
 }

@@ -186,15 +186,9 @@ fn row_that_becomes_enabled_is_not_grey() {
     icon.wait_for_mark(CLEAN, false);
     let mut panel = Panel::new(&desktop, icon);
     panel.open(&CLEAN[..1]);
-    lab.write(
-        "config/muxtray/config.toml",
-        "clean_automatically = perhaps\n",
-    );
+    lab.write_muxtray_config("clean_automatically = perhaps\n");
     panel.wait_for(CLEAN, |row| !row.enabled);
-    lab.write(
-        "config/muxtray/config.toml",
-        "clean_automatically = false\n",
-    );
+    lab.write_muxtray_config("clean_automatically = false\n");
     panel.wait_for(CLEAN, |row| row.enabled);
     end(applet);
 }

@@ -168,7 +168,8 @@ impl Lab {
     }
 
     /// Writes muxtray's configuration: these lines, after globs that ignore everything outside this laboratory. Other
-    /// tests run at the same time as the same user, and a developer may have masters.
+    /// tests run at the same time as the same user, and a developer may have masters: with `clean_automatically` an
+    /// applet would remove their sockets too.
     pub(crate) fn write_muxtray_config(&self, lines: &str) -> PathBuf {
         self.write_ignoring(&[], lines)
     }
