@@ -27,11 +27,11 @@ impl Engine {
             reading: false,
         }));
         interests.extend(self.autostart.interest());
-        let is_new = self.watch.follow(snapshot, interests);
+        let is_other = self.watch.follow(snapshot, interests);
         let now = Instant::now();
         self.debounce.note_scan(self.last_scan, now);
-        if is_new {
-            // It may have changed between the scan and the watch.
+        if is_other {
+            // A change between the scan and the watch has no event.
             self.debounce.note_event(Event::Changed, now);
         }
     }

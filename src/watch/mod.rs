@@ -162,7 +162,8 @@ impl<D: Watcher> Watch<D> {
     }
 
     /// Watches these interests, the masters, clients and sockets of the snapshot, and nothing else of files and processes.
-    /// Returns whether any of it was not watched before: it may have changed since the scan.
+    /// Returns whether it watches more or less than before: something new may have changed since the scan, and an event of
+    /// something dropped may not have been read yet.
     ///
     /// Call it after every scan, so that a directory that was replaced is watched again. Costs some lstat calls for each
     /// directory.

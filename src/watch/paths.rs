@@ -85,25 +85,24 @@ impl Paths {
         self.is_out_of_watches
     }
 
-    /// Watches the inodes that these interests need now, and no others. Returns whether one was not watched before.
+    /// Watches the inodes that these interests need now, and no others. Returns whether these are others than before.
     pub(super) fn follow(&mut self, interests: &[Interest]) -> bool {
         let mut targets = Targets::default();
         for interest in interests {
             targets.add_interest(interest);
         }
         let Targets(targets) = targets;
-        let files: Vec<FileId> = self.watched.keys().copied().collect();
-        for file in files {
-            if !targets.contains_key(&file) {
-                self.remove(file);
-            }
+        let files = self.watched.keys().copied();
+        let dropped: Vec<FileId> = files.filter(|file| !targets.contains_key(file)).collect();
+        for file in &dropped {
+            self.remove(*file);
         }
         self.is_out_of_watches = false;
         let mut is_new = false;
         for (file, target) in targets {
             is_new |= self.watch(file, target);
         }
-        is_new
+        is_new || !dropped.is_empty()
     }
 
     /// Returns whether the inode is watched for more than before.

@@ -44,18 +44,20 @@ impl<D: 'static> ProcessExits<D> {
         }
     }
 
-    /// Watches these processes and no others. Returns whether one of them had exited before it was watched.
+    /// Watches these processes and no others. Returns whether an exit may be missed: of a process before it was watched,
+    /// or of one that is no longer watched, because a scan does not see the process of a socket that closes meanwhile.
     pub(super) fn follow(&mut self, pids: &BTreeSet<MasterPid>) -> bool {
         let handle = &self.handle;
+        let mut is_missed = false;
         self.processes.retain(|pid, state| {
             let is_wanted = pids.contains(pid);
             if let (false, State::Watched(token)) = (is_wanted, &*state) {
                 handle.remove(*token);
+                is_missed = true;
             }
             // One that could not be watched is tried again.
             is_wanted && !matches!(state, State::Unwatched)
         });
-        let mut has_exited = false;
         let watched = self.processes.values();
         let watched = watched.filter(|state| matches!(state, State::Watched(_)));
         let mut free = max_processes().saturating_sub(watched.count());
@@ -72,7 +74,7 @@ impl<D: 'static> ProcessExits<D> {
                         state
                     }
                     Err(Errno::SRCH) => {
-                        has_exited = true;
+                        is_missed = true;
                         State::Exited
                     }
                     Err(error) => unwatched(*pid, error),
@@ -80,7 +82,7 @@ impl<D: 'static> ProcessExits<D> {
             };
             self.processes.insert(*pid, state);
         }
-        has_exited
+        is_missed
     }
 
     fn watch(&self, pid: MasterPid, pidfd: OwnedFd) -> State {

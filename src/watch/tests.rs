@@ -357,13 +357,24 @@ fn earlier_exit_is_reported_by_follow() {
     assert!(lab.recorder.watch.follow_all(&[], &masters));
 }
 
+/// The scan has read the file or process, or found no process for the socket, while it ended.
 #[test]
-fn exit_of_a_process_no_longer_watched_is_no_event() {
+fn end_during_a_scan_is_reported_by_follow() {
     let mut lab = Lab::new();
+    let _listener = UnixListener::bind(lab.path("web")).unwrap();
+    lab.interests.push(Interest::Inode(lab.path("web")));
+    lab.follow();
+    fs::remove_file(lab.path("web")).unwrap();
+    assert!(lab.follow(), "the file");
+    assert!(!lab.follow());
+
     let mut sleeper = Sleeper::new();
     let masters = BTreeSet::from([sleeper.pid()]);
+    lab.interests.clear();
+    lab.follow();
     assert!(!lab.recorder.watch.follow_all(&[], &masters));
-    assert!(!lab.recorder.watch.follow_all(&[], &BTreeSet::new()));
     sleeper.kill();
+    assert!(lab.follow(), "the process");
+    assert!(!lab.follow());
     assert_eq!(lab.events(), []);
 }
