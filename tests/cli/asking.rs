@@ -4,7 +4,6 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::process::Command;
-use std::time::Duration;
 
 use crate::support::{Lab, PATIENCE, Process, Report, skip, wait_until};
 
@@ -119,7 +118,7 @@ fn unnamed_hosts_are_asked_about_only_without_a_named_host() {
 }
 
 #[test]
-fn second_run_on_300_hosts_takes_less_than_a_second() {
+fn second_run_on_300_hosts_computes_for_less_than_a_second() {
     let lab = Lab::new();
     counting_ssh(&lab);
     let mut hosts = String::new();
@@ -137,10 +136,11 @@ fn second_run_on_300_hosts_takes_less_than_a_second() {
     assert!(first.stdout.contains("300 hosts"), "{}", first.stdout);
     assert!(first.stderr.is_empty(), "no progress without a terminal");
     assert_eq!(taken(&lab, "asked").len(), 300);
-    let second = lab.muxtray(["doctor"]).expect(0);
+    // The time of a processor, because other tests run at the same time. The kernel ends the process beyond it.
+    let second = lab.muxtray_behind(["prlimit", "--cpu=1"], ["doctor"]);
+    let second = Process::run(second, PATIENCE).expect(0);
     assert_eq!(second.stdout, first.stdout);
     assert_eq!(taken(&lab, "asked"), [""; 0]);
-    assert!(second.took < Duration::from_secs(1), "{:?}", second.took);
 }
 
 #[test]
