@@ -16,8 +16,10 @@ const BATCH: usize = 50;
 const CHANGES_OF_ONE: usize = 3;
 /// One-time allocations happen in the first few thousand changes.
 const WARM_UP: usize = 4_000;
-/// Samples of which the lowest counts, at the beginning and at the end: freed memory returns to the kernel late.
-const SAMPLES: usize = 5;
+/// Parts of the changes that are compared.
+const PARTS: usize = 4;
+/// The least number of samples.
+const SAMPLES: usize = 2 * PARTS;
 /// The growth of anonymous memory allowed at the end: less than ten thousand of the smallest allocations (32 bytes)
 /// would be.
 const MOST_GROWTH: usize = 256 * 1024;
@@ -105,10 +107,8 @@ fn assert_steady(
         cycle();
     }
     let samples: Vec<Usage> = (0..cycles(changes)).map(|_| cycle()).collect();
-    let lowest = |samples: &[Usage]| samples.iter().map(|sample| sample.anonymous).min().unwrap();
-    let before = lowest(&samples[..SAMPLES]);
-    let after = lowest(&samples[samples.len() - SAMPLES..]);
-    let grown = after.saturating_sub(before);
+    let anonymous: Vec<usize> = samples.iter().map(|sample| sample.anonymous).collect();
+    let grown = growth(&anonymous);
     assert!(
         grown <= most_growth,
         "anonymous memory grew by {grown} bytes over {changes} changes: {samples:?}"
@@ -123,6 +123,25 @@ fn assert_steady(
             now.descriptors <= descriptors && now.threads <= threads
         },
     );
+}
+
+/// The growth over all samples, if they grow from each part to the next, as with a leak. A heap that takes another piece
+/// from the kernel grows once. The lowest sample of a part counts, because freed memory returns to the kernel late.
+fn growth(samples: &[usize]) -> usize {
+    let parts = samples.chunks(samples.len().div_ceil(PARTS));
+    let lowest: Vec<usize> = parts.map(|part| *part.iter().min().unwrap()).collect();
+    let growths = lowest.windows(2);
+    let least = growths.map(|pair| pair[1].saturating_sub(pair[0])).min();
+    least.unwrap() * PARTS
+}
+
+#[test]
+fn leak_grows_all_the_time_and_a_heap_in_steps() {
+    let of = |size: fn(usize) -> usize| growth(&(0..67).map(size).collect::<Vec<_>>());
+    let once = of(|cycle| 4_000_000 + if cycle < 40 { 0 } else { 1_250_000 });
+    assert_eq!(once, 0);
+    let leak = of(|cycle| 4_000_000 + cycle * CHANGES_OF_ONE * BATCH * 32);
+    assert!(leak > MOST_GROWTH, "{leak}");
 }
 
 /// The resources of a process.
