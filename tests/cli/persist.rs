@@ -6,17 +6,17 @@ use crate::support::{Lab, PATIENCE, Process, process_state, wait_until};
 use nix::sys::signal::Signal;
 
 /// The ControlPersist time of these tests' masters.
-const PERSIST: Duration = Duration::from_secs(3);
+const PERSIST: Duration = Duration::from_secs(6);
 
 /// Tolerance for a busy machine.
-const SLACK: Duration = Duration::from_secs(4);
+const SLACK: Duration = Duration::from_secs(20);
 
 /// Starts a master while `watcher` runs; `sees_it` reports if the watcher has seen the master. Demands that the master
 /// ends on time.
 fn ends_on_time_under(lab: &Lab, watcher: &mut Process, sees_it: impl Fn(&Process) -> bool) {
     let persist = PERSIST.as_secs().to_string();
-    let pid = lab.persisted_master("web", &persist);
     let start = Instant::now();
+    let pid = lab.persisted_master("web", &persist);
     wait_until("the watcher has seen the master", PERSIST, || {
         sees_it(watcher)
     });
@@ -24,10 +24,7 @@ fn ends_on_time_under(lab: &Lab, watcher: &mut Process, sees_it: impl Fn(&Proces
         process_state(pid).is_none()
     });
     let lived = start.elapsed();
-    assert!(
-        lived > PERSIST - Duration::from_secs(1),
-        "it ended early, after {lived:?}"
-    );
+    assert!(lived >= PERSIST, "it ended early, after {lived:?}");
     assert!(watcher.is_running(), "{}", watcher.stderr());
     assert!(!lab.control_path("web").exists());
 }

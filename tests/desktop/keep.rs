@@ -9,7 +9,8 @@ use nix::unistd::Pid;
 use crate::desktop::{Desktop, Message, Parts, end, lab};
 use crate::support::{Lab, PATIENCE, Process, is_listening, wait_until};
 
-const PERSIST: Duration = Duration::from_secs(5);
+/// Long enough to click before it is over.
+const PERSIST: Duration = Duration::from_secs(10);
 const WEB: &str = "\u{25cf} web";
 
 /// Opens a master that ControlPersist ends. Returns its path.

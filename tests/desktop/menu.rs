@@ -147,22 +147,26 @@ pub(crate) fn wait_until_at_rest(process: &Process) {
     let mut last = (context_switches(process.pid()), Instant::now());
     wait_until("it is at rest", PATIENCE, || {
         let now = context_switches(process.pid());
-        if now != last.0 {
+        if now.is_none() || now != last.0 {
             last = (now, Instant::now());
         }
         last.1.elapsed() > Duration::from_secs(1)
     });
 }
 
-/// The number of times that the threads of a process have gone to sleep.
-fn context_switches(pid: i32) -> u64 {
+/// The number of times that the threads of a process have gone to sleep; `None` if one is not asleep.
+fn context_switches(pid: i32) -> Option<u64> {
     let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-    let switches = threads.flatten().filter_map(|thread| {
-        let status = std::fs::read_to_string(thread.path().join("status")).ok()?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
-        line.trim().parse::<u64>().ok()
+    let statuses = threads
+        .filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("status")).ok());
+    let field = |status: &str, name: &str| {
+        let value = status.lines().find_map(|line| line.strip_prefix(name));
+        value.unwrap_or_default().trim().to_owned()
+    };
+    let switches = statuses.map(|status| {
+        let is_asleep = field(&status, "State:").starts_with('S');
+        let switches = field(&status, "voluntary_ctxt_switches:").parse();
+        switches.ok().filter(|_: &u64| is_asleep)
     });
     switches.sum()
 }

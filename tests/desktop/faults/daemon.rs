@@ -59,7 +59,8 @@ fn hanging_daemon_does_not_delay_the_end() {
     wait_until("the daemon is asked", PATIENCE, || slow.shown().len() == 1);
     let begun = Instant::now();
     end(muxtray);
-    assert!(begun.elapsed() < Duration::from_secs(3));
+    // The wait for an answer takes 5 s.
+    assert!(begun.elapsed() < Duration::from_secs(4));
 }
 
 #[test]
