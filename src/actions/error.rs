@@ -62,6 +62,10 @@ pub enum ActionError {
     #[error("{}", tr!("changed since it was checked; try again"))]
     DirectoryChanged,
 
+    /// A master that asks before each session is started with the program to ask with, and the ssh of its ProxyJump,
+    /// which does not inherit BatchMode, would use it too.
+    #[error("{}", tr!("with ControlMaster ask, its ProxyJump or ProxyCommand could ask a person"))]
+    WouldAsk,
     /// The started ssh has been ended.
     #[error("{0}")]
     NotStarted(Failure),

@@ -20,7 +20,9 @@ use super::held_socket::HoldError;
 use super::kernel::LiveKernel;
 use super::ssh::deferred_signals::DeferredSignals;
 use super::ssh::run::{self, RunOptions, SshRole};
-use super::ssh::{Ssh, master_at, master_created_by, remove_after_failed_start};
+use super::ssh::{
+    BATCH_MODE, Ssh, master_at, master_created_by, prevent_askpass, remove_after_failed_start,
+};
 use crate::decide::action_report::with_forwards;
 use crate::decide::intent::SessionConsent;
 use crate::decide::opening::{First, Opened, Start};
@@ -80,6 +82,9 @@ pub(super) fn open(
     questions: Questions,
     signals: Option<&DeferredSignals>,
 ) -> Result<Opened, ActionError> {
+    if questions == Questions::None && start.asks && start.has_proxy {
+        return Err(ActionError::WouldAsk);
+    }
     let before = free_path(&start.first, consent)?;
     let before = before.map(|ended| with_forwards(ended, start.forwards.clone()));
     let begun = Instant::now();
@@ -145,12 +150,10 @@ fn command(ssh: &Ssh, start: &Start, questions: Questions) -> Command {
             command.env("SSH_ASKPASS_REQUIRE", "force");
         }
         Questions::None => {
-            command.args(["-o", "BatchMode=yes"]);
-            // ssh does not pass BatchMode to the ssh of a ProxyJump. A master that asks before each session keeps the
-            // program to ask with.
+            command.args(BATCH_MODE);
+            // A master that asks before each session keeps the program to ask with.
             if !start.asks {
-                command.env("SSH_ASKPASS_REQUIRE", "force");
-                command.env("SSH_ASKPASS", "false");
+                prevent_askpass(&mut command);
             }
         }
     }

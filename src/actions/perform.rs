@@ -377,6 +377,10 @@ pub fn open(opening: &Opening, signals: Option<&DeferredSignals>) -> ActionRepor
             let advice = opening::way_out(failure, &alias.0, &ssh.host, ssh.config.as_deref());
             (Some(advice), tr!("Try again"), consent)
         }
+        ActionError::WouldAsk => {
+            let advice = opening::way_to_ask(&alias.0, ssh.config.as_deref());
+            (Some(advice), tr!("Try again"), consent)
+        }
         _ => (None, tr!("Try again"), consent),
     };
     let intent = Intent::Open {
@@ -385,6 +389,7 @@ pub fn open(opening: &Opening, signals: Option<&DeferredSignals>) -> ActionRepor
     };
     let asked = match &error {
         ActionError::NotStarted(failure) => opening::asked(failure),
+        ActionError::WouldAsk => Asked::Yes,
         _ => Asked::No,
     };
     let report = report(error.outcome(), error.to_string())

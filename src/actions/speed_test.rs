@@ -12,7 +12,7 @@ use super::error::ActionError;
 use super::kernel::LiveKernel;
 use super::ssh::deferred_signals::DeferredSignals;
 use super::ssh::run::{self, RunOptions, SshRole};
-use super::ssh::{Ssh, master_created_by, remove_after_failed_start};
+use super::ssh::{BATCH_MODE, Ssh, master_created_by, prevent_askpass, remove_after_failed_start};
 use crate::decide::intent::SessionConsent;
 use crate::diagnose::obstacle::Failure;
 use crate::model::control_path::ControlPath;
@@ -116,9 +116,9 @@ fn series(
 /// configuration.
 fn command(ssh: &Ssh) -> Command {
     let mut command = ssh.command();
-    command.args(["-T", "-a", "-x"]);
+    command.args(["-T", "-a", "-x"]).args(BATCH_MODE);
+    prevent_askpass(&mut command);
     for option in [
-        "BatchMode=yes",
         "ClearAllForwardings=yes",
         "PermitLocalCommand=no",
         "RemoteCommand=none",

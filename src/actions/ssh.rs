@@ -21,6 +21,15 @@ use crate::observe::connect::connect_now;
 
 const VERSION_LIMIT: Duration = Duration::from_secs(2);
 
+/// ssh fails if it would have to ask a person.
+pub(super) const BATCH_MODE: [&str; 2] = ["-o", "BatchMode=yes"];
+
+/// For the ssh of a ProxyJump, to which ssh does not pass BatchMode.
+pub(super) fn prevent_askpass(command: &mut Command) {
+    command.env("SSH_ASKPASS_REQUIRE", "force");
+    command.env("SSH_ASKPASS", "false");
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ssh {
     pub program: PathBuf,

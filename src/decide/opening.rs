@@ -12,6 +12,7 @@ use crate::diagnose::commands;
 use crate::diagnose::obstacle::{self, Failure, Obstacle};
 use crate::model::control_path::{ControlPath, HostAlias, ssh_words};
 use crate::model::finding::FindingId;
+use crate::model::place_difference::has_proxy;
 use crate::model::places::{Host, Persist};
 use crate::model::socket::{MasterPid, Snapshot, Socket, State, Target};
 use crate::model::text;
@@ -31,6 +32,7 @@ pub struct Start {
     /// The forwardings that end with a stranded master.
     pub forwards: Option<String>,
     pub asks: bool,
+    pub has_proxy: bool,
     pub has_connect_timeout: bool,
 }
 
@@ -85,6 +87,7 @@ pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot) -> Plan {
         forwards: ended.and_then(Socket::forwards_text),
         first,
         asks: host.control_master.asks(),
+        has_proxy: has_proxy(host),
         has_connect_timeout: host.has_connect_timeout,
     })
 }
@@ -222,6 +225,14 @@ pub fn command(alias: &str, config: Option<&Path>) -> String {
 /// Returns the command that prints each step of a connection.
 pub fn verbose(host: &str, config: Option<&Path>) -> String {
     format!("ssh {}-v {}", text::option_of(config), ssh_words(host))
+}
+
+/// Returns the remedy for a host whose ProxyJump or ProxyCommand could ask a person.
+pub fn way_to_ask(alias: &str, config: Option<&Path>) -> String {
+    tr!(
+        "put ControlMaster auto into its Host block, or start one: {command}",
+        command = command(alias, config)
+    )
 }
 
 /// Returns the button for a stranded master; `None` if the master is not stranded, or has no configured host.

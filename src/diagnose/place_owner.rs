@@ -7,7 +7,7 @@ use tr::tr;
 
 use crate::model::network::Connection;
 use crate::model::observation::SshArguments;
-use crate::model::place_difference::{jump, place_difference, proxy_command};
+use crate::model::place_difference::{has_proxy, jump, place_difference, proxy_command};
 use crate::model::places::Host;
 use crate::model::socket::Stranger;
 
@@ -92,10 +92,6 @@ fn owner<'a>(hosts: &[&'a Host], traces: Traces<'_>, home: &Path) -> Option<&'a 
     let owner = possible.next()?;
     let is_same = |host: &&Host| place_difference(owner, host, home).is_none();
     possible.all(is_same).then_some(owner)
-}
-
-fn has_proxy(host: &Host) -> bool {
-    jump(host).is_some() || proxy_command(host, Path::new("")).is_some()
 }
 
 /// Whether one of the master's proxy processes runs the ProxyCommand or ProxyJump of this host.

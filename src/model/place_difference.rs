@@ -115,6 +115,10 @@ pub fn proxy_command(host: &Host, home: &Path) -> Option<String> {
     Some(command.strip_prefix("exec ").unwrap_or(command).to_owned())
 }
 
+pub fn has_proxy(host: &Host) -> bool {
+    jump(host).is_some() || proxy_command(host, Path::new("")).is_some()
+}
+
 /// Returns the jump hosts in one spelling; a ProxyCommand that is only `ssh -W %h:%p JUMP` is one.
 pub fn jump(host: &Host) -> Option<String> {
     let written = host

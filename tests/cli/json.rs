@@ -194,22 +194,31 @@ fn fixes_are_results_beside_the_report() {
     assert!(without.get("results").is_none());
 }
 
+/// The server's key is unknown to `web`, so ssh would ask. ssh does not pass BatchMode to the ssh of a ProxyJump.
 #[test]
-fn batch_asks_nobody() {
+fn batch_and_test_ask_nobody() {
     let lab = Lab::new();
-    // The server's key is unknown, so ssh would ask.
-    lab.configure("Host web\n    StrictHostKeyChecking ask\n    UserKnownHostsFile /dev/null\n");
-    let mut command = lab.muxtray_command(["open", "--batch", "web"]);
-    command.env("DISPLAY", ":none").env(
-        "SSH_ASKPASS",
-        lab.script("askpass", "touch asked; echo yes"),
+    lab.configure(
+        "Host web\n    StrictHostKeyChecking ask\n    UserKnownHostsFile /dev/null\n\
+         Host db build\n    ProxyJump web\nHost build\n    ControlMaster ask\n",
     );
-    let said = Process::run(command, PATIENCE).expect(1);
-    assert!(
-        said.stdout.contains("Host key verification failed"),
-        "{said:?}"
-    );
-    assert!(!lab.path("asked").exists());
+    let askpass = lab.script("askpass", "touch asked; echo yes");
+    let key = "Host key verification failed";
+    let could = "with ControlMaster ask, its ProxyJump or ProxyCommand could ask a person";
+    for (words, expected) in [
+        (&["open", "--batch", "web"][..], key),
+        (&["open", "--batch", "db"], key),
+        (&["open", "--batch", "build"], could),
+        (&["test", "web"], key),
+        (&["test", "db"], key),
+        (&["test", "build"], key),
+    ] {
+        let mut command = lab.muxtray_command(words);
+        command.env("DISPLAY", ":none").env("SSH_ASKPASS", &askpass);
+        let said = Process::run(command, PATIENCE).expect(1);
+        assert!(said.stdout.contains(expected), "{words:?}: {said:?}");
+        assert!(!lab.path("asked").exists(), "{words:?}: {said:?}");
+    }
 }
 
 #[test]

@@ -18,6 +18,7 @@ fn plan_depends_on_the_state_at_the_path() {
                 path: path("/s/u@h-22"),
                 first,
                 asks: false,
+                has_proxy: false,
                 has_connect_timeout: false,
             })
         };
