@@ -1,7 +1,7 @@
-//! A long run in short time: masters that start, end, hang, continue and are replaced, configurations that change, a
-//! panel and a notification daemon that are killed and restarted, around the running applet. The menu and the
-//! announcements are compared with the true state all the time; the resources are measured whenever there are no
-//! masters.
+//! A long run in short time: masters that start, end, hang, continue and are replaced, stranded ones that the applet
+//! replaces, configurations that change, a panel and a notification daemon that are killed and restarted, around the
+//! running applet. The menu and the announcements are compared with the true state all the time; the resources are
+//! measured whenever there are no masters.
 //!
 //! The schedule is random, from a seed that is printed. The short run is part of the suite; a long one, with this many
 //! events and another seed, is:
@@ -18,6 +18,7 @@ mod announcements;
 mod daemon;
 mod masters;
 mod panel;
+mod reopen;
 mod sessions;
 mod truth;
 mod usage;
@@ -25,10 +26,11 @@ mod usage;
 use std::collections::BTreeSet;
 use std::env;
 use std::fs;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::desktop::{Desktop, Parts, end, lab};
-use crate::support::{Lab, PATIENCE, Process, User, has_glycin, skip};
+use crate::support::{Network, PATIENCE, Process, User, has_glycin, program, skip};
 use announcements::Announcements;
 use daemon::Daemon;
 use futures_lite::future::block_on;
@@ -76,11 +78,17 @@ struct Soak<'a> {
     panel: Panel<'a>,
     announcements: Announcements,
     random: Random,
+    /// The applet and all masters run in it.
+    network: Option<&'a Network>,
+    /// Whether the client has its other addresses.
+    is_moved: bool,
     pid: i32,
     events: u64,
     /// The longest time from an event until the menu and the notifications were right.
     slowest: Duration,
     restarts: [u64; 2],
+    /// The number of stranded masters that the applet replaced.
+    replaced: usize,
 }
 
 impl Soak<'_> {
@@ -266,8 +274,8 @@ impl Soak<'_> {
 }
 
 fn soak<'a>(
-    lab: &'a Lab,
     truth: Truth<'a>,
+    masters: Masters,
     connection: &'a zbus::Connection,
     desktop: Desktop<'a>,
     daemon: Daemon,
@@ -279,14 +287,17 @@ fn soak<'a>(
         truth,
         desktop,
         daemon,
-        masters: Masters::new(lab),
+        masters,
         panel,
         announcements: Announcements::default(),
         random: Random(seed),
+        network: None,
+        is_moved: false,
         pid: applet.pid(),
         events: 0,
         slowest: Duration::ZERO,
         restarts: [0, 0],
+        replaced: 0,
     }
 }
 
@@ -302,19 +313,37 @@ fn long_run_announces_each_problem_once_without_growth() {
     let Some(lab) = lab(test) else {
         return;
     };
+    let network = Network::of(lab);
+    let (lab, network) = match &network {
+        Ok(network) => (&network.lab, Some(network)),
+        Err(refused) => {
+            let (lab, why) = &**refused;
+            skip(&format!("{test}, stranded masters"), why);
+            (lab, None)
+        }
+    };
     // The files exist before the applet starts.
-    let truth = Truth::new(&lab);
+    let truth = Truth::new(lab, network.is_some());
     let parts = Parts {
         daemon: false,
         ..Parts::ALL
     };
-    let desktop = Desktop::new(&lab, parts);
+    let desktop = Desktop::new(lab, parts);
     let address = desktop.bus_address();
     let daemon = Daemon::start(&address);
     let connection = zbus::connection::Builder::address(address.as_str()).build();
     let connection = block_on(connection).unwrap();
-    let applet = desktop.muxtray_run(&[]);
-    let mut soak = soak(&lab, truth, &connection, desktop, daemon, &applet, seed);
+    let enter = |command: Command| match network {
+        Some(network) => network.enter(&command),
+        None => command,
+    };
+    let applet = desktop.join(lab.command_of_build(program(), ["run"]));
+    let applet = Process::start(enter(applet));
+    let masters = Masters::new(enter(masters::command(lab)));
+    let mut soak = Soak {
+        network,
+        ..soak(truth, masters, &connection, desktop, daemon, &applet, seed)
+    };
     println!("seed {seed}");
     soak.settle(&BTreeSet::new());
     let begun = Instant::now();
@@ -329,13 +358,18 @@ fn long_run_announces_each_problem_once_without_growth() {
         }
         soak.undo_changes();
         soak.sessions_and_keeps();
+        // A stranded master is replaced after 15 seconds.
+        if measurements.len().is_multiple_of(2) {
+            soak.stranded_masters_are_replaced();
+        }
         measurements.push(Usage::of(applet.pid(), soak.events, begun.elapsed()));
     }
     println!("{}", Usage::table(&measurements));
     println!(
-        "{} events, {} masters killed, {} problems announced of {}, panel killed {} times, daemon {} times; slowest {:.1?}",
+        "{} events, {} masters killed, {} replaced, {} problems announced of {}, panel killed {} times, daemon {} times; slowest {:.1?}",
         soak.events,
         soak.truth.killed,
+        soak.replaced,
         soak.announcements.seen,
         soak.announcements.expected,
         soak.restarts[0],

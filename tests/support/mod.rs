@@ -34,7 +34,7 @@ pub(crate) use listener::{Behaviour, Listener, Listeners, PACKETS, python_called
 pub(crate) use master::{Master, Session};
 pub(crate) use mount::FuseMount;
 pub(crate) use muxtray::{GOOD, Report, SocketReport, program};
-pub(crate) use network::{CLIENT, Network, WEB};
+pub(crate) use network::{CLIENT, Network, SERVERS, WEB};
 pub(crate) use process::{Finished, PATIENCE, Process, look_for, wait_for, wait_until};
 pub(crate) use target::Target;
 pub(crate) use trace::{judged, no_trace};

@@ -34,26 +34,30 @@ pub(crate) struct Network {
 pub(crate) const CLIENT: &str = "10.77.1.1";
 /// The address of `web`.
 pub(crate) const WEB: &str = "10.99.0.9";
+/// The hosts at the ends of the cables.
+pub(crate) const SERVERS: [&str; 2] = ["web", "db"];
 
 impl Network {
     /// Builds the network. Returns the reason if that is not permitted.
     pub(crate) fn new() -> Result<Self, String> {
-        if !User::tests_are_root() {
-            return Err("only root can make network namespaces and join them".to_owned());
-        }
-        let [client, web, db] = [Namespace::new()?, Namespace::new()?, Namespace::new()?];
-        client.join(&web, "a", 1)?;
-        client.join(&db, "b", 2)?;
-        web.ip(&format!("address add {WEB}/32 dev lo"))?;
-        client.ip(&format!("route add {WEB}/32 via 10.77.1.2"))?;
-        let lab = Lab::new();
-        lab.configure(&format!(
-            "Host web build\n    ServerAliveInterval 2\n    ServerAliveCountMax 2\n\
-             Host web hop\n    HostName {WEB}\n\
-             Host db\n    HostName 10.77.2.2\n\
+        let network = Self::of(Lab::new()).map_err(|refused| refused.1)?;
+        network.lab.configure(&format!(
+            "Host web build\n    ServerAliveInterval 2\n    ServerAliveCountMax 2\n{}\
+             Host hop\n    HostName {WEB}\n\
              Host build\n    ProxyJump hop\n\
-             Host *\n    Port {PORT}\n"
+             Host *\n    Port {PORT}\n",
+            Self::addresses()
         ));
+        Ok(network)
+    }
+
+    /// Builds the network of a laboratory, without its configuration. Returns the laboratory and the reason if that is not
+    /// permitted.
+    pub(crate) fn of(lab: Lab) -> Result<Self, Box<(Lab, String)>> {
+        let [client, web, db] = match Namespace::joined() {
+            Ok(namespaces) => namespaces,
+            Err(why) => return Err(Box::new((lab, why))),
+        };
         let servers = [&web, &db].map(|namespace| lab.server_in(namespace));
         Ok(Self {
             lab,
@@ -62,6 +66,29 @@ impl Network {
             web,
             _db: db,
         })
+    }
+
+    /// The configuration of [`SERVERS`] that leads to their servers.
+    pub(crate) fn addresses() -> String {
+        format!(
+            "Host web\n    HostName {WEB}\nHost db\n    HostName 10.77.2.2\nHost web db\n    Port {PORT}\n"
+        )
+    }
+
+    /// Gives the client other addresses, or its first ones again, without a moment without a route.
+    #[track_caller]
+    pub(crate) fn move_client(&self, to_others: bool) {
+        for (number, device) in [(1, "a0"), (2, "b0")] {
+            // With the same length, the second address would go with the first.
+            let [first, other] = ["1/24", "7/25"].map(|end| format!("10.77.{number}.{end}"));
+            let (old, new) = if to_others {
+                (first, other)
+            } else {
+                (other, first)
+            };
+            self.ip(&format!("address add {new} dev {device}"));
+            self.ip(&format!("address del {old} dev {device}"));
+        }
     }
 
     /// Starts a master on the client.
@@ -110,6 +137,11 @@ impl Network {
             .arg(format!("{input} | exec \"$0\" \"$@\""));
         command.arg("ssh").args(ssh.get_args());
         Process::start(self.client.enter(&command))
+    }
+
+    /// Returns the same command on the client, as the user.
+    pub(crate) fn enter(&self, command: &Command) -> Command {
+        self.client.enter(command)
     }
 
     /// Runs a shell command on the client.
@@ -289,9 +321,24 @@ impl Drop for Namespace {
 }
 
 impl Namespace {
+    /// Those of the client, of `web` and of `db`.
+    fn joined() -> Result<[Self; 3], String> {
+        if !User::tests_are_root() {
+            return Err("only root can make network namespaces and join them".to_owned());
+        }
+        let [client, web, db] = [Self::new()?, Self::new()?, Self::new()?];
+        client.join(&web, "a", 1)?;
+        client.join(&db, "b", 2)?;
+        web.ip(&format!("address add {WEB}/32 dev lo"))?;
+        client.ip(&format!("route add {WEB}/32 via 10.77.1.2"))?;
+        Ok([client, web, db])
+    }
+
     fn new() -> Result<Self, String> {
         let mut command = Command::new("unshare");
-        command.args(["--net", "sh", "-c", "echo there; exec sleep 1000"]);
+        // It ends with the test, however long that takes.
+        command.args(["--net", "setpriv", "--pdeathsig", "KILL"]);
+        command.args(["sh", "-c", "echo there; exec sleep infinity"]);
         command.env("PATH", PATH);
         let mut holder = Process::start(command);
         let there = wait_for("the namespace is there, or not", PATIENCE, || {

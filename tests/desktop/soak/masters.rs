@@ -6,7 +6,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
@@ -142,6 +142,14 @@ impl Act {
     }
 }
 
+/// Returns the command of the process that forks masters.
+pub(crate) fn command(lab: &Lab) -> Command {
+    let mut command = python_called_ssh(lab);
+    // The arguments after the script are for ssh's getopt: a master without a session of its own.
+    command.args(["-c", &format!("{PACKETS}{SCRIPT}"), "-N", "host"]);
+    command
+}
+
 /// The process that forks them. They end with it.
 pub(crate) struct Masters {
     process: Child,
@@ -151,13 +159,8 @@ pub(crate) struct Masters {
 
 impl Masters {
     /// No masters yet.
-    pub(crate) fn new(lab: &Lab) -> Self {
-        let mut command = python_called_ssh(lab);
-        command
-            // The following arguments are for ssh's getopt: a master without a session of its own.
-            .args(["-c", &format!("{PACKETS}{SCRIPT}"), "-N", "host"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
+    pub(crate) fn new(mut command: Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let orders = process.stdin.take();
         let answered = BufReader::new(process.stdout.take().unwrap());

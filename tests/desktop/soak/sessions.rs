@@ -3,7 +3,6 @@
 use super::masters::Act;
 use super::truth::Standing;
 use super::{Soak, VISITORS};
-use crate::support::{PATIENCE, look_for};
 
 /// Masters of configured hosts, which ControlPersist would end.
 const MASTERS: usize = 4;
@@ -74,12 +73,6 @@ impl Soak<'_> {
     #[track_caller]
     fn wait_for_label(&self, slot: usize, part: &str) {
         let host = self.truth.host_of(slot).unwrap();
-        let row = format!("\u{25cf} {host}");
-        let icon = &self.panel.icon;
-        let found = look_for(PATIENCE, || {
-            let menu = icon.menu()?;
-            menu.find(&row)?.label.contains(part).then_some(())
-        });
-        assert!(found.is_some(), "{row}: no {part:?} in {:#?}", icon.menu());
+        self.wait_for_row(&format!("\u{25cf} {host}"), part);
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::panel::Shown;
-use crate::support::{GOOD, Lab, User};
+use crate::support::{GOOD, Lab, Network, SERVERS, User};
 
 /// Control sockets in the directory that stays. With more than 128 masters the process status is read in turns, and a
 /// stopped one reported later.
@@ -86,6 +86,7 @@ pub(crate) struct Slot {
 
 pub(crate) struct Truth<'a> {
     lab: &'a Lab,
+    has_network: bool,
     pub(crate) slots: Vec<Slot>,
     pub(crate) is_far_missing: bool,
     pub(crate) is_config_broken: bool,
@@ -98,7 +99,7 @@ pub(crate) struct Truth<'a> {
 
 impl<'a> Truth<'a> {
     /// No masters yet.
-    pub(crate) fn new(lab: &'a Lab) -> Self {
+    pub(crate) fn new(lab: &'a Lab, has_network: bool) -> Self {
         let slot = |path: String, is_far| Slot {
             path: lab.path(path),
             is_far,
@@ -109,6 +110,7 @@ impl<'a> Truth<'a> {
         let far = (0..FAR).map(|number| slot(format!("d/f{number}-{}", lab.port), true));
         let truth = Self {
             lab,
+            has_network,
             slots: near.rev().chain(far).collect(),
             is_far_missing: false,
             is_config_broken: false,
@@ -160,13 +162,20 @@ impl<'a> Truth<'a> {
         for host in &self.extra_hosts {
             text += &format!("Host {host}\n{GOOD}");
         }
+        if self.has_network {
+            text += &format!("{}Host {}\n{GOOD}", Network::addresses(), SERVERS.join(" "));
+        }
         text += &self.lab.standard_configuration();
         replace(&self.lab.path("ssh_config"), &text);
     }
 
     /// Writes muxtray's configuration for the current state.
     pub(crate) fn write_config(&self) {
-        let mut lines = "interval_secs = 3600\n[notifications]\n".to_owned();
+        let mut lines = "interval_secs = 3600\n".to_owned();
+        if self.has_network {
+            lines += &format!("reopen = {SERVERS:?}\n");
+        }
+        lines += "[notifications]\n";
         for (key, _) in self.silent.iter().filter_map(|kind| kind.switch()) {
             lines += &format!("{key} = false\n");
         }
