@@ -8,6 +8,7 @@ use crate::decide::action_report::{ActionOutcome, ActionReport};
 use crate::model::control_path::ControlPath;
 use crate::model::fix::Fix;
 use crate::model::socket::Snapshot;
+use crate::model::text;
 use crate::observe::port_holders::port_holders;
 use crate::present::explain::Situation;
 use crate::present::report::Report;
@@ -58,7 +59,8 @@ fn examine(context: &mut Context, doctor: &Doctor, to: &mut Output<'_>) -> io::R
         }
         writeln!(to.out)?;
     } else {
-        style::write_lines(&doctor::report(&snapshot, context.examined()), to.out)?;
+        let lines = doctor::report(&snapshot, context.examined(), context.ssh_option());
+        style::write_lines(&lines, to.out)?;
     }
     Ok(outcome.max(Outcome::from(snapshot.worst())))
 }
@@ -97,17 +99,15 @@ fn messages(line: Option<&str>, err: &mut dyn Write) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn explain(global: &Global, text: &str, to: &mut Output<'_>) -> io::Result<Outcome> {
-    let messages = recognise(text);
+fn explain(global: &Global, pasted: &str, to: &mut Output<'_>) -> io::Result<Outcome> {
+    let messages = recognise(pasted);
     if messages.is_empty() {
-        writeln!(
-            to.out,
-            "{}",
-            tr!(
-                "no message that ssh prints about multiplexing or forwarding; check the present state with: {command}",
-                command = "muxtray doctor"
-            )
-        )?;
+        let option = text::option_of(global.ssh_config.as_deref());
+        let unknown = tr!(
+            "no message that ssh prints about multiplexing or forwarding; check the present state with: {command}",
+            command = format_args!("muxtray {option}doctor")
+        );
+        writeln!(to.out, "{unknown}")?;
         return Ok(Outcome::Unknown);
     }
     let mut context = Context::load(global)?;

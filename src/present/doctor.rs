@@ -9,8 +9,6 @@ use crate::model::finding::{Finding, FindingId, Severity};
 use crate::model::socket::Snapshot;
 use crate::model::text;
 
-const FIX: &str = "muxtray doctor --fix";
-
 /// The number of examined items, for the last line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Examined {
@@ -19,8 +17,9 @@ pub struct Examined {
     pub directories: usize,
 }
 
-/// Returns all findings, errors first, and a summary.
-pub fn report(snapshot: &Snapshot, examined: Examined) -> Vec<Line> {
+/// Returns all findings, errors first, and a summary. See [`Places::ssh_option`](crate::model::places::Places::ssh_option).
+pub fn report(snapshot: &Snapshot, examined: Examined, ssh_option: &str) -> Vec<Line> {
+    let fix = format!("muxtray {ssh_option}doctor --fix");
     let mut all: Vec<_> = snapshot.all_findings().collect();
     all.sort_by_key(|(finding, _)| std::cmp::Reverse(finding.severity));
     let mut lines = Vec::new();
@@ -34,13 +33,16 @@ pub fn report(snapshot: &Snapshot, examined: Examined) -> Vec<Line> {
         lines.extend(messages.map(|message| labelled(&tr!("ssh prints"), message)));
         lines.extend(remedy_and_lines(finding));
         if finding.fix.is_some() {
-            let text = tr!("{command} does this", command = FIX);
+            let text = tr!("{command} does this", command = fix);
             lines.push(vec![(Style::Dim, format!("      {text}"))]);
         }
         lines.push(Vec::new());
     }
     let findings: Vec<&Finding> = all.iter().map(|(finding, _)| *finding).collect();
-    lines.push(vec![(Style::Dim, summary(&findings, snapshot, examined))]);
+    lines.push(vec![(
+        Style::Dim,
+        summary(&findings, snapshot, examined, &fix),
+    )]);
     lines
 }
 
@@ -104,7 +106,7 @@ fn labelled(label: &str, text: &str) -> Line {
 }
 
 /// `1 error, 2 notes (3 hosts, …); muxtray doctor --fix fixes 1`
-fn summary(findings: &[&Finding], snapshot: &Snapshot, examined: Examined) -> String {
+fn summary(findings: &[&Finding], snapshot: &Snapshot, examined: Examined, fix: &str) -> String {
     let examined = text::list([
         tr!("{n} host" | "{n} hosts" % examined.hosts),
         tr!("{n} directory" | "{n} directories" % examined.directories),
@@ -135,7 +137,7 @@ fn summary(findings: &[&Finding], snapshot: &Snapshot, examined: Examined) -> St
             | "{counts} ({examined}); {command} fixes {n}" % fixable,
         counts,
         examined,
-        command = FIX
+        command = fix
     )
 }
 
@@ -166,7 +168,7 @@ mod tests {
             Finding::new(FindingId::DirectoryMissing, "/t", "seen", "make it")
                 .with_fix(Fix::MakeDirectory("/t".into())),
         ];
-        insta::assert_snapshot!(plain(&report(&snapshot, EXAMINED)));
+        insta::assert_snapshot!(plain(&report(&snapshot, EXAMINED, "")));
     }
 
     #[test]
@@ -201,7 +203,7 @@ mod tests {
         .map(|findings| {
             let mut snapshot = seen(Vec::new());
             snapshot.findings = findings;
-            let text = plain(&report(&snapshot, EXAMINED));
+            let text = plain(&report(&snapshot, EXAMINED, ""));
             text.lines().last().unwrap().to_owned()
         });
         insta::assert_snapshot!(summaries.join("\n"));

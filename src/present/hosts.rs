@@ -43,6 +43,7 @@ pub struct HostReport {
 
 /// The hosts of a configuration with what a scan found about them.
 pub struct Hosts<'a> {
+    ssh_option: &'a str,
     named: Vec<Row<'a>>,
     unnamed: Option<Row<'a>>,
     /// Findings about the whole configuration, beside those of single hosts.
@@ -79,6 +80,7 @@ impl<'a> Hosts<'a> {
         };
         let general = snapshot.findings.iter().filter(is_general).collect();
         Self {
+            ssh_option: &places.ssh_option,
             named,
             unnamed: places.unnamed_host.as_ref().map(row),
             general,
@@ -126,9 +128,9 @@ impl<'a> Hosts<'a> {
             lines.push(vec![(style, format!("{PROBLEM_MARK} {}", finding.subject))]);
             lines.extend(evidence_and_remedy(finding));
         }
-        let mut summary = tr!("{n} host" | "{n} hosts" % self.rows().count());
+        let mut summary = tr!("{n} host" | "{n} hosts" % self.named.len());
         if self.rows().any(|row| !row.findings.is_empty()) {
-            let command = "muxtray doctor";
+            let command = format!("muxtray {}doctor", self.ssh_option);
             summary = tr!("{summary}; remedies: {command}", summary, command);
         }
         lines.push(vec![(Style::Dim, summary)]);

@@ -247,6 +247,12 @@ fn fix_repairs_what_is_safe_once() {
 
     let before = lab.doctor();
     assert_eq!(before.status, 1);
+    // Without the configuration it would fix nothing of this.
+    let configuration = lab.path("ssh_config");
+    let fix = format!("muxtray -F {} doctor --fix", configuration.display());
+    let printed = lab.muxtray(["doctor"]).expect(1).stdout;
+    assert!(printed.contains(&format!("{fix} does this")), "{printed}");
+    assert!(printed.contains(&format!("{fix} fixes 5")), "{printed}");
     let told = lab.muxtray(["doctor", "--fix"]).expect(0).stdout;
     for done in [
         format!(
