@@ -18,6 +18,7 @@ pub mod interest;
 pub mod keep;
 pub mod network;
 pub mod observation;
+pub mod persist;
 pub mod place_difference;
 pub mod places;
 pub mod port_holder;

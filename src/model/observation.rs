@@ -15,7 +15,7 @@ use super::forward::Listening;
 use super::forwarding::Forwarding;
 use super::group::Permissions;
 use super::ids::{Cookie, MasterPid, SocketId, UserId};
-use super::places::Persist;
+use super::persist::Persist;
 use super::text;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -7,7 +7,7 @@ use super::control_path::Destination;
 use super::forwarding::{Forwarding, ForwardingKind};
 use super::network::SharingArguments;
 use super::observation::SshArguments;
-use super::places::Persist;
+use super::persist::Persist;
 
 /// The option string of getopt in `main()` of ssh.c; a colon follows options with an argument.
 const OPTIONS: &[u8] = b"1246ab:c:e:fgi:kl:m:no:p:qstvxAB:CD:E:F:GI:J:KL:MNO:P:Q:R:S:TVw:W:XYy";
