@@ -8,7 +8,7 @@ fail() {
     exit 1
 }
 
-# HOME is missing where nobody logged in: in a container, under cron.
+# HOME is missing if nobody logged in: in a container, under cron.
 if [ -z "${HOME:-}" ]; then
     HOME=$(getent passwd "$(id -u)" | cut -d: -f6) || true
     [ -n "$HOME" ] || fail "HOME is not set, and user $(id -u) has no home in the password file"

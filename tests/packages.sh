@@ -264,7 +264,7 @@ setup_refuses_an_old_rust_first() {
     (PATH=$old:$PATH CARGO_HOME=$old/rustup && . packaging/packages.sh && require_rust) || fail "rustup's Rust is not used"
 }
 
-scripts_find_the_home_where_it_is_not_set() {
+scripts_find_the_home_if_it_is_not_set() {
     local home
     # shellcheck disable=SC2016
     home=$(env -u HOME sh -euc '. packaging/packages.sh; printenv HOME')
@@ -386,7 +386,7 @@ try each_package_holds_what_was_laid_out
 try each_program_declares_its_libraries
 try linters_find_no_error
 try setup_refuses_an_old_rust_first
-try scripts_find_the_home_where_it_is_not_set
+try scripts_find_the_home_if_it_is_not_set
 try a_user_without_sudo_gets_one_line_for_an_administrator
 try each_shell_finds_muxtray_after_the_printed_line
 try zsh_finds_its_completions
