@@ -221,12 +221,19 @@ impl<'a> Search<'a> {
 
     fn proxy_connection(&mut self, proxy: Proxy, depth: u32) -> Option<Held> {
         if process::is_ssh(proxy.pid) {
-            return self.connection(proxy.pid, depth + 1).or_else(|| {
-                let master = self.master_of_client(proxy)?;
-                let mut found = self.connection(master, depth + 1)?;
-                found.through.insert(0, master);
-                Some(found)
-            });
+            let own = self.connection(proxy.pid, depth + 1);
+            // A client that started its master holds the master's connection as well.
+            let others: Rc<[MasterPid]> = match &own {
+                Some(held) if held.holder == proxy.pid => self.known.keys().copied().collect(),
+                Some(_) => return own,
+                None => self.processes(),
+            };
+            let Some(master) = self.master_of_client(proxy, &others) else {
+                return own;
+            };
+            let mut found = self.connection(master, depth + 1)?;
+            found.through.insert(0, master);
+            return Some(found);
         }
         // Of an unknown program only a single connection is certain.
         let descriptors = self.descriptors(proxy.pid);
@@ -284,10 +291,9 @@ impl<'a> Search<'a> {
         readers.into_iter().filter_map(proxy).collect()
     }
 
-    /// The master to which this ssh has passed its standard streams.
-    fn master_of_client(&mut self, client: Proxy) -> Option<MasterPid> {
-        let processes = self.processes();
-        let others = processes.iter().copied().filter(|pid| *pid != client.pid);
+    /// The master among `others` to which this ssh has passed its standard streams.
+    fn master_of_client(&mut self, client: Proxy, others: &[MasterPid]) -> Option<MasterPid> {
+        let others = others.iter().copied().filter(|pid| *pid != client.pid);
         let has_both = |pid: &MasterPid| {
             let [read, written] = self.descriptors(*pid).pipe_ends(*pid);
             read.contains(&client.reads) && written.contains(&client.writes)

@@ -260,6 +260,23 @@ fn master_that_jumps_is_named() {
     exits_when_nothing_is_open(&lab, jump);
 }
 
+/// The ssh that jumps and has started the master has a copy of the master's connection.
+#[test]
+fn master_that_jumps_is_named_if_its_start_opened_the_jump_host() {
+    let lab = Lab::new();
+    lab.configure(
+        "Host db\n    ProxyJump web\nHost *\n    ControlMaster auto\n    ControlPersist 600\n",
+    );
+    lab.muxtray(["open", "db"]).expect(0);
+    let at = |alias| lab.list().at(&lab.control_path(alias)).0;
+    for alias in ["web", "db"] {
+        lab.end_with_lab(at(alias)["pid"].as_i64().unwrap().try_into().unwrap());
+    }
+    wait_until("the jump is seen", PATIENCE, || {
+        at("web")["jumping"] == json!(["db"])
+    });
+}
+
 /// Without a ControlPath of its own, the ssh that jumps is a session of the jump host's master.
 #[test]
 fn ssh_that_jumps_is_a_session() {
