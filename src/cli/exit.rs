@@ -58,8 +58,13 @@ fn exit_all(global: &Global, exit: &Exit, to: &mut Output<'_>) -> io::Result<Out
         .into_iter()
         .partition(|socket| exit.managed || socket.managed_by.is_none());
     let is_master = |socket: &Socket| socket.is_running() || ending::is_needed(&socket.state);
-    let (masters, others): (Vec<Socket>, Vec<Socket>) = own.into_iter().partition(is_master);
-    let ended = parallel_map(&masters, |socket| end(socket, exit));
+    let (mut masters, others): (Vec<Socket>, Vec<Socket>) = own.into_iter().partition(is_master);
+    // A master ends after those that jump through it.
+    masters.sort_by_key(|socket| socket.jumping.len());
+    let rounds = masters.chunk_by(|a, b| a.jumping.len() == b.jumping.len());
+    let ended: Vec<ActionReport> = rounds
+        .flat_map(|round| parallel_map(round, |socket| end(socket, exit)))
+        .collect();
     context.note(&ended);
     // A new snapshot: a master that has ended may have left its file.
     let cleaned = clean::clean_all(&context.snapshot(), exit.managed, false);

@@ -222,10 +222,9 @@ impl<'a> Search<'a> {
     fn proxy_connection(&mut self, proxy: Proxy, depth: u32) -> Option<Held> {
         if process::is_ssh(proxy.pid) {
             let own = self.connection(proxy.pid, depth + 1);
-            // A client that started its master holds the master's connection as well.
+            // A client that started its master holds the master's connection, or its pipes to the proxy, as well.
             let others: Rc<[MasterPid]> = match &own {
-                Some(held) if held.holder == proxy.pid => self.known.keys().copied().collect(),
-                Some(_) => return own,
+                Some(_) => self.known.keys().copied().collect(),
                 None => self.processes(),
             };
             let Some(master) = self.master_of_client(proxy, &others) else {

@@ -265,16 +265,22 @@ fn master_that_jumps_is_named() {
 fn master_that_jumps_is_named_if_its_start_opened_the_jump_host() {
     let lab = Lab::new();
     lab.configure(
-        "Host db\n    ProxyJump web\nHost *\n    ControlMaster auto\n    ControlPersist 600\n",
+        "Host db\n    ProxyJump web\nHost build\n    ProxyJump db\n\
+         Host *\n    ControlMaster auto\n    ControlPersist 600\n",
     );
-    lab.muxtray(["open", "db"]).expect(0);
+    lab.muxtray(["open", "build"]).expect(0);
     let at = |alias| lab.list().at(&lab.control_path(alias)).0;
-    for alias in ["web", "db"] {
-        lab.end_with_lab(at(alias)["pid"].as_i64().unwrap().try_into().unwrap());
+    for alias in ["web", "db", "build"] {
+        let pid = at(alias)["pid"].as_i64().unwrap();
+        lab.end_with_lab(pid.try_into().unwrap());
     }
-    wait_until("the jump is seen", PATIENCE, || {
-        at("web")["jumping"] == json!(["db"])
+    wait_until("the jumps are seen", PATIENCE, || {
+        let jumping = ["web", "db", "build"].map(|alias| at(alias)["jumping"].clone());
+        json!(jumping) == json!([["build", "db"], ["build"], []])
     });
+    // Each ends after those that jump through it, so none has to be forced.
+    let said = lab.muxtray(["exit", "--all"]).expect(0).stdout;
+    assert!(said.contains("3 masters ended"), "{said}");
 }
 
 /// Without a ControlPath of its own, the ssh that jumps is a session of the jump host's master.
