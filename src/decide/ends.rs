@@ -87,7 +87,7 @@ fn text(socket: &Socket, end: SystemTime, snapshot: &Snapshot) -> String {
 
 fn single(socket: &Socket, summary: String, policy: &Policy) -> Notice {
     const FORWARDS: usize = 3;
-    let persist = Duration::from_secs(socket.persist_secs.unwrap_or_default().into());
+    let persist = Duration::from_secs(socket.own_persist_secs.unwrap_or_default().into());
     let cause = tr!(
         "No session is open, and ControlPersist is {time}",
         time = text::duration(persist)

@@ -19,7 +19,7 @@ pub enum Offer {
 
 pub fn offer(socket: &Socket) -> Offer {
     // Without ControlPersist, a connection would keep the ssh of a terminal after its session.
-    let ends = socket.persist_secs.is_some_and(|seconds| seconds > 0);
+    let ends = socket.own_persist_secs.is_some_and(|seconds| seconds > 0);
     match refusal(socket) {
         _ if !socket.state.is_usable() || !ends => Offer::Pointless,
         Some(why) => Offer::Refused(why),
@@ -99,7 +99,7 @@ mod tests {
             ),
         ] {
             let socket = Socket {
-                persist_secs: persist,
+                own_persist_secs: persist,
                 managed_by: program.map(Managed),
                 ..in_state(state.clone())
             };

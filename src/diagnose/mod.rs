@@ -218,9 +218,9 @@ fn socket(
         None => (hosts, Vec::new()),
     };
     let argument = argument(path, &state, &hosts, context);
+    let persist_secs = hosts.first().and_then(|host| host.persist.as_secs());
     let typed = traces.arguments.and_then(|arguments| arguments.persist);
-    let persist = typed.or_else(|| hosts.first().map(|host| host.persist));
-    let persist_secs = persist.and_then(Persist::as_secs);
+    let own_persist_secs = typed.map_or(persist_secs, Persist::as_secs);
     let mut destination = destination(&control_path, &hosts, places);
     let is_elsewhere = hosts.is_empty() && strangers.is_empty();
     if is_elsewhere {
@@ -248,8 +248,9 @@ fn socket(
         refuses: places.nobody_confirms && hosts.iter().any(|host| host.control_master.asks()),
         is_elsewhere: is_elsewhere && !aliases.is_empty(),
         destination,
-        ends_at: history.ends_at(cookie, persist_secs),
+        ends_at: history.ends_at(cookie, own_persist_secs),
         persist_secs,
+        own_persist_secs,
         hosts: aliases,
         pid: process.map(|process| process.pid),
         sessions: listener.map(|listener| listener.sessions),

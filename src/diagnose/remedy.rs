@@ -102,7 +102,7 @@ impl Case<'_> {
             .extra
             .unused_for
             .filter(|unused| *unused > IDLE_AFTER)?;
-        if socket.persist_secs != Some(0) || socket.managed_by.is_some() {
+        if socket.own_persist_secs != Some(0) || socket.managed_by.is_some() {
             return None;
         }
         let finding = self.finding(

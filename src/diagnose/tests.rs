@@ -492,7 +492,8 @@ fn control_persist_is_that_of_the_arguments_before_the_configured_one() {
         process.arguments = ssh_arguments(cmdline.as_bytes(), &|_| None);
         let master = listening(Holder::Ssh(process), Some(ME));
         let socket = judged(&master, &History::default()).unwrap();
-        assert_eq!(socket.persist_secs, persist, "{line}");
+        let found = (socket.persist_secs, socket.own_persist_secs);
+        assert_eq!(found, (Some(600), persist), "{line}");
     }
 }
 

@@ -69,6 +69,8 @@ pub struct Socket {
     pub since: Option<SystemTime>,
     /// ControlPersist of the host in seconds; 0 is without limit, `None` is "no" or unknown.
     pub persist_secs: Option<u32>,
+    /// ControlPersist of the master: that of its arguments, or else of the host.
+    pub own_persist_secs: Option<u32>,
     /// When ControlPersist ends it; `None` while it is used, and where that is unknown.
     pub ends_at: Option<SystemTime>,
     pub managed_by: Option<Managed>,

@@ -89,7 +89,7 @@ fn directory_is_made_and_removed() {
         far.display()
     ));
     let mut run = watcher(&lab);
-    wait_for_line(&mut run, 0, "control socket directory does not exist");
+    wait_for_line(&mut run, 0, "Control socket directory does not exist");
     let before = run.stderr().len();
     lab.make_directory("far");
     lab.make_directory("far/away");
