@@ -151,7 +151,7 @@ fn too_little_memory_with_tray_works_or_ends_with_message() {
                 assert!([0, 3].contains(&output.code()), "{output:?}");
             }
             Outcome::Ended(output) => {
-                assert!(hundredths < 200, "{needed} KiB are enough: {output:?}")
+                assert!(hundredths < 200, "{needed} KiB are enough: {output:?}");
             }
         }
     }
