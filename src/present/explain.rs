@@ -50,9 +50,18 @@ pub fn answer(recognised: &Recognised, situation: &Situation<'_>) -> Answer {
     let message = recognised.message;
     let line = text::line(&recognised.line);
     let values = Values::of(recognised, situation);
+    // Without a TARGET these commands leave out the sockets of Ansible.
+    let lacks_managed = |remedy: &str| {
+        let mut ends = ["muxtray clean", "muxtray check"].into_iter();
+        recognised.is_of_ansible && ends.any(|command| remedy.ends_with(command))
+    };
     let filled = |texts: &[&'static str]| -> Vec<String> {
         let texts = texts.iter();
         let filled = texts.filter_map(|remedy| values.fill(&translated(remedy)));
+        let filled = filled.map(|remedy| match lacks_managed(&remedy) {
+            true => remedy + " --managed",
+            false => remedy,
+        });
         filled.collect()
     };
     if recognised.subject == Subject::Other {

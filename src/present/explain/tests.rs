@@ -186,3 +186,18 @@ fn findings_are_those_about_the_path_that_can_cause_the_message() {
         assert_eq!(!findings.is_empty(), is_cause, "{paths:?}");
     }
 }
+
+#[test]
+fn commands_without_a_target_include_the_sockets_of_ansible() {
+    let path = "/home/u/.ansible/cp/ab";
+    let line = format!("Control socket connect({path}): Connection refused");
+    let remedies = answer_to(&line, &seen(Vec::new())).remedies;
+    let clean = remedies.iter().filter(|it| it.contains("muxtray clean"));
+    assert!(
+        clean
+            .clone()
+            .all(|it| it.ends_with("muxtray clean --managed")),
+        "{remedies:?}"
+    );
+    assert_eq!(clean.count(), 1);
+}
