@@ -1,6 +1,5 @@
 //! The hosts that ssh answered for, and the findings of the others.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use tr::tr;
@@ -10,7 +9,7 @@ use super::environment::Environment;
 use super::host_answer::{HostAnswer, QueryFailure, RETRY_AFTER, Rejected, is_by_systemd};
 use super::rejected_file::{ConfigFile, rejected_file};
 use super::request::Request;
-use crate::model::control_path::HostAlias;
+use crate::model::control_path::{HostAlias, ssh_words};
 use crate::model::finding::{Finding, FindingId, Severity};
 use crate::model::places::{Host, UNNAMED_HOST, WrittenBy, is_local_name};
 use crate::model::text;
@@ -29,6 +28,8 @@ pub enum NoHost {
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Judge<'a> {
+    /// As it is configured, for commands.
+    pub(super) program: &'a Path,
     /// The argument of `-F`, for commands.
     pub(super) config: Option<&'a Path>,
     pub(super) uid: u32,
@@ -39,6 +40,7 @@ impl<'a> Judge<'a> {
     pub(super) fn new(request: &'a Request, environment: &'a Environment) -> Self {
         Self {
             home: &environment.known.home,
+            program: &request.ssh.program,
             config: request.ssh.config.as_deref(),
             uid: environment.known.uid,
         }
@@ -109,7 +111,8 @@ impl<'a> Judge<'a> {
 
     fn finding(&self, subject: String, alias: &str, answer: &HostAnswer) -> Option<Finding> {
         let option = text::option_of(self.config);
-        let command = format!("ssh {option}-G {}", text::shell_word(OsStr::new(alias)));
+        let program = text::shell_word(self.program.as_os_str());
+        let command = format!("{program} {option}-G {}", ssh_words(alias));
         match answer {
             HostAnswer::Config(_) => None,
             HostAnswer::Rejected(rejection) => {
@@ -237,6 +240,7 @@ mod tests {
     #[test]
     fn one_finding_for_each_failure_and_none_for_names_of_the_system() {
         let judge = Judge {
+            program: Path::new("ssh"),
             config: Some(Path::new("/my config")),
             uid: 1000,
             home: Path::new("/home/u"),
