@@ -67,17 +67,9 @@ fn examine(context: &mut Context, doctor: &Doctor, to: &mut Output<'_>) -> io::R
 
 /// Applies every fix, those of directories before those of the sockets in them.
 fn fix_all(snapshot: &Snapshot) -> Vec<ActionReport> {
-    let of_sockets = snapshot
-        .sockets
-        .iter()
-        // Their program cleans them up, so `clean` without a TARGET skips them, too.
-        .filter(|socket| socket.managed_by.is_none())
-        .flat_map(|socket| &socket.findings);
-    let mut fixes: Vec<&Fix> = snapshot
-        .findings
-        .iter()
-        .chain(of_sockets)
-        .filter_map(|finding| finding.fix.as_ref())
+    let all = snapshot.all_findings();
+    let mut fixes: Vec<&Fix> = all
+        .filter_map(|(finding, _)| finding.fix.as_ref())
         .collect();
     fixes.sort();
     fixes.dedup();

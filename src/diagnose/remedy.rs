@@ -153,9 +153,11 @@ impl Case<'_> {
                 } else {
                     tr!("connection refused: no process listens")
                 };
+                // Another program cleans its sockets up itself, so `clean` without a TARGET skips them, too.
+                let is_own = socket.managed_by.is_none();
                 found(evidence, tr!("remove it with"))
                     .with_command(commands::clean(socket))
-                    .with_fix(Fix::Clean(socket.target()))
+                    .with_fix(is_own.then(|| Fix::Clean(socket.target())))
             }
             State::Misowned(owner) => self.misowned(id, owner),
             State::Foreign(holder) => {

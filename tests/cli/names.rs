@@ -56,6 +56,17 @@ fn masters_of_programs_are_labelled_and_left_out_of_all() {
     for (master, program) in &mut masters {
         assert!(master.is_running(), "{program}");
     }
+    // Its program removes the socket, so no fix promises to.
+    let (dead, _) = &mut masters[0];
+    dead.kill();
+    let finding = lab.doctor().at(dead.path()).0["findings"][0].clone();
+    assert_eq!(
+        (&finding["id"], &finding["fixable"]),
+        (&json!("stale"), &json!(false))
+    );
+    let said = lab.muxtray(["doctor", "--fix"]);
+    assert!(!said.stdout.contains("doctor --fix"), "{said:#?}");
+    assert!(dead.path().symlink_metadata().is_ok());
 }
 
 #[test]
