@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Component, Path, PathBuf};
 
 use tr::tr;
 
@@ -307,18 +308,27 @@ impl Context {
     }
 
     /// A name in the configuration is a host even if it contains a slash (`machine/.host`). A `~` that the shell left, as in
-    /// quotes, is the home directory.
+    /// quotes, is the home directory; directories before `..` are followed.
     fn parse(&self, typed: &OsStr, directory: &Path) -> Result<TargetName, TargetError> {
         if let Some(host) = typed.to_str().and_then(|typed| self.configured(typed)) {
             return Ok(TargetName::Host(host.alias.0.clone()));
         }
+        let mut path = directory.join(typed);
         match Path::new(typed).strip_prefix("~") {
             Ok(below) if below.as_os_str() != "" => {
-                let path = self.scanner.environment().known.home.join(below);
-                TargetName::parse(path.as_os_str(), directory)
+                path = self.scanner.environment().known.home.join(below);
             }
-            _ => TargetName::parse(typed, directory),
+            _ if !typed.as_bytes().contains(&b'/') => return TargetName::parse(typed, directory),
+            _ => {}
         }
+        let has_parent = path.components().any(|part| part == Component::ParentDir);
+        if has_parent
+            && let (Some(parent), Some(name)) = (path.parent(), path.file_name())
+            && let Ok(parent) = parent.canonicalize()
+        {
+            path = parent.join(name);
+        }
+        TargetName::parse(path.as_os_str(), directory)
     }
 
     fn configured(&self, typed: &str) -> Option<&Host> {

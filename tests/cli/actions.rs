@@ -48,6 +48,7 @@ fn target_is_an_alias_a_destination_or_a_path() {
         path,
         relative,
         &format!("./{relative}"),
+        &format!("s/../{relative}"),
     ] {
         let said = lab.muxtray(["check", target]).expect(0);
         assert!(
