@@ -7,6 +7,7 @@ use tr::tr;
 
 use super::args::{Check, Global};
 use super::context::Context;
+use super::exit::others_left_out;
 use super::outcome::{Outcome, Output};
 use super::reports;
 use crate::actions::parallel::parallel_map;
@@ -30,13 +31,12 @@ pub(super) fn check(global: &Global, check: &Check, to: &mut Output<'_>) -> io::
     let found = Outcome::from(snapshot.worst());
     let is_error = |finding: &&Finding| finding.severity == Severity::Error;
     let errors: Vec<Finding> = snapshot.findings.iter().filter(is_error).cloned().collect();
-    let sockets: Vec<Socket> = snapshot
-        .sockets
-        .into_iter()
-        .filter(|socket| check.managed || socket.managed_by.is_none())
-        .collect();
+    let is_checked = |socket: &Socket| check.managed || socket.managed_by.is_none();
+    let (sockets, others): (Vec<Socket>, Vec<Socket>) =
+        snapshot.sockets.into_iter().partition(is_checked);
     if sockets.is_empty() && !check.json {
-        writeln!(to.out, "{}", tr!("no control sockets"))?;
+        let others = others_left_out(others.len());
+        writeln!(to.out, "{}{others}", tr!("no control sockets"))?;
     }
     let reports = parallel_map(&sockets, |socket| {
         let report = check_one(socket);

@@ -106,16 +106,20 @@ fn summary([ended, cleaned]: [usize; 2], all: usize, managed: usize) -> String {
     let left = all - ended - cleaned;
     let ended = tr!("{n} master ended" | "{n} masters ended" % ended);
     let cleaned = tr!("{n} socket cleaned" | "{n} sockets cleaned" % cleaned);
-    let left = (left > 0).then(|| tr!("{n} left as it is", n = left));
-    let mut summary = text::list([ended, cleaned].into_iter().chain(left));
-    if managed > 0 {
-        summary += &tr!(
-            "; {n} socket of other programs left out ({option})"
-                | "; {n} sockets of other programs left out ({option})" % managed,
-            option = "--managed"
-        );
+    let left = (left > 0).then(|| tr!("{n} left as it is" | "{n} left as they are" % left));
+    text::list([ended, cleaned].into_iter().chain(left)) + &others_left_out(managed)
+}
+
+/// `; 3 sockets of other programs left out (--managed)`; empty without such sockets.
+pub(super) fn others_left_out(managed: usize) -> String {
+    if managed == 0 {
+        return String::new();
     }
-    summary
+    tr!(
+        "; {n} socket of other programs left out ({option})"
+            | "; {n} sockets of other programs left out ({option})" % managed,
+        option = "--managed"
+    )
 }
 
 #[cfg(test)]

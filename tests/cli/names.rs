@@ -56,6 +56,11 @@ fn masters_of_programs_are_labelled_and_left_out_of_all() {
     for (master, program) in &mut masters {
         assert!(master.is_running(), "{program}");
     }
+    let checked = lab.muxtray(["check"]).expect(0).stdout;
+    assert_eq!(
+        checked,
+        "no control sockets; 7 sockets of other programs left out (--managed)\n"
+    );
     // Its program removes the socket, so no fix promises to.
     let (dead, _) = &mut masters[0];
     dead.kill();

@@ -247,7 +247,7 @@ fn exit_all_ends_permitted_masters_and_lists_the_others() {
     let last = said.stdout.lines().last().unwrap();
     assert_eq!(
         last,
-        "1 master ended, 1 socket cleaned, 2 left as it is; 1 socket of other programs left out (--managed)"
+        "1 master ended, 1 socket cleaned, 2 left as they are; 1 socket of other programs left out (--managed)"
     );
     assert_eq!(said.stdout.lines().count(), 5, "{said:?}");
     for part in [

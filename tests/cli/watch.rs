@@ -99,7 +99,7 @@ fn directory_is_made_and_removed() {
     wait_for_line(&mut run, before, "stale control socket");
     let before = run.stderr().len();
     fs::remove_dir_all(lab.path("far")).unwrap();
-    wait_for_line(&mut run, before, "control socket directory does not exist");
+    wait_for_line(&mut run, before, "Control socket directory does not exist");
     end(run);
 }
 
