@@ -155,9 +155,12 @@ impl Announcements {
             self.awaited.in_summaries += number.parse::<usize>().unwrap();
             return;
         }
-        let kind = Kind::ALL
-            .into_iter()
-            .find(|kind| shown.summary.ends_with(&format!(": {}", kind.headline())));
+        let is_titled = |kind: &Kind| {
+            let headline = kind.headline();
+            let title = &shown.summary;
+            title.ends_with(&format!(": {headline}")) || title.eq_ignore_ascii_case(headline)
+        };
+        let kind = Kind::ALL.into_iter().find(is_titled);
         let kind = kind.unwrap_or_else(|| panic!("unknown notification: {shown:?}"));
         let subject = shown.body.lines().nth(1).unwrap_or_default().to_owned();
         let subject = (kind, subject);
