@@ -36,11 +36,11 @@ impl NextSearch {
 }
 
 /// Checks of a process in one scan, beside those for listeners with waiting connections. Each costs about 20 microseconds.
-const STATUS_READS: usize = 128;
+const STATUS_READS: usize = 64;
 
 /// Of these checks, those that read all descriptors of a process, beside those whose number has changed. Each costs about
 /// 50 microseconds more.
-const DESCRIPTOR_READS: usize = 32;
+const DESCRIPTOR_READS: usize = 16;
 
 /// The listeners' processes that are known, and the searches that found nothing.
 #[derive(Debug)]
