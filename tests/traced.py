@@ -183,7 +183,7 @@ class Opened:
         self.kind = self.uid = self.answer = None
 
     def is_held(self):
-        return "O_PATH" in self.flags and "O_NOFOLLOW" in self.flags
+        return "O_NOFOLLOW" in self.flags and ("O_PATH" in self.flags or "O_DIRECTORY" in self.flags)
 
 
 class Judge:
@@ -406,9 +406,9 @@ class Judge:
             return self.allow("a directory above its own files", call)
         if call == "mkdirat" and process.command in MENDING and arguments[2] == "0700":
             return self.allow("a remedy: a directory", call)
-        if call in ("fchmod", "fchmodat") and process.command in MENDING:
+        if call == "fchmodat" and process.command in MENDING:
             opened = process.last.get(paths[0])
-            if call == "fchmod" or opened and opened.kind == "S_IFSOCK" and opened.uid == process.uid:
+            if opened and opened.kind in ("S_IFSOCK", "S_IFDIR") and opened.uid == process.uid:
                 return self.allow("a remedy: a mode", call)
         return self.violation("changed a file that is not its own", line)
 
@@ -448,6 +448,7 @@ CONNECT = """1 connect(3<socket:[7]>, {{sa_family=AF_UNIX, sun_path="/proc/self/
 """
 REFUSED = CONNECT.format(answer="-1 ECONNREFUSED (Connection refused)")
 ACCEPTED = CONNECT.format(answer="0")
+CHMOD = '1 fchmodat(AT_FDCWD</>, "/proc/self/fd/6", 0700) = 0\n'
 WORD = '1 sendto(3<socket:[7]>, "\\0", 12, MSG_NOSIGNAL, NULL, 0) = 12\n'
 WEB, OTHERS = HOLD.format(name="web", uid=1000), HOLD.format(name="web", uid=0)
 ASIDE_WEB = HOLD.format(name=".muxtray-aside.web", uid=1000)
@@ -520,6 +521,11 @@ CASES = [
     ("config", '1 mkdir("/h/c2", 0700) = 0\n', "changed a file that is not its own"),
     ("list", '1 mkdirat(4</h>, "s", 0700) = 0\n', "changed a file that is not its own"),
     ("list", "1 fchmod(4</s>, 0755) = 0\n", "changed a file that is not its own"),
+    ("doctor", WEB + CHMOD, None),
+    ("doctor", WEB.replace("S_IFSOCK", "S_IFDIR") + CHMOD, None),
+    ("doctor", WEB.replace("S_IFSOCK", "S_IFREG") + CHMOD, "changed a file that is not its own"),
+    ("doctor", OTHERS + CHMOD, "changed a file that is not its own"),
+    ("list", WEB + CHMOD, "changed a file that is not its own"),
     ("doctor", '1 linkat(4</s>, ".muxtray-rehearsal.0000000000000000", 4</s>, "web", 0) = 0\n', "changed a file"),
     ("doctor", '1 connect(3<socket:[7]>, {sa_family=AF_UNIX, sun_path="/proc/self/fd/3/.muxtray-rehearsal.0000000000000001"}, 53) = 0\n', None),
     ("list", '1 connect(3<socket:[7]>, {sa_family=AF_UNIX, sun_path="/proc/self/fd/3/.muxtray-rehearsal.0000000000000001"}, 53) = 0\n', "connected to a name"),
