@@ -233,11 +233,6 @@ impl Context {
             })
             .collect();
         let snapshot = self.scanner.scan_until_settled(&mut self.places, &paths);
-        let mut of_places = Vec::new();
-        if !paths.is_empty() {
-            let candidates = discover::candidates(&mut self.places).into_iter();
-            of_places.extend(candidates.map(|candidate| candidate.path));
-        }
         let auth_sock = std::env::var_os("SSH_AUTH_SOCK").map(PathBuf::from);
         let mut found = Vec::with_capacity(typed.len());
         for (typed, named) in typed.iter().zip(named) {
@@ -247,7 +242,7 @@ impl Context {
                 let mut all = sockets.iter();
                 all.try_for_each(|socket| {
                     target::reject_agent(socket, auth_sock.as_deref())?;
-                    target::reject_other_file(socket, of_places.contains(&socket.path))
+                    target::reject_other_file(socket, || self.is_candidate(&socket.path))
                 })?;
                 Ok(sockets)
             });
@@ -305,6 +300,11 @@ impl Context {
             self.places.hosts.push(host);
         }
         TargetName::Path(path)
+    }
+
+    fn is_candidate(&mut self, path: &ControlPath) -> bool {
+        let candidates = discover::candidates(&mut self.places);
+        candidates.iter().any(|candidate| candidate.path == *path)
     }
 
     /// A name in the configuration is a host even if it contains a slash (`machine/.host`). A `~` that the shell left, as in

@@ -137,9 +137,12 @@ pub fn reject_agent(socket: &Socket, auth_sock: Option<&Path>) -> Result<(), Tar
 }
 
 /// Returns the error if the TARGET is a file that is not at the place of a control socket.
-pub fn reject_other_file(socket: &Socket, is_place: bool) -> Result<(), TargetError> {
+pub fn reject_other_file(
+    socket: &Socket,
+    is_place: impl FnOnce() -> bool,
+) -> Result<(), TargetError> {
     match socket.state {
-        State::NotASocket(_) if !is_place => Err(no_socket(&socket.path)),
+        State::NotASocket(_) if !is_place() => Err(no_socket(&socket.path)),
         _ => Ok(()),
     }
 }

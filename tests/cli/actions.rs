@@ -108,6 +108,18 @@ fn file_in_no_place_of_a_control_socket_is_not_to_be_moved() {
 }
 
 #[test]
+fn file_at_the_control_path_of_a_host_is_to_be_moved() {
+    let lab = Lab::new();
+    let path = lab.control_path("web");
+    fs::write(&path, "").unwrap();
+    for target in [Path::new("web"), &path] {
+        let said = lab.muxtray(words("check", target)).expect(1);
+        assert!(said.stdout.contains("not-a-socket"), "{said:#?}");
+        assert!(said.stdout.contains("mv "), "{said:#?}");
+    }
+}
+
+#[test]
 fn one_bad_target_does_not_stop_the_others() {
     let lab = Lab::new();
     let mut masters = [lab.master("web"), lab.master("db")];
