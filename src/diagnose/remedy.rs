@@ -75,17 +75,15 @@ impl Case<'_> {
         let socket = self.socket;
         let carried = socket.carried().map(|carried| carried.sessions);
         let sessions = carried.filter(|sessions| *sessions >= DEFAULT_MAX_SESSIONS)?;
-        let finding = self.finding(
-        FindingId::SessionsAtLimit,
-        tr!(
+        let evidence = tr!(
             "{sessions} are open; a server allows {limit} on one connection unless its MaxSessions is changed",
             sessions = text::sessions(sessions),
             limit = DEFAULT_MAX_SESSIONS
-        ),
-        tr!(
+        );
+        let remedy = tr!(
             "if the server refuses the next session, raise MaxSessions in its sshd_config, or use another connection"
-        ),
-    );
+        );
+        let finding = self.finding(FindingId::SessionsAtLimit, evidence, remedy);
         Some(match socket.hosts.first() {
             Some(alias) => finding.with_command(format!(
                 "ssh {}-o ControlPath=none {}",
@@ -105,15 +103,13 @@ impl Case<'_> {
         if socket.own_persist_secs != Some(0) || socket.managed_by.is_some() {
             return None;
         }
-        let finding = self.finding(
-        FindingId::NoPersistExpiry,
-        tr!(
+        let evidence = tr!(
             "ControlPersist has no time limit; no session is open, and the last connection was {duration} ago",
             duration = text::duration(unused)
-        ),
-        tr!("set a time, such as ControlPersist 10m, and end this master"),
-    )
-    .with_command(commands::exit(socket));
+        );
+        let remedy = tr!("set a time, such as ControlPersist 10m, and end this master");
+        let finding = self.finding(FindingId::NoPersistExpiry, evidence, remedy);
+        let finding = finding.with_command(commands::exit(socket));
         Some(match socket.hosts.first() {
             Some(alias) => {
                 finding.with_lines([format!("Host {alias}"), "    ControlPersist 10m".to_owned()])
