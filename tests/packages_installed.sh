@@ -88,8 +88,8 @@ desktop_tests() {
 }
 
 has_name() {
-    as_user gdbus call --session -d org.freedesktop.DBus -o /org/freedesktop/DBus \
-        -m org.freedesktop.DBus.NameHasOwner "$1" | grep -q true
+    grep -q true <<<"$(as_user gdbus call --session -d org.freedesktop.DBus -o /org/freedesktop/DBus \
+        -m org.freedesktop.DBus.NameHasOwner "$1")"
 }
 
 has_ended() {

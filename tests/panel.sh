@@ -2,8 +2,8 @@
 # Functions for the one icon in a panel and its menu, over the session bus. Sourced, not run.
 
 has_name() {
-    gdbus call --session -d org.freedesktop.DBus -o /org/freedesktop/DBus \
-        -m org.freedesktop.DBus.NameHasOwner "$1" | grep -q true
+    grep -q true <<<"$(gdbus call --session -d org.freedesktop.DBus -o /org/freedesktop/DBus \
+        -m org.freedesktop.DBus.NameHasOwner "$1")"
 }
 
 # property NAME OBJECT INTERFACE PROPERTY: prints a property as gdbus does.
@@ -16,7 +16,7 @@ icons() {
 }
 
 has_icon() {
-    icons | grep -q NotificationItem
+    grep -q NotificationItem <<<"$(icons)"
 }
 
 # click_row LABEL: clicks as a panel does, without the pointer. If there is no such row, prints the menu.

@@ -191,13 +191,14 @@ master_of() {
     ssh -F "$work/ssh/config" -O check "$1" 2>&1 | grep -o 'pid=[0-9]*' | grep -o '[0-9]*'
 }
 
-# On GTK a copied text ends with the applet, unless a clipboard manager keeps it.
+# On GTK a copied text ends with the applet, unless a clipboard manager keeps it. With pipefail, `ldd | grep -q` could
+# fail although it finds the name: grep exits at once, and ldd is then killed by SIGPIPE.
 copies_for_good() {
-    command -v xclip >/dev/null && ! ldd "$work/bin/muxtray-applet" | grep -q libgtk
+    command -v xclip >/dev/null && ! grep -q libgtk <<<"$(ldd "$work/bin/muxtray-applet")"
 }
 
 has_copied() {
-    xclip -selection clipboard -out | grep -qF "$work/ssh/"
+    grep -qF "$work/ssh/" <<<"$(xclip -selection clipboard -out)"
 }
 
 inside() {

@@ -125,7 +125,7 @@ menu() {
     gdbus call --session -d "$owner" -o "$(property "$owner" "$object" org.kde.StatusNotifierItem Menu |
         grep -o "/[^']*")" -m com.canonical.dbusmenu.GetLayout 0 -- -1 "['label', 'enabled']"
 }
-menu_has() { menu | grep -q "$1"; }
+menu_has() { grep -q "$1" <<<"$(menu)"; }
 # row_id HOST: prints the id of the host's submenu.
 row_id() { menu | grep -oE "\([0-9]+, \{[^}]*'label': <'[^']*\b$1\b" | head -n 1 | grep -oE '^\([0-9]+' | tr -d '('; }
 watcher_is_gone() { ! has_name org.kde.StatusNotifierWatcher; }
