@@ -300,10 +300,10 @@ mod tests {
                 since: None,
             };
             let known = (0..known).map(client).map(Some);
-            let clients: Vec<_> = known.chain(vec![None; hidden]).collect();
+            let clients: Clients = known.chain(vec![None; hidden]).collect();
             let listener = Listener {
-                sessions: clients.len().try_into().unwrap(),
-                clients: Some(Clients(clients)),
+                sessions: clients.0.len().try_into().unwrap(),
+                clients: Some(clients),
                 forwarded: forwarded.try_into().ok(),
                 is_kept,
                 uid: Some(UserId(1)),

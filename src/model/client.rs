@@ -1,5 +1,6 @@
 //! The process of a session: a client of a master.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use tr::tr;
@@ -19,7 +20,7 @@ pub struct Client {
 
 /// The clients of one master; an unknown process is `None`, for example that of a container.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Clients(pub Vec<Option<Client>>);
+pub struct Clients(pub Vec<Option<Arc<Client>>>);
 
 /// Returns one text for each session: `ssh on pts/4 for 2 h`. None if the clients are unknown. `own_session`: whether the
 /// master has one of its own beside the clients.
@@ -38,6 +39,17 @@ pub fn sessions_line(texts: Vec<String>) -> Option<String> {
     (!texts.is_empty()).then(|| text::short_list(texts, NAMED))
 }
 
+impl FromIterator<Option<Client>> for Clients {
+    fn from_iter<I: IntoIterator<Item = Option<Client>>>(clients: I) -> Self {
+        Self(
+            clients
+                .into_iter()
+                .map(|client| client.map(Arc::new))
+                .collect(),
+        )
+    }
+}
+
 impl Clients {
     /// Returns `ssh on pts/4 for 2 h` for each known client, and one text for the hidden ones.
     pub fn texts(&self, at: SystemTime) -> Vec<String> {
@@ -53,8 +65,12 @@ impl Clients {
 
     /// Returns the clients that are not this process.
     pub(crate) fn without(&self, pid: MasterPid) -> Self {
-        let is_other = |client: &&Option<Client>| client.as_ref().is_none_or(|it| it.pid != pid);
-        Self(self.0.iter().filter(is_other).cloned().collect())
+        let is_this = |client: &Arc<Client>| client.pid == pid;
+        let others = self
+            .0
+            .iter()
+            .filter(|client| !client.as_ref().is_some_and(is_this));
+        Self(others.cloned().collect())
     }
 
     pub(crate) fn are_known(&self) -> bool {
@@ -123,7 +139,8 @@ mod tests {
                 &["z\\u{a}ed", "scp"],
             ),
         ] {
-            assert_eq!(Clients(clients).texts(at), texts);
+            let clients: Clients = clients.into_iter().collect();
+            assert_eq!(clients.texts(at), texts);
         }
     }
 }

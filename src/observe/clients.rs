@@ -4,6 +4,7 @@
 //! read: they may hold secrets.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use super::listener_process::NextSearch;
@@ -26,7 +27,7 @@ pub(super) struct ClientProcesses {
 
 #[derive(Debug, Clone)]
 struct Found {
-    client: Client,
+    client: Arc<Client>,
     holder: HolderOf,
 }
 
@@ -144,7 +145,7 @@ impl ClientProcesses {
         };
         let is_ssh = process::is_ssh_client(pid, &name);
         let starter = (is_ssh && !descriptors.has_terminal).then(|| process::starter(pid));
-        let client = Client {
+        let client = Arc::new(Client {
             pid,
             program: starter
                 .flatten()
@@ -152,10 +153,10 @@ impl ClientProcesses {
                 .unwrap_or(name),
             terminal: status.and_then(|status| status.terminal()),
             since: status.and_then(|status| process::started(&status, boot)),
-        };
+        });
         for inode in held {
             self.missing.remove(&inode);
-            let client = client.clone();
+            let client = Arc::clone(&client);
             self.found.insert(inode, Found { client, holder });
         }
     }

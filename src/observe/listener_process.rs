@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::process::{self, Descriptors, SSH};
-use super::unix_table::UnixListener;
+use super::unix_table::{ListenerKey, UnixListener};
 use crate::model::ids::{Cookie, MasterPid, UserId};
 use crate::model::observation::{Holder, Process, SshArguments};
 
@@ -36,25 +36,23 @@ impl NextSearch {
 }
 
 /// Checks of a process in one scan, beside those for listeners with waiting connections. Each costs about 20 microseconds.
-const STATUS_READS: usize = 64;
+const STATUS_READS: usize = 32;
 
 /// Of these checks, those that read all descriptors of a process, beside those whose number has changed. Each costs about
 /// 50 microseconds more.
-const DESCRIPTOR_READS: usize = 16;
+const DESCRIPTOR_READS: usize = 8;
 
 /// The listeners' processes that are known, and the searches that found nothing.
 #[derive(Debug)]
 pub(super) struct ListenerProcesses {
     uid: UserId,
-    /// By sockfs inode.
-    found: HashMap<u32, Found>,
-    failed: HashMap<u32, (Option<Cookie>, NextSearch)>,
+    found: HashMap<ListenerKey, Found>,
+    failed: HashMap<ListenerKey, NextSearch>,
     turn: usize,
 }
 
 #[derive(Debug)]
 struct Found {
-    cookie: Option<Cookie>,
     pid: MasterPid,
     start_ticks: u64,
     descriptor: OsString,
@@ -77,47 +75,41 @@ impl ListenerProcesses {
     /// Updates the processes of these listeners, and forgets all others. Returns how often all processes were searched,
     /// which is 0 if nothing changed.
     pub(super) fn refresh(&mut self, listeners: &[&UnixListener], now: Instant) -> u32 {
+        let listed: HashSet<ListenerKey> = listeners.iter().map(|it| it.key()).collect();
+        self.found.retain(|key, _| listed.contains(key));
+        self.failed.retain(|key, _| listed.contains(key));
         let mut statuses = HashMap::new();
-        let mut found = HashMap::new();
         let mut searched = HashMap::new();
         self.turn = self.turn.wrapping_add(1);
         let turn = self.turn;
-        let is_turn = |place: usize, reads| {
-            let turns = listeners.len().div_ceil(reads).max(1);
-            place % turns == turn % turns
-        };
+        let turns = listeners.len().div_ceil(STATUS_READS).max(1);
+        // A multiple, so that descriptors are read of a process that is checked anyway.
+        let turns_of_descriptors = listeners
+            .len()
+            .div_ceil(DESCRIPTOR_READS)
+            .next_multiple_of(turns);
+        let is_turn = |place: usize, turns| place % turns == turn % turns;
         for (place, listener) in listeners.iter().enumerate() {
-            let inode = listener.socket_inode;
-            if found.contains_key(&inode) || searched.contains_key(&inode) {
+            let (inode, cookie) = listener.key();
+            if searched.contains_key(&inode) {
                 continue;
             }
-            let known = self.found.remove(&inode);
-            let reads_descriptors = is_turn(place, DESCRIPTOR_READS);
-            let is_checked = reads_descriptors || is_turn(place, STATUS_READS);
-            match known.filter(|known| known.cookie == listener.cookie) {
-                Some(known) if listener.backlog == 0 && !is_checked => {
-                    found.insert(inode, known);
-                }
+            let is_checked = is_turn(place, turns);
+            let reads_descriptors = is_turn(place, turns_of_descriptors);
+            let is_searched = match self.found.get_mut(&listener.key()) {
+                Some(_) if listener.backlog == 0 && !is_checked => false,
                 Some(known) => {
                     let status = statuses
                         .entry(known.pid)
                         .or_insert_with(|| process::status(known.pid));
-                    match status.and_then(|it| known.verified(inode, &it, reads_descriptors)) {
-                        Some(known) => drop(found.insert(inode, known)),
-                        None => drop(searched.insert(inode, listener.cookie)),
-                    }
+                    !status.is_some_and(|it| known.verify(inode, &it, reads_descriptors))
                 }
-                None if self.needs_search(listener, now) => {
-                    searched.insert(inode, listener.cookie);
-                }
-                None => {}
+                None => self.needs_search(listener, now),
+            };
+            if is_searched {
+                self.found.remove(&listener.key());
+                searched.insert(inode, cookie);
             }
-        }
-        self.found = found;
-        if !self.failed.is_empty() {
-            let inodes = listeners.iter().map(|listener| listener.socket_inode);
-            let inodes: HashSet<u32> = inodes.collect();
-            self.failed.retain(|inode, _| inodes.contains(inode));
         }
         if searched.is_empty() {
             return 0;
@@ -130,17 +122,15 @@ impl ListenerProcesses {
             searches += 1;
             self.search(&mut searched);
         }
-        for (inode, cookie) in searched {
-            let before = self.failed.get(&inode);
-            let before = before.filter(|(before, _)| *before == cookie);
-            let next = NextSearch::after(before.map(|(_, next)| next), now);
-            self.failed.insert(inode, (cookie, next));
+        for key in searched {
+            let next = NextSearch::after(self.failed.get(&key), now);
+            self.failed.insert(key, next);
         }
         searches
     }
 
     pub(super) fn holder(&self, listener: &UnixListener) -> Holder {
-        match self.found.get(&listener.socket_inode) {
+        match self.found.get(&listener.key()) {
             Some(found) if found.is_ssh => Holder::Ssh(found.process.clone()),
             Some(found) => Holder::Other(found.process.clone()),
             None => Holder::Unknown,
@@ -149,7 +139,7 @@ impl ListenerProcesses {
 
     /// The descriptors of the ssh that held this listener at the last [`Self::refresh`].
     pub(super) fn descriptors(&self, listener: &UnixListener) -> Option<&Descriptors> {
-        let found = self.found.get(&listener.socket_inode)?;
+        let found = self.found.get(&listener.key())?;
         found.is_ssh.then_some(&found.descriptors)
     }
 
@@ -160,15 +150,14 @@ impl ListenerProcesses {
     }
 
     pub(super) fn still_holds(&self, listener: &UnixListener) -> bool {
-        self.found.get(&listener.socket_inode).is_some_and(|found| {
+        self.found.get(&listener.key()).is_some_and(|found| {
             process::holds(found.pid, &found.descriptor, listener.socket_inode)
         })
     }
 
     fn needs_search(&self, listener: &UnixListener, now: Instant) -> bool {
-        let failed = self.failed.get(&listener.socket_inode);
-        listener.uid.is_none_or(|uid| uid == self.uid)
-            && failed.is_none_or(|(cookie, next)| *cookie != listener.cookie || next.is_due(now))
+        let failed = self.failed.get(&listener.key());
+        listener.uid.is_none_or(|uid| uid == self.uid) && failed.is_none_or(|next| next.is_due(now))
     }
 
     /// Searches the processes until all of `wanted` are found, which are removed from it.
@@ -223,9 +212,8 @@ impl ListenerProcesses {
             let Some(cookie) = wanted.remove(&inode) else {
                 continue;
             };
-            self.failed.remove(&inode);
+            self.failed.remove(&(inode, cookie));
             let found = Found {
-                cookie,
                 pid,
                 start_ticks: status.start_ticks,
                 descriptor,
@@ -236,23 +224,18 @@ impl ListenerProcesses {
                     false => Descriptors::default(),
                 },
             };
-            self.found.insert(inode, found);
+            self.found.insert((inode, cookie), found);
         }
     }
 }
 
 impl Found {
-    /// Returns itself with the current status, or `None` if the process does not hold the listener any more.
-    fn verified(
-        mut self,
-        socket: u32,
-        status: &process::Status,
-        reads_descriptors: bool,
-    ) -> Option<Self> {
+    /// Notes the current status. Returns whether the process still holds the listener.
+    fn verify(&mut self, socket: u32, status: &process::Status, reads_descriptors: bool) -> bool {
         if status.start_ticks != self.start_ticks
             || !process::holds(self.pid, &self.descriptor, socket)
         {
-            return None;
+            return false;
         }
         self.process.stopped = status.stopped;
         if self.is_ssh && (reads_descriptors || self.descriptors.are_more_or_fewer(self.pid)) {
@@ -261,7 +244,7 @@ impl Found {
         // A master sets its title shortly after it forked to the background.
         self.process.own_session =
             self.process.own_session && session_and_arguments(self.pid, &self.descriptors).0;
-        Some(self)
+        true
     }
 }
 

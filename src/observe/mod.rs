@@ -41,6 +41,7 @@ mod transport;
 pub mod unix_table;
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -49,7 +50,7 @@ use tracing::trace;
 
 use crate::model::client::Clients;
 use crate::model::control_path::ControlPath;
-use crate::model::ids::{Cookie, MasterPid, SocketId, Target, UserId};
+use crate::model::ids::{MasterPid, SocketId, Target, UserId};
 use crate::model::observation::{
     Connect, Facts, File, Filesystem, Holder, Listener, Observation, Orphan, Stat, Table,
 };
@@ -61,7 +62,7 @@ use listener_process::ListenerProcesses;
 use orphans::Location;
 use other_namespaces::OtherNamespaces;
 use table_reader::{Sources, TableReader};
-use unix_table::{UnixListener, UnixTable};
+use unix_table::{ListenerKey, UnixListener, UnixTable};
 
 /// A younger temporary name may belong to a master that is starting, and is not connected to.
 const MAX_START_TIME: Duration = Duration::from_secs(60);
@@ -81,7 +82,7 @@ pub struct Observer {
     /// The forwardings of the processes of listeners, by sockfs inode.
     forwarded: HashMap<u32, Forwarded>,
     /// The listeners of the orphans of the last scan.
-    orphans: HashSet<(u32, Option<Cookie>)>,
+    orphans: HashSet<ListenerKey>,
 }
 
 impl Observer {
@@ -203,7 +204,8 @@ impl Observer {
 
     /// The candidates with a file, and the results of lstat, stat and statfs.
     fn existing_files<'a>(&self, candidates: &'a [Candidate]) -> Vec<SeenFile<'a>> {
-        let mut directories: HashMap<&Path, Directory> = HashMap::new();
+        // By bytes: the hash of a path is that of its components.
+        let mut directories: HashMap<&OsStr, Directory> = HashMap::new();
         let mut seen = Vec::with_capacity(candidates.len());
         for candidate in candidates {
             let file = filesystem::lstat(candidate.path.as_path());
@@ -211,8 +213,8 @@ impl Observer {
                 continue;
             }
             let directory = directories
-                .entry(candidate.path.directory())
-                .or_insert_with_key(|directory| Directory::read(directory, self.uid));
+                .entry(candidate.path.directory().as_os_str())
+                .or_insert_with_key(|directory| Directory::read(directory.as_ref(), self.uid));
             seen.push(SeenFile {
                 candidate,
                 file,

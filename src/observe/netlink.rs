@@ -56,20 +56,32 @@ pub(super) fn dump<T>(
     request: &[u8],
     read: impl Fn(Message<'_>) -> Option<T>,
 ) -> io::Result<Vec<T>> {
+    collect(protocol, kind, request, |items: &mut Vec<T>, message| {
+        items.extend(read(message));
+    })
+}
+
+/// The same for a collection whose `add` adds a message.
+pub(super) fn collect<C: Default>(
+    protocol: SockProtocol,
+    kind: u16,
+    request: &[u8],
+    add: impl Fn(&mut C, Message<'_>),
+) -> io::Result<C> {
     let deadline = Instant::now() + DEADLINE;
     let mut buffer = vec![0; BUFFER];
     let mut attempt = 1;
     loop {
         let socket = open(protocol)?;
         send(&socket, &message(kind, NLM_F_DUMP, request))?;
-        let mut items = Vec::new();
+        let mut all = C::default();
         let mut flags = 0;
         while flags & COMPLETE == 0 {
             let datagram = receive(&socket, &mut buffer, deadline)?;
-            flags |= read_datagram(datagram, &mut items, &read)?;
+            flags |= read_datagram(datagram, |message| add(&mut all, message))?;
         }
         if flags & u32::from(NLM_F_DUMP_INTR) == 0 || attempt == ATTEMPTS {
-            return Ok(items);
+            return Ok(all);
         }
         attempt += 1;
     }
@@ -99,13 +111,18 @@ pub(super) fn request_each<T>(
 }
 
 /// Parses a whole answer to a dump, up to its end or an error.
-pub(super) fn parse<T>(
-    answer: &[u8],
-    read: impl Fn(Message<'_>) -> Option<T>,
+pub(super) fn parse<'a, T>(
+    answer: &'a [u8],
+    read: impl Fn(Message<'a>) -> Option<T>,
 ) -> io::Result<Vec<T>> {
     let mut items = Vec::new();
-    read_datagram(answer, &mut items, &read)?;
+    parse_each(answer, |message| items.extend(read(message)))?;
     Ok(items)
+}
+
+/// The same; calls `read` with each message.
+pub(super) fn parse_each<'a>(answer: &'a [u8], read: impl FnMut(Message<'a>)) -> io::Result<()> {
+    read_datagram(answer, read).map(drop)
 }
 
 fn open(protocol: SockProtocol) -> io::Result<OwnedFd> {
@@ -160,13 +177,9 @@ fn message(kind: u16, flags: u16, body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Parses one datagram of a dump, which holds any number of messages. Returns the flags of all of them, with
+/// Parses one datagram of a dump, and calls `read` with each of its messages. Returns the flags of all of them, with
 /// [`COMPLETE`] after the last datagram.
-fn read_datagram<T>(
-    mut datagram: &[u8],
-    items: &mut Vec<T>,
-    read: &impl Fn(Message<'_>) -> Option<T>,
-) -> io::Result<u32> {
+fn read_datagram<'a>(mut datagram: &'a [u8], mut read: impl FnMut(Message<'a>)) -> io::Result<u32> {
     let mut flags = 0;
     while flags & COMPLETE == 0
         && let Some(message) = next_message(&mut datagram)?
@@ -175,7 +188,7 @@ fn read_datagram<T>(
         match message.errno() {
             Some(errno) => return Err(errno.into()),
             None if matches!(message.kind, NLMSG_ERROR | NLMSG_DONE) => flags |= COMPLETE,
-            None => items.extend(read(message)),
+            None => read(message),
         }
     }
     Ok(flags)
@@ -262,10 +275,6 @@ mod tests {
 
     use super::*;
 
-    fn kind(message: Message<'_>) -> Option<u16> {
-        Some(message.kind)
-    }
-
     #[test]
     fn end_and_errors_of_a_dump_are_recognised() {
         let refused = (-13_i32).to_ne_bytes();
@@ -283,7 +292,7 @@ mod tests {
             (vec![0; 16], Err(None)),
             (vec![1; 7], Err(None)),
         ] {
-            let flags = read_datagram(&bytes, &mut Vec::new(), &kind);
+            let flags = read_datagram(&bytes, drop);
             let flags = flags.map_err(|error| error.raw_os_error());
             assert_eq!(flags, result, "{bytes:?}");
         }
@@ -319,7 +328,7 @@ mod tests {
         #[test]
         fn any_bytes_are_parsed_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
             let mut items = Vec::new();
-            let _ = read_datagram(&bytes, &mut items, &kind);
+            let _ = read_datagram(&bytes, |message| items.push(message.kind));
             prop_assert!(items.len() <= bytes.len() / HEADER);
             prop_assert!(attributes(&bytes).count() <= bytes.len() / 4);
         }

@@ -6,7 +6,7 @@
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::unix_table::{Row, UnixListener, UnixTable};
 use crate::model::observation::Table;
@@ -31,7 +31,7 @@ pub fn parse(text: &[u8]) -> UnixTable {
     UnixTable::new(Table::ProcNetUnix, lines.filter_map(row))
 }
 
-fn row(line: &[u8]) -> Option<Row> {
+fn row(line: &[u8]) -> Option<Row<'_>> {
     // Num RefCount Protocol Flags Type St Inode Path; the inode is padded, and the path may contain spaces.
     let mut rest = line;
     let mut field = || {
@@ -49,11 +49,11 @@ fn row(line: &[u8]) -> Option<Row> {
     if name.is_empty() || name.starts_with(b"@") {
         return None;
     }
-    let name = PathBuf::from(OsStr::from_bytes(name));
+    let name = OsStr::from_bytes(name);
     if flags & LISTENS != 0 {
         Some(Row::Listener(UnixListener {
             socket_inode,
-            name,
+            name: name.into(),
             ..UnixListener::default()
         }))
     } else {

@@ -7,12 +7,11 @@
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
 
 use nix::sys::socket::SockProtocol;
 
 use super::netlink::{self, Message, attributes, u32_at};
-use super::unix_table::{Row, UnixListener, UnixTable, Vfs};
+use super::unix_table::{Row, Rows, UnixListener, UnixTable, Vfs};
 use crate::model::ids::{Cookie, UserId};
 use crate::model::observation::Table;
 
@@ -37,14 +36,17 @@ const ATTRIBUTE_UID: u16 = 7;
 /// Every listening unix socket with a path in this network namespace. Errors are those of `netlink::dump`.
 pub fn dump() -> io::Result<UnixTable> {
     let protocol = SockProtocol::NetlinkSockDiag;
-    let rows = netlink::dump(protocol, SOCK_DIAG_BY_FAMILY, &request(), row)?;
-    Ok(UnixTable::new(Table::SockDiag, rows))
+    // Thousands of sockets are added without a copy of their names.
+    let add = |rows: &mut Rows, message: Message<'_>| rows.extend(row(message));
+    let rows = netlink::collect(protocol, SOCK_DIAG_BY_FAMILY, &request(), add)?;
+    Ok(UnixTable::of(Table::SockDiag, rows))
 }
 
 /// Parses the kernel's answer, as received from the socket.
 pub fn parse(answer: &[u8]) -> io::Result<UnixTable> {
-    let rows = netlink::parse(answer, row)?;
-    Ok(UnixTable::new(Table::SockDiag, rows))
+    let mut rows = Rows::default();
+    netlink::parse_each(answer, |message| rows.extend(row(message)))?;
+    Ok(UnixTable::of(Table::SockDiag, rows))
 }
 
 /// `struct unix_diag_req`.
@@ -61,7 +63,7 @@ fn request() -> Vec<u8> {
 
 /// `struct unix_diag_msg` and its attributes; `None` for a socket without a path, in another state, or with a closed
 /// client.
-fn row(message: Message<'_>) -> Option<Row> {
+fn row(message: Message<'_>) -> Option<Row<'_>> {
     let body = (message.kind == SOCK_DIAG_BY_FAMILY).then_some(message.body)?;
     let state = *body.get(2)?;
     let socket_inode = u32_at(body, 4)?;
@@ -86,7 +88,7 @@ fn row(message: Message<'_>) -> Option<Row> {
         LISTEN => Some(Row::Listener(UnixListener {
             socket_inode,
             cookie: Some(Cookie(cookie)),
-            name,
+            name: name.into(),
             vfs,
             backlog,
             uid,
@@ -103,9 +105,9 @@ fn row(message: Message<'_>) -> Option<Row> {
 }
 
 /// A `sun_path`, which may end with NUL; `None` for an abstract name, which begins with NUL.
-fn path_name(value: &[u8]) -> Option<PathBuf> {
+fn path_name(value: &[u8]) -> Option<&OsStr> {
     let name = value.split(|byte| *byte == 0).next()?;
-    (!name.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(name)))
+    (!name.is_empty()).then(|| OsStr::from_bytes(name))
 }
 
 #[cfg(test)]
@@ -117,7 +119,7 @@ mod tests {
     use super::*;
     use crate::observe::netlink::{attribute, sent};
 
-    fn rows(bytes: &[u8]) -> Vec<Row> {
+    fn rows(bytes: &[u8]) -> Vec<Row<'_>> {
         netlink::parse(bytes, row).unwrap_or_default()
     }
 

@@ -1,7 +1,8 @@
 //! The listening unix sockets of this network namespace, as read by `sock_diag` or `proc_net_unix`, and the lookup of
 //! the listener of a file.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
@@ -21,6 +22,9 @@ pub struct UnixTable {
     /// The inodes in sockfs of all listeners and accepted connections.
     inodes: HashSet<u32>,
 }
+
+/// Identifies a listener, as far as the table allows: its inode in sockfs, and its cookie.
+pub(super) type ListenerKey = (u32, Option<Cookie>);
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UnixListener {
@@ -53,21 +57,65 @@ pub struct Vfs {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Row {
+pub(super) enum Row<'a> {
     /// With `sessions` 0.
     Listener(UnixListener),
     /// An accepted connection, with the file and name of its listener.
     Accepted {
         socket_inode: u32,
         vfs: Option<Vfs>,
-        name: PathBuf,
+        name: &'a OsStr,
         peer: Option<u32>,
     },
 }
 
+/// The rows of a table, each socket once: a dump in several messages can hold it twice if others come and go meanwhile.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    listeners: Vec<UnixListener>,
+    /// By name and file of the listener.
+    accepted: HashMap<OsString, BTreeMap<Option<Vfs>, Connections>>,
+    inodes: HashSet<u32>,
+}
+
+#[derive(Debug, Default)]
+struct Connections {
+    count: u32,
+    /// The inodes of their clients' ends, where they are known.
+    peers: Vec<u32>,
+}
+
+impl<'a> Extend<Row<'a>> for Rows {
+    fn extend<I: IntoIterator<Item = Row<'a>>>(&mut self, rows: I) {
+        for row in rows {
+            match row {
+                Row::Listener(listener) if self.inodes.insert(listener.socket_inode) => {
+                    self.listeners.push(listener);
+                }
+                Row::Accepted {
+                    socket_inode,
+                    vfs,
+                    name,
+                    peer,
+                } if self.inodes.insert(socket_inode) => {
+                    if !self.accepted.contains_key(name) {
+                        self.accepted.insert(name.to_owned(), BTreeMap::new());
+                    }
+                    let of_name = self.accepted.get_mut(name);
+                    let its = of_name.map(|of_name| of_name.entry(vfs).or_default());
+                    if let Some(connections) = its {
+                        connections.count += 1;
+                        connections.peers.extend(peer);
+                    }
+                }
+                Row::Listener(_) | Row::Accepted { .. } => {}
+            }
+        }
+    }
+}
+
 impl UnixListener {
-    /// Identifies the listener, as far as the table allows.
-    pub(super) fn key(&self) -> (u32, Option<Cookie>) {
+    pub(super) fn key(&self) -> ListenerKey {
         (self.socket_inode, self.cookie)
     }
 }
@@ -78,35 +126,25 @@ impl UnixTable {
         Self::new(Table::None, [])
     }
 
-    pub(super) fn new(source: Table, rows: impl IntoIterator<Item = Row>) -> Self {
-        let mut listeners = Vec::new();
-        // A dump in several messages can hold a socket twice if others come and go meanwhile.
-        let mut seen = HashSet::new();
-        let mut accepted: HashMap<(Option<Vfs>, PathBuf), (u32, Vec<u32>)> = HashMap::new();
-        for row in rows {
-            match row {
-                Row::Listener(listener) if seen.insert(listener.socket_inode) => {
-                    listeners.push(listener);
-                }
-                Row::Accepted {
-                    socket_inode,
-                    vfs,
-                    name,
-                    peer,
-                } if seen.insert(socket_inode) => {
-                    let (sessions, peers) = accepted.entry((vfs, name)).or_default();
-                    *sessions += 1;
-                    peers.extend(peer);
-                }
-                Row::Listener(_) | Row::Accepted { .. } => {}
-            }
-        }
+    pub(super) fn new<'a>(source: Table, rows: impl IntoIterator<Item = Row<'a>>) -> Self {
+        let mut all = Rows::default();
+        all.extend(rows);
+        Self::of(source, all)
+    }
+
+    pub(super) fn of(source: Table, rows: Rows) -> Self {
+        let Rows {
+            mut listeners,
+            mut accepted,
+            inodes,
+        } = rows;
         listeners.sort_unstable_by_key(|listener| (inode(listener), listener.socket_inode));
         let mut by_name = HashMap::new();
         for (index, listener) in listeners.iter_mut().enumerate() {
-            let key = (listener.vfs, std::mem::take(&mut listener.name));
-            (listener.sessions, listener.peers) = accepted.remove(&key).unwrap_or_default();
-            listener.name = key.1;
+            let of_name = accepted.get_mut(listener.name.as_os_str());
+            let its = of_name.and_then(|of_name| of_name.remove(&listener.vfs));
+            let its = its.unwrap_or_default();
+            (listener.sessions, listener.peers) = (its.count, its.peers);
             if listener.vfs.is_none()
                 && let Some(name) = ControlPath::new(&listener.name)
             {
@@ -118,7 +156,7 @@ impl UnixTable {
             source,
             listeners,
             by_name,
-            inodes: seen,
+            inodes,
         }
     }
 
@@ -212,11 +250,11 @@ mod tests {
         }
     }
 
-    fn accepted(socket_inode: u32, vfs: Option<Vfs>, name: &str) -> Row {
+    fn accepted(socket_inode: u32, vfs: Option<Vfs>, name: &str) -> Row<'_> {
         Row::Accepted {
             socket_inode,
             vfs,
-            name: name.into(),
+            name: name.as_ref(),
             peer: None,
         }
     }

@@ -1,5 +1,6 @@
 //! The JSON of `list` and `doctor`. Names and types of fields are a promise: see [`SCHEMA`].
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
@@ -161,7 +162,7 @@ impl From<&Socket> for SocketReport {
     }
 }
 
-fn client(client: &Option<Client>) -> ClientReport {
+fn client(client: &Option<Arc<Client>>) -> ClientReport {
     let Some(client) = client else {
         return ClientReport::default();
     };

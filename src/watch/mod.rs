@@ -17,11 +17,12 @@ mod network;
 mod paths;
 mod process_exits;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt as _;
 use std::time::Duration;
 
 use calloop::generic::Generic;
@@ -29,9 +30,10 @@ use calloop::{Interest as Readiness, LoopHandle, Mode, PostAction};
 use nix::sys::timerfd::TimerFd;
 use tr::tr;
 
+use crate::model::control_path::ControlPath;
 use crate::model::finding::{Finding, FindingId};
 use crate::model::ids::MasterPid;
-use crate::model::interest::Interest;
+use crate::model::interest::{Interest, Names};
 use crate::model::socket::{Snapshot, Socket};
 pub use debounce::Debounce;
 pub use event::Event;
@@ -169,12 +171,7 @@ impl<D: Watcher> Watch<D> {
     /// directory.
     #[must_use]
     pub fn follow(&mut self, snapshot: &Snapshot, mut interests: Vec<Interest>) -> bool {
-        for socket in &snapshot.sockets {
-            let path = socket.path.as_path();
-            if socket.id.is_some() && !interests.iter().any(|interest| covers(interest, path)) {
-                interests.push(Interest::Inode(path.to_owned()));
-            }
-        }
+        interests.extend(not_covered(snapshot, &interests));
         let sockets = snapshot.sockets.iter();
         let mut processes: BTreeSet<MasterPid> =
             sockets.clone().filter_map(|socket| socket.pid).collect();
@@ -238,17 +235,28 @@ impl<D: Watcher> Watch<D> {
     }
 }
 
-/// Whether changes of this path are among the events of the interest.
-fn covers(interest: &Interest, path: &Path) -> bool {
-    match interest {
-        Interest::Names {
+/// Returns the sockets whose changes are not among the events of the interests.
+fn not_covered(snapshot: &Snapshot, interests: &[Interest]) -> Vec<Interest> {
+    let mut watched: HashMap<&OsStr, Vec<&Names>> = HashMap::new();
+    for interest in interests {
+        if let Interest::Names {
             directory, names, ..
-        } => {
-            path.parent() == Some(directory)
-                && path.file_name().is_some_and(|name| names.matches(name))
+        } = interest
+        {
+            watched.entry(directory.as_ref()).or_default().push(names);
         }
-        Interest::File { .. } | Interest::Inode(_) => false,
     }
+    let is_covered = |path: &ControlPath| {
+        let mut names = watched.get(path.directory().as_os_str()).into_iter();
+        let name = OsStr::from_bytes(path.name());
+        names.any(|names| names.iter().any(|names| names.matches(name)))
+    };
+    let sockets = snapshot.sockets.iter();
+    let with_file = sockets.filter(|socket| socket.id.is_some());
+    with_file
+        .filter(|socket| !is_covered(&socket.path))
+        .map(|socket| Interest::Inode(socket.path.as_path().to_owned()))
+        .collect()
 }
 
 fn insert<D: 'static, F: AsFd + 'static>(

@@ -80,13 +80,23 @@ impl ControlPath {
     }
 
     pub fn directory(&self) -> &Path {
-        self.as_path().parent().unwrap_or(Path::new("/"))
+        match self.split() {
+            ([], _) => Path::new("/"),
+            (directory, _) => Path::new(OsStr::from_bytes(directory)),
+        }
     }
 
     pub fn name(&self) -> &[u8] {
-        self.as_path()
-            .file_name()
-            .map_or(&[], |name| name.as_bytes())
+        self.split().1
+    }
+
+    /// Splits the path at its last slash.
+    fn split(&self) -> (&[u8], &[u8]) {
+        let bytes = self.0.as_bytes();
+        let last = bytes.iter().rposition(|byte| *byte == b'/');
+        // The first byte is a slash.
+        let last = last.unwrap_or_default();
+        (&bytes[..last], &bytes[last + 1..])
     }
 
     pub fn len_bytes(&self) -> usize {

@@ -146,6 +146,9 @@ impl Component {
         if name.is_empty() || name.len() > MAX_NAME_BYTES || name == b"." || name == b".." {
             return false;
         }
+        if name.len() < self.pieces.iter().map(Piece::shortest).sum() {
+            return false;
+        }
         if let Some(Piece::Literal(prefix)) = self.pieces.first()
             && !name.starts_with(prefix)
         {
@@ -194,6 +197,16 @@ impl Component {
 }
 
 impl Piece {
+    /// Returns the number of bytes below which nothing matches.
+    const fn shortest(&self) -> usize {
+        match self {
+            Self::Literal(bytes) => bytes.len(),
+            Self::Any(Token::Jump | Token::Star) => 0,
+            Self::Any(_) | Self::Port | Self::One | Self::Class { .. } => 1,
+            Self::Hash => 40,
+        }
+    }
+
     /// Returns the shortest and the longest prefix of `rest` that the piece can match; all lengths between match too. If none
     /// matches, the shortest is greater than the longest.
     pub(super) fn lengths(&self, rest: &[u8]) -> (usize, usize) {

@@ -201,7 +201,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::model::client::{Client, Clients};
+    use crate::model::client::Client;
     use crate::model::finding::FindingId;
     use crate::model::ids::{Cookie, MasterPid};
     use crate::model::network::Cause;
@@ -292,7 +292,7 @@ mod tests {
         };
         let rows = [0, 1, 4, 5].map(|number| {
             let socket = Socket {
-                clients: Some(Clients((3..3 + number).map(client).chain([None]).collect())),
+                clients: Some((3..3 + number).map(client).chain([None]).collect()),
                 own_session: number == 1,
                 ..in_state(State::Running)
             };
