@@ -1,5 +1,6 @@
 //! Measures the cost of N control sockets: `muxtray list`, `ssh -O check` on each, and one scan of the engine. Half of
-//! the sockets are live and half stale. A second table compares masters with and without forwardings and clients.
+//! the sockets are live and half stale. A second table compares masters with and without forwardings and clients, a third
+//! the running applet with that of another version, whose program is named by `MUXTRAY_BENCH_OTHER`.
 //!
 //! With many sockets the masters are stand-ins that answer the alive check at once, which favours `ssh -O check`;
 //! `muxtray list` asks no master. The measurement with one socket has a real master.
@@ -19,22 +20,24 @@ mod support;
 
 mod measure;
 
+use std::env;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use measure::{
-    StandIns, Table, Times, processor_time, quick, ratio_of_times, serve_if_stand_in,
+    StandIns, Table, Times, activity, processor_time, quick, ratio_of_times, serve_if_stand_in,
     socket_directory, time, wall_time,
 };
 use muxtray::config::Settings;
 use muxtray::discover::{self, Environment};
 use muxtray::model::socket::Socket;
 use muxtray::scan::{self, Scanner};
-use support::{Lab, program};
+use support::{Lab, PATH, program};
 
 const SIZES: [usize; 4] = [10, 100, 1_000, 10_000];
 /// The number of processes that hold listeners.
@@ -48,6 +51,12 @@ const TURNS: usize = 3;
 const CLIENTS: usize = 5;
 const SCANS: usize = 50;
 const DUELS: usize = 300;
+/// Changes that the running applet sees in one turn.
+const CHANGES: usize = 30;
+/// The applet has drawn its menu and waits again.
+const SETTLED: Duration = Duration::from_secs(6);
+/// The applet has seen a change.
+const SEEN: Duration = Duration::from_millis(600);
 
 fn main() {
     serve_if_stand_in();
@@ -73,6 +82,43 @@ fn main() {
         ),
     );
     forwardings_and_clients();
+    running_applets();
+}
+
+/// The applet of this version and of another, one after the other, each several times.
+fn running_applets() {
+    let (masters, changes) = if quick() { (20, 3) } else { (MASTERS, CHANGES) };
+    let other = env::var_os("MUXTRAY_BENCH_OTHER").map(PathBuf::from);
+    let programs = [other, Some(program().to_owned())];
+    let programs: Vec<PathBuf> = programs.into_iter().flatten().collect();
+    let mut table = Table::new(&["applet", "median", "mean", "ratio of means"]);
+    for clients in [0, CLIENTS] {
+        let mut scene = Scene::with_sockets(masters, masters, Sockets::Live, false);
+        let each = scene.paths.iter().cycle().take(clients * masters);
+        scene.masters.connect(each);
+        let mut all = vec![Vec::new(); programs.len()];
+        for _ in 0..TURNS {
+            for (program, times) in programs.iter().zip(&mut all) {
+                times.extend(scene.changes(program, changes));
+            }
+        }
+        let all: Vec<Times> = all.into_iter().map(Times::from_iter).collect();
+        for (program, times) in programs.iter().zip(&all) {
+            table.row([
+                format!("{}, {} clients", program.display(), clients * masters),
+                time(times.median()),
+                time(times.mean()),
+                ratio_of_times(times.mean(), all[0].mean()),
+            ]);
+        }
+    }
+    table.print(
+        "A change beside running masters",
+        &format!(
+            "Processor time of `run --no-tray` for a file that appears and disappears among {masters} control sockets: \
+             {TURNS} times {changes} changes, in turn."
+        ),
+    );
 }
 
 /// The same sockets without and with forwardings or clients, in turn.
@@ -255,6 +301,39 @@ impl Scene {
         self.assert_all_are_found(&scanner.scan(&mut places, &[]).sockets);
         let scan = || processor_time(|| drop(scanner.scan(&mut places, &[])));
         std::iter::repeat_with(scan).take(SCANS).collect()
+    }
+
+    /// The processor time that each change costs an applet.
+    fn changes(&self, program: &Path, changes: usize) -> Vec<Duration> {
+        let home = tempfile::tempdir().unwrap();
+        let mut applet = Command::new(program);
+        applet.arg("--ssh-config").arg(self.config());
+        applet
+            .arg("--config")
+            .arg(self.directory.path().join("muxtray.toml"));
+        applet.args(["run", "--no-tray"]);
+        applet
+            .env_clear()
+            .env("PATH", PATH)
+            .env("HOME", home.path())
+            .env("XDG_RUNTIME_DIR", home.path())
+            .stderr(Stdio::null());
+        let mut applet = applet.spawn().unwrap();
+        let pid = applet.id().cast_signed();
+        let spent = || activity(pid).unwrap().processor_time;
+        thread::sleep(SETTLED);
+        let file = self.paths[0].with_file_name("u@another-22");
+        let change = || {
+            let before = spent();
+            fs::write(&file, "").unwrap();
+            fs::remove_file(&file).unwrap();
+            thread::sleep(SEEN);
+            spent() - before
+        };
+        let times = std::iter::repeat_with(change).take(changes).collect();
+        applet.kill().unwrap();
+        applet.wait().unwrap();
+        times
     }
 
     fn assert_all_are_found(&self, sockets: &[Socket]) {

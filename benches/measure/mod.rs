@@ -61,6 +61,11 @@ impl Times {
         self.0[self.0.len() / 2]
     }
 
+    pub(crate) fn mean(&self) -> Duration {
+        let sum: Duration = self.0.iter().sum();
+        sum.div_f64(self.0.len() as f64)
+    }
+
     pub(crate) fn worst(&self) -> Duration {
         self.0[self.0.len() - 1]
     }
