@@ -1,8 +1,8 @@
 //! The process that holds a listener, found by searching the descriptors of the user's processes, ssh first.
 //!
-//! Each scan reads the status of the processes that were found (of hundreds, in turns), and checks that they still hold
-//! their listeners: with ControlPersist the process that made the listener passes it to a child and stays as its first
-//! client (`control_persist_detach()` in ssh.c).
+//! Each scan reads the status and descriptors of the processes that were found (of many, in turns), and checks that they
+//! still hold their listeners: with ControlPersist the process that made the listener passes it to a child as soon as it is
+//! connected, and stays as its first client (`control_persist_detach()` in ssh.c).
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
@@ -35,12 +35,12 @@ impl NextSearch {
     }
 }
 
-/// Checks of a process in one scan, beside those for listeners with waiting connections. Each costs about 20 microseconds.
-const STATUS_READS: usize = 32;
+/// Processes that are checked in one scan, in turns, beside those that are new or have waiting connections. Each check costs
+/// about 60 microseconds.
+const CHECKS: usize = 8;
 
-/// Of these checks, those that read all descriptors of a process, beside those whose number has changed. Each costs about
-/// 50 microseconds more.
-const DESCRIPTOR_READS: usize = 8;
+/// A process is new until it has held its listener in so many checks.
+const CHECKS_OF_NEW: u8 = 4;
 
 /// The listeners' processes that are known, and the searches that found nothing.
 #[derive(Debug)]
@@ -60,6 +60,7 @@ struct Found {
     process: Process,
     /// Of an ssh.
     descriptors: Descriptors,
+    checks: u8,
 }
 
 impl ListenerProcesses {
@@ -81,29 +82,21 @@ impl ListenerProcesses {
         let mut statuses = HashMap::new();
         let mut searched = HashMap::new();
         self.turn = self.turn.wrapping_add(1);
-        let turn = self.turn;
-        let turns = listeners.len().div_ceil(STATUS_READS).max(1);
-        // A multiple, so that descriptors are read of a process that is checked anyway.
-        let turns_of_descriptors = listeners
-            .len()
-            .div_ceil(DESCRIPTOR_READS)
-            .next_multiple_of(turns);
-        let is_turn = |place: usize, turns| place % turns == turn % turns;
+        let turns = listeners.len().div_ceil(CHECKS).max(1);
         for (place, listener) in listeners.iter().enumerate() {
             let (inode, cookie) = listener.key();
             if searched.contains_key(&inode) {
                 continue;
             }
-            let is_checked = is_turn(place, turns);
-            let reads_descriptors = is_turn(place, turns_of_descriptors);
+            let is_turn = place % turns == self.turn % turns;
             let is_searched = match self.found.get_mut(&listener.key()) {
-                Some(_) if listener.backlog == 0 && !is_checked => false,
-                Some(known) => {
+                Some(known) if is_turn || listener.backlog > 0 || known.is_new() => {
                     let status = statuses
                         .entry(known.pid)
                         .or_insert_with(|| process::status(known.pid));
-                    !status.is_some_and(|it| known.verify(inode, &it, reads_descriptors))
+                    !status.is_some_and(|status| known.verify(inode, &status))
                 }
+                Some(_) => false,
                 None => self.needs_search(listener, now),
             };
             if is_searched {
@@ -223,6 +216,7 @@ impl ListenerProcesses {
                     true => descriptors.clone(),
                     false => Descriptors::default(),
                 },
+                checks: 0,
             };
             self.found.insert((inode, cookie), found);
         }
@@ -230,17 +224,27 @@ impl ListenerProcesses {
 }
 
 impl Found {
-    /// Notes the current status. Returns whether the process still holds the listener.
-    fn verify(&mut self, socket: u32, status: &process::Status, reads_descriptors: bool) -> bool {
-        if status.start_ticks != self.start_ticks
-            || !process::holds(self.pid, &self.descriptor, socket)
-        {
+    fn is_new(&self) -> bool {
+        self.checks < CHECKS_OF_NEW
+    }
+
+    /// Notes the current status and descriptors. Returns whether the process still holds the listener.
+    fn verify(&mut self, socket: u32, status: &process::Status) -> bool {
+        if status.start_ticks != self.start_ticks {
             return false;
         }
-        self.process.stopped = status.stopped;
-        if self.is_ssh && (reads_descriptors || self.descriptors.are_more_or_fewer(self.pid)) {
-            self.descriptors = Descriptors::read(self.pid);
+        let holds = match self.is_ssh {
+            true => {
+                self.descriptors = Descriptors::read(self.pid);
+                self.descriptors.has_socket(socket)
+            }
+            false => process::holds(self.pid, &self.descriptor, socket),
+        };
+        if !holds {
+            return false;
         }
+        self.checks = self.checks.saturating_add(1);
+        self.process.stopped = status.stopped;
         // A master sets its title shortly after it forked to the background.
         self.process.own_session =
             self.process.own_session && session_and_arguments(self.pid, &self.descriptors).0;
@@ -310,7 +314,7 @@ mod tests {
     #[test]
     fn many_listeners_keep_their_holders_between_turns() {
         let directory = tempfile::tempdir().unwrap();
-        let many = STATUS_READS * 2 + 1;
+        let many = CHECKS * 2 + 1;
         let bound: Vec<Bound> = (0..many)
             .map(|number| Bound::bind(directory.path().join(number.to_string())).unwrap())
             .collect();

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{Mode, OFlags, RawDir, fstat, open, readlinkat_raw, stat};
+use rustix::fs::{Mode, OFlags, RawDir, open, readlinkat_raw};
 
 use crate::model::ids::{MasterPid, UserId};
 use crate::model::observation::SshArguments;
@@ -266,8 +266,6 @@ pub(super) fn shares_our_files(pid: MasterPid) -> bool {
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Descriptors {
-    /// The number of all of them, with those that the kernel has reserved for a call such as accept(2); 0 before Linux 6.2.
-    pub(super) count: i64,
     /// Those that are sockets, with their inodes in sockfs, the lowest first; without the standard streams.
     pub(super) sockets: Vec<(OsString, u32)>,
     /// The same for the standard streams.
@@ -309,7 +307,6 @@ impl Descriptors {
         let Ok(directory) = open(directory(pid).join("fd"), flags, Mode::empty()) else {
             return found;
         };
-        found.count = fstat(&directory).map_or(0, |it| it.st_size);
         let mut names = [MaybeUninit::uninit(); 2048];
         // Longer paths are cut.
         let mut target = [MaybeUninit::uninit(); 64];
@@ -348,10 +345,9 @@ impl Descriptors {
         }
     }
 
-    /// Whether the process has another number of descriptors now. Always `false` before Linux 6.2.
-    pub(super) fn are_more_or_fewer(&self, pid: MasterPid) -> bool {
-        let directory = stat(directory(pid).join("fd"));
-        directory.is_ok_and(|it| it.st_size != self.count)
+    pub(super) fn has_socket(&self, inode: u32) -> bool {
+        let mut all = self.sockets.iter().chain(&self.stream_sockets);
+        all.any(|(_, socket)| *socket == inode)
     }
 }
 
@@ -388,8 +384,6 @@ pub(super) fn stdin_pipe(pid: MasterPid) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -472,30 +466,6 @@ mod tests {
         assert!(!holds(pid, descriptor, socket.wrapping_add(1)));
         assert!(shares_our_files(pid));
         assert!(!shares_our_files(MasterPid(-1)));
-    }
-
-    #[test]
-    fn another_number_of_descriptors_is_noticed() {
-        let mut child = std::process::Command::new("sh")
-            .args(["-c", "echo; read line; exec 9</dev/null; echo; read line"])
-            .stdin(std::process::Stdio::piped())
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        let mut stdout = child.stdout.take().unwrap();
-        let mut byte = [0];
-        stdout.read_exact(&mut byte).unwrap();
-        let pid = MasterPid(child.id().cast_signed());
-        let before = Descriptors::read(pid);
-        assert!(!before.are_more_or_fewer(pid));
-        writeln!(stdin).unwrap();
-        stdout.read_exact(&mut byte).unwrap();
-        // Linux before 6.2 does not tell.
-        let tells = before.count > 0;
-        assert_eq!(before.are_more_or_fewer(pid), tells);
-        drop(stdin);
-        child.wait().unwrap();
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! The listening unix sockets of this network namespace, as read by `sock_diag` or `proc_net_unix`, and the lookup of
 //! the listener of a file.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
@@ -74,8 +74,25 @@ pub(super) enum Row<'a> {
 pub(super) struct Rows {
     listeners: Vec<UnixListener>,
     /// By name and file of the listener.
-    accepted: HashMap<OsString, BTreeMap<Option<Vfs>, Connections>>,
+    accepted: HashMap<OsString, Vec<(Option<Vfs>, Connections)>>,
     inodes: HashSet<u32>,
+}
+
+impl Rows {
+    fn add_connection(&mut self, vfs: Option<Vfs>, name: &OsStr, peer: Option<u32>) {
+        let mut known = self.accepted.get_mut(name).into_iter().flatten();
+        if let Some((_, connections)) = known.find(|(known, _)| *known == vfs) {
+            connections.count += 1;
+            connections.peers.extend(peer);
+            return;
+        }
+        let peers = peer.into_iter().collect();
+        let first = (vfs, Connections { count: 1, peers });
+        match self.accepted.get_mut(name) {
+            Some(others) => others.push(first),
+            None => drop(self.accepted.insert(name.to_owned(), vec![first])),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -98,15 +115,7 @@ impl<'a> Extend<Row<'a>> for Rows {
                     name,
                     peer,
                 } if self.inodes.insert(socket_inode) => {
-                    if !self.accepted.contains_key(name) {
-                        self.accepted.insert(name.to_owned(), BTreeMap::new());
-                    }
-                    let of_name = self.accepted.get_mut(name);
-                    let its = of_name.map(|of_name| of_name.entry(vfs).or_default());
-                    if let Some(connections) = its {
-                        connections.count += 1;
-                        connections.peers.extend(peer);
-                    }
+                    self.add_connection(vfs, name, peer);
                 }
                 Row::Listener(_) | Row::Accepted { .. } => {}
             }
@@ -142,8 +151,9 @@ impl UnixTable {
         let mut by_name = HashMap::new();
         for (index, listener) in listeners.iter_mut().enumerate() {
             let of_name = accepted.get_mut(listener.name.as_os_str());
-            let its = of_name.and_then(|of_name| of_name.remove(&listener.vfs));
-            let its = its.unwrap_or_default();
+            let mut of_name = of_name.into_iter().flatten();
+            let its = of_name.find(|(vfs, _)| *vfs == listener.vfs);
+            let its = its.map(|(_, its)| std::mem::take(its)).unwrap_or_default();
             (listener.sessions, listener.peers) = (its.count, its.peers);
             if listener.vfs.is_none()
                 && let Some(name) = ControlPath::new(&listener.name)

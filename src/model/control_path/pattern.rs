@@ -146,7 +146,7 @@ impl Component {
         if name.is_empty() || name.len() > MAX_NAME_BYTES || name == b"." || name == b".." {
             return false;
         }
-        if name.len() < self.pieces.iter().map(Piece::shortest).sum() {
+        if name.len() < self.pieces.iter().map(Piece::shortest).sum() || !self.has_literals(name) {
             return false;
         }
         if let Some(Piece::Literal(prefix)) = self.pieces.first()
@@ -187,6 +187,20 @@ impl Component {
             ends = next;
         }
         ends[name.len()]
+    }
+
+    /// Whether the literals are in the name, one after the other: a quick answer for most names that do not match.
+    fn has_literals(&self, name: &[u8]) -> bool {
+        let mut rest = name;
+        self.pieces.iter().all(|piece| {
+            let literal = match piece {
+                Piece::Literal(literal) if !literal.is_empty() => literal.as_slice(),
+                _ => return true,
+            };
+            let place = rest.windows(literal.len()).position(|it| it == literal);
+            rest = &rest[place.map_or(rest.len(), |place| place + literal.len())..];
+            place.is_some()
+        })
     }
 
     pub(super) fn is_distinct(&self) -> bool {
