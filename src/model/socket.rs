@@ -116,10 +116,7 @@ impl Socket {
                 Some(tr!("kept open until {time}", time))
             }
             Some(KeptUntil::Quit) => Some(tr!("kept open until muxtray quits")),
-            None => self.is_kept.then(|| {
-                let command = "muxtray keep";
-                tr!("kept open by {command}", command)
-            }),
+            None => self.is_kept.then(|| tr!("kept open by another muxtray")),
         }
     }
 
