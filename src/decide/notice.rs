@@ -58,6 +58,18 @@ impl Notice {
             is_question: false,
         }
     }
+
+    /// Returns the texts in one line of a log.
+    pub fn line(&self) -> String {
+        let lines = self.body.lines().chain(self.advice.as_deref());
+        let lines: Vec<_> = lines.map(|line| line.trim_end_matches('.')).collect();
+        let text = lines.join("; ");
+        // The cause may begin with the summary.
+        match text.starts_with(self.summary.as_str()) {
+            true => text,
+            false => format!("{}: {text}", self.summary),
+        }
+    }
 }
 
 /// A button of a notification, or a row of the menu. The label names the connections that a click closes;
@@ -157,4 +169,33 @@ pub(super) fn first_lines(mut lines: Vec<String>) -> String {
         lines.push(more);
     }
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_one_line_of_a_log() {
+        for (summary, body, advice, line) in [
+            (
+                "ssh cannot be started",
+                "ssh cannot be started: there is no such program.\nssh",
+                Some("→ install it"),
+                "ssh cannot be started: there is no such program; ssh; → install it",
+            ),
+            (
+                "web is stale",
+                "nobody listens.",
+                None,
+                "web is stale: nobody listens",
+            ),
+        ] {
+            let notice = Notice {
+                advice: advice.map(str::to_owned),
+                ..Notice::new(NoticeKey::Summary, summary.to_owned(), body.to_owned())
+            };
+            assert_eq!(notice.line(), line);
+        }
+    }
 }

@@ -83,11 +83,7 @@ impl UserInterface {
     pub(super) fn notify(&self, notice: Notice) {
         match &self.notifier {
             Some(notifier) => notifier.show(notice),
-            None => {
-                let lines = notice.body.lines().chain(notice.advice.as_deref());
-                let text = lines.collect::<Vec<_>>().join("; ");
-                tracing::warn!("{}: {text}", notice.summary);
-            }
+            None => tracing::warn!("{}", notice.line()),
         }
     }
 
