@@ -94,7 +94,9 @@ fn encoded(reply: &Reply) -> Vec<u8> {
         }
         Reply::Failure(id, reason) => [number(0x8000_0003), number(id.0), string(reason)].concat(),
         Reply::Alive { id, pid } => [number(0x8000_0005), number(id.0), number(*pid)].concat(),
-        Reply::RemotePort { id, port } => [number(0x8000_0007), number(id.0), number(*port)].concat(),
+        Reply::RemotePort { id, port } => {
+            [number(0x8000_0007), number(id.0), number(*port)].concat()
+        }
         Reply::Info { id, status, text } => [
             number(0x9000_0001),
             number(id.0),

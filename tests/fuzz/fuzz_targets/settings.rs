@@ -13,7 +13,7 @@ use muxtray::config::{Settings, load, set};
 use muxtray::discover::{Request, Ssh, discover};
 use muxtray::model::control_path::{ControlPath, Pattern};
 use muxtray::model::finding::FindingId;
-use muxtray::model::settings::Setting;
+use muxtray::model::settings::{Change, Setting};
 use muxtray_fuzz::{
     assert_finding_printable, assert_printable, choice, environment, scratch, write,
 };
@@ -29,7 +29,7 @@ fuzz_target!(|data: &[u8]| {
         Err(error) => {
             assert_printable(&error.to_string());
             assert_finding_printable(&error.finding(None));
-            assert!(set(&path, Setting::Notifications, false).is_err());
+            assert!(set(&path, &Change::Switch(Setting::Notifications, false)).is_err());
             assert_eq!(fs::read(&path).ok(), Some(text));
             return;
         }
@@ -105,7 +105,7 @@ fn switch(path: &Path, text: &[u8], settings: Settings, choice: u8) {
         .collect();
     let setting = all[usize::from(choice) % all.len()];
     let on = !settings.is_on(setting);
-    let result = set(path, setting, on);
+    let result = set(path, &Change::Switch(setting, on));
     let new = fs::read(path).expect("the file is there");
     match result {
         Ok(()) => {

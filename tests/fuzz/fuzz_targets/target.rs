@@ -28,7 +28,9 @@ fuzz_target!(|data: &[u8]| {
         }
         TargetName::Host(host) => assert!(*host == *typed || format!("[{host}]") == *typed),
         TargetName::Destination(Destination { user, host, port }) => {
-            let user = user.as_ref().map_or(String::new(), |user| format!("{user}@"));
+            let user = user
+                .as_ref()
+                .map_or(String::new(), |user| format!("{user}@"));
             let host = [host.clone(), format!("[{host}]")];
             let is_whole = |host: &String| match port {
                 None => *typed == format!("{user}{host}"),

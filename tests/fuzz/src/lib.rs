@@ -197,6 +197,7 @@ pub fn socket(path: ControlPath, alias: &str, destination: Destination) -> Socke
         mode: Some(0o600),
         since: None,
         persist_secs: None,
+        own_persist_secs: None,
         managed_by: None,
         network: None,
         findings: Vec::new(),
