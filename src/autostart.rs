@@ -17,7 +17,6 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use nix::unistd::{AccessFlags, access};
 use thiserror::Error;
 use tr::tr;
 
@@ -234,11 +233,10 @@ impl Autostart {
 
     fn is_program(&self, program: &str) -> bool {
         let program = Path::new(program);
-        let is_executable = |path: &Path| path.is_file() && access(path, AccessFlags::X_OK).is_ok();
         if program.is_absolute() {
-            return is_executable(program);
+            return files::is_program(program);
         }
-        let is_in = |directory: &PathBuf| is_executable(&directory.join(program));
+        let is_in = |directory: &PathBuf| files::is_program(&directory.join(program));
         self.programs.iter().any(is_in)
     }
 

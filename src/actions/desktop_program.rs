@@ -8,9 +8,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use nix::unistd::{AccessFlags, access};
-
 use super::ssh::deferred_signals::with_signals_unblocked;
+use crate::files;
 use crate::unconfined::{self, APPLET_ENVIRONMENT, Lifetime};
 
 /// Starts the program in a process group of its own and without its output; it reads this text from its standard input.
@@ -49,9 +48,7 @@ pub fn start(mut command: Command, input: &str, limit: Duration) -> io::Result<O
 /// Returns whether `$PATH` contains this program, or it is the path of one.
 pub fn is_installed(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path)
-        .map(|directory| directory.join(program))
-        .any(|file| access(&file, AccessFlags::X_OK).is_ok() && file.is_file())
+    env::split_paths(&path).any(|directory| files::is_program(&directory.join(program)))
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 //! Source: `read_passphrase()` in readpass.c.
 
 use std::ffi::OsStr;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use crate::files;
 use crate::model::control_path::Known;
 
 /// ssh has the path of its default program compiled in; these are the distributions'.
@@ -18,7 +18,7 @@ const DEFAULTS: [&str; 5] = [
 ];
 
 pub(super) fn can_ask(known: &Known) -> bool {
-    can_ask_with(|name| known.variable(name), is_executable)
+    can_ask_with(|name| known.variable(name), files::is_program)
 }
 
 fn can_ask_with<'a>(
@@ -43,11 +43,6 @@ fn can_ask_with<'a>(
             Some(program) => is_executable(program),
             None => DEFAULTS.iter().any(|path| is_executable(Path::new(path))),
         }
-}
-
-fn is_executable(path: &Path) -> bool {
-    let stat = path.metadata();
-    stat.is_ok_and(|stat| stat.is_file() && stat.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(test)]
