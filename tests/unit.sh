@@ -46,6 +46,8 @@ outer() {
     trap 'end_group; rm -rf "$work"' EXIT
     groups=()
     while read -r hierarchy; do
+        # One hierarchy may be mounted at several places.
+        [ ! -e "$hierarchy/$group" ] || continue
         mkdir "$hierarchy/$group" && groups+=("$hierarchy/$group")
         chown -R "$user:" "$hierarchy/$group"
     done < <(awk '$3 == "cgroup2" || ($3 == "cgroup" && $4 ~ /name=systemd/) { print $2 }' /proc/mounts)

@@ -6,7 +6,7 @@
 #![no_main]
 
 use std::path::PathBuf;
-use std::sync::Once;
+use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
 use muxtray::discover::{Request, Ssh, discover};
@@ -19,9 +19,6 @@ const FILES: [&str; 4] = [
     "etc/ssh_config",
 ];
 
-/// Other programs' directories beside those of the configuration.
-const MANAGED: usize = 8;
-
 fuzz_target!(|data: &[u8]| {
     let Some((choice, bytes)) = choice(data) else {
         return;
@@ -30,16 +27,6 @@ fuzz_target!(|data: &[u8]| {
         return;
     }
     let home = scratch();
-    static DIRECTORIES: Once = Once::new();
-    DIRECTORIES.call_once(|| {
-        for directory in [".ssh/conf.d", "etc"] {
-            std::fs::create_dir_all(home.join(directory)).expect("a scratch home can be made");
-        }
-    });
-    let mut parts = bytes.split(|byte| *byte == 0x1e);
-    for file in FILES {
-        write(&home.join(file), parts.next().unwrap_or_default());
-    }
     let environment = environment(home);
     let request = Request {
         ssh: Ssh {
@@ -50,9 +37,25 @@ fuzz_target!(|data: &[u8]| {
         ignored_paths: Vec::new(),
         cache: None,
     };
+    let write_all = |text: &[u8]| {
+        let mut parts = text.split(|byte| *byte == 0x1e);
+        for file in FILES {
+            write(&home.join(file), parts.next().unwrap_or_default());
+        }
+    };
+    // The directories of other programs, beside those of the configuration.
+    static OTHERS: OnceLock<usize> = OnceLock::new();
+    let others = OTHERS.get_or_init(|| {
+        for directory in [".ssh/conf.d", "etc"] {
+            std::fs::create_dir_all(home.join(directory)).expect("a scratch home can be made");
+        }
+        write_all(b"");
+        discover(&request, &environment).places.patterns.len()
+    });
+    write_all(&bytes);
     let discovered = discover(&request, &environment);
     let lines = bytes.split(|byte| matches!(byte, b'\n' | 0x1e)).count();
-    assert!(discovered.places.patterns.len() <= lines + MANAGED);
+    assert!(discovered.places.patterns.len() <= lines + others);
     assert_eq!(discovered.places.hosts, []);
     discovered
         .places
