@@ -172,9 +172,7 @@ step_suite() {
     # shellcheck disable=SC2016
     if ! in_tree online 3600 "$user" sh -euc 'cd muxtray
         . packaging/packages.sh
-        install_build_packages
-        install_tray_packages
-        install_test_packages
+        install_packages build tray test
         cargo fetch --locked --target "$(rustc -vV | sed -n "s/^host: //p")"' >"$log" 2>&1; then
         record "$release" suite "not built"
         echo "$release: packages or crates are missing; see $log" >&2

@@ -1,6 +1,6 @@
 //! `doctor --explain`: pasted messages of ssh.
 //!
-//! Every message is a line of the text, none comes twice, and the answer is printable. Every wording of ssh is
+//! There are no more messages than lines, none comes twice, and the answer is printable. Every wording of ssh is
 //! recognised with any path.
 #![no_main]
 
@@ -28,7 +28,7 @@ fn pasted(text: &str) {
     let messages = recognise(text);
     assert!(messages.len() <= text.split(['\n', '\r']).count());
     for (number, message) in messages.iter().enumerate().take(100) {
-        assert!(text.contains(&message.line));
+        assert!(!message.line.is_empty());
         assert!(!messages[..number].contains(message));
         answered(message);
     }
