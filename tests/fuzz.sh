@@ -24,7 +24,7 @@ esac
 [ $# -eq 0 ] || shift
 
 # A target with a bug may take all memory, or hang.
-limits='-timeout=5 -rss_limit_mb=512 -max_len=65536'
+limits='-timeout=30 -rss_limit_mb=512 -max_len=65536'
 
 # The same flags as cargo-fuzz: every edge counted, and every comparison reported to libFuzzer. No sanitizer, because
 # stable Rust has none; the code under test has no unsafe part.
