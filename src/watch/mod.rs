@@ -247,9 +247,12 @@ fn not_covered(snapshot: &Snapshot, interests: &[Interest]) -> Vec<Interest> {
         }
     }
     let is_covered = |path: &ControlPath| {
-        let mut names = watched.get(path.directory().as_os_str()).into_iter();
+        let watched = watched.get(path.directory().as_os_str());
         let name = OsStr::from_bytes(path.name());
-        names.any(|names| names.iter().any(|names| names.matches(name)))
+        watched
+            .into_iter()
+            .flatten()
+            .any(|names| names.matches(name))
     };
     let sockets = snapshot.sockets.iter();
     let with_file = sockets.filter(|socket| socket.id.is_some());

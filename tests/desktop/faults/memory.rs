@@ -27,6 +27,10 @@ const LACKS: [&str; 2] = [
     "watching without an icon",
 ];
 
+fn says_what_it_lacks(process: &Process) -> bool {
+    LACKS.iter().any(|word| process.stderr().contains(word))
+}
+
 /// The largest address space that the process had so far, in KiB.
 fn peak(process: &Process) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", process.pid())).unwrap();
@@ -66,8 +70,8 @@ enum Outcome {
     Ended(Finished),
 }
 
-/// Waits until it watches or has ended, or the time is over. An ended process must have printed why, unless the kernel could not even load
-/// it.
+/// Waits until it watches or has ended, or the time is over. An ended process must have printed why, unless the kernel
+/// could not even load it.
 #[track_caller]
 fn outcome(mut process: Process, works: impl Fn(&Process) -> bool) -> Outcome {
     let became = look_for(PATIENCE, || {
@@ -75,7 +79,7 @@ fn outcome(mut process: Process, works: impl Fn(&Process) -> bool) -> Outcome {
             Some(None)
         } else if works(&process) {
             Some(Some(Outcome::Works as fn(_) -> _))
-        } else if LACKS.iter().any(|word| process.stderr().contains(word)) {
+        } else if says_what_it_lacks(&process) {
             Some(Some(Outcome::Waits as fn(_) -> _))
         } else {
             None
@@ -151,9 +155,8 @@ fn too_little_memory_with_tray_works_or_ends_with_message() {
             // If GLib's pool gets no thread, it registers no icon and says nothing. The next failed allocation may end it
             // before SIGTERM does.
             Outcome::Waits(process) | Outcome::Silent(process) => {
-                let log = process.stderr();
-                let is_said = LACKS.iter().any(|word| log.contains(word));
-                assert!(is_said || hundredths < 200, "no icon: {log}");
+                let is_said = says_what_it_lacks(&process);
+                assert!(is_said || hundredths < 200, "no icon: {}", process.stderr());
                 process.signal(Signal::SIGTERM);
                 let output = process.finish(PATIENCE);
                 assert!([0, 3].contains(&output.code()), "{output:?}");
