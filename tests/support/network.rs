@@ -211,6 +211,12 @@ impl Network {
         self.list().at(&self.lab.control_path_on(alias, PORT))
     }
 
+    /// The reports on the socket of a master; none if there is no socket.
+    #[track_caller]
+    pub(crate) fn reports(&self, alias: &str) -> Vec<SocketReport> {
+        self.list().all_at(&self.lab.control_path_on(alias, PORT))
+    }
+
     /// Waits until a master has this state. Demands one of the states in `between` until then, and that `db` keeps
     /// running.
     #[track_caller]
