@@ -36,7 +36,9 @@ fn hanging_daemon_blocks_nothing_and_next_one_shows_current_problems() {
     }
     make_stale_sockets(&lab, &["build"]);
     icon.wait_for_row(&["\u{25b2} build"]);
-    assert!(Usage::of(&applet).is_at_most(before), "{before:?}");
+    wait_until("no thread or descriptor is left over", PATIENCE, || {
+        Usage::of(&applet).is_at_most(before)
+    });
     assert_eq!(deaf.asked(), [Asked::Capabilities], "it is asked one thing");
     wait_for_log(&applet, "cannot show notifications: no answer within 5 s");
 
