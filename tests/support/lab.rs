@@ -4,11 +4,13 @@ use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
+use std::iter;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{self, Command};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::fcntl::AT_FDCWD;
@@ -75,10 +77,18 @@ impl Lab {
         lab
     }
 
-    /// A port of 127.0.0.1 that nobody listens on.
+    /// A port of 127.0.0.1 that nobody listens on, and that no other test gets: another one each time, and none of those
+    /// that the kernel chooses from (`ip_local_port_range`).
     pub(crate) fn free_port() -> u16 {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        listener.local_addr().unwrap().port()
+        const FIRST: u32 = 10_000;
+        const COUNT: u32 = 22_000;
+        static TAKEN: AtomicU32 = AtomicU32::new(0);
+        // Another program of tests begins elsewhere.
+        let start = process::id().wrapping_mul(997);
+        let next = || start.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed)) % COUNT;
+        iter::repeat_with(|| u16::try_from(FIRST + next()).unwrap())
+            .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+            .unwrap()
     }
 
     /// The path of a file in the scratch directory.
@@ -383,10 +393,7 @@ fn make_key(dir: &Path, name: &str) {
 fn start_sshd(dir: &Path) -> (Process, u16) {
     let mut problems = Vec::new();
     for _ in 0..10 {
-        let port = TcpListener::bind(("127.0.0.1", 0))
-            .and_then(|listener| listener.local_addr())
-            .unwrap()
-            .port();
+        let port = Lab::free_port();
         let configuration = dir.join("sshd_config");
         fs::write(&configuration, server_configuration(dir, port)).unwrap();
         let mut command = User::get().command(SSHD);
