@@ -118,6 +118,10 @@ fn without_listener(observation: &Observation, stat: &Stat, at: SystemTime) -> O
         (Filesystem::Local, Some(Connect::Accepted)) => State::Running,
         (Filesystem::Local, Some(Connect::Full)) => State::Unresponsive(Unresponsive::BacklogFull),
         (Filesystem::Local, Some(Connect::Denied)) => State::Denied(Denied::Connect),
+        // A datagram socket, for example: no ssh has made it.
+        (Filesystem::Local, Some(Connect::Failed(_))) if observation.origin != Origin::Exact => {
+            return None;
+        }
         (Filesystem::Local, Some(Connect::Failed(cause))) => unverifiable(cause.clone()),
     })
 }

@@ -161,7 +161,7 @@ fn state_follows_from_facts_and_origin() {
         (connected(Connect::Accepted), all("running")),
         (connected(Connect::Full), all("unresponsive")),
         (connected(Connect::Denied), all("denied")),
-        (connected(Connect::Failed(failed())), all("unverifiable")),
+        (connected(Connect::Failed(failed())), exact("unverifiable")),
         (on(nfs(), refused()), all("unverifiable")),
         (on(nfs(), None), all("unverifiable")),
         (on(Filesystem::Unknown, refused()), all("unverifiable")),

@@ -64,7 +64,8 @@ fn directories(places: &Places) -> (BTreeMap<PathBuf, Expectations<'_>>, Directo
         let (origin, sockets_only) = if pattern.is_vague() {
             (Origin::VaguePattern, true)
         } else {
-            let sockets_only = pattern.is_glob() || place.managed_by.is_some();
+            let is_mere = pattern.is_glob() || !pattern.is_distinct();
+            let sockets_only = is_mere || place.managed_by.is_some();
             (Origin::Pattern, sockets_only)
         };
         let matched = Match {

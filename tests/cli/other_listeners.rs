@@ -1,8 +1,10 @@
 //! Listeners in the directory of control sockets that are no masters, and masters of an ssh with another name.
 
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
-use crate::support::{Lab, PATIENCE, Process, Report, is_socket, wait_for, wait_until};
+use crate::support::{GOOD, Lab, PATIENCE, Process, Report, User, is_socket, wait_for, wait_until};
 
 /// A program that listens in the laboratory until it is dropped.
 #[track_caller]
@@ -104,6 +106,39 @@ fn agent_in_the_directory_is_no_master() {
     }
     lab.muxtray(["clean"]).expect(0);
     assert!(agents[1..].iter().all(|(_, path)| is_socket(path)));
+}
+
+/// As in a directory that also has a README, or the home of gpg-agent.
+#[test]
+fn other_files_in_the_directory_are_no_problem() {
+    let lab = Lab::new();
+    let with = |name: &str| {
+        let path = lab.path(format!("s/{name}")).display().to_string();
+        lab.configure(&format!("Host web\n    ControlPath {path}\n{GOOD}"));
+    };
+    with("%n");
+    let master = lab.master_at(&lab.path("s/web"));
+    lab.write("s/README", "");
+    lab.make_directory("s/private-keys-v1.d");
+    symlink("README", lab.path("s/link")).unwrap();
+    let datagrams = lab.path("s/log");
+    let _socket = UnixDatagram::bind(&datagrams).unwrap();
+    User::get().own(&datagrams);
+    for name in ["%n", "%h", "%r@%h", "mux-%n"] {
+        with(name);
+        let report = lab.list();
+        let found = report.sockets();
+        assert!(
+            found.iter().all(|it| it.state() == "running"),
+            "{name}: {:#}",
+            report.json
+        );
+        assert_eq!(report.status, 0, "{name}");
+        lab.muxtray(["check"]).expect(0);
+    }
+    with("%n");
+    lab.muxtray(["exit", "--all"]).expect(0);
+    assert!(!is_socket(master.path()));
 }
 
 #[test]

@@ -121,8 +121,11 @@ fn omits_files_in_vague_places() {
     scratch.write("home/.ssh/known_hosts", "");
     scratch.write("home/.ssh/known_hosts.yDXYs2d7ScOlhAEI", "");
     scratch.write("home/.ssh/exact", "");
-    scratch.write("home/.ssh/s/file", "");
-    symlink("/nowhere", scratch.path("home/.ssh/s/link")).unwrap();
+    for directory in ["s", "t"] {
+        scratch.write(&format!("home/.ssh/{directory}/file-22"), "");
+        let link = format!("home/.ssh/{directory}/link-22");
+        symlink("/nowhere", scratch.path(&link)).unwrap();
+    }
     sockets(&scratch, &["home/extra/sock"]);
     scratch.write("home/extra/file", "");
     let places = Places {
@@ -130,6 +133,7 @@ fn omits_files_in_vague_places() {
         patterns: vec![
             template(&scratch, "~/.ssh/%h"),
             template(&scratch, "~/.ssh/s/%h"),
+            template(&scratch, "~/.ssh/t/%h-%p"),
             glob(&scratch, "~/extra/*"),
         ],
         ..Places::default()
@@ -139,8 +143,8 @@ fn omits_files_in_vague_places() {
         &places,
         &[
             ("home/.ssh/exact", Origin::Exact),
-            ("home/.ssh/s/file", Origin::Pattern),
-            ("home/.ssh/s/link", Origin::Pattern),
+            ("home/.ssh/t/file-22", Origin::Pattern),
+            ("home/.ssh/t/link-22", Origin::Pattern),
             ("home/.ssh/web", Origin::VaguePattern),
             ("home/extra/sock", Origin::Pattern),
         ],
@@ -266,18 +270,19 @@ fn limits_files_but_not_sockets() {
     for number in 0..3_000 {
         fs::File::create(directory.join(format!("u@h{number}:22"))).unwrap();
     }
-    for name in [&b"a\nb"[..], b"\xff\x1b[31m", &[b'x'; 255]] {
-        fs::File::create(directory.join(std::ffi::OsString::from_vec(name.to_vec()))).unwrap();
+    for name in [&b"a\nb"[..], b"\xff\x1b[31m", &[b'x'; 252]] {
+        let name = std::ffi::OsString::from_vec([name, b":22"].concat());
+        fs::File::create(directory.join(name)).unwrap();
     }
     let mut places = Places {
-        patterns: vec![template(&scratch, "~/.ssh/s/%h")],
+        patterns: vec![template(&scratch, "~/.ssh/s/%h:%p")],
         ..Places::default()
     };
     let found = candidates(&mut places);
     assert_eq!(found.len(), MAX_OTHERS);
     assert!(found.is_sorted());
     for number in 0..MAX_OTHERS {
-        sockets(&scratch, &[&format!("home/.ssh/s/z{number}")]);
+        sockets(&scratch, &[&format!("home/.ssh/s/z{number}:22")]);
     }
     let more = candidates(&mut places);
     assert_eq!(more.len(), 2 * MAX_OTHERS);

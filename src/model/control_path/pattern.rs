@@ -93,6 +93,11 @@ impl Pattern {
         self.vague
     }
 
+    /// Whether hardly another file than a control socket has such a name: the pattern has `%C` or `%p`.
+    pub fn is_distinct(&self) -> bool {
+        self.components.iter().any(Component::is_distinct)
+    }
+
     /// Whether it came from a glob. Unlike a template, a glob also matches files that are not meant to be control sockets.
     pub fn is_glob(&self) -> bool {
         self.glob
