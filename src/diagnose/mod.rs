@@ -245,7 +245,7 @@ fn socket(
         state,
         id: stat.map(|stat| stat.id),
         cookie,
-        refuses: places.nobody_confirms && hosts.iter().any(|host| host.control_master.asks()),
+        refuses: false,
         is_elsewhere: is_elsewhere && !aliases.is_empty(),
         destination,
         ends_at: history.ends_at(cookie, own_persist_secs),
@@ -273,6 +273,14 @@ fn socket(
         network,
         findings: Vec::new(),
     };
+    let began_to_ask = || {
+        let mut earlier = places.earlier_hosts.iter();
+        let began = socket.since?;
+        let is_its = |host: &Host| socket.hosts.contains(&host.alias);
+        earlier.find(|it| it.held_at(began) && it.host.control_master.asks() && is_its(&it.host))
+    };
+    let asks = hosts.iter().any(|host| host.control_master.asks()) || began_to_ask().is_some();
+    socket.refuses = places.nobody_confirms && asks;
     if let Some(listener) = listener {
         forwards::add(&mut socket, listener, &hosts, context);
     }

@@ -25,6 +25,8 @@ pub(super) const SETTINGS: &[(&str, Use)] = &[
     ("IdentityAgent", Use::PlaceFile),
     ("IdentitiesOnly", Use::Place),
     ("PKCS11Provider", Use::PlaceFile),
+    ("PubkeyAuthentication", Use::Place),
+    ("SecurityKeyProvider", Use::PlaceFile),
     ("BindAddress", Use::Place),
     ("BindInterface", Use::Place),
     ("AddressFamily", Use::Place),

@@ -43,7 +43,12 @@ pub fn place_difference(one: &Host, other: &Host, home: &Path) -> Option<Differe
 
 /// Returns all settings that differ between two answers about a host, those of the place first.
 pub fn master_differences(then: &Host, now: &Host, home: &Path) -> Vec<Difference> {
-    differences(then, now, home, |_| true).collect()
+    // For a master only this matters: whether it asks before it accepts a session.
+    let (before, after) = (then.control_master, now.control_master);
+    let asking = (before.asks() != after.asks())
+        .then(|| Difference::of("ControlMaster", before.as_str(), after.as_str()));
+    let differences = differences(then, now, home, |_| true);
+    differences.chain(asking.flatten()).collect()
 }
 
 fn differences<'a>(
@@ -72,10 +77,10 @@ fn differences<'a>(
 }
 
 fn value(host: &Host, setting: &str, used: Use, home: &str) -> String {
-    let values = host
-        .settings
-        .values(setting)
-        .filter(|value| *value != "none");
+    // Its default is the agent of SSH_AUTH_SOCK, and `none` is no agent.
+    let is_agent = setting == "IdentityAgent";
+    let values = host.settings.values(setting);
+    let values = values.filter(|value| is_agent || *value != "none");
     let values = values.map(|value| match used {
         Use::PlaceFile => {
             let value = expand(value, host, home);
@@ -86,7 +91,11 @@ fn value(host: &Host, setting: &str, used: Use, home: &str) -> String {
         }
         Use::Place | Use::Master => value.to_owned(),
     });
-    values.collect::<Vec<String>>().join(", ")
+    let value = values.collect::<Vec<String>>().join(", ");
+    if is_agent && matches!(&*value, "" | "$SSH_AUTH_SOCK") {
+        return "SSH_AUTH_SOCK".to_owned();
+    }
+    value
 }
 
 /// ssh ignores a ProxyCommand beside a ProxyJump.
@@ -185,6 +194,7 @@ mod tests {
     use super::*;
     use crate::model::control_path::HostAlias;
     use crate::model::host_settings::HostSettings;
+    use crate::model::places::ControlMaster;
     use crate::model::samples::places;
 
     fn host(alias: &str, answer: &str) -> Host {
@@ -209,6 +219,8 @@ mod tests {
             "proxycommand nc %h 22 | proxycommand exec nc h %p | ",
             "proxycommand none |  | ",
             "forwardagent yes | localforward 1 [h]:2 | ",
+            "identityagent SSH_AUTH_SOCK |  | ",
+            "identityagent $SSH_AUTH_SOCK |  | ",
             "proxycommand nc 1 %p | proxycommand nc 2 %p | ProxyCommand nc 1 22 / ProxyCommand nc 2 22",
             "proxycommand nc %n | proxycommand nc %n | ProxyCommand nc a / ProxyCommand nc b",
             "proxyjump gw |  | ProxyJump gw / no ProxyJump",
@@ -218,6 +230,10 @@ mod tests {
             "identityfile ~/%n | identityfile ~/%n | IdentityFile ~/a / IdentityFile ~/b",
             "identityfile a;identityfile b | identityfile b;identityfile a | IdentityFile a, b / IdentityFile b, a",
             "certificatefile ~/c |  | CertificateFile ~/c / no CertificateFile",
+            "identityagent none |  | IdentityAgent none / IdentityAgent SSH_AUTH_SOCK",
+            "identityagent ~/a | identityagent ~/b | IdentityAgent ~/a / IdentityAgent ~/b",
+            "securitykeyprovider ~/p.so | securitykeyprovider internal | SecurityKeyProvider ~/p.so / SecurityKeyProvider internal",
+            "pubkeyauthentication false | pubkeyauthentication true | PubkeyAuthentication false / PubkeyAuthentication true",
             "hostkeyalias x |  | HostKeyAlias x / no HostKeyAlias",
             "identitiesonly yes | identitiesonly no | IdentitiesOnly yes / IdentitiesOnly no",
             "bindinterface tun0 |  | BindInterface tun0 / no BindInterface",
@@ -252,5 +268,19 @@ mod tests {
         let expected =
             "ForwardAgent no / ForwardAgent yes, no SendEnv / SendEnv X, SetEnv A=b / no SetEnv";
         assert_eq!(found.join(", "), expected);
+
+        let with = |control_master| Host {
+            control_master,
+            ..host("a", "")
+        };
+        for (then, now, count) in [
+            (ControlMaster::Ask, ControlMaster::Auto, 1),
+            (ControlMaster::Auto, ControlMaster::AutoAsk, 1),
+            (ControlMaster::Ask, ControlMaster::AutoAsk, 0),
+            (ControlMaster::Yes, ControlMaster::Auto, 0),
+        ] {
+            let found = master_differences(&with(then), &with(now), Path::new("/"));
+            assert_eq!(found.len(), count, "{then:?} {now:?}");
+        }
     }
 }

@@ -449,3 +449,31 @@ fn option_that_ssh_refuses_is_an_error_and_an_unread_part_a_warning() {
         );
     }
 }
+
+/// It keeps asking after the remedy of `control-master-ask`.
+#[test]
+fn master_that_began_to_ask_is_outdated() {
+    let lab = Lab::new();
+    let path = configure(
+        &lab,
+        "Host web\nControlMaster ask\nControlPersist 600\nPATH",
+    );
+    lab.list();
+    ssh(&lab);
+    let pid = wait_for("the master is there", PATIENCE, || pid_of_persisted(&path));
+    lab.end_with_lab(pid);
+    configure(
+        &lab,
+        "Host web\nControlMaster auto\nControlPersist 600\nPATH",
+    );
+    let report = lab.list().at(&path).0;
+    let finding = &report["findings"][0];
+    assert_eq!(finding["id"], "master-outdated", "{report:#}");
+    let command = finding["command"].as_str().unwrap();
+    assert!(
+        command.starts_with("muxtray exit --end-process "),
+        "{command}"
+    );
+    lab.muxtray(["exit", "--end-process", "web"]).expect(0);
+    wait_until("its socket is gone", PATIENCE, || !is_socket(&path));
+}

@@ -125,6 +125,26 @@ fn names_of_one_place_share_a_path_without_a_finding() {
     }
 }
 
+#[test]
+fn agent_or_authentication_of_another_kind_is_another_place() {
+    let lab = Lab::new();
+    let path = lab.path("s/one").display().to_string();
+    for (one, other) in [
+        ("IdentityAgent none", "IdentityAgent SSH_AUTH_SOCK"),
+        ("IdentityAgent ~/a", "IdentityAgent ~/b"),
+        ("PubkeyAuthentication no", "PubkeyAuthentication yes"),
+        ("SecurityKeyProvider ~/p.so", "SecurityKeyProvider internal"),
+    ] {
+        lab.configure(&format!(
+            "Host one\n    {one}\nHost other\n    {other}\nHost one other\n    ControlPath {path}\n{GOOD}"
+        ));
+        let finding = lab.doctor().finding("path-collision");
+        let evidence = finding["evidence"].as_str().unwrap();
+        let setting = one.split(' ').next().unwrap();
+        assert_eq!(evidence.matches(setting).count(), 2, "{evidence}");
+    }
+}
+
 /// The path of hosts without a name is that of another host, or of another port or user on the command line.
 #[test]
 fn template_for_other_hosts_is_judged_by_its_tokens() {
