@@ -92,8 +92,9 @@ pub fn evidence(id: FindingId, kind: ControlMaster) -> String {
 }
 
 fn finding(id: FindingId, hosts: &[&Host], context: Context<'_>) -> Finding {
+    let usual = suggest::for_every_host(context);
     let line = match id {
-        FindingId::NoControlPath => usual_path(context),
+        FindingId::NoControlPath => usual.line.clone(),
         _ => "ControlMaster auto".to_owned(),
     };
     let kind = hosts.first().map(|host| host.control_master);
@@ -104,7 +105,7 @@ fn finding(id: FindingId, hosts: &[&Host], context: Context<'_>) -> Finding {
         finding = finding.with_severity(Severity::Info);
     }
     match id {
-        FindingId::NoControlPath => with_directory(finding, &line, context),
+        FindingId::NoControlPath => usual.add_command_to(finding),
         _ => finding,
     }
 }
@@ -120,12 +121,8 @@ pub fn remedy(id: FindingId, line: &str) -> String {
     }
 }
 
-fn usual_path(context: Context<'_>) -> String {
-    suggest::control_path(&context.home.join(".ssh/s"), context.home)
-}
-
 fn not_configured(context: Context<'_>) -> Finding {
-    let path = usual_path(context);
+    let usual = suggest::for_every_host(context);
     let named = context.places.ssh_option.trim().strip_prefix("-F ");
     let file = named.unwrap_or("~/.ssh/config");
     let remedy = match context.places.switched_off {
@@ -153,30 +150,11 @@ fn not_configured(context: Context<'_>) -> Finding {
     let finding = finding.with_lines([
         "Host *".to_owned(),
         "    ControlMaster auto".to_owned(),
-        format!("    {path}"),
+        format!("    {line}", line = usual.line),
         "    ControlPersist 10m".to_owned(),
         "    ServerAliveInterval 15".to_owned(),
     ]);
-    with_directory(finding, &path, context)
-}
-
-/// Adds the command that makes the directory of [`usual_path`].
-fn with_directory(mut finding: Finding, path: &str, context: Context<'_>) -> Finding {
-    if path == suggest::RUNTIME {
-        return finding;
-    }
-    let [ssh, sockets] = [".ssh", ".ssh/s"].map(|it| {
-        let directory = context.home.join(it);
-        context.tilde.shell_word(&directory)
-    });
-    // Changes nothing if the directories exist.
-    let command = format!("mkdir -p -m 700 {ssh} {sockets}");
-    finding.remedy = tr!(
-        "{remedy}; create its directory with: {command}",
-        remedy = finding.remedy,
-        command
-    );
-    finding.with_command(command)
+    usual.add_command_to(finding)
 }
 
 #[cfg(test)]

@@ -112,7 +112,9 @@ impl Case<'_> {
         let word = self.context.tilde.shell_word(path);
         let mut remedy = tr!("create it, for you alone, with");
         let is_next = nearest.is_some_and(|part| Some(part.path.as_path()) == path.parent());
-        let command = if *path == *self.runtime_directory() {
+        // Without it there is no logind, whose directory it is.
+        let is_by_logind = nearest.is_some_and(|part| part.path == Path::new("/run/user"));
+        let command = if is_by_logind && *path == *self.runtime_directory() {
             remedy =
                 tr!("it is created when you log in: log in again, or keep it permanently with");
             format!("sudo loginctl enable-linger {}", self.me())
@@ -143,6 +145,10 @@ impl Case<'_> {
             kind = kind.phrase(),
             path = self.context.tilde.path(path)
         );
+        if kind == FileKind::Device {
+            let evidence = self.with_hosts(evidence);
+            return self.elsewhere(FindingId::DirectoryMissing, evidence);
+        }
         let remedy = tr!("move it away and create the directory with");
         self.finding(
             FindingId::DirectoryMissing,

@@ -7,7 +7,7 @@ use std::path::Path;
 use tr::tr;
 
 use super::context::Context;
-use super::suggest;
+use super::suggest::{self, Elsewhere};
 use crate::model::control_path::{ConnectionTokens, ControlPath, Destination, MAX_USABLE_BYTES};
 use crate::model::directory::Directory;
 use crate::model::finding::{Finding, FindingId, Severity};
@@ -120,10 +120,11 @@ fn too_long(host: &Host, path: &ControlPath, context: Context<'_>) -> Option<Fin
             line
         )
     };
-    let line = suggest::control_path(path.directory(), context.home);
-    let finding = about(&[host], FindingId::PathTooLong, evidence, remedy, &line);
-    let finding = finding.with_lines(before_others(&[host], &line));
-    Some(finding.with_paths([path.as_path()]))
+    let place = suggest::control_path(path.directory(), context);
+    let line = &place.line;
+    let finding = about(&[host], FindingId::PathTooLong, evidence, remedy, line);
+    let finding = finding.with_lines(before_others(&[host], line));
+    Some(place.add_command_to(finding.with_paths([path.as_path()])))
 }
 
 /// Hosts with the same path that are different places: ssh to the second one would reach the first.
@@ -158,7 +159,7 @@ fn collisions<'a>(
                 evidence
             ),
         };
-        let (line, remedy) = path_for_each(&hosts, path.directory(), context.home);
+        let (place, remedy) = path_for_each(&hosts, path.directory(), context);
         let finding = Finding::new(
             FindingId::PathCollision,
             context.tilde.path(path.as_path()),
@@ -166,31 +167,32 @@ fn collisions<'a>(
             remedy,
         );
         let finding = finding.with_paths([path.as_path()]);
-        Some(finding.with_lines([heading(&hosts), format!("    {line}")]))
+        let finding = finding.with_lines([heading(&hosts), format!("    {}", place.line)]);
+        Some(place.add_command_to(finding))
     })
 }
 
 /// Returns a ControlPath that differs between these hosts, and the remedy with it.
-fn path_for_each(hosts: &[&Host], directory: &Path, home: &Path) -> (String, String) {
-    if has_hash_for_each_place(hosts, home) {
-        return with_hash(directory, home);
+fn path_for_each(hosts: &[&Host], directory: &Path, context: Context<'_>) -> (Elsewhere, String) {
+    if has_hash_for_each_place(hosts, context.home) {
+        let place = suggest::control_path(directory, context);
+        let remedy = put_hash(&place);
+        return (place, remedy);
     }
     let names = hosts.iter().map(|host| host.alias.0.len());
-    let line = suggest::per_name(directory, home, names.max().unwrap_or(0));
+    let place = suggest::per_name(directory, names.max().unwrap_or(0), context);
     let remedy = tr!(
         "put %n, the name as it is typed, into ControlPath, because %C is the same for these hosts: {line}",
-        line
+        line = place.line
     );
-    (line, remedy)
+    (place, remedy)
 }
 
-fn with_hash(directory: &Path, home: &Path) -> (String, String) {
-    let line = suggest::control_path(directory, home);
-    let remedy = tr!(
+fn put_hash(place: &Elsewhere) -> String {
+    tr!(
         "put %C into ControlPath, which differs with user, host name and port: {line}",
-        line
-    );
-    (line, remedy)
+        line = place.line
+    )
 }
 
 /// Whether `%C` differs wherever the place does. The jump host is only part of `%C` since OpenSSH 9.6, so only the
@@ -216,21 +218,23 @@ fn not_per_host(template: &DefaultTemplate, context: Context<'_>) -> Option<Find
         return None;
     }
     let (severity, evidence) = lacking_tokens(&template.text)?;
-    let usual = context.home.join(".ssh/s");
     let has_tokens = template
         .text
         .rsplit_once('/')
         .is_some_and(|(directory, _)| directory.contains('%'));
-    let directory = if has_tokens { &usual } else { path.directory() };
-    let (line, remedy) = with_hash(directory, context.home);
+    let place = if has_tokens {
+        suggest::for_every_host(context)
+    } else {
+        suggest::control_path(path.directory(), context)
+    };
     let finding = Finding::new(
         FindingId::PathNotPerHost,
         template.place.clone(),
         evidence,
-        remedy,
+        put_hash(&place),
     );
     let finding = finding.with_severity(severity).with_paths([path.as_path()]);
-    Some(finding.with_lines(suggest::for_all_hosts(&line)))
+    Some(place.add_command_to(finding.with_lines(suggest::for_all_hosts(&place.line))))
 }
 
 /// Returns the evidence for the parts of the connection that a template lacks, if there are any.
@@ -290,7 +294,7 @@ fn not_per_machine(hosts: &[(&Host, &ControlPath)], context: Context<'_>) -> Opt
         .collect();
     let (_, path, kind) = found.first()?;
     let named: Vec<&Host> = found.iter().map(|(host, ..)| *host).collect();
-    let line = suggest::control_path(path.directory(), context.home);
+    let place = suggest::control_path(path.directory(), context);
     let evidence = tr!(
         "{path} is on {filesystem} and the same on every machine: it contains none of %C, %l and %L",
         path = context.tilde.path(path.as_path()),
@@ -298,7 +302,8 @@ fn not_per_machine(hosts: &[(&Host, &ControlPath)], context: Context<'_>) -> Opt
     );
     let remedy = |line: &str| tr!("put %C into ControlPath: {line}", line);
     let id = FindingId::PathNotPerMachine;
-    Some(about(&named, id, evidence, remedy, &line))
+    let finding = about(&named, id, evidence, remedy, &place.line);
+    Some(place.add_command_to(finding))
 }
 
 pub(super) fn network_filesystem(directory: &Directory) -> Option<&str> {

@@ -27,11 +27,13 @@ use std::time::{Duration, SystemTime};
 
 use crate::model::carried::Carried;
 use crate::model::control_path::{ControlPath, Destination};
+use crate::model::directory::Directory;
 use crate::model::finding::{Finding, Severity};
 use crate::model::network::Judgement;
 use crate::model::places::{Host, Origin, Persist, Places, WrittenBy};
 use crate::model::socket::{
-    Facts, File, Listener, MasterPid, Observation, Orphan, Snapshot, Socket, Stat, State, Target,
+    Facts, File, FileKind, Listener, MasterPid, Observation, Orphan, Snapshot, Socket, Stat, State,
+    Target,
 };
 use crate::model::text;
 use crate::model::zone::Zone;
@@ -134,8 +136,15 @@ pub fn judge(observation: &Observation, at: SystemTime, context: Context<'_>) ->
         let mode = format!("{:04o}", stat.permissions.mode);
         context.groups.with_writers(&stat.permissions, mode)
     });
-    let elsewhere = (observation.shared_directory && matches!(socket.state, State::Misowned(_)))
-        .then(|| suggest::elsewhere(socket.path.directory(), context));
+    let elsewhere = match &socket.state {
+        State::Misowned(_) if observation.shared_directory => {
+            Some(suggest::elsewhere(socket.path.directory(), context))
+        }
+        State::NotASocket(kind) if has_to_stay(&socket.path, *kind, stat, context) => {
+            Some(suggest::for_every_host(context))
+        }
+        _ => None,
+    };
     socket.findings = remedy::findings(
         &socket,
         Extra {
@@ -190,6 +199,28 @@ fn judge_orphan(orphan: &Orphan, context: Context<'_>) -> Socket {
         .findings
         .extend(forwards::exposed(&socket, context.tilde));
     socket
+}
+
+/// Whether a file at a ControlPath has another use, so that the ControlPath is wrong: `/dev/null`, the directory of
+/// other sockets, a file of ssh.
+fn has_to_stay(
+    path: &ControlPath,
+    kind: FileKind,
+    stat: Option<&Stat>,
+    context: Context<'_>,
+) -> bool {
+    let path = path.as_path();
+    let sockets = context.home.join(".ssh/s");
+    let mut needed = context.directories.iter().map(Directory::path);
+    // Only its owner can move a directory to another one.
+    let is_own = stat.is_none_or(|stat| stat.uid == context.uid);
+    match kind {
+        FileKind::Device => true,
+        FileKind::Directory => {
+            !is_own || sockets.starts_with(path) || needed.any(|needed| needed.starts_with(path))
+        }
+        _ => path.parent() == sockets.parent() && path != sockets,
+    }
 }
 
 fn socket(

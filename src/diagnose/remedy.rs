@@ -24,7 +24,8 @@ pub(super) struct Extra<'a> {
     /// Its mode and the reason why others than its owner and root may connect; `None` if none may.
     pub(super) open_mode: Option<&'a str>,
     pub(super) is_listening: bool,
-    /// A ControlPath elsewhere, if other users have their sockets in its directory, as in `/tmp`.
+    /// A ControlPath elsewhere, if other users have their sockets in its directory, as in `/tmp`, or if the file at the
+    /// path has another use.
     pub(super) elsewhere: Option<&'a Elsewhere>,
     /// The time since the last use of a master without sessions.
     pub(super) unused_for: Option<Duration>,
@@ -163,6 +164,9 @@ impl Case<'_> {
             State::NotASocket(kind) => {
                 let kind = kind.phrase();
                 let evidence = tr!("{kind} is in the place of the control socket", kind);
+                if let Some(place) = self.extra.elsewhere {
+                    return Some(place.add_to(found(evidence, String::new())));
+                }
                 found(evidence, tr!("move it away with"))
                     .with_command(format!("mv {path} {}", saved(socket)))
             }

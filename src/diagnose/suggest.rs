@@ -12,28 +12,50 @@ use crate::model::finding::Finding;
 use crate::model::text;
 
 /// In the runtime directory of the logged-in user, on a local filesystem (`pam_systemd(8)`). `%i` is the user id.
-pub(super) const RUNTIME: &str = "ControlPath /run/user/%i/%C";
+const RUNTIME: &str = "/run/user/%i";
+
+/// Without logind nothing creates the runtime directory. Other directories outside the home do not outlast a restart.
+const WITHOUT_RUNTIME: &str = "/var/tmp/ssh-%i";
 
 /// A ControlPath in a directory of the user's own, which the command creates.
 #[derive(Debug)]
 pub(super) struct Elsewhere {
-    line: String,
+    pub(super) line: String,
     command: Option<String>,
 }
 
-/// Returns a ControlPath that needs nothing of this directory: in the home, or if the directory is there already, in the
-/// runtime directory, which exists after each login.
+/// Returns a ControlPath that needs nothing of this directory: in the home, or if the directory is there already, outside.
 pub(super) fn elsewhere(directory: &Path, context: Context<'_>) -> Elsewhere {
-    let usual = context.home.join(".ssh/s");
-    let line = if directory.starts_with(context.home) {
-        RUNTIME.to_owned()
-    } else {
-        control_path(&usual, context.home)
-    };
-    let make = || format!("mkdir -p -m 700 {}", context.tilde.shell_word(&usual));
+    if directory.starts_with(context.home) {
+        return outside("%C", context);
+    }
+    usual("%C", HASH_BYTES, context).unwrap_or_else(|| outside("%C", context))
+}
+
+/// Returns a ControlPath in `~/.ssh/s`, unless that is too long.
+fn usual(name: &str, length: usize, context: Context<'_>) -> Option<Elsewhere> {
+    let [ssh, sockets] = [".ssh", ".ssh/s"].map(|it| context.home.join(it));
+    let word = |directory| context.tilde.shell_word(directory);
+    Some(Elsewhere {
+        line: in_directory_if_short(&sockets, context.home, length, name)?,
+        // Changes nothing if the directories exist. With -p, the mode is only that of the last one.
+        command: Some(format!("mkdir -p -m 700 {} {}", word(&ssh), word(&sockets))),
+    })
+}
+
+/// Returns a ControlPath outside of the home: in the runtime directory, which exists after each login.
+fn outside(name: &str, context: Context<'_>) -> Elsewhere {
+    let in_place = |directory: &str| format!("ControlPath {directory}/{name}");
+    if !context.places.lacks_runtime_directory {
+        return Elsewhere {
+            line: in_place(RUNTIME),
+            command: None,
+        };
+    }
+    let directory = WITHOUT_RUNTIME.replace("%i", &context.uid.0.to_string());
     Elsewhere {
-        command: (line != RUNTIME).then(make),
-        line,
+        line: in_place(WITHOUT_RUNTIME),
+        command: Some(format!("mkdir -p -m 700 {directory}")),
     }
 }
 
@@ -53,6 +75,19 @@ impl Elsewhere {
             None => finding,
         }
     }
+
+    /// Adds the command that makes the directory, if there is one, to a finding with the line.
+    pub(super) fn add_command_to(&self, mut finding: Finding) -> Finding {
+        let Some(command) = &self.command else {
+            return finding;
+        };
+        finding.remedy = tr!(
+            "{remedy}; create its directory with: {command}",
+            remedy = finding.remedy,
+            command
+        );
+        finding.with_command(command)
+    }
 }
 
 pub(super) fn for_all_hosts(line: &str) -> [String; 2] {
@@ -62,23 +97,39 @@ pub(super) fn for_all_hosts(line: &str) -> [String; 2] {
 /// The length of `/%C`; `%C` is a SHA-1 in hexadecimal.
 const HASH_BYTES: usize = 1 + 40;
 
-/// Returns a ControlPath in this directory, or if that is too long, in `~/.ssh/s` or in the runtime directory.
-pub(super) fn control_path(directory: &Path, home: &Path) -> String {
-    in_first(directory, home, HASH_BYTES, "%C").unwrap_or_else(|| RUNTIME.to_owned())
+/// Returns a ControlPath in this directory, or if that is too long, in `~/.ssh/s` or outside of the home.
+pub(super) fn control_path(directory: &Path, context: Context<'_>) -> Elsewhere {
+    named(directory, "%C", HASH_BYTES, context)
+}
+
+/// Returns a ControlPath for every host, in `~/.ssh/s` if that is short enough.
+pub(super) fn for_every_host(context: Context<'_>) -> Elsewhere {
+    elsewhere(Path::new(""), context)
 }
 
 /// Like [`control_path`], with a path for each name that a user types. The longest has `name_bytes`.
-pub(super) fn per_name(directory: &Path, home: &Path, name_bytes: usize) -> String {
-    in_first(directory, home, HASH_BYTES + 1 + name_bytes, "%C-%n")
-        .unwrap_or_else(|| format!("{RUNTIME}-%n"))
+pub(super) fn per_name(directory: &Path, name_bytes: usize, context: Context<'_>) -> Elsewhere {
+    named(directory, "%C-%n", HASH_BYTES + 1 + name_bytes, context)
 }
 
-fn in_first(directory: &Path, home: &Path, length: usize, name: &str) -> Option<String> {
-    let usual = home.join(".ssh/s");
-    [directory, &usual]
-        .into_iter()
-        .find(|directory| directory.as_os_str().len() + length <= MAX_USABLE_BYTES)
-        .and_then(|directory| in_directory(directory, home, name))
+fn named(directory: &Path, name: &str, length: usize, context: Context<'_>) -> Elsewhere {
+    if let Some(line) = in_directory_if_short(directory, context.home, length, name) {
+        return Elsewhere {
+            line,
+            command: None,
+        };
+    }
+    usual(name, length, context).unwrap_or_else(|| outside(name, context))
+}
+
+fn in_directory_if_short(
+    directory: &Path,
+    home: &Path,
+    length: usize,
+    name: &str,
+) -> Option<String> {
+    let is_short = directory.as_os_str().len() + length <= MAX_USABLE_BYTES;
+    is_short.then(|| in_directory(directory, home, name))?
 }
 
 /// Returns the configuration line; `None` if the path cannot be written there.
@@ -108,32 +159,62 @@ fn in_directory(directory: &Path, home: &Path, name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::places::Places;
+    use crate::model::samples::context_with;
+
+    const OUTSIDE: &str = "ControlPath /run/user/%i/%C";
+
+    fn line(directory: &str, home: &str) -> String {
+        context_with(&Places::default(), &[], |context| {
+            let home = Path::new(home);
+            let place = control_path(Path::new(directory), Context { home, ..context });
+            place.line
+        })
+    }
 
     #[test]
     fn the_suggested_path_fits_and_reads_back() {
         let long = format!("/home/u/{}", "x".repeat(60));
-        for (directory, home, line) in [
+        for (directory, home, expected) in [
             ("/home/u/.ssh", "/home/u", "ControlPath ~/.ssh/%C"),
             ("/home/u", "/home/u", "ControlPath ~/%C"),
             ("/s", "/home/u", "ControlPath /s/%C"),
             ("/a b/50%", "/home/u", "ControlPath \"/a b/50%%/%C\""),
             (long.as_str(), "/home/u", "ControlPath ~/.ssh/s/%C"),
-            (long.as_str(), long.as_str(), RUNTIME),
-            ("/new\nline", "/home/u", RUNTIME),
-            ("/quo\"te", "/home/u", RUNTIME),
+            (long.as_str(), long.as_str(), OUTSIDE),
+            ("/new\nline", "/home/u", "ControlPath ~/.ssh/s/%C"),
             ("/", "/home/u", "ControlPath /%C"),
             ("/home/u2/s", "/home/u", "ControlPath /home/u2/s/%C"),
         ] {
-            assert_eq!(control_path(Path::new(directory), Path::new(home)), line);
+            assert_eq!(line(directory, home), expected);
         }
     }
 
     #[test]
     fn ninety_bytes_are_room_for_a_hash_and_no_byte_more() {
         let of_length = |length: usize| format!("/{}", "x".repeat(length - 1));
-        let suggested = |length| control_path(Path::new(&of_length(length)), Path::new("/home/u"));
+        let suggested = |length| line(&of_length(length), "/home/u");
         assert_eq!(suggested(49), format!("ControlPath {}/%C", of_length(49)));
         assert_eq!(suggested(50), "ControlPath ~/.ssh/s/%C");
         assert_eq!(49 + HASH_BYTES, MAX_USABLE_BYTES);
+    }
+
+    #[test]
+    fn directory_of_a_suggested_path_exists_or_has_a_command() {
+        for (lacks_runtime_directory, directory, line, has_command) in [
+            (false, "/h/s", OUTSIDE, false),
+            (true, "/h/s", "ControlPath /var/tmp/ssh-%i/%C", true),
+            (true, "/net/s", "ControlPath ~/.ssh/s/%C", true),
+        ] {
+            let places = Places {
+                lacks_runtime_directory,
+                ..Places::default()
+            };
+            context_with(&places, &[], |context| {
+                let home = Path::new("/h");
+                let place = elsewhere(Path::new(directory), Context { home, ..context });
+                assert_eq!((&*place.line, place.command.is_some()), (line, has_command));
+            });
+        }
     }
 }

@@ -36,6 +36,7 @@ pub(super) fn assemble(
         switched_off: config.switched_off,
         refuses_hosts: false,
         nobody_confirms: !askpass::can_ask(known),
+        lacks_runtime_directory: !Path::new("/run/user").join(known.uid.to_string()).is_dir(),
         hosts,
         unnamed_host,
         default_template: None,

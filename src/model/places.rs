@@ -39,6 +39,8 @@ pub struct Places {
     pub refuses_hosts: bool,
     /// Whether a master with ControlMaster ask or autoask can ask nobody: no ssh-askpass program, or no display.
     pub nobody_confirms: bool,
+    /// Whether the user has no runtime directory, `/run/user/UID`.
+    pub lacks_runtime_directory: bool,
     /// Whether the ssh configuration was named with `-F`. A command without `-F` does not know its hosts.
     pub has_other_config: bool,
     /// `-F FILE ` of that configuration for commands that name a host; empty without it.

@@ -497,7 +497,11 @@ fn remedies_for_directories_of_others_last() {
         let made = desk.lab.path("home/.ssh/s");
         assert_eq!(
             command,
-            format!("mkdir -p -m 700 {}", made.display()),
+            format!(
+                "mkdir -p -m 700 {} {}",
+                desk.lab.path("home/.ssh").display(),
+                made.display()
+            ),
             "{id}"
         );
         assert!(made.is_dir());
@@ -623,10 +627,31 @@ fn remedies_for_multiplexing() {
             "path-not-per-host",
             "Host web\nHost *\nControlMaster auto\nControlPath PATH/%n\n",
         ),
+        // The suggested directory is another one, and missing.
+        (
+            "path-too-long",
+            "Host web\nControlMaster auto\nControlPath PATH/LONG/%C\n",
+        ),
+        (
+            "path-collision",
+            "Host web db\nControlMaster auto\nControlPath PATH/LONG\nHost db\nPort 1\n",
+        ),
+        (
+            "not-a-socket",
+            "Host web\nControlMaster auto\nControlPath ~/.ssh/config\n",
+        ),
+        (
+            "not-a-socket",
+            "Host web\nControlMaster auto\nControlPath ~/.ssh\n",
+        ),
     ];
     for (id, lines) in cases {
         let desk = Desk::at_home("");
         let lines = lines.replace("PATH", &desk.lab.path("s").display().to_string());
+        let lines = lines.replace("LONG", &"x".repeat(60));
+        if lines.contains("xx/") {
+            desk.lab.make_directory(format!("s/{}", "x".repeat(60)));
+        }
         let options = desk.lab.connection_options();
         fs::write(
             desk.config(),
@@ -636,6 +661,27 @@ fn remedies_for_multiplexing() {
         desk.remedy(id);
         let left = desk.doctor().all_ids();
         assert_eq!(left, [""; 0], "{id}");
+    }
+}
+
+/// `/dev/null` is nobody's to move away.
+#[test]
+fn remedy_for_a_device_is_another_path() {
+    let lab = Lab::new();
+    for path in ["/dev/null", "/tmp"] {
+        lab.configure(&format!("Host web\n    ControlPath {path}\n{GOOD}"));
+        let report = lab.doctor();
+        let mut findings = report.json["findings"].as_array().unwrap().clone();
+        for socket in report.sockets() {
+            findings.extend(socket.0["findings"].as_array().unwrap().clone());
+        }
+        let command = |it: &Value| it["command"].as_str().unwrap_or_default().to_owned();
+        let commands: Vec<String> = findings.iter().map(command).collect();
+        assert!(
+            commands.iter().all(|it| it.starts_with("mkdir ")),
+            "{path}: {commands:?}"
+        );
+        assert_eq!(report.status, 1, "{path}");
     }
 }
 

@@ -329,17 +329,26 @@ fn snapshot_of_every_finding() {
         directory.parts[1].path = PathBuf::from("/home/u/s");
         directory
     };
+    let under = |path: &str, mut directory: Directory| {
+        directory.parts.push(part(path, root, 0o755));
+        directory
+    };
     let cases = [
         missing("/s", true),
         missing("/s", false),
         missing("/t/s", true),
         missing("/run/user/1000", false),
+        under("/run/user", missing("/run/user/1000", false)),
         missing("/run/user/1000/s", true),
         missing("/running/s", false),
         nothing_there(missing("/s", true)),
         ending(End::Other {
             path: PathBuf::from("/a b"),
             kind: FileKind::Fifo,
+        }),
+        ending(End::Other {
+            path: PathBuf::from("/dev/null"),
+            kind: FileKind::Device,
         }),
         ending(End::Denied),
         ours(End::Denied),
