@@ -143,12 +143,16 @@ impl Scanner {
         history.seen = state(&environment, SEEN);
         let cache = environment.own_directory("XDG_CACHE_HOME", ".cache");
         let cached = |name| Some(cache.as_ref()?.join(name));
+        let runtime = &environment.known.runtime_dir;
+        let lasting = runtime.is_dir().then(|| runtime.clone());
+        let lasting = lasting.unwrap_or_else(std::env::temp_dir);
+        let spare = lasting.join(format!("muxtray-{}", uid.0));
         Self {
             stored: history.seen.clone(),
             remembered_at: None,
             environment,
             uid,
-            observer: Observer::new(uid, cached("connects.json")),
+            observer: Observer::new(uid, cached("connects.json"), Some(&spare)),
             networks: NetworkObserver::new(uid),
             history,
             next_network_check: None,

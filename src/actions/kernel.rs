@@ -104,7 +104,7 @@ impl ListenerFound {
 }
 
 fn observe(path: &ControlPath) -> Facts {
-    Observer::new(own_uid(), None).observe(&[Candidate {
+    Observer::new(own_uid(), None, None).observe(&[Candidate {
         path: path.clone(),
         origin: Origin::Exact,
     }])

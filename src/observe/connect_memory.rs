@@ -2,11 +2,14 @@
 //!
 //! An accepted connect restarts a master's ControlPersist timer. If its listener is in no table that muxtray can read, a
 //! second connect, also by the next run, would keep the master for ever. So these answers are kept in a file until the
-//! socket's file or listener changes, or the system restarts.
+//! socket's file or listener changes, or the system restarts. If the file cannot be written, as in a container that has
+//! the home read-only, they are kept in a spare directory.
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::PathBuf;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -27,6 +30,8 @@ const MAX_BYTES: u64 = 1 << 17;
 #[derive(Debug)]
 pub(super) struct ConnectMemory {
     file: Option<PathBuf>,
+    /// The file in the spare directory, until it is in use.
+    spare: Option<PathBuf>,
     uid: UserId,
     /// The file when it was read.
     version: Option<FileStamp>,
@@ -58,10 +63,17 @@ impl Answer {
 }
 
 impl ConnectMemory {
-    /// Without a file the answers last as long as the process.
-    pub(super) fn new(uid: UserId, file: Option<PathBuf>) -> Self {
+    /// Without a file and a spare directory the answers last as long as the process.
+    pub(super) fn new(uid: UserId, file: Option<PathBuf>, spare: Option<&Path>) -> Self {
+        let spare = spare.map(|directory| directory.join("connects.json"));
+        let is_in_use = |file: &PathBuf| file.exists() && is_private(file, uid);
+        let (file, spare) = match spare {
+            Some(spare) if is_in_use(&spare) => (Some(spare), None),
+            spare => (file, spare),
+        };
         Self {
             file,
+            spare,
             uid,
             version: None,
             kept: Kept::default(),
@@ -142,12 +154,33 @@ impl ConnectMemory {
     }
 
     fn store(&mut self) {
-        let Some(file) = &self.file else { return };
-        if let Err(error) = files::write_private_json(file, &self.kept) {
+        let write = |file: Option<&PathBuf>| match file {
+            Some(file) => files::write_private_json(file, &self.kept),
+            None => Err(io::ErrorKind::NotFound.into()),
+        };
+        if let Err(error) = write(self.file.as_ref()) {
             tracing::debug!("cannot keep the answer of a connect: {error}");
+            let spare = self.spare.take();
+            let made = spare.filter(|file| make_private_directory(file, self.uid));
+            if made.is_some() && write(made.as_ref()).is_ok() {
+                self.file = made;
+            }
         }
-        self.version = Some(FileStamp::read(file));
+        self.version = self.file.as_deref().map(FileStamp::read);
     }
+}
+
+/// Makes the directory of the file, which may be below `/tmp`. Returns whether it is the user's alone.
+fn make_private_directory(file: &Path, uid: UserId) -> bool {
+    let directory = file.parent().unwrap_or(file);
+    let made = fs::DirBuilder::new().mode(0o700).create(directory);
+    tracing::debug!(directory = %directory.display(), ?made, "spare directory");
+    is_private(file, uid)
+}
+
+fn is_private(file: &Path, uid: UserId) -> bool {
+    let directory = file.parent().map(fs::symlink_metadata);
+    matches!(directory, Some(Ok(it)) if it.is_dir() && it.uid() == uid.0 && it.mode() & 0o077 == 0)
 }
 
 /// Empty without `/proc`.
@@ -157,6 +190,8 @@ fn boot_id() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
@@ -165,7 +200,7 @@ mod tests {
         let file = directory.path().join("cache/connects.json");
         let uid = UserId(nix::unistd::geteuid().as_raw());
         let memory = || {
-            let mut memory = ConnectMemory::new(uid, Some(file.clone()));
+            let mut memory = ConnectMemory::new(uid, Some(file.clone()), None);
             memory.refresh(Instant::now());
             memory
         };
@@ -202,5 +237,38 @@ mod tests {
         let next = memory();
         assert_eq!(next.kept.answers.len(), MAX_ANSWERS);
         assert_eq!(next.answer(&id(2, 1), Some(Cookie(5))), None);
+    }
+
+    #[test]
+    fn spare_directory_is_used_if_the_file_cannot_be_written_and_it_is_private() {
+        let directory = tempfile::tempdir().unwrap();
+        let uid = UserId(nix::unistd::geteuid().as_raw());
+        let id = SocketId {
+            device: 1,
+            inode: 1,
+            changed: (7, 1),
+        };
+        let blocked = directory.path().join("file");
+        fs::write(&blocked, "").unwrap();
+        for (name, mode, file, is_kept) in [
+            ("none", None, None, true),
+            ("blocked", None, Some(blocked.join("connects.json")), true),
+            ("private", Some(0o700), None, true),
+            ("shared", Some(0o770), None, false),
+        ] {
+            let spare = directory.path().join(name);
+            if let Some(mode) = mode {
+                fs::create_dir(&spare).unwrap();
+                fs::set_permissions(&spare, fs::Permissions::from_mode(mode)).unwrap();
+            }
+            let memory = || {
+                let mut memory = ConnectMemory::new(uid, file.clone(), Some(&spare));
+                memory.refresh(Instant::now());
+                memory
+            };
+            memory().note(&id, None, &Connect::Accepted, Instant::now());
+            let expected = is_kept.then_some(Connect::Accepted);
+            assert_eq!(memory().answer(&id, None), expected, "{name}");
+        }
     }
 }

@@ -86,18 +86,20 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// Answers of connects are kept in the file `connects`, if there is one.
-    pub fn new(uid: UserId, connects: Option<PathBuf>) -> Self {
+    /// Answers of connects are kept in the file `connects`, or if it cannot be written, in the directory `spare`, which
+    /// is made then.
+    pub fn new(uid: UserId, connects: Option<PathBuf>, spare: Option<&Path>) -> Self {
+        let connects = ConnectMemory::new(uid, connects, spare);
         Self::with_sources(uid, connects, Sources::of_kernel())
     }
 
-    fn with_sources(uid: UserId, connects: Option<PathBuf>, sources: Sources) -> Self {
+    fn with_sources(uid: UserId, connects: ConnectMemory, sources: Sources) -> Self {
         Self {
             uid,
             table: TableReader::new(sources),
             processes: ListenerProcesses::new(uid),
             clients: ClientProcesses::new(uid),
-            connects: ConnectMemory::new(uid, connects),
+            connects,
             forwarded: HashMap::new(),
             orphans: HashSet::new(),
         }

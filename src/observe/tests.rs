@@ -108,7 +108,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        Self::with(Observer::new(own_uid(), None))
+        Self::with(Observer::new(own_uid(), None, None))
     }
 
     fn with(observer: Observer) -> Self {
@@ -126,7 +126,11 @@ impl Scene {
             sock_diag,
             proc_net_unix,
         };
-        Self::with(Observer::with_sources(own_uid(), None, sources))
+        Self::with(Observer::with_sources(
+            own_uid(),
+            ConnectMemory::new(own_uid(), None, None),
+            sources,
+        ))
     }
 
     fn at(&self, name: &str) -> PathBuf {
@@ -276,7 +280,7 @@ fn only_sockets_without_listener_are_connected_to() {
 
 #[test]
 fn socket_of_other_user_is_not_connected_to() {
-    let mut scene = Scene::with(Observer::new(UserId(own_uid().0 + 1), None));
+    let mut scene = Scene::with(Observer::new(UserId(own_uid().0 + 1), None, None));
     scene.bind_stale("s");
     let seen = scene.one("s", Origin::Exact).unwrap();
     assert_eq!((seen.listener, seen.connect), (None, None));

@@ -146,3 +146,30 @@ fn hidden_master_is_connected_to_once() {
         assert_eq!(report.at(scene.master.path()).state(), "stale");
     }
 }
+
+/// As in a container that has the home read-only: the answer is kept elsewhere.
+#[test]
+fn hidden_master_is_connected_to_once_without_a_cache() {
+    let name = "hidden_master_is_connected_to_once_without_a_cache";
+    for home in [Some("blocked"), None] {
+        let Some(scene) = Scene::new(None, Some(HIDDEN)) else {
+            return skip(name, "namespaces cannot be made");
+        };
+        let lab = &scene.lab;
+        lab.write("blocked", "");
+        for _ in 0..3 {
+            let command = lab.muxtray_command(["list", "--json"]);
+            let Some(mut command) = lab.unshared(HIDDEN, &command) else {
+                return skip(name, "namespaces cannot be made");
+            };
+            command.env_remove("XDG_CACHE_HOME").env_remove("HOME");
+            if let Some(home) = home {
+                command.env("XDG_CACHE_HOME", lab.path(home));
+            }
+            let report = Report::of(&Process::run(command, PATIENCE));
+            let state = report.at(scene.master.path()).state().to_owned();
+            assert_eq!(state, "running", "{:#}", report.json);
+        }
+        assert_eq!(scene.master.accepted(), 1, "{home:?}");
+    }
+}

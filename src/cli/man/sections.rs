@@ -8,6 +8,9 @@ $XDG_CONFIG_HOME/autostart/io.github.muxtray.Muxtray.desktop
 $XDG_CACHE_HOME/muxtray/hosts.json
     The output of `ssh -G` for each host, until the ssh configuration changes; by default below `~/.cache`. It may
     be removed at any time.
+$XDG_CACHE_HOME/muxtray/connects.json
+    The sockets that answered a connect of muxtray, so that it connects to none of them twice. If it cannot be written,
+    it is in `muxtray-UID` below `$XDG_RUNTIME_DIR` or `/tmp`.
 $XDG_STATE_HOME/muxtray/recent-hosts.json
     The hosts that had a master recently, for the order of Hosts in the menu and for the hosts of `/etc/ssh`
     that you use; by default below `~/.local/state`. It may be removed at any time.
