@@ -30,7 +30,9 @@ pub(super) fn findings(context: Context<'_>) -> Vec<Finding> {
         lacking.remove(&FindingId::NoControlPath);
     }
     let has_path = places.own_hosts().next().is_some();
+    let mut templates = places.default_templates.iter();
     let is_configured = places.own_hosts().any(|(host, _)| host.multiplexes())
+        || templates.any(|template| template.multiplexes)
         || !lacking.is_empty()
         || (places.switched_off == SwitchedOff::ForSome && has_path);
     let mut findings: Vec<Finding> = lacking

@@ -32,10 +32,11 @@ pub(super) fn findings(context: Context<'_>) -> Vec<Finding> {
         let mut all = findings.iter();
         all.any(|it| it.id == FindingId::PathCollision && it.is_about(path))
     };
-    let default_template = context.places.default_template.as_ref();
-    let not_per_host = default_template
+    let templates = context.places.default_templates.iter();
+    let not_per_host: Vec<Finding> = templates
         .filter(|template| !is_reported(&template.path))
-        .and_then(|template| not_per_host(template, context));
+        .filter_map(|template| not_per_host(template, context))
+        .collect();
     findings.extend(not_per_host);
     findings.extend(not_per_machine(&hosts, context));
     let multiplexing: Vec<&Host> = hosts
@@ -217,7 +218,7 @@ fn not_per_host(template: &DefaultTemplate, context: Context<'_>) -> Option<Find
     if !is_used || !context.places.is_own(path) {
         return None;
     }
-    let (severity, evidence) = lacking_tokens(&template.text)?;
+    let (severity, evidence) = lacking_tokens(template)?;
     let has_tokens = template
         .text
         .rsplit_once('/')
@@ -238,15 +239,22 @@ fn not_per_host(template: &DefaultTemplate, context: Context<'_>) -> Option<Find
 }
 
 /// Returns the evidence for the parts of the connection that a template lacks, if there are any.
-fn lacking_tokens(template: &str) -> Option<(Severity, String)> {
-    let text = text::line(template);
-    Some(match ConnectionTokens::of(template) {
+fn lacking_tokens(template: &DefaultTemplate) -> Option<(Severity, String)> {
+    let text = text::line(&template.text);
+    Some(match ConnectionTokens::of(&template.text) {
         ConnectionTokens { host: false, .. } => (
             Severity::Error,
-            tr!(
-                "ControlPath {text} is the same for every host that no Host line names: ssh to a second one runs on the first",
-                text
-            ),
+            match &template.wildcard {
+                Some(wildcard) => tr!(
+                    "ControlPath {text} is the same for every host of {wildcard}: ssh to a second one runs on the first",
+                    text,
+                    wildcard = text::line(wildcard)
+                ),
+                None => tr!(
+                    "ControlPath {text} is the same for every host that no Host line names: ssh to a second one runs on the first",
+                    text
+                ),
+            },
         ),
         ConnectionTokens {
             port: false,

@@ -39,7 +39,7 @@ pub(super) fn assemble(
         lacks_runtime_directory: !Path::new("/run/user").join(known.uid.to_string()).is_dir(),
         hosts,
         unnamed_host,
-        default_template: None,
+        default_templates: Vec::new(),
         earlier_hosts: Vec::new(),
         patterns,
         starters: other_programs::STARTERS,

@@ -114,6 +114,8 @@ pub(super) struct CacheRecord {
     pub(super) answers: Vec<HostAnswer>,
     /// The answer for a host that no alias names, if ssh was asked.
     pub(super) unnamed_host: Option<HostAnswer>,
+    /// A host of each of [`SshConfig::wildcards`] that has a ControlPath, with the wildcard.
+    pub(super) wildcard_hosts: Vec<(String, Host)>,
     /// Whether a named host has a ControlPath of the same template.
     pub(super) is_unnamed_host_shown: bool,
     pub(super) earlier: EarlierAnswers,

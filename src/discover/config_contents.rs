@@ -18,11 +18,16 @@ pub(super) const MAX_BYTES: u64 = 16 << 20;
 /// Each alias costs a run of `ssh -G` when the configuration changes.
 pub(super) const MAX_ALIASES: usize = 4_096;
 
+/// ssh may be asked about a host of each.
+pub(super) const MAX_WILDCARDS: usize = 16;
+
 /// In the order of the files.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SshConfig {
     /// Every ControlPath as it is written, each text once.
     pub(super) templates: Vec<Located<OsString>>,
+    /// The wildcards of the user's `Host` and `Match host` blocks with a ControlPath, at most [`MAX_WILDCARDS`].
+    pub(super) wildcards: Vec<String>,
     /// Every concrete name of `Host`, `Match host` and `Match originalhost`, each once.
     pub(super) aliases: Vec<Located<String>>,
     pub(super) problems: Vec<ConfigProblem>,

@@ -147,6 +147,7 @@ fn places(
         config,
         answers,
         unnamed_host,
+        wildcard_hosts,
         is_unnamed_host_shown,
         earlier,
     } = record;
@@ -168,13 +169,20 @@ fn places(
         }
         Some(HostAnswer::Rejected(_) | HostAnswer::Failed(_)) | None => None,
     };
-    let default_template = unnamed_host
-        .as_ref()
-        .and_then(|host| default_template(host, &config, environment));
+    let others = unnamed_host.iter().map(|host| (None, host));
+    let of_wildcards = wildcard_hosts.iter().map(|(name, host)| (Some(name), host));
+    let mut default_templates: Vec<DefaultTemplate> = Vec::new();
+    for (wildcard, host) in others.chain(of_wildcards) {
+        let template = default_template(host, wildcard, &config, environment);
+        let is_known =
+            |new: &DefaultTemplate| default_templates.iter().any(|it| it.place == new.place);
+        let new = template.filter(|new| !is_known(new));
+        default_templates.extend(new);
+    }
     let unnamed_host = unnamed_host.filter(|_| !is_unnamed_host_shown);
     let mut places =
         assemble::assemble(request, environment, &config, hosts, unnamed_host, findings);
-    places.default_template = default_template;
+    places.default_templates = default_templates;
     places.refuses_hosts = refuses_hosts;
     places.earlier_hosts = earlier.into_hosts();
     Discovered {
@@ -221,6 +229,16 @@ fn read(
     } else {
         None
     };
+    // Only the answers show whether these have masters.
+    let lacks_tokens = |template: &Located<OsString>| {
+        let text = template.text.to_string_lossy();
+        !ConnectionTokens::of(&text).are_complete()
+    };
+    let wildcard_hosts = if config.templates.iter().any(lacks_tokens) {
+        wildcard_hosts(&config.wildcards, &key, start_error)
+    } else {
+        Vec::new()
+    };
     let is_complete = !is_worth_retrying && answers.len() == aliases.len();
     // A program that is installed later is a change.
     let is_incomplete = !is_complete && key.program.is_some();
@@ -236,15 +254,40 @@ fn read(
         config,
         answers,
         unnamed_host,
+        wildcard_hosts,
         is_unnamed_host_shown,
         earlier,
     };
     (record, is_complete)
 }
 
+/// Asks ssh about a host of each wildcard. Returns those that can be another machine for each name.
+fn wildcard_hosts(
+    wildcards: &[String],
+    key: &CacheKey,
+    start_error: &mut Option<String>,
+) -> Vec<(String, Host)> {
+    let name = |wildcard: &String| wildcard.replace('*', "unnamed-host").replace('?', "x");
+    let names: Vec<String> = wildcards.iter().map(name).collect();
+    let aliases: Vec<&str> = names.iter().map(String::as_str).collect();
+    let answers = ask_ssh(key, &aliases, start_error, &|_, _| {});
+    let hosts = wildcards.iter().zip(&names).zip(answers);
+    hosts
+        .filter_map(|((wildcard, name), answer)| match answer {
+            HostAnswer::Config(host) => {
+                let to = host.destination.host.to_ascii_lowercase();
+                let is_per_name = to.contains(&name.to_ascii_lowercase());
+                is_per_name.then(|| (wildcard.clone(), *host))
+            }
+            HostAnswer::Rejected(_) | HostAnswer::Failed(_) => None,
+        })
+        .collect()
+}
+
 /// Returns the template of the ControlPath of a host that the configuration does not name.
 fn default_template(
     unnamed_host: &Host,
+    wildcard: Option<&String>,
     config: &SshConfig,
     environment: &Environment,
 ) -> Option<DefaultTemplate> {
@@ -259,6 +302,7 @@ fn default_template(
     Some(DefaultTemplate {
         text: template.text.to_string_lossy().into_owned(),
         place: template.place(),
+        wildcard: wildcard.cloned(),
         path,
         multiplexes: unnamed_host.control_master.starts_masters(),
     })

@@ -16,7 +16,8 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _}
 use std::path::Path;
 
 use super::config_contents::{
-    ConfigProblem, Located, MAX_ALIASES, MAX_BYTES, MAX_FILES, ProblemCause, Scope, SshConfig,
+    ConfigProblem, Located, MAX_ALIASES, MAX_BYTES, MAX_FILES, MAX_WILDCARDS, ProblemCause, Scope,
+    SshConfig,
 };
 use super::config_inputs::{ConfigInputs, Include};
 use super::environment::Environment;
@@ -49,6 +50,7 @@ pub(super) fn read(config: Option<&Path>, environment: &Environment) -> ReadConf
         seen: HashSet::new(),
         depth: 0,
         is_for_some: false,
+        wildcard: None,
         variables: HashSet::new(),
         templates: HashSet::new(),
         aliases: HashSet::new(),
@@ -84,6 +86,7 @@ struct Reader<'a> {
     depth: usize,
     /// Whether the line is in a `Host` or `Match` block that is not for all hosts.
     is_for_some: bool,
+    wildcard: Option<String>,
     variables: HashSet<OsString>,
     templates: HashSet<OsString>,
     aliases: HashSet<String>,
@@ -223,6 +226,10 @@ impl Reader<'_> {
                     b"match" => !arguments.trim_ascii().eq_ignore_ascii_case(b"all"),
                     _ => self.is_for_some,
                 };
+                if matches!(&*keyword, b"host" | b"match") {
+                    let wildcard = statement::wildcard(&keyword, arguments);
+                    self.wildcard = wildcard.and_then(|it| String::from_utf8(it).ok());
+                }
                 match statement::parse(&keyword, arguments) {
                     Some(Statement::Hosts(names)) => {
                         names.iter().for_each(|name| self.alias(name, location));
@@ -277,6 +284,14 @@ impl Reader<'_> {
     }
 
     fn template(&mut self, template: OsString, location: Location<'_>) {
+        let known = &mut self.contents.wildcards;
+        if let Some(wildcard) = &self.wildcard
+            && location.scope == Scope::User
+            && !known.contains(wildcard)
+            && known.len() < MAX_WILDCARDS
+        {
+            known.push(wildcard.clone());
+        }
         if self.templates.insert(template.clone()) {
             self.contents.templates.push(location.locate(template));
         }

@@ -25,8 +25,8 @@ pub struct Places {
     /// The settings of a host without an alias ([`UNNAMED_HOST`]), if they have a ControlPath that no other host shows. Only its
     /// settings and directory count, not the socket.
     pub unnamed_host: Option<Host>,
-    /// The ControlPath of a host without an alias, unless every template of the configuration is complete.
-    pub default_template: Option<DefaultTemplate>,
+    /// The ControlPaths of hosts without an alias, unless every template of the configuration is complete.
+    pub default_templates: Vec<DefaultTemplate>,
     pub earlier_hosts: Vec<EarlierHost>,
     pub patterns: Vec<Place>,
     /// Processes of other programs, by the beginning of their name.
@@ -78,7 +78,9 @@ pub struct DefaultTemplate {
     pub text: String,
     /// Its file and line.
     pub place: String,
-    /// Of [`UNNAMED_HOST`].
+    /// The wildcard of its hosts, if it is not that of [`UNNAMED_HOST`].
+    pub wildcard: Option<String>,
+    /// Of one of these hosts.
     pub path: ControlPath,
     /// Whether `ssh HOST` starts a master for such a host.
     pub multiplexes: bool,

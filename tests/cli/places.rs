@@ -178,8 +178,36 @@ fn template_for_other_hosts_is_judged_by_its_tokens() {
         ),
         ("Include INCLUDED\n", Some("error")),
         (
-            "Match host *.example.org\n    ControlPath DIR/x\nHost *\n    ControlPath DIR/%h%n\n",
+            "Match user nobody\n    ControlPath DIR/x\nHost *\n    ControlPath DIR/%h%n\n",
             Some("warning"),
+        ),
+        (
+            "Host *.prod !db.prod\n    HostName %h\n    ControlPath DIR/x\n",
+            Some("error"),
+        ),
+        (
+            "Host web 10.*\n    HostName %h\n    ControlPath DIR/x-%r\n",
+            Some("error"),
+        ),
+        (
+            "Match host *.lab user *\n    HostName %h\n    ControlPath DIR/x\n",
+            Some("error"),
+        ),
+        (
+            "Host app-?\n    HostName %h.example.org\n    ControlPath DIR/x\n",
+            Some("error"),
+        ),
+        (
+            "Host *.prod\n    HostName %h\n    ControlPath DIR/%h-%p\n",
+            Some("warning"),
+        ),
+        (
+            "Host gate-*\n    HostName gate.example.org\n    ControlPath DIR/x\n",
+            None,
+        ),
+        (
+            "ControlPath DIR/%C\nHost *.prod\n    ControlPath DIR/x\n",
+            None,
         ),
     ] {
         let directory = lab.path("s").display().to_string();

@@ -30,7 +30,11 @@ pub(super) fn parse(keyword: &[u8], arguments: &[u8]) -> Option<Statement> {
             words.retain(|name| is_concrete(name));
             Some(Statement::Hosts(words))
         }
-        b"match" => Some(Statement::Hosts(hosts_of_match(&words))),
+        b"match" => {
+            let mut names = hosts_of_match(&words);
+            names.retain(|name| is_concrete(name));
+            Some(Statement::Hosts(names))
+        }
         b"include" => Some(Statement::Include(words)),
         b"controlmaster" => {
             let is_no = matches!(words[0].as_slice(), b"no" | b"false");
@@ -42,6 +46,20 @@ pub(super) fn parse(keyword: &[u8], arguments: &[u8]) -> Option<Statement> {
             Err(_) => None,
         },
     }
+}
+
+/// Returns the first name with a wildcard in `Host`, `Match host` and `Match originalhost`, but not `*`.
+pub(super) fn wildcard(keyword: &[u8], arguments: &[u8]) -> Option<Vec<u8>> {
+    let words = words(arguments)?;
+    let names = match keyword {
+        b"host" => words,
+        b"match" => hosts_of_match(&words),
+        _ => return None,
+    };
+    let is_wildcard = |name: &Vec<u8>| *name != b"*" && name[..1] != *b"!" && !is_concrete(name);
+    names
+        .into_iter()
+        .find(|name| !name.is_empty() && is_wildcard(name))
 }
 
 fn is_concrete(name: &[u8]) -> bool {
@@ -70,7 +88,7 @@ fn hosts_of_match(words: &[Vec<u8>]) -> Vec<Vec<u8>> {
         };
         if matches!(attribute.as_slice(), b"host" | b"originalhost") {
             let names = value.split(|byte| *byte == b',');
-            hosts.extend(names.filter(|name| is_concrete(name)).map(<[u8]>::to_vec));
+            hosts.extend(names.map(<[u8]>::to_vec));
         }
     }
     hosts
@@ -171,6 +189,23 @@ mod tests {
     fn statement(line: &[u8]) -> Option<Statement> {
         let (keyword, arguments) = split(line)?;
         parse(&keyword, arguments)
+    }
+
+    #[test]
+    fn finds_the_wildcard_of_a_block() {
+        for (line, expected) in [
+            ("Host web *.prod 10.*", Some("*.prod")),
+            ("Host * web", None),
+            ("Host !*.lab web?", Some("web?")),
+            ("Match host=a,*.lab user me", Some("*.lab")),
+            ("Match !host *.lab", None),
+            ("Match all", None),
+            ("User *", None),
+        ] {
+            let (keyword, arguments) = split(line.as_bytes()).unwrap();
+            let found = wildcard(&keyword, arguments);
+            assert_eq!(found.as_deref(), expected.map(str::as_bytes), "{line}");
+        }
     }
 
     #[test]
