@@ -139,8 +139,11 @@ fn add_all(
     to: &mut Output<'_>,
 ) -> io::Result<Outcome> {
     let mut reports = Vec::new();
+    let host = text::typed(&forward.host);
+    // `open` reports a master that may be another host's.
+    let is_its = |socket: &Socket| !socket.is_elsewhere && socket.stranger(&host).is_none();
     let socket = match resolve(context, &forward.host) {
-        Ok(socket) if socket.is_running() && !socket.is_elsewhere => socket,
+        Ok(socket) if socket.is_running() && is_its(&socket) => socket,
         // A path names a master that runs.
         Err(why) if forward.host.as_bytes().contains(&b'/') => {
             return refuse(forward, Outcome::Wrong, why, to);
@@ -151,7 +154,6 @@ fn add_all(
                 questions: open::questions(),
             };
             let mut signals = None;
-            let host = text::typed(&forward.host);
             let started = match open::start(context, &host, how, &mut signals)? {
                 Ok((report, _)) => report,
                 Err(error) => return error.conclude(&host, forward.json, to),

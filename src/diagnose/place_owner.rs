@@ -114,7 +114,16 @@ fn runs_proxy(host: &Host, commands: &[String], home: &Path) -> bool {
         });
     }
     let wanted = proxy_command(host, home).map(|command| plain(&command));
-    wanted.is_some_and(|wanted| commands.any(|words| words.ends_with(&wanted)))
+    // The process of a script has the interpreter before it, and its path in place of its name.
+    let file_name = |word: &str| word.rsplit('/').next().map(str::to_owned);
+    let runs = |words: &[String], wanted: &[String]| {
+        let Some((program, arguments)) = wanted.split_first() else {
+            return false;
+        };
+        let rest = words.strip_suffix(arguments).and_then(<[_]>::split_last);
+        rest.is_some_and(|(last, _)| file_name(last) == file_name(program))
+    };
+    wanted.is_some_and(|wanted| commands.any(|words| runs(&words, &wanted)))
 }
 
 /// Whether a connection of the master itself can lead to this host.
@@ -201,6 +210,7 @@ mod tests {
             "socat - TCP:1:22".to_owned(),
         ];
         let jump = ["ssh -l me -p 2022 -W [10.99.0.9]:22 gw".to_owned()];
+        let script = ["/usr/bin/python3 /home/u/bin/socat - TCP:1:22".to_owned()];
         let other_program = ["nc 1 22".to_owned()];
         let by = |proxy_commands, connection| Traces {
             proxy_commands,
@@ -220,6 +230,7 @@ mod tests {
                 "direct",
             ),
             ("a b", by(&a, Some(&through)), "a", "b"),
+            ("a b", by(&script, Some(&through)), "a", "b"),
             ("a gw", by(&jump, None), "gw", "a"),
             ("a b", by(&other_program, None), "a b", "a b"),
             ("named other", seen(), "named", "other"),

@@ -86,6 +86,36 @@ fn master_of_another_place_is_no_success() {
     assert!(!ids.contains(&"path-collision".to_owned()), "{ids:?}");
 }
 
+/// Its process is `/bin/sh /…/reach a 22`.
+#[test]
+fn master_of_a_script_in_the_path_is_its_hosts() {
+    let lab = Lab::new();
+    lab.make_directory("scripts");
+    lab.script(
+        "scripts/reach",
+        "bash -c 'exec 3<>/dev/tcp/127.0.0.1/'$2'; cat <&3 & cat >&3'; exit",
+    );
+    let path = lab.path("s/one");
+    lab.configure(&format!(
+        "Host a b\n    ProxyCommand reach %n %p\n    ControlPath {}\n{GOOD}",
+        path.display()
+    ));
+    let search = format!("{}:{}", lab.path("scripts").display(), crate::support::PATH);
+    let mut command = lab.ssh();
+    command.env("PATH", search);
+    command.args(["-o", "ControlMaster=auto", "a", "true"]);
+    Process::run(command, PATIENCE).expect(0);
+    wait_until("its master is found", PATIENCE, || {
+        let report = lab.list().at(&path).0;
+        let pid = report["pid"].as_i64();
+        let pid = pid.and_then(|pid| i32::try_from(pid).ok());
+        pid.map(|pid| lab.end_with_lab(pid)).is_some()
+    });
+    lab.muxtray(["check", "a"]).expect(0);
+    let said = lab.muxtray(["check", "b"]).expect(1);
+    assert!(said.stderr.contains("its master is that of a"), "{said:#?}");
+}
+
 /// A key is no trace of a master, so nobody can know for which of the names it was started.
 #[test]
 fn master_of_unknown_place_is_no_success() {
@@ -96,7 +126,12 @@ fn master_of_unknown_place_is_no_success() {
         "Host b\n    IdentityFile {key}2\nHost web b\n    ControlPath {path}\n{GOOD}"
     ));
     start_master(&lab, "web");
-    for command in [["test", "b"], ["open", "web"], ["check", "b"]] {
+    for command in [
+        &["test", "b"][..],
+        &["open", "web"],
+        &["check", "b"],
+        &["forward", "b", "-D", "45999"],
+    ] {
         let said = lab.muxtray(command).expect(1);
         let said = said.stdout + &said.stderr;
         assert!(said.contains("its master may be that of "), "{said}");
