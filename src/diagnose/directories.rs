@@ -223,7 +223,12 @@ impl Case<'_> {
                     "permission denied to create files in {directory}",
                     directory
                 );
-                self.not_writable(self.with_hosts(evidence), &tr!("give yourself access with"))
+                let evidence = self.with_hosts(evidence);
+                if own.permissions.mode & 0o700 == 0o700 {
+                    // Not the mode, but the attribute of chattr(1) or a security module.
+                    return Some(self.elsewhere(FindingId::DirectoryNotWritable, evidence));
+                }
+                self.not_writable(evidence, &tr!("give yourself access with"))
                     .with_command(format!("chmod u+rwx {word}"))
             }
             (Access::ReadOnly, _) => {

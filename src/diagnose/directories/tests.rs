@@ -323,6 +323,10 @@ fn snapshot_of_every_finding() {
         ..ending(end)
     };
     let access = |access| with_there(|there| there.access = access);
+    let of_mode = |mode, mut directory: Directory| {
+        directory.parts.last_mut().unwrap().permissions.mode = mode;
+        directory
+    };
     let empty = capacity(0, 9);
     let at_home = |mut directory: Directory| {
         directory.wanted.path = PathBuf::from("/home/u/s");
@@ -372,6 +376,7 @@ fn snapshot_of_every_finding() {
         below((root, 0o755), (ME, 0o777)),
         with_own(other, 0o700),
         access(Access::Denied),
+        of_mode(0o500, access(Access::Denied)),
         access(Access::ReadOnly),
         with_there(|there| (there.access, there.volume) = (Access::ReadOnly, None)),
         access(Access::Failed("EIO".to_owned())),
