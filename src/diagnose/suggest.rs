@@ -55,7 +55,8 @@ fn outside(name: &str, context: Context<'_>) -> Elsewhere {
     let directory = WITHOUT_RUNTIME.replace("%i", &context.uid.0.to_string());
     Elsewhere {
         line: in_place(WITHOUT_RUNTIME),
-        command: Some(format!("mkdir -p -m 700 {directory}")),
+        // With -p it would accept a directory that another user has made.
+        command: Some(format!("mkdir -m 700 {directory}")),
     }
 }
 
