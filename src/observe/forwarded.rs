@@ -1,8 +1,8 @@
 //! The forwardings of masters and the connections that run through them, from the kernel's tables.
 //!
 //! A connection that a master has accepted has the local address of one of its listeners. Of a remote forwarding only
-//! the connection to the local target is here: a TCP socket that the master has opened after its own connection. One to
-//! a unix socket cannot be distinguished from the agent's or an X11 server's, and is not counted.
+//! the connection to the local target is here: a TCP socket that the master has opened after its own connection, or a
+//! connection to a unix socket whose name is not that of an agent or X11 server.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -13,6 +13,7 @@ use super::listener_process::ListenerProcesses;
 use super::process::Descriptors;
 use super::sock_diag;
 use super::unix_table::{UnixListener, UnixTable};
+use crate::model::agent_socket::is_agent_path;
 use crate::model::forward::{Listening, ListensAt};
 use crate::model::ids::MasterPid;
 
@@ -33,6 +34,7 @@ pub(super) fn read(
     processes: &ListenerProcesses,
 ) -> HashMap<u32, Forwarded> {
     let mut unix: Option<HashMap<u32, &UnixListener>> = None;
+    let mut unix_targets: Option<HashSet<u32>> = None;
     let mut tcp: Option<Option<Tcp>> = None;
     let mut found = HashMap::new();
     for listener in listeners {
@@ -56,6 +58,9 @@ pub(super) fn read(
         }
         let has_pipe = descriptors.before_pipe.is_some();
         if others.len() > usize::from(!has_pipe) {
+            let connected = unix_targets.get_or_insert_with(|| connected_to_targets(table));
+            let to_unix = others.iter().filter(|inode| connected.contains(inode));
+            let to_unix = u32::try_from(to_unix.count()).unwrap_or(u32::MAX);
             let tcp = tcp.get_or_insert_with(|| match inet_diag::endpoints() {
                 Ok(endpoints) => Some(Tcp::new(endpoints)),
                 Err(error) => {
@@ -66,7 +71,7 @@ pub(super) fn read(
             let through_tcp = tcp.as_ref().map(|tcp| tcp.of_process(descriptors));
             forwarded.connections = through_tcp.as_ref().and_then(|(listening, opened)| {
                 let accepted: u32 = listening.iter().map(|it| it.connections).sum();
-                Some(forwarded.connections? + accepted + opened)
+                Some(forwarded.connections? + accepted + opened + to_unix)
             });
             forwarded
                 .listening
@@ -90,6 +95,15 @@ pub fn listening(pid: MasterPid) -> io::Result<Vec<Listening>> {
     let (tcp, _) = Tcp::new(inet_diag::endpoints()?).of_process(&descriptors);
     listening.extend(tcp);
     Ok(listening)
+}
+
+/// The clients' ends of the connections to unix sockets that can be the targets of forwardings.
+fn connected_to_targets(table: &UnixTable) -> HashSet<u32> {
+    let is_target = |listener: &&UnixListener| {
+        !is_agent_path(&listener.name, None) && !listener.name.starts_with("/tmp/.X11-unix")
+    };
+    let targets = table.listeners().filter(is_target);
+    targets.flat_map(|it| &it.peers).copied().collect()
 }
 
 fn by_inode(table: &UnixTable) -> HashMap<u32, &UnixListener> {

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::{Lab, Master, PATIENCE, Process, Target, wait_for, wait_until};
+use crate::support::{Lab, Master, PATIENCE, Process, Target, User, wait_for, wait_until};
 
 fn counts(lab: &Lab, path: &Path) -> Value {
     let socket = lab.list().at(path).0;
@@ -141,6 +141,23 @@ fn connection_through_a_remote_forwarding() {
     assert_eq!(counts(&lab, master.path()), json!([0, false, 0]));
     let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let accepted = target.accept();
+    is_guarded(&lab, &mut master, "1 forwarded connection");
+    drop((client, accepted));
+    exits_when_nothing_is_open(&lab, master);
+}
+
+#[test]
+fn connection_through_a_remote_forwarding_to_a_unix_socket() {
+    let lab = Lab::new();
+    let mut master = lab.master("web");
+    let (port, target) = (Lab::free_port(), lab.path("tmp/target"));
+    let listener = UnixListener::bind(&target).unwrap();
+    User::get().own(&target);
+    let argument = format!("{port}:{}", target.display());
+    lab.ssh_forwarding("forward", master.path(), &["-R", &argument]);
+    assert_eq!(counts(&lab, master.path()), json!([0, false, 0]));
+    let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let accepted = listener.accept().unwrap();
     is_guarded(&lab, &mut master, "1 forwarded connection");
     drop((client, accepted));
     exits_when_nothing_is_open(&lab, master);
