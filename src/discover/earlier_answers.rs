@@ -59,7 +59,8 @@ impl EarlierAnswers {
         .collect()
     }
 
-    /// Takes the answers that have changed from the reading of the configuration before this one.
+    /// Takes the answers that have changed from the reading of the configuration before this one, and those about hosts that
+    /// were removed.
     pub(super) fn remember(
         &mut self,
         inputs: &ConfigInputs,
@@ -73,37 +74,40 @@ impl EarlierAnswers {
         let until = change.unwrap_or(old.read_at);
         let held_from = change.map_or(self.read_at, |_| self.changed_at);
         let aliases = old_answered.0.iter().zip(old_answered.1);
-        let known: HashMap<&str, (&HostAnswer, Nanoseconds)> = aliases
+        let mut known: HashMap<&str, (&HostAnswer, Nanoseconds)> = aliases
             .zip(&old.held_from)
             .map(|((alias, answer), from)| (alias.text.as_str(), (answer, *from)))
             .collect();
-        let oldest = self.read_at.saturating_sub(MAX_AGE);
         let aliases = answered.0.iter().zip(answered.1);
         for ((alias, answer), held) in aliases.zip(&mut self.held_from) {
-            let Some((old_answer, from)) = known.get(alias.text.as_str()) else {
-                continue;
-            };
-            let earlier = old.by_alias.get(&alias.text);
-            let mut earlier = earlier.cloned().unwrap_or_default();
-            if *old_answer == answer {
-                *held = *from;
-            } else {
-                *held = held_from;
-                if let HostAnswer::Config(host) = old_answer {
-                    earlier.push(EarlierAnswer {
-                        from: *from,
-                        until,
-                        host: Host::clone(host),
-                    });
+            let alias = alias.text.as_str();
+            match known.get(alias) {
+                Some((old_answer, from)) if *old_answer == answer => {
+                    *held = *from;
+                    known.remove(alias);
                 }
+                Some(_) => *held = held_from,
+                None => {}
             }
+        }
+        self.by_alias.clone_from(&old.by_alias);
+        for (alias, (answer, from)) in known {
+            if let HostAnswer::Config(host) = answer {
+                let earlier = self.by_alias.entry(alias.to_owned()).or_default();
+                earlier.push(EarlierAnswer {
+                    from,
+                    until,
+                    host: Host::clone(host),
+                });
+            }
+        }
+        let oldest = self.read_at.saturating_sub(MAX_AGE);
+        self.by_alias.retain(|_, earlier| {
             earlier.retain(|answer| answer.until > oldest && answer.from < answer.until);
             let surplus = earlier.len().saturating_sub(MAX_EARLIER);
             earlier.drain(..surplus);
-            if !earlier.is_empty() {
-                self.by_alias.insert(alias.text.clone(), earlier);
-            }
-        }
+            !earlier.is_empty()
+        });
     }
 }
 

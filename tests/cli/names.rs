@@ -158,6 +158,26 @@ fn persisted_master_elsewhere_is_named_by_its_address() {
 }
 
 #[test]
+fn master_of_a_removed_host_keeps_its_name() {
+    let lab = Lab::new();
+    let path = lab.control_path("web");
+    lab.list();
+    lab.persisted_master("web", "600");
+    let other = format!(
+        "Host other\n    HostName 127.0.0.9\n    ControlPath {}/%C\n",
+        lab.path("s").display()
+    );
+    lab.write("ssh_config", &other);
+    let expected = [json!(["web"]), json!(lab.destination()), Value::Null];
+    assert_eq!(name(&lab, &path), expected);
+    lab.write("ssh_config", format!("{other}    Compression yes\n"));
+    assert_eq!(name(&lab, &path), expected);
+    lab.muxtray(["check", "web"]).expect(0);
+    lab.muxtray(["exit", "web"]).expect(0);
+    assert!(!is_socket(&path));
+}
+
+#[test]
 fn dead_master_outside_every_pattern_is_stale_with_its_name() {
     let lab = Lab::new();
     lab.configure(&format!(
