@@ -1,11 +1,13 @@
 //! Acts on TARGETs and prints the reports, one line each.
 
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 
 use super::outcome::{Outcome, Output};
 use crate::actions::parallel::parallel_map;
 use crate::decide::action_report::{Action, ActionOutcome, ActionReport, Refusal, ReportTarget};
 use crate::decide::intent::SessionConsent;
+use crate::model::control_path::ControlPath;
 use crate::model::finding::Finding;
 use crate::model::socket::Socket;
 use crate::model::target::TargetError;
@@ -76,7 +78,7 @@ pub(super) fn print_with_findings(
         serde_json::to_writer_pretty(&mut *to.out, &Results::new(reports, findings))?;
         writeln!(to.out)?;
     } else {
-        for report in reports {
+        for report in &with_paths(reports) {
             match report.target {
                 ReportTarget::Unresolved(_) => writeln!(to.err, "muxtray: {report}")?,
                 _ => writeln!(to.out, "{report}")?,
@@ -86,6 +88,24 @@ pub(super) fn print_with_findings(
     }
     to.out.flush()?;
     Ok(worst(reports))
+}
+
+/// Adds the path to the names that several sockets have.
+fn with_paths(reports: &[ActionReport]) -> Vec<ActionReport> {
+    let mut paths: HashMap<&str, HashSet<&ControlPath>> = HashMap::new();
+    for report in reports {
+        if let ReportTarget::Socket { name, target } = &report.target {
+            paths.entry(name).or_default().insert(&target.path);
+        }
+    }
+    let with_path = |report: &ActionReport| match &report.target {
+        ReportTarget::Socket { name, target } if paths[name.as_str()].len() > 1 => ActionReport {
+            target: ReportTarget::socket(format!("{name} ({})", target.path), target.clone()),
+            ..report.clone()
+        },
+        _ => report.clone(),
+    };
+    reports.iter().map(with_path).collect()
 }
 
 /// Like [`print_with_findings`], with the reasons why not every socket is known.

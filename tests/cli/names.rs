@@ -178,6 +178,22 @@ fn master_of_a_removed_host_keeps_its_name() {
 }
 
 #[test]
+fn masters_with_one_name_are_printed_with_their_paths() {
+    let lab = Lab::new();
+    let first = lab.master("web");
+    let line = |path: &Path| format!("web ({}): ", path.display());
+    let checked = lab.muxtray(["check"]).expect(0).stdout;
+    assert!(checked.starts_with("web: "), "{checked}");
+    let second = lab.master_at(&lab.path("s/second"));
+    for arguments in [&["check"][..], &["exit", "--all"]] {
+        let printed = lab.muxtray(arguments).expect(0).stdout;
+        for master in [&first, &second] {
+            assert!(printed.contains(&line(master.path())), "{printed}");
+        }
+    }
+}
+
+#[test]
 fn dead_master_outside_every_pattern_is_stale_with_its_name() {
     let lab = Lab::new();
     lab.configure(&format!(
