@@ -83,39 +83,44 @@ fn insecure_finding(
         let subject = context.tilde.path(&part.path);
         Finding::new(FindingId::DirectoryInsecure, subject, evidence, remedy).with_paths(paths)
     };
-    let place = || suggest::elsewhere(&part.path, context);
-    if weak.is_sticky {
+    let (evidence, severity) = if weak.is_sticky {
         let evidence = tr!(
             "mode {mode}, owner {owner}: the sticky bit protects its sockets, but other users can create one at a \
              ControlPath before ssh does",
             mode,
             owner
         );
-        let finding = finding(evidence, String::new()).with_severity(Severity::Info);
-        return Some(place().add_to(finding));
-    }
-    let evidence = match below {
-        Some(directory) => tr!(
-            "mode {mode}, owner {owner}: other users can replace {path}",
-            mode,
-            owner,
-            path = context.tilde.path(directory.path())
-        ),
-        None => tr!(
-            "mode {mode}, owner {owner}: other users can replace its sockets",
-            mode,
-            owner
-        ),
+        (evidence, Severity::Info)
+    } else {
+        let evidence = match below {
+            Some(directory) => tr!(
+                "mode {mode}, owner {owner}: other users can replace {path}",
+                mode,
+                owner,
+                path = context.tilde.path(directory.path())
+            ),
+            None => tr!(
+                "mode {mode}, owner {owner}: other users can replace its sockets",
+                mode,
+                owner
+            ),
+        };
+        let evidence = with_sticky_parent(evidence, part, directories, context);
+        (evidence, FindingId::DirectoryInsecure.severity())
     };
-    let evidence = with_sticky_parent(evidence, part, directories, context);
-    if part.uid == context.uid {
+    // One elsewhere, such as root's /tmp, is shared on purpose.
+    let is_private = context.home.parent().is_some() && part.path.starts_with(context.home);
+    let may_close = !weak.is_sticky || is_private;
+    if part.uid == context.uid && may_close {
         let word = context.tilde.shell_word(&part.path);
         let (path, id) = (part.path.clone(), part.id);
         let finding = finding(evidence, tr!("remove their write permission with"))
+            .with_severity(severity)
             .with_command(format!("chmod go-w {word}"));
         return Some(finding.with_fix(Fix::CloseDirectory { path, id }));
     }
-    Some(place().add_to(finding(evidence, String::new())))
+    let finding = finding(evidence, String::new()).with_severity(severity);
+    Some(suggest::elsewhere(&part.path, context).add_to(finding))
 }
 
 /// Adds a parent that others may write to, but that its sticky bit protects: `…; its parent /tmp is sticky`.

@@ -427,6 +427,18 @@ fn only_write_bits_of_others_are_insecure() {
 }
 
 #[test]
+fn only_a_sticky_directory_in_the_home_directory_is_closed() {
+    let fixes = |directory: &str| {
+        let mut sticky = with_own(ME, 0o1777);
+        sticky.wanted.path = directory.into();
+        sticky.parts[1].path = directory.into();
+        found(sticky)[0].fix.is_some()
+    };
+    assert!(fixes("/home/u/s"));
+    assert!(!fixes("/tmp"));
+}
+
+#[test]
 fn entries_elsewhere_do_not_make_a_parent_insecure() {
     // /tmp is sticky, and another user's directory in /tmp/mine gives no access to /tmp.
     let mut directory = below((UserId(0), 0o1777), (ME, 0o700));
