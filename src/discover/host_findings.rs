@@ -146,7 +146,7 @@ impl<'a> Judge<'a> {
             invalid(subject, evidence, tr!("give the host another name"))
                 .with_severity(Severity::Warning)
         } else if let Some(option) = unknown_option(message) {
-            let remedy = tr!("remove the option, or put before it");
+            let remedy = tr!("correct a misspelt name, remove the option, or put before it");
             invalid(subject, evidence, remedy).with_lines([format!("IgnoreUnknown {option}")])
         } else {
             let remedy = tr!(
