@@ -18,6 +18,9 @@ use crate::model::port_holder::PortHolder;
 use crate::model::socket::{Snapshot, Socket, State};
 use crate::model::text::{self, translated};
 
+/// The default of net.ipv4.ip_unprivileged_port_start.
+const FIRST_PORT_OF_USERS: u16 = 1024;
+
 /// The most masters that an answer lists.
 const MAX_MASTERS: usize = 5;
 
@@ -126,7 +129,14 @@ fn state_of_port(recognised: &Recognised, situation: &Situation<'_>) -> (Vec<Str
         |it: &&PortHolder| address.is_none_or(|address| can_take(it.address.ip(), address));
     let holders = port_holders::one_for_each_process(holders.iter().filter(is_cause));
     if holders.is_empty() {
-        let now = tr!("nothing listens on port {port}: connect again", port);
+        let now = if port < FIRST_PORT_OF_USERS {
+            tr!(
+                "nothing listens on port {port}, but ports below 1024 are for root",
+                port
+            )
+        } else {
+            tr!("nothing listens on port {port}: connect again", port)
+        };
         return (vec![now], Vec::new());
     }
     let sockets = &situation.snapshot.sockets;

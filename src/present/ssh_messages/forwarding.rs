@@ -286,6 +286,21 @@ ssh_messages! {
             "end the master that forwards it: muxtray exit HOST",
         ],
     }
+    [
+        "Error: forwarding disabled due to host key check failure",
+        "Port forwarding is disabled to avoid man-in-the-middle attacks",
+        "Agent forwarding is disabled to avoid man-in-the-middle attacks",
+        "X11 forwarding is disabled to avoid man-in-the-middle attacks",
+        "Tunnel forwarding is disabled to avoid man-in-the-middle attacks",
+    ] {
+        meaning: "the server's host key is not the known one, so ssh forwards nothing in this session",
+        causes: [
+            "another machine answers at this address, or the server was reinstalled, and StrictHostKeyChecking no lets ssh connect all the same",
+        ],
+        remedies: [
+            "compare the key with its administrator's, and only then remove the old one: ssh-keygen -R HOST",
+        ],
+    }
     ["closing after NUMBER seconds of inactivity"] {
         meaning: "ssh closed a forwarded connection or a session that was not used (ChannelTimeout)",
         causes: ["ChannelTimeout is set, here or on the server"],
@@ -311,6 +326,7 @@ ssh_messages! {
         "rdynamic_connect_...",
         "decode socks...",
         "dynamic request: ...",
+        "accept: Too many open files",
     ] {
         meaning: "ssh could not handle a session or a forwarded connection",
         causes: [
