@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::env;
 use std::io::{self, IsTerminal as _, Read as _, Write};
 
 use tr::tr;
@@ -13,7 +14,7 @@ use crate::observe::port_holders::port_holders;
 use crate::present::explain::Situation;
 use crate::present::report::Report;
 use crate::present::results::{ActionResult, Fixed};
-use crate::present::ssh_messages::recognise;
+use crate::present::ssh_messages::{recognise, with_home};
 use crate::present::{doctor, explain};
 
 use super::args::{Doctor, Global};
@@ -92,7 +93,9 @@ fn messages(line: Option<&str>, err: &mut dyn Write) -> io::Result<String> {
 }
 
 fn explain(global: &Global, pasted: &str, to: &mut Output<'_>) -> io::Result<Outcome> {
-    let messages = recognise(pasted);
+    let home = env::home_dir().unwrap_or_default();
+    let pasted = with_home(pasted, &home.to_string_lossy());
+    let messages = recognise(&pasted);
     if messages.is_empty() {
         let option = text::option_of(global.ssh_config.as_deref());
         let unknown = tr!(

@@ -10,7 +10,8 @@ use std::process::{Command, Stdio};
 use nix::sys::signal::Signal;
 
 use crate::support::{
-    Behaviour, Finished, Lab, Listener, PATIENCE, Process, User, skip, wait_until,
+    Behaviour, Finished, Lab, Listener, Master, PATIENCE, Process, User, process_state, skip,
+    wait_until,
 };
 
 /// Returns the standard error of `ssh -M web`, which must fail.
@@ -501,6 +502,41 @@ fn messages_of_other_faults_are_explained() {
             .contains("no such forwarding to cancel"),
         "{said}"
     );
+}
+
+#[test]
+fn command_with_a_control_path_is_about_the_master_there() {
+    let lab = Lab::good();
+    let web = lab.persisted_master("web", "10m");
+    let path = lab.path("s/other");
+    let shown = path.display().to_string();
+    let mut ask = lab.ssh();
+    ask.args([
+        "-N",
+        "-o",
+        "ControlMaster=ask",
+        "-o",
+        "ControlPersist=no",
+        "-S",
+        &shown,
+        "web",
+    ]);
+    let mut ask = Master::start(ask, path);
+    let said = printed(&lab, &["-S", &shown, "-O", "exit", "web"]);
+    assert!(said.contains("Master refused"), "{said}");
+    let end = format!("kill {}", ask.pid());
+    for option in [format!("-S {shown}"), format!("-o \"ControlPath={shown}\"")] {
+        let text = explain(&lab, &format!("$ ssh {option} -O exit web\n{said}")).stdout;
+        let now = format!("{shown} is running (pid {})", ask.pid());
+        assert!(text.contains(&now), "{text}");
+        assert!(commands(&text).contains(&end.as_str()), "{text}");
+    }
+    // Only ssh knows this path.
+    let text = explain(&lab, &format!("$ ssh -S /s/%C -O exit web\n{said}")).stdout;
+    assert!(!text.contains("is running"), "{text}");
+    paste(&lab, &end).expect(0);
+    ask.wait_for_end();
+    assert!(process_state(web).is_some());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::model::control_path::ControlPath;
 use crate::model::port_holder::PortHolder;
-use crate::model::socket::Snapshot;
+use crate::model::socket::{Snapshot, Socket};
 use crate::model::text;
 use crate::present::ssh_messages::Recognised;
 
@@ -21,11 +21,24 @@ pub struct Situation<'a> {
     pub ssh_option: &'a str,
 }
 
+const END_PROCESS: &str = "muxtray exit --end-process HOST";
+
+/// The commands whose HOST is a running master.
+const ABOUT_MASTER: &[&str] = &[
+    "muxtray check ",
+    "muxtray exit ",
+    "muxtray exit --end-process ",
+];
+
 /// The values of a message that its remedies name.
 pub(super) struct Values {
     pub(super) path: Option<ControlPath>,
     /// With the names in a remedy; the values are shell words.
     words: [(&'static str, Option<String>); 5],
+    /// The path of the master, if it is not the one of the host.
+    other_master: Option<String>,
+    /// Ends the process of a master that answers, which [`END_PROCESS`] leaves alone.
+    kill: Option<String>,
     /// `-F FILE `, or empty.
     ssh_option: String,
 }
@@ -33,16 +46,22 @@ pub(super) struct Values {
 impl Values {
     pub(super) fn of(recognised: &Recognised, situation: &Situation<'_>) -> Self {
         let path = path_of(recognised, situation);
-        let host_at = |path: &ControlPath| {
-            let sockets = &mut situation.snapshot.sockets.iter();
-            let socket = sockets.find(|socket| socket.path == *path)?;
-            Some(socket.hosts.first()?.0.clone())
+        let socket_at = |path: &ControlPath| {
+            let mut sockets = situation.snapshot.sockets.iter();
+            sockets.find(|socket| socket.path == *path)
         };
+        let host_at = |path: &ControlPath| Some(socket_at(path)?.hosts.first()?.0.clone());
+        let answers = |socket: &&Socket| socket.is_running() && !socket.refuses;
+        let kill = path.as_ref().and_then(socket_at).filter(answers);
+        let kill = kill.and_then(|socket| Some(format!("kill {}", socket.pid?.0)));
         let host = recognised
             .host
             .clone()
             .or_else(|| path.as_ref().and_then(host_at));
         let in_message = recognised.path.as_ref();
+        let of_host = host.as_ref().map(|host| situation.control_paths.get(host));
+        let other_master = in_message.filter(|path| of_host.is_some_and(|of| of != Some(*path)));
+        let word = |path: &ControlPath| text::shell_word(path.as_path().as_os_str());
         let number = |port: Option<u16>| port.map(|port| port.to_string());
         let words = [
             ("SERVERPORT", number(recognised.server_port)),
@@ -51,14 +70,13 @@ impl Values {
                 "DIRECTORY",
                 in_message.map(|path| text::shell_word(path.directory().as_os_str())),
             ),
-            (
-                "PATH",
-                in_message.map(|path| text::shell_word(path.as_path().as_os_str())),
-            ),
+            ("PATH", in_message.map(word)),
             ("HOST", host.map(|host| text::shell_word(host.as_ref()))),
         ];
         Self {
             path,
+            other_master: other_master.map(word),
+            kill,
             words,
             ssh_option: situation.ssh_option.to_owned(),
         }
@@ -67,7 +85,8 @@ impl Values {
     /// Puts the values into a remedy. A part in brackets with an unknown value is left out; `None` if nothing is left.
     pub(super) fn fill(&self, remedy: &str) -> Option<String> {
         let mut filled = String::new();
-        let mut rest = remedy;
+        let with_kill = (self.kill.as_ref()).map(|kill| remedy.replace(END_PROCESS, kill));
+        let mut rest = with_kill.as_deref().unwrap_or(remedy);
         while let Some((before, part, after)) = self.bracketed(rest) {
             filled.push_str(&self.with_values(before));
             let is_known = self
@@ -116,7 +135,9 @@ impl Values {
         let (mut filled, mut rest) = (String::new(), text);
         while let Some((at, length, value)) = first_value(rest) {
             filled.push_str(&rest[..at]);
-            filled.push_str(value);
+            let is_of_master = ABOUT_MASTER.iter().any(|command| filled.ends_with(command));
+            let other = self.other_master.as_ref().filter(|_| is_of_master);
+            filled.push_str(other.unwrap_or(value));
             rest = &rest[at + length..];
         }
         filled + rest
@@ -134,13 +155,13 @@ impl Values {
     }
 }
 
-/// Returns the path in the message, or that of its host. A master of ansible has another path than the host's.
+/// Returns the path in the message or command, or that of its host. A master of ansible has another path than the host's.
 pub(super) fn path_of(recognised: &Recognised, situation: &Situation<'_>) -> Option<ControlPath> {
     let of_host = || {
         let host = recognised
             .host
             .as_ref()
-            .filter(|_| !recognised.is_of_ansible)?;
+            .filter(|_| !recognised.is_of_ansible && !recognised.has_own_path)?;
         situation.control_paths.get(host)
     };
     recognised.path.clone().or_else(|| of_host().cloned())
@@ -169,6 +190,8 @@ mod tests {
     fn values_are_put_into_remedies() {
         let values = Values {
             path: None,
+            other_master: None,
+            kill: None,
             words: [
                 ("SERVERPORT", None),
                 ("PORT", Some("80".to_owned())),
@@ -199,6 +222,7 @@ mod tests {
         }
         let values = Values {
             ssh_option: "-F /f ".to_owned(),
+            other_master: Some("/s/x".to_owned()),
             ..values
         };
         for (remedy, filled) in [
@@ -207,11 +231,22 @@ mod tests {
                 "e.g.: ssh -D 1 HOST, or ssh -L 8:h:80 HOST",
                 "e.g.: ssh -F /f -D 1 web, or ssh -F /f -L 8:h:80 web",
             ),
+            (
+                "end: muxtray exit --end-process HOST",
+                "end: muxtray -F /f exit --end-process /s/x",
+            ),
+            ("start: muxtray open HOST", "start: muxtray -F /f open web"),
             ("go: muxtray list", "go: muxtray -F /f list"),
             ("set in ~/.ssh/config: A b", "set in /f: A b"),
             ("remove: ssh-keygen -R HOST", "remove: ssh-keygen -R web"),
         ] {
             assert_eq!(values.fill(remedy).as_deref(), Some(filled));
         }
+        let values = Values {
+            kill: Some("kill 7".to_owned()),
+            ..values
+        };
+        let filled = values.fill("end: muxtray exit --end-process HOST");
+        assert_eq!(filled.as_deref(), Some("end: kill 7"));
     }
 }

@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 use std::iter;
 
-use crate::model::ssh_command_line::{Part, parts};
+use crate::model::ssh_command_line::{Part, parts, sharing_arguments};
 
 /// JSON inside JSON, as in the log of a container that ran ansible.
 const MAX_NESTED_ESCAPES: usize = 4;
 
-/// Returns the text without terminal escapes, and with the line breaks and quotes that JSON or Python escape.
+/// Returns the text without terminal escapes, and with the line breaks and quotes that JSON, Python or HTML escape.
 pub(super) fn plain_text(text: &str) -> String {
-    let mut text = without_terminal_escapes(text);
+    let mut text = without_entities(without_terminal_escapes(text));
     for _ in 0..MAX_NESTED_ESCAPES {
         match unescaped(&text) {
             Cow::Borrowed(_) => break,
@@ -41,6 +41,41 @@ fn without_terminal_escapes(text: &str) -> String {
     }
     plain.push_str(rest);
     plain
+}
+
+/// Replaces the character references of web pages and the quotes of word processors. ssh prints these quotes in octal.
+fn without_entities(text: String) -> String {
+    const CHARACTERS: &[(&str, &str)] = &[
+        ("&quot;", "\""),
+        ("&#34;", "\""),
+        ("&#39;", "'"),
+        ("&#x27;", "'"),
+        ("&gt;", ">"),
+        ("&lt;", "<"),
+        ("&amp;", "&"),
+        ("\u{201c}", "\""),
+        ("\u{201d}", "\""),
+        ("\u{2018}", "'"),
+        ("\u{2019}", "'"),
+    ];
+    let present = CHARACTERS.iter().filter(|(from, _)| text.contains(from));
+    let present: Vec<_> = present.collect();
+    let replaced = present.iter();
+    replaced.fold(text, |text, (from, to)| text.replace(from, to))
+}
+
+/// Puts the home directory in place of `~/`, as people shorten paths.
+pub fn with_home(text: &str, home: &str) -> String {
+    let mut expanded = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("~/") {
+        expanded.push_str(before);
+        let is_word = !before.ends_with(|last: char| last.is_alphanumeric() || last == '/');
+        expanded.push_str(if is_word { home } else { "~" });
+        expanded.push('/');
+        rest = after;
+    }
+    expanded + rest
 }
 
 /// Removes one level of escapes, if there are any. ssh itself writes a backslash only before another one and before octal
@@ -81,36 +116,35 @@ fn unescaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
+/// The places in a line that can be the command. The limit keeps the time for a long line linear.
+const MAX_PLACES: usize = 8;
+
 /// A command line of ssh in the pasted text, after a prompt or in a log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Command {
     pub(super) host: String,
     /// The first local port of `-L` or `-D`.
     pub(super) port: Option<u16>,
+    /// The ControlPath of `-S` or `-o`, as typed.
+    pub(super) control_path: Option<String>,
 }
 
 /// Returns the command if the line is `ssh HOST`, with anything before it that can be a prompt.
 pub(super) fn command(line: &str) -> Option<Command> {
-    let (before, arguments) = line.split_once("ssh ")?;
-    let prompt = before.trim_end();
-    let is_path = before.ends_with('/') && prompt.contains(" /");
-    let is_prompt =
-        prompt.is_empty() || prompt.ends_with(['$', '#', '%', '>', '❯', '+', '`', ';', '&', '|']);
-    let is_word =
-        before.is_empty() || before.ends_with(char::is_whitespace) || before.ends_with('`');
-    if !(is_path || is_prompt && is_word) {
-        return None;
-    }
+    let starts = line.match_indices("ssh ").take(MAX_PLACES);
+    let mut starts = starts.map(|(start, _)| start);
+    let start = starts.find(|start| is_command(&line[..*start]))?;
+    let unquoted = |word| str::trim_matches(word, ['`', ';', '&', '|', '"', '\'']);
     let words: Vec<&str> = iter::once("ssh")
-        .chain(arguments.split_whitespace())
+        .chain(line[start..].split_whitespace().skip(1).map(unquoted))
         .collect();
-    let mut command = Command::default();
-    parts(words.join("\0").as_bytes(), |part| match part {
-        Part::Host(host) => {
-            let host = String::from_utf8_lossy(host);
-            host.trim_end_matches(['`', ';', '&', '|', '"', '\''])
-                .clone_into(&mut command.host);
-        }
+    let cmdline = words.join("\0").into_bytes();
+    let mut command = Command {
+        control_path: sharing_arguments(&cmdline).control_path,
+        ..Command::default()
+    };
+    parts(&cmdline, |part| match part {
+        Part::Host(host) => command.host = String::from_utf8_lossy(host).into_owned(),
         Part::Option(..) if command.port.is_none() => {
             let forwarding = part.forwarding(&|_| None);
             command.port = forwarding.and_then(|it| it.listen.port());
@@ -118,6 +152,36 @@ pub(super) fn command(line: &str) -> Option<Command> {
         Part::Option(..) | Part::Flags(_) => {}
     });
     (!command.host.is_empty()).then_some(command)
+}
+
+/// Whether a command begins after this text. sudo is left out: root has another configuration.
+fn is_command(before: &str) -> bool {
+    const STARTERS: &[&str] = &[
+        "command", "env", "exec", "nohup", "setsid", "sshpass", "time", "timeout",
+    ];
+    let is_starter = |word: &str| {
+        let variable = word.split_once('=').map_or("", |(name, _)| name);
+        let is_name = |it: char| it.is_ascii_alphanumeric() || it == '_';
+        STARTERS.contains(&word) || !variable.is_empty() && variable.chars().all(is_name)
+    };
+    let words = before
+        .split_inclusive(char::is_whitespace)
+        .scan(0, |end, word| {
+            *end += word.len();
+            Some((*end - word.len(), word.trim_end()))
+        });
+    let mut starters = words.filter(|(_, word)| is_starter(word));
+    is_prompt(before) || starters.any(|(start, _)| is_prompt(&before[..start]))
+}
+
+fn is_prompt(before: &str) -> bool {
+    let prompt = before.trim_end();
+    let is_path = before.ends_with('/') && prompt.contains(" /");
+    let is_end =
+        prompt.is_empty() || prompt.ends_with(['$', '#', '%', '>', '❯', '+', '`', ';', '&', '|']);
+    let is_word =
+        before.is_empty() || before.ends_with(char::is_whitespace) || before.ends_with('`');
+    is_path || is_end && is_word
 }
 
 /// Returns the name of the host that another program prints before its error: `fatal: [web]: …` and `web | UNREACHABLE!`
@@ -156,6 +220,10 @@ mod tests {
                 "{\"msg\": \"path \"/s/a\" x\n\ny\"}",
             ),
             (r"red \u001b[31mx\x1b[0m", "red x"),
+            (
+                "path &quot;/s/a&quot; =&gt; \u{201c}b&#39;s\u{201d} &amp;gt;",
+                "path \"/s/a\" => \"b's\" &gt;",
+            ),
             // Of ssh itself.
             (r"/home/j\303\266rg/a\\b", r"/home/j\303\266rg/a\\b"),
             (r"ends with \u12", r"ends with \u12"),
@@ -167,11 +235,23 @@ mod tests {
     }
 
     #[test]
+    fn tilde_is_the_home_directory() {
+        for (text, expanded) in [
+            ("connect(~/.ssh/s/a): x", "connect(/h/.ssh/s/a): x"),
+            ("$ ssh -S ~/a -F ~/b web", "$ ssh -S /h/a -F /h/b web"),
+            ("/s/a~/b /~/c ~u/d ~", "/s/a~/b /~/c ~u/d ~"),
+        ] {
+            assert_eq!(with_home(text, "/h"), expanded);
+        }
+    }
+
+    #[test]
     fn host_and_port_of_a_command_line() {
         let of = |host: &str, port| {
             Some(Command {
                 host: host.to_owned(),
                 port,
+                control_path: None,
             })
         };
         for (line, expected) in [
@@ -189,6 +269,19 @@ mod tests {
             ("+ ssh -o ControlMaster=auto web", of("web", None)),
             ("❯ ssh -R 80:localhost:80 web", of("web", None)),
             ("git via `ssh web`", of("web", None)),
+            ("$ ssh \"web\"", of("web", None)),
+            ("$ LC_ALL=C ssh web", of("web", None)),
+            ("$ time sshpass -f pw ssh -v web", of("web", None)),
+            ("u@my-ssh ~ $ ssh web", of("web", None)),
+            (
+                "$ ssh -S /s/x -O exit web",
+                Some(Command {
+                    control_path: Some("/s/x".to_owned()),
+                    ..of("web", None).unwrap()
+                }),
+            ),
+            ("$ sudo ssh web", None),
+            ("all the time ssh web", None),
             ("$ ssh", None),
             ("$ ssh -v", None),
             ("Failed to connect to the host via ssh: x", None),

@@ -37,6 +37,8 @@ pub struct Recognised {
     /// The port of the server.
     pub server_port: Option<u16>,
     pub is_of_ansible: bool,
+    /// Whether the command has a ControlPath of its own, and not that of its host.
+    pub has_own_path: bool,
     /// Whether nothing has to be wrong: a normal step, or a detail for debugging.
     is_step: bool,
 }
@@ -104,6 +106,10 @@ fn messages(lines: &[&str]) -> Vec<Recognised> {
             recognised.host = recognised.host.or_else(|| named.map(str::to_owned));
             if recognised.subject == Subject::Forwarding {
                 recognised.port = recognised.port.or(command.port);
+            }
+            if let Some(path) = &command.control_path {
+                recognised.has_own_path = true;
+                recognised.path = recognised.path.or_else(|| typed_path(path));
             }
             let is_same = |other: &Recognised| {
                 ptr::eq(other.message, recognised.message)
@@ -277,6 +283,7 @@ fn recognised(
         port: values.port,
         server_port: values.server_port,
         is_of_ansible: false,
+        has_own_path: false,
         is_step: message.is_normal(),
     }
 }
@@ -304,6 +311,12 @@ fn control_path(shown: &str) -> Option<ControlPath> {
     }
     let path = ControlPath::new(OsStr::from_bytes(&text::octal_decoded(shown.as_bytes())))?;
     Some(path.without_temporary_suffix().unwrap_or(path))
+}
+
+/// The ControlPath of a command; `None` if only ssh or the shell knows it.
+fn typed_path(typed: &str) -> Option<ControlPath> {
+    let is_plain = !typed.contains(['%', '$', '*', '\\']);
+    is_plain.then(|| ControlPath::new(typed))?
 }
 
 /// Returns the message at the end of a line that is cut off, the one with the longest common text. If several have it,
