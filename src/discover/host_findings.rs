@@ -9,6 +9,7 @@ use super::environment::Environment;
 use super::host_answer::{HostAnswer, QueryFailure, RETRY_AFTER, Rejected, is_by_systemd};
 use super::rejected_file::{ConfigFile, rejected_file};
 use super::request::Request;
+use super::ssh_query::UNKNOWN_OPTION;
 use crate::model::control_path::{HostAlias, ssh_words};
 use crate::model::finding::{Finding, FindingId, Severity};
 use crate::model::places::{Host, UNNAMED_HOST, WrittenBy, is_local_name};
@@ -145,9 +146,19 @@ impl<'a> Judge<'a> {
             );
             invalid(subject, evidence, tr!("give the host another name"))
                 .with_severity(Severity::Warning)
-        } else if let Some(option) = unknown_option(message) {
-            let remedy = tr!("correct a misspelt name, remove the option, or put before it");
-            invalid(subject, evidence, remedy).with_lines([format!("IgnoreUnknown {option}")])
+        } else if let Some(options) = unknown_options(message) {
+            let file = match self.config {
+                Some(file) => text::path(file),
+                None => "~/.ssh/config".to_owned(),
+            };
+            // ssh takes the first IgnoreUnknown that applies to the host (`process_config_line_depth()` in readconf.c).
+            let remedy = tr!(
+                "correct a misspelt name, remove the option, or begin {file} with this line (with the names of an \
+                 IgnoreUnknown that it has)",
+                file
+            );
+            let line = format!("IgnoreUnknown {}", options.join(","));
+            invalid(subject, evidence, remedy).with_lines([line])
         } else {
             let remedy = tr!(
                 "correct the configuration until {command} prints it",
@@ -188,11 +199,19 @@ fn invalid(subject: String, evidence: String, remedy: String) -> Finding {
     Finding::new(FindingId::SshConfigInvalid, subject, evidence, remedy)
 }
 
-/// Returns the option that this build of ssh does not know; another may, such as GSSAPIKeyExchange or UseKeychain.
-fn unknown_option(message: &str) -> Option<&str> {
-    let (_, option) = message.split_once(": Bad configuration option: ")?;
-    let is_word = |byte: u8| byte.is_ascii_alphanumeric();
-    (!option.is_empty() && option.bytes().all(is_word)).then_some(option)
+/// Returns the options that this build of ssh does not know; another may, such as GSSAPIKeyExchange or UseKeychain.
+fn unknown_options(message: &str) -> Option<Vec<&str>> {
+    let parts = message.split(UNKNOWN_OPTION).skip(1);
+    let mut options: Vec<&str> = Vec::new();
+    for part in parts {
+        let option = part.split(", ").next()?;
+        let is_word = |byte: u8| byte.is_ascii_alphanumeric();
+        (!option.is_empty() && option.bytes().all(is_word)).then_some(())?;
+        if !options.contains(&option) {
+            options.push(option);
+        }
+    }
+    (!options.is_empty()).then_some(options)
 }
 
 fn unusable_name(alias: &Located<String>) -> ConfigProblem {
@@ -276,7 +295,10 @@ mod tests {
             HostAnswer::Failed(QueryFailure::TooMuchOutput),
             answer("f line 1: RefuseConnection: gone"),
             answer("hostname contains invalid characters"),
-            answer("f: line 2: Bad configuration option: usekeychain"),
+            answer(
+                "f: line 2: Bad configuration option: usekeychain, f: line 3: Bad configuration option: a, \
+                 f: line 4: Bad configuration option: a",
+            ),
         ];
         let (hosts, findings) = judge.judge(&aliases, answers);
         let hosts: Vec<(&str, WrittenBy)> = hosts
@@ -290,7 +312,7 @@ mod tests {
         let severities: Vec<Severity> = findings.iter().map(|it| it.severity).collect();
         use Severity::{Error, Warning};
         assert_eq!(severities, [Error, Warning, Error, Warning]);
-        assert_eq!(findings[2].lines, ["IgnoreUnknown usekeychain"]);
+        assert_eq!(findings[2].lines, ["IgnoreUnknown usekeychain,a"]);
         assert_eq!(
             findings[0].command.as_deref(),
             Some("ssh -F '/my config' -G web")

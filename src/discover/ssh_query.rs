@@ -166,8 +166,14 @@ impl<'a> SshQuery<'a> {
     }
 }
 
+/// Before the option, in a line of ssh's error output.
+pub(super) const UNKNOWN_OPTION: &str = ": Bad configuration option: ";
+
+/// The most unknown options that a message names.
+const MAX_OPTIONS: usize = 8;
+
 /// Returns the line of ssh's error output that names the cause, escaped: the last one that does not just follow from
-/// another, with a line before it that names an unknown algorithm or condition.
+/// another, with a line before it that names an unknown algorithm or condition. Unknown options are named together.
 pub fn error_message(stderr: &[u8]) -> Option<String> {
     /// ssh goes on after these.
     const NOTES: [&[u8]; 2] = [
@@ -192,6 +198,11 @@ pub fn error_message(stderr: &[u8]) -> Option<String> {
     let cause = lines.iter().rposition(|line| !has(line, &CONSEQUENCES));
     let cause = cause.or(lines.len().checked_sub(1))?;
     let message = shown(lines[cause]);
+    if message.contains(UNKNOWN_OPTION) {
+        let all = lines.iter().map(|line| shown(line));
+        let unknown = all.filter(|line| line.contains(UNKNOWN_OPTION));
+        return Some(unknown.take(MAX_OPTIONS).collect::<Vec<_>>().join(", "));
+    }
     let before = cause.checked_sub(1).map(|before| lines[before]);
     Some(match before.filter(|line| line.starts_with(DETAIL)) {
         Some(detail) => format!("{message} ({})", shown(detail)),
@@ -218,6 +229,10 @@ mod tests {
                 &b"Pseudo-terminal will not be allocated because stdin is not a terminal.\r\n\
                    f: line 3: Bad configuration option: x\nf: terminating, 1 bad configuration options\n"[..],
                 Some("f: line 3: Bad configuration option: x"),
+            ),
+            (
+                b"f: line 1: Bad configuration option: x\nf: line 2: Bad configuration option: y\nf: terminating, 2 bad\n",
+                Some("f: line 1: Bad configuration option: x, f: line 2: Bad configuration option: y"),
             ),
             (
                 b"vdollar_percent_expand: unknown key %z\npercent_dollar_expand: failed\n",

@@ -771,9 +771,13 @@ fn remedies_for_invalid_configurations() {
         assert!(command.starts_with("sed -i "), "{command}");
     }
 
-    // An option of another build.
+    // Options of another build, for one host; ssh reads them for all.
     let text = fs::read_to_string(desk.config()).unwrap();
-    fs::write(desk.config(), format!("Nonsense yes\n{text}")).unwrap();
+    fs::write(
+        desk.config(),
+        format!("Host other\n    Nonsense yes\n    Folly no\n{text}"),
+    )
+    .unwrap();
     desk.remedy("ssh-config-invalid");
 
     // A command that shows the message until the line is corrected.
