@@ -95,7 +95,7 @@ fn messages(line: Option<&str>, err: &mut dyn Write) -> io::Result<String> {
 fn explain(global: &Global, pasted: &str, to: &mut Output<'_>) -> io::Result<Outcome> {
     let home = env::home_dir().unwrap_or_default();
     let pasted = with_home(pasted, &home.to_string_lossy());
-    let messages = recognise(&pasted);
+    let mut messages = recognise(&pasted);
     if messages.is_empty() {
         let option = text::option_of(global.ssh_config.as_deref());
         let unknown = tr!(
@@ -106,6 +106,11 @@ fn explain(global: &Global, pasted: &str, to: &mut Output<'_>) -> io::Result<Out
         return Ok(Outcome::Unknown);
     }
     let mut context = Context::load(global)?;
+    for message in messages.iter_mut().filter(|it| it.host.is_none()) {
+        let host_at = |path| context.places.hosts_at(path).next();
+        let host = message.path.as_ref().and_then(host_at);
+        message.host = host.map(|host| host.alias.0.clone());
+    }
     let hosts = messages.iter().filter_map(|message| message.host.clone());
     let control_paths: BTreeMap<String, ControlPath> = hosts
         .filter_map(|host| Some((host.clone(), context.control_path(&host)?)))

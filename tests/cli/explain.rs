@@ -91,6 +91,10 @@ fn stale_socket_is_explained_until_it_is_removed() {
     lab.muxtray(["clean"]).expect(0);
     let text = explain(&lab, &said).expect(0).stdout;
     assert!(text.contains("does not exist"), "{text}");
+    assert!(
+        commands(&text).iter().any(|it| it.ends_with(" open web")),
+        "{text}"
+    );
     let _master = lab.master("web");
     let text = explain(&lab, &said).expect(0).stdout;
     assert!(text.contains("is running (pid "), "{text}");

@@ -155,6 +155,8 @@ ssh_messages! {
         "mm_receive_fd: ...",
         "send fds failed",
         "failed to receive fd NUMBER from client",
+        // The ssh of Windows.
+        "getsockname failed: ...",
     ] {
         meaning: "ssh could not hand its terminal or pipes to the master",
         causes: [
