@@ -1,5 +1,6 @@
 //! `muxtray exit` and `muxtray stop`
 
+use std::collections::HashSet;
 use std::io;
 
 use tr::tr;
@@ -59,6 +60,9 @@ fn exit_all(global: &Global, exit: &Exit, to: &mut Output<'_>) -> io::Result<Out
         .partition(|socket| exit.managed || socket.managed_by.is_none());
     let is_master = |socket: &Socket| socket.is_running() || ending::is_needed(&socket.state);
     let (mut masters, others): (Vec<Socket>, Vec<Socket>) = own.into_iter().partition(is_master);
+    // A hard link gives a master a second path, which is cleaned after its end.
+    let mut cookies = HashSet::new();
+    masters.retain(|socket| socket.cookie.is_none_or(|cookie| cookies.insert(cookie)));
     // A master ends after those that jump through it.
     masters.sort_by_key(|socket| socket.jumping.len());
     let rounds = masters.chunk_by(|a, b| a.jumping.len() == b.jumping.len());

@@ -195,6 +195,21 @@ fn masters_with_one_name_are_printed_with_their_paths() {
 }
 
 #[test]
+fn master_with_two_names_ends_once() {
+    let lab = Lab::new();
+    let mut master = lab.master("web");
+    let other = lab.control_path("db");
+    fs::hard_link(master.path(), &other).unwrap();
+    let said = lab.muxtray(["exit", "--all"]).expect(0).stdout;
+    assert!(
+        said.ends_with("1 master ended, 1 socket cleaned\n"),
+        "{said}"
+    );
+    master.wait_for_end();
+    assert!(!is_socket(&other) && !is_socket(master.path()));
+}
+
+#[test]
 fn dead_master_outside_every_pattern_is_stale_with_its_name() {
     let lab = Lab::new();
     lab.configure(&format!(
