@@ -509,6 +509,26 @@ fn messages_of_other_faults_are_explained() {
 }
 
 #[test]
+fn log_of_a_session_through_a_master_shows_a_failure_only_if_there_is_one() {
+    let lab = Lab::good();
+    let master = lab.master("web");
+    let verbose = ["-vvv", "-o", "LogLevel=DEBUG3", "web", "true"];
+    let mut command = lab.ssh();
+    command.args(["-o", "BatchMode=yes"]).args(verbose);
+    let log = Process::run(command, PATIENCE).expect(0).stderr;
+    assert!(log.contains("auto-mux: Trying existing master"), "{log}");
+    let text = explain(&lab, &log).expect(0).stdout;
+    assert!(text.contains("a normal step of multiplexing"), "{text}");
+    assert!(!text.contains("failed"), "{text}");
+    // ssh waits after this line.
+    master.suspend();
+    let (begin, _) = log.split_once("debug2: mux_client_hello").unwrap();
+    wait_until("it is stopped", PATIENCE, || {
+        explain(&lab, begin).stdout.contains("[unresponsive]")
+    });
+}
+
+#[test]
 fn command_with_a_control_path_is_about_the_master_there() {
     let lab = Lab::good();
     let web = lab.persisted_master("web", "10m");

@@ -244,9 +244,11 @@ ssh_messages! {
     ["Exit request sent.", "Stop listening request sent."] {
         meaning: "the master accepted the request; after stop it ends with its last session",
     }
+    ["auto-mux: Trying existing master at 'PATH'", "auto-mux: Trying existing master"] {
+        meaning: "ssh asks a running master for a session; if ssh waits after this line, the master does not answer",
+        findings: [Unresponsive, Stranded, Suspect],
+    }
     [
-        "auto-mux: Trying existing master at 'PATH'",
-        "auto-mux: Trying existing master",
         "temporary control path PATH.RANDOM",
         "setting up multiplex master socket",
         "multiplexing control connection",
@@ -256,6 +258,7 @@ ssh_messages! {
         "mux_client_request_session: entering",
         "mux_client_request_alive: entering",
         "mux_client_hello_exchange: master version NUMBER",
+        "mux_client_forwards: request forwardings: NUMBER local, NUMBER remote",
     ] {
         meaning: "a normal step of multiplexing",
     }

@@ -77,6 +77,14 @@ pub fn recognise(text: &str) -> Vec<Recognised> {
     }
     if !all.iter().all(|message| message.is_step) {
         all.retain(|message| !message.is_step);
+    } else if all.iter().any(|it| it.message.is_normal()) {
+        // The detail of a step is no failure, and several steps have one meaning.
+        let mut rows: Vec<*const SshMessage> = Vec::new();
+        all.retain(|it| {
+            let is_new = !rows.contains(&ptr::from_ref(it.message));
+            rows.push(it.message);
+            is_new && it.message.is_normal()
+        });
     }
     // Follows the message with the cause (`muxclient()` in mux.c).
     let has_cause = |message: &Recognised| !message.line.contains(FORWARD_FAILED);

@@ -20,9 +20,12 @@ pub struct SshMessage {
 }
 
 impl SshMessage {
-    /// Whether nothing is wrong if ssh prints it.
-    pub(super) const fn is_normal(&self) -> bool {
-        self.causes.is_empty() && self.findings.is_empty() && self.remedies.is_empty()
+    /// Whether nothing is wrong if ssh prints it. After the first step of a request ssh can wait for ever.
+    pub(super) fn is_normal(&self) -> bool {
+        let is_first_step = self.wordings.iter().all(|it| it.starts_with("auto-mux: "));
+        self.causes.is_empty()
+            && self.remedies.is_empty()
+            && (self.findings.is_empty() || is_first_step)
     }
 }
 

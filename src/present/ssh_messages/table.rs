@@ -18,7 +18,7 @@ pub fn printed_because_of(id: FindingId) -> impl Iterator<Item = &'static str> {
     SSH_MESSAGES
         .iter()
         .flat_map(|(_, messages)| *messages)
-        .filter(move |message| message.findings.contains(&id))
+        .filter(move |message| message.findings.contains(&id) && !message.is_normal())
         .flat_map(move |message| {
             let is_first = message.findings.first() == Some(&id);
             let wordings = message.wordings.iter().enumerate();

@@ -249,6 +249,17 @@ fn repetitions_and_normal_steps_are_left_out() {
         recognise("debug1: auto-mux: Trying existing master").len(),
         1
     );
+    // A session through a master, with -vvv.
+    let steps = recognise(
+        "debug1: auto-mux: Trying existing master\r\n\
+         debug2: mux_client_hello_exchange: master version 4\r\n\
+         debug3: mux_client_forwards: request forwardings: 0 local, 0 remote\r\n\
+         debug3: mm_receive_fd: recvmsg: Resource temporarily unavailable\r\n",
+    );
+    let lines: Vec<&str> = steps.iter().map(|step| &*step.line).collect();
+    let first = "debug1: auto-mux: Trying existing master";
+    let second = "debug2: mux_client_hello_exchange: master version 4";
+    assert_eq!(lines, [first, second]);
     for line in [
         "",
         "Hello world",
