@@ -181,7 +181,9 @@ fn is_prompt(before: &str) -> bool {
         prompt.is_empty() || prompt.ends_with(['$', '#', '%', '>', '❯', '+', '`', ';', '&', '|']);
     let is_word =
         before.is_empty() || before.ends_with(char::is_whitespace) || before.ends_with('`');
-    is_path || is_end && is_word
+    // `<web> SSH: EXEC ssh …`
+    let is_of_ansible = prompt.ends_with(": EXEC");
+    is_path || (is_end || is_of_ansible) && is_word
 }
 
 /// Returns the name of the host that another program prints before its error: `fatal: [web]: …` and `web | UNREACHABLE!`
@@ -277,6 +279,13 @@ mod tests {
                 "$ ssh -S /s/x -O exit web",
                 Some(Command {
                     control_path: Some("/s/x".to_owned()),
+                    ..of("web", None).unwrap()
+                }),
+            ),
+            (
+                "<web> SSH: EXEC ssh -C -o 'ControlPath=\"/cp/a\"' web '/bin/sh -c \"echo\"'",
+                Some(Command {
+                    control_path: Some("/cp/a".to_owned()),
                     ..of("web", None).unwrap()
                 }),
             ),
