@@ -1,7 +1,7 @@
 //! The findings of the hosts in the ssh configuration, from the output of `ssh -G` for each. A setting that many hosts lack
 //! is one finding.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use tr::tr;
@@ -33,9 +33,11 @@ pub(super) fn findings(context: Context<'_>) -> Vec<Finding> {
         all.any(|it| it.id == FindingId::PathCollision && it.is_about(path))
     };
     let templates = context.places.default_templates.iter();
+    let mut places = HashSet::new();
     let not_per_host: Vec<Finding> = templates
-        .filter(|template| !is_reported(&template.path))
+        .filter(|template| template.is_per_host && !is_reported(&template.path))
         .filter_map(|template| not_per_host(template, context))
+        .filter(|finding| places.insert(finding.subject.clone()))
         .collect();
     findings.extend(not_per_host);
     findings.extend(not_per_machine(&hosts, context));

@@ -171,14 +171,10 @@ fn places(
     };
     let others = unnamed_host.iter().map(|host| (None, host));
     let of_wildcards = wildcard_hosts.iter().map(|(name, host)| (Some(name), host));
-    let mut default_templates: Vec<DefaultTemplate> = Vec::new();
-    for (wildcard, host) in others.chain(of_wildcards) {
-        let template = default_template(host, wildcard, &config, environment);
-        let is_known =
-            |new: &DefaultTemplate| default_templates.iter().any(|it| it.place == new.place);
-        let new = template.filter(|new| !is_known(new));
-        default_templates.extend(new);
-    }
+    let default_templates = others
+        .chain(of_wildcards)
+        .filter_map(|(wildcard, host)| default_template(host, wildcard, &config, environment))
+        .collect();
     let unnamed_host = unnamed_host.filter(|_| !is_unnamed_host_shown);
     let mut places =
         assemble::assemble(request, environment, &config, hosts, unnamed_host, findings);
@@ -229,12 +225,13 @@ fn read(
     } else {
         None
     };
-    // Only the answers show whether these have masters.
+    // Only the answers show whether these have masters. If no other host has, they decide whether any has.
+    let is_without_masters = !has_masters && !unnamed_host.as_ref().is_some_and(multiplexes);
     let lacks_tokens = |template: &Located<OsString>| {
         let text = template.text.to_string_lossy();
         !ConnectionTokens::of(&text).are_complete()
     };
-    let wildcard_hosts = if config.templates.iter().any(lacks_tokens) {
+    let wildcard_hosts = if is_without_masters || config.templates.iter().any(lacks_tokens) {
         wildcard_hosts(&config.wildcards, &key, start_error)
     } else {
         Vec::new()
@@ -261,27 +258,27 @@ fn read(
     (record, is_complete)
 }
 
-/// Asks ssh about a host of each wildcard. Returns those that can be another machine for each name.
+/// Asks ssh about a host of each wildcard.
 fn wildcard_hosts(
     wildcards: &[String],
     key: &CacheKey,
     start_error: &mut Option<String>,
 ) -> Vec<(String, Host)> {
-    let name = |wildcard: &String| wildcard.replace('*', "unnamed-host").replace('?', "x");
-    let names: Vec<String> = wildcards.iter().map(name).collect();
+    let names: Vec<String> = wildcards.iter().map(|it| name_with(it)).collect();
     let aliases: Vec<&str> = names.iter().map(String::as_str).collect();
     let answers = ask_ssh(key, &aliases, start_error, &|_, _| {});
-    let hosts = wildcards.iter().zip(&names).zip(answers);
+    let hosts = wildcards.iter().zip(answers);
     hosts
-        .filter_map(|((wildcard, name), answer)| match answer {
-            HostAnswer::Config(host) => {
-                let to = host.destination.host.to_ascii_lowercase();
-                let is_per_name = to.contains(&name.to_ascii_lowercase());
-                is_per_name.then(|| (wildcard.clone(), *host))
-            }
+        .filter_map(|(wildcard, answer)| match answer {
+            HostAnswer::Config(host) => Some((wildcard.clone(), *host)),
             HostAnswer::Rejected(_) | HostAnswer::Failed(_) => None,
         })
         .collect()
+}
+
+/// Returns a name that the wildcard matches.
+fn name_with(wildcard: &str) -> String {
+    wildcard.replace('*', "unnamed-host").replace('?', "x")
 }
 
 /// Returns the template of the ControlPath of a host that the configuration does not name.
@@ -299,10 +296,15 @@ fn default_template(
         let pattern = Pattern::from_template(OsStr::new(&text), known);
         pattern.ok().flatten().is_some_and(|it| it.matches(&path))
     })?;
+    let is_per_host = wildcard.is_none_or(|wildcard| {
+        let host = unnamed_host.destination.host.to_ascii_lowercase();
+        host.contains(&name_with(wildcard).to_ascii_lowercase())
+    });
     Some(DefaultTemplate {
         text: template.text.to_string_lossy().into_owned(),
         place: template.place(),
         wildcard: wildcard.cloned(),
+        is_per_host,
         path,
         multiplexes: unnamed_host.control_master.starts_masters(),
     })

@@ -80,6 +80,8 @@ pub struct DefaultTemplate {
     pub place: String,
     /// The wildcard of its hosts, if it is not that of [`UNNAMED_HOST`].
     pub wildcard: Option<String>,
+    /// Whether each name can be another machine: the HostName contains it.
+    pub is_per_host: bool,
     /// Of one of these hosts.
     pub path: ControlPath,
     /// Whether `ssh HOST` starts a master for such a host.

@@ -66,6 +66,17 @@ fn each_kind_has_its_finding() {
         ),
         ("Host web", &["not-configured"], 0),
         ("", &["not-configured"], 0),
+        ("Host *.corp\nControlMaster auto\nPATH\nHost web", &[], 0),
+        (
+            "Host gate-*\nHostName 127.0.0.1\nControlMaster auto\nPATH\nHost web",
+            &[],
+            0,
+        ),
+        (
+            "Host *.corp\nControlMaster no\nPATH\nHost web",
+            &["not-configured"],
+            0,
+        ),
         ("ControlPath none\nControlMaster no", &["not-configured"], 0),
         (
             "Host web\nControlMaster no\nHost db\nHost *\nControlMaster auto\nPATH",
