@@ -25,7 +25,7 @@ pub struct Places {
     /// The settings of a host without an alias ([`UNNAMED_HOST`]), if they have a ControlPath that no other host shows. Only its
     /// settings and directory count, not the socket.
     pub unnamed_host: Option<Host>,
-    /// The ControlPaths of hosts without an alias, unless every template of the configuration is complete.
+    /// The ControlPaths of hosts without an alias, unless named hosts have masters and every template is complete.
     pub default_templates: Vec<DefaultTemplate>,
     pub earlier_hosts: Vec<EarlierHost>,
     pub patterns: Vec<Place>,
