@@ -94,10 +94,10 @@ pub fn evidence(id: FindingId, kind: ControlMaster) -> String {
 }
 
 fn finding(id: FindingId, hosts: &[&Host], context: Context<'_>) -> Finding {
-    let usual = suggest::for_every_host(context);
-    let line = match id {
-        FindingId::NoControlPath => usual.line.clone(),
-        _ => "ControlMaster auto".to_owned(),
+    let usual = (id == FindingId::NoControlPath).then(|| suggest::for_every_host(context));
+    let line = match &usual {
+        Some(usual) => usual.line.clone(),
+        None => "ControlMaster auto".to_owned(),
     };
     let kind = hosts.first().map(|host| host.control_master);
     let evidence = evidence(id, kind.unwrap_or_default());
@@ -106,9 +106,9 @@ fn finding(id: FindingId, hosts: &[&Host], context: Context<'_>) -> Finding {
     if is_half(id) && context.places.switched_off == SwitchedOff::ForAll {
         finding = finding.with_severity(Severity::Info);
     }
-    match id {
-        FindingId::NoControlPath => usual.add_command_to(finding),
-        _ => finding,
+    match usual {
+        Some(usual) => usual.add_command_to(finding),
+        None => finding,
     }
 }
 

@@ -29,7 +29,12 @@ pub(super) fn elsewhere(directory: &Path, context: Context<'_>) -> Elsewhere {
     if directory.starts_with(context.home) {
         return outside("%C", context);
     }
-    usual("%C", HASH_BYTES, context).unwrap_or_else(|| outside("%C", context))
+    for_every_host(context)
+}
+
+/// Returns a ControlPath in `~/.ssh/s`, or if that is too long, outside of the home.
+fn usual_or_outside(name: &str, length: usize, context: Context<'_>) -> Elsewhere {
+    usual(name, length, context).unwrap_or_else(|| outside(name, context))
 }
 
 /// Returns a ControlPath in `~/.ssh/s`, unless that is too long.
@@ -105,7 +110,7 @@ pub(super) fn control_path(directory: &Path, context: Context<'_>) -> Elsewhere 
 
 /// Returns a ControlPath for every host, in `~/.ssh/s` if that is short enough.
 pub(super) fn for_every_host(context: Context<'_>) -> Elsewhere {
-    elsewhere(Path::new(""), context)
+    usual_or_outside("%C", HASH_BYTES, context)
 }
 
 /// Like [`control_path`], with a path for each name that a user types. The longest has `name_bytes`.
@@ -120,7 +125,7 @@ fn named(directory: &Path, name: &str, length: usize, context: Context<'_>) -> E
             command: None,
         };
     }
-    usual(name, length, context).unwrap_or_else(|| outside(name, context))
+    usual_or_outside(name, length, context)
 }
 
 fn in_directory_if_short(
