@@ -138,10 +138,17 @@ fn master_of_unknown_place_is_no_success() {
     }
 }
 
+/// Writes a configuration of the hosts `one` and `other`, each with a line of its own.
+fn share_a_path(lab: &Lab, one: &str, other: &str) {
+    let path = lab.path("s/one").display().to_string();
+    lab.configure(&format!(
+        "Host one\n    {one}\nHost other\n    {other}\nHost one other\n    ControlPath {path}\n{GOOD}"
+    ));
+}
+
 #[test]
 fn names_of_one_place_share_a_path_without_a_finding() {
     let lab = Lab::new();
-    let path = lab.path("s/one").display().to_string();
     for (one, other) in [
         ("HostName LocalHost", "HostName localhost"),
         ("ProxyJump web", "ProxyJump WEB:22"),
@@ -149,9 +156,7 @@ fn names_of_one_place_share_a_path_without_a_finding() {
         ("IdentityFile ~/.ssh/k", "IdentityFile %d/.ssh/k"),
         ("ForwardAgent yes", "LocalForward 1 h:2"),
     ] {
-        lab.configure(&format!(
-            "Host one\n    {one}\nHost other\n    {other}\nHost one other\n    ControlPath {path}\n{GOOD}"
-        ));
+        share_a_path(&lab, one, other);
         let ids = Report::of(&lab.muxtray(["doctor", "--json"])).finding_ids();
         assert!(
             !ids.contains(&"path-collision".to_owned()),
@@ -163,16 +168,13 @@ fn names_of_one_place_share_a_path_without_a_finding() {
 #[test]
 fn agent_or_authentication_of_another_kind_is_another_place() {
     let lab = Lab::new();
-    let path = lab.path("s/one").display().to_string();
     for (one, other) in [
         ("IdentityAgent none", "IdentityAgent SSH_AUTH_SOCK"),
         ("IdentityAgent ~/a", "IdentityAgent ~/b"),
         ("PubkeyAuthentication no", "PubkeyAuthentication yes"),
         ("SecurityKeyProvider ~/p.so", "SecurityKeyProvider internal"),
     ] {
-        lab.configure(&format!(
-            "Host one\n    {one}\nHost other\n    {other}\nHost one other\n    ControlPath {path}\n{GOOD}"
-        ));
+        share_a_path(&lab, one, other);
         let finding = lab.doctor().finding("path-collision");
         let evidence = finding["evidence"].as_str().unwrap();
         let setting = one.split(' ').next().unwrap();
