@@ -158,16 +158,39 @@ pub(crate) fn make_parent(file: &Path) -> io::Result<()> {
     let Some(directory) = file.parent() else {
         return Ok(());
     };
-    if let Some(home) = std::env::home_dir()
-        && directory.starts_with(&home)
-        && !home.is_dir()
-    {
-        let home = text::path(&home);
+    let home = std::env::home_dir();
+    let below = home
+        .as_ref()
+        .and_then(|home| Some((home, directory.strip_prefix(home).ok()?)));
+    let Some((home, below)) = below else {
+        return private().recursive(true).create(directory);
+    };
+    if !home.is_dir() {
+        let home = text::path(home);
         let message = tr!("the home directory {path} does not exist", path = home);
         return Err(io::Error::new(io::ErrorKind::NotFound, message));
     }
+    make_below(home, below)
+}
+
+/// Not recursively: that would make the home again if it has gone by now.
+fn make_below(home: &Path, below: &Path) -> io::Result<()> {
+    let mut directory = home.to_owned();
+    for name in below {
+        directory.push(name);
+        if let Err(error) = private().create(&directory)
+            && !directory.is_dir()
+        {
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+fn private() -> DirBuilder {
     let mut builder = DirBuilder::new();
-    builder.recursive(true).mode(0o700).create(directory)
+    builder.mode(0o700);
+    builder
 }
 
 /// Whether this process may execute the file.
@@ -258,6 +281,24 @@ mod tests {
         assert!(link.is_symlink());
         assert_eq!(fs::read(&real).unwrap(), b"new");
         assert_eq!(names(directory.path()), ["dotfiles", "link"]);
+    }
+
+    #[test]
+    fn home_that_goes_away_is_not_made() {
+        let directory = tempfile::tempdir().unwrap();
+        let home = directory.path().join("home");
+        let make = || make_below(&home, Path::new(".cache/muxtray"));
+        assert_eq!(make().unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(names(directory.path()), [""; 0]);
+        fs::create_dir(&home).unwrap();
+        for _ in 0..2 {
+            make().unwrap();
+        }
+        let made = fs::metadata(home.join(".cache/muxtray")).unwrap();
+        assert_eq!(made.mode() & 0o7777, 0o700);
+        fs::write(home.join("file"), "").unwrap();
+        let error = make_below(&home, Path::new("file/muxtray")).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
     }
 
     #[test]

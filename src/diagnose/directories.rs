@@ -100,6 +100,15 @@ impl Case<'_> {
     }
 
     fn missing(&self, path: &Path, can_make: bool) -> Finding {
+        if self.lacks_home(path) {
+            let home = text::path(self.context.home);
+            let evidence = tr!("the home directory {path} does not exist", path = home);
+            let remedy = tr!(
+                "find out why it is not there: perhaps its filesystem is not mounted; make nothing in its place"
+            );
+            let evidence = self.with_hosts(evidence);
+            return self.finding(FindingId::DirectoryMissing, evidence, remedy);
+        }
         let nearest = self.directory.parts.last();
         let evidence = match nearest {
             None => tr!("the directory does not exist, nor does any of its parents"),
@@ -136,6 +145,17 @@ impl Case<'_> {
         self.finding(FindingId::DirectoryMissing, evidence, remedy)
             .with_command(command)
             .with_fix(fix)
+    }
+
+    /// Whether the home directory itself is missing; `path` is the missing directory, with symlinks resolved.
+    fn lacks_home(&self, path: &Path) -> bool {
+        let Ok(below) = self.directory.path().strip_prefix(self.context.home) else {
+            return false;
+        };
+        let depth = |path: &Path| path.components().count();
+        let nearest = self.directory.parts.last();
+        path.ends_with(below)
+            && nearest.is_none_or(|it| depth(&it.path) + depth(below) < depth(path))
     }
 
     fn not_a_directory(&self, path: &Path, kind: FileKind) -> Finding {

@@ -183,6 +183,31 @@ fn finding_of_each_fact() {
 }
 
 #[test]
+fn nothing_is_made_in_place_of_the_home_directory() {
+    for (wanted, nearest, missing_path, is_home) in [
+        ("/home/u", "/home", "/home/u", true),
+        ("/home/u/.ssh/s", "/", "/home/u/.ssh/s", true),
+        ("/home/u/.ssh/s", "/home", "/home/u/.ssh/s", true),
+        ("/home/u/.ssh/s", "/var/home", "/var/home/u/.ssh/s", true),
+        ("/home/u/.ssh/s", "/home/u", "/home/u/.ssh/s", false),
+        ("/home/u/.ssh/s", "/var/home/u", "/var/home/u/.ssh/s", false),
+        // A symlink in the home leads out of it.
+        ("/home/u/.ssh/s", "/mnt", "/mnt/sockets", false),
+        ("/home/user/s", "/home", "/home/user/s", false),
+    ] {
+        let mut directory = missing(missing_path, true);
+        directory.wanted.path = PathBuf::from(wanted);
+        directory.parts.push(part(nearest, UserId(0), 0o755));
+        let findings = found(directory);
+        assert_eq!(ids(&findings), ["directory-missing"], "{wanted} {nearest}");
+        let finding = &findings[0];
+        assert_eq!(finding.evidence.contains("the home directory"), is_home);
+        let has_advice = finding.fix.is_some() && finding.command.is_some();
+        assert_eq!(has_advice, !is_home, "{finding:?}");
+    }
+}
+
+#[test]
 fn directory_without_masters_may_be_missing() {
     for end in [missing("/s", true), ending(End::Denied)] {
         let mut directory = end;
@@ -333,6 +358,11 @@ fn snapshot_of_every_finding() {
         directory.parts[1].path = PathBuf::from("/home/u/s");
         directory
     };
+    let in_home = |path: &str| {
+        let mut directory = missing(path, true);
+        directory.wanted.path = PathBuf::from(path);
+        directory
+    };
     let under = |path: &str, mut directory: Directory| {
         directory.parts.push(part(path, root, 0o755));
         directory
@@ -340,6 +370,7 @@ fn snapshot_of_every_finding() {
     let cases = [
         missing("/s", true),
         missing("/s", false),
+        in_home("/home/u/.ssh/s"),
         missing("/t/s", true),
         missing("/run/user/1000", false),
         under("/run/user", missing("/run/user/1000", false)),
