@@ -27,11 +27,12 @@ pub(crate) fn no_trace() -> Option<&'static str> {
     }
 }
 
-/// Returns the judge's table of the records in a directory. Fails if a call breaks a rule.
+/// Returns the judge's table of the records in a directory. Fails if a call breaks a rule. A look reads every process of
+/// the machine, so beside other tests the records are long.
 #[track_caller]
 pub(crate) fn judged(records: &Path) -> String {
     judge(&[records.to_str().unwrap()])
-        .finish(PATIENCE)
+        .finish(PATIENCE * 10)
         .expect(0)
         .stdout
 }
