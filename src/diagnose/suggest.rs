@@ -24,9 +24,10 @@ pub(super) struct Elsewhere {
     command: Option<String>,
 }
 
-/// Returns a ControlPath that needs nothing of this directory: in the home, or if the directory is there already, outside.
+/// Returns a ControlPath that needs nothing of this directory: in the home, or outside if the home has the directory or is
+/// below it.
 pub(super) fn elsewhere(directory: &Path, context: Context<'_>) -> Elsewhere {
-    if directory.starts_with(context.home) {
+    if directory.starts_with(context.home) || context.home.starts_with(directory) {
         return outside("%C", context);
     }
     for_every_host(context)
@@ -210,6 +211,7 @@ mod tests {
         for (lacks_runtime_directory, directory, line, has_command) in [
             (false, "/h/s", OUTSIDE, false),
             (true, "/h/s", "ControlPath /var/tmp/ssh-%i/%C", true),
+            (false, "/", OUTSIDE, false),
             (true, "/net/s", "ControlPath ~/.ssh/s/%C", true),
         ] {
             let places = Places {
