@@ -310,10 +310,17 @@ impl Places {
         templates.any(|place| place.pattern.matches(path)) || self.hosts_at(path).next().is_some()
     }
 
+    /// A pattern with `%C` or `%p` counts before one such as `%n`, which matches nearly every name.
     pub fn destination_of(&self, path: &ControlPath) -> Option<Destination> {
-        self.patterns
-            .iter()
-            .find_map(|place| place.pattern.captures(path))
+        let mut patterns = self.patterns.iter().map(|place| &place.pattern);
+        let mut distinct = patterns
+            .clone()
+            .filter(|it| it.is_distinct() && it.matches(path))
+            .peekable();
+        if distinct.peek().is_some() {
+            return distinct.find_map(|pattern| pattern.captures(path));
+        }
+        patterns.find_map(|pattern| pattern.captures(path))
     }
 
     /// Returns the hosts with a ControlPath, [`Places::unnamed_host`] last. Hosts of other programs, of ignored paths and of the

@@ -158,6 +158,28 @@ fn persisted_master_elsewhere_is_named_by_its_address() {
     assert!(process_state(pid).is_some());
 }
 
+/// `%n` of a pattern matches the `%C` of every host, too.
+#[test]
+fn hash_in_a_path_is_no_host_name() {
+    let lab = Lab::new();
+    let at = |host: &str, name: &str| {
+        let (path, options) = (lab.path("s"), lab.connection_options());
+        format!(
+            "Host {host}\n    ControlPath {}/{name}\n{options}",
+            path.display()
+        )
+    };
+    let (pod, any) = (at("*.pod", "%n"), at("*", "%C"));
+    lab.write("ssh_config", format!("{pod}{any}"));
+    let destination = lab.destination();
+    lab.muxtray(["open", &destination]).expect(0);
+    let report = lab.list();
+    let [socket] = report.json["sockets"].as_array().unwrap().as_slice() else {
+        panic!("{:#}", report.json);
+    };
+    assert_eq!(socket["destination"], json!(destination), "{socket:#}");
+}
+
 #[test]
 fn master_of_a_removed_host_keeps_its_name() {
     let lab = Lab::new();
