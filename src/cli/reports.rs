@@ -140,11 +140,15 @@ pub(super) fn print_findings(findings: &[Finding], out: &mut dyn Write) -> io::R
     Ok(())
 }
 
-/// The remedy with its lines for the ssh configuration.
+/// The remedy with its lines for the ssh configuration. Several begin below it: it may end with a command.
 pub(super) fn remedy(finding: &Finding) -> String {
+    let separator = match finding.lines.len() {
+        0 | 1 => " ",
+        _ => "\n          ",
+    };
     let lines = finding.lines.iter().map(String::as_str);
-    let words: Vec<&str> = std::iter::once(&*finding.remedy).chain(lines).collect();
-    words.join(" ")
+    let parts: Vec<&str> = std::iter::once(&*finding.remedy).chain(lines).collect();
+    parts.join(separator)
 }
 
 pub(super) fn worst(reports: &[ActionReport]) -> Outcome {

@@ -142,6 +142,18 @@ fn without_target_every_master_is_checked() {
 }
 
 #[test]
+fn lines_of_a_remedy_are_below_its_command() {
+    let lab = Lab::new();
+    let path = lab.control_path("web");
+    lab.configure(&format!(
+        "Host db\n    Port 23\nHost web db\n    ControlPath {}\n",
+        path.display()
+    ));
+    let said = lab.muxtray(["check"]).expect(1).stdout;
+    assert!(said.contains("\n          Host *\n"), "{said}");
+}
+
+#[test]
 fn check_of_a_suspended_master_keeps_its_deadline() {
     let lab = Lab::new();
     let masters = ["web", "db", "build"].map(|alias| lab.master(alias));
