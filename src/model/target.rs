@@ -32,6 +32,14 @@ impl TargetError {
     }
 }
 
+/// Returns `user@host:port` of a URI, which ssh accepts as well (ssh(1)).
+pub fn without_scheme(typed: &OsStr) -> &OsStr {
+    let Some(rest) = typed.as_bytes().strip_prefix(b"ssh://") else {
+        return typed;
+    };
+    OsStr::from_bytes(rest.strip_suffix(b"/").unwrap_or(rest))
+}
+
 impl TargetName {
     /// Parses a TARGET; `directory` is the start of relative paths.
     pub fn parse(typed: &OsStr, directory: &Path) -> Result<Self, TargetError> {

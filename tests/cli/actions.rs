@@ -45,6 +45,8 @@ fn target_is_an_alias_a_destination_or_a_path() {
         &format!("{user}@127.0.0.1"),
         &format!("127.0.0.1:{}", lab.port),
         &lab.destination(),
+        "ssh://web",
+        &format!("ssh://{}/", lab.destination()),
         path,
         relative,
         &format!("./{relative}"),

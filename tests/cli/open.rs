@@ -126,7 +126,10 @@ fn host_without_an_alias_is_opened() {
     let lab = Lab::new();
     let destination = format!("{}@127.0.0.1:{}", User::get().name, lab.port);
     lab.muxtray(["open", &destination]).expect(0);
-    master(&lab, "127.0.0.1");
+    let pid = master(&lab, "127.0.0.1");
+    let uri = format!("ssh://{destination}");
+    let said = lab.muxtray(["open", &uri]).expect(0);
+    assert!(said.stdout.contains(&pid.to_string()), "{said:?}");
 }
 
 #[test]
