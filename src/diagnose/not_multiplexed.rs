@@ -115,6 +115,9 @@ fn reason(ssh: &LoneSsh, socket: &Socket, host: Option<&Host>, places: &Places) 
             return Reason::Argument(format!("-S {}", text::line(path)));
         }
     }
+    if ssh.sharing.has_master_flag {
+        return Reason::Argument("-M".to_owned());
+    }
     if let Some(master @ ("yes" | "ask")) = master.as_deref() {
         return Reason::Argument(format!("-o ControlMaster={master}"));
     }
@@ -252,10 +255,12 @@ mod tests {
             sharing: SharingArguments {
                 control_path: control_path.map(str::to_owned),
                 control_master: control_master.map(str::to_owned),
-                is_proxy: false,
+                ..SharingArguments::default()
             },
             ..ssh("web")
         };
+        let mut by_flag = ssh("web");
+        by_flag.sharing.has_master_flag = true;
         let mut early = ssh("web");
         early.started = Some(at() - Duration::from_secs(1001));
         let at_end_of_time = |socket: &mut Socket, _: &mut Places| {
@@ -284,6 +289,10 @@ mod tests {
             (
                 with(None, Some("yes")),
                 "pid 99 (-o ControlMaster=yes); end it, and start it again without -o ControlMaster=yes",
+            ),
+            (
+                by_flag,
+                "pid 99 (-M); end it, and start it again without -M",
             ),
             (
                 with(None, Some("auto")),

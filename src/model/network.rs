@@ -34,8 +34,10 @@ pub struct LoneSsh {
 pub struct SharingArguments {
     /// `-S` or `-o ControlPath`, as typed.
     pub control_path: Option<String>,
-    /// `-M` or `-o ControlMaster`, in lower case.
+    /// The value of `-o ControlMaster`, in lower case.
     pub control_master: Option<String>,
+    /// `-M`
+    pub has_master_flag: bool,
     /// `-W`: it is the proxy of another ssh.
     pub is_proxy: bool,
 }

@@ -166,7 +166,7 @@ pub fn sharing_arguments(cmdline: &[u8]) -> SharingArguments {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     parts(cmdline, |part| match part {
         Part::Flags(flags) if flags.contains(&b'M') => {
-            found.control_master = Some("yes".to_owned());
+            found.has_master_flag = true;
         }
         Part::Option(b'S', path) => by_flag = Some(text(path)),
         Part::Option(b'W', _) => found.is_proxy = true,
@@ -243,7 +243,7 @@ mod tests {
                 None,
                 false,
             ),
-            ("ssh -NM web", None, Some("yes"), false),
+            ("ssh -o ControlMaster=yes web", None, Some("yes"), false),
             ("ssh -o ControlMaster=Ask web", None, Some("ask"), false),
             ("ssh web true -M", None, None, false),
             ("ssh -W [db]:22 web", None, None, true),
@@ -252,10 +252,12 @@ mod tests {
             let expected = SharingArguments {
                 control_path: path.map(str::to_owned),
                 control_master: master.map(str::to_owned),
+                has_master_flag: false,
                 is_proxy,
             };
             assert_eq!(found, expected, "{line}");
         }
+        assert!(sharing_arguments(b"ssh\0-NM\0web").has_master_flag);
     }
 
     #[test]

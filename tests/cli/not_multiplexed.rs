@@ -52,7 +52,7 @@ fn ssh_beside_its_master_is_counted_with_the_reason_until_it_ends() {
     });
     for (options, reason) in [
         (&["-o", "ControlPath=none"][..], "-S none"),
-        (&["-M"], "-o ControlMaster=yes"),
+        (&["-M"], "-M"),
         (&["-o", "controlmaster yes"], "-o ControlMaster=yes"),
     ] {
         let mut alone = start(&lab, options, "web");
