@@ -216,7 +216,7 @@ impl Case<'_> {
     fn unusable(&self, there: &Existing) -> Option<Finding> {
         let (own, _) = self.directory.own()?;
         // A directory of root that everybody may write to, such as /tmp, is no problem.
-        let is_open_of_root = own.uid == UserId(0) && there.access == Access::Full;
+        let is_open_of_root = self.directory.is_root(own.uid) && there.access == Access::Full;
         if own.uid != self.context.uid && !is_open_of_root {
             return Some(self.misowned(own));
         }

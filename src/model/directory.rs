@@ -120,6 +120,21 @@ impl Directory {
         &self.wanted.path
     }
 
+    /// Whether this user is root. In a user namespace without root its files have another owner, as `/` has
+    /// (user_namespaces(7), "Unmapped user and group IDs").
+    pub fn is_root(&self, uid: UserId) -> bool {
+        uid == UserId(0) || self.parts.first().is_some_and(|top| top.uid == uid)
+    }
+
+    /// Returns the directory of its path that may not be searched or written to.
+    pub fn closed(&self) -> Option<&Part> {
+        match &self.end {
+            End::Denied => self.parts.last(),
+            End::Exists(there) if there.access == Access::Denied => self.parts.last(),
+            _ => None,
+        }
+    }
+
     pub fn own(&self) -> Option<(&Part, &Existing)> {
         match &self.end {
             End::Exists(there) => self.parts.last().map(|part| (part, there)),

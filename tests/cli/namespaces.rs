@@ -127,6 +127,23 @@ fn master_in_other_network_namespace_is_not_connected_to() {
     }
 }
 
+/// Root is not in the namespace, so its directories seem to be another user's.
+#[test]
+fn temporary_directory_of_root_is_no_error_in_a_user_namespace_without_root() {
+    let name = "temporary_directory_of_root_is_no_error_in_a_user_namespace_without_root";
+    let lab = Lab::new();
+    let path = "/tmp/muxtray-test-%C";
+    lab.configure(&format!("Host web\n    ControlPath {path}\n{GOOD}"));
+    let command = lab.muxtray_command(["doctor", "--json"]);
+    let Some(command) = lab.unshared(&["--user", "--map-current-user"], &command) else {
+        return skip(name, "namespaces cannot be made");
+    };
+    let report = Report::of(&Process::start(command).finish(PATIENCE));
+    let errors = report.json["findings"].as_array().unwrap().iter();
+    let errors: Vec<_> = errors.filter(|it| it["severity"] == "error").collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+}
+
 #[test]
 fn hidden_master_is_connected_to_once() {
     let name = "hidden_master_is_connected_to_once";

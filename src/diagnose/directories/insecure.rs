@@ -41,7 +41,7 @@ fn weak_parts<'a>(
     directory: &'a Directory,
     context: Context<'a>,
 ) -> impl Iterator<Item = Weak<'a>> {
-    let is_trusted = move |uid: UserId| uid == context.uid || uid == UserId(0);
+    let is_trusted = move |uid: UserId| uid == context.uid || directory.is_root(uid);
     let own = directory.own().map(|(own, _)| own);
     directory.parts.iter().filter_map(move |part| {
         if part.is_symlink || !context.groups.let_others_write(&part.permissions) {

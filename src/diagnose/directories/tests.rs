@@ -470,6 +470,20 @@ fn only_a_sticky_directory_in_the_home_directory_is_closed() {
 }
 
 #[test]
+fn in_a_user_namespace_without_root_the_owner_of_the_top_is_root() {
+    let nobody = UserId(65534);
+    let mut shared = with_own(nobody, 0o1777);
+    assert_eq!(ids(&found(shared.clone())), ["directory-misowned"]);
+    shared.parts[0].uid = nobody;
+    let findings = found(shared);
+    assert_eq!(ids(&findings), ["directory-insecure"]);
+    assert_eq!(findings[0].severity, Severity::Info);
+    let mut below = below((nobody, 0o1777), (ME, 0o700));
+    below.parts[0].uid = nobody;
+    assert_eq!(ids(&found(below)), [""; 0]);
+}
+
+#[test]
 fn entries_elsewhere_do_not_make_a_parent_insecure() {
     // /tmp is sticky, and another user's directory in /tmp/mine gives no access to /tmp.
     let mut directory = below((UserId(0), 0o1777), (ME, 0o700));
