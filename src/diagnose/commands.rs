@@ -1,6 +1,7 @@
 //! The commands that findings and errors name, each one line that can be pasted into a shell.
 
 use std::fmt;
+use std::path::Path;
 
 use tr::tr;
 
@@ -8,10 +9,15 @@ use crate::model::carried::Carried;
 use crate::model::control_path::HostAlias;
 use crate::model::socket::Socket;
 use crate::model::state::State;
-use crate::model::text;
+use crate::model::text::{self, Tilde};
 
 pub(super) fn clean(socket: &Socket) -> String {
     format!("muxtray clean {}", socket.argument)
+}
+
+/// Returns the command that gives the owner of a directory access.
+pub(super) fn open_directory(directory: &Path, tilde: Tilde<'_>) -> String {
+    format!("chmod u+rwx {}", tilde.shell_word(directory))
 }
 
 /// Returns the command that ends the master, with `--force` unless it carries nothing.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use tr::tr;
 
 use super::context::Context;
-use super::{hosts, suggest};
+use super::{commands, hosts, suggest};
 use crate::model::directory::{Access, Directory, End, Existing, Part, Refusal, Rehearsal, Step};
 use crate::model::finding::{Finding, FindingId};
 use crate::model::fix::Fix;
@@ -192,9 +192,8 @@ impl Case<'_> {
         if part.uid != self.context.uid {
             return self.elsewhere(FindingId::DirectoryNotWritable, evidence);
         }
-        let word = self.context.tilde.shell_word(&part.path);
         self.not_writable(evidence, &tr!("give yourself access with"))
-            .with_command(format!("chmod u+rwx {word}"))
+            .with_command(commands::open_directory(&part.path, self.context.tilde))
     }
 
     /// The runtime directory of the user (`pam_systemd(8)`).
@@ -238,7 +237,6 @@ impl Case<'_> {
             (Access::Full, _) => return None,
             (Access::Denied, _) => {
                 let directory = self.described(own);
-                let word = self.context.tilde.shell_word(&own.path);
                 let evidence = tr!(
                     "permission denied to create files in {directory}",
                     directory
@@ -249,7 +247,7 @@ impl Case<'_> {
                     return Some(self.elsewhere(FindingId::DirectoryNotWritable, evidence));
                 }
                 self.not_writable(evidence, &tr!("give yourself access with"))
-                    .with_command(format!("chmod u+rwx {word}"))
+                    .with_command(commands::open_directory(&own.path, self.context.tilde))
             }
             (Access::ReadOnly, _) => {
                 let evidence = match &there.volume {

@@ -145,6 +145,12 @@ pub fn judge(observation: &Observation, at: SystemTime, context: Context<'_>) ->
         }
         _ => None,
     };
+    let directory = socket.path.directory();
+    let mut directories = context.directories.iter();
+    let closed = directories
+        .find(|it| it.path() == directory)
+        .and_then(Directory::closed)
+        .filter(|part| part.uid == context.uid);
     socket.findings = remedy::findings(
         &socket,
         Extra {
@@ -152,6 +158,7 @@ pub fn judge(observation: &Observation, at: SystemTime, context: Context<'_>) ->
             open_mode: open_mode.as_deref(),
             is_listening: observation.listener.is_some(),
             elsewhere: elsewhere.as_ref(),
+            closed: closed.map(|part| part.path.as_path()),
             unused_for,
         },
     );

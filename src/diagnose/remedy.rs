@@ -1,5 +1,6 @@
 //! The findings of one socket: the facts, and the way out.
 
+use std::path::Path;
 use std::time::Duration;
 
 use tr::tr;
@@ -27,6 +28,8 @@ pub(super) struct Extra<'a> {
     /// A ControlPath elsewhere, if other users have their sockets in its directory, as in `/tmp`, or if the file at the
     /// path has another use.
     pub(super) elsewhere: Option<&'a Elsewhere>,
+    /// A directory of the user's on its path that may not be searched.
+    pub(super) closed: Option<&'a Path>,
     /// The time since the last use of a master without sessions.
     pub(super) unused_for: Option<Duration>,
 }
@@ -170,11 +173,15 @@ impl Case<'_> {
                 found(evidence, tr!("move it away with"))
                     .with_command(format!("mv {path} {}", saved(socket)))
             }
-            State::Denied(Denied::Look) => found(
-                tr!("permission denied for a directory of its path"),
-                tr!("find the directory with"),
-            )
-            .with_command(format!("namei -l {path}")),
+            State::Denied(Denied::Look) => {
+                let evidence = tr!("permission denied for a directory of its path");
+                match self.extra.closed {
+                    Some(directory) => found(evidence, tr!("give yourself access with"))
+                        .with_command(commands::open_directory(directory, self.extra.tilde)),
+                    None => found(evidence, tr!("find the directory with"))
+                        .with_command(format!("namei -l {path}")),
+                }
+            }
             State::Denied(Denied::Connect) => {
                 let evidence = match socket.mode {
                     Some(mode) => tr!(

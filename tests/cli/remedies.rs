@@ -435,6 +435,15 @@ fn remedies_for_directories() {
         ("directory-not-writable", "chmod u+rwx ", |lab| {
             set_mode(&lab.path("s"), 0o600);
         }),
+        ("denied", "chmod u+rwx ", |lab| {
+            let (path, options) = (lab.control_path("web"), lab.connection_options());
+            let web = format!(
+                "Host web\n    ControlPath {}\n{GOOD}{options}",
+                path.display()
+            );
+            lab.write("ssh_config", web);
+            set_mode(&lab.path("s"), 0);
+        }),
     ];
     for (id, begin, make) in cases {
         let desk = Desk::new();

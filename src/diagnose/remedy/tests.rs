@@ -60,6 +60,16 @@ fn each_state_has_its_command_and_fix() {
 }
 
 #[test]
+fn own_directory_without_search_permission_is_opened() {
+    let extra = Extra {
+        closed: Some(Path::new("/a b")),
+        ..Extra::default()
+    };
+    let found = findings(&in_state(State::Denied(Denied::Look)), extra);
+    assert_eq!(commands(&found), [("denied", "chmod u+rwx '/a b'")]);
+}
+
+#[test]
 fn stranded_masters_are_reconnected_or_ended() {
     let gone = Connection {
         address: Address::Gone,
