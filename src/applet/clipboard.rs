@@ -123,7 +123,7 @@ mod tests {
         let path = Path::new(OsStr::from_bytes(b"/s/\xff")).to_owned();
         assert_eq!(
             text_to_copy(&Intent::Copy(path)).as_deref(),
-            Some("$'/s/\\xff'")
+            Some("$'/s/\\377'")
         );
         assert_eq!(
             text_to_copy(&Intent::Copy("/s/a b".into())).as_deref(),

@@ -113,7 +113,8 @@ pub fn shell_word(text: &OsStr) -> String {
     }
     match std::str::from_utf8(bytes) {
         Ok(text) if !text.chars().any(is_hidden) => format!("'{}'", text.replace('\'', r"'\''")),
-        // Plain quotes cannot show this on one line. bash, zsh and ksh know $'…'.
+        // Plain quotes cannot show this on one line. bash, zsh and ksh know $'…', in which
+        // `\x` takes any number of digits in ksh.
         _ => {
             let mut word = String::from("$'");
             for byte in bytes {
@@ -124,7 +125,7 @@ pub fn shell_word(text: &OsStr) -> String {
                     }
                     0x20..=0x7e => word.push(char::from(*byte)),
                     _ => {
-                        let _ = write!(word, "\\x{byte:02x}");
+                        let _ = write!(word, "\\{byte:03o}");
                     }
                 }
             }
@@ -341,8 +342,8 @@ mod tests {
             (b"-rf", "'-rf'"),
             (b"~", "'~'"),
             (b"it's", r"'it'\''s'"),
-            (b"a\nb\xff", r"$'a\x0ab\xff'"),
-            ("a'\\\n\u{fc}~ ".as_bytes(), r"$'a\'\\\x0a\xc3\xbc~ '"),
+            (b"a\nb\xff", r"$'a\012b\377'"),
+            ("a'\\\n\u{fc}~ ".as_bytes(), r"$'a\'\\\012\303\274~ '"),
         ] {
             assert_eq!(shell_word(OsStr::from_bytes(raw)), word);
         }
@@ -357,7 +358,7 @@ mod tests {
             ("/home/u", "~", "~"),
             ("/home/u/.ssh/s/web", "~/.ssh/s/web", "~/.ssh/s/web"),
             ("/home/u/a b", "~/a b", "~/'a b'"),
-            ("/home/u/a\nb", "~/a\\u{a}b", r"~/$'a\x0ab'"),
+            ("/home/u/a\nb", "~/a\\u{a}b", r"~/$'a\012b'"),
             ("/home/u2/a", "/home/u2/a", "/home/u2/a"),
             ("/tmp/a b", "/tmp/a b", "'/tmp/a b'"),
         ] {
