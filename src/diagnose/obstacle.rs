@@ -132,7 +132,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&match self {
             Self::Refused(Some(message)) => tr!("ssh failed: {message}", message),
-            Self::Refused(None) => tr!("ssh failed without a message"),
+            Self::Refused(None) => tr!("ssh failed and printed no reason"),
             Self::TimedOut(limit, message) => {
                 let limit = humantime::format_duration(*limit);
                 match message {

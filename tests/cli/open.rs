@@ -185,6 +185,11 @@ fn failed_start_reports_the_reason_and_leaves_nothing() {
         ("PubkeyAuthentication no", "Permission denied", "ssh-add"),
         ("Port 1", "Connection refused", "/ssh_config -v web"),
         (
+            "BindAddress 192.0.2.1",
+            "Cannot assign requested address",
+            "/ssh_config -v web",
+        ),
+        (
             "UserKnownHostsFile none\n    StrictHostKeyChecking yes",
             "Host key verification failed",
             "/ssh_config web",

@@ -203,7 +203,8 @@ impl StderrTail {
     }
 
     /// The last line with the reason of the failure, printable. A multiplexed run has a ProxyCommand that fails, so if there
-    /// is no master, ssh also prints lines about that; these are skipped.
+    /// is no master, ssh also prints lines about that; these are skipped, as is the line after the error of a `BindAddress`
+    /// (`ssh_connect_direct()` in sshconnect.c without an errno).
     fn last_line(&self) -> Option<String> {
         const MAX_BYTES: usize = 300;
         const ABOUT_PROXY: [&[u8]; 4] = [
@@ -216,7 +217,11 @@ impl StderrTail {
             .split(|byte| matches!(byte, b'\n' | b'\r'))
             .map(<[u8]>::trim_ascii)
             .filter(|line| !line.is_empty())
-            .rfind(|line| !ABOUT_PROXY.iter().any(|start| line.starts_with(start)))
+            .rfind(|line| {
+                let is_vague =
+                    line.starts_with(b"ssh: connect to ") && line.ends_with(b": failure");
+                !is_vague && !ABOUT_PROXY.iter().any(|start| line.starts_with(start))
+            })
             .map(|line| text::os(OsStr::from_bytes(&line[..line.len().min(MAX_BYTES)])))
     }
 }
@@ -256,6 +261,10 @@ mod tests {
             (
                 "echo why >&2; echo 'Connection closed by UNKNOWN port 65535' >&2; exit 255",
                 Some("why"),
+            ),
+            (
+                "echo bind >&2; echo 'ssh: connect to host h port 22: failure' >&2; exit 255",
+                Some("bind"),
             ),
             ("printf 'a\\033b\\r\\n' >&2; exit 255", Some("a\\u{1b}b")),
         ] {
