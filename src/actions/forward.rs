@@ -52,8 +52,9 @@ impl ForwardingMaster {
             };
         }
         let report = forwarding::added(self.target(), socket, forwarding, &facts, &self.sockets);
-        if let (true, Ok(port), Some(id)) = (report.outcome.is_success(), &facts.answer, socket.id)
-        {
+        // It can listen on one of two addresses.
+        let is_added = report.outcome.is_success() || facts.after.as_deref().is_some_and(is_there);
+        if let (true, Ok(port), Some(id)) = (is_added, &facts.answer, socket.id) {
             let host = HostAlias(self.name.clone());
             self.remember(|all| all.add(&host, &socket.path, id, forwarding, *port));
         }

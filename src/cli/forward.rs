@@ -18,6 +18,7 @@ use crate::decide::action_report::{Action, ActionOutcome, ActionReport};
 use crate::decide::forwarding::{not_a_forwarding, to_cancel};
 use crate::model::forwarding::{Forwarding, ForwardingKind};
 use crate::model::socket::{Socket, State};
+use crate::model::target::without_scheme;
 use crate::model::text;
 use crate::observe::process::service;
 use crate::present::report::{SCHEMA, SocketReport};
@@ -30,6 +31,10 @@ pub(super) fn forward(
     forward: &Forward,
     to: &mut Output<'_>,
 ) -> io::Result<Outcome> {
+    let forward = &Forward {
+        host: without_scheme(&forward.host).to_owned(),
+        ..forward.clone()
+    };
     let arguments: Vec<Argument<'_>> = [
         (ForwardingKind::Local, &forward.local),
         (ForwardingKind::Remote, &forward.remote),
@@ -75,7 +80,7 @@ fn refuse(
     )
 }
 
-/// Why a socket has no forwardings to list or cancel: no master listens there, or it is not known. An orphan has its own.
+/// Why a socket has no forwardings to list: no master listens there, or it is not known. An orphan has its own.
 fn no_master(socket: &Socket) -> Option<ActionReport> {
     match socket.state {
         State::Orphaned { .. } => None,
@@ -119,9 +124,17 @@ fn list(context: &mut Context, forward: &Forward, to: &mut Output<'_>) -> io::Re
     for line in lines {
         writeln!(to.out, "{line}")?;
     }
+    let to_add = match (&socket.state, socket.hosts.first()) {
+        // At its path no master can be asked; for the host one is started.
+        (State::Orphaned { .. }, Some(alias)) => {
+            let host = text::shell_word(alias.0.as_ref());
+            format!("muxtray {}forward {host}", socket.ssh_option)
+        }
+        _ => format!("muxtray forward {}", socket.argument),
+    };
     for forwarding in &socket.earlier_forwards {
         let words = forwarding.shell_words();
-        let command = format!("muxtray forward {} {words}", socket.argument);
+        let command = format!("{to_add} {words}");
         let line = tr!(
             "earlier {forwarding}; add it again: {command}",
             forwarding = words,
@@ -148,7 +161,7 @@ fn add_all(
         Err(why) if forward.host.as_bytes().contains(&b'/') => {
             return refuse(forward, Outcome::Wrong, why, to);
         }
-        _ => {
+        found => {
             let how = How {
                 consent: consent(false),
                 questions: open::questions(),
@@ -156,7 +169,16 @@ fn add_all(
             let mut signals = None;
             let started = match open::start(context, &host, how, &mut signals)? {
                 Ok((report, _)) => report,
-                Err(error) => return error.conclude(&host, forward.json, to),
+                Err(error) => {
+                    // The path of a socket without a master is no host.
+                    let refusal = found
+                        .ok()
+                        .and_then(|it| Subject::from(it).refusal(Action::Forward));
+                    return match refusal.filter(|_| error.outcome == Outcome::Misused) {
+                        Some(report) => print(forward, &[report], to),
+                        None => error.conclude(&host, forward.json, to),
+                    };
+                }
             };
             if open::is_interrupted(signals.as_ref(), &started) {
                 return to.fail(Outcome::Unknown, tr!("interrupted"));
@@ -188,7 +210,7 @@ fn cancel_all(
         Ok(socket) => socket,
         Err(why) => return refuse(forward, Outcome::Wrong, why, to),
     };
-    if let Some(report) = no_master(&socket) {
+    if let Some(report) = Subject::from(socket.clone()).refusal(Action::CancelForward) {
         return print(forward, &[report], to);
     }
     let master = master(context, forward, socket);

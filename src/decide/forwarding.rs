@@ -281,7 +281,8 @@ fn held<'a>(holders: impl Iterator<Item = &'a PortHolder>, sockets: &[Socket]) -
 }
 
 fn way_to_free(holder: &PortHolder, sockets: &[Socket]) -> Option<String> {
-    ways_to_free(holder, sockets).into_iter().next()
+    let way = ways_to_free(holder, sockets).into_iter().next()?;
+    Some(tr!("use another port, or {way}", way))
 }
 
 fn failure(reason: &str, forwarding: &Forwarding, is_path_taken: bool) -> (String, Option<String>) {

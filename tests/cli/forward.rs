@@ -359,7 +359,9 @@ fn taken_port_is_named_and_left_alone() {
             .stdout;
         assert!(refused.contains(&held), "{refused}");
         // Without an address, ssh is content with [::1].
-        let _ = lab.muxtray(["forward", "web", "--cancel", "-L", &argument]);
+        let place = format!("{address}{port}");
+        let _ = lab.muxtray(["forward", "web", "--cancel", "-L", &place]);
+        assert_eq!(forwards(&lab, master.path()), json!([]), "{argument}");
     }
     // Of another master.
     let db = lab.master("db");
@@ -494,6 +496,30 @@ fn masters_that_do_not_answer_or_refuse_are_reported() {
     lab.write("confirmed", "");
     lab.muxtray(forward).expect(0);
     assert_eq!(forwards(&lab, &path).as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn path_without_a_master_is_reported_with_its_state() {
+    let lab = Lab::good();
+    let mut master = lab.master("web");
+    let path = master.path().to_str().unwrap().to_owned();
+    let argument = format!("{}:h:9", Lab::free_port());
+    lab.muxtray(["forward", "web", "-L", &argument]).expect(0);
+    lab.muxtray(["forward", "web", "--cancel", "-L", &argument])
+        .expect(0);
+    std::fs::remove_file(&path).unwrap();
+    let adding = ["forward", &path, "-L", &argument];
+    for arguments in [&adding[..], &["forward", &path, "--cancel", "-L", "1"]] {
+        let said = lab.muxtray(arguments).expect(1).stdout;
+        assert!(said.contains("exit --end-process "), "{said}");
+    }
+    let listed = lab.muxtray(["forward", &path]).expect(0).stdout;
+    let again = format!("forward web -L {argument}\n");
+    assert!(listed.ends_with(&again), "{listed}");
+    master.kill();
+    lab.dead_socket(Path::new(&path));
+    let said = lab.muxtray(adding).expect(1).stdout;
+    assert!(said.contains("muxtray clean "), "{said}");
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn added_forwarding_is_verified() {
             &[],
             vec![stranger("127.0.0.1:5")],
             ActionOutcome::Failed,
-            "127.0.0.1:5 is held by nginx (pid 5); end that process: kill 5",
+            "127.0.0.1:5 is held by nginx (pid 5); use another port, or end that process: kill 5",
         ),
         (
             "-L 5:db:80",
@@ -63,7 +63,7 @@ fn added_forwarding_is_verified() {
             &[],
             vec![holder("127.0.0.1:5", None)],
             ActionOutcome::Failed,
-            "127.0.0.1:5 is held by a process of the user with id 0, or of a container; show the process: sudo ss -ltnp 'sport = :5'",
+            "127.0.0.1:5 is held by a process of the user with id 0, or of a container; use another port, or show the process: sudo ss -ltnp 'sport = :5'",
         ),
         // ssh is content with one of two addresses.
         (
@@ -73,7 +73,7 @@ fn added_forwarding_is_verified() {
             &["[::1]:5"],
             vec![stranger("127.0.0.1:5")],
             ActionOutcome::Failed,
-            "it listens, but not on every address: [::1]:5 \u{2192} db:80; 127.0.0.1:5 is held by nginx (pid 5); end that process: kill 5",
+            "it listens, but not on every address: [::1]:5 \u{2192} db:80; 127.0.0.1:5 is held by nginx (pid 5); use another port, or end that process: kill 5",
         ),
         // Without IPv6.
         (
