@@ -411,7 +411,9 @@ impl Context {
             let why = format!("{shown}: ProxyJump {jump}: {why}");
             return Err(NotConnectable::new(Outcome::Wrong, why));
         }
-        let path = host.control_path.as_ref();
+        // Its directory is needed even if the configuration lets ssh start no master there.
+        let paths = Vec::from_iter(host.control_path.clone());
+        let path = paths.first();
         let needed = path.and_then(|path| path.directory().canonicalize().ok());
         // If a link of a socket refuses, each start would leave a master that nothing reaches.
         let rehearse = |directory: &Path| {
@@ -420,7 +422,7 @@ impl Context {
         };
         let snapshot = self
             .scanner
-            .scan_with_rehearsal(&mut self.places, &[], rehearse);
+            .scan_with_rehearsal(&mut self.places, &paths, rehearse);
         let ssh = &self.request.ssh;
         let Some(program) = ssh.file(self.scanner.environment()) else {
             return Err(self.not_connectable(&shown, NoHost::NoSsh));

@@ -24,14 +24,19 @@ pub struct Obstacle {
 
 impl Obstacle {
     pub fn no_control_path(typed: &str) -> Self {
+        let remedy = tr!(
+            "put these into its Host block: {lines}",
+            lines = "ControlMaster auto, ControlPath ~/.ssh/s/%C, ControlPersist 10m"
+        );
         Self {
             evidence: tr!(
                 "ssh has no ControlPath for {host}",
                 host = text::line(typed)
             ),
             remedy: Some(tr!(
-                "put these into its Host block: {lines}",
-                lines = "ControlMaster auto, ControlPath ~/.ssh/s/%C, ControlPersist 10m"
+                "{remedy}; create its directory with: {command}",
+                remedy,
+                command = "mkdir -p -m 700 ~/.ssh ~/.ssh/s"
             )),
         }
     }

@@ -179,6 +179,22 @@ fn obstacle_at_the_path_is_reported_before_ssh_starts() {
 }
 
 #[test]
+fn directory_of_a_path_without_control_master_is_needed_to_open_it() {
+    let lab = Lab::new();
+    let path = lab.path("new/web");
+    lab.configure(&format!(
+        "Host web\n    ControlMaster no\n    ControlPath {}\n",
+        path.display()
+    ));
+    let said = lab.muxtray(["open", "web"]).expect(1).stdout;
+    let (_, command) = said.split_once("with: ").unwrap();
+    let mut shell = lab.command("/bin/sh");
+    shell.args(["-c", command.trim()]);
+    Process::start(shell).finish(PATIENCE).expect(0);
+    lab.muxtray(["open", "web"]).expect(0);
+}
+
+#[test]
 fn failed_start_reports_the_reason_and_leaves_nothing() {
     let lab = Lab::new();
     for (lines, why, helps) in [
