@@ -16,27 +16,44 @@ use crate::present::results::Results;
 /// A TARGET as it was typed, and its socket, or why it is no single socket.
 pub(super) type Resolved = (String, Result<Socket, TargetError>);
 
-/// Several at a time. A TARGET that cannot be resolved stops no other.
+/// Several at a time, and once on a master that several TARGETs name: the second request would count the connection of the
+/// first as a session. A TARGET that cannot be resolved stops no other.
 pub(super) fn act_on(
     targets: &[Resolved],
     action: Action,
     act: impl Fn(&Socket) -> ActionReport + Sync,
 ) -> Vec<ActionReport> {
-    parallel_map(targets, |(typed, found)| {
-        let report = match found {
-            Ok(socket) => act(socket),
+    let mut sockets: Vec<&Socket> = Vec::new();
+    for socket in targets.iter().filter_map(|(_, found)| found.as_ref().ok()) {
+        if !sockets.iter().any(|other| is_same(other, socket)) {
+            sockets.push(socket);
+        }
+    }
+    let reports = parallel_map(&sockets, |socket| act(socket));
+    let report_of = |socket: &Socket| {
+        let mut both = sockets.iter().zip(&reports);
+        both.find(|(other, _)| is_same(other, socket))
+            .map(|(_, report)| report.clone())
+            .expect("every socket is in the list")
+    };
+    let reports = targets.iter().map(|(typed, found)| ActionReport {
+        typed: Some(typed.clone()),
+        ..match found {
+            Ok(socket) => report_of(socket),
             Err(error) => ActionReport::new(
                 ReportTarget::Unresolved(typed.clone()),
                 action,
                 ActionOutcome::REFUSED,
                 error.to_string(),
             ),
-        };
-        ActionReport {
-            typed: Some(typed.clone()),
-            ..report
         }
-    })
+    });
+    reports.collect()
+}
+
+/// Whether they are one file or one master, which may have a second name.
+fn is_same(a: &Socket, b: &Socket) -> bool {
+    a.cookie == b.cookie && (a.cookie.is_some() || a.path == b.path)
 }
 
 /// Prints why a command did not act on a TARGET, in JSON as its result; returns the outcome.

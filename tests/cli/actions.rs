@@ -192,6 +192,19 @@ fn exit_ends_the_master_and_verifies_it() {
 }
 
 #[test]
+fn master_with_two_targets_is_asked_once() {
+    let lab = Lab::new();
+    for action in ["exit", "stop"] {
+        lab.persisted_master("web", "600");
+        let path = lab.control_path("web");
+        let path = path.to_str().unwrap();
+        let said = lab.muxtray([action, "web", path, &lab.destination()]);
+        let lines = said.expect(0).stdout;
+        assert_eq!(lines.lines().count(), 3, "{action}: {lines}");
+    }
+}
+
+#[test]
 fn exit_refuses_while_sessions_are_open_unless_forced() {
     let lab = Lab::new();
     let mut master = lab.master("web");
