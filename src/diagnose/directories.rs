@@ -112,6 +112,11 @@ impl Case<'_> {
         let nearest = self.directory.parts.last();
         let evidence = match nearest {
             None => tr!("the directory does not exist, nor does any of its parents"),
+            Some(part) if part.is_symlink => tr!(
+                "the symbolic link {link} leads to {path}, which does not exist",
+                link = self.context.tilde.path(&part.path),
+                path = self.context.tilde.path(path)
+            ),
             Some(part) => tr!(
                 "the directory does not exist; the nearest that exists is {directory}",
                 directory = self.described(part)

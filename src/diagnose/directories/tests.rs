@@ -363,6 +363,13 @@ fn snapshot_of_every_finding() {
         directory.wanted.path = PathBuf::from(path);
         directory
     };
+    let by_symlink = |mut directory: Directory| {
+        directory.parts.push(Part {
+            is_symlink: true,
+            ..part("/s", ME, 0o777)
+        });
+        directory
+    };
     let under = |path: &str, mut directory: Directory| {
         directory.parts.push(part(path, root, 0o755));
         directory
@@ -372,6 +379,7 @@ fn snapshot_of_every_finding() {
         missing("/s", false),
         in_home("/home/u/.ssh/s"),
         missing("/t/s", true),
+        by_symlink(missing("/t/s", true)),
         missing("/run/user/1000", false),
         under("/run/user", missing("/run/user/1000", false)),
         missing("/run/user/1000/s", true),
