@@ -23,7 +23,7 @@ use crate::model::places::Host;
 use crate::observe::file_stamp::FileStamp;
 
 /// Increases with every change of the format, or of how its contents are found.
-const FORMAT: u32 = 10;
+const FORMAT: u32 = 11;
 
 const MAX_BYTES: u64 = 32 << 20;
 

@@ -9,7 +9,10 @@ use super::environment::Environment;
 use super::{list_directories, watch_list};
 use crate::model::control_path::{Pattern, TemplateError};
 use crate::model::interest::Interest;
-use crate::observe::file_stamp::{FileStamp, Nanoseconds};
+use crate::observe::file_stamp::{self, FileStamp, Nanoseconds};
+
+/// The longest chain of links that is followed.
+const MAX_LINKS: usize = 8;
 
 /// Everything that reading the ssh configuration depended on: files, also missing ones, the files that Includes matched,
 /// and environment variables. A few stats and listings show whether another reading would have the same result.
@@ -90,8 +93,13 @@ impl ConfigInputs {
         files.chain(includes).collect()
     }
 
+    /// Returns the time of the last change of each file, or of a link in its path: profile switchers, Nix and stow let a
+    /// link lead to another file, which may be old.
     pub(super) fn changes(&self) -> impl Iterator<Item = Nanoseconds> {
-        self.files.values().filter_map(FileStamp::last_change)
+        self.files.iter().filter_map(|(path, stamp)| {
+            let of_file = stamp.last_change()?;
+            Some(of_file.max(file_stamp::links_changed(path, MAX_LINKS)))
+        })
     }
 
     pub(super) fn has_files(&self) -> bool {

@@ -37,6 +37,7 @@ pub(super) const SETTINGS: &[(&str, Use)] = &[
     ("ControlPersist", Use::Master),
     ("ForwardAgent", Use::Master),
     ("ForwardX11", Use::Master),
+    ("ForwardX11Timeout", Use::Master),
     ("ForwardX11Trusted", Use::Master),
     ("GatewayPorts", Use::Master),
     ("GSSAPIDelegateCredentials", Use::Master),
@@ -56,6 +57,7 @@ pub(super) const SETTINGS: &[(&str, Use)] = &[
     ("TCPKeepAlive", Use::Master),
     ("Tunnel", Use::Master),
     ("TunnelDevice", Use::Master),
+    ("XAuthLocation", Use::Master),
 ];
 
 /// They are compared together, and `proxyusefdpass` only shows whose connection a master has.

@@ -83,7 +83,7 @@ fn value(host: &Host, setting: &str, used: Use, home: &str) -> String {
     let values = values.filter(|value| is_agent || *value != "none");
     let values = values.map(|value| match used {
         Use::PlaceFile => {
-            let value = expand(value, host, home);
+            let value = expand(value, host, home).replace("${HOME}", home);
             let below = value
                 .strip_prefix(home)
                 .filter(|below| below.starts_with('/'));
@@ -91,7 +91,18 @@ fn value(host: &Host, setting: &str, used: Use, home: &str) -> String {
         }
         Use::Place | Use::Master => value.to_owned(),
     });
-    let value = values.collect::<Vec<String>>().join(", ");
+    let mut values: Vec<String> = values.collect();
+    match setting {
+        // ssh adds the patterns once more if it reads the configuration twice (CanonicalizeHostname, Match final).
+        "SendEnv" | "SetEnv" => {
+            values.sort_unstable();
+            values.dedup();
+        }
+        // `unbound` and `host-bound` are about the protocol: the keys are those of `yes`.
+        "PubkeyAuthentication" if values != ["false"] => values = vec!["true".to_owned()],
+        _ => {}
+    }
+    let value = values.join(", ");
     if is_agent && matches!(&*value, "" | "$SSH_AUTH_SOCK") {
         return "SSH_AUTH_SOCK".to_owned();
     }
@@ -213,6 +224,7 @@ mod tests {
             "identityfile ~/.ssh/k | identityfile /home/u/.ssh/k | ",
             "identityfile ~/.ssh/k | identityfile %d/.ssh/k | ",
             "identityfile ~/%h | identityfile ~/h | ",
+            "identityfile ~/.ssh/k | identityfile ${HOME}/.ssh/k | ",
             "proxyjump gw | proxyjump GW:22 | ",
             "proxyjump u@[::1]:22 | proxyjump ssh://u@[::1]/ | ",
             "proxyjump gw | proxycommand ssh -W [%h]:%p gw | ",
@@ -234,6 +246,8 @@ mod tests {
             "identityagent ~/a | identityagent ~/b | IdentityAgent ~/a / IdentityAgent ~/b",
             "securitykeyprovider ~/p.so | securitykeyprovider internal | SecurityKeyProvider ~/p.so / SecurityKeyProvider internal",
             "pubkeyauthentication false | pubkeyauthentication true | PubkeyAuthentication false / PubkeyAuthentication true",
+            "pubkeyauthentication unbound | pubkeyauthentication host-bound | ",
+            "pubkeyauthentication true | pubkeyauthentication host-bound | ",
             "hostkeyalias x |  | HostKeyAlias x / no HostKeyAlias",
             "identitiesonly yes | identitiesonly no | IdentitiesOnly yes / IdentitiesOnly no",
             "bindinterface tun0 |  | BindInterface tun0 / no BindInterface",
@@ -268,6 +282,12 @@ mod tests {
         let expected =
             "ForwardAgent no / ForwardAgent yes, no SendEnv / SendEnv X, SetEnv A=b / no SetEnv";
         assert_eq!(found.join(", "), expected);
+
+        // As CanonicalizeHostname makes ssh print it, and in another order.
+        let one = host("a", "sendenv LANG\nsendenv LC_*\nsetenv A=1\nsetenv B=2\n");
+        let twice = "sendenv LC_*\nsendenv LANG\nsendenv LC_*\nsetenv B=2\nsetenv A=1\n";
+        let found = master_differences(&one, &host("a", twice), Path::new("/"));
+        assert_eq!(found, []);
 
         let with = |control_master| Host {
             control_master,

@@ -21,6 +21,20 @@ pub enum FileStamp {
     },
 }
 
+/// Returns the time of the last change of the links in a path, and of those in their targets; 0 without a link.
+pub(crate) fn links_changed(path: &Path, depth: usize) -> Nanoseconds {
+    let of_links = path.ancestors().filter_map(|path| {
+        let target = fs::read_link(path).ok()?;
+        let own = FileStamp::from_stat(fs::symlink_metadata(path).as_ref());
+        let target = path.parent()?.join(target);
+        let below = depth
+            .checked_sub(1)
+            .map(|depth| links_changed(&target, depth));
+        own.last_change().max(below)
+    });
+    of_links.max().unwrap_or(0)
+}
+
 /// Since the epoch.
 pub(crate) type Nanoseconds = u64;
 
