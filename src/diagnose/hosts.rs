@@ -1,6 +1,7 @@
 //! The findings of the hosts in the ssh configuration, from the output of `ssh -G` for each. A setting that many hosts lack
 //! is one finding.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
@@ -18,6 +19,9 @@ use crate::model::text;
 
 const NAMED: usize = 3;
 
+/// A longer name makes the suggested ControlPath too long only where the directory is a long one.
+const USUAL_NAME_BYTES: usize = 20;
+
 /// The most hosts in one `Host` line.
 const IN_ONE_LINE: usize = 10;
 
@@ -33,12 +37,14 @@ pub(super) fn findings(context: Context<'_>) -> Vec<Finding> {
         all.any(|it| it.id == FindingId::PathCollision && it.is_about(path))
     };
     let templates = context.places.default_templates.iter();
-    let mut places = HashSet::new();
-    let not_per_host: Vec<Finding> = templates
-        .filter(|template| template.is_per_host && !is_reported(&template.path))
+    let mut not_per_host: Vec<Finding> = templates
+        .filter(|template| template.is_per_host || template.needs_name)
+        .filter(|template| !is_reported(&template.path))
         .filter_map(|template| not_per_host(template, context))
-        .filter(|finding| places.insert(finding.subject.clone()))
         .collect();
+    not_per_host.sort_by_key(|finding| Reverse(finding.severity));
+    let mut places = HashSet::new();
+    not_per_host.retain(|finding| places.insert(finding.subject.clone()));
     findings.extend(not_per_host);
     findings.extend(not_per_machine(&hosts, context));
     let multiplexing: Vec<&Host> = hosts
@@ -183,7 +189,15 @@ fn path_for_each(hosts: &[&Host], directory: &Path, context: Context<'_>) -> (El
         return (place, remedy);
     }
     let names = hosts.iter().map(|host| host.alias.0.len());
-    let place = suggest::per_name(directory, names.max().unwrap_or(0), context);
+    path_with_name(directory, names.max().unwrap_or(0), context)
+}
+
+fn path_with_name(
+    directory: &Path,
+    name_bytes: usize,
+    context: Context<'_>,
+) -> (Elsewhere, String) {
+    let place = suggest::per_name(directory, name_bytes, context);
     let remedy = tr!(
         "put %n, the name as it is typed, into ControlPath, because %C is the same for these hosts: {line}",
         line = place.line
@@ -225,17 +239,19 @@ fn not_per_host(template: &DefaultTemplate, context: Context<'_>) -> Option<Find
         .text
         .rsplit_once('/')
         .is_some_and(|(directory, _)| directory.contains('%'));
-    let place = if has_tokens {
-        suggest::for_every_host(context)
+    let (place, remedy) = if template.needs_name {
+        path_with_name(path.directory(), USUAL_NAME_BYTES, context)
     } else {
-        suggest::control_path(path.directory(), context)
+        let place = if has_tokens {
+            suggest::for_every_host(context)
+        } else {
+            suggest::control_path(path.directory(), context)
+        };
+        let remedy = put_hash(&place);
+        (place, remedy)
     };
-    let finding = Finding::new(
-        FindingId::PathNotPerHost,
-        template.place.clone(),
-        evidence,
-        put_hash(&place),
-    );
+    let subject = template.place.clone();
+    let finding = Finding::new(FindingId::PathNotPerHost, subject, evidence, remedy);
     let finding = finding.with_severity(severity).with_paths([path.as_path()]);
     Some(place.add_command_to(finding.with_lines(suggest::for_all_hosts(&place.line))))
 }
@@ -243,7 +259,9 @@ fn not_per_host(template: &DefaultTemplate, context: Context<'_>) -> Option<Find
 /// Returns the evidence for the parts of the connection that a template lacks, if there are any.
 fn lacking_tokens(template: &DefaultTemplate) -> Option<(Severity, String)> {
     let text = text::line(&template.text);
-    Some(match ConnectionTokens::of(&template.text) {
+    let tokens = ConnectionTokens::of(&template.text);
+    let host = tokens.host && !template.needs_name;
+    Some(match (ConnectionTokens { host, ..tokens }) {
         ConnectionTokens { host: false, .. } => (
             Severity::Error,
             match &template.wildcard {

@@ -27,9 +27,9 @@ use std::time::SystemTime;
 
 use tr::tr;
 
-use crate::model::control_path::{ConnectionTokens, ControlPath, Pattern};
+use crate::model::control_path::{ConnectionTokens, ControlPath, HostAlias, Pattern};
 use crate::model::finding::{Finding, FindingId};
-use crate::model::place_difference::expand;
+use crate::model::place_difference::{expand, place_difference};
 use crate::model::places::{DefaultTemplate, Host, Places, UNNAMED_HOST, WrittenBy, is_local_name};
 use crate::model::text;
 use cache::{CacheKey, CacheRecord};
@@ -220,7 +220,8 @@ fn read(
         let matters = !tokens.host || (has_masters && !tokens.are_complete());
         matters && !text.eq_ignore_ascii_case("none")
     };
-    let unnamed_host = if !is_unnamed_host_shown || config.templates.iter().any(is_incomplete) {
+    let asks_for_templates = config.names_count || config.templates.iter().any(is_incomplete);
+    let unnamed_host = if !is_unnamed_host_shown || asks_for_templates {
         ask_ssh(&key, &[UNNAMED_HOST], start_error, &|_, _| {}).pop()
     } else {
         None
@@ -231,7 +232,8 @@ fn read(
         let text = template.text.to_string_lossy();
         !ConnectionTokens::of(&text).are_complete()
     };
-    let wildcard_hosts = if is_without_masters || config.templates.iter().any(lacks_tokens) {
+    let asks_for_wildcards = config.names_count || config.templates.iter().any(lacks_tokens);
+    let wildcard_hosts = if is_without_masters || asks_for_wildcards {
         wildcard_hosts(&config.wildcards, &key, start_error)
     } else {
         Vec::new()
@@ -296,15 +298,23 @@ fn default_template(
         let pattern = Pattern::from_template(OsStr::new(&text), known);
         pattern.ok().flatten().is_some_and(|it| it.matches(&path))
     })?;
-    let is_per_host = wildcard.is_none_or(|wildcard| {
-        let host = unnamed_host.destination.host.to_ascii_lowercase();
-        host.contains(&name_with(wildcard).to_ascii_lowercase())
-    });
+    let text = template.text.to_string_lossy().into_owned();
+    let name = &unnamed_host.alias.0;
+    let host = unnamed_host.destination.host.to_ascii_lowercase();
+    let is_per_host = host.contains(&name.to_ascii_lowercase());
+    let other = Host {
+        alias: HostAlias(format!("other-{name}")),
+        ..unnamed_host.clone()
+    };
+    let needs_name = !is_per_host
+        && expand(&text, unnamed_host, &home) == expand(&text, &other, &home)
+        && place_difference(unnamed_host, &other, &known.home).is_some();
     Some(DefaultTemplate {
-        text: template.text.to_string_lossy().into_owned(),
+        text,
         place: template.place(),
         wildcard: wildcard.cloned(),
-        is_per_host,
+        is_per_host: is_per_host || wildcard.is_none(),
+        needs_name,
         path,
         multiplexes: unnamed_host.control_master.starts_masters(),
     })

@@ -230,6 +230,10 @@ impl Reader<'_> {
                     let wildcard = statement::wildcard(&keyword, arguments);
                     self.wildcard = wildcard.and_then(|it| String::from_utf8(it).ok());
                 }
+                if scope == Scope::User && statement::contains_name(&keyword, arguments) {
+                    self.contents.names_count = true;
+                    self.keep_wildcard();
+                }
                 match statement::parse(&keyword, arguments) {
                     Some(Statement::Hosts(names)) => {
                         names.iter().for_each(|name| self.alias(name, location));
@@ -283,14 +287,19 @@ impl Reader<'_> {
         self.contents.aliases.push(alias);
     }
 
-    fn template(&mut self, template: OsString, location: Location<'_>) {
+    fn keep_wildcard(&mut self) {
         let known = &mut self.contents.wildcards;
         if let Some(wildcard) = &self.wildcard
-            && location.scope == Scope::User
             && !known.contains(wildcard)
             && known.len() < MAX_WILDCARDS
         {
             known.push(wildcard.clone());
+        }
+    }
+
+    fn template(&mut self, template: OsString, location: Location<'_>) {
+        if location.scope == Scope::User {
+            self.keep_wildcard();
         }
         if self.templates.insert(template.clone()) {
             self.contents.templates.push(location.locate(template));

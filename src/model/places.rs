@@ -82,6 +82,9 @@ pub struct DefaultTemplate {
     pub wildcard: Option<String>,
     /// Whether each name can be another machine: the HostName contains it.
     pub is_per_host: bool,
+    /// Whether only the name as it is typed distinguishes the hosts, and the template lacks it: the proxy or a key contains
+    /// it, HostName does not.
+    pub needs_name: bool,
     /// Of one of these hosts.
     pub path: ControlPath,
     /// Whether `ssh HOST` starts a master for such a host.

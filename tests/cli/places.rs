@@ -1,5 +1,7 @@
 //! Hosts that share a ControlPath, though they are different places, and the masters of such paths.
 
+use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
 use crate::support::{GOOD, Lab, PATIENCE, Process, Report, wait_until};
@@ -246,6 +248,31 @@ fn template_for_other_hosts_is_judged_by_its_tokens() {
             "ControlPath DIR/%C\nHost *.prod\n    ControlPath DIR/x\n",
             None,
         ),
+        // The name leads to another machine or account, and %C has only HostName.
+        (
+            "Host *.ssm\n    HostName localhost\n    ProxyCommand reach %n\nHost *\n    ControlPath DIR/%C\n",
+            Some("error"),
+        ),
+        (
+            "Host *.ssm\n    HostName localhost\n    ProxyJump gate-%n\nHost *\n    ControlPath DIR/%h-%p-%r\n",
+            Some("error"),
+        ),
+        (
+            "Host as-*\n    HostName localhost\n    IdentityFile ~/.ssh/%n\nHost *\n    ControlPath DIR/%h-%p\n",
+            Some("error"),
+        ),
+        (
+            "Host *\n    HostName localhost\n    ProxyCommand reach %k\n    ControlPath DIR/%C\n",
+            Some("error"),
+        ),
+        (
+            "Host *.ssm\n    HostName localhost\n    ProxyCommand reach %n\nHost *\n    ControlPath DIR/%C-%n\n",
+            None,
+        ),
+        (
+            "Host *.ssm\n    HostName %h\n    ProxyCommand reach %n\nHost *\n    ControlPath DIR/%C\n",
+            None,
+        ),
     ] {
         let directory = lab.path("s").display().to_string();
         let included = lab.write(
@@ -339,6 +366,64 @@ fn master_keeps_the_settings_it_began_with() {
         .and_then(|pid| i32::try_from(pid).ok());
     lab.end_with_lab(pid.unwrap());
     assert_eq!(report["findings"], serde_json::json!([]));
+}
+
+/// Nix, stow and profile switchers change the configuration by a link to a file that may be older than the master.
+#[test]
+fn link_that_leads_to_another_file_is_a_change() {
+    let lab = Lab::new();
+    let path = lab.path("s/%n").display().to_string();
+    let config = lab.path("ssh_config");
+    for (name, lines) in [("one/config", ""), ("two/config", "    Compression yes\n")] {
+        lab.configure(&format!("Host web\n    ControlPath {path}\n{lines}{GOOD}"));
+        lab.make_directory(name.split('/').next().unwrap());
+        fs::rename(&config, lab.path(name)).unwrap();
+    }
+    let link = |link: PathBuf, target: &str| {
+        let _ = fs::remove_file(&link);
+        symlink(lab.path(target), link).unwrap();
+    };
+    link(config.clone(), "one/config");
+    lab.list();
+    let path = start_master(&lab, "web");
+    let ids = || lab.list().at(&path).finding_ids();
+    assert_eq!(ids(), [""; 0]);
+    for _ in 0..2 {
+        link(config.clone(), "two/config");
+        assert_eq!(ids(), ["master-outdated"]);
+        link(config.clone(), "one/config");
+        assert_eq!(ids(), [""; 0]);
+    }
+    // The link is in the path of the file.
+    link(lab.path("now"), "one");
+    link(config, "now/config");
+    assert_eq!(ids(), [""; 0]);
+    link(lab.path("now"), "two");
+    assert_eq!(ids(), ["master-outdated"]);
+}
+
+/// With CanonicalizeHostname or `Match final` ssh reads its configuration twice, and prints each SendEnv twice.
+#[test]
+fn second_reading_of_the_configuration_is_no_change() {
+    let lab = Lab::new();
+    let with = |lines: &str| {
+        let path = lab.path("s/%n").display().to_string();
+        let text =
+            format!("Host web\n    ControlPath {path}\n    SendEnv LANG LC_*\n{GOOD}{lines}");
+        lab.configure(&text);
+    };
+    with("");
+    lab.list();
+    let path = start_master(&lab, "web");
+    for (lines, expected) in [
+        ("    CanonicalizeHostname yes\n", &[][..]),
+        ("Match final all\n    HashKnownHosts no\n", &[]),
+        ("    PubkeyAuthentication host-bound\n", &[]),
+        ("    ForwardX11Timeout 5\n", &["master-outdated"]),
+    ] {
+        with(lines);
+        assert_eq!(lab.list().at(&path).finding_ids(), expected, "{lines}");
+    }
 }
 
 #[test]

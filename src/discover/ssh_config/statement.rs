@@ -62,6 +62,16 @@ pub(super) fn wildcard(keyword: &[u8], arguments: &[u8]) -> Option<Vec<u8>> {
         .find(|name| !name.is_empty() && is_wildcard(name))
 }
 
+/// Whether the name as it is typed is part of the place to which this setting leads.
+pub(super) fn contains_name(keyword: &[u8], arguments: &[u8]) -> bool {
+    let leads = matches!(
+        keyword,
+        b"proxycommand" | b"proxyjump" | b"identityfile" | b"certificatefile"
+    );
+    let is_name = |token: &[u8]| token == b"%n" || token == b"%k";
+    leads && arguments.windows(2).any(is_name)
+}
+
 fn is_concrete(name: &[u8]) -> bool {
     !name.is_empty() && name[0] != b'!' && !name.iter().any(|byte| b"*?".contains(byte))
 }
