@@ -285,7 +285,8 @@ impl Context {
         let home = &self.scanner.environment().known.home;
         let is_shared = host.control_path.as_ref().is_some_and(|path| {
             let mut others = self.places.hosts_at(path);
-            others.any(|other| place_difference(other, &host, home).is_some())
+            let is_shared = self.places.shared_template(path).is_some();
+            is_shared || others.any(|other| place_difference(other, &host, home).is_some())
         });
         if is_shared {
             self.places.hosts.push(host);

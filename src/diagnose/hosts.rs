@@ -142,7 +142,8 @@ fn collisions<'a>(
     context: Context<'a>,
 ) -> impl Iterator<Item = Finding> {
     let mut sharing: BTreeMap<&ControlPath, Vec<&Host>> = BTreeMap::new();
-    for (host, path) in hosts {
+    // The name and HostName of a host without a name are made up.
+    for (host, path) in hosts.iter().filter(|(host, _)| !host.is_unnamed_host()) {
         sharing.entry(path).or_default().push(host);
     }
     sharing.into_iter().filter_map(move |(path, hosts)| {

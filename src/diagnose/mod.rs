@@ -251,19 +251,30 @@ fn socket(
         connection: network.as_ref().map(|verdict| &verdict.connection),
         proxy_commands: process.map_or(&[], |it| history.proxy_commands(it.pid)),
     };
-    let (mut hosts, strangers) = match listener {
+    let (mut hosts, mut strangers) = match listener {
         Some(_) => place_owner::divide(hosts, traces, context.home),
         None => (hosts, Vec::new()),
     };
+    if let (Some(_), [], Some(template)) =
+        (listener, &*strangers, places.shared_template(&control_path))
+    {
+        (hosts, strangers) = place_owner::divide_shared(
+            hosts,
+            template,
+            &places.earlier_hosts,
+            traces,
+            context.home,
+        );
+    }
     let argument = argument(path, &state, &hosts, context);
     let persist_secs = hosts.first().and_then(|host| host.persist.as_secs());
     let typed = traces.arguments.and_then(|arguments| arguments.persist);
     let own_persist_secs = typed.map_or(persist_secs, Persist::as_secs);
     let mut destination = destination(&control_path, &hosts, places);
     let is_elsewhere = hosts.is_empty() && strangers.is_empty();
-    if is_elsewhere {
+    if hosts.is_empty() {
         let (host, to) = names::name(&control_path, destination, traces, places);
-        hosts.extend(host);
+        hosts.extend(host.filter(|_| is_elsewhere));
         destination = to;
     }
     let seen = stat.and_then(|stat| history.seen.at(&control_path, stat));

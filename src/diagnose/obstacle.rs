@@ -78,8 +78,9 @@ impl Obstacle {
 pub fn of_stranger(host: &Host, socket: &Socket, snapshot: &Snapshot) -> Option<Obstacle> {
     let stranger = socket.stranger(&host.alias.0)?;
     let mut findings = snapshot.findings.iter();
-    let finding = findings
-        .find(|finding| finding.id == FindingId::PathCollision && finding.is_about(&socket.path));
+    let is_about_place = |id| matches!(id, FindingId::PathCollision | FindingId::PathNotPerHost);
+    let finding =
+        findings.find(|finding| is_about_place(finding.id) && finding.is_about(&socket.path));
     Some(Obstacle {
         evidence: format!("{}: {}", socket.path, stranger.evidence),
         remedy: finding.map(|finding| finding.remedy.clone()),

@@ -8,8 +8,9 @@ use tr::tr;
 use crate::model::network::Connection;
 use crate::model::observation::SshArguments;
 use crate::model::place_difference::{has_proxy, jump, place_difference, proxy_command};
-use crate::model::places::Host;
+use crate::model::places::{DefaultTemplate, EarlierHost, Host};
 use crate::model::socket::Stranger;
+use crate::model::text;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Traces<'a> {
@@ -68,6 +69,61 @@ pub(super) fn divide<'a>(
     });
     let strangers = strangers.collect();
     (hosts, strangers)
+}
+
+/// Divides the hosts of a ControlPath that every host without a name has. Hosts of the configuration, which have a source,
+/// count as the master's unless its connection leads elsewhere and their settings did not change.
+pub(super) fn divide_shared<'a>(
+    hosts: Vec<&'a Host>,
+    template: &DefaultTemplate,
+    earlier: &[EarlierHost],
+    traces: Traces<'_>,
+    home: &Path,
+) -> (Vec<&'a Host>, Vec<Stranger>) {
+    let mut strangers = Vec::new();
+    let mut own = Vec::new();
+    for host in hosts {
+        let stranger = |evidence| Stranger {
+            host: host.alias.clone(),
+            evidence,
+        };
+        let direct = traces.connection.filter(|it| it.proxy.is_none());
+        let (is_known, elsewhere) = match direct {
+            Some(connection) if !fits(host, connection) => (true, Some(connection.remote)),
+            Some(connection) => (is_at(host, connection), None),
+            None => (runs_proxy(host, traces.proxy_commands, home), None),
+        };
+        let has_changed = earlier.iter().any(|it| it.host.alias == host.alias);
+        if let Some(address) = elsewhere.filter(|_| !has_changed) {
+            strangers.push(stranger(tr!(
+                "its master is that of another host: it is connected to {address}",
+                address
+            )));
+            continue;
+        }
+        let is_typed = traces
+            .arguments
+            .is_some_and(|it| it.server.host == host.alias.0);
+        if !is_known && !is_typed && host.source.is_none() {
+            strangers.push(stranger(tr!(
+                "its master may be that of another host: ControlPath {text} is the same for all of them",
+                text = text::line(&template.text)
+            )));
+        }
+        own.push(host);
+    }
+    (own, strangers)
+}
+
+/// Whether a direct connection leads to the address and port of this host.
+fn is_at(host: &Host, connection: &Connection) -> bool {
+    let (to, remote) = (&host.destination, connection.remote);
+    let address: Option<IpAddr> = to.host.parse().ok();
+    let is_address = match address {
+        Some(address) => address.to_canonical() == remote.ip().to_canonical(),
+        None => to.host.eq_ignore_ascii_case("localhost") && remote.ip().is_loopback(),
+    };
+    is_address && to.port == Some(remote.port())
 }
 
 /// Returns a host of the master's place, if its traces exclude every other place.

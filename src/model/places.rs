@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use tr::tr;
 
-use super::control_path::{ControlPath, Destination, HostAlias, Pattern};
+use super::control_path::{ConnectionTokens, ControlPath, Destination, HostAlias, Pattern};
 use super::directory::NeededDirectory;
 use super::finding::Finding;
 use super::host_settings::HostSettings;
@@ -89,6 +89,13 @@ pub struct DefaultTemplate {
     pub path: ControlPath,
     /// Whether `ssh HOST` starts a master for such a host.
     pub multiplexes: bool,
+}
+
+impl DefaultTemplate {
+    /// Whether all of its hosts have one path.
+    pub fn is_shared(&self) -> bool {
+        self.needs_name || (self.is_per_host && !ConnectionTokens::of(&self.text).host)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -255,6 +262,12 @@ pub struct Candidate {
 }
 
 impl Places {
+    /// Returns the template that gives this path to every host without a name.
+    pub fn shared_template(&self, path: &ControlPath) -> Option<&DefaultTemplate> {
+        let mut templates = self.default_templates.iter();
+        templates.find(|template| template.path == *path && template.is_shared())
+    }
+
     pub fn is_ignored(&self, path: &ControlPath) -> bool {
         self.ignored
             .iter()

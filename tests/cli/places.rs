@@ -140,6 +140,49 @@ fn master_of_unknown_place_is_no_success() {
     }
 }
 
+/// Hosts that only a wildcard names have one path.
+#[test]
+fn master_of_another_host_without_a_name_is_no_success() {
+    let lab = Lab::new();
+    let directory = lab.path("s").display().to_string();
+    let by_name = format!(
+        "Host *.ssm\n    HostName localhost\n    ProxyCommand {}\n    ControlPath {directory}/%C\n",
+        proxy("%n")
+    );
+    let direct = format!("Host 127.*\n    HostName %h\n    ControlPath {directory}/mux\n");
+    let address = format!(
+        "is that of another host: it is connected to 127.0.0.1:{}",
+        lab.port
+    );
+    for (hosts, own, other, expected) in [
+        (direct, "127.0.0.1", "127.0.0.2", &*address),
+        (
+            by_name,
+            "a.ssm",
+            "b.ssm",
+            "may be that of another host: ControlPath ",
+        ),
+    ] {
+        lab.configure(&format!("{hosts}{GOOD}"));
+        start_master(&lab, own);
+        lab.muxtray(["check", own]).expect(0);
+        lab.muxtray(["open", own]).expect(0);
+        lab.muxtray(["test", "--runs", "1", own]).expect(0);
+        for command in [
+            &["check"][..],
+            &["open"],
+            &["test", "--runs", "1"],
+            &["forward", "-D", "45999"],
+        ] {
+            let said = lab.muxtray(command.iter().chain([&other])).expect(1);
+            let said = said.stdout + &said.stderr;
+            assert!(said.contains(&format!("its master {expected}")), "{said}");
+            assert!(!said.contains("host.invalid"), "{said}");
+        }
+        lab.muxtray(["exit", own]).expect(0);
+    }
+}
+
 /// Writes a configuration of the hosts `one` and `other`, each with a line of its own.
 fn share_a_path(lab: &Lab, one: &str, other: &str) {
     let path = lab.path("s/one").display().to_string();
