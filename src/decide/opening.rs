@@ -230,7 +230,7 @@ pub fn verbose(host: &str, config: Option<&Path>) -> String {
 /// Returns the remedy for a host whose ProxyJump or ProxyCommand could ask a person.
 pub fn way_to_ask(alias: &str, config: Option<&Path>) -> String {
     tr!(
-        "put ControlMaster auto into its Host block, or start one: {command}",
+        "put ControlMaster auto before any other ControlMaster, or start one: {command}",
         command = command(alias, config)
     )
 }

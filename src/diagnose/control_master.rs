@@ -14,6 +14,7 @@ pub(super) fn findings(context: Context<'_>) -> Vec<Finding> {
     let places = context.places;
     let mut lacking: BTreeMap<FindingId, Vec<&Host>> = BTreeMap::new();
     let persons = places.hosts.iter().chain(&places.unnamed_host);
+    let persons = persons.chain(&places.wildcard_hosts);
     for host in persons.filter(|host| is_judged(host, context)) {
         if let Some(id) = problem(host, places.nobody_confirms) {
             let is_on_purpose = places.switched_off == SwitchedOff::ForSome && is_half(id);

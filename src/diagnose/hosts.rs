@@ -348,6 +348,10 @@ fn lacking(multiplexing: &[&Host]) -> impl Iterator<Item = Finding> {
     };
     let no_persist = all(|host| host.persist == Persist::No);
     let no_keepalive = all(|host| host.server_alive_interval == 0);
+    let about = |hosts: &[&Host], id, evidence, remedy: fn(&str) -> String, line: &str| {
+        let finding = about(hosts, id, evidence, remedy, line);
+        finding.with_lines(before_others(hosts, line))
+    };
     let persist = (!no_persist.is_empty()).then(|| {
         about(
             &no_persist,
@@ -356,7 +360,12 @@ fn lacking(multiplexing: &[&Host]) -> impl Iterator<Item = Finding> {
                 "ControlMaster without ControlPersist: the first session is the master, and has to stay open until the \
                  others end"
             ),
-            |line| tr!("keep the master in the background: {line}", line),
+            |line| {
+                tr!(
+                    "keep the master in the background, by this line before any other ControlPersist: {line}",
+                    line
+                )
+            },
             "ControlPersist 10m",
         )
     });
@@ -368,7 +377,12 @@ fn lacking(multiplexing: &[&Host]) -> impl Iterator<Item = Finding> {
                 "multiplexing with ServerAliveInterval 0: if the network fails, every session hangs until TCP gives up, \
                  after about 15 minutes"
             ),
-            |line| tr!("make ssh notice it within a minute: {line}", line),
+            |line| {
+                tr!(
+                    "make ssh notice it within a minute, by this line before any other ServerAliveInterval: {line}",
+                    line
+                )
+            },
             "ServerAliveInterval 15",
         )
     });

@@ -25,7 +25,7 @@ pub struct Obstacle {
 impl Obstacle {
     pub fn no_control_path(typed: &str) -> Self {
         let remedy = tr!(
-            "put these into its Host block: {lines}",
+            "put these before any other ControlMaster and ControlPath: {lines}",
             lines = "ControlMaster auto, ControlPath ~/.ssh/s/%C, ControlPersist 10m"
         );
         Self {

@@ -40,6 +40,7 @@ pub(super) fn assemble(
         hosts,
         unnamed_host,
         default_templates: Vec::new(),
+        wildcard_hosts: Vec::new(),
         earlier_hosts: Vec::new(),
         patterns,
         starters: other_programs::STARTERS,

@@ -26,9 +26,11 @@ pub(super) const MAX_WILDCARDS: usize = 16;
 pub(super) struct SshConfig {
     /// Every ControlPath as it is written, each text once.
     pub(super) templates: Vec<Located<OsString>>,
-    /// The wildcards of the user's `Host` and `Match host` blocks with a ControlPath, or with a setting in which the name
-    /// counts; at most [`MAX_WILDCARDS`].
+    /// The wildcards of the user's `Host` and `Match host` blocks with a ControlPath or ControlMaster, or with a setting in
+    /// which the name counts; at most [`MAX_WILDCARDS`].
     pub(super) wildcards: Vec<String>,
+    /// Whether such a block sets ControlMaster.
+    pub(super) wildcards_have_masters: bool,
     /// Whether the name as it is typed (`%n`, `%k`) is part of a proxy or key of the user's.
     pub(super) names_count: bool,
     /// Every concrete name of `Host`, `Match host` and `Match originalhost`, each once.

@@ -179,6 +179,13 @@ fn places(
     let mut places =
         assemble::assemble(request, environment, &config, hosts, unnamed_host, findings);
     places.default_templates = default_templates;
+    places.wildcard_hosts = wildcard_hosts
+        .into_iter()
+        .map(|(wildcard, host)| Host {
+            alias: HostAlias(wildcard),
+            ..host
+        })
+        .collect();
     places.refuses_hosts = refuses_hosts;
     places.earlier_hosts = earlier.into_hosts();
     Discovered {
@@ -232,7 +239,9 @@ fn read(
         let text = template.text.to_string_lossy();
         !ConnectionTokens::of(&text).are_complete()
     };
-    let asks_for_wildcards = config.names_count || config.templates.iter().any(lacks_tokens);
+    let asks_for_wildcards = config.names_count
+        || config.wildcards_have_masters
+        || config.templates.iter().any(lacks_tokens);
     let wildcard_hosts = if is_without_masters || asks_for_wildcards {
         wildcard_hosts(&config.wildcards, &key, start_error)
     } else {

@@ -234,6 +234,10 @@ impl Reader<'_> {
                     self.contents.names_count = true;
                     self.keep_wildcard();
                 }
+                if scope == Scope::User && keyword == b"controlmaster" && self.wildcard.is_some() {
+                    self.contents.wildcards_have_masters = true;
+                    self.keep_wildcard();
+                }
                 match statement::parse(&keyword, arguments) {
                     Some(Statement::Hosts(names)) => {
                         names.iter().for_each(|name| self.alias(name, location));

@@ -27,6 +27,8 @@ pub struct Places {
     pub unnamed_host: Option<Host>,
     /// The ControlPaths of hosts without an alias, unless named hosts have masters and every template is complete.
     pub default_templates: Vec<DefaultTemplate>,
+    /// The settings of a host of each wildcard that may have some of its own, with the wildcard as its alias.
+    pub wildcard_hosts: Vec<Host>,
     pub earlier_hosts: Vec<EarlierHost>,
     pub patterns: Vec<Place>,
     /// Processes of other programs, by the beginning of their name.

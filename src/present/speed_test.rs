@@ -63,7 +63,7 @@ pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot, open: &str) -> Plan {
                 path
             ),
             remedy: Some(tr!(
-                "put ControlMaster auto into its Host block, or start one: {command}",
+                "put ControlMaster auto before any other ControlMaster, or start one: {command}",
                 command = open
             )),
         }),

@@ -211,6 +211,27 @@ fn pasted_lines_are_the_whole_remedy() {
             "control-master-ask",
             "Host web db\n    ControlMaster autoask\n    PATH\nHost other",
         ),
+        (
+            "control-master-yes",
+            "Host *.lab\n    ControlMaster yes\n    PATH\nHost web\n    ControlMaster auto\n    PATH",
+        ),
+        (
+            "control-master-ask",
+            "Match host 10.*\n    ControlMaster ask\nHost web\n    ControlMaster auto\nHost *\n    PATH",
+        ),
+        (
+            "no-control-path",
+            "Host *.lab\n    ControlMaster auto\nHost web\n    ControlMaster auto\n    PATH",
+        ),
+        // As home-manager writes them.
+        (
+            "no-control-persist",
+            "Host *\n    ControlMaster auto\n    PATH\n    ControlPersist no\nHost web",
+        ),
+        (
+            "no-keepalive",
+            "Host web\n    ControlMaster auto\n    PATH\nHost *\n    ServerAliveInterval 0",
+        ),
     ] {
         // A line without a Host line applies to all hosts, also after the lines that are pasted before it.
         let lines = format!("Compression yes\n{lines}");
@@ -241,7 +262,9 @@ fn pasted_lines_are_the_whole_remedy() {
         configure(&lab, &text);
         let left = lab.doctor().all_ids();
         assert!(
-            !left.iter().any(|id| IDS.contains(&id.as_str())),
+            !left
+                .iter()
+                .any(|left| left == id || IDS.contains(&left.as_str())),
             "{text}: {left:?}"
         );
         let mut command = lab.ssh();

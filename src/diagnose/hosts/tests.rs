@@ -118,10 +118,10 @@ fn one_finding_for_a_setting_that_many_hosts_lack() {
     for (hosts, expected) in [
         (vec![], vec![]),
         (vec![a.clone()], vec!["host a: Host a"]),
-        (vec![a.clone(), b.clone()], vec!["hosts a and b: Host *"]),
+        (vec![a.clone(), b.clone()], vec!["hosts a and b: Host a b"]),
         (
             vec![a, b, incomplete("c"), incomplete("d"), incomplete("e")],
-            vec!["hosts a, b, c and 2 more: Host *"],
+            vec!["hosts a, b, c and 2 more: Host a b c d e"],
         ),
     ] {
         let ids = ["no-control-persist", "no-keepalive"];
