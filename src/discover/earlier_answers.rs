@@ -104,10 +104,21 @@ impl EarlierAnswers {
         let oldest = self.read_at.saturating_sub(MAX_AGE);
         self.by_alias.retain(|_, earlier| {
             earlier.retain(|answer| answer.until > oldest && answer.from < answer.until);
-            let surplus = earlier.len().saturating_sub(MAX_EARLIER);
-            earlier.drain(..surplus);
+            while earlier.len() > MAX_EARLIER {
+                remove_shortest(earlier);
+            }
             !earlier.is_empty()
         });
+    }
+}
+
+/// Removes the answer that held for the shortest time. Somebody who tries settings makes many, and the master that they are
+/// for is older.
+fn remove_shortest(earlier: &mut Vec<EarlierAnswer>) {
+    let answers = earlier.iter().enumerate();
+    let shortest = answers.min_by_key(|(_, answer)| answer.until.saturating_sub(answer.from));
+    if let Some((shortest, _)) = shortest {
+        earlier.remove(shortest);
     }
 }
 
@@ -153,9 +164,24 @@ mod tests {
             earlier("");
         }
         assert_eq!(earlier("").split(' ').count(), MAX_EARLIER);
-        // Older than the limit.
+        // The one that held for an hour is kept.
         let cache = request.cache.clone().unwrap();
-        let mut record = CacheRecord::load(&cache, scratch.environment.known.uid).unwrap();
+        let load = || CacheRecord::load(&cache, scratch.environment.known.uid).unwrap();
+        let mut record = load();
+        let long = record.earlier.by_alias.values_mut().flatten().next();
+        let from = long.map(|answer| {
+            answer.from -= 3600 * 1_000_000_000;
+            answer.from
+        });
+        record.store(&cache).unwrap();
+        for _ in 0..MAX_EARLIER {
+            earlier("ForwardAgent yes\n");
+            earlier("");
+        }
+        let mut record = load();
+        let mut known = record.earlier.by_alias.values().flatten();
+        assert!(known.any(|answer| Some(answer.from) == from));
+        // Older than the limit.
         for answer in record.earlier.by_alias.values_mut().flatten() {
             answer.until -= MAX_AGE;
             answer.from -= MAX_AGE;
