@@ -14,7 +14,7 @@ use crate::observe::port_holders::port_holders;
 use crate::present::explain::Situation;
 use crate::present::report::Report;
 use crate::present::results::{ActionResult, Fixed};
-use crate::present::ssh_messages::{recognise, with_home};
+use crate::present::ssh_messages::{decoded, recognise, with_home};
 use crate::present::{doctor, explain};
 
 use super::args::{Doctor, Global};
@@ -89,7 +89,7 @@ fn messages(line: Option<&str>, err: &mut dyn Write) -> io::Result<String> {
     }
     let mut bytes = Vec::new();
     input.lock().take(MAX_INPUT_BYTES).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(decoded(&bytes))
 }
 
 fn explain(global: &Global, pasted: &str, to: &mut Output<'_>) -> io::Result<Outcome> {

@@ -15,7 +15,7 @@ mod row;
 mod table;
 mod wording;
 
-pub use pasted::with_home;
+pub use pasted::{decoded, with_home};
 pub use recognise::{Recognised, recognise};
 pub use row::{SshMessage, Subject};
 pub use table::{SSH_MESSAGES, printed_because_of};

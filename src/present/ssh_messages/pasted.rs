@@ -21,7 +21,7 @@ pub(super) fn plain_text(text: &str) -> String {
     without_terminal_escapes(&text)
 }
 
-/// Removes CSI and OSC sequences (ECMA-48). ssh prints no ESC of its own: it writes one in a path in octal.
+/// Removes escape sequences (ECMA-48). ssh prints no ESC of its own: it writes one in a path in octal.
 fn without_terminal_escapes(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
@@ -36,6 +36,13 @@ fn without_terminal_escapes(text: &str) -> String {
                 let end = after.find(['\u{7}', '\u{1b}']);
                 end.map_or("", |end| after[end..].trim_start_matches('\u{7}'))
             }
+            // `ESC \`, which ends OSC, and `ESC ( B`, which tput prints.
+            Some(b'\\') => &after[1..],
+            Some(b'(') => {
+                let mut after = after.chars();
+                after.nth(1);
+                after.as_str()
+            }
             _ => after,
         };
     }
@@ -43,7 +50,8 @@ fn without_terminal_escapes(text: &str) -> String {
     plain
 }
 
-/// Replaces the character references of web pages and the quotes of word processors. ssh prints these quotes in octal.
+/// Replaces the character references of web pages, and the quotes and spaces of word processors. ssh prints these
+/// characters in octal.
 fn without_entities(text: String) -> String {
     const CHARACTERS: &[(&str, &str)] = &[
         ("&quot;", "\""),
@@ -57,6 +65,11 @@ fn without_entities(text: String) -> String {
         ("\u{201d}", "\""),
         ("\u{2018}", "'"),
         ("\u{2019}", "'"),
+        ("&nbsp;", " "),
+        ("\u{a0}", " "),
+        ("\u{202f}", " "),
+        ("\u{200b}", ""),
+        ("\u{feff}", ""),
     ];
     let present = CHARACTERS.iter().filter(|(from, _)| text.contains(from));
     let present: Vec<_> = present.collect();
@@ -64,10 +77,23 @@ fn without_entities(text: String) -> String {
     replaced.fold(text, |text, (from, to)| text.replace(from, to))
 }
 
-/// Puts the home directory in place of `~/`, as people shorten paths.
+/// Reads UTF-16, which PowerShell writes to files, by its byte order mark, and everything else as UTF-8.
+pub fn decoded(bytes: &[u8]) -> String {
+    let order: fn([u8; 2]) -> u16 = match bytes {
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        _ => return String::from_utf8_lossy(bytes).into_owned(),
+    };
+    let (pairs, _) = bytes.as_chunks();
+    let units: Vec<u16> = pairs.iter().copied().map(order).collect();
+    String::from_utf16_lossy(&units)
+}
+
+/// Puts the home directory in place of `~/` and `$HOME/`, as people shorten paths.
 pub fn with_home(text: &str, home: &str) -> String {
+    let text = text.replace("${HOME}/", "~/").replace("$HOME/", "~/");
     let mut expanded = String::with_capacity(text.len());
-    let mut rest = text;
+    let mut rest = text.as_str();
     while let Some((before, after)) = rest.split_once("~/") {
         expanded.push_str(before);
         let is_word = !before.ends_with(|last: char| last.is_alphanumeric() || last == '/');
@@ -212,7 +238,11 @@ mod tests {
         for (text, plain) in [
             ("\u{1b}[0;31mfatal\u{1b}[0m: x", "fatal: x"),
             ("\u{1b}]8;;file:///a\u{7}a\u{1b}]8;;\u{7}b", "ab"),
+            ("\u{1b}]8;;ssh://h\u{1b}\\a\u{1b}]8;;\u{1b}\\b", "ab"),
+            ("\u{1b}[1ma\u{1b}(B\u{1b}[mb", "ab"),
             ("cut \u{1b}[3", "cut "),
+            ("cut \u{1b}(", "cut "),
+            ("a\u{a0}b\u{200b}", "a b"),
             (
                 r#""msg": "path \"/s/a\" x\r\ny""#,
                 "\"msg\": \"path \"/s/a\" x\n\ny\"",
@@ -237,9 +267,19 @@ mod tests {
     }
 
     #[test]
+    fn file_of_powershell_is_read() {
+        let units = "\u{feff}a\u{e9}".encode_utf16();
+        let bytes = |of: fn(u16) -> [u8; 2]| -> Vec<u8> { units.clone().flat_map(of).collect() };
+        assert_eq!(decoded(&bytes(u16::to_le_bytes)), "\u{feff}a\u{e9}");
+        assert_eq!(decoded(&bytes(u16::to_be_bytes)), "\u{feff}a\u{e9}");
+        assert_eq!(decoded(b"a\xff"), "a\u{fffd}");
+    }
+
+    #[test]
     fn tilde_is_the_home_directory() {
         for (text, expanded) in [
             ("connect(~/.ssh/s/a): x", "connect(/h/.ssh/s/a): x"),
+            ("connect($HOME/s/a) ${HOME}/b", "connect(/h/s/a) /h/b"),
             ("$ ssh -S ~/a -F ~/b web", "$ ssh -S /h/a -F /h/b web"),
             ("/s/a~/b /~/c ~u/d ~", "/s/a~/b /~/c ~u/d ~"),
         ] {
