@@ -1,5 +1,7 @@
 //! Finds the messages of the table in pasted text.
 
+mod wrapped;
+
 use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -7,6 +9,8 @@ use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
 use std::ptr;
 use std::sync::LazyLock;
+
+use wrapped::unwrapped;
 
 use super::pasted;
 use super::row::{SshMessage, Subject};
@@ -52,18 +56,9 @@ pub fn recognise(text: &str) -> Vec<Recognised> {
         .replace("cannot bind to path: ", "cannot bind to path ")
         .replace("unix_listener: \"", "unix_listener: path \"");
     let lines: Vec<&str> = text.lines().flat_map(|line| line.split('\r')).collect();
+    let lines = unwrapped(&lines);
+    let lines: Vec<&str> = lines.iter().map(|line| &**line).collect();
     let mut all = messages(&lines);
-    if all.is_empty() {
-        // A terminal or a YAML printer has wrapped the line.
-        all = [" ", ""]
-            .into_iter()
-            .map(|between| {
-                let joined: Vec<&str> = lines.iter().map(|line| line.trim()).collect();
-                messages(&[joined.join(between).as_str()])
-            })
-            .find(|messages| !messages.is_empty())
-            .unwrap_or_default();
-    }
     // Messages without a path are mostly about the path beside them.
     let mut paths = all.iter().filter_map(|message| message.path.clone());
     if let Some(path) = paths.next()
@@ -196,6 +191,12 @@ fn rows() -> impl Iterator<Item = (Subject, &'static SshMessage)> {
     SSH_MESSAGES
         .iter()
         .flat_map(|(subject, messages)| messages.iter().map(|message| (*subject, message)))
+}
+
+/// The fixed texts with which the messages begin.
+fn first_texts() -> impl Iterator<Item = &'static str> {
+    let wordings = rows().flat_map(|(_, message)| message.wordings);
+    wordings.map(|wording| split_at_variable(wording).map_or(*wording, |(first, ..)| first))
 }
 
 /// The texts with which a message about multiplexing or forwarding begins, without those that are a part of another.

@@ -172,6 +172,23 @@ fn message_is_found_in_what_other_programs_print() {
             "msg: 'Control socket connect(/s/a):\n    Connection refused'",
             &[(refused, "/s/a")],
         ),
+        (
+            "Control socket connect(/home/u/.ssh/s/u@long.exam\nple.org-22): Connection refused\nShared connection to h closed",
+            &[(refused, "/home/u/.ssh/s/u@long.example.org-22")],
+        ),
+        (
+            "│ Output: Control\n│ socket connect(/s/a):\n│ Connection refused\n│ mux_client_request_session: session\n│ request failed: Session open\n│ refused by peer",
+            &[(refused, "/s/a"), (session, "/s/a")],
+        ),
+        (
+            "> ControlSocket /s/a b already\n> exists, disabling multiplexing",
+            &[(exists, "/s/a b")],
+        ),
+        // Not wrapped: the second line is another program's.
+        (
+            "Control socket connect(/s/a): gesperrt\nx): Connection refused",
+            &[("Control socket connect(PATH): ...", "/s/a")],
+        ),
         // Cut off.
         (
             "mux_client_request_session: session request failed: Session open ref\u{2026}",
