@@ -129,13 +129,17 @@ fn explain(global: &Global, pasted: &str, to: &mut Output<'_>) -> io::Result<Out
         ports: &ports,
         ssh_option: context.ssh_option(),
     };
+    let answers = messages.iter();
+    let mut answers: Vec<_> = answers
+        .map(|message| explain::answer(message, &situation))
+        .collect();
+    answers.sort_by_key(|answer| !answer.is_wrong());
     let mut outcome = Outcome::Well;
-    for (number, message) in messages.iter().enumerate() {
-        let answer = explain::answer(message, &situation);
+    for (number, answer) in answers.iter().enumerate() {
         if number > 0 {
             writeln!(to.out)?;
         }
-        style::write_lines(&doctor::answer_lines(&answer), to.out)?;
+        style::write_lines(&doctor::answer_lines(answer), to.out)?;
         if answer.is_wrong() {
             outcome = Outcome::Wrong;
         }

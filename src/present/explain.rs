@@ -83,8 +83,11 @@ pub fn answer(recognised: &Recognised, situation: &Situation<'_>) -> Answer {
     let (mut now, findings) = state_now(recognised, situation);
     let (of_port, ways_to_free) = state_of_port(recognised, situation);
     now.extend(of_port);
-    let is_explained =
-        !ways_to_free.is_empty() || (values.path.is_some() && has_problem(&findings));
+    let mut causes_here = findings
+        .iter()
+        .filter(|it| message.findings.contains(&it.id));
+    let is_explained = !ways_to_free.is_empty()
+        || values.path.is_some() && causes_here.any(|it| it.severity.is_problem());
     let general = if recognised.is_of_ansible && !message.remedies_in_ansible.is_empty() {
         message.remedies_in_ansible
     } else {
@@ -99,7 +102,7 @@ pub fn answer(recognised: &Recognised, situation: &Situation<'_>) -> Answer {
             .filter(|it| !is_search(it))
             .collect();
         [ways_to_free, filled(&others)].concat()
-    } else if is_explained {
+    } else if is_explained || message.remedies.is_empty() && has_problem(&findings) {
         Vec::new()
     } else if message.remedies.is_empty() {
         vec![tr!("nothing to do")]

@@ -118,6 +118,55 @@ fn message_is_explained_by_the_present_state() {
 }
 
 #[test]
+fn message_that_a_terminal_has_wrapped_leads_to_its_path() {
+    let lab = Lab::new();
+    let path = lab.control_path("web");
+    lab.dead_socket(&path);
+    let said = lab.ssh_request("check", &path).stderr;
+    let said = said.trim_end();
+    let other = "Shared connection to db closed.";
+    for width in 30..said.len() {
+        let (first, rest) = said.split_at(width);
+        for (before, between) in [("", "\n"), ("> ", "\n> ")] {
+            let pasted = format!("{other}\n{before}{first}{between}{rest}\n{other}");
+            let text = expect(explain(&lab, &pasted), "stale", &path, 1);
+            assert!(text.starts_with(said), "{pasted}:\n{text}");
+        }
+    }
+}
+
+#[test]
+fn fault_that_is_present_comes_first_and_explains_its_message_only() {
+    let lab = Lab::new();
+    let master = lab.master("db");
+    let healthy = printed(&lab, &["-M", "db", "true"]);
+    assert!(healthy.contains("already exists"), "{healthy}");
+    let path = lab.control_path("web");
+    lab.dead_socket(&path);
+    let stale = lab.ssh_request("check", &path).stderr;
+    let text = expect(
+        explain(&lab, &format!("{healthy}\n{stale}")),
+        "stale",
+        &path,
+        1,
+    );
+    assert!(text.starts_with(stale.trim_end()), "{text}");
+    let now = format!("is running (pid {})", master.pid());
+    assert!(text.contains(&now), "{text}");
+
+    // A stale socket does not refuse a session, so the way around the limit remains.
+    let refused =
+        "mux_client_request_session: session request failed: Session open refused by peer";
+    let text = expect(
+        explain(&lab, &format!("$ ssh web\n{refused}")),
+        "stale",
+        &path,
+        1,
+    );
+    assert!(commands(&text)[0].ends_with(" -S none web"), "{text}");
+}
+
+#[test]
 fn another_users_socket_is_reported() {
     let name = "another_users_socket_is_reported";
     if !User::tests_are_root() {
