@@ -578,6 +578,45 @@ fn log_of_a_session_through_a_master_shows_a_failure_only_if_there_is_one() {
 }
 
 #[test]
+fn log_of_a_session_without_a_master_shows_no_failure() {
+    let lab = Lab::good();
+    for level in ["DEBUG1", "DEBUG2", "DEBUG3"] {
+        let mut command = lab.ssh();
+        command.args(["-o", "BatchMode=yes", "-S", "none", "-o"]);
+        command.args([&format!("LogLevel={level}"), "web", "true"]);
+        let log = Process::run(command, PATIENCE).expect(0).stderr;
+        assert!(log.contains("client_input_channel_req: "), "{log}");
+        let text = explain(&lab, &log).expect(0).stdout;
+        let mut meanings = text.lines().filter(|it| it.starts_with("    meaning: "));
+        assert!(
+            meanings.all(|it| it.ends_with("a normal message of a connection")),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn rejected_line_of_a_control_option_is_about_multiplexing() {
+    let lab = Lab::good();
+    for (line, meaning) in [
+        ("ControlPath", "take one value each"),
+        ("ControlPersist 10 min", "take one value each"),
+        ("LocalForward", "the specification of a forwarding"),
+    ] {
+        lab.configure(&format!("Host web\n    {line}\n"));
+        let said = printed(&lab, &["web"]);
+        let text = expect(
+            explain(&lab, &said),
+            "ssh-config-invalid",
+            &lab.path("ssh_config"),
+            1,
+        );
+        assert!(text.contains(meaning), "{text}");
+        assert!(!text.contains("not about"), "{text}");
+    }
+}
+
+#[test]
 fn command_with_a_control_path_is_about_the_master_there() {
     let lab = Lab::good();
     let web = lab.persisted_master("web", "10m");

@@ -205,6 +205,17 @@ ssh_messages! {
         remedies: ["correct the line, then test it: ssh -G HOST"],
     }
     [
+        "no argument after keyword \"control...",
+        "keyword controlmaster extra arguments",
+        "keyword controlpath extra arguments",
+        "keyword controlpersist extra arguments",
+    ] {
+        meaning: "ssh refuses its configuration: ControlMaster, ControlPath and ControlPersist take one value each",
+        causes: ["a value is missing, or has a space and no quotes, in the file and line that the message names"],
+        findings: [SshConfigInvalid],
+        remedies: ["correct the line, then test it: ssh -G HOST"],
+    }
+    [
         "vdollar_percent_expand: unknown key ...",
         "percent_dollar_expand: unknown key ...",
         "percent_expand: unknown key ...",
@@ -276,6 +287,7 @@ ssh_messages! {
         "mux_confirm_remote_forward: ...",
         "mux_exit_message: ...",
         "mux_tty_alloc_failed: ...",
+        "env_permitted: ...",
         "unrecognised muxclient_command ...",
         "channel_post_mux_listener: ...",
     ] {

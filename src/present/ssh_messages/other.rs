@@ -77,6 +77,7 @@ ssh_messages! {
         "Received disconnect from ...",
         "Connection corrupted",
         "Bad packet length ...",
+        "Corrupted MAC on input",
         "Connection to HOST timed out",
         "ssh_dispatch_run_fatal: ...",
     ] {

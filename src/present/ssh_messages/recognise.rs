@@ -17,6 +17,7 @@ use super::row::{SshMessage, Subject};
 use super::table::SSH_MESSAGES;
 use super::wording::{Matched, common_text, matched, split_at_variable};
 use crate::model::control_path::ControlPath;
+use crate::model::finding::FindingId;
 use crate::model::text;
 
 /// A message with the longest path in octal is shorter. The limits keep the time for a long line linear.
@@ -48,6 +49,7 @@ pub struct Recognised {
 }
 
 const FORWARD_FAILED: &str = "master forward request failed";
+const CONFIGURATION_REFUSED: &str = "bad configuration options";
 
 /// Returns the known messages in a text, in its order, each once. Normal steps count only if there is nothing else.
 pub fn recognise(text: &str) -> Vec<Recognised> {
@@ -86,6 +88,11 @@ pub fn recognise(text: &str) -> Vec<Recognised> {
     let mut forwardings = all.iter().filter(|it| it.subject == Subject::Forwarding);
     if forwardings.any(has_cause) {
         all.retain(has_cause);
+    }
+    // Follows the line with the cause (`read_config_file_depth()` in readconf.c).
+    let names_line = |it: &Recognised| it.message.findings.contains(&FindingId::SshConfigInvalid);
+    if all.iter().any(names_line) {
+        all.retain(|it| !it.line.contains(CONFIGURATION_REFUSED));
     }
     all
 }
@@ -162,7 +169,8 @@ fn complete_messages(line: &str) -> Vec<Found> {
                     let before = all.range(..end).next_back();
                     before.is_some_and(|(_, found)| start < found.range.end)
                 };
-                if is_taken(start + first.len()) {
+                // `channel_…` is not in `client_input_channel_req`.
+                if is_taken(start + first.len()) || line[..start].ends_with('_') {
                     continue;
                 }
                 let region = &line[start..ends.of_region(line, start, first.len())];
