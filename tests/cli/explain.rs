@@ -125,7 +125,7 @@ fn message_that_a_terminal_has_wrapped_leads_to_its_path() {
     let said = lab.ssh_request("check", &path).stderr;
     let said = said.trim_end();
     let other = "Shared connection to db closed.";
-    for width in 30..said.len() {
+    for width in (30..said.len()).step_by(7) {
         let (first, rest) = said.split_at(width);
         for (before, between) in [("", "\n"), ("> ", "\n> ")] {
             let pasted = format!("{other}\n{before}{first}{between}{rest}\n{other}");
@@ -314,6 +314,15 @@ fn session_limit_names_the_master_and_a_way_around_it() {
     assert_eq!(way, format!("ssh -F {} -S none web", config.display()));
     let finished = paste(&lab, way).expect(0);
     assert!(!finished.stderr.contains("refused"), "{finished:#?}");
+
+    // Ansible adds these arguments to its own, and no ControlPath if they have one.
+    let pasted = format!("web | UNREACHABLE!: Failed to connect to the host via ssh: {said}");
+    let text = explain(&lab, &pasted).stdout;
+    let way = commands(&text)[0];
+    assert!(way.starts_with("export ANSIBLE_SSH_ARGS="), "{text}");
+    let finished = paste(&lab, &format!("{way}; ssh $ANSIBLE_SSH_ARGS web true")).expect(0);
+    assert!(!finished.stderr.contains("refused"), "{finished:#?}");
+    assert!(!text.contains("~/.ssh/config"), "{text}");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Messages about the path of a control socket, its file and its directory.
 
 use super::row::{
-    CLEAN, EXAMINE, LOCAL_PATH, SHORT_PATH, SHOW_MASTERS, WITHOUT_MASTER, ssh_messages,
+    CLEAN, EXAMINE, LOCAL_PATH, SHORT_PATH, SHOW_MASTERS, WITHOUT_MASTER,
+    WITHOUT_MASTER_IN_ANSIBLE, ssh_messages,
 };
 use crate::model::finding::FindingId::{
     Denied, DirectoryMisowned, DirectoryMissing, DirectoryNotWritable, FilesystemFull,
@@ -89,7 +90,10 @@ ssh_messages! {
         meaning: "ssh found a stale control socket and removed it",
         findings: [Stale],
     }
-    ["ControlSocket PATH already exists, disabling multiplexing"] {
+    [
+        "ControlSocket PATH already exists, disabling multiplexing",
+        "already exists, disabling multiplexing",
+    ] {
         meaning: "the path was taken when ssh wanted to listen on it, so this connection works but is not shared",
         causes: [
             "two connections to the host started at the same moment, as scripts and parallel jobs do",
@@ -103,6 +107,7 @@ ssh_messages! {
             "start the master before the parallel jobs: muxtray open HOST",
             CLEAN,
         ],
+        remedies_in_ansible: [WITHOUT_MASTER_IN_ANSIBLE, CLEAN],
     }
     ["cannot bind to path PATH.RANDOM: No such file or directory"] {
         meaning: "the directory of the socket does not exist, so ssh gave up",

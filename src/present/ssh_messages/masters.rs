@@ -1,7 +1,8 @@
 //! Messages about masters, and about the conversation with them.
 
 use super::row::{
-    CLEAN, EXAMINE, LOCAL_PATH, SHORT_PATH, SHOW_MASTERS, WITHOUT_MASTER, ssh_messages,
+    CLEAN, EXAMINE, LOCAL_PATH, SHORT_PATH, SHOW_MASTERS, WITHOUT_MASTER,
+    WITHOUT_MASTER_IN_ANSIBLE, ssh_messages,
 };
 use crate::model::finding::FindingId::{
     DirectoryInsecure, DirectoryMissing, DirectoryNotWritable, FilesystemNetwork,
@@ -12,6 +13,12 @@ use crate::model::text::marked;
 
 const MASTER_ENDED: &str = marked!(
     "the master ended at that moment: ControlPersist ran out, its connection broke, or somebody ended it"
+);
+
+const FEWER_SESSIONS: &str =
+    marked!("close sessions that are not needed; show how many each master has: muxtray list");
+const MORE_SESSIONS: &str = marked!(
+    "raise the limit in the server's sshd_config, for connections made afterwards: MaxSessions 50"
 );
 
 ssh_messages! {
@@ -38,9 +45,10 @@ ssh_messages! {
         findings: [SessionsAtLimit],
         remedies: [
             WITHOUT_MASTER,
-            "close sessions that are not needed; show how many each master has: muxtray list",
-            "raise the limit in the server's sshd_config, for connections made afterwards: MaxSessions 50",
+            FEWER_SESSIONS,
+            MORE_SESSIONS,
         ],
+        remedies_in_ansible: [WITHOUT_MASTER_IN_ANSIBLE, FEWER_SESSIONS, MORE_SESSIONS],
     }
     [
         "Master refused session request: ...",

@@ -56,8 +56,10 @@ fn without_entities(text: String) -> String {
     const CHARACTERS: &[(&str, &str)] = &[
         ("&quot;", "\""),
         ("&#34;", "\""),
+        ("&#x22;", "\""),
         ("&#39;", "'"),
         ("&#x27;", "'"),
+        ("&apos;", "'"),
         ("&gt;", ">"),
         ("&lt;", "<"),
         ("&amp;", "&"),

@@ -58,6 +58,10 @@ pub(super) use ssh_messages;
 
 pub(super) const WITHOUT_MASTER: &str = marked!("connect without the master: ssh -S none HOST");
 
+pub(super) const WITHOUT_MASTER_IN_ANSIBLE: &str = marked!(
+    "let ansible connect without a master, until the shell ends: export ANSIBLE_SSH_ARGS='-o ControlPath=none'"
+);
+
 pub(super) const SHOW_MASTERS: &str = marked!("show every master and its state: muxtray list");
 
 pub(super) const EXAMINE: &str = marked!("find what is wrong now: muxtray doctor");

@@ -184,6 +184,17 @@ fn message_is_found_in_what_other_programs_print() {
             "> ControlSocket /s/a b already\n> exists, disabling multiplexing",
             &[(exists, "/s/a b")],
         ),
+        (
+            "path &#x22;/s/a.yDXYs2d7ScOlhAEI&#x22; too long for Unix domain socket",
+            &[(
+                "path \"PATH.RANDOM\" too long for Unix domain socket",
+                "/s/a",
+            )],
+        ),
+        (
+            "ControlSocket already exists, disabling multiplexing",
+            &[(exists, "")],
+        ),
         // Not wrapped: the second line is another program's.
         (
             "Control socket connect(/s/a): gesperrt\nx): Connection refused",
