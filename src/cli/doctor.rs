@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::env;
-use std::io::{self, IsTerminal as _, Read as _, Write};
+use std::io::{self, IsTerminal as _, Read, Write};
 
 use tr::tr;
 
@@ -22,7 +22,8 @@ use super::context::Context;
 use super::outcome::{Outcome, Output};
 use super::{reports, style};
 
-const MAX_INPUT_BYTES: u64 = 1 << 20;
+const MAX_TEXT_BYTES: usize = 1 << 20;
+const MAX_INPUT_BYTES: u64 = 1 << 28;
 
 pub(super) fn run(global: &Global, doctor: &Doctor, to: &mut Output<'_>) -> io::Result<Outcome> {
     match &doctor.explain {
@@ -87,9 +88,22 @@ fn messages(line: Option<&str>, err: &mut dyn Write) -> io::Result<String> {
         writeln!(err, "{}", tr!("paste what ssh printed, then press Ctrl-D:"))?;
         err.flush()?;
     }
-    let mut bytes = Vec::new();
-    input.lock().take(MAX_INPUT_BYTES).read_to_end(&mut bytes)?;
+    let bytes = end_of(input.lock().take(MAX_INPUT_BYTES))?;
     Ok(decoded(&bytes))
+}
+
+/// Reads the end of a longer input: the error is mostly the last of a log.
+fn end_of(mut input: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    loop {
+        let mut part = input.by_ref().take(MAX_TEXT_BYTES as u64);
+        let number = part.read_to_end(&mut bytes)?;
+        bytes.drain(..bytes.len().saturating_sub(MAX_TEXT_BYTES));
+        // After a shorter part, a terminal would wait for a second Ctrl-D.
+        if number < MAX_TEXT_BYTES {
+            return Ok(bytes);
+        }
+    }
 }
 
 fn explain(global: &Global, pasted: &str, to: &mut Output<'_>) -> io::Result<Outcome> {
@@ -145,4 +159,20 @@ fn explain(global: &Global, pasted: &str, to: &mut Output<'_>) -> io::Result<Out
         }
     }
     Ok(outcome)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn end_of_a_long_input_is_read() {
+        let end = b"the last";
+        for length in [0, 1, MAX_TEXT_BYTES - 9, MAX_TEXT_BYTES, 3 * MAX_TEXT_BYTES] {
+            let input = [&vec![b'x'; length][..], end].concat();
+            let read = end_of(&input[..]).unwrap();
+            assert_eq!(read.len(), input.len().min(MAX_TEXT_BYTES));
+            assert!(read.ends_with(end), "{length}");
+        }
+    }
 }
