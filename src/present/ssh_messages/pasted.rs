@@ -50,8 +50,8 @@ fn without_terminal_escapes(text: &str) -> String {
     plain
 }
 
-/// Replaces the character references of web pages, and the quotes and spaces of word processors. ssh prints these
-/// characters in octal.
+/// Replaces the character references of web pages, and the quotes, dashes and spaces of word processors. ssh prints
+/// these characters in octal.
 fn without_entities(text: String) -> String {
     const CHARACTERS: &[(&str, &str)] = &[
         ("&quot;", "\""),
@@ -67,6 +67,9 @@ fn without_entities(text: String) -> String {
         ("\u{201d}", "\""),
         ("\u{2018}", "'"),
         ("\u{2019}", "'"),
+        // Of an option.
+        (" \u{2013}", " -"),
+        (" \u{2014}", " --"),
         ("&nbsp;", " "),
         ("\u{a0}", " "),
         ("\u{202f}", " "),
@@ -244,6 +247,7 @@ mod tests {
             ("\u{1b}[1ma\u{1b}(B\u{1b}[mb", "ab"),
             ("cut \u{1b}[3", "cut "),
             ("cut \u{1b}(", "cut "),
+            ("ssh \u{2013}O check a\u{2013}b", "ssh -O check a\u{2013}b"),
             ("a\u{a0}b\u{200b}", "a b"),
             (
                 r#""msg": "path \"/s/a\" x\r\ny""#,

@@ -121,10 +121,13 @@ fn messages(lines: &[&str]) -> Vec<Recognised> {
                 recognised.has_own_path = true;
                 recognised.path = recognised.path.or_else(|| typed_path(path));
             }
+            // A playbook has many hosts.
+            let is_of_any_host = recognised.path.is_some() || recognised.is_of_ansible;
             let is_same = |other: &Recognised| {
                 ptr::eq(other.message, recognised.message)
                     && (&other.path, other.port, other.server_port)
                         == (&recognised.path, recognised.port, recognised.server_port)
+                    && (is_of_any_host || other.host == recognised.host)
             };
             if !all.iter().any(is_same) {
                 all.push(recognised);

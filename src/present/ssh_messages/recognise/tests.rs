@@ -266,6 +266,19 @@ fn host_and_ports_come_from_the_message_or_its_command() {
 }
 
 #[test]
+fn message_of_two_hosts_has_two_answers_and_that_of_a_playbook_one() {
+    let hosts = |text: &str| -> Vec<String> {
+        let all = recognise(text).into_iter();
+        all.filter_map(|message| message.host).collect()
+    };
+    let refused = "Session open refused by peer";
+    let commands = format!("$ ssh a\n{refused}\n{refused}\n$ ssh b\n{refused}");
+    assert_eq!(hosts(&commands), ["a", "b"]);
+    let playbook = format!("a | UNREACHABLE! {refused}\nb | UNREACHABLE! {refused}");
+    assert_eq!(hosts(&playbook), ["a"]);
+}
+
+#[test]
 fn repetitions_and_normal_steps_are_left_out() {
     let text = "debug1: auto-mux: Trying existing master\r\n\
                 Control socket connect(/s/a): Connection refused\r\n\
