@@ -3,7 +3,7 @@
 mod wrapped;
 
 use std::cell::LazyCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
@@ -164,64 +164,99 @@ fn complete_messages(line: &str) -> Vec<Found> {
     let ends = LazyCell::new(|| Ends::of(line));
     // By their beginnings. No two of them overlap.
     let mut all: BTreeMap<usize, Found> = BTreeMap::new();
-    for (subject, message) in rows() {
-        for wording in message.wordings {
-            let first = split_at_variable(wording).map_or(*wording, |(first, ..)| first);
-            for (start, _) in line.match_indices(first) {
-                let is_taken = |end| {
-                    let before = all.range(..end).next_back();
-                    before.is_some_and(|(_, found)| start < found.range.end)
-                };
-                // `channel_…` is not in `client_input_channel_req`.
-                if is_taken(start + first.len()) || line[..start].ends_with('_') {
-                    continue;
-                }
-                let region = &line[start..ends.of_region(line, start, first.len())];
-                let Some(values) = matched(wording, region) else {
-                    continue;
-                };
-                let range = start..start + values.length;
-                if !is_taken(range.end) {
-                    let is_general = wording.ends_with("...");
-                    let mut recognised = recognised(line, range.clone(), subject, message, &values);
-                    recognised.is_step |= is_general && recognised.line.starts_with("debug");
-                    let found = Found {
-                        range,
-                        is_general,
-                        recognised,
-                    };
-                    all.insert(start, found);
-                }
-            }
+    let begins = |(place, start): &(usize, usize)| {
+        let first: &str = WORDINGS[*place].first;
+        line.as_bytes()[*start..].starts_with(first.as_bytes())
+    };
+    let mut begun: Vec<_> = possible_wordings(line).filter(begins).collect();
+    begun.sort_unstable();
+    for (place, start) in begun {
+        let Wording {
+            subject,
+            message,
+            text,
+            first,
+        } = &WORDINGS[place];
+        let is_taken = |end| {
+            let before = all.range(..end).next_back();
+            before.is_some_and(|(_, found)| start < found.range.end)
+        };
+        // `channel_…` is not in `client_input_channel_req`.
+        if is_taken(start + first.len()) || line[..start].ends_with('_') {
+            continue;
+        }
+        let region = &line[start..ends.of_region(line, start, first.len())];
+        let Some(values) = matched(text, region) else {
+            continue;
+        };
+        let range = start..start + values.length;
+        if !is_taken(range.end) {
+            let is_general = text.ends_with("...");
+            let mut recognised = recognised(line, range.clone(), *subject, message, &values);
+            recognised.is_step |= is_general && recognised.line.starts_with("debug");
+            let found = Found {
+                range,
+                is_general,
+                recognised,
+            };
+            all.insert(start, found);
         }
     }
     all.into_values().collect()
 }
 
-fn rows() -> impl Iterator<Item = (Subject, &'static SshMessage)> {
-    SSH_MESSAGES
-        .iter()
-        .flat_map(|(subject, messages)| messages.iter().map(|message| (*subject, message)))
+/// A wording of the table, and the fixed text with which it begins.
+struct Wording {
+    subject: Subject,
+    message: &'static SshMessage,
+    text: &'static str,
+    first: &'static str,
 }
 
-/// The fixed texts with which the messages begin.
-fn first_texts() -> impl Iterator<Item = &'static str> {
-    let wordings = rows().flat_map(|(_, message)| message.wordings);
-    wordings.map(|wording| split_at_variable(wording).map_or(*wording, |(first, ..)| first))
+/// In the order of the table.
+static WORDINGS: LazyLock<Vec<Wording>> = LazyLock::new(|| {
+    let rows = SSH_MESSAGES
+        .iter()
+        .flat_map(|(subject, messages)| messages.iter().map(|message| (*subject, message)));
+    let wordings = rows.flat_map(|(subject, message)| {
+        message.wordings.iter().map(move |text| Wording {
+            subject,
+            message,
+            text,
+            first: split_at_variable(text).map_or(*text, |(first, ..)| first),
+        })
+    });
+    wordings.collect()
+});
+
+/// No first text is shorter.
+const KEY_BYTES: usize = 4;
+
+/// The places in [`WORDINGS`] by the beginning of the first text: a log has many lines, and the table many wordings.
+static BY_BEGINNING: LazyLock<HashMap<&[u8], Vec<usize>>> = LazyLock::new(|| {
+    let mut all: HashMap<&[u8], Vec<usize>> = HashMap::new();
+    for (place, wording) in WORDINGS.iter().enumerate() {
+        let key = &wording.first.as_bytes()[..KEY_BYTES];
+        all.entry(key).or_default().push(place);
+    }
+    all
+});
+
+/// Returns the wordings whose first bytes are in the line: their places in [`WORDINGS`] and in the line.
+fn possible_wordings(line: &str) -> impl Iterator<Item = (usize, usize)> {
+    let keys = line.as_bytes().windows(KEY_BYTES).enumerate();
+    keys.flat_map(|(start, key)| {
+        let places = BY_BEGINNING.get(key).into_iter().flatten();
+        places.map(move |place| (*place, start))
+    })
 }
 
 /// The texts with which a message about multiplexing or forwarding begins, without those that are a part of another.
 static FIRST_TEXTS: LazyLock<Vec<&str>> = LazyLock::new(|| {
-    let wordings = || {
-        rows()
-            .filter(|(subject, _)| *subject != Subject::Other)
-            .flat_map(|(_, message)| message.wordings)
-            .copied()
-    };
-    let is_part =
-        |text: &str| wordings().any(|wording| wording.find(text).is_some_and(|at| at > 0));
+    let wordings = || WORDINGS.iter().filter(|it| it.subject != Subject::Other);
+    let is_part = |text: &str| wordings().any(|it| it.text.find(text).is_some_and(|at| at > 0));
     wordings()
-        .map(|wording| split_at_variable(wording).map_or(wording, |(first, ..)| first))
+        .map(|wording| wording.first)
         .filter(|first| first.len() >= 8 && !is_part(first))
         .collect()
 });
@@ -349,24 +384,17 @@ fn cut_off(line: &str) -> Option<Found> {
         .strip_suffix('\u{2026}')
         .or_else(|| line.strip_suffix("..."))?
         .trim_end();
-    let candidates = rows().flat_map(|(subject, message)| {
-        message
-            .wordings
-            .iter()
-            .map(move |wording| (subject, message, *wording))
+    let mut begun: Vec<usize> = possible_wordings(line).map(|(place, _)| place).collect();
+    begun.sort_unstable();
+    begun.dedup();
+    let candidates = begun.into_iter().filter_map(|place| {
+        let wording = &WORDINGS[place];
+        let (start, common, is_to_end) = common_text(wording.text, line)?;
+        let is_general = wording.text.ends_with("...");
+        (common >= MIN_LENGTH).then_some(((is_to_end, common), is_general, wording, start))
     });
-    let (_, is_general, subject, message, start) = candidates
-        .filter_map(|(subject, message, wording)| {
-            let (start, common, is_to_end) = common_text(wording, line)?;
-            (common >= MIN_LENGTH).then_some((
-                (is_to_end, common),
-                wording.ends_with("..."),
-                subject,
-                message,
-                start,
-            ))
-        })
-        .max_by_key(|(common, is_general, ..)| (*common, *is_general))?;
+    let (_, is_general, wording, start) =
+        candidates.max_by_key(|(common, is_general, ..)| (*common, *is_general))?;
     let values = Matched {
         length: line.len() - start,
         ..Matched::default()
@@ -375,7 +403,7 @@ fn cut_off(line: &str) -> Option<Found> {
     Some(Found {
         range: range.clone(),
         is_general,
-        recognised: recognised(line, range, subject, message, &values),
+        recognised: recognised(line, range, wording.subject, wording.message, &values),
     })
 }
 

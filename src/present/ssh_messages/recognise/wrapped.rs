@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Found, complete_messages, first_texts};
+use super::{Found, WORDINGS, complete_messages, possible_wordings};
 
 /// The most lines of a message, and the longest of them: a path has 107 bytes at most, a terminal more than 20 columns.
 const MAX_LINES: usize = 6;
@@ -83,13 +83,10 @@ fn is_about_same_path(alone: &Found, longer: &Found) -> bool {
 
 /// Whether a message begins in the line, perhaps with the last of its characters.
 fn begins_message(line: &str) -> bool {
-    let end = line.trim_end();
-    first_texts().any(|first| {
-        let ends_with_beginning = || {
-            let beginning = first.get(..MIN_BEGINNING)?;
-            Some(first.starts_with(&end[end.rfind(beginning)?..]))
-        };
-        line.contains(first) || ends_with_beginning().unwrap_or(false)
+    let line = line.trim_end();
+    possible_wordings(line).any(|(place, start)| {
+        let (first, rest) = (WORDINGS[place].first.as_bytes(), &line.as_bytes()[start..]);
+        rest.starts_with(first) || rest.len() >= MIN_BEGINNING && first.starts_with(rest)
     })
 }
 
