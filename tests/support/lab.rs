@@ -6,7 +6,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::iter;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
@@ -134,8 +134,10 @@ impl Lab {
     /// Makes a directory that belongs to the user.
     pub(crate) fn make_directory(&self, name: impl AsRef<Path>) -> PathBuf {
         let path = self.path(name);
-        fs::create_dir(&path).unwrap();
-        User::get().own(&path);
+        self.place(&path, |path| {
+            fs::create_dir(path).unwrap();
+            User::get().own(path);
+        });
         path
     }
 
@@ -300,6 +302,11 @@ impl Lab {
     /// Makes a stale socket: bound by this process and closed again.
     #[track_caller]
     pub(crate) fn dead_socket(&self, path: &Path) {
+        self.place(path, Self::bind_and_close);
+    }
+
+    #[track_caller]
+    fn bind_and_close(path: &Path) {
         drop(UnixListener::bind(path).unwrap());
         // A child that another test forks now holds the listener until it executes its program.
         wait_until("nobody listens on it", PATIENCE, || {
@@ -310,22 +317,34 @@ impl Lab {
         User::get().own(path);
     }
 
+    /// Makes a file under another name, and renames it when it is complete: a watcher would see that it belonged to root
+    /// first. On another filesystem it is made in its place.
+    #[track_caller]
+    fn place(&self, path: &Path, make: impl FnOnce(&Path)) {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let device = |path: &Path| fs::metadata(path).unwrap().dev();
+        if device(path.parent().unwrap()) != device(self.dir.path()) {
+            return make(path);
+        }
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let new = self.path(format!(".new-{count}"));
+        make(&new);
+        assert!(path.symlink_metadata().is_err(), "{path:?} exists");
+        fs::rename(new, path).unwrap();
+    }
+
     /// Makes the temporary socket of a start that was interrupted this long ago.
     pub(crate) fn leftover(&self, control_path: &Path, age: Duration) -> PathBuf {
         let path = PathBuf::from(format!("{}.yDXYs2d7ScOlhAEI", control_path.display()));
-        self.dead_socket(&path);
         let then = (SystemTime::now() - age)
             .duration_since(UNIX_EPOCH)
             .unwrap();
         let then = TimeSpec::from_duration(then);
-        utimensat(
-            AT_FDCWD,
-            &path,
-            &then,
-            &then,
-            UtimensatFlags::NoFollowSymlink,
-        )
-        .unwrap();
+        self.place(&path, |path| {
+            Self::bind_and_close(path);
+            let flags = UtimensatFlags::NoFollowSymlink;
+            utimensat(AT_FDCWD, path, &then, &then, flags).unwrap();
+        });
         path
     }
 

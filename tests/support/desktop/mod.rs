@@ -83,9 +83,22 @@ pub(crate) fn lab(test: &str) -> Option<Lab> {
     Some(lab)
 }
 
-/// Terminates the applet, and demands an orderly end.
+/// Terminates the applet, and demands an orderly end. While it starts a program of the desktop, one of its threads has no
+/// signal blocked, and the signal would end it at once.
 #[track_caller]
 pub(crate) fn end(applet: Process) {
+    let tasks = format!("/proc/{}/task", applet.pid());
+    wait_until("it has the signal blocked", PATIENCE, || {
+        fs::read_dir(&tasks).into_iter().flatten().all(|task| {
+            // The thread may have ended since.
+            let status = fs::read_to_string(task.unwrap().path().join("status"));
+            let status = status.unwrap_or_default();
+            let mask = status.lines().find_map(|it| it.strip_prefix("SigBlk:\t"));
+            mask.is_none_or(|mask| {
+                u64::from_str_radix(mask, 16).unwrap() >> (Signal::SIGTERM as i32 - 1) & 1 == 1
+            })
+        })
+    });
     applet.signal(Signal::SIGTERM);
     applet.finish(PATIENCE).expect(0);
 }
