@@ -1,3 +1,4 @@
+use super::line::WORDINGS;
 use super::*;
 
 /// Returns the first wording of the only message in the text, and its path.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Found, WORDINGS, complete_messages, possible_wordings};
+use super::line::{Found, WORDINGS, complete_messages, possible_wordings};
 
 /// The most lines of a message, and the longest of them: a path has 107 bytes at most, a terminal more than 20 columns.
 const MAX_LINES: usize = 6;
