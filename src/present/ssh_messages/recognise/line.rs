@@ -179,7 +179,13 @@ impl Ends {
             let places = texts.iter().flat_map(|text| line.match_indices(text));
             places.map(|(at, _)| at).collect()
         };
+        // A path can contain such a text.
+        let is_in_word = |at: &usize| {
+            let before = line[..*at].chars().next_back();
+            before.is_some_and(|it| it.is_alphanumeric() || it == '/')
+        };
         let messages = places(&FIRST_TEXTS).into_iter();
+        let messages = messages.filter(|at| !is_in_word(at));
         let messages = messages.map(|at| (start_of_message(line, at), at));
         let mut messages: Vec<_> = messages.collect();
         messages.sort_unstable();

@@ -226,6 +226,19 @@ fn message_is_found_in_what_other_programs_print() {
 }
 
 #[test]
+fn path_may_contain_the_beginning_of_another_message() {
+    for path in [
+        "/s/mux_client_request_session: x",
+        "/s/1channel_post_mux_listener:2",
+    ] {
+        let line = format!("Control socket connect({path}): Connection refused");
+        let (wording, found) = only(&line);
+        assert_eq!(wording, "Control socket connect(PATH): Connection refused");
+        assert_eq!(found.as_deref(), Some(path));
+    }
+}
+
+#[test]
 fn host_and_ports_come_from_the_message_or_its_command() {
     // The host, the port here, and the port of the server.
     for (text, expected) in [
