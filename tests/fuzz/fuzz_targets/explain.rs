@@ -1,6 +1,6 @@
 //! `doctor --explain`: pasted messages of ssh.
 //!
-//! There are no more messages than lines, none comes twice, and the answer is printable. Every wording of ssh is
+//! The messages do not overlap, none comes twice, and the answer is printable. Every wording of ssh is
 //! recognised with any path.
 #![no_main]
 
@@ -11,6 +11,9 @@ use muxtray::model::control_path::{ControlPath, Destination};
 use muxtray::present::explain::{Situation, answer};
 use muxtray::present::ssh_messages::{Recognised, SSH_MESSAGES, recognise};
 use muxtray_fuzz::{assert_printable, choice, snapshot, socket};
+
+/// The longest path of a socket (unix(7)).
+const MAX_PATH_BYTES: usize = 107;
 
 fuzz_target!(|data: &[u8]| {
     let Some((choice, bytes)) = choice(data) else {
@@ -26,7 +29,8 @@ fuzz_target!(|data: &[u8]| {
 
 fn pasted(text: &str) {
     let messages = recognise(text);
-    assert!(messages.len() <= text.split(['\n', '\r']).count());
+    // A line can have several. None begins with fewer than four fixed bytes.
+    assert!(4 * messages.len() <= text.len());
     for (number, message) in messages.iter().enumerate().take(100) {
         assert!(!message.line.is_empty());
         assert!(!messages[..number].contains(message));
@@ -71,9 +75,10 @@ fn worded(name: &str) {
     let plain =
         |character: &char| character.is_ascii_alphanumeric() || "._-+@%/:".contains(*character);
     let path: String = std::iter::once('/')
-        .chain(name.chars().filter(plain))
+        .chain(name.chars().filter(plain).take(MAX_PATH_BYTES - 1))
         .collect();
-    let Some(path) = ControlPath::new(&path) else {
+    // A path with these is cut off.
+    let Some(path) = ControlPath::new(&path).filter(|_| !path.contains("...")) else {
         return;
     };
     let messages = SSH_MESSAGES.iter().flat_map(|(_, messages)| *messages);

@@ -68,10 +68,10 @@ fn as_a_shell_reads(word: &str) -> Option<Vec<u8>> {
         loop {
             rest = match rest {
                 [b'\''] => return Some(bytes),
-                [b'\\', b'x', one, two, after @ ..] => {
-                    let digits = [*one, *two];
+                [b'\\', one @ (b'0'..=b'3'), two, three, after @ ..] => {
+                    let digits = [*one, *two, *three];
                     let digits = std::str::from_utf8(&digits).ok()?;
-                    bytes.push(u8::from_str_radix(digits, 16).ok()?);
+                    bytes.push(u8::from_str_radix(digits, 8).ok()?);
                     after
                 }
                 [b'\\', escaped @ (b'\\' | b'\''), after @ ..] => {
