@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::builder::{OsStringValueParser, StringValueParser, TypedValueParser};
 use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 use crate::decide::launch::LauncherAction;
+use crate::model::target::without_scheme;
+use crate::model::text;
 use crate::present::bar::Template;
 
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
@@ -213,7 +216,7 @@ pub struct Hosts {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Check {
     /// Masters to ask
-    #[arg(value_name = "TARGET", value_hint = ValueHint::Hostname)]
+    #[arg(value_name = "TARGET", value_parser = target(), value_hint = ValueHint::Hostname)]
     pub targets: Vec<OsString>,
     /// Without TARGET: include masters of Ansible, kitty and other programs
     #[arg(long)]
@@ -228,6 +231,7 @@ pub struct Exit {
     /// Masters to end
     #[arg(
         value_name = "TARGET",
+        value_parser = target(),
         value_hint = ValueHint::Hostname,
         required_unless_present = "all",
         conflicts_with = "all"
@@ -253,7 +257,7 @@ pub struct Exit {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Stop {
     /// Masters to stop
-    #[arg(value_name = "TARGET", value_hint = ValueHint::Hostname, required = true)]
+    #[arg(value_name = "TARGET", value_parser = target(), value_hint = ValueHint::Hostname, required = true)]
     pub targets: Vec<OsString>,
     /// Print one JSON object
     #[arg(long)]
@@ -263,7 +267,7 @@ pub struct Stop {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Clean {
     /// Sockets to remove
-    #[arg(value_name = "TARGET", value_hint = ValueHint::Hostname)]
+    #[arg(value_name = "TARGET", value_parser = target(), value_hint = ValueHint::Hostname)]
     pub targets: Vec<OsString>,
     /// Print the sockets that would be removed, and remove none
     #[arg(long)]
@@ -281,6 +285,7 @@ pub struct Open {
     /// A host: an alias of the ssh configuration, or user@host:port
     #[arg(
         value_name = "HOST",
+        value_parser = host(),
         value_hint = ValueHint::Hostname,
         required_unless_present = "all_stranded",
         conflicts_with = "all_stranded"
@@ -303,11 +308,21 @@ pub struct Open {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Keep {
     /// The master to keep open
-    #[arg(value_name = "HOST", value_hint = ValueHint::Hostname)]
+    #[arg(value_name = "HOST", value_parser = target(), value_hint = ValueHint::Hostname)]
     pub host: OsString,
     /// For this time, such as 2h or 90m; without it, until the command is interrupted
     #[arg(long = "for", value_name = "TIME", value_parser = parse_time)]
     pub time: Option<Duration>,
+}
+
+/// For a TARGET, or a HOST that can be a path.
+fn target() -> impl TypedValueParser<Value = OsString> {
+    OsStringValueParser::new().map(|typed| without_scheme(&typed).to_owned())
+}
+
+/// For a HOST.
+fn host() -> impl TypedValueParser<Value = String> {
+    StringValueParser::new().map(|typed| text::typed(without_scheme(typed.as_ref())))
 }
 
 /// Parses `2h` or `1h 30m`.
@@ -327,7 +342,7 @@ fn parse_time(text: &str) -> Result<Duration, String> {
 )]
 pub struct Forward {
     /// A host: an alias of the ssh configuration, or user@host:port; or the path of a control socket
-    #[arg(value_name = "HOST", value_hint = ValueHint::Hostname)]
+    #[arg(value_name = "HOST", value_parser = target(), value_hint = ValueHint::Hostname)]
     pub host: OsString,
     /// Listen here and connect from the server, as ssh -L does
     #[arg(short = 'L', value_name = "SPEC")]
@@ -354,7 +369,7 @@ No session and no open connection ends when a forwarding is cancelled.";
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Test {
     /// A host: an alias of the ssh configuration, or user@host:port
-    #[arg(value_name = "HOST", value_hint = ValueHint::Hostname)]
+    #[arg(value_name = "HOST", value_parser = host(), value_hint = ValueHint::Hostname)]
     pub host: String,
     /// The number of connections of each kind
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]

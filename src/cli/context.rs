@@ -213,8 +213,8 @@ impl Context {
         find: impl for<'a> Fn(&str, &TargetName, &'a Snapshot) -> Result<Vec<&'a Socket>, TargetError>,
     ) -> Vec<Resolved> {
         let directory = std::env::current_dir().unwrap_or_else(|_| "/".into());
-        let typed = || typed.iter().map(|typed| target::without_scheme(typed));
-        let named: Vec<Result<TargetName, TargetError>> = typed()
+        let named: Vec<Result<TargetName, TargetError>> = typed
+            .iter()
             .map(|typed| {
                 let named = self.parse(typed, &directory)?;
                 Ok(match self.replace_by_path(&text::typed(typed), named) {
@@ -234,8 +234,8 @@ impl Context {
             .collect();
         let snapshot = self.scanner.scan_until_settled(&mut self.places, &paths);
         let auth_sock = std::env::var_os("SSH_AUTH_SOCK").map(PathBuf::from);
-        let mut found = Vec::with_capacity(typed().len());
-        for (typed, named) in typed().zip(named) {
+        let mut found = Vec::with_capacity(typed.len());
+        for (typed, named) in typed.iter().zip(named) {
             let typed = &text::typed(typed);
             let sockets = named.and_then(|named| find(typed, &named, &snapshot));
             let sockets = sockets.and_then(|sockets| {
@@ -383,7 +383,7 @@ impl Context {
         })
     }
 
-    /// The ControlPath of a host, whether the configuration names it or not.
+    /// The ControlPath of a host, whether the configuration names it or not; in a pasted command it can be a URI.
     pub(super) fn control_path(&self, typed: &str) -> Option<ControlPath> {
         let typed = &text::typed(target::without_scheme(typed.as_ref()));
         let named = self.parse(typed.as_ref(), Path::new("/")).ok()?;
@@ -394,7 +394,6 @@ impl Context {
     }
 
     pub(super) fn host_to_connect(&mut self, typed: &str) -> Result<HostToConnect, NotConnectable> {
-        let typed = &text::typed(target::without_scheme(typed.as_ref()));
         let shown = text::line(typed);
         let named = match self.parse(typed.as_ref(), Path::new("/")) {
             Ok(named) if named.is_host() => named,

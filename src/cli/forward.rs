@@ -18,7 +18,6 @@ use crate::decide::action_report::{Action, ActionOutcome, ActionReport};
 use crate::decide::forwarding::{not_a_forwarding, to_cancel};
 use crate::model::forwarding::{Forwarding, ForwardingKind};
 use crate::model::socket::{Socket, State};
-use crate::model::target::without_scheme;
 use crate::model::text;
 use crate::observe::process::service;
 use crate::present::report::{SCHEMA, SocketReport};
@@ -31,10 +30,6 @@ pub(super) fn forward(
     forward: &Forward,
     to: &mut Output<'_>,
 ) -> io::Result<Outcome> {
-    let forward = &Forward {
-        host: without_scheme(&forward.host).to_owned(),
-        ..forward.clone()
-    };
     let arguments: Vec<Argument<'_>> = [
         (ForwardingKind::Local, &forward.local),
         (ForwardingKind::Remote, &forward.remote),
