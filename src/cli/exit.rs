@@ -61,8 +61,8 @@ fn exit_all(global: &Global, exit: &Exit, to: &mut Output<'_>) -> io::Result<Out
     let is_master = |socket: &Socket| socket.is_running() || ending::is_needed(&socket.state);
     let (mut masters, others): (Vec<Socket>, Vec<Socket>) = own.into_iter().partition(is_master);
     // A hard link gives a master a second path, which is cleaned after its end.
-    let mut cookies = HashSet::new();
-    masters.retain(|socket| socket.cookie.is_none_or(|cookie| cookies.insert(cookie)));
+    let mut seen = HashSet::new();
+    masters.retain(|socket| seen.insert(socket.identity()));
     // A master ends after those that jump through it.
     masters.sort_by_key(|socket| socket.jumping.len());
     let rounds = masters.chunk_by(|a, b| a.jumping.len() == b.jumping.len());

@@ -23,23 +23,19 @@ pub(super) fn act_on(
     action: Action,
     act: impl Fn(&Socket) -> ActionReport + Sync,
 ) -> Vec<ActionReport> {
-    let mut sockets: Vec<&Socket> = Vec::new();
-    for socket in targets.iter().filter_map(|(_, found)| found.as_ref().ok()) {
-        if !sockets.iter().any(|other| is_same(other, socket)) {
-            sockets.push(socket);
-        }
-    }
-    let reports = parallel_map(&sockets, |socket| act(socket));
-    let report_of = |socket: &Socket| {
-        let mut both = sockets.iter().zip(&reports);
-        both.find(|(other, _)| is_same(other, socket))
-            .map(|(_, report)| report.clone())
-            .expect("every socket is in the list")
-    };
+    let mut seen = HashSet::new();
+    let sockets = targets.iter().filter_map(|(_, found)| found.as_ref().ok());
+    let sockets: Vec<&Socket> = sockets
+        .filter(|socket| seen.insert(socket.identity()))
+        .collect();
+    let identities = sockets.iter().map(|socket| socket.identity());
+    let reports: HashMap<_, ActionReport> = identities
+        .zip(parallel_map(&sockets, |socket| act(socket)))
+        .collect();
     let reports = targets.iter().map(|(typed, found)| ActionReport {
         typed: Some(typed.clone()),
         ..match found {
-            Ok(socket) => report_of(socket),
+            Ok(socket) => reports[&socket.identity()].clone(),
             Err(error) => ActionReport::new(
                 ReportTarget::Unresolved(typed.clone()),
                 action,
@@ -49,11 +45,6 @@ pub(super) fn act_on(
         }
     });
     reports.collect()
-}
-
-/// Whether they are one file or one master, which may have a second name.
-fn is_same(a: &Socket, b: &Socket) -> bool {
-    a.cookie == b.cookie && (a.cookie.is_some() || a.path == b.path)
 }
 
 /// Prints why a command did not act on a TARGET, in JSON as its result; returns the outcome.

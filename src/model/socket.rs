@@ -212,6 +212,12 @@ impl Socket {
         self.worst().is_some_and(Severity::is_problem)
     }
 
+    /// Equal for the names of one master; without a listener, for one path.
+    pub fn identity(&self) -> (Option<Cookie>, Option<ControlPath>) {
+        let path = self.cookie.is_none().then(|| self.path.clone());
+        (self.cookie, path)
+    }
+
     pub fn target(&self) -> Target {
         Target {
             path: self.path.clone(),
