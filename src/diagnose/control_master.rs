@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tr::tr;
 
 use super::context::Context;
-use super::hosts::{about, before_others};
+use super::hosts::about_first;
 use super::suggest;
 use crate::model::finding::{Finding, FindingId, Severity};
 use crate::model::places::{ControlMaster, Host, SwitchedOff, WrittenBy};
@@ -102,8 +102,7 @@ fn finding(id: FindingId, hosts: &[&Host], context: Context<'_>) -> Finding {
     };
     let kind = hosts.first().map(|host| host.control_master);
     let evidence = evidence(id, kind.unwrap_or_default());
-    let finding = about(hosts, id, evidence, |line| remedy(id, line), &line);
-    let mut finding = finding.with_lines(before_others(hosts, &line));
+    let mut finding = about_first(hosts, id, evidence, |line| remedy(id, line), &line);
     if is_half(id) && context.places.switched_off == SwitchedOff::ForAll {
         finding = finding.with_severity(Severity::Info);
     }

@@ -88,7 +88,7 @@ fn heading(hosts: &[&Host]) -> String {
 
 /// Returns lines for the beginning of the configuration, where a setting prevails over every other, for these hosts
 /// alone. After them, lines without a `Host` line apply to every host as before.
-pub(super) fn before_others(hosts: &[&Host], setting: &str) -> Vec<String> {
+fn before_others(hosts: &[&Host], setting: &str) -> Vec<String> {
     let all = || "Host *".to_owned();
     let setting = format!("    {setting}");
     let is_short = hosts.len() <= IN_ONE_LINE;
@@ -99,7 +99,18 @@ pub(super) fn before_others(hosts: &[&Host], setting: &str) -> Vec<String> {
     vec![format!("Host {}", names.join(" ")), setting, all()]
 }
 
-pub(super) fn about(
+/// Returns a finding about these hosts, with lines that have to come before all others of the configuration.
+pub(super) fn about_first(
+    hosts: &[&Host],
+    id: FindingId,
+    evidence: String,
+    remedy: impl FnOnce(&str) -> String,
+    line: &str,
+) -> Finding {
+    about(hosts, id, evidence, remedy, line).with_lines(before_others(hosts, line))
+}
+
+fn about(
     hosts: &[&Host],
     id: FindingId,
     evidence: String,
@@ -131,8 +142,7 @@ fn too_long(host: &Host, path: &ControlPath, context: Context<'_>) -> Option<Fin
     };
     let place = suggest::control_path(path.directory(), context);
     let line = &place.line;
-    let finding = about(&[host], FindingId::PathTooLong, evidence, remedy, line);
-    let finding = finding.with_lines(before_others(&[host], line));
+    let finding = about_first(&[host], FindingId::PathTooLong, evidence, remedy, line);
     Some(place.add_command_to(finding.with_paths([path.as_path()])))
 }
 
@@ -348,12 +358,8 @@ fn lacking(multiplexing: &[&Host]) -> impl Iterator<Item = Finding> {
     };
     let no_persist = all(|host| host.persist == Persist::No);
     let no_keepalive = all(|host| host.server_alive_interval == 0);
-    let about = |hosts: &[&Host], id, evidence, remedy: fn(&str) -> String, line: &str| {
-        let finding = about(hosts, id, evidence, remedy, line);
-        finding.with_lines(before_others(hosts, line))
-    };
     let persist = (!no_persist.is_empty()).then(|| {
-        about(
+        about_first(
             &no_persist,
             FindingId::NoControlPersist,
             tr!(
@@ -370,7 +376,7 @@ fn lacking(multiplexing: &[&Host]) -> impl Iterator<Item = Finding> {
         )
     });
     let keepalive = (!no_keepalive.is_empty()).then(|| {
-        about(
+        about_first(
             &no_keepalive,
             FindingId::NoKeepalive,
             tr!(
