@@ -23,6 +23,7 @@ mod suggest;
 pub mod taken_ports;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::model::carried::Carried;
@@ -117,6 +118,14 @@ fn aside(observation: &Observation, context: Context<'_>) -> Option<Target> {
     }
 }
 
+/// Returns the user's own directory whose mode forbids to look at this path.
+fn closed_directory<'a>(path: &ControlPath, context: Context<'a>) -> Option<&'a Path> {
+    let mut directories = context.directories.iter();
+    let directory = directories.find(|it| it.path() == path.directory())?;
+    let part = directory.closed()?;
+    (part.uid == context.uid).then_some(&part.path)
+}
+
 /// Returns `None` if there is nothing to report: no file, a start in progress, another user's file in a shared directory, or
 /// a file that only a vague pattern matches.
 pub fn judge(observation: &Observation, at: SystemTime, context: Context<'_>) -> Option<Socket> {
@@ -145,12 +154,9 @@ pub fn judge(observation: &Observation, at: SystemTime, context: Context<'_>) ->
         }
         _ => None,
     };
-    let directory = socket.path.directory();
-    let mut directories = context.directories.iter();
-    let closed = directories
-        .find(|it| it.path() == directory)
-        .and_then(Directory::closed)
-        .filter(|part| part.uid == context.uid);
+    let closed = matches!(socket.state, State::Denied(_))
+        .then(|| closed_directory(&socket.path, context))
+        .flatten();
     socket.findings = remedy::findings(
         &socket,
         Extra {
@@ -158,7 +164,7 @@ pub fn judge(observation: &Observation, at: SystemTime, context: Context<'_>) ->
             open_mode: open_mode.as_deref(),
             is_listening: observation.listener.is_some(),
             elsewhere: elsewhere.as_ref(),
-            closed: closed.map(|part| part.path.as_path()),
+            closed,
             unused_for,
         },
     );
