@@ -118,12 +118,17 @@ pub(super) fn divide_shared<'a>(
 /// Whether a direct connection leads to the address and port of this host.
 fn is_at(host: &Host, connection: &Connection) -> bool {
     let (to, remote) = (&host.destination, connection.remote);
-    let address: Option<IpAddr> = to.host.parse().ok();
-    let is_address = match address {
-        Some(address) => address.to_canonical() == remote.ip().to_canonical(),
-        None => to.host.eq_ignore_ascii_case("localhost") && remote.ip().is_loopback(),
-    };
-    is_address && to.port == Some(remote.port())
+    is_address(&to.host, remote.ip()) == Some(true) && to.port == Some(remote.port())
+}
+
+/// Whether the name has this address; `None` if only a name service knows.
+fn is_address(name: &str, address: IpAddr) -> Option<bool> {
+    match name.parse::<IpAddr>() {
+        Ok(named) => Some(named.to_canonical() == address.to_canonical()),
+        Err(_) => name
+            .eq_ignore_ascii_case("localhost")
+            .then(|| address.is_loopback()),
+    }
 }
 
 /// Returns a host of the master's place, if its traces exclude every other place.
@@ -193,10 +198,7 @@ fn fits(host: &Host, connection: &Connection) -> bool {
     }
     let (local, remote) = (connection.local, connection.remote);
     let to = &host.destination;
-    let address_fits = |name: &str, address: IpAddr| match name.parse::<IpAddr>() {
-        Ok(named) => named.to_canonical() == address.to_canonical(),
-        Err(_) => !name.eq_ignore_ascii_case("localhost") || address.is_loopback(),
-    };
+    let address_fits = |name: &str, address| is_address(name, address).unwrap_or(true);
     let mut bound = host.settings.values("bindaddress");
     to.port.is_none_or(|port| port == remote.port())
         && address_fits(&to.host, remote.ip())
