@@ -330,15 +330,11 @@ impl Places {
 
     /// A pattern with `%C` or `%p` counts before one such as `%n`, which matches nearly every name.
     pub fn destination_of(&self, path: &ControlPath) -> Option<Destination> {
-        let mut patterns = self.patterns.iter().map(|place| &place.pattern);
-        let mut distinct = patterns
-            .clone()
-            .filter(|it| it.is_distinct() && it.matches(path))
-            .peekable();
-        if distinct.peek().is_some() {
-            return distinct.find_map(|pattern| pattern.captures(path));
-        }
-        patterns.find_map(|pattern| pattern.captures(path))
+        let patterns = || self.patterns.iter().map(|place| &place.pattern);
+        let has_distinct = patterns().any(|it| it.is_distinct() && it.matches(path));
+        patterns()
+            .filter(|it| it.is_distinct() || !has_distinct)
+            .find_map(|it| it.captures(path))
     }
 
     /// Returns the hosts with a ControlPath, [`Places::unnamed_host`] last. Hosts of other programs, of ignored paths and of the
