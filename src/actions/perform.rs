@@ -378,7 +378,8 @@ pub fn open(opening: &Opening, signals: Option<&DeferredSignals>) -> ActionRepor
             (Some(advice), tr!("Try again"), consent)
         }
         ActionError::WouldAsk => {
-            let advice = opening::way_to_ask(&alias.0, ssh.config.as_deref());
+            let open = opening::command(&alias.0, ssh.config.as_deref());
+            let advice = opening::with_control_master(&open);
             (Some(advice), tr!("Try again"), consent)
         }
         _ => (None, tr!("Try again"), consent),

@@ -227,11 +227,11 @@ pub fn verbose(host: &str, config: Option<&Path>) -> String {
     format!("ssh {}-v {}", text::option_of(config), ssh_words(host))
 }
 
-/// Returns the remedy for a host whose ProxyJump or ProxyCommand could ask a person.
-pub fn way_to_ask(alias: &str, config: Option<&Path>) -> String {
+/// Returns the remedy for a host for which ssh starts no master; `open` is the command that does.
+pub fn with_control_master(open: &str) -> String {
     tr!(
         "put ControlMaster auto before any other ControlMaster, or start one: {command}",
-        command = command(alias, config)
+        command = open
     )
 }
 

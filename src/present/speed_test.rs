@@ -7,6 +7,7 @@ use tr::tr;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::report::{SCHEMA, path_for_json};
+use crate::decide::opening;
 use crate::diagnose::control_master;
 use crate::diagnose::obstacle::{self, Failure, Obstacle};
 use crate::model::control_path::ControlPath;
@@ -62,10 +63,7 @@ pub fn plan(typed: &str, host: &Host, snapshot: &Snapshot, open: &str) -> Plan {
                 host = text::line(typed),
                 path
             ),
-            remedy: Some(tr!(
-                "put ControlMaster auto before any other ControlMaster, or start one: {command}",
-                command = open
-            )),
+            remedy: Some(opening::with_control_master(open)),
         }),
     }
 }
