@@ -148,7 +148,7 @@ ssh_messages! {
         ],
     }
     ["open failed: administratively prohibited"] {
-        meaning: "the server forbids what a forwarding, or a jump through it, wanted to connect to",
+        meaning: "the server forbids the connection that a forwarding or a jump asked for",
         causes: [
             "sshd forbids forwardings (AllowTcpForwarding, DisableForwarding, restrict in authorized_keys)",
             "sshd allows other targets only (PermitOpen)",

@@ -185,7 +185,7 @@ ssh_messages! {
         meaning: "the ssh configuration sets no ControlPath for this host",
         causes: [
             "the host has no ControlPath, or ControlPath none",
-            "the master was started with -S or -M, whose path ssh does not know now",
+            "the master was started with -M or -S, and this command does not name its path",
         ],
         remedies: [
             "show what ssh uses for the host: ssh -G HOST | grep -i control",
